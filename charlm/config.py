@@ -1,0 +1,246 @@
+"""What can be set, with ranges: frozen dataclasses that go to JSON and back.
+
+Every class checks itself when it is made and raises `ConfigError` naming the value, what is allowed and the remedy.
+A key in a file that no field has is an error, never ignored.
+"""
+
+import math
+from dataclasses import asdict, dataclass, fields
+from types import NoneType, UnionType
+from typing import Any, Literal, Self, get_args, get_origin
+
+from charlm.errors import ConfigError
+
+DocumentKind = Literal["file", "line", "paragraph", "separator"]
+TokenizerKind = Literal["char", "byte", "subword"]
+SubwordAlgorithm = Literal["unigram", "bpe"]
+RecurrentInit = Literal["orthogonal", "identity", "xavier", "uniform"]
+InputInit = Literal["xavier", "uniform"]
+Unknown = Literal["error", "skip", "replace"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+def check_range(name: str, value: float, low: float, high: float, *, open_low: bool = False) -> None:
+    """Raise `ConfigError` unless low <= value <= high (low < value with `open_low`); NaN is never in range."""
+    inside = low < value <= high if open_low else low <= value <= high
+    if not inside:
+        allowed = f"{'above' if open_low else 'at least'} {low:g}" + (
+            "" if math.isinf(high) else f" and at most {high:g}"
+        )
+        raise ConfigError(f"{name} is {value:g}; it must be {allowed}")
+
+
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise `ConfigError` unless `value` is one of `choices`."""
+    if value not in choices:
+        raise ConfigError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
+
+
+def _accepts(annotation: Any, value: object) -> bool:
+    """Whether a JSON value fits a field's annotation: int, float, str, bool, None, Literal, tuple, and unions of them."""
+    if isinstance(annotation, UnionType):
+        return any(_accepts(part, value) for part in get_args(annotation))
+    if get_origin(annotation) is Literal:
+        return value in get_args(annotation)
+    if get_origin(annotation) is tuple:
+        return isinstance(value, list | tuple) and all(_accepts(get_args(annotation)[0], part) for part in value)
+    if annotation is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if annotation is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return value is None if annotation in (None, NoneType) else isinstance(value, annotation)
+
+
+class _Json:
+    """To and from plain JSON values."""
+
+    __slots__ = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)  # type: ignore[call-overload, no-any-return]
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """Build from `to_json`'s result; raises `ConfigError` on unknown or missing keys and wrong types."""
+        if not isinstance(values, dict):
+            raise ConfigError(f"{cls.__name__} must be an object, not {type(values).__name__}")
+        known = {field.name: field.type for field in fields(cls)}  # type: ignore[arg-type]
+        for key, value in values.items():
+            if key not in known:
+                raise ConfigError(f"{cls.__name__} has no setting {key!r}; it knows {', '.join(sorted(known))}")
+            if not _accepts(known[key], value):
+                raise ConfigError(f"{cls.__name__}: {key} can't be {value!r}")
+        try:
+            return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        except TypeError as error:  # a key without default is missing
+            raise ConfigError(f"{cls.__name__} can't be made: {error}") from None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CorpusConfig(_Json):
+    """How a text is read, cut into documents and split."""
+
+    documents: DocumentKind = "file"
+    """What one document is: a file, a line, a paragraph (blank lines between), or what stands between separators."""
+    separator: str | None = None
+    """The text between documents; only with documents "separator"."""
+    splits: tuple[float, float, float] = (90.0, 5.0, 5.0)
+    """Train, validation and test, in per cent of the characters; contiguous, in this order."""
+    encoding: str = "utf-8"
+    """The text's encoding, any that Python knows."""
+    errors: Literal["strict", "replace"] = "strict"
+    """What undecodable bytes do: stop with an error, or become U+FFFD."""
+
+    def __post_init__(self) -> None:
+        check_choice("--documents", self.documents, get_args(DocumentKind))
+        check_choice("--errors", self.errors, ("strict", "replace"))
+        if (self.separator is not None) != (self.documents == "separator"):
+            raise ConfigError("a separator goes with documents 'separator' and with nothing else")
+        if self.separator == "":
+            raise ConfigError("--separator is empty; give the text that stands between documents")
+        splits = self.splits
+        if len(splits) != 3 or not all(0 <= part <= 100 for part in splits) or abs(sum(splits) - 100) > 1e-9:
+            text = "/".join(f"{part:g}" for part in splits)
+            raise ConfigError(f"--splits is {text}; give three shares in per cent that add up to 100, such as 90/5/5")
+        if splits[0] == 0:
+            raise ConfigError("--splits leaves nothing to train on; give the first share more than 0, such as 90/5/5")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenizerConfig(_Json):
+    """How text becomes token ids."""
+
+    kind: TokenizerKind = "char"
+    """Unicode characters of the training split, the 256 bytes, or SentencePiece subwords."""
+    vocab_size: int = 2000
+    """Subwords only: how many pieces, the 256 bytes and 3 special tokens among them."""
+    algorithm: SubwordAlgorithm = "unigram"
+    """Subwords only: the unigram model (Kudo 2018) or byte-pair encoding (Sennrich et al. 2016)."""
+
+    def __post_init__(self) -> None:
+        check_choice("--tokenizer", self.kind, get_args(TokenizerKind))
+        check_choice("--subword-algorithm", self.algorithm, get_args(SubwordAlgorithm))
+        check_range("--vocab-size", self.vocab_size, 300, 1_000_000)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelConfig(_Json):
+    """The shape of a language model and how its weights begin."""
+
+    vocab_size: int
+    """V, special tokens among them."""
+    cell: str = "lstm"
+    """A name in `charlm.cells.CELLS`."""
+    num_layers: int = 1
+    """L, recurrent layers one upon the other."""
+    hidden_size: int = 256
+    """H, width of the hidden state of each layer."""
+    embedding_size: int = 32
+    """E, width of a token's vector."""
+    dropout: float = 0.0
+    """Probability with which an output of a recurrent layer is dropped in training."""
+    tie_weights: bool = False
+    """Use the embedding as the output layer too (Press and Wolf 2017); needs E = H."""
+    recurrent_init: RecurrentInit = "orthogonal"
+    """Initial recurrent weights, gate by gate."""
+    input_init: InputInit = "xavier"
+    """Initial input weights, gate by gate."""
+    forget_bias: float = 1.0
+    """Initial bias of an LSTM's forget gate (Gers et al. 1999; Jozefowicz et al. 2015)."""
+
+    def __post_init__(self) -> None:
+        check_range("the vocabulary size", self.vocab_size, 2, 4_000_000)
+        check_range("--layers", self.num_layers, 1, 64)
+        check_range("--hidden", self.hidden_size, 1, 65_536)
+        check_range("--embedding", self.embedding_size, 1, 65_536)
+        check_range("--dropout", self.dropout, 0, 0.95)
+        check_range("--forget-bias", self.forget_bias, -100, 100)
+        check_choice("--recurrent-init", self.recurrent_init, get_args(RecurrentInit))
+        check_choice("--input-init", self.input_init, get_args(InputInit))
+        if self.tie_weights and self.embedding_size != self.hidden_size:
+            raise ConfigError(
+                f"--tie-weights needs --embedding equal to --hidden, not {self.embedding_size} and {self.hidden_size}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainConfig(_Json):
+    """How a model is trained. Of the three lengths, the one reached first ends the run."""
+
+    minutes: float | None = None
+    """Wall-clock length, from the start of the command."""
+    epochs: float | None = None
+    """Length in passes over the training split."""
+    steps: int | None = None
+    """Length in optimiser steps."""
+    batch_size: int = 16
+    """B, stretches of text side by side in a step."""
+    seq_len: int = 32
+    """T, tokens of truncated backpropagation through time."""
+    learning_rate: float = 3e-3
+    """Peak learning rate."""
+    warmup: float = 0.02
+    """Share of the run over which the learning rate rises to its peak."""
+    final_learning_rate: float = 0.02
+    """Where the cosine ends, as a share of the peak."""
+    weight_decay: float = 0.01
+    """AdamW's decoupled weight decay (Loshchilov and Hutter 2019), on matrices only."""
+    clip: float = 1.0
+    """Largest global gradient norm (Pascanu et al. 2013); 0 turns clipping off."""
+    seed: int = 1
+    """Seed of initial weights, order of the text and dropout."""
+    validations: int = 20
+    """How many times in a run the validation split is scored."""
+    threads: int | None = None
+    """CPU threads; None leaves torch's choice."""
+    device: Device = "auto"
+    """Where to compute; auto takes CUDA, then MPS, then the CPU."""
+
+    def __post_init__(self) -> None:
+        for name, length in (("--minutes", self.minutes), ("--epochs", self.epochs), ("--steps", self.steps)):
+            if length is not None:
+                check_range(name, length, 0, math.inf, open_low=True)
+                if math.isinf(length):
+                    raise ConfigError(f"{name} is infinite; give a number")
+        if self.minutes is None and self.epochs is None and self.steps is None:
+            raise ConfigError("a run needs a length: --minutes, --epochs or --steps")
+        check_range("--batch-size", self.batch_size, 1, 65_536)
+        check_range("--seq-len", self.seq_len, 1, 65_536)
+        check_range("--learning-rate", self.learning_rate, 0, 10, open_low=True)
+        check_range("--warmup", self.warmup, 0, 1)
+        check_range("the final learning rate", self.final_learning_rate, 0, 1)
+        check_range("--weight-decay", self.weight_decay, 0, 10)
+        check_range("--clip", self.clip, 0, math.inf)
+        check_range("--seed", self.seed, 0, 2**63 - 1)
+        check_range("--validations", self.validations, 1, 10_000)
+        if self.threads is not None:
+            check_range("--threads", self.threads, 1, 1024)
+        check_choice("--device", self.device, get_args(Device))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SampleConfig(_Json):
+    """How text is written."""
+
+    temperature: float = 1.0
+    """Softmax temperature; 0 is the argmax."""
+    length: int = 500
+    """Most characters to write after the prefix."""
+    stop: tuple[str, ...] = ()
+    """End before any of these texts would be written."""
+    unknown: Unknown = "error"
+    """What a prefix character outside the vocabulary does."""
+
+    def __post_init__(self) -> None:
+        check_range("--temperature", self.temperature, 0, math.inf)
+        check_range("--length", self.length, 0, 10**12)
+        check_choice("--unknown", self.unknown, get_args(Unknown))
+        if "" in self.stop:
+            raise ConfigError("--stop is empty; give the text to stop at")
+
+
+def default_embedding_size(vocab_size: int, hidden_size: int, *, tie_weights: bool) -> int:
+    """Width E that serves a vocabulary of V tokens: 32 for characters, more for subwords; H where weights are tied."""
+    if tie_weights:
+        return hidden_size
+    return 32 if vocab_size <= 512 else 128

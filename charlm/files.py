@@ -1,0 +1,50 @@
+"""Files that are replaced whole or not at all, and the folder for what can be made again."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import platformdirs
+
+from charlm.errors import CharlmError
+
+
+def cache_folder(part: str) -> Path:
+    """The folder for downloads and encoded texts: CHARLM_CACHE if set, else the user's cache; made if missing."""
+    root = os.environ.get("CHARLM_CACHE") or platformdirs.user_cache_dir("charlm", appauthor=False)
+    folder = Path(root) / part
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CharlmError(
+            f"can't make the cache folder {folder}: {error.strerror}; set CHARLM_CACHE to a folder that can be written"
+        ) from None
+    return folder
+
+
+def atomic_write(path: Path, content: bytes) -> None:
+    """Replace `path` by `content`, so that at every instant it holds either the old bytes or all of the new.
+
+    The bytes go to a temporary file in the same folder, are flushed to the disk, and take the name by a rename.
+    Raises `CharlmError` when they can't be written (a full disk, no permission); the old file is then untouched.
+    """
+    temporary = None
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        kept = "; the file that was there is kept" if path.exists() else ""
+        raise CharlmError(f"can't write {path}: {error.strerror}{kept}; free some space or choose another folder") from None
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,68 @@
+"""The language model: embedding, recurrent layers, output layer."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from charlm.config import ModelConfig
+from charlm.recurrent import LayerStates, Recurrent
+
+
+class LanguageModel(nn.Module):
+    """p(next token | tokens so far), by a recurrent network whose state is passed in and out."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        """Make the weights, with whatever the memory held; `initialise` or a state dict gives them values."""
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Parameter(torch.empty(config.vocab_size, config.embedding_size))  # (V, E)
+        self.recurrent = Recurrent(config)
+        self.output = (
+            None if config.tie_weights else nn.Parameter(torch.empty(config.vocab_size, config.hidden_size))  # (V, H)
+        )
+        self.output_bias = nn.Parameter(torch.empty(config.vocab_size))  # (V,)
+
+    @torch.no_grad()
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw all weights: embeddings from N(0, 1), or N(0, 1/E) where they serve as output weights too, the output
+        layer uniformly within 1/sqrt(H), the recurrent layers as the configuration says."""
+        std = self.config.embedding_size**-0.5 if self.output is None else 1.0
+        nn.init.normal_(self.embedding, std=std, generator=generator)
+        for layer in self.recurrent.layers:
+            layer.initialise(self.config, generator)  # type: ignore[operator]
+        if self.output is not None:
+            bound = self.config.hidden_size**-0.5
+            nn.init.uniform_(self.output, -bound, bound, generator=generator)
+        nn.init.zeros_(self.output_bias)
+
+    def empty_past(self, batch: int) -> LayerStates:
+        """The state before the first token of a document, for B rows."""
+        return self.recurrent.empty_past(batch, self.embedding)
+
+    def forward(
+        self, ids: Tensor, states: LayerStates | None = None, *, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, LayerStates]:
+        """Logits of each next token.
+
+        Args:
+            ids: (T, B) int64, each below V.
+            states: of the step before the first token; None is the empty past.
+            generator: what dropout draws from in training mode.
+
+        Returns:
+            Logits (T, B, V), in nats up to a constant for each token, and the states after the last token.
+        """
+        if states is None:
+            states = self.empty_past(ids.shape[1])
+        hidden, states = self.recurrent(F.embedding(ids, self.embedding), states, generator)
+        weight = self.embedding if self.output is None else self.output
+        return F.linear(hidden, weight, self.output_bias), states  # (T, B, V)
+
+    def num_parameters(self) -> int:
+        """How many weights there are."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+
+def rows_of(states: LayerStates, rows: int) -> LayerStates:
+    """The states of the first rows, cut off from the graph of gradients."""
+    return tuple(tuple(part[:rows].detach() for part in state) for state in states)

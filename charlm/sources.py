@@ -1,0 +1,120 @@
+"""From what a person names (paths, folders, standard input, registered names) to readable sources."""
+
+import difflib
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from charlm.errors import CorpusError
+from charlm.files import cache_folder
+from charlm.progress import Progress, silent
+from charlm.registry import NamedCorpus, Source, file_source, registry
+
+_SNIFF = 8192
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """What a list of arguments came to."""
+
+    name: str
+    """A short name for the whole, after the first argument."""
+    sources: tuple[Source, ...]
+    arguments: tuple[str, ...]
+    """The arguments again, absolute and with standard input replaced by its copy, so that they can be used again."""
+    named: NamedCorpus | None
+    """The registry's entry where the only argument is a registered name."""
+    skipped: tuple[str, ...]
+    """Files of a folder that hold no text."""
+
+
+def find_sources(
+    arguments: Sequence[str], *, progress: Progress = silent, stdin: BinaryIO | None = None, encoding: str = "utf-8"
+) -> Found:
+    """Resolve each argument: `-` for standard input, a file, a folder (all its text files, sorted), or a registered name.
+
+    A file or folder wins over a registered name. Raises `CorpusError` for what can't be found or read, and for a
+    folder without text. `encoding` is needed to tell text from other files in a folder.
+    """
+    if not arguments:
+        raise CorpusError("no text given; name a file, a folder, - for standard input, or one of `charlm corpora`")
+    sources: list[Source] = []
+    kept: list[str] = []
+    skipped: list[str] = []
+    named: NamedCorpus | None = None
+    for argument in arguments:
+        path = Path(argument)
+        if argument == "-":
+            path = _spool(stdin if stdin is not None else sys.stdin.buffer)
+            sources.append(file_source(path, "stdin"))
+            kept.append(str(path))
+        elif path.is_dir():
+            texts, others = _folder(path, encoding)
+            sources += texts
+            skipped += others
+            kept.append(str(path.resolve()))
+        elif path.exists():
+            if not os.access(path, os.R_OK):
+                raise CorpusError(f"{argument} can't be read; check its permissions")
+            sources.append(file_source(path))
+            kept.append(str(path.resolve()))
+        elif argument in registry():
+            named = registry()[argument]
+            sources += named.sources(progress)
+            kept.append(argument)
+        else:
+            raise CorpusError(_not_found(argument))
+    name = "stdin" if arguments[0] == "-" else Path(arguments[0]).resolve().name
+    return Found(
+        name=name if Path(arguments[0]).is_dir() else name.removesuffix(Path(name).suffix) or name,
+        sources=tuple(sources),
+        arguments=tuple(kept),
+        named=named if len(arguments) == 1 else None,
+        skipped=tuple(skipped),
+    )
+
+
+def _not_found(argument: str) -> str:
+    close = difflib.get_close_matches(argument, registry(), n=1)
+    hint = f"; did you mean the named corpus {close[0]}?" if close else ", and no named corpus; see `charlm corpora`"
+    return f"no file or folder {argument!r}{hint}"
+
+
+def _folder(root: Path, encoding: str) -> tuple[list[Source], list[str]]:
+    """The text files below a folder, hidden ones left out, and the names of those that hold none."""
+    texts: list[Source] = []
+    others: list[str] = []
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root)
+        if any(part.startswith(".") for part in name.parts) or not path.is_file():
+            continue
+        try:
+            with path.open("rb") as file:
+                start = file.read(_SNIFF)
+        except OSError as error:
+            raise CorpusError(f"{path} can't be read: {error.strerror}") from None
+        if start and (b"\0" not in start or encoding.lower().startswith(("utf-16", "utf-32"))):
+            texts.append(file_source(path, name.as_posix()))
+        else:
+            others.append(name.as_posix())
+    if not texts:
+        raise CorpusError(f"folder {root} holds no text file; give a folder with .txt, .md or other text in it")
+    return texts, others
+
+
+def _spool(stream: BinaryIO) -> Path:
+    """Copy a stream to the cache, named by its hash: a corpus is read more than once, a pipe can't be."""
+    folder = cache_folder("stdin")
+    digest = hashlib.sha256()
+    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as copy:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+            copy.write(chunk)
+    target = folder / f"{digest.hexdigest()}.txt"
+    os.replace(copy.name, target)
+    return target

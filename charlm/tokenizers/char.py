@@ -1,0 +1,76 @@
+"""One token for each distinct Unicode character of the training split."""
+
+from collections.abc import Iterable
+from typing import Any, Self
+
+import numpy as np
+
+from charlm.config import TokenizerConfig, Unknown
+from charlm.errors import TokenizerError
+from charlm.tokenizers.base import SCALAR_VALUES, Ids, Tokenizer, unknown_character
+
+_SPECIALS = 3
+_CODE_POINTS = 0x110000
+
+
+class CharTokenizer(Tokenizer):
+    """Ids 0, 1 and 2 are BOS, EOS and <unk>; the characters follow in the order of their code points."""
+
+    kind = "char"
+    bos, eos, unk = 0, 1, 2
+
+    def __init__(self, characters: str) -> None:
+        codes = _code_points(characters)
+        if len(codes) == 0 or np.any(np.diff(codes) <= 0):
+            raise TokenizerError("the vocabulary of a char tokenizer must be distinct characters in order, at least one")
+        self.characters = characters
+        self.vocab_size = _SPECIALS + len(codes)
+        self._id_of = np.full(_CODE_POINTS, self.unk, dtype=np.int32)
+        self._id_of[codes] = np.arange(_SPECIALS, self.vocab_size, dtype=np.int32)
+        self._bytes = [b"", b"", "\ufffd".encode(), *(character.encode() for character in characters)]
+
+    @classmethod
+    def fit(cls, texts: Iterable[str], characters: int, config: TokenizerConfig) -> Self:
+        """Collect the distinct characters."""
+        seen = np.zeros(_CODE_POINTS, dtype=bool)
+        for text in texts:
+            seen[_code_points(text)] = True
+        return cls("".join(map(chr, np.flatnonzero(seen))))
+
+    def encode(self, text: str, *, unknown: Unknown = "error") -> Ids:
+        """See `Tokenizer.encode`."""
+        ids: Ids = self._id_of[_code_points(text)]
+        if unknown == "error" and (missing := np.flatnonzero(ids == self.unk)).size:
+            raise unknown_character(text, int(missing[0]))
+        return ids[ids != self.unk] if unknown == "skip" else ids
+
+    def encode_all(self, texts: Iterable[str]) -> list[Ids]:
+        """One look-up for all the texts together."""
+        texts = list(texts)
+        ids = self.encode("".join(texts), unknown="replace")
+        return np.split(ids, np.cumsum([len(text) for text in texts])[:-1]) if texts else []
+
+    def token_bytes(self, token: int) -> bytes:
+        """See `Tokenizer.token_bytes`."""
+        return self._bytes[token]
+
+    @property
+    def unseen_characters(self) -> int:
+        """See `Tokenizer.unseen_characters`."""
+        return SCALAR_VALUES - len(self.characters)
+
+    def to_json(self) -> dict[str, Any]:
+        """See `Tokenizer.to_json`."""
+        return {"kind": self.kind, "characters": self.characters}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """See `Tokenizer.from_json`."""
+        characters = values.get("characters")
+        if not isinstance(characters, str) or any("\ud800" <= character <= "\udfff" for character in characters):
+            raise TokenizerError("the char tokenizer has no list of characters")
+        return cls(characters)
+
+
+def _code_points(text: str) -> np.ndarray[Any, np.dtype[np.uint32]]:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")

@@ -1,0 +1,186 @@
+"""Subwords by SentencePiece, without loss: no normalisation, white space kept, unknown characters as bytes.
+
+Three things SentencePiece would lose are kept here: a newline is a token of its own, U+2581 (which SentencePiece uses
+for the space) goes through as its three bytes, and the text of a token is taken from its bytes, never from
+SentencePiece's own decoder.
+"""
+
+import base64
+import binascii
+import io
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Self
+
+import numpy as np
+import sentencepiece
+
+from charlm.config import TokenizerConfig, Unknown
+from charlm.errors import TokenizerError
+from charlm.tokenizers.base import Ids, Tokenizer, encodable
+
+_SPACE = "\u2581"
+_SAMPLE = 10_000_000  # characters that the vocabulary is learnt from, evenly spread over the text
+_BLOCK = 1 << 14
+_SEGMENT = 1 << 15
+_LONGEST_LINE = 2000
+_RARE = 1e-4  # share of the text whose rarest characters are left to bytes
+_OVERHEAD = 260  # 256 bytes, 3 special tokens and the newline
+
+
+class SubwordTokenizer(Tokenizer):
+    """Ids 0, 1 and 2 are SentencePiece's <unk> (never used: bytes stand in), BOS and EOS."""
+
+    kind = "subword"
+    bos, eos, unk = 1, 2, None
+
+    def __init__(self, model: bytes) -> None:
+        self._model = model
+        try:
+            self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+            self.vocab_size = int(self._processor.vocab_size())
+            special = (self._processor.unk_id(), self._processor.bos_id(), self._processor.eos_id())
+            pieces = [self._processor.id_to_piece(token) for token in range(self.vocab_size)]
+            bytes_of_space = [self._processor.piece_to_id(f"<0x{byte:02X}>") for byte in _SPACE.encode()]
+        except (RuntimeError, ValueError, TypeError, OSError, IndexError) as error:
+            raise TokenizerError(f"the SentencePiece model is damaged: {str(error)[:100]}") from None
+        if special != (0, 1, 2) or not all(self._processor.is_byte(token) for token in bytes_of_space):
+            raise TokenizerError("the SentencePiece model was not made by charlm: its special tokens or bytes differ")
+        self._bytes_of_space = np.array(bytes_of_space, dtype=np.int32)
+        self._bytes = [self._bytes_of_piece(token, piece) for token, piece in enumerate(pieces)]
+
+    def _bytes_of_piece(self, token: int, piece: str) -> bytes:
+        if self._processor.is_control(token) or self._processor.is_unknown(token):
+            return b""
+        if self._processor.is_byte(token):
+            return bytes((int(piece[3:-1], 16),))
+        return piece.replace(_SPACE, " ").encode()
+
+    @classmethod
+    def fit(cls, texts: Iterable[str], characters: int, config: TokenizerConfig) -> Self:
+        """Learn the pieces from at most ten million characters, spread evenly over the text."""
+        sample = list(_lines(_spread(texts, characters)))
+        rare = _rare_characters(sample, (config.vocab_size - _OVERHEAD) // 2)
+        sample = [part for line in sample for part in rare.split(line) if part]
+        model = io.BytesIO()
+        try:
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=iter(sample),
+                model_writer=model,
+                vocab_size=config.vocab_size,
+                model_type=config.algorithm,
+                character_coverage=1.0,
+                normalization_rule_name="identity",
+                add_dummy_prefix=False,
+                remove_extra_whitespaces=False,
+                allow_whitespace_only_pieces=True,
+                user_defined_symbols=["\n"],
+                byte_fallback=True,
+                hard_vocab_limit=False,
+                max_sentence_length=8 * _LONGEST_LINE,
+                unk_id=0,
+                bos_id=1,
+                eos_id=2,
+                pad_id=-1,
+                num_threads=os.cpu_count() or 1,
+                minloglevel=4,
+            )
+        except (RuntimeError, ValueError) as error:
+            reason = str(error).strip().rsplit("\n", 1)[-1][:160]
+            raise TokenizerError(
+                f"SentencePiece can't learn {config.vocab_size} subwords from this text ({reason}); "
+                "try a smaller --vocab-size, a longer text, or --tokenizer char"
+            ) from None
+        return cls(model.getvalue())
+
+    def encode(self, text: str, *, unknown: Unknown = "error") -> Ids:
+        """See `Tokenizer.encode`."""
+        text = encodable(text, unknown)
+        parts: list[Ids] = []
+        for index, part in enumerate(text.split(_SPACE)):
+            if index:
+                parts.append(self._bytes_of_space)
+            if part:
+                encoded = self._processor.encode(_segments(part), num_threads=os.cpu_count() or 1)
+                parts += [np.array(ids, dtype=np.int32) for ids in encoded]
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32)
+
+    def encode_all(self, texts: Sequence[str]) -> list[Ids]:
+        """All short texts in one call, long ones and those with U+2581 one by one."""
+        plain = [text for text in texts if len(text) <= _SEGMENT and _SPACE not in text]
+        encoded = iter(self._processor.encode([encodable(text, "replace") for text in plain], num_threads=os.cpu_count() or 1))
+        return [
+            np.array(next(encoded), dtype=np.int32)
+            if len(text) <= _SEGMENT and _SPACE not in text
+            else self.encode(text, unknown="replace")
+            for text in texts
+        ]
+
+    def token_bytes(self, token: int) -> bytes:
+        """See `Tokenizer.token_bytes`."""
+        return self._bytes[token]
+
+    def to_json(self) -> dict[str, Any]:
+        """See `Tokenizer.to_json`."""
+        return {"kind": self.kind, "model": base64.b64encode(self._model).decode("ascii")}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """See `Tokenizer.from_json`."""
+        try:
+            return cls(base64.b64decode(values["model"], validate=True))
+        except (KeyError, TypeError, binascii.Error):
+            raise TokenizerError("the subword tokenizer has no SentencePiece model") from None
+
+
+def _rare_characters(lines: Sequence[str], most: int) -> re.Pattern[str]:
+    """A pattern of the rare characters: all but the `most` frequent, and those that make up less than `_RARE`."""
+    counts = Counter[str]()
+    for line in lines:
+        counts.update(line)
+    ranked = counts.most_common()
+    total = left = sum(counts.values())
+    keep = 0
+    while keep < min(most, len(ranked)) and left > _RARE * total:
+        left -= ranked[keep][1]
+        keep += 1
+    rare = "".join(re.escape(character) for character, _ in ranked[keep:])
+    return re.compile(f"[{rare}]+" if rare else "(?!)")
+
+
+def _spread(texts: Iterable[str], characters: int) -> Iterator[str]:
+    """Blocks of the text, evenly spaced, that hold about `_SAMPLE` characters in all."""
+    stride = max(1, -(-characters // _SAMPLE))
+    for text in texts:
+        for start in range(0, len(text), stride * _BLOCK):
+            yield text[start : start + _BLOCK] if stride > 1 else text[start : start + stride * _BLOCK]
+
+
+def _lines(texts: Iterable[str]) -> Iterator[str]:
+    """The lines of a text, cut where they are too long for SentencePiece, without U+2581."""
+    for text in texts:
+        for line in text.split("\n"):
+            for start in range(0, len(line), _LONGEST_LINE):
+                part = line[start : start + _LONGEST_LINE].replace(_SPACE, "")
+                if part:
+                    yield part
+
+
+def _segments(text: str) -> list[str]:
+    """`text` in parts that are encoded as the whole would be: cut before a newline or after the last letter of a word."""
+    parts: list[str] = []
+    start = 0
+    while len(text) - start > _SEGMENT:
+        end = text.rfind("\n", start + 1, start + _SEGMENT)
+        if end < 0:
+            end = text.rfind(" ", start + 1, start + _SEGMENT)
+            while end > start + 1 and text[end - 1] == " ":
+                end -= 1
+        if end <= start + 1:
+            end = start + _SEGMENT
+        parts.append(text[start:end])
+        start = end
+    parts.append(text[start:])
+    return parts
