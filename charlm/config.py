@@ -19,6 +19,9 @@ InputInit = Literal["xavier", "uniform"]
 Unknown = Literal["error", "skip", "replace"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
+DEFAULT_HIDDEN = 256
+"""H where nobody says otherwise."""
+
 
 def check_range(name: str, value: float, low: float, high: float, *, open_low: bool = False) -> None:
     """Raise `ConfigError` unless low <= value <= high (low < value with `open_low`); NaN is never in range."""
@@ -37,7 +40,7 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def _accepts(annotation: Any, value: object) -> bool:
-    """Whether a JSON value fits a field's annotation: int, float, str, bool, None, Literal, tuple, and unions of them."""
+    """Whether a JSON value fits a field's annotation: int, float, str, bool, None, Literal, tuple or a union."""
     if isinstance(annotation, UnionType):
         return any(_accepts(part, value) for part in get_args(annotation))
     if get_origin(annotation) is Literal:
@@ -133,11 +136,11 @@ class ModelConfig(_Json):
     """A name in `charlm.cells.CELLS`."""
     num_layers: int = 1
     """L, recurrent layers one upon the other."""
-    hidden_size: int = 256
+    hidden_size: int = DEFAULT_HIDDEN
     """H, width of the hidden state of each layer."""
     embedding_size: int = 32
     """E, width of a token's vector."""
-    dropout: float = 0.0
+    dropout: float = 0.1
     """Probability with which an output of a recurrent layer is dropped in training."""
     tie_weights: bool = False
     """Use the embedding as the output layer too (Press and Wolf 2017); needs E = H."""

@@ -131,8 +131,9 @@ def _decoded(source: Source, config: CorpusConfig, digest: "hashlib._Hash") -> I
                 text = decoder.decode(chunk, final)
             except UnicodeDecodeError as error:
                 raise CorpusError(
-                    f"{source.name}: byte {error.object[error.start]:#04x} at byte offset {offset - pending + error.start} "
-                    f"is not valid {config.encoding}; name another with --encoding, or pass --errors replace"
+                    f"{source.name}: byte {error.object[error.start]:#04x} at byte offset "
+                    f"{offset - pending + error.start} is not valid {config.encoding}; name another with --encoding, "
+                    "or pass --errors replace"
                 ) from None
             offset += len(chunk)
             if characters == 0:
@@ -140,8 +141,8 @@ def _decoded(source: Source, config: CorpusConfig, digest: "hashlib._Hash") -> I
             if "\0" in text:
                 if config.errors == "strict":
                     raise CorpusError(
-                        f"{source.name}: NUL at character offset {characters + text.index(chr(0))}, so this is no plain "
-                        "text; if it is UTF-16, pass --encoding utf-16, and to read on all the same --errors replace"
+                        f"{source.name}: NUL at character offset {characters + text.index(chr(0))}, so this is no "
+                        "plain text; if it is UTF-16, pass --encoding utf-16; to read on all the same, --errors replace"
                     )
                 text = text.replace("\0", "\ufffd")
             characters += len(text)
@@ -166,7 +167,7 @@ def _documents(
 
         def texts(source: Source = source, own: "hashlib._Hash" = own, before: int = read) -> Iterator[str]:
             nonlocal done
-            for text, done in _decoded(source, config, own):  # noqa: B007
+            for text, done in _decoded(source, config, own):
                 progress("reading", before + done, max(total, before + done))
                 yield text
 

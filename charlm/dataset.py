@@ -162,8 +162,8 @@ def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, folder: Path, *, progres
     except OSError as error:
         if not folder.exists():  # another process may have been faster
             raise CharlmError(
-                f"can't write the encoded text to {folder.parent}: {error.strerror}; free some space, or set CHARLM_CACHE "
-                "to a folder on another disk"
+                f"can't write the encoded text to {folder.parent}: {error.strerror}; free some space, or set "
+                "CHARLM_CACHE to a folder on another disk"
             ) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -247,7 +247,10 @@ def _open(folder: Path, corpus: Corpus, tokenizer: Tokenizer) -> Dataset | None:
 
 def _fitted(corpus: Corpus, config: TokenizerConfig, progress: Progress) -> Tokenizer:
     """The tokenizer of a corpus, from the cache where it is there already."""
-    path = cache_folder("tokenizers") / f"{_hash([_FORMAT, corpus.sha256, corpus.config.to_json(), config.to_json()])}.json"
+    path = (
+        cache_folder("tokenizers")
+        / f"{_hash([_FORMAT, corpus.sha256, corpus.config.to_json(), config.to_json()])}.json"
+    )
     try:
         return tokenizer_from_json(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, CharlmError):

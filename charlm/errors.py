@@ -32,8 +32,8 @@ class UnknownCharacterError(TokenizerError):
         self.character = character
         self.position = position
         super().__init__(
-            f"character {character!r} (U+{ord(character):04X}) at position {position} is not in the model's vocabulary; "
-            f"{remedy}"
+            f"character {character!r} (U+{ord(character):04X}) at position {position} is not in the model's "
+            f"vocabulary; {remedy}"
         )
 
 

@@ -41,7 +41,9 @@ def atomic_write(path: Path, content: bytes) -> None:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
         kept = "; the file that was there is kept" if path.exists() else ""
-        raise CharlmError(f"can't write {path}: {error.strerror}{kept}; free some space or choose another folder") from None
+        raise CharlmError(
+            f"can't write {path}: {error.strerror}{kept}; free some space or choose another folder"
+        ) from None
 
 
 def _umask() -> int:

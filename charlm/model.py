@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from charlm.config import ModelConfig
+from charlm.errors import ConfigError
 from charlm.recurrent import LayerStates, Recurrent
 
 
@@ -66,3 +67,13 @@ class LanguageModel(nn.Module):
 def rows_of(states: LayerStates, rows: int) -> LayerStates:
     """The states of the first rows, cut off from the graph of gradients."""
     return tuple(tuple(part[:rows].detach() for part in state) for state in states)
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of that name; "auto" is CUDA, then MPS, then the CPU. Raises `ConfigError` where it isn't there."""
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(device for device, here in present.items() if here))
+    if not present[name]:
+        raise ConfigError(f"--device {name}: torch sees no such device here; use --device cpu or auto")
+    return torch.device(name)

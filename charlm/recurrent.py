@@ -1,5 +1,8 @@
 """The stack of recurrent layers; here a cell's equation and its kernel meet."""
 
+from collections.abc import Mapping
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -24,7 +27,7 @@ def dropout(x: Tensor, probability: float, generator: torch.Generator | None) ->
     return x * torch.empty_like(x).bernoulli_(keep, generator=generator).div_(keep)
 
 
-def reference_layer(cell: Cell, x: Tensor, state: State, weights: dict[str, Tensor]) -> tuple[Tensor, State]:
+def reference_layer(cell: Cell, x: Tensor, state: State, weights: Mapping[str, Tensor]) -> tuple[Tensor, State]:
     """A cell through time, step by step: x (T, B, I) to outputs (T, B, H) and the state after the last step."""
     outputs = []
     for moment in x:
@@ -81,15 +84,13 @@ class Recurrent(nn.Module):
         super().__init__()
         self.cell = find_cell(config.cell)
         self.dropout = config.dropout
+        self.hidden_size = config.hidden_size
         sizes = [config.embedding_size] + [config.hidden_size] * config.num_layers
-        self.layers = nn.ModuleList(RecurrentLayer(self.cell, *pair) for pair in zip(sizes, sizes[1:], strict=False))
+        self.layers = nn.ModuleList(RecurrentLayer(self.cell, *pair) for pair in pairwise(sizes))
 
     def empty_past(self, batch: int, like: Tensor) -> LayerStates:
         """The state before the first token of a document: zeros, (B, H) for each state of each layer."""
-        return tuple(
-            tuple(like.new_zeros(batch, layer.hidden_size) for _ in self.cell.states)  # type: ignore[arg-type]
-            for layer in self.layers
-        )
+        return tuple(tuple(like.new_zeros(batch, self.hidden_size) for _ in self.cell.states) for _ in self.layers)
 
     def forward(
         self, x: Tensor, states: LayerStates, generator: torch.Generator | None = None

@@ -87,7 +87,9 @@ class NamedCorpus:
                 known_hash=f"sha256:{self.sha256}",
                 fname=path.name,
                 path=path.parent,
-                downloader=pooch.HTTPDownloader(progressbar=_PoochProgress(self.name, self.bytes, progress), timeout=30),
+                downloader=pooch.HTTPDownloader(
+                    progressbar=_PoochProgress(self.name, self.bytes, progress), timeout=30
+                ),
             )
         except ValueError:
             raise DownloadError(

@@ -36,7 +36,7 @@ class Found:
 def find_sources(
     arguments: Sequence[str], *, progress: Progress = silent, stdin: BinaryIO | None = None, encoding: str = "utf-8"
 ) -> Found:
-    """Resolve each argument: `-` for standard input, a file, a folder (all its text files, sorted), or a registered name.
+    """Resolve each argument: - for standard input, a file, a folder (its text files, sorted), or a registered name.
 
     A file or folder wins over a registered name. Raises `CorpusError` for what can't be found or read, and for a
     folder without text. `encoding` is needed to tell text from other files in a folder.

@@ -90,7 +90,9 @@ def training_windows(
     while True:
         order = np.random.default_rng([seed, at.epoch]).permutation(sections)
         while at.section < sections:
-            groups = plan(split, int(order[at.section]), batch_size, seq_len, np.random.default_rng([seed, at.epoch, at.section]))
+            groups = plan(
+                split, int(order[at.section]), batch_size, seq_len, np.random.default_rng([seed, at.epoch, at.section])
+            )
             while at.group < len(groups):
                 for window in walk(split, groups[at.group], seq_len, first=at.window):
                     at = replace(at, window=at.window + 1, tokens=at.tokens + window.tokens)
@@ -100,9 +102,7 @@ def training_windows(
         at = Cursor(epoch=at.epoch + 1)
 
 
-def plan(
-    split: TokenSplit, section: int, batch_size: int, seq_len: int, rng: np.random.Generator
-) -> list[Stretches]:
+def plan(split: TokenSplit, section: int, batch_size: int, seq_len: int, rng: np.random.Generator) -> list[Stretches]:
     """The groups of one section of documents, in the order in which an epoch takes them."""
     documents = _documents(split, section)
     total = int(documents.length.sum())

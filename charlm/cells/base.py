@@ -34,5 +34,5 @@ class Cell:
             "input": (rows, input_size),
             "recurrent": (rows, hidden_size),
             "bias": (rows,),
-            **{name: (hidden_size,) for name in self.extra_biases},
+            **dict.fromkeys(self.extra_biases, (hidden_size,)),
         }

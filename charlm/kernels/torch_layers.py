@@ -28,7 +28,9 @@ def torch_rnn(x: Tensor, state: tuple[Tensor, ...], weights: Mapping[str, Tensor
     return outputs, (h.squeeze(0),)
 
 
-def torch_lstm(x: Tensor, state: tuple[Tensor, ...], weights: Mapping[str, Tensor]) -> tuple[Tensor, tuple[Tensor, ...]]:
+def torch_lstm(
+    x: Tensor, state: tuple[Tensor, ...], weights: Mapping[str, Tensor]
+) -> tuple[Tensor, tuple[Tensor, ...]]:
     """`charlm.cells.lstm.lstm_step` through time."""
     bias = weights["bias"]
     outputs, h, c = torch.lstm(
@@ -52,7 +54,12 @@ def torch_gru(x: Tensor, state: tuple[Tensor, ...], weights: Mapping[str, Tensor
     outputs, h = torch.gru(
         x,
         h.unsqueeze(0),
-        [weights["input"], weights["recurrent"], bias, torch.cat((torch.zeros_like(bias[len(candidate) :]), candidate))],
+        [
+            weights["input"],
+            weights["recurrent"],
+            bias,
+            torch.cat((torch.zeros_like(bias[len(candidate) :]), candidate)),
+        ],
         True,
         1,
         0.0,

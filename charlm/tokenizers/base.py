@@ -70,6 +70,11 @@ class Tokenizer(ABC):
         """How many Unicode scalar values lie outside the vocabulary and share the probability of `unk`."""
         return 0
 
+    @property
+    def never_written(self) -> tuple[int, ...]:
+        """Tokens that a text being written never holds: BOS and `unk`."""
+        return (self.bos,) if self.unk is None else (self.bos, self.unk)
+
     def encode_all(self, texts: Sequence[str]) -> list[Ids]:
         """`encode` of many texts, unknown characters as `unk`."""
         return [self.encode(text, unknown="replace") for text in texts]

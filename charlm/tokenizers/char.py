@@ -22,7 +22,9 @@ class CharTokenizer(Tokenizer):
     def __init__(self, characters: str) -> None:
         codes = _code_points(characters)
         if len(codes) == 0 or np.any(np.diff(codes) <= 0):
-            raise TokenizerError("the vocabulary of a char tokenizer must be distinct characters in order, at least one")
+            raise TokenizerError(
+                "the vocabulary of a char tokenizer must be distinct characters in order, at least one"
+            )
         self.characters = characters
         self.vocab_size = _SPECIALS + len(codes)
         self._id_of = np.full(_CODE_POINTS, self.unk, dtype=np.int32)

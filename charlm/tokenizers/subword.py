@@ -110,7 +110,9 @@ class SubwordTokenizer(Tokenizer):
     def encode_all(self, texts: Sequence[str]) -> list[Ids]:
         """All short texts in one call, long ones and those with U+2581 one by one."""
         plain = [text for text in texts if len(text) <= _SEGMENT and _SPACE not in text]
-        encoded = iter(self._processor.encode([encodable(text, "replace") for text in plain], num_threads=os.cpu_count() or 1))
+        encoded = iter(
+            self._processor.encode([encodable(text, "replace") for text in plain], num_threads=os.cpu_count() or 1)
+        )
         return [
             np.array(next(encoded), dtype=np.int32)
             if len(text) <= _SEGMENT and _SPACE not in text
@@ -121,6 +123,11 @@ class SubwordTokenizer(Tokenizer):
     def token_bytes(self, token: int) -> bytes:
         """See `Tokenizer.token_bytes`."""
         return self._bytes[token]
+
+    @property
+    def never_written(self) -> tuple[int, ...]:
+        """BOS, and SentencePiece's <unk>."""
+        return (0, self.bos)
 
     def to_json(self) -> dict[str, Any]:
         """See `Tokenizer.to_json`."""
@@ -169,7 +176,7 @@ def _lines(texts: Iterable[str]) -> Iterator[str]:
 
 
 def _segments(text: str) -> list[str]:
-    """`text` in parts that are encoded as the whole would be: cut before a newline or after the last letter of a word."""
+    """`text` in parts that are encoded as the whole would be: cut before a newline, or after a word."""
     parts: list[str] = []
     start = 0
     while len(text) - start > _SEGMENT:

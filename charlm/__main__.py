@@ -1,0 +1,12 @@
+"""`python -m charlm` and the command `charlm`."""
+
+
+def main() -> None:
+    """Run the command line."""
+    from charlm.cli.app import app
+
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""The Typer application: its commands, and what becomes of errors."""
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from charlm import __version__
+from charlm.cli.corpora import corpora
+from charlm.cli.eval import evaluate
+from charlm.cli.info import info
+from charlm.cli.sample import sample
+from charlm.cli.train import train
+from charlm.errors import CharlmError
+
+app = typer.Typer(
+    name="charlm",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"charlm {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def charlm(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Train small recurrent language models on your own text, measure them, and write with them.
+
+    [bold]charlm train corpus.txt[/bold]
+    [bold]charlm sample --prefix "I couldn't" --temperature 0.7[/bold]
+    [bold]charlm eval[/bold]
+    """
+
+
+def guarded(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose errors end as DESIGN has it: one line on stderr and status 1; 130 for Ctrl-C."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except CharlmError as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            typer.echo("interrupted", err=True)
+            raise typer.Exit(130) from None
+        except BrokenPipeError:  # `charlm sample | head`: whoever read us has enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(141) from None
+
+    return run
+
+
+for _name, _command in (
+    ("train", train),
+    ("sample", sample),
+    ("eval", evaluate),
+    ("info", info),
+    ("corpora", corpora),
+):
+    app.command(_name)(guarded(_command))

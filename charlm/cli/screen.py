@@ -1,0 +1,75 @@
+"""What stands around a training run on a terminal: its display, once there is something to display, and Ctrl-C."""
+
+import signal
+from types import FrameType
+from typing import Any, Self
+
+import torch
+from rich.console import Console
+
+from charlm.cli.console import Bars, thousands
+from charlm.cli.display import TrainingDisplay
+from charlm.config import TrainConfig
+from charlm.dataset import Dataset
+from charlm.model import LanguageModel
+from charlm.runs import RunFolder
+from charlm.trainer import Record
+
+
+class Interrupt:
+    """While training goes on, the first Ctrl-C or SIGTERM asks it to save and end; the second ends it at once."""
+
+    def __init__(self) -> None:
+        self.armed = False
+        self._asked = False
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if not self.armed or self._asked:
+            raise KeyboardInterrupt
+        self._asked = True
+
+    def __call__(self) -> bool:
+        return self._asked
+
+
+class Screen:
+    """The training display, from the moment that there is something to display."""
+
+    def __init__(self, console: Console, bars: Bars, interrupt: Interrupt) -> None:
+        self._console = console
+        self._bars = bars
+        self._interrupt = interrupt
+        self._display: TrainingDisplay | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self._display is not None:
+            self._display.__exit__(*error)
+
+    def prepared(self, run: RunFolder, dataset: Dataset, model: LanguageModel, config: TrainConfig) -> None:
+        """Take the bars away and begin the display."""
+        self._bars.finish()
+        shape = model.config
+        self._display = TrainingDisplay(
+            self._console,
+            f"{run.path}: {shape.cell} {shape.num_layers}x{shape.hidden_size}, "
+            f"{thousands(model.num_parameters())} parameters, {dataset.tokenizer.kind} tokens "
+            f"({thousands(shape.vocab_size)}), {thousands(dataset.train.facts.tokens)} to train on, "
+            f"{torch.get_num_threads()} threads",
+        )
+        self._display.__enter__()
+        self._interrupt.armed = True
+
+    def __call__(self, record: Record) -> None:
+        assert self._display is not None
+        self._display(record)

@@ -1,0 +1,271 @@
+"""`charlm train`."""
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from charlm.cli.options import (
+    TEXT,
+    DocumentsOption,
+    EncodingOption,
+    ErrorsOption,
+    JsonOption,
+    SeparatorOption,
+    TextArgument,
+    corpus_options,
+)
+from charlm.config import Device, InputInit, RecurrentInit, SubwordAlgorithm, TokenizerKind
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from charlm.api import Trained
+
+_TOKENIZER, _MODEL, _TRAINING, _RUN = "Tokenizer", "Model", "Training", "Run"
+
+
+def _option(help: str, default: str | bool, panel: str) -> Any:
+    return typer.Option(help=help, show_default=default, rich_help_panel=panel)
+
+
+def train(
+    text: TextArgument = None,
+    # --- text
+    documents: DocumentsOption = None,
+    separator: SeparatorOption = None,
+    splits: Annotated[
+        str | None,
+        _option("Per cent of the text to train on, validate on and test on, in this order.", "90/5/5", TEXT),
+    ] = None,
+    encoding: EncodingOption = None,
+    errors: ErrorsOption = None,
+    # --- tokenizer
+    tokenizer: Annotated[
+        TokenizerKind | None,
+        _option(
+            "What a token is. char: best for small texts and any script. byte: nothing is ever unknown. subword: more "
+            "text a second and longer memory, needs a megabyte or more.",
+            "char",
+            _TOKENIZER,
+        ),
+    ] = None,
+    vocab_size: Annotated[
+        int | None,
+        _option("Subwords: how many. More make the text shorter and the output layer slower.", "2000", _TOKENIZER),
+    ] = None,
+    subword_algorithm: Annotated[
+        SubwordAlgorithm | None, _option("Subwords: how they are found.", "unigram", _TOKENIZER)
+    ] = None,
+    # --- model
+    cell: Annotated[
+        str | None,
+        _option(
+            "Recurrent cell: lstm remembers best, gru has a quarter fewer weights, rnn forgets soon.", "lstm", _MODEL
+        ),
+    ] = None,
+    layers: Annotated[
+        int | None, _option("Recurrent layers; a second one helps long runs and takes twice the time.", "1", _MODEL)
+    ] = None,
+    hidden: Annotated[
+        int | None,
+        _option(
+            "Width of the hidden state. Twice as wide learns more of a large text, at 3 to 4 times the time.",
+            "256",
+            _MODEL,
+        ),
+    ] = None,
+    embedding: Annotated[
+        int | None,
+        _option(
+            "Width of a token's vector. Characters need little, and small is fast.",
+            "32 for characters, 128 for more",
+            _MODEL,
+        ),
+    ] = None,
+    dropout: Annotated[
+        float | None,
+        _option(
+            "Share of each layer's outputs dropped in training: 0.2 to 0.5 for small texts that are read many times.",
+            "0.1",
+            _MODEL,
+        ),
+    ] = None,
+    tie_weights: Annotated[
+        bool | None,
+        typer.Option(
+            "--tie-weights",
+            help="Share embedding and output weights (needs equal widths).",
+            show_default="off",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    recurrent_init: Annotated[RecurrentInit | None, _option("Initial recurrent weights.", "orthogonal", _MODEL)] = None,
+    input_init: Annotated[InputInit | None, _option("Initial input weights.", "xavier", _MODEL)] = None,
+    forget_bias: Annotated[
+        float | None, _option("Initial bias of an LSTM's forget gate; high remembers from the start.", "1", _MODEL)
+    ] = None,
+    # --- training
+    minutes: Annotated[
+        float | None, _option("Length of the run by the clock, all included.", "5, or 20 epochs if sooner", _TRAINING)
+    ] = None,
+    epochs: Annotated[
+        float | None, _option("Length of the run in passes over the training split.", False, _TRAINING)
+    ] = None,
+    steps: Annotated[int | None, _option("Length of the run in optimiser steps.", False, _TRAINING)] = None,
+    batch_size: Annotated[
+        int | None,
+        _option(
+            "Stretches of text learnt from side by side. Small learns soonest on a CPU; large suits long runs.",
+            "16",
+            _TRAINING,
+        ),
+    ] = None,
+    seq_len: Annotated[
+        int | None,
+        _option(
+            "Tokens of truncated backpropagation through time: longer learns longer memories, in fewer steps.",
+            "32",
+            _TRAINING,
+        ),
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        _option(
+            "Peak of the learning rate: warm-up, then half a cosine. Lower it if the loss explodes.", "0.003", _TRAINING
+        ),
+    ] = None,
+    weight_decay: Annotated[
+        float | None, _option("AdamW's weight decay: pulls the weights to 0; 0.1 for small texts.", "0.01", _TRAINING)
+    ] = None,
+    clip: Annotated[
+        float | None,
+        _option("Largest gradient norm; larger gradients are scaled down to it. 0 is off.", "1", _TRAINING),
+    ] = None,
+    seed: Annotated[int | None, _option("Of initial weights, order of the text and dropout.", "1", _TRAINING)] = None,
+    validations: Annotated[
+        int | None, _option("How often in a run to validate, write a sample and save.", "20", _TRAINING)
+    ] = None,
+    threads: Annotated[int | None, _option("CPU threads.", "torch's choice", _TRAINING)] = None,
+    device: Annotated[Device | None, _option("Where to compute.", "auto", _TRAINING)] = None,
+    # --- run
+    run: Annotated[
+        str | None, _option("Run folder, or its name in runs/.", "a new one in runs/, after the text", _RUN)
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Go on with --run, or with the newest run, where it was saved last.", rich_help_panel=_RUN
+        ),
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the run that is in the run folder.", rich_help_panel=_RUN)
+    ] = False,
+    init_from: Annotated[
+        str | None,
+        _option("Model to begin with, for fine-tuning; its tokenizer and shape are taken over.", False, _RUN),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Train a model on a text.
+
+    The files go to a run folder: the best model (model.safetensors), metrics.jsonl, samples.txt, and what --resume
+    needs. Ctrl-C saves and ends.
+
+    Examples:
+      [bold]charlm train corpus.txt[/bold]
+      [bold]charlm train tinyshakespeare --minutes 2 --splits 90/10/0[/bold]
+      [bold]charlm train names.txt --documents line --epochs 10[/bold]
+      [bold]charlm train novel.txt --tokenizer subword --hidden 512 --minutes 30[/bold]
+      [bold]charlm train --resume[/bold]
+    """
+    started = time.monotonic()
+    from charlm import api
+    from charlm.cli.console import Bars, print_json, stderr
+    from charlm.cli.screen import Interrupt, Screen
+    from charlm.config import TokenizerConfig, TrainConfig
+    from charlm.errors import ConfigError
+    from charlm.runs import newest_run
+
+    corpus = corpus_options(documents, separator, splits, encoding, errors)
+    tokens = _given(kind=tokenizer, vocab_size=vocab_size, algorithm=subword_algorithm)
+    model = _given(
+        cell=cell,
+        num_layers=layers,
+        hidden_size=hidden,
+        embedding_size=embedding,
+        dropout=dropout,
+        tie_weights=tie_weights,
+        recurrent_init=recurrent_init,
+        input_init=input_init,
+        forget_bias=forget_bias,
+    )
+    lengths = _given(minutes=minutes, epochs=epochs, steps=steps)
+    training = _given(
+        batch_size=batch_size,
+        seq_len=seq_len,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        clip=clip,
+        seed=seed,
+        validations=validations,
+        threads=threads,
+        device=device,
+    )
+    console = stderr()
+    with Bars(console) as bars, Interrupt() as interrupt, Screen(console, bars, interrupt) as screen:
+        hooks = api.Hooks(
+            progress=bars, prepared=screen.prepared, observer=screen, should_stop=interrupt, started=started
+        )
+        if resume:
+            if corpus or tokens or model or training or init_from or overwrite:
+                raise ConfigError(
+                    "--resume goes on with the run's own settings; only --run, TEXT (the same text) and a new "
+                    "--minutes, --epochs or --steps go with it"
+                )
+            folder = run if run is not None else newest_run("resume.safetensors")
+            result = api.resume(folder, text=text or None, lengths=lengths, hooks=hooks)
+        else:
+            if tokens and tokens.get("kind") != "subword" and len(tokens) > ("kind" in tokens):
+                raise ConfigError("--vocab-size and --subword-algorithm go with --tokenizer subword")
+            result = api.train(
+                text or [],
+                run=run,
+                corpus=corpus,
+                tokenizer=TokenizerConfig(**tokens) if tokens else None,
+                model=model,
+                training=TrainConfig(**(lengths or api.DEFAULT_LENGTH), **training),
+                init_from=init_from,
+                overwrite=overwrite,
+                hooks=hooks,
+            )
+    _tell(console, result)
+    if json:
+        from dataclasses import asdict
+
+        print_json({"run": str(result.run), "model": str(result.run / "model.safetensors")} | asdict(result.outcome))
+    if not result.outcome.finished:
+        raise typer.Exit(130)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """The options that were given."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _tell(console: "Console", result: "Trained") -> None:
+    """The last words of a run."""
+    from charlm.cli.console import duration, thousands
+
+    outcome = result.outcome
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, soft_wrap=True)
+
+    if not outcome.finished:
+        say(f"saved at step {thousands(outcome.step)}; go on with: charlm train --resume --run {result.run}")
+        return
+    say(f"{thousands(outcome.step)} steps, {outcome.epoch:.2f} epochs, {duration(outcome.seconds)}")
+    if outcome.best is not None:
+        say(f"best validation {outcome.best:.4f} nats per token, at step {thousands(outcome.best_step)}")
+    say(f"model in {result.run / 'model.safetensors'}; next: charlm sample {result.run}, charlm eval {result.run}")

@@ -1,0 +1,162 @@
+"""All that changes while a model learns, and the file that keeps it: a run goes on as if it had never stopped."""
+
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from charlm import __version__
+from charlm.checkpoint import Checkpoint, ResumeState, load_resume, save
+from charlm.config import TrainConfig
+from charlm.dataset import Dataset
+from charlm.errors import ModelFileError
+from charlm.model import LanguageModel
+from charlm.recurrent import LayerStates
+from charlm.runs import RunFolder
+from charlm.windows import Cursor
+
+
+@dataclass(kw_only=True)
+class TrainingState:
+    """All that changes while a model learns, and that a resume file keeps."""
+
+    model: LanguageModel
+    optimizer: torch.optim.Optimizer
+    generator: torch.Generator
+    """What dropout draws from."""
+    states: LayerStates | None = None
+    """Recurrent states after the last window."""
+    cursor: Cursor = field(default_factory=Cursor)
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    """Of the sessions before this one."""
+    started: float = 0.0
+    """time.monotonic() when this session began."""
+    best: float | None = None
+    """Lowest validation so far, nats per token."""
+    best_step: int = 0
+
+    def elapsed(self) -> float:
+        """Seconds of training in all sessions."""
+        return self.seconds + time.monotonic() - self.started
+
+
+def begin(model: LanguageModel, config: TrainConfig, device: torch.device, started: float) -> TrainingState:
+    """The state before the first step of a model that has its initial weights."""
+    model.to(device)
+    return TrainingState(
+        model=model,
+        optimizer=_optimizer(model, config),
+        generator=torch.Generator(device).manual_seed(config.seed),
+        started=started,
+    )
+
+
+def checkpoint_of(state: TrainingState, dataset: Dataset, config: TrainConfig) -> Checkpoint:
+    """The model as it is now, with what a model file tells about it."""
+    corpus = dataset.corpus
+    return Checkpoint(
+        model=state.model,
+        tokenizer=dataset.tokenizer,
+        corpus={
+            "name": corpus.name,
+            "bytes": corpus.bytes,
+            "characters": corpus.characters,
+            "documents": corpus.documents,
+            "sha256": corpus.sha256,
+            "config": corpus.config.to_json(),
+            "boundaries": list(corpus.boundaries()),
+        },
+        training={
+            "config": config.to_json(),
+            "step": state.step,
+            "epoch": state.cursor.epoch + state.cursor.tokens / dataset.train.facts.tokens,
+            "tokens": state.tokens,
+            "seconds": state.elapsed(),
+            "validation_nats_per_token": state.best if state.best_step == state.step else None,
+            "threads": torch.get_num_threads(),
+            "device": str(state.model.output_bias.device),
+            "torch": torch.__version__,
+            "charlm": __version__,
+        },
+    )
+
+
+def save_resume(
+    run: RunFolder, state: TrainingState, dataset: Dataset, config: TrainConfig, lengths: tuple[int, int]
+) -> None:
+    """Write the resume file; `lengths` are those of metrics.jsonl and samples.txt, in bytes."""
+    tensors: dict[str, Tensor] = {"generator": state.generator.get_state()}
+    for name, parameter in state.model.named_parameters():
+        for key, moment in state.optimizer.state.get(parameter, {}).items():
+            tensors[f"optimizer/{name}/{key}"] = moment
+    for layer, parts in enumerate(state.states or ()):
+        for index, part in enumerate(parts):
+            tensors[f"state/{layer}/{index}"] = part
+    values: dict[str, Any] = {
+        "carries_state": state.states is not None,
+        "cursor": asdict(state.cursor),
+        "step": state.step,
+        "tokens": state.tokens,
+        "seconds": state.elapsed(),
+        "best": state.best,
+        "best_step": state.best_step,
+        "lengths": list(lengths),
+    }
+    save(run.resume, checkpoint_of(state, dataset, config), ResumeState(values=values, tensors=tensors))
+
+
+def restore(
+    run: RunFolder, config: TrainConfig, device: torch.device, started: float
+) -> tuple[TrainingState, Checkpoint, tuple[int, int]]:
+    """The state that `fit` saved, the checkpoint it lies in, and the lengths of the logs that belong to it.
+
+    Raises `ModelFileError` when the resume file is missing or damaged.
+    """
+    checkpoint, resume = load_resume(run.resume, device)
+    model = checkpoint.model
+    state = begin(model, config, device, started)
+    values, tensors = resume.values, resume.tensors
+    try:
+        state.generator.set_state(tensors["generator"])
+        if values["step"] > 0:
+            _restore_moments(state, tensors)
+        if values["carries_state"]:
+            state.states = tuple(
+                tuple(tensors[f"state/{layer}/{part}"].to(device) for part in range(len(model.recurrent.cell.states)))
+                for layer in range(model.config.num_layers)
+            )
+        state.cursor = Cursor(**values["cursor"])
+        state.step, state.tokens, state.seconds = values["step"], values["tokens"], values["seconds"]
+        state.best, state.best_step = values["best"], values["best_step"]
+        lengths = (values["lengths"][0], values["lengths"][1])
+    except KeyError as error:
+        raise ModelFileError(f"{run.resume} is damaged: it lacks {error}") from None
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ModelFileError(f"{run.resume} is damaged: {error}") from None
+    return state, checkpoint, lengths
+
+
+def _restore_moments(state: TrainingState, tensors: dict[str, Tensor]) -> None:
+    """AdamW's step count and moments of each weight."""
+    for name, parameter in state.model.named_parameters():
+        moments = {
+            key: tensors[f"optimizer/{name}/{key}"].to(parameter.device) for key in ("step", "exp_avg", "exp_avg_sq")
+        }
+        if moments["exp_avg"].shape != parameter.shape or moments["exp_avg_sq"].shape != parameter.shape:
+            raise ValueError(f"the moments of {name} have another shape")
+        state.optimizer.state[parameter] = moments
+
+
+def _optimizer(model: LanguageModel, config: TrainConfig) -> torch.optim.Optimizer:
+    matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
+    vectors = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
+    return torch.optim.AdamW(
+        [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
+        lr=config.learning_rate,
+        betas=(0.9, 0.99),
+        fused=True,
+    )

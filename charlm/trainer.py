@@ -1,0 +1,306 @@
+"""Training: a generator of steps, and what is done around them: logging, validation, samples and saving."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+
+import torch
+from torch.nn import functional as F
+
+from charlm.checkpoint import finite, save
+from charlm.config import SampleConfig, TrainConfig
+from charlm.dataset import Dataset, TokenSplit
+from charlm.errors import TrainingDivergedError
+from charlm.evaluate import score
+from charlm.model import rows_of
+from charlm.resume import TrainingState, checkpoint_of, save_resume
+from charlm.runs import AppendOnly, RunFolder
+from charlm.sampler import generate
+from charlm.schedule import learning_rate
+from charlm.windows import IGNORE, training_windows, validation_windows
+
+_LOG_EVERY = 10  # steps in a record of metrics.jsonl
+_SAVE_EVERY = 30.0  # seconds between resume files
+_VALIDATION_TOKENS = 65_536
+_SAMPLE = SampleConfig(temperature=0.8, length=240)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepRecord:
+    """One optimiser step, or the mean of several."""
+
+    step: int
+    epoch: float
+    """Passes over the training split so far."""
+    progress: float
+    """Share of the run that is done, 0 to 1."""
+    tokens: int
+    """Targets trained on so far."""
+    seconds: float
+    """Since the run began, sessions added up."""
+    loss: float
+    """Nats per token."""
+    gradient_norm: float
+    """Global norm before clipping."""
+    clipped_norm: float
+    """Global norm after clipping."""
+    learning_rate: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ValidationRecord:
+    """A score of (a sample of) the validation split."""
+
+    step: int
+    seconds: float
+    nats_per_token: float
+    bits_per_character: float
+    tokens: int
+    """Targets scored."""
+    best: bool
+    """Whether no validation before was as good."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SampleRecord:
+    """What the model wrote on its way."""
+
+    step: int
+    text: str
+
+
+Record = StepRecord | ValidationRecord | SampleRecord
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """How a run ended."""
+
+    finished: bool
+    """False when it was interrupted."""
+    step: int
+    epoch: float
+    tokens: int
+    seconds: float
+    best: float | None
+    """Lowest validation, nats per token; None without a validation split."""
+    best_step: int
+
+
+def progress_of(state: TrainingState, config: TrainConfig, split: TokenSplit) -> float:
+    """Share of the run that is done: that of the length which is nearest its end."""
+    shares = [0.0]
+    if config.steps is not None:
+        shares.append(state.step / config.steps)
+    if config.epochs is not None:
+        shares.append((state.cursor.epoch + state.cursor.tokens / split.facts.tokens) / config.epochs)
+    if config.minutes is not None:
+        shares.append(state.elapsed() / (60 * config.minutes))
+    return min(1.0, max(shares))
+
+
+def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig) -> Iterator[StepRecord]:
+    """Train, a step for each record, until the run's length is reached; `state` is up to date at every yield.
+
+    A step reads a window (T, B) with the state carried over from the last, and backpropagates through its T tokens
+    (truncated backpropagation through time, Williams and Peng 1990). The gradient's global norm is clipped (Pascanu,
+    Mikolov and Bengio 2013, arXiv 1211.5063, algorithm 1) before AdamW takes its step.
+
+    Raises `TrainingDivergedError` on a loss or gradient that is not finite, before it reaches the weights.
+    """
+    parameters = list(state.model.parameters())
+    device = state.model.output_bias.device
+    state.model.train()
+    windows = training_windows(
+        split, batch_size=config.batch_size, seq_len=config.seq_len, seed=config.seed, cursor=state.cursor
+    )
+    while (progress := progress_of(state, config, split)) < 1:
+        window = next(windows)
+        if window.fresh:
+            state.states = None
+        elif state.states is not None:
+            state.states = rows_of(state.states, window.ids.shape[1])
+        logits, states = state.model(window.ids.to(device), state.states, generator=state.generator)
+        loss = F.cross_entropy(logits.flatten(0, 1), window.targets.to(device).flatten(), ignore_index=IGNORE)
+        state.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        if config.clip > 0:
+            torch.nn.utils.clip_grads_with_norm_(parameters, config.clip, norm)
+        nats, gradient_norm = loss.item(), norm.item()
+        if not math.isfinite(nats) or not math.isfinite(gradient_norm):
+            raise TrainingDivergedError(_diverged(nats, gradient_norm, state.step + 1, config))
+        rate = learning_rate(
+            progress, peak=config.learning_rate, warmup=config.warmup, final=config.final_learning_rate
+        )
+        for group in state.optimizer.param_groups:
+            group["lr"] = rate
+        state.optimizer.step()
+        state.states = rows_of(states, window.ids.shape[1])
+        state.cursor = window.cursor
+        state.step += 1
+        state.tokens += window.tokens
+        yield StepRecord(
+            step=state.step,
+            epoch=state.cursor.epoch + state.cursor.tokens / split.facts.tokens,
+            progress=progress_of(state, config, split),
+            tokens=state.tokens,
+            seconds=state.elapsed(),
+            loss=nats,
+            gradient_norm=gradient_norm,
+            clipped_norm=min(gradient_norm, config.clip) if config.clip > 0 else gradient_norm,
+            learning_rate=rate,
+        )
+
+
+def fit(
+    run: RunFolder,
+    state: TrainingState,
+    dataset: Dataset,
+    config: TrainConfig,
+    *,
+    lengths: tuple[int, int] = (0, 0),
+    observer: Callable[[Record], None] = lambda record: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Outcome:
+    """Train to the end of the run, log, validate, write samples and keep the best and the latest model.
+
+    Args:
+        run: where the files go; its configuration is there already.
+        state: from `begin` or `restore`.
+        dataset: what to train and validate on; without a validation split the latest model counts as the best.
+        config: of the run.
+        lengths: bytes of metrics.jsonl and samples.txt that belong to `state`; from `restore`.
+        observer: is shown every record.
+        should_stop: is asked after every step; when it says yes, everything is saved and training ends.
+
+    Raises:
+        TrainingDivergedError: the loss is not finite, or has grown far beyond that of guessing.
+        CharlmError: a file can't be written.
+    """
+    metrics, samples = AppendOnly(run.metrics, lengths[0]), AppendOnly(run.samples, lengths[1])
+    recent: list[StepRecord] = []
+    stopped = False
+
+    def emit(record: Record) -> None:
+        kind = type(record).__name__.removesuffix("Record").lower()
+        if isinstance(record, SampleRecord):
+            samples.write(f"--- step {record.step}\n{record.text}\n\n")
+        else:
+            values = {
+                key: finite(value) if isinstance(value, float) else value for key, value in asdict(record).items()
+            }
+            metrics.write(json.dumps({"kind": kind} | values) + "\n")
+        observer(record)
+
+    def save_all() -> None:
+        save_resume(run, state, dataset, config, (metrics.length, samples.length))
+
+    def check() -> None:
+        """Validate, write a sample, keep the model if it is the best so far, and save."""
+        better = True
+        if dataset.valid.facts.tokens:
+            record = _validate(state, dataset)
+            better = record.best
+            if better:
+                state.best, state.best_step = record.nats_per_token, state.step
+            emit(record)
+        emit(SampleRecord(step=state.step, text=_write_sample(state, dataset, config)))
+        if better:
+            save(run.model, checkpoint_of(state, dataset, config))
+        save_all()
+
+    try:
+        if state.step == 0:
+            save_all()
+        saved = time.monotonic()
+        done, checked = progress_of(state, config, dataset.train), state.step
+        record = None
+        for record in training_steps(state, dataset.train, config):
+            recent.append(record)
+            if state.step % _LOG_EVERY == 0:
+                mean = _mean(recent)
+                emit(mean)
+                recent.clear()
+                if mean.loss > 2 * math.log(dataset.tokenizer.vocab_size) + 2:
+                    raise TrainingDivergedError(_diverged(mean.loss, mean.gradient_norm, state.step, config))
+            if int(record.progress * config.validations) > int(done * config.validations):
+                check()
+                checked = state.step
+                saved = time.monotonic()
+            done = record.progress
+            if should_stop():
+                stopped = True
+                break
+            if time.monotonic() - saved > _SAVE_EVERY:
+                save_all()
+                saved = time.monotonic()
+        if stopped:
+            save_all()
+        elif checked < state.step:
+            check()
+    except TrainingDivergedError as error:
+        kept = f"; the best model, of step {state.best_step}, is kept in {run.model}" if run.model.exists() else ""
+        raise TrainingDivergedError(f"{error}{kept}") from None
+    finally:
+        metrics.close()
+        samples.close()
+    return Outcome(
+        finished=not stopped,
+        step=state.step,
+        epoch=state.cursor.epoch + state.cursor.tokens / dataset.train.facts.tokens,
+        tokens=state.tokens,
+        seconds=state.elapsed(),
+        best=state.best,
+        best_step=state.best_step,
+    )
+
+
+def _validate(state: TrainingState, dataset: Dataset) -> ValidationRecord:
+    facts = dataset.valid.facts
+    vocab = dataset.tokenizer.vocab_size
+    width = max(1, min(256, (1 << 22) // (32 * vocab)))
+    windows = validation_windows(dataset.valid, tokens=_VALIDATION_TOKENS, batch_size=32, seq_len=width)
+    nats = tokens = 0.0
+    for window_nats, count in score(state.model, windows):
+        nats += window_nats
+        tokens += count
+    per_token = nats / tokens
+    if facts.unknown_characters:
+        per_token += facts.unknown_characters * math.log(dataset.tokenizer.unseen_characters) / facts.tokens
+    return ValidationRecord(
+        step=state.step,
+        seconds=state.elapsed(),
+        nats_per_token=per_token,
+        bits_per_character=per_token * facts.tokens / facts.characters / math.log(2),
+        tokens=int(tokens),
+        best=math.isfinite(per_token) and (state.best is None or per_token < state.best),
+    )
+
+
+def _write_sample(state: TrainingState, dataset: Dataset, config: TrainConfig) -> str:
+    generator = torch.Generator().manual_seed(config.seed + state.step)
+    state.model.eval()
+    try:
+        return "".join(generate(state.model, dataset.tokenizer, generator, config=_SAMPLE))
+    finally:
+        state.model.train()
+
+
+def _mean(records: list[StepRecord]) -> StepRecord:
+    """The last of the records, with the mean of their losses and norms."""
+    count = len(records)
+    return replace(
+        records[-1],
+        loss=sum(record.loss for record in records) / count,
+        gradient_norm=sum(record.gradient_norm for record in records) / count,
+        clipped_norm=sum(record.clipped_norm for record in records) / count,
+    )
+
+
+def _diverged(loss: float, norm: float, step: int, config: TrainConfig) -> str:
+    what = f"the loss became {loss:.3g} and the gradient norm {norm:.3g} at step {step}"
+    clip = "set --clip 1" if config.clip == 0 else f"lower --clip (it is {config.clip:g})"
+    return f"training diverged: {what}; lower --learning-rate (it is {config.learning_rate:g}) or {clip}"
