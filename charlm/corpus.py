@@ -204,14 +204,16 @@ def _cut_documents(texts: Iterable[str], config: CorpusConfig) -> Iterator[Piece
     for text in texts:
         rest += text
         start = 0
+        firm = len(rest.rstrip(" \t")) if config.documents == "paragraph" else len(rest)
         for match in separator.finditer(rest):
             if match.start() > start or inside:
                 yield Piece(rest[start : match.start()], True)
             inside = False
             start = match.end()
-            if grows and match.end() == len(rest):
+            if grows and match.end() >= firm:
                 # Keep a short form of the separator at the head of what comes next: it yields no document there.
-                rest, start = rest[-1] * (1 if config.documents == "line" else 2), 0
+                end = rest[match.end() - 1] * (1 if config.documents == "line" else 2)
+                rest, start = end + rest[match.end() :], 0
                 break
         rest = rest[start:]
         if len(rest) > _CHUNK:

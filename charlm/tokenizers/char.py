@@ -21,7 +21,7 @@ class CharTokenizer(Tokenizer):
 
     def __init__(self, characters: str) -> None:
         codes = _code_points(characters)
-        if len(codes) == 0 or np.any(np.diff(codes) <= 0):
+        if len(codes) == 0 or np.any(codes[1:] <= codes[:-1]):
             raise TokenizerError(
                 "the vocabulary of a char tokenizer must be distinct characters in order, at least one"
             )

@@ -72,6 +72,7 @@ class SubwordTokenizer(Tokenizer):
                 vocab_size=config.vocab_size,
                 model_type=config.algorithm,
                 character_coverage=1.0,
+                required_chars=_SPACE,  # else a space would fall back to the bytes of U+2581
                 normalization_rule_name="identity",
                 add_dummy_prefix=False,
                 remove_extra_whitespaces=False,

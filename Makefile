@@ -1,0 +1,38 @@
+# make demo   set up, train for a minute on text that comes with Python, evaluate, sample
+# make test   set up and run the tests
+# make lint   set up and check style and types
+# make benchmarks   print the tables of docs/benchmarks.md (takes an hour)
+
+PYTHON ?= python3
+BIN = .venv/bin
+RUN = runs/demo
+
+.PHONY: demo test lint docs benchmarks clean
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch .venv/ready
+
+demo: .venv/ready
+	$(BIN)/charlm train python-docs --minutes 1 --run $(RUN) --overwrite
+	$(BIN)/charlm eval $(RUN)
+	$(BIN)/charlm sample $(RUN) --prefix "The " --temperature 0.7
+
+test: .venv/ready
+	$(BIN)/python -m pytest
+
+lint: .venv/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+docs: .venv/ready
+	$(BIN)/python docs/make_help.py
+
+benchmarks: .venv/ready
+	$(BIN)/python benchmarks/default_run.py
+	$(BIN)/python benchmarks/large_text.py
+
+clean:
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache

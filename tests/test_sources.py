@@ -1,0 +1,75 @@
+import io
+import os
+
+import pytest
+
+from charlm.config import CorpusConfig
+from charlm.corpus import read_corpus
+from charlm.errors import CorpusError
+from charlm.sources import Found, find_sources
+
+
+def content(found: Found) -> bytes:
+    with found.sources[0].open() as file:
+        return file.read()
+
+
+def test_a_missing_file_is_an_error_with_a_hint() -> None:
+    with pytest.raises(CorpusError, match="no file or folder 'nowhere.txt'.*charlm corpora"):
+        find_sources(["nowhere.txt"])
+    with pytest.raises(CorpusError, match="did you mean the named corpus tinyshakespeare"):
+        find_sources(["tinyshakespear"])
+
+
+def test_nothing_given_is_an_error() -> None:
+    with pytest.raises(CorpusError, match="no text given"):
+        find_sources([])
+
+
+def test_a_folder_is_all_its_text_files_in_order(write, tmp_path) -> None:
+    write("second", "folder/b.txt")
+    write("first", "folder/a/z.md")
+    write("hidden", "folder/.git/config")
+    write(b"\x89PNG\0\0", "folder/picture.png")
+    found = find_sources([str(tmp_path / "folder")])
+    assert [source.name for source in found.sources] == ["a/z.md", "b.txt"]
+    assert found.skipped == ("picture.png",)
+    assert found.name == "folder"
+
+
+def test_a_folder_without_text_is_an_error(write, tmp_path) -> None:
+    write(b"\0\0", "folder/binary")
+    write("", "folder/empty.txt")
+    with pytest.raises(CorpusError, match="holds no text file"):
+        find_sources([str(tmp_path / "folder")])
+
+
+def test_a_file_wins_over_a_registered_name(write, tmp_path, monkeypatch) -> None:
+    write("mine", "hello")
+    monkeypatch.chdir(tmp_path)
+    found = find_sources(["hello"])
+    assert found.named is None
+    assert content(found) == b"mine"
+
+
+def test_standard_input_is_kept_so_that_it_can_be_read_again() -> None:
+    found = find_sources(["-"], stdin=io.BytesIO(b"piped text"))
+    assert found.name == "stdin"
+    again = find_sources(list(found.arguments))
+    assert content(again) == b"piped text"
+
+
+def test_several_arguments_are_one_corpus_of_several_documents(write) -> None:
+    found = find_sources([str(write("one", "1.txt")), str(write("two", "2.txt"))])
+    corpus = read_corpus(found, CorpusConfig(splits=(100, 0, 0)))
+    assert (corpus.documents, corpus.characters) == (2, 6)
+    swapped = read_corpus(find_sources(list(reversed(found.arguments))), CorpusConfig())
+    assert swapped.sha256 != corpus.sha256
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission_is_an_error(write) -> None:
+    path = write("secret")
+    path.chmod(0)
+    with pytest.raises(CorpusError, match="can't be read"):
+        find_sources([str(path)])
