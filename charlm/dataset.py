@@ -99,10 +99,7 @@ class Dataset:
         """The split called train, valid or test; raises `CorpusError` when there is nothing in it."""
         split: TokenSplit = {"train": self.train, "valid": self.valid, "test": self.test}[name]
         if split.facts.tokens == 0:
-            raise CorpusError(
-                f"the {name} split of {self.corpus.name} has nothing in it: {self.corpus.documents} documents, "
-                f"{self.corpus.characters} characters; give it a larger share, or none, with --splits (such as 100/0/0)"
-            )
+            raise CorpusError(_nothing_in(name, self.corpus))
         return split
 
 
@@ -119,6 +116,8 @@ def prepare(corpus: Corpus, tokenizer: Tokenizer | TokenizerConfig, *, progress:
         TokenizerError: no tokenizer can be made from this text.
         CharlmError: the cache can't be written.
     """
+    if corpus.boundaries()[0] == 0:
+        raise CorpusError(_nothing_in("train", corpus))
     if isinstance(tokenizer, TokenizerConfig):
         tokenizer = _fitted(corpus, tokenizer, progress)
     key = _hash([_FORMAT, corpus.sha256, corpus.config.to_json(), tokenizer.fingerprint()])
@@ -267,6 +266,13 @@ def _fitted(corpus: Corpus, config: TokenizerConfig, progress: Progress) -> Toke
     tokenizer = fit_tokenizer(texts(), characters, config)
     atomic_write(path, json.dumps(tokenizer.to_json()).encode())
     return tokenizer
+
+
+def _nothing_in(split: str, corpus: Corpus) -> str:
+    return (
+        f"the {split} split of {corpus.name} has nothing in it (documents: {corpus.documents}, characters: "
+        f"{corpus.characters}); give it a larger share, or none, with --splits (such as 100/0/0)"
+    )
 
 
 def _hash(values: list[Any]) -> str:

@@ -179,9 +179,9 @@ def _cut(documents: Stretches, longest: int, rng: np.random.Generator | None) ->
 
 
 def _grouped(stretches: Stretches, size: NDArray[Any], batch_size: int) -> list[Stretches]:
-    """Stretches of like size in groups of nearly equal number, each with its longest first."""
+    """Stretches of like size in groups of B, the shortest in what is left over, each group with its longest first."""
     order = np.argsort(-size, kind="stable")
-    groups = np.array_split(order, -(-len(stretches) // batch_size))
+    groups = np.split(order, range(batch_size, len(order), batch_size))
     return [stretches[group[np.argsort(-stretches.length[group], kind="stable")]] for group in groups]
 
 

@@ -1,0 +1,112 @@
+import pytest
+import torch
+
+from charlm import recurrent
+from charlm.config import ModelConfig
+from charlm.model import LanguageModel, pick_device, rows_of
+from charlm.recurrent import dropout
+
+
+def model(**settings) -> LanguageModel:
+    made = LanguageModel(
+        ModelConfig(**{"vocab_size": 11, "hidden_size": 8, "embedding_size": 5, "dropout": 0.0} | settings)
+    )
+    made.initialise(torch.Generator().manual_seed(1))
+    return made
+
+
+CELLS = pytest.mark.parametrize("cell", ["rnn", "lstm", "gru-reset-after"])
+
+
+@CELLS
+@pytest.mark.parametrize("layers", [1, 3])
+def test_the_state_is_all_that_a_model_remembers(cell: str, layers: int) -> None:
+    net = model(cell=cell, num_layers=layers).double()
+    ids = torch.randint(11, (9, 2), generator=torch.Generator().manual_seed(2))
+    whole, after = net(ids)
+    first, state = net(ids[:4])
+    second, state = net(ids[4:], state)
+    torch.testing.assert_close(torch.cat((first, second)), whole)
+    torch.testing.assert_close(state, after)
+
+
+@CELLS
+def test_without_kernels_a_model_is_slow_and_the_same(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    net = model(cell=cell, num_layers=2).double()
+    ids = torch.randint(11, (6, 3), generator=torch.Generator().manual_seed(2))
+    fast, _ = net(ids)
+    monkeypatch.setattr(recurrent, "KERNELS", {})
+    slow, _ = net(ids)
+    torch.testing.assert_close(slow, fast)
+
+
+@CELLS
+def test_a_row_knows_nothing_of_its_neighbours(cell: str) -> None:
+    net = model(cell=cell).double()
+    ids = torch.randint(11, (6, 4), generator=torch.Generator().manual_seed(2))
+    logits, state = net(ids)
+    alone, _ = net(ids[:, 2:3])
+    torch.testing.assert_close(logits[:, 2:3], alone)
+    on, _ = net(ids[:, :2], rows_of(state, 2))
+    again, _ = net(ids[:, :2], rows_of(net(ids[:, :2])[1], 2))
+    torch.testing.assert_close(on, again)
+
+
+def test_every_weight_gets_a_value_and_the_seed_decides_it() -> None:
+    for cell in ("rnn", "lstm", "gru-reset-after"):
+        first, second = model(cell=cell, num_layers=2), model(cell=cell, num_layers=2)
+        for (name, one), other in zip(first.named_parameters(), second.parameters(), strict=True):
+            assert torch.isfinite(one).all(), name
+            assert torch.equal(one, other), name
+
+
+def test_recurrent_weights_are_orthogonal_gate_by_gate() -> None:
+    layer = model(cell="lstm").recurrent.layers[0]
+    for gate in layer.recurrent.detach().split(8):
+        torch.testing.assert_close(gate @ gate.T, torch.eye(8), atol=1e-5, rtol=0)
+
+
+def test_initialisations_are_as_named() -> None:
+    layer = model(cell="lstm", recurrent_init="identity", input_init="uniform", forget_bias=2.5).recurrent.layers[0]
+    assert torch.equal(layer.recurrent.detach(), torch.eye(8).repeat(4, 1))
+    assert layer.input.abs().max() <= 8**-0.5
+    torch.testing.assert_close(layer.bias.detach(), torch.tensor([0.0, 2.5, 0.0, 0.0]).repeat_interleave(8))
+    xavier = model(cell="rnn", recurrent_init="xavier").recurrent.layers[0]
+    assert 0 < xavier.recurrent.abs().max() <= (6 / 16) ** 0.5
+    uniform = model(cell="rnn", recurrent_init="uniform").recurrent.layers[0]
+    assert 0 < uniform.recurrent.abs().max() <= 8**-0.5
+
+
+def test_tied_weights_are_one_matrix() -> None:
+    net = model(embedding_size=8, tie_weights=True)
+    assert net.output is None
+    assert net.num_parameters() == 11 * 8 + 11 + 4 * 8 * (8 + 8 + 1)
+    logits, _ = net(torch.zeros(2, 1, dtype=torch.int64))
+    logits.sum().backward()
+    assert net.embedding.grad is not None and (net.embedding.grad[1:] != 0).any()
+
+
+def test_dropout_keeps_the_mean_and_follows_its_generator() -> None:
+    x = torch.ones(200, 500)
+    dropped = dropout(x, 0.3, torch.Generator().manual_seed(1))
+    assert (dropped == 0).float().mean().item() == pytest.approx(0.3, abs=0.01)
+    assert dropped.mean().item() == pytest.approx(1.0, abs=0.02)
+    assert torch.equal(dropped, dropout(x, 0.3, torch.Generator().manual_seed(1)))
+
+
+def test_dropout_acts_in_training_only() -> None:
+    net = model(dropout=0.5)
+    ids = torch.zeros(3, 2, dtype=torch.int64)
+    net.eval()
+    assert torch.equal(net(ids)[0], net(ids)[0])
+    net.train()
+    generator = torch.Generator().manual_seed(1)
+    assert not torch.equal(net(ids, generator=generator)[0], net(ids, generator=generator)[0])
+
+
+def test_the_device_is_the_one_asked_for_or_an_error() -> None:
+    assert pick_device("cpu") == torch.device("cpu")
+    assert pick_device("auto").type in ("cpu", "cuda", "mps")
+    if not torch.cuda.is_available():
+        with pytest.raises(Exception, match="--device cuda: torch sees no such device here"):
+            pick_device("cuda")
