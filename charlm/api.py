@@ -27,11 +27,12 @@ from charlm.errors import ConfigError, CorpusError, RunError
 from charlm.evaluate import Evaluation, evaluate
 from charlm.model import LanguageModel, pick_device
 from charlm.progress import Progress, silent
+from charlm.records import Record
 from charlm.resume import begin, restore
 from charlm.runs import RunFolder, find_model, find_run, new_run
 from charlm.sampler import generate
 from charlm.sources import Found, find_sources
-from charlm.trainer import Outcome, Record, fit
+from charlm.trainer import Outcome, fit
 
 logger = logging.getLogger(__name__)
 

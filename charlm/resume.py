@@ -13,6 +13,7 @@ from charlm.config import TrainConfig
 from charlm.dataset import Dataset
 from charlm.errors import ModelFileError
 from charlm.model import LanguageModel
+from charlm.records import StepRecord
 from charlm.recurrent import LayerStates
 from charlm.runs import RunFolder
 from charlm.windows import Cursor
@@ -38,6 +39,8 @@ class TrainingState:
     best: float | None = None
     """Lowest validation so far, nats per token."""
     best_step: int = 0
+    recent: list[StepRecord] = field(default_factory=list)
+    """Steps that metrics.jsonl does not hold yet."""
 
     def elapsed(self) -> float:
         """Seconds of training in all sessions."""
@@ -104,6 +107,7 @@ def save_resume(
         "seconds": state.elapsed(),
         "best": state.best,
         "best_step": state.best_step,
+        "recent": [asdict(record) for record in state.recent],
         "lengths": list(lengths),
     }
     save(run.resume, checkpoint_of(state, dataset, config), ResumeState(values=values, tensors=tensors))
@@ -132,6 +136,7 @@ def restore(
         state.cursor = Cursor(**values["cursor"])
         state.step, state.tokens, state.seconds = values["step"], values["tokens"], values["seconds"]
         state.best, state.best_step = values["best"], values["best_step"]
+        state.recent = [StepRecord(**record) for record in values["recent"]]
         lengths = (values["lengths"][0], values["lengths"][1])
     except KeyError as error:
         raise ModelFileError(f"{run.resume} is damaged: it lacks {error}") from None

@@ -15,6 +15,7 @@ from charlm.dataset import Dataset, TokenSplit
 from charlm.errors import TrainingDivergedError
 from charlm.evaluate import score
 from charlm.model import rows_of
+from charlm.records import Record, SampleRecord, StepRecord, ValidationRecord
 from charlm.resume import TrainingState, checkpoint_of, save_resume
 from charlm.runs import AppendOnly, RunFolder
 from charlm.sampler import generate
@@ -25,53 +26,6 @@ _LOG_EVERY = 10  # steps in a record of metrics.jsonl
 _SAVE_EVERY = 30.0  # seconds between resume files
 _VALIDATION_TOKENS = 65_536
 _SAMPLE = SampleConfig(temperature=0.8, length=240)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StepRecord:
-    """One optimiser step, or the mean of several."""
-
-    step: int
-    epoch: float
-    """Passes over the training split so far."""
-    progress: float
-    """Share of the run that is done, 0 to 1."""
-    tokens: int
-    """Targets trained on so far."""
-    seconds: float
-    """Since the run began, sessions added up."""
-    loss: float
-    """Nats per token."""
-    gradient_norm: float
-    """Global norm before clipping."""
-    clipped_norm: float
-    """Global norm after clipping."""
-    learning_rate: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ValidationRecord:
-    """A score of (a sample of) the validation split."""
-
-    step: int
-    seconds: float
-    nats_per_token: float
-    bits_per_character: float
-    tokens: int
-    """Targets scored."""
-    best: bool
-    """Whether no validation before was as good."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SampleRecord:
-    """What the model wrote on its way."""
-
-    step: int
-    text: str
-
-
-Record = StepRecord | ValidationRecord | SampleRecord
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -181,7 +135,6 @@ def fit(
         CharlmError: a file can't be written.
     """
     metrics, samples = AppendOnly(run.metrics, lengths[0]), AppendOnly(run.samples, lengths[1])
-    recent: list[StepRecord] = []
     stopped = False
 
     def emit(record: Record) -> None:
@@ -219,11 +172,11 @@ def fit(
         done, checked = progress_of(state, config, dataset.train), state.step
         record = None
         for record in training_steps(state, dataset.train, config):
-            recent.append(record)
+            state.recent.append(record)
             if state.step % _LOG_EVERY == 0:
-                mean = _mean(recent)
+                mean = _mean(state.recent)
                 emit(mean)
-                recent.clear()
+                state.recent.clear()
                 if mean.loss > 2 * math.log(dataset.tokenizer.vocab_size) + 2:
                     raise TrainingDivergedError(_diverged(mean.loss, mean.gradient_norm, state.step, config))
             if int(record.progress * config.validations) > int(done * config.validations):

@@ -26,6 +26,7 @@ LEVELS = {
     "checkpoint": 5,
     "runs": 5,
     "sampler": 5,
+    "records": 5,
     "resume": 6,
     "trainer": 6,
     "analysis": 7,

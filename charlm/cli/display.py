@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from charlm.cli.console import duration, thousands
-from charlm.trainer import Record, SampleRecord, StepRecord, ValidationRecord
+from charlm.records import Record, SampleRecord, StepRecord, ValidationRecord
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _SPEED_OVER = 5.0  # seconds that the shown speed is a mean of

@@ -12,8 +12,8 @@ from charlm.cli.display import TrainingDisplay
 from charlm.config import TrainConfig
 from charlm.dataset import Dataset
 from charlm.model import LanguageModel
+from charlm.records import Record
 from charlm.runs import RunFolder
-from charlm.trainer import Record
 
 
 class Interrupt:

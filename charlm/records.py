@@ -1,0 +1,50 @@
+"""What a run tells while it goes on."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepRecord:
+    """One optimiser step, or the mean of several."""
+
+    step: int
+    epoch: float
+    """Passes over the training split so far."""
+    progress: float
+    """Share of the run that is done, 0 to 1."""
+    tokens: int
+    """Targets trained on so far."""
+    seconds: float
+    """Since the run began, sessions added up."""
+    loss: float
+    """Nats per token."""
+    gradient_norm: float
+    """Global norm before clipping."""
+    clipped_norm: float
+    """Global norm after clipping."""
+    learning_rate: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ValidationRecord:
+    """A score of (a sample of) the validation split."""
+
+    step: int
+    seconds: float
+    nats_per_token: float
+    bits_per_character: float
+    tokens: int
+    """Targets scored."""
+    best: bool
+    """Whether no validation before was as good."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SampleRecord:
+    """What the model wrote on its way."""
+
+    step: int
+    text: str
+
+
+Record = StepRecord | ValidationRecord | SampleRecord

@@ -1,0 +1,158 @@
+import json
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+
+from charlm.checkpoint import Checkpoint, load, load_resume, save
+from charlm.config import ModelConfig
+from charlm.errors import CharlmError, ModelFileError
+from charlm.files import atomic_write
+from charlm.model import LanguageModel
+from charlm.tokenizers import CharTokenizer
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A sound model file."""
+    model = LanguageModel(ModelConfig(vocab_size=6, hidden_size=4, embedding_size=3))
+    model.initialise(torch.Generator().manual_seed(1))
+    path = tmp_path / "model.safetensors"
+    save(path, Checkpoint(model=model, tokenizer=CharTokenizer("abc"), corpus={"name": "x"}, training={"step": 3}))
+    return path
+
+
+def parts(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
+    with safetensors.safe_open(path, framework="pt") as file:
+        description = json.loads(file.metadata()["charlm"])
+    return description, safetensors.torch.load_file(path)
+
+
+def rewrite(path: Path, description: object, tensors: dict[str, torch.Tensor]) -> None:
+    text = description if isinstance(description, str) else json.dumps(description)
+    safetensors.torch.save_file(tensors, path, {"charlm": text})
+
+
+def test_a_model_comes_back(path: Path) -> None:
+    found = load(path)
+    assert found.model.config == ModelConfig(vocab_size=6, hidden_size=4, embedding_size=3)
+    assert (found.tokenizer.characters, found.corpus, found.training) == ("abc", {"name": "x"}, {"step": 3})
+    assert not found.model.training
+    expected = LanguageModel(found.model.config)
+    expected.initialise(torch.Generator().manual_seed(1))
+    for (name, one), other in zip(found.model.named_parameters(), expected.parameters(), strict=True):
+        assert torch.equal(one, other), name
+
+
+def test_nothing_is_pickled(path: Path) -> None:
+    content = path.read_bytes()
+    (length,) = struct.unpack("<Q", content[:8])
+    assert json.loads(content[8 : 8 + length])["__metadata__"].keys() == {"charlm"}
+
+
+@pytest.mark.parametrize("length", [0, 1, 7, 8, 9, 100, 1500, -1])
+def test_a_file_cut_short_is_an_error(path: Path, length: int) -> None:
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(ModelFileError) as error:
+        load(path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PK\x03\x04 this is a zip file, as torch makes them", "no model file"),
+        (struct.pack("<Q", 10 * 2**30) + b'{"a":1}', "its header claims 10,737,418,240 bytes"),
+        (struct.pack("<Q", 2**63) + b"{}", "its header claims"),
+        (struct.pack("<Q", 2) + b"{}", "not one of charlm's"),
+        (struct.pack("<Q", 5) + b"{oops", "damaged or cut short"),
+    ],
+)
+def test_a_foreign_or_hostile_file_is_an_error(path: Path, content: bytes, said: str) -> None:
+    path.write_bytes(content)
+    with pytest.raises(ModelFileError, match=said):
+        load(path)
+
+
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match="no model file"):
+        load(tmp_path / "nothing.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda d, t: d.update(version=99), "has format version 99"),
+        (lambda d, t: d.pop("version"), "no JSON of charlm's"),
+        (lambda d, t: d.pop("model"), "lacks 'model'"),
+        (lambda d, t: d["model"].update(hidden_size=5), "should be"),
+        (lambda d, t: d["model"].update(num_layers=10**9), "--layers is 1e\\+09"),
+        (lambda d, t: d["model"].update(cell="transformer"), "choose one of"),
+        (lambda d, t: d["model"].update(colour="red"), "no setting 'colour'"),
+        (lambda d, t: d["model"].update(vocab_size=60000), "tokenizer has 6 tokens and its model 60000"),
+        (lambda d, t: d["tokenizer"].update(characters="abcd"), "tokenizer has 7 tokens"),
+        (lambda d, t: d.update(tokenizer=[]), "no tokenizer is called None"),
+        (lambda d, t: d.update(corpus="x"), "no object"),
+        (lambda d, t: t.pop("embedding"), "weights 'embedding' are missing"),
+        (lambda d, t: t.update(embedding=torch.zeros(6, 4)), "'embedding' is torch.float32"),
+        (lambda d, t: t.update(embedding=torch.zeros(6, 3, dtype=torch.int64)), "'embedding' is torch.int64"),
+        (lambda d, t: t.update(embedding=torch.full((6, 3), float("nan"))), "not finite"),
+    ],
+)
+def test_a_file_that_contradicts_itself_is_an_error(path: Path, change, said: str) -> None:
+    description, tensors = parts(path)
+    change(description, tensors)
+    rewrite(path, description, tensors)
+    with pytest.raises(ModelFileError, match=said):
+        load(path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "null", "[" * 100_000])
+def test_a_description_that_is_no_object_is_an_error(path: Path, text: str) -> None:
+    rewrite(path, text, parts(path)[1])
+    with pytest.raises(ModelFileError, match="no JSON of charlm's"):
+        load(path)
+
+
+def test_a_model_file_is_no_resume_file(path: Path) -> None:
+    with pytest.raises(ModelFileError, match="--init-from"):
+        load_resume(path)
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "file"
+    atomic_write(target, b"old")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CharlmError, match="No space left on device; the file that was there is kept"):
+        atomic_write(target, b"new")
+    assert target.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_disk_that_fills_leaves_the_old_checkpoint(path: Path) -> None:
+    """For real: the process may write no file larger than 1,000 bytes."""
+    before = path.read_bytes()
+    code = (
+        "import resource, signal, sys; from pathlib import Path\n"
+        "from charlm.checkpoint import load, save\n"
+        "from charlm.errors import CharlmError\n"
+        "path = Path(sys.argv[1]); loaded = load(path)\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try: save(path, loaded)\n"
+        "except CharlmError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    assert "can't write" in done.stdout and "the file that was there is kept" in done.stdout
+    assert path.read_bytes() == before
+    assert load(path).training == {"step": 3}
+    assert [other.name for other in path.parent.iterdir() if other.suffix == ".tmp"] == []
