@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -36,7 +37,7 @@ def plain(model: LanguageModel, dataset: Dataset, split: str) -> float:
         for start, stop in zip(part.starts[:-1], part.starts[1:], strict=True):
             ids = [int(token) for token in part.ids[start:stop]]
             states = None
-            for token, following in zip(ids, ids[1:], strict=False):
+            for token, following in pairwise(ids):
                 logits, states = model(torch.tensor([[token]]), states)
                 total -= torch.log_softmax(logits[0, 0].double(), dim=0)[following].item()
                 if following == dataset.tokenizer.unk:

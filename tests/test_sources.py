@@ -15,7 +15,7 @@ def content(found: Found) -> bytes:
 
 
 def test_a_missing_file_is_an_error_with_a_hint() -> None:
-    with pytest.raises(CorpusError, match="no file or folder 'nowhere.txt'.*charlm corpora"):
+    with pytest.raises(CorpusError, match=r"no file or folder 'nowhere.txt'.*charlm corpora"):
         find_sources(["nowhere.txt"])
     with pytest.raises(CorpusError, match="did you mean the named corpus tinyshakespeare"):
         find_sources(["tinyshakespear"])

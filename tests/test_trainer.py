@@ -199,7 +199,7 @@ def test_a_folder_that_cannot_be_written_is_an_error(write, tmp_path: Path) -> N
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="is a file; name another folder"):
         train(text, str(tmp_path / "file"))
-    with pytest.raises(RunError, match="can't write to .*; name another folder with --run"):
+    with pytest.raises(RunError, match=r"can't write to .*; name another folder with --run"):
         train(text, str(tmp_path / "file" / "run"))
 
 

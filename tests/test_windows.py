@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -34,7 +36,7 @@ def all_pairs(split: TokenSplit) -> list[tuple[int, int]]:
     found = []
     for start, stop in zip(split.starts[:-1], split.starts[1:], strict=True):
         ids = split.ids[start:stop].tolist()
-        found += list(zip(ids, ids[1:], strict=False))
+        found += list(pairwise(ids))
     return sorted(found)
 
 

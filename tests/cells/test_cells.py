@@ -78,7 +78,7 @@ def test_cell_equals_torchs_layer(name: str, layer: type[nn.Module]) -> None:
 
 
 def test_backpropagation_through_time_is_the_lectures_sum() -> None:
-    """dL/dW of the simple network: over t, of dL/dh_t times dh_t/dW, where h_t depends on W through every step before."""
+    """dL/dW of the simple network, summed over t: h_t depends on W through every step before it."""
     x, (h,), weights = problem(CELLS["rnn"], (4, 1, 3), inputs=2)
     v, w, b = weights["input"], weights["recurrent"], weights["bias"]
     outputs, _ = reference_layer(CELLS["rnn"], x, (h,), weights)
