@@ -1,38 +1,36 @@
-"""charlm from Python: train, resume and load, each what a command does, without the printing."""
+"""charlm from Python: train, resume, load and sample, each what a command does, without the printing."""
 
 import logging
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from charlm import checkpoint as files
 from charlm.cells import find_cell
-from charlm.checkpoint import Checkpoint
 from charlm.config import (
     DEFAULT_HIDDEN,
     CorpusConfig,
     ModelConfig,
-    SampleConfig,
     TokenizerConfig,
     TrainConfig,
     default_embedding_size,
 )
-from charlm.corpus import Corpus, read_corpus
-from charlm.dataset import Dataset, prepare, unsplit
+from charlm.corpus import open_corpus, read_corpus
+from charlm.dataset import Dataset, prepare
 from charlm.errors import ConfigError, CorpusError, RunError
-from charlm.evaluate import Evaluation, evaluate
+from charlm.loaded import LoadedModel, load, sample
 from charlm.model import LanguageModel, pick_device
 from charlm.progress import Progress, silent
 from charlm.records import Record
-from charlm.resume import begin, restore
-from charlm.runs import RunFolder, find_model, find_run, new_run
-from charlm.sampler import generate
-from charlm.sources import Found, find_sources
+from charlm.resume import TrainingState, begin, restore
+from charlm.runs import RunFolder, find_run, new_run
+from charlm.sources import Found, TextLike, find_sources
 from charlm.trainer import Outcome, fit
+
+__all__ = ["Hooks", "LoadedModel", "Trained", "load", "resume", "sample", "train"]
 
 logger = logging.getLogger(__name__)
 
@@ -64,95 +62,8 @@ class Trained:
     outcome: Outcome
 
 
-@dataclass(frozen=True, kw_only=True)
-class LoadedModel:
-    """A model that was read from a file."""
-
-    path: Path
-    checkpoint: Checkpoint
-
-    def generate(self, prefix: str = "", *, seed: int | None = None, **settings: Any) -> Generator[str, None, str]:
-        """Yield a text as it is written, the prefix first.
-
-        Args:
-            prefix: what the text begins with.
-            seed: of the random choices; None is another one each time.
-            **settings: fields of `charlm.config.SampleConfig`: temperature, length, stop, unknown.
-        """
-        generator = torch.Generator()
-        if seed is None:
-            generator.seed()
-        else:
-            generator.manual_seed(seed)
-        config = SampleConfig(**settings)
-        return generate(self.checkpoint.model, self.checkpoint.tokenizer, generator, prefix=prefix, config=config)
-
-    def evaluate(
-        self,
-        text: str | Path | Sequence[str | Path],
-        *,
-        split: str | None = None,
-        progress: Progress = silent,
-        **settings: Any,
-    ) -> Evaluation:
-        """Score a text, whole, or one split of it.
-
-        Args:
-            text: files, folders or registered names.
-            split: "train", "valid" or "test", cut as the model's own corpus was.
-            progress: told how far reading, encoding and scoring are.
-            **settings: fields of `CorpusConfig` to read the text by; what isn't given is as in training.
-        """
-        own = self.corpus_config
-        config = replace(own, **settings) if split else unsplit(replace(own, **settings))
-        corpus = _read(_arguments(text), config, progress)
-        return self._score(corpus, split or "train", progress)
-
-    def evaluate_own(self, split: str, *, progress: Progress = silent) -> Evaluation:
-        """Score one of the splits that the model was trained with; the text must still be where it was, unchanged.
-
-        Raises `CorpusError` when it isn't, and `RunError` when the model's run folder isn't there to say where it was.
-        """
-        run = RunFolder(self.path.parent)
-        if not run.config.exists():
-            raise RunError(
-                f"{self.path} lies outside its run folder, so its text is not known; name the text too, as in "
-                f"`charlm eval {self.path} TEXT --split {split}`"
-            )
-        corpus = _read(run.read_config()["text"], self.corpus_config, progress)
-        if corpus.sha256 != self.checkpoint.corpus.get("sha256"):
-            raise CorpusError(
-                f"the text {corpus.name} has changed since the model was trained on it; name the text to score, or "
-                "bring the old one back"
-            )
-        return self._score(corpus, split, progress)
-
-    @property
-    def corpus_config(self) -> CorpusConfig:
-        """How the model's corpus was read and split."""
-        return CorpusConfig.from_json(self.checkpoint.corpus.get("config", {}))
-
-    def _score(self, corpus: Corpus, split: str, progress: Progress) -> Evaluation:
-        dataset = prepare(corpus, self.checkpoint.tokenizer, progress=progress)
-        return evaluate(self.checkpoint.model, self.checkpoint.tokenizer, dataset.split(split), progress=progress)
-
-
-def load(model: str | Path | None = None, *, device: str = "cpu") -> LoadedModel:
-    """Read a model: a model file, a run folder, the name of a run, or the newest run.
-
-    Raises `RunError` where there is none, `ModelFileError` for a file that is damaged or foreign.
-    """
-    path = find_model(None if model is None else str(model))
-    return LoadedModel(path=path, checkpoint=files.load(path, pick_device(device)))
-
-
-def sample(model: str | Path | None = None, prefix: str = "", *, seed: int | None = None, **settings: Any) -> str:
-    """Write a text; see `load` and `LoadedModel.generate`."""
-    return "".join(load(model).generate(prefix, seed=seed, **settings))
-
-
 def train(
-    text: str | Path | Sequence[str | Path],
+    text: TextLike,
     *,
     run: str | Path | None = None,
     corpus: Mapping[str, Any] | None = None,
@@ -181,33 +92,40 @@ def train(
     """
     hooks = _started(hooks)
     training = training or TrainConfig(**DEFAULT_LENGTH)  # type: ignore[arg-type]
+    model = dict(model or {})
     pick_device(training.device)
-    found = find_sources(_arguments(text), progress=hooks.progress, encoding=(corpus or {}).get("encoding", "utf-8"))
+    found = find_sources(text, progress=hooks.progress, encoding=(corpus or {}).get("encoding", "utf-8"))
     config = _corpus_config(found, corpus or {})
-    read = _read_found(found, config, hooks.progress)
     first = load(init_from) if init_from is not None else None
     if first is not None and tokenizer is not None:
         raise ConfigError("--init-from brings its own tokenizer; leave out the options of the tokenizer")
-    _model_config(model or {}, first, 2)  # so that a wrong option ends here, before a folder is made
-    folder = RunFolder(find_run(str(run)) if run is not None else new_run(read.name, overwrite=overwrite))
+    _model_config(model, first, 2)  # so that a wrong option ends here, before a long text is read
+    folder = RunFolder(find_run(str(run)) if run is not None else new_run(found.name, overwrite=overwrite))
+    folder.require_room(overwrite=overwrite)
+    tokenizer = tokenizer or TokenizerConfig()
+    dataset = prepare(
+        read_corpus(found, config, progress=hooks.progress),
+        first.checkpoint.tokenizer if first else tokenizer,
+        progress=hooks.progress,
+    )
     folder.create(
         {
             "text": list(found.arguments),
             "corpus": config.to_json(),
-            "tokenizer": (tokenizer or TokenizerConfig()).to_json() if first is None else None,
-            "model": dict(model or {}),
+            "tokenizer": tokenizer.to_json() if first is None else None,
+            "model": model,
             "training": training.to_json(),
             "init_from": None if first is None else str(first.path.resolve()),
         },
         overwrite=overwrite,
     )
-    return _train(folder, read, hooks)
+    return _fit(folder, _first_state(dataset, model, first, training, hooks), dataset, training, hooks)
 
 
 def resume(
     run: str | Path,
     *,
-    text: str | Path | Sequence[str | Path] | None = None,
+    text: TextLike | None = None,
     lengths: Mapping[str, Any] | None = None,
     hooks: Hooks | None = None,
 ) -> Trained:
@@ -224,54 +142,60 @@ def resume(
     values = folder.read_config()
     changes: dict[str, Any] = {}
     if text is not None:
-        changes["text"] = list(find_sources(_arguments(text), progress=hooks.progress).arguments)
-    if lengths:
-        changes["training"] = values["training"] | {"minutes": None, "epochs": None, "steps": None} | dict(lengths)
-        TrainConfig.from_json(changes["training"])
+        changes["text"] = list(find_sources(text, progress=hooks.progress).arguments)
     try:
-        corpus = _read((values | changes)["text"], CorpusConfig.from_json(values["corpus"]), hooks.progress)
-    except KeyError as error:
-        raise RunError(f"{folder.config} is damaged: it lacks {error}") from None
-    if changes:
-        folder.write_config(values | changes)
-    return _train(folder, corpus, hooks)
-
-
-def _train(folder: RunFolder, corpus: Corpus, hooks: Hooks) -> Trained:
-    """Train from the configuration of a run folder, from the beginning or where its resume file stands."""
-    values = folder.read_config()
-    try:
+        if lengths:
+            changes["training"] = values["training"] | {"minutes": None, "epochs": None, "steps": None} | dict(lengths)
+        values |= changes
         config = TrainConfig.from_json(values["training"])
+        corpus = open_corpus(values["text"], CorpusConfig.from_json(values["corpus"]), progress=hooks.progress)
         tokenizer = values["tokenizer"] and TokenizerConfig.from_json(values["tokenizer"])
         options, init_from = values["model"], values["init_from"]
     except KeyError as error:
         raise RunError(f"{folder.config} is damaged: it lacks {error}") from None
-    if config.threads is not None:
-        torch.set_num_threads(config.threads)
-    device = pick_device(config.device)
-    assert hooks.started is not None
-    lengths = (0, 0)
     if folder.resume.exists():
-        state, checkpoint, lengths = restore(folder, config, device, hooks.started)
+        state, checkpoint, written = restore(folder, config, pick_device(config.device), _beginning(hooks))
         if corpus.sha256 != checkpoint.corpus.get("sha256"):
             raise CorpusError(
                 f"the text {corpus.name} is not the one this run was begun with; --resume needs the same text"
             )
         dataset = prepare(corpus, checkpoint.tokenizer, progress=hooks.progress)
-    else:
+    else:  # it was stopped before it saved anything
         first = load(init_from) if init_from is not None else None
         dataset = prepare(corpus, first.checkpoint.tokenizer if first else tokenizer, progress=hooks.progress)
-        if first is not None:
-            _model_config(options, first, dataset.tokenizer.vocab_size)
-            model = first.checkpoint.model
-        else:
-            model = LanguageModel(_model_config(options, None, dataset.tokenizer.vocab_size))
-            model.initialise(torch.Generator().manual_seed(config.seed))
-        state = begin(model, config, device, hooks.started)
+        state, written = _first_state(dataset, options, first, config, hooks), (0, 0)
+    if changes:
+        folder.write_config(values)
+    return _fit(folder, state, dataset, config, hooks, written)
+
+
+def _first_state(
+    dataset: Dataset, options: Mapping[str, Any], first: LoadedModel | None, config: TrainConfig, hooks: Hooks
+) -> TrainingState:
+    """The state before the first step: a model of freshly drawn weights, or the one to begin with."""
+    shape = _model_config(options, first, dataset.tokenizer.vocab_size)
+    if first is not None:
+        model = first.checkpoint.model
+    else:
+        model = LanguageModel(shape)
+        model.initialise(torch.Generator().manual_seed(config.seed))
+    return begin(model, config, pick_device(config.device), _beginning(hooks))
+
+
+def _fit(
+    folder: RunFolder,
+    state: TrainingState,
+    dataset: Dataset,
+    config: TrainConfig,
+    hooks: Hooks,
+    written: tuple[int, int] = (0, 0),
+) -> Trained:
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
     _remark(dataset, config)
     hooks.prepared(folder, dataset, state.model, config)
     outcome = fit(
-        folder, state, dataset, config, lengths=lengths, observer=hooks.observer, should_stop=hooks.should_stop
+        folder, state, dataset, config, lengths=written, observer=hooks.observer, should_stop=hooks.should_stop
     )
     return Trained(run=folder.path, outcome=outcome)
 
@@ -326,20 +250,12 @@ def _corpus_config(found: Found, given: Mapping[str, Any]) -> CorpusConfig:
     return CorpusConfig(**values)
 
 
-def _read(arguments: Sequence[str], config: CorpusConfig, progress: Progress) -> Corpus:
-    return _read_found(find_sources(arguments, progress=progress, encoding=config.encoding), config, progress)
-
-
-def _read_found(found: Found, config: CorpusConfig, progress: Progress) -> Corpus:
-    if found.skipped:
-        logger.warning("%d files that hold no text are left out, such as %s", len(found.skipped), found.skipped[0])
-    return read_corpus(found, config, progress=progress)
-
-
-def _arguments(text: str | Path | Sequence[str | Path]) -> list[str]:
-    return [str(text)] if isinstance(text, str | Path) else [str(part) for part in text]
-
-
 def _started(hooks: Hooks | None) -> Hooks:
     hooks = hooks or Hooks()
     return hooks if hooks.started is not None else replace(hooks, started=time.monotonic())
+
+
+def _beginning(hooks: Hooks) -> float:
+    """The moment from which the run's time counts; `_started` has set it."""
+    assert hooks.started is not None
+    return hooks.started

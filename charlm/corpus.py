@@ -6,6 +6,7 @@ split cuts in two becomes two documents, so that each part is complete in itself
 
 import codecs
 import hashlib
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ from charlm.config import CorpusConfig
 from charlm.errors import CorpusError
 from charlm.progress import Progress, silent
 from charlm.registry import Source
-from charlm.sources import Found
+from charlm.sources import Found, TextLike, find_sources
+
+logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "valid", "test")
 _CHUNK = 1 << 20  # bytes read at a time
@@ -76,11 +79,18 @@ class Corpus:
                 yield piece.text
 
 
+def open_corpus(text: TextLike, config: CorpusConfig, *, progress: Progress = silent) -> Corpus:
+    """Find a text and read it through once; raises what `find_sources` and `read_corpus` do."""
+    return read_corpus(find_sources(text, progress=progress, encoding=config.encoding), config, progress=progress)
+
+
 def read_corpus(found: Found, config: CorpusConfig, *, progress: Progress = silent) -> Corpus:
     """Read a text through once: decode, count and hash it.
 
     Raises `CorpusError` when it holds no text, or has undecodable bytes or NUL characters with errors "strict".
     """
+    if found.skipped:
+        logger.warning("%d files that hold no text are left out, such as %s", len(found.skipped), found.skipped[0])
     digest = hashlib.sha256()
     characters = documents = newlines = read = 0
     blank = False

@@ -36,20 +36,27 @@ class RunFolder:
         Raises `RunError` when it isn't empty and `overwrite` is not set, or when it can't be written. Overwriting
         removes the files of a run and nothing else.
         """
+        self.require_room(overwrite=overwrite)
         try:
-            if self.path.exists() and not self.path.is_dir():
-                raise RunError(f"{self.path} is a file; name another folder with --run")
-            if self.path.is_dir() and any(self.path.iterdir()):
-                if not overwrite:
-                    raise RunError(
-                        f"run folder {self.path} is not empty; go on with --resume, start anew with --overwrite, or "
-                        "name another with --run"
-                    )
+            if self.path.is_dir():
                 self.clear()
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(f"can't write to {self.path}: {error.strerror}; name another folder with --run") from None
         self.write_config(config)
+
+    def require_room(self, *, overwrite: bool) -> None:
+        """Raise `RunError` unless a run may begin here: no folder, an empty one, or one to be overwritten."""
+        try:
+            if self.path.exists() and not self.path.is_dir():
+                raise RunError(f"{self.path} is a file; name another folder with --run")
+            if not overwrite and self.path.is_dir() and any(self.path.iterdir()):
+                raise RunError(
+                    f"run folder {self.path} is not empty; go on with --resume, start anew with --overwrite, or "
+                    "name another with --run"
+                )
+        except OSError as error:
+            raise RunError(f"can't look into {self.path}: {error.strerror}; name another with --run") from None
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Replace the configuration."""

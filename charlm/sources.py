@@ -15,6 +15,9 @@ from charlm.files import cache_folder
 from charlm.progress import Progress, silent
 from charlm.registry import NamedCorpus, Source, file_source, registry
 
+TextLike = str | Path | Sequence[str | Path]
+"""What a person names as text: one or several files, folders or registered names, or - for standard input."""
+
 _SNIFF = 8192
 
 
@@ -34,13 +37,14 @@ class Found:
 
 
 def find_sources(
-    arguments: Sequence[str], *, progress: Progress = silent, stdin: BinaryIO | None = None, encoding: str = "utf-8"
+    text: TextLike, *, progress: Progress = silent, stdin: BinaryIO | None = None, encoding: str = "utf-8"
 ) -> Found:
     """Resolve each argument: - for standard input, a file, a folder (its text files, sorted), or a registered name.
 
     A file or folder wins over a registered name. Raises `CorpusError` for what can't be found or read, and for a
     folder without text. `encoding` is needed to tell text from other files in a folder.
     """
+    arguments = [str(text)] if isinstance(text, str | Path) else [str(part) for part in text]
     if not arguments:
         raise CorpusError("no text given; name a file, a folder, - for standard input, or one of `charlm corpora`")
     sources: list[Source] = []

@@ -8,9 +8,8 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-from charlm.api import find_sources
 from charlm.config import CorpusConfig, TokenizerConfig
-from charlm.corpus import Corpus, read_corpus
+from charlm.corpus import Corpus, open_corpus
 from charlm.dataset import Dataset, prepare
 
 settings.register_profile("charlm", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -54,7 +53,7 @@ def corpus_of(write: Callable[..., Path]) -> Callable[..., Corpus]:
     """A corpus of one file with that content."""
 
     def corpus_of(content: str | bytes, **config: Any) -> Corpus:
-        return read_corpus(find_sources([str(write(content))]), CorpusConfig(**config))
+        return open_corpus(write(content), CorpusConfig(**config))
 
     return corpus_of
 

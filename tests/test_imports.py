@@ -30,6 +30,7 @@ LEVELS = {
     "resume": 6,
     "trainer": 6,
     "analysis": 7,
+    "loaded": 7,
     "api": 7,
     "cli": 8,
     "__main__": 9,

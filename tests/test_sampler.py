@@ -71,7 +71,7 @@ def test_samples_follow_the_distribution() -> None:
     tokenizer = CharTokenizer("abcdef")
     model = LanguageModel(ModelConfig(vocab_size=9, hidden_size=3, embedding_size=2))
     model.initialise(torch.Generator().manual_seed(1))
-    generator = torch.Generator().manual_seed(2)
+    generator = torch.Generator().manual_seed(3)
     config = SampleConfig(temperature=0.7, length=1)
     counts: dict[str, int] = {}
     for _ in range(20_000):

@@ -1,0 +1,108 @@
+"""A model that was read from a file: it writes text and scores text, each as the command of that name does."""
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from charlm import checkpoint as files
+from charlm.checkpoint import Checkpoint
+from charlm.config import CorpusConfig, SampleConfig
+from charlm.corpus import Corpus, open_corpus
+from charlm.dataset import prepare, unsplit
+from charlm.errors import CorpusError, RunError
+from charlm.evaluate import Evaluation, evaluate
+from charlm.model import pick_device
+from charlm.progress import Progress, silent
+from charlm.runs import RunFolder, find_model
+from charlm.sampler import generate
+from charlm.sources import TextLike
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedModel:
+    """A model that was read from a file."""
+
+    path: Path
+    checkpoint: Checkpoint
+
+    def generate(self, prefix: str = "", *, seed: int | None = None, **settings: Any) -> Generator[str, None, str]:
+        """Yield a text as it is written, the prefix first.
+
+        Args:
+            prefix: what the text begins with.
+            seed: of the random choices; None is another one each time.
+            **settings: fields of `charlm.config.SampleConfig`: temperature, length, stop, unknown.
+        """
+        generator = torch.Generator()
+        if seed is None:
+            generator.seed()
+        else:
+            generator.manual_seed(seed)
+        config = SampleConfig(**settings)
+        return generate(self.checkpoint.model, self.checkpoint.tokenizer, generator, prefix=prefix, config=config)
+
+    def evaluate(
+        self,
+        text: TextLike,
+        *,
+        split: str | None = None,
+        progress: Progress = silent,
+        **settings: Any,
+    ) -> Evaluation:
+        """Score a text, whole, or one split of it.
+
+        Args:
+            text: files, folders or registered names.
+            split: "train", "valid" or "test", cut as the model's own corpus was.
+            progress: told how far reading, encoding and scoring are.
+            **settings: fields of `CorpusConfig` to read the text by; what isn't given is as in training.
+        """
+        own = self.corpus_config
+        config = replace(own, **settings) if split else unsplit(replace(own, **settings))
+        corpus = open_corpus(text, config, progress=progress)
+        return self._score(corpus, split or "train", progress)
+
+    def evaluate_own(self, split: str, *, progress: Progress = silent) -> Evaluation:
+        """Score one of the splits that the model was trained with; the text must still be where it was, unchanged.
+
+        Raises `CorpusError` when it isn't, and `RunError` when the model's run folder isn't there to say where it was.
+        """
+        run = RunFolder(self.path.parent)
+        if not run.config.exists():
+            raise RunError(
+                f"{self.path} lies outside its run folder, so its text is not known; name the text too, as in "
+                f"`charlm eval {self.path} TEXT --split {split}`"
+            )
+        corpus = open_corpus(run.read_config()["text"], self.corpus_config, progress=progress)
+        if corpus.sha256 != self.checkpoint.corpus.get("sha256"):
+            raise CorpusError(
+                f"the text {corpus.name} has changed since the model was trained on it; name the text to score, or "
+                "bring the old one back"
+            )
+        return self._score(corpus, split, progress)
+
+    @property
+    def corpus_config(self) -> CorpusConfig:
+        """How the model's corpus was read and split."""
+        return CorpusConfig.from_json(self.checkpoint.corpus.get("config", {}))
+
+    def _score(self, corpus: Corpus, split: str, progress: Progress) -> Evaluation:
+        dataset = prepare(corpus, self.checkpoint.tokenizer, progress=progress)
+        return evaluate(self.checkpoint.model, self.checkpoint.tokenizer, dataset.split(split), progress=progress)
+
+
+def load(model: str | Path | None = None, *, device: str = "cpu") -> LoadedModel:
+    """Read a model: a model file, a run folder, the name of a run, or the newest run.
+
+    Raises `RunError` where there is none, `ModelFileError` for a file that is damaged or foreign.
+    """
+    path = find_model(None if model is None else str(model))
+    return LoadedModel(path=path, checkpoint=files.load(path, pick_device(device)))
+
+
+def sample(model: str | Path | None = None, prefix: str = "", *, seed: int | None = None, **settings: Any) -> str:
+    """Write a text; see `load` and `LoadedModel.generate`."""
+    return "".join(load(model).generate(prefix, seed=seed, **settings))
