@@ -21,15 +21,14 @@ def corpora(json: JsonOption = False) -> None:
         print_json([{field: getattr(entry, field) for field in fields} for entry in entries])
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("name", "size", "documents", "licence", "where", "what"):
-        table.add_column(name, justify="right" if name == "size" else "left", no_wrap=name in ("name", "size", "where"))
+    for name in ("name", "size", "where", "licence", "what"):
+        table.add_column(name, justify="right" if name == "size" else "left", no_wrap=name != "what")
     for entry in entries:
         table.add_row(
             entry.name,
             "varies" if entry.bytes is None else size(entry.bytes),
-            entry.documents,
-            entry.licence,
             "here" if entry.here else "download",
+            entry.licence,
             entry.description,
         )
     stdout().print(table)
