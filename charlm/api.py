@@ -221,7 +221,7 @@ def _model_config(options: Mapping[str, Any], first: LoadedModel | None, vocab_s
     """The model's shape from the options; with a model to begin with, its shape, which they must not contradict."""
     options = dict(options)
     if "cell" in options:
-        options["cell"] = find_cell(options["cell"]).name
+        find_cell(options["cell"])
     if first is not None:
         config = first.checkpoint.model.config
         for name, value in options.items():

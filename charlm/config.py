@@ -14,8 +14,9 @@ from charlm.errors import ConfigError
 DocumentKind = Literal["file", "line", "paragraph", "separator"]
 TokenizerKind = Literal["char", "byte", "subword"]
 SubwordAlgorithm = Literal["unigram", "bpe"]
-RecurrentInit = Literal["orthogonal", "identity", "xavier", "uniform"]
+RecurrentInit = Literal["auto", "orthogonal", "identity", "xavier", "uniform"]
 InputInit = Literal["xavier", "uniform"]
+Skip = Literal["none", "residual"]
 Unknown = Literal["error", "skip", "replace"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -144,12 +145,21 @@ class ModelConfig(_Json):
     """Probability with which an output of a recurrent layer is dropped in training."""
     tie_weights: bool = False
     """Use the embedding as the output layer too (Press and Wolf 2017); needs E = H."""
-    recurrent_init: RecurrentInit = "orthogonal"
-    """Initial recurrent weights, gate by gate."""
+    recurrent_init: RecurrentInit = "auto"
+    """Initial recurrent weights, gate by gate; auto is orthogonal, and the identity for irnn."""
     input_init: InputInit = "xavier"
     """Initial input weights, gate by gate."""
     forget_bias: float = 1.0
     """Initial bias of an LSTM's forget gate (Gers et al. 1999; Jozefowicz et al. 2015)."""
+    update_bias: float = 0.0
+    """Initial bias of the gate that keeps the state in gru, mut1 to 3 and mingru: high remembers from the start. It is
+    negated where the equation's gate is 1 for the new."""
+    skip: Skip = "none"
+    """residual adds to the output of each layer but the first what went into it (He et al. 2016)."""
+    skip_steps: int = 4
+    """How far back the second path of the cell rnn-skip leads."""
+    bidirectional: bool = False
+    """Read from both sides; for `charlm.encoder` only, a language model refuses it."""
 
     def __post_init__(self) -> None:
         check_range("the vocabulary size", self.vocab_size, 2, 4_000_000)
@@ -158,6 +168,9 @@ class ModelConfig(_Json):
         check_range("--embedding", self.embedding_size, 1, 65_536)
         check_range("--dropout", self.dropout, 0, 0.95)
         check_range("--forget-bias", self.forget_bias, -100, 100)
+        check_range("--update-bias", self.update_bias, -100, 100)
+        check_range("--skip-steps", self.skip_steps, 2, 1024)
+        check_choice("--skip", self.skip, get_args(Skip))
         check_choice("--recurrent-init", self.recurrent_init, get_args(RecurrentInit))
         check_choice("--input-init", self.input_init, get_args(InputInit))
         if self.tie_weights and self.embedding_size != self.hidden_size:

@@ -13,7 +13,16 @@ class LanguageModel(nn.Module):
     """p(next token | tokens so far), by a recurrent network whose state is passed in and out."""
 
     def __init__(self, config: ModelConfig) -> None:
-        """Make the weights, with whatever the memory held; `initialise` or a state dict gives them values."""
+        """Make the weights, with whatever the memory held; `initialise` or a state dict gives them values.
+
+        Raises `ConfigError` for a bidirectional configuration.
+        """
+        if config.bidirectional:
+            raise ConfigError(
+                "a language model can't be bidirectional: it predicts, and writes, what comes next, and nothing "
+                "stands to the right of that; to read whole texts from both sides use "
+                "charlm.encoder.BidirectionalEncoder"
+            )
         super().__init__()
         self.config = config
         self.embedding = nn.Parameter(torch.empty(config.vocab_size, config.embedding_size))  # (V, E)
@@ -29,8 +38,7 @@ class LanguageModel(nn.Module):
         layer uniformly within 1/sqrt(H), the recurrent layers as the configuration says."""
         std = self.config.embedding_size**-0.5 if self.output is None else 1.0
         nn.init.normal_(self.embedding, std=std, generator=generator)
-        for layer in self.recurrent.layers:
-            layer.initialise(self.config, generator)  # type: ignore[operator]
+        self.recurrent.initialise(self.config, generator)
         if self.output is not None:
             bound = self.config.hidden_size**-0.5
             nn.init.uniform_(self.output, -bound, bound, generator=generator)
@@ -55,7 +63,7 @@ class LanguageModel(nn.Module):
         """
         if states is None:
             states = self.empty_past(ids.shape[1])
-        hidden, states = self.recurrent(F.embedding(ids, self.embedding), states, generator)
+        hidden, states = self.recurrent(ids, self.embedding, states, generator)
         weight = self.embedding if self.output is None else self.output
         return F.linear(hidden, weight, self.output_bias), states  # (T, B, V)
 

@@ -1,18 +1,19 @@
 """The stack of recurrent layers; here a cell's equation and its kernel meet."""
 
 from collections.abc import Mapping
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from charlm.cells import Cell, State, find_cell
 from charlm.config import ModelConfig
 
 try:
-    from charlm.kernels import KERNELS
+    from charlm.kernels import KERNELS, LAYERS, prefers_layer
 except ModuleNotFoundError:  # without the kernels charlm is slow and right
-    KERNELS = {}
+    KERNELS, LAYERS = {}, {}
+
 
 LayerStates = tuple[State, ...]
 """The states of all layers, from the first up."""
@@ -49,60 +50,146 @@ class RecurrentLayer(nn.Module):
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """x (T, B, I) to outputs (T, B, H) and the state after the last step."""
         weights = dict(self.named_parameters())
+        if self._by_torch(x):
+            return LAYERS[self.cell.name](x, state, weights)
+        if kernel := KERNELS.get(self.cell.name):
+            return kernel(self.project(x), state, weights)
+        return reference_layer(self.cell, x, state, weights)
+
+    def read_tokens(self, ids: Tensor, embedding: Tensor, state: State) -> tuple[Tensor, State]:
+        """`forward` of the embeddings (V, E) of token ids (T, B).
+
+        Where there are more tokens than the vocabulary holds, the embedding is folded into the layer: V E + b is a
+        table of V rows of width G, and the input projection becomes a look-up in it. The same to the last few bits.
+        """
         kernel = KERNELS.get(self.cell.name)
-        return kernel(x, state, weights) if kernel else reference_layer(self.cell, x, state, weights)
+        few = 2 * embedding.shape[0] <= ids.numel()
+        if kernel is None or not few or self._by_torch(embedding):
+            return self.forward(F.embedding(ids, embedding), state)
+        return kernel(F.embedding(ids, self.project(embedding)), state, dict(self.named_parameters()))
+
+    def _by_torch(self, x: Tensor) -> bool:
+        """Whether torch's own layer is there and the better."""
+        return self.cell.name in LAYERS and prefers_layer(self.cell.name, x.device.type)
+
+    def project(self, x: Tensor) -> Tensor:
+        """V x + b, what the gates see of the input: x (..., I) to (..., G)."""
+        weights = dict(self.named_parameters())
+        unbiased = (len(self.cell.gates) - len(self.cell.biases)) * self.hidden_size
+        return F.linear(x, weights["input"], F.pad(weights["bias"], (unbiased, 0)))
 
     @torch.no_grad()
     def initialise(self, config: ModelConfig, generator: torch.Generator) -> None:
-        """Draw the weights gate by gate, as the configuration says; biases are 0, the forget gate's apart."""
+        """Draw the weights gate by gate, as the configuration says; biases are 0, those of gates that keep apart."""
         weights = dict(self.named_parameters())
         bound = self.hidden_size**-0.5
-        for gate, name in enumerate(self.cell.gates):
-            rows = slice(gate * self.hidden_size, (gate + 1) * self.hidden_size)
-            recurrent, inputs, bias = weights["recurrent"][rows], weights["input"][rows], weights["bias"][rows]
-            if config.recurrent_init == "orthogonal":
-                nn.init.orthogonal_(recurrent, generator=generator)
-            elif config.recurrent_init == "identity":
-                nn.init.eye_(recurrent)
-            elif config.recurrent_init == "xavier":
-                nn.init.xavier_uniform_(recurrent, generator=generator)
+        biases = {"f": config.forget_bias, "u": config.update_bias, "z": -config.update_bias}
+        recurrent_init = self.cell.recurrent_init if config.recurrent_init == "auto" else config.recurrent_init
+        names = ("recurrent", *self.cell.extra_matrices) if self.cell.recurrent else self.cell.extra_matrices
+        for block in [block for name in names for block in torch.split(weights[name], self.hidden_size)]:
+            if recurrent_init == "orthogonal":
+                nn.init.orthogonal_(block, generator=generator)
+            elif recurrent_init == "identity":
+                nn.init.eye_(block)
+            elif recurrent_init == "xavier":
+                nn.init.xavier_uniform_(block, generator=generator)
             else:
-                nn.init.uniform_(recurrent, -bound, bound, generator=generator)
+                nn.init.uniform_(block, -bound, bound, generator=generator)
+        for block in torch.split(weights["input"], self.hidden_size):
             if config.input_init == "xavier":
-                nn.init.xavier_uniform_(inputs, generator=generator)
+                nn.init.xavier_uniform_(block, generator=generator)
             else:
-                nn.init.uniform_(inputs, -bound, bound, generator=generator)
-            bias.fill_(config.forget_bias if name == "f" else 0.0)
+                nn.init.uniform_(block, -bound, bound, generator=generator)
+        for name, block in zip(self.cell.biases, torch.split(weights["bias"], self.hidden_size), strict=True):
+            block.fill_(biases.get(name, 0.0))
         for name in self.cell.extra_biases:
             weights[name].zero_()
 
 
 class Recurrent(nn.Module):
-    """L recurrent layers one upon the other, with dropout after each."""
+    """L recurrent layers one upon the other, with dropout after each.
+
+    Bidirectional, each layer has a twin that reads from the right, and the outputs of both, side by side, are what the
+    next layer reads (Schuster and Paliwal 1997): they tell of both sides, so that no text can be written with them.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.cell = find_cell(config.cell)
+        self.cell = find_cell(config.cell, skip_steps=config.skip_steps)
         self.dropout = config.dropout
+        self.residual = config.skip == "residual"
         self.hidden_size = config.hidden_size
-        sizes = [config.embedding_size] + [config.hidden_size] * config.num_layers
-        self.layers = nn.ModuleList(RecurrentLayer(self.cell, *pair) for pair in pairwise(sizes))
+        self.output_size = config.hidden_size * (2 if config.bidirectional else 1)
+        sizes = [config.embedding_size] + [self.output_size] * (config.num_layers - 1)
+        self.layers = nn.ModuleList(RecurrentLayer(self.cell, size, config.hidden_size) for size in sizes)
+        self.twins = nn.ModuleList(
+            RecurrentLayer(self.cell, size, config.hidden_size) for size in sizes if config.bidirectional
+        )
+
+    def initialise(self, config: ModelConfig, generator: torch.Generator) -> None:
+        """Draw the weights of all layers; see `RecurrentLayer.initialise`."""
+        for layer in (*self.layers, *self.twins):
+            layer.initialise(config, generator)
 
     def empty_past(self, batch: int, like: Tensor) -> LayerStates:
         """The state before the first token of a document: zeros, (B, H) for each state of each layer."""
         return tuple(tuple(like.new_zeros(batch, self.hidden_size) for _ in self.cell.states) for _ in self.layers)
 
     def forward(
-        self, x: Tensor, states: LayerStates, generator: torch.Generator | None = None
+        self,
+        ids: Tensor,
+        embedding: Tensor,
+        states: LayerStates,
+        generator: torch.Generator | None = None,
     ) -> tuple[Tensor, LayerStates]:
-        """x (T, B, E) to outputs of the last layer (T, B, H) and the states after the last step.
+        """From left to right.
 
-        Dropout acts in training mode only and draws from `generator`.
+        Args:
+            ids: (T, B) int64.
+            embedding: (V, E).
+            states: before the first step.
+            generator: what dropout draws from in training mode; in evaluation mode nothing is dropped.
+
+        Returns:
+            Outputs of the last layer, (T, B, H), and the states after the last step.
         """
         after = []
-        for layer, state in zip(self.layers, states, strict=True):
-            x, state = layer(x, state)
+        x = embedding
+        for index, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
+            if index == 0:
+                x, state = layer.read_tokens(ids, embedding, state)  # type: ignore[operator]
+            else:
+                y, state = layer(x, state)
+                x = x + y if self.residual else y
             after.append(state)
-            if self.training and self.dropout > 0:
-                x = dropout(x, self.dropout, generator)
+            x = self._drop(x, generator)
         return x, tuple(after)
+
+    def both_ways(
+        self, x: Tensor, lengths: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """From both sides; needs `bidirectional`.
+
+        Args:
+            x: (T, B, E), rows padded at the end.
+            lengths: (B,) int64, how many steps of each row count, at least 1.
+            generator: as in `forward`.
+
+        Returns:
+            Outputs (T, B, 2H), those of padding undefined; and the last layer's output where each of its readers ends:
+            left to right at the last step, right to left at the first, (B, H) each.
+        """
+        steps = torch.arange(len(x), device=x.device).unsqueeze(1)
+        mirror = torch.where(steps < lengths, lengths - 1 - steps, steps).unsqueeze(2)  # (T, B, 1)
+        last = (lengths - 1).view(1, -1, 1)
+        for index, (layer, twin) in enumerate(zip(self.layers, self.twins, strict=True)):
+            past = tuple(x.new_zeros(x.shape[1], self.hidden_size) for _ in self.cell.states)
+            right, _ = layer(x, past)
+            left, _ = twin(x.gather(0, mirror.expand_as(x)), past)
+            ends = tuple(way.gather(0, last.expand(1, -1, self.hidden_size))[0] for way in (right, left))
+            y = torch.cat((right, left.gather(0, mirror.expand_as(left))), dim=2)  # (T, B, 2H)
+            x = self._drop(x + y if self.residual and index else y, generator)
+        return x, ends[0], ends[1]
+
+    def _drop(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        return dropout(x, self.dropout, generator) if self.training and self.dropout > 0 else x

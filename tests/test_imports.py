@@ -22,6 +22,7 @@ LEVELS = {
     "windows": 3,
     "recurrent": 3,
     "model": 4,
+    "encoder": 4,
     "evaluate": 5,
     "checkpoint": 5,
     "runs": 5,

@@ -2,7 +2,9 @@ import pytest
 import torch
 
 from charlm import recurrent
+from charlm.cells import CELLS as ALL
 from charlm.config import ModelConfig
+from charlm.errors import ConfigError
 from charlm.model import LanguageModel, pick_device, rows_of
 from charlm.recurrent import dropout
 
@@ -15,7 +17,7 @@ def model(**settings) -> LanguageModel:
     return made
 
 
-CELLS = pytest.mark.parametrize("cell", ["rnn", "lstm", "gru-reset-after"])
+CELLS = pytest.mark.parametrize("cell", ALL)
 
 
 @CELLS
@@ -36,6 +38,7 @@ def test_without_kernels_a_model_is_slow_and_the_same(cell: str, monkeypatch: py
     ids = torch.randint(11, (6, 3), generator=torch.Generator().manual_seed(2))
     fast, _ = net(ids)
     monkeypatch.setattr(recurrent, "KERNELS", {})
+    monkeypatch.setattr(recurrent, "LAYERS", {})
     slow, _ = net(ids)
     torch.testing.assert_close(slow, fast)
 
@@ -53,7 +56,7 @@ def test_a_row_knows_nothing_of_its_neighbours(cell: str) -> None:
 
 
 def test_every_weight_gets_a_value_and_the_seed_decides_it() -> None:
-    for cell in ("rnn", "lstm", "gru-reset-after"):
+    for cell in ALL:
         first, second = model(cell=cell, num_layers=2), model(cell=cell, num_layers=2)
         for (name, one), other in zip(first.named_parameters(), second.parameters(), strict=True):
             assert torch.isfinite(one).all(), name
@@ -75,6 +78,55 @@ def test_initialisations_are_as_named() -> None:
     assert 0 < xavier.recurrent.abs().max() <= (6 / 16) ** 0.5
     uniform = model(cell="rnn", recurrent_init="uniform").recurrent.layers[0]
     assert 0 < uniform.recurrent.abs().max() <= 8**-0.5
+
+
+def test_the_identity_recurrent_network_begins_with_it() -> None:
+    assert torch.equal(model(cell="irnn").recurrent.layers[0].recurrent.detach(), torch.eye(8))
+    turned = model(cell="irnn", recurrent_init="orthogonal").recurrent.layers[0].recurrent.detach()
+    assert not torch.equal(turned, torch.eye(8))
+    torch.testing.assert_close(turned @ turned.T, torch.eye(8), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"), [("gru", [0, 3, 0]), ("mut2", [0, -3, 0]), ("mut1", [-3, 0]), ("mingru", [-3, 0])]
+)
+def test_the_gate_that_keeps_the_state_begins_as_told(cell: str, expected: list[float]) -> None:
+    bias = model(cell=cell, update_bias=3.0).recurrent.layers[0].bias.detach()
+    torch.testing.assert_close(bias, torch.tensor(expected, dtype=torch.float32).repeat_interleave(8))
+
+
+@CELLS
+def test_folding_the_embedding_into_the_first_layer_changes_nothing(cell: str) -> None:
+    """With more tokens than the vocabulary holds the projection is a look-up; gradients reach both factors."""
+    net = model(cell=cell).double()
+    ids = torch.randint(11, (16, 2), generator=torch.Generator().manual_seed(2))
+    layer = net.recurrent.layers[0]
+    past = net.empty_past(2)[0]
+    wanted, _ = layer(torch.nn.functional.embedding(ids, net.embedding), past)
+    found, _ = layer.read_tokens(ids, net.embedding, past)
+    torch.testing.assert_close(found, wanted)
+    leaves = [net.embedding, layer.input, layer.bias]
+    for one, other in zip(
+        torch.autograd.grad((found**2).sum(), leaves), torch.autograd.grad((wanted**2).sum(), leaves), strict=True
+    ):
+        torch.testing.assert_close(one, other)
+
+
+def test_residual_connections_add_what_went_in() -> None:
+    plain, residual = model(num_layers=3).double(), model(num_layers=3, skip="residual").double()
+    ids = torch.randint(11, (6, 2), generator=torch.Generator().manual_seed(2))
+    assert not torch.allclose(plain(ids)[0], residual(ids)[0])
+    with torch.no_grad():
+        for layer in residual.recurrent.layers[1:]:
+            for parameter in layer.parameters():
+                parameter.zero_()  # an LSTM of zeros puts out 0
+    first, _ = residual.recurrent.layers[0](residual.embedding[ids], residual.empty_past(2)[0])
+    torch.testing.assert_close(residual(ids)[0], first @ residual.output.T + residual.output_bias)
+
+
+def test_a_language_model_refuses_to_look_right() -> None:
+    with pytest.raises(ConfigError, match="predicts, and writes, what comes next"):
+        model(bidirectional=True)
 
 
 def test_tied_weights_are_one_matrix() -> None:

@@ -1,23 +1,35 @@
 """One step of each recurrent cell, written as its equation: the truth that `charlm.kernels` must match."""
 
 from charlm.cells.base import Cell, State, Weights
-from charlm.cells.gru import GRU_RESET_AFTER
-from charlm.cells.lstm import LSTM
-from charlm.cells.rnn import RNN
+from charlm.cells.gru import GRU, GRU_RESET_AFTER, MINGRU
+from charlm.cells.lstm import LSTM, LSTM_1997, LSTM_F, LSTM_I, LSTM_O, MLSTM
+from charlm.cells.mut import MUT1, MUT2, MUT3
+from charlm.cells.rnn import IRNN, RNN, rnn_skip
 from charlm.errors import ConfigError
 
-CELLS: dict[str, Cell] = {cell.name: cell for cell in (RNN, LSTM, GRU_RESET_AFTER)}
+SKIP_STEPS = 4
+"""How far back the second path of `rnn-skip` leads where nobody says otherwise."""
 
-ALIASES = {"gru": "gru-reset-after"}
-"""Short names. A model file holds the full one, which says exactly which equations were trained."""
+_ALL = (
+    *(RNN, IRNN, rnn_skip(SKIP_STEPS)),
+    *(LSTM_1997, LSTM, LSTM_F, LSTM_I, LSTM_O),
+    *(GRU, GRU_RESET_AFTER),
+    *(MUT1, MUT2, MUT3),
+    *(MLSTM, MINGRU),
+)
+
+CELLS: dict[str, Cell] = {cell.name: cell for cell in _ALL}
+"""All cells by name, in the order in which they were thought of."""
 
 
-def find_cell(name: str) -> Cell:
-    """The cell of that name or alias; raises `ConfigError` where there is none."""
-    name = ALIASES.get(name, name)
+def find_cell(name: str, *, skip_steps: int = SKIP_STEPS) -> Cell:
+    """The cell of that name; raises `ConfigError` where there is none.
+
+    `skip_steps` is the s of `rnn-skip`, and nothing to the others.
+    """
     if name not in CELLS:
-        raise ConfigError(f"--cell is {name!r}; choose one of {', '.join([*CELLS, *ALIASES])}")
-    return CELLS[name]
+        raise ConfigError(f"--cell is {name!r}; choose one of {', '.join(CELLS)}")
+    return rnn_skip(skip_steps) if name == "rnn-skip" else CELLS[name]
 
 
-__all__ = ["ALIASES", "CELLS", "Cell", "State", "Weights", "find_cell"]
+__all__ = ["CELLS", "SKIP_STEPS", "Cell", "State", "Weights", "find_cell"]

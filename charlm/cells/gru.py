@@ -1,4 +1,4 @@
-"""The gated recurrent unit in the form of cuDNN and torch, where the reset gate acts after the recurrent product."""
+"""The gated recurrent unit: the lecture's form, the form of cuDNN and torch, and the minimal one."""
 
 import torch
 from torch import Tensor
@@ -6,8 +6,32 @@ from torch import Tensor
 from charlm.cells.base import Cell, State, Weights
 
 
+def gru_step(x: Tensor, state: State, weights: Weights) -> State:
+    """r, u = sigm(V x + W h' + b); g = tanh(V_g x + W_g (h' * r) + b_g); h = (1 - u) * g + u * h'.
+
+    Args:
+        x: (B, I).
+        state: (h',), (B, H).
+        weights: V `input` (3H, I), W `recurrent` (3H, H), `bias` (3H,), rows in the order r, u, g.
+
+    Returns:
+        (h,), (B, H).
+
+    Source: Cho et al. 2014 (arXiv 1406.1078), equations 5 to 8.
+    """
+    (h,) = state
+    size = h.shape[-1]
+    r, u, g = (x @ weights["input"].T + weights["bias"]).chunk(3, dim=-1)
+    from_past = h @ weights["recurrent"][: 2 * size].T
+    r, u = torch.sigmoid(r + from_past[:, :size]), torch.sigmoid(u + from_past[:, size:])
+    g = torch.tanh(g + (h * r) @ weights["recurrent"][2 * size :].T)
+    return ((1 - u) * g + u * h,)
+
+
 def gru_reset_after_step(x: Tensor, state: State, weights: Weights) -> State:
     """r, u = sigm(V x + W h' + b); g = tanh(V_g x + b_g + r * (W_g h' + b_c)); h = (1 - u) * g + u * h'.
+
+    The reset gate acts after the recurrent product, so that one product serves all gates.
 
     Args:
         x: (B, I).
@@ -29,11 +53,50 @@ def gru_reset_after_step(x: Tensor, state: State, weights: Weights) -> State:
     return ((1 - u) * g + u * h,)
 
 
+def mingru_step(x: Tensor, state: State, weights: Weights) -> State:
+    """z = sigm(V_z x + b_z); g = V_g x + b_g; h = (1 - z) * h' + z * g: nothing but h looks at the past.
+
+    Args:
+        x: (B, I).
+        state: (h',), (B, H).
+        weights: V `input` (2H, I), `bias` (2H,), rows in the order z, g.
+
+    Returns:
+        (h,), (B, H).
+
+    Source: Feng et al. 2024 (arXiv 2410.01201), section 3.1.
+    """
+    (h,) = state
+    z, g = (x @ weights["input"].T + weights["bias"]).chunk(2, dim=-1)
+    z = torch.sigmoid(z)
+    return ((1 - z) * h + z * g,)
+
+
+GRU = Cell(
+    name="gru",
+    gates=("r", "u", "g"),
+    recurrent=("r", "u", "g"),
+    biases=("r", "u", "g"),
+    step=gru_step,
+    equations="r, u = sigm(V x + W h' + b); g = tanh(V_g x + W_g (h' * r) + b_g); h = (1 - u) * g + u * h'",
+    reference="Cho et al. 2014, arXiv 1406.1078",
+)
 GRU_RESET_AFTER = Cell(
     name="gru-reset-after",
     gates=("r", "u", "g"),
+    recurrent=("r", "u", "g"),
+    biases=("r", "u", "g"),
     extra_biases=("candidate_bias",),
     step=gru_reset_after_step,
     equations="r, u = sigm(V x + W h' + b); g = tanh(V_g x + b_g + r * (W_g h' + b_c)); h = (1 - u) * g + u * h'",
     reference="Cho et al. 2014, as torch.nn.GRU computes it",
+)
+MINGRU = Cell(
+    name="mingru",
+    gates=("z", "g"),
+    recurrent=(),
+    biases=("z", "g"),
+    step=mingru_step,
+    equations="z = sigm(V_z x + b_z); g = V_g x + b_g; h = (1 - z) * h' + z * g",
+    reference="Feng et al. 2024, arXiv 2410.01201",
 )

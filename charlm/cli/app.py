@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from charlm import __version__
+from charlm.cli.cells import cells
 from charlm.cli.corpora import corpora
 from charlm.cli.eval import evaluate
 from charlm.cli.info import info
@@ -71,5 +72,6 @@ for _name, _command in (
     ("eval", evaluate),
     ("info", info),
     ("corpora", corpora),
+    ("cells", cells),
 ):
     app.command(_name)(guarded(_command))

@@ -11,12 +11,20 @@ def info(
     model: Annotated[
         str | None, typer.Argument(help="Model file, run folder or name of a run.", show_default="the newest run")
     ] = None,
+    system: Annotated[
+        bool, typer.Option("--system", help="Say instead what charlm computes with on this machine.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Say what a model file is and how it was made.
 
-    Example: [bold]charlm info runs/tinyshakespeare[/bold]
+    Examples:
+      [bold]charlm info runs/tinyshakespeare[/bold]
+      [bold]charlm info --system[/bold]
     """
+    if system:
+        _show_system(json)
+        return
     from dataclasses import asdict
 
     from rich.table import Table
@@ -74,4 +82,36 @@ def info(
         validation = training["validation_nats_per_token"]
         row("validation", "none" if validation is None else f"{validation:.4f} nats per token (a sample of the split)")
         row("made by", f"charlm {training['charlm']}, torch {training['torch']}")
+    stdout().print(table)
+
+
+def _show_system(json: bool) -> None:
+    """What the machine and its libraries are, and which kernels are in use."""
+    import platform
+
+    import torch
+    from rich.table import Table
+
+    from charlm import __version__
+    from charlm.cli.console import print_json, stdout
+    from charlm.kernels import PROGRAMS, native
+    from charlm.model import pick_device
+
+    compiled = native.library(PROGRAMS["gru"].functions) is not None
+    facts = {
+        "charlm": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "device": str(pick_device("auto")),
+        "threads": torch.get_num_threads(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "pointwise": "compiled" if compiled else "torch",
+        "compiler": native.compiler(),
+    }
+    if json:
+        print_json(facts)
+        return
+    table = Table.grid(padding=(0, 2))
+    for name, value in facts.items():
+        table.add_row(f"[dim]{name.replace('_', ' ')}[/dim]", "none" if value is None else str(value))
     stdout().print(table)

@@ -15,7 +15,7 @@ from charlm.cli.options import (
     TextArgument,
     corpus_options,
 )
-from charlm.config import Device, InputInit, RecurrentInit, SubwordAlgorithm, TokenizerKind
+from charlm.config import Device, InputInit, RecurrentInit, Skip, SubwordAlgorithm, TokenizerKind
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,7 +61,9 @@ def train(
     cell: Annotated[
         str | None,
         _option(
-            "Recurrent cell: lstm remembers best, gru has a quarter fewer weights, rnn forgets soon.", "lstm", _MODEL
+            "Recurrent cell, one of `charlm cells`: lstm remembers best, gru has fewer weights, rnn forgets soon.",
+            "lstm",
+            _MODEL,
         ),
     ] = None,
     layers: Annotated[
@@ -100,10 +102,23 @@ def train(
             rich_help_panel=_MODEL,
         ),
     ] = None,
-    recurrent_init: Annotated[RecurrentInit | None, _option("Initial recurrent weights.", "orthogonal", _MODEL)] = None,
+    skip: Annotated[
+        Skip | None,
+        _option("residual adds to each layer's output what went into it: deep stacks learn sooner.", "none", _MODEL),
+    ] = None,
+    skip_steps: Annotated[
+        int | None, _option("How far back the second path of --cell rnn-skip leads.", "4", _MODEL)
+    ] = None,
+    recurrent_init: Annotated[
+        RecurrentInit | None, _option("Initial recurrent weights.", "orthogonal; identity for irnn", _MODEL)
+    ] = None,
     input_init: Annotated[InputInit | None, _option("Initial input weights.", "xavier", _MODEL)] = None,
     forget_bias: Annotated[
         float | None, _option("Initial bias of an LSTM's forget gate; high remembers from the start.", "1", _MODEL)
+    ] = None,
+    update_bias: Annotated[
+        float | None,
+        _option("The same for the gate that keeps the state in gru, mut1 to 3 and mingru.", "0", _MODEL),
     ] = None,
     # --- training
     minutes: Annotated[
@@ -199,6 +214,9 @@ def train(
         recurrent_init=recurrent_init,
         input_init=input_init,
         forget_bias=forget_bias,
+        update_bias=update_bias,
+        skip=skip,
+        skip_steps=skip_steps,
     )
     lengths = _given(minutes=minutes, epochs=epochs, steps=steps)
     training = _given(

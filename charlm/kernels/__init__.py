@@ -1,15 +1,64 @@
 """The cells of `charlm.cells` through time, as fast as the machine allows; each must match its cell."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from torch import Tensor
 
+from charlm.kernels import gru, lstm, mut, native, rnn
+from charlm.kernels.fused import fused_layer
+from charlm.kernels.program import Program
+from charlm.kernels.scan import scan_mingru
 from charlm.kernels.torch_layers import torch_gru, torch_lstm, torch_rnn
 
-Kernel = Callable[[Tensor, tuple[Tensor, ...], Mapping[str, Tensor]], tuple[Tensor, tuple[Tensor, ...]]]
-"""kernel(x (T, B, I), state, weights) -> (outputs (T, B, H), state after the last step)."""
-
-KERNELS: dict[str, Kernel] = {"rnn": torch_rnn, "lstm": torch_lstm, "gru-reset-after": torch_gru}
+PROGRAMS: dict[str, Program] = {
+    "rnn": rnn.RNN,
+    "irnn": rnn.IRNN,
+    "rnn-skip": rnn.RNN_SKIP,
+    "lstm-1997": lstm.LSTM_1997,
+    "lstm": lstm.LSTM,
+    "lstm-f": lstm.LSTM_1997,
+    "lstm-i": lstm.LSTM_I,
+    "lstm-o": lstm.LSTM_O,
+    "gru": gru.GRU,
+    "gru-reset-after": gru.GRU_RESET_AFTER,
+    "mut1": mut.MUT1,
+    "mut2": mut.MUT2,
+    "mut3": mut.MUT3,
+    "mlstm": lstm.MLSTM,
+    "mingru": gru.MINGRU,
+}
 """By the name of the cell."""
 
-__all__ = ["KERNELS", "Kernel"]
+Kernel = Callable[[Tensor, tuple[Tensor, ...], Mapping[str, Tensor]], tuple[Tensor, tuple[Tensor, ...]]]
+"""kernel(x or projected, state, weights) -> (outputs (T, B, H), state after the last step)."""
+
+
+def _mingru(
+    projected: Tensor, state: tuple[Tensor, ...], weights: Mapping[str, Tensor]
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """One compiled pass over the window where there is one, else a parallel scan."""
+    if projected.device.type == "cpu" and native.library(gru.MINGRU.functions) is not None:
+        return fused_layer(gru.MINGRU, projected, state, weights)
+    return scan_mingru(projected, state, weights)
+
+
+KERNELS: dict[str, Kernel] = {name: partial(fused_layer, program) for name, program in PROGRAMS.items()} | {
+    "mingru": _mingru
+}
+"""By the name of the cell: from the input projection V x + b, (T, B, G), on. It is used up."""
+
+LAYERS: dict[str, Kernel] = {"rnn": torch_rnn, "lstm": torch_lstm, "gru-reset-after": torch_gru}
+"""By the name of the cell: torch's own, from x (T, B, I) on."""
+
+
+def prefers_layer(cell: str, device: str) -> bool:
+    """Whether torch's own layer for a cell is to be taken before charlm's kernel.
+
+    On the CPU torch's LSTM (oneDNN) is the faster at every size measured, its GRU and RNN the slower
+    (docs/benchmarks.md). Elsewhere torch's are taken: they are one launch for a window, not three for a step.
+    """
+    return cell == "lstm" or device != "cpu"
+
+
+__all__ = ["KERNELS", "LAYERS", "Kernel", "prefers_layer"]

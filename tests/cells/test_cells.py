@@ -6,7 +6,7 @@ from torch import nn
 
 from charlm.cells import CELLS, Cell, find_cell
 from charlm.errors import ConfigError
-from charlm.kernels import KERNELS
+from charlm.kernels import KERNELS, LAYERS, native
 from charlm.recurrent import reference_layer
 
 cells = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
@@ -35,13 +35,81 @@ def everything(layer, x, state, weights) -> list[torch.Tensor]:
     return [outputs, *after, *torch.autograd.grad(loss, [x, *state, *weights.values()])]
 
 
+def kernel_of(cell: Cell):
+    """charlm's kernel from the input on: x, state, weights -> outputs, state."""
+
+    def run(x, state, weights):
+        unbiased = len(weights["input"]) - len(weights["bias"])
+        bias = torch.cat((weights["bias"].new_zeros(unbiased), weights["bias"]))
+        return KERNELS[cell.name](x @ weights["input"].T + bias, state, weights)
+
+    return run
+
+
+@pytest.fixture(params=["compiled", "torch"])
+def _mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Point-wise stages as compiled loops, where there is a compiler, and on tensors."""
+    if request.param == "torch":
+        monkeypatch.setattr(native, "library", lambda functions: None)
+    elif native.compiler() is None:
+        pytest.skip("no C compiler here")
+
+
+@pytest.mark.usefixtures("_mode")
 @cells
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_kernel_equals_cell(cell: Cell, size: tuple[int, int, int]) -> None:
     given = problem(cell, size)
     expected = everything(lambda *arguments: reference_layer(cell, *arguments), *given)
-    for found, wanted in zip(everything(KERNELS[cell.name], *given), expected, strict=True):
+    for found, wanted in zip(everything(kernel_of(cell), *given), expected, strict=True):
         torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.usefixtures("_mode")
+@cells
+def test_two_layers_of_kernels_equal_two_of_cells(cell: Cell) -> None:
+    x, state, weights = problem(cell, (5, 3, 7), inputs=7)
+
+    def twice(layer):
+        def run(x, state, weights):
+            x, _ = layer(x, state, weights)
+            return layer(x, state, weights)
+
+        return run
+
+    expected = everything(twice(lambda *arguments: reference_layer(cell, *arguments)), x, state, weights)
+    for found, wanted in zip(everything(twice(kernel_of(cell)), x, state, weights), expected, strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-12)
+
+
+@cells
+def test_kernel_equals_cell_in_single_precision(cell: Cell) -> None:
+    x, state, weights = problem(cell, (3, 3, 33))
+    single = [x.detach().float(), tuple(part.detach().float() for part in state)]
+    outputs, _ = kernel_of(cell)(*single, {name: value.detach().float() for name, value in weights.items()})
+    expected, _ = reference_layer(cell, x, state, weights)
+    torch.testing.assert_close(outputs.double(), expected, rtol=1e-5, atol=5e-6)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_torchs_layer_equals_cell(name: str, size: tuple[int, int, int]) -> None:
+    given = problem(CELLS[name], size)
+    expected = everything(lambda *arguments: reference_layer(CELLS[name], *arguments), *given)
+    for found, wanted in zip(everything(LAYERS[name], *given), expected, strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-12)
+
+
+@cells
+def test_a_kernel_lets_nan_and_infinity_through(cell: Cell) -> None:
+    x, state, weights = problem(cell, (3, 2, 9))
+    poisoned = {name: value.detach().float() for name, value in weights.items()}
+    for poison in (float("nan"), float("inf")):
+        inputs = x.detach().float().clone()
+        inputs[1, 0, 0] = poison
+        outputs, _ = kernel_of(cell)(inputs, tuple(part.detach().float() for part in state), poisoned)
+        wanted, _ = reference_layer(cell, inputs, tuple(part.detach().float() for part in state), poisoned)
+        assert torch.equal(outputs.isfinite(), wanted.isfinite()), poison
 
 
 @cells
@@ -101,7 +169,56 @@ def test_backpropagation_through_time_is_the_lectures_sum() -> None:
         torch.testing.assert_close(found, wanted)
 
 
+def test_gradient_of_the_output_weights_is_the_lectures_sum() -> None:
+    """dL/dU = sum over t of dL_t/dy_t * h_t: U stands in one place only, y = U h + b_y."""
+    x, state, weights = problem(CELLS["rnn"], (4, 1, 3), inputs=2)
+    outputs, _ = reference_layer(CELLS["rnn"], x, state, weights)
+    u = torch.randn(2, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(5)).requires_grad_()
+    targets = torch.tensor([0, 1, 1, 0])
+    logits = outputs[:, 0] @ u.T
+    (expected,) = torch.autograd.grad(nn.functional.cross_entropy(logits, targets, reduction="sum"), [u])
+    found = torch.zeros_like(u)
+    for t in range(4):
+        error = torch.softmax(logits[t], dim=0) - nn.functional.one_hot(targets[t], 2)  # dL_t / dy_t
+        found += torch.outer(error, outputs[t, 0])
+    torch.testing.assert_close(found, expected)
+
+
+def test_lstm_f_is_the_lstm_of_1997() -> None:
+    given = problem(CELLS["lstm-f"], (4, 2, 3))
+    for one, other in zip(
+        reference_layer(CELLS["lstm-f"], *given), reference_layer(CELLS["lstm-1997"], *given), strict=True
+    ):
+        torch.testing.assert_close(one, other)
+    assert CELLS["lstm-f"].step is CELLS["lstm-1997"].step
+
+
+def test_mut2_is_a_gru_whose_update_gate_is_turned_round() -> None:
+    x, state, weights = problem(CELLS["mut2"], (4, 2, 3))
+    turned = {name: value.clone() for name, value in weights.items()}
+    for value in turned.values():
+        value.data[3:6] *= -1  # sigm(-a) = 1 - sigm(a)
+    one, _ = reference_layer(CELLS["mut2"], x, state, weights)
+    other, _ = reference_layer(CELLS["gru"], x, state, turned)
+    torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("steps", [2, 3, 6])
+def test_the_skip_path_leads_as_far_back_as_it_is_told(steps: int) -> None:
+    cell = find_cell("rnn-skip", skip_steps=steps)
+    x, state, weights = problem(cell, (8, 1, 3))
+    weights["recurrent"] = torch.zeros_like(weights["recurrent"])
+    outputs, _ = reference_layer(cell, x, state, weights)
+    (gradient,) = torch.autograd.grad(outputs[7].sum(), [x])
+    assert [bool(part.abs().sum() > 0) for part in gradient] == [(7 - t) % steps == 0 for t in range(8)]
+
+
+@cells
+def test_num_parameters_counts_the_weights(cell: Cell) -> None:
+    _, _, weights = problem(cell, (1, 1, 7))
+    assert cell.num_parameters(5, 7) == sum(value.numel() for value in weights.values())
+
+
 def test_an_unknown_cell_is_an_error_that_lists_them() -> None:
-    assert find_cell("gru") is CELLS["gru-reset-after"]
-    with pytest.raises(ConfigError, match="--cell is 'lsmt'; choose one of rnn, lstm"):
+    with pytest.raises(ConfigError, match="--cell is 'lsmt'; choose one of rnn, irnn"):
         find_cell("lsmt")

@@ -13,6 +13,7 @@ from conftest import TEXT
 from typer.testing import CliRunner
 
 from charlm import __version__
+from charlm.cells import CELLS
 from charlm.cli.app import app
 
 SMALL = ["--steps", "30", "--hidden", "16", "--batch-size", "4", "--seq-len", "16", "--validations", "3"]
@@ -76,7 +77,7 @@ def test_options_reach_the_model_file(text: Path) -> None:
     options = "--cell gru --layers 2 --embedding 5 --dropout 0.25 --clip 0.5 --weight-decay 0.2 --learning-rate 0.01"
     charlm("train", text, *SMALL, *options.split(), "--seed", "7", "--threads", "1", "--forget-bias", "2")
     values = json.loads(charlm("info", "--json").stdout)
-    assert values["model"]["cell"] == "gru-reset-after"
+    assert values["model"]["cell"] == "gru"
     expected = {"num_layers": 2, "embedding_size": 5, "dropout": 0.25, "hidden_size": 16, "forget_bias": 2.0}
     assert values["model"] | expected == values["model"]
     settings = values["training"]["config"]
@@ -181,6 +182,32 @@ def test_corpora_lists_them() -> None:
     assert "tinyshakespeare" in charlm("corpora").stdout
     entries = {entry["name"]: entry for entry in json.loads(charlm("corpora", "--json").stdout)}
     assert entries["hello"]["here"] is True and entries["tinyshakespeare"]["here"] is False
+
+
+def test_cells_lists_them() -> None:
+    shown = charlm("cells").stdout
+    entries = {entry["name"]: entry for entry in json.loads(charlm("cells", "--json").stdout)}
+    assert len(entries) == 15 and all(name in shown for name in entries)
+    lstm = entries["lstm"]
+    assert lstm["parameters"] == 4 * 256 * (32 + 256 + 1) and "c = f * c' + i * g" in lstm["equations"]
+    assert "1997" in lstm["reference"]
+
+
+def test_info_tells_what_charlm_computes_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = json.loads(charlm("info", "--system", "--json").stdout)
+    assert values["pointwise"] in ("compiled", "torch") and values["torch"].startswith("2.")
+    monkeypatch.setattr("charlm.kernels.native.library", lambda functions: None)
+    assert json.loads(charlm("info", "--system", "--json").stdout)["pointwise"] == "torch"
+    assert "pointwise" in charlm("info", "--system").stdout
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_cell_trains_resumes_samples_and_is_scored(text: Path, cell: str) -> None:
+    charlm("train", text, "--cell", cell, "--layers", 2, "--skip", "residual", "--skip-steps", 3, *SMALL)
+    charlm("train", "--resume", "--steps", 40)
+    assert charlm("sample", "--length", 5, "--prefix", "cat").stdout.startswith("cat")
+    assert json.loads(charlm("eval", "--json").stdout)["nats"] > 0
+    assert json.loads(charlm("info", "--json").stdout)["model"]["cell"] == cell
 
 
 def test_resume_and_overwrite(text: Path, run: str) -> None:

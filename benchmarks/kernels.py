@@ -1,0 +1,123 @@
+"""Forward and backward of every cell against the GEMM floor, and against torch's own layer where there is one.
+
+    python benchmarks/kernels.py [--cells rnn,lstm] [--rounds 15]
+
+The floor of a layer is the time of the matrix products that it cannot avoid, by `torch.mm(out=)`: per step (B,H)x(H,R)
+forward and (B,R)x(R,H) backward, R the rows of recurrent weights; over the window the input projection, its gradient,
+and the gradients of both weights as single products. Everything is timed in turn, round after round, in this process;
+a figure is the median of the rounds' ratios floor / time, 1.0 at best.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from charlm.cells import CELLS, Cell
+from charlm.kernels import native
+from charlm.recurrent import RecurrentLayer
+
+SIZES = [(256, 16, 32, 1), (256, 64, 128, 2), (512, 64, 128, 2)]
+TORCH: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru-reset-after": nn.GRU}
+
+
+def floor(cell: Cell, hidden: int, batch: int, steps: int, layers: int) -> Callable[[], None]:
+    """The products of a window."""
+    gates, rows = len(cell.gates) * hidden, len(cell.recurrent) * hidden + len(cell.extra_matrices) * hidden
+    h, x = torch.randn(batch, hidden), torch.randn(steps * batch, hidden)
+    v, w = torch.randn(gates, hidden), torch.randn(max(1, rows), hidden)
+    d_gates, d_rows = torch.randn(steps * batch, gates), torch.randn(steps * batch, max(1, rows))
+    d_step = torch.randn(batch, max(1, rows))
+    out_rows, out_h = torch.empty(batch, max(1, rows)), torch.empty(batch, hidden)
+    out_gates, out_x = torch.empty(steps * batch, gates), torch.empty(steps * batch, hidden)
+    out_v, out_w = torch.empty(gates, hidden), torch.empty(max(1, rows), hidden)
+
+    def run() -> None:
+        for _ in range(layers):
+            torch.mm(x, v.T, out=out_gates)
+            torch.mm(d_gates, v, out=out_x)
+            torch.mm(d_gates.T, x, out=out_v)
+            if rows:
+                for _ in range(steps):
+                    torch.mm(h, w.T, out=out_rows)
+                    torch.mm(d_step, w, out=out_h)
+                torch.mm(d_rows.T, x, out=out_w)
+
+    return run
+
+
+def kernel(cell: Cell, hidden: int, batch: int, steps: int, layers: int) -> Callable[[], None]:
+    """charlm's layers."""
+    stack = [RecurrentLayer(cell, hidden, hidden) for _ in range(layers)]
+    for layer in stack:
+        for parameter in layer.parameters():
+            nn.init.uniform_(parameter, -0.05, 0.05)
+    x = torch.randn(steps, batch, hidden, requires_grad=True)
+    d_out = torch.randn(steps, batch, hidden)
+
+    def run() -> None:
+        out: Tensor = x
+        for layer in stack:
+            out, _ = layer(out, tuple(torch.zeros(batch, hidden) for _ in cell.states))
+        out.backward(d_out)
+
+    return run
+
+
+def torch_layer(cell: Cell, hidden: int, batch: int, steps: int, layers: int) -> Callable[[], None]:
+    """torch's own layers."""
+    stack = TORCH[cell.name](hidden, hidden, num_layers=layers)
+    x = torch.randn(steps, batch, hidden, requires_grad=True)
+    d_out = torch.randn(steps, batch, hidden)
+
+    def run() -> None:
+        stack(x)[0].backward(d_out)
+
+    return run
+
+
+def measure(contestants: dict[str, Callable[[], None]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each contestant, in turn, a list over the rounds; the first two rounds warm up."""
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for number in range(rounds + 2):
+        for name, run in contestants.items():
+            start = time.perf_counter()
+            run()
+            if number >= 2:
+                seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def main() -> None:
+    """Print a table for each size."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cells", default=",".join(CELLS))
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--sizes", default="0,1,2", help="which of the sizes")
+    arguments = parser.parse_args()
+    torch.set_num_threads(2)
+    print(f"torch {torch.__version__}, 2 threads, point-wise stages by {native.compiler() or 'torch'}")
+    for hidden, batch, steps, layers in [SIZES[int(index)] for index in arguments.sizes.split(",")]:
+        print(f"\nH={hidden} B={batch} T={steps}, layers: {layers}\n")
+        print("| cell | floor, ms | charlm | torch |\n| --- | --- | --- | --- |")
+        for name in arguments.cells.split(","):
+            cell = CELLS[name]
+            size = (hidden, batch, steps, layers)
+            contestants = {"floor": floor(cell, *size), "charlm": kernel(cell, *size)}
+            if name in TORCH:
+                contestants["torch"] = torch_layer(cell, *size)
+            seconds = measure(contestants, arguments.rounds)
+            ratios = {
+                other: statistics.median(f / t for f, t in zip(seconds["floor"], seconds[other], strict=True))
+                for other in contestants
+            }
+            theirs = f"{ratios['torch']:.2f}" if "torch" in ratios else ""
+            floor_ms = statistics.median(seconds["floor"]) * 1e3
+            print(f"| `{name}` | {floor_ms:.2f} | {ratios['charlm']:.2f} | {theirs} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,308 @@
+"""A program through a window: forward and backward, each one loop over the steps, as a single autograd function.
+
+The caller has made the input projection of the whole window as one product. Each step then adds its recurrent products
+to preallocated memory and makes one point-wise pass per stage; the weights' gradients are single products over all
+steps after the loop (Appleyard et al. 2016, arXiv 1604.01946, sections 3.2 and 3.3).
+"""
+
+import ctypes
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from charlm.kernels import native
+from charlm.kernels.packed import pack
+from charlm.kernels.program import Function, Product, Program, reads
+
+
+class Place(NamedTuple):
+    """Where a quantity lives: in step t it is tensor[t + offset], (B, H); a tensor of (B, H) or (H,) serves all."""
+
+    tensor: Tensor
+    offset: int = 0
+
+    @property
+    def moves(self) -> bool:
+        """Whether each step has its own."""
+        return self.tensor.ndim == 3
+
+    def at(self, step: int) -> Tensor:
+        """The quantity in a step."""
+        return self.tensor[step + self.offset] if self.moves else self.tensor
+
+    def steps(self, count: int) -> list[Tensor]:
+        """The quantity in each of the steps."""
+        if not self.moves:
+            return [self.tensor] * count
+        return list(self.tensor[self.offset : self.offset + count].unbind(0))
+
+    def flat(self, count: int) -> Tensor:
+        """All steps as one matrix, (T B, H)."""
+        return self.tensor[self.offset : self.offset + count].flatten(0, 1)
+
+    def address(self) -> tuple[int, int, int]:
+        """Address in step 0, time stride and row stride, in bytes."""
+        size, strides = self.tensor.element_size(), self.tensor.stride()
+        if not self.moves:
+            return self.tensor.data_ptr(), 0, strides[0] * size if self.tensor.ndim == 2 else 0
+        return self.tensor.data_ptr() + self.offset * strides[0] * size, strides[0] * size, strides[1] * size
+
+
+_MANY_STEPS = 16  # over fewer, the packing of a weight matrix is not paid back
+_LARGE_PRODUCT = 1 << 23  # multiplications, below which a packed product is no faster
+
+Places = dict[str, Place]
+Pass = Callable[[int, int, int], None]
+"""run(first, count, direction): a point-wise stage for so many steps."""
+
+
+def fused_layer(
+    program: Program, projected: Tensor, state: tuple[Tensor, ...], weights: Mapping[str, Tensor]
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """A cell through a window.
+
+    Args:
+        program: the cell's.
+        projected: V x + b of all steps, (T, B, G). It is used up: the gates' activations take its place.
+        state: before the first step, (B, H) each.
+        weights: the recurrent ones, by the names of the cell.
+
+    Returns:
+        Outputs (T, B, H) and the state after the last step.
+    """
+    names = tuple(name for name in weights if name not in ("input", "bias"))
+    results = _FusedLayer.apply(  # type: ignore[no-untyped-call]
+        program, names, projected, *state, *(weights[name] for name in names)
+    )
+    return results[0], tuple(results[1:])
+
+
+class _FusedLayer(torch.autograd.Function):
+    """`fused_layer` for autograd; its backward may be called once, like any that keeps no graph."""
+
+    @staticmethod
+    def forward(ctx: Any, program: Program, names: tuple[str, ...], projected: Tensor, *rest: Tensor) -> Any:
+        weights = dict(zip(names, rest[len(rest) - len(names) :], strict=True))
+        state = rest[: len(rest) - len(names)]
+        projected = projected.contiguous()
+        steps, rows, total = projected.shape
+        width = total // len(program.gates)
+        depth = len(state) - ("c" in program.states)
+        hidden = projected.new_empty(steps + depth, rows, width)
+        for back in range(depth):
+            hidden[depth - 1 - back] = state[back]
+        buffers = [hidden]
+        if "c" in program.states:
+            buffers.append(projected.new_empty(steps + 1, rows, width))
+            buffers[1][0] = state[-1]
+        buffers += [projected.new_empty(steps, rows, width) for _ in program.saved]
+        places = _forward_places(program, projected, buffers, depth, weights)
+        run = [
+            (
+                [_product(product, program, places, weights, steps) for product in stage.products],
+                _pass(stage.forward, program, places, rows, width),
+            )
+            for stage in program.stages
+        ]
+        if not any(products for products, _ in run):
+            run[0][1](0, steps, 1)
+        else:
+            for step in range(steps):
+                for products, point_wise in run:
+                    for product in products:
+                        product(step)
+                    point_wise(step, 1, 1)
+        ctx.program, ctx.names, ctx.depth = program, names, depth
+        ctx.save_for_backward(projected, *buffers, *weights.values())
+        after = [hidden[steps + depth - 1 - back] for back in range(depth)]
+        if "c" in program.states:
+            after.append(buffers[1][steps])
+        return (hidden[depth:], *after)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        program: Program = ctx.program
+        count = 1 + ("c" in program.states) + len(program.saved)
+        gates, *others = ctx.saved_tensors
+        buffers, weights = others[:count], dict(zip(ctx.names, others[count:], strict=True))
+        steps, rows, _ = gates.shape
+        depth, width = ctx.depth, buffers[0].shape[2]
+        places = _forward_places(program, gates, buffers, depth, weights)
+        d_hidden = gates.new_empty(steps + depth, rows, width)
+        d_hidden[:depth] = 0
+        d_hidden[depth:] = grads[0]
+        for back in range(depth):
+            d_hidden[steps + depth - 1 - back] += grads[1 + back]
+        d_gates = torch.empty_like(gates)
+        places |= _backward_places(program, d_gates, d_hidden, depth)
+        if "c" in program.states:
+            places["dc"] = Place(grads[-1].clone(memory_format=torch.contiguous_format))
+        run = [
+            (
+                _pass(stage.backward, program, places, rows, width),
+                [_product_back(product, program, places, weights, steps) for product in stage.products],
+            )
+            for stage in reversed(program.stages)
+        ]
+        if not any(products for _, products in run):
+            run[0][0](steps - 1, steps, -1)
+        else:
+            for step in range(steps - 1, -1, -1):
+                for point_wise, products in run:
+                    point_wise(step, 1, -1)
+                    for product in products:
+                        product(step)
+        d_weights = _weight_gradients(program, places, weights, steps)
+        d_state = [d_hidden[depth - 1 - back] for back in range(depth)]
+        if "c" in program.states:
+            d_state.append(places["dc"].tensor)
+        return (None, None, d_gates, *d_state, *(d_weights[name] for name in ctx.names))
+
+
+def _blocks(names: tuple[str, ...], all_names: tuple[str, ...], width: int) -> slice:
+    """Where the blocks of these names lie among all."""
+    first = all_names.index(names[0])
+    return slice(first * width, (first + len(names)) * width)
+
+
+def _forward_places(
+    program: Program, gates: Tensor, buffers: list[Tensor], depth: int, weights: Mapping[str, Tensor]
+) -> Places:
+    hidden, *others = buffers
+    width = hidden.shape[2]
+    places = {name: Place(gates[..., _blocks((name,), program.gates, width)]) for name in program.gates}
+    places |= {
+        "gates": Place(gates),
+        "h": Place(hidden, depth - 1),
+        "past": Place(hidden),
+        "h_next": Place(hidden, depth),
+    }
+    if "c" in program.states:
+        cells = others.pop(0)
+        places |= {"c": Place(cells), "c_next": Place(cells, 1)}
+    places |= {name: Place(buffer) for name, buffer in zip(program.saved, others, strict=True)}
+    return places | {name: Place(weights[name].detach().contiguous()) for name in program.biases or ()}
+
+
+def _backward_places(program: Program, d_gates: Tensor, d_hidden: Tensor, depth: int) -> Places:
+    steps, rows, width = d_hidden.shape
+    places = {f"d_{name}": Place(d_gates[..., _blocks((name,), program.gates, width)]) for name in program.gates}
+    places |= {
+        "d_gates": Place(d_gates),
+        "dh": Place(d_hidden, depth),
+        "dh_before": Place(d_hidden, depth - 1),
+        "d_past": Place(d_hidden),
+    }
+    targets = {product.into[0] for stage in program.stages for product in stage.products}
+    for name in program.saved:  # a product's result needs its gradient in every step, for the weights' gradient
+        shape = (steps - depth, rows, width) if name in targets else (rows, width)
+        places[f"d_{name}"] = Place(d_gates.new_empty(shape))
+    return places
+
+
+def _wide(names: tuple[str, ...], program: Program, places: Places, prefix: str = "") -> Place:
+    """The place of neighbouring gates together, (T, B, n H), or of one saved quantity."""
+    if names[0] not in program.gates:
+        return places[prefix + names[0]]
+    gates = places[prefix + "gates"].tensor
+    return Place(gates[..., _blocks(names, program.gates, gates.shape[2] // len(program.gates))])
+
+
+def _matrix(product: Product, program: Program, weights: Mapping[str, Tensor]) -> Tensor:
+    """The weights of a product, (n H, H)."""
+    matrix = weights[product.weight].detach()
+    return matrix[_blocks(product.rows, program.recurrent, matrix.shape[1])] if product.rows else matrix
+
+
+def _product(
+    product: Product, program: Program, places: Places, weights: Mapping[str, Tensor], steps: int
+) -> Callable[[int], None]:
+    """into += of W^T, or into = of W^T where it is no gate."""
+    return _multiplication(
+        places[product.of].steps(steps),
+        _matrix(product, program, weights),
+        _wide(product.into, program, places).steps(steps),
+        add=product.into[0] in program.gates,
+    )
+
+
+def _product_back(
+    product: Product, program: Program, places: Places, weights: Mapping[str, Tensor], steps: int
+) -> Callable[[int], None]:
+    """d_of += d_into W; set where `of` is a saved quantity."""
+    name = {"h": "dh_before", "past": "d_past"}.get(product.of, f"d_{product.of}")
+    return _multiplication(
+        _wide(product.into, program, places, "d_").steps(steps),
+        _matrix(product, program, weights).T,
+        places[name].steps(steps),
+        add=name in ("dh_before", "d_past"),
+    )
+
+
+def _multiplication(
+    sources: list[Tensor], matrix: Tensor, targets: list[Tensor], *, add: bool
+) -> Callable[[int], None]:
+    """target (+)= source matrix^T in a step."""
+    worth = len(sources) >= _MANY_STEPS and len(sources[0]) * matrix.numel() >= _LARGE_PRODUCT
+    packed = pack(matrix, len(sources[0])) if worth else None
+    transposed = matrix.T
+    addmm, mm = torch.addmm, torch.mm
+
+    def packed_product(step: int) -> None:
+        product = packed(sources[step])  # type: ignore[misc]
+        if add:
+            targets[step].add_(product)
+        else:
+            targets[step].copy_(product)
+
+    def added(step: int) -> None:
+        target = targets[step]
+        addmm(target, sources[step], transposed, out=target)
+
+    def stored(step: int) -> None:
+        mm(sources[step], transposed, out=targets[step])
+
+    if packed is not None:
+        return packed_product
+    return added if add else stored
+
+
+def _pass(function: Function, program: Program, places: Places, rows: int, width: int) -> Pass:
+    """A point-wise stage: compiled where that is possible, else on tensors."""
+    any_place = places["h"].tensor
+    loops = native.library(program.functions) if any_place.device.type == "cpu" else None
+    loop = loops[function].get(any_place.dtype) if loops is not None else None
+    if loop is not None:
+        table = native.table([places[name].address() for name in native.operands(function)])
+        address = ctypes.addressof(table)
+
+        def compiled(first: int, count: int, direction: int, table: object = table) -> None:
+            loop(address, first, count, direction, rows, width)
+
+        return compiled
+
+    asked = reads(function)
+
+    def on_tensors(first: int, count: int, direction: int) -> None:
+        for step in range(first, first + direction * count, direction):
+            for name, value in function(**{name: places[name].at(step) for name in asked}).items():
+                places[name].at(step).copy_(value)
+
+    return on_tensors
+
+
+def _weight_gradients(program: Program, places: Places, weights: Mapping[str, Tensor], steps: int) -> dict[str, Tensor]:
+    """Of each recurrent weight, one product over all steps; of each extra bias, a sum."""
+    found = {name: torch.empty_like(weight) for name, weight in weights.items()}
+    for stage in program.stages:
+        for product in stage.products:
+            target = _matrix(product, program, found)
+            into = _wide(product.into, program, places, "d_").flat(steps)
+            torch.mm(into.T, places[product.of].flat(steps), out=target)
+    for name, source in (program.biases or {}).items():
+        torch.sum(places[f"d_{source}"].flat(steps), dim=0, out=found[name])
+    return found

@@ -1,0 +1,98 @@
+"""The programs of the GRU in its two forms and of the minimal one."""
+
+from typing import Any
+
+from charlm.kernels.expressions import Values, sigmoid, tanh
+from charlm.kernels.program import Product, Program, Stage
+
+Q = Any  # a quantity: a tensor or a symbol
+
+
+def _reset(r: Q, u: Q, h: Q) -> Values:
+    r = sigmoid(r)
+    return {"r": r, "u": sigmoid(u), "q": r * h}
+
+
+def reset_back(d_q: Q, r: Q, h: Q, dh_before: Q) -> Values:
+    return {"d_r": d_q * h * r * (1 - r), "dh_before": dh_before + d_q * r}
+
+
+def _gru(g: Q, u: Q, h: Q) -> Values:
+    g = tanh(g)
+    return {"g": g, "h_next": g + u * (h - g)}
+
+
+def _gru_back(dh: Q, g: Q, u: Q, h: Q, dh_before: Q) -> Values:
+    return {
+        "d_g": dh * (1 - u) * (1 - g * g),
+        "d_u": dh * (h - g) * u * (1 - u),
+        "dh_before": dh_before + dh * u,
+    }
+
+
+GRU = Program(
+    gates=("r", "u", "g"),
+    recurrent=("r", "u", "g"),
+    saved=("q",),
+    stages=(
+        Stage(
+            products=(Product(of="h", rows=("r", "u"), into=("r", "u")),),
+            forward=_reset,
+            backward=reset_back,
+        ),
+        Stage(products=(Product(of="q", rows=("g",), into=("g",)),), forward=_gru, backward=_gru_back),
+    ),
+)
+
+
+def _gru_after(r: Q, u: Q, g: Q, w: Q, candidate_bias: Q, h: Q) -> Values:
+    r, u, w = sigmoid(r), sigmoid(u), w + candidate_bias
+    g = tanh(g + r * w)
+    return {"r": r, "u": u, "g": g, "w": w, "h_next": g + u * (h - g)}
+
+
+def _gru_after_back(dh: Q, r: Q, u: Q, g: Q, w: Q, h: Q, dh_before: Q) -> Values:
+    d_g = dh * (1 - u) * (1 - g * g)
+    return {
+        "d_g": d_g,
+        "d_w": d_g * r,
+        "d_r": d_g * w * r * (1 - r),
+        "d_u": dh * (h - g) * u * (1 - u),
+        "dh_before": dh_before + dh * u,
+    }
+
+
+GRU_RESET_AFTER = Program(
+    gates=("r", "u", "g"),
+    recurrent=("r", "u", "g"),
+    saved=("w",),
+    biases={"candidate_bias": "w"},
+    stages=(
+        Stage(
+            products=(
+                Product(of="h", rows=("r", "u"), into=("r", "u")),
+                Product(of="h", rows=("g",), into=("w",)),
+            ),
+            forward=_gru_after,
+            backward=_gru_after_back,
+        ),
+    ),
+)
+
+
+def _mingru(z: Q, g: Q, h: Q) -> Values:
+    z = sigmoid(z)
+    return {"z": z, "h_next": h + z * (g - h)}
+
+
+def _mingru_back(dh: Q, z: Q, g: Q, h: Q, dh_before: Q) -> Values:
+    return {
+        "d_g": dh * z,
+        "d_z": dh * (g - h) * z * (1 - z),
+        "dh_before": dh_before + dh * (1 - z),
+    }
+
+
+MINGRU = Program(gates=("z", "g"), recurrent=(), stages=(Stage(forward=_mingru, backward=_mingru_back),))
+"""No products, so that the whole window is one call: at a window's size a loop that is bound by memory is the fastest
+scan there is on a CPU."""

@@ -1,0 +1,135 @@
+"""The compiled loops: their arithmetic, and what happens where nothing can be compiled."""
+
+import ctypes
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from charlm.kernels import PROGRAMS, native
+from charlm.kernels.expressions import positive, relu, sigmoid, tanh
+from charlm.kernels.packed import pack
+from charlm.kernels.scan import linear_scan
+
+compiled = pytest.mark.skipif(native.compiler() is None, reason="no C compiler here")
+
+
+def apply(function, x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """A compiled stage that reads `x` and writes `y`, on one row."""
+    x = x.to(dtype).contiguous()
+    y = torch.full_like(x, 7.0)
+    size = x.element_size()
+    loops = native.library((function,))
+    assert loops is not None
+    places = {"x": (x.data_ptr(), 0, len(x) * size), "y": (y.data_ptr(), 0, len(x) * size)}
+    table = native.table([places[name] for name in native.operands(function)])
+    loops[function][dtype](ctypes.addressof(table), 0, 1, 1, 1, len(x))
+    return y
+
+
+def of_sigmoid(x):
+    return {"y": sigmoid(x)}
+
+
+def of_tanh(x):
+    return {"y": tanh(x)}
+
+
+def of_relu(x):
+    return {"y": relu(x)}
+
+
+def of_slope(x):
+    return {"y": positive(x)}
+
+
+RANGE = torch.cat((torch.linspace(-120, 120, 4801), torch.linspace(-1, 1, 2001), torch.logspace(-8, 0, 200))).double()
+
+
+@compiled
+@pytest.mark.parametrize(("function", "exact"), [(of_sigmoid, torch.sigmoid), (of_tanh, torch.tanh)])
+def test_functions_are_those_of_torch(function, exact) -> None:
+    torch.testing.assert_close(apply(function, RANGE, torch.float64), exact(RANGE), rtol=1e-14, atol=1e-300)
+    single = RANGE.float()
+    torch.testing.assert_close(
+        apply(function, RANGE, torch.float32).double(), exact(single.double()), rtol=4e-7, atol=1e-37
+    )
+
+
+@compiled
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_not_a_number_stays_so_and_infinity_is_a_limit(dtype: torch.dtype) -> None:
+    special = torch.tensor([float("nan"), float("inf"), -float("inf"), 0.0])
+    for function, exact in ((of_sigmoid, torch.sigmoid), (of_tanh, torch.tanh), (of_relu, torch.relu)):
+        found = apply(function, special, dtype)
+        torch.testing.assert_close(found, exact(special.to(dtype)), equal_nan=True, rtol=0, atol=1e-37)
+    assert apply(of_slope, special, dtype)[1:].tolist() == [1, 0, 0]
+
+
+def test_without_a_compiler_everything_goes_on() -> None:
+    code = (
+        "import torch\nfrom charlm.config import ModelConfig\nfrom charlm.kernels import native\n"
+        "from charlm.model import LanguageModel\n"
+        "model = LanguageModel(ModelConfig(vocab_size=9, cell='gru', hidden_size=8))\n"
+        "model.initialise(torch.Generator().manual_seed(1))\n"
+        "logits, _ = model(torch.zeros(3, 2, dtype=torch.int64))\n"
+        "logits.sum().backward()\n"
+        "print(native.compiler(), native.library(()), bool(torch.isfinite(logits).all()))\n"
+    )
+    for environment in ({"CHARLM_NATIVE": "0"}, {"CC": "no-such-compiler"}):
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, check=True
+        )
+        assert done.stdout == "None None True\n", environment
+
+
+def test_a_compiler_that_fails_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "cc"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    native.library.cache_clear()
+    monkeypatch.setattr(native, "compiler", lambda: str(broken))
+    assert native.library(PROGRAMS["gru"].functions) is None
+    native.library.cache_clear()
+
+
+@compiled
+def test_a_library_is_compiled_once_and_kept(tmp_path: Path) -> None:
+    native.library.cache_clear()
+    assert native.library((of_tanh,)) is not None
+    (kept,) = (tmp_path / "cache" / "native").glob("*.so")
+    before = kept.stat().st_mtime_ns
+    native.library.cache_clear()
+    assert native.library((of_tanh,)) is not None
+    assert kept.stat().st_mtime_ns == before
+    native.library.cache_clear()
+
+
+def test_packed_products_are_products() -> None:
+    x, weight = torch.randn(4, 30)[:, 3:13], torch.randn(7, 10)
+    multiply = pack(weight, 4)
+    if multiply is None:
+        pytest.skip("this torch has no such operation")
+    torch.testing.assert_close(multiply(x), x @ weight.T)
+    assert pack(weight.double(), 4) is None
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 7, 8, 33])
+def test_a_scan_is_the_recurrence(steps: int) -> None:
+    keep = torch.rand(steps, 2, 3, dtype=torch.float64, requires_grad=True)
+    new = torch.randn(steps, 2, 3, dtype=torch.float64, requires_grad=True)
+    h, expected = torch.zeros(2, 3, dtype=torch.float64), []
+    for t in range(steps):
+        h = keep[t] * h + new[t]
+        expected.append(h)
+    found = linear_scan(keep, new)
+    torch.testing.assert_close(found, torch.stack(expected))
+    for one, other in zip(
+        torch.autograd.grad(found.sum() + 0 * keep.sum(), [keep, new]),
+        torch.autograd.grad(torch.stack(expected).sum(), [keep, new]),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other)
