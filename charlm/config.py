@@ -14,7 +14,7 @@ from charlm.errors import ConfigError
 DocumentKind = Literal["file", "line", "paragraph", "separator"]
 TokenizerKind = Literal["char", "byte", "subword"]
 SubwordAlgorithm = Literal["unigram", "bpe"]
-RecurrentInit = Literal["auto", "orthogonal", "identity", "xavier", "uniform"]
+RecurrentInit = Literal["auto", "orthogonal", "identity", "leaky-identity", "xavier", "uniform"]
 InputInit = Literal["xavier", "uniform"]
 Skip = Literal["none", "residual"]
 Unknown = Literal["error", "skip", "replace"]
@@ -146,7 +146,7 @@ class ModelConfig(_Json):
     tie_weights: bool = False
     """Use the embedding as the output layer too (Press and Wolf 2017); needs E = H."""
     recurrent_init: RecurrentInit = "auto"
-    """Initial recurrent weights, gate by gate; auto is orthogonal, and the identity for irnn."""
+    """Initial recurrent weights, gate by gate; leaky-identity is 0.9 I; auto is that for irnn, else orthogonal."""
     input_init: InputInit = "xavier"
     """Initial input weights, gate by gate."""
     forget_bias: float = 1.0

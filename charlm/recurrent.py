@@ -15,6 +15,9 @@ except ModuleNotFoundError:  # without the kernels charlm is slow and right
     KERNELS, LAYERS = {}, {}
 
 
+_LEAKY = 0.9
+"""What leaky-identity keeps of a state in a step: half of it after 6.6 steps."""
+
 LayerStates = tuple[State, ...]
 """The states of all layers, from the first up."""
 
@@ -89,8 +92,8 @@ class RecurrentLayer(nn.Module):
         for block in [block for name in names for block in torch.split(weights[name], self.hidden_size)]:
             if recurrent_init == "orthogonal":
                 nn.init.orthogonal_(block, generator=generator)
-            elif recurrent_init == "identity":
-                nn.init.eye_(block)
+            elif recurrent_init in ("identity", "leaky-identity"):
+                nn.init.eye_(block).mul_(1.0 if recurrent_init == "identity" else _LEAKY)
             elif recurrent_init == "xavier":
                 nn.init.xavier_uniform_(block, generator=generator)
             else:

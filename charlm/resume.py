@@ -36,6 +36,8 @@ class TrainingState:
     """Of the sessions before this one."""
     started: float = 0.0
     """time.monotonic() when this session began."""
+    first_progress: float = 0.0
+    """Share of the run that was gone when the first step began: by the clock, reading the text takes some."""
     best: float | None = None
     """Lowest validation so far, nats per token."""
     best_step: int = 0
@@ -105,6 +107,7 @@ def save_resume(
         "step": state.step,
         "tokens": state.tokens,
         "seconds": state.elapsed(),
+        "first_progress": state.first_progress,
         "best": state.best,
         "best_step": state.best_step,
         "recent": [asdict(record) for record in state.recent],
@@ -135,6 +138,7 @@ def restore(
             )
         state.cursor = Cursor(**values["cursor"])
         state.step, state.tokens, state.seconds = values["step"], values["tokens"], values["seconds"]
+        state.first_progress = values["first_progress"]
         state.best, state.best_step = values["best"], values["best_step"]
         state.recent = [StepRecord(**record) for record in values["recent"]]
         lengths = (values["lengths"][0], values["lengths"][1])

@@ -71,6 +71,8 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
         split, batch_size=config.batch_size, seq_len=config.seq_len, seed=config.seed, cursor=state.cursor
     )
     while (progress := progress_of(state, config, split)) < 1:
+        if state.step == 0:  # what the clock has gone before is no part of the schedule
+            state.first_progress = progress
         window = next(windows)
         if window.fresh:
             state.states = None
@@ -87,7 +89,10 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
         if not math.isfinite(nats) or not math.isfinite(gradient_norm):
             raise TrainingDivergedError(_diverged(nats, gradient_norm, state.step + 1, config))
         rate = learning_rate(
-            progress, peak=config.learning_rate, warmup=config.warmup, final=config.final_learning_rate
+            (progress - state.first_progress) / (1 - state.first_progress),
+            peak=config.learning_rate,
+            warmup=config.warmup,
+            final=config.final_learning_rate,
         )
         for group in state.optimizer.param_groups:
             group["lr"] = rate
@@ -177,7 +182,7 @@ def fit(
                 mean = _mean(state.recent)
                 emit(mean)
                 state.recent.clear()
-                if mean.loss > 2 * math.log(dataset.tokenizer.vocab_size) + 2:
+                if mean.loss > 4 * math.log(dataset.tokenizer.vocab_size) + 4:
                     raise TrainingDivergedError(_diverged(mean.loss, mean.gradient_norm, state.step, config))
             if int(record.progress * config.validations) > int(done * config.validations):
                 check()

@@ -81,7 +81,9 @@ def test_initialisations_are_as_named() -> None:
 
 
 def test_the_identity_recurrent_network_begins_with_it() -> None:
-    assert torch.equal(model(cell="irnn").recurrent.layers[0].recurrent.detach(), torch.eye(8))
+    assert torch.equal(model(cell="irnn").recurrent.layers[0].recurrent.detach(), 0.9 * torch.eye(8))
+    exact = model(cell="irnn", recurrent_init="identity").recurrent.layers[0].recurrent.detach()
+    assert torch.equal(exact, torch.eye(8))
     turned = model(cell="irnn", recurrent_init="orthogonal").recurrent.layers[0].recurrent.detach()
     assert not torch.equal(turned, torch.eye(8))
     torch.testing.assert_close(turned @ turned.T, torch.eye(8), atol=1e-5, rtol=0)

@@ -1,5 +1,6 @@
 import json
 import math
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,6 +117,13 @@ def test_a_run_by_the_clock_ends_and_counts_its_sessions(write) -> None:
     with open("runs/a/metrics.jsonl") as file:
         rates = [record["learning_rate"] for record in map(json.loads, file) if record["kind"] == "step"]
     assert rates[-1] < 0.001
+
+
+def test_the_schedule_begins_with_the_first_step_however_long_reading_took(write) -> None:
+    started = time.monotonic() - 3.0  # of 6 seconds
+    train(write(TEXT), steps=None, minutes=0.1, warmup=0.5, hooks=replace(stop_after(30), started=started))
+    rates = [record["learning_rate"] for record in records("runs/a") if record["kind"] == "step"]
+    assert 0 < rates[0] < rates[1] < 0.5 * 3e-3
 
 
 def test_a_finished_run_goes_on_when_it_is_given_more(write) -> None:

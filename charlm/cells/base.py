@@ -34,7 +34,7 @@ class Cell:
     """Further weights of shape (H,)."""
     extra_matrices: tuple[str, ...] = ()
     """Further recurrent weights of shape (H, H)."""
-    recurrent_init: Literal["orthogonal", "identity"] = "orthogonal"
+    recurrent_init: Literal["orthogonal", "leaky-identity"] = "orthogonal"
     """How recurrent weights begin unless the user says otherwise."""
     step: Callable[[Tensor, State, Weights], State]
     """step(x, state, weights) -> state, with x (B, I)."""

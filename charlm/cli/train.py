@@ -110,7 +110,7 @@ def train(
         int | None, _option("How far back the second path of --cell rnn-skip leads.", "4", _MODEL)
     ] = None,
     recurrent_init: Annotated[
-        RecurrentInit | None, _option("Initial recurrent weights.", "orthogonal; identity for irnn", _MODEL)
+        RecurrentInit | None, _option("Initial recurrent weights.", "orthogonal; leaky-identity for irnn", _MODEL)
     ] = None,
     input_init: Annotated[InputInit | None, _option("Initial input weights.", "xavier", _MODEL)] = None,
     forget_bias: Annotated[
