@@ -95,7 +95,7 @@ def train(
     model = dict(model or {})
     pick_device(training.device)
     found = find_sources(text, progress=hooks.progress, encoding=(corpus or {}).get("encoding", "utf-8"))
-    config = _corpus_config(found, corpus or {})
+    config = corpus_config(found, corpus or {})
     first = load(init_from) if init_from is not None else None
     if first is not None and tokenizer is not None:
         raise ConfigError("--init-from brings its own tokenizer; leave out the options of the tokenizer")
@@ -238,7 +238,7 @@ def _model_config(options: Mapping[str, Any], first: LoadedModel | None, vocab_s
     return ModelConfig.from_json(options | {"vocab_size": vocab_size})
 
 
-def _corpus_config(found: Found, given: Mapping[str, Any]) -> CorpusConfig:
+def corpus_config(found: Found, given: Mapping[str, Any]) -> CorpusConfig:
     """What the user says, then what the registry says, then the defaults."""
     values = dict(given)
     if values.get("separator") is not None:

@@ -36,6 +36,12 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
+def one_thread() -> None:
+    """One CPU thread, with which tiny models are fastest; `_alone` gives the others back."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
 def write(tmp_path: Path) -> Callable[..., Path]:
     """Write a file below the test's folder."""
 

@@ -11,9 +11,11 @@ import typer
 from charlm import __version__
 from charlm.cli.cells import cells
 from charlm.cli.corpora import corpora
+from charlm.cli.diagnose import diagnose
 from charlm.cli.eval import evaluate
 from charlm.cli.info import info
 from charlm.cli.sample import sample
+from charlm.cli.trace import trace
 from charlm.cli.train import train
 from charlm.errors import CharlmError
 
@@ -71,6 +73,8 @@ for _name, _command in (
     ("sample", sample),
     ("eval", evaluate),
     ("info", info),
+    ("diagnose", diagnose),
+    ("trace", trace),
     ("corpora", corpora),
     ("cells", cells),
 ):

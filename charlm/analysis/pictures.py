@@ -1,0 +1,97 @@
+"""Figures for a slide, drawn by matplotlib, which is an extra: only who wants a picture needs it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charlm.analysis.diagnosis import Diagnosis
+from charlm.analysis.verdict import Verdict, percent
+from charlm.errors import CharlmError, ConfigError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_SUFFIXES = (".png", ".svg", ".pdf")
+_COLOURS = ("#d1495b", "#00798c", "#edae49", "#30638e", "#6a994e", "#8e6c8a", "#7f5539", "#5c677d")
+_FLOOR, _CEILING = 1e-8, 1e2
+
+
+def check_picture(path: Path) -> None:
+    """Raise now what `save_picture` would raise after long work: no matplotlib, no such folder, no such format."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise CharlmError("a picture needs matplotlib; install it with: pip install 'charlm-rnn[plots]'") from None
+    if path.suffix.lower() not in _SUFFIXES:
+        raise ConfigError(f"--plot is {str(path)!r}; its name must end in {', '.join(_SUFFIXES)}")
+    if not path.parent.is_dir():
+        raise ConfigError(f"--plot is {str(path)!r}, but there is no folder {str(path.parent)!r}; make it first")
+    if path.is_dir():
+        raise ConfigError(f"--plot is {str(path)!r}, which is a folder; name a file in it")
+
+
+def save_picture(figure: "Figure", path: Path) -> None:
+    """Write a figure in the format that the file's name ends in; raises `CharlmError` when it can't be written."""
+    try:
+        figure.savefig(path, dpi=160, facecolor="white")
+    except OSError as error:
+        raise CharlmError(f"can't write {path}: {error.strerror}; choose another folder") from None
+
+
+def draw_gradients(diagnosis: Diagnosis) -> "Figure":
+    """The share of the gradient that is left after k steps, on a log scale: one panel for the start, one for after
+    training.
+
+    A line is the gradient of the state that remembers (c where a cell has one, else h); a thin dotted one is the
+    product of the norms of that state's Jacobians, which is 1 at lag 0 too.
+    """
+    from matplotlib.figure import Figure
+
+    moments = {"start": "at the start", "trained": f"after {diagnosis.steps:,} training steps"}
+    if diagnosis.steps == 0:
+        del moments["trained"]
+    figure = Figure(figsize=(5.2 * len(moments) + 0.8, 4.8), layout="constrained")
+    panels = figure.subplots(1, len(moments), sharey=True, squeeze=False)[0]
+    highest = _CEILING
+    for axes, (moment, title) in zip(panels, moments.items(), strict=True):
+        for number, one in enumerate(diagnosis.cells):
+            flow, colour = one.flows()[moment], _COLOURS[number % len(_COLOURS)]
+            curve = flow.gradients[flow.memory]
+            shares = [value / curve[0] if curve[0] > 0 else 0.0 for value in curve]
+            highest = max(highest, *(10 * share for share in shares if share < 1e30))
+            axes.plot(
+                shares, color=colour, linewidth=2.6, solid_capstyle="round", label=f"{one.cell}: {_short(flow.verdict)}"
+            )
+            axes.plot(flow.jacobian_products[flow.memory], color=colour, linewidth=1.3, linestyle=":")
+        _dress(axes, diagnosis.lags, title)
+    panels[0].set_ylim(_FLOOR, highest)  # products of norms may leave it
+    panels[0].set_ylabel("share of the gradient that is left", fontsize=12)
+    figure.suptitle(
+        f"How far back the gradient reaches  ({diagnosis.text}, {diagnosis.hidden_size} units)", fontsize=15
+    )
+    figure.supxlabel(
+        "steps back, k        lines: the gradient itself    dots: product of the norms of the Jacobians", fontsize=11
+    )
+    return figure
+
+
+def _short(verdict: Verdict) -> str:
+    """A verdict for the legend."""
+    if verdict.kind == "carried":
+        return f"{percent(verdict.left)} left"
+    if verdict.steps is None:
+        return "no gradient"
+    return f"{'half-life' if verdict.kind == 'vanishes' else 'doubles in'} {verdict.steps:.1f}"
+
+
+def _dress(axes: "Axes", lags: int, title: str) -> None:
+    """Scale, grid and legend of a panel."""
+    axes.set_yscale("log")
+    axes.set_xlim(0, lags)
+    axes.set_title(title, fontsize=13)
+    axes.grid(color="#dddddd", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.axhline(1, color="#888888", linewidth=0.9)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=11)
+    axes.legend(frameon=False, fontsize=11, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, handlelength=1.2)
