@@ -60,6 +60,8 @@ class Diagnosis:
     hidden_size: int
     recurrent_init: RecurrentInit
     """auto is what each cell has by default."""
+    forget_bias: float
+    update_bias: float
     seed: int
     positions: int
     """Positions t in each row that the figures are means over."""
@@ -84,6 +86,8 @@ def diagnose(
     steps: int = 300,
     hidden_size: int = 64,
     recurrent_init: RecurrentInit = "auto",
+    forget_bias: float = 1.0,
+    update_bias: float = 0.0,
     seed: int = 1,
     corpus: Mapping[str, Any] | None = None,
     progress: Progress = silent,
@@ -97,6 +101,8 @@ def diagnose(
         steps: of training between the two measurements, with the defaults of `TrainConfig`; 0 is none.
         hidden_size: H.
         recurrent_init: initial recurrent weights; auto leaves them to the cell.
+        forget_bias: initial bias of an LSTM's forget gate.
+        update_bias: initial bias of the gate that keeps the state in the GRU and its kin.
         seed: of initial weights, order of the text and dropout.
         corpus: fields of `CorpusConfig`; what isn't given is as the registry says, or the default.
         progress: told how far reading, training and measuring are.
@@ -107,7 +113,12 @@ def diagnose(
     names = known_cells(cells)
     check_range("--lags", lags, 1, 100_000)
     check_range("--steps", steps, 0, 10**9)
-    shape: dict[str, Any] = {"hidden_size": hidden_size, "recurrent_init": recurrent_init}
+    shape: dict[str, Any] = {
+        "hidden_size": hidden_size,
+        "recurrent_init": recurrent_init,
+        "forget_bias": forget_bias,
+        "update_bias": update_bias,
+    }
     ModelConfig(vocab_size=2, **shape)
     config = TrainConfig(steps=max(1, steps), seed=seed, device="cpu")
     found = find_sources(text, progress=progress, encoding=(corpus or {}).get("encoding", "utf-8"))
@@ -135,8 +146,7 @@ def diagnose(
         text=dataset.corpus.name,
         lags=lags,
         steps=steps,
-        hidden_size=hidden_size,
-        recurrent_init=recurrent_init,
+        **shape,
         seed=seed,
         positions=len(ids) - 1 - lags,
         rows=ids.shape[1],

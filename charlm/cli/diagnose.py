@@ -27,8 +27,14 @@ def diagnose(
     cells: Annotated[str, typer.Option(help="Recurrent cells to compare, with commas between.")] = "rnn,lstm,gru",
     lags: Annotated[int, typer.Option(help="Steps to follow the gradient back.")] = 200,
     init: Annotated[
-        RecurrentInit, typer.Option(help="Initial recurrent weights; auto: orthogonal, and identity for irnn.")
+        RecurrentInit, typer.Option(help="Initial recurrent weights; auto: orthogonal, and leaky-identity for irnn.")
     ] = "auto",
+    forget_bias: Annotated[
+        float, typer.Option(help="Initial bias of an LSTM's forget gate; high carries gradients from the start.")
+    ] = 1.0,
+    update_bias: Annotated[
+        float, typer.Option(help="The same for the gate that keeps the state in gru, mut1 to 3 and mingru.")
+    ] = 0.0,
     steps: Annotated[
         int, typer.Option(help="Training steps between the two measurements; 0 measures the start only.")
     ] = 300,
@@ -73,6 +79,8 @@ def diagnose(
             steps=steps,
             hidden_size=hidden,
             recurrent_init=init,
+            forget_bias=forget_bias,
+            update_bias=update_bias,
             seed=seed,
             corpus=corpus_options(documents, separator, None, encoding, errors),
             progress=progress,

@@ -67,6 +67,16 @@ def test_the_trained_model_is_that_of_the_trainer(text: Path) -> None:
     assert one.trained.loss < one.start.loss
 
 
+def test_a_high_forget_bias_carries_the_gradient(text: Path) -> None:
+    settings = {"cells": ["lstm"], "hidden_size": 8, "lags": 40, "steps": 0}
+    low, high = (diagnose(text, forget_bias=bias, **settings).to_json() for bias in (0.0, 6.0))
+    left = [
+        values["cells"][0]["start"]["gradients"]["c"][40] / values["cells"][0]["start"]["gradients"]["c"][0]
+        for values in (low, high)
+    ]
+    assert left[0] < 1e-6 and left[1] > 0.3
+
+
 def test_no_steps_is_the_start_only(text: Path) -> None:
     result = diagnose(text, cells=["rnn", "lstm"], **(SMALL | {"steps": 0}))
     assert [one.trained for one in result.cells] == [None, None]
