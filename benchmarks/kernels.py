@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from charlm.cells import CELLS, Cell
-from charlm.kernels import native
+from charlm.kernels import KERNELS, native
 from charlm.recurrent import RecurrentLayer
 
 SIZES = [(256, 16, 32, 1), (256, 64, 128, 2), (512, 64, 128, 2)]
@@ -50,7 +50,7 @@ def floor(cell: Cell, hidden: int, batch: int, steps: int, layers: int) -> Calla
 
 
 def kernel(cell: Cell, hidden: int, batch: int, steps: int, layers: int) -> Callable[[], None]:
-    """charlm's layers."""
+    """charlm's kernels, also where torch's layer is what `charlm train` takes."""
     stack = [RecurrentLayer(cell, hidden, hidden) for _ in range(layers)]
     for layer in stack:
         for parameter in layer.parameters():
@@ -61,7 +61,8 @@ def kernel(cell: Cell, hidden: int, batch: int, steps: int, layers: int) -> Call
     def run() -> None:
         out: Tensor = x
         for layer in stack:
-            out, _ = layer(out, tuple(torch.zeros(batch, hidden) for _ in cell.states))
+            state = tuple(torch.zeros(batch, hidden) for _ in cell.states)
+            out, _ = KERNELS[cell.name](layer.project(out), state, dict(layer.named_parameters()))
         out.backward(d_out)
 
     return run
@@ -99,7 +100,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="0,1,2", help="which of the sizes")
     arguments = parser.parse_args()
     torch.set_num_threads(2)
-    print(f"torch {torch.__version__}, 2 threads, point-wise stages by {native.compiler() or 'torch'}")
+    print(f"torch {torch.__version__}, 2 threads, kernels compiled by {native.compiler()}")
     for hidden, batch, steps, layers in [SIZES[int(index)] for index in arguments.sizes.split(",")]:
         print(f"\nH={hidden} B={batch} T={steps}, layers: {layers}\n")
         print("| cell | floor, ms | charlm | torch |\n| --- | --- | --- | --- |")

@@ -97,7 +97,7 @@ def _show_system(json: bool) -> None:
     from charlm.kernels import PROGRAMS, native
     from charlm.model import pick_device
 
-    compiled = native.library(PROGRAMS["gru"].functions) is not None
+    compiled = native.library(PROGRAMS["gru"].functions, torch.float32) is not None
     facts = {
         "charlm": __version__,
         "python": platform.python_version(),

@@ -38,7 +38,7 @@ def _mingru(
     projected: Tensor, state: tuple[Tensor, ...], weights: Mapping[str, Tensor]
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """One compiled pass over the window where there is one, else a parallel scan."""
-    if projected.device.type == "cpu" and native.library(gru.MINGRU.functions) is not None:
+    if projected.device.type == "cpu" and native.library(gru.MINGRU.functions, projected.dtype) is not None:
         return fused_layer(gru.MINGRU, projected, state, weights)
     return scan_mingru(projected, state, weights)
 

@@ -5,58 +5,19 @@ to preallocated memory and makes one point-wise pass per stage; the weights' gra
 steps after the loop (Appleyard et al. 2016, arXiv 1604.01946, sections 3.2 and 3.3).
 """
 
-import ctypes
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from charlm.kernels import native
-from charlm.kernels.packed import pack
-from charlm.kernels.program import Function, Product, Program, reads
+from charlm.kernels.places import Place, Places, TorchWindow, Window
+from charlm.kernels.program import Product, Program
 
-
-class Place(NamedTuple):
-    """Where a quantity lives: in step t it is tensor[t + offset], (B, H); a tensor of (B, H) or (H,) serves all."""
-
-    tensor: Tensor
-    offset: int = 0
-
-    @property
-    def moves(self) -> bool:
-        """Whether each step has its own."""
-        return self.tensor.ndim == 3
-
-    def at(self, step: int) -> Tensor:
-        """The quantity in a step."""
-        return self.tensor[step + self.offset] if self.moves else self.tensor
-
-    def steps(self, count: int) -> list[Tensor]:
-        """The quantity in each of the steps."""
-        if not self.moves:
-            return [self.tensor] * count
-        return list(self.tensor[self.offset : self.offset + count].unbind(0))
-
-    def flat(self, count: int) -> Tensor:
-        """All steps as one matrix, (T B, H)."""
-        return self.tensor[self.offset : self.offset + count].flatten(0, 1)
-
-    def address(self) -> tuple[int, int, int]:
-        """Address in step 0, time stride and row stride, in bytes."""
-        size, strides = self.tensor.element_size(), self.tensor.stride()
-        if not self.moves:
-            return self.tensor.data_ptr(), 0, strides[0] * size if self.tensor.ndim == 2 else 0
-        return self.tensor.data_ptr() + self.offset * strides[0] * size, strides[0] * size, strides[1] * size
-
-
-_MANY_STEPS = 16  # over fewer, the packing of a weight matrix is not paid back
-_LARGE_PRODUCT = 1 << 23  # multiplications, below which a packed product is no faster
-
-Places = dict[str, Place]
-Pass = Callable[[int, int, int], None]
-"""run(first, count, direction): a point-wise stage for so many steps."""
+_GRADIENT = {"h": "dh_before", "past": "d_past"}
+"""Where the gradient of a product's source is added up; that of a saved quantity is set, by its only product."""
 
 
 def fused_layer(
@@ -100,21 +61,14 @@ class _FusedLayer(torch.autograd.Function):
             buffers[1][0] = state[-1]
         buffers += [projected.new_empty(steps, rows, width) for _ in program.saved]
         places = _forward_places(program, projected, buffers, depth, weights)
-        run = [
-            (
-                [_product(product, program, places, weights, steps) for product in stage.products],
-                _pass(stage.forward, program, places, rows, width),
-            )
-            for stage in program.stages
-        ]
-        if not any(products for products, _ in run):
-            run[0][1](0, steps, 1)
-        else:
-            for step in range(steps):
-                for products, point_wise in run:
-                    for product in products:
-                        product(step)
-                    point_wise(step, 1, 1)
+        window = _window(program, hidden)
+        for stage in program.stages:
+            for product in stage.products:
+                target = _wide(product.into, program, places)
+                matrix = _matrix(product, program, weights)
+                window.product(places[product.of], matrix, target, add=product.into[0] in program.gates)
+            window.stage(stage.forward, places)
+        window.run(0, steps, 1)
         ctx.program, ctx.names, ctx.depth = program, names, depth
         ctx.save_for_backward(projected, *buffers, *weights.values())
         after = [hidden[steps + depth - 1 - back] for back in range(depth)]
@@ -141,21 +95,14 @@ class _FusedLayer(torch.autograd.Function):
         places |= _backward_places(program, d_gates, d_hidden, depth)
         if "c" in program.states:
             places["dc"] = Place(grads[-1].clone(memory_format=torch.contiguous_format))
-        run = [
-            (
-                _pass(stage.backward, program, places, rows, width),
-                [_product_back(product, program, places, weights, steps) for product in stage.products],
-            )
-            for stage in reversed(program.stages)
-        ]
-        if not any(products for _, products in run):
-            run[0][0](steps - 1, steps, -1)
-        else:
-            for step in range(steps - 1, -1, -1):
-                for point_wise, products in run:
-                    point_wise(step, 1, -1)
-                    for product in products:
-                        product(step)
+        window = _window(program, d_hidden)
+        for stage in reversed(program.stages):
+            window.stage(stage.backward, places)
+            for product in stage.products:
+                source = _wide(product.into, program, places, "d_")
+                target = places[_GRADIENT.get(product.of, f"d_{product.of}")]
+                window.product(source, _matrix(product, program, weights).T, target, add=product.of in _GRADIENT)
+        window.run(steps - 1, steps, -1)
         d_weights = _weight_gradients(program, places, weights, steps)
         d_state = [d_hidden[depth - 1 - back] for back in range(depth)]
         if "c" in program.states:
@@ -218,81 +165,10 @@ def _matrix(product: Product, program: Program, weights: Mapping[str, Tensor]) -
     return matrix[_blocks(product.rows, program.recurrent, matrix.shape[1])] if product.rows else matrix
 
 
-def _product(
-    product: Product, program: Program, places: Places, weights: Mapping[str, Tensor], steps: int
-) -> Callable[[int], None]:
-    """into += of W^T, or into = of W^T where it is no gate."""
-    return _multiplication(
-        places[product.of].steps(steps),
-        _matrix(product, program, weights),
-        _wide(product.into, program, places).steps(steps),
-        add=product.into[0] in program.gates,
-    )
-
-
-def _product_back(
-    product: Product, program: Program, places: Places, weights: Mapping[str, Tensor], steps: int
-) -> Callable[[int], None]:
-    """d_of += d_into W; set where `of` is a saved quantity."""
-    name = {"h": "dh_before", "past": "d_past"}.get(product.of, f"d_{product.of}")
-    return _multiplication(
-        _wide(product.into, program, places, "d_").steps(steps),
-        _matrix(product, program, weights).T,
-        places[name].steps(steps),
-        add=name in ("dh_before", "d_past"),
-    )
-
-
-def _multiplication(
-    sources: list[Tensor], matrix: Tensor, targets: list[Tensor], *, add: bool
-) -> Callable[[int], None]:
-    """target (+)= source matrix^T in a step."""
-    worth = len(sources) >= _MANY_STEPS and len(sources[0]) * matrix.numel() >= _LARGE_PRODUCT
-    packed = pack(matrix, len(sources[0])) if worth else None
-    transposed = matrix.T
-    addmm, mm = torch.addmm, torch.mm
-
-    def packed_product(step: int) -> None:
-        product = packed(sources[step])  # type: ignore[misc]
-        if add:
-            targets[step].add_(product)
-        else:
-            targets[step].copy_(product)
-
-    def added(step: int) -> None:
-        target = targets[step]
-        addmm(target, sources[step], transposed, out=target)
-
-    def stored(step: int) -> None:
-        mm(sources[step], transposed, out=targets[step])
-
-    if packed is not None:
-        return packed_product
-    return added if add else stored
-
-
-def _pass(function: Function, program: Program, places: Places, rows: int, width: int) -> Pass:
-    """A point-wise stage: compiled where that is possible, else on tensors."""
-    any_place = places["h"].tensor
-    loops = native.library(program.functions) if any_place.device.type == "cpu" else None
-    loop = loops[function].get(any_place.dtype) if loops is not None else None
-    if loop is not None:
-        table = native.table([places[name].address() for name in native.operands(function)])
-        address = ctypes.addressof(table)
-
-        def compiled(first: int, count: int, direction: int, table: object = table) -> None:
-            loop(address, first, count, direction, rows, width)
-
-        return compiled
-
-    asked = reads(function)
-
-    def on_tensors(first: int, count: int, direction: int) -> None:
-        for step in range(first, first + direction * count, direction):
-            for name, value in function(**{name: places[name].at(step) for name in asked}).items():
-                places[name].at(step).copy_(value)
-
-    return on_tensors
+def _window(program: Program, like: Tensor) -> Window:
+    """A window by compiled code where that can be had, else by torch."""
+    library = native.library(program.functions, like.dtype) if like.device.type == "cpu" else None
+    return TorchWindow() if library is None else native.NativeWindow(library, like.shape[1], like.shape[2])
 
 
 def _weight_gradients(program: Program, places: Places, weights: Mapping[str, Tensor], steps: int) -> dict[str, Tensor]:

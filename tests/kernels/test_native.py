@@ -1,6 +1,5 @@
 """The compiled loops: their arithmetic, and what happens where nothing can be compiled."""
 
-import ctypes
 import os
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import torch
 
 from charlm.kernels import PROGRAMS, native
 from charlm.kernels.expressions import positive, relu, sigmoid, tanh
-from charlm.kernels.packed import pack
+from charlm.kernels.places import Place
 from charlm.kernels.scan import linear_scan
 
 compiled = pytest.mark.skipif(native.compiler() is None, reason="no C compiler here")
@@ -19,15 +18,39 @@ compiled = pytest.mark.skipif(native.compiler() is None, reason="no C compiler h
 
 def apply(function, x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """A compiled stage that reads `x` and writes `y`, on one row."""
-    x = x.to(dtype).contiguous()
+    x = x.to(dtype).view(1, -1).contiguous()
     y = torch.full_like(x, 7.0)
-    size = x.element_size()
-    loops = native.library((function,))
-    assert loops is not None
-    places = {"x": (x.data_ptr(), 0, len(x) * size), "y": (y.data_ptr(), 0, len(x) * size)}
-    table = native.table([places[name] for name in native.operands(function)])
-    loops[function][dtype](ctypes.addressof(table), 0, 1, 1, 1, len(x))
-    return y
+    library = native.library((function,), dtype)
+    assert library is not None
+    window = native.NativeWindow(library, 1, x.shape[1])
+    window.stage(function, {"x": Place(x), "y": Place(y)})
+    window.run(0, 1, 1)
+    return y[0]
+
+
+@compiled
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(("rows", "width", "blocks", "depth"), [(1, 1, 1, 1), (13, 70, 3, 9), (29, 32, 2, 40)])
+def test_products_are_those_of_torch(dtype, threads: int, rows: int, width: int, blocks: int, depth: int) -> None:
+    """Of every step, added to what is there or put in its place, in a part of a wider matrix, transposed or not."""
+    torch.set_num_threads(threads)
+    generator = torch.Generator().manual_seed(1)
+    steps, n = 3, blocks * width
+    source = torch.randn(steps + 1, rows, depth + 2, dtype=dtype, generator=generator)
+    target = torch.randn(steps, rows, n + 5, dtype=dtype, generator=generator)
+    matrix = torch.randn(n, depth, dtype=dtype, generator=generator)
+    library = native.library((of_tanh,), dtype)
+    assert library is not None
+    for add in (False, True):
+        for weights in (matrix, matrix.T.contiguous().T):
+            found = target.clone()
+            window = native.NativeWindow(library, rows, width)
+            window.product(Place(source[..., 1:-1], 1), weights, Place(found[..., 2 : 2 + n]), add=add)
+            window.run(steps - 1, steps, -1)
+            wanted = target.clone()
+            wanted[..., 2 : 2 + n] = source[1:, :, 1:-1] @ matrix.T + (wanted[..., 2 : 2 + n] if add else 0)
+            torch.testing.assert_close(found, wanted)
 
 
 def of_sigmoid(x):
@@ -77,7 +100,7 @@ def test_without_a_compiler_everything_goes_on() -> None:
         "model.initialise(torch.Generator().manual_seed(1))\n"
         "logits, _ = model(torch.zeros(3, 2, dtype=torch.int64))\n"
         "logits.sum().backward()\n"
-        "print(native.compiler(), native.library(()), bool(torch.isfinite(logits).all()))\n"
+        "print(native.compiler(), native.library((), torch.float32), bool(torch.isfinite(logits).all()))\n"
     )
     for environment in ({"CHARLM_NATIVE": "0"}, {"CC": "no-such-compiler"}):
         done = subprocess.run(
@@ -92,29 +115,20 @@ def test_a_compiler_that_fails_is_passed_over(tmp_path: Path, monkeypatch: pytes
     broken.chmod(0o755)
     native.library.cache_clear()
     monkeypatch.setattr(native, "compiler", lambda: str(broken))
-    assert native.library(PROGRAMS["gru"].functions) is None
+    assert native.library(PROGRAMS["gru"].functions, torch.float32) is None
     native.library.cache_clear()
 
 
 @compiled
 def test_a_library_is_compiled_once_and_kept(tmp_path: Path) -> None:
     native.library.cache_clear()
-    assert native.library((of_tanh,)) is not None
+    assert native.library((of_tanh,), torch.float32) is not None
     (kept,) = (tmp_path / "cache" / "native").glob("*.so")
     before = kept.stat().st_mtime_ns
     native.library.cache_clear()
-    assert native.library((of_tanh,)) is not None
+    assert native.library((of_tanh,), torch.float32) is not None
     assert kept.stat().st_mtime_ns == before
     native.library.cache_clear()
-
-
-def test_packed_products_are_products() -> None:
-    x, weight = torch.randn(4, 30)[:, 3:13], torch.randn(7, 10)
-    multiply = pack(weight, 4)
-    if multiply is None:
-        pytest.skip("this torch has no such operation")
-    torch.testing.assert_close(multiply(x), x @ weight.T)
-    assert pack(weight.double(), 4) is None
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 7, 8, 33])

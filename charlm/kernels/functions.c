@@ -1,0 +1,62 @@
+/* What the code of all cells shares: the functions of point-wise stages, and names for the numbers of an operation. */
+
+#include <math.h>
+#include <string.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+/* The tile of a product that the registers hold: rows, and vectors of 64 bytes. */
+#ifdef __AVX512F__
+enum { TILE = 12, VECTORS = 2 };
+#else
+enum { TILE = 4, VECTORS = 1 };
+#endif
+
+/* An operation: a stage and its table, or a product. */
+enum { IS_PRODUCT, SOURCE, SOURCE_TIME, SOURCE_ROW, WEIGHTS, DEPTH, TARGET, TARGET_TIME, TARGET_ROW, BLOCKS, ADD,
+       OPERATION, STAGE = SOURCE, TABLE = SOURCE_TIME };
+
+#define INLINE static inline __attribute__((always_inline))
+/* Operands of a stage never overlap; compilers give up on proving that for more than a few. */
+#ifdef __clang__
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
+/* exp: x = n ln 2 + r, a polynomial in r, times 2^n (Cephes); NaN goes through. No call, no branch: loops vectorise. */
+INLINE float exp_float(float x) {
+    x = x > 88.0f ? 88.0f : x;
+    x = x < -87.0f ? -87.0f : x;
+    const float n = (x * 1.44269504f + 12582912.0f) - 12582912.0f;
+    const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = (p * r) * r + r + 1.0f;
+    const int bits = ((int)n + 127) << 23;
+    float power;
+    memcpy(&power, &bits, sizeof power);
+    return p * power;
+}
+
+INLINE float sigmoid_float(float x) { return 1.0f / (1.0f + exp_float(-x)); }
+
+/* tanh: an odd polynomial near 0, where 1 - 2 / (exp(2x) + 1) would cancel. */
+INLINE float tanh_float(float x) {
+    const float z = fabsf(x), s = x * x;
+    const float near = ((((-5.70498872745e-3f * s + 2.06390887954e-2f) * s - 5.37397155531e-2f) * s
+                         + 1.33314422036e-1f) * s - 3.33332819422e-1f) * s * x + x;
+    const float far = copysignf(1.0f - 2.0f / (exp_float(2.0f * z) + 1.0f), x);
+    return z < 0.625f ? near : far;
+}
+
+INLINE double sigmoid_double(double x) { return 1.0 / (1.0 + exp(-x)); }
+INLINE double tanh_double(double x) { return tanh(x); }
+
+#define RELU(x) ((x) > 0 ? (x) : ((x) != (x) ? (x) : (REAL)0))
+#define POSITIVE(x) ((REAL)((x) > 0))
