@@ -1,6 +1,7 @@
 """Training: a generator of steps, and what is done around them: logging, validation, samples and saving."""
 
 import json
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from charlm.config import SampleConfig, TrainConfig
 from charlm.dataset import Dataset, TokenSplit
 from charlm.errors import TrainingDivergedError
 from charlm.evaluate import score
+from charlm.gradient_watch import GradientWatch
 from charlm.model import rows_of
 from charlm.records import Record, SampleRecord, StepRecord, ValidationRecord
 from charlm.resume import TrainingState, checkpoint_of, save_resume
@@ -21,6 +23,8 @@ from charlm.runs import AppendOnly, RunFolder
 from charlm.sampler import generate
 from charlm.schedule import learning_rate
 from charlm.windows import IGNORE, training_windows, validation_windows
+
+logger = logging.getLogger(__name__)
 
 _LOG_EVERY = 10  # steps in a record of metrics.jsonl
 _SAVE_EVERY = 30.0  # seconds between resume files
@@ -175,9 +179,11 @@ def fit(
             save_all()
         saved = time.monotonic()
         done, checked = progress_of(state, config, dataset.train), state.step
-        record = None
+        watch = GradientWatch()
         for record in training_steps(state, dataset.train, config):
             state.recent.append(record)
+            if warning := watch(record):
+                logger.warning(warning)
             if state.step % _LOG_EVERY == 0:
                 mean = _mean(state.recent)
                 emit(mean)

@@ -28,6 +28,7 @@ LEVELS = {
     "runs": 5,
     "sampler": 5,
     "records": 5,
+    "gradient_watch": 5,
     "resume": 6,
     "trainer": 6,
     "analysis": 7,

@@ -1,0 +1,44 @@
+import pytest
+
+from charlm.gradient_watch import GradientWatch
+from charlm.records import StepRecord
+
+
+def step(norm: float, clip: float = 1.0) -> StepRecord:
+    return StepRecord(
+        step=1,
+        epoch=0.0,
+        progress=0.0,
+        tokens=1,
+        seconds=0.0,
+        loss=1.0,
+        gradient_norm=norm,
+        clipped_norm=min(norm, clip),
+        learning_rate=0.001,
+    )
+
+
+def warnings(norms: list[float]) -> list[str]:
+    watch = GradientWatch()
+    return [warning for norm in norms if (warning := watch(step(norm))) is not None]
+
+
+@pytest.mark.parametrize(("clipped", "told"), [(50, 0), (51, 1), (100, 1)])
+def test_clipping_in_more_than_half_of_the_steps_is_told_once(clipped: int, told: int) -> None:
+    norms = [2.0] * clipped + [0.5] * (100 - clipped)
+    found = warnings(norms * 5)
+    assert len(found) == told
+    assert all(f"clipped in {clipped}% of the last 100 steps" in warning for warning in found)
+
+
+def test_a_norm_that_grows_without_bound_is_told_once() -> None:
+    found = warnings([1e-6 * 4**block for block in range(8) for _ in range(100)])
+    assert found == [
+        "the gradient norm grows without bound: 1e-06 to 6.4e-05 in 300 steps; lower --learning-rate, or begin with "
+        "other --recurrent-init"
+    ]
+
+
+def test_a_norm_that_settles_is_no_cause_for_alarm() -> None:
+    assert warnings([0.9, 0.1, 0.5, 0.3] * 500) == []
+    assert warnings([0.01] * 100 + [0.9] * 1000) == []
