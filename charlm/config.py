@@ -48,11 +48,24 @@ def _accepts(annotation: Any, value: object) -> bool:
         return value in get_args(annotation)
     if get_origin(annotation) is tuple:
         return isinstance(value, list | tuple) and all(_accepts(get_args(annotation)[0], part) for part in value)
+    if get_origin(annotation) is dict or issubclass(annotation, _Json):
+        return isinstance(value, dict)
     if annotation is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if annotation is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return value is None if annotation in (None, NoneType) else isinstance(value, annotation)
+
+
+def _value(annotation: Any, value: Any) -> Any:
+    """A JSON value as a field of that annotation holds it."""
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(value, dict):
+        for part in get_args(annotation) or (annotation,):
+            if isinstance(part, type) and issubclass(part, _Json):
+                return part.from_json(value)
+    return value
 
 
 class _Json:
@@ -64,8 +77,8 @@ class _Json:
         return asdict(self)  # type: ignore[call-overload, no-any-return]
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Self:
-        """Build from `to_json`'s result; raises `ConfigError` on unknown or missing keys and wrong types."""
+    def check(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The annotation of each field; raises `ConfigError` on unknown keys and wrong types."""
         if not isinstance(values, dict):
             raise ConfigError(f"{cls.__name__} must be an object, not {type(values).__name__}")
         known = {field.name: field.type for field in fields(cls)}  # type: ignore[arg-type]
@@ -74,8 +87,14 @@ class _Json:
                 raise ConfigError(f"{cls.__name__} has no setting {key!r}; it knows {', '.join(sorted(known))}")
             if not _accepts(known[key], value):
                 raise ConfigError(f"{cls.__name__}: {key} can't be {value!r}")
+        return known
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """Build from `to_json`'s result; raises `ConfigError` on unknown or missing keys and wrong types."""
+        known = cls.check(values)
         try:
-            return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+            return cls(**{key: _value(known[key], value) for key, value in values.items()})
         except TypeError as error:  # a key without default is missing
             raise ConfigError(f"{cls.__name__} can't be made: {error}") from None
 
@@ -232,6 +251,25 @@ class TrainConfig(_Json):
         if self.threads is not None:
             check_range("--threads", self.threads, 1, 1024)
         check_choice("--device", self.device, get_args(Device))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunConfig(_Json):
+    """What was asked of a run, as its folder keeps it."""
+
+    text: tuple[str, ...]
+    """Arguments that `find_sources` finds the text by, from wherever it is called."""
+    corpus: CorpusConfig
+    tokenizer: TokenizerConfig | None
+    """None where `init_from` brings one."""
+    model: dict[str, Any]
+    """Those fields of `ModelConfig` that were given."""
+    training: TrainConfig
+    init_from: str | None
+    """The model to begin with."""
+
+    def __post_init__(self) -> None:
+        ModelConfig.check(self.model)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -76,7 +76,7 @@ class LoadedModel:
                 f"{self.path} lies outside its run folder, so its text is not known; name the text too, as in "
                 f"`charlm eval {self.path} TEXT --split {split}`"
             )
-        corpus = open_corpus(run.read_config()["text"], self.corpus_config, progress=progress)
+        corpus = open_corpus(run.read_config().text, self.corpus_config, progress=progress)
         if corpus.sha256 != self.checkpoint.corpus.get("sha256"):
             raise CorpusError(
                 f"the text {corpus.name} has changed since the model was trained on it; name the text to score, or "
