@@ -28,10 +28,15 @@ def check_range(name: str, value: float, low: float, high: float, *, open_low: b
     """Raise `ConfigError` unless low <= value <= high (low < value with `open_low`); NaN is never in range."""
     inside = low < value <= high if open_low else low <= value <= high
     if not inside:
-        allowed = f"{'above' if open_low else 'at least'} {low:g}" + (
-            "" if math.isinf(high) else f" and at most {high:g}"
+        allowed = f"{'above' if open_low else 'at least'} {_number(low)}" + (
+            "" if math.isinf(high) else f" and at most {_number(high)}"
         )
-        raise ConfigError(f"{name} is {value:g}; it must be {allowed}")
+        raise ConfigError(f"{name} is {_number(value)}; it must be {allowed}")
+
+
+def _number(value: float) -> str:
+    """Whole numbers in full, others short."""
+    return str(value) if isinstance(value, int) else f"{value:g}"
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
