@@ -13,6 +13,7 @@ LEVELS = {
     "lock": 1,
     "memory": 1,
     "corpus": 2,
+    "decoding": 2,
     "registry": 2,
     "sources": 2,
     "tokenizers": 2,

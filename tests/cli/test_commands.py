@@ -227,7 +227,10 @@ def test_separators(write) -> None:
 
 BAD_TEXTS = {
     "empty": (b"", "no text in it; give a file that isn't empty"),
-    "one character": (b"x", "the train split of bad has nothing in it"),
+    "one character": (
+        b"x",
+        "the train split of bad has nothing in it (documents: 1, characters: 1); give a longer text",
+    ),
     "invalid UTF-8": (
         b"caf\xe9 \n" * 50,
         "byte 0xe9 at byte offset 3 is not valid utf-8; name another with --encoding",
