@@ -53,7 +53,7 @@ def _accepts(annotation: Any, value: object) -> bool:
         return value in get_args(annotation)
     if get_origin(annotation) is tuple:
         return isinstance(value, list | tuple) and all(_accepts(get_args(annotation)[0], part) for part in value)
-    if get_origin(annotation) is dict or issubclass(annotation, _Json):
+    if get_origin(annotation) is dict or issubclass(annotation, JsonConfig):
         return isinstance(value, dict)
     if annotation is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
@@ -68,13 +68,13 @@ def _value(annotation: Any, value: Any) -> Any:
         return tuple(value)
     if isinstance(value, dict):
         for part in get_args(annotation) or (annotation,):
-            if isinstance(part, type) and issubclass(part, _Json):
+            if isinstance(part, type) and issubclass(part, JsonConfig):
                 return part.from_json(value)
     return value
 
 
-class _Json:
-    """To and from plain JSON values."""
+class JsonConfig:
+    """To and from plain JSON values, checked; a base of frozen dataclasses."""
 
     __slots__ = ()
 
@@ -105,7 +105,7 @@ class _Json:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CorpusConfig(_Json):
+class CorpusConfig(JsonConfig):
     """How a text is read, cut into documents and split."""
 
     documents: DocumentKind = "file"
@@ -135,7 +135,7 @@ class CorpusConfig(_Json):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TokenizerConfig(_Json):
+class TokenizerConfig(JsonConfig):
     """How text becomes token ids."""
 
     kind: TokenizerKind = "char"
@@ -152,7 +152,7 @@ class TokenizerConfig(_Json):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ModelConfig(_Json):
+class ModelConfig(JsonConfig):
     """The shape of a language model and how its weights begin."""
 
     vocab_size: int
@@ -204,7 +204,7 @@ class ModelConfig(_Json):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TrainConfig(_Json):
+class TrainConfig(JsonConfig):
     """How a model is trained. Of the three lengths, the one reached first ends the run."""
 
     minutes: float | None = None
@@ -259,7 +259,7 @@ class TrainConfig(_Json):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RunConfig(_Json):
+class RunConfig(JsonConfig):
     """What was asked of a run, as its folder keeps it."""
 
     text: tuple[str, ...]
@@ -278,7 +278,7 @@ class RunConfig(_Json):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SampleConfig(_Json):
+class SampleConfig(JsonConfig):
     """How text is written."""
 
     temperature: float = 1.0

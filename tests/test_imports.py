@@ -19,6 +19,7 @@ LEVELS = {
     "tokenizers": 2,
     "cells": 2,
     "kernels": 2,
+    "provenance": 2,
     "ngram": 2,
     "schedule": 2,
     "dataset": 3,
