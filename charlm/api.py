@@ -41,6 +41,10 @@ DEFAULT_LENGTH = {"minutes": 5.0, "epochs": 20.0}
 """How long a run is when nothing is said: whichever ends first."""
 
 
+_TELLING = 200
+"""Tokens that a validation split needs for its figure to mean something."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Hooks:
     """Who is told of a run while it goes on, and may end it."""
@@ -220,6 +224,12 @@ def _remark(dataset: Dataset, config: TrainConfig) -> None:
         logger.warning("%s looks like a list of short lines; --documents line makes each line a document", corpus.name)
     if dataset.valid.facts.tokens == 0:
         logger.warning("there is no validation split; the latest model is kept, not the best")
+    elif dataset.valid.facts.tokens < _TELLING:
+        logger.warning(
+            "the validation split has only %d tokens, so that its figure and the choice of the best model mean little; "
+            "give it a larger share with --splits",
+            dataset.valid.facts.tokens,
+        )
     if unknown := dataset.train.facts.unknown_characters:
         logger.warning("%d characters of the training split are not in the vocabulary and become <unk>", unknown)
 

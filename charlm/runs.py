@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 RUNS = Path("runs")
 MODEL = "model.safetensors"
+_NO_UTF8 = frozenset(map(chr, range(0xDC80, 0xDD00)))  # what Python makes of bytes in a path that are not UTF-8
 _FREE = "free some space and go on with --resume"
 
 
@@ -71,6 +72,8 @@ class RunFolder:
 
     def require_room(self, *, overwrite: bool) -> None:
         """Raise `RunError` unless a run may begin here: no folder, an empty one, or one to be overwritten."""
+        if not _NO_UTF8.isdisjoint(str(self.path)):
+            raise RunError(f"{str(self.path)!r} is not UTF-8, as the name of a run must be; name another with --run")
         try:
             if self.path.exists() and not self.path.is_dir():
                 raise RunError(f"{self.path} is a file; name another folder with --run")
@@ -134,6 +137,7 @@ class AppendOnly:
 
 def new_run(name: str) -> Path:
     """runs/NAME, or runs/NAME-2 and so on where that is taken."""
+    name = "".join("_" if character in _NO_UTF8 else character for character in name)
     name = name.replace(os.sep, "-").lstrip(".") or "run"
     path, number = RUNS / name, 1
     while os.path.lexists(path):

@@ -27,11 +27,12 @@ def info(
         return
     from dataclasses import asdict
 
+    from rich.markup import escape
     from rich.table import Table
 
     import charlm
     from charlm.cells import CELLS
-    from charlm.cli.console import duration, print_json, size, stdout, thousands
+    from charlm.cli.console import duration, print_json, show, size, thousands
 
     loaded = charlm.load(model)
     checkpoint = loaded.checkpoint
@@ -52,7 +53,7 @@ def info(
     table = Table.grid(padding=(0, 2))
 
     def row(name: str, value: Any) -> None:
-        table.add_row(f"[dim]{name}[/dim]", str(value))
+        table.add_row(f"[dim]{name}[/dim]", escape(str(value)))
 
     row("file", f"{loaded.path} ({size(loaded.path.stat().st_size)})")
     row("model", f"{config.cell}, {config.num_layers} x {config.hidden_size}, embedding {config.embedding_size}")
@@ -82,7 +83,7 @@ def info(
         validation = training["validation_nats_per_token"]
         row("validation", "none" if validation is None else f"{validation:.4f} nats per token (a sample of the split)")
         row("made by", f"charlm {training['charlm']}, torch {training['torch']}")
-    stdout().print(table)
+    show(table)
 
 
 def _show_system(json: bool) -> None:
@@ -93,7 +94,7 @@ def _show_system(json: bool) -> None:
     from rich.table import Table
 
     from charlm import __version__
-    from charlm.cli.console import print_json, stdout
+    from charlm.cli.console import print_json, show
     from charlm.kernels import PROGRAMS, native
     from charlm.model import pick_device
 
@@ -114,4 +115,4 @@ def _show_system(json: bool) -> None:
     table = Table.grid(padding=(0, 2))
     for name, value in facts.items():
         table.add_row(f"[dim]{name.replace('_', ' ')}[/dim]", "none" if value is None else str(value))
-    stdout().print(table)
+    show(table)

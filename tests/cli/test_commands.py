@@ -212,7 +212,6 @@ def test_every_cell_trains_resumes_samples_and_is_scored(text: Path, cell: str) 
 
 def test_resume_and_overwrite(text: Path, run: str) -> None:
     assert "is not empty; go on with --resume" in failed("train", text, "--run", "first", *SMALL)
-    assert "30 steps" in charlm("train", "--resume").stderr
     assert "40 steps" in charlm("train", text, "--resume", "--run", "first", "--steps", "40").stderr
     assert "--resume goes on with the run's own settings" in failed("train", "--resume", "--hidden", "20")
     charlm("train", text, "--overwrite", "--run", "first", *SMALL)
