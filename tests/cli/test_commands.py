@@ -328,7 +328,8 @@ def test_ctrl_c_saves_and_says_how_to_go_on(text: Path) -> None:
     assert stdout == ""
     assert "saved at step" in stderr and "charlm train --resume --run runs/a" in stderr
     assert "Traceback" not in stderr
-    charlm("train", "--resume", "--epochs", "1")
+    step = int(stderr.rpartition("saved at step ")[2].partition(";")[0].replace(",", ""))
+    charlm("train", "--resume", "--steps", step + 20)
 
 
 def test_a_reader_who_leaves_is_no_error(run: str) -> None:
