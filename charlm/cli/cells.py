@@ -15,7 +15,7 @@ def cells(json: JsonOption = False) -> None:
     from rich.table import Table
 
     from charlm.cells import CELLS
-    from charlm.cli.console import print_json, show, thousands
+    from charlm.cli.console import print_json, stdout, thousands
 
     if json:
         print_json(
@@ -42,7 +42,7 @@ def cells(json: JsonOption = False) -> None:
             thousands(cell.num_parameters(**_WIDTHS)),
             f"{cell.equations.replace('; ', chr(10))}\n[dim]{cell.reference}[/dim]",
         )
-    show(
-        table,
-        f"\n[dim]weights: of a layer of width {_WIDTHS['hidden_size']} that reads {_WIDTHS['input_size']} inputs[/dim]",
+    stdout().print(table)
+    stdout().print(
+        f"\n[dim]weights: of a layer of width {_WIDTHS['hidden_size']} that reads {_WIDTHS['input_size']} inputs[/dim]"
     )

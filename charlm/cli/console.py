@@ -8,10 +8,10 @@ import time
 from types import TracebackType
 from typing import Any, Self, TextIO, cast
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from charlm.cli.streams import Forgiving
+from charlm.cli.streams import Forgiving, Trimmed
 
 _WIDE = 10_000  # columns of a page that is no terminal
 _PATIENCE = 0.5  # seconds of work before a bar shows
@@ -23,20 +23,11 @@ def stderr() -> Console:
 
 
 def stdout() -> Console:
-    """Where data goes."""
-    return Console(highlight=False, emoji=False)
-
-
-def show(*renderables: RenderableType) -> None:
-    """Data for a person to read on stdout: fitted to a terminal; elsewhere lines are whole, and end without blanks."""
-    console = stdout()
-    if console.is_terminal:
-        console.print(*renderables, sep="\n")
-        return
-    console.width = _WIDE
-    with console.capture() as captured:
-        console.print(*renderables, sep="\n")
-    print("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    """Where data goes; where there is no terminal each line is whole, and ends without blanks."""
+    console = Console(highlight=False, emoji=False)
+    if not console.is_terminal:
+        console = Console(file=cast(TextIO, Trimmed(sys.stdout)), width=_WIDE, highlight=False, emoji=False)
+    return console
 
 
 def print_json(value: Any) -> None:

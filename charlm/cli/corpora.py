@@ -12,7 +12,7 @@ def corpora(json: JsonOption = False) -> None:
     """
     from rich.table import Table
 
-    from charlm.cli.console import print_json, show, size
+    from charlm.cli.console import print_json, size, stdout
     from charlm.registry import registry
 
     entries = registry().values()
@@ -31,4 +31,4 @@ def corpora(json: JsonOption = False) -> None:
             entry.licence,
             entry.description,
         )
-    show(table)
+    stdout().print(table)

@@ -90,9 +90,8 @@ def _held_out(splits: tuple[float, float, float]) -> Literal["valid", "test"]:
 
 def _show(what: str, result: "Evaluation") -> None:
     from rich.table import Table
-    from rich.text import Text
 
-    from charlm.cli.console import show, thousands
+    from charlm.cli.console import stdout, thousands
 
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column()
@@ -111,4 +110,6 @@ def _show(what: str, result: "Evaluation") -> None:
         ("documents", thousands(result.documents)),
     ):
         table.add_row(name, value)
-    show(Text(what, style="bold"), table)
+    console = stdout()
+    console.print(what, style="bold", markup=False, soft_wrap=True)
+    console.print(table)

@@ -32,7 +32,7 @@ def info(
 
     import charlm
     from charlm.cells import CELLS
-    from charlm.cli.console import duration, print_json, show, size, thousands
+    from charlm.cli.console import duration, print_json, size, stdout, thousands
 
     loaded = charlm.load(model)
     checkpoint = loaded.checkpoint
@@ -83,7 +83,7 @@ def info(
         validation = training["validation_nats_per_token"]
         row("validation", "none" if validation is None else f"{validation:.4f} nats per token (a sample of the split)")
         row("made by", f"charlm {training['charlm']}, torch {training['torch']}")
-    show(table)
+    stdout().print(table)
 
 
 def _show_system(json: bool) -> None:
@@ -94,7 +94,7 @@ def _show_system(json: bool) -> None:
     from rich.table import Table
 
     from charlm import __version__
-    from charlm.cli.console import print_json, show
+    from charlm.cli.console import print_json, stdout
     from charlm.kernels import PROGRAMS, native
     from charlm.model import pick_device
 
@@ -115,4 +115,4 @@ def _show_system(json: bool) -> None:
     table = Table.grid(padding=(0, 2))
     for name, value in facts.items():
         table.add_row(f"[dim]{name.replace('_', ' ')}[/dim]", "none" if value is None else str(value))
-    show(table)
+    stdout().print(table)

@@ -3,8 +3,11 @@
 import contextlib
 import io
 import os
+import re
 import sys
 from typing import Any, TextIO
+
+_BLANKS = re.compile(" +(?=\n)")
 
 
 def mend_streams() -> None:
@@ -45,6 +48,21 @@ class Forgiving:
         """Let the stream run into the void, so that what it still holds fails no more, not even at exit."""
         with contextlib.suppress(OSError), open(os.devnull, "wb") as void:
             os.dup2(void.fileno(), self._stream.fileno())
+
+
+class Trimmed:
+    """A text stream whose lines end without blanks."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write lines; a blank at the end of a text may be inside a line, and stays."""
+        self._stream.write(_BLANKS.sub("", text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def complain(text: str) -> None:

@@ -90,7 +90,7 @@ def test_a_file_name_need_not_be_utf8(write) -> None:
 
 def test_tables_are_whole_lines_where_there_is_no_terminal(text: Path) -> None:
     assert shell(f"charlm train {text} --run a --steps 3 {SHORT}").returncode == 0
-    for command in ("corpora", "info", "eval", "cells"):
+    for command in ("corpora", "info", "eval", "cells", "trace --steps 1", f"diagnose {text} --steps 1 --lags 2"):
         lines = shell(f"charlm {command}").stdout.decode().splitlines()
         assert lines and all(line == line.rstrip() for line in lines), command
         if command == "corpora":
