@@ -4,7 +4,9 @@
 def main() -> None:
     """Run the command line."""
     from charlm.cli.app import app
+    from charlm.cli.streams import mend_streams
 
+    mend_streams()
     app()
 
 

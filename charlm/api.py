@@ -14,14 +14,17 @@ from charlm.config import (
     DEFAULT_HIDDEN,
     CorpusConfig,
     ModelConfig,
+    RunConfig,
     TokenizerConfig,
     TrainConfig,
     default_embedding_size,
 )
 from charlm.corpus import open_corpus, read_corpus
 from charlm.dataset import Dataset, prepare
-from charlm.errors import ConfigError, CorpusError, RunError
+from charlm.errors import ConfigError, CorpusError
+from charlm.length import require_rest
 from charlm.loaded import LoadedModel, load, sample
+from charlm.memory import memory_named
 from charlm.model import LanguageModel, pick_device
 from charlm.progress import Progress, silent
 from charlm.records import Record
@@ -36,6 +39,10 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_LENGTH = {"minutes": 5.0, "epochs": 20.0}
 """How long a run is when nothing is said: whichever ends first."""
+
+
+_TELLING = 200
+"""Tokens that a validation split needs for its figure to mean something."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +69,7 @@ class Trained:
     outcome: Outcome
 
 
+@memory_named()
 def train(
     text: TextLike,
     *,
@@ -84,12 +92,14 @@ def train(
         model: fields of `ModelConfig` without the vocabulary size; what isn't given is the default.
         training: None is five minutes, or 20 epochs if they end sooner.
         init_from: a model to begin with; its tokenizer and shape are taken over.
-        overwrite: replace the run that is in the folder.
+        overwrite: replace the run that is in the folder; needs `run`.
         hooks: who is told, and may end it.
 
     Raises:
         CharlmError: one of its kinds, for whatever a user can mend.
     """
+    if overwrite and run is None:
+        raise ConfigError("--overwrite replaces the run that --run names; pass --run too")
     hooks = _started(hooks)
     training = training or TrainConfig(**DEFAULT_LENGTH)  # type: ignore[arg-type]
     model = dict(model or {})
@@ -100,7 +110,7 @@ def train(
     if first is not None and tokenizer is not None:
         raise ConfigError("--init-from brings its own tokenizer; leave out the options of the tokenizer")
     _model_config(model, first, 2)  # so that a wrong option ends here, before a long text is read
-    folder = RunFolder(find_run(str(run)) if run is not None else new_run(found.name, overwrite=overwrite))
+    folder = RunFolder(find_run(str(run)) if run is not None else new_run(found.name))
     folder.require_room(overwrite=overwrite)
     tokenizer = tokenizer or TokenizerConfig()
     dataset = prepare(
@@ -108,20 +118,21 @@ def train(
         first.checkpoint.tokenizer if first else tokenizer,
         progress=hooks.progress,
     )
-    folder.create(
-        {
-            "text": list(found.arguments),
-            "corpus": config.to_json(),
-            "tokenizer": tokenizer.to_json() if first is None else None,
-            "model": model,
-            "training": training.to_json(),
-            "init_from": None if first is None else str(first.path.resolve()),
-        },
-        overwrite=overwrite,
+    state = _first_state(dataset, model, first, training, hooks)
+    require_rest(state, training, dataset.train, folder.path)
+    asked = RunConfig(
+        text=found.arguments,
+        corpus=config,
+        tokenizer=tokenizer if first is None else None,
+        model=model,
+        training=training,
+        init_from=None if first is None else str(first.path.resolve()),
     )
-    return _fit(folder, _first_state(dataset, model, first, training, hooks), dataset, training, hooks)
+    with folder.begun(asked, overwrite=overwrite):
+        return _fit(folder, state, dataset, training, hooks)
 
 
+@memory_named()
 def resume(
     run: str | Path,
     *,
@@ -136,37 +147,37 @@ def resume(
         text: where the text is now, if it was moved; it must be the same.
         lengths: other `minutes`, `epochs` or `steps` than the run was begun with; they replace all three.
         hooks: who is told, and may end it.
+
+    Raises:
+        CharlmError: one of its kinds; a `RunError` where the run is over already, or in use.
     """
     hooks = _started(hooks)
     folder = RunFolder(find_run(str(run)))
-    values = folder.read_config()
-    changes: dict[str, Any] = {}
-    if text is not None:
-        changes["text"] = list(find_sources(text, progress=hooks.progress).arguments)
-    try:
+    with folder.reopened() as before:
+        asked = before
+        if text is not None:
+            asked = replace(asked, text=find_sources(text, progress=hooks.progress).arguments)
         if lengths:
-            changes["training"] = values["training"] | {"minutes": None, "epochs": None, "steps": None} | dict(lengths)
-        values |= changes
-        config = TrainConfig.from_json(values["training"])
-        corpus = open_corpus(values["text"], CorpusConfig.from_json(values["corpus"]), progress=hooks.progress)
-        tokenizer = values["tokenizer"] and TokenizerConfig.from_json(values["tokenizer"])
-        options, init_from = values["model"], values["init_from"]
-    except KeyError as error:
-        raise RunError(f"{folder.config} is damaged: it lacks {error}") from None
-    if folder.resume.exists():
-        state, checkpoint, written = restore(folder, config, pick_device(config.device), _beginning(hooks))
-        if corpus.sha256 != checkpoint.corpus.get("sha256"):
-            raise CorpusError(
-                f"the text {corpus.name} is not the one this run was begun with; --resume needs the same text"
-            )
-        dataset = prepare(corpus, checkpoint.tokenizer, progress=hooks.progress)
-    else:  # it was stopped before it saved anything
-        first = load(init_from) if init_from is not None else None
-        dataset = prepare(corpus, first.checkpoint.tokenizer if first else tokenizer, progress=hooks.progress)
-        state, written = _first_state(dataset, options, first, config, hooks), (0, 0)
-    if changes:
-        folder.write_config(values)
-    return _fit(folder, state, dataset, config, hooks, written)
+            without = {"minutes": None, "epochs": None, "steps": None}
+            asked = replace(asked, training=TrainConfig.from_json(asked.training.to_json() | without | dict(lengths)))
+        config = asked.training
+        corpus = open_corpus(asked.text, asked.corpus, progress=hooks.progress)
+        if folder.resume.exists():
+            state, checkpoint, written = restore(folder, config, pick_device(config.device), _beginning(hooks))
+            if corpus.sha256 != checkpoint.corpus.get("sha256"):
+                raise CorpusError(
+                    f"the text {corpus.name} is not the one this run was begun with; --resume needs the same text"
+                )
+            dataset = prepare(corpus, checkpoint.tokenizer, progress=hooks.progress)
+        else:  # it was stopped before it saved anything
+            first = load(asked.init_from) if asked.init_from is not None else None
+            tokenizer = first.checkpoint.tokenizer if first else asked.tokenizer or TokenizerConfig()
+            dataset = prepare(corpus, tokenizer, progress=hooks.progress)
+            state, written = _first_state(dataset, asked.model, first, config, hooks), (0, 0)
+        require_rest(state, config, dataset.train, folder.path)
+        if asked != before:
+            folder.write_config(asked)
+        return _fit(folder, state, dataset, config, hooks, written)
 
 
 def _first_state(
@@ -213,6 +224,12 @@ def _remark(dataset: Dataset, config: TrainConfig) -> None:
         logger.warning("%s looks like a list of short lines; --documents line makes each line a document", corpus.name)
     if dataset.valid.facts.tokens == 0:
         logger.warning("there is no validation split; the latest model is kept, not the best")
+    elif dataset.valid.facts.tokens < _TELLING:
+        logger.warning(
+            "the validation split has only %d tokens, so that its figure and the choice of the best model mean little; "
+            "give it a larger share with --splits",
+            dataset.valid.facts.tokens,
+        )
     if unknown := dataset.train.facts.unknown_characters:
         logger.warning("%d characters of the training split are not in the vocabulary and become <unk>", unknown)
 

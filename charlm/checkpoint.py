@@ -5,6 +5,7 @@ they came about. A resume file is a model file (of the latest weights, not the b
 `resume/...`, and a further JSON object, from which a run goes on as if it had never stopped.
 """
 
+import hashlib
 import json
 import math
 import struct
@@ -23,10 +24,12 @@ from charlm.config import ModelConfig
 from charlm.errors import CharlmError, ModelFileError
 from charlm.files import atomic_write
 from charlm.model import LanguageModel
+from charlm.provenance import TextFacts, TrainingFacts
 from charlm.tokenizers import Tokenizer, tokenizer_from_json
 
 FORMAT_VERSION = 1
 _KEY = "charlm"
+_DIGEST = "tensors_sha256"
 _RESUME = "resume/"
 _LARGEST_HEADER = 100_000_000
 
@@ -38,9 +41,9 @@ class Checkpoint:
     model: LanguageModel
     tokenizer: Tokenizer
     corpus: dict[str, Any] = field(default_factory=dict)
-    """The text it was trained on: name, bytes, characters, sha256, how it was cut, where its splits end."""
+    """The text it was trained on, as `charlm.provenance.TextFacts` gives it to JSON; empty where nobody said."""
     training: dict[str, Any] = field(default_factory=dict)
-    """How it was trained: settings, steps, tokens, seconds, validation, versions."""
+    """How it was trained, as `charlm.provenance.TrainingFacts` gives it to JSON; empty where nobody said."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +61,7 @@ def save(path: Path, checkpoint: Checkpoint, resume: ResumeState | None = None) 
 
     Raises `CharlmError` when it can't be written; the older file is then still there.
     """
-    description = {
+    description: dict[str, Any] = {
         "version": FORMAT_VERSION,
         "charlm": __version__,
         "model": checkpoint.model.config.to_json(),
@@ -71,6 +74,7 @@ def save(path: Path, checkpoint: Checkpoint, resume: ResumeState | None = None) 
         description["resume"] = resume.values
         tensors |= {_RESUME + name: tensor.detach() for name, tensor in resume.tensors.items()}
     tensors = {name: tensor.cpu().contiguous().clone() for name, tensor in tensors.items()}
+    description[_DIGEST] = _digest(tensors)
     atomic_write(path, safetensors.torch.save(tensors, {_KEY: json.dumps(description)}))
 
 
@@ -102,6 +106,10 @@ def _checkpoint(
         with torch.device("meta"):
             model = LanguageModel(config)
         corpus, training = description["corpus"], description["training"]
+        if corpus != {}:
+            TextFacts.from_json(corpus)
+        if training != {}:
+            TrainingFacts.from_json(training)
     except KeyError as error:
         raise ModelFileError(f"{path} is damaged: its description lacks {error}") from None
     except CharlmError as error:
@@ -110,8 +118,6 @@ def _checkpoint(
         raise ModelFileError(
             f"{path} is damaged: its tokenizer has {tokenizer.vocab_size} tokens and its model {config.vocab_size}"
         )
-    if not isinstance(corpus, dict) or not isinstance(training, dict):
-        raise ModelFileError(f"{path} is damaged: its description of corpus or training is no object")
     weights = {}
     for name, expected in model.state_dict().items():
         tensor = tensors.get(name)
@@ -154,7 +160,17 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             f"{path} has format version {version!r}, and this charlm {__version__} knows {FORMAT_VERSION}; "
             "install the charlm that made it, or a newer one"
         )
+    if description.get(_DIGEST, digest := _digest(tensors)) != digest:  # the first files have none
+        raise ModelFileError(f"{path} is damaged: its weights are not those that were saved; use another copy of it")
     return description, tensors
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    """The sha256 of all tensors' bytes, in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _check_header(path: Path) -> None:

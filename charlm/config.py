@@ -28,10 +28,15 @@ def check_range(name: str, value: float, low: float, high: float, *, open_low: b
     """Raise `ConfigError` unless low <= value <= high (low < value with `open_low`); NaN is never in range."""
     inside = low < value <= high if open_low else low <= value <= high
     if not inside:
-        allowed = f"{'above' if open_low else 'at least'} {low:g}" + (
-            "" if math.isinf(high) else f" and at most {high:g}"
+        allowed = f"{'above' if open_low else 'at least'} {_number(low)}" + (
+            "" if math.isinf(high) else f" and at most {_number(high)}"
         )
-        raise ConfigError(f"{name} is {value:g}; it must be {allowed}")
+        raise ConfigError(f"{name} is {_number(value)}; it must be {allowed}")
+
+
+def _number(value: float) -> str:
+    """Whole numbers in full, others short."""
+    return str(value) if isinstance(value, int) else f"{value:g}"
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -48,6 +53,8 @@ def _accepts(annotation: Any, value: object) -> bool:
         return value in get_args(annotation)
     if get_origin(annotation) is tuple:
         return isinstance(value, list | tuple) and all(_accepts(get_args(annotation)[0], part) for part in value)
+    if get_origin(annotation) is dict or issubclass(annotation, JsonConfig):
+        return isinstance(value, dict)
     if annotation is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if annotation is int:
@@ -55,8 +62,19 @@ def _accepts(annotation: Any, value: object) -> bool:
     return value is None if annotation in (None, NoneType) else isinstance(value, annotation)
 
 
-class _Json:
-    """To and from plain JSON values."""
+def _value(annotation: Any, value: Any) -> Any:
+    """A JSON value as a field of that annotation holds it."""
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(value, dict):
+        for part in get_args(annotation) or (annotation,):
+            if isinstance(part, type) and issubclass(part, JsonConfig):
+                return part.from_json(value)
+    return value
+
+
+class JsonConfig:
+    """To and from plain JSON values, checked; a base of frozen dataclasses."""
 
     __slots__ = ()
 
@@ -64,8 +82,8 @@ class _Json:
         return asdict(self)  # type: ignore[call-overload, no-any-return]
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Self:
-        """Build from `to_json`'s result; raises `ConfigError` on unknown or missing keys and wrong types."""
+    def check(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The annotation of each field; raises `ConfigError` on unknown keys and wrong types."""
         if not isinstance(values, dict):
             raise ConfigError(f"{cls.__name__} must be an object, not {type(values).__name__}")
         known = {field.name: field.type for field in fields(cls)}  # type: ignore[arg-type]
@@ -74,14 +92,20 @@ class _Json:
                 raise ConfigError(f"{cls.__name__} has no setting {key!r}; it knows {', '.join(sorted(known))}")
             if not _accepts(known[key], value):
                 raise ConfigError(f"{cls.__name__}: {key} can't be {value!r}")
+        return known
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """Build from `to_json`'s result; raises `ConfigError` on unknown or missing keys and wrong types."""
+        known = cls.check(values)
         try:
-            return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+            return cls(**{key: _value(known[key], value) for key, value in values.items()})
         except TypeError as error:  # a key without default is missing
             raise ConfigError(f"{cls.__name__} can't be made: {error}") from None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CorpusConfig(_Json):
+class CorpusConfig(JsonConfig):
     """How a text is read, cut into documents and split."""
 
     documents: DocumentKind = "file"
@@ -111,7 +135,7 @@ class CorpusConfig(_Json):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TokenizerConfig(_Json):
+class TokenizerConfig(JsonConfig):
     """How text becomes token ids."""
 
     kind: TokenizerKind = "char"
@@ -128,7 +152,7 @@ class TokenizerConfig(_Json):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ModelConfig(_Json):
+class ModelConfig(JsonConfig):
     """The shape of a language model and how its weights begin."""
 
     vocab_size: int
@@ -180,7 +204,7 @@ class ModelConfig(_Json):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TrainConfig(_Json):
+class TrainConfig(JsonConfig):
     """How a model is trained. Of the three lengths, the one reached first ends the run."""
 
     minutes: float | None = None
@@ -235,7 +259,26 @@ class TrainConfig(_Json):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SampleConfig(_Json):
+class RunConfig(JsonConfig):
+    """What was asked of a run, as its folder keeps it."""
+
+    text: tuple[str, ...]
+    """Arguments that `find_sources` finds the text by, from wherever it is called."""
+    corpus: CorpusConfig
+    tokenizer: TokenizerConfig | None
+    """None where `init_from` brings one."""
+    model: dict[str, Any]
+    """Those fields of `ModelConfig` that were given."""
+    training: TrainConfig
+    init_from: str | None
+    """The model to begin with."""
+
+    def __post_init__(self) -> None:
+        ModelConfig.check(self.model)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SampleConfig(JsonConfig):
     """How text is written."""
 
     temperature: float = 1.0

@@ -4,7 +4,6 @@ A corpus is never held in memory whole: it is read in pieces, as often as there 
 split cuts in two becomes two documents, so that each part is complete in itself.
 """
 
-import codecs
 import hashlib
 import logging
 import re
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from charlm.config import CorpusConfig
+from charlm.decoding import check_encoding, decoded
 from charlm.errors import CorpusError
 from charlm.progress import Progress, silent
 from charlm.registry import Source
@@ -21,7 +21,7 @@ from charlm.sources import Found, TextLike, find_sources
 logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "valid", "test")
-_CHUNK = 1 << 20  # bytes read at a time
+_CHUNK = 1 << 20  # characters of a document that are held back, at most
 _LINE_END = r"(?:\r\n|\n|\r)"
 
 
@@ -113,6 +113,8 @@ def read_corpus(found: Found, config: CorpusConfig, *, progress: Progress = sile
     progress("reading", total, total)
     if characters == 0:
         names = ", ".join(source.name for source in found.sources[:3])
+        if read > 0 and config.documents != "file":
+            raise CorpusError(f"{names}: nothing but what separates documents (--documents {config.documents}) in it")
         raise CorpusError(f"{names}: no text in it; give a file that isn't empty")
     return Corpus(
         name=found.name,
@@ -126,49 +128,12 @@ def read_corpus(found: Found, config: CorpusConfig, *, progress: Progress = sile
     )
 
 
-def _decoded(source: Source, config: CorpusConfig, digest: "hashlib._Hash") -> Iterator[tuple[str, int]]:
-    """One source's text in pieces, each with the bytes read so far; a byte order mark at the start is dropped."""
-    decoder = codecs.getincrementaldecoder(config.encoding)(config.errors)
-    offset = characters = 0
-    with source.open() as file:
-        final = False
-        while not final:
-            chunk = file.read(_CHUNK)
-            final = not chunk
-            digest.update(chunk)
-            pending = len(decoder.getstate()[0])
-            try:
-                text = decoder.decode(chunk, final)
-            except UnicodeDecodeError as error:
-                raise CorpusError(
-                    f"{source.name}: byte {error.object[error.start]:#04x} at byte offset "
-                    f"{offset - pending + error.start} is not valid {config.encoding}; name another with --encoding, "
-                    "or pass --errors replace"
-                ) from None
-            offset += len(chunk)
-            if characters == 0:
-                text = text.removeprefix("\ufeff")
-            if "\0" in text:
-                if config.errors == "strict":
-                    raise CorpusError(
-                        f"{source.name}: NUL at character offset {characters + text.index(chr(0))}, so this is no "
-                        "plain text; if it is UTF-16, pass --encoding utf-16; to read on all the same, --errors replace"
-                    )
-                text = text.replace("\0", "\ufffd")
-            characters += len(text)
-            if text:
-                yield text, offset
-
-
 def _documents(
     sources: Iterable[Source], config: CorpusConfig, digest: "hashlib._Hash", progress: Progress
 ) -> Iterator[Piece]:
     """All sources as documents; empty documents are left out."""
     sources = list(sources)
-    try:
-        codecs.lookup(config.encoding)
-    except LookupError:
-        raise CorpusError(f"--encoding {config.encoding} is unknown; try utf-8, latin-1 or cp1251") from None
+    check_encoding(config.encoding)
     total = sum(source.size for source in sources)
     read = 0
     for source in sources:
@@ -177,7 +142,7 @@ def _documents(
 
         def texts(source: Source = source, own: "hashlib._Hash" = own, before: int = read) -> Iterator[str]:
             nonlocal done
-            for text, done in _decoded(source, config, own):
+            for text, done in decoded(source, config, own):
                 progress("reading", before + done, max(total, before + done))
                 yield text
 

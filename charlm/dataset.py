@@ -269,9 +269,10 @@ def _fitted(corpus: Corpus, config: TokenizerConfig, progress: Progress) -> Toke
 
 
 def _nothing_in(split: str, corpus: Corpus) -> str:
+    remedy = "give a longer text, or this part all of it" if split == "train" else "give it a larger share, or none,"
     return (
         f"the {split} split of {corpus.name} has nothing in it (documents: {corpus.documents}, characters: "
-        f"{corpus.characters}); give it a larger share, or none, with --splits (such as 100/0/0)"
+        f"{corpus.characters}); {remedy} with --splits (such as 100/0/0)"
     )
 
 

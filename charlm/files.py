@@ -9,10 +9,14 @@ import platformdirs
 from charlm.errors import CharlmError
 
 
+def cache_path(part: str) -> Path:
+    """Where downloads and encoded texts are, if there are any: in CHARLM_CACHE if set, else in the user's cache."""
+    return Path(os.environ.get("CHARLM_CACHE") or platformdirs.user_cache_dir("charlm", appauthor=False)) / part
+
+
 def cache_folder(part: str) -> Path:
-    """The folder for downloads and encoded texts: CHARLM_CACHE if set, else the user's cache; made if missing."""
-    root = os.environ.get("CHARLM_CACHE") or platformdirs.user_cache_dir("charlm", appauthor=False)
-    folder = Path(root) / part
+    """`cache_path`, made if missing."""
+    folder = cache_path(part)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -44,6 +48,17 @@ def atomic_write(path: Path, content: bytes) -> None:
         raise CharlmError(
             f"can't write {path}: {error.strerror}{kept}; free some space or choose another folder"
         ) from None
+
+
+def is_safetensors(path: Path) -> bool:
+    """Whether a file begins as safetensors do: the length of its header in eight bytes, then a JSON object."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(9)
+            size = os.fstat(file.fileno()).st_size
+    except (OSError, ValueError):
+        return False
+    return len(start) == 9 and start[8:] == b"{" and int.from_bytes(start[:8], "little") <= size - 8
 
 
 def _umask() -> int:

@@ -1,5 +1,6 @@
 """A model that was read from a file: it writes text and scores text, each as the command of that name does."""
 
+import shlex
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -74,9 +75,9 @@ class LoadedModel:
         if not run.config.exists():
             raise RunError(
                 f"{self.path} lies outside its run folder, so its text is not known; name the text too, as in "
-                f"`charlm eval {self.path} TEXT --split {split}`"
+                f"`charlm eval {shlex.quote(str(self.path))} TEXT --split {split}`"
             )
-        corpus = open_corpus(run.read_config()["text"], self.corpus_config, progress=progress)
+        corpus = open_corpus(run.read_config().text, self.corpus_config, progress=progress)
         if corpus.sha256 != self.checkpoint.corpus.get("sha256"):
             raise CorpusError(
                 f"the text {corpus.name} has changed since the model was trained on it; name the text to score, or "

@@ -6,6 +6,7 @@ The registry is `corpora/registry.toml`. A text that is downloaded is checked ag
 import importlib
 import io
 import logging
+import os
 import sysconfig
 import tomllib
 from collections.abc import Callable
@@ -16,11 +17,12 @@ from typing import BinaryIO, Literal
 
 from charlm.config import DocumentKind
 from charlm.errors import CorpusError, DownloadError
-from charlm.files import cache_folder
+from charlm.files import cache_folder, cache_path
 from charlm.progress import Progress, silent
 
 logger = logging.getLogger(__name__)
 
+_DOWNLOADS = "corpora"  # the part of the cache
 _NOT_SOURCE = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__", "lib2to3"}
 
 
@@ -59,7 +61,7 @@ class NamedCorpus:
     @property
     def here(self) -> bool:
         """Whether the text can be read without the network."""
-        return self.kind != "download" or (_download_folder() / self._download_name).exists()
+        return self.kind != "download" or os.path.exists(cache_path(_DOWNLOADS) / self._download_name)
 
     @property
     def _download_name(self) -> str:
@@ -80,7 +82,7 @@ class NamedCorpus:
 
         assert self.url is not None and self.sha256 is not None
         pooch.get_logger().setLevel("ERROR")
-        path = _download_folder() / self._download_name
+        path = cache_folder(_DOWNLOADS) / self._download_name
         try:
             pooch.retrieve(
                 self.url,
@@ -151,10 +153,6 @@ def _python_source() -> list[Source]:
     if not names:
         raise CorpusError(f"this Python keeps no source of its library in {root}; give a text of your own")
     return [file_source(root / name, name) for name in names]
-
-
-def _download_folder() -> Path:
-    return cache_folder("corpora")
 
 
 def registry_folder() -> Path:

@@ -13,6 +13,7 @@ from charlm.config import TrainConfig
 from charlm.dataset import Dataset
 from charlm.errors import ModelFileError
 from charlm.model import LanguageModel
+from charlm.provenance import TextFacts, TrainingFacts
 from charlm.records import StepRecord
 from charlm.recurrent import LayerStates
 from charlm.runs import RunFolder
@@ -66,27 +67,27 @@ def checkpoint_of(state: TrainingState, dataset: Dataset, config: TrainConfig) -
     return Checkpoint(
         model=state.model,
         tokenizer=dataset.tokenizer,
-        corpus={
-            "name": corpus.name,
-            "bytes": corpus.bytes,
-            "characters": corpus.characters,
-            "documents": corpus.documents,
-            "sha256": corpus.sha256,
-            "config": corpus.config.to_json(),
-            "boundaries": list(corpus.boundaries()),
-        },
-        training={
-            "config": config.to_json(),
-            "step": state.step,
-            "epoch": state.cursor.epoch + state.cursor.tokens / dataset.train.facts.tokens,
-            "tokens": state.tokens,
-            "seconds": state.elapsed(),
-            "validation_nats_per_token": state.best if state.best_step == state.step else None,
-            "threads": torch.get_num_threads(),
-            "device": str(state.model.output_bias.device),
-            "torch": torch.__version__,
-            "charlm": __version__,
-        },
+        corpus=TextFacts(
+            name=corpus.name,
+            bytes=corpus.bytes,
+            characters=corpus.characters,
+            documents=corpus.documents,
+            sha256=corpus.sha256,
+            config=corpus.config,
+            boundaries=corpus.boundaries(),
+        ).to_json(),
+        training=TrainingFacts(
+            config=config,
+            step=state.step,
+            epoch=state.cursor.epoch + state.cursor.tokens / dataset.train.facts.tokens,
+            tokens=state.tokens,
+            seconds=state.elapsed(),
+            validation_nats_per_token=state.best if state.best_step == state.step else None,
+            threads=torch.get_num_threads(),
+            device=str(state.model.output_bias.device),
+            torch=str(torch.__version__),
+            charlm=__version__,
+        ).to_json(),
     )
 
 

@@ -5,12 +5,12 @@ import hashlib
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from charlm.errors import CorpusError
+from charlm.errors import CharlmError, CorpusError
 from charlm.files import cache_folder
 from charlm.progress import Progress, silent
 from charlm.registry import NamedCorpus, Source, file_source, registry
@@ -53,16 +53,18 @@ def find_sources(
     named: NamedCorpus | None = None
     for argument in arguments:
         path = Path(argument)
+        if not argument:
+            raise CorpusError("'' names no text; name a file, a folder (. is this one), or one of `charlm corpora`")
         if argument == "-":
-            path = _spool(stdin if stdin is not None else sys.stdin.buffer)
+            path = _spool(stdin if stdin is not None else _standard_input())
             sources.append(file_source(path, "stdin"))
             kept.append(str(path))
-        elif path.is_dir():
+        elif os.path.isdir(path):
             texts, others = _folder(path, encoding)
             sources += texts
             skipped += others
             kept.append(str(path.resolve()))
-        elif path.exists():
+        elif os.path.exists(path):
             if not os.access(path, os.R_OK):
                 raise CorpusError(f"{argument} can't be read; check its permissions")
             sources.append(file_source(path))
@@ -72,7 +74,7 @@ def find_sources(
             sources += named.sources(progress)
             kept.append(argument)
         else:
-            raise CorpusError(_not_found(argument))
+            raise CorpusError(not_found(argument))
     name = "stdin" if arguments[0] == "-" else Path(arguments[0]).resolve().name
     return Found(
         name=name if Path(arguments[0]).is_dir() else name.removesuffix(Path(name).suffix) or name,
@@ -83,7 +85,13 @@ def find_sources(
     )
 
 
-def _not_found(argument: str) -> str:
+def names_text(argument: str) -> bool:
+    """Whether `find_sources` finds something by an argument."""
+    return argument == "-" or (bool(argument) and os.path.exists(argument)) or argument in registry()
+
+
+def not_found(argument: str) -> str:
+    """What to say of an argument that names no text."""
     close = difflib.get_close_matches(argument, registry(), n=1)
     hint = f"; did you mean the named corpus {close[0]}?" if close else ", and no named corpus; see `charlm corpora`"
     return f"no file or folder {argument!r}{hint}"
@@ -93,10 +101,8 @@ def _folder(root: Path, encoding: str) -> tuple[list[Source], list[str]]:
     """The text files below a folder, hidden ones left out, and the names of those that hold none."""
     texts: list[Source] = []
     others: list[str] = []
-    for path in sorted(root.rglob("*")):
+    for path in sorted(_files(root)):
         name = path.relative_to(root)
-        if any(part.startswith(".") for part in name.parts) or not path.is_file():
-            continue
         try:
             with path.open("rb") as file:
                 start = file.read(_SNIFF)
@@ -111,14 +117,37 @@ def _folder(root: Path, encoding: str) -> tuple[list[Source], list[str]]:
     return texts, others
 
 
+def _files(root: Path) -> Iterator[Path]:
+    """The files below a folder, without hidden ones and without training runs, which would feed on themselves."""
+    for folder, below, names in os.walk(root):
+        if {"config.json", "metrics.jsonl"} <= set(names):
+            below.clear()
+            continue
+        below[:] = [name for name in below if not name.startswith(".")]
+        paths = (Path(folder, name) for name in names if not name.startswith("."))
+        yield from (path for path in paths if path.is_file())
+
+
+def _standard_input() -> BinaryIO:
+    if sys.stdin is None:
+        raise CorpusError("- is standard input, and it is closed; pipe a text into charlm, or name a file")
+    return sys.stdin.buffer
+
+
 def _spool(stream: BinaryIO) -> Path:
     """Copy a stream to the cache, named by its hash: a corpus is read more than once, a pipe can't be."""
     folder = cache_folder("stdin")
     digest = hashlib.sha256()
-    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as copy:
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-            copy.write(chunk)
-    target = folder / f"{digest.hexdigest()}.txt"
-    os.replace(copy.name, target)
-    return target
+    try:
+        with tempfile.TemporaryDirectory(dir=folder) as temporary:  # goes, whatever ends the reading
+            copy = Path(temporary, "copy")
+            with copy.open("wb") as file:
+                while chunk := stream.read(1 << 20):
+                    digest.update(chunk)
+                    file.write(chunk)
+            return copy.replace(folder / f"{digest.hexdigest()}.txt")
+    except OSError as error:
+        raise CharlmError(
+            f"can't keep standard input in {folder}: {error.strerror}; free some space, set CHARLM_CACHE to a folder "
+            "on another disk, or name a file"
+        ) from None

@@ -16,6 +16,7 @@ from charlm.dataset import Dataset, TokenSplit
 from charlm.errors import TrainingDivergedError
 from charlm.evaluate import score
 from charlm.gradient_watch import GradientWatch
+from charlm.length import progress_of, require_rest
 from charlm.model import rows_of
 from charlm.records import Record, SampleRecord, StepRecord, ValidationRecord
 from charlm.resume import TrainingState, checkpoint_of, save_resume
@@ -45,18 +46,7 @@ class Outcome:
     best: float | None
     """Lowest validation, nats per token; None without a validation split."""
     best_step: int
-
-
-def progress_of(state: TrainingState, config: TrainConfig, split: TokenSplit) -> float:
-    """Share of the run that is done: that of the length which is nearest its end."""
-    shares = [0.0]
-    if config.steps is not None:
-        shares.append(state.step / config.steps)
-    if config.epochs is not None:
-        shares.append((state.cursor.epoch + state.cursor.tokens / split.facts.tokens) / config.epochs)
-    if config.minutes is not None:
-        shares.append(state.elapsed() / (60 * config.minutes))
-    return min(1.0, max(shares))
+    """The step of the model that is kept."""
 
 
 def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig) -> Iterator[StepRecord]:
@@ -157,21 +147,35 @@ def fit(
             metrics.write(json.dumps({"kind": kind} | values) + "\n")
         observer(record)
 
+    def report() -> None:
+        """Emit the mean of the steps since the last report, and end a run that does worse than guessing."""
+        mean = _mean(state.recent)
+        emit(mean)
+        state.recent.clear()
+        if mean.loss > 4 * math.log(dataset.tokenizer.vocab_size) + 4:
+            raise TrainingDivergedError(_diverged(mean.loss, mean.gradient_norm, state.step, config))
+
+    def keep_model() -> None:
+        state.best_step = state.step
+        save(run.model, checkpoint_of(state, dataset, config))
+
     def save_all() -> None:
-        save_resume(run, state, dataset, config, (metrics.length, samples.length))
+        save_resume(run, state, dataset, config, (metrics.sync(), samples.sync()))
 
     def check() -> None:
         """Validate, write a sample, keep the model if it is the best so far, and save."""
+        if state.recent:
+            report()  # so that the figures shown with a validation are those of its moment
         better = True
         if dataset.valid.facts.tokens:
             record = _validate(state, dataset)
             better = record.best
             if better:
-                state.best, state.best_step = record.nats_per_token, state.step
+                state.best = record.nats_per_token
             emit(record)
         emit(SampleRecord(step=state.step, text=_write_sample(state, dataset, config)))
         if better:
-            save(run.model, checkpoint_of(state, dataset, config))
+            keep_model()
         save_all()
 
     try:
@@ -185,29 +189,32 @@ def fit(
             if warning := watch(record):
                 logger.warning(warning)
             if state.step % _LOG_EVERY == 0:
-                mean = _mean(state.recent)
-                emit(mean)
-                state.recent.clear()
-                if mean.loss > 4 * math.log(dataset.tokenizer.vocab_size) + 4:
-                    raise TrainingDivergedError(_diverged(mean.loss, mean.gradient_norm, state.step, config))
+                report()
             if int(record.progress * config.validations) > int(done * config.validations):
                 check()
                 checked = state.step
                 saved = time.monotonic()
             done = record.progress
             if should_stop():
-                stopped = True
+                stopped = done < 1
                 break
             if time.monotonic() - saved > _SAVE_EVERY:
                 save_all()
                 saved = time.monotonic()
-        if stopped:
+        if record is None:  # what came after the last look at the clock took the rest of the time
+            require_rest(state, config, dataset.train, run.path)
+        elif stopped:
+            if state.best_step == 0:
+                keep_model()
             save_all()
         elif checked < state.step:
             check()
     except TrainingDivergedError as error:
-        kept = f"; the best model, of step {state.best_step}, is kept in {run.model}" if run.model.exists() else ""
-        raise TrainingDivergedError(f"{error}{kept}") from None
+        if state.best_step > 0:
+            raise TrainingDivergedError(
+                f"{error}; the best model, of step {state.best_step}, is kept in {run.model}"
+            ) from None
+        raise
     finally:
         metrics.close()
         samples.close()
@@ -266,5 +273,5 @@ def _mean(records: list[StepRecord]) -> StepRecord:
 
 def _diverged(loss: float, norm: float, step: int, config: TrainConfig) -> str:
     what = f"the loss became {loss:.3g} and the gradient norm {norm:.3g} at step {step}"
-    clip = "set --clip 1" if config.clip == 0 else f"lower --clip (it is {config.clip:g})"
-    return f"training diverged: {what}; lower --learning-rate (it is {config.learning_rate:g}) or {clip}"
+    clip = " or set --clip 1" if config.clip == 0 else ""
+    return f"training diverged: {what}; lower --learning-rate (it is {config.learning_rate:g}){clip}"

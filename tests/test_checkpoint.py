@@ -10,10 +10,11 @@ import safetensors.torch
 import torch
 
 from charlm.checkpoint import Checkpoint, load, load_resume, save
-from charlm.config import ModelConfig
+from charlm.config import CorpusConfig, ModelConfig, TrainConfig
 from charlm.errors import CharlmError, ModelFileError
 from charlm.files import atomic_write
 from charlm.model import LanguageModel
+from charlm.provenance import TextFacts, TrainingFacts
 from charlm.tokenizers import CharTokenizer
 
 
@@ -23,13 +24,31 @@ def path(tmp_path: Path) -> Path:
     model = LanguageModel(ModelConfig(vocab_size=6, hidden_size=4, embedding_size=3))
     model.initialise(torch.Generator().manual_seed(1))
     path = tmp_path / "model.safetensors"
-    save(path, Checkpoint(model=model, tokenizer=CharTokenizer("abc"), corpus={"name": "x"}, training={"step": 3}))
+    save(path, Checkpoint(model=model, tokenizer=CharTokenizer("abc"), corpus=TEXT_FACTS, training=TRAINING_FACTS))
     return path
+
+
+TEXT_FACTS = TextFacts(
+    name="x", bytes=9, characters=9, documents=1, sha256="0" * 64, config=CorpusConfig(), boundaries=(8, 9, 9)
+).to_json()
+TRAINING_FACTS = TrainingFacts(
+    config=TrainConfig(steps=5),
+    step=3,
+    epoch=0.5,
+    tokens=4,
+    seconds=0.1,
+    validation_nats_per_token=None,
+    threads=1,
+    device="cpu",
+    torch="2.6.0",
+    charlm="0.1.0",
+).to_json()
 
 
 def parts(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
     with safetensors.safe_open(path, framework="pt") as file:
         description = json.loads(file.metadata()["charlm"])
+    del description["tensors_sha256"]  # as in the first files, so that tensors can be changed too
     return description, safetensors.torch.load_file(path)
 
 
@@ -41,7 +60,9 @@ def rewrite(path: Path, description: object, tensors: dict[str, torch.Tensor]) -
 def test_a_model_comes_back(path: Path) -> None:
     found = load(path)
     assert found.model.config == ModelConfig(vocab_size=6, hidden_size=4, embedding_size=3)
-    assert (found.tokenizer.characters, found.corpus, found.training) == ("abc", {"name": "x"}, {"step": 3})
+    assert found.tokenizer.characters == "abc"
+    assert TextFacts.from_json(found.corpus).to_json() == TEXT_FACTS
+    assert found.training == TRAINING_FACTS
     assert not found.model.training
     expected = LanguageModel(found.model.config)
     expected.initialise(torch.Generator().manual_seed(1))
@@ -91,13 +112,18 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
         (lambda d, t: d.pop("version"), "no JSON of charlm's"),
         (lambda d, t: d.pop("model"), "lacks 'model'"),
         (lambda d, t: d["model"].update(hidden_size=5), "should be"),
-        (lambda d, t: d["model"].update(num_layers=10**9), "--layers is 1e\\+09"),
+        (lambda d, t: d["model"].update(num_layers=10**9), "--layers is 1000000000"),
         (lambda d, t: d["model"].update(cell="transformer"), "choose one of"),
         (lambda d, t: d["model"].update(colour="red"), "no setting 'colour'"),
         (lambda d, t: d["model"].update(vocab_size=60000), "tokenizer has 6 tokens and its model 60000"),
         (lambda d, t: d["tokenizer"].update(characters="abcd"), "tokenizer has 7 tokens"),
         (lambda d, t: d.update(tokenizer=[]), "no tokenizer is called None"),
-        (lambda d, t: d.update(corpus="x"), "no object"),
+        (lambda d, t: d.update(corpus="x"), "TextFacts must be an object"),
+        (lambda d, t: d.update(corpus={"name": "x"}), "TextFacts can't be made"),
+        (lambda d, t: d["corpus"]["config"].update(documents="xx"), "documents can't be 'xx'"),
+        (lambda d, t: d.update(training=[]), "TrainingFacts must be an object"),
+        (lambda d, t: d.update(training={"config": {}}), "a run needs a length"),
+        (lambda d, t: d["training"].update(step="three"), "step can't be 'three'"),
         (lambda d, t: t.pop("embedding"), "weights 'embedding' are missing"),
         (lambda d, t: t.update(embedding=torch.zeros(6, 4)), "'embedding' is torch.float32"),
         (lambda d, t: t.update(embedding=torch.zeros(6, 3, dtype=torch.int64)), "'embedding' is torch.int64"),
@@ -108,8 +134,25 @@ def test_a_file_that_contradicts_itself_is_an_error(path: Path, change, said: st
     description, tensors = parts(path)
     change(description, tensors)
     rewrite(path, description, tensors)
-    with pytest.raises(ModelFileError, match=said):
+    with pytest.raises(ModelFileError, match=said) as error:
         load(path)
+    assert str(error.value).startswith(str(path)) and "\n" not in str(error.value)
+
+
+def test_every_bit_of_the_weights_counts(path: Path) -> None:
+    sound = path.read_bytes()
+    for place in (-1, -100, -400):
+        content = bytearray(sound)
+        content[place] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(ModelFileError, match="its weights are not those that were saved; use another copy"):
+            load(path)
+
+
+def test_a_model_that_tells_nothing_of_its_origin_is_read(path: Path) -> None:
+    description, tensors = parts(path)
+    rewrite(path, description | {"corpus": {}, "training": {}}, tensors)
+    assert (load(path).corpus, load(path).training) == ({}, {})
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "null", "[" * 100_000])
@@ -154,5 +197,5 @@ def test_a_disk_that_fills_leaves_the_old_checkpoint(path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
     assert "can't write" in done.stdout and "the file that was there is kept" in done.stdout
     assert path.read_bytes() == before
-    assert load(path).training == {"step": 3}
+    assert load(path).training == TRAINING_FACTS
     assert [other.name for other in path.parent.iterdir() if other.suffix == ".tmp"] == []

@@ -42,6 +42,11 @@ def test_a_value_of_the_wrong_type_is_an_error(values) -> None:
         (lambda: TrainConfig(steps=1, batch_size=0), "--batch-size is 0"),
         (lambda: TrainConfig(steps=1, learning_rate=-1), "--learning-rate is -1"),
         (lambda: TrainConfig(steps=1, clip=-0.5), "--clip is -0.5"),
+        (
+            lambda: TrainConfig(steps=1, batch_size=1234567),
+            "--batch-size is 1234567; it must be at least 1 and at most",
+        ),
+        (lambda: TrainConfig(steps=1, seed=2**63), f"--seed is {2**63}; it must be at least 0 and at most {2**63 - 1}"),
         (lambda: TrainConfig(steps=1, device="tpu"), "choose one of auto, cpu, cuda, mps"),
         (lambda: ModelConfig(vocab_size=5, dropout=1.0), "at most 0.95"),
         (lambda: ModelConfig(vocab_size=5, hidden_size=0), "--hidden is 0"),

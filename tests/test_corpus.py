@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charlm import corpus as corpus_module
+from charlm import decoding
 from charlm.config import CorpusConfig
 from charlm.corpus import SPLITS, Corpus, Piece, _cut_documents, _cut_exactly
 from charlm.errors import CorpusError
@@ -125,7 +126,7 @@ def test_a_byte_order_mark_is_dropped(corpus_of) -> None:
 
 @pytest.mark.parametrize("chunk", [1, 3, 1 << 20])
 def test_invalid_utf8_is_named_with_its_offset(corpus_of, monkeypatch, chunk: int) -> None:
-    monkeypatch.setattr(corpus_module, "_CHUNK", chunk)
+    monkeypatch.setattr(decoding, "_CHUNK", chunk)
     with pytest.raises(CorpusError, match=r"byte 0xff at byte offset 7 is not valid utf-8; .*--errors replace"):
         corpus_of("héllo ".encode() + b"\xffx")
     with pytest.raises(CorpusError, match="byte offset 5"):
@@ -145,9 +146,35 @@ def test_an_empty_file_is_an_error(corpus_of, content: bytes) -> None:
         corpus_of(content)
 
 
-def test_an_unknown_encoding_is_an_error(corpus_of) -> None:
-    with pytest.raises(CorpusError, match="--encoding klingon is unknown"):
-        corpus_of("hello", encoding="klingon")
+@pytest.mark.parametrize("encoding", ["klingon", "base64", "hex", "rot13", "zlib", "undefined", "", "a\0b"])
+def test_what_is_no_encoding_of_text_is_an_error(corpus_of, encoding: str) -> None:
+    with pytest.raises(CorpusError, match=r"--encoding .* is unknown, or no encoding of text; try utf-8"):
+        corpus_of("hello", encoding=encoding)
+
+
+def test_a_codec_that_gives_no_text_is_an_error(corpus_of) -> None:
+    with pytest.raises(CorpusError, match=r"text.txt is not valid punycode \(.+\); name another"):
+        corpus_of(b"abc-99999", encoding="punycode")
+    escaped = rb"caf\u00e9 \ud800!"
+    with pytest.raises(CorpusError, match=r"a lone surrogate \(U\+D800\) at character offset 5"):
+        corpus_of(escaped, encoding="unicode_escape")
+    replaced = corpus_of(escaped, encoding="unicode_escape", errors="replace", splits=(100, 0, 0))
+    assert "".join(replaced.split_texts("train")) == "café \ufffd!"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_is_told_by_its_mark(corpus_of, encoding: str) -> None:
+    with pytest.raises(CorpusError, match="at byte offset 0 is not valid utf-8; it begins as UTF-16 does: pass --enc"):
+        corpus_of("\ufeffпривет".encode(encoding))
+
+
+@pytest.mark.parametrize(
+    ("documents", "content"), [("line", "\n\r\n\n"), ("paragraph", "\n \n\n"), ("separator", "%%%%")]
+)
+def test_a_text_of_separators_is_an_error_of_its_own(corpus_of, documents: str, content: str) -> None:
+    separator = "%%" if documents == "separator" else None
+    with pytest.raises(CorpusError, match=rf"nothing but what separates documents \(--documents {documents}\) in it"):
+        corpus_of(content, documents=documents, separator=separator)
 
 
 def test_a_list_of_lines_looks_like_one(corpus_of) -> None:

@@ -49,11 +49,11 @@ def test_the_commands_of_readme_run() -> None:
             assert words[0] in ("make", "python3", ".venv/bin/pip", ".venv/bin/python", "source"), words
             continue
         arguments = words[1:]
-        if arguments[0] == "train" and "--resume" not in arguments:
+        if arguments[0] == "train":
             for option in LENGTHS:
                 if option in arguments:
                     del arguments[arguments.index(option) : arguments.index(option) + 2]
-            arguments += SHORT
+            arguments += ["--steps", "60"] if "--resume" in arguments else SHORT
         result = CliRunner().invoke(app, arguments)
         assert result.exit_code == 0, f"{words}\n{result.output}\n{result.exception}"
         ran.add(arguments[0])

@@ -65,6 +65,13 @@ def test_a_download_is_kept_and_reported(server: str) -> None:
     assert seen == []
 
 
+def test_to_ask_whether_a_corpus_is_here_makes_no_folder(tmp_path: Path) -> None:
+    assert not corpus("http://127.0.0.1:9/text.txt").here
+    assert not (tmp_path / "cache").exists()
+    (tmp_path / "cache").write_text("a file")
+    assert not corpus("http://127.0.0.1:9/text.txt").here
+
+
 def test_a_wrong_checksum_keeps_nothing(server: str, tmp_path: Path) -> None:
     entry = replace(corpus(f"{server}/text.txt"), sha256="0" * 64)
     with pytest.raises(DownloadError, match="is not the served of the registry"):

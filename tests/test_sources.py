@@ -1,11 +1,13 @@
 import io
 import os
+import sys
 
 import pytest
 
 from charlm.config import CorpusConfig
 from charlm.corpus import read_corpus
-from charlm.errors import CorpusError
+from charlm.errors import CharlmError, CorpusError
+from charlm.files import cache_folder
 from charlm.sources import Found, find_sources
 
 
@@ -24,6 +26,14 @@ def test_a_missing_file_is_an_error_with_a_hint() -> None:
 def test_nothing_given_is_an_error() -> None:
     with pytest.raises(CorpusError, match="no text given"):
         find_sources([])
+    with pytest.raises(CorpusError, match="'' names no text; name a file"):
+        find_sources([""])
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "\0"])
+def test_what_can_be_no_name_is_an_error(name: str) -> None:
+    with pytest.raises(CorpusError, match="no file or folder"):
+        find_sources([name])
 
 
 def test_a_folder_is_all_its_text_files_in_order(write, tmp_path) -> None:
@@ -35,6 +45,13 @@ def test_a_folder_is_all_its_text_files_in_order(write, tmp_path) -> None:
     assert [source.name for source in found.sources] == ["a/z.md", "b.txt"]
     assert found.skipped == ("picture.png",)
     assert found.name == "folder"
+
+
+def test_a_folder_is_read_without_the_runs_in_it(write, tmp_path) -> None:
+    for name in ("a.txt", "config.json", "runs/a/config.json", "runs/a/metrics.jsonl", "runs/a/below/samples.txt"):
+        write("text", f"folder/{name}")
+    found = find_sources([str(tmp_path / "folder")])
+    assert [source.name for source in found.sources] == ["a.txt", "config.json"]
 
 
 def test_a_folder_without_text_is_an_error(write, tmp_path) -> None:
@@ -57,6 +74,26 @@ def test_standard_input_is_kept_so_that_it_can_be_read_again() -> None:
     assert found.name == "stdin"
     again = find_sources(list(found.arguments))
     assert content(again) == b"piped text"
+
+
+def test_standard_input_that_is_closed_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(CorpusError, match="- is standard input, and it is closed"):
+        find_sources(["-"])
+
+
+@pytest.mark.parametrize("ends", [KeyboardInterrupt(), OSError(28, "No space left on device")], ids=["Ctrl-C", "full"])
+def test_standard_input_that_breaks_off_leaves_nothing(ends: BaseException) -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if content := super().read(4):
+                return content
+            raise ends
+
+    with pytest.raises((KeyboardInterrupt, CharlmError)) as error:
+        find_sources(["-"], stdin=Broken(b"piped text"))
+    assert isinstance(error.value, KeyboardInterrupt) or "can't keep standard input in" in str(error.value)
+    assert list(cache_folder("stdin").iterdir()) == []
 
 
 def test_several_arguments_are_one_corpus_of_several_documents(write) -> None:

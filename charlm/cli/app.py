@@ -15,6 +15,7 @@ from charlm.cli.diagnose import diagnose
 from charlm.cli.eval import evaluate
 from charlm.cli.info import info
 from charlm.cli.sample import sample
+from charlm.cli.streams import complain
 from charlm.cli.trace import trace
 from charlm.cli.train import train
 from charlm.errors import CharlmError
@@ -56,10 +57,10 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*args, **kwargs)
         except CharlmError as error:
-            typer.echo(f"error: {error}", err=True)
+            complain(f"error: {error}")
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
-            typer.echo("interrupted", err=True)
+            complain("interrupted")
             raise typer.Exit(130) from None
         except BrokenPipeError:  # `charlm sample | head`: whoever read us has enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

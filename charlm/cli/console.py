@@ -3,29 +3,36 @@
 import json
 import logging
 import math
+import sys
 import time
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TextIO, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from charlm.cli.streams import Forgiving, Trimmed
+
+_WIDE = 10_000  # columns of a page that is no terminal
 _PATIENCE = 0.5  # seconds of work before a bar shows
 
 
 def stderr() -> Console:
-    """Where everything but data goes."""
-    return Console(stderr=True, highlight=False)
+    """Where everything but data goes; nobody need read it."""
+    return Console(file=cast(TextIO, Forgiving(sys.stderr)), highlight=False, emoji=False)
 
 
 def stdout() -> Console:
-    """Where data goes."""
-    return Console(highlight=False)
+    """Where data goes; where there is no terminal each line is whole, and ends without blanks."""
+    console = Console(highlight=False, emoji=False)
+    if not console.is_terminal:
+        console = Console(file=cast(TextIO, Trimmed(sys.stdout)), width=_WIDE, highlight=False, emoji=False)
+    return console
 
 
 def print_json(value: Any) -> None:
-    """One JSON value on stdout; what is not finite is null."""
-    print(json.dumps(_finite(value), ensure_ascii=False, allow_nan=False))
+    """One JSON value on stdout, in ASCII, since a path need not be UTF-8; what is not finite is null."""
+    print(json.dumps(_finite(value), allow_nan=False))
 
 
 def _finite(value: Any) -> Any:

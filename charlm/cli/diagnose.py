@@ -102,7 +102,8 @@ def _show(result: "Diagnosis") -> None:
     from charlm.cli.console import stdout
 
     console = stdout()
-    console.print(f"{result.text}: gradient of the loss at one step by the state k steps before", style="bold")
+    title = f"{result.text}: gradient of the loss at one step by the state k steps before"
+    console.print(title, style="bold", markup=False)
     trained = f"trained: {result.steps:,} steps" if result.steps else "not trained"
     console.print(
         f"1 x {result.hidden_size}; {trained}; means of {result.positions} positions in {result.rows} rows",

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console, Group, RenderableType
+from rich.control import Control
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
@@ -17,6 +18,8 @@ from charlm.cli.console import duration, thousands
 from charlm.records import Record, SampleRecord, StepRecord, ValidationRecord
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
+_SAMPLE_LINES = 8
+_ANY = 1000  # columns, more than any frame has
 _SPEED_OVER = 5.0  # seconds that the shown speed is a mean of
 
 
@@ -26,6 +29,7 @@ class TrainingDisplay:
     def __init__(self, console: Console, title: str) -> None:
         self._console = console
         self._title = title
+        self._size = console.size
         self._step: StepRecord | None = None
         self._validation: ValidationRecord | None = None
         self._best: ValidationRecord | None = None
@@ -94,6 +98,7 @@ class TrainingDisplay:
         return (1 - self._step.progress) / pace
 
     def _render(self) -> RenderableType:
+        self._clear_if_resized()
         parts: list[RenderableType] = [Text(self._title, style="bold", overflow="ellipsis", no_wrap=True)]
         if self._step is None:
             return Group(*parts, Text("first steps …", style="dim"))
@@ -107,31 +112,50 @@ class TrainingDisplay:
             f"{step.progress:.0%}  {duration(step.seconds)} gone"
             + (f", {duration(left)} left" if left is not None else ""),
         )
-        numbers = Table.grid(padding=(0, 3))
-        speed = self._speed()
-        validation = "–"
-        if self._validation is not None:
-            validation = f"{self._validation.nats_per_token:.4f}"
-            if self._best is not None and self._best is not self._validation:
-                validation += f" [dim](best {self._best.nats_per_token:.4f} at {thousands(self._best.step)})[/dim]"
-        numbers.add_row("step", "epoch", "loss", "validation", "gradient norm", "tokens/s", style="dim")
-        numbers.add_row(
-            thousands(step.step),
-            f"{step.epoch:.2f}",
-            f"{step.loss:.4f}",
-            validation,
-            f"{step.gradient_norm:.3f}",
-            thousands(speed) if speed is not None else "–",
-        )
         parts += [
             head,
-            numbers,
+            self._numbers(step),
             Text(sparkline(self._losses, max(10, self._console.width - 12)) + " loss", style="cyan"),
         ]
         if self._sample is not None:
             title = f"what it writes at step {thousands(self._sample.step)}"
-            parts.append(Panel(Text(self._sample.text.strip("\n")), title=title, title_align="left", height=10))
+            lines = Text(self._sample.text.strip("\n")).wrap(self._console, max(1, self._console.width - 4))
+            parts.append(Panel(Text("\n").join(lines[:_SAMPLE_LINES]), title=title, title_align="left"))
         return Group(*parts)
+
+    def _numbers(self, step: StepRecord) -> Table:
+        """The figures side by side, or one below the other where the terminal is too narrow."""
+        speed = self._speed()
+        figures = {"step": thousands(step.step), "epoch": f"{step.epoch:.2f}", "loss": f"{step.loss:.4f}"}
+        figures["validation"] = "–" if self._validation is None else f"{self._validation.nats_per_token:.4f}"
+        if self._best is not None and self._best is not self._validation:
+            figures["best"] = f"{self._best.nats_per_token:.4f} at {thousands(self._best.step)}"
+        figures["gradient norm"] = f"{step.gradient_norm:.3f}"
+        figures["tokens/s"] = thousands(speed) if speed is not None else "–"
+        beside = _grid(len(figures))
+        beside.add_row(*figures, style="dim")
+        beside.add_row(*figures.values())
+        room = self._console.options.update(width=_ANY)
+        if self._console.measure(beside, options=room).maximum <= self._console.width:
+            return beside
+        below = _grid(2)
+        for name, value in figures.items():
+            below.add_row(f"[dim]{name}[/dim]", value)
+        return below
+
+    def _clear_if_resized(self) -> None:
+        """Begin on an empty screen after a change of size: the terminal has broken the old frame's lines anew."""
+        if self._console.size != self._size:
+            self._size = self._console.size
+            self._console.control(Control.clear(), Control.home())
+
+
+def _grid(columns: int) -> Table:
+    """A grid of cells that are never broken."""
+    grid = Table.grid(padding=(0, 2))
+    for _ in range(columns):
+        grid.add_column(no_wrap=True)
+    return grid
 
 
 def sparkline(values: list[float], width: int) -> str:

@@ -49,11 +49,14 @@ def evaluate(
     """
     import charlm
     from charlm.cli.console import Bars, print_json, stderr
-    from charlm.errors import ConfigError
+    from charlm.errors import ConfigError, CorpusError
     from charlm.runs import names_model
+    from charlm.sources import names_text, not_found
 
     names = list(arguments or [])
     model = names.pop(0) if names and names_model(names[0]) else None
+    if model is None and names and not names_text(names[0]):
+        raise CorpusError(f"no model and no run is called {names[0]!r}, and there is {not_found(names[0])}")
     settings = corpus_options(documents, separator, None, encoding, errors)
     loaded = charlm.load(model)
     console = stderr()
@@ -90,7 +93,7 @@ def _show(what: str, result: "Evaluation") -> None:
 
     from charlm.cli.console import stdout, thousands
 
-    table = Table(box=None, pad_edge=False, show_header=False, title=what, title_justify="left", title_style="bold")
+    table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column()
     table.add_column(justify="right")
     for name, value in (
@@ -107,4 +110,6 @@ def _show(what: str, result: "Evaluation") -> None:
         ("documents", thousands(result.documents)),
     ):
         table.add_row(name, value)
-    stdout().print(table)
+    console = stdout()
+    console.print(what, style="bold", markup=False, soft_wrap=True)
+    console.print(table)

@@ -27,6 +27,7 @@ def info(
         return
     from dataclasses import asdict
 
+    from rich.markup import escape
     from rich.table import Table
 
     import charlm
@@ -52,7 +53,7 @@ def info(
     table = Table.grid(padding=(0, 2))
 
     def row(name: str, value: Any) -> None:
-        table.add_row(f"[dim]{name}[/dim]", str(value))
+        table.add_row(f"[dim]{name}[/dim]", escape(str(value)))
 
     row("file", f"{loaded.path} ({size(loaded.path.stat().st_size)})")
     row("model", f"{config.cell}, {config.num_layers} x {config.hidden_size}, embedding {config.embedding_size}")

@@ -17,14 +17,17 @@ from charlm.runs import RunFolder
 
 
 class Interrupt:
-    """While training goes on, the first Ctrl-C or SIGTERM asks it to save and end; the second ends it at once."""
+    """While training goes on, Ctrl-C, SIGTERM or the terminal's end ask it to save and end; a second Ctrl-C ends it."""
 
     def __init__(self) -> None:
         self.armed = False
         self._asked = False
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
+            numbers.append(signal.SIGHUP)
+        self._before = {number: signal.signal(number, self._handle) for number in numbers}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -32,7 +35,7 @@ class Interrupt:
             signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if not self.armed or self._asked:
+        if not self.armed or (self._asked and number == signal.SIGINT):
             raise KeyboardInterrupt
         self._asked = True
 

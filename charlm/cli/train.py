@@ -1,5 +1,6 @@
 """`charlm train`."""
 
+import shlex
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -122,7 +123,12 @@ def train(
     ] = None,
     # --- training
     minutes: Annotated[
-        float | None, _option("Length of the run by the clock, all included.", "5, or 20 epochs if sooner", _TRAINING)
+        float | None,
+        _option(
+            "Length of the run by the clock, all included: start, saving, and the sessions before --resume.",
+            "5, or 20 epochs if sooner",
+            _TRAINING,
+        ),
     ] = None,
     epochs: Annotated[
         float | None, _option("Length of the run in passes over the training split.", False, _TRAINING)
@@ -174,7 +180,12 @@ def train(
         ),
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the run that is in the run folder.", rich_help_panel=_RUN)
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace the run that --run names, its model when there is a new one.",
+            rich_help_panel=_RUN,
+        ),
     ] = False,
     init_from: Annotated[
         str | None,
@@ -280,10 +291,11 @@ def _tell(console: "Console", result: "Trained") -> None:
     def say(text: str) -> None:
         console.print(text, markup=False, soft_wrap=True)
 
+    run = shlex.quote(str(result.run))
     if not outcome.finished:
-        say(f"saved at step {thousands(outcome.step)}; go on with: charlm train --resume --run {result.run}")
+        say(f"saved at step {thousands(outcome.step)}; go on with: charlm train --resume --run {run}")
         return
     say(f"{thousands(outcome.step)} steps, {outcome.epoch:.2f} epochs, {duration(outcome.seconds)}")
     if outcome.best is not None:
         say(f"best validation {outcome.best:.4f} nats per token, at step {thousands(outcome.best_step)}")
-    say(f"model in {result.run / 'model.safetensors'}; next: charlm sample {result.run}, charlm eval {result.run}")
+    say(f"model in {result.run / 'model.safetensors'}; next: charlm sample {run}, charlm eval {run}")

@@ -1,0 +1,39 @@
+"""What a model file tells of the text its model was trained on, and of the training."""
+
+from dataclasses import dataclass
+
+from charlm.config import CorpusConfig, JsonConfig, TrainConfig
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextFacts(JsonConfig):
+    """The text of a model."""
+
+    name: str
+    bytes: int
+    characters: int
+    documents: int
+    sha256: str
+    config: CorpusConfig
+    """How it was read, cut and split."""
+    boundaries: tuple[int, ...]
+    """Where the splits end, in characters."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingFacts(JsonConfig):
+    """How a model came about."""
+
+    config: TrainConfig
+    step: int
+    epoch: float
+    tokens: int
+    seconds: float
+    validation_nats_per_token: float | None
+    """None where there was no validation at this step."""
+    threads: int
+    device: str
+    torch: str
+    """torch's version."""
+    charlm: str
+    """charlm's version."""

@@ -1,0 +1,107 @@
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import TEXT
+from small_runs import SMALL, same, stop_after, train, weights
+
+from charlm import api
+from charlm.checkpoint import load
+from charlm.config import TokenizerConfig, TrainConfig
+from charlm.errors import ConfigError, CorpusError, RunError, TrainingDivergedError
+
+
+def test_a_finished_run_goes_on_when_it_is_given_more(write) -> None:
+    train(write(TEXT), steps=20)
+    before = Path("runs/a/config.json").read_bytes()
+    for lengths in ({}, {"steps": 20}, {"steps": 7}, {"epochs": 0.01}):
+        with pytest.raises(RunError, match=r"run runs/a is over: it has had .*; to go on give a larger --"):
+            api.resume("runs/a", lengths=lengths)
+    assert Path("runs/a/config.json").read_bytes() == before
+    assert api.resume("runs/a", lengths={"steps": 30}).outcome.step == 30
+    with pytest.raises(ConfigError, match="--steps is 0"):
+        api.resume("runs/a", lengths={"steps": 0})
+
+
+def test_overwriting_keeps_the_old_model_until_there_is_a_new_one(write, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = write(TEXT)
+    train(text, steps=5)
+    before = weights("runs/a", "model.safetensors")
+    config = {"run": "runs/a", "overwrite": True, "model": SMALL}
+
+    def killed(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("charlm.trainer.training_steps", killed)
+        api.train(text, init_from="runs/a", training=TrainConfig(steps=9), **config)
+    assert same(weights("runs/a", "model.safetensors"), before)
+    assert api.resume("runs/a").outcome.step == 9
+    before = weights("runs/a", "model.safetensors")
+    with pytest.raises(TrainingDivergedError) as error:
+        exploding = TrainConfig(steps=400, validations=1, learning_rate=10.0, clip=0)
+        api.train(text, training=exploding, **config | {"model": SMALL | {"cell": "rnn"}})
+    assert "is kept in" not in str(error.value)
+    assert same(weights("runs/a", "model.safetensors"), before)
+    api.train(text, training=TrainConfig(steps=100), hooks=stop_after(3), **config)
+    assert not same(weights("runs/a", "model.safetensors"), before)
+
+
+def test_overwriting_needs_the_name_of_a_run(write) -> None:
+    text = write(TEXT)
+    api.train(text, training=TrainConfig(steps=2), model=SMALL)
+    with pytest.raises(ConfigError, match="--overwrite replaces the run that --run names"):
+        api.train(text, training=TrainConfig(steps=2), model=SMALL, overwrite=True)
+
+
+def test_a_run_killed_before_its_first_save_begins_again(write) -> None:
+    text = write(TEXT)
+    train(text, "runs/whole")
+    train(text, "runs/early", hooks=stop_after(3))
+    Path("runs/early/resume.safetensors").unlink()
+    assert api.resume("runs/early").outcome.finished
+    assert same(weights("runs/early"), weights("runs/whole"))
+
+
+def test_resume_needs_the_same_text(write) -> None:
+    text = write(TEXT)
+    train(text, hooks=stop_after(10))
+    text.write_text(TEXT.replace("cat", "rat"))
+    with pytest.raises(CorpusError, match="not the one this run was begun with"):
+        api.resume("runs/a")
+    moved = write(TEXT, "elsewhere.txt")
+    assert api.resume("runs/a", text=moved).outcome.finished
+
+
+def test_a_bad_option_leaves_no_folder(write) -> None:
+    for model in ({"cell": "gruu"}, {"hidden_size": 0}, {"num_layers": -1}):
+        with pytest.raises(ConfigError):
+            train(write(TEXT), model=model)
+    with pytest.raises(CorpusError):
+        train(write(""))
+    assert not Path("runs").exists()
+
+
+def test_fine_tuning_begins_with_the_models_weights_and_tokenizer(write, caplog) -> None:
+    train(write(TEXT), "runs/first")
+    other = write("A cat and a dog, a zebra and the owl.\n" * 50, "other.txt")
+    tiny = TrainConfig(steps=1, learning_rate=1e-12, weight_decay=0)
+    api.train(other, run="runs/second", init_from="runs/first", training=tiny)
+    first, second = load(Path("runs/first/model.safetensors")), load(Path("runs/second/model.safetensors"))
+    for name, value in first.model.state_dict().items():
+        torch.testing.assert_close(second.model.state_dict()[name], value, msg=name)
+    assert first.tokenizer.fingerprint() == second.tokenizer.fingerprint()
+    assert "characters of the training split are not in the vocabulary" in caplog.text
+    with pytest.raises(ConfigError, match="has hidden_size 16, not 32"):
+        api.train(other, run="runs/third", init_from="runs/first", model={"hidden_size": 32}, training=tiny)
+    with pytest.raises(ConfigError, match="brings its own tokenizer"):
+        api.train(other, run="runs/third", init_from="runs/first", tokenizer=TokenizerConfig(), training=tiny)
+
+
+def test_a_run_without_time_for_a_step_is_an_error(write, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match=r"reading the text took all of --minutes 1e-05; give more"):
+        train(write(TEXT), steps=None, minutes=1e-5)
+    assert not Path("runs").exists()
+    monkeypatch.setattr("charlm.api.require_rest", lambda *_: None)  # as if the time had been just enough until then
+    with pytest.raises(ConfigError, match=r"reading the text took all of --minutes"):
+        train(write(TEXT), steps=None, minutes=1e-5)

@@ -1,0 +1,25 @@
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import TEXT
+from small_runs import same, train, weights
+
+
+def test_a_model_too_large_for_the_memory_is_an_error_and_leaves_the_old_one(write) -> None:
+    """For real: the process may have no more than 6 GB."""
+    text = write(TEXT)
+    train(text, steps=2)
+    before = weights("runs/a", "model.safetensors")
+    code = (
+        "import resource, sys; from charlm import api\n"
+        "from charlm.config import TrainConfig; from charlm.errors import CharlmError\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (6 * 10**9, 6 * 10**9))\n"
+        "settings = {'model': {'hidden_size': 30000}, 'training': TrainConfig(steps=5)}\n"
+        "try: api.train(sys.argv[1], run='runs/a', overwrite=True, **settings)\n"
+        "except CharlmError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(text)], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("there is not enough memory (for ") and "lower --hidden" in done.stdout
+    assert same(weights("runs/a", "model.safetensors"), before)
+    assert {path.name for path in Path("runs/a").iterdir()} >= {"resume.safetensors", "metrics.jsonl"}
