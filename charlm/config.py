@@ -17,7 +17,7 @@ SubwordAlgorithm = Literal["unigram", "bpe"]
 RecurrentInit = Literal["auto", "orthogonal", "identity", "leaky-identity", "xavier", "uniform"]
 InputInit = Literal["xavier", "uniform"]
 Skip = Literal["none", "residual"]
-Unknown = Literal["error", "skip", "replace"]
+Unknown = Literal["error", "nearest", "skip", "replace"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 DEFAULT_HIDDEN = 256
