@@ -55,7 +55,7 @@ def _accepts(annotation: Any, value: object) -> bool:
     return value is None if annotation in (None, NoneType) else isinstance(value, annotation)
 
 
-class _Json:
+class Settings:
     """To and from plain JSON values."""
 
     __slots__ = ()
@@ -81,7 +81,7 @@ class _Json:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CorpusConfig(_Json):
+class CorpusConfig(Settings):
     """How a text is read, cut into documents and split."""
 
     documents: DocumentKind = "file"
@@ -111,7 +111,7 @@ class CorpusConfig(_Json):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TokenizerConfig(_Json):
+class TokenizerConfig(Settings):
     """How text becomes token ids."""
 
     kind: TokenizerKind = "char"
@@ -128,7 +128,7 @@ class TokenizerConfig(_Json):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ModelConfig(_Json):
+class ModelConfig(Settings):
     """The shape of a language model and how its weights begin."""
 
     vocab_size: int
@@ -180,7 +180,7 @@ class ModelConfig(_Json):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TrainConfig(_Json):
+class TrainConfig(Settings):
     """How a model is trained. Of the three lengths, the one reached first ends the run."""
 
     minutes: float | None = None
@@ -232,27 +232,6 @@ class TrainConfig(_Json):
         if self.threads is not None:
             check_range("--threads", self.threads, 1, 1024)
         check_choice("--device", self.device, get_args(Device))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SampleConfig(_Json):
-    """How text is written."""
-
-    temperature: float = 1.0
-    """Softmax temperature; 0 is the argmax."""
-    length: int = 500
-    """Most characters to write after the prefix."""
-    stop: tuple[str, ...] = ()
-    """End before any of these texts would be written."""
-    unknown: Unknown = "error"
-    """What a prefix character outside the vocabulary does."""
-
-    def __post_init__(self) -> None:
-        check_range("--temperature", self.temperature, 0, math.inf)
-        check_range("--length", self.length, 0, 10**12)
-        check_choice("--unknown", self.unknown, get_args(Unknown))
-        if "" in self.stop:
-            raise ConfigError("--stop is empty; give the text to stop at")
 
 
 def default_embedding_size(vocab_size: int, hidden_size: int, *, tie_weights: bool) -> int:
