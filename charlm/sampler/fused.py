@@ -7,7 +7,7 @@ is taken as sigm(x) = tanh(x / 2) / 2 + 1 / 2, with the 1 / 2 inside folded into
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -18,6 +18,11 @@ from charlm.recurrent import LayerStates
 
 Array = NDArray[np.floating]
 
+_SHAPE = ("vocab_size", "cell", "num_layers", "hidden_size", "embedding_size", "tie_weights")
+_OF_TRAINING = ("dropout", "recurrent_init", "input_init", "forget_bias", "update_bias")
+_OF_OTHER_CELLS = ("skip_steps",)
+_KNOWN = frozenset((*_SHAPE, *_OF_TRAINING, *_OF_OTHER_CELLS))
+"""Settings that are heeded here, or make no difference to a trained model of these cells; others must be at default."""
 _LARGEST_TABLE = 1 << 26  # numbers; a larger vocabulary multiplies each embedding as it comes
 
 
@@ -138,15 +143,19 @@ class FusedStepper:
 
     @staticmethod
     def supports(model: LanguageModel) -> bool:
-        """Whether a model has a cell of `FUSED` with these weights and no others, in float32 or float64 on the CPU."""
+        """Whether nothing about a model is unknown here: its cell, weights, settings, number type and device."""
         cell = FUSED.get(model.config.cell)
-        known = {"embedding", "output", "output_bias"}
-        names = {name for name, _ in model.named_parameters()} - known
+        layers = range(model.config.num_layers)
+        names = {name for name, _ in model.named_parameters()} - {"embedding", "output", "output_bias"}
         return (
-            type(model).forward is LanguageModel.forward
-            and cell is not None
-            and names
-            == {f"recurrent.layers.{index}.{name}" for index in range(model.config.num_layers) for name in cell.names}
+            cell is not None
+            and type(model).forward is LanguageModel.forward
+            and names == {f"recurrent.layers.{index}.{name}" for index in layers for name in cell.names}
+            and all(
+                getattr(model.config, field.name) == field.default
+                for field in fields(model.config)
+                if field.name not in _KNOWN
+            )
             and all(
                 weight.device.type == "cpu" and weight.dtype in (torch.float32, torch.float64)
                 for weight in model.parameters()

@@ -86,5 +86,24 @@ def test_what_is_not_known_goes_through_the_model() -> None:
     model.register_parameter("prior", torch.nn.Parameter(torch.zeros(1)))
     assert not FusedStepper.supports(model)
     assert not FusedStepper.supports(network(LETTERS).bfloat16())
+    assert not FusedStepper.supports(network(LETTERS, num_layers=2, skip="residual"))
     assert not FusedStepper.supports(bigrams(9))
     assert isinstance(prepare(bigrams(9), [((torch.zeros(1, 1),),)]), ModelStepper)
+
+
+@pytest.mark.parametrize("cell", [*CELLS])
+@pytest.mark.parametrize("skip", ["none", "residual"])
+def test_every_cell_is_sampled_as_the_model_has_it(cell: str, skip: str) -> None:
+    """Whichever path is taken, B rows with states of their own give the model's logits."""
+    model = network(LETTERS, cell, spread=1.0, num_layers=2, skip=skip)
+    beginnings = states_of(model, 3)
+    made = prepare(model, beginnings)
+    assert isinstance(made, FusedStepper) == (cell in FUSED and skip == "none")
+    made.load(0, beginnings[2])
+    made.take([2, 0, 1])
+    ids = torch.randint(9, (10, 3), generator=torch.Generator().manual_seed(3))
+    found = torch.stack([torch.from_numpy(made.step(tokens.tolist()).copy()) for tokens in ids])
+    for row, beginning in enumerate((beginnings[2], beginnings[2], beginnings[1])):
+        with torch.no_grad():
+            expected, _ = model(ids[:, row : row + 1], beginning)
+        torch.testing.assert_close(found[:, row], expected[:, 0], rtol=1e-5, atol=1e-5)
