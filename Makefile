@@ -32,6 +32,7 @@ docs: .venv/ready
 
 benchmarks: .venv/ready
 	$(BIN)/python benchmarks/default_run.py
+	$(BIN)/python benchmarks/sampling.py
 	$(BIN)/python benchmarks/large_text.py
 
 clean:

@@ -17,7 +17,7 @@ SubwordAlgorithm = Literal["unigram", "bpe"]
 RecurrentInit = Literal["auto", "orthogonal", "identity", "leaky-identity", "xavier", "uniform"]
 InputInit = Literal["xavier", "uniform"]
 Skip = Literal["none", "residual"]
-Unknown = Literal["error", "skip", "replace"]
+Unknown = Literal["error", "nearest", "skip", "replace"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 DEFAULT_HIDDEN = 256
@@ -275,27 +275,6 @@ class RunConfig(JsonConfig):
 
     def __post_init__(self) -> None:
         ModelConfig.check(self.model)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SampleConfig(JsonConfig):
-    """How text is written."""
-
-    temperature: float = 1.0
-    """Softmax temperature; 0 is the argmax."""
-    length: int = 500
-    """Most characters to write after the prefix."""
-    stop: tuple[str, ...] = ()
-    """End before any of these texts would be written."""
-    unknown: Unknown = "error"
-    """What a prefix character outside the vocabulary does."""
-
-    def __post_init__(self) -> None:
-        check_range("--temperature", self.temperature, 0, math.inf)
-        check_range("--length", self.length, 0, 10**12)
-        check_choice("--unknown", self.unknown, get_args(Unknown))
-        if "" in self.stop:
-            raise ConfigError("--stop is empty; give the text to stop at")
 
 
 def default_embedding_size(vocab_size: int, hidden_size: int, *, tie_weights: bool) -> int:

@@ -1,7 +1,7 @@
 """A model that was read from a file: it writes text and scores text, each as the command of that name does."""
 
 import shlex
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import torch
 
 from charlm import checkpoint as files
 from charlm.checkpoint import Checkpoint
-from charlm.config import CorpusConfig, SampleConfig
+from charlm.config import CorpusConfig
 from charlm.corpus import Corpus, open_corpus
 from charlm.dataset import prepare, unsplit
 from charlm.errors import CorpusError, RunError
@@ -18,7 +18,7 @@ from charlm.evaluate import Evaluation, evaluate
 from charlm.model import pick_device
 from charlm.progress import Progress, silent
 from charlm.runs import RunFolder, find_model
-from charlm.sampler import generate
+from charlm.sampler import Piece, SampleConfig, Written, beam_search, generate, write_many, write_pieces
 from charlm.sources import TextLike
 
 
@@ -35,15 +35,29 @@ class LoadedModel:
         Args:
             prefix: what the text begins with.
             seed: of the random choices; None is another one each time.
-            **settings: fields of `charlm.config.SampleConfig`: temperature, length, stop, unknown.
+            **settings: fields of `charlm.sampler.SampleConfig`: temperature, length, stop, top_p and so on.
         """
-        generator = torch.Generator()
-        if seed is None:
-            generator.seed()
-        else:
-            generator.manual_seed(seed)
+        model, tokenizer = self.checkpoint.model, self.checkpoint.tokenizer
+        return generate(model, tokenizer, _generator(seed), prefix=prefix, config=SampleConfig(**settings))
+
+    def pieces(
+        self, prefix: str = "", *, seed: int | None = None, score: bool = True, **settings: Any
+    ) -> Generator[Piece, None, Written]:
+        """As `generate`, with log-probabilities if `score`; the generator's value is the whole text."""
+        model, tokenizer = self.checkpoint.model, self.checkpoint.tokenizer
         config = SampleConfig(**settings)
-        return generate(self.checkpoint.model, self.checkpoint.tokenizer, generator, prefix=prefix, config=config)
+        return write_pieces(model, tokenizer, _generator(seed), prefix=prefix, config=config, score=score)
+
+    def write(self, prefix: str = "", *, seed: int, num: int, batch: int = 1, **settings: Any) -> Iterator[Written]:
+        """Write `num` texts, `batch` at a time; text k is the one that `generate` writes with seed + k."""
+        model, tokenizer = self.checkpoint.model, self.checkpoint.tokenizer
+        config = SampleConfig(**settings)
+        return write_many(model, tokenizer, seed=seed, num=num, batch=batch, prefix=prefix, config=config)
+
+    def beam(self, prefix: str = "", *, width: int, num: int = 1, **settings: Any) -> list[Written]:
+        """The most probable texts that a beam search of that width finds, best first."""
+        model, tokenizer = self.checkpoint.model, self.checkpoint.tokenizer
+        return beam_search(model, tokenizer, width=width, num=num, prefix=prefix, config=SampleConfig(**settings))
 
     def evaluate(
         self,
@@ -93,6 +107,16 @@ class LoadedModel:
     def _score(self, corpus: Corpus, split: str, progress: Progress) -> Evaluation:
         dataset = prepare(corpus, self.checkpoint.tokenizer, progress=progress)
         return evaluate(self.checkpoint.model, self.checkpoint.tokenizer, dataset.split(split), progress=progress)
+
+
+def _generator(seed: int | None) -> torch.Generator:
+    """A source of random choices; another one each time where there is no seed."""
+    generator = torch.Generator()
+    if seed is None:
+        generator.seed()
+    else:
+        generator.manual_seed(seed)
+    return generator
 
 
 def load(model: str | Path | None = None, *, device: str = "cpu") -> LoadedModel:

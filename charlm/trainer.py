@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from charlm.checkpoint import finite, save
-from charlm.config import SampleConfig, TrainConfig
+from charlm.config import TrainConfig
 from charlm.dataset import Dataset, TokenSplit
 from charlm.errors import TrainingDivergedError
 from charlm.evaluate import score
@@ -21,7 +21,7 @@ from charlm.model import rows_of
 from charlm.records import Record, SampleRecord, StepRecord, ValidationRecord
 from charlm.resume import TrainingState, checkpoint_of, save_resume
 from charlm.runs import AppendOnly, RunFolder
-from charlm.sampler import generate
+from charlm.sampler import SampleConfig, generate
 from charlm.schedule import learning_rate
 from charlm.windows import IGNORE, training_windows, validation_windows
 

@@ -1,7 +1,8 @@
 import pytest
 
-from charlm.config import CorpusConfig, ModelConfig, SampleConfig, TokenizerConfig, TrainConfig, default_embedding_size
+from charlm.config import CorpusConfig, ModelConfig, TokenizerConfig, TrainConfig, default_embedding_size
 from charlm.errors import ConfigError
+from charlm.sampler import SampleConfig
 
 
 @pytest.mark.parametrize(

@@ -1,95 +1,197 @@
 """`charlm sample`."""
 
+import os
 import sys
-from typing import Annotated
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from charlm.cli import sample_options as given
 from charlm.cli.options import JsonOption, unescape
-from charlm.config import Unknown
+from charlm.config import check_range
+from charlm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from charlm.cli.texts import Texts
+    from charlm.loaded import LoadedModel
+    from charlm.sampler import Written
+
+ModelArgument = Annotated[
+    str | None, typer.Argument(help="Model file, run folder or name of a run.", show_default="the newest run")
+]
 
 
 def sample(
-    model: Annotated[
-        str | None, typer.Argument(help="Model file, run folder or name of a run.", show_default="the newest run")
-    ] = None,
-    prefix: Annotated[
-        str, typer.Option(help="What the text begins with; the model reads it first, and it is part of the output.")
-    ] = "",
-    temperature: Annotated[
-        float,
-        typer.Option(help="Softmax temperature: below 1 safer, above 1 wilder, 0 always the likeliest token."),
-    ] = 1.0,
-    length: Annotated[int, typer.Option(help="Most characters to write after the prefix.")] = 500,
-    num: Annotated[int, typer.Option(help="How many texts to write.")] = 1,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            help="Of the random choices; text k uses seed + k. The same seed writes the same.", show_default="any"
-        ),
-    ] = None,
-    stop: Annotated[
-        list[str] | None,
-        typer.Option(
-            help=r"Stop before this text would be written; may be repeated. \n, \r, \t and \\ are understood."
-        ),
-    ] = None,
-    unknown: Annotated[
-        Unknown,
-        typer.Option(
-            help="A prefix character that the model doesn't know: error, skip (leave out) or replace (<unk>)."
-        ),
-    ] = "error",
-    threads: Annotated[int, typer.Option(help="CPU threads; a single text is written fastest with one.")] = 1,
+    model: ModelArgument = None,
+    prefix: given.PrefixOption = "",
+    prefix_file: given.PrefixFileOption = None,
+    prefix_in_output: given.PrefixInOutputOption = True,
+    unknown: given.UnknownOption = "error",
+    temperature: given.TemperatureOption = "1.0",
+    top_k: given.TopKOption = 0,
+    top_p: given.TopPOption = 1.0,
+    min_p: given.MinPOption = 0.0,
+    typical: given.TypicalOption = 1.0,
+    repetition_penalty: given.RepetitionPenaltyOption = 1.0,
+    bias: given.BiasOption = None,
+    ban: given.BanOption = None,
+    beam: given.BeamOption = None,
+    length: given.LengthOption = None,
+    until_eos: given.UntilEosOption = False,
+    min_length: given.MinLengthOption = 0,
+    stop: given.StopOption = None,
+    num: given.NumOption = 1,
+    batch: given.BatchOption = 1,
+    unique: given.UniqueOption = False,
+    sort: given.SortOption = "seed",
+    seed: given.SeedOption = None,
+    show_probs: given.ShowProbsOption = False,
+    threads: given.ThreadsOption = 1,
     json: JsonOption = False,
+    jsonl: given.JsonLinesOption = False,
 ) -> None:
     """Write text with a model, from a prefix or from nothing.
 
-    The text comes as it is made. It ends where the model ends the document, at --length, or at a --stop text.
+    The text comes as it is made. It ends where the model ends the document, at --length, or at a --stop text. Controls
+    act in the order in which they are listed.
 
     Examples:
       [bold]charlm sample --prefix "I couldn't" --temperature 0.7[/bold]
-      [bold]charlm sample runs/names --num 10[/bold]
-      [bold]charlm sample --prefix ROMEO: --stop '\\n\\n'[/bold]
+      [bold]charlm sample runs/names --num 100 --batch 64 --unique[/bold]
+      [bold]charlm sample --prefix ROMEO: --min-p 0.05 --stop '\\n\\n'[/bold]
     """
-    import secrets
+    check_range("--num", num, 1, 10**9)
+    check_range("--batch", batch, 1, 65_536)
+    check_range("--threads", threads, 1, 1024)
+    if seed is not None:
+        check_range("--seed", seed, 0, 2**63 - 1 - num)
+    if beam is not None:
+        check_range("--beam", beam, num, 10_000)
+    if prefix and prefix_file is not None:
+        raise ConfigError("--prefix and --prefix-file both say what the text begins with; give one of them")
+    if json and jsonl:
+        raise ConfigError("--json prints one value and --jsonl one a line; give one of them")
+    if until_eos and length is not None:
+        raise ConfigError("--until-eos writes until the model ends the text and --length says where; give one of them")
+    settings: dict[str, Any] = {
+        "temperature": temperature,
+        "top_k": top_k,
+        "top_p": top_p,
+        "min_p": min_p,
+        "typical": typical,
+        "repetition_penalty": repetition_penalty,
+        "bias": tuple(unescape(text, "--bias") for text in bias or ()),
+        "ban": tuple(unescape(text, "--ban") for text in ban or ()),
+        "stop": tuple(unescape(text, "--stop") for text in stop or ()),
+        "length": 500 if length is None else length,
+        "until_eos": until_eos,
+        "min_length": min_length,
+        "prefix_in_output": prefix_in_output,
+        "unknown": unknown,
+    }
+    loaded = _load(model, threads)
+    prefix = _read_prefix(prefix, prefix_file)
+    first = int.from_bytes(os.urandom(4), "little") if seed is None else seed
+    if beam is not None:
+        found: Iterable[Seeded] = ((None, text) for text in loaded.beam(prefix, width=beam, num=num, **settings))
+    elif json or jsonl or unique or batch > 1 or sort == "score":
+        found = enumerate(loaded.write(prefix, seed=first, num=num, batch=batch, **settings), first)
+    else:
+        texts = _texts(loaded, show_probs)
+        for number in range(num):
+            pieces = loaded.pieces(prefix, seed=first + number, score=show_probs, **settings)
+            _note(texts.stream(pieces), first + number)
+        return
+    _show(loaded, _arranged(found, unique, sort), json=json, jsonl=jsonl, show_probs=show_probs)
+
+
+Seeded = tuple[int | None, "Written"]
+"""A text and the seed that it came from; a search has none."""
+
+
+def _load(model: str | None, threads: int) -> "LoadedModel":
+    """The model, and the threads to write with."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", str(threads))  # numpy's products, read when numpy is imported
 
     import torch
 
     import charlm
-    from charlm.cli.console import print_json, stderr
-    from charlm.config import check_range
+    from charlm.cli.console import stderr
 
-    check_range("--num", num, 1, 10**9)
-    check_range("--threads", threads, 1, 1024)
-    if seed is not None:
-        check_range("--seed", seed, 0, 2**63 - 1 - num)
     torch.set_num_threads(threads)
     loaded = charlm.load(model)
     if model is None:
         stderr().print(f"using {loaded.path}", markup=False, soft_wrap=True)
-    first = secrets.randbelow(2**31) if seed is None else seed
-    stops = tuple(unescape(text, "--stop") for text in stop or ())
-    settings = {"temperature": temperature, "length": length, "stop": stops, "unknown": unknown}
-    one_line = loaded.corpus_config.documents == "line"
-    texts = []
-    for number in range(num):
-        pieces = loaded.generate(prefix, seed=first + number, **settings)
-        text = ended = ""
-        while True:
-            try:
-                piece = next(pieces)
-            except StopIteration as end:
-                ended = end.value
-                break
-            text += piece
-            if not json:
-                sys.stdout.write(piece)
-                sys.stdout.flush()
-        if json:
-            texts.append({"text": text, "prefix": prefix, "ended": ended, "seed": first + number})
-        else:
-            between = "\n" if number < num - 1 and not one_line else ""
-            sys.stdout.write(("" if text.endswith("\n") else "\n") + between)
-    if json:
-        print_json(texts)
+    return loaded
+
+
+def _read_prefix(prefix: str, file: str | None) -> str:
+    """The prefix that was given, or the text of a file or of standard input, its last line end left out."""
+    if file is None and prefix != "-":
+        return prefix
+    name = "standard input" if file is None else file
+    try:
+        data = sys.stdin.buffer.read() if file is None else Path(file).read_bytes()
+        return data.decode().removesuffix("\n").removesuffix("\r")
+    except OSError as error:
+        raise ConfigError(f"--prefix-file {name} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"the prefix in {name} is no UTF-8: byte 0x{data[error.start]:02x} at byte offset {error.start}; "
+            "save it as UTF-8"
+        ) from None
+
+
+def _arranged(texts: Iterable[Seeded], unique: bool, sort: Literal["seed", "score"]) -> Iterator[Seeded]:
+    """The texts in their order, those left out that were there before."""
+    from charlm.cli.console import stderr
+
+    seen: set[str] = set()
+    again = 0
+    for seed, text in texts if sort == "seed" else sorted(texts, key=lambda pair: pair[1].bits_per_character):
+        if unique and text.text in seen:
+            again += 1
+            continue
+        seen.add(text.text)
+        yield seed, text
+    if again:
+        stderr().print(f"note: {again} texts had been written before and are left out", style="yellow")
+
+
+def _texts(loaded: "LoadedModel", show_probs: bool) -> "Texts":
+    from charlm.cli.texts import Texts
+
+    return Texts(one_line=loaded.corpus_config.documents == "line", show_probs=show_probs)
+
+
+def _show(loaded: "LoadedModel", found: Iterable[Seeded], *, json: bool, jsonl: bool, show_probs: bool) -> None:
+    """Print whole texts."""
+    from charlm.cli.texts import print_records, record
+
+    def noted() -> Iterator[Seeded]:
+        for seed, text in found:
+            _note(text, seed)
+            yield seed, text
+
+    if json or jsonl:
+        print_records((record(text, seed, show_probs=show_probs) for seed, text in noted()), lines=jsonl)
+        return
+    texts = _texts(loaded, show_probs)
+    for _, text in noted():
+        texts.show(text)
+
+
+def _note(text: "Written", seed: int | None) -> None:
+    """Say so when a text could not go on."""
+    from charlm.cli.console import stderr
+
+    if text.ended == "banned":
+        which = "a text" if seed is None else f"the text of seed {seed}"
+        stderr().print(
+            f"note: {which} ended where every token is banned; ban less, or allow it to end before --min-length",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )

@@ -17,7 +17,10 @@ Ids = NDArray[np.int32]
 SCALAR_VALUES = 0x110000 - 0x800
 """Unicode scalar values: all code points but the surrogates."""
 
-_REMEDY = "write the text without it, or pass --unknown skip (leave it out) or --unknown replace (read it as <unk>)"
+_REMEDY = (
+    "write the text without it, or pass --unknown nearest (read é as e), --unknown skip (leave it out) or "
+    "--unknown replace (read it as <unk>)"
+)
 
 
 class Tokenizer(ABC):
@@ -49,7 +52,8 @@ class Tokenizer(ABC):
         Args:
             text: any string.
             unknown: what a character outside the vocabulary does: raise `UnknownCharacterError` with its position, be
-                left out ("skip"), or become `unk` ("replace").
+                read as the nearest that is known ("nearest"; an error where there is none), be left out ("skip"), or
+                become `unk` ("replace").
         """
 
     @abstractmethod
@@ -100,7 +104,7 @@ def encodable(text: str, unknown: Unknown) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        if unknown == "error":
+        if unknown in ("error", "nearest"):  # nothing is near a surrogate
             raise unknown_character(text, error.start) from None
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace" if unknown == "replace" else "ignore")
     return text

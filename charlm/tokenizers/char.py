@@ -8,6 +8,7 @@ import numpy as np
 from charlm.config import TokenizerConfig, Unknown
 from charlm.errors import TokenizerError
 from charlm.tokenizers.base import SCALAR_VALUES, Ids, Tokenizer, unknown_character
+from charlm.tokenizers.nearest import nearest_text
 
 _SPECIALS = 3
 _CODE_POINTS = 0x110000
@@ -42,9 +43,21 @@ class CharTokenizer(Tokenizer):
     def encode(self, text: str, *, unknown: Unknown = "error") -> Ids:
         """See `Tokenizer.encode`."""
         ids: Ids = self._id_of[_code_points(text)]
+        if unknown == "nearest" and (missing := np.flatnonzero(ids == self.unk)).size:
+            return self.encode(self._with_nearest(text, missing.tolist()))
         if unknown == "error" and (missing := np.flatnonzero(ids == self.unk)).size:
             raise unknown_character(text, int(missing[0]))
         return ids[ids != self.unk] if unknown == "skip" else ids
+
+    def _with_nearest(self, text: str, positions: list[int]) -> str:
+        """`text` with the nearest known text at these positions; raises `UnknownCharacterError` where there is none."""
+        parts = list(text)
+        for position in positions:
+            nearest = nearest_text(text[position], self.characters.__contains__)
+            if nearest is None:
+                raise unknown_character(text, position)
+            parts[position] = nearest
+        return "".join(parts)
 
     def encode_all(self, texts: Iterable[str]) -> list[Ids]:
         """One look-up for all the texts together."""

@@ -1,0 +1,90 @@
+"""From the logits of a step to the tokens of a step: all controls, in their order, and the draw."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charlm.sampler import filters
+from charlm.sampler.bans import Bans
+from charlm.sampler.draws import draw
+from charlm.sampler.filters import Logits
+from charlm.sampler.settings import SampleConfig
+from charlm.sampler.temperature import parse_temperature
+from charlm.sampler.vocabulary import Vocabulary
+from charlm.sampler.writer import Writer
+
+NO_TOKEN = -1
+"""In the place of a token where none is left that may be written."""
+
+
+class Choice:
+    """The controls of a configuration, made ready for a vocabulary."""
+
+    def __init__(self, vocabulary: Vocabulary, config: SampleConfig) -> None:
+        self.bans = Bans(vocabulary, config.ban)
+        self._vocabulary = vocabulary
+        self._static = vocabulary.bias(config.bias)  # (V,), added to every row
+        self._static[self.bans.always] = -np.inf
+        self._least = config.min_length
+        self._penalty = config.repetition_penalty
+        self._temperature = parse_temperature(config.temperature)
+        self._filters: list[Callable[[Logits], Logits]] = []
+        if config.top_k:
+            self._filters.append(lambda logits: filters.keep_top_k(logits, config.top_k))
+        if config.top_p < 1:
+            self._filters.append(lambda logits: filters.keep_top_p(logits, config.top_p))
+        if config.min_p:
+            self._filters.append(lambda logits: filters.keep_min_p(logits, config.min_p))
+        if config.typical < 1:
+            self._filters.append(lambda logits: filters.keep_typical(logits, config.typical))
+
+    def allowed(self, logits: NDArray[np.floating], writers: Sequence[Writer]) -> Logits:
+        """The model's logits (B, V) with bias, bans, least length and repetition penalty; a row may lose all."""
+        adjusted: Logits = logits + self._static
+        if self.bans.reach:
+            for row, writer in zip(adjusted, writers, strict=True):
+                for tokens in self.bans.after(writer.tail):
+                    row[tokens] = -np.inf
+        if self._least:
+            for row, writer in zip(adjusted, writers, strict=True):
+                if not writer.may_end:
+                    row[self._vocabulary.eos] = -np.inf
+        if self._penalty != 1:
+            for row, writer in zip(adjusted, writers, strict=True):
+                if writer.recent and row.max() > -np.inf:
+                    repeated = np.zeros(len(row), dtype=bool)
+                    repeated[list(writer.recent)] = True
+                    row[:] = filters.penalise_repetition(row, repeated, self._penalty)
+        return adjusted
+
+    def shaped(self, logits: Logits, writers: Sequence[Writer]) -> Logits:
+        """Logits (B, V) with temperature and truncation; every row must leave a token."""
+        constant = self._temperature.constant
+        if constant is None:
+            pairs = zip(logits, writers, strict=True)
+            logits = np.stack(
+                [filters.temper(row, self._temperature.at(writer.tokens, writer.progress)) for row, writer in pairs]
+            )
+        elif constant != 1:
+            logits = filters.temper(logits, constant)
+        for keep in self._filters:
+            logits = keep(logits)
+        return logits
+
+    def __call__(self, logits: NDArray[np.floating], writers: Sequence[Writer], uniforms: list[float]) -> list[int]:
+        """A token for each row, or `NO_TOKEN`.
+
+        Args:
+            logits: the model's, (B, V).
+            writers: of the B texts.
+            uniforms: B numbers in [0, 1).
+        """
+        adjusted = self.allowed(logits, writers)
+        dead = np.isneginf(adjusted.max(-1)).nonzero()[0].tolist()
+        for row in dead:
+            adjusted[row] = 0.0
+        tokens = draw(self.shaped(adjusted, writers), uniforms)
+        for row in dead:
+            tokens[row] = NO_TOKEN
+        return tokens

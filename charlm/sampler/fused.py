@@ -1,0 +1,210 @@
+"""The prepared path of sampling on the CPU: no module, no autograd, no new memory from token to token.
+
+The embedding times the first layer's input weights, plus its bias, is a table of V rows of width G, so that a step of
+the first layer is a row of the table plus one matrix product. A product for one text is numpy's (its `dot` takes half
+the time of torch's `mv` at these sizes), for several texts torch's; both work on the same memory. The logistic function
+is taken as sigm(x) = tanh(x / 2) / 2 + 1 / 2, with the 1 / 2 inside folded into the weights.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from charlm.model import LanguageModel
+from charlm.recurrent import LayerStates
+
+Array = NDArray[np.floating]
+
+_SHAPE = ("vocab_size", "cell", "num_layers", "hidden_size", "embedding_size", "tie_weights")
+_OF_TRAINING = ("dropout", "recurrent_init", "input_init", "forget_bias", "update_bias")
+_OF_OTHER_CELLS = ("skip_steps",)
+_KNOWN = frozenset((*_SHAPE, *_OF_TRAINING, *_OF_OTHER_CELLS))
+"""Settings that are heeded here, or make no difference to a trained model of these cells; others must be at default."""
+_LARGEST_TABLE = 1 << 26  # numbers; a larger vocabulary multiplies each embedding as it comes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FusedCell:
+    """A cell's elementwise part, over gates that are laid out for it."""
+
+    names: frozenset[str] = frozenset(("input", "recurrent", "bias"))
+    """The weights that the cell has; one with others is not known here."""
+    arrange: Callable[[Array], Array]
+    """Weights (G, ...) in the order of gates that `step` wants, those of the logistic function halved."""
+    step: Callable[[Array, Array, Sequence[Array], Array], None]
+    """step(past, inputs, states, extra) brings the states, (B, H) each, one step further in place. `past` (B, G) is
+    W h', and may be overwritten; `inputs` (B, G) is V x + b; `extra` (H,) the candidate's bias, where there is one."""
+
+
+def rnn_step(past: Array, inputs: Array, states: Sequence[Array], extra: Array) -> None:
+    """`charlm.cells.rnn`: h = tanh(V x + W h' + b)."""
+    past += inputs
+    np.tanh(past, out=states[0])
+
+
+def lstm_step(past: Array, inputs: Array, states: Sequence[Array], extra: Array) -> None:
+    """`charlm.cells.lstm`, gates in the order i, f, o, g: c = f * c' + i * g; h = o * tanh(c)."""
+    h, c = states
+    size = h.shape[1]
+    past += inputs
+    np.tanh(past, out=past)
+    logistic = past[:, : 3 * size]
+    logistic *= 0.5
+    logistic += 0.5
+    i, g = past[:, :size], past[:, 3 * size :]
+    c *= past[:, size : 2 * size]
+    i *= g
+    c += i
+    np.tanh(c, out=g)
+    np.multiply(past[:, 2 * size : 3 * size], g, out=h)
+
+
+def gru_step(past: Array, inputs: Array, states: Sequence[Array], extra: Array) -> None:
+    """`charlm.cells.gru`: g = tanh(V_g x + b_g + r * (W_g h' + b_c)); h = g + u * (h' - g)."""
+    (h,) = states
+    size = h.shape[1]
+    logistic, g = past[:, : 2 * size], past[:, 2 * size :]
+    logistic += inputs[:, : 2 * size]
+    np.tanh(logistic, out=logistic)
+    logistic *= 0.5
+    logistic += 0.5
+    g += extra
+    g *= past[:, :size]
+    g += inputs[:, 2 * size :]
+    np.tanh(g, out=g)
+    h -= g
+    h *= past[:, size : 2 * size]
+    h += g
+
+
+def arrange_lstm(gates: Array) -> Array:
+    """i, f, g, o to i, f, o, g, with i, f and o halved."""
+    i, f, g, o = np.split(gates, 4)
+    return np.concatenate((i / 2, f / 2, o / 2, g))
+
+
+def arrange_gru(gates: Array) -> Array:
+    """r, u, g, with r and u halved."""
+    r, u, g = np.split(gates, 3)
+    return np.concatenate((r / 2, u / 2, g))
+
+
+FUSED: dict[str, FusedCell] = {
+    "rnn": FusedCell(arrange=np.copy, step=rnn_step),
+    "lstm": FusedCell(arrange=arrange_lstm, step=lstm_step),
+    "gru-reset-after": FusedCell(
+        names=frozenset(("input", "recurrent", "bias", "candidate_bias")), arrange=arrange_gru, step=gru_step
+    ),
+}
+"""By the name of the cell."""
+
+Product = Callable[[], object]
+
+
+def product(x: Array, weight: Array, out: Array) -> Product:
+    """A function that puts x (B, I) times the transpose of weight (G, I) into out (B, G), as they are when called."""
+    if len(x) == 1:
+        vector, row = x[0], out[0]
+        return lambda: np.dot(weight, vector, out=row)
+    left, right, result = torch.from_numpy(x), torch.from_numpy(weight).T, torch.from_numpy(out)
+    return lambda: torch.mm(left, right, out=result)
+
+
+class FusedStepper:
+    """See `charlm.sampler.stepper.Stepper`; equal to the model up to rounding."""
+
+    def __init__(self, model: LanguageModel, states: Sequence[LayerStates]) -> None:
+        """Arrange the weights, and begin with the states of B texts, (1, H) each.
+
+        `supports` says whether a model can be stepped so.
+        """
+        self._cell = cell = FUSED[model.config.cell]
+        self._layers: list[tuple[Array, Array, Array, Array]] = []
+        for layer in model.recurrent.layers:
+            weights: dict[str, Array] = {name: weight.detach().numpy() for name, weight in layer.named_parameters()}
+            weight, recurrent, bias = (
+                np.ascontiguousarray(cell.arrange(weights[name])) for name in ("input", "recurrent", "bias")
+            )
+            self._layers.append((weight, recurrent, bias, weights.get("candidate_bias", np.zeros(0, bias.dtype))))
+        self._embedding: Array = model.embedding.detach().numpy()  # (V, E)
+        weight, _, bias, _ = self._layers[0]
+        small = len(self._embedding) * len(bias) <= _LARGEST_TABLE
+        self._table: Array | None = self._embedding @ weight.T + bias if small else None  # (V, G)
+        self._output: Array = self._embedding if model.output is None else model.output.detach().numpy()  # (V, H)
+        self._output_bias: Array = model.output_bias.detach().numpy()
+        self._states = [
+            [np.concatenate([one[layer][part].cpu().numpy() for one in states]) for part in range(len(first))]
+            for layer, first in enumerate(states[0])
+        ]
+        self._lay_out()
+
+    @staticmethod
+    def supports(model: LanguageModel) -> bool:
+        """Whether nothing about a model is unknown here: its cell, weights, settings, number type and device."""
+        cell = FUSED.get(model.config.cell)
+        layers = range(model.config.num_layers)
+        names = {name for name, _ in model.named_parameters()} - {"embedding", "output", "output_bias"}
+        return (
+            cell is not None
+            and type(model).forward is LanguageModel.forward
+            and names == {f"recurrent.layers.{index}.{name}" for index in layers for name in cell.names}
+            and all(
+                getattr(model.config, field.name) == field.default
+                for field in fields(model.config)
+                if field.name not in _KNOWN
+            )
+            and all(
+                weight.device.type == "cpu" and weight.dtype in (torch.float32, torch.float64)
+                for weight in model.parameters()
+            )
+        )
+
+    def _lay_out(self) -> None:
+        """Make the memory of a step for B rows, and its products."""
+        batch, kind = len(self._states[0][0]), self._output.dtype
+        self._x = np.zeros((batch, self._embedding.shape[1]), kind)
+        self._past, self._inputs = [], []
+        self._products: list[tuple[Product, Product]] = []
+        x = self._x
+        for (weight, recurrent, _, _), state in zip(self._layers, self._states, strict=True):
+            past, inputs = np.zeros((batch, len(recurrent)), kind), np.zeros((batch, len(weight)), kind)
+            self._past.append(past)
+            self._inputs.append(inputs)
+            self._products.append((product(state[0], recurrent, past), product(x, weight, inputs)))
+            x = state[0]
+        self._logits = np.zeros((batch, len(self._output)), kind)
+        self._to_logits = product(x, self._output, self._logits)
+
+    def step(self, tokens: Sequence[int]) -> Array:
+        """See `Stepper.step`."""
+        for index, (_, _, bias, extra) in enumerate(self._layers):
+            from_past, from_input = self._products[index]
+            from_past()
+            inputs = self._inputs[index]
+            if index or self._table is None:
+                if not index:
+                    self._x[:] = self._embedding[tokens]
+                from_input()
+                inputs += bias
+            elif len(inputs) == 1:
+                inputs = self._table[tokens[0]][None]
+            else:
+                np.take(self._table, tokens, axis=0, out=inputs, mode="clip")
+            self._cell.step(self._past[index], inputs, self._states[index], extra)
+        self._to_logits()
+        self._logits += self._output_bias
+        return self._logits
+
+    def load(self, row: int, states: LayerStates) -> None:
+        """See `Stepper.load`."""
+        for own, given in zip(self._states, states, strict=True):
+            for part, new in zip(own, given, strict=True):
+                part[row] = new[0].cpu().numpy()
+
+    def take(self, rows: Sequence[int]) -> None:
+        """See `Stepper.take`."""
+        self._states = [[part[list(rows)] for part in state] for state in self._states]
+        self._lay_out()

@@ -1,0 +1,86 @@
+"""One token further, for one text or many: through the model, or through a prepared path on the CPU.
+
+A stepper holds the states of B texts, one a row. It is made once for a batch and used for every token of it.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from charlm.model import LanguageModel
+from charlm.recurrent import LayerStates
+from charlm.sampler.fused import FusedStepper
+
+LogitRows = NDArray[np.floating]
+"""(B, V), nats up to a constant for each row; valid until the next step."""
+
+
+class Stepper(Protocol):
+    """The states of B texts and how they go on."""
+
+    def step(self, tokens: Sequence[int]) -> LogitRows:
+        """Read one token for each row; the logits of the next."""
+
+    def load(self, row: int, states: LayerStates) -> None:
+        """Give a row the states of another text, (1, H) each."""
+
+    def take(self, rows: Sequence[int]) -> None:
+        """Row j becomes what row `rows[j]` was; B becomes the number of `rows`."""
+
+
+class ModelStepper:
+    """Calls the model: any cell, any device."""
+
+    def __init__(self, model: LanguageModel, states: Sequence[LayerStates]) -> None:
+        """Begin with the states of B texts, (1, H) each."""
+        self._model = model
+        self._device = model.output_bias.device
+        self._states = _stack(states)
+
+    @torch.inference_mode()
+    def step(self, tokens: Sequence[int]) -> LogitRows:
+        """See `Stepper.step`."""
+        ids = torch.tensor(tokens, device=self._device).unsqueeze(0)  # (1, B)
+        logits, self._states = self._model(ids, self._states)
+        rows: LogitRows = logits[0].float().cpu().numpy()
+        return rows
+
+    @torch.inference_mode()
+    def load(self, row: int, states: LayerStates) -> None:
+        """See `Stepper.load`."""
+        self._states = tuple(
+            tuple(_with_row(part, row, new) for part, new in zip(own, given, strict=True))
+            for own, given in zip(self._states, states, strict=True)
+        )
+
+    @torch.inference_mode()
+    def take(self, rows: Sequence[int]) -> None:
+        """See `Stepper.take`."""
+        index = torch.tensor(rows, device=self._device)
+        self._states = tuple(tuple(part[index] for part in state) for state in self._states)
+
+
+def _with_row(part: Tensor, row: int, new: Tensor) -> Tensor:
+    part = part.clone()
+    part[row] = new[0]
+    return part
+
+
+@torch.inference_mode()
+def _stack(states: Sequence[LayerStates]) -> LayerStates:
+    """The states of single texts as the states of a batch."""
+    return tuple(
+        tuple(torch.cat([states[text][layer][part] for text in range(len(states))]) for part in range(len(first)))
+        for layer, first in enumerate(states[0])
+    )
+
+
+def prepare(model: LanguageModel, states: Sequence[LayerStates]) -> Stepper:
+    """The fastest stepper there is for a model, with the states of B texts, (1, H) each."""
+    if FusedStepper.supports(model):
+        return FusedStepper(model, states)
+    return ModelStepper(model, states)
