@@ -17,6 +17,7 @@ LEVELS = {
     "cells": 2,
     "kernels": 2,
     "ngram": 2,
+    "ngram_counts": 2,
     "schedule": 2,
     "dataset": 3,
     "windows": 3,
