@@ -24,6 +24,7 @@ LEVELS = {
     "recurrent": 3,
     "model": 4,
     "encoder": 4,
+    "baselines": 5,
     "evaluate": 5,
     "checkpoint": 5,
     "runs": 5,
