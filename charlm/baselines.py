@@ -103,14 +103,16 @@ def best_ngram(
 
     if len(judge):
         counts, judge = count(ids), judge[:_JUDGED]
-        return min(_models(counts), key=lambda model: model.total_nats(judge))
+        return min(_models(counts, progress), key=lambda model: model.total_nats(judge))
     cut = len(ids) - len(ids) // 10
-    order = min(_models(count(ids[:cut])), key=lambda model: model.total_nats(ids[cut:][:_JUDGED])).order
+    order = min(_models(count(ids[:cut]), progress), key=lambda model: model.total_nats(ids[cut:][:_JUDGED])).order
     return NgramModel.from_counts(count(ids), order=order)
 
 
-def _models(counts: NgramCounts) -> Iterator[NgramModel]:
-    return (NgramModel.from_counts(counts, order=order) for order in range(1, counts.order + 1))
+def _models(counts: NgramCounts, progress: Progress) -> Iterator[NgramModel]:
+    for order in range(1, counts.order + 1):
+        progress("choosing the order", order, counts.order)
+        yield NgramModel.from_counts(counts, order=order)
 
 
 def _token_counts(ids: NDArray[Any], tokenizer: Tokenizer) -> NDArray[np.int64]:
@@ -174,5 +176,5 @@ def _size(compressor: _Compressor, data: bytes, name: str, progress: Progress) -
     size = 0
     for start in range(0, len(data), _READ):
         size += len(compressor.compress(data[start : start + _READ]))
-        progress(f"compressing with {name}", start, len(data))
+        progress(f"compressing with {name}", min(start + _READ, len(data)), len(data))
     return size + len(compressor.flush())

@@ -39,19 +39,19 @@ def evaluate(
     separator: SeparatorOption = None,
     encoding: EncodingOption = None,
     errors: ErrorsOption = None,
-    baselines: Annotated[
+    no_baselines: Annotated[
         bool,
         typer.Option(
-            help="Score the text with an n-gram model, single tokens, chance, gzip and xz too. They know the model's "
-            "training split and nothing else."
+            "--no-baselines", help="Leave out what an n-gram model, single tokens, chance, gzip and xz make of it."
         ),
-    ] = True,
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Measure how well a model predicts a text it has not seen.
 
     Exact: every token is scored once, given all that precedes it in its document. Without TEXT the test split of the
-    model's own text is scored.
+    model's own text is scored. Beside the model stand an n-gram model, single tokens, chance, gzip and xz, which know
+    its training split and nothing else.
 
     Examples:
       [bold]charlm eval[/bold]                         the newest run, on its test split
@@ -82,7 +82,7 @@ def evaluate(
             what = f"{loaded.checkpoint.corpus.get('name')}, {split} split"
         scored = split or "train"
         result = loaded.score(dataset, scored, progress)
-        beside = _baselines(loaded, dataset, scored, None if names else dataset, progress) if baselines else {}
+        beside = {} if no_baselines else _baselines(loaded, dataset, scored, None if names else dataset, progress)
     if json:
         values = {"model": str(loaded.path), "text": what, "split": split} | result.to_json()
         print_json(values | {"baselines": {name: baseline.to_json() for name, baseline in beside.items()}})
