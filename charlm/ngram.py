@@ -83,6 +83,8 @@ class NgramModel:
                 probabilities still sum to 1.
         """
         order = counts.order if order is None else order
+        if not 1 <= order <= counts.order:
+            raise ValueError(f"order is {order}; it must be at least 1 and at most {counts.order}, which was counted")
         vocab_size = counts.vocab_size
         levels = counts.levels[: order - 1]
         least = _least_count(levels, max_ngrams)

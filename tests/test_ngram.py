@@ -253,3 +253,7 @@ def test_nothing_known_is_uniform() -> None:
     assert model.distribution([BOS, A]) == pytest.approx([0, 1 / 4, 1 / 4, 1 / 4, 1 / 4], rel=1e-6)
     with pytest.raises(ValueError, match="order is 0"):
         fit(TOY, 0)
+    counts = count_ngrams(joined(TOY), order=2, vocab_size=V, bos=BOS)
+    for order in (0, 3):
+        with pytest.raises(ValueError, match=f"order is {order}; it must be at least 1 and at most 2"):
+            NgramModel.from_counts(counts, order=order)
