@@ -34,6 +34,7 @@ benchmarks: .venv/ready
 	$(BIN)/python benchmarks/default_run.py
 	$(BIN)/python benchmarks/sampling.py
 	$(BIN)/python benchmarks/large_text.py
+	$(BIN)/python benchmarks/ngram.py
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache

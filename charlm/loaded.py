@@ -9,10 +9,11 @@ from typing import Any
 import torch
 
 from charlm import checkpoint as files
+from charlm.baselines import Baseline, measure_baselines
 from charlm.checkpoint import Checkpoint
 from charlm.config import CorpusConfig
-from charlm.corpus import Corpus, open_corpus
-from charlm.dataset import prepare, unsplit
+from charlm.corpus import open_corpus
+from charlm.dataset import Dataset, prepare, unsplit
 from charlm.errors import CorpusError, RunError
 from charlm.evaluate import Evaluation, evaluate
 from charlm.model import pick_device
@@ -75,13 +76,23 @@ class LoadedModel:
             progress: told how far reading, encoding and scoring are.
             **settings: fields of `CorpusConfig` to read the text by; what isn't given is as in training.
         """
-        own = self.corpus_config
-        config = replace(own, **settings) if split else unsplit(replace(own, **settings))
-        corpus = open_corpus(text, config, progress=progress)
-        return self._score(corpus, split or "train", progress)
+        return self.score(self.read(text, split=split, progress=progress, **settings), split or "train", progress)
 
     def evaluate_own(self, split: str, *, progress: Progress = silent) -> Evaluation:
-        """Score one of the splits that the model was trained with; the text must still be where it was, unchanged.
+        """Score one of the splits that the model was trained with; raises what `read_own` does."""
+        return self.score(self.read_own(progress=progress), split, progress)
+
+    def read(
+        self, text: TextLike, *, split: str | None = None, progress: Progress = silent, **settings: Any
+    ) -> Dataset:
+        """A text in the model's tokens, cut into splits if one of them is wanted, else all in the first; the arguments
+        are those of `evaluate`."""
+        config = replace(self.corpus_config, **settings)
+        corpus = open_corpus(text, config if split else unsplit(config), progress=progress)
+        return prepare(corpus, self.checkpoint.tokenizer, progress=progress)
+
+    def read_own(self, *, progress: Progress = silent) -> Dataset:
+        """The text that the model was trained with; it must still be where it was, unchanged.
 
         Raises `CorpusError` when it isn't, and `RunError` when the model's run folder isn't there to say where it was.
         """
@@ -89,7 +100,7 @@ class LoadedModel:
         if not run.config.exists():
             raise RunError(
                 f"{self.path} lies outside its run folder, so its text is not known; name the text too, as in "
-                f"`charlm eval {shlex.quote(str(self.path))} TEXT --split {split}`"
+                f"`charlm eval {shlex.quote(str(self.path))} TEXT --split test`"
             )
         corpus = open_corpus(run.read_config().text, self.corpus_config, progress=progress)
         if corpus.sha256 != self.checkpoint.corpus.get("sha256"):
@@ -97,16 +108,35 @@ class LoadedModel:
                 f"the text {corpus.name} has changed since the model was trained on it; name the text to score, or "
                 "bring the old one back"
             )
-        return self._score(corpus, split, progress)
+        return prepare(corpus, self.checkpoint.tokenizer, progress=progress)
+
+    def score(self, dataset: Dataset, split: str, progress: Progress = silent) -> Evaluation:
+        """Score one split of what `read` or `read_own` gave."""
+        return evaluate(self.checkpoint.model, self.checkpoint.tokenizer, dataset.split(split), progress=progress)
+
+    def baselines(
+        self, dataset: Dataset, split: str, *, own: Dataset, progress: Progress = silent
+    ) -> dict[str, Baseline]:
+        """What simple predictors that know the model's own training split make of a split; see `charlm.baselines`.
+
+        Args:
+            dataset: what `read` or `read_own` gave.
+            split: one of its splits.
+            own: what `read_own` gave.
+            progress: told how far they are.
+
+        Raises `CorpusError` for a split that holds the training split: they would know it by heart.
+        """
+        if split == "train" and dataset.corpus.sha256 == own.corpus.sha256:
+            raise CorpusError("they know the training split by heart; score a text that they have not seen")
+        text = dataset.split(split)
+        tokenizer = self.checkpoint.tokenizer
+        return measure_baselines(tokenizer, train=own.train, valid=own.valid, text=text, progress=progress)
 
     @property
     def corpus_config(self) -> CorpusConfig:
         """How the model's corpus was read and split."""
         return CorpusConfig.from_json(self.checkpoint.corpus.get("config", {}))
-
-    def _score(self, corpus: Corpus, split: str, progress: Progress) -> Evaluation:
-        dataset = prepare(corpus, self.checkpoint.tokenizer, progress=progress)
-        return evaluate(self.checkpoint.model, self.checkpoint.tokenizer, dataset.split(split), progress=progress)
 
 
 def _generator(seed: int | None) -> torch.Generator:

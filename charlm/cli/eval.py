@@ -14,7 +14,11 @@ from charlm.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from charlm.baselines import Baseline
+    from charlm.dataset import Dataset
     from charlm.evaluate import Evaluation
+    from charlm.loaded import LoadedModel
+    from charlm.progress import Progress
 
 
 def evaluate(
@@ -35,12 +39,19 @@ def evaluate(
     separator: SeparatorOption = None,
     encoding: EncodingOption = None,
     errors: ErrorsOption = None,
+    no_baselines: Annotated[
+        bool,
+        typer.Option(
+            "--no-baselines", help="Leave out what an n-gram model, single tokens, chance, gzip and xz make of it."
+        ),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Measure how well a model predicts a text it has not seen.
 
     Exact: every token is scored once, given all that precedes it in its document. Without TEXT the test split of the
-    model's own text is scored.
+    model's own text is scored. Beside the model stand an n-gram model, single tokens, chance, gzip and xz, which know
+    its training split and nothing else.
 
     Examples:
       [bold]charlm eval[/bold]                         the newest run, on its test split
@@ -64,18 +75,39 @@ def evaluate(
         console.print(f"using {loaded.path}", markup=False, soft_wrap=True)
     with Bars(console) as progress:
         if names:
-            result = loaded.evaluate(names, split=split, progress=progress, **settings)
+            dataset = loaded.read(names, split=split, progress=progress, **settings)
             what = " ".join(names) + (f", {split} split" if split else "")
         else:
             if settings:
                 raise ConfigError("the options that say how to read a text need a TEXT to read")
             split = split or _held_out(loaded.corpus_config.splits)
-            result = loaded.evaluate_own(split, progress=progress)
+            dataset = loaded.read_own(progress=progress)
             what = f"{loaded.checkpoint.corpus.get('name')}, {split} split"
+        scored = split or "train"
+        result = loaded.score(dataset, scored, progress)
+        beside = {} if no_baselines else _baselines(loaded, dataset, scored, None if names else dataset, progress)
     if json:
-        print_json({"model": str(loaded.path), "text": what, "split": split} | result.to_json())
+        values = {"model": str(loaded.path), "text": what, "split": split} | result.to_json()
+        print_json(values | {"baselines": {name: baseline.to_json() for name, baseline in beside.items()}})
         return
     _show(what, result)
+    if beside:
+        _compare(result, beside)
+
+
+def _baselines(
+    loaded: "LoadedModel", dataset: "Dataset", split: str, own: "Dataset | None", progress: "Progress"
+) -> "dict[str, Baseline]":
+    """The baselines; none, and a note, where the model's training split is not at hand, or is what is scored."""
+    import logging
+
+    from charlm.errors import CharlmError
+
+    try:
+        return loaded.baselines(dataset, split, own=own or loaded.read_own(progress=progress), progress=progress)
+    except CharlmError as error:
+        logging.getLogger(__name__).warning("no baselines: %s", str(error).partition(";")[0])
+        return {}
 
 
 def _held_out(splits: tuple[float, float, float]) -> Literal["valid", "test"]:
@@ -113,3 +145,31 @@ def _show(what: str, result: "Evaluation") -> None:
     console = stdout()
     console.print(what, style="bold", markup=False, soft_wrap=True)
     console.print(table)
+
+
+def _compare(result: "Evaluation", baselines: "dict[str, Baseline]") -> None:
+    """The network among the baselines, the best first."""
+    from rich.table import Table
+
+    from charlm.cli.console import stdout
+
+    rows = [("this network", result.bits_per_character)]
+    for name, baseline in baselines.items():
+        shown = name if baseline.order is None else f"n-gram of order {baseline.order}"
+        rows.append((shown, baseline.bits_per_character))
+    table = Table(box=None, pad_edge=False)
+    table.show_header = False
+    table.add_column()
+    table.add_column(justify="right")
+    for shown, bits in sorted(rows, key=lambda row: row[1]):
+        table.add_row(shown, f"{bits:.4f}")
+    console = stdout()
+    console.print()
+    console.print("bits per character", style="bold")
+    console.print(table)
+    if result.bits_per_character > baselines["ngram"].bits_per_character:
+        console.print(
+            "The n-gram, which does no more than count, predicts this text better than the network, which needs longer "
+            "training, or more units.",
+            soft_wrap=True,
+        )

@@ -1,7 +1,10 @@
 """The commands as a user types them: what they print where, and how they end."""
 
 import json
+import math
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -110,6 +113,56 @@ def test_eval_json_has_every_figure(run: str) -> None:
     assert set(wanted.split()) <= set(values)
     assert values["characters"] == len(TEXT) - int(len(TEXT) * 0.95)
     assert json.loads(charlm("eval", run, "--split", "train", "--json").stdout)["characters"] == int(len(TEXT) * 0.9)
+
+
+def test_eval_compares_with_baselines(run: str, text: Path) -> None:
+    values = json.loads(charlm("eval", run, "--json").stdout)
+    assert list(values["baselines"]) == ["ngram", "unigram", "uniform", "gzip", "xz"]
+    assert 1 <= values["baselines"]["ngram"]["order"] <= 8
+    tokens, characters = values["tokens"], values["characters"]
+    symbols = len(set(TEXT[: int(len(TEXT) * 0.9)])) + 2  # EOS and <unk>, but not BOS
+    uniform = values["baselines"]["uniform"]["bits_per_character"]
+    assert uniform == pytest.approx(tokens * math.log2(symbols) / characters)
+    shown = charlm("eval", run).stdout
+    for name, figures in values["baselines"].items():
+        label = f"n-gram of order {figures['order']}" if name == "ngram" else name
+        assert re.search(rf"^{label} +{figures['bits_per_character']:.4f}$", shown, re.MULTILINE), shown
+    assert re.search(rf"^this network +{values['bits_per_character']:.4f}$", shown, re.MULTILINE), shown
+    bits = [float(line.split()[-1]) for line in shown.split("bits per character")[2].splitlines()[1:7]]
+    assert bits == sorted(bits)
+    assert values["baselines"]["ngram"]["bits_per_character"] < values["bits_per_character"]
+    assert "predicts this text better than the network" in shown
+    again = json.loads(charlm("eval", run, text, "--split", "test", "--json").stdout)
+    assert again["baselines"] == values["baselines"]
+
+
+def test_eval_says_nothing_of_an_ngram_that_loses(run: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from charlm import loaded
+    from charlm.baselines import Baseline
+
+    monkeypatch.setattr(
+        loaded, "measure_baselines", lambda *_, **__: {"ngram": Baseline(nats=9e9, characters=9, order=3)}
+    )
+    shown = charlm("eval", run).stdout
+    assert "n-gram of order 3" in shown and "predicts this text better" not in shown
+
+
+def test_eval_without_baselines(run: str, text: Path, write) -> None:
+    assert json.loads(charlm("eval", run, "--no-baselines", "--json").stdout)["baselines"] == {}
+    assert "n-gram" not in charlm("eval", run, "--no-baselines").stdout
+    for arguments in (["--split", "train"], [text]):
+        result = charlm("eval", run, *arguments, "--json")
+        assert json.loads(result.stdout)["baselines"] == {}
+        assert "note: no baselines: they know the training split by heart\n" in result.stderr
+    other = write("cat and the dog\n", "other.txt")
+    assert len(json.loads(charlm("eval", run, other, "--json").stdout)["baselines"]) == 5
+    shutil.copy(f"{run}/model.safetensors", "model.safetensors")
+    result = charlm("eval", "model.safetensors", other, "--json")
+    assert json.loads(result.stdout)["baselines"] == {} and "lies outside its run folder" in result.stderr
+    text.write_text(TEXT + "more")
+    result = charlm("eval", run, other)
+    assert "bits per character" in result.stdout and "n-gram" not in result.stdout
+    assert "note: no baselines: the text text has changed since the model was trained on it\n" in result.stderr
 
 
 def test_eval_of_a_text(run: str, write) -> None:

@@ -1,0 +1,55 @@
+"""How well n-grams predict, how long counting takes, and what it holds in memory.
+
+    python benchmarks/ngram.py [TEXT] [--orders 5 6 7 8]
+
+TEXT is tinyshakespeare unless another is named; its last tenth is scored. Each order is fitted three times, in turn,
+and the median time is printed. Peak is what one more fit allocates by tracemalloc's count.
+"""
+
+import argparse
+import statistics
+import time
+import tracemalloc
+
+import numpy as np
+
+from charlm.config import CorpusConfig, TokenizerConfig
+from charlm.corpus import open_corpus
+from charlm.dataset import prepare
+from charlm.ngram import NgramModel
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("text", nargs="?", default="tinyshakespeare")
+    parser.add_argument("--orders", type=int, nargs="+", default=[5, 6, 7, 8])
+    arguments = parser.parse_args()
+    dataset = prepare(open_corpus(arguments.text, CorpusConfig(splits=(90, 0, 10))), TokenizerConfig(kind="char"))
+    train, test = dataset.train.ids, dataset.test.ids
+    written = np.isin(test, [dataset.tokenizer.bos, dataset.tokenizer.eos], invert=True)
+
+    def fit(order: int) -> NgramModel:
+        return NgramModel.fit(train, order=order, vocab_size=dataset.tokenizer.vocab_size, bos=dataset.tokenizer.bos)
+
+    seconds: dict[int, list[float]] = {order: [] for order in arguments.orders}
+    for _ in range(3):
+        for order in arguments.orders:
+            started = time.perf_counter()
+            fit(order)
+            seconds[order].append(time.perf_counter() - started)
+    print(f"{dataset.corpus.name}, {len(train):,} tokens, numpy {np.__version__}, 1 thread\n")
+    print("| order | nats/char | n-grams | seconds per million tokens | model, MB | peak, MB |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for order in arguments.orders:
+        tracemalloc.start()
+        model = fit(order)
+        peak = tracemalloc.get_traced_memory()[1] / 1e6
+        tracemalloc.stop()
+        nats = model.score(test)[written].mean()
+        each = statistics.median(seconds[order]) / len(train) * 1e6
+        print(f"| {order} | {nats:.4f} | {model.num_ngrams:,} | {each:.2f} | {model.nbytes / 1e6:.1f} | {peak:.0f} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""Counts of the n-grams of a text, of all lengths up to a longest, by one sort.
+
+No n-gram holds tokens of two documents: BOS can only be its first token.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charlm.progress import Progress, silent
+
+Ints = NDArray[np.int64]
+Stream = NDArray[Any] | Sequence[NDArray[Any]]
+"""Documents one after the other, each of which begins with BOS, (N,); or several such arrays, each of which may begin
+within a document, and which no n-gram spans."""
+
+
+@dataclass(frozen=True, slots=True)
+class NgramLevel:
+    """The distinct k-grams of one k > 1, ordered by their first k - 1 tokens, then by the last."""
+
+    parents: NDArray[np.int32]
+    """The index of the first k - 1 tokens among the (k-1)-grams; a single token is its own index."""
+    tokens: NDArray[Any]
+    """The last token."""
+    counts: NDArray[np.int32]
+    """How often each occurs."""
+    continuations: NDArray[np.int32]
+    """How many distinct tokens come before it; where it begins with BOS, and for the longest, how often it occurs."""
+
+
+@dataclass(frozen=True, slots=True)
+class NgramCounts:
+    """The n-grams of a text; a model of any order up to the longest can be made of them."""
+
+    vocab_size: int
+    bos: int
+    counts: Ints
+    """How often each token occurs, (V,); 0 for BOS, which is never predicted."""
+    continuations: Ints
+    """How many distinct tokens come before each token, (V,)."""
+    levels: tuple[NgramLevel, ...]
+    """Bigrams first."""
+
+    @property
+    def order(self) -> int:
+        """The length of the longest."""
+        return len(self.levels) + 1
+
+
+def count_ngrams(ids: Stream, *, order: int, vocab_size: int, bos: int, progress: Progress = silent) -> NgramCounts:
+    """Count all n-grams of up to `order` tokens.
+
+    The places of the text are sorted by the `order` tokens that begin there. For every k, each k-gram is then a run of
+    places, and the run's order is that of the levels.
+
+    Args:
+        ids: the text.
+        order: length of the longest n-gram, at least 1.
+        vocab_size: V; every id is below it.
+        bos: the token that begins a document.
+        progress: told how many lengths are counted.
+    """
+    if order < 1:
+        raise ValueError(f"order is {order}; it must be at least 1")
+    text = _joined(ids, order, vocab_size)
+    places = _sorted_places(text, order)
+    size = len(places)
+    lasts = text.take(places)
+    valid = lasts < vocab_size  # whether the k-gram at a place lies within a document
+    new = np.ones(size, dtype=bool)  # whether it differs from the one before it in order
+    new[1:] = lasts[1:] != lasts[:-1]
+    index = lasts.astype(np.int32)  # of the (k-1)-gram at each place, in order
+    counts = np.bincount(lasts[valid & (lasts != bos)], minlength=vocab_size)
+    continuations = counts
+    levels: list[NgramLevel] = []
+    begins = np.zeros(0, dtype=bool)  # whether the (k-1)-grams begin with BOS
+    for k in range(2, order + 1):
+        progress("counting n-grams", k - 1, order)
+        lasts = text[k - 1 :].take(places)
+        new[1:] |= lasts[1:] != lasts[:-1]
+        valid &= (lasts < vocab_size) & (lasts != bos)
+        runs = np.flatnonzero(new)
+        lengths = np.diff(runs, append=size)
+        within = valid[runs]
+        runs, lengths = runs[within], lengths[within].astype(np.int32)
+        first = places[runs]
+        shorter = np.empty(size, dtype=np.int32)
+        shorter[places] = index
+        suffixes = shorter[first + 1]  # the (k-1)-grams without the first token
+        if levels:
+            distinct = np.bincount(suffixes, minlength=len(begins)).astype(np.int32)
+            levels[-1] = replace(levels[-1], continuations=np.where(begins, levels[-1].counts, distinct))
+        else:
+            continuations = np.bincount(suffixes, minlength=vocab_size)
+        levels.append(NgramLevel(index[runs], lasts[runs], lengths, lengths))
+        begins = text[first] == bos
+        index = np.cumsum(new & valid, dtype=np.int32)
+        index -= 1
+    progress("counting n-grams", order, order)
+    return NgramCounts(vocab_size, bos, counts, continuations, tuple(levels))
+
+
+def _joined(ids: Stream, order: int, vocab_size: int) -> NDArray[Any]:
+    """The text in the smallest type that holds V, with V between its parts and `order` times at its end."""
+    parts = [ids] if isinstance(ids, np.ndarray) else ids
+    dtype = np.min_scalar_type(vocab_size)
+    between = np.array([vocab_size], dtype=dtype)
+    pieces = [piece for part in parts for piece in (part.astype(dtype), between)]
+    return np.concatenate([*pieces, np.full(order, vocab_size, dtype=dtype)])
+
+
+def _sorted_places(text: NDArray[Any], order: int) -> Ints:
+    """The places of the text but for the last `order`, sorted by the `order` tokens from there on.
+
+    As many tokens as go into 63 bits are sorted at once; then, by prefix doubling (Manber and Myers 1990), by the rank
+    of the first tokens and that of those that follow them.
+    """
+    used = np.bincount(text) > 0
+    bits = max(1, int(used.sum() - 1).bit_length())
+    short = np.cumsum(used)[text] - 1  # the tokens that occur, numbered without gaps
+    length = min(order, 63 // bits)
+    keys = np.zeros(len(text), dtype=np.int64)
+    for offset in range(length):
+        keys <<= bits
+        keys[: len(text) - offset] |= short[offset:]
+    while length < order:
+        step = min(length, order - length)
+        ranks = _ranks(keys)
+        keys = ranks * len(text)
+        keys[:-step] += ranks[step:]
+        length += step
+    return np.argsort(keys[: len(text) - order])
+
+
+def _ranks(keys: Ints) -> Ints:
+    """How many distinct keys are smaller than each."""
+    places = np.argsort(keys)
+    ordered = keys[places]
+    ranks = np.empty_like(keys)
+    ranks[places] = np.cumsum(np.diff(ordered, prepend=ordered[:1]) > 0)
+    return ranks

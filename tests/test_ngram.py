@@ -1,0 +1,259 @@
+import math
+from collections import Counter, defaultdict
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from charlm import ngram
+from charlm.errors import ModelFileError
+from charlm.ngram import NgramModel, discounts
+from charlm.ngram_counts import count_ngrams
+
+BOS, EOS, UNK, A, B = range(5)
+V = 5
+TOY = [[BOS, A, B, A, EOS], [BOS, A, EOS]]
+
+
+def fit(documents: list[list[int]], order: int, **settings: int) -> NgramModel:
+    return NgramModel.fit(joined(documents), order=order, vocab_size=V, bos=BOS, **settings)
+
+
+def joined(documents: list[list[int]]) -> np.ndarray:
+    return np.array([token for document in documents for token in document], dtype=np.uint16)
+
+
+class Oracle:
+    """The definition, with dictionaries and recursion: counts of each n-gram, none of them left out before `least`."""
+
+    def __init__(self, pieces: list[list[int]], order: int, least: int = 1) -> None:
+        self.order, self.least = order, least
+        self.raw = Counter(
+            tuple(piece[start : start + k])
+            for piece in pieces
+            for k in range(1, order + 1)
+            for start in range(len(piece) - k + 1)
+        )
+        before = defaultdict(set)
+        for gram in self.raw:
+            before[gram[1:]].add(gram[0])
+        self.counts = {}
+        for gram, count in self.raw.items():
+            if gram[-1] != BOS:
+                plain = len(gram) == order or gram[0] == BOS
+                self.counts[gram] = count if plain else len(before[gram])
+        self.discounts = {}
+        for k in range(1, order + 1):
+            n = Counter(count for gram, count in self.counts.items() if len(gram) == k)
+            self.discounts[k] = [0, 0.5, 1, 1.5]
+            if n[1] and n[2] and n[3] and n[4]:
+                y = n[1] / (n[1] + 2 * n[2])
+                found = [0, 1 - 2 * y * n[2] / n[1], 2 - 3 * y * n[3] / n[2], 3 - 4 * y * n[4] / n[3]]
+                if min(found[1:]) > 0:
+                    self.discounts[k] = found
+
+    def probability(self, token: int, history: tuple[int, ...]) -> float:
+        """p(token | history)."""
+        if token == BOS:
+            return 0.0
+        if BOS in history:
+            history = history[len(history) - 1 - history[::-1].index(BOS) :]
+        return self._interpolated(token, history[max(0, len(history) - self.order + 1) :])
+
+    def _interpolated(self, token: int, history: tuple[int, ...]) -> float:
+        shorter = self._interpolated(token, history[1:]) if history else 1 / (V - 1)
+        following = {w: self.counts.get((*history, w), 0) for w in range(V)}
+        total = sum(following.values())
+        if total == 0:
+            return shorter
+        held = {
+            w: count - self.discounts[len(history) + 1][min(count, 3)]
+            for w, count in following.items()
+            if not history or self.raw[(*history, w)] >= self.least
+        }
+        return held.get(token, 0) / total + (1 - sum(held.values()) / total) * shorter
+
+
+letters = st.lists(st.sampled_from([A, B, UNK]), max_size=30)
+documents = st.lists(letters.map(lambda text: [BOS, *text, EOS]), min_size=1, max_size=6)
+histories = st.lists(st.sampled_from(range(V)), max_size=7).map(tuple)
+
+
+def test_a_toy_by_hand() -> None:
+    # Bigrams: BOS a 2, a b 1, b a 1, a EOS 2. Too few to estimate discounts: 0.5, 1, 1.5 are taken from 1, 2 and more.
+    # Before a stand BOS and b, before b and EOS stands a: continuations 2, 1, 1, of which 1, 0.5, 0.5 remain, of 4.
+    # The other 2/4 go to a, b, EOS and unk alike, 1/8 each.
+    unigram = {BOS: 0, EOS: 1 / 8 + 1 / 8, UNK: 1 / 8, A: 1 / 4 + 1 / 8, B: 1 / 8 + 1 / 8}
+    # After a: b 1, EOS 2, of which 0.5 and 1 remain, of 3; the other half backs off.
+    after_a = {BOS: 0, EOS: 1 / 3 + 1 / 8, UNK: 1 / 16, A: 3 / 16, B: 1 / 6 + 1 / 8}
+    # After BOS: a 2, of which 1 remains, of 2. After b: a 1, of which 0.5 remains, of 1.
+    after_bos = {token: p / 2 + (1 / 2 if token == A else 0) for token, p in unigram.items()}
+    model = fit(TOY, 2)
+    for history, expected in (([], unigram), ([EOS], unigram), ([A], after_a), ([BOS], after_bos), ([B], after_bos)):
+        assert model.distribution(history) == pytest.approx([expected[token] for token in range(V)], rel=1e-6)
+    # Every trigram occurs once: after BOS a, b and EOS, of which 0.5 each remain, of 2. The bigrams' counts are now the
+    # tokens before them, which happen to be as many, but for BOS a: it keeps its 2 though nothing stands before it.
+    model = fit(TOY, 3)
+    assert model.distribution([BOS, A])[B] == pytest.approx(1 / 4 + after_a[B] / 2, rel=1e-6)
+    assert model.distribution([BOS]) == pytest.approx([after_bos[token] for token in range(V)], rel=1e-6)
+    nats = -np.log([after_bos[A], 1 / 4 + after_a[EOS] / 2])
+    assert model.score(np.array([BOS, A, EOS])) == pytest.approx([0, *nats], rel=1e-6)
+    # Of order 1, occurrences count: a 3, EOS 2, b 1 of 6, less 1.5, 1 and 0.5, which are shared by four.
+    assert fit(TOY, 1).distribution([A]) == pytest.approx(
+        [0, 1 / 6 + 1 / 8, 1 / 8, 1 / 4 + 1 / 8, 1 / 12 + 1 / 8], rel=1e-6
+    )
+
+
+def test_discounts_by_hand() -> None:
+    counts = np.array([1] * 8 + [2] * 4 + [3] * 2 + [4] + [9] * 5 + [0] * 3)
+    # Y = 8 / (8 + 2 * 4) = 1/2; 1 - 2 Y 4/8, 2 - 3 Y 2/4, 3 - 4 Y 1/2
+    assert discounts(counts) == pytest.approx([0, 1 / 2, 5 / 4, 2])
+    assert discounts(counts[counts != 4]) == pytest.approx([0, 0.5, 1, 1.5])
+    assert discounts(np.array([1, 2, 3, 3, 3, 3, 4])) == pytest.approx([0, 0.5, 1, 1.5])  # else D2 is below 0
+
+
+@given(documents, st.integers(1, 5), st.lists(histories, min_size=1, max_size=5))
+@settings(max_examples=150)
+def test_it_agrees_with_a_slow_oracle(documents, order: int, histories) -> None:
+    model, oracle = fit(documents, order), Oracle(documents, order)
+    for history in [*histories, *(tuple(document[:4]) for document in documents)]:
+        expected = [oracle.probability(token, history) for token in range(V)]
+        assert model.distribution(history) == pytest.approx(expected, rel=1e-5, abs=1e-9)
+
+
+@given(documents, st.integers(2, 5), st.integers(0, 40), histories)
+def test_a_pruned_model_agrees_with_it_too(documents, order: int, budget: int, history) -> None:
+    raw = Oracle(documents, order).raw
+    grams = [gram for gram in raw if len(gram) > 1 and BOS not in gram[1:]]
+    least = next(least for least in range(1, 1000) if sum(raw[gram] >= least for gram in grams) <= budget)
+    model, oracle = fit(documents, order, max_ngrams=budget), Oracle(documents, order, least)
+    assert model.num_ngrams == sum(raw[gram] >= least for gram in grams)
+    expected = [oracle.probability(token, history) for token in range(V)]
+    assert model.distribution(history) == pytest.approx(expected, rel=1e-5, abs=1e-9)
+
+
+@given(st.lists(st.lists(st.sampled_from([A, B]), max_size=20), min_size=1, max_size=4), st.integers(1, 4), histories)
+def test_pieces_that_begin_within_a_document_are_not_spanned(pieces, order: int, history) -> None:
+    arrays = [np.array(piece, dtype=np.int32) for piece in pieces]
+    model = NgramModel.fit(arrays, order=order, vocab_size=V, bos=BOS)
+    oracle = Oracle(pieces, order)
+    expected = [oracle.probability(token, history) for token in range(V)]
+    assert model.distribution(history) == pytest.approx(expected, rel=1e-5, abs=1e-9)
+
+
+@given(documents, documents, st.integers(1, 6), st.sampled_from([ngram.MAX_NGRAMS, 20, 3]))
+def test_probabilities_are_positive_and_sum_to_one(seen, unseen, order: int, budget: int) -> None:
+    model = fit(seen, order, max_ngrams=budget)
+    rows = model.probabilities(model.find_along(joined(seen + unseen)))
+    assert rows.sum(axis=1) == pytest.approx(np.ones(len(rows)), abs=2e-6)
+    assert np.all(rows[:, BOS] == 0) and np.all(rows[:, 1:] > 0)
+
+
+@given(documents, documents, st.integers(1, 6), st.sampled_from([ngram.MAX_NGRAMS, 20]))
+def test_score_is_the_logarithm_of_the_distribution(seen, text, order: int, budget: int) -> None:
+    model, ids = fit(seen, order, max_ngrams=budget), joined(text)
+    expected = []
+    for document in text:
+        expected += [0.0, *(-math.log(model.distribution(document[:i])[document[i]]) for i in range(1, len(document)))]
+    assert model.score(ids) == pytest.approx(expected, rel=1e-9)
+    assert model.total_nats(ids) == pytest.approx(sum(expected), rel=1e-9)
+
+
+def test_a_long_text_is_scored_in_pieces_that_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = joined([[BOS, *np.random.default_rng(1).integers(UNK, V, 200), EOS]] * 2)
+    model = NgramModel.fit(ids[:300], order=4, vocab_size=V, bos=BOS)
+    whole = model.score(ids)
+    for size in (1, 2, 7, 403):
+        monkeypatch.setattr(ngram, "_CHUNK", size)
+        assert np.array_equal(model.score(ids), whole)
+        assert model.total_nats(ids) == pytest.approx(whole.sum())
+    assert len(model.score(ids[:0])) == 0
+
+
+def test_contexts_are_found_one_by_one_and_along_a_text() -> None:
+    ids = joined([[BOS, *np.random.default_rng(2).integers(A, V, 50), EOS], [BOS, A, B, EOS]])
+    model = fit([*TOY, ids[:40].tolist()], 5)
+    along = model.find_along(ids)
+    padded = np.concatenate([np.full(9, BOS), ids])
+    contexts = np.stack([padded[i + 1 : i + 10] for i in range(len(ids))])
+    assert np.array_equal(model.find(contexts), along)
+    assert np.array_equal(model.find(contexts[:, 5:]), along)
+    assert np.array_equal(model.find(contexts[:, 7:]), np.where(np.arange(4) < 2, along, -1))
+    logs = model.log_probs(contexts)
+    assert logs.shape == (len(ids), V) and logs.dtype == np.float32
+    assert np.all(logs[:, BOS] == -np.inf)
+    assert np.exp(logs) == pytest.approx(model.probabilities(along), rel=1e-5)
+    assert model.score(ids)[1:52] == pytest.approx(-logs[np.arange(51), ids[1:52]], rel=1e-5)
+
+
+def test_documents_do_not_leak() -> None:
+    one, two = [BOS, A, B, B, A, EOS], [BOS, B, A, EOS]
+    model = fit([one, two], 4)
+    both = model.score(joined([one, two]))
+    assert np.array_equal(both, np.concatenate([model.score(joined([one])), model.score(joined([two]))]))
+    assert np.array_equal(model.distribution([*one, BOS, B]), model.distribution([BOS, B]))
+    turned = fit([two, one], 4).to_arrays()
+    assert all(np.array_equal(array, turned[name]) for name, array in model.to_arrays().items())
+    grams = [gram for a, b in pairwise([*one, *two]) if (gram := (a, b))[1] != BOS]
+    assert fit([one, two], 2).num_ngrams == len(set(grams))
+
+
+def test_a_large_vocabulary_is_counted_right() -> None:
+    rng = np.random.default_rng(3)
+    text = [0, *(rng.integers(1, 3000, 2000).tolist() * 2), *rng.integers(1, 3, 300).tolist()]
+    counts = count_ngrams(np.array(text, dtype=np.uint32), order=11, vocab_size=70_000, bos=0)
+    for k, level in enumerate(counts.levels, start=2):
+        expected = Counter(tuple(text[i : i + k]) for i in range(len(text) - k + 1))
+        assert sorted(level.counts.tolist()) == sorted(expected.values())
+        assert len(level.counts) == len(expected)
+    assert counts.order == 11
+
+
+@pytest.mark.parametrize("order", [1, 2, 5])
+def test_arrays_make_the_model_again(order: int) -> None:
+    ids = joined([[BOS, *np.random.default_rng(4).integers(A, V, 300), EOS], [BOS, EOS]])
+    model = fit([ids.tolist()], order)
+    again = NgramModel.from_arrays(model.to_arrays())
+    assert np.array_equal(again.score(ids), model.score(ids))
+    assert (again.order, again.vocab_size, again.bos, again.nbytes) == (order, V, BOS, model.nbytes)
+    nodes = model.find_along(ids)
+    assert np.array_equal(again.probabilities(nodes), model.probabilities(nodes))
+
+
+DAMAGES = {
+    "a part is missing": lambda arrays: arrays.pop("weights"),
+    "a part is short": lambda arrays: arrays.update(tokens=arrays["tokens"][1:]),
+    "weights and tokens are short": lambda arrays: arrays.update(
+        tokens=arrays["tokens"][:-1], weights=arrays["weights"][:-1]
+    ),
+    "a token out of range": lambda arrays: arrays.update(tokens=arrays["tokens"] + V),
+    "tokens out of order": lambda arrays: arrays["tokens"].__setitem__([1, 2], arrays["tokens"][[2, 1]]),
+    "not a number": lambda arrays: arrays["weights"].fill(np.nan),
+    "not a probability": lambda arrays: arrays["backoffs"].fill(1.5),
+    "a higher order": lambda arrays: arrays["sizes"].__setitem__(2, 4),
+    "a lower order": lambda arrays: arrays["sizes"].__setitem__(2, 2),
+    "no order": lambda arrays: arrays["sizes"].__setitem__(2, 0),
+    "a negative number of children": lambda arrays: arrays["children"].__setitem__(1, -1),
+    "another type": lambda arrays: arrays.update(unigrams=arrays["unigrams"].astype(np.float64)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_damaged_arrays_are_refused(damage) -> None:
+    arrays = {name: array.copy() for name, array in fit(TOY, 3).to_arrays().items()}
+    damage(arrays)
+    with pytest.raises(ModelFileError, match="n-gram model is damaged"):
+        NgramModel.from_arrays(arrays)
+
+
+def test_nothing_known_is_uniform() -> None:
+    model = NgramModel.fit(np.zeros(0, dtype=np.int64), order=3, vocab_size=V, bos=BOS)
+    assert model.distribution([BOS, A]) == pytest.approx([0, 1 / 4, 1 / 4, 1 / 4, 1 / 4], rel=1e-6)
+    with pytest.raises(ValueError, match="order is 0"):
+        fit(TOY, 0)
+    counts = count_ngrams(joined(TOY), order=2, vocab_size=V, bos=BOS)
+    for order in (0, 3):
+        with pytest.raises(ValueError, match=f"order is {order}; it must be at least 1 and at most 2"):
+            NgramModel.from_counts(counts, order=order)
