@@ -183,7 +183,7 @@ def fit(
             save_all()
         saved = time.monotonic()
         done, checked = progress_of(state, config, dataset.train), state.step
-        watch = GradientWatch()
+        watch, record = GradientWatch(), None
         for record in training_steps(state, dataset.train, config):
             state.recent.append(record)
             if warning := watch(record):
