@@ -39,6 +39,8 @@ class TrainingState:
     """time.monotonic() when this session began."""
     first_progress: float = 0.0
     """Share of the run that was gone when the first step began: by the clock, reading the text takes some."""
+    validation_tokens: int = 0
+    """How many tokens a validation scores, always the same; 0 before the first."""
     best: float | None = None
     """Lowest validation so far, nats per token."""
     best_step: int = 0
@@ -109,6 +111,7 @@ def save_resume(
         "tokens": state.tokens,
         "seconds": state.elapsed(),
         "first_progress": state.first_progress,
+        "validation_tokens": state.validation_tokens,
         "best": state.best,
         "best_step": state.best_step,
         "recent": [asdict(record) for record in state.recent],
@@ -139,7 +142,7 @@ def restore(
             )
         state.cursor = Cursor(**values["cursor"])
         state.step, state.tokens, state.seconds = values["step"], values["tokens"], values["seconds"]
-        state.first_progress = values["first_progress"]
+        state.first_progress, state.validation_tokens = values["first_progress"], values["validation_tokens"]
         state.best, state.best_step = values["best"], values["best_step"]
         state.recent = [StepRecord(**record) for record in values["recent"]]
         lengths = (values["lengths"][0], values["lengths"][1])

@@ -10,9 +10,9 @@ import torch
 from conftest import TEXT
 from small_runs import SMALL, records, same, stop_after, train, weights
 
-from charlm import api
+from charlm import api, trainer
 from charlm.api import Hooks
-from charlm.checkpoint import load
+from charlm.checkpoint import load, load_resume
 from charlm.config import TokenizerConfig, TrainConfig
 from charlm.errors import CharlmError, TrainingDivergedError
 from charlm.records import SampleRecord, StepRecord, ValidationRecord
@@ -92,6 +92,18 @@ def test_a_run_by_the_clock_ends_and_counts_its_sessions(write) -> None:
     assert rates[-1] < 0.001
 
 
+@pytest.mark.parametrize(("share", "expected"), [(0.01, 64), (0.3, 384), (10.0, 640)])
+def test_validations_score_a_share_of_what_is_trained_on(
+    write, monkeypatch: pytest.MonkeyPatch, share: float, expected: int
+) -> None:
+    """Between two of five validations lie 20 steps of 64 tokens."""
+    monkeypatch.setattr(trainer, "_VALIDATION_TOKENS", (64, 640))
+    monkeypatch.setattr(trainer, "_VALIDATION_SHARE", share)
+    train(write(TEXT), steps=100)
+    _, state = load_resume(Path("runs/a/resume.safetensors"))
+    assert state.values["validation_tokens"] == pytest.approx(expected, rel=0.05)
+
+
 def test_the_schedule_begins_with_the_first_step_however_long_reading_took(write) -> None:
     hooks = replace(stop_after(10), started=time.monotonic() - 600.0)
     train(write(TEXT), steps=None, minutes=20, warmup=0.5, hooks=hooks)
@@ -119,8 +131,6 @@ def test_a_loss_that_explodes_ends_the_run_and_keeps_the_best(write) -> None:
 
 
 def test_a_loss_that_is_not_a_number_never_reaches_the_weights(write, monkeypatch: pytest.MonkeyPatch) -> None:
-    from charlm import trainer
-
     entropy, calls = trainer.F.cross_entropy, []
 
     def broken(*arguments, **settings):
