@@ -189,7 +189,8 @@ def _first_state(
         model = first.checkpoint.model
     else:
         model = LanguageModel(shape)
-        model.initialise(torch.Generator().manual_seed(config.seed))
+        generator = torch.Generator().manual_seed(config.seed)
+        model.initialise(generator, silent=dataset.tokenizer.never_written)
     return begin(model, config, pick_device(config.device), _beginning(hooks))
 
 

@@ -1,5 +1,7 @@
 """The language model: embedding, recurrent layers, output layer."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -33,11 +35,17 @@ class LanguageModel(nn.Module):
         self.output_bias = nn.Parameter(torch.empty(config.vocab_size))  # (V,)
 
     @torch.no_grad()
-    def initialise(self, generator: torch.Generator) -> None:
+    def initialise(self, generator: torch.Generator, *, silent: Sequence[int] = ()) -> None:
         """Draw all weights: embeddings from N(0, 1), or N(0, 1/E) where they serve as output weights too, the output
-        layer uniformly within 1/sqrt(H), the recurrent layers as the configuration says."""
+        layer uniformly within 1/sqrt(H), the recurrent layers as the configuration says.
+
+        Tokens named in `silent` get an embedding of zeros. A token that training hardly ever shows keeps the vector it
+        began with, and a random one would throw the state where no other token leads: a text of one document has a
+        single BOS, and every sample begins with it.
+        """
         std = self.config.embedding_size**-0.5 if self.output is None else 1.0
         nn.init.normal_(self.embedding, std=std, generator=generator)
+        self.embedding[list(silent)] = 0
         self.recurrent.initialise(self.config, generator)
         if self.output is not None:
             bound = self.config.hidden_size**-0.5

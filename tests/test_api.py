@@ -105,3 +105,11 @@ def test_a_run_without_time_for_a_step_is_an_error(write, monkeypatch: pytest.Mo
     monkeypatch.setattr("charlm.api.require_rest", lambda *_: None)  # as if the time had been just enough until then
     with pytest.raises(ConfigError, match=r"reading the text took all of --minutes"):
         train(write(TEXT), steps=None, minutes=1e-5)
+
+
+def test_the_token_before_every_text_is_silent_at_first(write) -> None:
+    api.train(write(TEXT), run="runs/a", training=TrainConfig(steps=1, weight_decay=0), model=SMALL)
+    trained = load(Path("runs/a/resume.safetensors"))
+    unseen = trained.tokenizer.unk
+    assert (trained.model.embedding[unseen] == 0).all()
+    assert (trained.model.embedding[trained.tokenizer.bos].abs() < 0.1).all()

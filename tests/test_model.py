@@ -63,6 +63,14 @@ def test_every_weight_gets_a_value_and_the_seed_decides_it() -> None:
             assert torch.equal(one, other), name
 
 
+def test_a_silent_token_moves_the_state_no_more_than_the_biases_do() -> None:
+    net = model(cell="rnn")
+    net.initialise(torch.Generator().manual_seed(1), silent=(0, 2))
+    assert (net.embedding[[0, 2]] == 0).all() and (net.embedding[[1, 3]] != 0).all()
+    _, ((after,),) = net(torch.tensor([[0]]))
+    assert (after == 0).all()
+
+
 def test_recurrent_weights_are_orthogonal_gate_by_gate() -> None:
     layer = model(cell="lstm").recurrent.layers[0]
     for gate in layer.recurrent.detach().split(8):

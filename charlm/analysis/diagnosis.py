@@ -133,7 +133,7 @@ def diagnose(
         vocab = dataset.tokenizer.vocab_size
         width = default_embedding_size(vocab, hidden_size, tie_weights=False)
         model = LanguageModel(ModelConfig(vocab_size=vocab, cell=name, embedding_size=width, **shape))
-        model.initialise(torch.Generator().manual_seed(seed))
+        model.initialise(torch.Generator().manual_seed(seed), silent=dataset.tokenizer.never_written)
         start = measure(model, ids, lags=lags, progress=progress)
         trained = None
         if steps > 0:
