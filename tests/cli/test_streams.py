@@ -17,7 +17,7 @@ SHORT = "--hidden 16 --batch-size 4 --seq-len 16 --threads 1"
 def shell(line: str, **settings) -> subprocess.CompletedProcess[bytes]:
     """Run a line in which `charlm` is this charlm."""
     line = line.replace("charlm", f"{sys.executable} -m charlm")
-    return subprocess.run(["bash", "-c", line], capture_output=True, timeout=300, **settings)
+    return subprocess.run(["bash", "-c", line], capture_output=True, **settings)
 
 
 @pytest.fixture
