@@ -17,7 +17,7 @@ SHORT = "--hidden 16 --batch-size 4 --seq-len 16 --threads 1"
 def shell(line: str, **settings) -> subprocess.CompletedProcess[bytes]:
     """Run a line in which `charlm` is this charlm."""
     line = line.replace("charlm", f"{sys.executable} -m charlm")
-    return subprocess.run(["bash", "-c", line], capture_output=True, timeout=300, **settings)
+    return subprocess.run(["bash", "-c", line], capture_output=True, **settings)
 
 
 @pytest.fixture
@@ -44,20 +44,20 @@ def test_a_terminal_that_goes_away_saves_the_run(text: Path, ignored: bool) -> N
     arguments = [sys.executable, "-m", "charlm", "train", str(text), "--run", "a", "--steps", "1000000", *SHORT.split()]
     if ignored:
         arguments = ["bash", "-c", 'trap "" HUP; exec "$@"', "bash", *arguments]
-    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
     metrics = Path("runs/a/metrics.jsonl")
-    while not metrics.exists() or not metrics.stat().st_size:
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.05)
-    for _ in range(2):  # the shell and the terminal both send it
-        process.send_signal(signal.SIGHUP)
-    if ignored:
-        before = metrics.stat().st_size
-        while metrics.stat().st_size < before + 1000:
-            assert process.poll() is None, "ended by a signal that it was told to ignore"
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as process:
+        while not metrics.exists() or not metrics.stat().st_size:
+            assert process.poll() is None, process.stderr.read()
             time.sleep(0.05)
-        process.terminate()
-    _, stderr = process.communicate(timeout=60)
+        for _ in range(2):  # the shell and the terminal both send it
+            process.send_signal(signal.SIGHUP)
+        if ignored:
+            before = metrics.stat().st_size
+            while metrics.stat().st_size < before + 1000:
+                assert process.poll() is None, "ended by a signal that it was told to ignore"
+                time.sleep(0.05)
+            process.terminate()
+        _, stderr = process.communicate()
     assert process.returncode == 130 and "saved at step" in stderr and "Traceback" not in stderr
     assert Path("runs/a/model.safetensors").is_file()
 
