@@ -42,10 +42,12 @@ def fused_layer(
 
 
 class _FusedLayer(torch.autograd.Function):
-    """`fused_layer` for autograd; its backward may be called once, like any that keeps no graph."""
+    """`fused_layer` for autograd; there is no gradient of its gradient."""
 
     @staticmethod
     def forward(ctx: Any, program: Program, names: tuple[str, ...], projected: Tensor, *rest: Tensor) -> Any:
+        """Outputs (T, B, H) and the states after the last step, from V x + b (T, B, G), the states before the first
+        step, (B, H) each, and the recurrent weights of these names."""
         weights = dict(zip(names, rest[len(rest) - len(names) :], strict=True))
         state = rest[: len(rest) - len(names)]
         projected = projected.contiguous()
@@ -79,6 +81,7 @@ class _FusedLayer(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> Any:
+        """Gradients of all that `forward` took, from those of all that it gave; shapes as there."""
         program: Program = ctx.program
         count = 1 + ("c" in program.states) + len(program.saved)
         gates, *others = ctx.saved_tensors
