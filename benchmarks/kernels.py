@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from charlm.cells import CELLS, Cell
-from charlm.kernels import KERNELS, native
+from charlm.compilation import compiler
+from charlm.kernels import KERNELS
 from charlm.recurrent import RecurrentLayer
 
 SIZES = [(256, 16, 32, 1), (256, 64, 128, 2), (512, 64, 128, 2)]
@@ -100,7 +101,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="0,1,2", help="which of the sizes")
     arguments = parser.parse_args()
     torch.set_num_threads(2)
-    print(f"torch {torch.__version__}, 2 threads, kernels compiled by {native.compiler()}")
+    print(f"torch {torch.__version__}, 2 threads, kernels compiled by {compiler()}")
     for hidden, batch, steps, layers in [SIZES[int(index)] for index in arguments.sizes.split(",")]:
         print(f"\nH={hidden} B={batch} T={steps}, layers: {layers}\n")
         print("| cell | floor, ms | charlm | torch |\n| --- | --- | --- | --- |")

@@ -26,6 +26,7 @@ from charlm.length import require_rest
 from charlm.loaded import LoadedModel, load, sample
 from charlm.memory import memory_named
 from charlm.model import LanguageModel, pick_device
+from charlm.prior import fit_prior
 from charlm.progress import Progress, silent
 from charlm.records import Record
 from charlm.resume import TrainingState, begin, restore
@@ -169,6 +170,7 @@ def resume(
                     f"the text {corpus.name} is not the one this run was begun with; --resume needs the same text"
                 )
             dataset = prepare(corpus, checkpoint.tokenizer, progress=hooks.progress)
+            _give_prior(state.model, dataset, hooks)
         else:  # it was stopped before it saved anything
             first = load(asked.init_from) if asked.init_from is not None else None
             tokenizer = first.checkpoint.tokenizer if first else asked.tokenizer or TokenizerConfig()
@@ -191,7 +193,16 @@ def _first_state(
         model = LanguageModel(shape)
         generator = torch.Generator().manual_seed(config.seed)
         model.initialise(generator, silent=dataset.tokenizer.never_written)
+    _give_prior(model, dataset, hooks)
     return begin(model, config, pick_device(config.device), _beginning(hooks))
+
+
+def _give_prior(model: LanguageModel, dataset: Dataset, hooks: Hooks) -> None:
+    """Count the n-grams that the model builds on."""
+    if model.prior is not None:
+        model.prior.ngram, model.prior.cross_fit = fit_prior(
+            dataset.train, dataset.tokenizer, model.prior.order, progress=hooks.progress
+        )
 
 
 def _fit(

@@ -24,6 +24,7 @@ from charlm.config import ModelConfig
 from charlm.errors import CharlmError, ModelFileError
 from charlm.files import atomic_write
 from charlm.model import LanguageModel
+from charlm.ngram import NgramModel
 from charlm.provenance import TextFacts, TrainingFacts
 from charlm.tokenizers import Tokenizer, tokenizer_from_json
 
@@ -31,6 +32,7 @@ FORMAT_VERSION = 1
 _KEY = "charlm"
 _DIGEST = "tensors_sha256"
 _RESUME = "resume/"
+_NGRAM = "ngram/"
 _LARGEST_HEADER = 100_000_000
 
 
@@ -70,6 +72,9 @@ def save(path: Path, checkpoint: Checkpoint, resume: ResumeState | None = None) 
         "training": checkpoint.training,
     }
     tensors = {name: tensor.detach() for name, tensor in checkpoint.model.state_dict().items()}
+    prior = checkpoint.model.prior
+    if prior is not None and prior.ngram is not None:
+        tensors |= {_NGRAM + name: torch.from_numpy(array) for name, array in prior.ngram.to_arrays().items()}
     if resume is not None:
         description["resume"] = resume.values
         tensors |= {_RESUME + name: tensor.detach() for name, tensor in resume.tensors.items()}
@@ -132,9 +137,26 @@ def _checkpoint(
             raise ModelFileError(f"{path}: {name!r} holds values that are not finite; the model is of no use")
         weights[name] = tensor.to(device)
     model.load_state_dict(weights, assign=True)
+    if model.prior is not None:
+        model.prior.ngram = _ngram(path, config, tensors)
     for parameter in model.parameters():
         parameter.requires_grad_(True)
     return Checkpoint(model=model.eval(), tokenizer=tokenizer, corpus=corpus, training=training)
+
+
+def _ngram(path: Path, config: ModelConfig, tensors: Mapping[str, Tensor]) -> NgramModel:
+    """The n-gram model of a file."""
+    arrays = {name.removeprefix(_NGRAM): value.numpy() for name, value in tensors.items() if name.startswith(_NGRAM)}
+    try:
+        ngram = NgramModel.from_arrays(arrays)
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from None
+    if (ngram.order, ngram.vocab_size) != (config.ngram_order, config.vocab_size):
+        raise ModelFileError(
+            f"{path} is damaged: its n-gram model has order {ngram.order} and {ngram.vocab_size} tokens, and should "
+            f"have {config.ngram_order} and {config.vocab_size}"
+        )
+    return ngram
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

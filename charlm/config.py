@@ -178,6 +178,8 @@ class ModelConfig(JsonConfig):
     update_bias: float = 0.0
     """Initial bias of the gate that keeps the state in gru, mut1 to 3 and mingru: high remembers from the start. It is
     negated where the equation's gate is 1 for the new."""
+    ngram_order: int = 0
+    """n of the n-gram model whose log-probabilities, times a learnt gate, are added to the logits; 0 is none."""
     skip: Skip = "none"
     """residual adds to the output of each layer but the first what went into it (He et al. 2016)."""
     skip_steps: int = 4
@@ -193,6 +195,7 @@ class ModelConfig(JsonConfig):
         check_range("--dropout", self.dropout, 0, 0.95)
         check_range("--forget-bias", self.forget_bias, -100, 100)
         check_range("--update-bias", self.update_bias, -100, 100)
+        check_range("--ngram-order", self.ngram_order, 0, 12)
         check_range("--skip-steps", self.skip_steps, 2, 1024)
         check_choice("--skip", self.skip, get_args(Skip))
         check_choice("--recurrent-init", self.recurrent_init, get_args(RecurrentInit))

@@ -10,8 +10,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
+from charlm.cache import CacheConfig, NeuralCache
 from charlm.dataset import TokenSplit
 from charlm.model import LanguageModel, rows_of
 from charlm.progress import Progress, silent
@@ -68,7 +70,12 @@ class Evaluation:
 
 
 def evaluate(
-    model: LanguageModel, tokenizer: Tokenizer, split: TokenSplit, *, progress: Progress = silent
+    model: LanguageModel,
+    tokenizer: Tokenizer,
+    split: TokenSplit,
+    *,
+    cache: CacheConfig | None = None,
+    progress: Progress = silent,
 ) -> Evaluation:
     """Score a whole split, exactly and in one pass.
 
@@ -76,17 +83,26 @@ def evaluate(
         model: scored in evaluation mode, whatever mode it is in.
         tokenizer: the one that made the split.
         split: must not be empty.
+        cache: mix the model with a neural cache; see `charlm.cache`.
         progress: told how many tokens are scored.
     """
-    facts = split.facts
-    rows = min(_ROWS, facts.documents)
+    rows = min(_ROWS, split.facts.documents)
     width = max(1, min(2048, _LOGITS // (rows * tokenizer.vocab_size)))
+    if cache is not None:
+        width = min(width, max(1, _LOGITS // (rows * (cache.size + width))), 256)
     windows = document_windows(split, batch_size=rows, seq_len=width)
+    scored = score(model, windows, NeuralCache(cache) if cache is not None else None)
+    return summed(scored, tokenizer, split, progress)
+
+
+def summed(scored: Iterable[Tensor], tokenizer: Tokenizer, split: TokenSplit, progress: Progress) -> Evaluation:
+    """The score of a split from the nats of all its tokens, in any order; what stands in for no token is 0."""
+    facts = split.facts
     nats = done = 0.0
-    for window_nats, tokens in score(model, windows):
-        nats += window_nats
-        done += tokens
-        progress("scoring", int(done), facts.tokens)
+    for each in scored:
+        nats += total(each)
+        done += each.numel()
+        progress("scoring", min(int(done), facts.tokens), facts.tokens)
     if facts.unknown_characters:
         nats += facts.unknown_characters * math.log(tokenizer.unseen_characters)
     return Evaluation(
@@ -99,20 +115,28 @@ def evaluate(
     )
 
 
+def total(nats: Tensor) -> float:
+    """The sum of many, in float64 where the device has that."""
+    return float(nats.sum(dtype=torch.float64 if nats.device.type != "mps" else None))
+
+
 @torch.inference_mode()
-def score(model: LanguageModel, windows: Iterable[Window]) -> Iterator[tuple[float, int]]:
-    """Nats and number of the targets of each window, the state carried from one to the next."""
+def score(model: LanguageModel, windows: Iterable[Window], cache: NeuralCache | None = None) -> Iterator[Tensor]:
+    """Nats of the targets of each window, (T, B), 0 where there is none, the state carried from one to the next."""
     device = model.output_bias.device
     was_training = model.training
     model.eval()
     try:
         states = None
         for window in windows:
-            states = None if window.fresh else rows_of(states, window.ids.shape[1]) if states is not None else None
-            logits, states = model(window.ids.to(device), states)
-            nats = F.cross_entropy(
-                logits.flatten(0, 1), window.targets.to(device).flatten(), ignore_index=IGNORE, reduction="none"
-            )
-            yield float(nats.sum(dtype=torch.float64 if device.type != "mps" else None)), window.tokens
+            states = None if window.fresh or states is None else rows_of(states, window.ids.shape[1])
+            logits, hidden, states = model.read(window.ids.to(device), states)
+            yield nats_of(logits, window.targets.to(device)) if cache is None else cache.score(window, logits, hidden)
     finally:
         model.train(was_training)
+
+
+def nats_of(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy of each target (T, B) under logits (T, B, V); 0 where there is no target."""
+    nats = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE, reduction="none")
+    return nats.view(targets.shape)

@@ -10,10 +10,12 @@ import torch
 
 from charlm import checkpoint as files
 from charlm.baselines import Baseline, measure_baselines
+from charlm.cache import CacheConfig
 from charlm.checkpoint import Checkpoint
 from charlm.config import CorpusConfig
 from charlm.corpus import open_corpus
 from charlm.dataset import Dataset, prepare, unsplit
+from charlm.dynamic_evaluation import DynamicConfig, adapt, dynamic_evaluate
 from charlm.errors import CorpusError, RunError
 from charlm.evaluate import Evaluation, evaluate
 from charlm.model import pick_device
@@ -110,9 +112,27 @@ class LoadedModel:
             )
         return prepare(corpus, self.checkpoint.tokenizer, progress=progress)
 
-    def score(self, dataset: Dataset, split: str, progress: Progress = silent) -> Evaluation:
-        """Score one split of what `read` or `read_own` gave."""
-        return evaluate(self.checkpoint.model, self.checkpoint.tokenizer, dataset.split(split), progress=progress)
+    def score(
+        self,
+        dataset: Dataset,
+        split: str,
+        progress: Progress = silent,
+        *,
+        dynamic: DynamicConfig | None = None,
+        cache: CacheConfig | None = None,
+    ) -> Evaluation:
+        """Score one split of what `read` or `read_own` gave, by dynamic evaluation or with a neural cache if asked."""
+        model, tokenizer = self.checkpoint.model, self.checkpoint.tokenizer
+        text = dataset.split(split)
+        if dynamic is not None:
+            return dynamic_evaluate(model, tokenizer, text, config=dynamic, cache=cache, progress=progress)
+        return evaluate(model, tokenizer, text, cache=cache, progress=progress)
+
+    def adapted(self, text: TextLike, *, progress: Progress = silent, **settings: Any) -> "LoadedModel":
+        """The model after it has learnt from a text as dynamic evaluation does; arguments as those of `read`."""
+        split = self.read(text, progress=progress, **settings).split("train")
+        model = adapt(self.checkpoint.model, split, progress=progress)
+        return replace(self, checkpoint=replace(self.checkpoint, model=model))
 
     def baselines(
         self, dataset: Dataset, split: str, *, own: Dataset, progress: Progress = silent

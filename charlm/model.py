@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from charlm.config import ModelConfig
 from charlm.errors import ConfigError
+from charlm.prior import NgramPrior
 from charlm.recurrent import LayerStates, Recurrent
 
 
@@ -33,6 +36,7 @@ class LanguageModel(nn.Module):
             None if config.tie_weights else nn.Parameter(torch.empty(config.vocab_size, config.hidden_size))  # (V, H)
         )
         self.output_bias = nn.Parameter(torch.empty(config.vocab_size))  # (V,)
+        self.prior = NgramPrior(config.ngram_order, config.hidden_size) if config.ngram_order else None
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, *, silent: Sequence[int] = ()) -> None:
@@ -51,13 +55,21 @@ class LanguageModel(nn.Module):
             bound = self.config.hidden_size**-0.5
             nn.init.uniform_(self.output, -bound, bound, generator=generator)
         nn.init.zeros_(self.output_bias)
+        if self.prior is not None:
+            self.prior.initialise()
 
     def empty_past(self, batch: int) -> LayerStates:
         """The state before the first token of a document, for B rows."""
-        return self.recurrent.empty_past(batch, self.embedding)
+        states = self.recurrent.empty_past(batch, self.embedding)
+        return states if self.prior is None else (*states, self.prior.empty_past(batch))
 
     def forward(
-        self, ids: Tensor, states: LayerStates | None = None, *, generator: torch.Generator | None = None
+        self,
+        ids: Tensor,
+        states: LayerStates | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        starts: NDArray[np.int64] | None = None,
     ) -> tuple[Tensor, LayerStates]:
         """Logits of each next token.
 
@@ -65,15 +77,33 @@ class LanguageModel(nn.Module):
             ids: (T, B) int64, each below V.
             states: of the step before the first token; None is the empty past.
             generator: what dropout draws from in training mode.
+            starts: where in the training text each row begins; see `NgramPrior.forward`.
 
         Returns:
             Logits (T, B, V), in nats up to a constant for each token, and the states after the last token.
         """
+        logits, _, states = self.read(ids, states, generator=generator, starts=starts)
+        return logits, states
+
+    def read(
+        self,
+        ids: Tensor,
+        states: LayerStates | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        starts: NDArray[np.int64] | None = None,
+    ) -> tuple[Tensor, Tensor, LayerStates]:
+        """As `forward`, with the outputs of the last layer (T, B, H) between the logits and the states."""
         if states is None:
             states = self.empty_past(ids.shape[1])
-        hidden, states = self.recurrent(ids, self.embedding, states, generator)
+        own = len(states) if self.prior is None else -1
+        hidden, after = self.recurrent(ids, self.embedding, states[:own], generator)
         weight = self.embedding if self.output is None else self.output
-        return F.linear(hidden, weight, self.output_bias), states  # (T, B, V)
+        logits = F.linear(hidden, weight, self.output_bias)  # (T, B, V)
+        if self.prior is not None:
+            more, known = self.prior(ids, hidden, states[-1], starts)
+            logits, after = logits + more, (*after, known)
+        return logits, hidden, after
 
     def num_parameters(self) -> int:
         """How many weights there are."""

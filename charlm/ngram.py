@@ -17,30 +17,30 @@ all bigrams, all trigrams and so on, each length in the order of `NgramLevel`. -
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charlm.errors import ModelFileError
-from charlm.ngram_counts import Ints, NgramCounts, NgramLevel, Stream, count_ngrams
+from charlm.ngram_counts import Ints, NgramCounts, Stream, count_ngrams
+from charlm.ngram_estimates import Floats, Singles, estimate, keep_frequent, trie_keys
+from charlm.ngram_lookup import Nodes, Trie, compiled
 from charlm.progress import Progress, silent
-
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
 
 MAX_NGRAMS = 1 << 24
 """N-grams of two tokens and more that a model holds unless told otherwise."""
 
-_FALLBACK = (0.0, 0.5, 1.0, 1.5)  # KenLM's, for a text too small or too regular to estimate discounts from
 _CHUNK = 1 << 20  # tokens scored at a time
 
 
 class NgramModel:
     """Probabilities of the next token given the last n - 1; made by `fit`, never changed.
 
-    A state is the last n - 1 tokens, or fewer: from BOS on, at the beginning of a document. Whatever stands before a
-    BOS is without effect, so that short contexts can be filled up on the left with more BOS.
+    A state is what is known of the tokens so far, as n - 1 nodes: the last token's, that of the last two, and so on to
+    the last n - 1. Where less is known, or they were never seen, or a BOS stands among them but at the beginning, it is
+    -1. Where there is a C compiler, `advance` and `probabilities` are compiled (`charlm.ngram_lookup`).
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class NgramModel:
         self._backoffs = backoffs  # of every context, which are the first nodes
         self._first = np.searchsorted(keys, np.arange(len(backoffs) + 1) * vocab_size)
         """The children of context c are nodes V + first[c] to V + first[c + 1]."""
+        self._trie = Trie(vocab_size, order, keys, self._first)
 
     @classmethod
     def fit(
@@ -82,37 +83,34 @@ class NgramModel:
                 need be those that occur twice, and so on. Their weight goes to the backoff of their context, so that
                 probabilities still sum to 1.
         """
+        return cls.cross_fit(counts, order=order, max_ngrams=max_ngrams)[0]
+
+    @classmethod
+    def cross_fit(
+        cls, counts: NgramCounts, *, order: int | None = None, max_ngrams: int = MAX_NGRAMS
+    ) -> tuple[Self, list[Self]]:
+        """The model of a text, and for each of the folds that were counted the model of the text without that fold.
+
+        What a fold's model says of the fold is honest, as what the whole one says of another text. All share one trie,
+        so that nodes mean the same to all; the arguments are those of `from_counts`.
+        """
         order = counts.order if order is None else order
         if not 1 <= order <= counts.order:
             raise ValueError(f"order is {order}; it must be at least 1 and at most {counts.order}, which was counted")
-        vocab_size = counts.vocab_size
-        levels = counts.levels[: order - 1]
-        least = _least_count(levels, max_ngrams)
-        unigrams = _unigrams(counts.counts if order == 1 else counts.continuations, counts.bos)
-        keys, weights, backoffs = [], [], []
-        nodes = np.arange(vocab_size)  # of the (k-1)-grams that are kept
-        kept = np.ones(vocab_size, dtype=bool)
-        end = vocab_size
-        for k, level in enumerate(levels, start=2):
-            count = level.counts if k == order else level.continuations
-            total = np.bincount(level.parents, count, minlength=len(kept))
-            was_kept, kept = kept, level.counts >= least
-            parents = level.parents[kept]
-            held = (count - discounts(count)[np.minimum(count, 3)])[kept]
-            backoffs.append(_divide(total - np.bincount(parents, held, minlength=len(total)), total, 1)[was_kept])
-            weights.append(_divide(held, total[parents], 0))
-            keys.append(nodes[parents] * vocab_size + level.tokens[kept])
-            nodes = end - 1 + np.cumsum(kept)
-            end += len(parents)
-        return cls(
-            vocab_size,
-            counts.bos,
-            order,
-            unigrams,
-            np.concatenate([np.zeros(0, np.int64), *keys]),
-            np.concatenate([np.zeros(0, np.float32), *weights]).astype(np.float32),
-            np.concatenate([np.zeros(0, np.float32), *backoffs]).astype(np.float32),
-        )
+        kept = keep_frequent(counts.levels[: order - 1], max_ngrams)
+        unigrams, weights, backoffs = estimate(counts, kept)
+        whole = cls(counts.vocab_size, counts.bos, order, unigrams, trie_keys(counts, kept), weights, backoffs)
+        return whole, [whole._estimated(*estimate(counts.without(fold), kept)) for fold in range(counts.folds)]
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """The model itself: it is never changed."""
+        return self
+
+    def _estimated(self, unigrams: Singles, weights: Singles, backoffs: Singles) -> Self:
+        """A model with the same trie and other probabilities."""
+        model = copy(self)
+        model._unigrams, model._weights, model._backoffs = unigrams, weights, backoffs
+        return model
 
     @property
     def num_ngrams(self) -> int:
@@ -150,7 +148,8 @@ class NgramModel:
     def _score(self, tokens: Ints) -> Floats:
         chance = self._unigrams[tokens].astype(np.float64)
         context = None
-        for node in self._endings(tokens):
+        for node in self._endings(tokens[:, None], self.no_context(1)):
+            node = node[:, 0]
             if context is not None:
                 known = np.flatnonzero(context >= 0)
                 chance[known] *= self._backoffs[context[known]]
@@ -160,33 +159,37 @@ class NgramModel:
         chance[tokens == self.bos] = 1.0
         return -np.log(chance)
 
-    def find(self, contexts: NDArray[Any]) -> NDArray[np.int32]:
-        """The contexts as nodes, the last token's first, then those of the last two, to the last n - 1: (N, n - 1).
+    def no_context(self, rows: int) -> Nodes:
+        """The state when nothing is known of what came before, (B, n - 1)."""
+        return np.full((rows, self.order - 1), -1, dtype=np.int32)
+
+    def advance(self, state: Nodes, ids: NDArray[Any]) -> Nodes:
+        """The states after each token.
 
         Args:
-            contexts: the tokens before each place, filled up with BOS on the left, (N, any number).
+            state: before the first token, (B, n - 1).
+            ids: (T, B).
+
+        Returns:
+            (T, B, n - 1).
         """
-        tokens = np.asarray(contexts, dtype=np.int64)[:, max(0, np.shape(contexts)[1] - self.order + 1) :]
-        nodes = np.full((len(tokens), self.order - 1), -1, dtype=np.int32)
-        for k, node in zip(range(tokens.shape[1]), self._endings(tokens), strict=False):
-            nodes[:, k] = node[:, -1]
-        return nodes
-
-    def find_along(self, ids: NDArray[Any]) -> NDArray[np.int32]:
-        """What `find` gives after each token of a text that begins as in `score`, (N, n - 1), at the cost of one."""
-        nodes = np.empty((len(ids), self.order - 1), dtype=np.int32)
+        if lookup := compiled():
+            return lookup.advance(self._trie, state, ids)
+        states = np.empty((*np.shape(ids), self.order - 1), dtype=np.int32)
         tokens = np.asarray(ids, dtype=np.int64)
-        for k, node in zip(range(self.order - 1), self._endings(tokens), strict=False):
-            nodes[:, k] = node
-        return nodes
+        for k, node in zip(range(self.order - 1), self._endings(tokens, state), strict=False):
+            states[..., k] = node
+        return states
 
-    def probabilities(self, nodes: NDArray[np.int32], *, dtype: type[np.floating[Any]] = np.float64) -> NDArray[Any]:
-        """The distribution of the next token in each context that `find` or `find_along` gave, (N, V)."""
-        share = np.ones(len(nodes), dtype=dtype)  # of what is left for shorter contexts
+    def probabilities(self, states: Nodes, *, dtype: type[np.floating[Any]] = np.float64) -> NDArray[Any]:
+        """The distribution of the next token in each state, (N, n - 1), as (N, V)."""
+        if dtype is np.float32 and (lookup := compiled()):
+            return lookup.probabilities(self._trie, states, self._unigrams, self._weights, self._backoffs)
+        share = np.ones(len(states), dtype=dtype)  # of what is left for shorter contexts
         seen = []
         for k in reversed(range(self.order - 1)):
-            rows = np.flatnonzero(nodes[:, k] >= 0)
-            context = nodes[rows, k].astype(np.int64)
+            rows = np.flatnonzero(states[:, k] >= 0)
+            context = states[rows, k].astype(np.int64)
             first = self._first[context]
             children = self._first[context + 1] - first
             each = np.repeat(np.arange(len(rows)), children)
@@ -201,18 +204,9 @@ class NgramModel:
 
     def distribution(self, history: Sequence[int]) -> Floats:
         """The distribution of the token after `history`, of which the last n - 1 tokens count, (V,)."""
-        chances: Floats = self.probabilities(self.find(np.array([history], dtype=np.int64)))[0]
-        return chances
-
-    def log_probs(self, contexts: NDArray[Any]) -> Singles:
-        """Logarithms of the next token's probabilities, -inf for BOS, (N, V); for the contexts see `find`."""
-        return self.log_probs_at(self.find(contexts))
-
-    def log_probs_at(self, nodes: NDArray[np.int32]) -> Singles:
-        """`log_probs` of contexts that `find` or `find_along` gave, for those who ask more than once."""
-        chances = self.probabilities(nodes, dtype=np.float32)
-        with np.errstate(divide="ignore"):
-            np.log(chances, out=chances)
+        ids = np.array(history[max(0, len(history) - self.order + 1) :], dtype=np.int64)[:, None]  # (T, 1)
+        before = self.no_context(1)
+        chances: Floats = self.probabilities(self.advance(before, ids)[-1] if len(ids) else before)[0]
         return chances
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
@@ -255,13 +249,14 @@ class NgramModel:
             raise ModelFileError("the n-gram model is damaged: its parts do not fit together; use another copy of it")
         return cls(vocab_size, bos, order, unigrams, keys, weights, backoffs)
 
-    def _endings(self, tokens: Ints) -> Iterator[Ints]:
-        """The nodes of the k-grams that end at each place of the last axis, for k from 1 to n."""
+    def _endings(self, tokens: Ints, state: Nodes) -> Iterator[Ints]:
+        """The nodes of the k-grams that end at each place of tokens (T, B), for k from 1 to n."""
         node = tokens
         yield node
-        for _ in range(2, self.order + 1):
-            before = np.full_like(node, -1)
-            before[..., 1:] = node[..., :-1]
+        for k in range(2, self.order + 1):
+            before = np.empty_like(node)
+            before[:1] = state[:, k - 2]
+            before[1:] = node[:-1]
             node = self._children(before, tokens)
             yield node
 
@@ -275,40 +270,3 @@ class NgramModel:
         if len(self._keys):
             nodes[known] = np.where(self._keys[at] == wanted, self.vocab_size + at, -1)
         return nodes
-
-
-def discounts(counts: NDArray[Any]) -> Floats:
-    """What is taken from an n-gram that counts 0, 1, 2, and 3 or more: 0, D1, D2, D3+ (section 3 of the paper).
-
-    0.5, 1 and 1.5, as in KenLM, where the text is too small or too regular to estimate them.
-    """
-    n = np.bincount(counts[counts < 5], minlength=5)[:5].astype(np.float64)  # n[c] n-grams count c
-    if np.all(n[1:] > 0):
-        y = n[1] / (n[1] + 2 * n[2])
-        found = np.array([0, 1 - 2 * y * n[2] / n[1], 2 - 3 * y * n[3] / n[2], 3 - 4 * y * n[4] / n[3]])
-        if np.all(found[1:] > 0):
-            return found
-    return np.array(_FALLBACK)
-
-
-def _unigrams(counts: Ints, bos: int) -> Singles:
-    """Probabilities of single tokens, mixed with a uniform distribution over all but BOS."""
-    total = counts.sum()
-    held = counts - discounts(counts[counts > 0])[np.minimum(counts, 3)]
-    uniform = np.where(np.arange(len(counts)) == bos, 0.0, 1 / (len(counts) - 1))
-    return ((held + (total - held.sum()) * uniform) / total if total else uniform).astype(np.float32)
-
-
-def _least_count(levels: Sequence[NgramLevel], max_ngrams: int) -> int:
-    """The smallest count that no more than `max_ngrams` n-grams reach."""
-    excess = sum(len(level.counts) for level in levels) - max_ngrams
-    if excess <= 0:
-        return 1
-    return int(np.partition(np.concatenate([level.counts for level in levels]), excess - 1)[excess - 1]) + 1
-
-
-def _divide(part: NDArray[Any], whole: NDArray[Any], otherwise: float) -> Floats:
-    """part / whole, and `otherwise` where the whole is 0."""
-    quotients = np.full(len(part), otherwise, dtype=np.float64)
-    np.divide(part, whole, out=quotients, where=whole > 0)
-    return quotients

@@ -26,10 +26,14 @@ class NgramLevel:
     """The index of the first k - 1 tokens among the (k-1)-grams; a single token is its own index."""
     tokens: NDArray[Any]
     """The last token."""
+    suffixes: NDArray[np.int32]
+    """The index of the last k - 1 tokens among the (k-1)-grams."""
     counts: NDArray[np.int32]
     """How often each occurs."""
     continuations: NDArray[np.int32]
     """How many distinct tokens come before it; where it begins with BOS, and for the longest, how often it occurs."""
+    touching: NDArray[np.int32]
+    """How often each occurs so that it has a token in a fold, (N, F)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class NgramCounts:
     """How often each token occurs, (V,); 0 for BOS, which is never predicted."""
     continuations: Ints
     """How many distinct tokens come before each token, (V,)."""
+    touching: Ints
+    """How often each token occurs in each fold, (V, F); 0 for BOS."""
     levels: tuple[NgramLevel, ...]
     """Bigrams first."""
 
@@ -50,8 +56,21 @@ class NgramCounts:
         """The length of the longest."""
         return len(self.levels) + 1
 
+    @property
+    def folds(self) -> int:
+        """F."""
+        return int(self.touching.shape[1])
 
-def count_ngrams(ids: Stream, *, order: int, vocab_size: int, bos: int, progress: Progress = silent) -> NgramCounts:
+    def without(self, fold: int) -> "NgramCounts":
+        """The counts of the text without one of its folds: the same n-grams, many of which then count 0."""
+        counts = self.counts - self.touching[:, fold]
+        levels = [replace(level, counts=level.counts - level.touching[:, fold]) for level in self.levels]
+        return _with_continuations(self.vocab_size, self.bos, counts, levels)
+
+
+def count_ngrams(
+    ids: Stream, *, order: int, vocab_size: int, bos: int, folds: int = 0, progress: Progress = silent
+) -> NgramCounts:
     """Count all n-grams of up to `order` tokens.
 
     The places of the text are sorted by the `order` tokens that begin there. For every k, each k-gram is then a run of
@@ -62,6 +81,7 @@ def count_ngrams(ids: Stream, *, order: int, vocab_size: int, bos: int, progress
         order: length of the longest n-gram, at least 1.
         vocab_size: V; every id is below it.
         bos: the token that begins a document.
+        folds: F, equal parts of the text that `NgramCounts.without` can leave out; see `fold_of`.
         progress: told how many lengths are counted.
     """
     if order < 1:
@@ -69,15 +89,16 @@ def count_ngrams(ids: Stream, *, order: int, vocab_size: int, bos: int, progress
     text = _joined(ids, order, vocab_size)
     places = _sorted_places(text, order)
     size = len(places)
+    fold = fold_of(np.arange(len(text)), size - 1, folds).astype(np.int16) if folds else None
     lasts = text.take(places)
     valid = lasts < vocab_size  # whether the k-gram at a place lies within a document
     new = np.ones(size, dtype=bool)  # whether it differs from the one before it in order
     new[1:] = lasts[1:] != lasts[:-1]
     index = lasts.astype(np.int32)  # of the (k-1)-gram at each place, in order
-    counts = np.bincount(lasts[valid & (lasts != bos)], minlength=vocab_size)
-    continuations = counts
+    counted = valid & (lasts != bos)
+    counts = np.bincount(lasts[counted], minlength=vocab_size)
+    touching = _touching(fold, places[counted], 1, lasts[counted], vocab_size, folds)
     levels: list[NgramLevel] = []
-    begins = np.zeros(0, dtype=bool)  # whether the (k-1)-grams begin with BOS
     for k in range(2, order + 1):
         progress("counting n-grams", k - 1, order)
         lasts = text[k - 1 :].take(places)
@@ -87,21 +108,55 @@ def count_ngrams(ids: Stream, *, order: int, vocab_size: int, bos: int, progress
         lengths = np.diff(runs, append=size)
         within = valid[runs]
         runs, lengths = runs[within], lengths[within].astype(np.int32)
-        first = places[runs]
+        parents = index[runs]
         shorter = np.empty(size, dtype=np.int32)
         shorter[places] = index
-        suffixes = shorter[first + 1]  # the (k-1)-grams without the first token
-        if levels:
-            distinct = np.bincount(suffixes, minlength=len(begins)).astype(np.int32)
-            levels[-1] = replace(levels[-1], continuations=np.where(begins, levels[-1].counts, distinct))
-        else:
-            continuations = np.bincount(suffixes, minlength=vocab_size)
-        levels.append(NgramLevel(index[runs], lasts[runs], lengths, lengths))
-        begins = text[first] == bos
+        suffixes = shorter[places[runs] + 1]
         index = np.cumsum(new & valid, dtype=np.int32)
         index -= 1
+        touched = _touching(fold, places[valid], k, index[valid], len(runs), folds).astype(np.int32)
+        levels.append(NgramLevel(parents, lasts[runs], suffixes, lengths, lengths, touched))
     progress("counting n-grams", order, order)
-    return NgramCounts(vocab_size, bos, counts, continuations, tuple(levels))
+    return replace(_with_continuations(vocab_size, bos, counts, levels), touching=touching)
+
+
+def fold_of(places: NDArray[Any], size: int, folds: int) -> Ints:
+    """The fold that each place of a text of `size` tokens lies in."""
+    return np.minimum(places.astype(np.int64) * folds // max(1, size), folds - 1)
+
+
+def _touching(
+    fold: NDArray[Any] | None, places: Ints, length: int, index: NDArray[Any], size: int, folds: int
+) -> NDArray[Any]:
+    """How often each of `size` n-grams has a token in each fold, given the places at which each begins."""
+    if fold is None:
+        return np.zeros((size, 0), dtype=np.int64)
+    first, last = fold[places], fold[places + (length - 1)]
+    flat = np.bincount(index.astype(np.int64) * folds + first, minlength=size * folds)
+    reaches = np.flatnonzero(first < last)
+    for step in range(1, folds):
+        reaches = reaches[first[reaches] + step <= last[reaches]]
+        if len(reaches) == 0:
+            break
+        flat += np.bincount(index[reaches].astype(np.int64) * folds + first[reaches] + step, minlength=size * folds)
+    return flat.reshape(size, folds)
+
+
+def _with_continuations(vocab_size: int, bos: int, counts: Ints, levels: Sequence[NgramLevel]) -> NgramCounts:
+    """Counts with the distinct tokens before each n-gram counted anew, from those of the n-grams one token longer."""
+    begins = np.arange(vocab_size) == bos  # whether the n-grams of a level begin with BOS
+    continuations: NDArray[Any] = counts
+    found: list[NgramLevel] = []
+    for level in levels:
+        distinct = np.bincount(level.suffixes[level.counts > 0], minlength=len(begins))
+        if found:
+            shorter = found[-1]
+            found[-1] = replace(shorter, continuations=np.where(begins, shorter.counts, distinct).astype(np.int32))
+        else:
+            continuations = distinct
+        begins = begins[level.parents]
+        found.append(replace(level, continuations=level.counts))
+    return NgramCounts(vocab_size, bos, counts, continuations, np.zeros((vocab_size, 0), np.int64), tuple(found))
 
 
 def _joined(ids: Stream, order: int, vocab_size: int) -> NDArray[Any]:

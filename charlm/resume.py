@@ -137,8 +137,8 @@ def restore(
             _restore_moments(state, tensors)
         if values["carries_state"]:
             state.states = tuple(
-                tuple(tensors[f"state/{layer}/{part}"].to(device) for part in range(len(model.recurrent.cell.states)))
-                for layer in range(model.config.num_layers)
+                tuple(tensors[f"state/{layer}/{index}"].to(device) for index in range(len(parts)))
+                for layer, parts in enumerate(model.empty_past(1))
             )
         state.cursor = Cursor(**values["cursor"])
         state.step, state.tokens, state.seconds = values["step"], values["tokens"], values["seconds"]

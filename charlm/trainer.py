@@ -14,7 +14,7 @@ from charlm.checkpoint import finite, save
 from charlm.config import TrainConfig
 from charlm.dataset import Dataset, TokenSplit
 from charlm.errors import TrainingDivergedError
-from charlm.evaluate import score
+from charlm.evaluate import score, total
 from charlm.gradient_watch import GradientWatch
 from charlm.length import progress_of, require_rest
 from charlm.model import rows_of
@@ -73,7 +73,9 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
             state.states = None
         elif state.states is not None:
             state.states = rows_of(state.states, window.ids.shape[1])
-        logits, states = state.model(window.ids.to(device), state.states, generator=state.generator)
+        logits, states = state.model(
+            window.ids.to(device), state.states, generator=state.generator, starts=window.starts
+        )
         loss = F.cross_entropy(logits.flatten(0, 1), window.targets.to(device).flatten(), ignore_index=IGNORE)
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -243,11 +245,9 @@ def _validate(state: TrainingState, dataset: Dataset) -> ValidationRecord:
     facts = dataset.valid.facts
     vocab = dataset.tokenizer.vocab_size
     width = max(1, min(256, (1 << 22) // (32 * vocab)))
-    windows = validation_windows(dataset.valid, tokens=state.validation_tokens, batch_size=32, seq_len=width)
-    nats = tokens = 0.0
-    for window_nats, count in score(state.model, windows):
-        nats += window_nats
-        tokens += count
+    windows = list(validation_windows(dataset.valid, tokens=state.validation_tokens, batch_size=32, seq_len=width))
+    nats = sum(total(scored) for scored in score(state.model, windows))
+    tokens = sum(window.tokens for window in windows)
     per_token = nats / tokens
     if facts.unknown_characters:
         per_token += facts.unknown_characters * math.log(dataset.tokenizer.unseen_characters) / facts.tokens
@@ -256,7 +256,7 @@ def _validate(state: TrainingState, dataset: Dataset) -> ValidationRecord:
         seconds=state.elapsed(),
         nats_per_token=per_token,
         bits_per_character=per_token * facts.tokens / facts.characters / math.log(2),
-        tokens=int(tokens),
+        tokens=tokens,
         best=math.isfinite(per_token) and (state.best is None or per_token < state.best),
     )
 

@@ -50,6 +50,8 @@ class Window:
     window's state do. The rows of a group begin together, so that one flag serves for all."""
     tokens: int
     """Targets that count."""
+    starts: NDArray[np.int64]
+    """The place in the split at which each row begins, (B,)."""
     cursor: Cursor
     """Where the next window begins."""
 
@@ -143,8 +145,9 @@ def walk(split: TokenSplit, group: Stretches, seq_len: int, *, first: int = 0) -
         here = np.clip(group.length - index * width, 0, width)
         here = here[here > 0]
         across = int(here[0])
+        starts = (group.start + index * width)[: len(here)]
         ids = np.zeros((len(here), across + 1), dtype=np.int64)
-        for row, (start, size) in enumerate(zip((group.start + index * width).tolist(), here.tolist(), strict=False)):
+        for row, (start, size) in enumerate(zip(starts.tolist(), here.tolist(), strict=True)):
             ids[row, : size + 1] = split.read(start, start + size + 1)
         targets = ids[:, 1:]
         if here[-1] < across:
@@ -154,6 +157,7 @@ def walk(split: TokenSplit, group: Stretches, seq_len: int, *, first: int = 0) -
             torch.from_numpy(np.ascontiguousarray(targets.T)),  # (T, B)
             index == 0,
             int(here.sum()),
+            starts,
             Cursor(),
         )
 

@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charlm import ngram
+from charlm.compilation import compiler
 from charlm.errors import ModelFileError
-from charlm.ngram import NgramModel, discounts
-from charlm.ngram_counts import count_ngrams
+from charlm.ngram import NgramModel
+from charlm.ngram_counts import count_ngrams, fold_of
+from charlm.ngram_estimates import discounts
 
 BOS, EOS, UNK, A, B = range(5)
 V = 5
@@ -23,6 +25,11 @@ def fit(documents: list[list[int]], order: int, **settings: int) -> NgramModel:
 
 def joined(documents: list[list[int]]) -> np.ndarray:
     return np.array([token for document in documents for token in document], dtype=np.uint16)
+
+
+def along(model: NgramModel, ids: np.ndarray) -> np.ndarray:
+    """The states after each token of a text."""
+    return model.advance(model.no_context(1), ids[:, None])[:, 0]
 
 
 class Oracle:
@@ -146,7 +153,7 @@ def test_pieces_that_begin_within_a_document_are_not_spanned(pieces, order: int,
 @given(documents, documents, st.integers(1, 6), st.sampled_from([ngram.MAX_NGRAMS, 20, 3]))
 def test_probabilities_are_positive_and_sum_to_one(seen, unseen, order: int, budget: int) -> None:
     model = fit(seen, order, max_ngrams=budget)
-    rows = model.probabilities(model.find_along(joined(seen + unseen)))
+    rows = model.probabilities(along(model, joined(seen + unseen)))
     assert rows.sum(axis=1) == pytest.approx(np.ones(len(rows)), abs=2e-6)
     assert np.all(rows[:, BOS] == 0) and np.all(rows[:, 1:] > 0)
 
@@ -172,20 +179,63 @@ def test_a_long_text_is_scored_in_pieces_that_overlap(monkeypatch: pytest.Monkey
     assert len(model.score(ids[:0])) == 0
 
 
-def test_contexts_are_found_one_by_one_and_along_a_text() -> None:
-    ids = joined([[BOS, *np.random.default_rng(2).integers(A, V, 50), EOS], [BOS, A, B, EOS]])
-    model = fit([*TOY, ids[:40].tolist()], 5)
-    along = model.find_along(ids)
-    padded = np.concatenate([np.full(9, BOS), ids])
-    contexts = np.stack([padded[i + 1 : i + 10] for i in range(len(ids))])
-    assert np.array_equal(model.find(contexts), along)
-    assert np.array_equal(model.find(contexts[:, 5:]), along)
-    assert np.array_equal(model.find(contexts[:, 7:]), np.where(np.arange(4) < 2, along, -1))
-    logs = model.log_probs(contexts)
-    assert logs.shape == (len(ids), V) and logs.dtype == np.float32
-    assert np.all(logs[:, BOS] == -np.inf)
-    assert np.exp(logs) == pytest.approx(model.probabilities(along), rel=1e-5)
-    assert model.score(ids)[1:52] == pytest.approx(-logs[np.arange(51), ids[1:52]], rel=1e-5)
+@pytest.mark.parametrize("order", [1, 2, 5])
+def test_compiled_and_numpy_look_up_alike(order: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    if compiler() is None:
+        pytest.skip("no C compiler here")
+    rng = np.random.default_rng(2)
+    ids = joined([[BOS, *rng.integers(A, V, 50), EOS], [BOS, A, B, EOS]])
+    model = fit([*TOY, ids[:40].tolist()], order)
+    before = along(model, rng.integers(0, V, 7))[-3:]
+    text = np.stack([ids[:40], ids[3:43], rng.integers(0, V, 40)], axis=1)  # (T, B)
+    compiled_states = model.advance(before, text)
+    flat = compiled_states.reshape(text.size, order - 1)
+    compiled = model.probabilities(flat, dtype=np.float32)
+    monkeypatch.setattr(ngram, "compiled", lambda: None)
+    assert np.array_equal(model.advance(before, text), compiled_states)
+    plain = model.probabilities(flat, dtype=np.float32)
+    assert plain.dtype == compiled.dtype == np.float32
+    assert compiled == pytest.approx(plain, rel=1e-5)
+    assert compiled == pytest.approx(model.probabilities(flat), rel=1e-5)
+
+
+def test_a_state_carries_over() -> None:
+    ids = joined([[BOS, *np.random.default_rng(2).integers(A, V, 50), EOS]])
+    model = fit([ids.tolist()], 5)
+    whole, state = along(model, ids), model.no_context(1)
+    for start in range(0, len(ids), 7):
+        part = model.advance(state, ids[start : start + 7, None])
+        assert np.array_equal(part[:, 0], whole[start : start + 7])
+        state = part[-1]
+
+
+@given(documents, st.integers(1, 5), st.integers(1, 12), st.data())
+def test_a_fold_that_is_left_out_is_unknown(documents, order: int, folds: int, data) -> None:
+    ids = joined(documents)
+    counts = count_ngrams(ids, order=order, vocab_size=V, bos=BOS, folds=folds)
+    whole, left_out = NgramModel.cross_fit(counts)
+    assert len(left_out) == folds
+    fold = data.draw(st.integers(0, folds - 1))
+    outside = fold_of(np.arange(len(ids)), len(ids), folds) != fold
+    begins = np.flatnonzero((np.diff(outside, prepend=True) != 0) | (ids == BOS))
+    cuts = [*begins.tolist(), len(ids)]
+    pieces = [ids[start:end].tolist() for start, end in pairwise(cuts) if outside[start]]
+    oracle = Oracle(pieces, order)
+    history = data.draw(histories)
+    expected = [oracle.probability(token, history) for token in range(V)]
+    assert left_out[fold].distribution(history) == pytest.approx(expected, rel=1e-5, abs=1e-9)
+    assert np.array_equal(whole.distribution(history), fit(documents, order).distribution(history))
+
+
+@given(documents, st.integers(1, 5), st.integers(1, 5), st.sampled_from([ngram.MAX_NGRAMS, 20, 3]))
+def test_without_a_fold_probabilities_still_sum_to_one(documents, order: int, folds: int, budget: int) -> None:
+    ids = joined(documents)
+    counts = count_ngrams(ids, order=order, vocab_size=V, bos=BOS, folds=folds)
+    _, left_out = NgramModel.cross_fit(counts, max_ngrams=budget)
+    for model in left_out:
+        rows = model.probabilities(along(model, ids))
+        assert rows.sum(axis=1) == pytest.approx(np.ones(len(rows)), abs=2e-6)
+        assert np.all(rows[:, 1:] > 0)
 
 
 def test_documents_do_not_leak() -> None:
@@ -218,8 +268,7 @@ def test_arrays_make_the_model_again(order: int) -> None:
     again = NgramModel.from_arrays(model.to_arrays())
     assert np.array_equal(again.score(ids), model.score(ids))
     assert (again.order, again.vocab_size, again.bos, again.nbytes) == (order, V, BOS, model.nbytes)
-    nodes = model.find_along(ids)
-    assert np.array_equal(again.probabilities(nodes), model.probabilities(nodes))
+    assert np.array_equal(again.probabilities(along(again, ids)), model.probabilities(along(model, ids)))
 
 
 DAMAGES = {

@@ -95,6 +95,7 @@ def _show_system(json: bool) -> None:
 
     from charlm import __version__
     from charlm.cli.console import print_json, stdout
+    from charlm.compilation import compiler
     from charlm.kernels import PROGRAMS, native
     from charlm.model import pick_device
 
@@ -107,7 +108,7 @@ def _show_system(json: bool) -> None:
         "threads": torch.get_num_threads(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "pointwise": "compiled" if compiled else "torch",
-        "compiler": native.compiler(),
+        "compiler": compiler(),
     }
     if json:
         print_json(facts)

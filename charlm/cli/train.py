@@ -103,6 +103,14 @@ def train(
             rich_help_panel=_MODEL,
         ),
     ] = None,
+    ngram_order: Annotated[
+        int | None,
+        _option(
+            "Let the network build on an n-gram model of this order, by a learnt gate; 0 trains it alone.",
+            "0",
+            _MODEL,
+        ),
+    ] = None,
     skip: Annotated[
         Skip | None,
         _option("residual adds to each layer's output what went into it: deep stacks learn sooner.", "none", _MODEL),
@@ -226,6 +234,7 @@ def train(
         input_init=input_init,
         forget_bias=forget_bias,
         update_bias=update_bias,
+        ngram_order=ngram_order,
         skip=skip,
         skip_steps=skip_steps,
     )

@@ -3,32 +3,21 @@
 Torch makes a pass and a temporary for each operation of a point-wise stage, and lays the weights of a product out anew
 in every step. `functions.c` and `window.c`, beside this file, make one pass for a stage, lay the weights out once for a
 window, and run all of its steps in one call, on torch's own threads. Where there is no C compiler, or CHARLM_NATIVE=0
-says so, `library` is None: the window is then run by torch, slower and the same.
+says so (see `charlm.compilation`), `library` is None: the window is then run by torch, slower and the same.
 """
 
 import ctypes
-import hashlib
-import logging
-import os
-import platform
-import shutil
-import subprocess
-import tempfile
 from functools import cache
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from charlm.errors import CharlmError
-from charlm.files import cache_folder
+from charlm.compilation import shared_library
 from charlm.kernels.expressions import trace
 from charlm.kernels.places import Place, Places
 from charlm.kernels.program import Function, reads
 
-logger = logging.getLogger(__name__)
-
-_FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-std=gnu11", "-fPIC", "-shared")
 _SUFFIXES = {torch.float32: "float", torch.float64: "double"}
 
 _BEGIN_TYPE = """
@@ -136,52 +125,7 @@ def write_c(functions: tuple[Function, ...]) -> str:
 
 
 @cache
-def compiler() -> str | None:
-    """The C compiler: CC of the environment, or cc, gcc or clang; None where there is none or it's turned off."""
-    if os.environ.get("CHARLM_NATIVE") == "0":
-        return None
-    names = [os.environ["CC"]] if os.environ.get("CC") else ["cc", "gcc", "clang"]
-    return next((path for name in names if (path := shutil.which(name))), None)
-
-
-@cache
 def library(functions: tuple[Function, ...], dtype: torch.dtype) -> Library | None:
     """The compiled code of a program's stages; None where it can't be had."""
-    command = compiler()
-    if command is None or dtype not in _SUFFIXES:
-        return None
-    source = write_c(functions)
-    for threads in (("-fopenmp",), ()):
-        try:
-            return Library(ctypes.CDLL(str(_compile((command, *_FLAGS, *threads), source))), dtype, functions)
-        except (OSError, CharlmError, subprocess.SubprocessError) as error:
-            logger.info("compiling a cell failed: %s", error)
-    return None
-
-
-def _compile(command: tuple[str, ...], source: str) -> Path:
-    """The shared library for a source: from the cache, or compiled, beside its place first and renamed when whole."""
-    key = hashlib.sha256("\0".join((source, *command, _processor())).encode()).hexdigest()
-    target = cache_folder("native") / f"{key}.so"
-    if target.exists():
-        return target
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        code, made = Path(folder) / "program.c", Path(folder) / "program.so"
-        code.write_text(source, encoding="ascii")
-        done = subprocess.run(
-            [*command, str(code), "-o", str(made), "-lm"], capture_output=True, text=True, timeout=120
-        )
-        if done.returncode != 0:
-            raise CharlmError(f"{command[0]}: {done.stderr.strip()[:200]}")
-        os.replace(made, target)
-    return target
-
-
-def _processor() -> str:
-    """What -march=native depends on: a cache on a shared home must not serve one machine's code to another."""
-    try:
-        facts = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n\n")[0]
-        flags = [line for line in facts.splitlines() if line.startswith(("flags", "Features", "model name"))]
-    except OSError:
-        flags = [platform.processor()]
-    return "\0".join((platform.system(), platform.machine(), *flags))
+    code = shared_library(write_c(functions)) if dtype in _SUFFIXES else None
+    return None if code is None else Library(code, dtype, functions)

@@ -18,7 +18,7 @@ from charlm.recurrent import LayerStates
 
 Array = NDArray[np.floating]
 
-_SHAPE = ("vocab_size", "cell", "num_layers", "hidden_size", "embedding_size", "tie_weights")
+_SHAPE = ("vocab_size", "cell", "num_layers", "hidden_size", "embedding_size", "tie_weights", "ngram_order")
 _OF_TRAINING = ("dropout", "recurrent_init", "input_init", "forget_bias", "update_bias")
 _OF_OTHER_CELLS = ("skip_steps",)
 _KNOWN = frozenset((*_SHAPE, *_OF_TRAINING, *_OF_OTHER_CELLS))
@@ -137,8 +137,11 @@ class FusedStepper:
         self._output_bias: Array = model.output_bias.detach().numpy()
         self._states = [
             [np.concatenate([one[layer][part].cpu().numpy() for one in states]) for part in range(len(first))]
-            for layer, first in enumerate(states[0])
+            for layer, first in enumerate(states[0][: model.config.num_layers])
         ]
+        self._prior = model.prior
+        if self._prior is not None:
+            self._context = np.concatenate([one[-1][0].numpy() for one in states])  # (B, n - 1)
         self._lay_out()
 
     @staticmethod
@@ -146,7 +149,8 @@ class FusedStepper:
         """Whether nothing about a model is unknown here: its cell, weights, settings, number type and device."""
         cell = FUSED.get(model.config.cell)
         layers = range(model.config.num_layers)
-        names = {name for name, _ in model.named_parameters()} - {"embedding", "output", "output_bias"}
+        beside = {"embedding", "output", "output_bias", "prior.weight", "prior.bias"}
+        names = {name for name, _ in model.named_parameters()} - beside
         return (
             cell is not None
             and type(model).forward is LanguageModel.forward
@@ -196,15 +200,22 @@ class FusedStepper:
             self._cell.step(self._past[index], inputs, self._states[index], extra)
         self._to_logits()
         self._logits += self._output_bias
+        if self._prior is not None:
+            more, self._context = self._prior.step(tokens, self._states[-1][0], self._context)
+            self._logits += more
         return self._logits
 
     def load(self, row: int, states: LayerStates) -> None:
         """See `Stepper.load`."""
-        for own, given in zip(self._states, states, strict=True):
+        if self._prior is not None:
+            self._context[row] = states[-1][0][0].numpy()
+        for own, given in zip(self._states, states[: len(self._states)], strict=True):
             for part, new in zip(own, given, strict=True):
                 part[row] = new[0].cpu().numpy()
 
     def take(self, rows: Sequence[int]) -> None:
         """See `Stepper.take`."""
         self._states = [[part[list(rows)] for part in state] for state in self._states]
+        if self._prior is not None:
+            self._context = self._context[list(rows)]
         self._lay_out()

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from charlm.cells import CELLS, Cell, find_cell
+from charlm.compilation import compiler
 from charlm.errors import ConfigError
 from charlm.kernels import KERNELS, LAYERS, native
 from charlm.recurrent import reference_layer
@@ -51,7 +52,7 @@ def _mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     """Point-wise stages as compiled loops, where there is a compiler, and on tensors."""
     if request.param == "torch":
         monkeypatch.setattr(native, "library", lambda functions, dtype: None)
-    elif native.compiler() is None:
+    elif compiler() is None:
         pytest.skip("no C compiler here")
 
 

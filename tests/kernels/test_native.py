@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from charlm.kernels import PROGRAMS, native
+from charlm import compilation
+from charlm.compilation import compiler
+from charlm.kernels import native
 from charlm.kernels.expressions import positive, relu, sigmoid, tanh
 from charlm.kernels.places import Place
 from charlm.kernels.scan import linear_scan
 
-compiled = pytest.mark.skipif(native.compiler() is None, reason="no C compiler here")
+compiled = pytest.mark.skipif(compiler() is None, reason="no C compiler here")
 
 
 def apply(function, x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -95,12 +97,13 @@ def test_not_a_number_stays_so_and_infinity_is_a_limit(dtype: torch.dtype) -> No
 def test_without_a_compiler_everything_goes_on() -> None:
     code = (
         "import torch\nfrom charlm.config import ModelConfig\nfrom charlm.kernels import native\n"
+        "from charlm.compilation import compiler\n"
         "from charlm.model import LanguageModel\n"
         "model = LanguageModel(ModelConfig(vocab_size=9, cell='gru', hidden_size=8))\n"
         "model.initialise(torch.Generator().manual_seed(1))\n"
         "logits, _ = model(torch.zeros(3, 2, dtype=torch.int64))\n"
         "logits.sum().backward()\n"
-        "print(native.compiler(), native.library((), torch.float32), bool(torch.isfinite(logits).all()))\n"
+        "print(compiler(), native.library((), torch.float32), bool(torch.isfinite(logits).all()))\n"
     )
     for environment in ({"CHARLM_NATIVE": "0"}, {"CC": "no-such-compiler"}):
         done = subprocess.run(
@@ -113,18 +116,19 @@ def test_a_compiler_that_fails_is_passed_over(tmp_path: Path, monkeypatch: pytes
     broken = tmp_path / "cc"
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o755)
-    native.library.cache_clear()
-    monkeypatch.setattr(native, "compiler", lambda: str(broken))
-    assert native.library(PROGRAMS["gru"].functions, torch.float32) is None
-    native.library.cache_clear()
+    monkeypatch.setattr(compilation, "compiler", lambda: str(broken))
+    assert compilation.shared_library("int one(void) { return 1; }") is None
+    compilation.shared_library.cache_clear()
 
 
 @compiled
 def test_a_library_is_compiled_once_and_kept(tmp_path: Path) -> None:
+    compilation.shared_library.cache_clear()
     native.library.cache_clear()
     assert native.library((of_tanh,), torch.float32) is not None
     (kept,) = (tmp_path / "cache" / "native").glob("*.so")
     before = kept.stat().st_mtime_ns
+    compilation.shared_library.cache_clear()
     native.library.cache_clear()
     assert native.library((of_tanh,), torch.float32) is not None
     assert kept.stat().st_mtime_ns == before

@@ -1,10 +1,12 @@
 """The prepared path against the model, on random weights."""
 
+import numpy as np
 import pytest
 import torch
 from toys import LETTERS, bigrams, network
 
 from charlm.cells import CELLS
+from charlm.ngram import NgramModel
 from charlm.sampler import fused
 from charlm.sampler.fused import FUSED, FusedStepper
 from charlm.sampler.stepper import ModelStepper, prepare
@@ -39,6 +41,29 @@ def test_it_gives_the_models_logits(stepper, cell: str, layers: int, batch: int,
         with torch.no_grad():
             expected, _ = model(ids[:, row : row + 1], beginning)
         torch.testing.assert_close(found[:, row], expected[:, 0], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("stepper", STEPPERS)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_it_heeds_the_prior(stepper, batch: int) -> None:
+    model = network(LETTERS, "lstm", spread=1.0, num_layers=2, ngram_order=3)
+    text = np.random.default_rng(1).integers(3, 9, 200)
+    ngram = NgramModel.fit(np.array([LETTERS.bos, *text]), order=3, vocab_size=9, bos=LETTERS.bos)
+    model.prior.ngram = ngram
+    with torch.no_grad():
+        model.prior.weight.copy_(torch.linspace(-1, 1, 12))
+        model.prior.bias.copy_(torch.tensor([0.5, 1.0, 1.5]))
+    ids = torch.from_numpy(text[:198].astype(np.int64)).view(-1, batch)[:20]
+    made = stepper(model, [model.empty_past(1)] * (batch + 1))
+    made.take([*range(batch)])
+    found = torch.stack([torch.from_numpy(made.step(tokens.tolist()).copy()) for tokens in ids])
+    with torch.no_grad():
+        expected, states = model(ids)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    made.load(0, tuple(tuple(part[:1] for part in state) for state in states))
+    with torch.no_grad():
+        expected, _ = model(ids[:1, :1], tuple(tuple(part[:1] for part in state) for state in states))
+    torch.testing.assert_close(torch.from_numpy(made.step(ids[0].tolist())[0]), expected[0, 0], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("cell", [*FUSED])
@@ -83,7 +108,7 @@ def test_what_is_not_known_goes_through_the_model() -> None:
     for cell in FUSED:
         assert isinstance(prepare(network(LETTERS, cell), states_of(network(LETTERS, cell), 1)), FusedStepper)
     model = network(LETTERS)
-    model.register_parameter("prior", torch.nn.Parameter(torch.zeros(1)))
+    model.register_parameter("more", torch.nn.Parameter(torch.zeros(1)))
     assert not FusedStepper.supports(model)
     assert not FusedStepper.supports(network(LETTERS).bfloat16())
     assert not FusedStepper.supports(network(LETTERS, num_layers=2, skip="residual"))

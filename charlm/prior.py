@@ -1,0 +1,125 @@
+"""An n-gram model that a network builds on: what counting can tell it need not learn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from charlm.cells import State
+from charlm.dataset import TokenSplit
+from charlm.ngram import NgramModel
+from charlm.ngram_counts import Ints, count_ngrams, fold_of
+from charlm.ngram_lookup import Nodes
+from charlm.progress import Progress, silent
+from charlm.tokenizers import Tokenizer
+
+_MAX_TOKENS = 8_000_000  # of the training split that are counted, the last ones
+_MAX_NGRAMS = 4_000_000
+_FOLDS = 10
+_SMALLEST = 1e-12  # BOS has the probability 0 and is never predicted
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CrossFit:
+    """What honest n-gram models of a training text there are: one for each fold, which has not seen that fold."""
+
+    models: tuple[NgramModel, ...]
+    first: int
+    """The place at which the part of the text that was counted begins; the whole model is honest outside it."""
+    size: int
+    """Tokens of that part."""
+
+    def fold_of(self, places: NDArray[Any]) -> Ints:
+        """The fold of each place of the text, -1 outside of what was counted."""
+        inside = places - self.first
+        folds = fold_of(np.maximum(inside, 0), self.size, len(self.models))
+        return np.where((inside >= 0) & (inside < self.size), folds, -1)
+
+
+def fit_prior(
+    split: TokenSplit, tokenizer: Tokenizer, order: int, *, progress: Progress = silent
+) -> tuple[NgramModel, CrossFit]:
+    """An n-gram model of a training split, and those that are honest within it.
+
+    Args:
+        split: of a large one the last tokens are counted (`_MAX_TOKENS`).
+        tokenizer: the one that made the split.
+        order: n.
+        progress: told how many lengths are counted.
+    """
+    ids = np.asarray(split.ids[-_MAX_TOKENS:])
+    counts = count_ngrams(
+        ids, order=order, vocab_size=tokenizer.vocab_size, bos=tokenizer.bos, folds=_FOLDS, progress=progress
+    )
+    whole, models = NgramModel.cross_fit(counts, max_ngrams=_MAX_NGRAMS)
+    return whole, CrossFit(models=tuple(models), first=len(split.ids) - len(ids), size=len(ids))
+
+
+class NgramPrior(nn.Module):
+    """A gate times the log-probabilities of an n-gram model, to be added to a network's logits.
+
+    The gate is a number for each token, g = w h + b_k, where k is how long a context the n-gram model knows here.
+    """
+
+    def __init__(self, order: int, hidden_size: int) -> None:
+        super().__init__()
+        self.order = order
+        self.weight = nn.Parameter(torch.empty(hidden_size))  # (H,)
+        self.bias = nn.Parameter(torch.empty(order))  # (n,)
+        self.ngram: NgramModel | None = None
+        """Given after the weights are made."""
+        self.cross_fit: CrossFit | None = None
+        """In training only."""
+
+    @torch.no_grad()
+    def initialise(self) -> None:
+        """The gate is 1 everywhere, so that training begins where the n-gram model ends."""
+        self.weight.zero_()
+        self.bias.fill_(1.0)
+
+    def empty_past(self, batch: int) -> State:
+        """The state before the first token: nothing is known, (B, n - 1)."""
+        return (torch.full((batch, self.order - 1), -1, dtype=torch.int32),)
+
+    def step(self, tokens: Sequence[int], hidden: NDArray[Any], state: Nodes) -> tuple[NDArray[Any], Nodes]:
+        """`forward` for one step, in numpy: tokens (B,), hidden (B, H), state (B, n - 1) to logits (B, V) and state."""
+        assert self.ngram is not None
+        (state,) = self.ngram.advance(state, np.array([tokens]))
+        log_p = self.ngram.probabilities(state, dtype=np.float32)
+        np.log(np.maximum(log_p, _SMALLEST, out=log_p), out=log_p)
+        gate = hidden @ self.weight.detach().numpy() + self.bias.detach().numpy()[(state >= 0).sum(-1)]
+        return gate[:, None] * log_p, state
+
+    def forward(
+        self, ids: Tensor, hidden: Tensor, state: State, starts: NDArray[np.int64] | None = None
+    ) -> tuple[Tensor, State]:
+        """What to add to the logits (T, B, V), and the state after the last token.
+
+        Args:
+            ids: (T, B) int64.
+            hidden: outputs of the last layer, (T, B, H).
+            state: before the first token.
+            starts: where in the training text each row begins, (B,); the models that are asked are then those that
+                have not seen it. None where the text is another.
+        """
+        assert self.ngram is not None
+        tokens = ids.cpu().numpy()
+        states = self.ngram.advance(state[0].cpu().numpy(), tokens)  # (T, B, n - 1)
+        rows = states.reshape(tokens.size, self.order - 1)
+        if starts is None or self.cross_fit is None:
+            chances = self.ngram.probabilities(rows, dtype=np.float32)
+        else:
+            chances = np.empty((len(rows), self.ngram.vocab_size), dtype=np.float32)
+            folds = self.cross_fit.fold_of(starts + 1 + np.arange(len(tokens))[:, None]).ravel()
+            for fold in np.unique(folds).tolist():
+                model = self.cross_fit.models[fold] if fold >= 0 else self.ngram
+                here = np.flatnonzero(folds == fold)
+                chances[here] = model.probabilities(rows[here], dtype=np.float32)
+        log_p = torch.from_numpy(chances).clamp_(min=_SMALLEST).log_().to(hidden).view(*ids.shape, -1)  # (T, B, V)
+        known = torch.from_numpy((states >= 0).sum(-1)).to(hidden.device)  # (T, B)
+        gate = hidden @ self.weight + self.bias[known]
+        return gate.unsqueeze(-1) * log_p, (torch.from_numpy(states[-1]),)
