@@ -78,5 +78,5 @@ def test_probabilities_sum_to_one(dataset_of) -> None:
 
 
 def test_settings_out_of_range_are_named() -> None:
-    with pytest.raises(ConfigError, match="--cache-share is 1; it must be at least 0 and at most 0.999"):
+    with pytest.raises(ConfigError, match=r"--cache-share is 1; it must be at least 0 and at most 0\.999"):
         CacheConfig(share=1)

@@ -1,8 +1,10 @@
 """Figures for a slide, drawn by matplotlib, which is an extra: only who wants a picture needs it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charlm.analysis.curves import Against, RunCurves
 from charlm.analysis.diagnosis import Diagnosis
 from charlm.analysis.verdict import Verdict, percent
 from charlm.errors import CharlmError, ConfigError
@@ -72,6 +74,41 @@ def draw_gradients(diagnosis: Diagnosis) -> "Figure":
     figure.supxlabel(
         "steps back, k        lines: the gradient itself    dots: product of the norms of the Jacobians", fontsize=11
     )
+    return figure
+
+
+def draw_curves(found: Sequence[RunCurves], against: Against) -> "Figure":
+    """Loss and validation in one panel, gradient norm and learning rate in two, runs laid over each other."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 7), layout="constrained")
+    panels = figure.subplot_mosaic([["loss", "loss"], ["gradient norm", "learning rate"]], height_ratios=[1.6, 1])
+    for number, one in enumerate(found):
+        colour = _COLOURS[number % len(_COLOURS)]
+        for quantity in ("loss", "gradient norm", "learning rate"):
+            curve = one.curves[quantity]
+            panels[quantity].plot(
+                curve.x, curve.y, color=colour, linewidth=1, alpha=0.45 if quantity == "loss" else 0.9
+            )
+        validation = one.curves["validation"]
+        panels["loss"].plot(
+            validation.x, validation.y, color=colour, linewidth=2.4, marker="o", markersize=4, label=one.run
+        )
+    units = {"steps": "steps", "time": "seconds", "tokens": "tokens"}
+    for quantity, axes in panels.items():
+        axes.set_title(
+            {"loss": "loss (thin) and validation (dots), nats per token"}.get(quantity, quantity), fontsize=12
+        )
+        axes.set_xlabel(units[against])
+        axes.grid(color="#dddddd", linewidth=0.7)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+    steady = [y for one in found for y in one.curves["loss"].y[len(one.curves["loss"].y) // 10 :]]
+    everything = steady + [y for one in found for y in one.curves["validation"].y]
+    if everything:  # the first steps, which fall steeply, may leave the panel
+        margin = 0.05 * (max(everything) - min(everything)) or 0.1
+        panels["loss"].set_ylim(min(everything) - margin, max(everything) + margin)
+    panels["loss"].legend(frameon=False)
     return figure
 
 

@@ -11,6 +11,7 @@ import typer
 from charlm import __version__
 from charlm.cli.cells import cells
 from charlm.cli.corpora import corpora
+from charlm.cli.curves import curves
 from charlm.cli.diagnose import diagnose
 from charlm.cli.eval import evaluate
 from charlm.cli.info import info
@@ -74,6 +75,7 @@ for _name, _command in (
     ("sample", sample),
     ("eval", evaluate),
     ("info", info),
+    ("curves", curves),
     ("diagnose", diagnose),
     ("trace", trace),
     ("corpora", corpora),

@@ -11,6 +11,7 @@ from charlm.cli.options import (
     JsonOption,
     SeparatorOption,
     corpus_options,
+    given,
 )
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from charlm.evaluate import Evaluation
     from charlm.loaded import LoadedModel
     from charlm.progress import Progress
+
+_LEARNING = "Learning along the way"
 
 
 def evaluate(
@@ -39,6 +42,33 @@ def evaluate(
     separator: SeparatorOption = None,
     encoding: EncodingOption = None,
     errors: ErrorsOption = None,
+    dynamic: Annotated[
+        bool,
+        typer.Option(
+            "--dynamic",
+            help="Let the model go on learning from what it has scored: a step along the gradient of every 32 tokens, "
+            "after they are scored. The model file stays as it is.",
+            rich_help_panel=_LEARNING,
+        ),
+    ] = False,
+    dynamic_rate: Annotated[
+        float | None,
+        typer.Option(
+            help="How far --dynamic moves a weight in a step.", show_default="0.0003", rich_help_panel=_LEARNING
+        ),
+    ] = None,
+    cache: Annotated[
+        bool,
+        typer.Option(
+            "--cache",
+            help="Mix in what followed in this document when the hidden state was like the one now.",
+            rich_help_panel=_LEARNING,
+        ),
+    ] = False,
+    cache_share: Annotated[
+        float | None,
+        typer.Option(help="How much --cache counts in the mixture.", show_default="0.05", rich_help_panel=_LEARNING),
+    ] = None,
     no_baselines: Annotated[
         bool,
         typer.Option(
@@ -57,13 +87,22 @@ def evaluate(
       [bold]charlm eval[/bold]                         the newest run, on its test split
       [bold]charlm eval runs/novel letter.txt[/bold]   how well that model predicts a letter
       [bold]charlm eval --split valid --json[/bold]
+      [bold]charlm eval --dynamic[/bold]               the same, learning along the way
     """
     import charlm
+    from charlm.cache import CacheConfig
     from charlm.cli.console import Bars, print_json, stderr
+    from charlm.dynamic_evaluation import DynamicConfig
     from charlm.errors import ConfigError, CorpusError
     from charlm.runs import names_model
     from charlm.sources import names_text, not_found
 
+    if dynamic_rate is not None and not dynamic:
+        raise ConfigError("--dynamic-rate goes with --dynamic; pass that too")
+    if cache_share is not None and not cache:
+        raise ConfigError("--cache-share goes with --cache; pass that too")
+    learning = DynamicConfig(**given(rate=dynamic_rate)) if dynamic else None
+    remembering = CacheConfig(**given(share=cache_share)) if cache else None
     names = list(arguments or [])
     model = names.pop(0) if names and names_model(names[0]) else None
     if model is None and names and not names_text(names[0]):
@@ -84,13 +123,14 @@ def evaluate(
             dataset = loaded.read_own(progress=progress)
             what = f"{loaded.checkpoint.corpus.get('name')}, {split} split"
         scored = split or "train"
-        result = loaded.score(dataset, scored, progress)
+        result = loaded.score(dataset, scored, progress, dynamic=learning, cache=remembering)
         beside = {} if no_baselines else _baselines(loaded, dataset, scored, None if names else dataset, progress)
     if json:
-        values = {"model": str(loaded.path), "text": what, "split": split} | result.to_json()
+        values = {"model": str(loaded.path), "text": what, "split": split, "dynamic": dynamic, "cache": cache}
+        values |= result.to_json()
         print_json(values | {"baselines": {name: baseline.to_json() for name, baseline in beside.items()}})
         return
-    _show(what, result)
+    _show(what + ", dynamic" * dynamic + ", with a cache" * cache, result)
     if beside:
         _compare(result, beside)
 

@@ -1,6 +1,6 @@
 """Options that several commands share, and how their texts become values."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -47,6 +47,11 @@ ErrorsOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout, for programs.")]
 
 
+def given(**options: Any) -> dict[str, Any]:
+    """The options that were given."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
 def unescape(text: str, option: str) -> str:
     r"""`text` with \n, \r, \t and \\ as the characters they stand for; raises `ConfigError` for any other escape."""
     known = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\"}
@@ -76,13 +81,13 @@ def corpus_options(
     splits: str | None = None,
     encoding: str | None = None,
     errors: str | None = None,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """The fields of `CorpusConfig` that were given."""
-    values: dict[str, object] = {"documents": documents, "encoding": encoding, "errors": errors}
+    values = given(documents=documents, encoding=encoding, errors=errors)
     if separator is not None:
         if documents is not None:
             raise ConfigError("--separator and --documents both say what a document is; give one of them")
         values |= {"separator": unescape(separator, "--separator"), "documents": "separator"}
     if splits is not None:
         values["splits"] = parse_splits(splits)
-    return {name: value for name, value in values.items() if value is not None}
+    return values

@@ -48,6 +48,7 @@ def sample(
     sort: given.SortOption = "seed",
     seed: given.SeedOption = None,
     show_probs: given.ShowProbsOption = False,
+    adapt: given.AdaptOption = None,
     threads: given.ThreadsOption = 1,
     json: JsonOption = False,
     jsonl: given.JsonLinesOption = False,
@@ -60,6 +61,7 @@ def sample(
     Examples:
       [bold]charlm sample --prefix "I couldn't" --temperature 0.7[/bold]
       [bold]charlm sample runs/names --num 100 --batch 64 --unique[/bold]
+      [bold]charlm sample runs/novel --adapt letters.txt[/bold]
       [bold]charlm sample --prefix ROMEO: --min-p 0.05 --stop '\\n\\n'[/bold]
     """
     check_range("--num", num, 1, 10**9)
@@ -93,6 +95,8 @@ def sample(
     }
     loaded = _load(model, threads)
     prefix = _read_prefix(prefix, prefix_file)
+    if adapt is not None:
+        loaded = _adapted(loaded, adapt)
     first = int.from_bytes(os.urandom(4), "little") if seed is None else seed
     if beam is not None:
         found: Iterable[Seeded] = ((None, text) for text in loaded.beam(prefix, width=beam, num=num, **settings))
@@ -125,6 +129,14 @@ def _load(model: str | None, threads: int) -> "LoadedModel":
     if model is None:
         stderr().print(f"using {loaded.path}", markup=False, soft_wrap=True)
     return loaded
+
+
+def _adapted(loaded: "LoadedModel", text: str) -> "LoadedModel":
+    """The model after it has learnt from a text."""
+    from charlm.cli.console import Bars, stderr
+
+    with Bars(stderr()) as progress:
+        return loaded.adapted([text], progress=progress)
 
 
 def _read_prefix(prefix: str, file: str | None) -> str:

@@ -151,4 +151,12 @@ JsonLinesOption = Annotated[
 ShowProbsOption = Annotated[
     bool, typer.Option("--show-probs", help="Colour each character by the probability that the model gave it.")
 ]
+AdaptOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        help="Learn from this text first, as `charlm eval --dynamic` does; the model file stays as it is.",
+        rich_help_panel=CONTROLS,
+    ),
+]
 ThreadsOption = Annotated[int, typer.Option(help="CPU threads; a single text is written fastest with one.")]

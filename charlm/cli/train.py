@@ -15,6 +15,7 @@ from charlm.cli.options import (
     SeparatorOption,
     TextArgument,
     corpus_options,
+    given,
 )
 from charlm.config import Device, InputInit, RecurrentInit, Skip, SubwordAlgorithm, TokenizerKind
 
@@ -222,8 +223,8 @@ def train(
     from charlm.runs import newest_run
 
     corpus = corpus_options(documents, separator, splits, encoding, errors)
-    tokens = _given(kind=tokenizer, vocab_size=vocab_size, algorithm=subword_algorithm)
-    model = _given(
+    tokens = given(kind=tokenizer, vocab_size=vocab_size, algorithm=subword_algorithm)
+    model = given(
         cell=cell,
         num_layers=layers,
         hidden_size=hidden,
@@ -238,8 +239,8 @@ def train(
         skip=skip,
         skip_steps=skip_steps,
     )
-    lengths = _given(minutes=minutes, epochs=epochs, steps=steps)
-    training = _given(
+    lengths = given(minutes=minutes, epochs=epochs, steps=steps)
+    training = given(
         batch_size=batch_size,
         seq_len=seq_len,
         learning_rate=learning_rate,
@@ -284,11 +285,6 @@ def train(
         print_json({"run": str(result.run), "model": str(result.run / "model.safetensors")} | asdict(result.outcome))
     if not result.outcome.finished:
         raise typer.Exit(130)
-
-
-def _given(**options: Any) -> dict[str, Any]:
-    """The options that were given."""
-    return {name: value for name, value in options.items() if value is not None}
 
 
 def _tell(console: "Console", result: "Trained") -> None:

@@ -1,0 +1,80 @@
+import json
+from pathlib import Path
+
+import pytest
+from conftest import TEXT
+from small_runs import train
+
+from charlm.analysis.curves import Curve, read_curves
+from charlm.cli.plot import number_of, plot
+from charlm.errors import RunError
+from charlm.runs import RunFolder
+
+
+def test_the_curves_are_those_of_the_records(write) -> None:
+    train(write(TEXT), steps=60)
+    run = RunFolder(Path("runs/a"))
+    lines = [json.loads(line) for line in run.metrics.read_text().splitlines()]
+    steps = [line for line in lines if line["kind"] == "step"]
+    validations = [line for line in lines if line["kind"] == "validation"]
+    found = read_curves(run).curves
+    assert found["loss"] == Curve(x=tuple(r["step"] for r in steps), y=tuple(r["loss"] for r in steps))
+    assert found["gradient norm"].y == tuple(r["gradient_norm"] for r in steps)
+    assert found["learning rate"].y == tuple(r["learning_rate"] for r in steps)
+    assert found["validation"].x == tuple(r["step"] for r in validations)
+    assert found["validation"].y == tuple(r["nats_per_token"] for r in validations)
+    tokens = read_curves(run, "tokens").curves
+    assert tokens["loss"].x == tuple(r["tokens"] for r in steps)
+    assert tokens["validation"].x[-1] == steps[-1]["tokens"]
+    assert read_curves(run, "time").curves["loss"].x == tuple(r["seconds"] for r in steps)
+    run.metrics.write_text(run.metrics.read_text() + '{"kind": "st')  # it is going on
+    assert read_curves(run).curves == found
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "not made ten steps"),
+        ("{}\n{}\n", "damaged at line 1"),
+        ('{"kind": "step", "step": "x"}\n', "damaged"),
+        ('{"kind": "step", "step": 10}\n', "damaged"),
+        ("[1]\n" * 2, "damaged at line 1"),
+    ],
+)
+def test_damaged_records_are_an_error(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "metrics.jsonl").write_text(content)
+    with pytest.raises(RunError, match=message):
+        read_curves(RunFolder(tmp_path))
+
+
+def test_a_run_without_records_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="can't be read"):
+        read_curves(RunFolder(tmp_path))
+
+
+def test_a_chart_puts_every_line_where_it_belongs() -> None:
+    falling = Curve(x=tuple(range(100)), y=tuple(100.0 - x for x in range(100)))
+    level = Curve(x=(0, 99), y=(50.0, 50.0))
+    lines = plot([falling, level], width=20, height=5, label="steps").plain.splitlines()
+    assert lines == [
+        "    95.5 ┤aa        ",
+        "         │  aa      ",
+        "         │b   aa   b",
+        "         │      aa  ",
+        "     5.5 ┤        aa",
+        "         └──────────",
+        "          0 99 steps",
+    ]
+
+
+def test_a_chart_of_nothing_and_of_one_point() -> None:
+    assert plot([Curve(x=(), y=())], width=40).plain == "nothing yet"
+    assert plot([Curve(x=(3,), y=(1.0,))], width=40, height=3).plain.splitlines()[1].strip() == "│a"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, ""), (0.0, "0"), (1.23456, "1.235"), (0.00002, "2e-05"), (12345.6, "12,346"), (2e7, "2e+07")],
+)
+def test_numbers_are_short(value: float | None, text: str) -> None:
+    assert number_of(value) == text
