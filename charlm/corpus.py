@@ -78,6 +78,20 @@ class Corpus:
             if at == index:
                 yield piece.text
 
+    def split_documents(self, split: str) -> Iterator[str]:
+        """The documents of one split, each whole in memory."""
+        index, parts = SPLITS.index(split), list[str]()
+        for at, piece in self.pieces():
+            if at > index:
+                break
+            if at == index:
+                parts.append(piece.text)
+                if piece.ends:
+                    yield "".join(parts)
+                    parts.clear()
+        if parts:
+            yield "".join(parts)
+
 
 def open_corpus(text: TextLike, config: CorpusConfig, *, progress: Progress = silent) -> Corpus:
     """Find a text and read it through once; raises what `find_sources` and `read_corpus` do."""

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from charlm.baselines import Baseline, measure_baselines
 from charlm.cache import CacheConfig
 from charlm.checkpoint import Checkpoint
 from charlm.config import CorpusConfig
+from charlm.copying import Copied, CopyIndex, find_copies
 from charlm.corpus import open_corpus
 from charlm.dataset import Dataset, prepare, unsplit
 from charlm.dynamic_evaluation import DynamicConfig, adapt, dynamic_evaluate
@@ -41,7 +43,9 @@ class LoadedModel:
             **settings: fields of `charlm.sampler.SampleConfig`: temperature, length, stop, top_p and so on.
         """
         model, tokenizer = self.checkpoint.model, self.checkpoint.tokenizer
-        return generate(model, tokenizer, _generator(seed), prefix=prefix, config=SampleConfig(**settings))
+        config = SampleConfig(**settings)
+        copies = self._copies(config)
+        return generate(model, tokenizer, _generator(seed), prefix=prefix, config=config, copies=copies)
 
     def pieces(
         self, prefix: str = "", *, seed: int | None = None, score: bool = True, **settings: Any
@@ -49,13 +53,19 @@ class LoadedModel:
         """As `generate`, with log-probabilities if `score`; the generator's value is the whole text."""
         model, tokenizer = self.checkpoint.model, self.checkpoint.tokenizer
         config = SampleConfig(**settings)
-        return write_pieces(model, tokenizer, _generator(seed), prefix=prefix, config=config, score=score)
+        copies = self._copies(config)
+        return write_pieces(
+            model, tokenizer, _generator(seed), prefix=prefix, config=config, copies=copies, score=score
+        )
 
     def write(self, prefix: str = "", *, seed: int, num: int, batch: int = 1, **settings: Any) -> Iterator[Written]:
         """Write `num` texts, `batch` at a time; text k is the one that `generate` writes with seed + k."""
         model, tokenizer = self.checkpoint.model, self.checkpoint.tokenizer
         config = SampleConfig(**settings)
-        return write_many(model, tokenizer, seed=seed, num=num, batch=batch, prefix=prefix, config=config)
+        copies = self._copies(config)
+        return write_many(
+            model, tokenizer, seed=seed, num=num, batch=batch, prefix=prefix, config=config, copies=copies
+        )
 
     def beam(self, prefix: str = "", *, width: int, num: int = 1, **settings: Any) -> list[Written]:
         """The most probable texts that a beam search of that width finds, best first."""
@@ -152,6 +162,40 @@ class LoadedModel:
         text = dataset.split(split)
         tokenizer = self.checkpoint.tokenizer
         return measure_baselines(tokenizer, train=own.train, valid=own.valid, text=text, progress=progress)
+
+    def copy_index(self, least: int, *, progress: Progress = silent) -> CopyIndex:
+        """What finds stretches of at least `least` characters that stand in the model's own training text.
+
+        Raises what `read_own` does where that is not at hand.
+        """
+        return CopyIndex(self.read_own(progress=progress).corpus.split_documents("train"), least=least)
+
+    def copying(
+        self, dataset: Dataset, split: str, *, least: int = 40, characters: int = 10_000, progress: Progress = silent
+    ) -> tuple[Copied, Copied]:
+        """What of a text that the model writes is copied from its training text, and what of a text it is scored on.
+
+        Args:
+            dataset: what `read` or `read_own` gave.
+            split: one of its splits, of which the first characters are looked at.
+            least: characters of the shortest stretch that counts.
+            characters: how many of each text; the model writes at temperature 1.
+            progress: told how far reading is.
+
+        Raises what `read_own` does.
+        """
+        index = self.copy_index(least, progress=progress)
+        written: list[str] = []
+        for text in self.write(seed=1, num=characters, batch=16, length=characters // 16):
+            written.append(text.text)
+            progress("looking for copies", min(characters, sum(map(len, written))), characters)
+            if sum(map(len, written)) >= characters:
+                break
+        held_out = "\0".join(islice(dataset.corpus.split_documents(split), characters))[:characters]
+        return find_copies("\0".join(written)[:characters], index), find_copies(held_out, index)
+
+    def _copies(self, config: SampleConfig) -> CopyIndex | None:
+        return self.copy_index(config.no_copy + 1) if config.no_copy else None
 
     @property
     def corpus_config(self) -> CorpusConfig:

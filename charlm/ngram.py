@@ -87,9 +87,14 @@ class NgramModel:
 
     @classmethod
     def cross_fit(
-        cls, counts: NgramCounts, *, order: int | None = None, max_ngrams: int = MAX_NGRAMS
+        cls,
+        counts: NgramCounts,
+        *,
+        order: int | None = None,
+        max_ngrams: int = MAX_NGRAMS,
+        folds: Sequence[int] | None = None,
     ) -> tuple[Self, list[Self]]:
-        """The model of a text, and for each of the folds that were counted the model of the text without that fold.
+        """The model of a text, and for each of its folds, or those asked for, the model of the text without that fold.
 
         What a fold's model says of the fold is honest, as what the whole one says of another text. All share one trie,
         so that nodes mean the same to all; the arguments are those of `from_counts`.
@@ -98,9 +103,10 @@ class NgramModel:
         if not 1 <= order <= counts.order:
             raise ValueError(f"order is {order}; it must be at least 1 and at most {counts.order}, which was counted")
         kept = keep_frequent(counts.levels[: order - 1], max_ngrams)
+        folds = range(counts.folds) if folds is None else folds
         unigrams, weights, backoffs = estimate(counts, kept)
         whole = cls(counts.vocab_size, counts.bos, order, unigrams, trie_keys(counts, kept), weights, backoffs)
-        return whole, [whole._estimated(*estimate(counts.without(fold), kept)) for fold in range(counts.folds)]
+        return whole, [whole._estimated(*estimate(counts.without(fold), kept)) for fold in folds]
 
     def __deepcopy__(self, memo: object) -> Self:
         """The model itself: it is never changed."""
@@ -216,7 +222,7 @@ class NgramModel:
         return {
             "sizes": np.array([self.vocab_size, self.bos, self.order]),
             "unigrams": self._unigrams,
-            "tokens": (self._keys - parents * self.vocab_size).astype(np.int32),
+            "tokens": (self._keys - parents * self.vocab_size).astype(np.uint8 if self.vocab_size <= 256 else np.int32),
             "weights": self._weights,
             "children": children,
             "backoffs": self._backoffs,

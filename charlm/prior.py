@@ -1,5 +1,6 @@
 """An n-gram model that a network builds on: what counting can tell it need not learn."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +13,19 @@ from torch import Tensor, nn
 from charlm.cells import State
 from charlm.dataset import TokenSplit
 from charlm.ngram import NgramModel
-from charlm.ngram_counts import Ints, count_ngrams, fold_of
+from charlm.ngram_counts import Ints, NgramCounts, count_ngrams, fold_of
 from charlm.ngram_lookup import Nodes
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 
+MAX_ORDER = 8
+"""The longest n-grams that a network builds on, unless told otherwise."""
+
 _MAX_TOKENS = 8_000_000  # of the training split that are counted, the last ones
 _MAX_NGRAMS = 4_000_000
 _FOLDS = 10
+_JUDGES = (2, 7)  # folds that an order is chosen on
+_JUDGED = 100_000  # tokens of each, at most
 _SMALLEST = 1e-12  # BOS has the probability 0 and is never predicted
 
 
@@ -41,22 +47,41 @@ class CrossFit:
 
 
 def fit_prior(
-    split: TokenSplit, tokenizer: Tokenizer, order: int, *, progress: Progress = silent
+    split: TokenSplit, tokenizer: Tokenizer, order: int | None, *, progress: Progress = silent
 ) -> tuple[NgramModel, CrossFit]:
     """An n-gram model of a training split, and those that are honest within it.
 
     Args:
         split: of a large one the last tokens are counted (`_MAX_TOKENS`).
         tokenizer: the one that made the split.
-        order: n.
+        order: n; None takes one more than does best on folds that were left out, and at most `MAX_ORDER`: together with
+            a network longer contexts pay (docs/experiments.md).
         progress: told how many lengths are counted.
     """
     ids = np.asarray(split.ids[-_MAX_TOKENS:])
+    vocab_size, bos = tokenizer.vocab_size, tokenizer.bos
     counts = count_ngrams(
-        ids, order=order, vocab_size=tokenizer.vocab_size, bos=tokenizer.bos, folds=_FOLDS, progress=progress
+        ids, order=order or MAX_ORDER, vocab_size=vocab_size, bos=bos, folds=_FOLDS, progress=progress
     )
-    whole, models = NgramModel.cross_fit(counts, max_ngrams=_MAX_NGRAMS)
+    if order is None:
+        order = min(_best_order(counts, ids, progress) + 1, MAX_ORDER)
+    whole, models = NgramModel.cross_fit(counts, order=order, max_ngrams=_MAX_NGRAMS)
     return whole, CrossFit(models=tuple(models), first=len(split.ids) - len(ids), size=len(ids))
+
+
+def _best_order(counts: NgramCounts, ids: NDArray[Any], progress: Progress) -> int:
+    """The order from which on a longer context tells no more of the folds in `_JUDGES`."""
+    fold = fold_of(np.arange(len(ids)), len(ids), counts.folds)
+    judged = [ids[fold == judge][:_JUDGED] for judge in _JUDGES]
+    best, least = 1, math.inf
+    for order in range(1, counts.order + 1):
+        progress("choosing the order", order, counts.order)
+        _, models = NgramModel.cross_fit(counts, order=order, max_ngrams=_MAX_NGRAMS, folds=_JUDGES)
+        nats = sum(model.total_nats(text) for model, text in zip(models, judged, strict=True))
+        if nats >= least:
+            break
+        best, least = order, nats
+    return best
 
 
 class NgramPrior(nn.Module):

@@ -33,6 +33,8 @@ LEVELS = {
     "model": 4,
     "encoder": 4,
     "baselines": 5,
+    "copying": 2,
+    "budget": 5,
     "cache": 5,
     "dynamic_evaluation": 5,
     "evaluate": 5,

@@ -1,6 +1,6 @@
 """`charlm eval`."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -16,6 +16,7 @@ from charlm.cli.options import (
 
 if TYPE_CHECKING:
     from charlm.baselines import Baseline
+    from charlm.copying import Copied
     from charlm.dataset import Dataset
     from charlm.evaluate import Evaluation
     from charlm.loaded import LoadedModel
@@ -125,14 +126,26 @@ def evaluate(
         scored = split or "train"
         result = loaded.score(dataset, scored, progress, dynamic=learning, cache=remembering)
         beside = {} if no_baselines else _baselines(loaded, dataset, scored, None if names else dataset, progress)
+        copying = loaded.copying(dataset, scored, progress=progress) if beside else None
     if json:
-        values = {"model": str(loaded.path), "text": what, "split": split, "dynamic": dynamic, "cache": cache}
+        values: dict[str, Any] = {
+            "model": str(loaded.path),
+            "text": what,
+            "split": split,
+            "dynamic": dynamic,
+            "cache": cache,
+        }
         values |= result.to_json()
-        print_json(values | {"baselines": {name: baseline.to_json() for name, baseline in beside.items()}})
+        values["baselines"] = {name: baseline.to_json() for name, baseline in beside.items()}
+        if copying is not None:
+            values["copying"] = dict(zip(("written", "scored"), (one.to_json() for one in copying), strict=True))
+        print_json(values)
         return
     _show(what + ", dynamic" * dynamic + ", with a cache" * cache, result)
     if beside:
         _compare(result, beside)
+    if copying is not None:
+        _show_copying(*copying)
 
 
 def _baselines(
@@ -213,3 +226,19 @@ def _compare(result: "Evaluation", baselines: "dict[str, Baseline]") -> None:
             "training, or more units.",
             soft_wrap=True,
         )
+
+
+def _show_copying(written: "Copied", scored: "Copied") -> None:
+    """The longest stretch that the model copies, beside that of the text it is scored on."""
+    from charlm.cli.console import stdout
+
+    def tell(copied: "Copied") -> str:
+        if not copied.stretches:
+            return "no stretch of 40 characters or more"
+        return f"{copied.share:.1%}, the longest stretch {copied.longest} characters"
+
+    console = stdout()
+    console.print()
+    console.print("copied from the training text", style="bold")
+    console.print(f"of {written.characters:,} characters that the model writes: {tell(written)}", highlight=False)
+    console.print(f"of the first {scored.characters:,} of this text: {tell(scored)}", highlight=False)

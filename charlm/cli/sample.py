@@ -15,6 +15,7 @@ from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
     from charlm.cli.texts import Texts
+    from charlm.copying import CopyIndex
     from charlm.loaded import LoadedModel
     from charlm.sampler import Written
 
@@ -37,6 +38,7 @@ def sample(
     repetition_penalty: given.RepetitionPenaltyOption = 1.0,
     bias: given.BiasOption = None,
     ban: given.BanOption = None,
+    no_copy: given.NoCopyOption = 0,
     beam: given.BeamOption = None,
     length: given.LengthOption = None,
     until_eos: given.UntilEosOption = False,
@@ -48,6 +50,8 @@ def sample(
     sort: given.SortOption = "seed",
     seed: given.SeedOption = None,
     show_probs: given.ShowProbsOption = False,
+    copy_check: given.CopyCheckOption = False,
+    copy_length: given.CopyLengthOption = 40,
     adapt: given.AdaptOption = None,
     threads: given.ThreadsOption = 1,
     json: JsonOption = False,
@@ -62,6 +66,7 @@ def sample(
       [bold]charlm sample --prefix "I couldn't" --temperature 0.7[/bold]
       [bold]charlm sample runs/names --num 100 --batch 64 --unique[/bold]
       [bold]charlm sample runs/novel --adapt letters.txt[/bold]
+      [bold]charlm sample --length 2000 --copy-check[/bold]
       [bold]charlm sample --prefix ROMEO: --min-p 0.05 --stop '\\n\\n'[/bold]
     """
     check_range("--num", num, 1, 10**9)
@@ -92,15 +97,17 @@ def sample(
         "min_length": min_length,
         "prefix_in_output": prefix_in_output,
         "unknown": unknown,
+        "no_copy": no_copy,
     }
     loaded = _load(model, threads)
     prefix = _read_prefix(prefix, prefix_file)
     if adapt is not None:
         loaded = _adapted(loaded, adapt)
     first = int.from_bytes(os.urandom(4), "little") if seed is None else seed
+    index = loaded.copy_index(copy_length) if copy_check else None
     if beam is not None:
         found: Iterable[Seeded] = ((None, text) for text in loaded.beam(prefix, width=beam, num=num, **settings))
-    elif json or jsonl or unique or batch > 1 or sort == "score":
+    elif json or jsonl or unique or batch > 1 or sort == "score" or index is not None:
         found = enumerate(loaded.write(prefix, seed=first, num=num, batch=batch, **settings), first)
     else:
         texts = _texts(loaded, show_probs)
@@ -108,7 +115,7 @@ def sample(
             pieces = loaded.pieces(prefix, seed=first + number, score=show_probs, **settings)
             _note(texts.stream(pieces), first + number)
         return
-    _show(loaded, _arranged(found, unique, sort), json=json, jsonl=jsonl, show_probs=show_probs)
+    _show(loaded, _arranged(found, unique, sort), index, json=json, jsonl=jsonl, show_probs=show_probs)
 
 
 Seeded = tuple[int | None, "Written"]
@@ -178,9 +185,21 @@ def _texts(loaded: "LoadedModel", show_probs: bool) -> "Texts":
     return Texts(one_line=loaded.corpus_config.documents == "line", show_probs=show_probs)
 
 
-def _show(loaded: "LoadedModel", found: Iterable[Seeded], *, json: bool, jsonl: bool, show_probs: bool) -> None:
-    """Print whole texts."""
-    from charlm.cli.texts import print_records, record
+def _show(
+    loaded: "LoadedModel",
+    found: Iterable[Seeded],
+    index: "CopyIndex | None",
+    *,
+    json: bool,
+    jsonl: bool,
+    show_probs: bool,
+) -> None:
+    """Print whole texts, with what `index` finds to be copied."""
+    from charlm.cli.texts import print_records, record, tell_copied
+    from charlm.copying import Copied, find_copies
+
+    def copied_of(text: str) -> Copied | None:
+        return None if index is None else find_copies(text, index)
 
     def noted() -> Iterator[Seeded]:
         for seed, text in found:
@@ -188,11 +207,18 @@ def _show(loaded: "LoadedModel", found: Iterable[Seeded], *, json: bool, jsonl: 
             yield seed, text
 
     if json or jsonl:
-        print_records((record(text, seed, show_probs=show_probs) for seed, text in noted()), lines=jsonl)
+        records = (record(text, seed, show_probs=show_probs, copied=copied_of(text.text)) for seed, text in noted())
+        print_records(records, lines=jsonl)
         return
     texts = _texts(loaded, show_probs)
+    copies = []
     for _, text in noted():
-        texts.show(text)
+        copied = copied_of(text.text)
+        texts.show(text, copied)
+        if copied is not None:
+            copies.append((text.text, copied))
+    if index is not None:
+        tell_copied(copies, index.least)
 
 
 def _note(text: "Written", seed: int | None) -> None:

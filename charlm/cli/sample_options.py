@@ -85,6 +85,15 @@ BanOption = Annotated[
         rich_help_panel=CONTROLS,
     ),
 ]
+NoCopyOption = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        help="Never write more than N characters in a row that stand verbatim in the training text, the prefix "
+        "counted; 0 allows any.",
+        rich_help_panel=CONTROLS,
+    ),
+]
 BeamOption = Annotated[
     int | None,
     typer.Option(
@@ -150,6 +159,16 @@ JsonLinesOption = Annotated[
 ]
 ShowProbsOption = Annotated[
     bool, typer.Option("--show-probs", help="Colour each character by the probability that the model gave it.")
+]
+CopyCheckOption = Annotated[
+    bool,
+    typer.Option(
+        "--copy-check",
+        help="Underline what stands verbatim in the training text, and tell the longest stretch and the share copied.",
+    ),
+]
+CopyLengthOption = Annotated[
+    int, typer.Option(metavar="N", help="Characters of the shortest stretch that --copy-check counts.")
 ]
 AdaptOption = Annotated[
     str | None,

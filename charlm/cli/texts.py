@@ -2,12 +2,13 @@
 
 import math
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from charlm.cli.console import print_json, stderr, stdout
 
 if TYPE_CHECKING:
+    from charlm.copying import Copied
     from charlm.sampler import Piece, Written
 
 _SHADES = ((0.5, "at least 50%", 34), (0.2, "20%", 37), (0.05, "5%", 178), (0.01, "1%", 208), (0.0, "less", 196))
@@ -26,6 +27,7 @@ class Texts:
         """
         console = stdout()
         self._between = "" if one_line else "\n"
+        self._terminal = console.is_terminal
         self._coloured = show_probs and console.is_terminal and not console.no_color
         self._first = True
         self._last = ""
@@ -46,24 +48,31 @@ class Texts:
             sys.stdout.write(self._between)
         self._first, self._last = False, ""
 
-    def add(self, text: str, log_probabilities: Iterable[float]) -> None:
-        """Go on with the text."""
+    def add(self, text: str, log_probabilities: Iterable[float], underlined: frozenset[int] = frozenset()) -> None:
+        """Go on with the text; the characters at the places `underlined` are."""
         self._last = text[-1:] or self._last
-        if self._coloured:
-            text = "".join(coloured(text, log_probabilities))
-        sys.stdout.write(text)
+        characters = coloured(text, log_probabilities) if self._coloured else iter(text)
+        if underlined:
+            characters = (
+                f"\x1b[4m{character}\x1b[24m" if place in underlined and text[place] not in "\r\n" else character
+                for place, character in enumerate(characters)
+            )
+        sys.stdout.write("".join(characters))
         sys.stdout.flush()
 
     def end(self) -> None:
         """End the text, in a line of its own."""
         sys.stdout.write("" if self._last == "\n" else "\n")
 
-    def show(self, written: "Written") -> None:
-        """A whole text."""
+    def show(self, written: "Written", copied: "Copied | None" = None) -> None:
+        """A whole text, what is copied of it underlined where there is a terminal."""
         self.begin()
-        start = len(written.text) - written.characters
-        self.add(written.text[:start], ())
-        self.add(written.text[start:], written.log_probabilities)
+        places = {
+            place
+            for stretch in (copied.stretches if copied is not None and self._terminal else ())
+            for place in range(stretch.start, stretch.start + stretch.length)
+        }
+        self.add(written.text, written.log_probabilities, frozenset(places))
         self.end()
 
     def stream(self, pieces: Iterator["Piece"]) -> "Written":
@@ -91,7 +100,25 @@ def coloured(text: str, log_probabilities: Iterable[float]) -> Iterator[str]:
             yield f"\x1b[38;5;{shade}m{character}\x1b[0m"
 
 
-def record(written: "Written", seed: int | None, *, show_probs: bool) -> dict[str, Any]:
+def tell_copied(texts: "Sequence[tuple[str, Copied]]", least: int) -> None:
+    """How much of the texts is copied, and the longest stretch, on stderr."""
+    characters = sum(copied.characters for _, copied in texts)
+    share = sum(copied.copied for _, copied in texts) / max(1, characters)
+    line = f"copied, in stretches of {least} characters or more: {share:.1%} of {characters:,}"
+    longest = max(
+        (
+            (stretch.length, text[stretch.start : stretch.start + stretch.length])
+            for text, copied in texts
+            for stretch in copied.stretches
+        ),
+        default=None,
+    )
+    if longest is not None:
+        line += f"; the longest, {longest[0]:,} characters: {longest[1]!r}"
+    stderr().print(line, markup=False, soft_wrap=True)
+
+
+def record(written: "Written", seed: int | None, *, show_probs: bool, copied: "Copied | None" = None) -> dict[str, Any]:
     """A text for programs."""
     values: dict[str, Any] = {
         "text": written.text,
@@ -101,7 +128,9 @@ def record(written: "Written", seed: int | None, *, show_probs: bool) -> dict[st
         "log_probability": written.log_probability,
         "bits_per_character": written.bits_per_character,
     }
-    return values | ({"log_probabilities": list(written.log_probabilities)} if show_probs else {})
+    if show_probs:
+        values["log_probabilities"] = list(written.log_probabilities)
+    return values if copied is None else values | {"copied": copied.to_json()}
 
 
 def print_records(records: Iterable[dict[str, Any]], *, lines: bool) -> None:

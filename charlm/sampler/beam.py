@@ -16,7 +16,7 @@ from charlm.sampler.vocabulary import Vocabulary
 from charlm.sampler.writer import Writer, Written
 from charlm.tokenizers import Tokenizer
 
-_NOT_HERE = ("top_k", "top_p", "min_p", "typical")
+_NOT_HERE = ("top_k", "top_p", "min_p", "typical", "no_copy")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm.copying import CopyIndex
+from charlm.errors import ConfigError
 from charlm.sampler import filters
 from charlm.sampler.bans import Bans
 from charlm.sampler.draws import draw
@@ -21,7 +23,17 @@ NO_TOKEN = -1
 class Choice:
     """The controls of a configuration, made ready for a vocabulary."""
 
-    def __init__(self, vocabulary: Vocabulary, config: SampleConfig) -> None:
+    def __init__(self, vocabulary: Vocabulary, config: SampleConfig, copies: CopyIndex | None = None) -> None:
+        """Make ready.
+
+        Args:
+            vocabulary: the model's.
+            config: the controls.
+            copies: the training text, where `config.no_copy` asks that it is not copied; its least length is one more.
+        """
+        if config.no_copy and (copies is None or copies.least != config.no_copy + 1):
+            raise ConfigError("--no-copy needs the text that the model was trained on")
+        self._copies = copies if config.no_copy else None
         self.bans = Bans(vocabulary, config.ban)
         self._vocabulary = vocabulary
         self._static = vocabulary.bias(config.bias)  # (V,), added to every row
@@ -72,19 +84,42 @@ class Choice:
             logits = keep(logits)
         return logits
 
-    def __call__(self, logits: NDArray[np.floating], writers: Sequence[Writer], uniforms: list[float]) -> list[int]:
+    def __call__(
+        self, logits: NDArray[np.floating], writers: Sequence[Writer], uniforms: Sequence[Callable[[], float]]
+    ) -> list[int]:
         """A token for each row, or `NO_TOKEN`.
 
         Args:
             logits: the model's, (B, V).
             writers: of the B texts.
-            uniforms: B numbers in [0, 1).
+            uniforms: for each text what gives the next of its numbers in [0, 1).
         """
         adjusted = self.allowed(logits, writers)
         dead = np.isneginf(adjusted.max(-1)).nonzero()[0].tolist()
         for row in dead:
             adjusted[row] = 0.0
-        tokens = draw(self.shaped(adjusted, writers), uniforms)
+        tokens = draw(self.shaped(adjusted, writers), [uniform() for uniform in uniforms])
         for row in dead:
             tokens[row] = NO_TOKEN
+        if self._copies is not None:
+            for row, writer in enumerate(writers):
+                while tokens[row] != NO_TOKEN and self._would_copy(writer, tokens[row], self._copies):
+                    tokens[row] = self._another(adjusted[row : row + 1], tokens[row], writer, uniforms[row])
         return tokens
+
+    def _would_copy(self, writer: Writer, token: int, copies: CopyIndex) -> bool:
+        """Whether a token would make a copied stretch too long."""
+        if token == self._vocabulary.eos:
+            return False
+        text = writer.said + writer.characters_of(token)
+        return any(
+            copies.holds(text[end - copies.least : end])
+            for end in range(max(len(writer.said) + 1, copies.least), len(text) + 1)
+        )
+
+    def _another(self, logits: Logits, token: int, writer: Writer, uniform: Callable[[], float]) -> int:
+        """Rule a token out of a row's logits (1, V), and draw again."""
+        logits[0, token] = -np.inf
+        if np.isneginf(logits.max()):
+            return NO_TOKEN
+        return draw(self.shaped(logits, [writer]), [uniform()])[0]

@@ -7,6 +7,7 @@ from itertools import chain, islice
 import numpy as np
 import torch
 
+from charlm.copying import CopyIndex
 from charlm.model import LanguageModel
 from charlm.sampler.choice import NO_TOKEN, Choice
 from charlm.sampler.draws import Uniforms
@@ -47,6 +48,7 @@ def generate(
     *,
     prefix: str = "",
     config: SampleConfig | None = None,
+    copies: CopyIndex | None = None,
 ) -> Generator[str, None, str]:
     """Write a text, piece by piece as it is decoded, the prefix first.
 
@@ -59,6 +61,7 @@ def generate(
         generator: a CPU generator that the choices are drawn from.
         prefix: what the text begins with.
         config: the controls.
+        copies: the training text, where `config.no_copy` asks that it is not copied.
 
     Returns:
         (as the generator's value) why it ended: "eos", "length", "stop" or "banned".
@@ -67,7 +70,7 @@ def generate(
         UnknownCharacterError: the prefix has a character outside the vocabulary and `config.unknown` is "error".
         ConfigError: the configuration asks for what this vocabulary can't do.
     """
-    pieces = write_pieces(model, tokenizer, generator, prefix=prefix, config=config, score=False)
+    pieces = write_pieces(model, tokenizer, generator, prefix=prefix, config=config, copies=copies, score=False)
     while True:
         try:
             yield next(pieces).text
@@ -83,6 +86,7 @@ def write_pieces(
     *,
     prefix: str = "",
     config: SampleConfig | None = None,
+    copies: CopyIndex | None = None,
     score: bool = True,
 ) -> Generator[Piece, None, Written]:
     """Write a text as `generate` does, with the probability of every character; its value is the whole text.
@@ -90,7 +94,7 @@ def write_pieces(
     `score` says whether probabilities are wanted; they are 0 nats without.
     """
     config = config or SampleConfig()
-    run = _write(model, tokenizer, prefix, config, lambda _: generator, score=score)
+    run = _write(model, tokenizer, prefix, config, lambda _: generator, copies=copies, score=score)
     first = next(run)[1]  # an unknown character in the prefix is an error before anything is written
     if prefix and config.prefix_in_output:
         yield Piece(prefix, ())
@@ -110,6 +114,7 @@ def write_many(
     batch: int = 1,
     prefix: str = "",
     config: SampleConfig | None = None,
+    copies: CopyIndex | None = None,
 ) -> Iterator[Written]:
     """Write many texts, up to `batch` of them side by side; they come in order.
 
@@ -125,6 +130,7 @@ def write_many(
         batch: how many at a time; a row whose text has ended goes on with the next one.
         prefix: what every text begins with.
         config: the controls.
+        copies: as for `generate`.
 
     Raises: as `generate`.
     """
@@ -139,6 +145,7 @@ def write_many(
         lambda number: torch.Generator().manual_seed(seed + number),
         num=num,
         batch=batch,
+        copies=copies,
         pieces=False,
     )
     for number, found in run:
@@ -158,12 +165,13 @@ def _write(
     *,
     num: int = 1,
     batch: int = 1,
+    copies: CopyIndex | None = None,
     pieces: bool = True,
     score: bool = True,
 ) -> Iterator[tuple[int, Piece | Written]]:
     """The loop of all sampling: pieces and whole texts, each with the number of its text."""
     vocabulary = Vocabulary(tokenizer)
-    choice = Choice(vocabulary, config)
+    choice = Choice(vocabulary, config, copies)
     ways = starts(model, tokenizer, vocabulary, choice, prefix, config.unknown)
     likeliest = parse_temperature(config.temperature).at(0, 0.0) == 0
 
@@ -180,7 +188,7 @@ def _write(
     stepper = None
     logits: LogitRows = np.stack([row.start.logits for row in rows])
     while True:
-        tokens = choice(logits, [row.writer for row in rows], [row.uniforms() for row in rows])
+        tokens = choice(logits, [row.writer for row in rows], [row.uniforms for row in rows])
         for row, token, nats in zip(rows, tokens, _scores(logits, tokens, score), strict=True):
             text = row.writer.dead_end() if token == NO_TOKEN else row.writer.push(token, nats)
             if text and pieces:

@@ -131,4 +131,4 @@ def begin(start: Start, vocabulary: Vocabulary, config: SampleConfig, prefix: st
     """The writer of a text that goes on from `start`."""
     before = prefix.encode("utf-8", "surrogatepass")
     tail = before.removesuffix(start.rest) if start.rest else before
-    return Writer(vocabulary, config, tail=tail, skip=len(start.rest), owed=start.log_probability)
+    return Writer(vocabulary, config, tail=tail, skip=len(start.rest), owed=start.log_probability, before=prefix)

@@ -14,7 +14,8 @@ LONGEST = 1_000_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SampleConfig(JsonConfig):
-    """How text is written. In order act bias, ban, repetition penalty, temperature, top-k, top-p, min-p and typical."""
+    """How text is written. In order act bias, ban, repetition penalty, temperature, top-k, top-p, min-p, typical, and
+    no-copy, which draws again."""
 
     temperature: float | str = 1.0
     """Softmax temperature, 0 being the argmax; or a ramp over the length, "0.5..1.2"; or a cycle, "0.5,0.7,1.0"."""
@@ -42,6 +43,8 @@ class SampleConfig(JsonConfig):
     """Characters before which the model can't end the document, and a stop text is passed over."""
     prefix_in_output: bool = True
     """Write the prefix, too."""
+    no_copy: int = 0
+    """Most characters in a row that may stand verbatim in the training text, the prefix counted; 0 allows any."""
     unknown: Unknown = "error"
     """What a prefix character outside the vocabulary does."""
 
@@ -54,6 +57,7 @@ class SampleConfig(JsonConfig):
         check_range("--repetition-penalty", self.repetition_penalty, 0, 100, open_low=True)
         check_range("--length", self.length, 0, 10**12)
         check_range("--min-length", self.min_length, 0, 10**12)
+        check_range("--no-copy", self.no_copy, 0, 1_000_000)
         check_choice("--unknown", self.unknown, get_args(Unknown))
         for text in self.bias:
             parse_bias(text)

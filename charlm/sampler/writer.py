@@ -43,7 +43,14 @@ class Writer:
     """Collects the tokens of a text, gives out what is certain of it, and knows when it ends."""
 
     def __init__(
-        self, vocabulary: Vocabulary, config: SampleConfig, *, tail: bytes = b"", skip: int = 0, owed: float = 0.0
+        self,
+        vocabulary: Vocabulary,
+        config: SampleConfig,
+        *,
+        tail: bytes = b"",
+        skip: int = 0,
+        owed: float = 0.0,
+        before: str = "",
     ) -> None:
         """Begin after a prefix.
 
@@ -53,7 +60,10 @@ class Writer:
             tail: the last bytes before the next token.
             skip: bytes of the next token that are the end of the prefix.
             owed: log-probability that the first character bears, beside its own.
+            before: the characters of the prefix.
         """
+        self._said_length = config.no_copy
+        self.said = before[-config.no_copy :] if config.no_copy else ""
         self.tail = tail
         self.tokens = 0
         self.recent: deque[int] = deque(maxlen=RECENT)
@@ -109,6 +119,10 @@ class Writer:
         self.recent.append(token)
         return self._add(text) if text else ""
 
+    def characters_of(self, token: int) -> str:
+        """The characters that a token would complete."""
+        return utf_8_decode(self._pending + self._vocabulary.bytes[token][self._skip :], "replace")[0]
+
     def dead_end(self) -> str:
         """End the text since no token is left that may be written."""
         self.ended = "banned"
@@ -152,6 +166,8 @@ class Writer:
         """Take decoded characters, charge them what is owed, and give out what is certain."""
         self._shares += [self._owed / len(text)] * len(text)
         self._owed = 0.0
+        if self._said_length:
+            self.said = (self.said + text)[-self._said_length :]
         room = self._length - self._given_length
         if self._stops:
             text, self._held = self._held + text, ""

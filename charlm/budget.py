@@ -1,0 +1,82 @@
+"""What to train in the time there is: a model's size and how it is trained, from the text and the length of the run.
+
+The rule is fitted to measurements, which docs/budget.md shows: all that it looks at is how many tokens the text has and
+how often the run will see each of them.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from charlm.config import DEFAULT_HIDDEN, ModelConfig, TrainConfig, default_embedding_size
+from charlm.model import LanguageModel
+
+_STEPS = (3, 8)  # to warm up, and to time
+_SHARE_OF_STEPS = 0.85  # of a run's time that its steps take; the rest goes into validations, samples and files
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What a run is to be."""
+
+    model: dict[str, Any]
+    """Fields of `ModelConfig`."""
+    training: dict[str, Any]
+    """Fields of `TrainConfig`."""
+    passes: float
+    """How often the model that is the measure, an LSTM of 256 units, would see each token of the text."""
+    why: str
+    """A line for people."""
+
+
+def plan(*, tokens: int, passes: float) -> Plan:
+    """The settings for a text and a length of run, whatever machine it is.
+
+    Args:
+        tokens: of the training split.
+        passes: how often an LSTM of 256 units would see each of them in the time there is.
+    """
+    raise NotImplementedError
+
+
+def passes_of(config: TrainConfig, *, tokens: int, vocab_size: int, seconds: float) -> float:
+    """How often an LSTM of 256 units would see each token in the length that a configuration gives.
+
+    Args:
+        config: its lengths; by the clock it is measured how fast this machine is, in a few steps.
+        tokens: of the training split.
+        vocab_size: V.
+        seconds: what is gone of the time already.
+    """
+    found = []
+    if config.epochs is not None:
+        found.append(config.epochs)
+    if config.steps is not None:
+        found.append(config.steps * config.batch_size * config.seq_len / tokens)
+    if config.minutes is not None:
+        left = max(0.0, config.minutes * 60 - seconds) * _SHARE_OF_STEPS
+        found.append(left * tokens_per_second(vocab_size, config) / tokens)
+    return min(found)
+
+
+def tokens_per_second(vocab_size: int, config: TrainConfig) -> float:
+    """How fast an LSTM of 256 units is trained on this machine, by a few steps on tokens drawn at random."""
+    size = default_embedding_size(vocab_size, DEFAULT_HIDDEN, tie_weights=False)
+    generator = torch.Generator().manual_seed(0)
+    model = LanguageModel(ModelConfig(vocab_size=vocab_size, embedding_size=size))
+    model.initialise(generator)
+    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    ids = torch.randint(vocab_size, (config.seq_len + 1, config.batch_size), generator=generator)
+    warming, timed = _STEPS
+    for number in range(warming + timed):
+        if number == warming:
+            started = time.perf_counter()
+        logits, _ = model(ids[:-1], generator=generator)
+        loss = F.cross_entropy(logits.flatten(0, 1), ids[1:].flatten())
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    return timed * config.seq_len * config.batch_size / (time.perf_counter() - started)
