@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from charlm.budget import Plan, passes_of, plan
 from charlm.cells import find_cell
 from charlm.config import (
     DEFAULT_HIDDEN,
@@ -52,6 +53,8 @@ class Hooks:
 
     progress: Progress = silent
     """Told how far reading and encoding are."""
+    planned: Callable[[Plan], None] = lambda plan: None
+    """Told what was chosen for a run, and why."""
     prepared: Callable[[RunFolder, Dataset, LanguageModel, TrainConfig], None] = lambda *_: None
     """Told when training is about to begin."""
     observer: Callable[[Record], None] = lambda record: None
@@ -78,7 +81,7 @@ def train(
     corpus: Mapping[str, Any] | None = None,
     tokenizer: TokenizerConfig | None = None,
     model: Mapping[str, Any] | None = None,
-    training: TrainConfig | None = None,
+    training: TrainConfig | Mapping[str, Any] | None = None,
     init_from: str | Path | None = None,
     overwrite: bool = False,
     hooks: Hooks | None = None,
@@ -90,8 +93,10 @@ def train(
         run: the folder; None is a new one in runs/, named after the text.
         corpus: fields of `CorpusConfig`; what isn't given is as the registry says, or the default.
         tokenizer: None is characters.
-        model: fields of `ModelConfig` without the vocabulary size; what isn't given is the default.
-        training: None is five minutes, or 20 epochs if they end sooner.
+        model: fields of `ModelConfig` without the vocabulary size; what isn't given is chosen as `training` says.
+        training: fields of `TrainConfig`. What isn't given is chosen by `charlm.budget` from the text and the length of
+            the run, and so is what `model` leaves open; without a length it is five minutes, or 20 epochs if they end
+            sooner. A `TrainConfig` is taken as it is, and nothing is chosen.
         init_from: a model to begin with; its tokenizer and shape are taken over.
         overwrite: replace the run that is in the folder; needs `run`.
         hooks: who is told, and may end it.
@@ -102,7 +107,9 @@ def train(
     if overwrite and run is None:
         raise ConfigError("--overwrite replaces the run that --run names; pass --run too")
     hooks = _started(hooks)
-    training = training or TrainConfig(**DEFAULT_LENGTH)  # type: ignore[arg-type]
+    chosen = training if isinstance(training, TrainConfig) else None
+    given = {} if isinstance(training, TrainConfig) else dict(training or {})
+    training = chosen or TrainConfig.from_json(({} if _has_length(given) else DEFAULT_LENGTH) | given)
     model = dict(model or {})
     pick_device(training.device)
     found = find_sources(text, progress=hooks.progress, encoding=(corpus or {}).get("encoding", "utf-8"))
@@ -119,6 +126,11 @@ def train(
         first.checkpoint.tokenizer if first else tokenizer,
         progress=hooks.progress,
     )
+    if chosen is None:
+        planned = plan_run(dataset, training, hooks)
+        hooks.planned(planned)
+        model = ({} if first else planned.model) | model
+        training = replace(training, **(planned.training | given))
     state = _first_state(dataset, model, first, training, hooks)
     require_rest(state, training, dataset.train, folder.path)
     asked = RunConfig(
@@ -131,6 +143,19 @@ def train(
     )
     with folder.begun(asked, overwrite=overwrite):
         return _fit(folder, state, dataset, training, hooks)
+
+
+def _has_length(given: Mapping[str, Any]) -> bool:
+    return any(given.get(name) is not None for name in ("minutes", "epochs", "steps"))
+
+
+def plan_run(dataset: Dataset, training: TrainConfig, hooks: Hooks) -> Plan:
+    """What `charlm.budget` chooses for a text and a length of run."""
+    if training.threads is not None:
+        torch.set_num_threads(training.threads)
+    tokens, vocab_size = dataset.train.facts.tokens, dataset.tokenizer.vocab_size
+    gone = time.monotonic() - _beginning(hooks)
+    return plan(tokens=tokens, passes=passes_of(training, tokens=tokens, vocab_size=vocab_size, seconds=gone))
 
 
 @memory_named()
@@ -187,13 +212,18 @@ def _first_state(
 ) -> TrainingState:
     """The state before the first step: a model of freshly drawn weights, or the one to begin with."""
     shape = _model_config(options, first, dataset.tokenizer.vocab_size)
+    prior = None
+    if options.get("ngram_order", shape.ngram_order if first else None) != 0:
+        prior = fit_prior(dataset.train, dataset.tokenizer, shape.ngram_order or None, progress=hooks.progress)
+        shape = replace(shape, ngram_order=prior[0].order)
     if first is not None:
         model = first.checkpoint.model
     else:
         model = LanguageModel(shape)
         generator = torch.Generator().manual_seed(config.seed)
         model.initialise(generator, silent=dataset.tokenizer.never_written)
-    _give_prior(model, dataset, hooks)
+    if model.prior is not None and prior is not None:
+        model.prior.ngram, model.prior.cross_fit = prior
     return begin(model, config, pick_device(config.device), _beginning(hooks))
 
 

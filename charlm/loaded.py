@@ -24,6 +24,7 @@ from charlm.model import pick_device
 from charlm.progress import Progress, silent
 from charlm.runs import RunFolder, find_model
 from charlm.sampler import Piece, SampleConfig, Written, beam_search, generate, write_many, write_pieces
+from charlm.sampler.session import Session
 from charlm.sources import TextLike
 
 
@@ -66,6 +67,11 @@ class LoadedModel:
         return write_many(
             model, tokenizer, seed=seed, num=num, batch=batch, prefix=prefix, config=config, copies=copies
         )
+
+    def session(self, prefix: str = "", *, seed: int | None = None, **settings: Any) -> Session:
+        """A text that a person and the model write together; see `charlm.sampler.session`."""
+        model, tokenizer = self.checkpoint.model, self.checkpoint.tokenizer
+        return Session(model, tokenizer, _generator(seed), prefix=prefix, config=SampleConfig(**settings))
 
     def beam(self, prefix: str = "", *, width: int, num: int = 1, **settings: Any) -> list[Written]:
         """The most probable texts that a beam search of that width finds, best first."""

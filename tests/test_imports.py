@@ -36,6 +36,7 @@ LEVELS = {
     "copying": 2,
     "budget": 5,
     "cache": 5,
+    "calibration": 5,
     "dynamic_evaluation": 5,
     "evaluate": 5,
     "checkpoint": 5,

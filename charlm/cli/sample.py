@@ -50,6 +50,7 @@ def sample(
     sort: given.SortOption = "seed",
     seed: given.SeedOption = None,
     show_probs: given.ShowProbsOption = False,
+    interactive: given.InteractiveOption = False,
     copy_check: given.CopyCheckOption = False,
     copy_length: given.CopyLengthOption = 40,
     adapt: given.AdaptOption = None,
@@ -80,6 +81,11 @@ def sample(
         raise ConfigError("--prefix and --prefix-file both say what the text begins with; give one of them")
     if json and jsonl:
         raise ConfigError("--json prints one value and --jsonl one a line; give one of them")
+    if interactive and (json or jsonl or num > 1 or beam is not None or copy_check or show_probs or no_copy):
+        raise ConfigError(
+            "--interactive writes one text with you; --num, --beam, --no-copy, --copy-check, --show-probs, --json and "
+            "--jsonl don't go with it"
+        )
     if until_eos and length is not None:
         raise ConfigError("--until-eos writes until the model ends the text and --length says where; give one of them")
     settings: dict[str, Any] = {
@@ -104,6 +110,9 @@ def sample(
     if adapt is not None:
         loaded = _adapted(loaded, adapt)
     first = int.from_bytes(os.urandom(4), "little") if seed is None else seed
+    if interactive:
+        _write_together(loaded, prefix, first, settings)
+        return
     index = loaded.copy_index(copy_length) if copy_check else None
     if beam is not None:
         found: Iterable[Seeded] = ((None, text) for text in loaded.beam(prefix, width=beam, num=num, **settings))
@@ -136,6 +145,14 @@ def _load(model: str | None, threads: int) -> "LoadedModel":
     if model is None:
         stderr().print(f"using {loaded.path}", markup=False, soft_wrap=True)
     return loaded
+
+
+def _write_together(loaded: "LoadedModel", prefix: str, seed: int, settings: dict[str, Any]) -> None:
+    """Let a person and the model write a text, and print it."""
+    from charlm.cli.picker import pick
+
+    text = pick(loaded.session(prefix, seed=seed, **settings))
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
 
 def _adapted(loaded: "LoadedModel", text: str) -> "LoadedModel":

@@ -160,6 +160,14 @@ JsonLinesOption = Annotated[
 ShowProbsOption = Annotated[
     bool, typer.Option("--show-probs", help="Colour each character by the probability that the model gave it.")
 ]
+InteractiveOption = Annotated[
+    bool,
+    typer.Option(
+        "--interactive",
+        "-i",
+        help="Write together with the model: it shows the likeliest next tokens, and you pick one, type, or go back.",
+    ),
+]
 CopyCheckOption = Annotated[
     bool,
     typer.Option(

@@ -7,6 +7,7 @@ from typing import Any, Self
 import torch
 from rich.console import Console
 
+from charlm.budget import Plan
 from charlm.cli.console import Bars, thousands
 from charlm.cli.display import TrainingDisplay
 from charlm.config import TrainConfig
@@ -58,6 +59,11 @@ class Screen:
     def __exit__(self, *error: Any) -> None:
         if self._display is not None:
             self._display.__exit__(*error)
+
+    def planned(self, plan: Plan) -> None:
+        """Say what was chosen, and why."""
+        self._bars.finish()
+        self._console.print(plan.why, markup=False, soft_wrap=True)
 
     def prepared(self, run: RunFolder, dataset: Dataset, model: LanguageModel, config: TrainConfig) -> None:
         """Take the bars away and begin the display."""

@@ -218,7 +218,7 @@ def train(
     from charlm import api
     from charlm.cli.console import Bars, print_json, stderr
     from charlm.cli.screen import Interrupt, Screen
-    from charlm.config import TokenizerConfig, TrainConfig
+    from charlm.config import TokenizerConfig
     from charlm.errors import ConfigError
     from charlm.runs import newest_run
 
@@ -254,7 +254,12 @@ def train(
     console = stderr()
     with Bars(console) as bars, Interrupt() as interrupt, Screen(console, bars, interrupt) as screen:
         hooks = api.Hooks(
-            progress=bars, prepared=screen.prepared, observer=screen, should_stop=interrupt, started=started
+            progress=bars,
+            planned=screen.planned,
+            prepared=screen.prepared,
+            observer=screen,
+            should_stop=interrupt,
+            started=started,
         )
         if resume:
             if corpus or tokens or model or training or init_from or overwrite:
@@ -273,7 +278,7 @@ def train(
                 corpus=corpus,
                 tokenizer=TokenizerConfig(**tokens) if tokens else None,
                 model=model,
-                training=TrainConfig(**(lengths or api.DEFAULT_LENGTH), **training),
+                training=lengths | training,
                 init_from=init_from,
                 overwrite=overwrite,
                 hooks=hooks,
