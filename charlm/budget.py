@@ -14,6 +14,11 @@ from torch.nn import functional as F
 from charlm.config import DEFAULT_HIDDEN, ModelConfig, TrainConfig, default_embedding_size
 from charlm.model import LanguageModel
 
+_SMALL = 1_000_000  # tokens of a text that the lowest learning rate suits; it rises with the text
+_LARGE = 2_000_000  # tokens of a text that fills a wide network
+_WIDE_FROM = 8  # passes; below, a network of half the width learns more in the time
+_RATES = (8e-4, 3e-3)
+_DROPOUTS = ((1, 0.1), (3, 0.2), (10, 0.3), (float("inf"), 0.5))  # up to so many passes, so much dropout
 _STEPS = (3, 8)  # to warm up, and to time
 _SHARE_OF_STEPS = 0.85  # of a run's time that its steps take; the rest goes into validations, samples and files
 
@@ -39,7 +44,22 @@ def plan(*, tokens: int, passes: float) -> Plan:
         tokens: of the training split.
         passes: how often an LSTM of 256 units would see each of them in the time there is.
     """
-    raise NotImplementedError
+    wide = tokens >= _LARGE and passes >= _WIDE_FROM
+    dropout = next(dropout for most, dropout in _DROPOUTS if passes <= most)
+    rate = min(_RATES[1], max(_RATES[0], _RATES[0] * tokens / _SMALL))
+    model = {"hidden_size": 2 * DEFAULT_HIDDEN if wide else DEFAULT_HIDDEN, "dropout": dropout}
+    training = {
+        "learning_rate": float(f"{rate:.2g}"),
+        "weight_decay": 0.01 if passes <= 1 else 0.1,
+        "seq_len": 64 if wide else 32,
+    }
+    reason = (
+        "less than once: a small network that is fast and a high learning rate"
+        if passes <= 1
+        else f"{passes:.0f} times: dropout and weight decay against learning it by heart"
+        + (", and a wide network, which so large a text can fill" if wide else "")
+    )
+    return Plan(model=model, training=training, passes=passes, why=f"{tokens:,} tokens, to be seen {reason}")
 
 
 def passes_of(config: TrainConfig, *, tokens: int, vocab_size: int, seconds: float) -> float:

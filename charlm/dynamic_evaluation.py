@@ -34,7 +34,7 @@ _EPSILON = 1e-6
 class DynamicConfig(JsonConfig):
     """How a model learns from what it has scored."""
 
-    rate: float = 3e-4
+    rate: float = 1e-3
     """Step of a weight whose gradient is as large as usual."""
     decay: float = 3e-3
     """Share of the way back to the trained weights, per step."""

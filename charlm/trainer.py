@@ -10,29 +10,25 @@ from dataclasses import asdict, dataclass, replace
 import torch
 from torch.nn import functional as F
 
-from charlm.calibration import best_temperature, divide_logits
-from charlm.checkpoint import finite, load, save
+from charlm.checkpoint import finite, save
 from charlm.config import TrainConfig
 from charlm.dataset import Dataset, TokenSplit
 from charlm.errors import TrainingDivergedError
-from charlm.evaluate import score, total
 from charlm.gradient_watch import GradientWatch
 from charlm.length import progress_of, require_rest
 from charlm.model import rows_of
-from charlm.records import Record, SampleRecord, StepRecord, ValidationRecord
+from charlm.records import Record, SampleRecord, StepRecord
 from charlm.resume import TrainingState, checkpoint_of, save_resume
 from charlm.runs import AppendOnly, RunFolder
 from charlm.sampler import SampleConfig, generate
 from charlm.schedule import learning_rate
-from charlm.windows import IGNORE, Window, training_windows, validation_windows
+from charlm.validation import calibrate, validate, validation_tokens
+from charlm.windows import IGNORE, training_windows
 
 logger = logging.getLogger(__name__)
 
 _LOG_EVERY = 10  # steps in a record of metrics.jsonl
 _SAVE_EVERY = 30.0  # seconds between resume files
-_VALIDATION_TOKENS = (4096, 65_536)  # least and most that a validation scores
-_VALIDATION_SHARE = 0.3  # of the tokens that are trained on between two: a tenth of the time, since scoring is cheaper
-_CALIBRATION_TOKENS = 1000  # of a validation split that can tell how sure of itself a model should be
 _SAMPLE = SampleConfig(temperature=0.8, length=240)
 
 
@@ -173,8 +169,8 @@ def fit(
             report()  # so that the figures shown with a validation are those of its moment
         better = True
         if dataset.valid.facts.tokens:
-            state.validation_tokens = state.validation_tokens or _validation_tokens(state, config, dataset)
-            record = _validate(state, dataset)
+            state.validation_tokens = state.validation_tokens or validation_tokens(state, config, dataset)
+            record = validate(state, dataset)
             better = record.best
             if better:
                 state.best = record.nats_per_token
@@ -225,7 +221,7 @@ def fit(
         metrics.close()
         samples.close()
     best = state.best
-    if not stopped and (calibrated := _calibrate(run, state, dataset)) is not None:
+    if not stopped and (calibrated := calibrate(run, state, dataset)) is not None:
         best = calibrated
     return Outcome(
         finished=not stopped,
@@ -235,62 +231,6 @@ def fit(
         seconds=state.elapsed(),
         best=best,
         best_step=state.best_step,
-    )
-
-
-def _validation_tokens(state: TrainingState, config: TrainConfig, dataset: Dataset) -> int:
-    """How many tokens the validations of this run score, by the pace so far."""
-    done = progress_of(state, config, dataset.train) - state.first_progress
-    between = state.tokens / max(done, 1e-9) * (1 - state.first_progress) / config.validations
-    least, most = _VALIDATION_TOKENS
-    return min(most, max(least, int(_VALIDATION_SHARE * between)))
-
-
-def _calibrate(run: RunFolder, state: TrainingState, dataset: Dataset) -> float | None:
-    """Give the model that is kept the temperature that suits the validation split, and tell what it then scores there.
-
-    None where that can't be done: with tied weights, or where the split is too short to tell.
-    """
-    if dataset.valid.facts.tokens < _CALIBRATION_TOKENS or not run.model.exists():
-        return None
-    kept = load(run.model)
-    if kept.model.output is None:
-        return None
-    windows = _validation_sample(state, dataset)
-    divide_logits(kept.model, best_temperature(kept.model, windows))
-    nats = sum(total(scored) for scored in score(kept.model, windows)) / sum(window.tokens for window in windows)
-    nats += _unknown_nats(dataset)
-    save(run.model, replace(kept, training=kept.training | {"validation_nats_per_token": nats}))
-    return nats
-
-
-def _validation_sample(state: TrainingState, dataset: Dataset) -> list[Window]:
-    """What every validation of this run scores."""
-    width = max(1, min(256, (1 << 22) // (32 * dataset.tokenizer.vocab_size)))
-    return list(validation_windows(dataset.valid, tokens=state.validation_tokens, batch_size=32, seq_len=width))
-
-
-def _unknown_nats(dataset: Dataset) -> float:
-    """What unknown characters of the validation split cost beyond <unk>, per token."""
-    facts = dataset.valid.facts
-    if not facts.unknown_characters:
-        return 0.0
-    return facts.unknown_characters * math.log(dataset.tokenizer.unseen_characters) / facts.tokens
-
-
-def _validate(state: TrainingState, dataset: Dataset) -> ValidationRecord:
-    facts = dataset.valid.facts
-    windows = _validation_sample(state, dataset)
-    nats = sum(total(scored) for scored in score(state.model, windows))
-    tokens = sum(window.tokens for window in windows)
-    per_token = nats / tokens + _unknown_nats(dataset)
-    return ValidationRecord(
-        step=state.step,
-        seconds=state.elapsed(),
-        nats_per_token=per_token,
-        bits_per_character=per_token * facts.tokens / facts.characters / math.log(2),
-        tokens=tokens,
-        best=math.isfinite(per_token) and (state.best is None or per_token < state.best),
     )
 
 

@@ -47,6 +47,7 @@ LEVELS = {
     "resume": 6,
     "length": 6,
     "trainer": 6,
+    "validation": 6,
     "analysis": 7,
     "loaded": 7,
     "api": 7,

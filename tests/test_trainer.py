@@ -10,7 +10,7 @@ import torch
 from conftest import TEXT
 from small_runs import SMALL, records, same, stop_after, train, weights
 
-from charlm import api, trainer
+from charlm import api, trainer, validation
 from charlm.api import Hooks
 from charlm.checkpoint import load, load_resume
 from charlm.config import TokenizerConfig, TrainConfig
@@ -97,8 +97,8 @@ def test_validations_score_a_share_of_what_is_trained_on(
     write, monkeypatch: pytest.MonkeyPatch, share: float, expected: int
 ) -> None:
     """Between two of five validations lie 20 steps of 64 tokens."""
-    monkeypatch.setattr(trainer, "_VALIDATION_TOKENS", (64, 640))
-    monkeypatch.setattr(trainer, "_VALIDATION_SHARE", share)
+    monkeypatch.setattr(validation, "_TOKENS", (64, 640))
+    monkeypatch.setattr(validation, "_SHARE", share)
     train(write(TEXT), steps=100)
     _, state = load_resume(Path("runs/a/resume.safetensors"))
     assert state.values["validation_tokens"] == pytest.approx(expected, rel=0.05)

@@ -55,7 +55,7 @@ def evaluate(
     dynamic_rate: Annotated[
         float | None,
         typer.Option(
-            help="How far --dynamic moves a weight in a step.", show_default="0.0003", rich_help_panel=_LEARNING
+            help="How far --dynamic moves a weight in a step.", show_default="0.001", rich_help_panel=_LEARNING
         ),
     ] = None,
     cache: Annotated[

@@ -1,0 +1,75 @@
+import pytest
+from conftest import TEXT
+from small_runs import SMALL
+
+from charlm import api, budget
+from charlm.api import Hooks
+from charlm.budget import Plan, passes_of, plan, tokens_per_second
+from charlm.config import ModelConfig, TrainConfig
+from charlm.runs import RunFolder
+
+
+@pytest.mark.parametrize("tokens", [1, 50_000, 1_000_000, 3_000_000, 10**9])
+@pytest.mark.parametrize("passes", [0.001, 0.9, 2, 8, 50, 10_000])
+def test_every_plan_is_a_configuration(tokens: int, passes: float) -> None:
+    found = plan(tokens=tokens, passes=passes)
+    ModelConfig(vocab_size=68, **found.model)
+    config = TrainConfig(minutes=1, **found.training)
+    assert f"{tokens:,} tokens" in found.why and "\n" not in found.why
+    assert 8e-4 <= config.learning_rate <= 3e-3
+
+
+def test_more_passes_need_more_dropout_and_larger_texts_a_wider_network() -> None:
+    dropouts = [plan(tokens=10**6, passes=passes).model["dropout"] for passes in (0.5, 2, 8, 50)]
+    assert dropouts == sorted(set(dropouts))
+    assert plan(tokens=10**7, passes=9).model["hidden_size"] > plan(tokens=10**5, passes=9).model["hidden_size"]
+    assert (
+        plan(tokens=10**7, passes=0.1).training["learning_rate"]
+        > plan(tokens=10**5, passes=9).training["learning_rate"]
+    )
+
+
+def test_passes_are_those_of_the_shortest_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "tokens_per_second", lambda vocab_size, config: 1000.0)
+
+    def passes(**lengths) -> float:
+        return passes_of(TrainConfig(batch_size=10, seq_len=10, **lengths), tokens=5000, vocab_size=9, seconds=10.0)
+
+    assert passes(epochs=3) == 3
+    assert passes(steps=100) == 2
+    assert passes(minutes=1) == pytest.approx(50 * 0.85 * 1000 / 5000)
+    assert passes(minutes=1, epochs=3, steps=100) == 2
+    assert passes(minutes=0.1) == 0
+
+
+def test_the_speed_is_that_of_this_machine() -> None:
+    assert 100 < tokens_per_second(20, TrainConfig(steps=1, batch_size=2, seq_len=8)) < 1e8
+
+
+def test_what_is_given_goes_before_what_is_chosen(write) -> None:
+    plans: list[Plan] = []
+    api.train(
+        write(TEXT),
+        run="runs/a",
+        model={"hidden_size": 8, "ngram_order": 0},
+        training={"steps": 20, "learning_rate": 0.02},
+        hooks=Hooks(planned=plans.append),
+    )
+    (found,) = plans
+    config = RunFolder(api.find_run("runs/a")).read_config()
+    assert config.model == found.model | {"hidden_size": 8, "ngram_order": 0}
+    assert config.training == TrainConfig(**({"steps": 20} | found.training | {"learning_rate": 0.02}))
+
+
+def test_a_configuration_that_is_whole_is_taken_as_it_is(write) -> None:
+    plans: list[Plan] = []
+    settings = TrainConfig(steps=20)
+    api.train(write(TEXT), run="runs/a", model=SMALL, training=settings, hooks=Hooks(planned=plans.append))
+    config = RunFolder(api.find_run("runs/a")).read_config()
+    assert (plans, config.model, config.training) == ([], SMALL, settings)
+
+
+def test_without_a_network_of_ones_own_order_it_is_chosen_by_the_text(write) -> None:
+    api.train(write(TEXT), run="runs/a", model={"hidden_size": 8}, training={"steps": 5})
+    model = api.load("runs/a").checkpoint.model
+    assert model.config.ngram_order == model.prior.ngram.order > 1
