@@ -135,7 +135,7 @@ def _checkpoint(
             )
         if not torch.isfinite(tensor).all():
             raise ModelFileError(f"{path}: {name!r} holds values that are not finite; the model is of no use")
-        weights[name] = tensor.to(device)
+        weights[name] = tensor.to(device, copy=True)  # aligned: how a product rounds may hang on that
     model.load_state_dict(weights, assign=True)
     if model.prior is not None:
         model.prior.ngram = _ngram(path, config, tensors)

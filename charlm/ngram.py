@@ -40,7 +40,7 @@ class NgramModel:
 
     A state is what is known of the tokens so far, as n - 1 nodes: the last token's, that of the last two, and so on to
     the last n - 1. Where less is known, or they were never seen, or a BOS stands among them but at the beginning, it is
-    -1. Where there is a C compiler, `advance` and `probabilities` are compiled (`charlm.ngram_lookup`).
+    -1. Where there is a C compiler, `advance` and `probabilities_by_order` are compiled (`charlm.ngram_lookup`).
     """
 
     def __init__(
@@ -187,26 +187,42 @@ class NgramModel:
             states[..., k] = node
         return states
 
-    def probabilities(self, states: Nodes, *, dtype: type[np.floating[Any]] = np.float64) -> NDArray[Any]:
+    def probabilities(self, states: Nodes) -> Floats:
         """The distribution of the next token in each state, (N, n - 1), as (N, V)."""
-        if dtype is np.float32 and (lookup := compiled()):
-            return lookup.probabilities(self._trie, states, self._unigrams, self._weights, self._backoffs)
-        share = np.ones(len(states), dtype=dtype)  # of what is left for shorter contexts
-        seen = []
-        for k in reversed(range(self.order - 1)):
-            rows = np.flatnonzero(states[:, k] >= 0)
-            context = states[rows, k].astype(np.int64)
-            first = self._first[context]
-            children = self._first[context + 1] - first
-            each = np.repeat(np.arange(len(rows)), children)
-            child = np.arange(len(each)) + (first - np.cumsum(children) + children)[each]
-            tokens = self._keys[child] - context[each] * self.vocab_size
-            seen.append((rows[each], tokens, self._weights[child] * share[rows[each]]))
-            share[rows] *= self._backoffs[context]
-        chances: NDArray[Any] = self._unigrams.astype(dtype) * share[:, None]  # (N, V)
-        for each, tokens, weights in seen:
-            chances[each, tokens] += weights
+        chances: Floats = self._by_order(states, (self.order,), np.float64)[0]
         return chances
+
+    def probabilities_by_order(self, states: Nodes, orders: Sequence[int]) -> Singles:
+        """`probabilities` by this model and by those of lower order that it interpolates, in single precision.
+
+        Args:
+            states: (N, n - 1).
+            orders: ascending, from 1 to n.
+
+        Returns:
+            (number of orders, N, V).
+        """
+        if lookup := compiled():
+            return lookup.probabilities(self._trie, states, self._unigrams, self._weights, self._backoffs, orders)
+        return self._by_order(states, orders, np.float32)
+
+    def _by_order(self, states: Nodes, orders: Sequence[int], dtype: type[np.floating[Any]]) -> NDArray[Any]:
+        found = np.empty((len(orders), len(states), self.vocab_size), dtype=dtype)
+        chances: NDArray[Any] = np.tile(self._unigrams.astype(dtype), (len(states), 1))  # (N, V)
+        for order in range(1, self.order + 1):
+            if order > 1:
+                rows = np.flatnonzero(states[:, order - 2] >= 0)
+                context = states[rows, order - 2].astype(np.int64)
+                first = self._first[context]
+                children = self._first[context + 1] - first
+                each = np.repeat(np.arange(len(rows)), children)
+                child = np.arange(len(each)) + (first - np.cumsum(children) + children)[each]
+                tokens = self._keys[child] - context[each] * self.vocab_size
+                chances[rows] *= self._backoffs[context, None]
+                chances[rows[each], tokens] += self._weights[child]
+            if order in orders:
+                found[orders.index(order)] = chances
+        return found
 
     def distribution(self, history: Sequence[int]) -> Floats:
         """The distribution of the token after `history`, of which the last n - 1 tokens count, (V,)."""

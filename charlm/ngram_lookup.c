@@ -32,24 +32,31 @@ void advance(const int64_t *keys, const int64_t *first, int64_t vocab, int64_t w
     }
 }
 
-/* The distributions (rows, vocab) of what follows each of the states (rows, width). */
+/* The distributions of what follows each of the states (rows, width), by the model itself and by those of lower order
+   in it: chances (number of orders, rows, vocab), the orders ascending. */
 void probabilities(const int64_t *keys, const int64_t *first, int64_t vocab, int64_t width, const int32_t *states,
-                   int64_t rows, const float *unigrams, const float *weights, const float *backoffs, float *chances) {
+                   int64_t rows, const float *unigrams, const float *weights, const float *backoffs,
+                   const int64_t *orders, int64_t number, float *chances) {
 #ifdef _OPENMP
 #pragma omp parallel for schedule(static) if (rows * vocab > 16384)
 #endif
     for (int64_t row = 0; row < rows; row++) {
+        int64_t place = 0;
         float *chance = chances + row * vocab;
-        for (int64_t token = 0; token < vocab; token++) chance[token] = 0;
-        float share = 1; /* of what is left for shorter contexts */
-        for (int64_t k = width - 1; k >= 0; k--) {
+        for (int64_t token = 0; token < vocab; token++) chance[token] = unigrams[token];
+        for (int64_t k = 0; k < width && place < number; k++) {
+            if (k + 1 == orders[place]) {
+                if (++place == number) break;
+                float *longer = chances + (place * rows + row) * vocab;
+                for (int64_t token = 0; token < vocab; token++) longer[token] = chance[token];
+                chance = longer;
+            }
             const int32_t context = states[row * width + k];
             if (context < 0) continue;
+            const float share = backoffs[context];
+            for (int64_t token = 0; token < vocab; token++) chance[token] *= share;
             const int64_t base = context * vocab;
-            for (int64_t at = first[context]; at < first[context + 1]; at++)
-                chance[keys[at] - base] += weights[at] * share;
-            share *= backoffs[context];
+            for (int64_t at = first[context]; at < first[context + 1]; at++) chance[keys[at] - base] += weights[at];
         }
-        for (int64_t token = 0; token < vocab; token++) chance[token] += unigrams[token] * share;
     }
 }

@@ -4,6 +4,7 @@ Where there is no C compiler, or CHARLM_NATIVE=0 says so, `compiled` is None, an
 """
 
 import ctypes
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -39,7 +40,7 @@ class Lookup:
         trie: list[Any] = [pointer, pointer, number, number]
         self._advance, self._probabilities = code.advance, code.probabilities
         self._advance.argtypes = [*trie, pointer, pointer, number, number, pointer]
-        self._probabilities.argtypes = [*trie, pointer, number, pointer, pointer, pointer, pointer]
+        self._probabilities.argtypes = [*trie, pointer, number, pointer, pointer, pointer, pointer, number, pointer]
         self._advance.restype = self._probabilities.restype = None
 
     def advance(self, trie: Trie, state: Nodes, ids: NDArray[Any]) -> Nodes:
@@ -58,13 +59,16 @@ class Lookup:
         unigrams: NDArray[np.float32],
         weights: NDArray[np.float32],
         backoffs: NDArray[np.float32],
+        orders: Sequence[int],
     ) -> NDArray[np.float32]:
-        """See `charlm.ngram.NgramModel.probabilities`."""
+        """See `charlm.ngram.NgramModel.probabilities_by_order`."""
         states = np.ascontiguousarray(states, dtype=np.int32)
-        chances = np.empty((len(states), trie.vocab_size), dtype=np.float32)
+        wanted = np.array(orders, dtype=np.int64)
+        chances = np.empty((len(orders), len(states), trie.vocab_size), dtype=np.float32)
         self._probabilities(
             *(*trie.arguments(), states.ctypes.data, len(states)),
-            *(array.ctypes.data for array in (unigrams, weights, backoffs, chances)),
+            *(array.ctypes.data for array in (unigrams, weights, backoffs, wanted)),
+            *(len(orders), chances.ctypes.data),
         )
         return chances
 

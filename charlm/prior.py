@@ -26,6 +26,7 @@ _MAX_NGRAMS = 4_000_000
 _FOLDS = 10
 _JUDGES = (2, 7)  # folds that an order is chosen on
 _JUDGED = 100_000  # tokens of each, at most
+_LOWER = (3, 5)  # orders that have a gate beside the highest
 _SMALLEST = 1e-12  # BOS has the probability 0 and is never predicted
 
 
@@ -85,16 +86,19 @@ def _best_order(counts: NgramCounts, ids: NDArray[Any], progress: Progress) -> i
 
 
 class NgramPrior(nn.Module):
-    """A gate times the log-probabilities of an n-gram model, to be added to a network's logits.
+    """Gates times the log-probabilities of n-gram models, to be added to a network's logits.
 
-    The gate is a number for each token, g = w h + b_k, where k is how long a context the n-gram model knows here.
+    There is one model, and those of lower order that it interpolates: of each the logarithm counts, by a gate that is a
+    number for each token, g_j = w_j h + b_jk, where k is how long a context the n-gram model knows here.
     """
 
     def __init__(self, order: int, hidden_size: int) -> None:
         super().__init__()
         self.order = order
-        self.weight = nn.Parameter(torch.empty(hidden_size))  # (H,)
-        self.bias = nn.Parameter(torch.empty(order))  # (n,)
+        self.orders = tuple(sorted({min(lower, order) for lower in _LOWER} | {order}))
+        """Those that have a gate, J."""
+        self.weight = nn.Parameter(torch.empty(len(self.orders), hidden_size))  # (J, H)
+        self.bias = nn.Parameter(torch.empty(len(self.orders), order))  # (J, n)
         self.ngram: NgramModel | None = None
         """Given after the weights are made."""
         self.cross_fit: CrossFit | None = None
@@ -102,9 +106,10 @@ class NgramPrior(nn.Module):
 
     @torch.no_grad()
     def initialise(self) -> None:
-        """The gate is 1 everywhere, so that training begins where the n-gram model ends."""
+        """The gate of the highest order is 1, the others are 0: training begins where the n-gram model ends."""
         self.weight.zero_()
-        self.bias.fill_(1.0)
+        self.bias.zero_()
+        self.bias[-1] = 1.0
 
     def empty_past(self, batch: int) -> State:
         """The state before the first token: nothing is known, (B, n - 1)."""
@@ -114,10 +119,13 @@ class NgramPrior(nn.Module):
         """`forward` for one step, in numpy: tokens (B,), hidden (B, H), state (B, n - 1) to logits (B, V) and state."""
         assert self.ngram is not None
         (state,) = self.ngram.advance(state, np.array([tokens]))
-        log_p = self.ngram.probabilities(state, dtype=np.float32)
+        log_p = self.ngram.probabilities_by_order(state, self.orders)  # (J, B, V)
         np.log(np.maximum(log_p, _SMALLEST, out=log_p), out=log_p)
-        gate = hidden @ self.weight.detach().numpy() + self.bias.detach().numpy()[(state >= 0).sum(-1)]
-        return gate[:, None] * log_p, state
+        gates = self.weight.detach().numpy() @ hidden.T + self.bias.detach().numpy()[:, (state >= 0).sum(-1)]  # (J, B)
+        more = gates[0][:, None] * log_p[0]
+        for gate, each in zip(gates[1:], log_p[1:], strict=True):
+            more += gate[:, None] * each
+        return more, state
 
     def forward(
         self, ids: Tensor, hidden: Tensor, state: State, starts: NDArray[np.int64] | None = None
@@ -136,15 +144,16 @@ class NgramPrior(nn.Module):
         states = self.ngram.advance(state[0].cpu().numpy(), tokens)  # (T, B, n - 1)
         rows = states.reshape(tokens.size, self.order - 1)
         if starts is None or self.cross_fit is None:
-            chances = self.ngram.probabilities(rows, dtype=np.float32)
+            chances = self.ngram.probabilities_by_order(rows, self.orders)  # (J, T B, V)
         else:
-            chances = np.empty((len(rows), self.ngram.vocab_size), dtype=np.float32)
+            chances = np.empty((len(self.orders), len(rows), self.ngram.vocab_size), dtype=np.float32)
             folds = self.cross_fit.fold_of(starts + 1 + np.arange(len(tokens))[:, None]).ravel()
             for fold in np.unique(folds).tolist():
                 model = self.cross_fit.models[fold] if fold >= 0 else self.ngram
                 here = np.flatnonzero(folds == fold)
-                chances[here] = model.probabilities(rows[here], dtype=np.float32)
-        log_p = torch.from_numpy(chances).clamp_(min=_SMALLEST).log_().to(hidden).view(*ids.shape, -1)  # (T, B, V)
+                chances[:, here] = model.probabilities_by_order(rows[here], self.orders)
+        log_p = torch.from_numpy(chances).clamp_(min=_SMALLEST).log_().to(hidden)
         known = torch.from_numpy((states >= 0).sum(-1)).to(hidden.device)  # (T, B)
-        gate = hidden @ self.weight + self.bias[known]
-        return gate.unsqueeze(-1) * log_p, (torch.from_numpy(states[-1]),)
+        gates = (self.weight @ hidden.flatten(0, 1).T).view(-1, *ids.shape) + self.bias[:, known]  # (J, T, B)
+        more = (gates.unsqueeze(-1) * log_p.view(-1, *ids.shape, log_p.shape[-1])).sum(0)
+        return more, (torch.from_numpy(states[-1]),)

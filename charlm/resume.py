@@ -137,7 +137,7 @@ def restore(
             _restore_moments(state, tensors)
         if values["carries_state"]:
             state.states = tuple(
-                tuple(tensors[f"state/{layer}/{index}"].to(device) for index in range(len(parts)))
+                tuple(tensors[f"state/{layer}/{index}"].to(device, copy=True) for index in range(len(parts)))
                 for layer, parts in enumerate(model.empty_past(1))
             )
         state.cursor = Cursor(**values["cursor"])
@@ -165,10 +165,11 @@ def _restore_moments(state: TrainingState, tensors: dict[str, Tensor]) -> None:
 
 
 def _optimizer(model: LanguageModel, config: TrainConfig) -> torch.optim.Optimizer:
-    matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    vectors = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
+    decayed, kept = list[Tensor](), list[Tensor]()
+    for name, parameter in model.named_parameters():  # an n-gram prior's gates belong at 1, not at 0
+        (decayed if parameter.ndim > 1 and not name.startswith("prior.") else kept).append(parameter)
     return torch.optim.AdamW(
-        [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
+        [{"params": decayed, "weight_decay": config.weight_decay}, {"params": kept, "weight_decay": 0.0}],
         lr=config.learning_rate,
         betas=(0.9, 0.99),
         fused=True,

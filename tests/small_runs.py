@@ -10,7 +10,7 @@ from charlm.api import Hooks, Trained
 from charlm.checkpoint import load
 from charlm.config import TrainConfig
 
-SMALL = {"hidden_size": 16, "embedding_size": 8, "dropout": 0.3, "num_layers": 2}
+SMALL = {"hidden_size": 16, "embedding_size": 8, "dropout": 0.3, "num_layers": 2, "ngram_order": 0}
 
 
 def train(

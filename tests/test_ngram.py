@@ -190,13 +190,17 @@ def test_compiled_and_numpy_look_up_alike(order: int, monkeypatch: pytest.Monkey
     text = np.stack([ids[:40], ids[3:43], rng.integers(0, V, 40)], axis=1)  # (T, B)
     compiled_states = model.advance(before, text)
     flat = compiled_states.reshape(text.size, order - 1)
-    compiled = model.probabilities(flat, dtype=np.float32)
+    orders = sorted({1, max(1, order - 1), order})
+    compiled = model.probabilities_by_order(flat, orders)
     monkeypatch.setattr(ngram, "compiled", lambda: None)
     assert np.array_equal(model.advance(before, text), compiled_states)
-    plain = model.probabilities(flat, dtype=np.float32)
+    plain = model.probabilities_by_order(flat, orders)
     assert plain.dtype == compiled.dtype == np.float32
     assert compiled == pytest.approx(plain, rel=1e-5)
-    assert compiled == pytest.approx(model.probabilities(flat), rel=1e-5)
+    assert compiled[-1] == pytest.approx(model.probabilities(flat), rel=1e-5)
+    for lower, rows in zip(orders, compiled, strict=True):  # as when it is asked for less
+        shorter = np.where(np.arange(order - 1) < lower - 1, flat, -1)
+        assert rows == pytest.approx(model.probabilities(shorter), rel=1e-5)
 
 
 def test_a_state_carries_over() -> None:

@@ -80,9 +80,9 @@ def test_training_with_a_prior_is_resumed_bit_for_bit(write) -> None:
 
 
 def test_the_model_file_holds_it(write) -> None:
-    result = train(write(TEXT), model=PRIOR, steps=100)
-    alone = train(write(TEXT), "runs/alone", model=SMALL, steps=100)
-    assert result.outcome.best < alone.outcome.best
+    result = train(write(TEXT), model=PRIOR, steps=20)
+    alone = train(write(TEXT), "runs/alone", model=SMALL, steps=20)
+    assert result.outcome.best < 0.5 * alone.outcome.best
     loaded = api.load("runs/a")
     again = load(Path("runs/a/resume.safetensors")).model.prior
     arrays = loaded.checkpoint.model.prior.ngram.to_arrays()
@@ -103,7 +103,7 @@ def test_a_gradient_reaches_the_gate(dataset_of) -> None:
 
     loss().backward()
     for parameter in (model.prior.weight, model.prior.bias):
-        index = int(parameter.grad.abs().argmax())
+        index = divmod(int(parameter.grad.abs().argmax()), parameter.shape[1])
         slope = parameter.grad[index].item()
         assert abs(slope) > 1e-4
         values = []

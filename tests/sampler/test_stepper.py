@@ -46,13 +46,13 @@ def test_it_gives_the_models_logits(stepper, cell: str, layers: int, batch: int,
 @pytest.mark.parametrize("stepper", STEPPERS)
 @pytest.mark.parametrize("batch", [1, 3])
 def test_it_heeds_the_prior(stepper, batch: int) -> None:
-    model = network(LETTERS, "lstm", spread=1.0, num_layers=2, ngram_order=3)
+    model = network(LETTERS, "lstm", spread=1.0, num_layers=2, ngram_order=4)
     text = np.random.default_rng(1).integers(3, 9, 200)
-    ngram = NgramModel.fit(np.array([LETTERS.bos, *text]), order=3, vocab_size=9, bos=LETTERS.bos)
+    ngram = NgramModel.fit(np.array([LETTERS.bos, *text]), order=4, vocab_size=9, bos=LETTERS.bos)
     model.prior.ngram = ngram
     with torch.no_grad():
         model.prior.weight.copy_(torch.linspace(-1, 1, 12))
-        model.prior.bias.copy_(torch.tensor([0.5, 1.0, 1.5]))
+        model.prior.bias.copy_(torch.tensor([[0.5, 1.0, 1.5, 0.1], [0.2, 0.3, -0.1, 0.6]]))
     ids = torch.from_numpy(text[:198].astype(np.int64)).view(-1, batch)[:20]
     made = stepper(model, [model.empty_past(1)] * (batch + 1))
     made.take([*range(batch)])
