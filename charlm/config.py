@@ -18,6 +18,7 @@ RecurrentInit = Literal["auto", "orthogonal", "identity", "leaky-identity", "xav
 InputInit = Literal["xavier", "uniform"]
 Skip = Literal["none", "residual"]
 Unknown = Literal["error", "nearest", "skip", "replace"]
+Direction = Literal["forward", "backward"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 DEFAULT_HIDDEN = 256
@@ -114,6 +115,8 @@ class CorpusConfig(JsonConfig):
     """The text between documents; only with documents "separator"."""
     splits: tuple[float, float, float] = (90.0, 5.0, 5.0)
     """Train, validation and test, in per cent of the characters; contiguous, in this order."""
+    direction: Direction = "forward"
+    """Whether documents are read from left to right or, token by token, from right to left."""
     encoding: str = "utf-8"
     """The text's encoding, any that Python knows."""
     errors: Literal["strict", "replace"] = "strict"
@@ -121,6 +124,7 @@ class CorpusConfig(JsonConfig):
 
     def __post_init__(self) -> None:
         check_choice("--documents", self.documents, get_args(DocumentKind))
+        check_choice("--direction", self.direction, get_args(Direction))
         check_choice("--errors", self.errors, ("strict", "replace"))
         if (self.separator is not None) != (self.documents == "separator"):
             raise ConfigError("a separator goes with documents 'separator' and with nothing else")

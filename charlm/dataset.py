@@ -153,6 +153,8 @@ def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, folder: Path, *, progres
             progress("encoding", done, corpus.characters)
         for name, writer in zip(SPLITS, writers, strict=True):
             facts[name] = writer.close()
+            if corpus.config.direction == "backward":
+                _turn(temporary, name, dtype, tokenizer)
         description = {"dtype": dtype.name, "splits": {name: asdict(fact) for name, fact in facts.items()}}
         (temporary / "facts.json").write_text(json.dumps(description), encoding="utf-8")
         if folder.exists():
@@ -166,6 +168,22 @@ def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, folder: Path, *, progres
             ) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _turn(folder: Path, name: str, dtype: np.dtype[Any], tokenizer: Tokenizer) -> None:
+    """Turn a split's files about: the last document comes first, and each reads from right to left, from BOS to EOS."""
+    path, turned = folder / f"{name}.ids", folder / f"{name}.turned"
+    length = path.stat().st_size // dtype.itemsize
+    with path.open("rb") as source, turned.open("wb") as target:
+        for end in range(length, 0, -_BATCH):
+            start = max(0, end - _BATCH)
+            source.seek(start * dtype.itemsize)
+            ids = np.fromfile(source, dtype=dtype, count=end - start)[::-1]
+            swapped = np.where(ids == tokenizer.bos, tokenizer.eos, np.where(ids == tokenizer.eos, tokenizer.bos, ids))
+            swapped.astype(dtype).tofile(target)
+    os.replace(turned, path)
+    starts = np.fromfile(folder / f"{name}.starts", dtype=np.int64)
+    (length - starts[::-1]).tofile(folder / f"{name}.starts")
 
 
 class _Writer:

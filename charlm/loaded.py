@@ -18,14 +18,16 @@ from charlm.copying import Copied, CopyIndex, find_copies
 from charlm.corpus import open_corpus
 from charlm.dataset import Dataset, prepare, unsplit
 from charlm.dynamic_evaluation import DynamicConfig, adapt, dynamic_evaluate
-from charlm.errors import CorpusError, RunError
+from charlm.errors import ConfigError, CorpusError, RunError
 from charlm.evaluate import Evaluation, evaluate
-from charlm.model import pick_device
+from charlm.model import LanguageModel, pick_device
 from charlm.progress import Progress, silent
-from charlm.runs import RunFolder, find_model
+from charlm.runs import RUNS, RunFolder, find_model, newest_models
 from charlm.sampler import Piece, SampleConfig, Written, beam_search, generate, write_many, write_pieces
+from charlm.sampler.fill import Filling, fill
 from charlm.sampler.session import Session
 from charlm.sources import TextLike
+from charlm.tokenizers import Tokenizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +45,7 @@ class LoadedModel:
             seed: of the random choices; None is another one each time.
             **settings: fields of `charlm.sampler.SampleConfig`: temperature, length, stop, top_p and so on.
         """
-        model, tokenizer = self.checkpoint.model, self.checkpoint.tokenizer
+        model, tokenizer = self._writer()
         config = SampleConfig(**settings)
         copies = self._copies(config)
         return generate(model, tokenizer, _generator(seed), prefix=prefix, config=config, copies=copies)
@@ -52,7 +54,7 @@ class LoadedModel:
         self, prefix: str = "", *, seed: int | None = None, score: bool = True, **settings: Any
     ) -> Generator[Piece, None, Written]:
         """As `generate`, with log-probabilities if `score`; the generator's value is the whole text."""
-        model, tokenizer = self.checkpoint.model, self.checkpoint.tokenizer
+        model, tokenizer = self._writer()
         config = SampleConfig(**settings)
         copies = self._copies(config)
         return write_pieces(
@@ -61,7 +63,7 @@ class LoadedModel:
 
     def write(self, prefix: str = "", *, seed: int, num: int, batch: int = 1, **settings: Any) -> Iterator[Written]:
         """Write `num` texts, `batch` at a time; text k is the one that `generate` writes with seed + k."""
-        model, tokenizer = self.checkpoint.model, self.checkpoint.tokenizer
+        model, tokenizer = self._writer()
         config = SampleConfig(**settings)
         copies = self._copies(config)
         return write_many(
@@ -70,12 +72,12 @@ class LoadedModel:
 
     def session(self, prefix: str = "", *, seed: int | None = None, **settings: Any) -> Session:
         """A text that a person and the model write together; see `charlm.sampler.session`."""
-        model, tokenizer = self.checkpoint.model, self.checkpoint.tokenizer
+        model, tokenizer = self._writer()
         return Session(model, tokenizer, _generator(seed), prefix=prefix, config=SampleConfig(**settings))
 
     def beam(self, prefix: str = "", *, width: int, num: int = 1, **settings: Any) -> list[Written]:
         """The most probable texts that a beam search of that width finds, best first."""
-        model, tokenizer = self.checkpoint.model, self.checkpoint.tokenizer
+        model, tokenizer = self._writer()
         return beam_search(model, tokenizer, width=width, num=num, prefix=prefix, config=SampleConfig(**settings))
 
     def evaluate(
@@ -200,6 +202,15 @@ class LoadedModel:
         held_out = "\0".join(islice(dataset.corpus.split_documents(split), characters))[:characters]
         return find_copies("\0".join(written)[:characters], index), find_copies(held_out, index)
 
+    def _writer(self) -> tuple[LanguageModel, Tokenizer]:
+        """What texts are written with.
+
+        Raises `ConfigError` for a model that reads from right to left: its text can't be shown as it comes.
+        """
+        if self.corpus_config.direction == "backward":
+            raise ConfigError(f"{self.path} reads from right to left; such a model works with `charlm fill`")
+        return self.checkpoint.model, self.checkpoint.tokenizer
+
     def _copies(self, config: SampleConfig) -> CopyIndex | None:
         return self.copy_index(config.no_copy + 1) if config.no_copy else None
 
@@ -207,6 +218,62 @@ class LoadedModel:
     def corpus_config(self) -> CorpusConfig:
         """How the model's corpus was read and split."""
         return CorpusConfig.from_json(self.checkpoint.corpus.get("config", {}))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Two models of one text that read it from either side."""
+
+    forward: LoadedModel
+    backward: LoadedModel
+
+    def fill(
+        self, left: str, right: str, *, seed: int, num: int = 5, candidates: int = 64, **settings: Any
+    ) -> list[Filling]:
+        """Texts to stand between two others, the best first; see `charlm.sampler.fill`."""
+        one, other = self.forward.checkpoint, self.backward.checkpoint
+        config = SampleConfig(**settings)
+        return fill(
+            one.model,
+            other.model,
+            one.tokenizer,
+            left=left,
+            right=right,
+            seed=seed,
+            num=num,
+            candidates=candidates,
+            config=config,
+        )
+
+
+def load_pair(forward: str | Path | None = None, backward: str | Path | None = None) -> Pair:
+    """Read a model of each direction; where one is not named, the newest that suits the other is taken.
+
+    Raises `RunError` where there is none, and `ConfigError` where two don't belong together.
+    """
+    one = load(forward) if forward is not None else _newest("forward", None)
+    other = load(backward) if backward is not None else _newest("backward", one)
+    for model, direction in ((one, "forward"), (other, "backward")):
+        if model.corpus_config.direction != direction:
+            raise ConfigError(
+                f"{model.path} reads {model.corpus_config.direction}; a model that reads {direction} is needed"
+            )
+    if one.checkpoint.tokenizer.fingerprint() != other.checkpoint.tokenizer.fingerprint():
+        raise ConfigError(
+            f"{one.path} and {other.path} have different tokens; train both on the same text with the same tokenizer"
+        )
+    return Pair(forward=one, backward=other)
+
+
+def _newest(direction: str, like: LoadedModel | None) -> LoadedModel:
+    """The newest run that reads in a direction, with the tokens of another model."""
+    for path in newest_models():
+        found = load(path)
+        same = like is None or found.checkpoint.tokenizer.fingerprint() == like.checkpoint.tokenizer.fingerprint()
+        if found.corpus_config.direction == direction and same:
+            return found
+    option = " --direction backward" if direction == "backward" else ""
+    raise RunError(f"no model that reads {direction} in {RUNS}/ here; train one with `charlm train TEXT{option}`")
 
 
 def _generator(seed: int | None) -> torch.Generator:

@@ -171,6 +171,12 @@ def newest_run(holding: str) -> Path:
     return max(found, key=lambda path: path.stat().st_mtime).parent
 
 
+def newest_models() -> list[Path]:
+    """The models of all runs in runs/, the one written last first."""
+    found = [path for path in RUNS.glob(f"*/{MODEL}") if path.is_file()]
+    return sorted(found, key=lambda path: -path.stat().st_mtime)
+
+
 def find_model(name: str | None) -> Path:
     """A model file: the file named, the one in the folder named or in the run of that name, or that of the newest run.
 

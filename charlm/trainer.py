@@ -238,7 +238,8 @@ def _write_sample(state: TrainingState, dataset: Dataset, config: TrainConfig) -
     generator = torch.Generator().manual_seed(config.seed + state.step)
     state.model.eval()
     try:
-        return "".join(generate(state.model, dataset.tokenizer, generator, config=_SAMPLE))
+        text = "".join(generate(state.model, dataset.tokenizer, generator, config=_SAMPLE))
+        return text[::-1] if dataset.corpus.config.direction == "backward" else text
     finally:
         state.model.train()
 

@@ -14,6 +14,7 @@ from charlm.cli.corpora import corpora
 from charlm.cli.curves import curves
 from charlm.cli.diagnose import diagnose
 from charlm.cli.eval import evaluate
+from charlm.cli.fill import fill
 from charlm.cli.info import info
 from charlm.cli.sample import sample
 from charlm.cli.streams import complain
@@ -75,6 +76,7 @@ for _name, _command in (
     ("sample", sample),
     ("eval", evaluate),
     ("info", info),
+    ("fill", fill),
     ("curves", curves),
     ("diagnose", diagnose),
     ("trace", trace),

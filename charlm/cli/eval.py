@@ -126,7 +126,8 @@ def evaluate(
         scored = split or "train"
         result = loaded.score(dataset, scored, progress, dynamic=learning, cache=remembering)
         beside = {} if no_baselines else _baselines(loaded, dataset, scored, None if names else dataset, progress)
-        copying = loaded.copying(dataset, scored, progress=progress) if beside else None
+        writes = loaded.corpus_config.direction == "forward"
+        copying = loaded.copying(dataset, scored, progress=progress) if beside and writes else None
     if json:
         values: dict[str, Any] = {
             "model": str(loaded.path),

@@ -81,9 +81,10 @@ def corpus_options(
     splits: str | None = None,
     encoding: str | None = None,
     errors: str | None = None,
+    direction: str | None = None,
 ) -> dict[str, Any]:
     """The fields of `CorpusConfig` that were given."""
-    values = given(documents=documents, encoding=encoding, errors=errors)
+    values = given(documents=documents, encoding=encoding, errors=errors, direction=direction)
     if separator is not None:
         if documents is not None:
             raise ConfigError("--separator and --documents both say what a document is; give one of them")

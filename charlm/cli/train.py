@@ -17,7 +17,7 @@ from charlm.cli.options import (
     corpus_options,
     given,
 )
-from charlm.config import Device, InputInit, RecurrentInit, Skip, SubwordAlgorithm, TokenizerKind
+from charlm.config import Device, Direction, InputInit, RecurrentInit, Skip, SubwordAlgorithm, TokenizerKind
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,6 +39,10 @@ def train(
     splits: Annotated[
         str | None,
         _option("Per cent of the text to train on, validate on and test on, in this order.", "90/5/5", TEXT),
+    ] = None,
+    direction: Annotated[
+        Direction | None,
+        _option("backward reads the text from right to left, for `charlm fill`.", "forward", TEXT),
     ] = None,
     encoding: EncodingOption = None,
     errors: ErrorsOption = None,
@@ -222,7 +226,7 @@ def train(
     from charlm.errors import ConfigError
     from charlm.runs import newest_run
 
-    corpus = corpus_options(documents, separator, splits, encoding, errors)
+    corpus = corpus_options(documents, separator, splits, encoding, errors, direction)
     tokens = given(kind=tokenizer, vocab_size=vocab_size, algorithm=subword_algorithm)
     model = given(
         cell=cell,

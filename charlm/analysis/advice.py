@@ -1,0 +1,110 @@
+"""What the curves of a run say, in plain words, and which command would do better.
+
+Nothing is said that the run has not measured itself; where it measured nothing, nothing is said.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import mean
+from typing import Any
+
+_RISE = 0.003  # share by which the last validation must lie above the best to count as overfitted
+_FLAT = 0.002  # share by which validation must fall in the second half to count as falling
+_ALIKE = 0.02  # share by which training may lie below validation where a network is too small
+_FEWEST = 6  # validations
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Advice:
+    """What a run came to."""
+
+    kind: str
+    """overfitted, falling, small, or settled."""
+    sentence: str
+    options: str | None
+    """Options of `charlm train` that would do better; None where the run does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """A validation, with the mean training loss since the one before."""
+
+    step: int
+    minutes: float
+    validation: float
+    training: float
+
+
+def advise(records: dict[str, list[dict[str, Any]]], *, hidden_size: int, minutes: float | None) -> Advice | None:
+    """Read the curves of a run that has ended.
+
+    Args:
+        records: as `charlm.analysis.curves.read_records` gives them.
+        hidden_size: H of its model.
+        minutes: how long it was to be by the clock; None where steps or epochs said so.
+
+    Returns:
+        None where fewer than six validations were made.
+    """
+    points = _points(records)
+    if len(points) < _FEWEST:
+        return None
+    last = points[-1]
+    best = min(points, key=lambda point: point.validation)
+    half = points[len(points) // 2 - 1]
+    passes = records["step"][-1]["epoch"]
+    longer = f"--minutes {_short(2 * (minutes or last.minutes))}"
+    if last.validation > best.validation * (1 + _RISE) and last.training < best.training:
+        return Advice(
+            kind="overfitted",
+            sentence=f"overfitted since step {best.step:,}: the validation rose from {best.validation:.4f} to "
+            f"{last.validation:.4f} while the training loss fell from {best.training:.4f} to {last.training:.4f}; the "
+            f"model of step {best.step:,} is kept, and more time would not help",
+            options=f"--minutes {_short(best.minutes)}",
+        )
+    fallen = half.validation - last.validation
+    if passes >= 1 and last.training > last.validation * (1 - _ALIKE) and fallen < last.validation * _FLAT:
+        return Advice(
+            kind="small",
+            sentence=f"smaller than the text deserves: after {passes:.1f} passes training loss ({last.training:.4f}) "
+            f"and validation ({last.validation:.4f}) are alike and fall no more",
+            options=f"--hidden {2 * hidden_size} {longer}",
+        )
+    if fallen >= last.validation * _FLAT and last.validation <= best.validation * (1 + _RISE):
+        return Advice(
+            kind="falling",
+            sentence=f"still falling: by {fallen:.4f} in the second half of the run, to {last.validation:.4f}; "
+            f"twice the time gives about {_after_twice(points):.4f}",
+            options=longer,
+        )
+    return Advice(
+        kind="settled",
+        sentence=f"settled: the validation fell by {max(0.0, fallen):.4f} in the second half of the run, to "
+        f"{last.validation:.4f}; more time would give little",
+        options=None,
+    )
+
+
+def _after_twice(points: Sequence[_Point]) -> float:
+    """What a run of twice the length would come to: half of what the second half gave is gained once more.
+
+    Half is what runs of one and of five minutes measured on two texts (docs/budget.md).
+    """
+    half = points[len(points) // 2 - 1]
+    return points[-1].validation - 0.5 * (half.validation - points[-1].validation)
+
+
+def _points(records: dict[str, list[dict[str, Any]]]) -> list[_Point]:
+    """The validations whose figures are finite."""
+    found = []
+    steps = [0, *(record["step"] for record in records["validation"])]
+    for (before, step), record in zip(pairwise(steps), records["validation"], strict=True):
+        losses = [one["loss"] for one in records["step"] if before < one["step"] <= step and one["loss"] is not None]
+        if losses and record["nats_per_token"] is not None:
+            found.append(_Point(step, record["seconds"] / 60, record["nats_per_token"], mean(losses)))
+    return found
+
+
+def _short(minutes: float) -> str:
+    return f"{minutes:.2g}" if minutes < 10 else f"{minutes:.0f}"
