@@ -31,7 +31,7 @@ docs: .venv/ready
 	$(BIN)/python docs/make_help.py
 
 benchmarks: .venv/ready
-	$(BIN)/python benchmarks/default_run.py
+	$(BIN)/python benchmarks/time_to_quality.py tinyshakespeare --minutes 1
 	$(BIN)/python benchmarks/sampling.py
 	$(BIN)/python benchmarks/large_text.py
 	$(BIN)/python benchmarks/ngram.py

@@ -1,6 +1,6 @@
 """The search over cells, again: all cells at equal parameter count and equal budget.
 
-    python benchmarks/cell_search.py TEXT [TEXT...] [--tokens 400000 | --seconds 20] [--results FILE.jsonl]
+    python benchmarks/cell_search.py FILE [FILE...] [--tokens 400000 | --seconds 20] [--results FILE.jsonl]
 
 Each cell gets the width that brings its model nearest to the size of an LSTM of 128 units. Its learning rate is the one
 of a small grid that does best on the validation split with the first seed; the table shows nats per character on the
@@ -47,7 +47,7 @@ def run(text: str, cell: str, rate: float, seed: int, budget: dict[str, float], 
         if "tokens" in budget
         else {"minutes": budget["seconds"] / 60}
     )
-    vocab = 68
+    vocab = 3 + len(set(Path(text).read_text(encoding="utf-8")))
     with tempfile.TemporaryDirectory() as folder:
         config = TrainConfig(
             **length, learning_rate=rate, seed=seed, threads=threads, validations=4, batch_size=BATCH, seq_len=STEPS
@@ -58,7 +58,12 @@ def run(text: str, cell: str, rate: float, seed: int, budget: dict[str, float], 
             result = api.train(
                 text,
                 run=f"{folder}/run",
-                model={"cell": cell, "hidden_size": facts["hidden"], "embedding_size": EMBEDDING},
+                model={
+                    "cell": cell,
+                    "hidden_size": facts["hidden"],
+                    "embedding_size": EMBEDDING,
+                    "ngram_order": 0,
+                },
                 training=config,
             )
         except TrainingDivergedError:

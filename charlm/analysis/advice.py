@@ -6,8 +6,14 @@ Nothing is said that the run has not measured itself; where it measured nothing,
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from statistics import mean
 from typing import Any
+
+from charlm.analysis.curves import read_records
+from charlm.config import DEFAULT_HIDDEN
+from charlm.errors import RunError
+from charlm.runs import RunFolder
 
 _RISE = 0.003  # share by which the last validation must lie above the best to count as overfitted
 _FLAT = 0.002  # share by which validation must fall in the second half to count as falling
@@ -84,6 +90,17 @@ def advise(records: dict[str, list[dict[str, Any]]], *, hidden_size: int, minute
         f"{last.validation:.4f}; more time would give little",
         options=None,
     )
+
+
+def advice_on(run: Path) -> Advice | None:
+    """`advise` for a run folder; None where its files don't tell."""
+    folder = RunFolder(run)
+    try:
+        records, config = read_records(folder), folder.read_config()
+    except RunError:
+        return None
+    hidden = int(config.model.get("hidden_size", DEFAULT_HIDDEN))
+    return advise(records, hidden_size=hidden, minutes=config.training.minutes)
 
 
 def _after_twice(points: Sequence[_Point]) -> float:

@@ -22,6 +22,7 @@ from charlm.config import Device, Direction, InputInit, RecurrentInit, Skip, Sub
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from charlm.analysis.advice import Advice
     from charlm.api import Trained
 
 _TOKENIZER, _MODEL, _TRAINING, _RUN = "Tokenizer", "Model", "Training", "Run"
@@ -220,6 +221,7 @@ def train(
     """
     started = time.monotonic()
     from charlm import api
+    from charlm.analysis.advice import advice_on
     from charlm.cli.console import Bars, print_json, stderr
     from charlm.cli.screen import Interrupt, Screen
     from charlm.config import TokenizerConfig
@@ -287,16 +289,18 @@ def train(
                 overwrite=overwrite,
                 hooks=hooks,
             )
-    _tell(console, result)
+    advice = advice_on(result.run) if result.outcome.finished else None
+    _tell(console, result, advice)
     if json:
         from dataclasses import asdict
 
-        print_json({"run": str(result.run), "model": str(result.run / "model.safetensors")} | asdict(result.outcome))
+        values = {"run": str(result.run), "model": str(result.run / "model.safetensors")} | asdict(result.outcome)
+        print_json(values | {"advice": None if advice is None else asdict(advice)})
     if not result.outcome.finished:
         raise typer.Exit(130)
 
 
-def _tell(console: "Console", result: "Trained") -> None:
+def _tell(console: "Console", result: "Trained", advice: "Advice | None") -> None:
     """The last words of a run."""
     from charlm.cli.console import duration, thousands
 
@@ -312,4 +316,7 @@ def _tell(console: "Console", result: "Trained") -> None:
     say(f"{thousands(outcome.step)} steps, {outcome.epoch:.2f} epochs, {duration(outcome.seconds)}")
     if outcome.best is not None:
         say(f"best validation {outcome.best:.4f} nats per token, at step {thousands(outcome.best_step)}")
+    if advice is not None:
+        options = f"; better: charlm train ... {advice.options}" if advice.options else ""
+        say(f"{advice.sentence}{options}")
     say(f"model in {result.run / 'model.safetensors'}; next: charlm sample {run}, charlm eval {run}")

@@ -1,0 +1,99 @@
+"""What `charlm train --minutes` reaches on texts of all kinds, beside the best n-gram of the same split.
+
+    python benchmarks/time_to_quality.py TEXT... [--minutes 1 5] [--seeds 1] [--tokenizer char] [--dynamic]
+
+Each run is `charlm train TEXT --minutes M --threads 2` and nothing else; tinyshakespeare is split 90/10 and scored on
+the 10, as nanoGPT does, every other text 90/5/5 and scored on the test part. TEXT is a file or a registered name; with
+":line" behind it each line is a document. Every run is a line of the results file, and one that has its line is not
+made again. Nothing else should run beside it.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def run(text: str, minutes: float, seed: int, tokenizer: str, *, dynamic: bool) -> dict[str, Any]:
+    """Train and evaluate once."""
+    path, _, documents = text.partition(":")
+    name = Path(path).stem
+    small = name == "tinyshakespeare"
+    charlm = [sys.executable, "-m", "charlm"]
+    with tempfile.TemporaryDirectory() as folder:
+        options = ["--minutes", str(minutes), "--threads", "2", "--seed", str(seed), "--run", f"{folder}/run"]
+        options += ["--splits", "90/10/0" if small else "90/5/5", "--tokenizer", tokenizer]
+        options += ["--documents", documents] if documents else []
+        trained = subprocess.run([*charlm, "train", path, *options, "--json"], check=True, capture_output=True)
+        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
+
+        def evaluate(*options: str) -> dict[str, Any]:
+            done = subprocess.run(
+                [*charlm, "eval", f"{folder}/run", "--json", *options], check=True, stdout=subprocess.PIPE
+            )
+            values: dict[str, Any] = json.loads(done.stdout)
+            return values
+
+        outcome, score = json.loads(trained.stdout), evaluate()
+        facts = {
+            "text": name,
+            "tokenizer": tokenizer,
+            "minutes": minutes,
+            "seed": seed,
+            "chosen": trained.stderr.decode().splitlines()[0],
+            "steps": outcome["step"],
+            "epoch": outcome["epoch"],
+            "seconds": outcome["seconds"],
+            "memory_mb": memory,
+            "nats_per_character": score["nats_per_character"],
+            "bits_per_byte": score["bits_per_byte"],
+            "ngram_order": score["baselines"]["ngram"]["order"],
+            "ngram_nats": score["baselines"]["ngram"]["bits_per_character"] * 0.6931471805599453,
+            "copied": score["copying"]["written"]["longest"],
+        }
+        if dynamic:
+            facts["dynamic"] = evaluate("--dynamic", "--no-baselines")["nats_per_character"]
+        return facts
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("texts", nargs="+")
+    parser.add_argument("--minutes", type=float, nargs="+", default=[1.0, 5.0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    parser.add_argument("--tokenizer", default="char")
+    parser.add_argument("--dynamic", action="store_true", help="score by dynamic evaluation too")
+    parser.add_argument("--results", type=Path, default=Path("time_to_quality.jsonl"))
+    arguments = parser.parse_args()
+    lines = arguments.results.read_text().splitlines() if arguments.results.exists() else []
+    done = {(one["text"], one["tokenizer"], one["minutes"], one["seed"]): one for one in map(json.loads, lines)}
+    print(f"torch {torch.__version__}, 2 threads, {arguments.tokenizer} tokens\n")
+    print("| text | minutes | seed | passes | nats/char | dynamic | n-gram | fewer bits |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for minutes in arguments.minutes:
+        for text in arguments.texts:
+            for seed in arguments.seeds:
+                key = (Path(text.partition(":")[0]).stem, arguments.tokenizer, minutes, seed)
+                one = done.get(key)
+                if one is None or (arguments.dynamic and "dynamic" not in one):
+                    one = run(text, minutes, seed, arguments.tokenizer, dynamic=arguments.dynamic)
+                    with arguments.results.open("a") as file:
+                        file.write(json.dumps(one) + "\n")
+                share = 1 - one["nats_per_character"] / one["ngram_nats"]
+                dynamic = f"{one['dynamic']:.4f}" if "dynamic" in one else ""
+                print(
+                    f"| {one['text']} | {minutes:g} | {seed} | {one['epoch']:.1f} | {one['nats_per_character']:.4f} | "
+                    f"{dynamic} | {one['ngram_nats']:.4f} ({one['ngram_order']}) | {share:.1%} |",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()

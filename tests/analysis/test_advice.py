@@ -1,0 +1,64 @@
+import pytest
+
+from charlm.analysis.advice import Advice, advise
+
+
+def records(validations: list[float], training: list[float], epochs: float = 5.0) -> dict[str, list[dict]]:
+    """A run of ten minutes whose validations are evenly spaced, ten steps apart."""
+    count = max(1, len(validations))
+    return {
+        "step": [
+            {"step": 10 * (index + 1), "loss": loss, "epoch": epochs * (index + 1) / count}
+            for index, loss in enumerate(training)
+        ],
+        "validation": [
+            {"step": 10 * (index + 1), "seconds": 600 * (index + 1) / count, "nats_per_token": nats}
+            for index, nats in enumerate(validations)
+        ],
+    }
+
+
+def advice(validations: list[float], training: list[float], epochs: float = 5.0) -> Advice | None:
+    return advise(records(validations, training, epochs), hidden_size=128, minutes=10.0)
+
+
+def test_an_overfitted_run() -> None:
+    found = advice([2.0, 1.8, 1.6, 1.65, 1.7, 1.8, 1.9, 2.0], [2.0, 1.7, 1.5, 1.3, 1.1, 0.9, 0.7, 0.5])
+    assert found == Advice(
+        kind="overfitted",
+        sentence="overfitted since step 30: the validation rose from 1.6000 to 2.0000 while the training loss fell "
+        "from 1.5000 to 0.5000; the model of step 30 is kept, and more time would not help",
+        options="--minutes 3.8",
+    )
+
+
+def test_a_run_that_still_learns() -> None:
+    found = advice([2.0, 1.9, 1.8, 1.7, 1.6, 1.55, 1.5, 1.48], [2.0, 1.85, 1.75, 1.65, 1.5, 1.45, 1.4, 1.35], 0.4)
+    assert found is not None and found.kind == "falling"
+    assert "by 0.2200 in the second half of the run, to 1.4800" in found.sentence
+    assert found.options == "--minutes 20"
+
+
+def test_a_network_that_is_too_small() -> None:
+    found = advice([2.0, 1.9, 1.82, 1.801, 1.8005, 1.8003, 1.8002, 1.8], [2.0, 1.9, 1.82, 1.8, 1.8, 1.8, 1.8, 1.79])
+    assert found is not None and found.kind == "small"
+    assert "after 5.0 passes training loss (1.7900) and validation (1.8000) are alike" in found.sentence
+    assert found.options == "--hidden 256 --minutes 20"
+
+
+def test_a_run_that_has_settled() -> None:
+    found = advice([2.0, 1.7, 1.6, 1.502, 1.501, 1.5, 1.5, 1.5005], [2.0, 1.6, 1.5, 1.4, 1.35, 1.33, 1.32, 1.31])
+    assert found is not None and (found.kind, found.options) == ("settled", None)
+    assert "fell by 0.0015 in the second half of the run" in found.sentence
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_too_few_validations_tell_nothing(count: int) -> None:
+    assert advise(records([1.5] * count, [1.5] * max(1, count)), hidden_size=8, minutes=None) is None
+
+
+def test_what_is_not_finite_is_left_out() -> None:
+    broken = records([2.0, 1.9, 1.8, 1.7, 1.6, 1.5, 1.4], [2.0, 1.9, 1.8, 1.7, 1.6, 1.5, 1.4])
+    broken["validation"][3]["nats_per_token"] = None
+    broken["step"][2]["loss"] = None
+    assert advise(broken, hidden_size=8, minutes=None) is None
