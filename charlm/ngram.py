@@ -231,6 +231,10 @@ class NgramModel:
         chances: Floats = self.probabilities(self.advance(before, ids)[-1] if len(ids) else before)[0]
         return chances
 
+    def tables(self) -> tuple[Trie, Singles, Singles, Singles]:
+        """What compiled code looks up: the trie, the probabilities of single tokens, weights, and backoffs."""
+        return self._trie, self._unigrams, self._weights, self._backoffs
+
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The model as arrays by name, for a file; `from_arrays` makes the model again, equal to the last bit."""
         children = np.diff(self._first).astype(np.int32)

@@ -17,7 +17,7 @@ static int32_t child(const int64_t *keys, const int64_t *first, int64_t vocab, i
 }
 
 /* The states after each of the tokens (steps, rows), from those before the first: `width` nodes each. */
-void advance(const int64_t *keys, const int64_t *first, int64_t vocab, int64_t width, const int32_t *before,
+void ngram_advance(const int64_t *keys, const int64_t *first, int64_t vocab, int64_t width, const int32_t *before,
              const int64_t *tokens, int64_t steps, int64_t rows, int32_t *after) {
     for (int64_t t = 0; t < steps; t++) {
         for (int64_t row = 0; row < rows; row++) {
@@ -34,7 +34,7 @@ void advance(const int64_t *keys, const int64_t *first, int64_t vocab, int64_t w
 
 /* The distributions of what follows each of the states (rows, width), by the model itself and by those of lower order
    in it: chances (number of orders, rows, vocab), the orders ascending. */
-void probabilities(const int64_t *keys, const int64_t *first, int64_t vocab, int64_t width, const int32_t *states,
+void ngram_probabilities(const int64_t *keys, const int64_t *first, int64_t vocab, int64_t width, const int32_t *states,
                    int64_t rows, const float *unigrams, const float *weights, const float *backoffs,
                    const int64_t *orders, int64_t number, float *chances) {
 #ifdef _OPENMP

@@ -38,7 +38,7 @@ class Lookup:
     def __init__(self, code: ctypes.CDLL) -> None:
         pointer, number = ctypes.c_void_p, ctypes.c_int64
         trie: list[Any] = [pointer, pointer, number, number]
-        self._advance, self._probabilities = code.advance, code.probabilities
+        self._advance, self._probabilities = code.ngram_advance, code.ngram_probabilities
         self._advance.argtypes = [*trie, pointer, pointer, number, number, pointer]
         self._probabilities.argtypes = [*trie, pointer, number, pointer, pointer, pointer, pointer, number, pointer]
         self._advance.restype = self._probabilities.restype = None

@@ -204,7 +204,7 @@ def _write(
             continue
         if len(ended) == len(rows) and not following:
             return
-        stepper = stepper or prepare(model, [row.start.states for row in rows])
+        stepper = stepper or prepare(model, [row.start.states for row in rows], single=batch == 1)
         logits = stepper.step([max(token, 0) for token in tokens])
         for index, row in following.items():
             rows[index] = row

@@ -14,6 +14,7 @@ from torch import Tensor
 from charlm.model import LanguageModel
 from charlm.recurrent import LayerStates
 from charlm.sampler.fused import FusedStepper
+from charlm.sampler.native import NativeStepper
 
 LogitRows = NDArray[np.floating]
 """(B, V), nats up to a constant for each row; valid until the next step."""
@@ -79,8 +80,13 @@ def _stack(states: Sequence[LayerStates]) -> LayerStates:
     )
 
 
-def prepare(model: LanguageModel, states: Sequence[LayerStates]) -> Stepper:
-    """The fastest stepper there is for a model, with the states of B texts, (1, H) each."""
+def prepare(model: LanguageModel, states: Sequence[LayerStates], *, single: bool = False) -> Stepper:
+    """The fastest stepper there is for a model, with the states of B texts, (1, H) each.
+
+    `single` says that there is one text, and that there never will be more.
+    """
+    if single and NativeStepper.supports(model):
+        return NativeStepper(model, states[0])
     if FusedStepper.supports(model):
         return FusedStepper(model, states)
     return ModelStepper(model, states)

@@ -1,0 +1,148 @@
+"""The compiled path of sampling one text: a step is one call (`stepper.c`), with the n-gram prior in it.
+
+It needs a C compiler, as the kernels do; without one `charlm.sampler.fused` steps the text.
+"""
+
+import ctypes
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from charlm import kernels, ngram_lookup
+from charlm.compilation import shared_library
+from charlm.model import LanguageModel
+from charlm.recurrent import LayerStates
+from charlm.sampler.fused import FusedStepper
+
+Array = NDArray[Any]
+
+_CELLS = {"rnn": 0, "lstm": 1, "gru-reset-after": 2}
+_PANEL = 64
+_LARGEST_TABLE = 1 << 26  # numbers; a larger vocabulary multiplies each embedding as it comes
+
+
+@cache
+def compiled() -> ctypes.CDLL | None:
+    """The compiled step; None where it can't be had."""
+    parts = [
+        Path(kernels.__file__).parent / "functions.c",
+        Path(ngram_lookup.__file__).with_suffix(".c"),
+        Path(__file__).parent / "stepper.c",
+    ]
+    code = shared_library("\n".join(part.read_text(encoding="ascii") for part in parts))
+    if code is not None:
+        code.sampler_step.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64]
+        code.sampler_step.restype = None
+    return code
+
+
+class NativeStepper:
+    """See `charlm.sampler.stepper.Stepper`; for one text. Equal to the model up to rounding."""
+
+    def __init__(self, model: LanguageModel, states: LayerStates) -> None:
+        """Lay out the weights, and begin with the states of a text, (1, H) each.
+
+        `supports` says whether that can be.
+        """
+        self._kept: list[Array] = []  # what the plan points to
+        config = model.config
+        layers = list(model.recurrent.layers)
+        hidden, gates = config.hidden_size, layers[0].get_parameter("input").shape[0]
+        embedding = _numbers(model.embedding)
+        table = len(embedding) * gates <= _LARGEST_TABLE
+        self._states = [[part.detach().cpu().numpy()[0].copy() for part in state] for state in states]
+        rows = []
+        for index, layer in enumerate(layers):
+            weights = {name: _numbers(weight) for name, weight in layer.named_parameters()}
+            from_table = table and index == 0
+            bias = embedding @ weights["input"].T + weights["bias"] if from_table else weights["bias"]
+            inputs = np.zeros(_whole(gates), np.float32)
+            state = self._states[index]
+            rows += [
+                self._at(_panels(weights["recurrent"])),
+                0 if from_table else self._at(_panels(weights["input"])),
+                weights["input"].shape[1],
+                self._at(np.ascontiguousarray(bias)),
+                self._at(weights.get("candidate_bias", np.zeros(1, np.float32))),
+                self._at(state[0]),
+                self._at(state[-1]),
+                self._at(np.zeros(_whole(gates), np.float32)),
+                self._at(inputs),
+            ]
+        output = embedding if model.output is None else _numbers(model.output)
+        self._logits = np.zeros(_whole(len(output)), np.float32)
+        plan = [_CELLS[config.cell], len(layers), hidden, gates, len(output), int(table), torch.get_num_threads()]
+        plan += [
+            self._at(embedding),
+            embedding.shape[1],
+            self._at(_panels(output)),
+            self._at(_numbers(model.output_bias)),
+        ]
+        plan += [self._at(self._logits), *self._prior(model)]
+        self._plan, self._layers = (ctypes.c_int64 * len(plan))(*plan), (ctypes.c_int64 * len(rows))(*rows)
+        code = compiled()
+        assert code is not None
+        self._step = code.sampler_step
+        self._arguments = ctypes.addressof(self._plan), ctypes.addressof(self._layers)
+        self._shown = self._logits[None, : len(output)]
+
+    @staticmethod
+    def supports(model: LanguageModel) -> bool:
+        """Whether a model can be stepped so."""
+        single = all(weight.dtype == torch.float32 for weight in model.parameters())
+        return single and model.config.ngram_order <= 32 and FusedStepper.supports(model) and compiled() is not None
+
+    def step(self, tokens: Sequence[int]) -> Array:
+        """See `Stepper.step`."""
+        self._step(*self._arguments, tokens[0])
+        return self._shown
+
+    def load(self, row: int, states: LayerStates) -> None:
+        """See `Stepper.load`."""
+        for own, given in zip(self._states, states, strict=True):
+            for part, new in zip(own, given, strict=True):
+                part[:] = new[0].cpu().numpy()
+
+    def take(self, rows: Sequence[int]) -> None:
+        """See `Stepper.take`; there is one row."""
+        assert list(rows) == [0]
+
+    def _prior(self, model: LanguageModel) -> list[int]:
+        """The part of the plan that tells of the n-gram prior."""
+        prior = model.prior
+        if prior is None or prior.ngram is None:
+            return [0] * 13
+        trie, *estimates = prior.ngram.tables()
+        nodes = self._states[-1][0]
+        parts = [trie.keys, trie.first, trie.order - 1, nodes, *estimates]
+        parts += [np.array(prior.orders, dtype=np.int64), len(prior.orders)]
+        parts += [np.zeros((len(prior.orders), trie.vocab_size), np.float32)]
+        parts += [_numbers(prior.weight), _numbers(prior.bias)]
+        return [part if isinstance(part, int) else self._at(part) for part in parts]
+
+    def _at(self, array: Array) -> int:
+        """The address of an array that is kept."""
+        self._kept.append(array)
+        return int(array.ctypes.data)
+
+
+def _numbers(tensor: torch.Tensor) -> Array:
+    return np.ascontiguousarray(tensor.detach().numpy())
+
+
+def _whole(columns: int) -> int:
+    """Columns of whole panels."""
+    return -(-columns // _PANEL) * _PANEL
+
+
+def _panels(weights: Array) -> Array:
+    """Weights (G, I) in panels of 64 rows, in each the rows of one column side by side; the last filled up with 0."""
+    rows, columns = weights.shape
+    padded = np.zeros((_whole(rows), columns), np.float32)
+    padded[:rows] = weights
+    return np.ascontiguousarray(padded.reshape(-1, _PANEL, columns).transpose(0, 2, 1))
