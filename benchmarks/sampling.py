@@ -15,8 +15,8 @@ import statistics
 import time
 from collections.abc import Callable
 
-SIZES = ((1, 256, 1), (2, 512, 1), (1, 256, 64))
-"""Layers, width, texts at a time."""
+SIZES = ((1, 256, 1, 0), (1, 256, 1, 8), (2, 512, 1, 0), (1, 256, 64, 0), (1, 256, 64, 8))
+"""Layers, width, texts at a time, order of the n-gram prior."""
 VOCABULARY = "".join(map(chr, range(32, 97)))
 
 
@@ -44,26 +44,34 @@ def main() -> None:
         f"torch {torch.__version__}, numpy {np.__version__}, Python {platform.python_version()}, {arguments.threads} "
         f"threads, {arguments.cell}, {len(VOCABULARY)} characters; characters/s in all\n"
     )
-    print("| size | texts | charlm | through the model | plain loop | bound | charlm / bound | short / long |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    for layers, width, texts in SIZES:
-        print(row(arguments.cell, layers, width, texts, arguments.length), flush=True)
+    print("| size | texts | prior | charlm | through the model | plain loop | bound | charlm / bound | short / long |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    for layers, width, texts, order in SIZES:
+        print(row(arguments.cell, layers, width, texts, order, arguments.length), flush=True)
 
 
-def row(cell: str, layers: int, width: int, texts: int, length: int) -> str:
+def row(cell: str, layers: int, width: int, texts: int, order: int, length: int) -> str:
     """One line of the table."""
     import torch
 
     from charlm.config import ModelConfig
     from charlm.model import LanguageModel
+    from charlm.ngram import NgramModel
     from charlm.sampler import SampleConfig, generate, write_many
     from charlm.sampler.fused import FusedStepper
+    from charlm.sampler.native import NativeStepper
     from charlm.tokenizers import CharTokenizer
 
     tokenizer = CharTokenizer(VOCABULARY)
-    config = ModelConfig(vocab_size=tokenizer.vocab_size, cell=cell, num_layers=layers, hidden_size=width)
+    config = ModelConfig(
+        vocab_size=tokenizer.vocab_size, cell=cell, num_layers=layers, hidden_size=width, ngram_order=order
+    )
     model = LanguageModel(config).eval()
     model.initialise(torch.Generator().manual_seed(1))
+    if model.prior is not None:
+        model.prior.ngram = NgramModel.fit(
+            tokenizer.encode(words(1_000_000)), order=order, vocab_size=tokenizer.vocab_size, bos=tokenizer.bos
+        )
 
     def write(length: int) -> None:
         settings = SampleConfig(length=length, min_length=length)
@@ -74,12 +82,12 @@ def row(cell: str, layers: int, width: int, texts: int, length: int) -> str:
             list(write_many(model, tokenizer, seed=1, num=texts, batch=texts, config=settings))
 
     def through_model(length: int) -> None:
-        supports = FusedStepper.supports
-        FusedStepper.supports = staticmethod(lambda model: False)  # type: ignore[method-assign]
+        kept = FusedStepper.supports, NativeStepper.supports
+        FusedStepper.supports = NativeStepper.supports = staticmethod(lambda model: False)  # type: ignore[method-assign]
         try:
             write(length)
         finally:
-            FusedStepper.supports = supports  # type: ignore[method-assign]
+            FusedStepper.supports, NativeStepper.supports = kept  # type: ignore[method-assign]
 
     @torch.inference_mode()
     def loop(length: int) -> None:
@@ -104,9 +112,20 @@ def row(cell: str, layers: int, width: int, texts: int, length: int) -> str:
     own, other, plain = (statistics.median(figures[program]) for program in lengths)
     limit = statistics.median(bounds)
     return (
-        f"| {layers}x{width} | {texts} | {own:,.0f} | {other:,.0f} | {plain:,.0f} | {limit:,.0f} | {own / limit:.2f} | "
+        f"| {layers}x{width} | {texts} | {order or 'none'} "
+        f"| {own:,.0f} | {other:,.0f} | {plain:,.0f} | {limit:,.0f} | {own / limit:.2f} | "
         f"{statistics.median(short) / own:.2f} |"
     )
+
+
+def words(length: int) -> str:
+    """A text of a thousand made-up words, some common and most rare, for an n-gram model to be counted on."""
+    import numpy as np
+
+    rng = np.random.default_rng(1)
+    known = ["".join(map(chr, rng.integers(65, 91, size))) for size in rng.integers(1, 10, 1000)]
+    shares = 1 / np.arange(1, 1001)
+    return " ".join(np.array(known)[rng.choice(1000, length // 5, p=shares / shares.sum())])[:length]
 
 
 def bound(model: object, texts: int) -> float:
