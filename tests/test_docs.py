@@ -33,7 +33,7 @@ def commands() -> list[list[str]]:
 @pytest.fixture
 def _texts(write, monkeypatch: pytest.MonkeyPatch) -> None:
     """The files that README's commands name, and a short text in the place of every named one."""
-    text = write(TEXT + "\nROMEO: I couldn't say. The owl, Q!\n\n" + TEXT)
+    text = write(TEXT + "\nROMEO: I couldn't say. The owl, Q!\n\nI am the king of England.\n" + TEXT)
     monkeypatch.setattr(NamedCorpus, "sources", lambda self, progress=None: [file_source(text)])
     for name in ("novel.txt", "letter.txt", "colours.txt"):
         Path(name).write_bytes(text.read_bytes())
@@ -61,13 +61,10 @@ def test_the_commands_of_readme_run() -> None:
 
 
 @pytest.mark.usefixtures("_texts")
-def test_the_python_of_readme_runs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from charlm import api
-    from charlm.config import TrainConfig
-
-    monkeypatch.setattr(api, "DEFAULT_LENGTH", {"steps": 20})
+def test_the_python_of_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
     (block,) = blocks("python")
-    exec(block.replace("minutes=5", "steps=20"), {"TrainConfig": TrainConfig})
+    assert '{"minutes": 5}' in block
+    exec(block.replace('{"minutes": 5}', '{"steps": 20}'), {})
     assert "bits per character" in capsys.readouterr().out
 
 

@@ -1,7 +1,8 @@
 """The curves of a run: what metrics.jsonl says of loss, validation, gradient norm and learning rate."""
 
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -67,6 +68,38 @@ def read_records(run: RunFolder) -> dict[str, list[dict[str, Any]]]:
     if not found["step"]:
         raise RunError(f"no curves in {run.path}: it has not made ten steps yet")
     return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sample:
+    """What a run wrote at a validation."""
+
+    step: int
+    nats_per_token: float | None
+    """The validation's; None where there is none."""
+    text: str
+
+    def to_json(self) -> dict[str, Any]:
+        """By name."""
+        return asdict(self)
+
+
+def read_samples(run: RunFolder) -> list[Sample]:
+    """What a run wrote while it learnt, in order; raises `RunError` where there is nothing."""
+    try:
+        text = run.samples.read_text(encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"no samples in {run.path}: {run.samples} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise RunError(f"{run.samples} is damaged: it is no UTF-8") from None
+    scores = {record["step"]: record["nats_per_token"] for record in read_records(run)["validation"]}
+    parts = re.split(r"^--- step (\d+)\n", text, flags=re.MULTILINE)[1:]
+    if not parts:
+        raise RunError(f"no samples in {run.path}: it has not made a validation yet")
+    return [
+        Sample(step=int(step), nats_per_token=scores.get(int(step)), text=written.removesuffix("\n\n"))
+        for step, written in zip(parts[::2], parts[1::2], strict=True)
+    ]
 
 
 def read_curves(run: RunFolder, against: Against = "steps") -> RunCurves:

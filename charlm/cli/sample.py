@@ -51,6 +51,7 @@ def sample(
     seed: given.SeedOption = None,
     show_probs: given.ShowProbsOption = False,
     interactive: given.InteractiveOption = False,
+    checkpoints: given.CheckpointsOption = False,
     copy_check: given.CopyCheckOption = False,
     copy_length: given.CopyLengthOption = 40,
     adapt: given.AdaptOption = None,
@@ -68,6 +69,7 @@ def sample(
       [bold]charlm sample runs/names --num 100 --batch 64 --unique[/bold]
       [bold]charlm sample runs/novel --adapt letters.txt[/bold]
       [bold]charlm sample --length 2000 --copy-check[/bold]
+      [bold]charlm sample --checkpoints[/bold]                  how its writing improved
       [bold]charlm sample --prefix ROMEO: --min-p 0.05 --stop '\\n\\n'[/bold]
     """
     check_range("--num", num, 1, 10**9)
@@ -106,6 +108,9 @@ def sample(
         "no_copy": no_copy,
     }
     loaded = _load(model, threads)
+    if checkpoints:
+        _replay(loaded, json=json or jsonl)
+        return
     prefix = _read_prefix(prefix, prefix_file)
     if adapt is not None:
         loaded = _adapted(loaded, adapt)
@@ -145,6 +150,23 @@ def _load(model: str | None, threads: int) -> "LoadedModel":
     if model is None:
         stderr().print(f"using {loaded.path}", markup=False, soft_wrap=True)
     return loaded
+
+
+def _replay(loaded: "LoadedModel", *, json: bool) -> None:
+    """Show what a run wrote while it learnt."""
+    from charlm.analysis.curves import read_samples
+    from charlm.cli.console import print_json, stdout, thousands
+    from charlm.runs import RunFolder
+
+    found = read_samples(RunFolder(loaded.path.parent))
+    if json:
+        print_json([one.to_json() for one in found])
+        return
+    console = stdout()
+    for one in found:
+        score = "" if one.nats_per_token is None else f", validation {one.nats_per_token:.4f} nats per token"
+        console.print(f"step {thousands(one.step)}{score}", style="bold")
+        print(one.text.rstrip("\n"), end="\n\n")
 
 
 def _write_together(loaded: "LoadedModel", prefix: str, seed: int, settings: dict[str, Any]) -> None:

@@ -168,6 +168,13 @@ InteractiveOption = Annotated[
         help="Write together with the model: it shows the likeliest next tokens, and you pick one, type, or go back.",
     ),
 ]
+CheckpointsOption = Annotated[
+    bool,
+    typer.Option(
+        "--checkpoints",
+        help="Show instead what the run wrote at each validation while it learnt, with its validation then.",
+    ),
+]
 CopyCheckOption = Annotated[
     bool,
     typer.Option(

@@ -5,7 +5,7 @@ import pytest
 from conftest import TEXT
 from small_runs import train
 
-from charlm.analysis.curves import Curve, read_curves
+from charlm.analysis.curves import Curve, read_curves, read_samples
 from charlm.cli.plot import number_of, plot
 from charlm.errors import RunError
 from charlm.runs import RunFolder
@@ -78,3 +78,19 @@ def test_a_chart_of_nothing_and_of_one_point() -> None:
 )
 def test_numbers_are_short(value: float | None, text: str) -> None:
     assert number_of(value) == text
+
+
+def test_the_samples_of_a_run_come_back(write) -> None:
+    train(write(TEXT), steps=60)
+    run = RunFolder(Path("runs/a"))
+    found = read_samples(run)
+    lines = [json.loads(line) for line in run.metrics.read_text().splitlines()]
+    scores = {line["step"]: line["nats_per_token"] for line in lines if line["kind"] == "validation"}
+    assert {one.step: one.nats_per_token for one in found} == scores
+    assert "".join(f"--- step {one.step}\n{one.text}\n\n" for one in found) == run.samples.read_text()
+    run.samples.write_text("")
+    with pytest.raises(RunError, match="not made a validation"):
+        read_samples(run)
+    run.samples.unlink()
+    with pytest.raises(RunError, match="can't be read"):
+        read_samples(run)

@@ -80,3 +80,13 @@ def test_writing_can_adapt_to_a_text(text: Path, write) -> None:
     assert adapted != plain
     assert Path("runs/a/model.safetensors").read_bytes() == model
     assert "nowhere.txt" in failed("sample", "--adapt", "nowhere.txt")
+
+
+def test_what_a_run_wrote_while_it_learnt_is_shown(text: Path) -> None:
+    train(text, steps=60)
+    shown = charlm("sample", "--checkpoints").stdout
+    values = json.loads(charlm("sample", "--checkpoints", "--json").stdout)
+    assert [one["step"] for one in values] == [12, 24, 36, 48, 60]
+    for one in values:
+        assert f"step {one['step']}, validation {one['nats_per_token']:.4f} nats per token" in shown
+        assert one["text"].rstrip("\n") in shown
