@@ -15,6 +15,7 @@ from charlm.cli.curves import curves
 from charlm.cli.diagnose import diagnose
 from charlm.cli.eval import evaluate
 from charlm.cli.fill import fill
+from charlm.cli.heatmap import heatmap
 from charlm.cli.info import info
 from charlm.cli.sample import sample
 from charlm.cli.streams import complain
@@ -77,6 +78,7 @@ for _name, _command in (
     ("eval", evaluate),
     ("info", info),
     ("fill", fill),
+    ("heatmap", heatmap),
     ("curves", curves),
     ("diagnose", diagnose),
     ("trace", trace),

@@ -1,0 +1,57 @@
+"""A reading as one page of HTML that needs nothing else: no network, light and dark, and no more work than is seen."""
+
+import base64
+import html
+import json
+from importlib import resources
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charlm.analysis.reading import Reading, Unit
+from charlm.tokenizers import Tokenizer
+
+_BITS = 1000  # thousandths
+_SHARE = 255
+
+
+def page(reading: Reading, tokenizer: Tokenizer, *, title: str, unit: Unit | None = None) -> str:
+    """The page: each token coloured by its bits, or by the value of the unit; a tip shows figures and alternatives.
+
+    Args:
+        reading: of up to a few million tokens; twenty-odd bytes each go into the page.
+        tokenizer: the one that it was read with.
+        title: what the page is about.
+        unit: whose values the reading holds, if it does.
+    """
+    narrow = np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.uint32
+    known, places = np.unique(np.array(reading.texts, dtype=object), return_inverse=True)
+    data: dict[str, Any] = {
+        "texts": known.tolist(),
+        "vocabulary": [
+            tokenizer.token_bytes(token).decode("utf-8", "replace") for token in range(tokenizer.vocab_size)
+        ],
+        "end": tokenizer.eos,
+        "wide": narrow is np.uint32,
+        "places": _packed(places.astype(np.uint32)),
+        "bits": _packed(np.clip(reading.bits * _BITS, 0, 65535).round().astype(np.uint16)),
+        "likeliest": _packed(reading.likeliest.astype(narrow)),
+        "probabilities": _packed((reading.probabilities * _SHARE).round().astype(np.uint8)),
+        "alternatives": reading.likeliest.shape[1],
+        "values": None if reading.values is None else _packed(reading.values.astype(np.float32)),
+    }
+    mean = float(reading.bits.sum()) / max(1, len("".join(reading.texts)))
+    about = f"{len(reading.ids):,} tokens, {mean:.3f} bits per character"
+    if unit is not None:
+        about += f"; coloured by unit {unit.layer}:{unit.number}{':c' if unit.cell_state else ''}"
+    template = resources.files("charlm.analysis").joinpath("page.html").read_text(encoding="utf-8")
+    parts = {"TITLE": html.escape(title), "ABOUT": html.escape(about), "DATA": json.dumps(data).replace("<", "\\u003c")}
+    for name, text in parts.items():
+        template = template.replace(f"@{name}@", text, 1 if name == "DATA" else -1)
+    return template
+
+
+def _packed(array: NDArray[Any]) -> str:
+    """The bytes of an array, little-endian, as base64."""
+    return base64.b64encode(np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"))).tobytes()).decode()

@@ -1,0 +1,154 @@
+"""A model reading a text: how unexpected each token was, what was expected instead, and what a unit did meanwhile."""
+
+import codecs
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from charlm.config import Unknown
+from charlm.errors import ConfigError
+from charlm.model import LanguageModel
+from charlm.progress import Progress, silent
+from charlm.recurrent import LayerStates
+from charlm.tokenizers import Tokenizer
+
+_WINDOW = 1024  # tokens read at a time
+_UNIT = re.compile(r"(\d+):(\d+)(:c)?")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unit:
+    """One number of a model's state."""
+
+    layer: int
+    """From 0, the lowest."""
+    number: int
+    cell_state: bool = False
+    """c in place of h."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Unit":
+        """ "0:12" is unit 12 of the lowest layer, "0:12:c" its cell state; raises `ConfigError` for other forms."""
+        found = _UNIT.fullmatch(text)
+        if found is None:
+            raise ConfigError(
+                f"--unit is {text!r}; give a layer and a number, such as 0:12, or 0:12:c for its cell state"
+            )
+        return cls(layer=int(found[1]), number=int(found[2]), cell_state=found[3] is not None)
+
+    def require_in(self, model: LanguageModel) -> None:
+        """Raise `ConfigError` unless the model has it."""
+        config = model.config
+        if self.layer >= config.num_layers:
+            raise ConfigError(f"--unit names layer {self.layer}; the model has {config.num_layers}, the lowest is 0")
+        if self.number >= config.hidden_size:
+            raise ConfigError(f"--unit names unit {self.number}; a layer has {config.hidden_size}, the first is 0")
+        if self.cell_state and "c" not in model.recurrent.cell.states:
+            raise ConfigError(f"--unit names a cell state, and the cell {config.cell} has none; leave :c out")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """What a model made of a text of N tokens."""
+
+    ids: NDArray[np.int64]
+    """(N,)."""
+    texts: tuple[str, ...]
+    """What each token completes, N of them: the whole text when joined; a character of several tokens is the last's."""
+    bits: NDArray[np.float32]
+    """-log2 p of each token given those before it, (N,)."""
+    likeliest: NDArray[np.int64]
+    """The tokens that were likeliest in its place, (N, K), the likeliest first."""
+    probabilities: NDArray[np.float32]
+    """Theirs, (N, K)."""
+    values: NDArray[np.float32] | None
+    """What the unit was after reading each token, (N,); None where none was asked for."""
+
+
+@torch.inference_mode()
+def read(
+    model: LanguageModel,
+    tokenizer: Tokenizer,
+    text: str,
+    *,
+    unit: Unit | None = None,
+    alternatives: int = 5,
+    unknown: Unknown = "error",
+    progress: Progress = silent,
+) -> Reading:
+    """Let a model read a text, from BOS on.
+
+    Args:
+        model: in evaluation mode.
+        tokenizer: the model's.
+        text: must not be empty.
+        unit: whose value is wanted.
+        alternatives: K.
+        unknown: what a character outside the vocabulary does.
+        progress: told how many tokens are read.
+
+    Raises:
+        ConfigError: the text is empty, or the model has no such unit.
+        UnknownCharacterError: the text has a character outside the vocabulary and `unknown` is "error".
+    """
+    if unit is not None:
+        unit.require_in(model)
+    ids = tokenizer.encode(text, unknown=unknown).astype(np.int64)
+    if len(ids) == 0:
+        raise ConfigError("there is no text to read; give one that isn't empty")
+    stream = torch.from_numpy(np.concatenate(([tokenizer.bos], ids)))
+    number = min(alternatives, tokenizer.vocab_size)
+    bits, likeliest, chances, values = [], [], [], []
+    states: LayerStates | None = None
+    for start in range(0, len(ids), _WINDOW):
+        window = stream[start : start + _WINDOW + 1]
+        before = states
+        logits, states = model(window[:-1, None], states)
+        log_p = torch.log_softmax(logits[:, 0], dim=-1)
+        bits.append(-log_p.gather(1, window[1:, None])[:, 0] / np.log(2))
+        best = log_p.topk(number, dim=-1)
+        likeliest.append(best.indices)
+        chances.append(best.values.exp())
+        if unit is not None:
+            values.append(_values(model, window[:-1], before, unit))
+        progress("reading", min(start + _WINDOW, len(ids)), len(ids))
+    if unit is not None:  # the value after reading a token, not before
+        values.append(_values(model, stream[-1:], states, unit))
+    return Reading(
+        ids=ids,
+        texts=_completed(tokenizer, ids),
+        bits=torch.cat(bits).numpy(),
+        likeliest=torch.cat(likeliest).numpy(),
+        probabilities=torch.cat(chances).numpy(),
+        values=torch.cat(values)[1:].numpy() if unit is not None else None,
+    )
+
+
+def _values(model: LanguageModel, ids: torch.Tensor, states: LayerStates | None, unit: Unit) -> torch.Tensor:
+    """The unit after each of the tokens, by the cells' equations, (T,)."""
+    layers = model.recurrent.layers
+    own = states if states is not None else model.empty_past(1)
+    x = torch.nn.functional.embedding(ids[:, None], model.embedding)  # (T, 1, E)
+    for index in range(unit.layer + 1):
+        layer, state = layers[index], own[index]
+        weights = dict(layer.named_parameters())
+        outputs, followed = [], []
+        for moment in x:
+            state = layer.cell.step(moment, state, weights)  # type: ignore[operator, union-attr]
+            outputs.append(state[0])
+            followed.append(state[-1 if unit.cell_state else 0][0, unit.number])
+        y = torch.stack(outputs)
+        x = x + y if index and model.recurrent.residual else y
+    return torch.stack(followed)
+
+
+def _completed(tokenizer: Tokenizer, ids: NDArray[np.int64]) -> tuple[str, ...]:
+    """What each token completes of the text."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    written = [tokenizer.token_bytes(token) for token in range(tokenizer.vocab_size)]
+    texts = [decoder.decode(written[token]) for token in ids.tolist()]
+    texts[-1] += decoder.decode(b"", True)
+    return tuple(texts)
