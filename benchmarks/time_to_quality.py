@@ -20,46 +20,43 @@ from typing import Any
 import torch
 
 
-def run(text: str, minutes: float, seed: int, tokenizer: str, *, dynamic: bool) -> dict[str, Any]:
-    """Train and evaluate once."""
+def run(text: str, minutes: float, seed: int, tokenizer: str, folder: str, *, dynamic: bool) -> dict[str, Any]:
+    """Train in a folder, and evaluate."""
     path, _, documents = text.partition(":")
     name = Path(path).stem
     small = name == "tinyshakespeare"
     charlm = [sys.executable, "-m", "charlm"]
-    with tempfile.TemporaryDirectory() as folder:
-        options = ["--minutes", str(minutes), "--threads", "2", "--seed", str(seed), "--run", f"{folder}/run"]
-        options += ["--splits", "90/10/0" if small else "90/5/5", "--tokenizer", tokenizer]
-        options += ["--documents", documents] if documents else []
-        trained = subprocess.run([*charlm, "train", path, *options, "--json"], check=True, capture_output=True)
-        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
+    options = ["--minutes", str(minutes), "--threads", "2", "--seed", str(seed), "--run", folder]
+    options += ["--splits", "90/10/0" if small else "90/5/5", "--tokenizer", tokenizer]
+    options += ["--documents", documents] if documents else []
+    trained = subprocess.run([*charlm, "train", path, *options, "--json"], check=True, capture_output=True)
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
 
-        def evaluate(*options: str) -> dict[str, Any]:
-            done = subprocess.run(
-                [*charlm, "eval", f"{folder}/run", "--json", *options], check=True, stdout=subprocess.PIPE
-            )
-            values: dict[str, Any] = json.loads(done.stdout)
-            return values
+    def evaluate(*options: str) -> dict[str, Any]:
+        done = subprocess.run([*charlm, "eval", folder, "--json", *options], check=True, stdout=subprocess.PIPE)
+        values: dict[str, Any] = json.loads(done.stdout)
+        return values
 
-        outcome, score = json.loads(trained.stdout), evaluate()
-        facts = {
-            "text": name,
-            "tokenizer": tokenizer,
-            "minutes": minutes,
-            "seed": seed,
-            "chosen": trained.stderr.decode().splitlines()[0],
-            "steps": outcome["step"],
-            "epoch": outcome["epoch"],
-            "seconds": outcome["seconds"],
-            "memory_mb": memory,
-            "nats_per_character": score["nats_per_character"],
-            "bits_per_byte": score["bits_per_byte"],
-            "ngram_order": score["baselines"]["ngram"]["order"],
-            "ngram_nats": score["baselines"]["ngram"]["bits_per_character"] * 0.6931471805599453,
-            "copied": score["copying"]["written"]["longest"],
-        }
-        if dynamic:
-            facts["dynamic"] = evaluate("--dynamic", "--no-baselines")["nats_per_character"]
-        return facts
+    outcome, score = json.loads(trained.stdout), evaluate()
+    facts = {
+        "text": name,
+        "tokenizer": tokenizer,
+        "minutes": minutes,
+        "seed": seed,
+        "chosen": trained.stderr.decode().splitlines()[0],
+        "steps": outcome["step"],
+        "epoch": outcome["epoch"],
+        "seconds": outcome["seconds"],
+        "memory_mb": memory,
+        "nats_per_character": score["nats_per_character"],
+        "bits_per_byte": score["bits_per_byte"],
+        "ngram_order": score["baselines"]["ngram"]["order"],
+        "ngram_nats": score["baselines"]["ngram"]["bits_per_character"] * 0.6931471805599453,
+        "copied": score["copying"]["written"]["longest"],
+    }
+    if dynamic:
+        facts["dynamic"] = evaluate("--dynamic", "--no-baselines")["nats_per_character"]
+    return facts
 
 
 def main() -> None:
@@ -70,6 +67,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--tokenizer", default="char")
     parser.add_argument("--dynamic", action="store_true", help="score by dynamic evaluation too")
+    parser.add_argument("--runs", type=Path, help="a folder to keep the runs in")
     parser.add_argument("--results", type=Path, default=Path("time_to_quality.jsonl"))
     arguments = parser.parse_args()
     lines = arguments.results.read_text().splitlines() if arguments.results.exists() else []
@@ -83,7 +81,9 @@ def main() -> None:
                 key = (Path(text.partition(":")[0]).stem, arguments.tokenizer, minutes, seed)
                 one = done.get(key)
                 if one is None or (arguments.dynamic and "dynamic" not in one):
-                    one = run(text, minutes, seed, arguments.tokenizer, dynamic=arguments.dynamic)
+                    with tempfile.TemporaryDirectory() as temporary:
+                        folder = str((arguments.runs or Path(temporary)) / "-".join(map(str, key)))
+                        one = run(text, minutes, seed, arguments.tokenizer, folder, dynamic=arguments.dynamic)
                     with arguments.results.open("a") as file:
                         file.write(json.dumps(one) + "\n")
                 share = 1 - one["nats_per_character"] / one["ngram_nats"]

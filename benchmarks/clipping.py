@@ -1,0 +1,54 @@
+"""An irnn that begins with W = I, with and without clipping of the gradient, on real text.
+
+    python benchmarks/clipping.py [TEXT] [--learning-rate 0.01] [--steps 400]
+
+Each line is a document, so that the state, which W = I never lets decay, begins anew soon; windows of 64 tokens.
+The same run is made with --clip 1 and with --clip 0, for three seeds: nats per token on validation, or how it ended.
+"""
+
+import argparse
+import logging
+import tempfile
+
+import torch
+
+from charlm import api
+from charlm.config import TrainConfig
+from charlm.errors import TrainingDivergedError
+
+
+def run(text: str, clip: float, seed: int, steps: int, rate: float) -> str:
+    """How one run ends."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            result = api.train(
+                text,
+                run=f"{folder}/run",
+                corpus={"documents": "line", "splits": (90.0, 10.0, 0.0)},
+                model={"cell": "irnn", "hidden_size": 128, "recurrent_init": "identity", "ngram_order": 0},
+                training=TrainConfig(
+                    steps=steps, learning_rate=rate, seq_len=64, clip=clip, seed=seed, threads=1, validations=2
+                ),
+            )
+        except TrainingDivergedError as error:
+            return str(error).partition(";")[0]
+        return f"{result.outcome.best:.3f}"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("text", nargs="?", default="tinyshakespeare")
+    parser.add_argument("--learning-rate", type=float, default=0.01)
+    parser.add_argument("--steps", type=int, default=400)
+    arguments = parser.parse_args()
+    logging.disable(logging.WARNING)
+    print(f"torch {torch.__version__}, 1 thread, learning rate {arguments.learning_rate:g}, {arguments.steps} steps\n")
+    print("| seed | --clip 1 | --clip 0 |\n| --- | --- | --- |")
+    for seed in (1, 2, 3):
+        ends = [run(arguments.text, clip, seed, arguments.steps, arguments.learning_rate) for clip in (1.0, 0.0)]
+        print(f"| {seed} | {ends[0]} | {ends[1]} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
