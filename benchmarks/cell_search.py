@@ -24,7 +24,7 @@ from charlm.config import TrainConfig
 from charlm.errors import TrainingDivergedError
 from charlm.loaded import load
 
-RATES = (1e-3, 3e-3, 1e-2)
+RATES = (1e-3, 3e-3, 1e-2, 3e-2)
 SEEDS = (1, 2, 3)
 EMBEDDING, BATCH, STEPS = 32, 16, 32
 

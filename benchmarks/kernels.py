@@ -1,15 +1,19 @@
 """Forward and backward of every cell against the GEMM floor, and against torch's own layer where there is one.
 
-    python benchmarks/kernels.py [--cells rnn,lstm] [--rounds 15]
+    python benchmarks/kernels.py [--cells rnn,lstm] [--rounds 15] [--memory]
 
 The floor of a layer is the time of the matrix products that it cannot avoid, by `torch.mm(out=)`: per step (B,H)x(H,R)
 forward and (B,R)x(R,H) backward, R the rows of recurrent weights; over the window the input projection, its gradient,
 and the gradients of both weights as single products. Everything is timed in turn, round after round, in this process;
-a figure is the median of the rounds' ratios floor / time, 1.0 at best.
+a figure is the median of the rounds' ratios floor / time, 1.0 at best. --memory measures instead by how much a window,
+forward and backward, raises the peak of resident memory, each in a process of its own.
 """
 
 import argparse
+import resource
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -93,13 +97,51 @@ def measure(contestants: dict[str, Callable[[], None]], rounds: int) -> dict[str
     return seconds
 
 
+def peak(cell: str, size: int, contestant: str) -> float:
+    """MB by which one window raises the peak of resident memory; in this process, which must be fresh."""
+    hidden, batch, steps, layers = SIZES[size]
+    torch.set_num_threads(2)
+    make = kernel if contestant == "charlm" else torch_layer
+    make(CELLS[cell], 8, 2, 2, layers)()  # whatever is made once
+    run = make(CELLS[cell], hidden, batch, steps, layers)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with open("/proc/self/statm") as file:
+        now = int(file.read().split()[1]) * resource.getpagesize() // 1024
+    run()
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - min(before, now)) / 1024
+
+
+def show_memory() -> None:
+    """The table of peaks, of cells that torch has too."""
+    print("| cell | H | B | T | layers | charlm, MB | torch, MB | ratio |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for size, (hidden, batch, steps, layers) in enumerate(SIZES):
+        for cell in TORCH:
+            found = {}
+            for contestant in ("charlm", "torch"):
+                command = [sys.executable, __file__, "--peak", cell, str(size), contestant]
+                found[contestant] = float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+            own, other = found["charlm"], found["torch"]
+            print(
+                f"| `{cell}` | {hidden} | {batch} | {steps} | {layers} | {own:.0f} | {other:.0f} | {own / other:.2f} |"
+            )
+
+
 def main() -> None:
     """Print a table for each size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cells", default=",".join(CELLS))
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--sizes", default="0,1,2", help="which of the sizes")
+    parser.add_argument("--memory", action="store_true", help="measure memory instead of time")
+    parser.add_argument("--peak", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.peak:
+        print(peak(arguments.peak[0], int(arguments.peak[1]), arguments.peak[2]))
+        return
+    if arguments.memory:
+        show_memory()
+        return
     torch.set_num_threads(2)
     print(f"torch {torch.__version__}, 2 threads, kernels compiled by {compiler()}")
     for hidden, batch, steps, layers in [SIZES[int(index)] for index in arguments.sizes.split(",")]:
