@@ -2,11 +2,14 @@
 
 import math
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import Words, network
 
 from charlm.config import TokenizerConfig
+from charlm.copying import CopyIndex
+from charlm.ngram import NgramModel
 from charlm.sampler import SampleConfig, beam_search, write_many
 from charlm.tokenizers import ByteTokenizer, CharTokenizer
 from charlm.tokenizers.subword import SubwordTokenizer
@@ -15,12 +18,23 @@ SUBWORDS = SubwordTokenizer.fit(
     ["the cat and the other cat, the owl\n" * 40], 1400, TokenizerConfig(kind="subword", vocab_size=300)
 )
 TOKENIZERS = {
-    "char": CharTokenizer("\nabcdefgh"),
+    "char": CharTokenizer("\n abcdefgh"),
     "byte": ByteTokenizer(),
     "subword": SUBWORDS,
     "words": Words("a", "b", "ab", "ba ", "é", " "),
 }
 NETWORKS = {name: network(tokenizer) for name, tokenizer in TOKENIZERS.items()}
+TOKENIZERS["prior"] = TOKENIZERS["char"]
+NETWORKS["prior"] = network(TOKENIZERS["prior"], ngram_order=4)
+NETWORKS["prior"].prior.ngram = NgramModel.fit(
+    np.concatenate(([0], TOKENIZERS["prior"].encode("abba cab had a bad cab\n" * 9))),
+    order=4,
+    vocab_size=TOKENIZERS["prior"].vocab_size,
+    bos=TOKENIZERS["prior"].bos,
+)
+COPIED = "a bab aéb abba baa b éab babab a"
+TOO_LONG = {most: {COPIED[start : start + most + 1] for start in range(len(COPIED) - most)} for most in range(1, 7)}
+"""The stretches of `COPIED` of one character more than each `no_copy` allows."""
 TEXTS = st.text("abé \n", min_size=1, max_size=3)
 CONFIGS = st.fixed_dictionaries(
     {"length": st.integers(0, 12), "unknown": st.just("skip")},
@@ -36,6 +50,7 @@ CONFIGS = st.fixed_dictionaries(
         "bias": st.sampled_from([(), ("a=+5",), ("b=-1000", "a=3")]),
         "min_length": st.integers(0, 12),
         "prefix_in_output": st.booleans(),
+        "no_copy": st.integers(0, 6),
     },
 )
 
@@ -47,7 +62,9 @@ def test_no_options_crash_hang_or_break_their_promise(
 ) -> None:
     options["min_length"] = min(options.get("min_length", 0), options["length"])
     config = SampleConfig(**options)
-    texts = [*write_many(NETWORKS[kind], TOKENIZERS[kind], seed=seed, num=3, batch=batch, prefix=prefix, config=config)]
+    copies = CopyIndex([COPIED], least=config.no_copy + 1) if config.no_copy else None
+    model, tokenizer = NETWORKS[kind], TOKENIZERS[kind]
+    texts = [*write_many(model, tokenizer, seed=seed, num=3, batch=batch, prefix=prefix, config=config, copies=copies)]
     assert len(texts) == 3
     for text in texts:
         new = text.text[len(text.text) - text.characters :]
@@ -56,7 +73,12 @@ def test_no_options_crash_hang_or_break_their_promise(
         assert math.isfinite(text.log_probability) and text.log_probability <= 0
         assert text.ended != "length" or len(new) == config.length
         assert text.ended != "eos" or len(new) >= config.min_length
-        assert text.ended != "banned" or config.ban
+        assert text.ended != "banned" or config.ban or config.no_copy
+        for end in range(len(prefix) + 1, len(prefix + new) + 1):
+            assert (
+                not config.no_copy
+                or (prefix + new)[max(0, end - config.no_copy - 1) : end] not in TOO_LONG[config.no_copy]
+            )
         for ban in config.ban:
             assert (prefix + new).find(ban, max(0, len(prefix) - len(ban) + 1)) < 0
         for stop in config.stop:
