@@ -54,12 +54,12 @@ def plan(*, tokens: int, passes: float) -> Plan:
         "seq_len": 64 if wide else 32,
     }
     reason = (
-        "less than once: a small network that is fast and a high learning rate"
+        "less than once: a high learning rate, and little against learning it by heart"
         if passes <= 1
-        else f"{passes:.0f} times: dropout and weight decay against learning it by heart"
+        else f"{passes:.1f} times: dropout and weight decay against learning it by heart"
         + (", and a wide network, which so large a text can fill" if wide else "")
     )
-    return Plan(model=model, training=training, passes=passes, why=f"{tokens:,} tokens, to be seen {reason}")
+    return Plan(model=model, training=training, passes=passes, why=f"{tokens:,} tokens will be seen {reason}")
 
 
 def passes_of(config: TrainConfig, *, tokens: int, vocab_size: int, seconds: float) -> float:

@@ -63,7 +63,11 @@ class Screen:
     def planned(self, plan: Plan) -> None:
         """Say what was chosen, and why."""
         self._bars.finish()
-        self._console.print(plan.why, markup=False, soft_wrap=True)
+        settings = ", ".join(
+            f"{name.replace('_', ' ')} {value:g}" for name, value in (plan.model | plan.training).items()
+        )
+        self._console.print(f"chosen where nothing is said: {settings}", markup=False, soft_wrap=True)
+        self._console.print(f"because {plan.why}", markup=False, soft_wrap=True)
 
     def prepared(self, run: RunFolder, dataset: Dataset, model: LanguageModel, config: TrainConfig) -> None:
         """Take the bars away and begin the display."""
@@ -72,7 +76,9 @@ class Screen:
         self._display = TrainingDisplay(
             self._console,
             f"{run.path}: {shape.cell} {shape.num_layers}x{shape.hidden_size}, "
-            f"{thousands(model.num_parameters())} parameters, {dataset.tokenizer.kind} tokens "
+            f"{thousands(model.num_parameters())} parameters, "
+            + (f"n-gram prior of order {shape.ngram_order}, " if shape.ngram_order else "")
+            + f"{dataset.tokenizer.kind} tokens "
             f"({thousands(shape.vocab_size)}), {thousands(dataset.train.facts.tokens)} to train on, "
             f"{torch.get_num_threads()} threads",
         )
