@@ -7,6 +7,9 @@ from charlm.dataset import TokenSplit
 from charlm.errors import ConfigError, RunError
 from charlm.resume import TrainingState
 
+_END = 2.0
+"""Seconds that are left for the last validation, calibration and saving."""
+
 
 def progress_of(state: TrainingState, config: TrainConfig, split: TokenSplit) -> float:
     """Share of the run that is done: that of the length which is nearest its end."""
@@ -31,6 +34,13 @@ def _lengths(state: TrainingState, config: TrainConfig, split: TokenSplit) -> li
     lengths = (
         ("--steps", state.step, config.steps),
         ("--epochs", epochs, config.epochs),
-        ("--minutes", state.elapsed() / 60, config.minutes),
+        ("--minutes", _minutes_gone(state, config), config.minutes),
     )
     return [(option, done, whole) for option, done, whole in lengths if whole is not None]
+
+
+def _minutes_gone(state: TrainingState, config: TrainConfig) -> float:
+    """How much of the minutes is gone, what comes after the last step counted as gone already."""
+    if config.minutes is None:
+        return 0.0
+    return state.elapsed() / 60 + min(_END / 60, 0.03 * config.minutes)

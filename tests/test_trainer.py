@@ -86,7 +86,7 @@ def test_a_run_by_the_clock_ends_and_counts_its_sessions(write) -> None:
     result = train(text, steps=None, minutes=0.05, hooks=stop_after(5))
     assert result.outcome.seconds < 3
     outcome = api.resume("runs/a").outcome
-    assert 3 <= outcome.seconds < 12
+    assert 2.9 <= outcome.seconds < 12
     with open("runs/a/metrics.jsonl") as file:
         rates = [record["learning_rate"] for record in map(json.loads, file) if record["kind"] == "step"]
     assert rates[-1] < 0.001
