@@ -10,7 +10,6 @@ made again. Nothing else should run beside it.
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+PEAK = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000)
+"""
+"""Runs a command, and prints its peak of resident memory in MB after it."""
 
 
 def run(text: str, minutes: float, seed: int, tokenizer: str, folder: str, *, dynamic: bool) -> dict[str, Any]:
@@ -29,15 +35,16 @@ def run(text: str, minutes: float, seed: int, tokenizer: str, folder: str, *, dy
     options = ["--minutes", str(minutes), "--threads", "2", "--seed", str(seed), "--run", folder]
     options += ["--splits", "90/10/0" if small else "90/5/5", "--tokenizer", tokenizer]
     options += ["--documents", documents] if documents else []
-    trained = subprocess.run([*charlm, "train", path, *options, "--json"], check=True, capture_output=True)
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
+    command = [sys.executable, "-c", PEAK, *charlm, "train", path, *options, "--json"]
+    trained = subprocess.run(command, check=True, capture_output=True)
 
     def evaluate(*options: str) -> dict[str, Any]:
         done = subprocess.run([*charlm, "eval", folder, "--json", *options], check=True, stdout=subprocess.PIPE)
         values: dict[str, Any] = json.loads(done.stdout)
         return values
 
-    outcome, score = json.loads(trained.stdout), evaluate()
+    lines = trained.stdout.decode().splitlines()
+    outcome, memory, score = json.loads(lines[0]), float(lines[1]), evaluate()
     facts = {
         "text": name,
         "tokenizer": tokenizer,

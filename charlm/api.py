@@ -22,7 +22,7 @@ from charlm.config import (
 )
 from charlm.corpus import open_corpus, read_corpus
 from charlm.dataset import Dataset, prepare
-from charlm.errors import ConfigError, CorpusError
+from charlm.errors import ConfigError, CorpusError, RunError
 from charlm.length import require_rest
 from charlm.loaded import LoadedModel, load, sample
 from charlm.memory import memory_named
@@ -127,9 +127,11 @@ def train(
         progress=hooks.progress,
     )
     if chosen is None:
-        planned = plan_run(dataset, training, hooks)
+        planned = plan_run(dataset, training, _settled_width(model, first), hooks)
+        if first is not None:
+            planned = replace(planned, model={})
         hooks.planned(planned)
-        model = ({} if first else planned.model) | model
+        model = planned.model | model
         training = replace(training, **(planned.training | given))
     state = _first_state(dataset, model, first, training, hooks)
     require_rest(state, training, dataset.train, folder.path)
@@ -149,13 +151,23 @@ def _has_length(given: Mapping[str, Any]) -> bool:
     return any(given.get(name) is not None for name in ("minutes", "epochs", "steps"))
 
 
-def plan_run(dataset: Dataset, training: TrainConfig, hooks: Hooks) -> Plan:
+def _settled_width(options: Mapping[str, Any], first: LoadedModel | None) -> int | None:
+    """H, where the options or the model to begin with settle it."""
+    if first is not None:
+        return first.checkpoint.model.config.hidden_size
+    tied = options.get("embedding_size") if options.get("tie_weights") else None
+    width: int | None = options.get("hidden_size", tied)
+    return width
+
+
+def plan_run(dataset: Dataset, training: TrainConfig, width: int | None, hooks: Hooks) -> Plan:
     """What `charlm.budget` chooses for a text and a length of run."""
     if training.threads is not None:
         torch.set_num_threads(training.threads)
     tokens, vocab_size = dataset.train.facts.tokens, dataset.tokenizer.vocab_size
     gone = time.monotonic() - _beginning(hooks)
-    return plan(tokens=tokens, passes=passes_of(training, tokens=tokens, vocab_size=vocab_size, seconds=gone))
+    passes = passes_of(training, tokens=tokens, vocab_size=vocab_size, seconds=gone)
+    return plan(tokens=tokens, passes=passes, width=width)
 
 
 @memory_named()
@@ -195,7 +207,7 @@ def resume(
                     f"the text {corpus.name} is not the one this run was begun with; --resume needs the same text"
                 )
             dataset = prepare(corpus, checkpoint.tokenizer, progress=hooks.progress)
-            _give_prior(state.model, dataset, hooks)
+            _give_prior(state.model, dataset, hooks, folder)
         else:  # it was stopped before it saved anything
             first = load(asked.init_from) if asked.init_from is not None else None
             tokenizer = first.checkpoint.tokenizer if first else asked.tokenizer or TokenizerConfig()
@@ -227,12 +239,17 @@ def _first_state(
     return begin(model, config, pick_device(config.device), _beginning(hooks))
 
 
-def _give_prior(model: LanguageModel, dataset: Dataset, hooks: Hooks) -> None:
-    """Count the n-grams that the model builds on."""
+def _give_prior(model: LanguageModel, dataset: Dataset, hooks: Hooks, folder: RunFolder) -> None:
+    """Count again the n-grams that a resumed model builds on; raises `RunError` where they are no longer the same."""
     if model.prior is not None:
-        model.prior.ngram, model.prior.cross_fit = fit_prior(
-            dataset.train, dataset.tokenizer, model.prior.order, progress=hooks.progress
-        )
+        before = model.prior.ngram
+        ngram, cross_fit = fit_prior(dataset.train, dataset.tokenizer, model.prior.order, progress=hooks.progress)
+        if before is None or not ngram.same_nodes(before):
+            raise RunError(
+                f"run {folder.path} was begun by a charlm that counts n-grams otherwise; begin anew with --init-from "
+                f"{folder.model}"
+            )
+        model.prior.ngram, model.prior.cross_fit = ngram, cross_fit
 
 
 def _fit(

@@ -12,12 +12,12 @@ import torch
 from torch.nn import functional as F
 
 from charlm.config import DEFAULT_HIDDEN, ModelConfig, TrainConfig, default_embedding_size
-from charlm.model import LanguageModel
+from charlm.model import LanguageModel, pick_device
 
 _SMALL = 1_000_000  # tokens of a text that the lowest learning rate suits; it rises with the text
 _LARGE = 2_000_000  # tokens of a text that fills a wide network
 _WIDE_FROM = 8  # passes; below, a network of half the width learns more in the time
-_RATES = (8e-4, 3e-3)
+_RATES = (1.5e-3, 3e-3)
 _DROPOUTS = ((1, 0.1), (3, 0.2), (10, 0.3), (float("inf"), 0.5))  # up to so many passes, so much dropout
 _STEPS = (3, 8)  # to warm up, and to time
 _SHARE_OF_STEPS = 0.85  # of a run's time that its steps take; the rest goes into validations, samples and files
@@ -37,29 +37,33 @@ class Plan:
     """A line for people."""
 
 
-def plan(*, tokens: int, passes: float) -> Plan:
+def plan(*, tokens: int, passes: float, width: int | None = None) -> Plan:
     """The settings for a text and a length of run, whatever machine it is.
 
     Args:
         tokens: of the training split.
         passes: how often an LSTM of 256 units would see each of them in the time there is.
+        width: H, where it is settled already.
     """
-    wide = tokens >= _LARGE and passes >= _WIDE_FROM
+    chosen = 2 * DEFAULT_HIDDEN if tokens >= _LARGE and passes >= _WIDE_FROM else DEFAULT_HIDDEN
     dropout = next(dropout for most, dropout in _DROPOUTS if passes <= most)
-    rate = min(_RATES[1], max(_RATES[0], _RATES[0] * tokens / _SMALL))
-    model = {"hidden_size": 2 * DEFAULT_HIDDEN if wide else DEFAULT_HIDDEN, "dropout": dropout}
+    rate = float(f"{min(_RATES[1], max(_RATES[0], _RATES[0] * tokens / _SMALL)):.2g}")
     training = {
-        "learning_rate": float(f"{rate:.2g}"),
+        "learning_rate": rate,
         "weight_decay": 0.01 if passes <= 1 else 0.1,
-        "seq_len": 64 if wide else 32,
+        "seq_len": 64 if (width or chosen) >= 2 * DEFAULT_HIDDEN else 32,
     }
-    reason = (
-        "less than once: a high learning rate, and little against learning it by heart"
-        if passes <= 1
-        else f"{passes:.1f} times: dropout and weight decay against learning it by heart"
-        + (", and a wide network, which so large a text can fill" if wide else "")
+    often = "less than once" if passes <= 1 else f"{passes:.1f} times"
+    size = (
+        "a small text wants a low learning rate" if rate == _RATES[0] else "a larger text allows a higher learning rate"
     )
-    return Plan(model=model, training=training, passes=passes, why=f"{tokens:,} tokens will be seen {reason}")
+    against = "" if passes <= 1 else ", and many passes want dropout and weight decay"
+    return Plan(
+        model=({} if width else {"hidden_size": chosen}) | {"dropout": dropout},
+        training=training,
+        passes=passes,
+        why=f"{tokens:,} tokens will be seen {often}: {size}{against}",
+    )
 
 
 def passes_of(config: TrainConfig, *, tokens: int, vocab_size: int, seconds: float) -> float:
@@ -88,15 +92,19 @@ def tokens_per_second(vocab_size: int, config: TrainConfig) -> float:
     generator = torch.Generator().manual_seed(0)
     model = LanguageModel(ModelConfig(vocab_size=vocab_size, embedding_size=size))
     model.initialise(generator)
+    device = pick_device(config.device)
+    model.to(device)
     optimizer = torch.optim.AdamW(model.parameters(), fused=True)
-    ids = torch.randint(vocab_size, (config.seq_len + 1, config.batch_size), generator=generator)
+    ids = torch.randint(vocab_size, (config.seq_len + 1, config.batch_size), generator=generator).to(device)
+    drops = torch.Generator(device).manual_seed(0)
     warming, timed = _STEPS
     for number in range(warming + timed):
         if number == warming:
             started = time.perf_counter()
-        logits, _ = model(ids[:-1], generator=generator)
+        logits, _ = model(ids[:-1], generator=drops)
         loss = F.cross_entropy(logits.flatten(0, 1), ids[1:].flatten())
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+        loss.item()  # so that the device has done it
     return timed * config.seq_len * config.batch_size / (time.perf_counter() - started)

@@ -69,7 +69,7 @@ class NeuralCache:
         chance = torch.nan_to_num((torch.softmax(likeness, dim=2) * same).sum(2)).T  # (T, B)
         log_p = -F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE, reduction="none")
         share = self._config.share
-        mixed = torch.log((1 - share) * log_p.view(steps, rows).exp() + share * chance)
+        mixed = torch.logaddexp(log_p.view(steps, rows) + math.log1p(-share), torch.log(share * chance))
         nats = -torch.where(known, mixed, log_p.view(steps, rows)).masked_fill(targets == IGNORE, 0.0)
         self._hidden, self._followed = hidden[-self._config.size :], all_followed[-self._config.size :]
         return nats

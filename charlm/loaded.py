@@ -18,7 +18,7 @@ from charlm.copying import Copied, CopyIndex, find_copies
 from charlm.corpus import open_corpus
 from charlm.dataset import Dataset, prepare, unsplit
 from charlm.dynamic_evaluation import DynamicConfig, adapt, dynamic_evaluate
-from charlm.errors import ConfigError, CorpusError, RunError
+from charlm.errors import CharlmError, ConfigError, CorpusError, RunError
 from charlm.evaluate import Evaluation, evaluate
 from charlm.model import LanguageModel, pick_device
 from charlm.progress import Progress, silent
@@ -28,6 +28,8 @@ from charlm.sampler.fill import Filling, fill
 from charlm.sampler.session import Session
 from charlm.sources import TextLike
 from charlm.tokenizers import Tokenizer
+
+_APART = "\x01"  # between texts that are looked at together; not what stands between those of an index
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,8 +201,8 @@ class LoadedModel:
             progress("looking for copies", min(characters, sum(map(len, written))), characters)
             if sum(map(len, written)) >= characters:
                 break
-        held_out = "\0".join(islice(dataset.corpus.split_documents(split), characters))[:characters]
-        return find_copies("\0".join(written)[:characters], index), find_copies(held_out, index)
+        held_out = _APART.join(islice(dataset.corpus.split_documents(split), characters))[:characters]
+        return find_copies(_APART.join(written)[:characters], index), find_copies(held_out, index)
 
     def _writer(self) -> tuple[LanguageModel, Tokenizer]:
         """What texts are written with.
@@ -251,8 +253,10 @@ def load_pair(forward: str | Path | None = None, backward: str | Path | None = N
 
     Raises `RunError` where there is none, and `ConfigError` where two don't belong together.
     """
-    one = load(forward) if forward is not None else _newest("forward", None)
-    other = load(backward) if backward is not None else _newest("backward", one)
+    named = load(forward) if forward is not None else None
+    other = load(backward) if backward is not None else None
+    one = named or _newest("forward", other)
+    other = other or _newest("backward", one)
     for model, direction in ((one, "forward"), (other, "backward")):
         if model.corpus_config.direction != direction:
             raise ConfigError(
@@ -268,7 +272,10 @@ def load_pair(forward: str | Path | None = None, backward: str | Path | None = N
 def _newest(direction: str, like: LoadedModel | None) -> LoadedModel:
     """The newest run that reads in a direction, with the tokens of another model."""
     for path in newest_models():
-        found = load(path)
+        try:
+            found = load(path)
+        except CharlmError:  # a run that is damaged, or of another charlm
+            continue
         same = like is None or found.checkpoint.tokenizer.fingerprint() == like.checkpoint.tokenizer.fingerprint()
         if found.corpus_config.direction == direction and same:
             return found

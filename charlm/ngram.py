@@ -29,6 +29,8 @@ from charlm.ngram_estimates import Floats, Singles, estimate, keep_frequent, tri
 from charlm.ngram_lookup import Nodes, Trie, compiled
 from charlm.progress import Progress, silent
 
+MAX_ORDER = 32
+"""The longest n-grams that a file may have."""
 MAX_NGRAMS = 1 << 24
 """N-grams of two tokens and more that a model holds unless told otherwise."""
 
@@ -187,6 +189,15 @@ class NgramModel:
             states[..., k] = node
         return states
 
+    def depths(self, states: Nodes) -> NDArray[np.int64]:
+        """How many of the contexts of each state this model has seen go on, (N, n - 1) to (N,).
+
+        One that it shares a trie with may have seen others.
+        """
+        seen = (states >= 0) & (self._backoffs[np.maximum(states, 0)] < 1)
+        depths: NDArray[np.int64] = seen.sum(-1)
+        return depths
+
     def probabilities(self, states: Nodes) -> Floats:
         """The distribution of the next token in each state, (N, n - 1), as (N, V)."""
         chances: Floats = self._by_order(states, (self.order,), np.float64)[0]
@@ -231,6 +242,10 @@ class NgramModel:
         chances: Floats = self.probabilities(self.advance(before, ids)[-1] if len(ids) else before)[0]
         return chances
 
+    def same_nodes(self, other: Self) -> bool:
+        """Whether a node means the same to another model."""
+        return self.order == other.order and np.array_equal(self._keys, other._keys)
+
     def tables(self) -> tuple[Trie, Singles, Singles, Singles]:
         """What compiled code looks up: the trie, the probabilities of single tokens, weights, and backoffs."""
         return self._trie, self._unigrams, self._weights, self._backoffs
@@ -252,7 +267,11 @@ class NgramModel:
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """The inverse of `to_arrays`; raises `ModelFileError` for what it can't have written."""
         try:
+            if any(array.ndim != 1 for array in arrays.values()):
+                raise ValueError("shapes")
             vocab_size, bos, order = (int(size) for size in arrays["sizes"])
+            if not 1 <= order <= MAX_ORDER:
+                raise ValueError("order")
             unigrams, weights, backoffs = (arrays[name] for name in ("unigrams", "weights", "backoffs"))
             tokens, children = arrays["tokens"].astype(np.int64), arrays["children"].astype(np.int64)
             if np.any(children < 0) or children.sum() != len(tokens):

@@ -48,6 +48,9 @@ class Lookup:
         tokens = np.ascontiguousarray(ids, dtype=np.int64)
         state = np.ascontiguousarray(state, dtype=np.int32)
         steps, rows = tokens.shape
+        contexts = len(trie.first) - 1
+        if state.shape != (rows, trie.order - 1) or (state.size and not -1 <= state.min() <= state.max() < contexts):
+            raise ValueError("a state that no n-gram model of this kind gave")
         after = np.empty((steps, rows, trie.order - 1), dtype=np.int32)
         self._advance(*trie.arguments(), state.ctypes.data, tokens.ctypes.data, *tokens.shape, after.ctypes.data)
         return after

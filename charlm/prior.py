@@ -89,7 +89,7 @@ class NgramPrior(nn.Module):
     """Gates times the log-probabilities of n-gram models, to be added to a network's logits.
 
     There is one model, and those of lower order that it interpolates: of each the logarithm counts, by a gate that is a
-    number for each token, g_j = w_j h + b_jk, where k is how long a context the n-gram model knows here.
+    number for each token, g_j = w_j h + b_jk, where k is how long a context the n-gram model that is asked has seen.
     """
 
     def __init__(self, order: int, hidden_size: int) -> None:
@@ -121,7 +121,9 @@ class NgramPrior(nn.Module):
         (state,) = self.ngram.advance(state, np.array([tokens]))
         log_p = self.ngram.probabilities_by_order(state, self.orders)  # (J, B, V)
         np.log(np.maximum(log_p, _SMALLEST, out=log_p), out=log_p)
-        gates = self.weight.detach().numpy() @ hidden.T + self.bias.detach().numpy()[:, (state >= 0).sum(-1)]  # (J, B)
+        gates = (
+            self.weight.detach().numpy() @ hidden.T + self.bias.detach().numpy()[:, self.ngram.depths(state)]
+        )  # (J, B)
         more = gates[0][:, None] * log_p[0]
         for gate, each in zip(gates[1:], log_p[1:], strict=True):
             more += gate[:, None] * each
@@ -144,16 +146,18 @@ class NgramPrior(nn.Module):
         states = self.ngram.advance(state[0].cpu().numpy(), tokens)  # (T, B, n - 1)
         rows = states.reshape(tokens.size, self.order - 1)
         if starts is None or self.cross_fit is None:
-            chances = self.ngram.probabilities_by_order(rows, self.orders)  # (J, T B, V)
+            chances, depths = self.ngram.probabilities_by_order(rows, self.orders), self.ngram.depths(rows)
         else:
             chances = np.empty((len(self.orders), len(rows), self.ngram.vocab_size), dtype=np.float32)
+            depths = np.empty(len(rows), dtype=np.int64)
             folds = self.cross_fit.fold_of(starts + 1 + np.arange(len(tokens))[:, None]).ravel()
             for fold in np.unique(folds).tolist():
                 model = self.cross_fit.models[fold] if fold >= 0 else self.ngram
                 here = np.flatnonzero(folds == fold)
                 chances[:, here] = model.probabilities_by_order(rows[here], self.orders)
+                depths[here] = model.depths(rows[here])
         log_p = torch.from_numpy(chances).clamp_(min=_SMALLEST).log_().to(hidden)
-        known = torch.from_numpy((states >= 0).sum(-1)).to(hidden.device)  # (T, B)
+        known = torch.from_numpy(depths).view(ids.shape).to(hidden.device)  # (T, B)
         gates = (self.weight @ hidden.flatten(0, 1).T).view(-1, *ids.shape) + self.bias[:, known]  # (J, T, B)
         more = (gates.unsqueeze(-1) * log_p.view(-1, *ids.shape, log_p.shape[-1])).sum(0)
         return more, (torch.from_numpy(states[-1]),)

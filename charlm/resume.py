@@ -136,6 +136,7 @@ def restore(
         if values["step"] > 0:
             _restore_moments(state, tensors)
         if values["carries_state"]:
+            _require_like(tensors, model.empty_past(1))
             state.states = tuple(
                 tuple(tensors[f"state/{layer}/{index}"].to(device, copy=True) for index in range(len(parts)))
                 for layer, parts in enumerate(model.empty_past(1))
@@ -151,6 +152,15 @@ def restore(
     except (TypeError, ValueError, RuntimeError) as error:
         raise ModelFileError(f"{run.resume} is damaged: {error}") from None
     return state, checkpoint, lengths
+
+
+def _require_like(tensors: dict[str, Tensor], past: LayerStates) -> None:
+    """Raise `ValueError` unless the states of a file have the widths and types that the model's have."""
+    for layer, parts in enumerate(past):
+        for index, part in enumerate(parts):
+            found = tensors[f"state/{layer}/{index}"]
+            if found.ndim != 2 or found.shape[1] != part.shape[1] or found.dtype != part.dtype:
+                raise ValueError(f"state {layer}/{index} is {found.dtype} {tuple(found.shape)}")
 
 
 def _restore_moments(state: TrainingState, tensors: dict[str, Tensor]) -> None:

@@ -16,7 +16,7 @@ def test_every_plan_is_a_configuration(tokens: int, passes: float) -> None:
     ModelConfig(vocab_size=68, **found.model)
     config = TrainConfig(minutes=1, **found.training)
     assert f"{tokens:,} tokens" in found.why and "\n" not in found.why
-    assert 8e-4 <= config.learning_rate <= 3e-3
+    assert 1.5e-3 <= config.learning_rate <= 3e-3
 
 
 def test_more_passes_need_more_dropout_and_larger_texts_a_wider_network() -> None:
@@ -27,6 +27,12 @@ def test_more_passes_need_more_dropout_and_larger_texts_a_wider_network() -> Non
         plan(tokens=10**7, passes=0.1).training["learning_rate"]
         > plan(tokens=10**5, passes=9).training["learning_rate"]
     )
+
+
+def test_a_width_that_is_settled_stays() -> None:
+    settled = plan(tokens=10**7, passes=9, width=64)
+    assert "hidden_size" not in settled.model and settled.training["seq_len"] == 32
+    assert plan(tokens=10**5, passes=9, width=600).training["seq_len"] == 64
 
 
 def test_passes_are_those_of_the_shortest_length(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,14 +23,16 @@ def windows_of(dataset):
 def test_the_temperature_is_that_of_the_least_loss(dataset_of, prior: bool) -> None:
     dataset = dataset_of(TEXT)
     model = (model_with_prior if prior else model_for)(dataset).eval()
+    if not prior:
+        divide_logits(model, 10.0)  # random weights are far too sure of themselves
     temperature = best_temperature(model, windows_of(dataset))
     divide_logits(model, temperature)
     best = evaluate(model, dataset.tokenizer, dataset.valid).nats
     for other in (0.97, 1.03):
         divide_logits(model, other)
-        assert evaluate(model, dataset.tokenizer, dataset.valid).nats > best or temperature in (0.8, 1.6)
+        assert evaluate(model, dataset.tokenizer, dataset.valid).nats > best
         divide_logits(model, 1 / other)
-    assert best_temperature(model, windows_of(dataset)) == pytest.approx(1, abs=0.01) or temperature > 1.59
+    assert best_temperature(model, windows_of(dataset)) == pytest.approx(1, abs=0.01)
 
 
 def test_a_model_that_is_too_sure_is_cooled(dataset_of) -> None:

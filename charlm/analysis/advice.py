@@ -42,12 +42,15 @@ class _Point:
     training: float
 
 
-def advise(records: dict[str, list[dict[str, Any]]], *, hidden_size: int, minutes: float | None) -> Advice | None:
+def advise(
+    records: dict[str, list[dict[str, Any]]], *, hidden_size: int | None, dropout: float, minutes: float | None
+) -> Advice | None:
     """Read the curves of a run that has ended.
 
     Args:
         records: as `charlm.analysis.curves.read_records` gives them.
-        hidden_size: H of its model.
+        hidden_size: H of its model; None where it can't be chosen.
+        dropout: of its model: training losses are with it and validations without.
         minutes: how long it was to be by the clock; None where steps or epochs said so.
 
     Returns:
@@ -70,7 +73,13 @@ def advise(records: dict[str, list[dict[str, Any]]], *, hidden_size: int, minute
             options=f"--minutes {_short(best.minutes)}",
         )
     fallen = half.validation - last.validation
-    if passes >= 1 and last.training > last.validation * (1 - _ALIKE) and fallen < last.validation * _FLAT:
+    if (
+        hidden_size
+        and dropout <= 0.1
+        and passes >= 1
+        and last.training > last.validation * (1 - _ALIKE)
+        and fallen < last.validation * _FLAT
+    ):
         return Advice(
             kind="small",
             sentence=f"smaller than the text deserves: after {passes:.1f} passes training loss ({last.training:.4f}) "
@@ -99,14 +108,15 @@ def advice_on(run: Path) -> Advice | None:
         records, config = read_records(folder), folder.read_config()
     except RunError:
         return None
-    hidden = int(config.model.get("hidden_size", DEFAULT_HIDDEN))
-    return advise(records, hidden_size=hidden, minutes=config.training.minutes)
+    hidden = None if config.init_from is not None else int(config.model.get("hidden_size", DEFAULT_HIDDEN))
+    dropout = float(config.model.get("dropout", 1.0 if config.init_from is not None else 0.1))
+    return advise(records, hidden_size=hidden, dropout=dropout, minutes=config.training.minutes)
 
 
 def _after_twice(points: Sequence[_Point]) -> float:
     """What a run of twice the length would come to: half of what the second half gave is gained once more.
 
-    Half is what runs of one and of five minutes measured on two texts (docs/budget.md).
+    A rule of thumb: War and Peace gained more from one minute to five, tinyshakespeare less (docs/experiments.md).
     """
     half = points[len(points) // 2 - 1]
     return points[-1].validation - 0.5 * (half.validation - points[-1].validation)

@@ -32,7 +32,6 @@ def page(reading: Reading, tokenizer: Tokenizer, *, title: str, unit: Unit | Non
         "vocabulary": [
             tokenizer.token_bytes(token).decode("utf-8", "replace") for token in range(tokenizer.vocab_size)
         ],
-        "end": tokenizer.eos,
         "wide": narrow is np.uint32,
         "places": _packed(places.astype(np.uint32)),
         "bits": _packed(np.clip(reading.bits * _BITS, 0, 65535).round().astype(np.uint16)),

@@ -1,6 +1,7 @@
 """A model reading a text: how unexpected each token was, what was expected instead, and what a unit did meanwhile."""
 
 import codecs
+import math
 import re
 from dataclasses import dataclass
 
@@ -59,7 +60,7 @@ class Reading:
     texts: tuple[str, ...]
     """What each token completes, N of them: the whole text when joined; a character of several tokens is the last's."""
     bits: NDArray[np.float32]
-    """-log2 p of each token given those before it, (N,)."""
+    """-log2 p of each token given those before it, (N,); an unknown character is charged as in `charlm.evaluate`."""
     likeliest: NDArray[np.int64]
     """The tokens that were likeliest in its place, (N, K), the likeliest first."""
     probabilities: NDArray[np.float32]
@@ -108,7 +109,10 @@ def read(
         before = states
         logits, states = model(window[:-1, None], states)
         log_p = torch.log_softmax(logits[:, 0], dim=-1)
-        bits.append(-log_p.gather(1, window[1:, None])[:, 0] / np.log(2))
+        costs = -log_p.gather(1, window[1:, None])[:, 0] / math.log(2)
+        if tokenizer.unk is not None:  # and which character it was, as in `charlm.evaluate`
+            costs += torch.where(window[1:] == tokenizer.unk, math.log2(tokenizer.unseen_characters), 0.0)
+        bits.append(costs)
         best = log_p.topk(number, dim=-1)
         likeliest.append(best.indices)
         chances.append(best.values.exp())

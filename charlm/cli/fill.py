@@ -7,6 +7,7 @@ import typer
 
 from charlm.cli.options import JsonOption
 from charlm.cli.sample import ModelArgument
+from charlm.config import Unknown
 
 
 def fill(
@@ -26,7 +27,7 @@ def fill(
     min_length: Annotated[int, typer.Option(help="Fewest characters of a filling.")] = 1,
     temperature: Annotated[str, typer.Option(help="Softmax temperature of the proposals.")] = "0.8",
     unknown: Annotated[
-        str, typer.Option(help="A character that the models don't know: error, nearest, skip or replace.")
+        Unknown, typer.Option(help="A character that the models don't know: error, nearest, skip or replace.")
     ] = "error",
     seed: Annotated[int, typer.Option(help="Of the proposals.")] = 1,
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 1,

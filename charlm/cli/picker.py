@@ -97,10 +97,10 @@ def pick(session: Session) -> str:
 def _write_word(session: Session) -> str:
     """Let the model write to the end of a word; what there is to say of it."""
     for number in range(_WORD):
-        offer = session.go_on()
-        if offer is None:
+        written = session.go_on()
+        if written is None:
             return "the model ends the text here"
-        if number and offer.text[-1:].isspace():
+        if number and written[-1:].isspace():
             break
     return ""
 

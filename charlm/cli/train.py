@@ -80,7 +80,7 @@ def train(
         int | None,
         _option(
             "Width of the hidden state. Twice as wide learns more of a large text, at 3 to 4 times the time.",
-            "256",
+            "chosen from the text and the time",
             _MODEL,
         ),
     ] = None,
@@ -96,7 +96,7 @@ def train(
         float | None,
         _option(
             "Share of each layer's outputs dropped in training: 0.2 to 0.5 for small texts that are read many times.",
-            "0.1",
+            "chosen from the text and the time",
             _MODEL,
         ),
     ] = None,
@@ -113,7 +113,7 @@ def train(
         int | None,
         _option(
             "Let the network build on an n-gram model of this order, by a learnt gate; 0 trains it alone.",
-            "0",
+            "chosen from the text",
             _MODEL,
         ),
     ] = None,
@@ -160,18 +160,25 @@ def train(
         int | None,
         _option(
             "Tokens of truncated backpropagation through time: longer learns longer memories, in fewer steps.",
-            "32",
+            "chosen from the text and the time",
             _TRAINING,
         ),
     ] = None,
     learning_rate: Annotated[
         float | None,
         _option(
-            "Peak of the learning rate: warm-up, then half a cosine. Lower it if the loss explodes.", "0.003", _TRAINING
+            "Peak of the learning rate: warm-up, then half a cosine. Lower it if the loss explodes.",
+            "chosen from the text and the time",
+            _TRAINING,
         ),
     ] = None,
     weight_decay: Annotated[
-        float | None, _option("AdamW's weight decay: pulls the weights to 0; 0.1 for small texts.", "0.01", _TRAINING)
+        float | None,
+        _option(
+            "AdamW's weight decay: pulls the weights to 0; 0.1 for small texts.",
+            "chosen from the text and the time",
+            _TRAINING,
+        ),
     ] = None,
     clip: Annotated[
         float | None,

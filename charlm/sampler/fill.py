@@ -4,6 +4,7 @@ The lecture's bidirectional network sees both sides of a gap, but can't write. T
 the first proposes what goes on from the left, and both judge it, each the whole of what it has not been given.
 """
 
+import codecs
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from charlm.tokenizers import Tokenizer
 
 _CUTS = 3  # places of each proposal at which the right text may begin
 _ROWS = 64  # texts scored at a time
+_LOGITS = 1 << 24  # elements of the logits of one call, at most
 _PAD = -100
 
 
@@ -79,14 +81,16 @@ def fill(
     if not right:
         raise ConfigError("--right is empty, so there is no gap to fill; `charlm sample` writes what follows a text")
     config = config or SampleConfig()
-    first = tokenizer.encode(right, unknown=config.unknown)[0]
+    first = next(iter(tokenizer.encode(right, unknown=config.unknown).tolist()), None)
+    if first is None:
+        raise ConfigError(f"--right is {right!r}, of which the model knows nothing; give a text that it can read")
     proposals = write_many(forward, tokenizer, seed=seed, num=candidates, batch=_ROWS, prefix=left, config=config)
     texts = list(
         dict.fromkeys(written.text[len(left) :] if config.prefix_in_output else written.text for written in proposals)
     )
     fillings: dict[str, None] = {}
     for text in texts:
-        for end in _ends(forward, tokenizer, left, text, int(first), config):
+        for end in _ends(forward, tokenizer, left, text, first, config):
             fillings[text[:end]] = None
     found = list(fillings)
     ahead = _log_probabilities(forward, tokenizer, [(left, text + right) for text in found], config, turned=False)
@@ -111,10 +115,16 @@ def _ends(
     own = tokenizer.encode(text, unknown=config.unknown).tolist()
     logits, _ = model(torch.tensor([tokenizer.bos, *known, *own]).unsqueeze(1))
     chances = torch.log_softmax(logits[len(known) :, 0], dim=-1)[:, following].numpy()
-    lengths = np.cumsum([0, *(len(tokenizer.token_bytes(token).decode("utf-8", "ignore")) for token in own)])
-    allowed = np.flatnonzero((lengths >= config.min_length) & (lengths <= len(text)))
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    length, lengths, broken = 0, [0], [False]  # characters before each place, and whether one is half done there
+    for token in own:
+        length += len(decoder.decode(tokenizer.token_bytes(token)))
+        lengths.append(length)
+        broken.append(bool(decoder.getstate()[0]))
+    places = np.array(lengths)
+    allowed = np.flatnonzero(~np.array(broken) & (places >= config.min_length) & (places <= len(text)))
     best = allowed[np.argsort(-chances[allowed], kind="stable")[:_CUTS]]
-    return [int(lengths[place]) for place in best]
+    return [lengths[place] for place in best]
 
 
 @torch.inference_mode()
@@ -133,8 +143,9 @@ def _log_probabilities(
         rows.append([tokenizer.bos, *(before[::-1] + after[::-1] if turned else before + after)])
         given.append(len(before))
     found: list[float] = []
-    for start in range(0, len(rows), _ROWS):
-        part, lengths = rows[start : start + _ROWS], given[start : start + _ROWS]
+    size = max(1, min(_ROWS, _LOGITS // (max(map(len, rows), default=1) * tokenizer.vocab_size)))
+    for start in range(0, len(rows), size):
+        part, lengths = rows[start : start + size], given[start : start + size]
         longest = max(map(len, part))
         ids = torch.tensor([row + [tokenizer.eos] * (longest - len(row)) for row in part]).T  # (T, B)
         targets = ids[1:].clone()

@@ -23,7 +23,7 @@ _OF_TRAINING = ("dropout", "recurrent_init", "input_init", "forget_bias", "updat
 _OF_OTHER_CELLS = ("skip_steps",)
 _KNOWN = frozenset((*_SHAPE, *_OF_TRAINING, *_OF_OTHER_CELLS))
 """Settings that are heeded here, or make no difference to a trained model of these cells; others must be at default."""
-_LARGEST_TABLE = 1 << 26  # numbers; a larger vocabulary multiplies each embedding as it comes
+LARGEST_TABLE = 1 << 26  # numbers; a larger vocabulary multiplies each embedding as it comes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,7 +131,7 @@ class FusedStepper:
             self._layers.append((weight, recurrent, bias, weights.get("candidate_bias", np.zeros(0, bias.dtype))))
         self._embedding: Array = model.embedding.detach().numpy()  # (V, E)
         weight, _, bias, _ = self._layers[0]
-        small = len(self._embedding) * len(bias) <= _LARGEST_TABLE
+        small = len(self._embedding) * len(bias) <= LARGEST_TABLE
         self._table: Array | None = self._embedding @ weight.T + bias if small else None  # (V, G)
         self._output: Array = self._embedding if model.output is None else model.output.detach().numpy()  # (V, H)
         self._output_bias: Array = model.output_bias.detach().numpy()

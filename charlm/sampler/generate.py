@@ -200,7 +200,10 @@ def _write(
         following = {index: begin_row(number) for index, number in zip(ended, waiting, strict=False)}
         if len(following) == len(rows):
             rows = list(following.values())
-            logits, stepper = np.stack([row.start.logits for row in rows]), None
+            logits = np.stack([row.start.logits for row in rows])
+            for index, row in enumerate(rows):
+                if stepper is not None:
+                    stepper.load(index, row.start.states)
             continue
         if len(ended) == len(rows) and not following:
             return

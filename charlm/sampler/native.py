@@ -17,13 +17,13 @@ from charlm import kernels, ngram_lookup
 from charlm.compilation import shared_library
 from charlm.model import LanguageModel
 from charlm.recurrent import LayerStates
+from charlm.sampler import fused
 from charlm.sampler.fused import FusedStepper
 
 Array = NDArray[Any]
 
 _CELLS = {"rnn": 0, "lstm": 1, "gru-reset-after": 2}
 _PANEL = 64
-_LARGEST_TABLE = 1 << 26  # numbers; a larger vocabulary multiplies each embedding as it comes
 
 
 @cache
@@ -54,7 +54,7 @@ class NativeStepper:
         layers = list(model.recurrent.layers)
         hidden, gates = config.hidden_size, layers[0].get_parameter("input").shape[0]
         embedding = _numbers(model.embedding)
-        table = len(embedding) * gates <= _LARGEST_TABLE
+        table = len(embedding) * gates <= fused.LARGEST_TABLE
         self._states = [[part.detach().cpu().numpy()[0].copy() for part in state] for state in states]
         rows = []
         for index, layer in enumerate(layers):
@@ -116,7 +116,7 @@ class NativeStepper:
         """The part of the plan that tells of the n-gram prior."""
         prior = model.prior
         if prior is None or prior.ngram is None:
-            return [0] * 13
+            return [0] * 12
         trie, *estimates = prior.ngram.tables()
         nodes = self._states[-1][0]
         parts = [trie.keys, trie.first, trie.order - 1, nodes, *estimates]

@@ -104,14 +104,17 @@ class Session:
         if tokens:
             self._extend(tokens)
 
-    def go_on(self) -> Offer | None:
-        """Draw a token and go on with it; None, and nothing changes, where the model ends the text or can't go on."""
+    def go_on(self) -> str | None:
+        """Draw a token and go on with it: what it writes.
+
+        None, and nothing changes, where the model ends the text or can't go on.
+        """
         place = self._places[-1]
         (token,) = self._choice(place.logits[None], [place.writer], [self._uniforms])
         if token in (NO_TOKEN, self._tokenizer.eos):
             return None
         self.take(token)
-        return Offer(token, self._vocabulary.bytes[token].decode("utf-8", "replace"), 0.0)
+        return self._vocabulary.bytes[token].decode("utf-8", "replace")
 
     def back(self) -> bool:
         """Take the last step back; False where there is none."""

@@ -84,7 +84,10 @@ static void add_prior(const Plan *plan, const float *h, int64_t token) {
     int32_t after[32];
     ngram_advance(plan->keys, plan->first, plan->vocab, plan->width, plan->nodes, &token, 1, 1, after);
     int64_t known = 0;
-    for (int64_t k = 0; k < plan->width; k++) known += (plan->nodes[k] = after[k]) >= 0;
+    for (int64_t k = 0; k < plan->width; k++) {
+        plan->nodes[k] = after[k];
+        known += after[k] >= 0 && plan->backoffs[after[k]] < 1;
+    }
     ngram_probabilities(plan->keys, plan->first, plan->vocab, plan->width, plan->nodes, 1, plan->unigrams, plan->weights,
                   plan->backoffs, plan->orders, plan->number, plan->chances);
     for (int64_t j = 0; j < plan->number; j++) {

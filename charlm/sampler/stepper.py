@@ -61,8 +61,8 @@ class ModelStepper:
     @torch.inference_mode()
     def take(self, rows: Sequence[int]) -> None:
         """See `Stepper.take`."""
-        index = torch.tensor(rows, device=self._device)
-        self._states = tuple(tuple(part[index] for part in state) for state in self._states)
+        index = torch.tensor(rows)
+        self._states = tuple(tuple(part[index.to(part.device)] for part in state) for state in self._states)
 
 
 def _with_row(part: Tensor, row: int, new: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ def records(validations: list[float], training: list[float], epochs: float = 5.0
 
 
 def advice(validations: list[float], training: list[float], epochs: float = 5.0) -> Advice | None:
-    return advise(records(validations, training, epochs), hidden_size=128, minutes=10.0)
+    return advise(records(validations, training, epochs), hidden_size=128, dropout=0.1, minutes=10.0)
 
 
 def test_an_overfitted_run() -> None:
@@ -46,6 +46,12 @@ def test_a_network_that_is_too_small() -> None:
     assert found.options == "--hidden 256 --minutes 20"
 
 
+def test_with_much_dropout_training_loss_tells_nothing_of_the_size() -> None:
+    curves = records([2.0, 1.9, 1.82, 1.801, 1.8005, 1.8003, 1.8002, 1.8], [1.8] * 8)
+    kinds = [advise(curves, hidden_size=8, dropout=dropout, minutes=None).kind for dropout in (0.1, 0.3)]
+    assert kinds == ["small", "settled"]
+
+
 def test_a_run_that_has_settled() -> None:
     found = advice([2.0, 1.7, 1.6, 1.502, 1.501, 1.5, 1.5, 1.5005], [2.0, 1.6, 1.5, 1.4, 1.35, 1.33, 1.32, 1.31])
     assert found is not None and (found.kind, found.options) == ("settled", None)
@@ -54,11 +60,11 @@ def test_a_run_that_has_settled() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_too_few_validations_tell_nothing(count: int) -> None:
-    assert advise(records([1.5] * count, [1.5] * max(1, count)), hidden_size=8, minutes=None) is None
+    assert advise(records([1.5] * count, [1.5] * max(1, count)), hidden_size=8, dropout=0.1, minutes=None) is None
 
 
 def test_what_is_not_finite_is_left_out() -> None:
     broken = records([2.0, 1.9, 1.8, 1.7, 1.6, 1.5, 1.4], [2.0, 1.9, 1.8, 1.7, 1.6, 1.5, 1.4])
     broken["validation"][3]["nats_per_token"] = None
     broken["step"][2]["loss"] = None
-    assert advise(broken, hidden_size=8, minutes=None) is None
+    assert advise(broken, hidden_size=8, dropout=0.1, minutes=None) is None

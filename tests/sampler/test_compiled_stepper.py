@@ -7,7 +7,7 @@ from toys import LETTERS, network
 
 from charlm.compilation import compiler
 from charlm.ngram import NgramModel
-from charlm.sampler import native
+from charlm.sampler import fused, native
 from charlm.sampler.fused import FUSED, FusedStepper
 from charlm.sampler.native import NativeStepper
 from charlm.sampler.stepper import ModelStepper, prepare
@@ -53,7 +53,7 @@ def test_it_gives_the_models_logits(cell: str, layers: int, size: int, tied: boo
 def test_a_large_vocabulary_does_without_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     model = network(LETTERS, "lstm", num_layers=2)
     with_table = NativeStepper(model, states_of(model)).step([4]).copy()
-    monkeypatch.setattr(native, "_LARGEST_TABLE", 0)
+    monkeypatch.setattr(fused, "LARGEST_TABLE", 0)
     without = NativeStepper(model, states_of(model)).step([4])
     np.testing.assert_allclose(without, with_table, rtol=1e-4, atol=1e-5)
 
