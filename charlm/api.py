@@ -126,15 +126,17 @@ def train(
         first.checkpoint.tokenizer if first else tokenizer,
         progress=hooks.progress,
     )
+    planned = None
     if chosen is None:
         planned = plan_run(dataset, training, _settled_width(model, first), hooks)
         if first is not None:
             planned = replace(planned, model={})
-        hooks.planned(planned)
         model = planned.model | model
         training = replace(training, **(planned.training | given))
     state = _first_state(dataset, model, first, training, hooks)
     require_rest(state, training, dataset.train, folder.path)
+    if planned is not None:
+        hooks.planned(planned)
     asked = RunConfig(
         text=found.arguments,
         corpus=config,
