@@ -1,5 +1,6 @@
 """A model that was read from a file: it writes text and scores text, each as the command of that name does."""
 
+import logging
 import shlex
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
@@ -29,6 +30,9 @@ from charlm.sampler.session import Session
 from charlm.sources import TextLike
 from charlm.tokenizers import Tokenizer
 
+logger = logging.getLogger(__name__)
+
+_INDEXED = 50_000_000  # characters of a training text that copies are looked for in
 _APART = "\x01"  # between texts that are looked at together; not what stands between those of an index
 
 
@@ -178,7 +182,7 @@ class LoadedModel:
 
         Raises what `read_own` does where that is not at hand.
         """
-        return CopyIndex(self.read_own(progress=progress).corpus.split_documents("train"), least=least)
+        return CopyIndex(_at_most(self.read_own(progress=progress).corpus.split_documents("train")), least=least)
 
     def copying(
         self, dataset: Dataset, split: str, *, least: int = 40, characters: int = 10_000, progress: Progress = silent
@@ -281,6 +285,19 @@ def _newest(direction: str, like: LoadedModel | None) -> LoadedModel:
             return found
     option = " --direction backward" if direction == "backward" else ""
     raise RunError(f"no model that reads {direction} in {RUNS}/ here; train one with `charlm train TEXT{option}`")
+
+
+def _at_most(documents: Iterator[str]) -> Iterator[str]:
+    """The first documents, or parts of them, `_INDEXED` characters in all; says so where there are more."""
+    left = _INDEXED
+    for document in documents:
+        yield document[:left]
+        left -= len(document)
+        if left < 0:
+            logger.warning(
+                "copies are looked for in the first %s characters of the training text only", f"{_INDEXED:,}"
+            )
+            return
 
 
 def _generator(seed: int | None) -> torch.Generator:

@@ -22,6 +22,7 @@ MAX_ORDER = 8
 """The longest n-grams that a network builds on, unless told otherwise."""
 
 _MAX_TOKENS = 8_000_000  # of the training split that are counted, the last ones
+_LARGE_VOCABULARY = 512  # tokens from which on a third of that is counted: more of their n-grams are distinct
 _MAX_NGRAMS = 4_000_000
 _FOLDS = 10
 _JUDGES = (2, 7)  # folds that an order is chosen on
@@ -59,7 +60,8 @@ def fit_prior(
             a network longer contexts pay (docs/experiments.md).
         progress: told how many lengths are counted.
     """
-    ids = np.asarray(split.ids[-_MAX_TOKENS:])
+    most = _MAX_TOKENS if tokenizer.vocab_size <= _LARGE_VOCABULARY else _MAX_TOKENS // 3
+    ids = np.asarray(split.ids[-most:])
     vocab_size, bos = tokenizer.vocab_size, tokenizer.bos
     counts = count_ngrams(
         ids, order=order or MAX_ORDER, vocab_size=vocab_size, bos=bos, folds=_FOLDS, progress=progress
