@@ -81,7 +81,8 @@ def count_ngrams(
         order: length of the longest n-gram, at least 1.
         vocab_size: V; every id is below it.
         bos: the token that begins a document.
-        folds: F, equal parts of the text that `NgramCounts.without` can leave out; see `fold_of`.
+        folds: F, equal parts of the text that `NgramCounts.without` can leave out, at most as many as there are tokens;
+            see `fold_of`.
         progress: told how many lengths are counted.
     """
     if order < 1:

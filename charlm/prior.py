@@ -25,7 +25,7 @@ _MAX_TOKENS = 8_000_000  # of the training split that are counted, the last ones
 _LARGE_VOCABULARY = 512  # tokens from which on a third of that is counted: more of their n-grams are distinct
 _MAX_NGRAMS = 4_000_000
 _FOLDS = 10
-_JUDGES = (2, 7)  # folds that an order is chosen on
+_JUDGES = (2, 7)  # of ten folds, those that an order is chosen on
 _JUDGED = 100_000  # tokens of each, at most
 _LOWER = (3, 5)  # orders that have a gate beside the highest
 _SMALLEST = 1e-12  # BOS has the probability 0 and is never predicted
@@ -64,7 +64,7 @@ def fit_prior(
     ids = np.asarray(split.ids[-most:])
     vocab_size, bos = tokenizer.vocab_size, tokenizer.bos
     counts = count_ngrams(
-        ids, order=order or MAX_ORDER, vocab_size=vocab_size, bos=bos, folds=_FOLDS, progress=progress
+        ids, order=order or MAX_ORDER, vocab_size=vocab_size, bos=bos, folds=min(_FOLDS, len(ids)), progress=progress
     )
     if order is None:
         order = min(_best_order(counts, ids, progress) + 1, MAX_ORDER)
@@ -75,11 +75,12 @@ def fit_prior(
 def _best_order(counts: NgramCounts, ids: NDArray[Any], progress: Progress) -> int:
     """The order from which on a longer context tells no more of the folds in `_JUDGES`."""
     fold = fold_of(np.arange(len(ids)), len(ids), counts.folds)
-    judged = [ids[fold == judge][:_JUDGED] for judge in _JUDGES]
+    judges = [judge * counts.folds // _FOLDS for judge in _JUDGES]
+    judged = [ids[fold == judge][:_JUDGED] for judge in judges]
     best, least = 1, math.inf
     for order in range(1, counts.order + 1):
         progress("choosing the order", order, counts.order)
-        _, models = NgramModel.cross_fit(counts, order=order, max_ngrams=_MAX_NGRAMS, folds=_JUDGES)
+        _, models = NgramModel.cross_fit(counts, order=order, max_ngrams=_MAX_NGRAMS, folds=judges)
         nats = sum(model.total_nats(text) for model, text in zip(models, judged, strict=True))
         if nats >= least:
             break
