@@ -1,0 +1,92 @@
+"""Texts, arguments and files that can't be used: one line, and nothing is left behind."""
+
+from pathlib import Path
+
+import pytest
+from conftest import TEXT
+from test_commands import SMALL, charlm, failed
+
+
+@pytest.fixture
+def text(write) -> Path:
+    return write(TEXT)
+
+
+@pytest.fixture
+def run(text: Path) -> str:
+    """A small trained run."""
+    charlm("train", text, "--run", "first", *SMALL)
+    return "runs/first"
+
+
+BAD_TEXTS = {
+    "empty": (b"", "no text in it; give a file that isn't empty"),
+    "one character": (
+        b"x",
+        "the train split of bad has nothing in it (documents: 1, characters: 1); give a longer text",
+    ),
+    "invalid UTF-8": (
+        b"caf\xe9 \n" * 50,
+        "byte 0xe9 at byte offset 3 is not valid utf-8; name another with --encoding",
+    ),
+    "NUL": (b"abc\0" * 50, "NUL at character offset 3"),
+    "nothing to validate on": (b"ab", "split of bad has nothing in it"),
+}
+
+
+@pytest.mark.parametrize(("content", "said"), BAD_TEXTS.values(), ids=BAD_TEXTS)
+def test_a_bad_text_is_one_line_and_leaves_nothing(write, content: bytes, said: str) -> None:
+    assert said in failed("train", write(content, "bad.txt"), *SMALL)
+    assert not Path("runs").exists()
+
+
+BAD_ARGUMENTS = {
+    "a missing file": ("train nowhere.txt", "no file or folder 'nowhere.txt'"),
+    "no text": ("train", "no text given; name a file"),
+    "no run to resume": ("train --resume", "no trained run in runs/ here"),
+    "splits in words": ("train hello --splits most", "--splits is 'most'; give three shares"),
+    "splits over 100": ("train hello --splits 90/20/5", "give three shares in per cent that add up to 100"),
+    "dropout": ("train hello --dropout 1.5", "--dropout is 1.5; it must be at least 0 and at most 0.95"),
+    "steps": ("train hello --steps -3", "--steps is -3; it must be above 0"),
+    "batch": ("train hello --batch-size 0", "--batch-size is 0"),
+    "hidden": ("train hello --hidden 0", "--hidden is 0"),
+    "cell": ("train hello --cell lsmt", "--cell is 'lsmt'; choose one of"),
+    "threads": ("train hello --threads 0", "--threads is 0"),
+    "encoding": ("train hello --encoding klingon", "--encoding klingon is unknown"),
+    "errors": ("train hello --errors maybe", "--errors is 'maybe'; choose one of strict, replace"),
+    "vocabulary": ("train hello --tokenizer subword --vocab-size 5", "--vocab-size is 5"),
+    "vocabulary without subwords": ("train hello --vocab-size 500", "go with --tokenizer subword"),
+    "init from nothing": ("train hello --init-from nothing", "no model 'nothing'"),
+    "no run to sample": ("sample", "no trained run in runs/ here"),
+    "no such run": ("sample nothing", "no model 'nothing': give a model file"),
+    "temperature": ("sample --temperature -1", "--temperature is -1"),
+    "num": ("sample --num 0", "--num is 0"),
+    "eval of no model": ("eval nothing.safetensors", "no model 'nothing.safetensors'"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "said"), BAD_ARGUMENTS.values(), ids=BAD_ARGUMENTS)
+def test_a_bad_argument_is_one_line_and_leaves_nothing(arguments: str, said: str, run: str) -> None:
+    if "runs/ here" in said:
+        Path(run).rename("elsewhere")
+    before = sorted(path for path in Path().rglob("*"))
+    assert said in failed(*arguments.split())
+    assert sorted(path for path in Path().rglob("*")) == before
+
+
+def test_a_folder_without_text_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    assert "holds no text file" in failed("train", tmp_path / "folder")
+
+
+def test_a_model_that_is_damaged_is_one_line(run: str) -> None:
+    path = Path(run) / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:5000])
+    for command in ("sample", "eval", "info"):
+        assert "is damaged or cut short" in failed(command, run)
+
+
+@pytest.mark.parametrize("arguments", [["train", "--no-such-option"], ["train", "--steps", "many"], ["frobnicate"]])
+def test_a_wrong_usage_ends_with_status_2(arguments: list[str]) -> None:
+    result = charlm(*arguments, status=2)
+    assert result.stdout == "" and result.stderr.startswith("Usage: ") and "Error" in result.stderr
