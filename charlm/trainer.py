@@ -138,6 +138,7 @@ def fit(
     stopped = False
 
     def emit(record: Record) -> None:
+        """Append a record to its file, and show it."""
         kind = type(record).__name__.removesuffix("Record").lower()
         if isinstance(record, SampleRecord):
             samples.write(f"--- step {record.step}\n{record.text}\n\n")
