@@ -10,9 +10,9 @@ from charlm.cells import Cell, State, find_cell
 from charlm.config import ModelConfig
 
 try:
-    from charlm.kernels import KERNELS, LAYERS, prefers_layer
+    from charlm.kernels import KERNELS, LAYERS, TRACES, prefers_layer
 except ModuleNotFoundError:  # without the kernels charlm is slow and right
-    KERNELS, LAYERS = {}, {}
+    KERNELS, LAYERS, TRACES = {}, {}, {}
 
 
 _LEAKY = 0.9
@@ -40,6 +40,19 @@ def reference_layer(cell: Cell, x: Tensor, state: State, weights: Mapping[str, T
     return torch.stack(outputs), state
 
 
+def reference_trace(
+    cell: Cell, x: Tensor, state: State, weights: Mapping[str, Tensor]
+) -> tuple[dict[str, Tensor], State]:
+    """A cell through time, step by step: x (T, B, I) to what it holds after every step, h and, where there is one, c,
+    (T, B, H) each by name, and the state after the last step."""
+    found: dict[str, list[Tensor]] = {name: [] for name in ("h", "c") if name in cell.states}
+    for moment in x:
+        state = cell.step(moment, state, weights)
+        for name, values in found.items():
+            values.append(state[0 if name == "h" else -1])
+    return {name: torch.stack(values) for name, values in found.items()}, state
+
+
 class RecurrentLayer(nn.Module):
     """One recurrent layer: the weights of a cell, as `Cell.shapes` names them."""
 
@@ -60,16 +73,24 @@ class RecurrentLayer(nn.Module):
         return reference_layer(self.cell, x, state, weights)
 
     def read_tokens(self, ids: Tensor, embedding: Tensor, state: State) -> tuple[Tensor, State]:
-        """`forward` of the embeddings (V, E) of token ids (T, B).
-
-        Where there are more tokens than the vocabulary holds, the embedding is folded into the layer: V E + b is a
-        table of V rows of width G, and the input projection becomes a look-up in it. The same to the last few bits.
-        """
+        """`forward` of the embeddings (V, E) of token ids (T, B)."""
         kernel = KERNELS.get(self.cell.name)
-        few = 2 * embedding.shape[0] <= ids.numel()
-        if kernel is None or not few or self._by_torch(embedding):
+        if kernel is None or self._by_torch(embedding):
             return self.forward(F.embedding(ids, embedding), state)
-        return kernel(F.embedding(ids, self.project(embedding)), state, dict(self.named_parameters()))
+        return kernel(self.project_tokens(ids, embedding), state, dict(self.named_parameters()))
+
+    def trace(self, x: Tensor, state: State) -> tuple[dict[str, Tensor], State]:
+        """`reference_trace`, by the kernel where there is one; not for training: there may be no gradient."""
+        weights = dict(self.named_parameters())
+        if trace := TRACES.get(self.cell.name):
+            return trace(self.project(x), state, weights)
+        return reference_trace(self.cell, x, state, weights)
+
+    def trace_tokens(self, ids: Tensor, embedding: Tensor, state: State) -> tuple[dict[str, Tensor], State]:
+        """`trace` of the embeddings (V, E) of token ids (T, B)."""
+        if trace := TRACES.get(self.cell.name):
+            return trace(self.project_tokens(ids, embedding), state, dict(self.named_parameters()))
+        return self.trace(F.embedding(ids, embedding), state)
 
     def _by_torch(self, x: Tensor) -> bool:
         """Whether torch's own layer is there and the better."""
@@ -80,6 +101,16 @@ class RecurrentLayer(nn.Module):
         weights = dict(self.named_parameters())
         unbiased = (len(self.cell.gates) - len(self.cell.biases)) * self.hidden_size
         return F.linear(x, weights["input"], F.pad(weights["bias"], (unbiased, 0)))
+
+    def project_tokens(self, ids: Tensor, embedding: Tensor) -> Tensor:
+        """`project` of the embeddings (V, E) of token ids (T, B), (T, B, G).
+
+        Where there are more tokens than the vocabulary holds, V E + b is made once for each token, a table of V rows of
+        width G, and the projection becomes a look-up in it. The same to the last few bits.
+        """
+        if 2 * embedding.shape[0] <= ids.numel():
+            return F.embedding(ids, self.project(embedding))
+        return self.project(F.embedding(ids, embedding))
 
     @torch.no_grad()
     def initialise(self, config: ModelConfig, generator: torch.Generator) -> None:
@@ -167,6 +198,23 @@ class Recurrent(nn.Module):
             after.append(state)
             x = self._drop(x, generator)
         return x, tuple(after)
+
+    def trace(
+        self, ids: Tensor, embedding: Tensor, states: LayerStates
+    ) -> tuple[tuple[dict[str, Tensor], ...], LayerStates]:
+        """For looking inside: what each layer holds after every step, h and, where there is one, c, (T, B, H) each by
+        name, and the states after the last step. Arguments as those of `forward`; there may be no gradient."""
+        found, after = [], []
+        x = embedding
+        for index, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
+            if index == 0:
+                held, state = layer.trace_tokens(ids, embedding, state)  # type: ignore[operator]
+            else:
+                held, state = layer.trace(x, state)  # type: ignore[operator]
+            found.append(held)
+            after.append(state)
+            x = x + held["h"] if self.residual and index else held["h"]
+        return tuple(found), tuple(after)
 
     def both_ways(
         self, x: Tensor, lengths: Tensor, generator: torch.Generator | None = None

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.analysis.reading import Reading, Unit
+from charlm.analysis.reading import Reading
+from charlm.units import Unit
 from charlm.tokenizers import Tokenizer
 
 _BITS = 1000  # thousandths

@@ -2,7 +2,6 @@
 
 import codecs
 import math
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,40 +14,9 @@ from charlm.model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.recurrent import LayerStates
 from charlm.tokenizers import Tokenizer
+from charlm.units import Unit
 
 _WINDOW = 1024  # tokens read at a time
-_UNIT = re.compile(r"(\d+):(\d+)(:c)?")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Unit:
-    """One number of a model's state."""
-
-    layer: int
-    """From 0, the lowest."""
-    number: int
-    cell_state: bool = False
-    """c in place of h."""
-
-    @classmethod
-    def parse(cls, text: str) -> "Unit":
-        """ "0:12" is unit 12 of the lowest layer, "0:12:c" its cell state; raises `ConfigError` for other forms."""
-        found = _UNIT.fullmatch(text)
-        if found is None:
-            raise ConfigError(
-                f"--unit is {text!r}; give a layer and a number, such as 0:12, or 0:12:c for its cell state"
-            )
-        return cls(layer=int(found[1]), number=int(found[2]), cell_state=found[3] is not None)
-
-    def require_in(self, model: LanguageModel) -> None:
-        """Raise `ConfigError` unless the model has it."""
-        config = model.config
-        if self.layer >= config.num_layers:
-            raise ConfigError(f"--unit names layer {self.layer}; the model has {config.num_layers}, the lowest is 0")
-        if self.number >= config.hidden_size:
-            raise ConfigError(f"--unit names unit {self.number}; a layer has {config.hidden_size}, the first is 0")
-        if self.cell_state and "c" not in model.recurrent.cell.states:
-            raise ConfigError(f"--unit names a cell state, and the cell {config.cell} has none; leave :c out")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -58,10 +58,11 @@ def heatmap(
 
     import charlm
     from charlm.analysis.page import page as page_of
-    from charlm.analysis.reading import Unit, read
+    from charlm.analysis.reading import read
     from charlm.cli.console import Bars, print_json, stderr
     from charlm.config import check_range
     from charlm.files import atomic_write
+    from charlm.units import Unit
 
     check_range("--threads", threads, 1, 1024)
     torch.set_num_threads(threads)

@@ -6,7 +6,7 @@ from functools import partial
 from torch import Tensor
 
 from charlm.kernels import gru, lstm, mut, native, rnn
-from charlm.kernels.fused import fused_layer
+from charlm.kernels.fused import fused_layer, fused_trace
 from charlm.kernels.program import Program
 from charlm.kernels.scan import scan_mingru
 from charlm.kernels.torch_layers import torch_gru, torch_lstm, torch_rnn
@@ -48,6 +48,12 @@ KERNELS: dict[str, Kernel] = {name: partial(fused_layer, program) for name, prog
 }
 """By the name of the cell: from the input projection V x + b, (T, B, G), on. It is used up."""
 
+Trace = Callable[[Tensor, tuple[Tensor, ...], Mapping[str, Tensor]], tuple[dict[str, Tensor], tuple[Tensor, ...]]]
+"""trace(projected, state, weights) -> (h and c after every step, (T, B, H) each; state after the last step)."""
+
+TRACES: dict[str, Trace] = {name: partial(fused_trace, program) for name, program in PROGRAMS.items()}
+"""By the name of the cell: as `KERNELS`, for looking inside."""
+
 LAYERS: dict[str, Kernel] = {"rnn": torch_rnn, "lstm": torch_lstm, "gru-reset-after": torch_gru}
 """By the name of the cell: torch's own, from x (T, B, I) on."""
 
@@ -61,4 +67,4 @@ def prefers_layer(cell: str, device: str) -> bool:
     return cell == "lstm" or device != "cpu"
 
 
-__all__ = ["KERNELS", "LAYERS", "Kernel", "prefers_layer"]
+__all__ = ["KERNELS", "LAYERS", "TRACES", "Kernel", "Trace", "prefers_layer"]

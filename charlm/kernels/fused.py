@@ -41,6 +41,19 @@ def fused_layer(
     return results[0], tuple(results[1:])
 
 
+def fused_trace(
+    program: Program, projected: Tensor, state: tuple[Tensor, ...], weights: Mapping[str, Tensor]
+) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
+    """What a cell holds after every step of a window: h and, where it has one, c, (T, B, H) each, by name; and the
+    state after the last step. There is no gradient; arguments as those of `fused_layer`."""
+    buffers = _run(program, projected.detach().contiguous(), state, weights)
+    depth = _depth(program, state)
+    found = {"h": buffers[0][depth:]}
+    if "c" in program.states:
+        found["c"] = buffers[1][1:]
+    return found, tuple(_after(program, buffers, depth))
+
+
 class _FusedLayer(torch.autograd.Function):
     """`fused_layer` for autograd; there is no gradient of its gradient."""
 
@@ -51,32 +64,10 @@ class _FusedLayer(torch.autograd.Function):
         weights = dict(zip(names, rest[len(rest) - len(names) :], strict=True))
         state = rest[: len(rest) - len(names)]
         projected = projected.contiguous()
-        steps, rows, total = projected.shape
-        width = total // len(program.gates)
-        depth = len(state) - ("c" in program.states)
-        hidden = projected.new_empty(steps + depth, rows, width)
-        for back in range(depth):
-            hidden[depth - 1 - back] = state[back]
-        buffers = [hidden]
-        if "c" in program.states:
-            buffers.append(projected.new_empty(steps + 1, rows, width))
-            buffers[1][0] = state[-1]
-        buffers += [projected.new_empty(steps, rows, width) for _ in program.saved]
-        places = _forward_places(program, projected, buffers, depth, weights)
-        window = _window(program, hidden)
-        for stage in program.stages:
-            for product in stage.products:
-                target = _wide(product.into, program, places)
-                matrix = _matrix(product, program, weights)
-                window.product(places[product.of], matrix, target, add=product.into[0] in program.gates)
-            window.stage(stage.forward, places)
-        window.run(0, steps, 1)
-        ctx.program, ctx.names, ctx.depth = program, names, depth
+        buffers = _run(program, projected, state, weights)
+        ctx.program, ctx.names, ctx.depth = program, names, _depth(program, state)
         ctx.save_for_backward(projected, *buffers, *weights.values())
-        after = [hidden[steps + depth - 1 - back] for back in range(depth)]
-        if "c" in program.states:
-            after.append(buffers[1][steps])
-        return (hidden[depth:], *after)
+        return (buffers[0][ctx.depth :], *_after(program, buffers, ctx.depth))
 
     @staticmethod
     @once_differentiable
@@ -111,6 +102,43 @@ class _FusedLayer(torch.autograd.Function):
         if "c" in program.states:
             d_state.append(places["dc"].tensor)
         return (None, None, d_gates, *d_state, *(d_weights[name] for name in ctx.names))
+
+
+def _depth(program: Program, state: tuple[Tensor, ...]) -> int:
+    """How many steps back a program's states go."""
+    return len(state) - ("c" in program.states)
+
+
+def _after(program: Program, buffers: list[Tensor], depth: int) -> list[Tensor]:
+    """The state after the last step, from the buffers of `_run`."""
+    after = [buffers[0][len(buffers[0]) - 1 - back] for back in range(depth)]
+    return [*after, buffers[1][-1]] if "c" in program.states else after
+
+
+def _run(program: Program, projected: Tensor, state: tuple[Tensor, ...], weights: Mapping[str, Tensor]) -> list[Tensor]:
+    """The forward pass: buffers of h (depth + T, B, H), of c (T + 1, B, H) where there is one, and of what the program
+    saves (T, B, H); `projected` becomes the gates' activations."""
+    steps, rows, total = projected.shape
+    width = total // len(program.gates)
+    depth = _depth(program, state)
+    hidden = projected.new_empty(steps + depth, rows, width)
+    for back in range(depth):
+        hidden[depth - 1 - back] = state[back]
+    buffers = [hidden]
+    if "c" in program.states:
+        buffers.append(projected.new_empty(steps + 1, rows, width))
+        buffers[1][0] = state[-1]
+    buffers += [projected.new_empty(steps, rows, width) for _ in program.saved]
+    places = _forward_places(program, projected, buffers, depth, weights)
+    window = _window(program, hidden)
+    for stage in program.stages:
+        for product in stage.products:
+            target = _wide(product.into, program, places)
+            matrix = _matrix(product, program, weights)
+            window.product(places[product.of], matrix, target, add=product.into[0] in program.gates)
+        window.stage(stage.forward, places)
+    window.run(0, steps, 1)
+    return buffers
 
 
 def _blocks(names: tuple[str, ...], all_names: tuple[str, ...], width: int) -> slice:

