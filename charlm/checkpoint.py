@@ -58,8 +58,10 @@ class ResumeState:
     """Optimiser, recurrent states and generators, by name."""
 
 
-def save(path: Path, checkpoint: Checkpoint, resume: ResumeState | None = None) -> None:
+def save(path: Path, checkpoint: Checkpoint, resume: ResumeState | None = None, *, half: bool = False) -> None:
     """Write a model file, or a resume file where `resume` is given, replacing an older one atomically.
+
+    With `half` the weights are rounded to 16 bits in the file; whoever loads it computes with 32.
 
     Raises `CharlmError` when it can't be written; the older file is then still there.
     """
@@ -72,6 +74,8 @@ def save(path: Path, checkpoint: Checkpoint, resume: ResumeState | None = None) 
         "training": checkpoint.training,
     }
     tensors = {name: tensor.detach() for name, tensor in checkpoint.model.state_dict().items()}
+    if half:
+        tensors = {name: tensor.half() for name, tensor in tensors.items()}
     prior = checkpoint.model.prior
     if prior is not None and prior.ngram is not None:
         tensors |= {_NGRAM + name: torch.from_numpy(array) for name, array in prior.ngram.to_arrays().items()}
@@ -135,7 +139,8 @@ def _checkpoint(
             )
         if not torch.isfinite(tensor).all():
             raise ModelFileError(f"{path}: {name!r} holds values that are not finite; the model is of no use")
-        weights[name] = tensor.to(device, copy=True)  # aligned: how a product rounds may hang on that
+        kind = torch.float32 if tensor.dtype == torch.float16 else tensor.dtype
+        weights[name] = tensor.to(device, kind, copy=True)  # aligned: how a product rounds may hang on that
     model.load_state_dict(weights, assign=True)
     if model.prior is not None:
         model.prior.ngram = _ngram(path, config, tensors)
@@ -185,6 +190,11 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if description.get(_DIGEST, digest := _digest(tensors)) != digest:  # the first files have none
         raise ModelFileError(f"{path} is damaged: its weights are not those that were saved; use another copy of it")
     return description, tensors
+
+
+def weights_sha256(model: LanguageModel) -> str:
+    """A hash of all weights as they are used, by which a model is known whatever its file is called."""
+    return _digest({name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()})
 
 
 def _digest(tensors: Mapping[str, Tensor]) -> str:

@@ -2,22 +2,24 @@
 
 import logging
 import shlex
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from charlm import checkpoint as files
 from charlm.baselines import Baseline, measure_baselines
 from charlm.cache import CacheConfig
-from charlm.checkpoint import Checkpoint
+from charlm.checkpoint import Checkpoint, weights_sha256
 from charlm.config import CorpusConfig
 from charlm.copying import Copied, CopyIndex, find_copies
-from charlm.corpus import open_corpus
+from charlm.corpus import Corpus, open_corpus
 from charlm.dataset import Dataset, prepare, unsplit
+from charlm.direction import Direction, find_direction
 from charlm.dynamic_evaluation import DynamicConfig, adapt, dynamic_evaluate
 from charlm.errors import CharlmError, ConfigError, CorpusError, RunError
 from charlm.evaluate import Evaluation, evaluate
@@ -27,8 +29,10 @@ from charlm.runs import RUNS, RunFolder, find_model, newest_models
 from charlm.sampler import Piece, SampleConfig, Written, beam_search, generate, write_many, write_pieces
 from charlm.sampler.fill import Filling, fill
 from charlm.sampler.session import Session
+from charlm.sampler.steering import Hold, names_unit, parse_steer
 from charlm.sources import TextLike
 from charlm.tokenizers import Tokenizer
+from charlm.units import Unit
 
 logger = logging.getLogger(__name__)
 
@@ -53,8 +57,7 @@ class LoadedModel:
         """
         model, tokenizer = self._writer()
         config = SampleConfig(**settings)
-        copies = self._copies(config)
-        return generate(model, tokenizer, _generator(seed), prefix=prefix, config=config, copies=copies)
+        return generate(model, tokenizer, _generator(seed), prefix=prefix, config=config, **self._beside(config))
 
     def pieces(
         self, prefix: str = "", *, seed: int | None = None, score: bool = True, **settings: Any
@@ -62,29 +65,56 @@ class LoadedModel:
         """As `generate`, with log-probabilities if `score`; the generator's value is the whole text."""
         model, tokenizer = self._writer()
         config = SampleConfig(**settings)
-        copies = self._copies(config)
-        return write_pieces(
-            model, tokenizer, _generator(seed), prefix=prefix, config=config, copies=copies, score=score
-        )
+        beside = self._beside(config)
+        return write_pieces(model, tokenizer, _generator(seed), prefix=prefix, config=config, score=score, **beside)
 
     def write(self, prefix: str = "", *, seed: int, num: int, batch: int = 1, **settings: Any) -> Iterator[Written]:
         """Write `num` texts, `batch` at a time; text k is the one that `generate` writes with seed + k."""
         model, tokenizer = self._writer()
         config = SampleConfig(**settings)
-        copies = self._copies(config)
-        return write_many(
-            model, tokenizer, seed=seed, num=num, batch=batch, prefix=prefix, config=config, copies=copies
-        )
+        beside = self._beside(config)
+        return write_many(model, tokenizer, seed=seed, num=num, batch=batch, prefix=prefix, config=config, **beside)
 
     def session(self, prefix: str = "", *, seed: int | None = None, **settings: Any) -> Session:
         """A text that a person and the model write together; see `charlm.sampler.session`."""
         model, tokenizer = self._writer()
-        return Session(model, tokenizer, _generator(seed), prefix=prefix, config=SampleConfig(**settings))
+        config = SampleConfig(**settings)
+        steering = self.steering(config.steer)
+        return Session(model, tokenizer, _generator(seed), prefix=prefix, config=config, steering=steering)
 
     def beam(self, prefix: str = "", *, width: int, num: int = 1, **settings: Any) -> list[Written]:
         """The most probable texts that a beam search of that width finds, best first."""
         model, tokenizer = self._writer()
-        return beam_search(model, tokenizer, width=width, num=num, prefix=prefix, config=SampleConfig(**settings))
+        config = SampleConfig(**settings)
+        steering = self.steering(config.steer)
+        return beam_search(model, tokenizer, width=width, num=num, prefix=prefix, config=config, steering=steering)
+
+    def direction(self, name: str) -> Direction:
+        """A direction by the name of its file, or one that `charlm probe` saved beside the model.
+
+        Raises `ConfigError` where there is none, or where it was found in another model.
+        """
+        path = find_direction(name, self.path)
+        direction = Direction.load(path)
+        direction.require_in(self.checkpoint.model, weights_sha256(self.checkpoint.model), path)
+        return direction
+
+    def steering(self, steer: Sequence[str]) -> list[Hold]:
+        """What `SampleConfig.steer` means for this model; raises `ConfigError` for a unit or direction it hasn't."""
+        model, holds = self.checkpoint.model, []
+        for text in steer:
+            name, value = parse_steer(text)
+            if names_unit(name):
+                unit = Unit.parse(name, "--steer")
+                unit.require_in(model, "--steer")
+                vector = np.zeros(model.config.hidden_size, np.float32)
+                vector[unit.number] = 1
+                holds.append(Hold(layer=unit.layer, part=-1 if unit.cell_state else 0, vector=vector, value=value))
+            else:
+                direction = self.direction(name)
+                layer, part = direction.facts.layer, -1 if direction.facts.state == "c" else 0
+                holds.append(Hold(layer=layer, part=part, vector=direction.vector, value=direction.value(value)))
+        return holds
 
     def evaluate(
         self,
@@ -113,9 +143,15 @@ class LoadedModel:
     ) -> Dataset:
         """A text in the model's tokens, cut into splits if one of them is wanted, else all in the first; the arguments
         are those of `evaluate`."""
-        config = replace(self.corpus_config, **settings)
-        corpus = open_corpus(text, config if split else unsplit(config), progress=progress)
+        corpus = self.open_text(text, split=split, progress=progress, **settings)
         return prepare(corpus, self.checkpoint.tokenizer, progress=progress)
+
+    def open_text(
+        self, text: TextLike, *, split: str | None = None, progress: Progress = silent, **settings: Any
+    ) -> Corpus:
+        """A text as `read` takes it, not yet in tokens."""
+        config = replace(self.corpus_config, **settings)
+        return open_corpus(text, config if split else unsplit(config), progress=progress)
 
     def read_own(self, *, progress: Progress = silent) -> Dataset:
         """The text that the model was trained with; it must still be where it was, unchanged.
@@ -217,8 +253,10 @@ class LoadedModel:
             raise ConfigError(f"{self.path} reads from right to left; such a model works with `charlm fill`")
         return self.checkpoint.model, self.checkpoint.tokenizer
 
-    def _copies(self, config: SampleConfig) -> CopyIndex | None:
-        return self.copy_index(config.no_copy + 1) if config.no_copy else None
+    def _beside(self, config: SampleConfig) -> dict[str, Any]:
+        """What a configuration speaks of and does not hold: the training text, and directions."""
+        copies = self.copy_index(config.no_copy + 1) if config.no_copy else None
+        return {"copies": copies, "steering": self.steering(config.steer)}
 
     @property
     def corpus_config(self) -> CorpusConfig:

@@ -22,6 +22,8 @@ from charlm.lock import LOCK, held
 logger = logging.getLogger(__name__)
 
 RUNS = Path("runs")
+PRETRAINED = Path(__file__).parent / "pretrained"
+"""Models that come with charlm, a folder each."""
 MODEL = "model.safetensors"
 _NO_UTF8 = frozenset(map(chr, range(0xDC80, 0xDD00)))  # what Python makes of bytes in a path that are not UTF-8
 _FREE = "free some space and go on with --resume"
@@ -167,7 +169,10 @@ def newest_run(holding: str) -> Path:
     """The run in runs/ whose file of that name was written last; raises `RunError` where there is none."""
     found = [path for path in RUNS.glob(f"*/{holding}") if path.is_file()]
     if not found:
-        raise RunError(f"no trained run in {RUNS}/ here; train one with `charlm train TEXT`, or name a model file")
+        raise RunError(
+            f"no trained run in {RUNS}/ here; train one with `charlm train TEXT`, or name a model file, or reviews, "
+            "the model that comes with charlm"
+        )
     return max(found, key=lambda path: path.stat().st_mtime).parent
 
 
@@ -178,7 +183,8 @@ def newest_models() -> list[Path]:
 
 
 def find_model(name: str | None) -> Path:
-    """A model file: the file named, the one in the folder named or in the run of that name, or that of the newest run.
+    """A model file: the file named, the one in the folder named, that of the run of that name or of that name among
+    those that come with charlm, or that of the newest run.
 
     Raises `RunError` where there is none.
     """
@@ -187,7 +193,10 @@ def find_model(name: str | None) -> Path:
     for path in _models(name):
         if os.path.isfile(path):
             return path
-    raise RunError(f"no model {name!r}: give a model file, a run folder, or the name of a run in {RUNS}/")
+    raise RunError(
+        f"no model {name!r}: give a model file, a run folder, the name of a run in {RUNS}/, or reviews, the model that "
+        "comes with charlm"
+    )
 
 
 def names_model(name: str) -> bool:
@@ -203,4 +212,8 @@ def _models(name: str) -> list[Path]:
     """Where the model may be that a name means: it may be a file, a folder, or a run in runs/."""
     if not name:
         return []
-    return [Path(name), Path(name) / MODEL, *([] if _is_path(name) else [RUNS / name / MODEL])]
+    return [
+        Path(name),
+        Path(name) / MODEL,
+        *([] if _is_path(name) else [RUNS / name / MODEL, PRETRAINED / name / MODEL]),
+    ]

@@ -34,6 +34,8 @@ LEVELS = {
     "encoder": 4,
     "baselines": 5,
     "copying": 2,
+    "direction": 5,
+    "units": 5,
     "budget": 5,
     "cache": 5,
     "calibration": 5,

@@ -6,6 +6,7 @@ The lecture's many-to-one arrow: the state in which a network leaves a text is a
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from charlm.errors import CharlmError
 from charlm.model import LanguageModel, rows_of
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
@@ -39,11 +41,39 @@ def blocks(model: LanguageModel) -> list[Block]:
     """What a document's vector consists of, in order; D = H times their number."""
     states = tuple(name for name in ("h", "c") if name in model.recurrent.cell.states)
     return [
-        Block(layer, state, moment)  # type: ignore[arg-type]
+        Block(layer, state, moment)
         for layer in range(model.config.num_layers)
         for state in states
         for moment in MOMENTS
     ]
+
+
+def save_features(path: Path, vectors: Iterable[NDArray[np.float32]], count: int) -> tuple[int, int]:
+    """Write `count` vectors, one or more, to a NumPy file of shape (count, D), one after the other as they come.
+
+    The file takes its name when it is whole. Returns its shape; raises `CharlmError` when it can't be written.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        table, width = None, 0
+        for number, vector in enumerate(vectors):
+            if table is None:
+                width = len(vector)
+                table = np.lib.format.open_memmap(temporary, "w+", np.float32, (count, width))
+            table[number] = vector
+        assert table is not None
+        table.flush()
+        temporary.replace(path)
+    except OSError as error:
+        raise CharlmError(f"can't write {path}: {error.strerror}; choose another folder with --out") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return count, width
+
+
+def stacked(vectors: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """All vectors as one array, (N, D)."""
+    return np.stack([*vectors])
 
 
 @torch.inference_mode()

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.analysis.reading import Reading
-from charlm.units import Unit
 from charlm.tokenizers import Tokenizer
+from charlm.units import Unit
 
 _BITS = 1000  # thousandths
 _SHARE = 255

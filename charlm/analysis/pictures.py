@@ -1,6 +1,6 @@
 """Figures for a slide, drawn by matplotlib, which is an extra: only who wants a picture needs it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,6 +109,31 @@ def draw_curves(found: Sequence[RunCurves], against: Against) -> "Figure":
         margin = 0.05 * (max(everything) - min(everything)) or 0.1
         panels["loss"].set_ylim(min(everything) - margin, max(everything) + margin)
     panels["loss"].legend(frameon=False)
+    return figure
+
+
+def draw_unit(kinds: Mapping[str, Sequence[float]], *, threshold: float, name: str) -> "Figure":
+    """How a unit falls over texts of two kinds, laid over each other, as Radford et al. 2017, figure 3, show it.
+
+    Args:
+        kinds: the values by label.
+        threshold: the best one between them.
+        name: of the unit.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.5, 4.5), layout="constrained")
+    axes = figure.subplots()
+    everything = sorted(value for values in kinds.values() for value in values)
+    cut = len(everything) // 200  # a few far away would leave no room for the rest
+    low, high = everything[cut], everything[-1 - cut]
+    for (label, values), colour in zip(kinds.items(), ("#00798c", "#d1495b"), strict=True):
+        axes.hist(values, bins=60, range=(low, high if high > low else low + 1), color=colour, alpha=0.6, label=label)
+    axes.axvline(threshold, color="#444444", linestyle=":", label="threshold")
+    axes.set_xlabel(name)
+    axes.set_ylabel("texts")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
     return figure
 
 

@@ -14,9 +14,11 @@ from charlm.cli.corpora import corpora
 from charlm.cli.curves import curves
 from charlm.cli.diagnose import diagnose
 from charlm.cli.eval import evaluate
+from charlm.cli.features import features
 from charlm.cli.fill import fill
 from charlm.cli.heatmap import heatmap
 from charlm.cli.info import info
+from charlm.cli.probe import probe
 from charlm.cli.sample import sample
 from charlm.cli.streams import complain
 from charlm.cli.trace import trace
@@ -79,6 +81,8 @@ for _name, _command in (
     ("info", info),
     ("fill", fill),
     ("heatmap", heatmap),
+    ("features", features),
+    ("probe", probe),
     ("curves", curves),
     ("diagnose", diagnose),
     ("trace", trace),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from charlm.cli import sample_options as given
+from charlm.cli.comparison import compare
 from charlm.cli.options import JsonOption, unescape
 from charlm.config import check_range
 from charlm.errors import ConfigError
@@ -38,6 +39,7 @@ def sample(
     repetition_penalty: given.RepetitionPenaltyOption = 1.0,
     bias: given.BiasOption = None,
     ban: given.BanOption = None,
+    steer: given.SteerOption = None,
     no_copy: given.NoCopyOption = 0,
     beam: given.BeamOption = None,
     length: given.LengthOption = None,
@@ -54,6 +56,7 @@ def sample(
     checkpoints: given.CheckpointsOption = False,
     copy_check: given.CopyCheckOption = False,
     copy_length: given.CopyLengthOption = 40,
+    compare_steer: given.CompareSteerOption = None,
     adapt: given.AdaptOption = None,
     threads: given.ThreadsOption = 1,
     json: JsonOption = False,
@@ -69,6 +72,7 @@ def sample(
       [bold]charlm sample runs/names --num 100 --batch 64 --unique[/bold]
       [bold]charlm sample runs/novel --adapt letters.txt[/bold]
       [bold]charlm sample --length 2000 --copy-check[/bold]
+      [bold]charlm sample --prefix "I couldn't" --steer sentiment=+2[/bold]
       [bold]charlm sample --checkpoints[/bold]                  how its writing improved
       [bold]charlm sample --prefix ROMEO: --min-p 0.05 --stop '\\n\\n'[/bold]
     """
@@ -88,6 +92,11 @@ def sample(
             "--interactive writes one text with you; --num, --beam, --no-copy, --copy-check, --show-probs, --json and "
             "--jsonl don't go with it"
         )
+    if compare_steer is not None and (interactive or beam is not None or copy_check or show_probs or checkpoints):
+        raise ConfigError(
+            "--compare-steer writes pairs of texts; --interactive, --beam, --copy-check, --show-probs and "
+            "--checkpoints don't go with it"
+        )
     if until_eos and length is not None:
         raise ConfigError("--until-eos writes until the model ends the text and --length says where; give one of them")
     settings: dict[str, Any] = {
@@ -106,6 +115,7 @@ def sample(
         "prefix_in_output": prefix_in_output,
         "unknown": unknown,
         "no_copy": no_copy,
+        "steer": tuple(steer or ()),
     }
     loaded = _load(model, threads)
     if checkpoints:
@@ -117,6 +127,9 @@ def sample(
     first = int.from_bytes(os.urandom(4), "little") if seed is None else seed
     if interactive:
         _write_together(loaded, prefix, first, settings)
+        return
+    if compare_steer is not None:
+        compare(loaded, prefix, compare_steer, seed=first, num=num, batch=batch, settings=settings, json=json or jsonl)
         return
     index = loaded.copy_index(copy_length) if copy_check else None
     if beam is not None:
@@ -144,8 +157,12 @@ def _load(model: str | None, threads: int) -> "LoadedModel":
 
     import charlm
     from charlm.cli.console import stderr
+    from charlm.runs import RUNS, newest_models
 
     torch.set_num_threads(threads)
+    if model is None and not newest_models():
+        stderr().print(f"no run in {RUNS}/ here; the model of reviews that comes with charlm writes")
+        return charlm.load("reviews")
     loaded = charlm.load(model)
     if model is None:
         stderr().print(f"using {loaded.path}", markup=False, soft_wrap=True)

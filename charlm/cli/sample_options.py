@@ -185,6 +185,25 @@ CopyCheckOption = Annotated[
 CopyLengthOption = Annotated[
     int, typer.Option(metavar="N", help="Characters of the shortest stretch that --copy-check counts.")
 ]
+SteerOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=STRENGTH",
+        help="Hold the state while writing: a direction that `charlm probe` found, at so many standard deviations from "
+        "its mean (sentiment=+2), or a unit at a value (0:12=1.5, its cell state 0:12:c=1.5); may be repeated.",
+        rich_help_panel=CONTROLS,
+    ),
+]
+CompareSteerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Write each text twice from the same seed, with the direction held above and below its mean, side by "
+        "side; NAME=3 for a strength other than 2.",
+        show_default=False,
+        rich_help_panel=MANY,
+    ),
+]
 AdaptOption = Annotated[
     str | None,
     typer.Option(

@@ -10,6 +10,7 @@ from charlm.sampler.choice import Choice
 from charlm.sampler.filters import log_probabilities
 from charlm.sampler.prefix import begin, starts
 from charlm.sampler.settings import SampleConfig
+from charlm.sampler.steering import Steering
 from charlm.sampler.stepper import LogitRows, prepare
 from charlm.sampler.temperature import parse_temperature
 from charlm.sampler.vocabulary import Vocabulary
@@ -36,6 +37,7 @@ def beam_search(
     num: int = 1,
     prefix: str = "",
     config: SampleConfig | None = None,
+    steering: Steering = (),
 ) -> list[Written]:
     """The most probable texts that a beam finds, best first.
 
@@ -51,6 +53,7 @@ def beam_search(
         num: how many texts, at most the width; there can be fewer.
         prefix: what the texts begin with.
         config: the controls; those of the draw must be as they are by default.
+        steering: as for `charlm.sampler.generate`.
 
     Raises: as `charlm.sampler.generate`, and `ConfigError` for a control that has no meaning here.
 
@@ -66,7 +69,7 @@ def beam_search(
         if way.log_probability > -np.inf
     ]
     live = [_Hypothesis(way.log_probability, begin(way, vocabulary, config, prefix)) for way in ways]
-    stepper = prepare(model, [way.states for way in ways])
+    stepper = prepare(model, [way.states for way in ways], steering=steering)
     logits: LogitRows = np.stack([way.logits for way in ways])
     found: dict[str, _Hypothesis] = {}
     if config.longest == 0:

@@ -213,6 +213,10 @@ class FusedStepper:
             for part, new in zip(own, given, strict=True):
                 part[row] = new[0].cpu().numpy()
 
+    def change(self, layer: int, part: int, change: Callable[[Array], None]) -> None:
+        """See `charlm.sampler.stepper.Stepper.change`."""
+        change(self._states[layer][part])
+
     def take(self, rows: Sequence[int]) -> None:
         """See `Stepper.take`."""
         self._states = [[part[list(rows)] for part in state] for state in self._states]

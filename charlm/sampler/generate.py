@@ -14,6 +14,7 @@ from charlm.sampler.draws import Uniforms
 from charlm.sampler.filters import log_probabilities
 from charlm.sampler.prefix import Start, begin, choose_start, starts
 from charlm.sampler.settings import SampleConfig
+from charlm.sampler.steering import Steering
 from charlm.sampler.stepper import LogitRows, prepare
 from charlm.sampler.temperature import parse_temperature
 from charlm.sampler.vocabulary import Vocabulary
@@ -49,6 +50,7 @@ def generate(
     prefix: str = "",
     config: SampleConfig | None = None,
     copies: CopyIndex | None = None,
+    steering: Steering = (),
 ) -> Generator[str, None, str]:
     """Write a text, piece by piece as it is decoded, the prefix first.
 
@@ -62,6 +64,7 @@ def generate(
         prefix: what the text begins with.
         config: the controls.
         copies: the training text, where `config.no_copy` asks that it is not copied.
+        steering: what the state is held at from the end of the prefix on; what `config.steer` means.
 
     Returns:
         (as the generator's value) why it ended: "eos", "length", "stop" or "banned".
@@ -70,7 +73,9 @@ def generate(
         UnknownCharacterError: the prefix has a character outside the vocabulary and `config.unknown` is "error".
         ConfigError: the configuration asks for what this vocabulary can't do.
     """
-    pieces = write_pieces(model, tokenizer, generator, prefix=prefix, config=config, copies=copies, score=False)
+    pieces = write_pieces(
+        model, tokenizer, generator, prefix=prefix, config=config, copies=copies, steering=steering, score=False
+    )
     while True:
         try:
             yield next(pieces).text
@@ -87,6 +92,7 @@ def write_pieces(
     prefix: str = "",
     config: SampleConfig | None = None,
     copies: CopyIndex | None = None,
+    steering: Steering = (),
     score: bool = True,
 ) -> Generator[Piece, None, Written]:
     """Write a text as `generate` does, with the probability of every character; its value is the whole text.
@@ -94,7 +100,7 @@ def write_pieces(
     `score` says whether probabilities are wanted; they are 0 nats without.
     """
     config = config or SampleConfig()
-    run = _write(model, tokenizer, prefix, config, lambda _: generator, copies=copies, score=score)
+    run = _write(model, tokenizer, prefix, config, lambda _: generator, copies=copies, steering=steering, score=score)
     first = next(run)[1]  # an unknown character in the prefix is an error before anything is written
     if prefix and config.prefix_in_output:
         yield Piece(prefix, ())
@@ -115,6 +121,7 @@ def write_many(
     prefix: str = "",
     config: SampleConfig | None = None,
     copies: CopyIndex | None = None,
+    steering: Steering = (),
 ) -> Iterator[Written]:
     """Write many texts, up to `batch` of them side by side; they come in order.
 
@@ -131,6 +138,7 @@ def write_many(
         prefix: what every text begins with.
         config: the controls.
         copies: as for `generate`.
+        steering: as for `generate`.
 
     Raises: as `generate`.
     """
@@ -146,6 +154,7 @@ def write_many(
         num=num,
         batch=batch,
         copies=copies,
+        steering=steering,
         pieces=False,
     )
     for number, found in run:
@@ -166,6 +175,7 @@ def _write(
     num: int = 1,
     batch: int = 1,
     copies: CopyIndex | None = None,
+    steering: Steering = (),
     pieces: bool = True,
     score: bool = True,
 ) -> Iterator[tuple[int, Piece | Written]]:
@@ -207,7 +217,7 @@ def _write(
             continue
         if len(ended) == len(rows) and not following:
             return
-        stepper = stepper or prepare(model, [row.start.states for row in rows], single=batch == 1)
+        stepper = stepper or prepare(model, [row.start.states for row in rows], single=batch == 1, steering=steering)
         logits = stepper.step([max(token, 0) for token in tokens])
         for index, row in following.items():
             rows[index] = row

@@ -4,7 +4,7 @@ It needs a C compiler, as the kernels do; without one `charlm.sampler.fused` ste
 """
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -111,6 +111,10 @@ class NativeStepper:
     def take(self, rows: Sequence[int]) -> None:
         """See `Stepper.take`; there is one row."""
         assert list(rows) == [0]
+
+    def change(self, layer: int, part: int, change: Callable[[Array], None]) -> None:
+        """See `charlm.sampler.stepper.Stepper.change`."""
+        change(self._states[layer][part][None])
 
     def _prior(self, model: LanguageModel) -> list[int]:
         """The part of the plan that tells of the n-gram prior."""

@@ -15,6 +15,7 @@ from charlm.sampler.draws import Uniforms
 from charlm.sampler.filters import log_probabilities
 from charlm.sampler.prefix import read_tokens
 from charlm.sampler.settings import SampleConfig
+from charlm.sampler.steering import Steering, steered
 from charlm.sampler.vocabulary import Vocabulary
 from charlm.sampler.writer import Writer
 from charlm.tokenizers import Tokenizer
@@ -53,6 +54,7 @@ class Session:
         *,
         prefix: str = "",
         config: SampleConfig | None = None,
+        steering: Steering = (),
     ) -> None:
         """Begin with a prefix; raises as `charlm.sampler.generate` does.
 
@@ -62,10 +64,11 @@ class Session:
             generator: what `go_on` draws from.
             prefix: what the text begins with.
             config: the controls; where a text ends is the person's to say.
+            steering: what the state is held at before every step.
         """
         config = config or SampleConfig()
         self._model, self._tokenizer = model, tokenizer
-        self._unknown = config.unknown
+        self._unknown, self._steering = config.unknown, steering
         self._vocabulary = Vocabulary(tokenizer)
         self._choice = Choice(self._vocabulary, config)
         self._uniforms = Uniforms(generator)
@@ -128,7 +131,7 @@ class Session:
         """Read tokens, as one step."""
         place = self._places[-1]
         ids = torch.tensor(tokens, device=self._model.output_bias.device).unsqueeze(1)  # (T, 1)
-        logits, states = self._model(ids, place.states)
+        logits, states = self._model(ids, steered(place.states, self._steering))
         writer = place.writer.copy()
         for token in tokens:
             writer.push(token)

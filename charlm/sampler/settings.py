@@ -6,6 +6,7 @@ from typing import get_args
 
 from charlm.config import JsonConfig, Unknown, check_choice, check_range
 from charlm.errors import ConfigError
+from charlm.sampler.steering import parse_steer
 from charlm.sampler.temperature import parse_temperature
 
 LONGEST = 1_000_000
@@ -43,6 +44,9 @@ class SampleConfig(JsonConfig):
     """Characters before which the model can't end the document, and a stop text is passed over."""
     prefix_in_output: bool = True
     """Write the prefix, too."""
+    steer: tuple[str, ...] = ()
+    """What the state is held at, each a direction and a strength in standard deviations, "sentiment=+2", or a unit and
+    its value, "0:12=1.5"."""
     no_copy: int = 0
     """Most characters in a row that may stand verbatim in the training text, the prefix counted; 0 allows any."""
     unknown: Unknown = "error"
@@ -59,6 +63,8 @@ class SampleConfig(JsonConfig):
         check_range("--min-length", self.min_length, 0, 10**12)
         check_range("--no-copy", self.no_copy, 0, 1_000_000)
         check_choice("--unknown", self.unknown, get_args(Unknown))
+        for text in self.steer:
+            parse_steer(text)
         for text in self.bias:
             parse_bias(text)
         if "" in self.stop:

@@ -3,7 +3,7 @@
 A stepper holds the states of B texts, one a row. It is made once for a batch and used for every token of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -11,10 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from charlm.errors import ConfigError
 from charlm.model import LanguageModel
 from charlm.recurrent import LayerStates
 from charlm.sampler.fused import FusedStepper
 from charlm.sampler.native import NativeStepper
+from charlm.sampler.steering import Steering
 
 LogitRows = NDArray[np.floating]
 """(B, V), nats up to a constant for each row; valid until the next step."""
@@ -31,6 +33,9 @@ class Stepper(Protocol):
 
     def take(self, rows: Sequence[int]) -> None:
         """Row j becomes what row `rows[j]` was; B becomes the number of `rows`."""
+
+    def change(self, layer: int, part: int, change: Callable[[NDArray[np.floating]], None]) -> None:
+        """Let a function change one of a layer's states, (B, H), in place."""
 
 
 class ModelStepper:
@@ -64,6 +69,14 @@ class ModelStepper:
         index = torch.tensor(rows)
         self._states = tuple(tuple(part[index.to(part.device)] for part in state) for state in self._states)
 
+    @torch.inference_mode()
+    def change(self, layer: int, part: int, change: Callable[[NDArray[np.floating]], None]) -> None:
+        """See `Stepper.change`."""
+        values = self._states[layer][part].cpu().numpy()  # on the CPU the memory of the state itself
+        change(values)
+        if self._device.type != "cpu":
+            self._states[layer][part].copy_(torch.from_numpy(values))
+
 
 def _with_row(part: Tensor, row: int, new: Tensor) -> Tensor:
     part = part.clone()
@@ -80,11 +93,32 @@ def _stack(states: Sequence[LayerStates]) -> LayerStates:
     )
 
 
-def prepare(model: LanguageModel, states: Sequence[LayerStates], *, single: bool = False) -> Stepper:
+class SteeredStepper:
+    """Another stepper whose states are held before every step."""
+
+    def __init__(self, stepper: Stepper, steering: Steering) -> None:
+        self._stepper, self._steering = stepper, steering
+        self.load, self.take, self.change = stepper.load, stepper.take, stepper.change
+
+    def step(self, tokens: Sequence[int]) -> LogitRows:
+        """See `Stepper.step`; raises `ConfigError` where the steering leaves no probabilities."""
+        for hold in self._steering:
+            self._stepper.change(hold.layer, hold.part, hold)
+        logits = self._stepper.step(tokens)
+        if not np.isfinite(logits).all():
+            raise ConfigError("--steer throws the model off: its probabilities are no numbers; give a smaller value")
+        return logits
+
+
+def prepare(
+    model: LanguageModel, states: Sequence[LayerStates], *, single: bool = False, steering: Steering = ()
+) -> Stepper:
     """The fastest stepper there is for a model, with the states of B texts, (1, H) each.
 
     `single` says that there is one text, and that there never will be more.
     """
+    if steering:
+        return SteeredStepper(prepare(model, states, single=single), steering)
     if single and NativeStepper.supports(model):
         return NativeStepper(model, states[0])
     if FusedStepper.supports(model):

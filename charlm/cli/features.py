@@ -1,0 +1,86 @@
+"""`charlm features`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from charlm.cli.options import (
+    DocumentsOption,
+    EncodingOption,
+    ErrorsOption,
+    JsonOption,
+    SeparatorOption,
+    corpus_options,
+)
+from charlm.config import check_range
+from charlm.errors import ConfigError
+
+
+def features(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL] FILE",
+            help="A model file, run folder or name of a run (the newest run if none is given), then the text.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Where the vectors go, a NumPy file of shape (documents, numbers).")] = Path(
+        "features.npy"
+    ),
+    documents: DocumentsOption = None,
+    separator: SeparatorOption = None,
+    encoding: EncodingOption = None,
+    errors: ErrorsOption = None,
+    threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
+    json: JsonOption = False,
+) -> None:
+    """Turn documents into vectors: what the model holds when it has read one, and on average while it reads.
+
+    For each layer the hidden state h after the last token, its mean over all tokens, and the same of the cell state c
+    where the cell has one. Empty documents are left out. Documents are what they were in training unless said.
+
+    Examples:
+      [bold]charlm features reviews.txt --documents line --out reviews.npy[/bold]
+      [bold]charlm features runs/novel letters/ --out letters.npy --json[/bold]
+    """
+    import torch
+
+    import charlm
+    from charlm.analysis.features import blocks, save_features
+    from charlm.analysis.features import features as read
+    from charlm.cli.console import Bars, print_json, stderr, thousands
+
+    check_range("--threads", threads, 1, 1024)
+    torch.set_num_threads(threads)
+    names = list(arguments or [])
+    if not 1 <= len(names) <= 2:
+        raise ConfigError("give a FILE to read, or a MODEL and a FILE")
+    loaded = charlm.load(names[0] if len(names) == 2 else None)
+    given = corpus_options(documents, separator, encoding=encoding, errors=errors)
+    model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
+    with Bars(stderr()) as progress:
+        corpus = loaded.open_text([names[-1]], progress=progress, **given)
+        vectors = read(model, tokenizer, corpus.split_documents("train"), total=corpus.documents, progress=progress)
+        shape = save_features(out, vectors, corpus.documents)
+    parts = blocks(model)
+    if json:
+        width = model.config.hidden_size
+        print_json(
+            {
+                "file": str(out),
+                "shape": list(shape),
+                "blocks": [
+                    {"first": index * width, "layer": part.layer, "state": part.state, "moment": part.moment}
+                    for index, part in enumerate(parts)
+                ],
+            }
+        )
+        return
+    layout = ", ".join(f"{part.moment} {part.state} of layer {part.layer}" for part in parts)
+    stderr().print(
+        f"{thousands(shape[0])} documents, {thousands(shape[1])} numbers each in {out}: {layout}",
+        markup=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,222 @@
+"""`charlm probe`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from charlm.cli.options import JsonOption
+from charlm.cli.sample import ModelArgument
+from charlm.errors import CharlmError, ConfigError
+
+if TYPE_CHECKING:
+    from charlm.analysis.judges import Accuracy, Vectors
+    from charlm.analysis.labelled import Labelled
+    from charlm.analysis.probe import Probe
+    from charlm.loaded import LoadedModel
+
+_TEST = 0.2
+
+
+def probe(
+    model: ModelArgument = None,
+    positive: Annotated[Path | None, typer.Option(help="Texts of one kind, one a line.", show_default=False)] = None,
+    negative: Annotated[
+        Path | None, typer.Option(help="Texts of the other kind, one a line.", show_default=False)
+    ] = None,
+    labelled: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead of both: a text, a tab and a label on each line; of more than two labels each is told from "
+            "the rest.",
+            show_default=False,
+        ),
+    ] = None,
+    test: Annotated[
+        Path | None,
+        typer.Option(
+            help="Labelled texts to test on, as --labelled; they take no other part.",
+            show_default="a fifth of the texts, drawn by --seed",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="What the direction is called, for --steer.", show_default="the label")
+    ] = None,
+    direction: Annotated[
+        Literal["weighted", "unit"],
+        typer.Option(help="The direction that is saved: of all units of a state, each with its weight, or one unit."),
+    ] = "weighted",
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            help="Draw how the best unit falls over the two kinds: .png, .svg or .pdf; needs the extra "
+            "charlm-rnn\\[plots]."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the test texts, and of cross-validation.")] = 1,
+    threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
+    json: JsonOption = False,
+) -> None:
+    """Find out what a model knows of a label that it was never told, such as the sentiment of a review.
+
+    It reads the texts, and simple judges look at its states: a logistic regression, the best single unit, the ten best
+    numbers, and beside them one that sees only the words. A direction in the states is saved beside the model, for
+    `charlm sample --steer`. Needs the extra charlm-rnn\\[probe].
+
+    Examples:
+      [bold]charlm probe --positive good.txt --negative bad.txt --name sentiment[/bold]
+      [bold]charlm probe runs/reviews --labelled reviews.tsv --test held-out.tsv[/bold]
+    """
+    import torch
+
+    import charlm
+    from charlm.analysis.features import features, stacked
+    from charlm.analysis.judges import require_sklearn
+    from charlm.analysis.labelled import read_table, require_alike, require_enough, split, without
+    from charlm.analysis.pictures import check_picture
+    from charlm.analysis.probe import probe as probe_of
+    from charlm.cli.console import Bars, print_json, stderr
+    from charlm.config import check_range
+
+    check_range("--threads", threads, 1, 1024)
+    require_sklearn()
+    if plot is not None:
+        check_picture(plot)
+    texts = _read(positive, negative, labelled)
+    require_enough(texts)
+    known, held_out = split(texts, _TEST, seed) if test is None else (texts, without(read_table(test), texts))
+    require_alike(held_out, known)
+    labels = known.names if len(known.names) > 2 else known.names[1:]
+    if name is not None and len(labels) > 1:
+        raise ConfigError(f"--name is for two labels, and there are {len(labels)}; each direction bears its label")
+    torch.set_num_threads(threads)
+    loaded = charlm.load(model)
+    with Bars(stderr()) as progress:
+        own, others = (
+            stacked(
+                features(
+                    loaded.checkpoint.model,
+                    loaded.checkpoint.tokenizer,
+                    part.texts,
+                    total=len(part.texts),
+                    progress=progress,
+                )
+            )
+            for part in (known, held_out)
+        )
+    found = []
+    for label in labels:
+        with Bars(stderr()) as progress:
+            one = probe_of(own, known, others, held_out, positive=label, seed=seed, progress=progress)
+        saved = _save(loaded, own, known, one, direction, name or label)
+        found.append(one.to_json() | {"direction": str(saved)})
+        if not json:
+            _show(loaded, one, saved)
+    if json:
+        print_json(found)
+    if plot is not None:
+        _plot(plot, one, others, held_out, loaded)
+
+
+def _read(positive: Path | None, negative: Path | None, labelled: Path | None) -> "Labelled":
+    """The texts to learn from."""
+    from charlm.analysis.labelled import read_pair, read_table
+
+    if labelled is not None and positive is None and negative is None:
+        return read_table(labelled)
+    if labelled is None and positive is not None and negative is not None:
+        return read_pair(positive, negative)
+    raise ConfigError("give --positive and --negative, a file each with a text a line, or --labelled with both")
+
+
+def _save(loaded: "LoadedModel", vectors: "Vectors", known: "Labelled", probe: "Probe", kind: str, name: str) -> Path:
+    """Save the direction beside the model."""
+    from charlm.analysis.directions import unit_direction, weighted_direction
+    from charlm.analysis.features import blocks
+    from charlm.checkpoint import weights_sha256
+    from charlm.direction import FOLDER, Direction, DirectionFacts
+
+    if "=" in name or "/" in name or not name.strip("."):
+        raise ConfigError(f"a direction can't be called {name!r}; give another name with --name, such as sentiment")
+    find = unit_direction if kind == "unit" else weighted_direction
+    found = find(vectors, known.truth(probe.positive), blocks(loaded.checkpoint.model))
+    facts = DirectionFacts(
+        name=name,
+        kind=found.kind,
+        layer=found.layer,
+        state=found.state,
+        mean=found.mean,
+        scale=found.scale,
+        negative=probe.negative,
+        positive=probe.positive,
+        model_sha256=weights_sha256(loaded.checkpoint.model),
+    )
+    folder = loaded.path.parent / FOLDER
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise CharlmError(f"can't make {folder}: {error.strerror}; copy the model where you may write") from None
+    path = folder / f"{name}.safetensors"
+    Direction(facts, found.vector).save(path)
+    return path
+
+
+def _column(loaded: "LoadedModel", column: int) -> str:
+    """The name of a number of the vectors, as in "0:12:c, mean"."""
+    from charlm.analysis.features import blocks
+
+    index, number = divmod(column, loaded.checkpoint.model.config.hidden_size)
+    block = blocks(loaded.checkpoint.model)[index]
+    return f"{block.layer}:{number}{':c' if block.state == 'c' else ''}, {block.moment}"
+
+
+def _show(loaded: "LoadedModel", probe: "Probe", saved: Path) -> None:
+    """A row for each judge, and what follows."""
+    from rich.table import Table
+
+    from charlm.analysis.probe import BEST
+    from charlm.cli.console import stderr, stdout, thousands
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column(f"{probe.positive} or {probe.negative}?")
+    table.add_column("accuracy", justify="right")
+    table.add_column("95% interval", justify="right")
+    rows: dict[str, Accuracy] = {
+        f"full probe, {thousands(probe.used)} numbers of the states": probe.full,
+        f"the {BEST} best of them": probe.best,
+        f"best single unit ({_column(loaded, probe.unit.column)})": probe.unit.accuracy,
+        "words alone, without the model": probe.words,
+    }
+    for name, accuracy in rows.items():
+        low, high = accuracy.interval
+        table.add_row(name, f"{accuracy.share:.3f}", f"{low:.3f} to {high:.3f}")
+    table.add_row("always the more frequent label", f"{probe.majority:.3f}", "")
+    stdout().print(table)
+    note = stderr()
+    note.print(
+        f"learnt from {thousands(probe.train)} texts, tested on {thousands(probe.full.total)} others",
+        style="dim",
+    )
+    if not probe.tells:
+        note.print(
+            "note: too few test texts, or too weak a probe, to tell it from always saying the more frequent label",
+            style="yellow",
+            soft_wrap=True,
+        )
+    elif probe.words.share > probe.full.share:
+        note.print("the words alone tell more than the states of this model", style="dim")
+    how = f"charlm sample --steer {saved.stem}=+2"
+    note.print(f"direction in {saved}; write with it: {how}", markup=False, soft_wrap=True)
+
+
+def _plot(path: Path, probe: "Probe", vectors: "Vectors", test: "Labelled", loaded: "LoadedModel") -> None:
+    """Draw the best unit over the test texts."""
+    from charlm.analysis.pictures import draw_unit, save_picture
+    from charlm.cli.console import stderr
+
+    values = vectors[:, probe.unit.column]
+    truth = test.truth(probe.positive)
+    name = f"unit {_column(loaded, probe.unit.column)}"
+    kinds = {probe.positive: values[truth].tolist(), probe.negative: values[~truth].tolist()}
+    save_picture(draw_unit(kinds, threshold=probe.unit.threshold, name=name), path)
+    stderr().print(f"picture in {path}", markup=False, soft_wrap=True)

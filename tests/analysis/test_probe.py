@@ -1,0 +1,150 @@
+import numpy as np
+import pytest
+from planted import TOKENS, UNIT, planted, texts
+
+from charlm.analysis.directions import unit_direction, weighted_direction
+from charlm.analysis.features import blocks, features, stacked
+from charlm.analysis.judges import Accuracy, best_unit
+from charlm.analysis.labelled import (
+    FEWEST,
+    Labelled,
+    read_pair,
+    read_table,
+    require_alike,
+    require_enough,
+    split,
+    without,
+)
+from charlm.analysis.probe import probe
+from charlm.errors import CorpusError
+
+
+def labelled(count: int, seed: int) -> Labelled:
+    both = {label: texts(label, count, seed) for label in ("positive", "negative")}
+    return Labelled([text for some in both.values() for text in some], [label for label in both for _ in range(count)])
+
+
+def vectors(part: Labelled):
+    return stacked(features(planted(), TOKENS, part.texts))
+
+
+def test_the_planted_unit_is_found_and_told_by() -> None:
+    known, held_out = split(labelled(80, 1), 0.25, seed=1)
+    own, others = vectors(known), vectors(held_out)
+    found = probe(own, known, others, held_out, positive="positive")
+    assert found.unit.column % 6 == UNIT
+    assert found.unit.above
+    assert found.unit.accuracy.share == found.full.share == 1.0
+    assert found.words.share < 1.0  # x and y stand within words
+    assert found.negative == "negative" and found.train == len(known.texts)
+    assert found.tells
+
+
+def test_directions_point_to_the_planted_unit() -> None:
+    known = labelled(60, 3)
+    own, truth = vectors(known), known.truth("positive")
+    one = unit_direction(own, truth, blocks(planted()))
+    assert one.vector.tolist() == [float(index == UNIT) for index in range(6)]
+    other = weighted_direction(own, truth, blocks(planted()))
+    assert int(np.abs(other.vector).argmax()) == UNIT and other.vector[UNIT] > 0.7
+    assert np.linalg.norm(other.vector) == pytest.approx(1)
+    means = own[:, 6:] @ other.vector
+    assert (other.mean, other.scale) == (pytest.approx(means.mean(), abs=1e-5), pytest.approx(means.std(), rel=1e-4))
+    turned = unit_direction(own, ~truth, blocks(planted()))
+    assert turned.vector[UNIT] == -1
+
+
+def test_labels_without_meaning_are_not_told() -> None:
+    known, held_out = labelled(100, 5), labelled(100, 6)
+    shuffled = np.random.default_rng(1).permutation(200)
+    mixed = [Labelled(part.texts, [part.labels[index] for index in shuffled]) for part in (known, held_out)]
+    found = probe(vectors(known), mixed[0], vectors(held_out), mixed[1], positive="positive")
+    assert not found.tells
+
+
+@pytest.mark.parametrize(
+    ("values", "truth", "right"),
+    [
+        ([1, 2, 3, 4], [False, False, True, True], 4),
+        ([4, 3, 2, 1], [False, False, True, True], 4),
+        ([1, 1, 1, 1], [False, True, True, True], 3),
+        ([1, 2, 2, 3], [False, True, False, True], 3),
+        ([5], [True], 1),
+    ],
+)
+def test_best_threshold_by_hand(values: list, truth: list, right: int) -> None:
+    found = best_unit(np.array(values, np.float32)[:, None], np.array(truth))
+    judged = (np.array(values) > found.threshold) == found.above
+    assert (judged == np.array(truth)).sum() == right == found.accuracy.right
+
+
+def test_best_threshold_against_all_there_are() -> None:
+    generator = np.random.default_rng(3)
+    for _ in range(50):
+        values = generator.integers(0, 5, (9, 3)).astype(np.float32)
+        truth = generator.random(9) < 0.5
+        cuts = [-0.5, 0.5, 1.5, 2.5, 3.5, 4.5]
+        wanted = max(
+            int((((values[:, column] > cut) == above) == truth).sum())
+            for column in range(3)
+            for cut in cuts
+            for above in (True, False)
+        )
+        assert best_unit(values, truth).accuracy.right == wanted
+
+
+def test_intervals_are_those_of_wilson() -> None:
+    low, high = Accuracy(8, 10).interval  # (0.99208 -+ 1.96 sqrt(0.025604)) / 1.38416
+    assert (low, high) == (pytest.approx(0.49016, abs=1e-4), pytest.approx(0.94330, abs=1e-4))
+    assert Accuracy(0, 5).interval[0] == 0 and Accuracy(5, 5).interval[1] == 1
+
+
+def test_a_split_keeps_labels_apart_and_texts_once() -> None:
+    part = Labelled([*map(str, range(100)), "1", "2"], ["a"] * 50 + ["b"] * 50 + ["a", "a"])
+    known, held_out = split(part, 0.2, seed=1)
+    assert len(known.texts) == 80 and len(held_out.texts) == 20
+    assert held_out.labels.count("a") == 10
+    assert not set(known.texts) & set(held_out.texts)
+    assert split(part, 0.2, seed=1) == (known, held_out) != split(part, 0.2, seed=2)
+    assert without(part, known).texts == [text for text in part.texts if text in set(held_out.texts)]
+
+
+def test_tables_and_pairs_of_files(write) -> None:
+    table = write("text\tlabel\nso good\tspam\r\n\nwith\ttab\tham\n", "a.tsv")
+    assert read_table(table) == Labelled(["so good", "with\ttab"], ["spam", "ham"])
+    pair = read_pair(write("yes\n\nfine\n", "p.txt"), write("no\n", "n.txt"))
+    assert pair == Labelled(["yes", "fine", "no"], ["positive", "positive", "negative"])
+    assert pair.other("positive") == "negative" and Labelled([], ["a", "b", "c"]).other("a") == "not a"
+
+
+def test_mistakes_in_labelled_texts_are_named(write) -> None:
+    for content, message in (
+        ("good\n", "line 1 has no label"),
+        ("good\t \n", "line 1 has no label"),
+        ("a\tb\n \tbad\n", "line 2 has no text"),
+        ("\n\n", "no text in it"),
+    ):
+        with pytest.raises(CorpusError, match=message):
+            read_table(write(content, "a.tsv"))
+    with pytest.raises(CorpusError, match="is no UTF-8: byte 0xff at byte offset 1"):
+        read_table(write(b"a\xff", "a.tsv"))
+    with pytest.raises(CorpusError, match="no text in it"):
+        read_pair(write("a\n", "p.txt"), write("\n \n", "n.txt"))
+    with pytest.raises(CorpusError, match="can't be read"):
+        read_pair(write("a\n", "p.txt"), write("a", "x.txt").parent)
+
+
+def test_too_few_texts_are_refused() -> None:
+    many = Labelled([*map(str, range(2 * FEWEST))], ["a", "b"] * FEWEST)
+    require_enough(many)
+    require_alike(many, many)
+    with pytest.raises(CorpusError, match="all texts have the label 'a'"):
+        require_enough(Labelled(["a"], ["a"]))
+    with pytest.raises(CorpusError, match="5 different texts have the label"):
+        require_enough(Labelled([*map(str, range(10))], ["a", "b"] * 5))
+    with pytest.raises(CorpusError, match="1 different texts have the label 'b'"):
+        require_enough(Labelled([*map(str, range(100)), *["x"] * 100], ["a"] * 100 + ["b"] * 100))
+    with pytest.raises(CorpusError, match="label 'c', which"):
+        require_alike(Labelled(["a"], ["c"]), many)
+    with pytest.raises(CorpusError, match="no text is left to test on"):
+        require_alike(Labelled([], []), many)

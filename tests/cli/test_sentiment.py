@@ -1,0 +1,104 @@
+"""`charlm probe`, `features` and `sample --steer` as a user types them, on a model with a planted unit."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from planted import UNIT, planted_file, texts
+from test_commands import charlm, failed
+
+
+@pytest.fixture
+def reviews(write) -> dict[str, Path]:
+    planted_file(Path("runs/a/model.safetensors"))
+    good, bad = (texts(label, 60, seed) for seed, label in enumerate(("positive", "negative")))
+    lines = [f"{text}\t{label}\n" for some, label in ((good, "good"), (bad, "bad")) for text in some]
+    return {
+        "good": write("\n".join(good), "good.txt"),
+        "bad": write("\n".join(bad), "bad.txt"),
+        "both": write("".join(lines), "both.tsv"),
+    }
+
+
+def test_a_probe_and_writing_by_what_it_found(reviews: dict[str, Path]) -> None:
+    shown = charlm("probe", "--positive", reviews["good"], "--negative", reviews["bad"], "--name", "mood")
+    assert "positive or negative?" in shown.stdout and f"best single unit (0:{UNIT}, " in shown.stdout
+    assert "1.000" in shown.stdout
+    assert "learnt from 96 texts, tested on 24 others" in shown.stderr
+    assert Path("runs/a/directions/mood.safetensors").exists()
+    for strength, letter in ((3, "a"), (-3, "b")):
+        more = ("--seed", 1, "--length", 30, "--no-prefix-in-output", "--prefix", "a")
+        text = charlm("sample", "a", "--steer", f"mood={strength}", *more).stdout
+        assert text.count(letter) > 25
+    pairs = json.loads(charlm("sample", "--compare-steer", "mood=3", "--num", 2, "--seed", 1, "--json").stdout)
+    assert [pair["seed"] for pair in pairs] == [1, 2]
+    assert all(pair["positive"].count("a") > pair["negative"].count("a") for pair in pairs)
+    shown = charlm("sample", "--compare-steer", "mood", "--length", 8).stdout
+    assert "positive  (mood=+2)" in shown and "negative  (mood=-2)" in shown
+
+
+def test_a_table_with_a_test_table(reviews: dict[str, Path], write) -> None:
+    test = write("".join(f"{text}\tgood\n" for text in texts("positive", 30, 9)), "test.tsv")
+    found = json.loads(charlm("probe", "--labelled", reviews["both"], "--test", test, "--json").stdout)
+    assert len(found) == 1
+    assert found[0]["positive"] == "good" and found[0]["negative"] == "bad"
+    assert found[0]["train"] == 120 and 20 <= found[0]["test"] <= 30
+    assert found[0]["unit"]["accuracy"] == 1.0
+    assert found[0]["direction"] == "runs/a/directions/good.safetensors"
+
+
+def test_each_of_several_labels_is_told_from_the_rest(reviews: dict[str, Path], write) -> None:
+    more = write(reviews["both"].read_text() + "".join(f"{'ab' * n}\todd\n" for n in range(1, 41)), "three.tsv")
+    found = json.loads(charlm("probe", "--labelled", more, "--direction", "unit", "--json").stdout)
+    assert [one["positive"] for one in found] == ["bad", "good", "odd"]
+    assert found[2]["negative"] == "not odd"
+    assert "--name is for two labels" in failed("probe", "--labelled", more, "--name", "x")
+
+
+def test_a_picture_of_the_best_unit(reviews: dict[str, Path]) -> None:
+    shown = charlm("probe", "--labelled", reviews["both"], "--plot", "unit.png")
+    assert "picture in unit.png" in shown.stderr
+    assert Path("unit.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_too_few_to_tell_is_said(reviews: dict[str, Path], write) -> None:
+    planted_file(Path("runs/a/model.safetensors"))
+    lines = [f"{text}\t{label}\n" for label in ("p", "q") for text in texts("positive", 25, ord(label))]
+    assert "too few test texts" in charlm("probe", "--labelled", write("".join(lines), "same.tsv")).stderr
+
+
+def test_features_go_to_a_file(reviews: dict[str, Path], write) -> None:
+    shown = charlm("features", reviews["good"], "--documents", "line", "--out", "f.npy")
+    assert "60 documents, 12 numbers each in f.npy: final h of layer 0, mean h of layer 0" in shown.stderr
+    values = np.load("f.npy")
+    assert values.shape == (60, 12) and (values[:, UNIT] > 0.9).all()
+    told = json.loads(charlm("features", "a", reviews["good"], "--documents", "line", "--json").stdout)
+    assert told["shape"] == [60, 12] and told["blocks"][1]["first"] == 6
+    assert np.array_equal(np.load("features.npy"), values)
+    assert "give a FILE to read" in failed("features")
+    assert "can't write" in failed("features", reviews["good"], "--out", "no/such/folder.npy")
+
+
+def test_mistakes_are_named(reviews: dict[str, Path], write) -> None:
+    assert "give --positive and --negative" in failed("probe", "--positive", reviews["good"])
+    assert "give --positive and --negative" in failed(
+        "probe", "--positive", reviews["good"], "--negative", reviews["bad"], "--labelled", reviews["both"]
+    )
+    ten = write("".join(f"{text}\t{label}\n" for label in "ab" for text in texts("positive", 5, ord(label))), "ten.tsv")
+    assert "a probe needs 20 of each label" in failed("probe", "--labelled", ten)
+    one = write("".join(f"{text}\tgood\n" for text in texts("positive", 50, 1)), "one.tsv")
+    assert "all texts have the label 'good'" in failed("probe", "--labelled", one)
+    assert "can't be called 'a=b'" in failed("probe", "--labelled", reviews["both"], "--name", "a=b")
+    assert "no direction 'joy'" in failed("sample", "--steer", "joy=1")
+    assert "--steer names unit 99; a layer has 6" in failed("sample", "--steer", "0:99=1")
+    assert "--steer names a cell state" in failed("sample", "--steer", "0:1:c=1")
+    assert "--steer is 'joy'" in failed("sample", "--steer", "joy")
+    assert "a unit has no scale" in failed("sample", "--compare-steer", "0:1=2")
+    assert "don't go with it" in failed("sample", "--compare-steer", "joy", "--beam", 3)
+    charlm("probe", "--labelled", reviews["both"], "--name", "mood")
+    planted_file(Path("runs/b/model.safetensors"))
+    copied = Path("runs/b/directions")
+    copied.mkdir()
+    (copied / "mood.safetensors").write_bytes(Path("runs/a/directions/mood.safetensors").read_bytes()[:-3])
+    assert "or damaged" in failed("sample", "b", "--steer", "mood=1")
