@@ -11,6 +11,7 @@ from charlm.sampler import filters
 from charlm.sampler.bans import Bans
 from charlm.sampler.draws import draw
 from charlm.sampler.filters import Logits
+from charlm.sampler.native import NativeDraw, compiled
 from charlm.sampler.settings import SampleConfig
 from charlm.sampler.temperature import parse_temperature
 from charlm.sampler.vocabulary import Vocabulary
@@ -50,6 +51,9 @@ class Choice:
             self._filters.append(lambda logits: filters.keep_min_p(logits, config.min_p))
         if config.typical < 1:
             self._filters.append(lambda logits: filters.keep_typical(logits, config.typical))
+        self._native: NativeDraw | None = None
+        if self._plain() and compiled() is not None:
+            self._native = NativeDraw(self._static, self._temperature.constant or 1.0, vocabulary.eos)
 
     def allowed(self, logits: NDArray[np.floating], writers: Sequence[Writer]) -> Logits:
         """The model's logits (B, V) with bias, bans, least length and repetition penalty; a row may lose all."""
@@ -83,6 +87,31 @@ class Choice:
         for keep in self._filters:
             logits = keep(logits)
         return logits
+
+    def _plain(self) -> bool:
+        """Whether nothing but bias, single banned tokens, least length and one temperature shapes the choice."""
+        constant = self._temperature.constant
+        tempered = constant is not None and 1e-3 <= constant < np.inf
+        return tempered and not (self._filters or self.bans.reach or self._copies) and self._penalty == 1
+
+    def scored(
+        self,
+        logits: NDArray[np.floating],
+        writers: Sequence[Writer],
+        uniforms: Sequence[Callable[[], float]],
+        *,
+        score: bool,
+    ) -> tuple[list[int], list[float]]:
+        """As a call, with the model's log-probability of each token, nats; zeros where nobody asks for scores."""
+        if self._native is not None and logits.dtype == np.float32 and logits.flags.c_contiguous:
+            may_end = [writer.may_end for writer in writers] if self._least else [True] * len(writers)
+            return self._native(logits, [uniform() for uniform in uniforms], may_end, score=score)
+        tokens = self(logits, writers, uniforms)
+        if not score:
+            return tokens, [0.0] * len(tokens)
+        log_p = filters.log_probabilities(logits.astype(np.float64))
+        nats: list[float] = log_p[np.arange(len(tokens)), tokens].tolist()
+        return tokens, nats
 
     def __call__(
         self, logits: NDArray[np.floating], writers: Sequence[Writer], uniforms: Sequence[Callable[[], float]]

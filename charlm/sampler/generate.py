@@ -11,7 +11,6 @@ from charlm.copying import CopyIndex
 from charlm.model import LanguageModel
 from charlm.sampler.choice import NO_TOKEN, Choice
 from charlm.sampler.draws import Uniforms
-from charlm.sampler.filters import log_probabilities
 from charlm.sampler.prefix import Start, begin, choose_start, starts
 from charlm.sampler.settings import SampleConfig
 from charlm.sampler.steering import Steering
@@ -198,8 +197,9 @@ def _write(
     stepper = None
     logits: LogitRows = np.stack([row.start.logits for row in rows])
     while True:
-        tokens = choice(logits, [row.writer for row in rows], [row.uniforms for row in rows])
-        for row, token, nats in zip(rows, tokens, _scores(logits, tokens, score), strict=True):
+        writers, uniforms = [row.writer for row in rows], [row.uniforms for row in rows]
+        tokens, scores = choice.scored(logits, writers, uniforms, score=score)
+        for row, token, nats in zip(rows, tokens, scores, strict=True):
             text = row.writer.dead_end() if token == NO_TOKEN else row.writer.push(token, nats)
             if text and pieces:
                 yield row.number, Piece(text, row.writer.shares(row.given, row.given + len(text)) if score else ())
@@ -227,12 +227,3 @@ def _write(
             left = [index for index, row in enumerate(rows) if not row.writer.ended]
             rows, logits = [rows[index] for index in left], logits[left]
             stepper.take(left)
-
-
-def _scores(logits: LogitRows, tokens: list[int], score: bool) -> list[float]:
-    """The model's log-probability of each row's token, nats; zeros when nobody asks."""
-    if not score:
-        return [0.0] * len(tokens)
-    log_p = log_probabilities(logits.astype(np.float64))
-    nats: list[float] = log_p[np.arange(len(tokens)), tokens].tolist()
-    return nats

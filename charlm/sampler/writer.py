@@ -73,6 +73,7 @@ class Writer:
         self._keep = max(map(len, config.stop), default=1) - 1
         self._tail_length = max((len(text.encode("utf-8", "surrogatepass")) for text in config.ban), default=0)
         self._skip, self._owed = skip, owed
+        self._simple = not (config.stop or config.ban or config.no_copy or config.repetition_penalty != 1)
         self._given: list[str] = []
         self._given_length = 0
         self._held = ""  # characters that may turn out to begin a stop text
@@ -108,6 +109,14 @@ class Writer:
         if token == self._vocabulary.eos:
             return self._finish()
         text = self._vocabulary.texts[token]
+        if self._simple and text is not None and len(text) == 1 and not (self._pending or self._skip):
+            self._shares.append(self._owed)  # as `_add` does, for one character
+            self._owed = 0.0
+            self._given.append(text)
+            self._given_length += 1
+            if self._given_length >= self._length:
+                self.ended = "length"
+            return text
         if text is None or self._pending or self._skip:
             data = self._vocabulary.bytes[token]
             if self._skip:
