@@ -1,35 +1,28 @@
 """Training: a generator of steps, and what is done around them: logging, validation, samples and saving."""
 
-import json
 import logging
 import math
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch.nn import functional as F
 
-from charlm.checkpoint import finite, save
 from charlm.config import TrainConfig
 from charlm.dataset import Dataset, TokenSplit
 from charlm.errors import TrainingDivergedError
 from charlm.gradient_watch import GradientWatch
+from charlm.journal import Journal, diverged
 from charlm.length import progress_of, require_rest
 from charlm.model import rows_of
-from charlm.records import Record, SampleRecord, StepRecord
-from charlm.resume import TrainingState, checkpoint_of, save_resume
-from charlm.runs import AppendOnly, RunFolder
-from charlm.sampler import SampleConfig, generate
+from charlm.records import Record, StepRecord
+from charlm.resume import TrainingState
+from charlm.runs import RunFolder
 from charlm.schedule import learning_rate
-from charlm.validation import calibrate, validate, validation_tokens
+from charlm.validation import calibrate
 from charlm.windows import IGNORE, training_windows
 
 logger = logging.getLogger(__name__)
-
-_LOG_EVERY = 10  # steps in a record of metrics.jsonl
-_SAVE_EVERY = 30.0  # seconds between resume files
-_SAMPLE = SampleConfig(temperature=0.8, length=240)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +75,7 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
             torch.nn.utils.clip_grads_with_norm_(parameters, config.clip, norm)
         nats, gradient_norm = loss.item(), norm.item()
         if not math.isfinite(nats) or not math.isfinite(gradient_norm):
-            raise TrainingDivergedError(_diverged(nats, gradient_norm, state.step + 1, config))
+            raise TrainingDivergedError(diverged(nats, gradient_norm, state.step + 1, config))
         rate = learning_rate(
             (progress - state.first_progress) / (1 - state.first_progress),
             peak=config.learning_rate,
@@ -134,84 +127,9 @@ def fit(
         TrainingDivergedError: the loss is not finite, or has grown far beyond that of guessing.
         CharlmError: a file can't be written.
     """
-    metrics, samples = AppendOnly(run.metrics, lengths[0]), AppendOnly(run.samples, lengths[1])
-    stopped = False
-
-    def emit(record: Record) -> None:
-        """Append a record to its file, and show it."""
-        kind = type(record).__name__.removesuffix("Record").lower()
-        if isinstance(record, SampleRecord):
-            samples.write(f"--- step {record.step}\n{record.text}\n\n")
-        else:
-            values = {
-                key: finite(value) if isinstance(value, float) else value for key, value in asdict(record).items()
-            }
-            metrics.write(json.dumps({"kind": kind} | values) + "\n")
-        observer(record)
-
-    def report() -> None:
-        """Emit the mean of the steps since the last report, and end a run that does worse than guessing."""
-        mean = _mean(state.recent)
-        emit(mean)
-        state.recent.clear()
-        if mean.loss > 4 * math.log(dataset.tokenizer.vocab_size) + 4:
-            raise TrainingDivergedError(_diverged(mean.loss, mean.gradient_norm, state.step, config))
-
-    def keep_model() -> None:
-        state.best_step = state.step
-        save(run.model, checkpoint_of(state, dataset, config))
-
-    def save_all() -> None:
-        save_resume(run, state, dataset, config, (metrics.sync(), samples.sync()))
-
-    def check() -> None:
-        """Validate, write a sample, keep the model if it is the best so far, and save."""
-        if state.recent:
-            report()  # so that the figures shown with a validation are those of its moment
-        better = True
-        if dataset.valid.facts.tokens:
-            state.validation_tokens = state.validation_tokens or validation_tokens(state, config, dataset)
-            record = validate(state, dataset)
-            better = record.best
-            if better:
-                state.best = record.nats_per_token
-            emit(record)
-        emit(SampleRecord(step=state.step, text=_write_sample(state, dataset, config)))
-        if better:
-            keep_model()
-        save_all()
-
+    journal = Journal(run, state, dataset, config, lengths=lengths, observer=observer)
     try:
-        if state.step == 0:
-            save_all()
-        saved = time.monotonic()
-        done, checked = progress_of(state, config, dataset.train), state.step
-        watch, record = GradientWatch(), None
-        for record in training_steps(state, dataset.train, config):
-            state.recent.append(record)
-            if warning := watch(record):
-                logger.warning(warning)
-            if state.step % _LOG_EVERY == 0:
-                report()
-            if int(record.progress * config.validations) > int(done * config.validations):
-                check()
-                checked = state.step
-                saved = time.monotonic()
-            done = record.progress
-            if should_stop():
-                stopped = done < 1
-                break
-            if time.monotonic() - saved > _SAVE_EVERY:
-                save_all()
-                saved = time.monotonic()
-        if record is None:  # what came after the last look at the clock took the rest of the time
-            require_rest(state, config, dataset.train, run.path)
-        elif stopped:
-            if state.best_step == 0:
-                keep_model()
-            save_all()
-        elif checked < state.step:
-            check()
+        stopped = _train(journal, run, state, dataset, config, should_stop)
     except TrainingDivergedError as error:
         if state.best_step > 0:
             raise TrainingDivergedError(
@@ -219,8 +137,7 @@ def fit(
             ) from None
         raise
     finally:
-        metrics.close()
-        samples.close()
+        journal.close()
     best = state.best
     if not stopped and (calibrated := calibrate(run, state, dataset)) is not None:
         best = calibrated
@@ -235,28 +152,35 @@ def fit(
     )
 
 
-def _write_sample(state: TrainingState, dataset: Dataset, config: TrainConfig) -> str:
-    generator = torch.Generator().manual_seed(config.seed + state.step)
-    state.model.eval()
-    try:
-        text = "".join(generate(state.model, dataset.tokenizer, generator, config=_SAMPLE))
-        return text[::-1] if dataset.corpus.config.direction == "backward" else text
-    finally:
-        state.model.train()
-
-
-def _mean(records: list[StepRecord]) -> StepRecord:
-    """The last of the records, with the mean of their losses and norms."""
-    count = len(records)
-    return replace(
-        records[-1],
-        loss=sum(record.loss for record in records) / count,
-        gradient_norm=sum(record.gradient_norm for record in records) / count,
-        clipped_norm=sum(record.clipped_norm for record in records) / count,
-    )
-
-
-def _diverged(loss: float, norm: float, step: int, config: TrainConfig) -> str:
-    what = f"the loss became {loss:.3g} and the gradient norm {norm:.3g} at step {step}"
-    clip = " or set --clip 1" if config.clip == 0 else ""
-    return f"training diverged: {what}; lower --learning-rate (it is {config.learning_rate:g}){clip}"
+def _train(
+    journal: Journal,
+    run: RunFolder,
+    state: TrainingState,
+    dataset: Dataset,
+    config: TrainConfig,
+    should_stop: Callable[[], bool],
+) -> bool:
+    """The steps of `fit`, and what falls due between them; whether it was stopped before the end."""
+    if state.step == 0:
+        journal.save()
+    done, checked = progress_of(state, config, dataset.train), state.step
+    watch, record = GradientWatch(), None
+    for record in training_steps(state, dataset.train, config):
+        if warning := watch(record):
+            logger.warning(warning)
+        journal.add(record)
+        if int(record.progress * config.validations) > int(done * config.validations):
+            journal.check()
+            checked = state.step
+        done = record.progress
+        if should_stop():
+            if done < 1:
+                journal.keep_any()
+                return True
+            break
+        journal.save_now_and_then()
+    if record is None:  # what came after the last look at the clock took the rest of the time
+        require_rest(state, config, dataset.train, run.path)
+    elif checked < state.step:
+        journal.check()
+    return False

@@ -48,6 +48,7 @@ LEVELS = {
     "gradient_watch": 5,
     "resume": 6,
     "length": 6,
+    "journal": 6,
     "trainer": 6,
     "validation": 6,
     "analysis": 7,
