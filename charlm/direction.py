@@ -36,9 +36,9 @@ class DirectionFacts:
     """From 0, the lowest."""
     state: StateName
     mean: float
-    """Of vector . state after each token of the labelled texts."""
+    """Of vector . state in the labelled texts."""
     scale: float
-    """Its standard deviation there, above 0."""
+    """What a strength of 1 moves vector . state by, above 0; see `charlm.analysis.directions`."""
     negative: str
     """The label that low values go with."""
     positive: str
@@ -68,7 +68,7 @@ class Direction:
     """(H,), of length 1."""
 
     def value(self, strength: float) -> float:
-        """vector . state where it is that many standard deviations above its mean."""
+        """vector . state at a strength, which may be negative."""
         return self.facts.mean + strength * self.facts.scale
 
     def require_in(self, model: LanguageModel, sha256: str, path: Path) -> None:

@@ -12,7 +12,7 @@ UNIT = 3
 
 
 def planted(cell: str = "rnn", *, hidden: int = 6) -> LanguageModel:
-    """Unit 3 remembers the last x or y; the logit of a is ten times it, that of b minus that; the rest is noise."""
+    """Unit 3 remembers the last x or y; the logit of a is it, that of b minus it; the rest is noise."""
     config = ModelConfig(cell=cell, vocab_size=TOKENS.vocab_size, hidden_size=hidden, embedding_size=hidden)
     model = LanguageModel(config).eval()
     model.initialise(torch.Generator().manual_seed(2))
@@ -26,7 +26,7 @@ def planted(cell: str = "rnn", *, hidden: int = 6) -> LanguageModel:
             weight[UNIT, UNIT] = own
         layer["bias"][UNIT] = 0
         model.output.zero_()
-        model.output[a, UNIT], model.output[b, UNIT] = 10, -10
+        model.output[a, UNIT], model.output[b, UNIT] = 1, -1
         model.output_bias[:] = -20
         model.output_bias[[a, b]] = 0
     return model
@@ -38,14 +38,16 @@ def planted_file(path) -> None:
     save(path, Checkpoint(model=planted(), tokenizer=TOKENS))
 
 
-def texts(label: str, count: int, seed: int) -> list[str]:
-    """Random texts over a and b in which the letter x (positive) or y (negative) stands somewhere."""
+def texts(label: str, count: int, seed: int, *, sure: bool = False) -> list[str]:
+    """Random texts of a and b in which somewhere stands an x (positive) or a y (negative); `sure`, nothing but a
+    follows the x, and nothing but b the y."""
     generator = torch.Generator().manual_seed(seed)
-    letter = "x" if label == "positive" else "y"
+    letter, following = ("x", "aaaa") if label == "positive" else ("y", "bbbb")
+    following = following if sure else "abab"
     found = []
     for _ in range(count):
-        drawn = torch.randint(2, (12,), generator=generator).tolist()
-        at = int(torch.randint(4, (1,), generator=generator))
-        letters = ["ab"[index] for index in drawn]
-        found.append("".join([*letters[:at], letter, *letters[at:]]))
+        at = int(torch.randint(8, (1,), generator=generator))
+        drawn = torch.randint(4, (at + 12,), generator=generator).tolist()
+        before = ["abab"[index] for index in drawn[:at]]
+        found.append("".join([*before, letter, *(following[index] for index in drawn[at:])]))
     return found

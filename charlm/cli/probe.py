@@ -44,7 +44,10 @@ def probe(
     ] = None,
     direction: Annotated[
         Literal["weighted", "unit"],
-        typer.Option(help="The direction that is saved: of all units of a state, each with its weight, or one unit."),
+        typer.Option(
+            help="The direction that is saved: weighted, of all units that the output layer reads, along which words "
+            "of one kind become likelier and those of the other less likely; or unit, the one that tells most."
+        ),
     ] = "weighted",
     plot: Annotated[
         Path | None,
@@ -134,12 +137,17 @@ def _save(loaded: "LoadedModel", vectors: "Vectors", known: "Labelled", probe: "
     from charlm.analysis.directions import unit_direction, weighted_direction
     from charlm.analysis.features import blocks
     from charlm.checkpoint import weights_sha256
+    from charlm.cli.console import Bars, stderr
     from charlm.direction import FOLDER, Direction, DirectionFacts
 
     if "=" in name or "/" in name or not name.strip("."):
         raise ConfigError(f"a direction can't be called {name!r}; give another name with --name, such as sentiment")
-    find = unit_direction if kind == "unit" else weighted_direction
-    found = find(vectors, known.truth(probe.positive), blocks(loaded.checkpoint.model))
+    model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
+    if kind == "unit":
+        found = unit_direction(vectors, known.truth(probe.positive), blocks(model))
+    else:
+        with Bars(stderr()) as progress:
+            found = weighted_direction(model, tokenizer, known, probe.positive, progress=progress)
     facts = DirectionFacts(
         name=name,
         kind=found.kind,
@@ -149,7 +157,7 @@ def _save(loaded: "LoadedModel", vectors: "Vectors", known: "Labelled", probe: "
         scale=found.scale,
         negative=probe.negative,
         positive=probe.positive,
-        model_sha256=weights_sha256(loaded.checkpoint.model),
+        model_sha256=weights_sha256(model),
     )
     folder = loaded.path.parent / FOLDER
     try:

@@ -189,8 +189,8 @@ SteerOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME=STRENGTH",
-        help="Hold the state while writing: a direction that `charlm probe` found, at so many standard deviations from "
-        "its mean (sentiment=+2), or a unit at a value (0:12=1.5, its cell state 0:12:c=1.5); may be repeated.",
+        help="Hold the state while writing: a direction that `charlm probe` found, at a strength (sentiment=+2: 1 is "
+        "hardly felt, 4 is too much), or a unit at a value (0:12=1.5, its cell state 0:12:c=1.5); may be repeated.",
         rich_help_panel=CONTROLS,
     ),
 ]
@@ -199,7 +199,7 @@ CompareSteerOption = Annotated[
     typer.Option(
         metavar="NAME",
         help="Write each text twice from the same seed, with the direction held above and below its mean, side by "
-        "side; NAME=3 for a strength other than 2.",
+        "side; NAME=3 for another strength than 2.",
         show_default=False,
         rich_help_panel=MANY,
     ),

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from charlm.model import LanguageModel
 from charlm.recurrent import LayerStates
+from charlm.sampler.steering import Hold
 
 Array = NDArray[np.floating]
 
@@ -213,9 +214,9 @@ class FusedStepper:
             for part, new in zip(own, given, strict=True):
                 part[row] = new[0].cpu().numpy()
 
-    def change(self, layer: int, part: int, change: Callable[[Array], None]) -> None:
+    def change(self, layer: int, part: int, hold: Hold) -> Array:
         """See `charlm.sampler.stepper.Stepper.change`."""
-        change(self._states[layer][part])
+        return hold(self._states[layer][part])
 
     def take(self, rows: Sequence[int]) -> None:
         """See `Stepper.take`."""

@@ -4,7 +4,7 @@ It needs a C compiler, as the kernels do; without one `charlm.sampler.fused` ste
 """
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from charlm.model import LanguageModel
 from charlm.recurrent import LayerStates
 from charlm.sampler import fused
 from charlm.sampler.fused import FusedStepper
+from charlm.sampler.steering import Hold
 
 Array = NDArray[Any]
 
@@ -163,9 +164,9 @@ class NativeStepper:
         """See `Stepper.take`; there is one row."""
         assert list(rows) == [0]
 
-    def change(self, layer: int, part: int, change: Callable[[Array], None]) -> None:
+    def change(self, layer: int, part: int, hold: Hold) -> Array:
         """See `charlm.sampler.stepper.Stepper.change`."""
-        change(self._states[layer][part][None])
+        return hold(self._states[layer][part][None])
 
     def _prior(self, model: LanguageModel) -> list[int]:
         """The part of the plan that tells of the n-gram prior."""

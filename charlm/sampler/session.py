@@ -15,7 +15,7 @@ from charlm.sampler.draws import Uniforms
 from charlm.sampler.filters import log_probabilities
 from charlm.sampler.prefix import read_tokens
 from charlm.sampler.settings import SampleConfig
-from charlm.sampler.steering import Steering, steered
+from charlm.sampler.steering import Steered, Steering
 from charlm.sampler.vocabulary import Vocabulary
 from charlm.sampler.writer import Writer
 from charlm.tokenizers import Tokenizer
@@ -64,11 +64,12 @@ class Session:
             generator: what `go_on` draws from.
             prefix: what the text begins with.
             config: the controls; where a text ends is the person's to say.
-            steering: what the state is held at before every step.
+            steering: what the state is held at after every step.
         """
         config = config or SampleConfig()
         self._model, self._tokenizer = model, tokenizer
-        self._unknown, self._steering = config.unknown, steering
+        self._unknown = config.unknown
+        self._steered = Steered(model, steering) if steering else None
         self._vocabulary = Vocabulary(tokenizer)
         self._choice = Choice(self._vocabulary, config)
         self._uniforms = Uniforms(generator)
@@ -131,9 +132,12 @@ class Session:
         """Read tokens, as one step."""
         place = self._places[-1]
         ids = torch.tensor(tokens, device=self._model.output_bias.device).unsqueeze(1)  # (T, 1)
-        logits, states = self._model(ids, steered(place.states, self._steering))
+        logits, states = self._model(ids, place.states)
         writer = place.writer.copy()
         for token in tokens:
             writer.push(token)
         data = place.data + b"".join(self._vocabulary.bytes[token] for token in tokens)
-        self._places.append(_Place(states, logits[-1, 0].double().cpu().numpy(), writer, data))
+        scores = logits[-1].double().cpu().numpy()  # (1, V)
+        if self._steered is not None:
+            states = self._steered.states(states, scores)
+        self._places.append(_Place(states, scores[0], writer, data))

@@ -45,8 +45,7 @@ class SampleConfig(JsonConfig):
     prefix_in_output: bool = True
     """Write the prefix, too."""
     steer: tuple[str, ...] = ()
-    """What the state is held at, each a direction and a strength in standard deviations, "sentiment=+2", or a unit and
-    its value, "0:12=1.5"."""
+    """What the state is held at: a direction and a strength, "sentiment=+2", or a unit and its value, "0:12=1.5"."""
     no_copy: int = 0
     """Most characters in a row that may stand verbatim in the training text, the prefix counted; 0 allows any."""
     unknown: Unknown = "error"

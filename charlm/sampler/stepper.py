@@ -3,7 +3,7 @@
 A stepper holds the states of B texts, one a row. It is made once for a batch and used for every token of it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -11,12 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from charlm.errors import ConfigError
 from charlm.model import LanguageModel
 from charlm.recurrent import LayerStates
 from charlm.sampler.fused import FusedStepper
 from charlm.sampler.native import NativeStepper
-from charlm.sampler.steering import Steering
+from charlm.sampler.steering import Hold, Steered, Steering
 
 LogitRows = NDArray[np.floating]
 """(B, V), nats up to a constant for each row; valid until the next step."""
@@ -34,8 +33,8 @@ class Stepper(Protocol):
     def take(self, rows: Sequence[int]) -> None:
         """Row j becomes what row `rows[j]` was; B becomes the number of `rows`."""
 
-    def change(self, layer: int, part: int, change: Callable[[NDArray[np.floating]], None]) -> None:
-        """Let a function change one of a layer's states, (B, H), in place."""
+    def change(self, layer: int, part: int, hold: Hold) -> NDArray[np.floating]:
+        """Carry out a hold on one of a layer's states; what it gives."""
 
 
 class ModelStepper:
@@ -70,12 +69,13 @@ class ModelStepper:
         self._states = tuple(tuple(part[index.to(part.device)] for part in state) for state in self._states)
 
     @torch.inference_mode()
-    def change(self, layer: int, part: int, change: Callable[[NDArray[np.floating]], None]) -> None:
+    def change(self, layer: int, part: int, hold: Hold) -> NDArray[np.floating]:
         """See `Stepper.change`."""
         values = self._states[layer][part].cpu().numpy()  # on the CPU the memory of the state itself
-        change(values)
+        moved = hold(values)
         if self._device.type != "cpu":
             self._states[layer][part].copy_(torch.from_numpy(values))
+        return moved
 
 
 def _with_row(part: Tensor, row: int, new: Tensor) -> Tensor:
@@ -94,19 +94,16 @@ def _stack(states: Sequence[LayerStates]) -> LayerStates:
 
 
 class SteeredStepper:
-    """Another stepper whose states are held before every step."""
+    """Another stepper whose states are held after every step."""
 
-    def __init__(self, stepper: Stepper, steering: Steering) -> None:
-        self._stepper, self._steering = stepper, steering
+    def __init__(self, stepper: Stepper, steered: Steered) -> None:
+        self._stepper, self._steered = stepper, steered
         self.load, self.take, self.change = stepper.load, stepper.take, stepper.change
 
     def step(self, tokens: Sequence[int]) -> LogitRows:
         """See `Stepper.step`; raises `ConfigError` where the steering leaves no probabilities."""
-        for hold in self._steering:
-            self._stepper.change(hold.layer, hold.part, hold)
         logits = self._stepper.step(tokens)
-        if not np.isfinite(logits).all():
-            raise ConfigError("--steer throws the model off: its probabilities are no numbers; give a smaller value")
+        self._steered(self._stepper.change, logits)
         return logits
 
 
@@ -118,7 +115,7 @@ def prepare(
     `single` says that there is one text, and that there never will be more.
     """
     if steering:
-        return SteeredStepper(prepare(model, states, single=single), steering)
+        return SteeredStepper(prepare(model, states, single=single), Steered(model, steering))
     if single and NativeStepper.supports(model):
         return NativeStepper(model, states[0])
     if FusedStepper.supports(model):

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+import torch
 from planted import TOKENS, UNIT, planted, texts
 
-from charlm.analysis.directions import unit_direction, weighted_direction
+from charlm.analysis.directions import output_scores, unit_direction, weighted_direction
 from charlm.analysis.features import blocks, features, stacked
 from charlm.analysis.judges import Accuracy, best_unit
 from charlm.analysis.labelled import (
@@ -16,7 +17,7 @@ from charlm.analysis.labelled import (
     without,
 )
 from charlm.analysis.probe import probe
-from charlm.errors import CorpusError
+from charlm.errors import CharlmError, CorpusError
 
 
 def labelled(count: int, seed: int) -> Labelled:
@@ -40,18 +41,54 @@ def test_the_planted_unit_is_found_and_told_by() -> None:
     assert found.tells
 
 
-def test_directions_point_to_the_planted_unit() -> None:
+def test_the_best_unit_as_a_direction() -> None:
     known = labelled(60, 3)
     own, truth = vectors(known), known.truth("positive")
     one = unit_direction(own, truth, blocks(planted()))
     assert one.vector.tolist() == [float(index == UNIT) for index in range(6)]
-    other = weighted_direction(own, truth, blocks(planted()))
-    assert int(np.abs(other.vector).argmax()) == UNIT and other.vector[UNIT] > 0.7
-    assert np.linalg.norm(other.vector) == pytest.approx(1)
-    means = own[:, 6:] @ other.vector
-    assert (other.mean, other.scale) == (pytest.approx(means.mean(), abs=1e-5), pytest.approx(means.std(), rel=1e-4))
+    block = blocks(planted())[1]
+    assert (one.layer, one.state) == (block.layer, block.state) == (0, "h")
+    means = own[:, 6 + UNIT]
+    assert (one.mean, one.scale) == (pytest.approx(means.mean()), pytest.approx(means.std()))
     turned = unit_direction(own, ~truth, blocks(planted()))
-    assert turned.vector[UNIT] == -1
+    assert turned.vector[UNIT] == -1 and turned.mean == pytest.approx(-means.mean())
+
+
+def test_the_direction_that_writes_is_the_one_whose_words_differ() -> None:
+    """Texts of the one label have more a, of the other more b; the output layer reads a minus b off unit 3 alone."""
+    generator = np.random.default_rng(2)
+    kinds = {"many a": 0.7, "many b": 0.3}
+    found = Labelled([], [])
+    for label, share in kinds.items():
+        for _ in range(100):
+            found.texts.append("".join(np.where(generator.random(20) < share, "a", "b")))
+            found.labels.append(label)
+    one = weighted_direction(planted(), TOKENS, found, "many a")
+    assert (one.kind, one.layer, one.state) == ("weighted", 0, "h")
+    np.testing.assert_allclose(one.vector, np.eye(6)[UNIT], atol=1e-3)
+    assert weighted_direction(planted(), TOKENS, found, "many b").vector[UNIT] < -0.99
+    with pytest.raises(CharlmError, match="makes the same of texts of both labels"):
+        weighted_direction(planted(), TOKENS, Labelled(["ab"] * 4, ["p", "q"] * 2), "p")
+
+
+def test_scores_are_gradients() -> None:
+    model = planted("lstm")
+    with torch.no_grad():
+        model.output.copy_(torch.randn(model.output.shape, generator=torch.Generator().manual_seed(3)))
+    texts_ = ["abxba", "b", "yy"]
+    found, mean, variance = output_scores(model, TOKENS, texts_)
+    states = []
+    for text, score in zip(texts_, found, strict=True):
+        ids = torch.tensor([TOKENS.bos, *TOKENS.encode(text).tolist()])
+        push = torch.zeros(6, requires_grad=True)
+        _, hidden, _ = model.read(ids[:-1, None])
+        log_p = torch.log_softmax((hidden[:, 0] + push) @ model.output.T + model.output_bias, dim=-1)
+        log_p.gather(1, ids[1:, None]).sum().backward()
+        np.testing.assert_allclose(score, push.grad.numpy(), rtol=1e-4, atol=1e-5)
+        states.append(hidden[:, 0].detach().numpy())
+    every = np.concatenate(states)
+    np.testing.assert_allclose(mean, every.mean(0), atol=1e-6)
+    np.testing.assert_allclose(variance, every.var(0), atol=1e-6)
 
 
 def test_labels_without_meaning_are_not_told() -> None:

@@ -11,7 +11,7 @@ from toys import network
 from charlm.errors import ConfigError
 from charlm.sampler import SampleConfig, beam_search, write_many
 from charlm.sampler.session import Session
-from charlm.sampler.steering import Hold, names_unit, parse_steer, steered
+from charlm.sampler.steering import Hold, Steered, names_unit, parse_steer
 from charlm.sampler.stepper import ModelStepper, SteeredStepper, prepare
 
 ONE = np.eye(6, dtype=np.float32)[UNIT]
@@ -30,7 +30,7 @@ def texts(value: float | None, batch: int = 1, **settings) -> list[str]:
 
 def test_a_held_unit_says_what_is_written() -> None:
     assert 20 < Counter("".join(texts(None)))["a"] < 100
-    for value, letter in ((1.0, "a"), (-1.0, "b")):
+    for value, letter in ((10.0, "a"), (-10.0, "b")):
         for text in texts(value):
             assert set(text[1:]) == {letter}  # the first comes of the prefix alone
 
@@ -44,17 +44,33 @@ def test_it_goes_with_other_controls_and_batches(settings: dict) -> None:
 
 
 @pytest.mark.parametrize("cell", ["lstm", "rnn", "gru-reset-after", "gru", "mlstm"])
+@pytest.mark.parametrize("part", [0, -1])
 @pytest.mark.parametrize("single", [True, False])
-def test_every_stepper_holds_as_the_equations_do(cell: str, single: bool) -> None:
+def test_every_stepper_holds_as_the_equations_do(cell: str, single: bool, part: int) -> None:
     model = network(TOKENS, cell, num_layers=2)
     vector = np.random.default_rng(1).normal(size=12).astype(np.float32)
-    steering = [Hold(layer=1, part=-1, vector=vector / np.linalg.norm(vector), value=0.7)]
+    steering = [Hold(layer=1, part=part, vector=vector / np.linalg.norm(vector), value=0.7)]
     states = model.empty_past(1)
     stepper = prepare(model, [states], single=single, steering=steering)
     for token in (3, 4, 3, 5):
         with torch.no_grad():
-            logits, states = model(torch.tensor([[token]]), steered(states, steering))
-        np.testing.assert_allclose(stepper.step([token])[0], logits[0, 0].numpy(), rtol=1e-4, atol=1e-4)
+            logits, states = model(torch.tensor([[token]]), states)
+        states = tuple(tuple(part.clone() for part in state) for state in states)
+        moved = steering[0](states[1][part].numpy())
+        if part == 0:  # what the output layer reads
+            logits = logits + torch.from_numpy(moved * (model.output.detach().numpy() @ steering[0].vector))
+        np.testing.assert_allclose(stepper.step([token])[0], logits[0, 0].numpy(), rtol=1e-3, atol=1e-4)
+
+
+def test_a_hold_in_the_last_hidden_state_is_what_the_output_layer_reads() -> None:
+    model = network(TOKENS, "lstm", num_layers=2)
+    vector = np.eye(12, dtype=np.float32)[5]
+    stepper = prepare(model, [model.empty_past(1)], steering=[Hold(layer=1, part=0, vector=vector, value=2.5)])
+    with torch.no_grad():
+        _, hidden, _ = model.read(torch.tensor([[4]]))
+        hidden[..., 5] = 2.5
+        wanted = hidden @ model.output.T + model.output_bias
+    np.testing.assert_allclose(stepper.step([4])[0], wanted[0, 0].numpy(), rtol=1e-4, atol=1e-4)
 
 
 def test_a_hold_moves_along_its_direction_alone() -> None:
@@ -69,13 +85,13 @@ def test_a_hold_moves_along_its_direction_alone() -> None:
 
 def test_states_that_are_given_stay_as_they_are() -> None:
     states = planted().empty_past(2)
-    after = steered(states, [hold(1.0)])
+    after = Steered(planted(), [hold(1.0)]).states(states, np.zeros((2, TOKENS.vocab_size)))
     assert states[0][0].abs().sum() == 0 and after[0][0][:, UNIT].tolist() == [1, 1]
 
 
 def test_a_beam_and_a_person_are_steered_too() -> None:
     config = SampleConfig(length=5, prefix_in_output=False)
-    for value, letter in ((1.0, "a"), (-1.0, "b")):
+    for value, letter in ((10.0, "a"), (-10.0, "b")):
         best = beam_search(planted(), TOKENS, width=4, prefix="ab", config=config, steering=[hold(value)])[0]
         assert set(best.text[1:]) == {letter}
         session = Session(planted(), TOKENS, torch.Generator(), prefix="ab", steering=[hold(value)])
@@ -88,7 +104,8 @@ def test_steering_that_leaves_no_numbers_is_named() -> None:
     with torch.no_grad():
         model.recurrent.layers[0].get_parameter("recurrent")[:] = torch.eye(6)
         model.output[:] = 2e38
-    stepper = SteeredStepper(ModelStepper(model, [model.empty_past(1)]), [hold(1e6, np.full(6, 6**-0.5, np.float32))])
+    steered = Steered(model, [hold(1e6, np.full(6, 6**-0.5, np.float32))])
+    stepper = SteeredStepper(ModelStepper(model, [model.empty_past(1)]), steered)
     with pytest.raises(ConfigError, match="throws the model off"):  # all units at 1, and 6 * 2e38 is no float
         stepper.step([3])
 
