@@ -27,7 +27,7 @@ from charlm.model import LanguageModel, pick_device
 from charlm.progress import Progress, silent
 from charlm.runs import RUNS, RunFolder, find_model, newest_models
 from charlm.sampler import Piece, SampleConfig, Written, beam_search, generate, write_many, write_pieces
-from charlm.sampler.fill import Filling, fill
+from charlm.sampler.fill import FillConfig, Filling, fill
 from charlm.sampler.session import Session
 from charlm.sampler.steering import Hold, names_unit, parse_steer
 from charlm.sources import TextLike
@@ -271,23 +271,11 @@ class Pair:
     forward: LoadedModel
     backward: LoadedModel
 
-    def fill(
-        self, left: str, right: str, *, seed: int, num: int = 5, candidates: int = 64, **settings: Any
-    ) -> list[Filling]:
-        """Texts to stand between two others, the best first; see `charlm.sampler.fill`."""
+    def fill(self, left: str, right: str, *, num: int = 5, **settings: Any) -> list[Filling]:
+        """The likeliest texts between two others, the best first; settings are the fields of `FillConfig`."""
         one, other = self.forward.checkpoint, self.backward.checkpoint
-        config = SampleConfig(**settings)
-        return fill(
-            one.model,
-            other.model,
-            one.tokenizer,
-            left=left,
-            right=right,
-            seed=seed,
-            num=num,
-            candidates=candidates,
-            config=config,
-        )
+        config = FillConfig(**settings)
+        return fill(one.model, other.model, one.tokenizer, left=left, right=right, num=num, config=config)
 
 
 def load_pair(forward: str | Path | None = None, backward: str | Path | None = None) -> Pair:

@@ -22,21 +22,21 @@ def fill(
     left: Annotated[str, typer.Option(help="What stands before the gap.")] = "",
     right: Annotated[str, typer.Option(help="What stands after the gap.")] = "",
     num: Annotated[int, typer.Option(help="How many fillings to print, the best first.")] = 5,
-    candidates: Annotated[int, typer.Option(help="How many the forward model proposes; more take longer.")] = 64,
     length: Annotated[int, typer.Option(help="Most characters of a filling.")] = 40,
-    min_length: Annotated[int, typer.Option(help="Fewest characters of a filling.")] = 1,
-    temperature: Annotated[str, typer.Option(help="Softmax temperature of the proposals.")] = "0.8",
+    min_length: Annotated[int, typer.Option(help="Fewest characters of a filling; short ones are likelier.")] = 1,
+    beam: Annotated[int, typer.Option(help="How many pieces of each length either model keeps.")] = 256,
+    candidates: Annotated[int, typer.Option(help="How many joined texts both models judge.")] = 512,
     unknown: Annotated[
         Unknown, typer.Option(help="A character that the models don't know: error, nearest, skip or replace.")
     ] = "error",
-    seed: Annotated[int, typer.Option(help="Of the proposals.")] = 1,
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 1,
     json: JsonOption = False,
 ) -> None:
     """Write what could stand between two texts.
 
     It takes two models of the same text: one that reads from left to right, as all do, and one that was trained with
-    --direction backward. The first proposes, both judge; the score is the mean of their nats per character.
+    --direction backward. Either searches from its side of the gap; what they find is joined where they meet, and both
+    judge the whole. The score is the mean of their nats, each of the filling and the far side given the near one.
 
     Examples:
       [bold]charlm train novel.txt --run there[/bold]
@@ -61,12 +61,11 @@ def fill(
     found = pair.fill(
         left,
         right,
-        seed=seed,
         num=num,
-        candidates=candidates,
-        temperature=temperature,
         length=length,
         min_length=min_length,
+        beam=beam,
+        candidates=candidates,
         unknown=unknown,
     )
     if json:
@@ -78,5 +77,5 @@ def fill(
     table.add_column("text", overflow="fold")
     for one in found:
         shown = (left + "[" + one.text + "]" + right).replace("\n", "⏎")
-        table.add_row(f"{one.score:.3f}", f"{one.forward:.3f}", f"{one.backward:.3f}", Text(shown))
+        table.add_row(f"{one.score:.2f}", f"{one.forward:.2f}", f"{one.backward:.2f}", Text(shown))
     stdout().print(table)

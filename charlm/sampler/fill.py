@@ -1,29 +1,49 @@
 """What could stand between two texts, by a model that reads from the left and one that reads from the right.
 
 The lecture's bidirectional network sees both sides of a gap, but can't write. Two models, one for each direction, can:
-the first proposes what goes on from the left, and both judge it, each the whole of what it has not been given.
+each searches its way into the gap from its own side, what they find is joined where they meet, and both judge the
+whole.
 """
 
-import codecs
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
-import numpy as np
-import torch
-from torch.nn import functional as F
-
-from charlm.config import check_range
+from charlm.config import JsonConfig, Unknown, check_choice, check_range
 from charlm.errors import ConfigError
 from charlm.model import LanguageModel
-from charlm.sampler.generate import write_many
-from charlm.sampler.settings import SampleConfig
+from charlm.sampler.judging import judge_both
+from charlm.sampler.meeting import join_pieces, reach_of
+from charlm.sampler.sides import find_pieces
 from charlm.tokenizers import Tokenizer
 
-_CUTS = 3  # places of each proposal at which the right text may begin
-_ROWS = 64  # texts scored at a time
-_LOGITS = 1 << 24  # elements of the logits of one call, at most
-_PAD = -100
+_NEAR = 16  # tokens beyond the gap by which joined texts are compared at first
+_WHOLE = 64  # of the best of them, how many are judged with all there is, at least
+_AROUND = 2  # characters from the middle of a filling within which its pieces may meet, at least
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FillConfig(JsonConfig):
+    """How a gap is filled."""
+
+    length: int = 40
+    """Most characters of a filling."""
+    min_length: int = 1
+    """Fewest characters of a filling."""
+    beam: int = 256
+    """How many beginnings of each length, and how many endings, are kept."""
+    candidates: int = 512
+    """How many joined texts both models judge."""
+    unknown: Unknown = "error"
+    """What a character outside the vocabulary does."""
+
+    def __post_init__(self) -> None:
+        check_range("--length", self.length, 0, 10_000)
+        check_range("--min-length", self.min_length, 0, 10_000)
+        check_range("--beam", self.beam, 1, 100_000)
+        check_range("--candidates", self.candidates, 1, 1_000_000)
+        check_choice("--unknown", self.unknown, get_args(Unknown))
+        if self.min_length > self.length:
+            raise ConfigError(f"--min-length is {self.min_length}; it must be at most --length, {self.length}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,13 +52,13 @@ class Filling:
 
     text: str
     forward: float
-    """Nats per character: the logarithm of the probability of the filling and the right text, given the left one."""
+    """Nats: the logarithm of the probability of the filling and the right text, given the left one."""
     backward: float
     """The same from the other side: of the filling and the left text, given the right one."""
 
     @property
     def score(self) -> float:
-        """The mean of both, nats per character; higher is better."""
+        """The mean of both, nats; higher is better. Nothing is made of the length: short fillings are likelier."""
         return (self.forward + self.backward) / 2
 
     def to_json(self) -> dict[str, Any]:
@@ -53,12 +73,15 @@ def fill(
     *,
     left: str,
     right: str,
-    seed: int,
     num: int = 5,
-    candidates: int = 64,
-    config: SampleConfig | None = None,
+    config: FillConfig | None = None,
 ) -> list[Filling]:
-    """Texts to stand between two others, the best first.
+    """The likeliest texts between two others that a search from both sides finds, the best first.
+
+    Either model looks for the likeliest pieces of every length on its side of the gap (`find_pieces`). Every two that
+    make a text of an allowed length about its middle are joined, and weighed by their own nats and those of the seam
+    (`join_pieces`). The best are judged by both models, which read them with some text beyond the gap, and the best of
+    these with all of it. There is no chance in it; with a wide enough beam and enough candidates nothing is missed.
 
     Args:
         forward: reads from left to right; in evaluation mode.
@@ -66,93 +89,49 @@ def fill(
         tokenizer: of both.
         left: what stands before the gap; may be empty.
         right: what stands after it; must not be empty.
-        seed: of the first proposal.
         num: how many; there may be fewer.
-        candidates: how many texts the forward model proposes; each is cut at the places where it finds the right text
-            likeliest to begin.
-        config: the controls of the proposals; `length` is that of the longest filling, `min_length` of the shortest.
+        config: lengths, and how wide the search is.
 
     Raises:
         ConfigError: the right text is empty, or a number is out of range.
         UnknownCharacterError: a text has a character outside the vocabulary and `config.unknown` is "error".
     """
+    config = config or FillConfig()
     check_range("--num", num, 1, 10_000)
-    check_range("--candidates", candidates, 1, 10_000)
     if not right:
         raise ConfigError("--right is empty, so there is no gap to fill; `charlm sample` writes what follows a text")
-    config = config or SampleConfig()
-    first = next(iter(tokenizer.encode(right, unknown=config.unknown).tolist()), None)
-    if first is None:
+    before, after = (tokenizer.encode(side, unknown=config.unknown).tolist() for side in (left, right))
+    if not after:
         raise ConfigError(f"--right is {right!r}, of which the model knows nothing; give a text that it can read")
-    proposals = write_many(forward, tokenizer, seed=seed, num=candidates, batch=_ROWS, prefix=left, config=config)
-    texts = list(
-        dict.fromkeys(written.text[len(left) :] if config.prefix_in_output else written.text for written in proposals)
-    )
-    fillings: dict[str, None] = {}
-    for text in texts:
-        for end in _ends(forward, tokenizer, left, text, first, config):
-            fillings[text[:end]] = None
-    found = list(fillings)
-    ahead = _log_probabilities(forward, tokenizer, [(left, text + right) for text in found], config, turned=False)
-    behind = _log_probabilities(backward, tokenizer, [(right, left + text) for text in found], config, turned=True)
-    scored = [
-        Filling(
-            text=text,
-            forward=one / max(1, len(text) + len(right)),
-            backward=other / max(1, len(text) + len(left)),
+    texts = _candidates(forward, backward, tokenizer, before, after, config)
+
+    def ranked(texts: list[str], near: int | None) -> list[Filling]:
+        judged = judge_both(
+            forward, backward, tokenizer, texts, left=left, right=right, unknown=config.unknown, near=near
         )
-        for text, one, other in zip(found, ahead, behind, strict=True)
-    ]
-    return sorted(scored, key=lambda filling: -filling.score)[:num]
+        fillings = [Filling(text=text, forward=one, backward=other) for text, one, other in judged]
+        return sorted(fillings, key=lambda filling: -filling.score)
+
+    most = max(num, _WHOLE)
+    if len(texts) > most:
+        texts = [filling.text for filling in ranked(texts, _NEAR)[:most]]
+    return ranked(texts, None)[:num]
 
 
-@torch.inference_mode()
-def _ends(
-    model: LanguageModel, tokenizer: Tokenizer, left: str, text: str, following: int, config: SampleConfig
-) -> list[int]:
-    """The characters of a proposal after which the token `following` is likeliest, at most `_CUTS` places."""
-    known = tokenizer.encode(left, unknown=config.unknown).tolist()
-    own = tokenizer.encode(text, unknown=config.unknown).tolist()
-    logits, _ = model(torch.tensor([tokenizer.bos, *known, *own]).unsqueeze(1))
-    chances = torch.log_softmax(logits[len(known) :, 0], dim=-1)[:, following].numpy()
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    length, lengths, broken = 0, [0], [False]  # characters before each place, and whether one is half done there
-    for token in own:
-        length += len(decoder.decode(tokenizer.token_bytes(token)))
-        lengths.append(length)
-        broken.append(bool(decoder.getstate()[0]))
-    places = np.array(lengths)
-    allowed = np.flatnonzero(~np.array(broken) & (places >= config.min_length) & (places <= len(text)))
-    best = allowed[np.argsort(-chances[allowed], kind="stable")[:_CUTS]]
-    return [lengths[place] for place in best]
-
-
-@torch.inference_mode()
-def _log_probabilities(
-    model: LanguageModel,
+def _candidates(
+    forward: LanguageModel,
+    backward: LanguageModel,
     tokenizer: Tokenizer,
-    texts: Sequence[tuple[str, str]],
-    config: SampleConfig,
-    *,
-    turned: bool,
-) -> list[float]:
-    """Nats of the second of each pair given the first; `turned`, both are read from the right."""
-    rows, given = [], []
-    for known, text in texts:
-        before, after = (tokenizer.encode(part, unknown=config.unknown).tolist() for part in (known, text))
-        rows.append([tokenizer.bos, *(before[::-1] + after[::-1] if turned else before + after)])
-        given.append(len(before))
-    found: list[float] = []
-    size = max(1, min(_ROWS, _LOGITS // (max(map(len, rows), default=1) * tokenizer.vocab_size)))
-    for start in range(0, len(rows), size):
-        part, lengths = rows[start : start + size], given[start : start + size]
-        longest = max(map(len, part))
-        ids = torch.tensor([row + [tokenizer.eos] * (longest - len(row)) for row in part]).T  # (T, B)
-        targets = ids[1:].clone()
-        for index, (row, length) in enumerate(zip(part, lengths, strict=True)):
-            targets[:length, index] = _PAD
-            targets[len(row) - 1 :, index] = _PAD
-        logits, _ = model(ids[:-1])
-        nats = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=_PAD, reduction="none")
-        found += (-nats.view(targets.shape).double().sum(0)).tolist()
-    return found
+    before: list[int],
+    after: list[int],
+    config: FillConfig,
+) -> list[str]:
+    """The texts to judge: what pieces from the tokens of both sides make, the best of all allowed lengths."""
+    around = max(_AROUND, max(len(tokenizer.token_bytes(token)) for token in range(tokenizer.vocab_size)) // 2 + 1)
+    size = {"width": config.beam, "length": reach_of(config.length, around)}
+    beginnings = find_pieces(forward, tokenizer, before, turned=False, **size)
+    endings = find_pieces(backward, tokenizer, after[::-1], turned=True, **size)
+    scores: dict[str, float] = {}
+    for length in range(config.min_length, config.length + 1):
+        scores |= join_pieces(beginnings, endings, length=length, num=config.candidates, around=around)
+    return sorted(scores, key=lambda text: -scores[text])[: config.candidates]

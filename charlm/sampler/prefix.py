@@ -73,10 +73,14 @@ def starts(
     Raises:
         UnknownCharacterError: the prefix has a character outside the vocabulary and `unknown` is "error".
     """
-    own = tokenizer.encode(prefix, unknown=unknown).tolist()
+    return starts_from(model, vocabulary, choice, [tokenizer.bos, *tokenizer.encode(prefix, unknown=unknown).tolist()])
+
+
+def starts_from(model: LanguageModel, vocabulary: Vocabulary, choice: Choice, tokens: list[int]) -> list[Start]:
+    """`starts` from BOS and the tokens of a prefix, in the order in which the model reads them."""
+    own = tokens[1:]
     beyond = _ways_back(vocabulary, choice, own)
     last = max(beyond, default=0)
-    tokens = [tokenizer.bos, *own]
     places = read_tokens(model, tokens, last)
     if not beyond:
         return [Start(states=places[0][1], logits=places[0][0])]

@@ -13,11 +13,12 @@ Ids = NDArray[np.int64]
 class Vocabulary:
     """The bytes of every token, and which tokens begin or spell a text."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, *, turned: bool = False) -> None:
+        """Lay out; `turned`, the bytes of each token stand in the order of a model that reads from the right."""
         self.size = tokenizer.vocab_size
         self.eos = tokenizer.eos
         self.never_written = list(tokenizer.never_written)
-        self.bytes = [tokenizer.token_bytes(token) for token in range(self.size)]
+        self.bytes = [tokenizer.token_bytes(token)[:: -1 if turned else 1] for token in range(self.size)]
         self.texts = [_text(data) for data in self.bytes]
         """The text of each token; None where it ends or begins inside a character."""
 

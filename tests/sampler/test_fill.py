@@ -1,56 +1,189 @@
-import math
+import itertools
 
 import pytest
 import torch
-from toys import LETTERS, Bigrams, network
+from conftest import TEXT
+from hypothesis import given
+from hypothesis import strategies as st
+from toys import LETTERS, Bigrams, Words, bigrams, network
 
-from charlm.errors import ConfigError
-from charlm.sampler import SampleConfig
-from charlm.sampler.fill import fill
+from charlm.config import TokenizerConfig
+from charlm.errors import ConfigError, UnknownCharacterError
+from charlm.sampler.fill import FillConfig, fill
+from charlm.sampler.judging import log_probabilities
+from charlm.sampler.sides import find_pieces, quarters
+from charlm.tokenizers import ByteTokenizer, CharTokenizer, SubwordTokenizer, Tokenizer
+
+THREE = CharTokenizer("abc")
+WIDE = {"beam": 10_000, "candidates": 10_000}
 
 
-def log_p(model, before: str, after: str) -> float:
-    """Nats of `after` given BOS and `before`, token by token."""
-    ids = [LETTERS.bos, *LETTERS.encode(before).tolist()]
+def log_p(model, tokens: list[int], given: int) -> float:
+    """Nats of all tokens but the first `given`, token by token."""
     total, states = 0.0, None
-    logits, states = model(torch.tensor(ids).unsqueeze(1), states)
-    for token in LETTERS.encode(after).tolist():
-        total += torch.log_softmax(logits[-1, 0], dim=-1)[token].item()
+    for token, after in itertools.pairwise(tokens):
         logits, states = model(torch.tensor([[token]]), states)
+        given -= 1
+        if given <= 0:
+            total += torch.log_softmax(logits[-1, 0], dim=-1)[after].item()
     return total
 
 
-def test_the_scores_are_those_of_both_models() -> None:
-    forward, backward = network(LETTERS, "lstm"), network(LETTERS, "gru")
-    config = SampleConfig(length=6, min_length=2)
-    found = fill(forward, backward, LETTERS, left="abc", right="fed", seed=1, num=50, config=config)
-    assert len({filling.text for filling in found}) == len(found) > 5
+def texts_of(letters: str, least: int, most: int) -> list[str]:
+    return ["".join(text) for size in range(least, most + 1) for text in itertools.product(letters, repeat=size)]
+
+
+def by_hand(tokenizer: Tokenizer, forward, backward, left: str, right: str, texts: list[str]) -> dict[str, float]:
+    """The score of each text; for tokenizers whose tokens never span the edge of a side."""
+    bos = tokenizer.bos
+    sides = [len(tokenizer.encode(side)) for side in (left, right)]
+    scores = {}
+    for text in texts:
+        whole = tokenizer.encode(left + text + right).tolist()
+        ahead = log_p(forward, [bos, *whole], 1 + sides[0])
+        behind = log_p(backward, [bos, *whole[::-1]], 1 + sides[1])
+        scores[text] = (ahead + behind) / 2
+    return scores
+
+
+@pytest.mark.parametrize(("left", "right"), [("", "a"), ("ab", "ca"), ("c", "bb")])
+@pytest.mark.parametrize(("least", "most"), [(0, 4), (3, 3), (1, 2)])
+def test_a_wide_search_finds_what_trying_all_texts_finds(left: str, right: str, least: int, most: int) -> None:
+    forward, backward = network(THREE, "lstm"), network(THREE, "gru")
+    scores = by_hand(THREE, forward, backward, left, right, texts_of("abc", least, most))
+    config = FillConfig(length=most, min_length=least, **WIDE)
+    found = fill(forward, backward, THREE, left=left, right=right, num=1000, config=config)
+    assert {one.text: pytest.approx(one.score, rel=1e-4) for one in found} == scores
     assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
+    assert found[0].text == max(scores, key=lambda text: scores[text])
+
+
+@given(st.integers(0, 1000), st.text("abc", max_size=3), st.text("abc", min_size=1, max_size=3))
+def test_the_best_of_any_models_is_found(seed: int, left: str, right: str) -> None:
+    forward, backward = bigrams(6, seed), bigrams(6, seed + 1)
+    scores = by_hand(THREE, forward, backward, left, right, texts_of("abc", 0, 4))
+    config = FillConfig(length=4, min_length=0, **WIDE)
+    found = fill(forward, backward, THREE, left=left, right=right, num=1, config=config)
+    assert found[0].score == pytest.approx(max(scores.values()), rel=1e-4, abs=1e-4)
+
+
+def test_both_figures_are_those_of_the_models() -> None:
+    forward, backward = network(LETTERS, "lstm"), network(LETTERS, "gru")
+    found = fill(forward, backward, LETTERS, left="abc", right="fed", num=7, config=FillConfig(length=6, min_length=2))
+    assert len({one.text for one in found}) == len(found) == 7
     for one in found:
         assert 2 <= len(one.text) <= 6
-        text = one.text
-        ahead = log_p(forward, "abc", text + "fed") / (len(text) + 3)
-        behind = log_p(backward, "def", (("abc" + text)[::-1])) / (len(text) + 3)
-        assert one.forward == pytest.approx(ahead, rel=1e-4)
-        assert one.backward == pytest.approx(behind, rel=1e-4)
-        assert one.score == pytest.approx((ahead + behind) / 2, rel=1e-4)
-        assert one.to_json() == {"text": text, "score": one.score, "forward": one.forward, "backward": one.backward}
+        whole = LETTERS.encode("abc" + one.text + "fed").tolist()
+        assert one.forward == pytest.approx(log_p(forward, [LETTERS.bos, *whole], 4), rel=1e-4)
+        assert one.backward == pytest.approx(log_p(backward, [LETTERS.bos, *whole[::-1]], 4), rel=1e-4)
+        assert one.score == (one.forward + one.backward) / 2
+        values = {"text": one.text, "score": one.score, "forward": one.forward, "backward": one.backward}
+        assert one.to_json() == values
 
 
-def test_the_gap_is_closed_where_the_right_text_is_likely_to_begin() -> None:
-    """A chain a b c d e f, each letter sure to follow the last: between ab and ef only cd can stand."""
-    table = torch.full((9, 9), -8.0)
-    for token in range(3, 8):
-        table[token, token + 1] = 8.0
-    table[LETTERS.bos, 3] = table[8, LETTERS.eos] = 8.0
-    turned = torch.full((9, 9), -8.0)
-    for token in range(4, 9):
-        turned[token, token - 1] = 8.0
-    found = fill(Bigrams(table), Bigrams(turned), LETTERS, left="ab", right="ef", seed=1, config=SampleConfig(length=4))
+def test_tokens_of_several_letters_may_span_the_edges_of_the_gap() -> None:
+    """The right text begins with what the token "ab" ends with: a text that ends with "a" is split as no side shows."""
+    words = Words("a", "b", "ab", "bba")
+    forward, backward = network(words, "lstm"), network(words, "gru")
+    every = texts_of("ab", 0, 5)
+    config = FillConfig(length=5, min_length=0, **WIDE)
+    found = fill(forward, backward, words, left="ba", right="ba", num=1000, config=config)
+    assert {one.text for one in found} == set(every)
+    wholes = {text: [0, *words.encode("ba" + text + "ba").tolist()] for text in every}
+    scores = {
+        text: (log_p(forward, whole, 1) + log_p(backward, [0, *whole[:0:-1]], 1)) / 2 for text, whole in wholes.items()
+    }
+    differences = [one.score - scores[one.text] for one in found]  # what is given to all
+    assert max(differences) == pytest.approx(min(differences), abs=1e-3)
+
+
+def test_the_middle_of_a_chain_is_found_by_a_narrow_search() -> None:
+    """Each letter sure to follow the last: between ab and ef only cd can stand."""
+    found = fill(*chain("abcdef", LETTERS), LETTERS, left="ab", right="ef", config=FillConfig(length=4, beam=2))
     assert found[0].text == "cd"
-    assert found[0].score > -0.1 and math.isfinite(found[-1].score)
+    assert found[0].score > -0.1
 
 
-def test_an_empty_right_side_is_no_gap() -> None:
+def chain(text: str, tokenizer: Tokenizer) -> tuple[Bigrams, Bigrams]:
+    """Models that know one text, whose tokens all differ from the ones before, from either side."""
+    table = torch.full((tokenizer.vocab_size, tokenizer.vocab_size), -8.0)
+    tokens = tokenizer.encode(text).tolist()
+    for token, after in itertools.pairwise(tokens):
+        table[token, after] = 8.0
+    return Bigrams(table), Bigrams(table.T.clone())
+
+
+@pytest.mark.parametrize("tokenizer", [ByteTokenizer(), CharTokenizer("".join(sorted("aé日𝄞z")))])
+def test_lengths_are_counted_in_characters(tokenizer: Tokenizer) -> None:
+    models = chain("aé日𝄞z", tokenizer)
+    for most in (3, 5):
+        found = fill(*models, tokenizer, left="a", right="z", config=FillConfig(length=most))
+        assert found[0].text == "é日𝄞"
+        assert all(1 <= len(one.text) <= most and "\ufffd" not in one.text for one in found)
+    shorter = fill(*models, tokenizer, left="a", right="z", config=FillConfig(length=2, min_length=2))
+    assert all(len(one.text) == 2 for one in shorter)
+
+
+@given(st.integers(0, 1000), st.sampled_from(["", "é", "日本"]), st.sampled_from(["x", "é", "𝄞"]))
+def test_no_character_is_torn(seed: int, left: str, right: str) -> None:
+    """Random models over bytes, which make all bytes alike, find text that is text all the same."""
+    tokenizer = ByteTokenizer()
+    config = FillConfig(length=3, min_length=2, beam=50, candidates=100)
+    models = bigrams(258, seed, spread=3), bigrams(258, seed + 1, spread=3)
+    found = fill(*models, tokenizer, left=left, right=right, num=100, config=config)
+    assert found and all(2 <= len(one.text) <= 3 and "\ufffd" not in one.text for one in found)
+
+
+@given(st.text())
+def test_a_character_has_four_quarters(text: str) -> None:
+    data = text.encode("utf-8", "surrogatepass")
+    assert quarters(data) == sum(quarters(data[at : at + 1]) for at in range(len(data))) == 4 * len(text)
+
+
+def test_subwords_fill_a_gap_that_breaks_words_off() -> None:
+    tokenizer = SubwordTokenizer.fit([TEXT], len(TEXT), TokenizerConfig(kind="subword", vocab_size=320))
+    forward, backward = network(tokenizer), network(tokenizer, "gru")
+    config = FillConfig(length=8, min_length=3, beam=20, candidates=50)
+    found = fill(forward, backward, tokenizer, left="cat and the c", right="wl, a 3 of", num=20, config=config)
+    assert len(found) == 20 and all(3 <= len(one.text) <= 8 for one in found)
+    assert found == fill(forward, backward, tokenizer, left="cat and the c", right="wl, a 3 of", num=20, config=config)
+
+
+def test_pieces_are_the_likeliest_of_their_length() -> None:
+    model = network(THREE)
+    pieces = find_pieces(model, THREE, THREE.encode("ab").tolist(), turned=True, width=5, length=3)
+    assert sorted(pieces) == [0, 1, 2, 3]
+    given = [THREE.bos, *THREE.encode("ab").tolist()]
+    for length, found in pieces.items():
+        assert len(found.data) == min(5, 3**length) and all(len(data) == length for data in found.data)
+        rows = [THREE.encode(data.decode()).tolist() for data in found.data]
+        assert found.scores == pytest.approx(log_probabilities(model, given, rows), abs=1e-4)
+
+
+def test_long_sides_and_many_candidates_change_no_figure() -> None:
+    """Beyond some length a side is split apart, and of many texts only the best are read with all of it."""
+    tokenizer = CharTokenizer(" abcdef")
+    forward, backward = network(tokenizer), network(tokenizer, "gru")
+    left, right = "abc def " * 50, "fed cba " * 50
+    config = FillConfig(length=3, candidates=300)
+    (best, *_) = fill(forward, backward, tokenizer, left=left, right=right, config=config)
+    ((text, score),) = by_hand(tokenizer, forward, backward, left, right, [best.text]).items()
+    assert (text, pytest.approx(score, rel=1e-4)) == (best.text, best.score)
+
+
+def test_what_can_not_be_filled_is_an_error() -> None:
+    model = network(LETTERS)
     with pytest.raises(ConfigError, match="--right is empty"):
-        fill(network(LETTERS), network(LETTERS), LETTERS, left="a", right="", seed=1)
+        fill(model, model, LETTERS, left="a", right="")
+    with pytest.raises(ConfigError, match="of which the model knows nothing"):
+        fill(model, model, LETTERS, left="a", right="xyz", config=FillConfig(unknown="skip"))
+    with pytest.raises(UnknownCharacterError, match="'x'"):
+        fill(model, model, LETTERS, left="x", right="a")
+    with pytest.raises(ConfigError, match="--num is 0"):
+        fill(model, model, LETTERS, left="a", right="b", num=0)
+    with pytest.raises(ConfigError, match="--min-length is 5; it must be at most --length, 4"):
+        FillConfig(length=4, min_length=5)
+    with pytest.raises(ConfigError, match="--beam is 0"):
+        FillConfig(beam=0)
+    with pytest.raises(ConfigError, match="--candidates is 0"):
+        FillConfig(candidates=0)
