@@ -37,8 +37,8 @@ class FillConfig(JsonConfig):
     """What a character outside the vocabulary does."""
 
     def __post_init__(self) -> None:
-        check_range("--length", self.length, 0, 10_000)
-        check_range("--min-length", self.min_length, 0, 10_000)
+        check_range("--length", self.length, 0, 1000)
+        check_range("--min-length", self.min_length, 0, 1000)
         check_range("--beam", self.beam, 1, 100_000)
         check_range("--candidates", self.candidates, 1, 1_000_000)
         check_choice("--unknown", self.unknown, get_args(Unknown))

@@ -160,6 +160,21 @@ def test_pieces_are_the_likeliest_of_their_length() -> None:
         assert found.scores == pytest.approx(log_probabilities(model, given, rows), abs=1e-4)
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_token_that_the_side_breaks_off_is_one_way_to_go_on(turned: bool) -> None:
+    """Beside "a" stands "b": as a token of its own, or as what remains of the token of both."""
+    words = Words("a", "b", "ba" if turned else "ab")
+    a, b, both = 2, 3, 4
+    model = bigrams(5, seed=4)
+    first, after = model.table.log_softmax(-1)[[words.bos, a]].double()
+    ended = torch.logaddexp(first[a], first[both])
+    ways = torch.stack([first[both], first[a] + after[b]]) - ended
+    (piece,) = [
+        found for size, found in find_pieces(model, words, [a], turned=turned, width=9, length=1).items() if size
+    ]
+    assert piece.scores[piece.data.index(b"b")] == pytest.approx(ways.max().item(), abs=1e-5)
+
+
 def test_long_sides_and_many_candidates_change_no_figure() -> None:
     """Beyond some length a side is split apart, and of many texts only the best are read with all of it."""
     tokenizer = CharTokenizer(" abcdef")
@@ -183,6 +198,8 @@ def test_what_can_not_be_filled_is_an_error() -> None:
         fill(model, model, LETTERS, left="a", right="b", num=0)
     with pytest.raises(ConfigError, match="--min-length is 5; it must be at most --length, 4"):
         FillConfig(length=4, min_length=5)
+    with pytest.raises(ConfigError, match="--length is 1001"):
+        FillConfig(length=1001)
     with pytest.raises(ConfigError, match="--beam is 0"):
         FillConfig(beam=0)
     with pytest.raises(ConfigError, match="--candidates is 0"):
