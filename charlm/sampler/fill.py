@@ -5,6 +5,7 @@ each searches its way into the gap from its own side, what they find is joined w
 whole.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -131,7 +132,11 @@ def _candidates(
     size = {"width": config.beam, "length": reach_of(config.length, around)}
     beginnings = find_pieces(forward, tokenizer, before, turned=False, **size)
     endings = find_pieces(backward, tokenizer, after[::-1], turned=True, **size)
-    scores: dict[str, float] = {}
+    best: dict[str, float] = {}
+    floor = -math.inf
     for length in range(config.min_length, config.length + 1):
-        scores |= join_pieces(beginnings, endings, length=length, num=config.candidates, around=around)
-    return sorted(scores, key=lambda text: -scores[text])[: config.candidates]
+        best |= join_pieces(beginnings, endings, length=length, num=config.candidates, around=around, floor=floor)
+        best = dict(sorted(best.items(), key=lambda item: -item[1])[: config.candidates])
+        if len(best) == config.candidates:
+            floor = min(best.values())
+    return list(best)

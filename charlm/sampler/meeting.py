@@ -19,7 +19,13 @@ def _splits(length: int, around: int) -> range:
 
 
 def join_pieces(
-    beginnings: dict[int, Pieces], endings: dict[int, Pieces], *, length: int, num: int, around: int
+    beginnings: dict[int, Pieces],
+    endings: dict[int, Pieces],
+    *,
+    length: int,
+    num: int,
+    around: int,
+    floor: float = -np.inf,
 ) -> dict[str, float]:
     """The `num` likeliest texts of one length that the pieces make, with the nats that `seam` gives them.
 
@@ -29,19 +35,22 @@ def join_pieces(
         length: of the texts, characters.
         num: how many; there may be fewer.
         around: how far from the middle of a text its pieces may meet, characters.
+        floor: nats below which no text is wanted.
     """
     best: dict[bytes, float] = {}
     for cut in _splits(length, around):
         if cut in beginnings and length - cut in endings:
-            for text, score in _likeliest(beginnings[cut], endings[length - cut], num):
+            for text, score in _likeliest(beginnings[cut], endings[length - cut], num, floor):
                 best[text] = max(score, best.get(text, -np.inf))
     return {text.decode(): best[text] for text in sorted(best, key=lambda text: -best[text])[:num]}
 
 
-def _likeliest(beginnings: Pieces, endings: Pieces, num: int) -> Iterator[tuple[bytes, float]]:
-    """The `num` best of all pairs of two pieces, with their scores."""
+def _likeliest(beginnings: Pieces, endings: Pieces, num: int, floor: float) -> Iterator[tuple[bytes, float]]:
+    """The `num` best of all pairs of two pieces that reach `floor`, with their scores."""
     scores = seam(beginnings, endings).ravel()
-    best = np.argpartition(-scores, num - 1)[:num] if num < len(scores) else np.arange(len(scores))
+    best = np.flatnonzero(scores >= floor)
+    if num < len(best):
+        best = best[np.argpartition(-scores[best], num - 1)[:num]]
     for flat in best.tolist():
         one, other = divmod(flat, len(endings.data))
         yield beginnings.data[one] + endings.data[other][::-1], float(scores[flat])
