@@ -1,5 +1,6 @@
 """The likeliest pieces that lead away from one side of a gap, of every length: a beam search that keeps them apart."""
 
+import math
 from codecs import utf_8_decode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -138,7 +139,10 @@ class _Search:
         parents = np.concatenate([np.full(len(one.rows), one.parent) for one in steps])
         rows, tokens = (np.concatenate([getattr(one, name) for one in steps]) for name in ("rows", "tokens"))
         chosen: dict[bytes, int] = {}
+        floor = self._floor(size, width)
         for index in np.argsort(-scores, kind="stable").tolist():
+            if scores[index] < floor:
+                break
             data = self._spelled(found, int(parents[index]), int(rows[index]), int(tokens[index]))
             if data not in chosen and (not self._torn or self._is_text(data, size)):
                 chosen[data] = index
@@ -150,6 +154,15 @@ class _Search:
         index = np.array([one for _, one in ordered])
         log_p = self._step(size, parents[index], rows[index], tokens[index])
         return Pieces(data=[data for data, _ in ordered], scores=scores[index], last=tokens[index], log_p=log_p)
+
+    def _floor(self, size: int, width: int) -> float:
+        """Nats below which a piece that ends inside a character can't be kept when that is whole: there, as many
+        pieces of whole characters wait already."""
+        if size % QUARTERS == 0:
+            return -math.inf
+        steps = self._waiting.get(size + QUARTERS - size % QUARTERS, [])
+        scores = np.concatenate([np.empty(0), *(one.scores for one in steps)])
+        return float(np.partition(scores, -width)[-width]) if len(scores) >= width else -math.inf
 
     @torch.inference_mode()
     def _step(self, size: int, parents: Ids, rows: Ids, tokens: Ids) -> Nats:
