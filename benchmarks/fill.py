@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import torch
 
-from charlm.loaded import Pair, load_pair
+from charlm.pair import Pair, load_pair
 from charlm.sampler import SampleConfig, write_many
 from charlm.sampler.judging import log_probabilities
 

@@ -21,13 +21,12 @@ from charlm.corpus import Corpus, open_corpus
 from charlm.dataset import Dataset, prepare, unsplit
 from charlm.direction import Direction, find_direction
 from charlm.dynamic_evaluation import DynamicConfig, adapt, dynamic_evaluate
-from charlm.errors import CharlmError, ConfigError, CorpusError, RunError
+from charlm.errors import ConfigError, CorpusError, RunError
 from charlm.evaluate import Evaluation, evaluate
 from charlm.model import LanguageModel, pick_device
 from charlm.progress import Progress, silent
-from charlm.runs import RUNS, RunFolder, find_model, newest_models
+from charlm.runs import RunFolder, find_model
 from charlm.sampler import Piece, SampleConfig, Written, beam_search, generate, write_many, write_pieces
-from charlm.sampler.fill import FillConfig, Filling, fill
 from charlm.sampler.session import Session
 from charlm.sampler.steering import Hold, names_unit, parse_steer
 from charlm.sources import TextLike
@@ -262,55 +261,6 @@ class LoadedModel:
     def corpus_config(self) -> CorpusConfig:
         """How the model's corpus was read and split."""
         return CorpusConfig.from_json(self.checkpoint.corpus.get("config", {}))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pair:
-    """Two models of one text that read it from either side."""
-
-    forward: LoadedModel
-    backward: LoadedModel
-
-    def fill(self, left: str, right: str, *, num: int = 5, **settings: Any) -> list[Filling]:
-        """The likeliest texts between two others, the best first; settings are the fields of `FillConfig`."""
-        one, other = self.forward.checkpoint, self.backward.checkpoint
-        config = FillConfig(**settings)
-        return fill(one.model, other.model, one.tokenizer, left=left, right=right, num=num, config=config)
-
-
-def load_pair(forward: str | Path | None = None, backward: str | Path | None = None) -> Pair:
-    """Read a model of each direction; where one is not named, the newest that suits the other is taken.
-
-    Raises `RunError` where there is none, and `ConfigError` where two don't belong together.
-    """
-    named = load(forward) if forward is not None else None
-    other = load(backward) if backward is not None else None
-    one = named or _newest("forward", other)
-    other = other or _newest("backward", one)
-    for model, direction in ((one, "forward"), (other, "backward")):
-        if model.corpus_config.direction != direction:
-            raise ConfigError(
-                f"{model.path} reads {model.corpus_config.direction}; a model that reads {direction} is needed"
-            )
-    if one.checkpoint.tokenizer.fingerprint() != other.checkpoint.tokenizer.fingerprint():
-        raise ConfigError(
-            f"{one.path} and {other.path} have different tokens; train both on the same text with the same tokenizer"
-        )
-    return Pair(forward=one, backward=other)
-
-
-def _newest(direction: str, like: LoadedModel | None) -> LoadedModel:
-    """The newest run that reads in a direction, with the tokens of another model."""
-    for path in newest_models():
-        try:
-            found = load(path)
-        except CharlmError:  # a run that is damaged, or of another charlm
-            continue
-        same = like is None or found.checkpoint.tokenizer.fingerprint() == like.checkpoint.tokenizer.fingerprint()
-        if found.corpus_config.direction == direction and same:
-            return found
-    option = " --direction backward" if direction == "backward" else ""
-    raise RunError(f"no model that reads {direction} in {RUNS}/ here; train one with `charlm train TEXT{option}`")
 
 
 def _at_most(documents: Iterator[str]) -> Iterator[str]:

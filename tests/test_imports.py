@@ -53,6 +53,7 @@ LEVELS = {
     "validation": 6,
     "analysis": 7,
     "loaded": 7,
+    "pair": 7,
     "api": 7,
     "cli": 8,
     "__main__": 9,

@@ -51,7 +51,7 @@ def fill(
 
     from charlm.cli.console import print_json, stderr, stdout
     from charlm.config import check_range
-    from charlm.loaded import load_pair
+    from charlm.pair import load_pair
 
     check_range("--threads", threads, 1, 1024)
     torch.set_num_threads(threads)
