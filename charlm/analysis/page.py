@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.analysis.reading import Reading, Unit
+from charlm.analysis.reading import Reading
+from charlm.analysis.unit import Unit
 from charlm.tokenizers import Tokenizer
 
 _BITS = 1000  # thousandths
@@ -23,7 +24,7 @@ def page(reading: Reading, tokenizer: Tokenizer, *, title: str, unit: Unit | Non
         reading: of up to a few million tokens; twenty-odd bytes each go into the page.
         tokenizer: the one that it was read with.
         title: what the page is about.
-        unit: whose values the reading holds, if it does.
+        unit: whose values the reading holds, if it does; a gate's lie between 0 and 1.
     """
     narrow = np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.uint32
     known, places = np.unique(np.array(reading.texts, dtype=object), return_inverse=True)
@@ -39,11 +40,12 @@ def page(reading: Reading, tokenizer: Tokenizer, *, title: str, unit: Unit | Non
         "probabilities": _packed((reading.probabilities * _SHARE).round().astype(np.uint8)),
         "alternatives": reading.likeliest.shape[1],
         "values": None if reading.values is None else _packed(reading.values.astype(np.float32)),
+        "gate": unit is not None and unit.gate is not None,
     }
     mean = float(reading.bits.sum()) / max(1, len("".join(reading.texts)))
     about = f"{len(reading.ids):,} tokens, {mean:.3f} bits per character"
     if unit is not None:
-        about += f"; coloured by unit {unit.layer}:{unit.number}{':c' if unit.cell_state else ''}"
+        about += f"; coloured by {unit.kind} {unit}"
     template = resources.files("charlm.analysis").joinpath("page.html").read_text(encoding="utf-8")
     parts = {"TITLE": html.escape(title), "ABOUT": html.escape(about), "DATA": json.dumps(data).replace("<", "\\u003c")}
     for name, text in parts.items():

@@ -38,6 +38,10 @@ def heatmap(
         str | None,
         typer.Option(help="Colour by the value of a unit, LAYER:NUMBER from 0, or LAYER:NUMBER:c by its cell state."),
     ] = None,
+    gate: Annotated[
+        str | None,
+        typer.Option(help="Colour by the value of a gate of a unit, LAYER:NUMBER:GATE, such as 0:12:f."),
+    ] = None,
     unknown: Annotated[
         Unknown, typer.Option(help="A character that the model doesn't know: error, nearest, skip or replace.")
     ] = "replace",
@@ -53,12 +57,14 @@ def heatmap(
       [bold]charlm heatmap letter.txt[/bold]
       [bold]charlm heatmap runs/novel letter.txt --html letter.html[/bold]
       [bold]charlm heatmap letter.txt --unit 0:12[/bold]
+      [bold]charlm heatmap letter.txt --gate 0:12:f[/bold]
     """
     import torch
 
     import charlm
     from charlm.analysis.page import page as page_of
-    from charlm.analysis.reading import Unit, read
+    from charlm.analysis.reading import read
+    from charlm.analysis.unit import Unit
     from charlm.cli.console import Bars, print_json, stderr
     from charlm.config import check_range
     from charlm.files import atomic_write
@@ -75,7 +81,9 @@ def heatmap(
         raise ConfigError(
             f"{loaded.path} reads from right to left, and a heatmap from left to right; name another model"
         )
-    followed = None if unit is None else Unit.parse(unit)
+    if unit is not None and gate is not None:
+        raise ConfigError("--unit and --gate both say what to colour by; give one of them")
+    followed = Unit.parse(unit) if unit is not None else None if gate is None else Unit.parse_gate(gate)
     with Bars(stderr()) as progress:
         reading = read(model, tokenizer, text, unit=followed, unknown=unknown, progress=progress)
     if page is not None:
@@ -86,10 +94,10 @@ def heatmap(
         tokens = [{"text": text, "bits": float(bits)} for text, bits in zip(reading.texts, reading.bits, strict=True)]
         if reading.values is not None:
             for token, value in zip(tokens, reading.values.tolist(), strict=True):
-                token["unit"] = value
+                token["unit" if gate is None else "gate"] = value
         print_json(tokens)
     elif page is None:
-        _show(reading)
+        _show(reading, None if gate is None else 1.0)
 
 
 def _read_text(name: str) -> str:
@@ -102,8 +110,8 @@ def _read_text(name: str) -> str:
         raise CorpusError(f"{name} is no UTF-8: byte 0x{data[error.start]:02x} at byte offset {error.start}") from None
 
 
-def _show(reading: "Reading") -> None:
-    """The text in the terminal."""
+def _show(reading: "Reading", largest: float | None) -> None:
+    """The text in the terminal; `largest` is the value with the deepest colour, by default the largest of all."""
     from rich.color import Color
     from rich.style import Style
     from rich.text import Text
@@ -114,7 +122,8 @@ def _show(reading: "Reading") -> None:
     if not console.is_terminal or console.no_color or console.color_system is None:
         _show_lines(reading)
         return
-    largest = 1.0 if reading.values is None else max(1e-9, float(abs(reading.values).max()))
+    if largest is None:
+        largest = 1.0 if reading.values is None else max(1e-9, float(abs(reading.values).max()))
     shown = Text()
     for index, text in enumerate(reading.texts):
         if reading.values is None:
