@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+import re
 from importlib import resources
 from typing import Any
 
@@ -46,11 +47,29 @@ def page(reading: Reading, tokenizer: Tokenizer, *, title: str, unit: Unit | Non
     about = f"{len(reading.ids):,} tokens, {mean:.3f} bits per character"
     if unit is not None:
         about += f"; coloured by {unit.kind} {unit}"
-    template = resources.files("charlm.analysis").joinpath("page.html").read_text(encoding="utf-8")
-    parts = {"TITLE": html.escape(title), "ABOUT": html.escape(about), "DATA": json.dumps(data).replace("<", "\\u003c")}
-    for name, text in parts.items():
-        template = template.replace(f"@{name}@", text, 1 if name == "DATA" else -1)
-    return template
+    return fill("page.html", title=title, about=about, data=data)
+
+
+def fill(template: str, *, title: str, about: str, data: Any, body: str = "") -> str:
+    """A page from one of the templates beside this file.
+
+    Args:
+        template: its name.
+        title: plain text.
+        about: plain text below the title.
+        data: JSON values for the page's script.
+        body: HTML that stands before what the script makes.
+    """
+    folder = resources.files("charlm.analysis")
+    page = folder.joinpath(template).read_text(encoding="utf-8")
+    parts = {
+        "STYLE": folder.joinpath("style.css").read_text(encoding="utf-8"),
+        "TITLE": html.escape(title),
+        "ABOUT": html.escape(about),
+        "BODY": body,
+        "DATA": json.dumps(data).replace("<", "\\u003c"),
+    }
+    return re.sub(f"@({'|'.join(parts)})@", lambda found: parts[found[1]], page)
 
 
 def _packed(array: NDArray[Any]) -> str:

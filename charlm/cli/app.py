@@ -17,6 +17,7 @@ from charlm.cli.eval import evaluate
 from charlm.cli.fill import fill
 from charlm.cli.heatmap import heatmap
 from charlm.cli.info import info
+from charlm.cli.neurons import neurons
 from charlm.cli.sample import sample
 from charlm.cli.streams import complain
 from charlm.cli.trace import trace
@@ -79,6 +80,7 @@ for _name, _command in (
     ("info", info),
     ("fill", fill),
     ("heatmap", heatmap),
+    ("neurons", neurons),
     ("curves", curves),
     ("diagnose", diagnose),
     ("trace", trace),
