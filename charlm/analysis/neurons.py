@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 TOKENS = 200_000
 """How much of a text is read unless said otherwise."""
-_MEMORY = 500_000_000  # bytes that the values of all units may take
+_MEMORY = 420_000_000  # bytes that the values of all units may take
 _WINDOW = 1024  # tokens read at a time
 _BLOCKS = 20
 _STRETCHES = 5  # of a property in each half, at least

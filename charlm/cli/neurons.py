@@ -115,9 +115,9 @@ def _show(found: "Neurons", title: str) -> None:
         console.print(table)
         confirmed = sum(one.confirmed for _, one in found.best)
         console.print(
-            "found: on the half of the text by which no unit was chosen; untrained: the best unit of\n"
-            "eight networks of the same shape that have learnt nothing. Of all units, each beside the property that\n"
-            f"it follows best, {confirmed:,} of {len(found.best):,} are confirmed.",
+            "found: on the half of the text by which no unit was chosen; untrained: the best unit of eight\n"
+            "networks of the same shape that have learnt nothing. Of all units, each beside the property\n"
+            f"that it follows best, {confirmed:,} of {len(found.best):,} are confirmed.",
             style="dim",
             markup=False,
         )
