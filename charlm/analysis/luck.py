@@ -51,7 +51,7 @@ def luck(
     length = min(len(ids), _LENGTH)
     count = max(1, min(_STRETCHES, len(ids) // length, _VALUES // (len(units) * length)))
     places = np.linspace(0, len(ids) - length, count).astype(np.int64) + np.arange(length)[:, None]  # (T, B)
-    here = [replace(one, values=one.values[places.ravel()]) for one in held]
+    here = [one.at(places.ravel()) for one in held]
     sides = [half[places.ravel()] for half in halves]
     stream = torch.from_numpy(ids[places])
     best = np.full(len(held), -1.0)

@@ -77,7 +77,7 @@ class Finding:
     name: str
     kind: Kind
     mean: float
-    """Of the property over the text: a share where it holds or doesn't."""
+    """Of the property where it is asked for: a share where it holds or doesn't."""
     untrained: float
     """What the best unit of networks that have learnt nothing comes to, chosen and found in the same way."""
     followers: tuple[Follower, ...]
@@ -196,7 +196,7 @@ def find_neurons(
         Finding(
             name=one.name,
             kind=one.kind,
-            mean=float(one.values.mean()),
+            mean=float(one.values[one.within(halves[0] | halves[1])].mean()),
             untrained=untrained[column],
             followers=tuple(follower(place, column) for place in _first(units, strength[:, column], top)),
         )
@@ -266,7 +266,7 @@ def _at_tokens(tokenizer: Tokenizer, ids: NDArray[np.int64]) -> Iterator[Propert
     begins = (np.frombuffer(data, np.uint8) & 0xC0) != 0x80
     character = np.cumsum(begins)[np.cumsum([len(piece) for piece in pieces]) - 1] - 1
     for one in properties(data.decode("utf-8", "replace")):
-        yield Property(name=one.name, kind=one.kind, values=one.values[character])
+        yield one.at(character)
 
 
 def _first(units: list[Unit], strength: NDArray[np.float64], top: int) -> list[int]:
@@ -286,10 +286,11 @@ def _figure(correlation: float, kind: Kind) -> float:
 
 def _unfit(one: Property, halves: tuple[NDArray[np.bool_], NDArray[np.bool_]]) -> str | None:
     """Why a property can't be looked for, if it can't."""
-    if len(one.values) == 0 or np.ptp(one.values) == 0:
+    values = one.values[one.within(halves[0] | halves[1])]
+    if len(values) == 0 or np.ptp(values) == 0:
         return "doesn't vary in this text"
     for half in halves:
-        values = one.values[half]
+        values = one.values[one.within(half)]
         if np.count_nonzero(np.diff(values)) < 2 * _STRETCHES:
             return "hardly varies in this text"
     return None

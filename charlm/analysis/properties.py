@@ -10,12 +10,13 @@ any one language:
   start of a line or after one of ; , { }) to the end of the line, or from /* to */. There are none inside quotes.
 - Brackets are ( ), [ ] and { }, outside quotes and comments. One that closes nothing is passed over; round and square
   ones that are open where, after an empty line, text begins at the margin are forgotten.
+  Their depth is asked for inside brackets only: a unit that knows in from out does not count yet.
 - Line ends are \\n and \\r\\n. The newline begins the new line: position and indentation are 0 there.
 """
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -54,6 +55,17 @@ class Property:
     kind: Kind
     values: NDArray[np.float32]
     """(N,) for N characters; 0 and 1 for yes or no."""
+    where: NDArray[np.bool_] | None = None
+    """Where the question arises, (N,); None is everywhere."""
+
+    def at(self, places: NDArray[np.int64]) -> "Property":
+        """The property at some characters."""
+        where = None if self.where is None else self.where[places]
+        return replace(self, values=self.values[places], where=where)
+
+    def within(self, places: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Of some places, (N,), those where the question arises."""
+        return places if self.where is None else places & self.where
 
 
 def properties(text: str) -> tuple[Property, ...]:
@@ -70,12 +82,12 @@ def properties(text: str) -> tuple[Property, ...]:
         "in a URL": _spans(text, _URL),
     }
     numbers = {
-        "depth of brackets": depth,
         "indentation": _indentation(text),
         "position in the line": _position(text),
     }
     return (
         *(Property(name=name, kind="yes or no", values=values) for name, values in yes.items()),
+        Property(name="depth of brackets", kind="number", values=depth, where=depth > 0),
         *(Property(name=name, kind="number", values=values) for name, values in numbers.items()),
     )
 

@@ -21,7 +21,7 @@ def rank_figures(
     Args:
         values: (units, N).
         held: properties of N values.
-        where: the places that count, (N,).
+        where: the places that count, (N,), if the property is asked for there.
         progress: told how many units are done.
 
     Returns:
@@ -29,21 +29,28 @@ def rank_figures(
         where AUC = (R - n (n + 1) / 2) / (n m) with R the sum of the ranks of the n values where it holds and m the
         number of the others (Mann and Whitney 1947). Ties have their mean rank; what never moves has 0.
     """
-    weights = np.stack([_weights(one, where) for one in held], axis=1) if held else np.zeros((int(where.sum()), 0))
-    numbers = np.array([one.kind == "number" for one in held], bool)
     figures = np.zeros((len(values), len(held)))
-    for place, row in enumerate(values if held else ()):
-        centred = ranks(row[where])
-        centred -= centred.mean()
-        norm = float(np.sqrt((centred**2).sum())) or 1.0
-        figures[place] = centred @ weights / np.where(numbers, norm, 1.0)
-        progress("comparing", place + 1, len(values))
+    everywhere = [column for column, one in enumerate(held) if one.where is None]
+    groups = [everywhere, *([column] for column, one in enumerate(held) if one.where is not None)]
+    tables = [
+        (columns, places, np.stack([_weights(held[column], places) for column in columns], axis=1))
+        for columns in groups
+        if columns and (places := held[columns[0]].within(where)).any()
+    ]
+    numbers = np.array([one.kind == "number" for one in held], bool)
+    for unit, row in enumerate(values if tables else ()):
+        for columns, places, weights in tables:
+            centred = ranks(row[places])
+            centred -= centred.mean()
+            norm = float(np.sqrt((centred**2).sum())) or 1.0
+            figures[unit, columns] = centred @ weights / np.where(numbers[columns], norm, 1.0)
+        progress("comparing", unit + 1, len(values))
     return figures
 
 
-def _weights(one: Property, where: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _weights(one: Property, places: NDArray[np.bool_]) -> NDArray[np.float64]:
     """What the ranks are multiplied by; 0 where the property doesn't vary."""
-    column = one.values[where].astype(np.float64)
+    column = one.values[places].astype(np.float64)
     if one.kind == "yes or no":
         n = column.sum()
         size = n * (len(column) - n) / 2

@@ -27,9 +27,9 @@ def prose(seed: int, length: int = 300) -> str:
     for _ in range(length):
         words = ["".join(draw.choices("abcdefgh", k=draw.randint(1, 7))) for _ in range(draw.randint(1, 12))]
         left = draw.randrange(len(words))
-        pair = draw.choice(["“”", "()", "  "])
-        words[left] = pair[0] + words[left]
-        words[-1] += pair[1]
+        opening, closing = draw.choice([("“", "”"), ("(", ")"), ("((", "))"), ("", "")])
+        words[left] = opening + words[left]
+        words[-1] += closing
         lines.append(" ".join(words))
     return "\n".join(lines)
 
@@ -70,7 +70,9 @@ def test_planted_units_are_found_and_confirmed(dataset_of) -> None:
         best = found[name].followers[0]
         assert str(best.unit) == unit and best.sign == 1 and best.confirmed and found[name].confirmed == best
         assert best.chosen == pytest.approx(1) and best.found == pytest.approx(1)
-    assert found["depth of brackets"].followers[0].found == pytest.approx(1)
+    depth = found["depth of brackets"]
+    assert str(depth.followers[0].unit) == "0:2" and depth.followers[0].found == pytest.approx(1)
+    assert 1 < depth.mean < 2  # of the places inside brackets
     layer.input[1] *= -1
     layer.bias[1] = 1  # 1 outside quotes, and more with every character
     layer.recurrent[1, 1] = 0
@@ -129,7 +131,8 @@ def test_figures_are_those_of_plain_counting(dataset_of) -> None:
             values = layers[one.unit.layer].states["c" if one.unit.cell_state else "h"][1:, 0, one.unit.number].numpy()
             assert result.values[one.unit] == pytest.approx(values, abs=1e-6)
             for half, figure in ((~result.blind, one.chosen), (result.blind, one.found)):
-                a, b = values[half], held[half]
+                asked = half & (held > 0) if finding.name == "depth of brackets" else half
+                a, b = values[asked], held[asked]
                 if finding.kind == "yes or no":
                     inside, outside = a[b == 1][:, None], a[b == 0][None]
                     expected = (inside > outside).mean() + (inside == outside).mean() / 2
