@@ -22,7 +22,7 @@ from charlm.progress import Progress, silent
 _NETWORKS = 8
 _LENGTH = 512  # tokens of a stretch; a network that has learnt nothing remembers fewer
 _STRETCHES = 64
-_VALUES = 1 << 24  # of all units at all places
+_VALUES = 1 << 25  # of all units at all places
 
 
 @torch.inference_mode()

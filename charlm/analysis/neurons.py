@@ -47,7 +47,7 @@ LEAST = {"yes or no": 0.75, "number": 0.4}
 NEAR = 0.1
 """How far below the figure that it was chosen by it may stay."""
 AHEAD = {"yes or no": 0.05, "number": 0.1}
-"""By how much it must surpass that of the best unit of untrained networks."""
+"""By how much both figures must surpass that of the best unit of untrained networks."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +62,7 @@ class Follower:
     found: float
     """Its figure on the other blocks, with the sign of the first: below 1/2, or 0, where it is the other way round."""
     confirmed: bool
-    """Whether `found` is at least `LEAST`, at most `NEAR` below `chosen`, and `AHEAD` of untrained networks."""
+    """Whether `found` is at least `LEAST` and at most `NEAR` below `chosen`, and both `AHEAD` of untrained networks."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -188,8 +188,9 @@ def find_neurons(
     def follower(place: int, column: int) -> Follower:
         kind, sign = kept[column].kind, int(signs[place, column])
         first, second = (_figure(float(sign * side[place, column]), kind) for side in (chosen, found))
-        least = max(LEAST[kind], first - NEAR, untrained[column] + AHEAD[kind])
-        return Follower(unit=units[place], sign=sign, chosen=first, found=second, confirmed=second >= least)
+        steady = second >= max(LEAST[kind], first - NEAR)
+        ahead = min(first, second) >= untrained[column] + AHEAD[kind]
+        return Follower(unit=units[place], sign=sign, chosen=first, found=second, confirmed=steady and ahead)
 
     strength = np.abs(chosen)  # (units, properties)
     findings = tuple(

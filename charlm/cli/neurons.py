@@ -45,7 +45,7 @@ def neurons(
 
     A unit is chosen on one half of the text (every other twentieth of it) and measured again on the other. It is
     confirmed if its AUC is at least 0.75, or its rank correlation 0.4, there; if that is no more than 0.1 below the
-    figure that it was chosen by; and if it surpasses the best unit of eight untrained networks by 0.05 (AUC) or 0.1.
+    figure that it was chosen by; and if both surpass the best unit of eight untrained networks by 0.05 (AUC) or 0.1.
 
     Examples:
       [bold]charlm neurons novel.txt[/bold]
