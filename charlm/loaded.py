@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from charlm import checkpoint as files
+from charlm.analysis.unit import Unit
 from charlm.baselines import Baseline, measure_baselines
 from charlm.cache import CacheConfig
 from charlm.checkpoint import Checkpoint, weights_sha256
@@ -31,7 +32,6 @@ from charlm.sampler.session import Session
 from charlm.sampler.steering import Hold, names_unit, parse_steer
 from charlm.sources import TextLike
 from charlm.tokenizers import Tokenizer
-from charlm.units import Unit
 
 logger = logging.getLogger(__name__)
 

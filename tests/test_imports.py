@@ -35,7 +35,6 @@ LEVELS = {
     "baselines": 5,
     "copying": 2,
     "direction": 5,
-    "units": 5,
     "budget": 5,
     "cache": 5,
     "calibration": 5,

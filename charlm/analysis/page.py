@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+import re
 from importlib import resources
 from typing import Any
 
@@ -10,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.analysis.reading import Reading
+from charlm.analysis.unit import Unit
 from charlm.tokenizers import Tokenizer
-from charlm.units import Unit
 
 _BITS = 1000  # thousandths
 _SHARE = 255
@@ -24,7 +25,7 @@ def page(reading: Reading, tokenizer: Tokenizer, *, title: str, unit: Unit | Non
         reading: of up to a few million tokens; twenty-odd bytes each go into the page.
         tokenizer: the one that it was read with.
         title: what the page is about.
-        unit: whose values the reading holds, if it does.
+        unit: whose values the reading holds, if it does; a gate's lie between 0 and 1.
     """
     narrow = np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.uint32
     known, places = np.unique(np.array(reading.texts, dtype=object), return_inverse=True)
@@ -40,16 +41,35 @@ def page(reading: Reading, tokenizer: Tokenizer, *, title: str, unit: Unit | Non
         "probabilities": _packed((reading.probabilities * _SHARE).round().astype(np.uint8)),
         "alternatives": reading.likeliest.shape[1],
         "values": None if reading.values is None else _packed(reading.values.astype(np.float32)),
+        "gate": unit is not None and unit.gate is not None,
     }
     mean = float(reading.bits.sum()) / max(1, len("".join(reading.texts)))
     about = f"{len(reading.ids):,} tokens, {mean:.3f} bits per character"
     if unit is not None:
-        about += f"; coloured by unit {unit.layer}:{unit.number}{':c' if unit.cell_state else ''}"
-    template = resources.files("charlm.analysis").joinpath("page.html").read_text(encoding="utf-8")
-    parts = {"TITLE": html.escape(title), "ABOUT": html.escape(about), "DATA": json.dumps(data).replace("<", "\\u003c")}
-    for name, text in parts.items():
-        template = template.replace(f"@{name}@", text, 1 if name == "DATA" else -1)
-    return template
+        about += f"; coloured by {unit.kind} {unit}"
+    return fill("page.html", title=title, about=about, data=data)
+
+
+def fill(template: str, *, title: str, about: str, data: Any, body: str = "") -> str:
+    """A page from one of the templates beside this file.
+
+    Args:
+        template: its name.
+        title: plain text.
+        about: plain text below the title.
+        data: JSON values for the page's script.
+        body: HTML that stands before what the script makes.
+    """
+    folder = resources.files("charlm.analysis")
+    page = folder.joinpath(template).read_text(encoding="utf-8")
+    parts = {
+        "STYLE": folder.joinpath("style.css").read_text(encoding="utf-8"),
+        "TITLE": html.escape(title),
+        "ABOUT": html.escape(about),
+        "BODY": body,
+        "DATA": json.dumps(data).replace("<", "\\u003c"),
+    }
+    return re.sub(f"@({'|'.join(parts)})@", lambda found: parts[found[1]], page)
 
 
 def _packed(array: NDArray[Any]) -> str:

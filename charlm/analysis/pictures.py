@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from charlm.analysis.curves import Against, RunCurves
 from charlm.analysis.diagnosis import Diagnosis
+from charlm.analysis.saturation import OPEN, SHUT, GateSaturation
 from charlm.analysis.verdict import Verdict, percent
 from charlm.errors import CharlmError, ConfigError
 
@@ -134,6 +135,38 @@ def draw_unit(kinds: Mapping[str, Sequence[float]], *, threshold: float, name: s
     axes.set_ylabel("texts")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
+    return figure
+
+
+def draw_saturation(saturation: Sequence[GateSaturation], title: str) -> "Figure":
+    """How often gates are shut against how often they are open, a panel for each gate, a dot for each unit.
+
+    As figure 2 of Karpathy, Johnson and Li 2015 (arXiv 1506.02078). No dot can lie beyond the diagonal; one at its ends
+    is a unit whose gate is a switch that stays, one at the origin a gate that never saturates.
+    """
+    from matplotlib.figure import Figure
+
+    gates = list(dict.fromkeys(one.gate for one in saturation))
+    layers = 1 + max(one.layer for one in saturation)
+    figure = Figure(figsize=(3.6 * len(gates) + 0.6, 4.4), layout="constrained")
+    panels = figure.subplots(1, len(gates), sharex=True, sharey=True, squeeze=False)[0]
+    for gate, axes in zip(gates, panels, strict=True):
+        for one in saturation:
+            if one.gate == gate:
+                colour = _COLOURS[one.layer % len(_COLOURS)]
+                label = f"layer {one.layer}"
+                axes.scatter(one.open, one.shut, s=22, color=colour, alpha=0.55, linewidths=0, label=label)
+        axes.plot((0, 1), (1, 0), color="#888888", linewidth=0.9)
+        axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
+        axes.set_title(f"gate {gate}", fontsize=13)
+        axes.grid(color="#dddddd", linewidth=0.7)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+    if layers > 1:
+        panels[-1].legend(frameon=False)
+    figure.suptitle(title, fontsize=14)
+    figure.supxlabel(f"share of the time in which the gate is open (above {OPEN})", fontsize=11)
+    figure.supylabel(f"shut (below {SHUT})", fontsize=11)
     return figure
 
 

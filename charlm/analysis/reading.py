@@ -8,13 +8,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from charlm.analysis.activations import follow
+from charlm.analysis.unit import Unit
 from charlm.config import Unknown
 from charlm.errors import ConfigError
 from charlm.model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.recurrent import LayerStates
 from charlm.tokenizers import Tokenizer
-from charlm.units import Unit
 
 _WINDOW = 1024  # tokens read at a time
 
@@ -34,7 +35,7 @@ class Reading:
     probabilities: NDArray[np.float32]
     """Theirs, (N, K)."""
     values: NDArray[np.float32] | None
-    """What the unit was after reading each token, (N,); None where none was asked for."""
+    """What the unit was after each token, or the gate at its step, (N,); None where none was asked for."""
 
 
 @torch.inference_mode()
@@ -54,13 +55,13 @@ def read(
         model: in evaluation mode.
         tokenizer: the model's.
         text: must not be empty.
-        unit: whose value is wanted.
+        unit: whose value is wanted, or whose gate's.
         alternatives: K.
         unknown: what a character outside the vocabulary does.
         progress: told how many tokens are read.
 
     Raises:
-        ConfigError: the text is empty, or the model has no such unit.
+        ConfigError: the text is empty, or the model has no such unit or gate.
         UnknownCharacterError: the text has a character outside the vocabulary and `unknown` is "error".
     """
     if unit is not None:
@@ -91,7 +92,7 @@ def read(
         values.append(_values(model, stream[-1:], states, unit))
     return Reading(
         ids=ids,
-        texts=_completed(tokenizer, ids),
+        texts=completed_texts(tokenizer, ids),
         bits=torch.cat(bits).numpy(),
         likeliest=torch.cat(likeliest).numpy(),
         probabilities=torch.cat(chances).numpy(),
@@ -100,25 +101,14 @@ def read(
 
 
 def _values(model: LanguageModel, ids: torch.Tensor, states: LayerStates | None, unit: Unit) -> torch.Tensor:
-    """The unit after each of the tokens, by the cells' equations, (T,)."""
-    layers = model.recurrent.layers
-    own = states if states is not None else model.empty_past(1)
-    x = torch.nn.functional.embedding(ids[:, None], model.embedding)  # (T, 1, E)
-    for index in range(unit.layer + 1):
-        layer, state = layers[index], own[index]
-        weights = dict(layer.named_parameters())
-        outputs, followed = [], []
-        for moment in x:
-            state = layer.cell.step(moment, state, weights)  # type: ignore[operator, union-attr]
-            outputs.append(state[0])
-            followed.append(state[-1 if unit.cell_state else 0][0, unit.number])
-        y = torch.stack(outputs)
-        x = x + y if index and model.recurrent.residual else y
-    return torch.stack(followed)
+    """The unit after each of the tokens, (T,)."""
+    before = states if states is not None else model.empty_past(1)
+    layers = follow(model, ids[:, None], before, layers=unit.layer + 1, gates=unit.gate is not None)
+    return layers[unit.layer][unit.series][:, 0, unit.number]
 
 
-def _completed(tokenizer: Tokenizer, ids: NDArray[np.int64]) -> tuple[str, ...]:
-    """What each token completes of the text."""
+def completed_texts(tokenizer: Tokenizer, ids: NDArray[np.int64]) -> tuple[str, ...]:
+    """What each of at least one token completes of the text; a character of several tokens is the last's."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     written = [tokenizer.token_bytes(token) for token in range(tokenizer.vocab_size)]
     texts = [decoder.decode(written[token]) for token in ids.tolist()]

@@ -18,6 +18,7 @@ from charlm.cli.features import features
 from charlm.cli.fill import fill
 from charlm.cli.heatmap import heatmap
 from charlm.cli.info import info
+from charlm.cli.neurons import neurons
 from charlm.cli.probe import probe
 from charlm.cli.sample import sample
 from charlm.cli.streams import complain
@@ -83,6 +84,7 @@ for _name, _command in (
     ("heatmap", heatmap),
     ("features", features),
     ("probe", probe),
+    ("neurons", neurons),
     ("curves", curves),
     ("diagnose", diagnose),
     ("trace", trace),

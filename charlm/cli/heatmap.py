@@ -1,14 +1,14 @@
 """`charlm heatmap`."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from charlm.cli.options import JsonOption
+from charlm.cli.reader import ModelAndText, open_reader
 from charlm.config import Unknown
-from charlm.errors import ConfigError, CorpusError
+from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
     from charlm.analysis.reading import Reading
@@ -17,15 +17,7 @@ _SURE = 10.0  # bits from which on a token is as red as can be
 
 
 def heatmap(
-    arguments: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[MODEL] TEXT",
-            help="A model file, run folder or name of a run (the newest run if none is given), then the file to read, "
-            "or - for standard input.",
-            show_default=False,
-        ),
-    ] = None,
+    arguments: ModelAndText = None,
     page: Annotated[
         Path | None,
         typer.Option(
@@ -37,6 +29,12 @@ def heatmap(
     unit: Annotated[
         str | None,
         typer.Option(help="Colour by the value of a unit, LAYER:NUMBER from 0, or LAYER:NUMBER:c by its cell state."),
+    ] = None,
+    gate: Annotated[
+        str | None,
+        typer.Option(
+            help="Colour by a gate of a unit, LAYER:NUMBER:GATE, such as 0:12:f: red where it is open, blue where shut."
+        ),
     ] = None,
     unknown: Annotated[
         Unknown, typer.Option(help="A character that the model doesn't know: error, nearest, skip or replace.")
@@ -53,58 +51,41 @@ def heatmap(
       [bold]charlm heatmap letter.txt[/bold]
       [bold]charlm heatmap runs/novel letter.txt --html letter.html[/bold]
       [bold]charlm heatmap letter.txt --unit 0:12[/bold]
+      [bold]charlm heatmap letter.txt --gate 0:12:f[/bold]
     """
     import torch
 
-    import charlm
     from charlm.analysis.page import page as page_of
     from charlm.analysis.reading import read
+    from charlm.analysis.unit import Unit
     from charlm.cli.console import Bars, print_json, stderr
     from charlm.config import check_range
     from charlm.files import atomic_write
-    from charlm.units import Unit
 
     check_range("--threads", threads, 1, 1024)
     torch.set_num_threads(threads)
-    names = list(arguments or [])
-    if not 1 <= len(names) <= 2:
-        raise ConfigError("give a TEXT to read, or a MODEL and a TEXT")
-    text = _read_text(names[-1])
-    loaded = charlm.load(names[0] if len(names) == 2 else None)
+    loaded, text, title = open_reader(arguments, what="a heatmap")
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
-    if loaded.corpus_config.direction == "backward":
-        raise ConfigError(
-            f"{loaded.path} reads from right to left, and a heatmap from left to right; name another model"
-        )
-    followed = None if unit is None else Unit.parse(unit)
+    if unit is not None and gate is not None:
+        raise ConfigError("--unit and --gate both say what to colour by; give one of them")
+    followed = Unit.parse(unit) if unit is not None else None if gate is None else Unit.parse_gate(gate)
     with Bars(stderr()) as progress:
         reading = read(model, tokenizer, text, unit=followed, unknown=unknown, progress=progress)
     if page is not None:
-        title = f"{Path(names[-1]).name if names[-1] != '-' else 'standard input'} read by {loaded.path.parent.name}"
         atomic_write(page, page_of(reading, tokenizer, title=title, unit=followed).encode())
         stderr().print(f"page in {page}", markup=False, soft_wrap=True)
     if json:
         tokens = [{"text": text, "bits": float(bits)} for text, bits in zip(reading.texts, reading.bits, strict=True)]
         if reading.values is not None:
             for token, value in zip(tokens, reading.values.tolist(), strict=True):
-                token["unit"] = value
+                token["unit" if gate is None else "gate"] = value
         print_json(tokens)
     elif page is None:
-        _show(reading)
+        _show(reading, middle=0.0 if gate is None else 0.5)
 
 
-def _read_text(name: str) -> str:
-    try:
-        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-        return data.decode("utf-8-sig")
-    except OSError as error:
-        raise CorpusError(f"{name} can't be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{name} is no UTF-8: byte 0x{data[error.start]:02x} at byte offset {error.start}") from None
-
-
-def _show(reading: "Reading") -> None:
-    """The text in the terminal."""
+def _show(reading: "Reading", *, middle: float) -> None:
+    """The text in the terminal; values above `middle` are red, those below blue."""
     from rich.color import Color
     from rich.style import Style
     from rich.text import Text
@@ -115,14 +96,15 @@ def _show(reading: "Reading") -> None:
     if not console.is_terminal or console.no_color or console.color_system is None:
         _show_lines(reading)
         return
-    largest = 1.0 if reading.values is None else max(1e-9, float(abs(reading.values).max()))
+    values = None if reading.values is None else reading.values - middle
+    largest = middle or (1.0 if values is None else max(1e-9, float(abs(values).max())))
     shown = Text()
     for index, text in enumerate(reading.texts):
-        if reading.values is None:
+        if values is None:
             share, rising = min(1.0, float(reading.bits[index]) / _SURE), True
         else:
-            share, rising = abs(float(reading.values[index])) / largest, float(reading.values[index]) > 0
-        fade = round(255 * (1 - 0.8 * share))
+            share, rising = abs(float(values[index])) / largest, float(values[index]) > 0
+        fade = round(255 * (1 - 0.6 * share))
         colour = Color.from_rgb(255, fade, fade) if rising else Color.from_rgb(fade, fade, 255)
         shown.append(text, Style(color="black", bgcolor=colour) if share > 0.02 else Style())
     console.print(shown, soft_wrap=True)

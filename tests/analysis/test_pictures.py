@@ -3,11 +3,13 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import TEXT
 
 from charlm.analysis.diagnosis import Diagnosis, diagnose
-from charlm.analysis.pictures import check_picture, draw_gradients, save_picture
+from charlm.analysis.pictures import check_picture, draw_gradients, draw_saturation, save_picture
+from charlm.analysis.saturation import GateSaturation
 from charlm.errors import CharlmError, ConfigError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -27,6 +29,20 @@ def test_the_figure_has_a_curve_for_each_cell_before_and_after(diagnosis: Diagno
     curve = diagnosis.cells[1].start.gradients["c"]
     drawn = next(line for line in start.lines if line.get_label().startswith("lstm")).get_ydata()
     assert list(drawn) == pytest.approx([value / curve[0] for value in curve])
+
+
+def test_the_gates_have_a_panel_each_and_units_a_dot() -> None:
+    saturation = [
+        GateSaturation(layer=layer, gate=gate, shut=np.full(3, 0.1 * layer), open=np.array([0.0, 0.5, 0.7]))
+        for layer in (0, 1)
+        for gate in "fo"
+    ]
+    panels = draw_saturation(saturation, "a text").axes
+    assert [axes.get_title() for axes in panels] == ["gate f", "gate o"]
+    for axes in panels:
+        first, second = (np.asarray(dots.get_offsets()) for dots in axes.collections)
+        assert first.tolist() == [[0, 0], [0.5, 0], [0.7, 0]] and second[:, 1] == pytest.approx([0.1] * 3)
+    assert [text.get_text() for text in panels[-1].get_legend().get_texts()] == ["layer 0", "layer 1"]
 
 
 @pytest.mark.parametrize(("name", "magic"), [("g.png", b"\x89PNG"), ("g.svg", b"<?xml"), ("g.pdf", b"%PDF")])

@@ -9,8 +9,10 @@ from conftest import TEXT
 from test_evaluate import model_for
 
 from charlm.analysis import reading
+from charlm.analysis.activations import follow
 from charlm.analysis.page import page
-from charlm.analysis.reading import Unit, read
+from charlm.analysis.reading import read
+from charlm.analysis.unit import Unit
 from charlm.config import TokenizerConfig
 from charlm.errors import ConfigError, UnknownCharacterError
 
@@ -39,6 +41,20 @@ def test_it_is_what_a_plain_loop_gives(dataset_of, kind: str, unit: Unit, monkey
         token = following
 
 
+@pytest.mark.parametrize(("cell", "gate"), [("lstm", "o"), ("gru", "u"), ("mingru", "z")])
+def test_a_gate_is_followed_over_windows(dataset_of, cell: str, gate: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = dataset_of(TEXT)
+    model = model_for(dataset, cell=cell).eval()
+    unit = Unit.parse_gate(f"1:4:{gate}")
+    whole = read(model, dataset.tokenizer, "cat and dog", unit=unit).values
+    monkeypatch.setattr(reading, "_WINDOW", 3)
+    assert read(model, dataset.tokenizer, "cat and dog", unit=unit).values == pytest.approx(whole, abs=1e-5)
+    ids = torch.tensor([dataset.tokenizer.bos, *dataset.tokenizer.encode("cat and dog").tolist()])[:, None]
+    with torch.inference_mode():
+        expected = follow(model, ids, model.empty_past(1))[1].gates[gate][1:, 0, 4]
+    assert whole == pytest.approx(expected.numpy(), abs=1e-5)
+
+
 def test_a_page_needs_nothing_else_and_holds_the_figures(dataset_of) -> None:
     dataset = dataset_of(TEXT)
     model = model_for(dataset).eval()
@@ -62,6 +78,28 @@ def test_a_page_needs_nothing_else_and_holds_the_figures(dataset_of) -> None:
 def test_a_unit_in_another_form_is_an_error(text: str) -> None:
     with pytest.raises(ConfigError, match="--unit is"):
         Unit.parse(text)
+
+
+@pytest.mark.parametrize("text", ["", "0:1", "0:1:", "0:f:1", "0:1:f:f"])
+def test_a_gate_in_another_form_is_an_error(text: str) -> None:
+    with pytest.raises(ConfigError, match="--gate is"):
+        Unit.parse_gate(text)
+
+
+@pytest.mark.parametrize(
+    ("cell", "gate", "message"),
+    [
+        ("lstm", "2:0:f", "--gate names layer 2; the model has 2"),
+        ("lstm", "0:12:f", "--gate names unit 12; a layer has 12"),
+        ("lstm", "0:1:g", "--gate names gate g; the gates of the cell lstm are i, f, o"),
+        ("gru", "0:1:f", "--gate names gate f; the gates of the cell gru are r, u"),
+        ("rnn", "0:1:f", "--gate names gate f; the cell rnn has no gates; --unit shows its state"),
+    ],
+)
+def test_a_gate_that_is_not_there_is_an_error(dataset_of, cell: str, gate: str, message: str) -> None:
+    dataset = dataset_of(TEXT)
+    with pytest.raises(ConfigError, match=message):
+        read(model_for(dataset, cell=cell).eval(), dataset.tokenizer, "cat", unit=Unit.parse_gate(gate))
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,15 @@ def test_a_page_and_the_values_of_a_unit(letter: Path) -> None:
     assert all(-1 <= value["unit"] <= 1 for value in values)
 
 
+def test_the_values_of_a_gate(letter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = charlm("heatmap", letter, "--html", "letter.html", "--gate", "1:3:f")
+    assert shown.stdout == "" and "coloured by gate 1:3:f" in Path("letter.html").read_text()
+    values = json.loads(charlm("heatmap", letter, "--gate", "1:3:f", "--json").stdout)
+    assert all(0 < value["gate"] < 1 for value in values)
+    assert "give one of them" in failed("heatmap", letter, "--gate", "0:3:f", "--unit", "0:3")
+    assert "the gates of the cell lstm are i, f, o" in failed("heatmap", letter, "--gate", "0:3:z")
+
+
 def test_mistakes_are_named(letter: Path, write) -> None:
     assert "give a TEXT to read" in failed("heatmap")
     assert "can't be read" in failed("heatmap", "nothing.txt")
