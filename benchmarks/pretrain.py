@@ -1,13 +1,15 @@
 """Make the model of reviews that ships with charlm: `charlm/pretrained/reviews`.
 
-    python benchmarks/pretrain.py FOLDER [--minutes 120] [--threads 2]
+    python benchmarks/pretrain.py FOLDER [--minutes 70 33] [--threads 1 2]
 
 fetches the reviews into FOLDER (see `benchmarks/reviews.py`), trains on those of `train.txt`, saves the weights in 16
-bits, and finds the direction of sentiment with the labels of `train.tsv`. An interrupted training goes on when the
-command is given again.
+bits, and finds the direction of sentiment with the labels of `train.tsv`. Training has a leg for each number of
+minutes, and each goes on from the weights of the one before; a leg that was interrupted is resumed when the command is
+given again, and one that has ended is not made again.
 """
 
 import argparse
+import json
 import shutil
 import subprocess
 import sys
@@ -21,8 +23,22 @@ from charlm.runs import MODEL, PRETRAINED
 TRAIN = (
     *("--documents", "line", "--splits", "98/2/0", "--tokenizer", "subword", "--vocab-size", "2300"),
     *("--cell", "mlstm", "--hidden", "512", "--embedding", "512", "--tie-weights", "--ngram-order", "0"),
-    *("--batch-size", "32", "--seq-len", "128", "--dropout", "0.1", "--learning-rate", "0.003"),
+    *("--batch-size", "32", "--seq-len", "128", "--dropout", "0.1"),
 )
+LATER = (
+    "--documents",
+    "line",
+    "--splits",
+    "98/2/0",
+    "--batch-size",
+    "32",
+    "--seq-len",
+    "128",
+    "--weight-decay",
+    "0.01",
+)
+RATES = ("0.003", "0.002")
+"""Of the first leg, and of those after it."""
 
 
 def charlm(*words: str | Path) -> None:
@@ -30,21 +46,31 @@ def charlm(*words: str | Path) -> None:
     subprocess.run([sys.executable, "-m", "charlm", *map(str, words)], check=True)
 
 
+def ended(run: Path) -> bool:
+    """Whether a run has come to its end: it is then validated at a progress of 1."""
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    return any(record.get("progress", 0) >= 1 for record in map(json.loads, lines))
+
+
 def main() -> None:
     """Make it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--minutes", default="120")
-    parser.add_argument("--threads", default="2")
+    parser.add_argument("--minutes", nargs="+", default=["70", "33"])
+    parser.add_argument("--threads", nargs="+", default=["1", "2"])
     given = parser.parse_args()
-    if not (given.folder / "train.txt").exists():
+    if not (given.folder / "test.txt").exists():
         reviews.write(given.folder)
-    run = given.folder / "run"
-    if (run / "resume.safetensors").exists():
-        charlm("train", "--resume", "--run", run)
-    else:
-        length = ("--minutes", given.minutes, "--threads", given.threads)
-        charlm("train", given.folder / "train.txt", *TRAIN, *length, "--run", run)
+    run = None
+    for leg, (minutes, threads) in enumerate(zip(given.minutes, given.threads, strict=True)):
+        before, run = run, given.folder / f"leg-{leg + 1}"
+        options = TRAIN if before is None else (*LATER, "--init-from", before)
+        length = ("--learning-rate", RATES[min(leg, 1)], "--minutes", minutes, "--threads", threads)
+        if not (run / "config.json").exists():
+            charlm("train", given.folder / "train.txt", *options, *length, "--run", run)
+        elif not ended(run):
+            charlm("train", "--resume", "--run", run)
+    assert run is not None
     place = PRETRAINED / "reviews"
     shutil.rmtree(place / "directions", ignore_errors=True)
     place.mkdir(parents=True, exist_ok=True)

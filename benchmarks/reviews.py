@@ -8,7 +8,7 @@ review a line,
     train.txt                                what the language model reads
     train.tsv                                the same with labels, for the probe
     judge.tsv                                for the judge of written texts
-    test.tsv                                 held out from all of these
+    test.txt, test.tsv                       held out from all of these
     train-imdb.tsv, train-rotten.tsv, ...    each by where the reviews come from
 
 The table holds 25,000 reviews from IMDB (Maas et al. 2011) and 8,530 sentences from Rotten Tomatoes (Pang and Lee
@@ -80,8 +80,8 @@ def write(folder: Path) -> None:
             table = "".join(f"{review.text}\t{review.label}\n" for review in some)
             (folder / f"{name}{end}.tsv").write_text(table, encoding="utf-8")
         print(f"{name}: {len(reviews):,} reviews, {sum(len(review.text) for review in reviews):,} characters")
-        if name == "train":
-            (folder / "train.txt").write_text("".join(f"{review.text}\n" for review in reviews), encoding="utf-8")
+        if name != "judge":
+            (folder / f"{name}.txt").write_text("".join(f"{review.text}\n" for review in reviews), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -51,6 +51,15 @@ def bits_per_token(loaded: LoadedModel, texts: list[str], prefix: str) -> float:
     return float(nats / count / np.log(2))
 
 
+def bits_per_character(loaded: LoadedModel, folder: Path) -> tuple[float, float, int]:
+    """Of the held-out reviews, by the model and by the best n-gram of the same tokens, and its order."""
+    held_out = loaded.read([str(folder / "test.txt")], documents="line")
+    own = loaded.read([str(folder / "train.txt")], split="train")
+    ngram = loaded.baselines(held_out, "train", own=own)["ngram"]
+    assert ngram.order is not None
+    return loaded.score(held_out, "train").bits_per_character, ngram.bits_per_character, ngram.order
+
+
 def speed(loaded: LoadedModel, texts: list[str]) -> tuple[float, float, int]:
     """Documents a second by `features`, and one at a time through `torch.nn.LSTM` of the same width; and how many were
     read so."""
@@ -112,9 +121,12 @@ def main() -> None:
         row(f"judge says positive, {name} ({given.samples} texts)", f"{kinds.mean():.3f}")
         bits = bits_per_token(loaded, [one.text for one in texts], PREFIX)
         row(f"bits per token, {name}", f"{bits:.3f} ({bits / usual:.2f} times)")
+    own, ngram, order = bits_per_character(loaded, given.folder)
+    row("bits per character, held-out reviews", f"{own:.4f}")
+    row(f"bits per character, n-gram of order {order}", f"{ngram:.4f} (the model: {1 - own / ngram:.1%} fewer)")
     fast, slow, count = speed(loaded, train["imdb"].texts[:10_000])
     row("documents a second, 10,000 reviews", f"{fast:.1f}")
-    row(f"one at a time, torch.nn.LSTM ({count} of them)", f"{slow:.1f} ({fast / slow:.1f} times slower)")
+    row(f"one at a time, torch.nn.LSTM ({count} of them)", f"{slow:.1f} (ours: {fast / slow:.1f} times as many)")
     for name, texts in written.items():
         for one in texts[: given.show]:
             print(f"\n[{name}] {one.text}")

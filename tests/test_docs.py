@@ -37,6 +37,11 @@ def _texts(write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(NamedCorpus, "sources", lambda self, progress=None: [file_source(text)])
     for name in ("novel.txt", "letter.txt", "colours.txt"):
         Path(name).write_bytes(text.read_bytes())
+    words = TEXT.split()
+    for name, kind in (("good.txt", "good"), ("bad.txt", "bad")):
+        Path(name).write_text(
+            "".join(f"{kind} {first} {last}\n" for first, last in zip(words, words[7:], strict=False))
+        )
     Path("notes").mkdir()
     (Path("notes") / "one.txt").write_bytes(text.read_bytes())
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from charlm.loaded import LoadedModel
 
 _STRENGTH = 2.0  # standard deviations
-_WIDEST = 120  # columns of a terminal
+_WIDEST = 100  # columns of a terminal
 
 
 def compare(

@@ -1,6 +1,7 @@
 """No combination of options breaks what each of them promises."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from charlm.config import TokenizerConfig
 from charlm.copying import CopyIndex
 from charlm.ngram import NgramModel
 from charlm.sampler import SampleConfig, beam_search, write_many
+from charlm.sampler.steering import Hold
 from charlm.tokenizers import ByteTokenizer, CharTokenizer
 from charlm.tokenizers.subword import SubwordTokenizer
 
@@ -35,6 +37,10 @@ NETWORKS["prior"].prior.ngram = NgramModel.fit(
 COPIED = "a bab aéb abba baa b éab babab a"
 TOO_LONG = {most: {COPIED[start : start + most + 1] for start in range(len(COPIED) - most)} for most in range(1, 7)}
 """The stretches of `COPIED` of one character more than each `no_copy` allows."""
+HELD = (
+    Hold(layer=0, part=0, vector=np.full(12, 12**-0.5, np.float32), value=3.0),
+    Hold(layer=0, part=-1, vector=np.eye(12, dtype=np.float32)[4], value=-1e4),
+)
 TEXTS = st.text("abé \n", min_size=1, max_size=3)
 CONFIGS = st.fixed_dictionaries(
     {"length": st.integers(0, 12), "unknown": st.just("skip")},
@@ -56,15 +62,34 @@ CONFIGS = st.fixed_dictionaries(
 
 
 @settings(max_examples=150)
-@given(st.sampled_from([*TOKENIZERS]), st.text("ab é", max_size=4), CONFIGS, st.integers(1, 4), st.integers(0, 99))
+@given(
+    st.sampled_from([*TOKENIZERS]),
+    st.text("ab é", max_size=4),
+    CONFIGS,
+    st.integers(1, 4),
+    st.integers(0, 99),
+    st.sampled_from([(), HELD[:1], HELD]),
+)
 def test_no_options_crash_hang_or_break_their_promise(
-    kind: str, prefix: str, options: dict, batch: int, seed: int
+    kind: str, prefix: str, options: dict, batch: int, seed: int, steering: Sequence[Hold]
 ) -> None:
     options["min_length"] = min(options.get("min_length", 0), options["length"])
     config = SampleConfig(**options)
     copies = CopyIndex([COPIED], least=config.no_copy + 1) if config.no_copy else None
     model, tokenizer = NETWORKS[kind], TOKENIZERS[kind]
-    texts = [*write_many(model, tokenizer, seed=seed, num=3, batch=batch, prefix=prefix, config=config, copies=copies)]
+    texts = [
+        *write_many(
+            model,
+            tokenizer,
+            seed=seed,
+            num=3,
+            batch=batch,
+            prefix=prefix,
+            config=config,
+            copies=copies,
+            steering=steering,
+        )
+    ]
     assert len(texts) == 3
     for text in texts:
         new = text.text[len(text.text) - text.characters :]
