@@ -32,7 +32,7 @@ WRITING: dict[str, Any] = {"temperature": 0.7, "length": 400, "batch": 64, "seed
 def probe_of(loaded: LoadedModel, train: Labelled, test: Labelled) -> Probe:
     """A probe of sentiment."""
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
-    own, others = (stacked(features(model, tokenizer, table.texts)) for table in (train, test))
+    own, others = (stacked(features(model, tokenizer, table.texts), len(table.texts)) for table in (train, test))
     return probe(own, train, others, test, positive="positive")
 
 
@@ -65,7 +65,7 @@ def speed(loaded: LoadedModel, texts: list[str]) -> tuple[float, float, int]:
     read so."""
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
     started = time.monotonic()
-    stacked(features(model, tokenizer, texts))
+    stacked(features(model, tokenizer, texts), len(texts))
     ours = len(texts) / (time.monotonic() - started)
     some = texts[:: max(1, len(texts) // 200)]
     layer = torch.nn.LSTM(model.config.embedding_size, model.config.hidden_size)

@@ -63,7 +63,8 @@ def save(path: Path, checkpoint: Checkpoint, resume: ResumeState | None = None, 
 
     With `half` the weights are rounded to 16 bits in the file; whoever loads it computes with 32.
 
-    Raises `CharlmError` when it can't be written; the older file is then still there.
+    Raises `CharlmError` when it can't be written, or when 16 bits don't hold a weight; the older file is then still
+    there.
     """
     description: dict[str, Any] = {
         "version": FORMAT_VERSION,
@@ -76,6 +77,8 @@ def save(path: Path, checkpoint: Checkpoint, resume: ResumeState | None = None, 
     tensors = {name: tensor.detach() for name, tensor in checkpoint.model.state_dict().items()}
     if half:
         tensors = {name: tensor.half() for name, tensor in tensors.items()}
+        if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+            raise CharlmError(f"the model has weights beyond 65,504, which 16 bits don't hold; {path} is not written")
     prior = checkpoint.model.prior
     if prior is not None and prior.ngram is not None:
         tensors |= {_NGRAM + name: torch.from_numpy(array) for name, array in prior.ngram.to_arrays().items()}

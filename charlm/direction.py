@@ -3,6 +3,7 @@ in a file of its own, and held by `charlm sample --steer`."""
 
 import json
 import math
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from charlm.errors import ConfigError, ModelFileError
 from charlm.files import atomic_write
 from charlm.model import LanguageModel
+from charlm.sampler.steering import names_unit
 
 FORMAT_VERSION = 1
 FOLDER = "directions"
@@ -54,8 +56,10 @@ class DirectionFacts:
             raise ConfigError(f"its kind is {self.kind!r} and its state {self.state!r}")
         if not isinstance(self.layer, int) or self.layer < 0:
             raise ConfigError(f"its layer is {self.layer!r}")
+        if self.negative == self.positive:
+            raise ConfigError(f"both its labels are {self.positive!r}")
         numbers = (self.mean, self.scale)
-        if not all(isinstance(value, int | float) and math.isfinite(value) for value in numbers) or self.scale <= 0:
+        if not all(isinstance(value, float) and math.isfinite(value) for value in numbers) or self.scale <= 0:
             raise ConfigError(f"its mean is {self.mean!r} and its scale {self.scale!r}")
 
 
@@ -115,11 +119,22 @@ def _read(path: Path) -> tuple[dict[str, Any], NDArray[Any]]:
             vector = file.get_tensor("vector")
     except OSError as error:
         raise ModelFileError(f"{path} can't be read: {error.strerror or error}") from None
-    except (KeyError, ValueError, RecursionError, TypeError, safetensors.SafetensorError):
+    except (KeyError, ValueError, RecursionError, TypeError, AttributeError, safetensors.SafetensorError):
         raise ModelFileError(f"{path} is no direction of charlm's, or damaged; make one with `charlm probe`") from None
     if not isinstance(description, dict):
         raise ModelFileError(f"{path} is damaged: its description is no JSON object")
     return description, vector
+
+
+def check_name(name: str) -> None:
+    """Raise `ConfigError` for what a direction can't be called, since `--steer` or a file system would not take it."""
+    if (
+        not name.strip(".")
+        or len(name.encode("utf-8", "replace")) > 200
+        or names_unit(name)
+        or set(name) & set("=/\\\0")
+    ):
+        raise ConfigError(f"a direction can't be called {name!r}; rename the label, or give another name with --name")
 
 
 def find_direction(name: str, beside: Path) -> Path:
@@ -129,7 +144,7 @@ def find_direction(name: str, beside: Path) -> Path:
     """
     folder = beside.parent / FOLDER
     for path in (folder / f"{name}.safetensors", Path(name)):
-        if path.is_file():
+        if os.path.isfile(path):  # False for a name that no file can have
             return path
     known = sorted(path.stem for path in folder.glob("*.safetensors"))
     there = f"; there is {', '.join(known)}" if known else "; make one with `charlm probe`"

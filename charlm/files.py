@@ -1,8 +1,11 @@
 """Files that are replaced whole or not at all, and the folder for what can be made again."""
 
+import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import platformdirs
 
@@ -27,27 +30,37 @@ def cache_folder(part: str) -> Path:
 
 
 def atomic_write(path: Path, content: bytes) -> None:
-    """Replace `path` by `content`, so that at every instant it holds either the old bytes or all of the new.
+    """Replace `path` by `content`; see `replacing`."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write what `path` shall hold, so that at every instant it holds either the old bytes or all of the new.
 
     The bytes go to a temporary file in the same folder, are flushed to the disk, and take the name by a rename.
-    Raises `CharlmError` when they can't be written (a full disk, no permission); the old file is then untouched.
+    Raises `CharlmError` when they can't be written (a full disk, no permission). Then, and where the block fails, the
+    old file is untouched.
     """
     temporary = None
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
+        temporary = None
     except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
         kept = "; the file that was there is kept" if path.exists() else ""
         raise CharlmError(
             f"can't write {path}: {error.strerror}{kept}; free some space or choose another folder"
         ) from None
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
 
 
 def is_safetensors(path: Path) -> bool:

@@ -45,6 +45,8 @@ class LoadedModel:
 
     path: Path
     checkpoint: Checkpoint
+    origin: str | None = None
+    """The hash of the weights that these were adapted from, for which directions are good; None where as read."""
 
     def generate(self, prefix: str = "", *, seed: int | None = None, **settings: Any) -> Generator[str, None, str]:
         """Yield a text as it is written, the prefix first.
@@ -95,7 +97,8 @@ class LoadedModel:
         """
         path = find_direction(name, self.path)
         direction = Direction.load(path)
-        direction.require_in(self.checkpoint.model, weights_sha256(self.checkpoint.model), path)
+        model = self.checkpoint.model
+        direction.require_in(model, self.origin or weights_sha256(model), path)
         return direction
 
     def steering(self, steer: Sequence[str]) -> list[Hold]:
@@ -191,7 +194,8 @@ class LoadedModel:
         """The model after it has learnt from a text as dynamic evaluation does; arguments as those of `read`."""
         split = self.read(text, progress=progress, **settings).split("train")
         model = adapt(self.checkpoint.model, split, progress=progress)
-        return replace(self, checkpoint=replace(self.checkpoint, model=model))
+        origin = self.origin or weights_sha256(self.checkpoint.model)
+        return replace(self, checkpoint=replace(self.checkpoint, model=model), origin=origin)
 
     def baselines(
         self, dataset: Dataset, split: str, *, own: Dataset, progress: Progress = silent

@@ -212,8 +212,9 @@ def _models(name: str) -> list[Path]:
     """Where the model may be that a name means: it may be a file, a folder, or a run in runs/."""
     if not name:
         return []
-    return [
-        Path(name),
-        Path(name) / MODEL,
-        *([] if _is_path(name) else [RUNS / name / MODEL, PRETRAINED / name / MODEL]),
-    ]
+    found = [Path(name), Path(name) / MODEL]
+    if not _is_path(name):
+        found.append(RUNS / name / MODEL)
+        if not os.path.exists(name):  # a file or folder of that name is what is meant
+            found.append(PRETRAINED / name / MODEL)
+    return found

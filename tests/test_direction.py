@@ -48,6 +48,8 @@ def test_a_direction_of_another_model_is_refused(tmp_path: Path) -> None:
         ({"layer": -1}, VECTOR),
         ({"layer": "0"}, VECTOR),
         ({"scale": 0}, VECTOR),
+        ({"scale": 10**400}, VECTOR),
+        ({"positive": "bad"}, VECTOR),
         ({"mean": float("nan")}, VECTOR),
         ({"kind": "other"}, VECTOR),
         ({"state": "x"}, VECTOR),
@@ -98,5 +100,7 @@ def test_directions_are_found_by_name_or_file(tmp_path: Path) -> None:
     assert find_direction("mood", model) == find_direction(str(file), model) == file
     with pytest.raises(ConfigError, match=r"no direction 'joy' for .*; there is mood"):
         find_direction("joy", model)
+    with pytest.raises(ConfigError, match="no direction"):
+        find_direction("x" * 300, model)
     with pytest.raises(CharlmError, match="can't write"):
         Direction(FACTS, VECTOR).save(tmp_path / "none" / "x.safetensors")

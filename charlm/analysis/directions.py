@@ -26,7 +26,7 @@ from charlm.model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 
-_TEXTS = 4000  # of which scores are taken
+_TEXTS = 2000  # with the label, and without it, of which scores are taken
 _TOKENS = 256  # of each text
 _ROWS = 32  # texts at a time
 _RIDGE = 1.0  # in mean variances of a score
@@ -72,11 +72,12 @@ def output_scores(
         counts = (targets >= 0).to(weights.device)
         known = targets.clamp(min=0).to(weights.device)
         before = torch.cat((torch.full_like(known[:1], tokenizer.bos), known[:-1]))
-        logits, hidden, _ = model.read(before)
+        logits, _, _ = model.read(before)
+        held, _ = model.recurrent.trace(before, model.embedding, model.empty_past(len(part))[: model.config.num_layers])
         surprise = -torch.softmax(logits, dim=-1)
         surprise.scatter_add_(2, known[..., None], torch.ones_like(known[..., None], dtype=surprise.dtype))
         scores[part] = ((surprise * counts[..., None]).sum(0) @ weights).cpu().numpy()
-        kept = hidden[counts].double()
+        kept = held[-1]["h"][counts].double()
         count += len(kept)
         total, squares = total + kept.sum(0).cpu().numpy(), squares + (kept**2).sum(0).cpu().numpy()
         progress("looking for a direction", min(first + _ROWS, len(order)), len(order))
@@ -85,7 +86,13 @@ def output_scores(
 
 
 def weighted_direction(
-    model: LanguageModel, tokenizer: Tokenizer, labelled: Labelled, label: str, *, progress: Progress = silent
+    model: LanguageModel,
+    tokenizer: Tokenizer,
+    labelled: Labelled,
+    label: str,
+    *,
+    seed: int = 1,
+    progress: Progress = silent,
 ) -> Found:
     """Along which the output layer makes texts with the label likelier and those without it less likely.
 
@@ -95,13 +102,16 @@ def weighted_direction(
     Args:
         model: in evaluation mode.
         tokenizer: the model's.
-        labelled: texts; the first `_TEXTS` are looked at, so their order should be a random one.
+        labelled: texts with the label and without it; `_TEXTS` of either are looked at, drawn at random.
         label: which goes with high values.
+        seed: of the draw.
         progress: told how many texts are read.
     """
-    truth = labelled.truth(label)[:_TEXTS]
-    scores, mean, variance = output_scores(model, tokenizer, labelled.texts[:_TEXTS], progress=progress)
-    vector = discriminant(scores, truth)
+    truth, generator = labelled.truth(label), np.random.default_rng(seed)
+    places = np.concatenate([generator.permutation(np.flatnonzero(truth == side))[:_TEXTS] for side in (True, False)])
+    texts = [labelled.texts[place] for place in places.tolist()]
+    scores, mean, variance = output_scores(model, tokenizer, texts, progress=progress)
+    vector = discriminant(scores, truth[places])
     layer = model.config.num_layers - 1
     return Found(
         kind="weighted",

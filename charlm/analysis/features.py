@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from charlm.errors import CharlmError
+from charlm.files import replacing
 from charlm.model import LanguageModel, rows_of
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
@@ -48,32 +48,33 @@ def blocks(model: LanguageModel) -> list[Block]:
     ]
 
 
-def save_features(path: Path, vectors: Iterable[NDArray[np.float32]], count: int) -> tuple[int, int]:
-    """Write `count` vectors, one or more, to a NumPy file of shape (count, D), one after the other as they come.
+def save_features(path: Path, vectors: Iterable[NDArray[np.float32]], shape: tuple[int, int]) -> None:
+    """Write vectors to a NumPy file of shape (N, D), one after the other as they come.
 
-    The file takes its name when it is whole. Returns its shape; raises `CharlmError` when it can't be written.
+    Args:
+        path: of the file, which takes its name when it is whole.
+        vectors: N of them, (D,) each.
+        shape: N and D.
+
+    Raises `CharlmError` when it can't be written.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        table, width = None, 0
-        for number, vector in enumerate(vectors):
-            if table is None:
-                width = len(vector)
-                table = np.lib.format.open_memmap(temporary, "w+", np.float32, (count, width))
-            table[number] = vector
-        assert table is not None
-        table.flush()
-        temporary.replace(path)
-    except OSError as error:
-        raise CharlmError(f"can't write {path}: {error.strerror}; choose another folder with --out") from None
-    finally:
-        temporary.unlink(missing_ok=True)
-    return count, width
+    kind = np.dtype("<f4")
+    with replacing(path) as file:
+        header = {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for vector in vectors:
+            file.write(vector.astype(kind, copy=False).tobytes())
 
 
-def stacked(vectors: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """All vectors as one array, (N, D)."""
-    return np.stack([*vectors])
+def stacked(vectors: Iterable[NDArray[np.float32]], count: int) -> NDArray[np.float32]:
+    """`count` vectors, one or more, as one array, (count, D)."""
+    vectors = iter(vectors)
+    first = next(vectors)
+    found = np.empty((count, len(first)), np.float32)
+    found[0] = first
+    for place, vector in enumerate(vectors, start=1):
+        found[place] = vector
+    return found
 
 
 @torch.inference_mode()
@@ -115,16 +116,14 @@ def _read(model: LanguageModel, rows: list[NDArray[np.int64]]) -> Tensor:
     """The vectors (B, D) of token sequences, the longest first."""
     device = model.output_bias.device
     lengths = torch.tensor([len(row) for row in rows], device=device)
-    ids = torch.zeros((len(rows[0]), len(rows)), dtype=torch.int64)
-    for column, row in enumerate(rows):
-        ids[: len(row), column] = torch.from_numpy(row)
-    ids = ids.to(device)
     found = model.output_bias.new_zeros((len(rows), len(blocks(model)), model.config.hidden_size))
     states = model.empty_past(len(rows))[: model.config.num_layers]
-    for start in range(0, len(ids), _WINDOW):
+    for start in range(0, len(rows[0]), _WINDOW):
         alive = int((lengths > start).sum())
         states = rows_of(states, alive)
-        held, states = model.recurrent.trace(ids[start : start + _WINDOW, :alive], model.embedding, states)
+        window = [torch.from_numpy(row[start : start + _WINDOW].astype(np.int64)) for row in rows[:alive]]
+        ids = torch.nn.utils.rnn.pad_sequence(window).to(device)  # (T, B)
+        held, states = model.recurrent.trace(ids, model.embedding, states)
         left = lengths[:alive] - start
         ended = (left <= _WINDOW).nonzero()[:, 0]
         for index, block in enumerate(blocks(model)):

@@ -148,13 +148,14 @@ def regression(
 
 
 def judge_words(train_texts: Sequence[str], truth: Truth, test_texts: Sequence[str], seed: int) -> NDArray[Any]:
-    """What a logistic regression on which words a text has says of the test texts; all False where there are none."""
+    """What a logistic regression on which words a text has says of the test texts; where no word occurs in two texts,
+    what most of them are."""
     from sklearn.feature_extraction.text import CountVectorizer
 
     counter = CountVectorizer(binary=True, token_pattern=r"(?u)\b\w+\b", min_df=2)
     try:
         counts = counter.fit_transform(train_texts)
-    except ValueError:  # no word occurs twice
-        return np.zeros(len(test_texts), bool)
+    except ValueError:  # there is none
+        return np.full(len(test_texts), truth.mean() > 0.5)
     judged: NDArray[Any] = regression(counts, truth, DENSE, seed).predict(counter.transform(test_texts))
     return judged

@@ -1,5 +1,6 @@
 """Texts with labels, read from files: one text a line."""
 
+import logging
 import random
 from collections import Counter
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.errors import CorpusError
+
+logger = logging.getLogger(__name__)
 
 FEWEST = 20
 """Texts of each label without which nothing can be learnt and tested."""
@@ -37,14 +40,24 @@ class Labelled:
         return others[0] if len(others) == 1 else f"not {label}"
 
 
+def distinct(labelled: Labelled) -> Labelled:
+    """Each text once; those that bear different labels are left out, which is logged."""
+    labels: dict[str, set[str]] = {}
+    for text, label in zip(labelled.texts, labelled.labels, strict=True):
+        labels.setdefault(text, set()).add(label)
+    kept = {text: next(iter(own)) for text, own in labels.items() if len(own) == 1}
+    if len(kept) < len(labels):
+        logger.warning("%d texts bear more than one label and are left out", len(labels) - len(kept))
+    return Labelled(list(kept), list(kept.values()))
+
+
 def split(labelled: Labelled, share: float, seed: int) -> tuple[Labelled, Labelled]:
-    """Most of the texts, and `share` of those of each label, at least one, drawn at random; a text that occurs more
-    than once is taken once, so that none is in both."""
-    first = dict(zip(reversed(labelled.texts), reversed(labelled.labels), strict=True))
-    shuffled = random.Random(seed).sample(list(first.items()), len(first))
-    quota = {label: max(1, round(share * count)) for label, count in Counter(first.values()).items()}
+    """Most of the texts, and `share` of those of each label, at least one, drawn at random; of `distinct` texts, so
+    that none is in both."""
+    pairs = list(zip(labelled.texts, labelled.labels, strict=True))
+    quota = {label: max(1, round(share * count)) for label, count in Counter(labelled.labels).items()}
     parts: tuple[Labelled, Labelled] = Labelled([], []), Labelled([], [])
-    for text, label in shuffled:
+    for text, label in random.Random(seed).sample(pairs, len(pairs)):
         quota[label] -= 1
         part = parts[quota[label] >= 0]
         part.texts.append(text)
@@ -100,14 +113,15 @@ def read_table(path: Path) -> Labelled:
 
 
 def require_enough(labelled: Labelled) -> None:
-    """Raise `CorpusError` unless there are two labels or more, with `FEWEST` different texts each."""
-    counts = Counter(dict(zip(labelled.texts, labelled.labels, strict=True)).values())
+    """Raise `CorpusError` unless there are two labels or more, with `FEWEST` texts each; of `distinct` texts."""
+    counts = Counter(labelled.labels)
     if len(counts) < 2:
-        raise CorpusError(f"all texts have the label {labelled.names[0]!r}; a probe needs texts of two labels")
+        name = next(iter(counts), "none")
+        raise CorpusError(f"there are texts of one label only, {name!r}; a probe needs texts of two labels")
     label, count = min(counts.items(), key=lambda pair: pair[1])
     if count < FEWEST:
         raise CorpusError(
-            f"{count} different texts have the label {label!r}; a probe needs {FEWEST} of each label, better 1,000"
+            f"{count} texts have the label {label!r}, each counted once; a probe needs {FEWEST} of each, better 1,000"
         )
 
 

@@ -151,7 +151,7 @@ def find_neurons(
     """Let a model read a text, from BOS on, and compare all its units with what is true of the text.
 
     Args:
-        model: in evaluation mode.
+        model: in evaluation mode, on the CPU.
         tokenizer: the model's.
         text: must not be empty.
         top: how many units a property names.

@@ -52,7 +52,7 @@ def read(
     """Let a model read a text, from BOS on.
 
     Args:
-        model: in evaluation mode.
+        model: in evaluation mode, on the CPU.
         tokenizer: the model's.
         text: must not be empty.
         unit: whose value is wanted, or whose gate's.

@@ -51,20 +51,25 @@ def features(
     from charlm.analysis.features import blocks, save_features
     from charlm.analysis.features import features as read
     from charlm.cli.console import Bars, print_json, stderr, thousands
+    from charlm.cli.reader import require_forward
 
     check_range("--threads", threads, 1, 1024)
     torch.set_num_threads(threads)
     names = list(arguments or [])
     if not 1 <= len(names) <= 2:
         raise ConfigError("give a FILE to read, or a MODEL and a FILE")
+    if out.is_dir() or not out.parent.is_dir():
+        raise ConfigError(f"--out is {str(out)!r}, a folder or a file in none; name a file in a folder that is there")
     loaded = charlm.load(names[0] if len(names) == 2 else None)
+    require_forward(loaded, "its vectors are made")
     given = corpus_options(documents, separator, encoding=encoding, errors=errors)
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
     with Bars(stderr()) as progress:
         corpus = loaded.open_text([names[-1]], progress=progress, **given)
         vectors = read(model, tokenizer, corpus.split_documents("train"), total=corpus.documents, progress=progress)
-        shape = save_features(out, vectors, corpus.documents)
-    parts = blocks(model)
+        parts = blocks(model)
+        shape = corpus.documents, len(parts) * model.config.hidden_size
+        save_features(out, vectors, shape)
     if json:
         width = model.config.hidden_size
         print_json(

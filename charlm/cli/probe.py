@@ -1,5 +1,6 @@
 """`charlm probe`."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -75,25 +76,40 @@ def probe(
     import charlm
     from charlm.analysis.features import features, stacked
     from charlm.analysis.judges import require_sklearn
-    from charlm.analysis.labelled import read_table, require_alike, require_enough, split, without
+    from charlm.analysis.labelled import distinct, read_table, require_alike, require_enough, split, without
     from charlm.analysis.pictures import check_picture
     from charlm.analysis.probe import probe as probe_of
     from charlm.cli.console import Bars, print_json, stderr
+    from charlm.cli.reader import require_forward
     from charlm.config import check_range
+    from charlm.direction import check_name
 
     check_range("--threads", threads, 1, 1024)
+    check_range("--seed", seed, 0, 2**32 - 1)
     require_sklearn()
     if plot is not None:
         check_picture(plot)
-    texts = _read(positive, negative, labelled)
-    require_enough(texts)
-    known, held_out = split(texts, _TEST, seed) if test is None else (texts, without(read_table(test), texts))
+    with Bars(stderr()):
+        texts = distinct(_read(positive, negative, labelled))
+        require_enough(texts)
+        if test is None:
+            known, held_out = split(texts, _TEST, seed)
+        else:
+            known, held_out = texts, without(distinct(read_table(test)), texts)
     require_alike(held_out, known)
     labels = known.names if len(known.names) > 2 else known.names[1:]
     if name is not None and len(labels) > 1:
         raise ConfigError(f"--name is for two labels, and there are {len(labels)}; each direction bears its label")
+    if plot is not None and len(labels) > 1:
+        raise ConfigError(f"--plot is for two labels, and there are {len(labels)}; leave it out")
+    for label in labels:
+        check_name(name or label)
     torch.set_num_threads(threads)
     loaded = charlm.load(model)
+    require_forward(loaded, "a probe")
+    if model is None:
+        stderr().print(f"using {loaded.path}", markup=False, soft_wrap=True)
+    folder = _folder(loaded)
     with Bars(stderr()) as progress:
         own, others = (
             stacked(
@@ -103,7 +119,8 @@ def probe(
                     part.texts,
                     total=len(part.texts),
                     progress=progress,
-                )
+                ),
+                len(part.texts),
             )
             for part in (known, held_out)
         )
@@ -111,10 +128,13 @@ def probe(
     for label in labels:
         with Bars(stderr()) as progress:
             one = probe_of(own, known, others, held_out, positive=label, seed=seed, progress=progress)
-        saved = _save(loaded, own, known, one, direction, name or label)
+        saved = _save(loaded, own, known, one, direction, folder / f"{name or label}.safetensors", seed)
         found.append(one.to_json() | {"direction": str(saved)})
         if not json:
-            _show(loaded, one, saved)
+            _show(loaded, one)
+            which = shlex.quote(model or str(loaded.path.parent))
+            hint = f"charlm sample {which} --steer {shlex.quote(saved.stem)}=+2"
+            stderr().print(f"direction in {saved}; write with it: {hint}", markup=False, soft_wrap=True)
     if json:
         print_json(found)
     if plot is not None:
@@ -132,24 +152,30 @@ def _read(positive: Path | None, negative: Path | None, labelled: Path | None) -
     raise ConfigError("give --positive and --negative, a file each with a text a line, or --labelled with both")
 
 
-def _save(loaded: "LoadedModel", vectors: "Vectors", known: "Labelled", probe: "Probe", kind: str, name: str) -> Path:
-    """Save the direction beside the model."""
+def _save(
+    loaded: "LoadedModel",
+    vectors: "Vectors",
+    known: "Labelled",
+    probe: "Probe",
+    kind: str,
+    path: Path,
+    seed: int,
+) -> Path:
+    """Find the direction and save it."""
     from charlm.analysis.directions import unit_direction, weighted_direction
     from charlm.analysis.features import blocks
     from charlm.checkpoint import weights_sha256
     from charlm.cli.console import Bars, stderr
-    from charlm.direction import FOLDER, Direction, DirectionFacts
+    from charlm.direction import Direction, DirectionFacts
 
-    if "=" in name or "/" in name or not name.strip("."):
-        raise ConfigError(f"a direction can't be called {name!r}; give another name with --name, such as sentiment")
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
     if kind == "unit":
         found = unit_direction(vectors, known.truth(probe.positive), blocks(model))
     else:
         with Bars(stderr()) as progress:
-            found = weighted_direction(model, tokenizer, known, probe.positive, progress=progress)
+            found = weighted_direction(model, tokenizer, known, probe.positive, seed=seed, progress=progress)
     facts = DirectionFacts(
-        name=name,
+        name=path.stem,
         kind=found.kind,
         layer=found.layer,
         state=found.state,
@@ -159,14 +185,20 @@ def _save(loaded: "LoadedModel", vectors: "Vectors", known: "Labelled", probe: "
         positive=probe.positive,
         model_sha256=weights_sha256(model),
     )
+    Direction(facts, found.vector).save(path)
+    return path
+
+
+def _folder(loaded: "LoadedModel") -> Path:
+    """Where directions of a model go."""
+    from charlm.direction import FOLDER
+
     folder = loaded.path.parent / FOLDER
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise CharlmError(f"can't make {folder}: {error.strerror}; copy the model where you may write") from None
-    path = folder / f"{name}.safetensors"
-    Direction(facts, found.vector).save(path)
-    return path
+    return folder
 
 
 def _column(loaded: "LoadedModel", column: int) -> str:
@@ -178,15 +210,16 @@ def _column(loaded: "LoadedModel", column: int) -> str:
     return f"{block.layer}:{number}{':c' if block.state == 'c' else ''}, {block.moment}"
 
 
-def _show(loaded: "LoadedModel", probe: "Probe", saved: Path) -> None:
+def _show(loaded: "LoadedModel", probe: "Probe") -> None:
     """A row for each judge, and what follows."""
     from rich.table import Table
+    from rich.text import Text
 
     from charlm.analysis.probe import BEST
     from charlm.cli.console import stderr, stdout, thousands
 
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column(f"{probe.positive} or {probe.negative}?")
+    table.add_column(Text(f"{probe.positive} or {probe.negative}?"))
     table.add_column("accuracy", justify="right")
     table.add_column("95% interval", justify="right")
     rows: dict[str, Accuracy] = {
@@ -213,8 +246,6 @@ def _show(loaded: "LoadedModel", probe: "Probe", saved: Path) -> None:
         )
     elif probe.words.share > probe.full.share:
         note.print("the words alone tell more than the states of this model", style="dim")
-    how = f"charlm sample --steer {saved.stem}=+2"
-    note.print(f"direction in {saved}; write with it: {how}", markup=False, soft_wrap=True)
 
 
 def _plot(path: Path, probe: "Probe", vectors: "Vectors", test: "Labelled", loaded: "LoadedModel") -> None:

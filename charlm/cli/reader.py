@@ -31,10 +31,15 @@ def open_reader(arguments: list[str] | None, *, what: str) -> "tuple[LoadedModel
         raise ConfigError("give a TEXT to read, or a MODEL and a TEXT")
     text = _read_text(names[-1])
     loaded = charlm.load(names[0] if len(names) == 2 else None)
-    if loaded.corpus_config.direction == "backward":
-        raise ConfigError(f"{loaded.path} reads from right to left, and {what} from left to right; name another model")
+    require_forward(loaded, what)
     named = "standard input" if names[-1] == "-" else Path(names[-1]).name
     return loaded, text, f"{named} read by {loaded.path.parent.name}"
+
+
+def require_forward(loaded: "LoadedModel", what: str) -> None:
+    """Raise `ConfigError` for a model that reads from right to left, which `what` a command makes does not."""
+    if loaded.corpus_config.direction == "backward":
+        raise ConfigError(f"{loaded.path} reads from right to left, and {what} from left to right; name another model")
 
 
 def _read_text(name: str) -> str:

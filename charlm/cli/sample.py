@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from charlm.cli import sample_options as given
-from charlm.cli.comparison import compare
+from charlm.cli.comparison import compare, show_pairs
 from charlm.cli.options import JsonOption, unescape
 from charlm.config import check_range
 from charlm.errors import ConfigError
@@ -96,10 +96,11 @@ def sample(
             "--interactive writes one text with you; --num, --beam, --no-copy, --copy-check, --show-probs, --json and "
             "--jsonl don't go with it"
         )
-    if compare_steer is not None and (interactive or beam is not None or copy_check or show_probs or checkpoints):
+    alone = interactive or beam is not None or copy_check or show_probs or checkpoints or unique or sort == "score"
+    if compare_steer is not None and alone:
         raise ConfigError(
-            "--compare-steer writes pairs of texts; --interactive, --beam, --copy-check, --show-probs and "
-            "--checkpoints don't go with it"
+            "--compare-steer writes pairs of texts; --interactive, --beam, --copy-check, --show-probs, --checkpoints, "
+            "--unique and --sort don't go with it"
         )
     if until_eos and length is not None:
         raise ConfigError("--until-eos writes until the model ends the text and --length says where; give one of them")
@@ -135,7 +136,8 @@ def sample(
         _write_together(loaded, prefix, first, settings)
         return
     if compare_steer is not None:
-        compare(loaded, prefix, compare_steer, seed=first, num=num, batch=batch, settings=settings, json=json or jsonl)
+        pairs = compare(loaded, prefix, compare_steer, seed=first, num=num, batch=batch, settings=settings)
+        show_pairs(pairs, json=json, jsonl=jsonl)
         return
     index = loaded.copy_index(copy_length) if copy_check else None
     if beam is not None:
@@ -163,12 +165,12 @@ def _load(model: str | None, threads: int) -> "LoadedModel":
 
     import charlm
     from charlm.cli.console import stderr
-    from charlm.runs import RUNS, newest_models
+    from charlm.runs import MODEL, PRETRAINED, RUNS, newest_models
 
     torch.set_num_threads(threads)
     if model is None and not newest_models():
         stderr().print(f"no run in {RUNS}/ here; the model of reviews that comes with charlm writes")
-        return charlm.load("reviews")
+        return charlm.load(PRETRAINED / "reviews" / MODEL)
     loaded = charlm.load(model)
     if model is None:
         stderr().print(f"using {loaded.path}", markup=False, soft_wrap=True)

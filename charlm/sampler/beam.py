@@ -65,7 +65,7 @@ def beam_search(
     choice = Choice(vocabulary, config)
     ways = [
         way
-        for way in starts(model, tokenizer, vocabulary, choice, prefix, config.unknown)
+        for way in starts(model, tokenizer, vocabulary, choice, prefix, config.unknown, steering)
         if way.log_probability > -np.inf
     ]
     live = [_Hypothesis(way.log_probability, begin(way, vocabulary, config, prefix)) for way in ways]

@@ -19,6 +19,7 @@ from charlm.tokenizers import Tokenizer
 
 _NEAR = 16  # tokens beyond the gap by which joined texts are compared at first
 _WHOLE = 64  # of the best of them, how many are judged with all there is, at least
+_MOST_BYTES = 4_000_000_000  # that what is known of all pieces may take
 _AROUND = 2  # characters from the middle of a filling within which its pieces may meet, at least
 
 
@@ -104,6 +105,12 @@ def fill(
     before, after = (tokenizer.encode(side, unknown=config.unknown).tolist() for side in (left, right))
     if not after:
         raise ConfigError(f"--right is {right!r}, of which the model knows nothing; give a text that it can read")
+    needed = 8 * config.beam * tokenizer.vocab_size * reach_of(config.length, _AROUND)
+    if needed > _MOST_BYTES:
+        raise ConfigError(
+            f"--beam {config.beam} with --length {config.length} takes {needed / 1e9:.0f} GB for a vocabulary of "
+            f"{tokenizer.vocab_size:,}; give less of one"
+        )
     texts = _candidates(forward, backward, tokenizer, before, after, config)
 
     def ranked(texts: list[str], near: int | None) -> list[Filling]:

@@ -181,7 +181,7 @@ def _write(
     """The loop of all sampling: pieces and whole texts, each with the number of its text."""
     vocabulary = Vocabulary(tokenizer)
     choice = Choice(vocabulary, config, copies)
-    ways = starts(model, tokenizer, vocabulary, choice, prefix, config.unknown)
+    ways = starts(model, tokenizer, vocabulary, choice, prefix, config.unknown, steering)
     likeliest = parse_temperature(config.temperature).at(0, 0.0) == 0
 
     def begin_row(number: int) -> _Row:

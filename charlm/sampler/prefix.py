@@ -16,6 +16,7 @@ from charlm.sampler.choice import Choice
 from charlm.sampler.draws import Uniforms, draw
 from charlm.sampler.filters import log_probabilities
 from charlm.sampler.settings import SampleConfig
+from charlm.sampler.steering import Steered, Steering
 from charlm.sampler.vocabulary import Vocabulary
 from charlm.sampler.writer import Writer
 from charlm.tokenizers import Tokenizer
@@ -58,6 +59,7 @@ def starts(
     choice: Choice,
     prefix: str,
     unknown: Unknown,
+    steering: Steering = (),
 ) -> list[Start]:
     """The ways to go on from a prefix, with their probabilities: one, unless the tokens of a longer text would differ.
 
@@ -70,10 +72,24 @@ def starts(
 
     Token healing comes from Lundberg's guidance library (2023), which backs up one token.
 
+    With `steering` each way goes on from a held state; how likely the ways are is told without it.
+
     Raises:
         UnknownCharacterError: the prefix has a character outside the vocabulary and `unknown` is "error".
     """
-    return starts_from(model, vocabulary, choice, [tokenizer.bos, *tokenizer.encode(prefix, unknown=unknown).tolist()])
+    own = tokenizer.encode(prefix, unknown=unknown).tolist()
+    ways = starts_from(model, vocabulary, choice, [tokenizer.bos, *own])
+    if not steering:
+        return ways
+    steered = Steered(model, steering)
+    return [_held(way, steered) for way in ways]
+
+
+def _held(start: Start, steered: Steered) -> Start:
+    """A way on from a held state."""
+    logits = start.logits[None].copy()
+    states = steered.states(start.states, logits)
+    return replace(start, states=states, logits=logits[0])
 
 
 def starts_from(model: LanguageModel, vocabulary: Vocabulary, choice: Choice, tokens: list[int]) -> list[Start]:

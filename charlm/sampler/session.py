@@ -75,6 +75,10 @@ class Session:
         self._uniforms = Uniforms(generator)
         tokens = [tokenizer.bos, *tokenizer.encode(prefix, unknown=config.unknown).tolist()]
         logits, states = read_tokens(model, tokens, 0)[0]
+        if self._steered is not None:
+            logits = logits[None].copy()
+            states = self._steered.states(states, logits)
+            logits = logits[0]
         data = prefix.encode("utf-8", "surrogatepass")
         self._places = [_Place(states, logits, Writer(self._vocabulary, config, tail=data, before=prefix), data)]
 

@@ -2,7 +2,7 @@
 
 The next step begins from the held state, and the output layer reads it: a hold in the hidden state of the last layer
 adds to the logits what the output weights make of the change. What lies between, such as the layers above a lower one,
-or an h that a c has already gone into, heeds it from the next step on.
+an h that a c has already gone into, or the gates of the n-gram prior, heeds it from the next step on.
 """
 
 import math
@@ -74,7 +74,7 @@ class Steered:
                 moved = change(hold.layer, hold.part, hold)
                 if tilt is not None:
                     logits += moved[:, None] * tilt
-        if not np.isfinite(logits).all():
+        if not (logits < np.inf).all():  # -inf is a token that is ruled out
             raise ConfigError("--steer throws the model off: its probabilities are no numbers; give a smaller value")
 
     def states(self, states: LayerStates, logits: NDArray[np.floating]) -> LayerStates:
@@ -91,8 +91,9 @@ class Steered:
         return copies
 
 
-def parse_steer(text: str) -> tuple[str, float]:
-    """ "sentiment=+2" as ("sentiment", 2.0), "0:12:c=1.5" as ("0:12:c", 1.5); raises `ConfigError` for another form."""
+def parse_steer(text: str, option: str = "--steer") -> tuple[str, float]:
+    """ "sentiment=+2" as ("sentiment", 2.0), "0:12:c=1.5" as ("0:12:c", 1.5); raises `ConfigError`, which names the
+    option, for another form."""
     name, _, number = text.rpartition("=")
     try:
         value = float(number)
@@ -100,7 +101,7 @@ def parse_steer(text: str) -> tuple[str, float]:
         value = math.nan
     if not name or not abs(value) <= _LARGEST:
         raise ConfigError(
-            f"--steer is {text!r}; give a direction and a strength, such as sentiment=+2, or a "
+            f"{option} is {text!r}; give a direction and a strength, such as sentiment=+2, or a "
             "unit and its value, such as 0:12=1.5 or 0:12:c=1.5"
         )
     return name, value

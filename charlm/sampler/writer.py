@@ -27,7 +27,7 @@ class Written:
     ended: Ended
     log_probability: float
     """Nats of what was written after the prefix, and of the end where the model ended it: the model's own, without any
-    control. A token that was cut is charged by its share of characters."""
+    control but steering, which makes another model of it. A token that was cut bears its share of characters."""
     characters: int
     """Characters after the prefix."""
     log_probabilities: tuple[float, ...]

@@ -3,12 +3,14 @@ import pytest
 import torch
 from planted import TOKENS, UNIT, planted, texts
 
+from charlm.analysis import directions
 from charlm.analysis.directions import output_scores, unit_direction, weighted_direction
 from charlm.analysis.features import blocks, features, stacked
 from charlm.analysis.judges import Accuracy, best_unit
 from charlm.analysis.labelled import (
     FEWEST,
     Labelled,
+    distinct,
     read_pair,
     read_table,
     require_alike,
@@ -26,7 +28,7 @@ def labelled(count: int, seed: int) -> Labelled:
 
 
 def vectors(part: Labelled):
-    return stacked(features(planted(), TOKENS, part.texts))
+    return stacked(features(planted(), TOKENS, part.texts), len(part.texts))
 
 
 def test_the_planted_unit_is_found_and_told_by() -> None:
@@ -54,7 +56,7 @@ def test_the_best_unit_as_a_direction() -> None:
     assert turned.vector[UNIT] == -1 and turned.mean == pytest.approx(-means.mean())
 
 
-def test_the_direction_that_writes_is_the_one_whose_words_differ() -> None:
+def test_the_direction_that_writes_is_the_one_whose_words_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     """Texts of the one label have more a, of the other more b; the output layer reads a minus b off unit 3 alone."""
     generator = np.random.default_rng(2)
     kinds = {"many a": 0.7, "many b": 0.3}
@@ -63,9 +65,11 @@ def test_the_direction_that_writes_is_the_one_whose_words_differ() -> None:
         for _ in range(100):
             found.texts.append("".join(np.where(generator.random(20) < share, "a", "b")))
             found.labels.append(label)
+    monkeypatch.setattr(directions, "_TEXTS", 60)  # of either, though one stands before the other
     one = weighted_direction(planted(), TOKENS, found, "many a")
     assert (one.kind, one.layer, one.state) == ("weighted", 0, "h")
     np.testing.assert_allclose(one.vector, np.eye(6)[UNIT], atol=1e-3)
+    assert (one.mean, one.scale) == (pytest.approx(0, abs=0.2), pytest.approx(0.25, abs=0.2))
     assert weighted_direction(planted(), TOKENS, found, "many b").vector[UNIT] < -0.99
     with pytest.raises(CharlmError, match="makes the same of texts of both labels"):
         weighted_direction(planted(), TOKENS, Labelled(["ab"] * 4, ["p", "q"] * 2), "p")
@@ -137,13 +141,19 @@ def test_intervals_are_those_of_wilson() -> None:
 
 
 def test_a_split_keeps_labels_apart_and_texts_once() -> None:
-    part = Labelled([*map(str, range(100)), "1", "2"], ["a"] * 50 + ["b"] * 50 + ["a", "a"])
+    part = distinct(Labelled([*map(str, range(100)), "1", "2"], ["a"] * 50 + ["b"] * 50 + ["a", "a"]))
     known, held_out = split(part, 0.2, seed=1)
     assert len(known.texts) == 80 and len(held_out.texts) == 20
     assert held_out.labels.count("a") == 10
     assert not set(known.texts) & set(held_out.texts)
     assert split(part, 0.2, seed=1) == (known, held_out) != split(part, 0.2, seed=2)
     assert without(part, known).texts == [text for text in part.texts if text in set(held_out.texts)]
+
+
+def test_a_text_of_two_labels_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    found = distinct(Labelled(["x", "y", "x", "z", "x"], ["a", "a", "b", "b", "a"]))
+    assert found == Labelled(["y", "z"], ["a", "b"])
+    assert "1 texts bear more than one label" in caplog.text
 
 
 def test_tables_and_pairs_of_files(write) -> None:
@@ -175,12 +185,12 @@ def test_too_few_texts_are_refused() -> None:
     many = Labelled([*map(str, range(2 * FEWEST))], ["a", "b"] * FEWEST)
     require_enough(many)
     require_alike(many, many)
-    with pytest.raises(CorpusError, match="all texts have the label 'a'"):
+    with pytest.raises(CorpusError, match="texts of one label only, 'a'"):
         require_enough(Labelled(["a"], ["a"]))
-    with pytest.raises(CorpusError, match="5 different texts have the label"):
+    with pytest.raises(CorpusError, match="5 texts have the label"):
         require_enough(Labelled([*map(str, range(10))], ["a", "b"] * 5))
-    with pytest.raises(CorpusError, match="1 different texts have the label 'b'"):
-        require_enough(Labelled([*map(str, range(100)), *["x"] * 100], ["a"] * 100 + ["b"] * 100))
+    with pytest.raises(CorpusError, match="texts of one label only, 'none'"):
+        require_enough(distinct(Labelled(["a", "a"], ["p", "q"])))
     with pytest.raises(CorpusError, match="label 'c', which"):
         require_alike(Labelled(["a"], ["c"]), many)
     with pytest.raises(CorpusError, match="no text is left to test on"):
