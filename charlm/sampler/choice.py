@@ -9,9 +9,9 @@ from charlm.copying import CopyIndex
 from charlm.errors import ConfigError
 from charlm.sampler import filters
 from charlm.sampler.bans import Bans
+from charlm.sampler.compiled import NativeDraw, compiled
 from charlm.sampler.draws import draw
 from charlm.sampler.filters import Logits
-from charlm.sampler.native import NativeDraw, compiled
 from charlm.sampler.settings import SampleConfig
 from charlm.sampler.temperature import parse_temperature
 from charlm.sampler.vocabulary import Vocabulary

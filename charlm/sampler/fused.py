@@ -3,7 +3,8 @@
 The embedding times the first layer's input weights, plus its bias, is a table of V rows of width G, so that a step of
 the first layer is a row of the table plus one matrix product. A product for one text is numpy's (its `dot` takes half
 the time of torch's `mv` at these sizes), for several texts torch's; both work on the same memory. The logistic function
-is taken as sigm(x) = tanh(x / 2) / 2 + 1 / 2, with the 1 / 2 inside folded into the weights.
+is taken as sigm(x) = tanh(x / 2) / 2 + 1 / 2, with the 1 / 2 inside folded into the weights. Where there is a C
+compiler the elementwise part of a step is one call of compiled code instead.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from charlm.model import LanguageModel
 from charlm.recurrent import LayerStates
+from charlm.sampler.compiled import CELLS, compiled
 from charlm.sampler.steering import Hold
 
 Array = NDArray[np.floating]
@@ -123,11 +125,15 @@ class FusedStepper:
         `supports` says whether a model can be stepped so.
         """
         self._cell = cell = FUSED[model.config.cell]
+        single = all(weight.dtype == torch.float32 for weight in model.parameters())
+        self._code = compiled() if single else None
+        self._kind, self._threads = CELLS[model.config.cell], torch.get_num_threads()
+        arrange = cell.arrange if self._code is None else np.copy  # compiled cells take gates in their own order
         self._layers: list[tuple[Array, Array, Array, Array]] = []
         for layer in model.recurrent.layers:
             weights: dict[str, Array] = {name: weight.detach().numpy() for name, weight in layer.named_parameters()}
             weight, recurrent, bias = (
-                np.ascontiguousarray(cell.arrange(weights[name])) for name in ("input", "recurrent", "bias")
+                np.ascontiguousarray(arrange(weights[name])) for name in ("input", "recurrent", "bias")
             )
             self._layers.append((weight, recurrent, bias, weights.get("candidate_bias", np.zeros(0, bias.dtype))))
         self._embedding: Array = model.embedding.detach().numpy()  # (V, E)
@@ -180,6 +186,20 @@ class FusedStepper:
             self._inputs.append(inputs)
             self._products.append((product(state[0], recurrent, past), product(x, weight, inputs)))
             x = state[0]
+        self._zeros = np.zeros(self._past[0].shape[1], kind)
+        self._addresses = [
+            (
+                (self._kind, batch, state[0].shape[1], past.shape[1], past.ctypes.data),
+                (
+                    self._zeros.ctypes.data,
+                    extra.ctypes.data,
+                    state[0].ctypes.data,
+                    state[-1].ctypes.data,
+                    self._threads,
+                ),
+            )
+            for past, state, (_, _, _, extra) in zip(self._past, self._states, self._layers, strict=True)
+        ]
         self._logits = np.zeros((batch, len(self._output)), kind)
         self._to_logits = product(x, self._output, self._logits)
 
@@ -198,7 +218,11 @@ class FusedStepper:
                 inputs = self._table[tokens[0]][None]
             else:
                 np.take(self._table, tokens, axis=0, out=inputs, mode="clip")
-            self._cell.step(self._past[index], inputs, self._states[index], extra)
+            if self._code is None:
+                self._cell.step(self._past[index], inputs, self._states[index], extra)
+            else:
+                before, after = self._addresses[index]
+                self._code.sampler_cells(*before, inputs.__array_interface__["data"][0], *after)
         self._to_logits()
         self._logits += self._output_bias
         if self._prior is not None:

@@ -80,6 +80,17 @@ static void cell(int64_t kind, int64_t hidden, const float *restrict past, const
     }
 }
 
+/* The cells of several texts: past (rows, gates), W h'; in (rows, gates), V x + b; h and c (rows, hidden). */
+void sampler_cells(int64_t kind, int64_t rows, int64_t hidden, int64_t gates, const float *past, const float *in,
+                   const float *zeros, const float *extra, float *h, float *c, int64_t threads) {
+#ifdef _OPENMP
+#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1 && rows * hidden > 4096)
+#endif
+    for (int64_t row = 0; row < rows; row++)
+        cell(kind, hidden, past + row * gates, in + row * gates, zeros, extra, h + row * hidden, c + row * hidden);
+    (void)threads;
+}
+
 static void add_prior(const Plan *plan, const float *h, int64_t token) {
     int32_t after[32];
     ngram_advance(plan->keys, plan->first, plan->vocab, plan->width, plan->nodes, &token, 1, 1, after);

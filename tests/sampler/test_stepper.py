@@ -11,7 +11,17 @@ from charlm.sampler import fused
 from charlm.sampler.fused import FUSED, FusedStepper
 from charlm.sampler.stepper import ModelStepper, prepare
 
-STEPPERS = [FusedStepper, ModelStepper]
+
+class NumpyStepper(FusedStepper):
+    """The fused path where there is no C compiler."""
+
+    def __init__(self, model, states) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(fused, "compiled", lambda: None)
+            super().__init__(model, states)
+
+
+STEPPERS = [FusedStepper, NumpyStepper, ModelStepper]
 
 
 def states_of(model, batch: int):
