@@ -21,6 +21,9 @@ LogitRows = NDArray[np.floating]
 """(B, V), nats up to a constant for each row; valid until the next step."""
 
 
+_MANY = 32  # texts from which on torch's own LSTM layer, with one call for a step, is the faster
+
+
 class Stepper(Protocol):
     """The states of B texts and how they go on."""
 
@@ -118,6 +121,7 @@ def prepare(
         return SteeredStepper(prepare(model, states, single=single), Steered(model, steering))
     if single and NativeStepper.supports(model):
         return NativeStepper(model, states[0])
-    if FusedStepper.supports(model):
+    wide = len(states) >= _MANY and model.config.cell == "lstm"
+    if FusedStepper.supports(model) and not wide:
         return FusedStepper(model, states)
     return ModelStepper(model, states)

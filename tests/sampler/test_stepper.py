@@ -113,6 +113,13 @@ def test_a_step_leaves_the_states_it_was_given() -> None:
     assert all(torch.equal(*pair) for pair in zip(before, (p for one in states for s in one for p in s), strict=True))
 
 
+def test_many_texts_of_an_lstm_go_through_torchs_layer() -> None:
+    for cell, kind in (("lstm", ModelStepper), ("rnn", FusedStepper)):
+        model = network(LETTERS, cell)
+        assert type(prepare(model, states_of(model, 32))) is kind
+        assert type(prepare(model, states_of(model, 31))) is FusedStepper
+
+
 def test_what_is_not_known_goes_through_the_model() -> None:
     assert set(FUSED) <= set(CELLS)
     for cell in FUSED:
