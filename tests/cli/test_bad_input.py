@@ -57,7 +57,7 @@ BAD_ARGUMENTS = {
     "vocabulary": ("train hello --tokenizer subword --vocab-size 5", "--vocab-size is 5"),
     "vocabulary without subwords": ("train hello --vocab-size 500", "go with --tokenizer subword"),
     "init from nothing": ("train hello --init-from nothing", "no model 'nothing'"),
-    "no run to sample": ("sample", "no trained run in runs/ here"),
+    "no run to look into": ("info", "no trained run in runs/ here"),
     "no such run": ("sample nothing", "no model 'nothing': give a model file"),
     "temperature": ("sample --temperature -1", "--temperature is -1"),
     "num": ("sample --num 0", "--num is 0"),
