@@ -129,10 +129,9 @@ def train(
     planned = None
     if chosen is None:
         planned = plan_run(dataset, training, _settled_width(model, first), hooks)
-        if first is not None:
-            planned = replace(planned, model={})
+        planned = planned.without({*model, *given} if first is None else {*planned.model, *given})
         model = planned.model | model
-        training = replace(training, **(planned.training | given))
+        training = replace(training, **planned.training)
     state = _first_state(dataset, model, first, training, hooks)
     require_rest(state, training, dataset.train, folder.path)
     if planned is not None:

@@ -5,7 +5,8 @@ how often the run will see each of them.
 """
 
 import time
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -35,6 +36,14 @@ class Plan:
     """How often the model that is the measure, an LSTM of 256 units, would see each token of the text."""
     why: str
     """A line for people."""
+
+    def without(self, settled: Collection[str]) -> "Plan":
+        """The plan for what nobody has settled."""
+        model, training = (
+            {name: value for name, value in fields.items() if name not in settled}
+            for fields in (self.model, self.training)
+        )
+        return replace(self, model=model, training=training)
 
 
 def plan(*, tokens: int, passes: float, width: int | None = None) -> Plan:

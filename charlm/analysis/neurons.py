@@ -169,40 +169,18 @@ def find_neurons(
     if len(ids) == 0:
         raise ConfigError("there is no text to read; give one that isn't empty")
     units = _units(model)
-    most = min(tokens, max(1, _MEMORY // (4 * len(units))))
-    if len(ids) > most:
-        reason = "" if most == tokens else f" (more values of {len(units):,} units take too much memory)"
-        logger.warning("of the %s tokens of the text the first %s are read%s", f"{len(ids):,}", f"{most:,}", reason)
-        ids = ids[:most]
+    ids = _at_most(ids, tokens, len(units))
     held = {one.name: one for one in _at_tokens(tokenizer, ids)}
     blocks = np.arange(len(ids)) * _BLOCKS // len(ids) % 2
     halves = (blocks == 0, blocks == 1)
     left_out = {name: why for name, one in held.items() if (why := _unfit(one, halves)) is not None}
     kept = [one for name, one in held.items() if name not in left_out]
     by_luck = luck(model, ids, units, kept, halves, progress=progress)
-    untrained = [_figure(float(one), held.kind) for one, held in zip(by_luck, kept, strict=True)]
     values, saturation = _read(model, tokenizer.bos, ids, units, progress)
     chosen, found = (rank_figures(values, kept, half, progress) for half in halves)
-    signs = np.where(chosen < 0, -1, 1)
-
-    def follower(place: int, column: int) -> Follower:
-        kind, sign = kept[column].kind, int(signs[place, column])
-        first, second = (_figure(float(sign * side[place, column]), kind) for side in (chosen, found))
-        steady = second >= max(LEAST[kind], first - NEAR)
-        ahead = min(first, second) >= untrained[column] + AHEAD[kind]
-        return Follower(unit=units[place], sign=sign, chosen=first, found=second, confirmed=steady and ahead)
-
-    strength = np.abs(chosen)  # (units, properties)
-    findings = tuple(
-        Finding(
-            name=one.name,
-            kind=one.kind,
-            mean=float(one.values[one.within(halves[0] | halves[1])].mean()),
-            untrained=untrained[column],
-            followers=tuple(follower(place, column) for place in _first(units, strength[:, column], top)),
-        )
-        for column, one in enumerate(kept)
-    )
+    compared = _Compared(units=units, held=kept, chosen=chosen, found=found, untrained=by_luck)
+    asked = halves[0] | halves[1]
+    findings = tuple(compared.finding(column, one, asked, top) for column, one in enumerate(kept))
     named = {one.unit for finding in findings for one in finding.followers}
     return Neurons(
         texts=completed_texts(tokenizer, ids),
@@ -210,13 +188,58 @@ def find_neurons(
         blind=halves[1],
         findings=findings,
         left_out=left_out,
-        best=tuple(
-            (kept[column].name, follower(place, column))
-            for place, column in enumerate(strength.argmax(axis=1).tolist() if kept else ())
-        ),
+        best=tuple(compared.best()),
         values={unit: values[place].copy() for place, unit in enumerate(units) if unit in named},
         saturation=saturation,
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Compared:
+    """Units beside properties: figures of `rank_figures`, (units, properties) each."""
+
+    units: list[Unit]
+    held: list[Property]
+    chosen: NDArray[np.float64]
+    """On the blocks by which units are chosen."""
+    found: NDArray[np.float64]
+    """On the others."""
+    untrained: NDArray[np.float64]
+    """Of the best unit of untrained networks, (properties,)."""
+
+    def follower(self, place: int, column: int) -> Follower:
+        """A unit beside a property."""
+        kind = self.held[column].kind
+        sign = -1 if self.chosen[place, column] < 0 else 1
+        first, second = (_figure(float(sign * side[place, column]), kind) for side in (self.chosen, self.found))
+        steady = second >= max(LEAST[kind], first - NEAR)
+        ahead = min(first, second) >= _figure(float(self.untrained[column]), kind) + AHEAD[kind]
+        return Follower(unit=self.units[place], sign=sign, chosen=first, found=second, confirmed=steady and ahead)
+
+    def finding(self, column: int, one: Property, asked: NDArray[np.bool_], top: int) -> Finding:
+        """A property, and the `top` units that follow it best; `asked` (N,) are the places that count."""
+        places = _first(self.units, np.abs(self.chosen[:, column]), top)
+        return Finding(
+            name=one.name,
+            kind=one.kind,
+            mean=float(one.values[one.within(asked)].mean()),
+            untrained=_figure(float(self.untrained[column]), one.kind),
+            followers=tuple(self.follower(place, column) for place in places),
+        )
+
+    def best(self) -> Iterator[tuple[str, Follower]]:
+        """For every unit the property that it follows best, by its name."""
+        for place, column in enumerate(np.abs(self.chosen).argmax(axis=1).tolist() if self.held else ()):
+            yield self.held[column].name, self.follower(place, column)
+
+
+def _at_most(ids: NDArray[np.int64], tokens: int, units: int) -> NDArray[np.int64]:
+    """The first tokens, as many as asked for and as memory holds the values of so many units of; says so if not all."""
+    most = min(tokens, max(1, _MEMORY // (4 * units)))
+    if len(ids) > most:
+        reason = "" if most == tokens else f" (more values of {units:,} units take too much memory)"
+        logger.warning("of the %s tokens of the text the first %s are read%s", f"{len(ids):,}", f"{most:,}", reason)
+    return ids[:most]
 
 
 def _units(model: LanguageModel) -> list[Unit]:

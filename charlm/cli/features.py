@@ -1,7 +1,7 @@
 """`charlm features`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,10 +11,14 @@ from charlm.cli.options import (
     ErrorsOption,
     JsonOption,
     SeparatorOption,
+    ThreadsOption,
     corpus_options,
 )
 from charlm.config import check_range
 from charlm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from charlm.analysis.features import Block
 
 
 def features(
@@ -33,7 +37,7 @@ def features(
     separator: SeparatorOption = None,
     encoding: EncodingOption = None,
     errors: ErrorsOption = None,
-    threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
+    threads: ThreadsOption = 2,
     json: JsonOption = False,
 ) -> None:
     """Turn documents into vectors: what the model holds when it has read one, and on average while it reads.
@@ -50,7 +54,7 @@ def features(
     import charlm
     from charlm.analysis.features import blocks, save_features
     from charlm.analysis.features import features as read
-    from charlm.cli.console import Bars, print_json, stderr, thousands
+    from charlm.cli.console import Bars, stderr
     from charlm.cli.reader import require_forward
 
     check_range("--threads", threads, 1, 1024)
@@ -70,8 +74,14 @@ def features(
         parts = blocks(model)
         shape = corpus.documents, len(parts) * model.config.hidden_size
         save_features(out, vectors, shape)
+    _tell(parts, model.config.hidden_size, shape, out, json=json)
+
+
+def _tell(parts: "list[Block]", width: int, shape: tuple[int, int], out: Path, *, json: bool) -> None:
+    """Say what was written, and what stands where in it."""
+    from charlm.cli.console import print_json, stderr, thousands
+
     if json:
-        width = model.config.hidden_size
         print_json(
             {
                 "file": str(out),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from charlm.cli.options import JsonOption
+from charlm.cli.options import JsonOption, ThreadsOption
 from charlm.cli.sample import ModelArgument
 from charlm.config import Unknown
 
@@ -29,7 +29,7 @@ def fill(
     unknown: Annotated[
         Unknown, typer.Option(help="A character that the models don't know: error, nearest, skip or replace.")
     ] = "error",
-    threads: Annotated[int, typer.Option(help="CPU threads.")] = 1,
+    threads: ThreadsOption = 1,
     json: JsonOption = False,
 ) -> None:
     """Write what could stand between two texts.

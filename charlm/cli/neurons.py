@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charlm.cli.options import JsonOption
-from charlm.cli.reader import ModelAndText, open_reader
-from charlm.config import Unknown
+from charlm.cli.options import JsonOption, ThreadsOption
+from charlm.cli.reader import ModelAndText, UnknownOption, open_reader
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -35,10 +34,8 @@ def neurons(
             "charlm-rnn\\[plots]."
         ),
     ] = None,
-    unknown: Annotated[
-        Unknown, typer.Option(help="A character that the model doesn't know: error, nearest, skip or replace.")
-    ] = "replace",
-    threads: Annotated[int, typer.Option(help="CPU threads.")] = 1,
+    unknown: UnknownOption = "replace",
+    threads: ThreadsOption = 1,
     json: JsonOption = False,
 ) -> None:
     """Find the units of a model that mean something: those that follow quotes, brackets, lines, words and so on.

@@ -44,6 +44,7 @@ ErrorsOption = Annotated[
         rich_help_panel=TEXT,
     ),
 ]
+ThreadsOption = Annotated[int, typer.Option(help="CPU threads.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout, for programs.")]
 
 

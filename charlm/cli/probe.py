@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from charlm.cli.options import JsonOption
+from charlm.cli.options import JsonOption, ThreadsOption
 from charlm.cli.sample import ModelArgument
 from charlm.errors import CharlmError, ConfigError
 
@@ -58,7 +58,7 @@ def probe(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the test texts, and of cross-validation.")] = 1,
-    threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
+    threads: ThreadsOption = 2,
     json: JsonOption = False,
 ) -> None:
     """Find out what a model knows of a label that it was never told, such as the sentiment of a review.
@@ -74,15 +74,12 @@ def probe(
     import torch
 
     import charlm
-    from charlm.analysis.features import features, stacked
     from charlm.analysis.judges import require_sklearn
-    from charlm.analysis.labelled import distinct, read_table, require_alike, require_enough, split, without
     from charlm.analysis.pictures import check_picture
     from charlm.analysis.probe import probe as probe_of
     from charlm.cli.console import Bars, print_json, stderr
     from charlm.cli.reader import require_forward
     from charlm.config import check_range
-    from charlm.direction import check_name
 
     check_range("--threads", threads, 1, 1024)
     check_range("--seed", seed, 0, 2**32 - 1)
@@ -90,40 +87,16 @@ def probe(
     if plot is not None:
         check_picture(plot)
     with Bars(stderr()):
-        texts = distinct(_read(positive, negative, labelled))
-        require_enough(texts)
-        if test is None:
-            known, held_out = split(texts, _TEST, seed)
-        else:
-            known, held_out = texts, without(distinct(read_table(test)), texts)
-    require_alike(held_out, known)
+        known, held_out = _parts(_read(positive, negative, labelled), test, seed)
     labels = known.names if len(known.names) > 2 else known.names[1:]
-    if name is not None and len(labels) > 1:
-        raise ConfigError(f"--name is for two labels, and there are {len(labels)}; each direction bears its label")
-    if plot is not None and len(labels) > 1:
-        raise ConfigError(f"--plot is for two labels, and there are {len(labels)}; leave it out")
-    for label in labels:
-        check_name(name or label)
+    _check_labels(labels, name, plot)
     torch.set_num_threads(threads)
     loaded = charlm.load(model)
     require_forward(loaded, "a probe")
     if model is None:
         stderr().print(f"using {loaded.path}", markup=False, soft_wrap=True)
     folder = _folder(loaded)
-    with Bars(stderr()) as progress:
-        own, others = (
-            stacked(
-                features(
-                    loaded.checkpoint.model,
-                    loaded.checkpoint.tokenizer,
-                    part.texts,
-                    total=len(part.texts),
-                    progress=progress,
-                ),
-                len(part.texts),
-            )
-            for part in (known, held_out)
-        )
+    own, others = _vectors(loaded, known), _vectors(loaded, held_out)
     found = []
     for label in labels:
         with Bars(stderr()) as progress:
@@ -150,6 +123,41 @@ def _read(positive: Path | None, negative: Path | None, labelled: Path | None) -
     if labelled is None and positive is not None and negative is not None:
         return read_pair(positive, negative)
     raise ConfigError("give --positive and --negative, a file each with a text a line, or --labelled with both")
+
+
+def _parts(texts: "Labelled", test: Path | None, seed: int) -> "tuple[Labelled, Labelled]":
+    """The texts to learn from and those to test on."""
+    from charlm.analysis.labelled import distinct, read_table, require_alike, require_enough, split, without
+
+    texts = distinct(texts)
+    require_enough(texts)
+    if test is None:
+        return split(texts, _TEST, seed)
+    held_out = without(distinct(read_table(test)), texts)
+    require_alike(held_out, texts)
+    return texts, held_out
+
+
+def _check_labels(labels: list[str], name: str | None, plot: Path | None) -> None:
+    """Raise `ConfigError` for what can't be done with as many labels, and for one that a direction can't bear."""
+    from charlm.direction import check_name
+
+    if name is not None and len(labels) > 1:
+        raise ConfigError(f"--name is for two labels, and there are {len(labels)}; each direction bears its label")
+    if plot is not None and len(labels) > 1:
+        raise ConfigError(f"--plot is for two labels, and there are {len(labels)}; leave it out")
+    for label in labels:
+        check_name(name or label)
+
+
+def _vectors(loaded: "LoadedModel", part: "Labelled") -> "Vectors":
+    """What the model holds of each text, (N, D)."""
+    from charlm.analysis.features import features, stacked
+    from charlm.cli.console import Bars, stderr
+
+    model, tokenizer, count = loaded.checkpoint.model, loaded.checkpoint.tokenizer, len(part.texts)
+    with Bars(stderr()) as progress:
+        return stacked(features(model, tokenizer, part.texts, total=count, progress=progress), count)
 
 
 def _save(

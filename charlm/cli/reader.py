@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charlm.config import Unknown
 from charlm.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ ModelAndText = Annotated[
         "or - for standard input.",
         show_default=False,
     ),
+]
+
+UnknownOption = Annotated[
+    Unknown, typer.Option(help="A character that the model doesn't know: error, nearest, skip or replace.")
 ]
 
 

@@ -91,16 +91,28 @@ def sample(
         raise ConfigError("--prefix and --prefix-file both say what the text begins with; give one of them")
     if json and jsonl:
         raise ConfigError("--json prints one value and --jsonl one a line; give one of them")
-    if interactive and (json or jsonl or num > 1 or beam is not None or copy_check or show_probs or no_copy):
-        raise ConfigError(
-            "--interactive writes one text with you; --num, --beam, --no-copy, --copy-check, --show-probs, --json and "
-            "--jsonl don't go with it"
+    searched, sorted_ = beam is not None, sort == "score"
+    if interactive:
+        _alone(
+            "--interactive writes one text with you",
+            num=num > 1,
+            beam=searched,
+            no_copy=no_copy,
+            copy_check=copy_check,
+            show_probs=show_probs,
+            json=json,
+            jsonl=jsonl,
         )
-    alone = interactive or beam is not None or copy_check or show_probs or checkpoints or unique or sort == "score"
-    if compare_steer is not None and alone:
-        raise ConfigError(
-            "--compare-steer writes pairs of texts; --interactive, --beam, --copy-check, --show-probs, --checkpoints, "
-            "--unique and --sort don't go with it"
+    if compare_steer is not None:
+        _alone(
+            "--compare-steer writes pairs of texts",
+            interactive=interactive,
+            beam=searched,
+            copy_check=copy_check,
+            show_probs=show_probs,
+            checkpoints=checkpoints,
+            unique=unique,
+            sort=sorted_,
         )
     if until_eos and length is not None:
         raise ConfigError("--until-eos writes until the model ends the text and --length says where; give one of them")
@@ -151,6 +163,14 @@ def sample(
             _note(texts.stream(pieces), first + number)
         return
     _show(loaded, _arranged(found, unique, sort), index, json=json, jsonl=jsonl, show_probs=show_probs)
+
+
+def _alone(why: str, **others: object) -> None:
+    """Raise `ConfigError` if any of the other options, named as their parameters, was given."""
+    options = [f"--{name.replace('_', '-')}" for name, value in others.items() if value]
+    if options:
+        verb = "doesn't" if len(options) == 1 else "don't"
+        raise ConfigError(f"{why}; {' and '.join(options)} {verb} go with it")
 
 
 Seeded = tuple[int | None, "Written"]

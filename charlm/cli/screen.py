@@ -63,6 +63,8 @@ class Screen:
     def planned(self, plan: Plan) -> None:
         """Say what was chosen, and why."""
         self._bars.finish()
+        if not plan.model and not plan.training:
+            return
         settings = ", ".join(
             f"{name.replace('_', ' ')} {value:g}" for name, value in (plan.model | plan.training).items()
         )

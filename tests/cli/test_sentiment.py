@@ -122,7 +122,10 @@ def test_mistakes_are_named(reviews: dict[str, Path], write) -> None:
     assert "--steer names a cell state" in failed("sample", "--steer", "0:1:c=1")
     assert "--steer is 'joy'" in failed("sample", "--steer", "joy")
     assert "a unit has no scale" in failed("sample", "--compare-steer", "0:1=2")
-    assert "don't go with it" in failed("sample", "--compare-steer", "joy", "--beam", 3)
+    assert "pairs of texts; --beam doesn't go with it" in failed("sample", "--compare-steer", "joy", "--beam", 3)
+    assert "--unique and --sort don't go with it" in failed(
+        "sample", "--compare-steer", "joy", "--sort", "score", "--unique"
+    )
     charlm("probe", "--labelled", reviews["both"], "--name", "mood")
     planted_file(Path("runs/b/model.safetensors"))
     copied = Path("runs/b/directions")
