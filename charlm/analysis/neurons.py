@@ -180,7 +180,7 @@ def find_neurons(
     chosen, found = (rank_figures(values, kept, half, progress) for half in halves)
     compared = _Compared(units=units, held=kept, chosen=chosen, found=found, untrained=by_luck)
     asked = halves[0] | halves[1]
-    findings = tuple(compared.finding(column, one, asked, top) for column, one in enumerate(kept))
+    findings = tuple(compared.finding(column, asked, top) for column in range(len(kept)))
     named = {one.unit for finding in findings for one in finding.followers}
     return Neurons(
         texts=completed_texts(tokenizer, ids),
@@ -216,8 +216,9 @@ class _Compared:
         ahead = min(first, second) >= _figure(float(self.untrained[column]), kind) + AHEAD[kind]
         return Follower(unit=self.units[place], sign=sign, chosen=first, found=second, confirmed=steady and ahead)
 
-    def finding(self, column: int, one: Property, asked: NDArray[np.bool_], top: int) -> Finding:
+    def finding(self, column: int, asked: NDArray[np.bool_], top: int) -> Finding:
         """A property, and the `top` units that follow it best; `asked` (N,) are the places that count."""
+        one = self.held[column]
         places = _first(self.units, np.abs(self.chosen[:, column]), top)
         return Finding(
             name=one.name,
