@@ -190,7 +190,7 @@ SteerOption = Annotated[
     typer.Option(
         metavar="NAME=STRENGTH",
         help="Hold the state while writing: a direction that `charlm probe` found, at a strength (sentiment=+2: 1 is "
-        "hardly felt, 4 is too much), or a unit at a value (0:12=1.5, its cell state 0:12:c=1.5); may be repeated.",
+        "plainly felt, 4 is too much), or a unit at a value (0:12=1.5, its cell state 0:12:c=1.5); may be repeated.",
         rich_help_panel=CONTROLS,
     ),
 ]
