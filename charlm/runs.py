@@ -190,7 +190,7 @@ def find_model(name: str | None) -> Path:
     """
     if name is None:
         return newest_run(MODEL) / MODEL
-    for path in _models(name):
+    for path in _models(name, RUNS, PRETRAINED):
         if os.path.isfile(path):
             return path
     raise RunError(
@@ -199,22 +199,23 @@ def find_model(name: str | None) -> Path:
     )
 
 
-def names_model(name: str) -> bool:
-    """Whether an argument means a model rather than a text: a model file, a folder with one, or a run without."""
+def names_model(name: str, *, text_follows: bool = False) -> bool:
+    """Whether an argument means a model rather than a text: a model file, a folder with one, or a run without.
+
+    The name of a model that comes with charlm may be that of a text, too: it means the model where a text follows.
+    """
+    own, shipped = (_models(name, where) for where in (RUNS, PRETRAINED))
     return (
         name.endswith(".safetensors")
         or is_safetensors(Path(name))
-        or any(os.path.isfile(path.parent / file) for path in _models(name)[1:] for file in (MODEL, "metrics.jsonl"))
+        or any(os.path.isfile(path.parent / file) for path in own[1:] for file in (MODEL, "metrics.jsonl"))
+        or (text_follows and not os.path.exists(name) and any(map(os.path.isfile, shipped)))
     )
 
 
-def _models(name: str) -> list[Path]:
-    """Where the model may be that a name means: it may be a file, a folder, or a run in runs/."""
+def _models(name: str, *folders: Path) -> list[Path]:
+    """Where the model may be that a name means: it may be a file, a folder, or a name in one of these folders."""
     if not name:
         return []
-    found = [Path(name), Path(name) / MODEL]
-    if not _is_path(name):
-        found.append(RUNS / name / MODEL)
-        if not os.path.exists(name):  # a file or folder of that name is what is meant
-            found.append(PRETRAINED / name / MODEL)
-    return found
+    inside = [] if _is_path(name) or name in (".", "..") else [folder / name / MODEL for folder in folders]
+    return [Path(name), Path(name) / MODEL, *inside]

@@ -70,6 +70,9 @@ def test_a_model_is_found_by_path_name_and_age(write) -> None:
     assert names_model("moved") and names_model("second") and not names_model("first") and not names_model("")
     Path("weights.bin").write_bytes(Path("moved/model.safetensors").read_bytes())
     assert names_model("weights.bin") and not names_model(str(text))
+    assert names_model("reviews", text_follows=True) and not names_model("reviews")  # a corpus is called so, too
+    Path("reviews").write_text("a text")
+    assert not names_model("reviews", text_follows=True)
     assert api.load().path == Path("runs/second/model.safetensors")
     with pytest.raises(RunError, match="no model 'third'"):
         api.load("third")

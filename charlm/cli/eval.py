@@ -105,7 +105,7 @@ def evaluate(
     learning = DynamicConfig(**given(rate=dynamic_rate)) if dynamic else None
     remembering = CacheConfig(**given(share=cache_share)) if cache else None
     names = list(arguments or [])
-    model = names.pop(0) if names and names_model(names[0]) else None
+    model = names.pop(0) if names and names_model(names[0], text_follows=len(names) > 1) else None
     if model is None and names and not names_text(names[0]):
         raise CorpusError(f"no model and no run is called {names[0]!r}, and there is {not_found(names[0])}")
     settings = corpus_options(documents, separator, None, encoding, errors)

@@ -48,6 +48,7 @@ def test_every_way_of_looking_inside_takes_it(write) -> None:
     assert "".join(token["text"] for token in tokens) == letter.read_text()
     charlm("features", "reviews", letter, "--documents", "line", "--out", "f.npy")
     assert "mlstm" in charlm("info", "reviews").stdout
+    assert "bits per character" in charlm("eval", "reviews", letter).stdout
 
 
 def test_from_python() -> None:
