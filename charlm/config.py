@@ -20,6 +20,7 @@ Skip = Literal["none", "residual"]
 Unknown = Literal["error", "nearest", "skip", "replace"]
 Direction = Literal["forward", "backward"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "float32", "bfloat16"]
 
 DEFAULT_HIDDEN = 256
 """H where nobody says otherwise."""
@@ -242,6 +243,9 @@ class TrainConfig(JsonConfig):
     """CPU threads; None leaves torch's choice."""
     device: Device = "auto"
     """Where to compute; auto takes CUDA, then MPS, then the CPU."""
+    precision: Precision = "auto"
+    """Of the products in training: bfloat16 rounds what goes into them to 8 bits, auto does so where the CPU has
+    instructions for it. Sums, weights and states stay in single precision, and so does scoring."""
 
     def __post_init__(self) -> None:
         for name, length in (("--minutes", self.minutes), ("--epochs", self.epochs), ("--steps", self.steps)):
@@ -263,6 +267,7 @@ class TrainConfig(JsonConfig):
         if self.threads is not None:
             check_range("--threads", self.threads, 1, 1024)
         check_choice("--device", self.device, get_args(Device))
+        check_choice("--precision", self.precision, get_args(Precision))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from charlm.config import ModelConfig
+from charlm.config import ModelConfig, Precision
 from charlm.errors import ConfigError
 from charlm.prior import NgramPrior
 from charlm.recurrent import LayerStates, Recurrent
@@ -99,11 +99,19 @@ class LanguageModel(nn.Module):
         own = len(states) if self.prior is None else -1
         hidden, after = self.recurrent(ids, self.embedding, states[:own], generator)
         weight = self.embedding if self.output is None else self.output
-        logits = F.linear(hidden, weight, self.output_bias)  # (T, B, V)
+        logits = F.linear(hidden, weight, self.output_bias).to(hidden.dtype)  # (T, B, V)
         if self.prior is not None:
-            more, known = self.prior(ids, hidden, states[-1], starts)
+            with torch.autocast(hidden.device.type, enabled=False):
+                more, known = self.prior(ids, hidden, states[-1], starts)
             logits, after = logits + more, (*after, known)
         return logits, hidden, after
+
+    def training_precision(self, precision: Precision) -> torch.autocast:
+        """The context in which to compute a loss, in the precision that `TrainConfig` asks for."""
+        device = self.output_bias.device.type
+        fast = device == "cpu" and self.recurrent.quick_in_bfloat16
+        brief = precision == "bfloat16" or (precision == "auto" and fast)
+        return torch.autocast(device, torch.bfloat16, enabled=brief)
 
     def num_parameters(self) -> int:
         """How many weights there are."""

@@ -10,9 +10,12 @@ from charlm.cells import Cell, State, find_cell
 from charlm.config import ModelConfig
 
 try:
-    from charlm.kernels import KERNELS, LAYERS, TRACES, prefers_layer
+    from charlm.kernels import KERNELS, LAYERS, TRACES, has_bfloat16, prefers_layer
 except ModuleNotFoundError:  # without the kernels charlm is slow and right
     KERNELS, LAYERS, TRACES = {}, {}, {}
+
+    def has_bfloat16(cell: str) -> bool:
+        return False
 
 
 _LEAKY = 0.9
@@ -100,7 +103,7 @@ class RecurrentLayer(nn.Module):
         """V x + b, what the gates see of the input: x (..., I) to (..., G)."""
         weights = dict(self.named_parameters())
         unbiased = (len(self.cell.gates) - len(self.cell.biases)) * self.hidden_size
-        return F.linear(x, weights["input"], F.pad(weights["bias"], (unbiased, 0)))
+        return F.linear(x, weights["input"], F.pad(weights["bias"], (unbiased, 0))).to(weights["input"].dtype)
 
     def project_tokens(self, ids: Tensor, embedding: Tensor) -> Tensor:
         """`project` of the embeddings (V, E) of token ids (T, B), (T, B, G).
@@ -109,7 +112,8 @@ class RecurrentLayer(nn.Module):
         width G, and the projection becomes a look-up in it. The same to the last few bits.
         """
         if 2 * embedding.shape[0] <= ids.numel():
-            return F.embedding(ids, self.project(embedding))
+            with torch.autocast(embedding.device.type, enabled=False):
+                return F.embedding(ids, self.project(embedding))
         return self.project(F.embedding(ids, embedding))
 
     @torch.no_grad()
@@ -164,6 +168,11 @@ class Recurrent(nn.Module):
         """Draw the weights of all layers; see `RecurrentLayer.initialise`."""
         for layer in (*self.layers, *self.twins):
             layer.initialise(config, generator)
+
+    @property
+    def quick_in_bfloat16(self) -> bool:
+        """Whether the CPU has instructions for products of bfloat16 numbers, and the cell a kernel that uses them."""
+        return has_bfloat16(self.cell.name)
 
     def empty_past(self, batch: int, like: Tensor) -> LayerStates:
         """The state before the first token of a document: zeros, (B, H) for each state of each layer."""

@@ -64,9 +64,10 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
             state.states = None
         elif state.states is not None:
             state.states = rows_of(state.states, window.ids.shape[1])
-        logits, states = state.model(
-            window.ids.to(device), state.states, generator=state.generator, starts=window.starts
-        )
+        with state.model.training_precision(config.precision):
+            logits, states = state.model(
+                window.ids.to(device), state.states, generator=state.generator, starts=window.starts
+            )
         loss = F.cross_entropy(logits.flatten(0, 1), window.targets.to(device).flatten(), ignore_index=IGNORE)
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -64,6 +64,19 @@ def test_training_lowers_the_loss_and_keeps_the_best(write) -> None:
     assert sum(isinstance(record, SampleRecord) for record in seen) == len(validations) == 5
 
 
+def test_bfloat16_learns_as_single_precision_does_and_resumes_bit_for_bit(write) -> None:
+    text = write("it was the best of times, it was the worst of times. " * 60)
+    assert train(text, run="runs/single", precision="float32").outcome.best is not None
+    train(text, run="runs/brief", precision="bfloat16")
+    train(text, run="runs/broken", precision="bfloat16", hooks=stop_after(23))
+    api.resume("runs/broken")
+    assert same(weights("runs/brief"), weights("runs/broken"))
+    single, brief = weights("runs/single"), weights("runs/brief")
+    assert not same(single, brief)
+    losses = [[one["loss"] for one in records(run) if one["kind"] == "step"] for run in ("runs/single", "runs/brief")]
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+
+
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(write) -> None:
     text = write(TEXT)
     for run, seed in (("runs/a", 1), ("runs/b", 1), ("runs/c", 2)):

@@ -1,6 +1,7 @@
 /* What the code of all cells shares: the functions of point-wise stages, and names for the numbers of an operation. */
 
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 #ifdef _OPENMP
 #include <omp.h>
@@ -13,7 +14,8 @@ enum { TILE = 12, VECTORS = 2 };
 enum { TILE = 4, VECTORS = 1 };
 #endif
 
-/* An operation: a stage and its table, or a product. */
+/* An operation: a stage and its table, or a product, which may be one IN_PAIRS of bfloat16. */
+enum { IN_PAIRS = 2 };
 enum { IS_PRODUCT, SOURCE, SOURCE_TIME, SOURCE_ROW, WEIGHTS, DEPTH, TARGET, TARGET_TIME, TARGET_ROW, BLOCKS, ADD,
        OPERATION, STAGE = SOURCE, TABLE = SOURCE_TIME };
 

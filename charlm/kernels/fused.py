@@ -65,7 +65,7 @@ class _FusedLayer(torch.autograd.Function):
         state = rest[: len(rest) - len(names)]
         projected = projected.contiguous()
         buffers = _run(program, projected, state, weights)
-        ctx.program, ctx.names, ctx.depth = program, names, _depth(program, state)
+        ctx.program, ctx.names, ctx.depth, ctx.brief = program, names, _depth(program, state), brief_products()
         ctx.save_for_backward(projected, *buffers, *weights.values())
         return (buffers[0][ctx.depth :], *_after(program, buffers, ctx.depth))
 
@@ -89,7 +89,7 @@ class _FusedLayer(torch.autograd.Function):
         places |= _backward_places(program, d_gates, d_hidden, depth)
         if "c" in program.states:
             places["dc"] = Place(grads[-1].clone(memory_format=torch.contiguous_format))
-        window = _window(program, d_hidden)
+        window = _window(program, d_hidden, brief=ctx.brief)
         for stage in reversed(program.stages):
             window.stage(stage.backward, places)
             for product in stage.products:
@@ -97,7 +97,7 @@ class _FusedLayer(torch.autograd.Function):
                 target = places[_GRADIENT.get(product.of, f"d_{product.of}")]
                 window.product(source, _matrix(product, program, weights).T, target, add=product.of in _GRADIENT)
         window.run(steps - 1, steps, -1)
-        d_weights = _weight_gradients(program, places, weights, steps)
+        d_weights = _weight_gradients(program, places, weights, steps, brief=ctx.brief)
         d_state = [d_hidden[depth - 1 - back] for back in range(depth)]
         if "c" in program.states:
             d_state.append(places["dc"].tensor)
@@ -130,7 +130,7 @@ def _run(program: Program, projected: Tensor, state: tuple[Tensor, ...], weights
         buffers[1][0] = state[-1]
     buffers += [projected.new_empty(steps, rows, width) for _ in program.saved]
     places = _forward_places(program, projected, buffers, depth, weights)
-    window = _window(program, hidden)
+    window = _window(program, hidden, brief=brief_products())
     for stage in program.stages:
         for product in stage.products:
             target = _wide(product.into, program, places)
@@ -196,20 +196,32 @@ def _matrix(product: Product, program: Program, weights: Mapping[str, Tensor]) -
     return matrix[_blocks(product.rows, program.recurrent, matrix.shape[1])] if product.rows else matrix
 
 
-def _window(program: Program, like: Tensor) -> Window:
+def brief_products() -> bool:
+    """Whether products are to be of bfloat16 numbers, added up in single precision: inside `torch.autocast`."""
+    return torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
+
+
+def _window(program: Program, like: Tensor, *, brief: bool) -> Window:
     """A window by compiled code where that can be had, else by torch."""
     library = native.library(program.functions, like.dtype) if like.device.type == "cpu" else None
-    return TorchWindow() if library is None else native.NativeWindow(library, like.shape[1], like.shape[2])
+    if library is None or (brief and not library.has_bfloat16):
+        return TorchWindow(brief=brief)
+    return native.NativeWindow(library, like.shape[1], like.shape[2], brief=brief)
 
 
-def _weight_gradients(program: Program, places: Places, weights: Mapping[str, Tensor], steps: int) -> dict[str, Tensor]:
+def _weight_gradients(
+    program: Program, places: Places, weights: Mapping[str, Tensor], steps: int, *, brief: bool
+) -> dict[str, Tensor]:
     """Of each recurrent weight, one product over all steps; of each extra bias, a sum."""
     found = {name: torch.empty_like(weight) for name, weight in weights.items()}
     for stage in program.stages:
         for product in stage.products:
             target = _matrix(product, program, found)
             into = _wide(product.into, program, places, "d_").flat(steps)
-            torch.mm(into.T, places[product.of].flat(steps), out=target)
+            if brief:
+                target.copy_(into.T.bfloat16() @ places[product.of].flat(steps).bfloat16())
+            else:
+                torch.mm(into.T, places[product.of].flat(steps), out=target)
     for name, source in (program.biases or {}).items():
         torch.sum(places[f"d_{source}"].flat(steps), dim=0, out=found[name])
     return found

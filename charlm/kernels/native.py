@@ -1,9 +1,10 @@
 """Programs as compiled code: C is written from the trace of their stages, compiled once and kept in the cache.
 
 Torch makes a pass and a temporary for each operation of a point-wise stage, and lays the weights of a product out anew
-in every step. `functions.c` and `window.c`, beside this file, make one pass for a stage, lay the weights out once for a
-window, and run all of its steps in one call, on torch's own threads. Where there is no C compiler, or CHARLM_NATIVE=0
-says so (see `charlm.compilation`), `library` is None: the window is then run by torch, slower and the same.
+in every step. `functions.c`, `bfloat16.c` and `window.c`, beside this file, make one pass for a stage, lay the weights
+out once for a window, and run all of its steps in one call, on torch's own threads. Where there is no C compiler, or
+CHARLM_NATIVE=0 says so (see `charlm.compilation`), `library` is None: the window is then run by torch, slower and the
+same.
 """
 
 import ctypes
@@ -46,9 +47,14 @@ class Library:
     def __init__(self, code: ctypes.CDLL, dtype: torch.dtype, functions: tuple[Function, ...]) -> None:
         suffix = _SUFFIXES[dtype]
         self.run, self.pack = getattr(code, f"run_{suffix}"), getattr(code, f"pack_{suffix}")
-        self.run.argtypes = [ctypes.c_void_p, *[ctypes.c_long] * 7]
-        self.pack.argtypes = [ctypes.c_void_p, *[ctypes.c_long] * 5, ctypes.c_void_p, ctypes.c_long]
-        self.run.restype = self.pack.restype = None
+        self.pack_pairs = code.pack_pairs
+        self.run.argtypes = [ctypes.c_void_p, *[ctypes.c_long] * 7, ctypes.c_void_p, ctypes.c_long]
+        for pack in (self.pack, self.pack_pairs):
+            pack.argtypes = [ctypes.c_void_p, *[ctypes.c_long] * 5, ctypes.c_void_p, ctypes.c_long]
+            pack.restype = None
+        self.run.restype = None
+        self.has_bfloat16 = dtype == torch.float32 and bool(code.has_bfloat16())
+        """Whether the processor has instructions for products of bfloat16 numbers."""
         self.panel = int(getattr(code, f"panel_{suffix}")())
         self.stages = {
             function: ctypes.cast(getattr(code, f"stage{index}_{suffix}"), ctypes.c_void_p).value or 0
@@ -59,8 +65,10 @@ class Library:
 class NativeWindow:
     """A window by compiled code; see `charlm.kernels.places.Window`."""
 
-    def __init__(self, library: Library, rows: int, width: int) -> None:
+    def __init__(self, library: Library, rows: int, width: int, *, brief: bool = False) -> None:
+        """Steps of (rows, width); `brief` makes products of bfloat16 numbers, where the library can."""
         self._library, self._rows, self._width = library, rows, width
+        self._brief, self._deepest = brief, 0
         self._operations: list[list[int]] = []
         self._kept: list[object] = []  # what the operations point to
 
@@ -68,13 +76,21 @@ class NativeWindow:
         """See `Window.product`."""
         columns, depth = matrix.shape
         blocks, panel = columns // self._width, self._library.panel
-        packed = matrix.new_empty(blocks * -(-self._width // panel) * panel * depth)
-        self._library.pack(
+        packed_columns = blocks * -(-self._width // panel) * panel
+        if self._brief:
+            packed = matrix.new_empty(packed_columns * -(-depth // 2), dtype=torch.int32)
+            self._deepest = max(self._deepest, -(-depth // 2))
+        else:
+            packed = matrix.new_empty(packed_columns * depth)
+        (self._library.pack_pairs if self._brief else self._library.pack)(
             *(matrix.data_ptr(), matrix.stride(1), matrix.stride(0), blocks, self._width, depth),
             *(packed.data_ptr(), torch.get_num_threads()),
         )
         self._kept.append(packed)
-        self._operations.append([1, *source.address(), packed.data_ptr(), depth, *target.address(), blocks, int(add)])
+        kind = 2 if self._brief else 1
+        self._operations.append(
+            [kind, *source.address(), packed.data_ptr(), depth, *target.address(), blocks, int(add)]
+        )
 
     def stage(self, function: Function, places: Places) -> None:
         """See `Window.stage`."""
@@ -86,9 +102,11 @@ class NativeWindow:
     def run(self, first: int, count: int, direction: int) -> None:
         """See `Window.run`."""
         flat = [number for operation in self._operations for number in operation]
+        threads, size = torch.get_num_threads(), self._rows * self._deepest
+        scratch = torch.empty(threads * size, dtype=torch.int32)
         self._library.run(
             *((ctypes.c_longlong * len(flat))(*flat), len(self._operations), first, count, direction),
-            *(self._rows, self._width, torch.get_num_threads()),
+            *(self._rows, self._width, threads, scratch.data_ptr(), size),
         )
 
 
@@ -121,7 +139,8 @@ def write_c(functions: tuple[Function, ...]) -> str:
     window = (here / "window.c").read_text(encoding="ascii")
     stages = "".join(write_stage(f"stage{index}", function) for index, function in enumerate(functions))
     types = [_BEGIN_TYPE.format(real=real) + window + stages + _END_TYPE for real in _SUFFIXES.values()]
-    return (here / "functions.c").read_text(encoding="ascii") + "".join(types)
+    shared = [(here / name).read_text(encoding="ascii") for name in ("functions.c", "bfloat16.c")]
+    return "".join([*shared, *types])
 
 
 @cache

@@ -54,12 +54,22 @@ class Window(Protocol):
 class TorchWindow:
     """A window by torch's operations."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, brief: bool = False) -> None:
+        """`brief` rounds what goes into a product to bfloat16."""
         self._todo: list[Callable[[int], object]] = []
+        self._brief = brief
 
     def product(self, source: Place, matrix: Tensor, target: Place, *, add: bool) -> None:
         """See `Window.product`."""
-        if add:
+        if self._brief:
+            short = matrix.T.bfloat16()
+
+            def run(step: int) -> None:
+                found = (source.at(step).bfloat16() @ short).to(matrix.dtype)
+                target.at(step).copy_(target.at(step) + found if add else found)
+
+            self._todo.append(run)
+        elif add:
             self._todo.append(lambda step: target.at(step).addmm_(source.at(step), matrix.T))
         else:
             self._todo.append(lambda step: target.at(step).copy_(source.at(step) @ matrix.T))

@@ -68,9 +68,10 @@ void NAME(pack)(const REAL *w, long row, long column, long blocks, long width, l
 
 typedef void (*NAME(stage))(const long long *table, long t, long rows, long from, long to);
 
-/* Run `operations`, OPERATION numbers each, in every one of `count` steps from `first` on; strides are in bytes. */
+/* Run `operations`, OPERATION numbers each, in every one of `count` steps from `first` on; strides are in bytes. Each
+   thread has `scratch_size` numbers of `scratch`, for a source in pairs. */
 void NAME(run)(const long long *operations, long number, long first, long count, long direction, long rows,
-               long width, long threads) {
+               long width, long threads, uint32_t *scratch, long scratch_size) {
     const long panels = (width + PANEL - 1) / PANEL;
 #ifdef _OPENMP
 #pragma omp parallel num_threads(threads)
@@ -81,6 +82,7 @@ void NAME(run)(const long long *operations, long number, long first, long count,
 #else
         const long mine = 0, all = 1;
 #endif
+        uint32_t *const halves = scratch + mine * scratch_size;
         const long first_panel = panels * mine / all, last_panel = panels * (mine + 1) / all;
         const long from = first_panel * PANEL, to = last_panel * PANEL < width ? last_panel * PANEL : width;
         for (long n = 0, t = first; n < count; n++, t += direction) {
@@ -99,13 +101,21 @@ void NAME(run)(const long long *operations, long number, long first, long count,
                 written = 0;
                 const REAL *x = (const REAL *)(o[SOURCE] + t * o[SOURCE_TIME]);
                 REAL *out = (REAL *)(o[TARGET] + t * o[TARGET_TIME]);
+                const long x_row = o[SOURCE_ROW] / sizeof(REAL), out_row = o[TARGET_ROW] / sizeof(REAL);
+                const long depth = o[DEPTH], pairs = (depth + 1) / 2;
+                const int add = (int)o[ADD];
+                if (o[IS_PRODUCT] == IN_PAIRS) NAME(round_rows)(x, x_row, rows, depth, halves);
                 for (long block = 0; block < o[BLOCKS]; block++)
                     for (long panel = first_panel; panel < last_panel; panel++) {
-                        const long start = panel * PANEL;
-                        NAME(multiply)(x, o[SOURCE_ROW] / sizeof(REAL),
-                                       (const REAL *)o[WEIGHTS] + (block * panels + panel) * PANEL * o[DEPTH], o[DEPTH],
-                                       out + block * width + start, o[TARGET_ROW] / sizeof(REAL),
-                                       width - start < PANEL ? width - start : PANEL, (int)o[ADD], rows);
+                        const long start = panel * PANEL, index = (block * panels + panel) * PANEL;
+                        const long columns = width - start < PANEL ? width - start : PANEL;
+                        REAL *const to = out + block * width + start;
+                        if (o[IS_PRODUCT] == IN_PAIRS)
+                            NAME(multiply_pairs)(halves, (const uint32_t *)o[WEIGHTS] + index * pairs, pairs, to,
+                                                 out_row, columns, add, rows);
+                        else
+                            NAME(multiply)(x, x_row, (const REAL *)o[WEIGHTS] + index * depth, depth, to, out_row,
+                                           columns, add, rows);
                     }
             }
         }

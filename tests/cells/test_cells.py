@@ -110,6 +110,29 @@ def test_kernel_equals_cell_in_single_precision(cell: Cell) -> None:
     torch.testing.assert_close(outputs.double(), expected, rtol=1e-5, atol=5e-6)
 
 
+@pytest.mark.usefixtures("_mode")
+@cells
+@pytest.mark.parametrize("size", [(1, 1, 7), (9, 2, 1), (6, 16, 33)], ids=str)
+def test_kernel_in_bfloat16_is_the_cell_but_for_rounding(cell: Cell, size: tuple[int, int, int]) -> None:
+    x, state, weights = problem(cell, size)
+    weights = {name: (value.detach() * 0.3).requires_grad_() for name, value in weights.items()}  # no chaos
+    expected = everything(lambda *arguments: reference_layer(cell, *arguments), x, state, weights)
+
+    def single(values):
+        return values.detach().float().requires_grad_()
+
+    brief = (single(x), tuple(map(single, state)), {name: single(value) for name, value in weights.items()})
+
+    def run(x, state, weights):
+        before = projected(x, weights)
+        with torch.autocast("cpu", torch.bfloat16):
+            return KERNELS[cell.name](before, state, weights)
+
+    for found, wanted in zip(everything(run, *brief), expected, strict=True):
+        assert found.dtype == torch.float32
+        assert (found.double() - wanted).norm() <= 0.1 * wanted.norm() + 1e-6
+
+
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_torchs_layer_equals_cell(name: str, size: tuple[int, int, int]) -> None:

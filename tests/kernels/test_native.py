@@ -55,6 +55,33 @@ def test_products_are_those_of_torch(dtype, threads: int, rows: int, width: int,
             torch.testing.assert_close(found, wanted)
 
 
+@compiled
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(("rows", "width", "blocks", "depth"), [(1, 1, 1, 1), (13, 70, 3, 9), (29, 32, 2, 40)])
+def test_products_in_pairs_are_those_of_rounded_numbers(
+    threads: int, rows: int, width: int, blocks: int, depth: int
+) -> None:
+    torch.set_num_threads(threads)
+    library = native.library((of_tanh,), torch.float32)
+    assert library is not None
+    if not library.has_bfloat16:
+        pytest.skip("no instructions for bfloat16 here")
+    generator = torch.Generator().manual_seed(1)
+    source = torch.randn(3, rows, depth + 2, generator=generator)
+    target = torch.randn(2, rows, blocks * width + 5, generator=generator)
+    matrix = torch.randn(blocks * width, depth, generator=generator)
+    exact = source[1:, :, 1:-1].bfloat16().double() @ matrix.bfloat16().double().T
+    for add in (False, True):
+        for weights in (matrix, matrix.T.contiguous().T):
+            found = target.clone()
+            window = native.NativeWindow(library, rows, width, brief=True)
+            window.product(Place(source[..., 1:-1], 1), weights, Place(found[..., 2:-3]), add=add)
+            window.run(1, 2, -1)
+            wanted = target.double()
+            wanted[..., 2:-3] = exact + (wanted[..., 2:-3] if add else 0)
+            torch.testing.assert_close(found.double(), wanted, rtol=1e-5, atol=1e-5)
+
+
 def of_sigmoid(x):
     return {"y": sigmoid(x)}
 

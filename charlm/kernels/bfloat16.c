@@ -1,0 +1,102 @@
+/* Products of bfloat16 numbers, added up in single precision, where the processor has instructions for them.
+
+   A number is rounded to the first 16 bits of a float. Two neighbours in k share a lane: an instruction multiplies 32
+   pairs and adds both products to the 16 sums. */
+
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+
+long has_bfloat16(void) { return 1; }
+
+/* As `tile` of window.c, of pairs: x[r, k] and w[k, n] hold two numbers each. */
+INLINE void pair_tile(const uint32_t *x, long x_row, const uint32_t *w, long pairs, float *out, long out_row,
+                      long columns, int add, const int height) {
+    __m512 sum[8][2];
+    for (int r = 0; r < height; r++)
+        for (int v = 0; v < 2; v++) sum[r][v] = _mm512_setzero_ps();
+    for (long k = 0; k < pairs; k++, w += 32) {
+        __m512bh column[2];
+        for (int v = 0; v < 2; v++) column[v] = (__m512bh)_mm512_loadu_si512(w + v * 16);
+        for (int r = 0; r < height; r++) {
+            const __m512bh both = (__m512bh)_mm512_set1_epi32((int)x[r * x_row + k]);
+            for (int v = 0; v < 2; v++) sum[r][v] = _mm512_dpbf16_ps(sum[r][v], both, column[v]);
+        }
+    }
+    for (int r = 0; r < height; r++)
+        for (int v = 0; v < 2; v++) {
+            float *to = out + r * out_row + v * 16;
+            const long left = columns - v * 16;
+            const __mmask16 here = left >= 16 ? 0xffff : left > 0 ? (__mmask16)((1u << left) - 1) : 0;
+            if (add) sum[r][v] = _mm512_add_ps(sum[r][v], _mm512_maskz_loadu_ps(here, to));
+            _mm512_mask_storeu_ps(to, here, sum[r][v]);
+        }
+}
+
+static void multiply_pairs_float(const uint32_t *x, const uint32_t *w, long pairs, float *out, long out_row,
+                                 long columns, int add, long rows) {
+    const long x_row = pairs;
+    long r = 0;
+    for (; r + 8 <= rows; r += 8)
+        pair_tile(x + r * x_row, x_row, w, pairs, out + r * out_row, out_row, columns, add, 8);
+    for (; r + 4 <= rows; r += 4)
+        pair_tile(x + r * x_row, x_row, w, pairs, out + r * out_row, out_row, columns, add, 4);
+    for (; r < rows; r++) pair_tile(x + r * x_row, x_row, w, pairs, out + r * out_row, out_row, columns, add, 1);
+}
+
+/* Round rows of `depth` numbers; of an odd number the last pair ends with a zero. */
+static void round_rows_float(const float *x, long x_row, long rows, long depth, void *pairs) {
+    uint16_t *to = pairs;
+    const long wide = depth + depth % 2;
+    for (long r = 0; r < rows; r++, x += x_row, to += wide) {
+        long k = 0;
+        for (; k + 16 <= depth; k += 16) {
+            const __m256i halves = (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(x + k));
+            _mm256_storeu_si256((__m256i *)(to + k), halves);
+        }
+        if (k < wide) {
+            const __mmask16 here = (__mmask16)((1u << (depth - k)) - 1), whole = (__mmask16)((1u << (wide - k)) - 1);
+            const __m256i halves = (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(here, x + k));
+            _mm256_mask_storeu_epi16(to + k, whole, halves);
+        }
+    }
+}
+
+/* The upper half of a float, rounded to even. */
+INLINE uint32_t rounded(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return x != x ? 0x7fc0 : (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+}
+
+/* As `pack` of window.c, in pairs. */
+void pack_pairs(const float *w, long row, long column, long blocks, long width, long depth, uint32_t *packed,
+                long threads) {
+    const long panels = (width + 31) / 32, pairs = (depth + 1) / 2;
+#ifdef _OPENMP
+#pragma omp parallel for num_threads(threads) schedule(static)
+#endif
+    for (long index = 0; index < blocks * panels; index++) {
+        const long start = index % panels * 32;
+        const long columns = width - start < 32 ? width - start : 32;
+        const float *from = w + (index / panels * width + start) * column;
+        uint32_t *to = packed + index * 32 * pairs;
+        for (long k = 0; k < pairs; k++, to += 32, from += 2 * row) {
+            const long next = 2 * k + 1 < depth ? row : 0;
+            for (long n = 0; n < columns; n++)
+                to[n] = rounded(from[n * column]) | (next ? rounded(from[n * column + next]) << 16 : 0);
+            for (long n = columns; n < 32; n++) to[n] = 0;
+        }
+    }
+}
+#else
+long has_bfloat16(void) { return 0; }
+INLINE void multiply_pairs_float(const uint32_t *x, const uint32_t *w, long pairs, float *out, long out_row,
+                                 long columns, int add, long rows) {}
+INLINE void round_rows_float(const float *x, long x_row, long rows, long depth, void *pairs) {}
+void pack_pairs(const float *w, long row, long column, long blocks, long width, long depth, uint32_t *packed,
+                long threads) {}
+#endif
+
+INLINE void multiply_pairs_double(const uint32_t *x, const uint32_t *w, long pairs, double *out, long out_row,
+                                  long columns, int add, long rows) {}
+INLINE void round_rows_double(const double *x, long x_row, long rows, long depth, void *pairs) {}
