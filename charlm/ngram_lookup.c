@@ -1,6 +1,12 @@
 /* Look-ups in a trie of n-grams; see charlm/ngram.py for what nodes are. */
 
 #include <stdint.h>
+#include <string.h>
+
+/* The probabilities of a model: of single tokens, weights of longer n-grams, and backoffs of contexts. */
+typedef struct {
+    const float *unigrams, *weights, *backoffs;
+} Estimates;
 
 /* The child of a context for a token: a node, or -1. */
 static int32_t child(const int64_t *keys, const int64_t *first, int64_t vocab, int32_t context, int64_t token) {
@@ -27,36 +33,90 @@ void ngram_advance(const int64_t *keys, const int64_t *first, int64_t vocab, int
             if (width > 0) new[0] = (int32_t)token;
             for (int64_t k = 1; k < width; k++)
                 new[k] = old[k - 1] < 0 ? -1 : child(keys, first, vocab, old[k - 1], token);
+            for (int64_t k = 0; k + 1 < width; k++)
+                if (new[k] >= 0) __builtin_prefetch(first + new[k]); /* of use one step later */
         }
         before = after + t * rows * width;
     }
 }
 
-/* The distributions of what follows each of the states (rows, width), by the model itself and by those of lower order
-   in it: chances (number of orders, rows, vocab), the orders ascending. */
-void ngram_probabilities(const int64_t *keys, const int64_t *first, int64_t vocab, int64_t width, const int32_t *states,
-                   int64_t rows, const float *unigrams, const float *weights, const float *backoffs,
-                   const int64_t *orders, int64_t number, float *chances) {
+/* log of what is at least 1e-12: x = 2^e (1 + f), a polynomial in f (Cephes). No call, no branch: loops vectorise. */
+static inline float log_float(float x) {
+    x = x > 1e-12f ? x : 1e-12f;
+    int32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    const int32_t power = (bits - 0x3f3504f3) >> 23; /* 1 + f from the root of 1/2 to that of 2 */
+    bits -= power * (1 << 23);
+    memcpy(&x, &bits, sizeof x);
+    const float e = (float)power, f = x - 1.0f, square = f * f;
+    float p = 7.0376836292e-2f;
+    p = p * f - 1.1514610310e-1f;
+    p = p * f + 1.1676998740e-1f;
+    p = p * f - 1.2420140846e-1f;
+    p = p * f + 1.4249322787e-1f;
+    p = p * f - 1.6668057665e-1f;
+    p = p * f + 2.0000714765e-1f;
+    p = p * f - 2.4999993993e-1f;
+    p = p * f + 3.3333331174e-1f;
+    p = p * f * square - 2.12194440e-4f * e - 0.5f * square;
+    return (f + p) + 0.693359375f * e;
+}
+
+/* Fetch what a row is going to need, which lies all over memory: where its contexts' children are, then those. */
+static inline void fetch_contexts(const int64_t *first, int64_t width, const int32_t *nodes, const Estimates *model) {
+    for (int64_t k = 0; k < width; k++) {
+        if (nodes[k] < 0) continue;
+        __builtin_prefetch(first + nodes[k]);
+        __builtin_prefetch(model->backoffs + nodes[k]);
+    }
+}
+
+static inline void fetch_children(const int64_t *keys, const int64_t *first, int64_t width, const int32_t *nodes,
+                           const Estimates *model) {
+    for (int64_t k = 0; k < width; k++) {
+        if (nodes[k] < 0) continue;
+        __builtin_prefetch(keys + first[nodes[k]]);
+        __builtin_prefetch(model->weights + first[nodes[k]]);
+    }
+}
+
+/* The logarithms of the distributions of what follows each of the states (rows, width), each by the model that `which`
+   tells, and by those of lower order in it: log_p (rows, number of orders, vocab), the orders ascending. And how many of
+   a state's contexts the model has seen go on: depths (rows). */
+void ngram_log_probabilities(const int64_t *keys, const int64_t *first, int64_t vocab, int64_t width,
+                             const int32_t *states, int64_t rows, const Estimates *models, const int64_t *which,
+                             const int64_t *orders, int64_t number, float *log_p, int64_t *depths) {
 #ifdef _OPENMP
 #pragma omp parallel for schedule(static) if (rows * vocab > 16384)
 #endif
     for (int64_t row = 0; row < rows; row++) {
-        int64_t place = 0;
-        float *chance = chances + row * vocab;
-        for (int64_t token = 0; token < vocab; token++) chance[token] = unigrams[token];
-        for (int64_t k = 0; k < width && place < number; k++) {
-            if (k + 1 == orders[place]) {
-                if (++place == number) break;
-                float *longer = chances + (place * rows + row) * vocab;
-                for (int64_t token = 0; token < vocab; token++) longer[token] = chance[token];
+        const int32_t *nodes = states + row * width;
+        if (row + 2 < rows) fetch_contexts(first, width, nodes + 2 * width, models + which[row + 2]);
+        if (row + 1 < rows) fetch_children(keys, first, width, nodes + width, models + which[row + 1]);
+        const Estimates model = models[which[row]];
+        float *chance = log_p + row * number * vocab;
+        int64_t place = 0, depth = 0;
+        for (int64_t token = 0; token < vocab; token++) chance[token] = model.unigrams[token];
+        for (int64_t k = 0; k < width; k++) {
+            if (place + 1 < number && k + 1 == orders[place]) {
+                float *longer = chance + vocab;
+                for (int64_t token = 0; token < vocab; token++) {
+                    longer[token] = chance[token];
+                    chance[token] = log_float(chance[token]);
+                }
                 chance = longer;
+                place++;
             }
-            const int32_t context = states[row * width + k];
+            const int32_t context = nodes[k];
             if (context < 0) continue;
-            const float share = backoffs[context];
+            const float share = model.backoffs[context];
+            depth += share < 1;
+            if (k + 1 >= orders[number - 1]) continue;
             for (int64_t token = 0; token < vocab; token++) chance[token] *= share;
             const int64_t base = context * vocab;
-            for (int64_t at = first[context]; at < first[context + 1]; at++) chance[keys[at] - base] += weights[at];
+            for (int64_t at = first[context]; at < first[context + 1]; at++) chance[keys[at] - base] += model.weights[at];
         }
+        for (int64_t token = 0; token < vocab; token++) chance[token] = log_float(chance[token]);
+        depths[row] = depth;
     }
 }

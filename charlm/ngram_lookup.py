@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from charlm.compilation import shared_library
 
 Nodes = NDArray[np.int32]
+Singles = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,10 @@ class Lookup:
     def __init__(self, code: ctypes.CDLL) -> None:
         pointer, number = ctypes.c_void_p, ctypes.c_int64
         trie: list[Any] = [pointer, pointer, number, number]
-        self._advance, self._probabilities = code.ngram_advance, code.ngram_probabilities
+        self._advance, self._log_probabilities = code.ngram_advance, code.ngram_log_probabilities
         self._advance.argtypes = [*trie, pointer, pointer, number, number, pointer]
-        self._probabilities.argtypes = [*trie, pointer, number, pointer, pointer, pointer, pointer, number, pointer]
-        self._advance.restype = self._probabilities.restype = None
+        self._log_probabilities.argtypes = [*trie, pointer, number, *[pointer] * 3, number, pointer, pointer]
+        self._advance.restype = self._log_probabilities.restype = None
 
     def advance(self, trie: Trie, state: Nodes, ids: NDArray[Any]) -> Nodes:
         """See `charlm.ngram.NgramModel.advance`."""
@@ -55,25 +56,31 @@ class Lookup:
         self._advance(*trie.arguments(), state.ctypes.data, tokens.ctypes.data, *tokens.shape, after.ctypes.data)
         return after
 
-    def probabilities(
+    def log_probabilities(
         self,
         trie: Trie,
+        models: Sequence[tuple[Singles, Singles, Singles]],
+        which: NDArray[np.int64],
         states: Nodes,
-        unigrams: NDArray[np.float32],
-        weights: NDArray[np.float32],
-        backoffs: NDArray[np.float32],
         orders: Sequence[int],
-    ) -> NDArray[np.float32]:
-        """See `charlm.ngram.NgramModel.probabilities_by_order`."""
-        states = np.ascontiguousarray(states, dtype=np.int32)
-        wanted = np.array(orders, dtype=np.int64)
-        chances = np.empty((len(orders), len(states), trie.vocab_size), dtype=np.float32)
-        self._probabilities(
+    ) -> tuple[Singles, NDArray[np.int64]]:
+        """See `charlm.ngram.NgramModel.log_probabilities`.
+
+        Args:
+            models: probabilities of single tokens, weights, and backoffs of each.
+            which: the index in `models` of the one that is asked in each state, (N,).
+        """
+        states, wanted = np.ascontiguousarray(states, dtype=np.int32), np.array(orders, dtype=np.int64)
+        which = np.ascontiguousarray(which, dtype=np.int64)
+        estimates = np.array([[array.ctypes.data for array in model] for model in models], dtype=np.uintp)
+        log_p = np.empty((len(states), len(orders), trie.vocab_size), dtype=np.float32)
+        depths = np.empty(len(states), dtype=np.int64)
+        self._log_probabilities(
             *(*trie.arguments(), states.ctypes.data, len(states)),
-            *(array.ctypes.data for array in (unigrams, weights, backoffs, wanted)),
-            *(len(orders), chances.ctypes.data),
+            *(estimates.ctypes.data, which.ctypes.data, wanted.ctypes.data, len(orders)),
+            *(log_p.ctypes.data, depths.ctypes.data),
         )
-        return chances
+        return log_p, depths
 
 
 @cache

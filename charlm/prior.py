@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -28,7 +29,6 @@ _FOLDS = 10
 _JUDGES = (2, 7)  # of ten folds, those that an order is chosen on
 _JUDGED = 100_000  # tokens of each, at most
 _LOWER = (3, 5)  # orders that have a gate beside the highest
-_SMALLEST = 1e-12  # BOS has the probability 0 and is never predicted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,15 +122,9 @@ class NgramPrior(nn.Module):
         """`forward` for one step, in numpy: tokens (B,), hidden (B, H), state (B, n - 1) to logits (B, V) and state."""
         assert self.ngram is not None
         (state,) = self.ngram.advance(state, np.array([tokens]))
-        log_p = self.ngram.probabilities_by_order(state, self.orders)  # (J, B, V)
-        np.log(np.maximum(log_p, _SMALLEST, out=log_p), out=log_p)
-        gates = (
-            self.weight.detach().numpy() @ hidden.T + self.bias.detach().numpy()[:, self.ngram.depths(state)]
-        )  # (J, B)
-        more = gates[0][:, None] * log_p[0]
-        for gate, each in zip(gates[1:], log_p[1:], strict=True):
-            more += gate[:, None] * each
-        return more, state
+        log_p, depths = self.ngram.log_probabilities(state, self.orders)
+        gates = hidden @ self.weight.detach().numpy().T + self.bias.detach().numpy().T[depths]  # (B, J)
+        return np.matmul(gates[:, None], log_p)[:, 0], state
 
     def forward(
         self, ids: Tensor, hidden: Tensor, state: State, starts: NDArray[np.int64] | None = None
@@ -149,18 +143,11 @@ class NgramPrior(nn.Module):
         states = self.ngram.advance(state[0].cpu().numpy(), tokens)  # (T, B, n - 1)
         rows = states.reshape(tokens.size, self.order - 1)
         if starts is None or self.cross_fit is None:
-            chances, depths = self.ngram.probabilities_by_order(rows, self.orders), self.ngram.depths(rows)
+            found, depths = self.ngram.log_probabilities(rows, self.orders)
         else:
-            chances = np.empty((len(self.orders), len(rows), self.ngram.vocab_size), dtype=np.float32)
-            depths = np.empty(len(rows), dtype=np.int64)
             folds = self.cross_fit.fold_of(starts + 1 + np.arange(len(tokens))[:, None]).ravel()
-            for fold in np.unique(folds).tolist():
-                model = self.cross_fit.models[fold] if fold >= 0 else self.ngram
-                here = np.flatnonzero(folds == fold)
-                chances[:, here] = model.probabilities_by_order(rows[here], self.orders)
-                depths[here] = model.depths(rows[here])
-        log_p = torch.from_numpy(chances).clamp_(min=_SMALLEST).log_().to(hidden)
-        known = torch.from_numpy(depths).view(ids.shape).to(hidden.device)  # (T, B)
-        gates = (self.weight @ hidden.flatten(0, 1).T).view(-1, *ids.shape) + self.bias[:, known]  # (J, T, B)
-        more = (gates.unsqueeze(-1) * log_p.view(-1, *ids.shape, log_p.shape[-1])).sum(0)
+            found, depths = self.ngram.log_probabilities(rows, self.orders, self.cross_fit.models, folds)
+        log_p, known = torch.from_numpy(found).to(hidden), torch.from_numpy(depths).to(hidden.device)
+        gates = F.linear(hidden.flatten(0, 1), self.weight) + self.bias.T[known]  # (T B, J)
+        more = torch.bmm(gates.unsqueeze(1), log_p).view(*ids.shape, -1)
         return more, (torch.from_numpy(states[-1]),)

@@ -27,10 +27,10 @@ typedef struct {
     const int64_t *keys, *first; /* of the n-gram prior; none where keys is 0 */
     int64_t width;
     int32_t *nodes;
-    const float *unigrams, *weights, *backoffs;
+    Estimates estimates;
     const int64_t *orders;
     int64_t number;
-    float *chances;
+    float *log_p;
     const float *gate_weight, *gate_bias; /* (J, H), (J, n) */
 } Plan;
 
@@ -94,19 +94,16 @@ void sampler_cells(int64_t kind, int64_t rows, int64_t hidden, int64_t gates, co
 static void add_prior(const Plan *plan, const float *h, int64_t token) {
     int32_t after[32];
     ngram_advance(plan->keys, plan->first, plan->vocab, plan->width, plan->nodes, &token, 1, 1, after);
-    int64_t known = 0;
-    for (int64_t k = 0; k < plan->width; k++) {
-        plan->nodes[k] = after[k];
-        known += after[k] >= 0 && plan->backoffs[after[k]] < 1;
-    }
-    ngram_probabilities(plan->keys, plan->first, plan->vocab, plan->width, plan->nodes, 1, plan->unigrams, plan->weights,
-                  plan->backoffs, plan->orders, plan->number, plan->chances);
+    memcpy(plan->nodes, after, plan->width * sizeof *after);
+    int64_t known;
+    const int64_t whole = 0;
+    ngram_log_probabilities(plan->keys, plan->first, plan->vocab, plan->width, plan->nodes, 1, &plan->estimates, &whole,
+                            plan->orders, plan->number, plan->log_p, &known);
     for (int64_t j = 0; j < plan->number; j++) {
         float gate = plan->gate_bias[j * (plan->width + 1) + known];
         for (int64_t k = 0; k < plan->hidden; k++) gate += plan->gate_weight[j * plan->hidden + k] * h[k];
-        const float *chance = plan->chances + j * plan->vocab;
-        for (int64_t token = 0; token < plan->vocab; token++)
-            plan->logits[token] += gate * logf(chance[token] > 1e-12f ? chance[token] : 1e-12f);
+        const float *log_p = plan->log_p + j * plan->vocab;
+        for (int64_t token = 0; token < plan->vocab; token++) plan->logits[token] += gate * log_p[token];
     }
 }
 
