@@ -20,6 +20,7 @@ Skip = Literal["none", "residual"]
 Unknown = Literal["error", "nearest", "skip", "replace"]
 Direction = Literal["forward", "backward"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
+Optimizer = Literal["adamw", "muon"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 DEFAULT_HIDDEN = 256
@@ -231,8 +232,10 @@ class TrainConfig(JsonConfig):
     """Share of the run over which the learning rate rises to its peak."""
     final_learning_rate: float = 0.02
     """Where the cosine ends, as a share of the peak."""
+    optimizer: Optimizer = "muon"
+    """What changes the weights: AdamW all, or Muon the matrices inside the recurrent layers and AdamW the others."""
     weight_decay: float = 0.01
-    """AdamW's decoupled weight decay (Loshchilov and Hutter 2019), on matrices only."""
+    """Decoupled weight decay (Loshchilov and Hutter 2019), on matrices only."""
     clip: float = 1.0
     """Largest global gradient norm (Pascanu et al. 2013); 0 turns clipping off."""
     seed: int = 1
@@ -266,6 +269,7 @@ class TrainConfig(JsonConfig):
         check_range("--validations", self.validations, 1, 10_000)
         if self.threads is not None:
             check_range("--threads", self.threads, 1, 1024)
+        check_choice("--optimizer", self.optimizer, get_args(Optimizer))
         check_choice("--device", self.device, get_args(Device))
         check_choice("--precision", self.precision, get_args(Precision))
 

@@ -13,11 +13,14 @@ from charlm.config import TrainConfig
 from charlm.dataset import Dataset
 from charlm.errors import ModelFileError
 from charlm.model import LanguageModel
+from charlm.optimizers import Optimizers
 from charlm.provenance import TextFacts, TrainingFacts
 from charlm.records import StepRecord
 from charlm.recurrent import LayerStates
 from charlm.runs import RunFolder
 from charlm.windows import Cursor
+
+_OPTIMIZER = "optimizer/"
 
 
 @dataclass(kw_only=True)
@@ -25,7 +28,7 @@ class TrainingState:
     """All that changes while a model learns, and that a resume file keeps."""
 
     model: LanguageModel
-    optimizer: torch.optim.Optimizer
+    optimizers: Optimizers
     generator: torch.Generator
     """What dropout draws from."""
     states: LayerStates | None = None
@@ -57,7 +60,7 @@ def begin(model: LanguageModel, config: TrainConfig, device: torch.device, start
     model.to(device)
     return TrainingState(
         model=model,
-        optimizer=_optimizer(model, config),
+        optimizers=Optimizers(model, config),
         generator=torch.Generator(device).manual_seed(config.seed),
         started=started,
     )
@@ -98,9 +101,7 @@ def save_resume(
 ) -> None:
     """Write the resume file; `lengths` are those of metrics.jsonl and samples.txt, in bytes."""
     tensors: dict[str, Tensor] = {"generator": state.generator.get_state()}
-    for name, parameter in state.model.named_parameters():
-        for key, moment in state.optimizer.state.get(parameter, {}).items():
-            tensors[f"optimizer/{name}/{key}"] = moment
+    tensors |= {_OPTIMIZER + key: moment for key, moment in state.optimizers.moments().items()}
     for layer, parts in enumerate(state.states or ()):
         for index, part in enumerate(parts):
             tensors[f"state/{layer}/{index}"] = part
@@ -134,7 +135,10 @@ def restore(
     try:
         state.generator.set_state(tensors["generator"])
         if values["step"] > 0:
-            _restore_moments(state, tensors)
+            moments = {
+                key.removeprefix(_OPTIMIZER): part for key, part in tensors.items() if key.startswith(_OPTIMIZER)
+            }
+            state.optimizers.restore(moments)
         if values["carries_state"]:
             _require_like(tensors, model.empty_past(1))
             state.states = tuple(
@@ -161,26 +165,3 @@ def _require_like(tensors: dict[str, Tensor], past: LayerStates) -> None:
             found = tensors[f"state/{layer}/{index}"]
             if found.ndim != 2 or found.shape[1] != part.shape[1] or found.dtype != part.dtype:
                 raise ValueError(f"state {layer}/{index} is {found.dtype} {tuple(found.shape)}")
-
-
-def _restore_moments(state: TrainingState, tensors: dict[str, Tensor]) -> None:
-    """AdamW's step count and moments of each weight."""
-    for name, parameter in state.model.named_parameters():
-        moments = {
-            key: tensors[f"optimizer/{name}/{key}"].to(parameter.device) for key in ("step", "exp_avg", "exp_avg_sq")
-        }
-        if moments["exp_avg"].shape != parameter.shape or moments["exp_avg_sq"].shape != parameter.shape:
-            raise ValueError(f"the moments of {name} have another shape")
-        state.optimizer.state[parameter] = moments
-
-
-def _optimizer(model: LanguageModel, config: TrainConfig) -> torch.optim.Optimizer:
-    decayed, kept = list[Tensor](), list[Tensor]()
-    for name, parameter in model.named_parameters():  # an n-gram prior's gates belong at 1, not at 0
-        (decayed if parameter.ndim > 1 and not name.startswith("prior.") else kept).append(parameter)
-    return torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": config.weight_decay}, {"params": kept, "weight_decay": 0.0}],
-        lr=config.learning_rate,
-        betas=(0.9, 0.99),
-        fused=True,
-    )

@@ -46,7 +46,7 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
 
     A step reads a window (T, B) with the state carried over from the last, and backpropagates through its T tokens
     (truncated backpropagation through time, Williams and Peng 1990). The gradient's global norm is clipped (Pascanu,
-    Mikolov and Bengio 2013, arXiv 1211.5063, algorithm 1) before AdamW takes its step.
+    Mikolov and Bengio 2013, arXiv 1211.5063, algorithm 1) before the optimisers take their step.
 
     Raises `TrainingDivergedError` on a loss or gradient that is not finite, before it reaches the weights.
     """
@@ -69,7 +69,7 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
                 window.ids.to(device), state.states, generator=state.generator, starts=window.starts
             )
         loss = F.cross_entropy(logits.flatten(0, 1), window.targets.to(device).flatten(), ignore_index=IGNORE)
-        state.optimizer.zero_grad(set_to_none=True)
+        state.optimizers.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
         if config.clip > 0:
@@ -83,9 +83,7 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
             warmup=config.warmup,
             final=config.final_learning_rate,
         )
-        for group in state.optimizer.param_groups:
-            group["lr"] = rate
-        state.optimizer.step()
+        state.optimizers.step(rate)
         state.states = rows_of(states, window.ids.shape[1])
         state.cursor = window.cursor
         state.step += 1

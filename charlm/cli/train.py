@@ -17,7 +17,17 @@ from charlm.cli.options import (
     corpus_options,
     given,
 )
-from charlm.config import Device, Direction, InputInit, Precision, RecurrentInit, Skip, SubwordAlgorithm, TokenizerKind
+from charlm.config import (
+    Device,
+    Direction,
+    InputInit,
+    Optimizer,
+    Precision,
+    RecurrentInit,
+    Skip,
+    SubwordAlgorithm,
+    TokenizerKind,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -172,10 +182,16 @@ def train(
             _TRAINING,
         ),
     ] = None,
+    optimizer: Annotated[
+        Optimizer | None,
+        _option(
+            "What changes the weights. muon learns more from each token, adamw takes quicker steps.", "muon", _TRAINING
+        ),
+    ] = None,
     weight_decay: Annotated[
         float | None,
         _option(
-            "AdamW's weight decay: pulls the weights to 0; 0.1 for small texts.",
+            "Weight decay: pulls the weights to 0; 0.1 for small texts.",
             "chosen from the text and the time",
             _TRAINING,
         ),
@@ -266,6 +282,7 @@ def train(
         batch_size=batch_size,
         seq_len=seq_len,
         learning_rate=learning_rate,
+        optimizer=optimizer,
         weight_decay=weight_decay,
         clip=clip,
         seed=seed,
