@@ -16,8 +16,9 @@ Letters: N places, V vocabulary, n order. The n-grams are nodes of a trie: node 
 all bigrams, all trigrams and so on, each length in the order of `NgramLevel`. -1 stands where there is no node.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
+from itertools import chain
 from typing import Any, Self
 
 import numpy as np
@@ -86,30 +87,44 @@ class NgramModel:
                 need be those that occur twice, and so on. Their weight goes to the backoff of their context, so that
                 probabilities still sum to 1.
         """
-        return cls.cross_fit(counts, order=order, max_ngrams=max_ngrams)[0]
+        return cls.sharing_trie(counts, [counts], order=order, max_ngrams=max_ngrams)[0]
 
     @classmethod
     def cross_fit(
-        cls,
-        counts: NgramCounts,
-        *,
-        order: int | None = None,
-        max_ngrams: int = MAX_NGRAMS,
-        folds: Sequence[int] | None = None,
+        cls, counts: NgramCounts, *, order: int | None = None, max_ngrams: int = MAX_NGRAMS
     ) -> tuple[Self, list[Self]]:
-        """The model of a text, and for each of its folds, or those asked for, the model of the text without that fold.
+        """The model of a text, and for each of its folds the model of the text without that fold.
 
         What a fold's model says of the fold is honest, as what the whole one says of another text. All share one trie,
         so that nodes mean the same to all; the arguments are those of `from_counts`.
+        """
+        without = (counts.without(fold) for fold in range(counts.folds))
+        whole, *models = cls.sharing_trie(counts, chain([counts], without), order=order, max_ngrams=max_ngrams)
+        return whole, models
+
+    @classmethod
+    def sharing_trie(
+        cls,
+        counts: NgramCounts,
+        parts: Iterable[NgramCounts],
+        *,
+        order: int | None = None,
+        max_ngrams: int = MAX_NGRAMS,
+    ) -> list[Self]:
+        """Models of what `NgramCounts.without` left of a text, or of all of it, over the n-grams that all of it has.
+
+        At least one; the other arguments are those of `from_counts`. Raises `ValueError` for an order that was not
+        counted.
         """
         order = counts.order if order is None else order
         if not 1 <= order <= counts.order:
             raise ValueError(f"order is {order}; it must be at least 1 and at most {counts.order}, which was counted")
         kept = keep_frequent(counts.levels[: order - 1], max_ngrams)
-        folds = range(counts.folds) if folds is None else folds
-        unigrams, weights, backoffs = estimate(counts, kept)
-        whole = cls(counts.vocab_size, counts.bos, order, unigrams, trie_keys(counts, kept), weights, backoffs)
-        return whole, [whole._estimated(*estimate(counts.without(fold), kept)) for fold in folds]
+        keys = trie_keys(counts, kept)
+        estimates = [estimate(part, kept) for part in parts]
+        unigrams, weights, backoffs = estimates[0]
+        first = cls(counts.vocab_size, counts.bos, order, unigrams, keys, weights, backoffs)
+        return [first, *(first._estimated(*others) for others in estimates[1:])]
 
     def __deepcopy__(self, memo: object) -> Self:
         """The model itself: it is never changed."""
@@ -156,15 +171,14 @@ class NgramModel:
 
     def _score(self, tokens: Ints) -> Floats:
         chance = self._unigrams[tokens].astype(np.float64)
-        context = None
-        for node in self._endings(tokens[:, None], self.no_context(1)):
-            node = node[:, 0]
-            if context is not None:
-                known = np.flatnonzero(context >= 0)
-                chance[known] *= self._backoffs[context[known]]
-                seen = np.flatnonzero(node >= 0)
-                chance[seen] += self._weights[node[seen] - self.vocab_size]
-            context = np.concatenate(([-1], node[:-1]))
+        states = self.advance(self.no_context(1), tokens[:, None])[:, 0]  # (N, n - 1)
+        for k in range(1, self.order):
+            context = np.concatenate(([-1], states[:-1, k - 1]))
+            node = states[:, k] if k < self.order - 1 else self._children(context, tokens)
+            known = np.flatnonzero(context >= 0)
+            chance[known] *= self._backoffs[context[known]]
+            seen = np.flatnonzero(node >= 0)
+            chance[seen] += self._weights[node[seen] - self.vocab_size]
         chance[tokens == self.bos] = 1.0
         return -np.log(chance)
 
@@ -186,7 +200,10 @@ class NgramModel:
             return lookup.advance(self._trie, state, ids)
         states = np.empty((*np.shape(ids), self.order - 1), dtype=np.int32)
         tokens = np.asarray(ids, dtype=np.int64)
-        for k, node in zip(range(self.order - 1), self._endings(tokens, state), strict=False):
+        node = tokens
+        for k in range(self.order - 1):
+            if k:
+                node = self._children(np.concatenate((state[None, :, k - 1], node[:-1])), tokens)
             states[..., k] = node
         return states
 
@@ -302,17 +319,6 @@ class NgramModel:
         if not fits:
             raise ModelFileError("the n-gram model is damaged: its parts do not fit together; use another copy of it")
         return cls(vocab_size, bos, order, unigrams, keys, weights, backoffs)
-
-    def _endings(self, tokens: Ints, state: Nodes) -> Iterator[Ints]:
-        """The nodes of the k-grams that end at each place of tokens (T, B), for k from 1 to n."""
-        node = tokens
-        yield node
-        for k in range(2, self.order + 1):
-            before = np.empty_like(node)
-            before[:1] = state[:, k - 2]
-            before[1:] = node[:-1]
-            node = self._children(before, tokens)
-            yield node
 
     def _children(self, contexts: Ints, tokens: Ints) -> Ints:
         """The nodes of contexts with a token added, of the shape of both."""

@@ -33,7 +33,7 @@ class NgramLevel:
     continuations: NDArray[np.int32]
     """How many distinct tokens come before it; where it begins with BOS, and for the longest, how often it occurs."""
     touching: NDArray[np.int32]
-    """How often each occurs so that it has a token in a fold, (N, F)."""
+    """How often each occurs so that it has a token in a fold, (F, N)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ class NgramCounts:
     """How often each token occurs, (V,); 0 for BOS, which is never predicted."""
     continuations: Ints
     """How many distinct tokens come before each token, (V,)."""
-    touching: Ints
-    """How often each token occurs in each fold, (V, F); 0 for BOS."""
+    touching: NDArray[np.int32]
+    """How often each token occurs in each fold, (F, V); 0 for BOS."""
     levels: tuple[NgramLevel, ...]
     """Bigrams first."""
 
@@ -59,12 +59,12 @@ class NgramCounts:
     @property
     def folds(self) -> int:
         """F."""
-        return int(self.touching.shape[1])
+        return len(self.touching)
 
     def without(self, fold: int) -> "NgramCounts":
         """The counts of the text without one of its folds: the same n-grams, many of which then count 0."""
-        counts = self.counts - self.touching[:, fold]
-        levels = [replace(level, counts=level.counts - level.touching[:, fold]) for level in self.levels]
+        counts = self.counts - self.touching[fold]
+        levels = [replace(level, counts=level.counts - level.touching[fold]) for level in self.levels]
         return _with_continuations(self.vocab_size, self.bos, counts, levels)
 
 
@@ -90,7 +90,7 @@ def count_ngrams(
     text = _joined(ids, order, vocab_size)
     places = _sorted_places(text, order)
     size = len(places)
-    fold = fold_of(np.arange(len(text)), size - 1, folds).astype(np.int16) if folds else None
+    sharing = _Folds(places, order, folds)
     lasts = text.take(places)
     valid = lasts < vocab_size  # whether the k-gram at a place lies within a document
     new = np.ones(size, dtype=bool)  # whether it differs from the one before it in order
@@ -98,7 +98,7 @@ def count_ngrams(
     index = lasts.astype(np.int32)  # of the (k-1)-gram at each place, in order
     counted = valid & (lasts != bos)
     counts = np.bincount(lasts[counted], minlength=vocab_size)
-    touching = _touching(fold, places[counted], 1, lasts[counted], vocab_size, folds)
+    touching = sharing.touching(1, lasts, counted, vocab_size)
     levels: list[NgramLevel] = []
     for k in range(2, order + 1):
         progress("counting n-grams", k - 1, order)
@@ -115,7 +115,7 @@ def count_ngrams(
         suffixes = shorter[places[runs] + 1]
         index = np.cumsum(new & valid, dtype=np.int32)
         index -= 1
-        touched = _touching(fold, places[valid], k, index[valid], len(runs), folds).astype(np.int32)
+        touched = sharing.touching(k, index, valid, len(runs))
         levels.append(NgramLevel(parents, lasts[runs], suffixes, lengths, lengths, touched))
     progress("counting n-grams", order, order)
     return replace(_with_continuations(vocab_size, bos, counts, levels), touching=touching)
@@ -126,21 +126,36 @@ def fold_of(places: NDArray[Any], size: int, folds: int) -> Ints:
     return np.minimum(places.astype(np.int64) * folds // max(1, size), folds - 1)
 
 
-def _touching(
-    fold: NDArray[Any] | None, places: Ints, length: int, index: NDArray[Any], size: int, folds: int
-) -> NDArray[Any]:
-    """How often each of `size` n-grams has a token in each fold, given the places at which each begins."""
-    if fold is None:
-        return np.zeros((size, 0), dtype=np.int64)
-    first, last = fold[places], fold[places + (length - 1)]
-    flat = np.bincount(index.astype(np.int64) * folds + first, minlength=size * folds)
-    reaches = np.flatnonzero(first < last)
-    for step in range(1, folds):
-        reaches = reaches[first[reaches] + step <= last[reaches]]
-        if len(reaches) == 0:
-            break
-        flat += np.bincount(index[reaches].astype(np.int64) * folds + first[reaches] + step, minlength=size * folds)
-    return flat.reshape(size, folds)
+class _Folds:
+    """The folds that the n-grams at places of the text, which are in some order, have tokens in."""
+
+    def __init__(self, places: Ints, order: int, folds: int) -> None:
+        size = len(places)
+        fold = fold_of(np.arange(size), size - 1, folds).astype(np.int16)
+        begins = np.searchsorted(fold, np.arange(folds))
+        near = np.zeros(size, dtype=bool)  # the places from which an n-gram may reach into the next fold
+        for begin in begins.tolist():
+            near[max(0, begin - order + 1) : begin] = True
+        first = fold[places]
+        self._beginning = [np.flatnonzero(first == each) for each in range(folds)]  # the n-grams that begin in each
+        self._near = np.flatnonzero(near[places])
+        self._ahead = begins[:, None] - places[self._near]  # tokens to the beginning of each fold, (F, places near)
+
+    def touching(self, length: int, index: NDArray[Any], counted: NDArray[np.bool_], size: int) -> NDArray[np.int32]:
+        """How often each of `size` n-grams has a token in each fold, (F, size).
+
+        Args:
+            length: tokens of each.
+            index: which of them begins at each place.
+            counted: where one does.
+        """
+        index = np.where(counted, index, size)
+        touching = np.zeros((len(self._beginning), size), dtype=np.int32)
+        for fold, beginning in enumerate(self._beginning):
+            touching[fold] = np.bincount(index[beginning], minlength=size + 1)[:size]
+        folds, near = np.nonzero((self._ahead > 0) & (self._ahead < length) & counted[self._near])
+        np.add.at(touching, (folds, index[self._near[near]]), 1)
+        return touching
 
 
 def _with_continuations(vocab_size: int, bos: int, counts: Ints, levels: Sequence[NgramLevel]) -> NgramCounts:
@@ -157,7 +172,7 @@ def _with_continuations(vocab_size: int, bos: int, counts: Ints, levels: Sequenc
             continuations = distinct
         begins = begins[level.parents]
         found.append(replace(level, continuations=level.counts))
-    return NgramCounts(vocab_size, bos, counts, continuations, np.zeros((vocab_size, 0), np.int64), tuple(found))
+    return NgramCounts(vocab_size, bos, counts, continuations, np.zeros((0, vocab_size), np.int32), tuple(found))
 
 
 def _joined(ids: Stream, order: int, vocab_size: int) -> NDArray[Any]:
@@ -176,13 +191,13 @@ def _sorted_places(text: NDArray[Any], order: int) -> Ints:
     of the first tokens and that of those that follow them.
     """
     used = np.bincount(text) > 0
-    bits = max(1, int(used.sum() - 1).bit_length())
+    base = int(used.sum())
     short = np.cumsum(used)[text] - 1  # the tokens that occur, numbered without gaps
-    length = min(order, 63 // bits)
+    length = next(length for length in range(order, 0, -1) if base**length < 2**63)
     keys = np.zeros(len(text), dtype=np.int64)
     for offset in range(length):
-        keys <<= bits
-        keys[: len(text) - offset] |= short[offset:]
+        keys *= base
+        keys[: len(text) - offset] += short[offset:]
     while length < order:
         step = min(length, order - length)
         ranks = _ranks(keys)

@@ -45,8 +45,8 @@ def estimate(counts: NgramCounts, kept: Sequence[NDArray[np.bool_]]) -> tuple[Si
     for k, (level, keep) in enumerate(zip(counts.levels, kept, strict=False), start=2):
         count = level.counts if k == order else level.continuations
         total = np.bincount(level.parents, count, minlength=len(was_kept))
-        parents = level.parents[keep]
-        held = (count - discounts(count)[np.minimum(count, 3)])[keep]
+        parents, often = level.parents[keep], count[keep]
+        held = often - discounts(count)[np.minimum(often, 3)]
         backoffs.append(_divide(total - np.bincount(parents, held, minlength=len(total)), total, 1)[was_kept])
         weights.append(_divide(held, total[parents], 0))
         was_kept = keep
@@ -58,7 +58,7 @@ def discounts(counts: NDArray[Any]) -> Floats:
 
     0.5, 1 and 1.5, as in KenLM, where the text is too small or too regular to estimate them.
     """
-    n = np.bincount(counts[counts < 5], minlength=5)[:5].astype(np.float64)  # n[c] n-grams count c
+    n = np.array([np.count_nonzero(counts == c) for c in range(5)], dtype=np.float64)  # n[c] n-grams count c
     if np.all(n[1:] > 0):
         y = n[1] / (n[1] + 2 * n[2])
         found = np.array([0, 1 - 2 * y * n[2] / n[1], 2 - 3 * y * n[3] / n[2], 3 - 4 * y * n[4] / n[3]])

@@ -77,10 +77,11 @@ def _best_order(counts: NgramCounts, ids: NDArray[Any], progress: Progress) -> i
     fold = fold_of(np.arange(len(ids)), len(ids), counts.folds)
     judges = [judge * counts.folds // _FOLDS for judge in _JUDGES]
     judged = [ids[fold == judge][:_JUDGED] for judge in judges]
+    left_out = [counts.without(judge) for judge in judges]
     best, least = 1, math.inf
     for order in range(1, counts.order + 1):
         progress("choosing the order", order, counts.order)
-        _, models = NgramModel.cross_fit(counts, order=order, max_ngrams=_MAX_NGRAMS, folds=judges)
+        models = NgramModel.sharing_trie(counts, left_out, order=order, max_ngrams=_MAX_NGRAMS)
         nats = sum(model.total_nats(text) for model, text in zip(models, judged, strict=True))
         if nats >= least:
             break
