@@ -14,42 +14,45 @@ Singles = NDArray[np.float32]
 _FALLBACK = (0.0, 0.5, 1.0, 1.5)  # KenLM's, for a text too small or too regular to estimate discounts from
 
 
-def keep_frequent(levels: Sequence[NgramLevel], max_ngrams: int) -> list[NDArray[np.bool_]]:
-    """Which n-grams of each level to keep so that there are at most `max_ngrams`: those that occur often enough."""
+def keep_frequent(levels: Sequence[NgramLevel], max_ngrams: int) -> list[Ints]:
+    """The n-grams of each level to keep so that there are at most `max_ngrams`: those that occur often enough."""
     least = _least_count(levels, max_ngrams)
-    return [level.counts >= least for level in levels]
+    return [np.flatnonzero(level.counts >= least) for level in levels]
 
 
-def trie_keys(counts: NgramCounts, kept: Sequence[NDArray[np.bool_]]) -> Ints:
+def trie_keys(counts: NgramCounts, kept: Sequence[Ints]) -> Ints:
     """parent * V + token of all n-grams that are kept, sorted; see `charlm.ngram` for how nodes are numbered."""
     nodes = np.arange(counts.vocab_size)  # of the (k-1)-grams
     keys, end = [np.zeros(0, np.int64)], counts.vocab_size
     for level, keep in zip(counts.levels, kept, strict=False):
         keys.append(nodes[level.parents[keep]] * counts.vocab_size + level.tokens[keep])
-        nodes = end - 1 + np.cumsum(keep)
-        end += len(keys[-1])
+        nodes = np.empty(len(level.tokens), dtype=np.int64)
+        nodes[keep] = np.arange(end, end + len(keep))
+        end += len(keep)
     return np.concatenate(keys)
 
 
-def estimate(counts: NgramCounts, kept: Sequence[NDArray[np.bool_]]) -> tuple[Singles, Singles, Singles]:
+def estimate(counts: NgramCounts, kept: Sequence[Ints]) -> tuple[Singles, Singles, Singles]:
     """Probabilities of single tokens, weights of the n-grams that are kept, and backoffs of their contexts.
 
     Args:
         counts: n-grams that count 0 get the weight 0.
-        kept: for each length from 2 to n, which n-grams are kept.
+        kept: for each length from 2 to n, the n-grams that are kept.
     """
     order = len(kept) + 1
     unigrams = _unigrams(counts.counts if order == 1 else counts.continuations, counts.bos)
     weights, backoffs = [np.zeros(0)], [np.zeros(0)]
-    was_kept = np.ones(counts.vocab_size, dtype=bool)
+    contexts = counts.vocab_size
+    was_kept = np.arange(counts.vocab_size)
     for k, (level, keep) in enumerate(zip(counts.levels, kept, strict=False), start=2):
         count = level.counts if k == order else level.continuations
-        total = np.bincount(level.parents, count, minlength=len(was_kept))
+        total = np.bincount(level.parents, count, minlength=contexts)
         parents, often = level.parents[keep], count[keep]
         held = often - discounts(count)[np.minimum(often, 3)]
-        backoffs.append(_divide(total - np.bincount(parents, held, minlength=len(total)), total, 1)[was_kept])
+        backed_off = total - np.bincount(parents, held, minlength=contexts)
+        backoffs.append(_divide(backed_off[was_kept], total[was_kept], 1))
         weights.append(_divide(held, total[parents], 0))
-        was_kept = keep
+        was_kept, contexts = keep, len(count)
     return unigrams, np.concatenate(weights).astype(np.float32), np.concatenate(backoffs).astype(np.float32)
 
 
