@@ -50,7 +50,14 @@ def run(text: str, cell: str, rate: float, seed: int, budget: dict[str, float], 
     vocab = 3 + len(set(Path(text).read_text(encoding="utf-8")))
     with tempfile.TemporaryDirectory() as folder:
         config = TrainConfig(
-            **length, learning_rate=rate, seed=seed, threads=threads, validations=4, batch_size=BATCH, seq_len=STEPS
+            **length,
+            learning_rate=rate,
+            seed=seed,
+            threads=threads,
+            validations=4,
+            batch_size=BATCH,
+            seq_len=STEPS,
+            precision="float32",
         )
         started = time.monotonic()
         facts = {"text": text, "cell": cell, "rate": rate, "seed": seed, **budget, "hidden": width(cell, vocab)}

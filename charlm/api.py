@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from charlm.budget import Plan, passes_of, plan
+from charlm.budget import Plan, passes_of, plan, rows_of_text
 from charlm.cells import find_cell
 from charlm.config import (
     DEFAULT_HIDDEN,
@@ -128,6 +128,9 @@ def train(
     )
     planned = None
     if chosen is None:
+        if "batch_size" not in given:
+            rows = rows_of_text(dataset.train.facts.tokens, dataset.train.facts.documents)
+            training = replace(training, batch_size=rows)
         planned = plan_run(dataset, training, _settled_width(model, first), hooks)
         planned = planned.without({*model, *given} if first is None else {*planned.model, *given})
         model = planned.model | model
@@ -168,7 +171,7 @@ def plan_run(dataset: Dataset, training: TrainConfig, width: int | None, hooks: 
     tokens, vocab_size = dataset.train.facts.tokens, dataset.tokenizer.vocab_size
     gone = time.monotonic() - _beginning(hooks)
     passes = passes_of(training, tokens=tokens, vocab_size=vocab_size, seconds=gone)
-    return plan(tokens=tokens, passes=passes, width=width)
+    return plan(tokens=tokens, passes=passes, rows=training.batch_size, width=width)
 
 
 @memory_named()

@@ -18,8 +18,11 @@ from charlm.model import LanguageModel, pick_device
 _SMALL = 1_000_000  # tokens of a text that the lowest learning rate suits; it rises with the text
 _LARGE = 2_000_000  # tokens of a text that fills a wide network
 _WIDE_FROM = 8  # passes; below, a network of half the width learns more in the time
-_RATES = (1.5e-3, 3e-3)
-_DROPOUTS = ((1, 0.1), (3, 0.2), (10, 0.3), (float("inf"), 0.5))  # up to so many passes, so much dropout
+_RATES = (3e-3, 5e-3)
+_DROPOUTS = ((1, 0.0), (3, 0.2), (10, 0.3), (float("inf"), 0.5))  # up to so many passes, so much dropout
+_WINDOW = 2048  # tokens of a step
+_STEPS_A_PASS = 100  # at least, of a text that is too small for such steps
+_ROWS = (8, 512)
 _STEPS = (3, 8)  # to warm up, and to time
 _SHARE_OF_STEPS = 0.85  # of a run's time that its steps take; the rest goes into validations, samples and files
 
@@ -46,18 +49,28 @@ class Plan:
         return replace(self, model=model, training=training)
 
 
-def plan(*, tokens: int, passes: float, width: int | None = None) -> Plan:
+def rows_of_text(tokens: int, documents: int) -> int:
+    """How many stretches of text are learnt from side by side: more of short documents, fewer of a small text."""
+    across = min(TrainConfig(steps=1).seq_len, max(1, tokens // max(1, documents)))
+    rows = min(_WINDOW, tokens // _STEPS_A_PASS) // across
+    return min(_ROWS[1], max(_ROWS[0], rows // 8 * 8))
+
+
+def plan(*, tokens: int, passes: float, rows: int = 64, width: int | None = None) -> Plan:
     """The settings for a text and a length of run, whatever machine it is.
 
     Args:
         tokens: of the training split.
         passes: how often an LSTM of 256 units would see each of them in the time there is.
+        rows: B.
         width: H, where it is settled already.
     """
     chosen = 2 * DEFAULT_HIDDEN if tokens >= _LARGE and passes >= _WIDE_FROM else DEFAULT_HIDDEN
     dropout = next(dropout for most, dropout in _DROPOUTS if passes <= most)
     rate = float(f"{min(_RATES[1], max(_RATES[0], _RATES[0] * tokens / _SMALL)):.2g}")
     training = {
+        "optimizer": "muon",
+        "batch_size": rows,
         "learning_rate": rate,
         "weight_decay": 0.01 if passes <= 1 else 0.1,
         "seq_len": 64 if (width or chosen) >= 2 * DEFAULT_HIDDEN else 32,
@@ -110,7 +123,8 @@ def tokens_per_second(vocab_size: int, config: TrainConfig) -> float:
     for number in range(warming + timed):
         if number == warming:
             started = time.perf_counter()
-        logits, _ = model(ids[:-1], generator=drops)
+        with model.training_precision(config.precision):
+            logits, _ = model(ids[:-1], generator=drops)
         loss = F.cross_entropy(logits.flatten(0, 1), ids[1:].flatten())
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

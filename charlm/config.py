@@ -232,7 +232,7 @@ class TrainConfig(JsonConfig):
     """Share of the run over which the learning rate rises to its peak."""
     final_learning_rate: float = 0.02
     """Where the cosine ends, as a share of the peak."""
-    optimizer: Optimizer = "muon"
+    optimizer: Optimizer = "adamw"
     """What changes the weights: AdamW all, or Muon the matrices inside the recurrent layers and AdamW the others."""
     weight_decay: float = 0.01
     """Decoupled weight decay (Loshchilov and Hutter 2019), on matrices only."""

@@ -26,12 +26,12 @@ LayerStates = tuple[State, ...]
 
 
 def dropout(x: Tensor, probability: float, generator: torch.Generator | None) -> Tensor:
-    """Zero each element with the given probability and scale the rest by 1 / (1 - probability).
+    """Zero each unit of a row, in all steps, with the given probability, and scale the rest by 1 / (1 - probability).
 
-    Source: Srivastava et al. 2014, JMLR 15. Unlike torch's own it draws from the generator that it is given.
+    Source: Gal and Ghahramani 2016 (arXiv 1512.05287): x (T, B, H) has one mask (B, H) for the whole window.
     """
     keep = 1 - probability
-    return x * torch.empty_like(x).bernoulli_(keep, generator=generator).div_(keep)
+    return x * x.new_empty(x.shape[1:]).bernoulli_(keep, generator=generator).div_(keep)
 
 
 def reference_layer(cell: Cell, x: Tensor, state: State, weights: Mapping[str, Tensor]) -> tuple[Tensor, State]:

@@ -16,7 +16,7 @@ def test_every_plan_is_a_configuration(tokens: int, passes: float) -> None:
     ModelConfig(vocab_size=68, **found.model)
     config = TrainConfig(minutes=1, **found.training)
     assert f"{tokens:,} tokens" in found.why and "\n" not in found.why
-    assert 1.5e-3 <= config.learning_rate <= 3e-3
+    assert 3e-3 <= config.learning_rate <= 5e-3
 
 
 def test_more_passes_need_more_dropout_and_larger_texts_a_wider_network() -> None:

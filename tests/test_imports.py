@@ -45,6 +45,7 @@ LEVELS = {
     "sampler": 5,
     "records": 5,
     "gradient_watch": 5,
+    "optimizers": 5,
     "resume": 6,
     "length": 6,
     "journal": 6,

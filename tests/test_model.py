@@ -149,8 +149,9 @@ def test_tied_weights_are_one_matrix() -> None:
 
 
 def test_dropout_keeps_the_mean_and_follows_its_generator() -> None:
-    x = torch.ones(200, 500)
+    x = torch.ones(3, 200, 500)
     dropped = dropout(x, 0.3, torch.Generator().manual_seed(1))
+    assert torch.equal(dropped[0], dropped[2])  # one mask for all steps
     assert (dropped == 0).float().mean().item() == pytest.approx(0.3, abs=0.01)
     assert dropped.mean().item() == pytest.approx(1.0, abs=0.02)
     assert torch.equal(dropped, dropout(x, 0.3, torch.Generator().manual_seed(1)))

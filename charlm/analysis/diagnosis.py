@@ -120,7 +120,7 @@ def diagnose(
         "update_bias": update_bias,
     }
     ModelConfig(vocab_size=2, **shape)
-    config = TrainConfig(steps=max(1, steps), seed=seed, device="cpu")
+    config = TrainConfig(steps=max(1, steps), seed=seed, device="cpu", precision="float32")
     found = find_sources(text, progress=progress, encoding=(corpus or {}).get("encoding", "utf-8"))
     dataset = prepare(
         read_corpus(found, unsplit(corpus_config(found, corpus or {})), progress=progress),

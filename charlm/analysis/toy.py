@@ -109,6 +109,7 @@ def trace(text: str, *, cell: str = "rnn", hidden_size: int = 3, steps: int = 50
         weight_decay=0.0,
         seed=seed,
         device="cpu",
+        precision="float32",
     )
     model.initialise(torch.Generator().manual_seed(seed))
     before = tuple(read(model, tokenizer, tokens))

@@ -1,0 +1,95 @@
+"""What takes the steps."""
+
+import pytest
+import torch
+
+from charlm.config import ModelConfig, TrainConfig
+from charlm.model import LanguageModel
+from charlm.optimizers import Optimizers
+
+
+def a_model(**settings) -> LanguageModel:
+    model = LanguageModel(
+        ModelConfig(**({"vocab_size": 11, "hidden_size": 24, "num_layers": 2, "dropout": 0.0} | settings))
+    )
+    model.initialise(torch.Generator().manual_seed(1))
+    return model
+
+
+def learn(model: LanguageModel, optimizers: Optimizers, steps: int = 1, rate: float = 0.01) -> None:
+    ids = torch.arange(66).view(6, 11) % 11
+    for _ in range(steps):
+        logits, _ = model(ids)
+        optimizers.zero_grad()
+        torch.nn.functional.cross_entropy(logits.flatten(0, 1), (ids.flatten() + 1) % 11).backward()
+        optimizers.step(rate)
+
+
+def test_muon_moves_the_inner_matrices_equally_in_all_directions() -> None:
+    """Twice as many rows as columns scale the step by the root of the quotient, as torch's Muon does it."""
+    model = a_model()
+    before = {name: value.clone() for name, value in model.named_parameters()}
+    learn(model, Optimizers(model, TrainConfig(steps=1, optimizer="muon", weight_decay=0.0)))
+    for name, value in model.named_parameters():
+        moved = (value - before[name]).detach()
+        assert moved.abs().max().item() > 0, name
+        if value.ndim == 2 and name.startswith("recurrent.") and name != "recurrent.layers.0.input":
+            lengths = torch.linalg.svdvals(moved) / (6.5 * 0.01 * 2)
+            assert lengths.max().item() < 1.3, name
+            assert lengths.median().item() > 0.6, name
+        elif value.ndim == 2:  # AdamW's first step moves every weight that has a gradient as far as the others
+            moves = moved.abs()[moved != 0]
+            assert moves.max().item() == pytest.approx(0.01, rel=0.01), name
+
+
+def test_adamw_alone_is_torchs() -> None:
+    ours, theirs = a_model(), a_model()
+    config = TrainConfig(steps=1, weight_decay=0.0)
+    optimizer = torch.optim.AdamW(theirs.parameters(), betas=(0.9, 0.99), weight_decay=0.0)
+    learn(ours, Optimizers(ours, config), steps=3, rate=0.02)
+
+    class Plain:
+        def zero_grad(self) -> None:
+            optimizer.zero_grad()
+
+        def step(self, rate: float) -> None:
+            optimizer.param_groups[0]["lr"] = rate
+            optimizer.step()
+
+    learn(theirs, Plain(), steps=3, rate=0.02)  # type: ignore[arg-type]
+    for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_gates_of_an_ngram_prior_and_biases_do_not_decay() -> None:
+    model = a_model(ngram_order=3)
+    optimizers = Optimizers(model, TrainConfig(steps=1, optimizer="muon", weight_decay=0.5))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(1.0)
+            parameter.grad = torch.zeros_like(parameter)
+    optimizers.step(0.01)
+    for name, parameter in model.named_parameters():
+        decays = parameter.ndim > 1 and not name.startswith("prior.")
+        assert bool((parameter < 1).all()) == decays, name
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_moments_go_through_a_file(optimizer: str) -> None:
+    config = TrainConfig(steps=1, optimizer=optimizer)
+    whole, broken = a_model(), a_model()
+    first = Optimizers(whole, config)
+    assert first.moments() == {}
+    learn(whole, first, steps=2)
+    broken.load_state_dict(whole.state_dict())
+    second = Optimizers(broken, config)
+    second.restore({name: value.clone() for name, value in first.moments().items()})
+    learn(whole, first, steps=2)
+    learn(broken, second, steps=2)
+    assert all(torch.equal(one, other) for one, other in zip(whole.parameters(), broken.parameters(), strict=True))
+
+    with pytest.raises(KeyError):
+        second.restore({})
+    wrong = {name: value.flatten()[:1] if value.ndim else value for name, value in first.moments().items()}
+    with pytest.raises(ValueError, match="another shape"):
+        second.restore(wrong)
