@@ -66,7 +66,8 @@ class Screen:
         if not plan.model and not plan.training:
             return
         settings = ", ".join(
-            f"{name.replace('_', ' ')} {value:g}" for name, value in (plan.model | plan.training).items()
+            f"{name.replace('_', ' ')} {f'{value:g}' if isinstance(value, float) else value}"
+            for name, value in (plan.model | plan.training).items()
         )
         self._console.print(f"chosen where nothing is said: {settings}", markup=False, soft_wrap=True)
         self._console.print(f"because {plan.why}", markup=False, soft_wrap=True)
