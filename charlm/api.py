@@ -211,7 +211,7 @@ def resume(
                     f"the text {corpus.name} is not the one this run was begun with; --resume needs the same text"
                 )
             dataset = prepare(corpus, checkpoint.tokenizer, progress=hooks.progress)
-            _give_prior(state.model, dataset, hooks, folder)
+            _give_prior(state, dataset, hooks, folder)
         else:  # it was stopped before it saved anything
             first = load(asked.init_from) if asked.init_from is not None else None
             tokenizer = first.checkpoint.tokenizer if first else asked.tokenizer or TokenizerConfig()
@@ -243,17 +243,20 @@ def _first_state(
     return begin(model, config, pick_device(config.device), _beginning(hooks))
 
 
-def _give_prior(model: LanguageModel, dataset: Dataset, hooks: Hooks, folder: RunFolder) -> None:
+def _give_prior(state: TrainingState, dataset: Dataset, hooks: Hooks, folder: RunFolder) -> None:
     """Count again the n-grams that a resumed model builds on; raises `RunError` where they are no longer the same."""
-    if model.prior is not None:
-        before = model.prior.ngram
-        ngram, cross_fit = fit_prior(dataset.train, dataset.tokenizer, model.prior.order, progress=hooks.progress)
+    prior = state.model.prior
+    if prior is not None:
+        before = prior.ngram
+        ngram, cross_fit = fit_prior(dataset.train, dataset.tokenizer, prior.order, progress=hooks.progress)
         if before is None or not ngram.same_nodes(before):
             raise RunError(
                 f"run {folder.path} was begun by a charlm that counts n-grams otherwise; begin anew with --init-from "
                 f"{folder.model}"
             )
-        model.prior.ngram, model.prior.cross_fit = ngram, cross_fit
+        prior.ngram, prior.cross_fit = ngram, cross_fit
+        if state.average.prior is not None:
+            state.average.prior.ngram = ngram
 
 
 def _fit(

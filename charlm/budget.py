@@ -70,6 +70,7 @@ def plan(*, tokens: int, passes: float, rows: int = 64, width: int | None = None
     rate = float(f"{min(_RATES[1], max(_RATES[0], _RATES[0] * tokens / _SMALL)):.2g}")
     training = {
         "optimizer": "muon",
+        "averaging": 0.2,
         "batch_size": rows,
         "learning_rate": rate,
         "weight_decay": 0.01 if passes <= 1 else 0.1,

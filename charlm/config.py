@@ -236,6 +236,9 @@ class TrainConfig(JsonConfig):
     """What changes the weights: AdamW all, or Muon the matrices inside the recurrent layers and AdamW the others."""
     weight_decay: float = 0.01
     """Decoupled weight decay (Loshchilov and Hutter 2019), on matrices only."""
+    averaging: float = 0.0
+    """Share of the steps so far over which weights are averaged for the model that is scored and kept; 0 keeps those of
+    the last step."""
     clip: float = 1.0
     """Largest global gradient norm (Pascanu et al. 2013); 0 turns clipping off."""
     seed: int = 1
@@ -264,6 +267,7 @@ class TrainConfig(JsonConfig):
         check_range("--warmup", self.warmup, 0, 1)
         check_range("the final learning rate", self.final_learning_rate, 0, 1)
         check_range("--weight-decay", self.weight_decay, 0, 10)
+        check_range("--averaging", self.averaging, 0, 1)
         check_range("--clip", self.clip, 0, math.inf)
         check_range("--seed", self.seed, 0, 2**63 - 1)
         check_range("--validations", self.validations, 1, 10_000)

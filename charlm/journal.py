@@ -112,14 +112,14 @@ class Journal:
 
     def _keep_model(self) -> None:
         self._state.best_step = self._state.step
-        save(self._run.model, checkpoint_of(self._state, self._dataset, self._config))
+        save(self._run.model, checkpoint_of(self._state, self._dataset, self._config, self._state.average))
 
     def _write_sample(self) -> str:
         state = self._state
         generator = torch.Generator().manual_seed(self._config.seed + state.step)
-        state.model.eval()
+        state.average.eval()
         try:
-            text = "".join(generate(state.model, self._dataset.tokenizer, generator, config=_SAMPLE))
+            text = "".join(generate(state.average, self._dataset.tokenizer, generator, config=_SAMPLE))
             return text[::-1] if self._dataset.corpus.config.direction == "backward" else text
         finally:
             state.model.train()

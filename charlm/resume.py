@@ -1,6 +1,7 @@
 """All that changes while a model learns, and the file that keeps it: a run goes on as if it had never stopped."""
 
 import time
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -20,7 +21,7 @@ from charlm.recurrent import LayerStates
 from charlm.runs import RunFolder
 from charlm.windows import Cursor
 
-_OPTIMIZER = "optimizer/"
+_OPTIMIZER, _AVERAGE = "optimizer/", "average/"
 
 
 @dataclass(kw_only=True)
@@ -28,6 +29,9 @@ class TrainingState:
     """All that changes while a model learns, and that a resume file keeps."""
 
     model: LanguageModel
+    average: LanguageModel
+    """The model with its weights averaged over the last steps: what is scored and kept. `model` itself, where nothing
+    is averaged."""
     optimizers: Optimizers
     generator: torch.Generator
     """What dropout draws from."""
@@ -50,6 +54,18 @@ class TrainingState:
     recent: list[StepRecord] = field(default_factory=list)
     """Steps that metrics.jsonl does not hold yet."""
 
+    @torch.no_grad()
+    def average_weights(self, horizon: float) -> None:
+        """Take the weights of this step into the average over about the last `horizon` of all steps, a share.
+
+        It is the polynomial-decay averaging of Shamir and Zhang 2013 (arXiv 1212.1824, section 4): the newest weights
+        have a share of 1 / (horizon * steps), so that the memory grows with the run.
+        """
+        if self.average is not self.model:
+            share = 1 / max(1.0, horizon * self.step)
+            for mean, weight in zip(self.average.parameters(), self.model.parameters(), strict=True):
+                mean.lerp_(weight, share)
+
     def elapsed(self) -> float:
         """Seconds of training in all sessions."""
         return self.seconds + time.monotonic() - self.started
@@ -60,17 +76,20 @@ def begin(model: LanguageModel, config: TrainConfig, device: torch.device, start
     model.to(device)
     return TrainingState(
         model=model,
+        average=deepcopy(model).eval() if config.averaging else model,
         optimizers=Optimizers(model, config),
         generator=torch.Generator(device).manual_seed(config.seed),
         started=started,
     )
 
 
-def checkpoint_of(state: TrainingState, dataset: Dataset, config: TrainConfig) -> Checkpoint:
-    """The model as it is now, with what a model file tells about it."""
+def checkpoint_of(
+    state: TrainingState, dataset: Dataset, config: TrainConfig, model: LanguageModel | None = None
+) -> Checkpoint:
+    """The model as it is now, or its average, with what a model file tells about it."""
     corpus = dataset.corpus
     return Checkpoint(
-        model=state.model,
+        model=model or state.model,
         tokenizer=dataset.tokenizer,
         corpus=TextFacts(
             name=corpus.name,
@@ -101,6 +120,8 @@ def save_resume(
 ) -> None:
     """Write the resume file; `lengths` are those of metrics.jsonl and samples.txt, in bytes."""
     tensors: dict[str, Tensor] = {"generator": state.generator.get_state()}
+    if state.average is not state.model:
+        tensors |= {_AVERAGE + name: weight for name, weight in state.average.named_parameters()}
     tensors |= {_OPTIMIZER + key: moment for key, moment in state.optimizers.moments().items()}
     for layer, parts in enumerate(state.states or ()):
         for index, part in enumerate(parts):
@@ -139,6 +160,8 @@ def restore(
                 key.removeprefix(_OPTIMIZER): part for key, part in tensors.items() if key.startswith(_OPTIMIZER)
             }
             state.optimizers.restore(moments)
+        if state.average is not model:
+            state.average.load_state_dict({name: tensors[_AVERAGE + name] for name, _ in model.named_parameters()})
         if values["carries_state"]:
             _require_like(tensors, model.empty_past(1))
             state.states = tuple(

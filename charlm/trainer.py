@@ -87,6 +87,7 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
         state.states = rows_of(states, window.ids.shape[1])
         state.cursor = window.cursor
         state.step += 1
+        state.average_weights(config.averaging)
         state.tokens += window.tokens
         yield StepRecord(
             step=state.step,

@@ -63,7 +63,7 @@ def validate(state: TrainingState, dataset: Dataset) -> ValidationRecord:
     """Score (a sample of) the validation split, always the same; see `validation_windows`."""
     facts = dataset.valid.facts
     windows = _sample(state, dataset)
-    nats = sum(total(scored) for scored in score(state.model, windows))
+    nats = sum(total(scored) for scored in score(state.average, windows))
     tokens = sum(window.tokens for window in windows)
     per_token = nats / tokens + _unknown_nats(dataset)
     return ValidationRecord(

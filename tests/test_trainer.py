@@ -67,10 +67,12 @@ def test_training_lowers_the_loss_and_keeps_the_best(write) -> None:
 def test_bfloat16_learns_as_single_precision_does_and_resumes_bit_for_bit(write) -> None:
     text = write("it was the best of times, it was the worst of times. " * 60)
     assert train(text, run="runs/single", precision="float32", optimizer="muon").outcome.best is not None
-    train(text, run="runs/brief", precision="bfloat16", optimizer="muon")
-    train(text, run="runs/broken", precision="bfloat16", optimizer="muon", hooks=stop_after(23))
+    train(text, run="runs/brief", precision="bfloat16", optimizer="muon", averaging=0.3)
+    train(text, run="runs/broken", precision="bfloat16", optimizer="muon", averaging=0.3, hooks=stop_after(23))
     api.resume("runs/broken")
-    assert same(weights("runs/brief"), weights("runs/broken"))
+    for name in ("model.safetensors", "resume.safetensors"):
+        assert same(weights("runs/brief", name), weights("runs/broken", name))
+    assert not same(weights("runs/brief", "model.safetensors"), weights("runs/brief"))  # an average
     single, brief = weights("runs/single"), weights("runs/brief")
     assert not same(single, brief)
     losses = [[one["loss"] for one in records(run) if one["kind"] == "step"] for run in ("runs/single", "runs/brief")]

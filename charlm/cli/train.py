@@ -196,6 +196,14 @@ def train(
             _TRAINING,
         ),
     ] = None,
+    averaging: Annotated[
+        float | None,
+        _option(
+            "Share of the steps so far over which weights are averaged for the model that is kept. 0 is off.",
+            "0.2",
+            _TRAINING,
+        ),
+    ] = None,
     clip: Annotated[
         float | None,
         _option("Largest gradient norm; larger gradients are scaled down to it. 0 is off.", "1", _TRAINING),
@@ -284,6 +292,7 @@ def train(
         learning_rate=learning_rate,
         optimizer=optimizer,
         weight_decay=weight_decay,
+        averaging=averaging,
         clip=clip,
         seed=seed,
         validations=validations,
