@@ -1,11 +1,11 @@
 """What `charlm train --minutes` reaches on texts of all kinds, beside the best n-gram of the same split.
 
-    python benchmarks/time_to_quality.py TEXT... [--minutes 1 5] [--seeds 1] [--tokenizer char] [--dynamic]
+    python benchmarks/time_to_quality.py TEXT... [--minutes 1 5] [--seeds 1] [--tokenizer char] [--threads 2] [--dynamic]
 
-Each run is `charlm train TEXT --minutes M --threads 2` and nothing else; tinyshakespeare is split 90/10 and scored on
+Each run is `charlm train TEXT --minutes M --threads N` and nothing else; tinyshakespeare is split 90/10 and scored on
 the 10, as nanoGPT does, every other text 90/5/5 and scored on the test part. TEXT is a file or a registered name; with
 ":line" behind it each line is a document. Every run is a line of the results file, and one that has its line is not
-made again. Nothing else should run beside it.
+made again. Nothing else should run beside it on the same cores.
 """
 
 import argparse
@@ -26,13 +26,15 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000)
 """Runs a command, and prints its peak of resident memory in MB after it."""
 
 
-def run(text: str, minutes: float, seed: int, tokenizer: str, folder: str, *, dynamic: bool) -> dict[str, Any]:
+def run(
+    text: str, minutes: float, seed: int, tokenizer: str, folder: str, *, threads: int, dynamic: bool
+) -> dict[str, Any]:
     """Train in a folder, and evaluate."""
     path, _, documents = text.partition(":")
     name = Path(path).stem
     small = name == "tinyshakespeare"
     charlm = [sys.executable, "-m", "charlm"]
-    options = ["--minutes", str(minutes), "--threads", "2", "--seed", str(seed), "--run", folder]
+    options = ["--minutes", str(minutes), "--threads", str(threads), "--seed", str(seed), "--run", folder]
     options += ["--splits", "90/10/0" if small else "90/5/5", "--tokenizer", tokenizer]
     options += ["--documents", documents] if documents else []
     command = [sys.executable, "-c", PEAK, *charlm, "train", path, *options, "--json"]
@@ -50,6 +52,7 @@ def run(text: str, minutes: float, seed: int, tokenizer: str, folder: str, *, dy
         "tokenizer": tokenizer,
         "minutes": minutes,
         "seed": seed,
+        "threads": threads,
         "chosen": trained.stderr.decode().splitlines()[0],
         "steps": outcome["step"],
         "epoch": outcome["epoch"],
@@ -73,13 +76,14 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, nargs="+", default=[1.0, 5.0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--tokenizer", default="char")
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--dynamic", action="store_true", help="score by dynamic evaluation too")
     parser.add_argument("--runs", type=Path, help="a folder to keep the runs in")
     parser.add_argument("--results", type=Path, default=Path("time_to_quality.jsonl"))
     arguments = parser.parse_args()
     lines = arguments.results.read_text().splitlines() if arguments.results.exists() else []
     done = {(one["text"], one["tokenizer"], one["minutes"], one["seed"]): one for one in map(json.loads, lines)}
-    print(f"torch {torch.__version__}, 2 threads, {arguments.tokenizer} tokens\n")
+    print(f"torch {torch.__version__}, {arguments.threads} threads, {arguments.tokenizer} tokens\n")
     print("| text | minutes | seed | passes | nats/char | dynamic | n-gram | fewer bits |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for minutes in arguments.minutes:
@@ -90,7 +94,8 @@ def main() -> None:
                 if one is None or (arguments.dynamic and "dynamic" not in one):
                     with tempfile.TemporaryDirectory() as temporary:
                         folder = str((arguments.runs or Path(temporary)) / "-".join(map(str, key)))
-                        one = run(text, minutes, seed, arguments.tokenizer, folder, dynamic=arguments.dynamic)
+                        options = {"threads": arguments.threads, "dynamic": arguments.dynamic}
+                        one = run(text, minutes, seed, arguments.tokenizer, folder, **options)
                     with arguments.results.open("a") as file:
                         file.write(json.dumps(one) + "\n")
                 share = 1 - one["nats_per_character"] / one["ngram_nats"]
