@@ -1,6 +1,6 @@
 """What `charlm train --minutes` reaches on texts of all kinds, beside the best n-gram of the same split.
 
-    python benchmarks/time_to_quality.py TEXT... [--minutes 1 5] [--seeds 1] [--tokenizer char] [--threads 2] [--dynamic]
+    python benchmarks/time_to_quality.py TEXT... [--minutes 1 5] [--seeds 1] [--tokenizer char] [--threads 2]
 
 Each run is `charlm train TEXT --minutes M --threads N` and nothing else; tinyshakespeare is split 90/10 and scored on
 the 10, as nanoGPT does, every other text 90/5/5 and scored on the test part. TEXT is a file or a registered name; with
