@@ -16,10 +16,10 @@ from charlm.config import DEFAULT_HIDDEN, ModelConfig, TrainConfig, default_embe
 from charlm.model import LanguageModel, pick_device
 
 _SMALL = 1_000_000  # tokens of a text that the lowest learning rate suits; it rises with the text
-_LARGE = 500_000  # tokens of a text that fills a wide network
-_WIDE_FROM = 50  # passes; below, a network of half the width learns more in the time
+_LARGE = 2_000_000  # tokens of a text that fills a wide network
+_WIDE_FROM = 40  # passes; below, a network of half the width learns more in the time
 _RATES = (3e-3, 5e-3)
-_DROPOUTS = ((1, 0.0), (3, 0.2), (20, 0.3), (float("inf"), 0.5))  # up to so many passes, so much dropout
+_DROPOUTS = ((1, 0.0), (15, 0.15), (60, 0.2), (150, 0.3), (float("inf"), 0.5))  # up to so many passes, so much dropout
 _WINDOW = 2048  # tokens of a step
 _STEPS_A_PASS = 100  # at least, of a text that is too small for such steps
 _ROWS = (8, 512)
