@@ -20,6 +20,7 @@ _LARGE = 2_000_000  # tokens of a text that fills a wide network
 _WIDE_FROM = 40  # passes; below, a network of half the width learns more in the time
 _RATES = (3e-3, 5e-3)
 _DROPOUTS = ((1, 0.0), (15, 0.15), (60, 0.2), (150, 0.3), (float("inf"), 0.5))  # up to so many passes, so much dropout
+_AVERAGING = ((12, 0.05), (float("inf"), 0.2))  # up to so many passes, so large a share of the steps
 _WINDOW = 2048  # tokens of a step
 _STEPS_A_PASS = 100  # at least, of a text that is too small for such steps
 _ROWS = (8, 512)
@@ -66,11 +67,11 @@ def plan(*, tokens: int, passes: float, rows: int = 64, width: int | None = None
         width: H, where it is settled already.
     """
     chosen = 2 * DEFAULT_HIDDEN if tokens >= _LARGE and passes >= _WIDE_FROM else DEFAULT_HIDDEN
-    dropout = next(dropout for most, dropout in _DROPOUTS if passes <= most)
+    dropout = _up_to(passes, _DROPOUTS)
     rate = float(f"{min(_RATES[1], max(_RATES[0], _RATES[0] * tokens / _SMALL)):.2g}")
     training = {
         "optimizer": "muon",
-        "averaging": 0.2,
+        "averaging": _up_to(passes, _AVERAGING),
         "batch_size": rows,
         "learning_rate": rate,
         "weight_decay": 0.01 if passes <= 1 else 0.1,
@@ -87,6 +88,10 @@ def plan(*, tokens: int, passes: float, rows: int = 64, width: int | None = None
         passes=passes,
         why=f"{tokens:,} tokens will be seen {often}: {size}{against}",
     )
+
+
+def _up_to(passes: float, values: tuple[tuple[float, float], ...]) -> float:
+    return next(value for most, value in values if passes <= most)
 
 
 def passes_of(config: TrainConfig, *, tokens: int, vocab_size: int, seconds: float) -> float:

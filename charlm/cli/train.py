@@ -200,7 +200,7 @@ def train(
         float | None,
         _option(
             "Share of the steps so far over which weights are averaged for the model that is kept. 0 is off.",
-            "0.2",
+            "chosen from the text and the time",
             _TRAINING,
         ),
     ] = None,
