@@ -19,8 +19,10 @@ _SMALL = 1_000_000  # tokens of a text that the lowest learning rate suits; it r
 _LARGE = 2_000_000  # tokens of a text that fills a wide network
 _WIDE_FROM = 40  # passes; below, a network of half the width learns more in the time
 _RATES = (3e-3, 5e-3)
-_DROPOUTS = ((1, 0.0), (15, 0.15), (60, 0.2), (150, 0.3), (float("inf"), 0.5))  # up to so many passes, so much dropout
-_AVERAGING = ((12, 0.05), (float("inf"), 0.2))  # up to so many passes, so large a share of the steps
+_DROPOUTS = ((1.5, 0.0), (5, 0.1), (15, 0.15), (60, 0.2), (300, 0.3), (float("inf"), 0.5))
+"""Up to so many passes for each million tokens, so much dropout: what is small and seen often is learnt by heart."""
+_AVERAGING = ((5, 0.05), (float("inf"), 0.2))
+"""The same for the share of the steps that is averaged."""
 _WINDOW = 2048  # tokens of a step
 _STEPS_A_PASS = 100  # at least, of a text that is too small for such steps
 _ROWS = (8, 512)
@@ -67,11 +69,12 @@ def plan(*, tokens: int, passes: float, rows: int = 64, width: int | None = None
         width: H, where it is settled already.
     """
     chosen = 2 * DEFAULT_HIDDEN if tokens >= _LARGE and passes >= _WIDE_FROM else DEFAULT_HIDDEN
-    dropout = _up_to(passes, _DROPOUTS)
+    repeated = passes * 1e6 / tokens
+    dropout = _up_to(repeated, _DROPOUTS)
     rate = float(f"{min(_RATES[1], max(_RATES[0], _RATES[0] * tokens / _SMALL)):.2g}")
     training = {
         "optimizer": "muon",
-        "averaging": _up_to(passes, _AVERAGING),
+        "averaging": _up_to(repeated, _AVERAGING),
         "batch_size": rows,
         "learning_rate": rate,
         "weight_decay": 0.01 if passes <= 1 else 0.1,
@@ -90,8 +93,8 @@ def plan(*, tokens: int, passes: float, rows: int = 64, width: int | None = None
     )
 
 
-def _up_to(passes: float, values: tuple[tuple[float, float], ...]) -> float:
-    return next(value for most, value in values if passes <= most)
+def _up_to(repeated: float, values: tuple[tuple[float, float], ...]) -> float:
+    return next(value for most, value in values if repeated <= most)
 
 
 def passes_of(config: TrainConfig, *, tokens: int, vocab_size: int, seconds: float) -> float:
