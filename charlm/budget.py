@@ -71,19 +71,23 @@ def plan(*, tokens: int, passes: float, rows: int = 64, width: int | None = None
     chosen = 2 * DEFAULT_HIDDEN if tokens >= _LARGE and passes >= _WIDE_FROM else DEFAULT_HIDDEN
     repeated = passes * 1e6 / tokens
     dropout = _up_to(repeated, _DROPOUTS)
-    rate = float(f"{min(_RATES[1], max(_RATES[0], _RATES[0] * tokens / _SMALL)):.2g}")
+    wide = (width or chosen) >= 2 * DEFAULT_HIDDEN
+    rate = _RATES[0] if wide else float(f"{min(_RATES[1], max(_RATES[0], _RATES[0] * tokens / _SMALL)):.2g}")
     training = {
         "optimizer": "muon",
         "averaging": _up_to(repeated, _AVERAGING),
         "batch_size": rows,
         "learning_rate": rate,
         "weight_decay": 0.01 if passes <= 1 else 0.1,
-        "seq_len": 64 if (width or chosen) >= 2 * DEFAULT_HIDDEN else 32,
+        "seq_len": 64 if wide else 32,
     }
     often = "less than once" if passes <= 1 else f"{passes:.1f} times"
-    size = (
-        "a small text wants a low learning rate" if rate == _RATES[0] else "a larger text allows a higher learning rate"
-    )
+    if wide:
+        size = "so often that a wide network pays, which wants a low learning rate"
+    elif rate == _RATES[0]:
+        size = "a small text wants a low learning rate"
+    else:
+        size = "a larger text allows a higher learning rate"
     against = "" if passes <= 1 else ", and many passes want dropout and weight decay"
     return Plan(
         model=({} if width else {"hidden_size": chosen}) | {"dropout": dropout},

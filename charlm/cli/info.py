@@ -76,7 +76,7 @@ def info(
         )
         row(
             "settings",
-            f"batch {settings['batch_size']}, window {settings['seq_len']}, "
+            f"{settings.get('optimizer', 'adamw')}, batch {settings['batch_size']}, window {settings['seq_len']}, "
             f"learning rate {settings['learning_rate']:g}, dropout {config.dropout:g}, clip {settings['clip']:g}, "
             f"seed {settings['seed']}",
         )
@@ -99,7 +99,7 @@ def _show_system(json: bool) -> None:
     from charlm.kernels import PROGRAMS, native
     from charlm.model import pick_device
 
-    compiled = native.library(PROGRAMS["gru"].functions, torch.float32) is not None
+    library = native.library(PROGRAMS["gru"].functions, torch.float32)
     facts = {
         "charlm": __version__,
         "python": platform.python_version(),
@@ -107,7 +107,8 @@ def _show_system(json: bool) -> None:
         "device": str(pick_device("auto")),
         "threads": torch.get_num_threads(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "pointwise": "compiled" if compiled else "torch",
+        "pointwise": "torch" if library is None else "compiled",
+        "bfloat16": "compiled" if library is not None and library.has_bfloat16 else "none",
         "compiler": compiler(),
     }
     if json:
