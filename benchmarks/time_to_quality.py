@@ -82,7 +82,11 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=Path("time_to_quality.jsonl"))
     arguments = parser.parse_args()
     lines = arguments.results.read_text().splitlines() if arguments.results.exists() else []
-    done = {(one["text"], one["tokenizer"], one["minutes"], one["seed"]): one for one in map(json.loads, lines)}
+    done = {
+        (one["text"], one["tokenizer"], one["minutes"], one["seed"]): one
+        for one in map(json.loads, lines)
+        if one.get("threads", 2) == arguments.threads
+    }
     print(f"torch {torch.__version__}, {arguments.threads} threads, {arguments.tokenizer} tokens\n")
     print("| text | minutes | seed | passes | nats/char | dynamic | n-gram | fewer bits |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")

@@ -128,10 +128,7 @@ def train(
     )
     planned = None
     if chosen is None:
-        if "batch_size" not in given:
-            rows = rows_of_text(dataset.train.facts.tokens, dataset.train.facts.documents)
-            training = replace(training, batch_size=rows)
-        planned = plan_run(dataset, training, _settled_width(model, first), hooks)
+        planned = plan_run(dataset, training, given, _settled_width(model, first), hooks)
         planned = planned.without({*model, *given} if first is None else {*planned.model, *given})
         model = planned.model | model
         training = replace(training, **planned.training)
@@ -164,14 +161,19 @@ def _settled_width(options: Mapping[str, Any], first: LoadedModel | None) -> int
     return width
 
 
-def plan_run(dataset: Dataset, training: TrainConfig, width: int | None, hooks: Hooks) -> Plan:
-    """What `charlm.budget` chooses for a text and a length of run."""
+def plan_run(
+    dataset: Dataset, training: TrainConfig, given: Mapping[str, Any], width: int | None, hooks: Hooks
+) -> Plan:
+    """What `charlm.budget` chooses for a text and a length of run, where `given` doesn't say it."""
     if training.threads is not None:
         torch.set_num_threads(training.threads)
-    tokens, vocab_size = dataset.train.facts.tokens, dataset.tokenizer.vocab_size
+    facts, vocab_size = dataset.train.facts, dataset.tokenizer.vocab_size
+    text = {"tokens": facts.tokens, "documents": facts.documents, "vocab_size": vocab_size}
+    rows = given.get("batch_size") or rows_of_text(training, **text)
     gone = time.monotonic() - _beginning(hooks)
-    passes = passes_of(training, tokens=tokens, vocab_size=vocab_size, seconds=gone)
-    return plan(tokens=tokens, passes=passes, rows=training.batch_size, width=width)
+    passes = passes_of(replace(training, batch_size=rows), **text, seconds=gone)
+    planned = plan(tokens=facts.tokens, passes=passes, width=width)
+    return replace(planned, training={"batch_size": rows} | planned.training)
 
 
 @memory_named()

@@ -24,6 +24,7 @@ _DROPOUTS = ((1.5, 0.0), (5, 0.1), (15, 0.15), (60, 0.2), (300, 0.3), (float("in
 _AVERAGING = ((5, 0.05), (float("inf"), 0.2))
 """The same for the share of the steps that is averaged."""
 _WINDOW = 2048  # tokens of a step
+_LOGITS = 1 << 24  # of a step
 _STEPS_A_PASS = 100  # at least, of a text that is too small for such steps
 _ROWS = (8, 512)
 _STEPS = (3, 8)  # to warm up, and to time
@@ -52,20 +53,24 @@ class Plan:
         return replace(self, model=model, training=training)
 
 
-def rows_of_text(tokens: int, documents: int) -> int:
-    """How many stretches of text are learnt from side by side: more of short documents, fewer of a small text."""
-    across = min(TrainConfig(steps=1).seq_len, max(1, tokens // max(1, documents)))
-    rows = min(_WINDOW, tokens // _STEPS_A_PASS) // across
+def tokens_of_row(config: TrainConfig, tokens: int, documents: int) -> int:
+    """How many tokens a row of a window has, about: T, or a document's length where documents are shorter."""
+    return min(config.seq_len, max(1, tokens // max(1, documents)))
+
+
+def rows_of_text(config: TrainConfig, *, tokens: int, documents: int, vocab_size: int) -> int:
+    """How many stretches of text are learnt from side by side: more of short documents, fewer of a small text or where
+    the logits of a large vocabulary fill the memory."""
+    rows = min(_WINDOW, _LOGITS // vocab_size, tokens // _STEPS_A_PASS) // tokens_of_row(config, tokens, documents)
     return min(_ROWS[1], max(_ROWS[0], rows // 8 * 8))
 
 
-def plan(*, tokens: int, passes: float, rows: int = 64, width: int | None = None) -> Plan:
+def plan(*, tokens: int, passes: float, width: int | None = None) -> Plan:
     """The settings for a text and a length of run, whatever machine it is.
 
     Args:
         tokens: of the training split.
         passes: how often an LSTM of 256 units would see each of them in the time there is.
-        rows: B.
         width: H, where it is settled already.
     """
     chosen = 2 * DEFAULT_HIDDEN if tokens >= _LARGE and passes >= _WIDE_FROM else DEFAULT_HIDDEN
@@ -76,19 +81,18 @@ def plan(*, tokens: int, passes: float, rows: int = 64, width: int | None = None
     training = {
         "optimizer": "muon",
         "averaging": _up_to(repeated, _AVERAGING),
-        "batch_size": rows,
         "learning_rate": rate,
         "weight_decay": 0.01 if passes <= 1 else 0.1,
         "seq_len": 64 if wide else 32,
     }
     often = "less than once" if passes <= 1 else f"{passes:.1f} times"
     if wide:
-        size = "so often that a wide network pays, which wants a low learning rate"
+        size = "a wide network wants a low learning rate"
     elif rate == _RATES[0]:
         size = "a small text wants a low learning rate"
     else:
         size = "a larger text allows a higher learning rate"
-    against = "" if passes <= 1 else ", and many passes want dropout and weight decay"
+    against = f", and what is seen often is learnt by heart without dropout of {dropout:g}" if dropout else ""
     return Plan(
         model=({} if width else {"hidden_size": chosen}) | {"dropout": dropout},
         training=training,
@@ -101,28 +105,30 @@ def _up_to(repeated: float, values: tuple[tuple[float, float], ...]) -> float:
     return next(value for most, value in values if repeated <= most)
 
 
-def passes_of(config: TrainConfig, *, tokens: int, vocab_size: int, seconds: float) -> float:
+def passes_of(config: TrainConfig, *, tokens: int, documents: int, vocab_size: int, seconds: float) -> float:
     """How often an LSTM of 256 units would see each token in the length that a configuration gives.
 
     Args:
         config: its lengths; by the clock it is measured how fast this machine is, in a few steps.
         tokens: of the training split.
+        documents: among which they are.
         vocab_size: V.
         seconds: what is gone of the time already.
     """
     found = []
+    across = tokens_of_row(config, tokens, documents)
     if config.epochs is not None:
         found.append(config.epochs)
     if config.steps is not None:
-        found.append(config.steps * config.batch_size * config.seq_len / tokens)
+        found.append(config.steps * config.batch_size * across / tokens)
     if config.minutes is not None:
         left = max(0.0, config.minutes * 60 - seconds) * _SHARE_OF_STEPS
-        found.append(left * tokens_per_second(vocab_size, config) / tokens)
+        found.append(left * tokens_per_second(vocab_size, config, across) / tokens)
     return min(found)
 
 
-def tokens_per_second(vocab_size: int, config: TrainConfig) -> float:
-    """How fast an LSTM of 256 units is trained on this machine, by a few steps on tokens drawn at random."""
+def tokens_per_second(vocab_size: int, config: TrainConfig, across: int) -> float:
+    """How fast an LSTM of 256 units is trained on this machine, by a few steps on rows of `across` random tokens."""
     size = default_embedding_size(vocab_size, DEFAULT_HIDDEN, tie_weights=False)
     generator = torch.Generator().manual_seed(0)
     model = LanguageModel(ModelConfig(vocab_size=vocab_size, embedding_size=size))
@@ -130,7 +136,7 @@ def tokens_per_second(vocab_size: int, config: TrainConfig) -> float:
     device = pick_device(config.device)
     model.to(device)
     optimizer = torch.optim.AdamW(model.parameters(), fused=True)
-    ids = torch.randint(vocab_size, (config.seq_len + 1, config.batch_size), generator=generator).to(device)
+    ids = torch.randint(vocab_size, (across + 1, config.batch_size), generator=generator).to(device)
     drops = torch.Generator(device).manual_seed(0)
     warming, timed = _STEPS
     for number in range(warming + timed):
@@ -143,4 +149,4 @@ def tokens_per_second(vocab_size: int, config: TrainConfig) -> float:
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         loss.item()  # so that the device has done it
-    return timed * config.seq_len * config.batch_size / (time.perf_counter() - started)
+    return timed * across * config.batch_size / (time.perf_counter() - started)

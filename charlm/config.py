@@ -235,7 +235,7 @@ class TrainConfig(JsonConfig):
     optimizer: Optimizer = "adamw"
     """What changes the weights: AdamW all, or Muon the matrices inside the recurrent layers and AdamW the others."""
     weight_decay: float = 0.01
-    """Decoupled weight decay (Loshchilov and Hutter 2019), on matrices only."""
+    """Decoupled weight decay (Loshchilov and Hutter 2019), on matrices only; in shares of each optimiser's own rate."""
     averaging: float = 0.0
     """Share of the steps so far over which weights are averaged for the model that is scored and kept; 0 keeps those of
     the last step."""
@@ -250,8 +250,8 @@ class TrainConfig(JsonConfig):
     device: Device = "auto"
     """Where to compute; auto takes CUDA, then MPS, then the CPU."""
     precision: Precision = "auto"
-    """Of the products in training: bfloat16 rounds what goes into them to 8 bits, auto does so where the CPU has
-    instructions for it. Sums, weights and states stay in single precision, and so does scoring."""
+    """Of the products in training: bfloat16 rounds them to 8 bits, auto does so where the CPU has instructions for it.
+    Weights and states stay in single precision, and so does scoring."""
 
     def __post_init__(self) -> None:
         for name, length in (("--minutes", self.minutes), ("--epochs", self.epochs), ("--steps", self.steps)):

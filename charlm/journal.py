@@ -112,7 +112,7 @@ class Journal:
 
     def _keep_model(self) -> None:
         self._state.best_step = self._state.step
-        save(self._run.model, checkpoint_of(self._state, self._dataset, self._config, self._state.average))
+        save(self._run.model, checkpoint_of(self._state.average, self._state, self._dataset, self._config))
 
     def _write_sample(self) -> str:
         state = self._state

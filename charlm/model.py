@@ -108,10 +108,15 @@ class LanguageModel(nn.Module):
 
     def training_precision(self, precision: Precision) -> torch.autocast:
         """The context in which to compute a loss, in the precision that `TrainConfig` asks for."""
-        device = self.output_bias.device.type
-        fast = device == "cpu" and self.recurrent.quick_in_bfloat16
-        brief = precision == "bfloat16" or (precision == "auto" and fast)
-        return torch.autocast(device, torch.bfloat16, enabled=brief)
+        brief = self.computes_in_bfloat16(precision)
+        return torch.autocast(self.output_bias.device.type, torch.bfloat16, enabled=brief)
+
+    def computes_in_bfloat16(self, precision: Precision) -> bool:
+        """Whether products in training are of bfloat16 numbers; raises `ConfigError` where that is asked of a GPU."""
+        on_cpu = self.output_bias.device.type == "cpu"
+        if precision == "bfloat16" and not on_cpu:
+            raise ConfigError("--precision bfloat16 is for the CPU; leave it out, or add --device cpu")
+        return precision == "bfloat16" or (precision == "auto" and on_cpu and self.recurrent.quick_in_bfloat16)
 
     def num_parameters(self) -> int:
         """How many weights there are."""

@@ -149,6 +149,6 @@ class NgramPrior(nn.Module):
             folds = self.cross_fit.fold_of(starts + 1 + np.arange(len(tokens))[:, None]).ravel()
             found, depths = self.ngram.log_probabilities(rows, self.orders, self.cross_fit.models, folds)
         log_p, known = torch.from_numpy(found).to(hidden), torch.from_numpy(depths).to(hidden.device)
-        gates = F.linear(hidden.flatten(0, 1), self.weight) + self.bias.T[known]  # (T B, J)
+        gates = F.linear(hidden.flatten(0, 1), self.weight) + F.embedding(known, self.bias.T)  # (T B, J)
         more = torch.bmm(gates.unsqueeze(1), log_p).view(*ids.shape, -1)
         return more, (torch.from_numpy(states[-1]),)

@@ -83,13 +83,11 @@ def begin(model: LanguageModel, config: TrainConfig, device: torch.device, start
     )
 
 
-def checkpoint_of(
-    state: TrainingState, dataset: Dataset, config: TrainConfig, model: LanguageModel | None = None
-) -> Checkpoint:
-    """The model as it is now, or its average, with what a model file tells about it."""
+def checkpoint_of(model: LanguageModel, state: TrainingState, dataset: Dataset, config: TrainConfig) -> Checkpoint:
+    """The model of a state as it is now, or its average, with what a model file tells about it."""
     corpus = dataset.corpus
     return Checkpoint(
-        model=model or state.model,
+        model=model,
         tokenizer=dataset.tokenizer,
         corpus=TextFacts(
             name=corpus.name,
@@ -139,7 +137,7 @@ def save_resume(
         "recent": [asdict(record) for record in state.recent],
         "lengths": list(lengths),
     }
-    save(run.resume, checkpoint_of(state, dataset, config), ResumeState(values=values, tensors=tensors))
+    save(run.resume, checkpoint_of(state.model, state, dataset, config), ResumeState(values=values, tensors=tensors))
 
 
 def restore(
@@ -161,7 +159,10 @@ def restore(
             }
             state.optimizers.restore(moments)
         if state.average is not model:
-            state.average.load_state_dict({name: tensors[_AVERAGE + name] for name, _ in model.named_parameters()})
+            averages = {name: tensors[_AVERAGE + name] for name, _ in model.named_parameters()}
+            if not all(average.isfinite().all() for average in averages.values()):
+                raise ValueError("an average is not finite")
+            state.average.load_state_dict(averages)
         if values["carries_state"]:
             _require_like(tensors, model.empty_past(1))
             state.states = tuple(

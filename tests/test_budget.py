@@ -4,7 +4,7 @@ from small_runs import SMALL
 
 from charlm import api, budget
 from charlm.api import Hooks
-from charlm.budget import Plan, passes_of, plan, tokens_per_second
+from charlm.budget import Plan, passes_of, plan, rows_of_text, tokens_per_second
 from charlm.config import ModelConfig, TrainConfig
 from charlm.runs import RunFolder
 
@@ -35,21 +35,38 @@ def test_a_width_that_is_settled_stays() -> None:
     assert plan(tokens=10**5, passes=9, width=600).training["seq_len"] == 64
 
 
+TEXT_OF = {"tokens": 5000, "documents": 1, "vocab_size": 9}
+
+
 def test_passes_are_those_of_the_shortest_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budget, "tokens_per_second", lambda vocab_size, config: 1000.0)
+    monkeypatch.setattr(budget, "tokens_per_second", lambda vocab_size, config, across: 1000.0)
 
     def passes(**lengths) -> float:
-        return passes_of(TrainConfig(batch_size=10, seq_len=10, **lengths), tokens=5000, vocab_size=9, seconds=10.0)
+        return passes_of(TrainConfig(batch_size=10, seq_len=10, **lengths), seconds=10.0, **TEXT_OF)
 
     assert passes(epochs=3) == 3
     assert passes(steps=100) == 2
     assert passes(minutes=1) == pytest.approx(50 * 0.85 * 1000 / 5000)
     assert passes(minutes=1, epochs=3, steps=100) == 2
     assert passes(minutes=0.1) == 0
+    lines = TEXT_OF | {"documents": 2500}  # rows of two tokens, not of ten
+    assert passes_of(TrainConfig(batch_size=10, seq_len=10, steps=100), seconds=10.0, **lines) == 0.4
+
+
+def test_a_step_has_as_many_rows_as_make_two_thousand_tokens() -> None:
+    def rows(seq_len: int = 32, **text: int) -> int:
+        return rows_of_text(TrainConfig(steps=1, seq_len=seq_len), **({"documents": 1, "vocab_size": 68} | text))
+
+    assert rows(tokens=10**6) == 64
+    assert rows(tokens=10**6, seq_len=128) == 16
+    assert rows(tokens=210_000, documents=30_000) == 288  # names
+    assert rows(tokens=45_000) == 8  # a hundred steps a pass and more
+    assert rows(tokens=10**6, vocab_size=50_000) == 8  # 16 million logits at most
+    assert rows(tokens=3) == 8
 
 
 def test_the_speed_is_that_of_this_machine() -> None:
-    assert 100 < tokens_per_second(20, TrainConfig(steps=1, batch_size=2, seq_len=8)) < 1e8
+    assert 100 < tokens_per_second(20, TrainConfig(steps=1, batch_size=2), 8) < 1e8
 
 
 def test_what_is_given_goes_before_what_is_chosen(write) -> None:

@@ -5,7 +5,7 @@ import torch
 
 from charlm.config import ModelConfig, TrainConfig
 from charlm.model import LanguageModel
-from charlm.optimizers import Optimizers
+from charlm.optimizers import Muon, Optimizers, orthogonal
 
 
 def a_model(**settings) -> LanguageModel:
@@ -40,6 +40,34 @@ def test_muon_moves_the_inner_matrices_equally_in_all_directions() -> None:
         elif value.ndim == 2:  # AdamW's first step moves every weight that has a gradient as far as the others
             moves = moved.abs()[moved != 0]
             assert moves.max().item() == pytest.approx(0.01, rel=0.01), name
+
+
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="torch has Muon from 2.9 on")
+@pytest.mark.parametrize("shape", [(12, 12), (48, 12), (12, 30)])
+def test_muon_is_torchs(shape: tuple[int, int]) -> None:
+    generator = torch.Generator().manual_seed(1)
+    ours, theirs = (torch.nn.Parameter(torch.ones(shape)) for _ in range(2))
+    optimizer = torch.optim.Muon([theirs], lr=0.05, weight_decay=0.3)
+    muon = Muon([ours], weight_decay=0.3, dtype=torch.bfloat16)
+    muon.param_groups[0]["lr"] = 0.05
+    for _ in range(3):
+        ours.grad = torch.randn(shape, generator=generator)
+        theirs.grad = ours.grad.clone()
+        muon.step()
+        optimizer.step()
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_orthogonal_keeps_directions_and_evens_lengths(dtype: torch.dtype) -> None:
+    matrix = torch.randn(40, 10, generator=torch.Generator().manual_seed(1))
+    found = orthogonal(matrix, dtype)
+    assert found.dtype == torch.float32
+    lengths = torch.linalg.svdvals(found)
+    assert lengths.min().item() > 0.6 and lengths.max().item() < 1.3
+    u, _, v = torch.linalg.svd(matrix, full_matrices=False)
+    turned = u.T @ found @ v.T
+    assert (turned - turned.diag().diag()).abs().max().item() < 0.05
 
 
 def test_adamw_alone_is_torchs() -> None:
@@ -91,5 +119,8 @@ def test_moments_go_through_a_file(optimizer: str) -> None:
     with pytest.raises(KeyError):
         second.restore({})
     wrong = {name: value.flatten()[:1] if value.ndim else value for name, value in first.moments().items()}
-    with pytest.raises(ValueError, match="another shape"):
+    with pytest.raises(ValueError, match="is not what an optimiser remembers"):
         second.restore(wrong)
+    for change in (torch.Tensor.double, lambda value: value + float("nan")):
+        with pytest.raises(ValueError, match="is not what an optimiser remembers"):
+            second.restore({name: change(value) for name, value in first.moments().items()})

@@ -12,9 +12,9 @@ from small_runs import SMALL, records, same, stop_after, train, weights
 
 from charlm import api, trainer, validation
 from charlm.api import Hooks
-from charlm.checkpoint import load, load_resume
+from charlm.checkpoint import load, load_resume, save
 from charlm.config import TokenizerConfig, TrainConfig
-from charlm.errors import CharlmError, TrainingDivergedError
+from charlm.errors import CharlmError, ModelFileError, TrainingDivergedError
 from charlm.records import SampleRecord, StepRecord, ValidationRecord
 
 
@@ -72,11 +72,50 @@ def test_bfloat16_learns_as_single_precision_does_and_resumes_bit_for_bit(write)
     api.resume("runs/broken")
     for name in ("model.safetensors", "resume.safetensors"):
         assert same(weights("runs/brief", name), weights("runs/broken", name))
-    assert not same(weights("runs/brief", "model.safetensors"), weights("runs/brief"))  # an average
+    whole, broken = (load_resume(Path(run) / "resume.safetensors")[1].tensors for run in ("runs/brief", "runs/broken"))
+    assert whole.keys() == broken.keys() and same(whole, broken)
     single, brief = weights("runs/single"), weights("runs/brief")
     assert not same(single, brief)
     losses = [[one["loss"] for one in records(run) if one["kind"] == "step"] for run in ("runs/single", "runs/brief")]
     assert losses[0] == pytest.approx(losses[1], rel=0.02)
+
+
+def test_the_model_that_is_kept_has_the_mean_of_the_last_weights(write) -> None:
+    """With a horizon of 1 it is the plain mean of the weights after every step."""
+    text = write(TEXT)
+    seen: list[dict[str, torch.Tensor]] = []
+    models: list[torch.nn.Module] = []
+
+    def look(record) -> None:
+        if isinstance(record, SampleRecord):  # after every step: as many validations as steps
+            seen.append({name: value.clone() for name, value in models[0].state_dict().items()})
+
+    hooks = Hooks(prepared=lambda run, dataset, model, config: models.append(model), observer=look)
+    train(text, hooks=hooks, steps=12, validations=12, averaging=1.0)
+    average = {
+        name.removeprefix("average/"): value
+        for name, value in load_resume(Path("runs/a/resume.safetensors"))[1].tensors.items()
+        if name.startswith("average/")
+    }
+    assert len(seen) == 12 and average.keys() == seen[0].keys()
+    for name, value in average.items():
+        torch.testing.assert_close(value, torch.stack([weights[name] for weights in seen]).mean(0))
+
+
+@pytest.mark.parametrize("damage", ["missing", "not finite", "of another shape"])
+def test_an_average_that_is_damaged_is_an_error(write, damage: str) -> None:
+    train(write(TEXT), averaging=0.2, hooks=stop_after(7))
+    path = Path("runs/a/resume.safetensors")
+    checkpoint, resume = load_resume(path)
+    name = "average/output"
+    if damage == "missing":
+        del resume.tensors[name]
+    else:
+        value = resume.tensors[name]
+        resume.tensors[name] = value * float("nan") if damage == "not finite" else value[:1]
+    save(path, checkpoint, resume)
+    with pytest.raises(ModelFileError, match="is damaged"):
+        api.resume("runs/a")
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(write) -> None:

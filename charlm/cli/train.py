@@ -161,8 +161,8 @@ def train(
     batch_size: Annotated[
         int | None,
         _option(
-            "Stretches of text learnt from side by side. Small learns soonest on a CPU; large suits long runs.",
-            "16",
+            "Stretches of text learnt from side by side. Fewer learn sooner in small texts; more are faster.",
+            "chosen from the text",
             _TRAINING,
         ),
     ] = None,
@@ -183,26 +183,14 @@ def train(
         ),
     ] = None,
     optimizer: Annotated[
-        Optimizer | None,
-        _option(
-            "What changes the weights. muon learns more from each token, adamw takes quicker steps.", "muon", _TRAINING
-        ),
+        Optimizer | None, _option("muon learns more from a token, adamw takes quicker steps.", "muon", _TRAINING)
     ] = None,
     weight_decay: Annotated[
-        float | None,
-        _option(
-            "Weight decay: pulls the weights to 0; 0.1 for small texts.",
-            "chosen from the text and the time",
-            _TRAINING,
-        ),
+        float | None, _option("Pulls the weights to 0; 0.1 for small texts.", "chosen", _TRAINING)
     ] = None,
     averaging: Annotated[
         float | None,
-        _option(
-            "Share of the steps so far over which weights are averaged for the model that is kept. 0 is off.",
-            "chosen from the text and the time",
-            _TRAINING,
-        ),
+        _option("Keep the mean of the weights over this share of the steps; 0 is off.", "chosen", _TRAINING),
     ] = None,
     clip: Annotated[
         float | None,
@@ -216,12 +204,7 @@ def train(
     device: Annotated[Device | None, _option("Where to compute.", "auto", _TRAINING)] = None,
     precision: Annotated[
         Precision | None,
-        _option(
-            "Of the products in training. bfloat16 is about twice as fast on processors made for it, and auto takes it "
-            "there.",
-            "auto",
-            _TRAINING,
-        ),
+        _option("Of products in training: bfloat16 is faster where the processor has it.", "auto", _TRAINING),
     ] = None,
     # --- run
     run: Annotated[
