@@ -9,7 +9,7 @@
 long has_bfloat16(void) { return 1; }
 
 /* As `tile` of window.c, of pairs: x[r, k] and w[k, n] hold two numbers each. */
-INLINE void pair_tile(const uint32_t *x, long x_row, const uint32_t *w, long pairs, float *out, long out_row,
+INLINE void pair_tile(const uint32_t *x, const uint32_t *w, long pairs, float *out, long out_row,
                       long columns, int add, const int height) {
     __m512 sum[8][2];
     for (int r = 0; r < height; r++)
@@ -18,7 +18,7 @@ INLINE void pair_tile(const uint32_t *x, long x_row, const uint32_t *w, long pai
         __m512bh column[2];
         for (int v = 0; v < 2; v++) column[v] = (__m512bh)_mm512_loadu_si512(w + v * 16);
         for (int r = 0; r < height; r++) {
-            const __m512bh both = (__m512bh)_mm512_set1_epi32((int)x[r * x_row + k]);
+            const __m512bh both = (__m512bh)_mm512_set1_epi32((int)x[r * pairs + k]);
             for (int v = 0; v < 2; v++) sum[r][v] = _mm512_dpbf16_ps(sum[r][v], both, column[v]);
         }
     }
@@ -34,13 +34,12 @@ INLINE void pair_tile(const uint32_t *x, long x_row, const uint32_t *w, long pai
 
 static void multiply_pairs_float(const uint32_t *x, const uint32_t *w, long pairs, float *out, long out_row,
                                  long columns, int add, long rows) {
-    const long x_row = pairs;
     long r = 0;
     for (; r + 8 <= rows; r += 8)
-        pair_tile(x + r * x_row, x_row, w, pairs, out + r * out_row, out_row, columns, add, 8);
+        pair_tile(x + r * pairs, w, pairs, out + r * out_row, out_row, columns, add, 8);
     for (; r + 4 <= rows; r += 4)
-        pair_tile(x + r * x_row, x_row, w, pairs, out + r * out_row, out_row, columns, add, 4);
-    for (; r < rows; r++) pair_tile(x + r * x_row, x_row, w, pairs, out + r * out_row, out_row, columns, add, 1);
+        pair_tile(x + r * pairs, w, pairs, out + r * out_row, out_row, columns, add, 4);
+    for (; r < rows; r++) pair_tile(x + r * pairs, w, pairs, out + r * out_row, out_row, columns, add, 1);
 }
 
 /* Round rows of `depth` numbers; of an odd number the last pair ends with a zero. */

@@ -19,6 +19,7 @@ from charlm.kernels.expressions import trace
 from charlm.kernels.places import Place, Places
 from charlm.kernels.program import Function, reads
 
+_STAGE_OF, _PRODUCT, _IN_PAIRS = 0, 1, 2  # kinds of operations
 _SUFFIXES = {torch.float32: "float", torch.float64: "double"}
 
 _BEGIN_TYPE = """
@@ -68,7 +69,8 @@ class NativeWindow:
     def __init__(self, library: Library, rows: int, width: int, *, brief: bool = False) -> None:
         """Steps of (rows, width); `brief` makes products of bfloat16 numbers, where the library can."""
         self._library, self._rows, self._width = library, rows, width
-        self._brief, self._deepest = brief, 0
+        self._brief, self._pack = brief, library.pack_pairs if brief else library.pack
+        self._deepest = 0
         self._operations: list[list[int]] = []
         self._kept: list[object] = []  # what the operations point to
 
@@ -76,18 +78,17 @@ class NativeWindow:
         """See `Window.product`."""
         columns, depth = matrix.shape
         blocks, panel = columns // self._width, self._library.panel
-        packed_columns = blocks * -(-self._width // panel) * panel
-        if self._brief:
-            packed = matrix.new_empty(packed_columns * -(-depth // 2), dtype=torch.int32)
-            self._deepest = max(self._deepest, -(-depth // 2))
-        else:
-            packed = matrix.new_empty(packed_columns * depth)
-        (self._library.pack_pairs if self._brief else self._library.pack)(
+        lanes = -(-depth // 2) if self._brief else depth  # of a column
+        packed = matrix.new_empty(
+            blocks * -(-self._width // panel) * panel * lanes, dtype=torch.int32 if self._brief else matrix.dtype
+        )
+        self._pack(
             *(matrix.data_ptr(), matrix.stride(1), matrix.stride(0), blocks, self._width, depth),
             *(packed.data_ptr(), torch.get_num_threads()),
         )
         self._kept.append(packed)
-        kind = 2 if self._brief else 1
+        self._deepest = max(self._deepest, lanes)
+        kind = _IN_PAIRS if self._brief else _PRODUCT
         self._operations.append(
             [kind, *source.address(), packed.data_ptr(), depth, *target.address(), blocks, int(add)]
         )
@@ -97,7 +98,7 @@ class NativeWindow:
         addresses = [number for name in operands(function) for number in places[name].address()]
         table = (ctypes.c_longlong * len(addresses))(*addresses)
         self._kept.append(table)
-        self._operations.append([0, self._library.stages[function], ctypes.addressof(table), *[0] * 8])
+        self._operations.append([_STAGE_OF, self._library.stages[function], ctypes.addressof(table), *[0] * 8])
 
     def run(self, first: int, count: int, direction: int) -> None:
         """See `Window.run`."""
