@@ -19,9 +19,11 @@ _SMALL = 1_000_000  # tokens of a text that the lowest learning rate suits; it r
 _LARGE = 2_000_000  # tokens of a text that fills a wide network
 _WIDE_FROM = 40  # passes; below, a network of half the width learns more in the time
 _RATES = (3e-3, 5e-3)
-_DROPOUTS = ((1.5, 0.0), (5, 0.1), (15, 0.15), (60, 0.2), (300, 0.3), (float("inf"), 0.5))
+_DROPOUTS = ((1.5, 0.0), (5, 0.1), (15, 0.15), (60, 0.2), (float("inf"), 0.4))
 """Up to so many passes for each million tokens, so much dropout: what is small and seen often is learnt by heart."""
-_AVERAGING = ((5, 0.05), (float("inf"), 0.2))
+_WEIGHT_DROPOUTS = ((60, 0.0), (float("inf"), 0.4))
+"""The same for the weights from state to state."""
+_AVERAGING = ((5, 0.05), (60, 0.2), (float("inf"), 0.6))
 """The same for the share of the steps that is averaged."""
 _WINDOW = 2048  # tokens of a step
 _LOGITS = 1 << 24  # of a step
@@ -94,7 +96,8 @@ def plan(*, tokens: int, passes: float, width: int | None = None) -> Plan:
         size = "a larger text allows a higher learning rate"
     against = f", and what is seen often is learnt by heart without dropout of {dropout:g}" if dropout else ""
     return Plan(
-        model=({} if width else {"hidden_size": chosen}) | {"dropout": dropout},
+        model=({} if width else {"hidden_size": chosen})
+        | {"dropout": dropout, "weight_dropout": _up_to(repeated, _WEIGHT_DROPOUTS)},
         training=training,
         passes=passes,
         why=f"{tokens:,} tokens will be seen {often}: {size}{against}",

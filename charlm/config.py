@@ -173,6 +173,9 @@ class ModelConfig(JsonConfig):
     """E, width of a token's vector."""
     dropout: float = 0.1
     """Probability with which an output of a recurrent layer is dropped in training."""
+    weight_dropout: float = 0.0
+    """Probability with which a weight from state to state is dropped for a window in training (Merity, Keskar and
+    Socher 2018, arXiv 1708.02182)."""
     tie_weights: bool = False
     """Use the embedding as the output layer too (Press and Wolf 2017); needs E = H."""
     recurrent_init: RecurrentInit = "auto"
@@ -199,6 +202,7 @@ class ModelConfig(JsonConfig):
         check_range("--hidden", self.hidden_size, 1, 65_536)
         check_range("--embedding", self.embedding_size, 1, 65_536)
         check_range("--dropout", self.dropout, 0, 0.95)
+        check_range("--weight-dropout", self.weight_dropout, 0, 0.95)
         check_range("--forget-bias", self.forget_bias, -100, 100)
         check_range("--update-bias", self.update_bias, -100, 100)
         check_range("--ngram-order", self.ngram_order, 0, 12)

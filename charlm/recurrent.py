@@ -59,28 +59,39 @@ def reference_trace(
 class RecurrentLayer(nn.Module):
     """One recurrent layer: the weights of a cell, as `Cell.shapes` names them."""
 
-    def __init__(self, cell: Cell, input_size: int, hidden_size: int) -> None:
+    def __init__(self, cell: Cell, input_size: int, hidden_size: int, weight_dropout: float = 0.0) -> None:
         super().__init__()
         self.cell = cell
         self.hidden_size = hidden_size
+        self.weight_dropout = weight_dropout
         for name, shape in cell.shapes(input_size, hidden_size).items():
             self.register_parameter(name, nn.Parameter(torch.empty(shape)))
 
-    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """x (T, B, I) to outputs (T, B, H) and the state after the last step."""
-        weights = dict(self.named_parameters())
+    def forward(self, x: Tensor, state: State, generator: torch.Generator | None = None) -> tuple[Tensor, State]:
+        """x (T, B, I) to outputs (T, B, H) and the state after the last step; `generator` is what dropout of weights
+        draws from in training mode."""
+        weights = self._weights(generator)
         if self._by_torch(x):
             return LAYERS[self.cell.name](x, state, weights)
         if kernel := KERNELS.get(self.cell.name):
             return kernel(self.project(x), state, weights)
         return reference_layer(self.cell, x, state, weights)
 
-    def read_tokens(self, ids: Tensor, embedding: Tensor, state: State) -> tuple[Tensor, State]:
+    def read_tokens(
+        self, ids: Tensor, embedding: Tensor, state: State, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, State]:
         """`forward` of the embeddings (V, E) of token ids (T, B)."""
         kernel = KERNELS.get(self.cell.name)
         if kernel is None or self._by_torch(embedding):
-            return self.forward(F.embedding(ids, embedding), state)
-        return kernel(self.project_tokens(ids, embedding), state, dict(self.named_parameters()))
+            return self.forward(F.embedding(ids, embedding), state, generator)
+        return kernel(self.project_tokens(ids, embedding), state, self._weights(generator))
+
+    def _weights(self, generator: torch.Generator | None) -> dict[str, Tensor]:
+        """The weights by name, in training those from state to state with some dropped."""
+        weights: dict[str, Tensor] = dict(self.named_parameters())
+        if self.training and self.weight_dropout > 0 and self.cell.recurrent:
+            weights["recurrent"] = dropout(weights["recurrent"].unsqueeze(0), self.weight_dropout, generator)[0]
+        return weights
 
     def trace(self, x: Tensor, state: State) -> tuple[dict[str, Tensor], State]:
         """`reference_trace`, by the kernel where there is one; not for training: there may be no gradient."""
@@ -159,10 +170,9 @@ class Recurrent(nn.Module):
         self.hidden_size = config.hidden_size
         self.output_size = config.hidden_size * (2 if config.bidirectional else 1)
         sizes = [config.embedding_size] + [self.output_size] * (config.num_layers - 1)
-        self.layers = nn.ModuleList(RecurrentLayer(self.cell, size, config.hidden_size) for size in sizes)
-        self.twins = nn.ModuleList(
-            RecurrentLayer(self.cell, size, config.hidden_size) for size in sizes if config.bidirectional
-        )
+        shape = (config.hidden_size, config.weight_dropout)
+        self.layers = nn.ModuleList(RecurrentLayer(self.cell, size, *shape) for size in sizes)
+        self.twins = nn.ModuleList(RecurrentLayer(self.cell, size, *shape) for size in sizes if config.bidirectional)
 
     def initialise(self, config: ModelConfig, generator: torch.Generator) -> None:
         """Draw the weights of all layers; see `RecurrentLayer.initialise`."""
@@ -200,9 +210,9 @@ class Recurrent(nn.Module):
         x = embedding
         for index, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
             if index == 0:
-                x, state = layer.read_tokens(ids, embedding, state)  # type: ignore[operator]
+                x, state = layer.read_tokens(ids, embedding, state, generator)  # type: ignore[operator]
             else:
-                y, state = layer(x, state)
+                y, state = layer(x, state, generator)
                 x = x + y if self.residual else y
             after.append(state)
             x = self._drop(x, generator)
@@ -244,8 +254,8 @@ class Recurrent(nn.Module):
         last = (lengths - 1).view(1, -1, 1)
         for index, (layer, twin) in enumerate(zip(self.layers, self.twins, strict=True)):
             past = tuple(x.new_zeros(x.shape[1], self.hidden_size) for _ in self.cell.states)
-            right, _ = layer(x, past)
-            left, _ = twin(x.gather(0, mirror.expand_as(x)), past)
+            right, _ = layer(x, past, generator)
+            left, _ = twin(x.gather(0, mirror.expand_as(x)), past, generator)
             ends = tuple(way.gather(0, last.expand(1, -1, self.hidden_size))[0] for way in (right, left))
             y = torch.cat((right, left.gather(0, mirror.expand_as(left))), dim=2)  # (T, B, 2H)
             x = self._drop(x + y if self.residual and index else y, generator)

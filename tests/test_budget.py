@@ -20,7 +20,7 @@ def test_every_plan_is_a_configuration(tokens: int, passes: float) -> None:
 
 
 def test_more_passes_need_more_dropout_and_larger_texts_a_wider_network() -> None:
-    dropouts = [plan(tokens=10**6, passes=passes).model["dropout"] for passes in (0.5, 2, 8, 20, 100, 400)]
+    dropouts = [plan(tokens=10**6, passes=passes).model["dropout"] for passes in (0.5, 2, 8, 20, 100)]
     assert dropouts == sorted(set(dropouts))
     assert plan(tokens=10**7, passes=60).model["hidden_size"] > plan(tokens=10**5, passes=60).model["hidden_size"]
     assert (

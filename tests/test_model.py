@@ -167,6 +167,27 @@ def test_dropout_acts_in_training_only() -> None:
     assert not torch.equal(net(ids, generator=generator)[0], net(ids, generator=generator)[0])
 
 
+@pytest.mark.parametrize("cell", ["lstm", "gru", "mlstm", "mingru"])
+def test_weights_are_dropped_in_training_only(cell: str) -> None:
+    """As if the matrix from state to state had been dropped by hand, for the whole window."""
+    net, plain = (model(cell=cell, weight_dropout=rate) for rate in (0.4, 0.0))
+    plain.load_state_dict(net.state_dict())
+    ids = torch.arange(10).view(5, 2) % 11
+    net.eval()
+    assert torch.equal(net(ids)[0], plain.eval()(ids)[0])
+    net.train()
+    found, _ = net(ids, generator=torch.Generator().manual_seed(3))
+    weights = dict(plain.recurrent.layers[0].named_parameters())
+    if "recurrent" in weights:
+        with torch.no_grad():
+            matrix = weights["recurrent"]
+            dropped = dropout(matrix.unsqueeze(0), 0.4, torch.Generator().manual_seed(3))[0]
+            assert (dropped == 0).any()
+            assert not torch.equal(found, plain(ids)[0])
+            matrix.copy_(dropped)
+    torch.testing.assert_close(found, plain(ids)[0])
+
+
 def test_the_device_is_the_one_asked_for_or_an_error() -> None:
     assert pick_device("cpu") == torch.device("cpu")
     assert pick_device("auto").type in ("cpu", "cuda", "mps")

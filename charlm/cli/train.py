@@ -96,11 +96,7 @@ def train(
     ] = None,
     embedding: Annotated[
         int | None,
-        _option(
-            "Width of a token's vector. Characters need little, and small is fast.",
-            "32 for characters, 128 for more",
-            _MODEL,
-        ),
+        _option("Width of a token's vector; small is fast.", "32 for characters, 128 for more", _MODEL),
     ] = None,
     dropout: Annotated[
         float | None,
@@ -109,6 +105,9 @@ def train(
             "chosen from the text and the time",
             _MODEL,
         ),
+    ] = None,
+    weight_dropout: Annotated[
+        float | None, _option("Share of the weights from state to state dropped in training.", "chosen", _MODEL)
     ] = None,
     tie_weights: Annotated[
         bool | None,
@@ -259,6 +258,7 @@ def train(
         hidden_size=hidden,
         embedding_size=embedding,
         dropout=dropout,
+        weight_dropout=weight_dropout,
         tie_weights=tie_weights,
         recurrent_init=recurrent_init,
         input_init=input_init,
