@@ -23,8 +23,8 @@ _DROPOUTS = ((1.5, 0.0), (5, 0.1), (15, 0.15), (60, 0.2), (float("inf"), 0.4))
 """Up to so many passes for each million tokens, so much dropout: what is small and seen often is learnt by heart."""
 _WEIGHT_DROPOUTS = ((60, 0.0), (float("inf"), 0.4))
 """The same for the weights from state to state."""
-_AVERAGING = ((5, 0.05), (60, 0.2), (float("inf"), 0.6))
-"""The same for the share of the steps that is averaged."""
+_AVERAGING = ((5, 0.05), (60, 0.2), (float("inf"), 0.05))
+"""The same for the share of the steps that is averaged: long where the network would learn by heart otherwise."""
 _WINDOW = 2048  # tokens of a step
 _LOGITS = 1 << 24  # of a step
 _STEPS_A_PASS = 100  # at least, of a text that is too small for such steps
