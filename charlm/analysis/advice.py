@@ -11,13 +11,14 @@ from statistics import mean
 from typing import Any
 
 from charlm.analysis.curves import read_records
-from charlm.config import DEFAULT_HIDDEN
+from charlm.config import DEFAULT_HIDDEN, TrainConfig
 from charlm.errors import RunError
 from charlm.runs import RunFolder
 
 _RISE = 0.003  # share by which the last validation must lie above the best to count as overfitted
 _FLAT = 0.002  # share by which validation must fall in the second half to count as falling
-_ALIKE = 0.02  # share by which training may lie below validation where a network is too small
+_ALIKE = 0.02  # share by which training loss may lie below validation and the two still be alike
+_CURE = 0.4  # dropout that lets a run go on over a small text (docs/experiments.md)
 _FEWEST = 6  # validations
 
 
@@ -43,7 +44,7 @@ class _Point:
 
 
 def advise(
-    records: dict[str, list[dict[str, Any]]], *, hidden_size: int | None, dropout: float, minutes: float | None
+    records: dict[str, list[dict[str, Any]]], *, hidden_size: int | None, dropout: float, training: TrainConfig
 ) -> Advice | None:
     """Read the curves of a run that has ended.
 
@@ -51,7 +52,7 @@ def advise(
         records: as `charlm.analysis.curves.read_records` gives them.
         hidden_size: H of its model; None where it can't be chosen.
         dropout: of its model: training losses are with it and validations without.
-        minutes: how long it was to be by the clock; None where steps or epochs said so.
+        training: how long it was to be; what would do better is told in the same unit.
 
     Returns:
         None where fewer than six validations were made.
@@ -63,34 +64,34 @@ def advise(
     best = min(points, key=lambda point: point.validation)
     half = points[len(points) // 2 - 1]
     passes = records["step"][-1]["epoch"]
-    longer = f"--minutes {_short(2 * (minutes or last.minutes))}"
-    if last.validation > best.validation * (1 + _RISE) and last.training < best.training:
+    longer = _twice(training, records["step"][-1], last.minutes)
+    apart = last.validation - last.training
+    alike = apart <= last.validation * _ALIKE
+    if last.validation > best.validation * (1 + _RISE) and last.training < best.training and not alike:
         return Advice(
             kind="overfitted",
             sentence=f"overfitted since step {best.step:,}: the validation rose from {best.validation:.4f} to "
             f"{last.validation:.4f} while the training loss fell from {best.training:.4f} to {last.training:.4f}; the "
             f"model of step {best.step:,} is kept, and more time would not help",
-            options=f"--minutes {_short(best.minutes)}",
+            options=f"--dropout {_CURE:g} --weight-dropout {_CURE:g}" if dropout < _CURE else None,
         )
     fallen = half.validation - last.validation
-    if (
-        hidden_size
-        and dropout <= 0.1
-        and passes >= 1
-        and last.training > last.validation * (1 - _ALIKE)
-        and fallen < last.validation * _FLAT
-    ):
+    if hidden_size and dropout <= 0.1 and passes >= 1 and alike and fallen < last.validation * _FLAT:
         return Advice(
             kind="small",
             sentence=f"smaller than the text deserves: after {passes:.1f} passes training loss ({last.training:.4f}) "
             f"and validation ({last.validation:.4f}) are alike and fall no more",
             options=f"--hidden {2 * hidden_size} {longer}",
         )
-    if fallen >= last.validation * _FLAT and last.validation <= best.validation * (1 + _RISE):
+    if fallen >= last.validation * _FLAT and (alike or last.validation <= best.validation * (1 + _RISE)):
+        learnt = apart - (half.validation - half.training)
+        by_heart = (
+            f", or not so far, since training loss ran {learnt:.2f} ahead of it meanwhile" if learnt > fallen else ""
+        )
         return Advice(
             kind="falling",
             sentence=f"still falling: by {fallen:.4f} in the second half of the run, to {last.validation:.4f}; "
-            f"twice the time gives about {_after_twice(points):.4f}",
+            f"twice the time gives perhaps {_after_twice(points):.3f}{by_heart}",
             options=longer,
         )
     return Advice(
@@ -110,7 +111,16 @@ def advice_on(run: Path) -> Advice | None:
         return None
     hidden = None if config.init_from is not None else int(config.model.get("hidden_size", DEFAULT_HIDDEN))
     dropout = float(config.model.get("dropout", 1.0 if config.init_from is not None else 0.1))
-    return advise(records, hidden_size=hidden, dropout=dropout, minutes=config.training.minutes)
+    return advise(records, hidden_size=hidden, dropout=dropout, training=config.training)
+
+
+def _twice(training: TrainConfig, record: dict[str, Any], minutes: float) -> str:
+    """Twice the length that ended a run, from its last record and its minutes."""
+    done = {"--steps": record["step"], "--epochs": record["epoch"], "--minutes": minutes}
+    asked = {"--steps": training.steps, "--epochs": training.epochs, "--minutes": training.minutes}
+    shares = {name: done[name] / length for name, length in asked.items() if length is not None}
+    name = max(shares, key=lambda name: shares[name])
+    return f"{name} {_short(2 * (asked[name] or 0))}"
 
 
 def _after_twice(points: Sequence[_Point]) -> float:
@@ -133,5 +143,5 @@ def _points(records: dict[str, list[dict[str, Any]]]) -> list[_Point]:
     return found
 
 
-def _short(minutes: float) -> str:
-    return f"{minutes:.2g}" if minutes < 10 else f"{minutes:.0f}"
+def _short(length: float) -> str:
+    return f"{length:.2g}" if length < 10 else f"{length:.0f}"

@@ -1,6 +1,9 @@
 import pytest
 
 from charlm.analysis.advice import Advice, advise
+from charlm.config import TrainConfig
+
+TEN_MINUTES = TrainConfig(minutes=10)
 
 
 def records(validations: list[float], training: list[float], epochs: float = 5.0) -> dict[str, list[dict]]:
@@ -19,7 +22,7 @@ def records(validations: list[float], training: list[float], epochs: float = 5.0
 
 
 def advice(validations: list[float], training: list[float], epochs: float = 5.0) -> Advice | None:
-    return advise(records(validations, training, epochs), hidden_size=128, dropout=0.1, minutes=10.0)
+    return advise(records(validations, training, epochs), hidden_size=128, dropout=0.1, training=TEN_MINUTES)
 
 
 def test_an_overfitted_run() -> None:
@@ -28,8 +31,13 @@ def test_an_overfitted_run() -> None:
         kind="overfitted",
         sentence="overfitted since step 30: the validation rose from 1.6000 to 2.0000 while the training loss fell "
         "from 1.5000 to 0.5000; the model of step 30 is kept, and more time would not help",
-        options="--minutes 3.8",
+        options="--dropout 0.4 --weight-dropout 0.4",
     )
+
+
+def test_a_rise_beside_a_training_loss_that_is_no_lower_is_no_overfitting() -> None:
+    found = advice([2.0, 1.8, 1.6, 1.55, 1.52, 1.49, 1.5, 1.5], [2.0, 1.8, 1.6, 1.54, 1.51, 1.51, 1.5, 1.5])
+    assert found is not None and (found.kind, found.options) == ("falling", "--minutes 20")
 
 
 def test_a_run_that_still_learns() -> None:
@@ -37,6 +45,28 @@ def test_a_run_that_still_learns() -> None:
     assert found is not None and found.kind == "falling"
     assert "by 0.2200 in the second half of the run, to 1.4800" in found.sentence
     assert found.options == "--minutes 20"
+    assert "twice the time gives perhaps 1.370" in found.sentence and "ahead" not in found.sentence
+
+
+def test_a_run_that_learns_by_heart_as_well() -> None:
+    found = advice([2.0, 1.9, 1.8, 1.7, 1.68, 1.67, 1.66, 1.65], [2.0, 1.9, 1.8, 1.7, 1.6, 1.5, 1.4, 1.3])
+    assert found is not None and found.kind == "falling"
+    assert found.sentence.endswith("or not so far, since training loss ran 0.35 ahead of it meanwhile")
+
+
+@pytest.mark.parametrize(
+    ("length", "twice"),
+    [
+        ({"steps": 80}, "--steps 160"),
+        ({"epochs": 0.4}, "--epochs 0.8"),
+        ({"minutes": 5, "epochs": 20}, "--minutes 10"),
+        ({"minutes": 60, "epochs": 0.4}, "--epochs 0.8"),
+    ],
+)
+def test_twice_the_length_is_told_in_its_own_unit(length: dict, twice: str) -> None:
+    curves = records([2.0, 1.9, 1.8, 1.7, 1.6, 1.55, 1.5, 1.48], [2.0, 1.85, 1.75, 1.65, 1.5, 1.45, 1.4, 1.35], 0.4)
+    found = advise(curves, hidden_size=128, dropout=0.1, training=TrainConfig(**length))
+    assert found is not None and found.options == twice
 
 
 def test_a_network_that_is_too_small() -> None:
@@ -48,7 +78,7 @@ def test_a_network_that_is_too_small() -> None:
 
 def test_with_much_dropout_training_loss_tells_nothing_of_the_size() -> None:
     curves = records([2.0, 1.9, 1.82, 1.801, 1.8005, 1.8003, 1.8002, 1.8], [1.8] * 8)
-    kinds = [advise(curves, hidden_size=8, dropout=dropout, minutes=None).kind for dropout in (0.1, 0.3)]
+    kinds = [advise(curves, hidden_size=8, dropout=dropout, training=TEN_MINUTES).kind for dropout in (0.1, 0.3)]
     assert kinds == ["small", "settled"]
 
 
@@ -60,11 +90,13 @@ def test_a_run_that_has_settled() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_too_few_validations_tell_nothing(count: int) -> None:
-    assert advise(records([1.5] * count, [1.5] * max(1, count)), hidden_size=8, dropout=0.1, minutes=None) is None
+    assert (
+        advise(records([1.5] * count, [1.5] * max(1, count)), hidden_size=8, dropout=0.1, training=TEN_MINUTES) is None
+    )
 
 
 def test_what_is_not_finite_is_left_out() -> None:
     broken = records([2.0, 1.9, 1.8, 1.7, 1.6, 1.5, 1.4], [2.0, 1.9, 1.8, 1.7, 1.6, 1.5, 1.4])
     broken["validation"][3]["nats_per_token"] = None
     broken["step"][2]["loss"] = None
-    assert advise(broken, hidden_size=8, dropout=0.1, minutes=None) is None
+    assert advise(broken, hidden_size=8, dropout=0.1, training=TEN_MINUTES) is None
