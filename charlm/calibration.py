@@ -15,21 +15,26 @@ from charlm.windows import IGNORE, Window
 
 TEMPERATURES = tuple(0.8 + 0.05 * step for step in range(17))
 """What is tried; between them a parabola is followed."""
+_LOGITS = 1 << 20
+"""Of a window that are looked at."""
 
 
 @torch.inference_mode()
 def best_temperature(model: LanguageModel, windows: Iterable[Window]) -> float:
-    """The temperature that makes the windows' targets likeliest; `model` must be in evaluation mode."""
+    """The temperature that makes the windows' targets likeliest; `model` must be in evaluation mode.
+
+    Of a window with many logits every so-manieth target counts: one number needs no more.
+    """
     device = model.output_bias.device
     nats = torch.zeros(len(TEMPERATURES), dtype=torch.float64)
     states = None
     for window in windows:
         states = None if window.fresh or states is None else rows_of(states, window.ids.shape[1])
         logits, states = model(window.ids.to(device), states)
-        targets = window.targets.to(device).flatten()
+        every = -(-logits.numel() // _LOGITS)
+        logits, targets = logits.flatten(0, 1)[::every], window.targets.to(device).flatten()[::every]
         for index, temperature in enumerate(TEMPERATURES):
-            scaled = logits.flatten(0, 1) / temperature
-            nats[index] += F.cross_entropy(scaled, targets, ignore_index=IGNORE, reduction="sum").cpu()
+            nats[index] += F.cross_entropy(logits / temperature, targets, ignore_index=IGNORE, reduction="sum").cpu()
     best = int(nats.argmin())
     if best in (0, len(TEMPERATURES) - 1):
         return TEMPERATURES[best]
