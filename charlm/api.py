@@ -12,6 +12,7 @@ import torch
 from charlm.budget import Plan, passes_of, plan, rows_of_text
 from charlm.cells import find_cell
 from charlm.config import (
+    DEFAULT_CELL,
     DEFAULT_HIDDEN,
     CorpusConfig,
     ModelConfig,
@@ -128,7 +129,7 @@ def train(
     )
     planned = None
     if chosen is None:
-        planned = plan_run(dataset, training, given, _settled_width(model, first), hooks)
+        planned = plan_run(dataset, model, training, given, _settled_width(model, first), hooks)
         planned = planned.without({*model, *given} if first is None else {*planned.model, *given})
         model = planned.model | model
         training = replace(training, **planned.training)
@@ -162,9 +163,14 @@ def _settled_width(options: Mapping[str, Any], first: LoadedModel | None) -> int
 
 
 def plan_run(
-    dataset: Dataset, training: TrainConfig, given: Mapping[str, Any], width: int | None, hooks: Hooks
+    dataset: Dataset,
+    model: Mapping[str, Any],
+    training: TrainConfig,
+    given: Mapping[str, Any],
+    width: int | None,
+    hooks: Hooks,
 ) -> Plan:
-    """What `charlm.budget` chooses for a text and a length of run, where `given` doesn't say it."""
+    """What `charlm.budget` chooses for a text and a length of run, where the fields in `model` and `given` don't say it."""
     if training.threads is not None:
         torch.set_num_threads(training.threads)
     facts, vocab_size = dataset.train.facts, dataset.tokenizer.vocab_size
@@ -172,7 +178,7 @@ def plan_run(
     rows = given.get("batch_size") or rows_of_text(training, **text)
     gone = time.monotonic() - _beginning(hooks)
     passes = passes_of(replace(training, batch_size=rows), **text, seconds=gone)
-    planned = plan(tokens=facts.tokens, passes=passes, width=width)
+    planned = plan(tokens=facts.tokens, passes=passes, width=width, cell=model.get("cell", DEFAULT_CELL))
     return replace(planned, training={"batch_size": rows} | planned.training)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from charlm.config import DEFAULT_HIDDEN, ModelConfig, TrainConfig, default_embedding_size
+from charlm.config import DEFAULT_CELL, DEFAULT_HIDDEN, ModelConfig, TrainConfig, default_embedding_size
 from charlm.model import LanguageModel, pick_device
 
 _SMALL = 1_000_000  # tokens of a text that the lowest learning rate suits; it rises with the text
@@ -67,16 +67,17 @@ def rows_of_text(config: TrainConfig, *, tokens: int, documents: int, vocab_size
     return min(_ROWS[1], max(_ROWS[0], rows // 8 * 8))
 
 
-def plan(*, tokens: int, passes: float, width: int | None = None) -> Plan:
+def plan(*, tokens: int, passes: float, width: int | None = None, cell: str = DEFAULT_CELL) -> Plan:
     """The settings for a text and a length of run, whatever machine it is.
 
     Args:
         tokens: of the training split.
         passes: how often an LSTM of 256 units would see each of them in the time there is.
         width: H, where it is settled already.
+        cell: its name; weights are dropped from the LSTM only, where that was measured.
     """
     chosen = 2 * DEFAULT_HIDDEN if tokens >= _LARGE and passes >= _WIDE_FROM else DEFAULT_HIDDEN
-    repeated = passes * 1e6 / tokens
+    repeated = passes * 1e6 / tokens if passes > 1 else 0.0
     dropout = _up_to(repeated, _DROPOUTS)
     wide = (width or chosen) >= 2 * DEFAULT_HIDDEN
     rate = _RATES[0] if wide else float(f"{min(_RATES[1], max(_RATES[0], _RATES[0] * tokens / _SMALL)):.2g}")
@@ -97,7 +98,7 @@ def plan(*, tokens: int, passes: float, width: int | None = None) -> Plan:
     against = f", and what is seen often is learnt by heart without dropout of {dropout:g}" if dropout else ""
     return Plan(
         model=({} if width else {"hidden_size": chosen})
-        | {"dropout": dropout, "weight_dropout": _up_to(repeated, _WEIGHT_DROPOUTS)},
+        | {"dropout": dropout, "weight_dropout": _up_to(repeated, _WEIGHT_DROPOUTS) if cell == DEFAULT_CELL else 0.0},
         training=training,
         passes=passes,
         why=f"{tokens:,} tokens will be seen {often}: {size}{against}",

@@ -25,6 +25,7 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 DEFAULT_HIDDEN = 256
 """H where nobody says otherwise."""
+DEFAULT_CELL = "lstm"
 
 
 def check_range(name: str, value: float, low: float, high: float, *, open_low: bool = False) -> None:
@@ -163,7 +164,7 @@ class ModelConfig(JsonConfig):
 
     vocab_size: int
     """V, special tokens among them."""
-    cell: str = "lstm"
+    cell: str = DEFAULT_CELL
     """A name in `charlm.cells.CELLS`."""
     num_layers: int = 1
     """L, recurrent layers one upon the other."""

@@ -29,6 +29,14 @@ def test_more_passes_need_more_dropout_and_larger_texts_a_wider_network() -> Non
     )
 
 
+def test_weights_are_dropped_from_the_lstm_only_and_never_in_one_pass() -> None:
+    assert plan(tokens=10**5, passes=100).model["weight_dropout"] > 0
+    assert plan(tokens=10**5, passes=100, cell="irnn").model["weight_dropout"] == 0
+    single = plan(tokens=1000, passes=0.9)
+    assert (single.model["dropout"], single.model["weight_dropout"]) == (0, 0)
+    assert "by heart" not in single.why
+
+
 def test_a_width_that_is_settled_stays() -> None:
     settled = plan(tokens=10**7, passes=9, width=64)
     assert "hidden_size" not in settled.model and settled.training["seq_len"] == 32
