@@ -170,7 +170,7 @@ def plan_run(
     width: int | None,
     hooks: Hooks,
 ) -> Plan:
-    """What `charlm.budget` chooses for a text and a length of run, where the fields in `model` and `given` don't say it."""
+    """What `charlm.budget` chooses for a text and a length of run, where `model` and `given` don't say it."""
     if training.threads is not None:
         torch.set_num_threads(training.threads)
     facts, vocab_size = dataset.train.facts, dataset.tokenizer.vocab_size
