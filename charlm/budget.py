@@ -95,7 +95,7 @@ def plan(*, tokens: int, passes: float, width: int | None = None, cell: str = DE
         size = "a small text wants a low learning rate"
     else:
         size = "a larger text allows a higher learning rate"
-    against = f", and what is seen often is learnt by heart without dropout of {dropout:g}" if dropout else ""
+    against = f", and dropout of {dropout:g} keeps it from being learnt by heart" if dropout else ""
     return Plan(
         model=({} if width else {"hidden_size": chosen})
         | {"dropout": dropout, "weight_dropout": _up_to(repeated, _WEIGHT_DROPOUTS) if cell == DEFAULT_CELL else 0.0},

@@ -75,7 +75,7 @@ class Screen:
     def prepared(self, run: RunFolder, dataset: Dataset, model: LanguageModel, config: TrainConfig) -> None:
         """Take the bars away and begin the display."""
         self._bars.finish()
-        shape = model.config
+        shape, threads = model.config, torch.get_num_threads()
         self._display = TrainingDisplay(
             self._console,
             f"{run.path}: {shape.cell} {shape.num_layers}x{shape.hidden_size}, "
@@ -83,7 +83,7 @@ class Screen:
             + (f"n-gram prior of order {shape.ngram_order}, " if shape.ngram_order else "")
             + f"{dataset.tokenizer.kind} tokens "
             f"({thousands(shape.vocab_size)}), {thousands(dataset.train.facts.tokens)} to train on, "
-            f"{torch.get_num_threads()} threads",
+            f"{threads} {'thread' if threads == 1 else 'threads'}",
         )
         self._display.__enter__()
         self._interrupt.armed = True
