@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from charlm.budget import Plan, passes_of, plan, rows_of_text
+from charlm.budget import Plan, plan_for
 from charlm.cells import find_cell
 from charlm.config import (
     DEFAULT_CELL,
@@ -129,7 +129,11 @@ def train(
     )
     planned = None
     if chosen is None:
-        planned = plan_run(dataset, model, training, given, _settled_width(model, first), hooks)
+        if training.threads is not None:
+            torch.set_num_threads(training.threads)
+        gone = time.monotonic() - _beginning(hooks)
+        width, cell = _settled_width(model, first), model.get("cell", DEFAULT_CELL)
+        planned = plan_for(dataset, training, given, seconds=gone, width=width, cell=cell)
         planned = planned.without({*model, *given} if first is None else {*planned.model, *given})
         model = planned.model | model
         training = replace(training, **planned.training)
@@ -160,26 +164,6 @@ def _settled_width(options: Mapping[str, Any], first: LoadedModel | None) -> int
     tied = options.get("embedding_size") if options.get("tie_weights") else None
     width: int | None = options.get("hidden_size", tied)
     return width
-
-
-def plan_run(
-    dataset: Dataset,
-    model: Mapping[str, Any],
-    training: TrainConfig,
-    given: Mapping[str, Any],
-    width: int | None,
-    hooks: Hooks,
-) -> Plan:
-    """What `charlm.budget` chooses for a text and a length of run, where `model` and `given` don't say it."""
-    if training.threads is not None:
-        torch.set_num_threads(training.threads)
-    facts, vocab_size = dataset.train.facts, dataset.tokenizer.vocab_size
-    text = {"tokens": facts.tokens, "documents": facts.documents, "vocab_size": vocab_size}
-    rows = given.get("batch_size") or rows_of_text(training, **text)
-    gone = time.monotonic() - _beginning(hooks)
-    passes = passes_of(replace(training, batch_size=rows), **text, seconds=gone)
-    planned = plan(tokens=facts.tokens, passes=passes, width=width, cell=model.get("cell", DEFAULT_CELL))
-    return replace(planned, training={"batch_size": rows} | planned.training)
 
 
 @memory_named()

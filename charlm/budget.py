@@ -1,7 +1,7 @@
 """What to train in the time there is: a model's size and how it is trained, from the text and the length of the run.
 
-The rule is fitted to measurements, which docs/budget.md shows: all that it looks at is how many tokens the text has and
-how often the run will see each of them.
+The rule is fitted to measurements, which docs/budget.md shows: it looks at how many tokens and documents the text has,
+at the vocabulary, and at how often the run will see each token.
 """
 
 import time
@@ -13,6 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from charlm.config import DEFAULT_CELL, DEFAULT_HIDDEN, ModelConfig, TrainConfig, default_embedding_size
+from charlm.dataset import Dataset
 from charlm.model import LanguageModel, pick_device
 
 _SMALL = 1_000_000  # tokens of a text that the lowest learning rate suits; it rises with the text
@@ -103,6 +104,27 @@ def plan(*, tokens: int, passes: float, width: int | None = None, cell: str = DE
         passes=passes,
         why=f"{tokens:,} tokens will be seen {often}: {size}{against}",
     )
+
+
+def plan_for(
+    dataset: Dataset, config: TrainConfig, given: Collection[str], *, seconds: float, width: int | None, cell: str
+) -> Plan:
+    """`plan` for a text and the length of a run, with the batch.
+
+    Args:
+        dataset: its training split and vocabulary count.
+        config: the length, and what `given` names of the rest.
+        given: the settings that somebody has given.
+        seconds: what is gone of the time already.
+        width: H, where it is settled already.
+        cell: its name.
+    """
+    facts = dataset.train.facts
+    text = {"tokens": facts.tokens, "documents": facts.documents, "vocab_size": dataset.tokenizer.vocab_size}
+    rows = config.batch_size if "batch_size" in given else rows_of_text(config, **text)
+    passes = passes_of(replace(config, batch_size=rows), **text, seconds=seconds)
+    planned = plan(tokens=facts.tokens, passes=passes, width=width, cell=cell)
+    return replace(planned, training={"batch_size": rows} | planned.training)
 
 
 def _up_to(repeated: float, values: tuple[tuple[float, float], ...]) -> float:

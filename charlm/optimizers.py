@@ -19,7 +19,7 @@ class Muon(torch.optim.Optimizer):
     """Steps along the momentum of a matrix's gradient, with all of its singular values made nearly 1.
 
     Source: Jordan 2024, https://kellerjordan.github.io/posts/muon/. The same as torch's, but that the products are in
-    bfloat16 only where the processor is quick at them: elsewhere they take a hundred times as long as in float32.
+    bfloat16 only where the processor is quick at them: elsewhere torch has no quick way to make them.
     """
 
     def __init__(self, matrices: Iterable[Tensor], *, weight_decay: float, dtype: torch.dtype) -> None:
