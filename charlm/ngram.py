@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from charlm.errors import ModelFileError
 from charlm.ngram_counts import Ints, NgramCounts, Stream, count_ngrams
-from charlm.ngram_estimates import Floats, Singles, estimate, keep_frequent, trie_keys
+from charlm.ngram_estimates import Floats, Singles, estimate, keep_frequent, least_counts, trie_keys
 from charlm.ngram_lookup import Nodes, Trie, compiled
 from charlm.progress import Progress, silent
 
@@ -83,9 +83,9 @@ class NgramModel:
         Args:
             counts: of n-grams at least as long as `order`.
             order: n; None is the longest that were counted.
-            max_ngrams: where there are more n-grams of two tokens and above, those that occur once are left out, if
-                need be those that occur twice, and so on. Their weight goes to the backoff of their context, so that
-                probabilities still sum to 1.
+            max_ngrams: where there are more n-grams of two tokens and above, those that occur once are left out, from the
+                longest down, if need be those that occur twice, and so on. Their weight goes to the backoff of their
+                context, so that probabilities still sum to 1.
         """
         return cls.sharing_trie(counts, [counts], order=order, max_ngrams=max_ngrams)[0]
 
@@ -119,9 +119,10 @@ class NgramModel:
         order = counts.order if order is None else order
         if not 1 <= order <= counts.order:
             raise ValueError(f"order is {order}; it must be at least 1 and at most {counts.order}, which was counted")
-        kept = keep_frequent(counts.levels[: order - 1], max_ngrams)
+        least = least_counts(counts, order, max_ngrams)
+        kept = keep_frequent(counts, least)
         keys = trie_keys(counts, kept)
-        estimates = [estimate(part, kept) for part in parts]
+        estimates = [estimate(part, kept, least) for part in parts]
         unigrams, weights, backoffs = estimates[0]
         first = cls(counts.vocab_size, counts.bos, order, unigrams, keys, weights, backoffs)
         return [first, *(first._estimated(*others) for others in estimates[1:])]

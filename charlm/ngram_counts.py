@@ -32,8 +32,8 @@ class NgramLevel:
     """How often each occurs."""
     continuations: NDArray[np.int32]
     """How many distinct tokens come before it; where it begins with BOS, and for the longest, how often it occurs."""
-    touching: NDArray[np.int32]
-    """How often each occurs so that it has a token in a fold, (F, N)."""
+    runs: NDArray[np.int32]
+    """Where in `NgramCounts.places` the places begin at which each begins; there are `counts` of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +46,37 @@ class NgramCounts:
     """How often each token occurs, (V,); 0 for BOS, which is never predicted."""
     continuations: Ints
     """How many distinct tokens come before each token, (V,)."""
-    touching: NDArray[np.int32]
-    """How often each token occurs in each fold, (F, V); 0 for BOS."""
     levels: tuple[NgramLevel, ...]
     """Bigrams first."""
+    text: NDArray[Any]
+    """The tokens that were counted, (N,)."""
+    places: NDArray[np.int32]
+    """Where the n-grams of the text begin, in their order."""
+    folds: int
+    """F, equal parts of the text that can be left out."""
 
     @property
     def order(self) -> int:
         """The length of the longest."""
         return len(self.levels) + 1
 
-    @property
-    def folds(self) -> int:
-        """F."""
-        return len(self.touching)
-
     def without(self, fold: int) -> "NgramCounts":
         """The counts of the text without one of its folds: the same n-grams, many of which then count 0."""
-        counts = self.counts - self.touching[fold]
-        levels = [replace(level, counts=level.counts - level.touching[fold]) for level in self.levels]
-        return _with_continuations(self.vocab_size, self.bos, counts, levels)
+        begin, end = (-(-each * len(self.text) // self.folds) for each in (fold, fold + 1))  # as in `fold_of`
+        inside = self.text[begin:end]
+        counts = self.counts - np.bincount(inside[inside != self.bos], minlength=self.vocab_size)
+        before = np.zeros(len(self.places) + 1, dtype=np.int32)  # how many of the places before lie within the fold
+        np.cumsum((self.places >= begin) & (self.places < end), out=before[1:])
+        near = np.flatnonzero((self.places > begin - self.order) & (self.places < begin))  # may reach into the fold
+        levels = []
+        for k, level in enumerate(self.levels, start=2):
+            gone = before[level.runs + level.counts] - before[level.runs]
+            reaching = near[self.places[near] > begin - k]
+            index = np.searchsorted(level.runs, reaching, side="right") - 1
+            reaching, index = reaching[index >= 0], index[index >= 0]
+            np.add.at(gone, index[reaching < (level.runs + level.counts)[index]], 1)
+            levels.append(replace(level, counts=level.counts - gone))
+        return _with_continuations(replace(self, counts=counts, levels=tuple(levels)))
 
 
 def count_ngrams(
@@ -90,7 +101,6 @@ def count_ngrams(
     text = _joined(ids, order, vocab_size)
     places = _sorted_places(text, order)
     size = len(places)
-    sharing = _Folds(places, order, folds)
     lasts = text.take(places)
     valid = lasts < vocab_size  # whether the k-gram at a place lies within a document
     new = np.ones(size, dtype=bool)  # whether it differs from the one before it in order
@@ -98,7 +108,6 @@ def count_ngrams(
     index = lasts.astype(np.int32)  # of the (k-1)-gram at each place, in order
     counted = valid & (lasts != bos)
     counts = np.bincount(lasts[counted], minlength=vocab_size)
-    touching = sharing.touching(1, lasts, counted, vocab_size)
     levels: list[NgramLevel] = []
     for k in range(2, order + 1):
         progress("counting n-grams", k - 1, order)
@@ -108,17 +117,16 @@ def count_ngrams(
         runs = np.flatnonzero(new)
         lengths = np.diff(runs, append=size)
         within = valid[runs]
-        runs, lengths = runs[within], lengths[within].astype(np.int32)
+        runs, lengths = runs[within].astype(np.int32), lengths[within].astype(np.int32)
         parents = index[runs]
         shorter = np.empty(size, dtype=np.int32)
         shorter[places] = index
         suffixes = shorter[places[runs] + 1]
         index = np.cumsum(new & valid, dtype=np.int32)
         index -= 1
-        touched = sharing.touching(k, index, valid, len(runs))
-        levels.append(NgramLevel(parents, lasts[runs], suffixes, lengths, lengths, touched))
+        levels.append(NgramLevel(parents, lasts[runs], suffixes, lengths, lengths, runs))
     progress("counting n-grams", order, order)
-    return replace(_with_continuations(vocab_size, bos, counts, levels), touching=touching)
+    return _with_continuations(NgramCounts(vocab_size, bos, counts, counts, tuple(levels), text[: size - 1], places, folds))
 
 
 def fold_of(places: NDArray[Any], size: int, folds: int) -> Ints:
@@ -126,44 +134,12 @@ def fold_of(places: NDArray[Any], size: int, folds: int) -> Ints:
     return np.minimum(places.astype(np.int64) * folds // max(1, size), folds - 1)
 
 
-class _Folds:
-    """The folds that the n-grams at places of the text, which are in some order, have tokens in."""
-
-    def __init__(self, places: Ints, order: int, folds: int) -> None:
-        size = len(places)
-        fold = fold_of(np.arange(size), size - 1, folds).astype(np.int16)
-        begins = np.searchsorted(fold, np.arange(folds))
-        near = np.zeros(size, dtype=bool)  # the places from which an n-gram may reach into the next fold
-        for begin in begins.tolist():
-            near[max(0, begin - order + 1) : begin] = True
-        first = fold[places]
-        self._beginning = [np.flatnonzero(first == each) for each in range(folds)]  # the n-grams that begin in each
-        self._near = np.flatnonzero(near[places])
-        self._ahead = begins[:, None] - places[self._near]  # tokens to the beginning of each fold, (F, places near)
-
-    def touching(self, length: int, index: NDArray[Any], counted: NDArray[np.bool_], size: int) -> NDArray[np.int32]:
-        """How often each of `size` n-grams has a token in each fold, (F, size).
-
-        Args:
-            length: tokens of each.
-            index: which of them begins at each place.
-            counted: where one does.
-        """
-        index = np.where(counted, index, size)
-        touching = np.zeros((len(self._beginning), size), dtype=np.int32)
-        for fold, beginning in enumerate(self._beginning):
-            touching[fold] = np.bincount(index[beginning], minlength=size + 1)[:size]
-        folds, near = np.nonzero((self._ahead > 0) & (self._ahead < length) & counted[self._near])
-        np.add.at(touching, (folds, index[self._near[near]]), 1)
-        return touching
-
-
-def _with_continuations(vocab_size: int, bos: int, counts: Ints, levels: Sequence[NgramLevel]) -> NgramCounts:
+def _with_continuations(counts: NgramCounts) -> NgramCounts:
     """Counts with the distinct tokens before each n-gram counted anew, from those of the n-grams one token longer."""
-    begins = np.arange(vocab_size) == bos  # whether the n-grams of a level begin with BOS
-    continuations: NDArray[Any] = counts
+    begins = np.arange(counts.vocab_size) == counts.bos  # whether the n-grams of a level begin with BOS
+    continuations: NDArray[Any] = counts.counts
     found: list[NgramLevel] = []
-    for level in levels:
+    for level in counts.levels:
         distinct = np.bincount(level.suffixes[level.counts > 0], minlength=len(begins))
         if found:
             shorter = found[-1]
@@ -172,7 +148,7 @@ def _with_continuations(vocab_size: int, bos: int, counts: Ints, levels: Sequenc
             continuations = distinct
         begins = begins[level.parents]
         found.append(replace(level, continuations=level.counts))
-    return NgramCounts(vocab_size, bos, counts, continuations, np.zeros((0, vocab_size), np.int32), tuple(found))
+    return replace(counts, continuations=continuations, levels=tuple(found))
 
 
 def _joined(ids: Stream, order: int, vocab_size: int) -> NDArray[Any]:
@@ -184,7 +160,7 @@ def _joined(ids: Stream, order: int, vocab_size: int) -> NDArray[Any]:
     return np.concatenate([*pieces, np.full(order, vocab_size, dtype=dtype)])
 
 
-def _sorted_places(text: NDArray[Any], order: int) -> Ints:
+def _sorted_places(text: NDArray[Any], order: int) -> NDArray[np.int32]:
     """The places of the text but for the last `order`, sorted by the `order` tokens from there on.
 
     As many tokens as go into 63 bits are sorted at once; then, by prefix doubling (Manber and Myers 1990), by the rank
@@ -204,7 +180,7 @@ def _sorted_places(text: NDArray[Any], order: int) -> Ints:
         keys = ranks * len(text)
         keys[:-step] += ranks[step:]
         length += step
-    return np.argsort(keys[: len(text) - order])
+    return np.argsort(keys[: len(text) - order]).astype(np.int32)
 
 
 def _ranks(keys: Ints) -> Ints:

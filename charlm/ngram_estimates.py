@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.ngram_counts import Ints, NgramCounts, NgramLevel
+from charlm.ngram_counts import Ints, NgramCounts
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -14,10 +14,24 @@ Singles = NDArray[np.float32]
 _FALLBACK = (0.0, 0.5, 1.0, 1.5)  # KenLM's, for a text too small or too regular to estimate discounts from
 
 
-def keep_frequent(levels: Sequence[NgramLevel], max_ngrams: int) -> list[Ints]:
-    """The n-grams of each level to keep so that there are at most `max_ngrams`: those that occur often enough."""
-    least = _least_count(levels, max_ngrams)
-    return [np.flatnonzero(level.counts >= least) for level in levels]
+def least_counts(counts: NgramCounts, order: int, max_ngrams: int) -> list[int]:
+    """How often an n-gram of each length from 2 to `order` must occur so that at most `max_ngrams` are kept.
+
+    Those that occur once are left out from the longest down, then those that occur twice, and so on.
+    """
+    levels = counts.levels[: order - 1]
+    least, kept = 1, [len(level.counts) for level in levels]
+    while True:
+        fewer = [np.count_nonzero(level.counts > least) for level in levels]
+        for shorter in range(order - 1, -1, -1):  # how many lengths stay as they are
+            if sum(kept[:shorter]) + sum(fewer[shorter:]) <= max_ngrams:
+                return [least] * shorter + [least + 1] * (order - 1 - shorter)
+        least, kept = least + 1, fewer
+
+
+def keep_frequent(counts: NgramCounts, least: Sequence[int]) -> list[Ints]:
+    """The n-grams of each length that occur as often as `least_counts` says."""
+    return [np.flatnonzero(level.counts >= often) for level, often in zip(counts.levels, least, strict=False)]
 
 
 def trie_keys(counts: NgramCounts, kept: Sequence[Ints]) -> Ints:
@@ -32,28 +46,30 @@ def trie_keys(counts: NgramCounts, kept: Sequence[Ints]) -> Ints:
     return np.concatenate(keys)
 
 
-def estimate(counts: NgramCounts, kept: Sequence[Ints]) -> tuple[Singles, Singles, Singles]:
+def estimate(counts: NgramCounts, kept: Sequence[Ints], least: Sequence[int]) -> tuple[Singles, Singles, Singles]:
     """Probabilities of single tokens, weights of the n-grams that are kept, and backoffs of their contexts.
 
     Args:
-        counts: n-grams that count 0 get the weight 0.
-        kept: for each length from 2 to n, the n-grams that are kept.
+        counts: of the text, or of what is left of it without a fold.
+        kept: for each length from 2 to n, the n-grams of the whole text that are kept.
+        least: for each length, how often they occur. Those that `counts` has less often get the weight 0: that they were
+            kept tells that the fold has them.
     """
     order = len(kept) + 1
     unigrams = _unigrams(counts.counts if order == 1 else counts.continuations, counts.bos)
-    weights, backoffs = [np.zeros(0)], [np.zeros(0)]
+    weights, backoffs = [np.zeros(0, np.float32)], [np.zeros(0, np.float32)]
     contexts = counts.vocab_size
     was_kept = np.arange(counts.vocab_size)
-    for k, (level, keep) in enumerate(zip(counts.levels, kept, strict=False), start=2):
+    for k, (level, keep, enough) in enumerate(zip(counts.levels, kept, least, strict=False), start=2):
         count = level.counts if k == order else level.continuations
         total = np.bincount(level.parents, count, minlength=contexts)
         parents, often = level.parents[keep], count[keep]
-        held = often - discounts(count)[np.minimum(often, 3)]
+        held = np.where(level.counts[keep] >= enough, often - discounts(count)[np.minimum(often, 3)], 0.0)
         backed_off = total - np.bincount(parents, held, minlength=contexts)
         backoffs.append(_divide(backed_off[was_kept], total[was_kept], 1))
         weights.append(_divide(held, total[parents], 0))
         was_kept, contexts = keep, len(count)
-    return unigrams, np.concatenate(weights).astype(np.float32), np.concatenate(backoffs).astype(np.float32)
+    return unigrams, np.concatenate(weights), np.concatenate(backoffs)
 
 
 def discounts(counts: NDArray[Any]) -> Floats:
@@ -78,16 +94,8 @@ def _unigrams(counts: Ints, bos: int) -> Singles:
     return ((held + (total - held.sum()) * uniform) / total if total else uniform).astype(np.float32)
 
 
-def _least_count(levels: Sequence[NgramLevel], max_ngrams: int) -> int:
-    """The smallest count that no more than `max_ngrams` n-grams reach."""
-    excess = sum(len(level.counts) for level in levels) - max_ngrams
-    if excess <= 0:
-        return 1
-    return int(np.partition(np.concatenate([level.counts for level in levels]), excess - 1)[excess - 1]) + 1
-
-
-def _divide(part: NDArray[Any], whole: NDArray[Any], otherwise: float) -> Floats:
+def _divide(part: NDArray[Any], whole: NDArray[Any], otherwise: float) -> Singles:
     """part / whole, and `otherwise` where the whole is 0."""
     quotients = np.full(len(part), otherwise, dtype=np.float64)
     np.divide(part, whole, out=quotients, where=whole > 0)
-    return quotients
+    return quotients.astype(np.float32)

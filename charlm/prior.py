@@ -19,16 +19,16 @@ from charlm.ngram_lookup import Nodes
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 
-MAX_ORDER = 8
+MAX_ORDER = 12
 """The longest n-grams that a network builds on, unless told otherwise."""
 
-_MAX_TOKENS = 8_000_000  # of the training split that are counted, the last ones
+_MAX_TOKENS = 10_000_000  # of the training split that are counted, the last ones
 _LARGE_VOCABULARY = 512  # tokens from which on a third of that is counted: more of their n-grams are distinct
-_MAX_NGRAMS = 4_000_000
+_MAX_NGRAMS = 6_000_000
 _FOLDS = 10
 _JUDGES = (2, 7)  # of ten folds, those that an order is chosen on
 _JUDGED = 100_000  # tokens of each, at most
-_LOWER = (3, 5)  # orders that have a gate beside the highest
+_LOWER = (3, 5, 8)  # orders that have a gate beside the highest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,18 +75,17 @@ def fit_prior(
 def _best_order(counts: NgramCounts, ids: NDArray[Any], progress: Progress) -> int:
     """The order from which on a longer context tells no more of the folds in `_JUDGES`."""
     fold = fold_of(np.arange(len(ids)), len(ids), counts.folds)
-    judges = [judge * counts.folds // _FOLDS for judge in _JUDGES]
-    judged = [ids[fold == judge][:_JUDGED] for judge in judges]
-    left_out = [counts.without(judge) for judge in judges]
-    best, least = 1, math.inf
-    for order in range(1, counts.order + 1):
-        progress("choosing the order", order, counts.order)
-        models = NgramModel.sharing_trie(counts, left_out, order=order, max_ngrams=_MAX_NGRAMS)
-        nats = sum(model.total_nats(text) for model, text in zip(models, judged, strict=True))
-        if nats >= least:
-            break
-        best, least = order, nats
-    return best
+    nats = np.zeros(counts.order)
+    for judge in (judge * counts.folds // _FOLDS for judge in _JUDGES):
+        judged, left_out = ids[fold == judge][:_JUDGED], counts.without(judge)
+        for order in range(1, counts.order + 1):
+            progress("choosing the order", order, counts.order)
+            (model,) = NgramModel.sharing_trie(counts, [left_out], order=order, max_ngrams=_MAX_NGRAMS)
+            nats[order - 1] += model.total_nats(judged)
+            if order > 1 and nats[order - 1] >= nats[order - 2]:
+                nats[order:] = math.inf
+                break
+    return int(nats.argmin()) + 1
 
 
 class NgramPrior(nn.Module):

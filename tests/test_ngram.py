@@ -1,5 +1,6 @@
 import math
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -33,10 +34,11 @@ def along(model: NgramModel, ids: np.ndarray) -> np.ndarray:
 
 
 class Oracle:
-    """The definition, with dictionaries and recursion: counts of each n-gram, none of them left out before `least`."""
+    """The definition, with dictionaries and recursion. n-grams that occur less often than `least` are left out, which is
+    given for each length from 2 on."""
 
-    def __init__(self, pieces: list[list[int]], order: int, least: int = 1) -> None:
-        self.order, self.least = order, least
+    def __init__(self, pieces: list[list[int]], order: int, least: Sequence[int] = ()) -> None:
+        self.order, self.least = order, [1, *least, *[1] * order]
         self.raw = Counter(
             tuple(piece[start : start + k])
             for piece in pieces
@@ -78,7 +80,7 @@ class Oracle:
         held = {
             w: count - self.discounts[len(history) + 1][min(count, 3)]
             for w, count in following.items()
-            if not history or self.raw[(*history, w)] >= self.least
+            if not history or self.raw[(*history, w)] >= self.least[len(history)]
         }
         return held.get(token, 0) / total + (1 - sum(held.values()) / total) * shorter
 
@@ -130,14 +132,24 @@ def test_it_agrees_with_a_slow_oracle(documents, order: int, histories) -> None:
         assert model.distribution(history) == pytest.approx(expected, rel=1e-5, abs=1e-9)
 
 
+def least_by_hand(raw: Counter, order: int, budget: int) -> list[int]:
+    """One by one, from the longest n-grams on, until so few are left."""
+    grams = [gram for gram in raw if len(gram) > 1 and BOS not in gram[1:]]
+    least = [1] * (order - 1)
+    while sum(raw[gram] >= least[len(gram) - 2] for gram in grams) > budget:
+        place = max(place for place, often in enumerate(least) if often == min(least))
+        least[place] += 1
+    return least
+
+
 @given(documents, st.integers(2, 5), st.integers(0, 40), histories)
 def test_a_pruned_model_agrees_with_it_too(documents, order: int, budget: int, history) -> None:
     raw = Oracle(documents, order).raw
-    grams = [gram for gram in raw if len(gram) > 1 and BOS not in gram[1:]]
-    least = next(least for least in range(1, 1000) if sum(raw[gram] >= least for gram in grams) <= budget)
-    model, oracle = fit(documents, order, max_ngrams=budget), Oracle(documents, order, least)
-    assert model.num_ngrams == sum(raw[gram] >= least for gram in grams)
-    expected = [oracle.probability(token, history) for token in range(V)]
+    least = least_by_hand(raw, order, budget)
+    model = fit(documents, order, max_ngrams=budget)
+    kept = [gram for gram in raw if len(gram) > 1 and BOS not in gram[1:] and raw[gram] >= least[len(gram) - 2]]
+    assert model.num_ngrams == len(kept) <= budget
+    expected = [Oracle(documents, order, least).probability(token, history) for token in range(V)]
     assert model.distribution(history) == pytest.approx(expected, rel=1e-5, abs=1e-9)
 
 
@@ -214,23 +226,25 @@ def test_a_state_carries_over() -> None:
         state = part[-1]
 
 
-@given(documents, st.integers(1, 5), st.integers(1, 12), st.data())
-def test_a_fold_that_is_left_out_is_unknown(documents, order: int, folds: int, data) -> None:
+@given(documents, st.integers(1, 5), st.integers(1, 12), st.sampled_from([ngram.MAX_NGRAMS, 20, 3]), st.data())
+@settings(max_examples=200)
+def test_a_fold_that_is_left_out_is_unknown(documents, order: int, folds: int, budget: int, data) -> None:
     ids = joined(documents)
     folds = min(folds, len(ids))
     counts = count_ngrams(ids, order=order, vocab_size=V, bos=BOS, folds=folds)
-    whole, left_out = NgramModel.cross_fit(counts)
+    whole, left_out = NgramModel.cross_fit(counts, max_ngrams=budget)
     assert len(left_out) == folds
     fold = data.draw(st.integers(0, folds - 1))
     outside = fold_of(np.arange(len(ids)), len(ids), folds) != fold
     begins = np.flatnonzero((np.diff(outside, prepend=True) != 0) | (ids == BOS))
     cuts = [*begins.tolist(), len(ids)]
     pieces = [ids[start:end].tolist() for start, end in pairwise(cuts) if outside[start]]
-    oracle = Oracle(pieces, order)
+    least = least_by_hand(Oracle(documents, order).raw, order, budget)
+    oracle = Oracle(pieces, order, least)
     history = data.draw(histories)
     expected = [oracle.probability(token, history) for token in range(V)]
     assert left_out[fold].distribution(history) == pytest.approx(expected, rel=1e-5, abs=1e-9)
-    assert np.array_equal(whole.distribution(history), fit(documents, order).distribution(history))
+    assert np.array_equal(whole.distribution(history), fit(documents, order, max_ngrams=budget).distribution(history))
 
 
 @given(documents, st.integers(1, 5), st.integers(1, 5), st.sampled_from([ngram.MAX_NGRAMS, 20, 3]))
