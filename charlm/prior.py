@@ -22,13 +22,14 @@ from charlm.tokenizers import Tokenizer
 MAX_ORDER = 12
 """The longest n-grams that a network builds on, unless told otherwise."""
 
-_MAX_TOKENS = 10_000_000  # of the training split that are counted, the last ones
-_LARGE_VOCABULARY = 512  # tokens from which on a third of that is counted: more of their n-grams are distinct
-_MAX_NGRAMS = 6_000_000
+_MAX_TOKENS = 8_000_000  # of the training split that are counted, the last ones
+_LARGE_VOCABULARY = 512  # tokens beyond which a third of that is counted, and half as long: most n-grams are distinct
+_MAX_NGRAMS = 5_000_000
 _FOLDS = 10
 _JUDGES = (2, 7)  # of ten folds, those that an order is chosen on
 _JUDGED = 100_000  # tokens of each, at most
-_LOWER = (3, 5, 8)  # orders that have a gate beside the highest
+_LOWER = (3, 5)  # orders that have a gate beside the highest
+_FURTHER = 3  # how much longer than does best alone n-grams of a small vocabulary are
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,18 +57,22 @@ def fit_prior(
     Args:
         split: of a large one the last tokens are counted (`_MAX_TOKENS`).
         tokenizer: the one that made the split.
-        order: n; None takes one more than does best on folds that were left out, and at most `MAX_ORDER`: together with
-            a network longer contexts pay (docs/experiments.md).
+        order: n; None takes what does best on folds that were left out, and of a small vocabulary three more, at most
+            `MAX_ORDER`: together with a network longer contexts pay (docs/experiments.md).
         progress: told how many lengths are counted.
     """
-    most = _MAX_TOKENS if tokenizer.vocab_size <= _LARGE_VOCABULARY else _MAX_TOKENS // 3
-    ids = np.asarray(split.ids[-most:])
-    vocab_size, bos = tokenizer.vocab_size, tokenizer.bos
+    large = tokenizer.vocab_size > _LARGE_VOCABULARY
+    ids = np.asarray(split.ids[-(_MAX_TOKENS // 3 if large else _MAX_TOKENS) :])
     counts = count_ngrams(
-        ids, order=order or MAX_ORDER, vocab_size=vocab_size, bos=bos, folds=min(_FOLDS, len(ids)), progress=progress
+        ids,
+        order=order or (MAX_ORDER // 2 if large else MAX_ORDER),
+        vocab_size=tokenizer.vocab_size,
+        bos=tokenizer.bos,
+        folds=min(_FOLDS, len(ids)),
+        progress=progress,
     )
     if order is None:
-        order = min(_best_order(counts, ids, progress) + 1, MAX_ORDER)
+        order = min(_best_order(counts, ids, progress) + (0 if large else _FURTHER), counts.order)
     whole, models = NgramModel.cross_fit(counts, order=order, max_ngrams=_MAX_NGRAMS)
     return whole, CrossFit(models=tuple(models), first=len(split.ids) - len(ids), size=len(ids))
 
