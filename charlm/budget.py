@@ -16,9 +16,9 @@ from charlm.config import DEFAULT_CELL, DEFAULT_HIDDEN, ModelConfig, TrainConfig
 from charlm.dataset import Dataset
 from charlm.model import LanguageModel, pick_device
 
-_SMALL = 1_000_000  # tokens of a text that the lowest learning rate suits; it rises with the text
+_SMALL = 1_000_000  # characters of a text that the lowest learning rate suits; it rises with the text
 _LARGE = 2_000_000  # tokens of a text that fills a wide network
-_WIDE_FROM = 40  # passes; below, a network of half the width learns more in the time
+_WIDE_FROM = 100_000_000  # tokens seen; below, a network of half the width learns more in the time
 _RATES = (3e-3, 5e-3)
 _DROPOUTS = ((1.5, 0.0), (5, 0.1), (15, 0.15), (60, 0.2), (float("inf"), 0.4))
 """Up to so many passes for each million tokens, so much dropout: what is small and seen often is learnt by heart."""
@@ -27,6 +27,8 @@ _WEIGHT_DROPOUTS = ((60, 0.0), (float("inf"), 0.4))
 _AVERAGING = ((5, 0.05), (60, 0.2), (float("inf"), 0.05))
 """The same for the share of the steps that is averaged: long where the network would learn by heart otherwise."""
 _WINDOW = 2048  # tokens of a step
+_WINDOW_OF_LARGE = 1024  # where the vocabulary is large: such tokens tell more, and take longer
+_LARGE_VOCABULARY = 512
 _LOGITS = 1 << 24  # of a step
 _STEPS_A_PASS = 100  # at least, of a text that is too small for such steps
 _ROWS = (8, 512)
@@ -64,24 +66,29 @@ def tokens_of_row(config: TrainConfig, tokens: int, documents: int) -> int:
 def rows_of_text(config: TrainConfig, *, tokens: int, documents: int, vocab_size: int) -> int:
     """How many stretches of text are learnt from side by side: more of short documents, fewer of a small text or where
     the logits of a large vocabulary fill the memory."""
-    rows = min(_WINDOW, _LOGITS // vocab_size, tokens // _STEPS_A_PASS) // tokens_of_row(config, tokens, documents)
+    window = _WINDOW if vocab_size <= _LARGE_VOCABULARY else _WINDOW_OF_LARGE
+    rows = min(window, _LOGITS // vocab_size, tokens // _STEPS_A_PASS) // tokens_of_row(config, tokens, documents)
     return min(_ROWS[1], max(_ROWS[0], rows // 8 * 8))
 
 
-def plan(*, tokens: int, passes: float, width: int | None = None, cell: str = DEFAULT_CELL) -> Plan:
+def plan(
+    *, tokens: int, passes: float, characters: int | None = None, width: int | None = None, cell: str = DEFAULT_CELL
+) -> Plan:
     """The settings for a text and a length of run, whatever machine it is.
 
     Args:
         tokens: of the training split.
         passes: how often an LSTM of 256 units would see each of them in the time there is.
+        characters: of the training split; None is one for each token.
         width: H, where it is settled already.
         cell: its name; weights are dropped from the LSTM only, where that was measured.
     """
-    chosen = 2 * DEFAULT_HIDDEN if tokens >= _LARGE and passes >= _WIDE_FROM else DEFAULT_HIDDEN
+    chosen = 2 * DEFAULT_HIDDEN if tokens >= _LARGE and passes * tokens >= _WIDE_FROM else DEFAULT_HIDDEN
     repeated = passes * 1e6 / tokens if passes > 1 else 0.0
     dropout = _up_to(repeated, _DROPOUTS)
     wide = (width or chosen) >= 2 * DEFAULT_HIDDEN
-    rate = _RATES[0] if wide else float(f"{min(_RATES[1], max(_RATES[0], _RATES[0] * tokens / _SMALL)):.2g}")
+    higher = _RATES[0] * (characters or tokens) / _SMALL
+    rate = _RATES[0] if wide else float(f"{min(_RATES[1], max(_RATES[0], higher)):.2g}")
     training = {
         "optimizer": "muon",
         "averaging": _up_to(repeated, _AVERAGING),
@@ -123,7 +130,7 @@ def plan_for(
     text = {"tokens": facts.tokens, "documents": facts.documents, "vocab_size": dataset.tokenizer.vocab_size}
     rows = config.batch_size if "batch_size" in given else rows_of_text(config, **text)
     passes = passes_of(replace(config, batch_size=rows), **text, seconds=seconds)
-    planned = plan(tokens=facts.tokens, passes=passes, width=width, cell=cell)
+    planned = plan(tokens=facts.tokens, characters=facts.characters, passes=passes, width=width, cell=cell)
     return replace(planned, training={"batch_size": rows} | planned.training)
 
 

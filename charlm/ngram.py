@@ -18,15 +18,14 @@ all bigrams, all trigrams and so on, each length in the order of `NgramLevel`. -
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from itertools import chain
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charlm.errors import ModelFileError
-from charlm.ngram_counts import Ints, NgramCounts, Stream, count_ngrams
-from charlm.ngram_estimates import Floats, Singles, estimate, keep_frequent, least_counts, trie_keys
+from charlm.ngram_counts import Fold, Ints, NgramCounts, Stream, count_ngrams
+from charlm.ngram_estimates import Floats, Singles, estimate, keep_frequent, trie_keys
 from charlm.ngram_lookup import Nodes, Trie, compiled
 from charlm.progress import Progress, silent
 
@@ -83,49 +82,41 @@ class NgramModel:
         Args:
             counts: of n-grams at least as long as `order`.
             order: n; None is the longest that were counted.
-            max_ngrams: where there are more n-grams of two tokens and above, those that occur once are left out, from the
-                longest down, if need be those that occur twice, and so on. Their weight goes to the backoff of their
-                context, so that probabilities still sum to 1.
+            max_ngrams: where there are more n-grams of two tokens and above, those that occur once are left out, from
+                the longest down, if need be those that occur twice, and so on. Their weight goes to the backoff of
+                their context, so that probabilities still sum to 1.
         """
-        return cls.sharing_trie(counts, [counts], order=order, max_ngrams=max_ngrams)[0]
+        return cls.without_folds(counts, [None], order=order, max_ngrams=max_ngrams)[0]
 
     @classmethod
-    def cross_fit(
-        cls, counts: NgramCounts, *, order: int | None = None, max_ngrams: int = MAX_NGRAMS
-    ) -> tuple[Self, list[Self]]:
-        """The model of a text, and for each of its folds the model of the text without that fold.
-
-        What a fold's model says of the fold is honest, as what the whole one says of another text. All share one trie,
-        so that nodes mean the same to all; the arguments are those of `from_counts`.
-        """
-        without = (counts.without(fold) for fold in range(counts.folds))
-        whole, *models = cls.sharing_trie(counts, chain([counts], without), order=order, max_ngrams=max_ngrams)
-        return whole, models
-
-    @classmethod
-    def sharing_trie(
+    def without_folds(
         cls,
         counts: NgramCounts,
-        parts: Iterable[NgramCounts],
+        folds: Iterable[Fold | None],
         *,
         order: int | None = None,
         max_ngrams: int = MAX_NGRAMS,
     ) -> list[Self]:
-        """Models of what `NgramCounts.without` left of a text, or of all of it, over the n-grams that all of it has.
+        """For each of some folds of a text, the model of the text without it; None leaves out nothing.
 
-        At least one; the other arguments are those of `from_counts`. Raises `ValueError` for an order that was not
-        counted.
+        What such a model says of its fold is honest, as what that of the whole says of another text. All share the trie
+        of the whole text, so that nodes mean the same to all. At least one fold; the other arguments are those of
+        `from_counts`. Raises `ValueError` for an order that was not counted.
         """
         order = counts.order if order is None else order
         if not 1 <= order <= counts.order:
             raise ValueError(f"order is {order}; it must be at least 1 and at most {counts.order}, which was counted")
-        least = least_counts(counts, order, max_ngrams)
-        kept = keep_frequent(counts, least)
+        kept = keep_frequent(counts, order, max_ngrams)
         keys = trie_keys(counts, kept)
-        estimates = [estimate(part, kept, least) for part in parts]
-        unigrams, weights, backoffs = estimates[0]
-        first = cls(counts.vocab_size, counts.bos, order, unigrams, keys, weights, backoffs)
-        return [first, *(first._estimated(*others) for others in estimates[1:])]
+        models: list[Self] = []
+        for fold in folds:
+            tables = estimate(counts, kept, fold)
+            models.append(
+                models[0]._estimated(*tables)
+                if models
+                else cls(counts.vocab_size, counts.bos, order, tables[0], keys, *tables[1:])
+            )
+        return models
 
     def __deepcopy__(self, memo: object) -> Self:
         """The model itself: it is never changed."""

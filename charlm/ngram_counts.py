@@ -4,7 +4,7 @@ No n-gram holds tokens of two documents: BOS can only be its first token.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,18 +22,30 @@ within a document, and which no n-gram spans."""
 class NgramLevel:
     """The distinct k-grams of one k > 1, ordered by their first k - 1 tokens, then by the last."""
 
-    parents: NDArray[np.int32]
-    """The index of the first k - 1 tokens among the (k-1)-grams; a single token is its own index."""
+    first: NDArray[np.int32]
+    """Where those that begin with each (k-1)-gram begin, and their number at the end; a token is its own index."""
     tokens: NDArray[Any]
     """The last token."""
     suffixes: NDArray[np.int32]
     """The index of the last k - 1 tokens among the (k-1)-grams."""
     counts: NDArray[np.int32]
     """How often each occurs."""
-    continuations: NDArray[np.int32]
-    """How many distinct tokens come before it; where it begins with BOS, and for the longest, how often it occurs."""
     runs: NDArray[np.int32]
     """Where in `NgramCounts.places` the places begin at which each begins; there are `counts` of them."""
+    opening: slice
+    """Those that begin with BOS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A part of a text, and what it takes to count the text without it."""
+
+    begin: int
+    end: int
+    before: NDArray[np.int32]
+    """How many of the first 0, 1, 2... places, in their order, lie in the fold."""
+    near: Ints
+    """Which of the places lie so close before the fold that an n-gram may reach into it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,44 +56,45 @@ class NgramCounts:
     bos: int
     counts: Ints
     """How often each token occurs, (V,); 0 for BOS, which is never predicted."""
-    continuations: Ints
-    """How many distinct tokens come before each token, (V,)."""
     levels: tuple[NgramLevel, ...]
     """Bigrams first."""
     text: NDArray[Any]
     """The tokens that were counted, (N,)."""
     places: NDArray[np.int32]
     """Where the n-grams of the text begin, in their order."""
-    folds: int
-    """F, equal parts of the text that can be left out."""
 
     @property
     def order(self) -> int:
         """The length of the longest."""
         return len(self.levels) + 1
 
-    def without(self, fold: int) -> "NgramCounts":
-        """The counts of the text without one of its folds: the same n-grams, many of which then count 0."""
-        begin, end = (-(-each * len(self.text) // self.folds) for each in (fold, fold + 1))  # as in `fold_of`
-        inside = self.text[begin:end]
-        counts = self.counts - np.bincount(inside[inside != self.bos], minlength=self.vocab_size)
-        before = np.zeros(len(self.places) + 1, dtype=np.int32)  # how many of the places before lie within the fold
+    def fold(self, index: int, folds: int) -> Fold:
+        """One of as many equal parts of the text; see `fold_of`."""
+        begin, end = (-(-each * len(self.text) // folds) for each in (index, index + 1))
+        before = np.zeros(len(self.places) + 1, dtype=np.int32)
         np.cumsum((self.places >= begin) & (self.places < end), out=before[1:])
-        near = np.flatnonzero((self.places > begin - self.order) & (self.places < begin))  # may reach into the fold
-        levels = []
-        for k, level in enumerate(self.levels, start=2):
-            gone = before[level.runs + level.counts] - before[level.runs]
-            reaching = near[self.places[near] > begin - k]
-            index = np.searchsorted(level.runs, reaching, side="right") - 1
-            reaching, index = reaching[index >= 0], index[index >= 0]
-            np.add.at(gone, index[reaching < (level.runs + level.counts)[index]], 1)
-            levels.append(replace(level, counts=level.counts - gone))
-        return _with_continuations(replace(self, counts=counts, levels=tuple(levels)))
+        near = np.flatnonzero((self.places > begin - self.order) & (self.places < begin))
+        return Fold(begin, end, before, near)
+
+    def outside(self, fold: Fold | None, length: int) -> NDArray[Any]:
+        """How often each n-gram of a length occurs without a token in a fold; None leaves out nothing."""
+        if length == 1:
+            inside = self.text[fold.begin : fold.end] if fold else self.text[:0]
+            return self.counts - np.bincount(inside[inside != self.bos], minlength=self.vocab_size)
+        level = self.levels[length - 2]
+        if fold is None:
+            return level.counts
+        ends = level.runs + level.counts
+        gone = fold.before[ends] - fold.before[level.runs]
+        reaching = fold.near[self.places[fold.near] > fold.begin - length]
+        index = np.searchsorted(level.runs, reaching, side="right") - 1
+        reaching, index = reaching[index >= 0], index[index >= 0]
+        np.add.at(gone, index[reaching < ends[index]], 1)
+        left: NDArray[Any] = level.counts - gone
+        return left
 
 
-def count_ngrams(
-    ids: Stream, *, order: int, vocab_size: int, bos: int, folds: int = 0, progress: Progress = silent
-) -> NgramCounts:
+def count_ngrams(ids: Stream, *, order: int, vocab_size: int, bos: int, progress: Progress = silent) -> NgramCounts:
     """Count all n-grams of up to `order` tokens.
 
     The places of the text are sorted by the `order` tokens that begin there. For every k, each k-gram is then a run of
@@ -92,8 +105,6 @@ def count_ngrams(
         order: length of the longest n-gram, at least 1.
         vocab_size: V; every id is below it.
         bos: the token that begins a document.
-        folds: F, equal parts of the text that `NgramCounts.without` can leave out, at most as many as there are tokens;
-            see `fold_of`.
         progress: told how many lengths are counted.
     """
     if order < 1:
@@ -109,6 +120,7 @@ def count_ngrams(
     counted = valid & (lasts != bos)
     counts = np.bincount(lasts[counted], minlength=vocab_size)
     levels: list[NgramLevel] = []
+    shorter_ngrams, opening = vocab_size, slice(bos, bos + 1)
     for k in range(2, order + 1):
         progress("counting n-grams", k - 1, order)
         lasts = text[k - 1 :].take(places)
@@ -117,38 +129,23 @@ def count_ngrams(
         runs = np.flatnonzero(new)
         lengths = np.diff(runs, append=size)
         within = valid[runs]
-        runs, lengths = runs[within].astype(np.int32), lengths[within].astype(np.int32)
-        parents = index[runs]
+        begins, lengths = runs[within].astype(np.int32), lengths[within].astype(np.int32)
+        first = np.zeros(shorter_ngrams + 1, dtype=np.int32)
+        np.cumsum(np.bincount(index[begins], minlength=shorter_ngrams), out=first[1:])
+        opening = slice(int(first[opening.start]), int(first[opening.stop]))
         shorter = np.empty(size, dtype=np.int32)
         shorter[places] = index
-        suffixes = shorter[places[runs] + 1]
+        levels.append(NgramLevel(first, lasts[begins], shorter[places[begins] + 1], lengths, begins, opening))
         index = np.cumsum(new & valid, dtype=np.int32)
         index -= 1
-        levels.append(NgramLevel(parents, lasts[runs], suffixes, lengths, lengths, runs))
+        shorter_ngrams = len(begins)
     progress("counting n-grams", order, order)
-    return _with_continuations(NgramCounts(vocab_size, bos, counts, counts, tuple(levels), text[: size - 1], places, folds))
+    return NgramCounts(vocab_size, bos, counts, tuple(levels), text[: size - 1], places)
 
 
 def fold_of(places: NDArray[Any], size: int, folds: int) -> Ints:
     """The fold that each place of a text of `size` tokens lies in."""
     return np.minimum(places.astype(np.int64) * folds // max(1, size), folds - 1)
-
-
-def _with_continuations(counts: NgramCounts) -> NgramCounts:
-    """Counts with the distinct tokens before each n-gram counted anew, from those of the n-grams one token longer."""
-    begins = np.arange(counts.vocab_size) == counts.bos  # whether the n-grams of a level begin with BOS
-    continuations: NDArray[Any] = counts.counts
-    found: list[NgramLevel] = []
-    for level in counts.levels:
-        distinct = np.bincount(level.suffixes[level.counts > 0], minlength=len(begins))
-        if found:
-            shorter = found[-1]
-            found[-1] = replace(shorter, continuations=np.where(begins, shorter.counts, distinct).astype(np.int32))
-        else:
-            continuations = distinct
-        begins = begins[level.parents]
-        found.append(replace(level, continuations=level.counts))
-    return replace(counts, continuations=continuations, levels=tuple(found))
 
 
 def _joined(ids: Stream, order: int, vocab_size: int) -> NDArray[Any]:

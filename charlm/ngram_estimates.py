@@ -1,12 +1,13 @@
 """Modified Kneser-Ney estimates from counts, for `charlm.ngram` to look up; see there for formulas and source."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.ngram_counts import Ints, NgramCounts
+from charlm.ngram_counts import Fold, Ints, NgramCounts
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -22,54 +23,76 @@ def least_counts(counts: NgramCounts, order: int, max_ngrams: int) -> list[int]:
     levels = counts.levels[: order - 1]
     least, kept = 1, [len(level.counts) for level in levels]
     while True:
-        fewer = [np.count_nonzero(level.counts > least) for level in levels]
+        fewer = [int(np.count_nonzero(level.counts > least)) for level in levels]
         for shorter in range(order - 1, -1, -1):  # how many lengths stay as they are
             if sum(kept[:shorter]) + sum(fewer[shorter:]) <= max_ngrams:
                 return [least] * shorter + [least + 1] * (order - 1 - shorter)
         least, kept = least + 1, fewer
 
 
-def keep_frequent(counts: NgramCounts, least: Sequence[int]) -> list[Ints]:
-    """The n-grams of each length that occur as often as `least_counts` says."""
-    return [np.flatnonzero(level.counts >= often) for level, often in zip(counts.levels, least, strict=False)]
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The k-grams of one k > 1 that a model keeps."""
+
+    index: Ints
+    """Which of the level they are, ascending."""
+    parents: Ints
+    """Which of the (k-1)-grams that are kept each begins with; a single token is its own index."""
+    least: int
+    """How often they occur at least."""
 
 
-def trie_keys(counts: NgramCounts, kept: Sequence[Ints]) -> Ints:
+def keep_frequent(counts: NgramCounts, order: int, max_ngrams: int) -> list[Kept]:
+    """Of each length from 2 to n, the n-grams that occur as often as `least_counts` says."""
+    found: list[Kept] = []
+    for level, least in zip(counts.levels, least_counts(counts, order, max_ngrams), strict=False):
+        index = np.flatnonzero(level.counts >= least)
+        parents = np.searchsorted(level.first, index, side="right") - 1
+        found.append(Kept(index, np.searchsorted(found[-1].index, parents) if found else parents, least))
+    return found
+
+
+def trie_keys(counts: NgramCounts, kept: Sequence[Kept]) -> Ints:
     """parent * V + token of all n-grams that are kept, sorted; see `charlm.ngram` for how nodes are numbered."""
-    nodes = np.arange(counts.vocab_size)  # of the (k-1)-grams
-    keys, end = [np.zeros(0, np.int64)], counts.vocab_size
+    keys, begin, end = [np.zeros(0, np.int64)], 0, counts.vocab_size  # of the nodes of the (k-1)-grams
     for level, keep in zip(counts.levels, kept, strict=False):
-        keys.append(nodes[level.parents[keep]] * counts.vocab_size + level.tokens[keep])
-        nodes = np.empty(len(level.tokens), dtype=np.int64)
-        nodes[keep] = np.arange(end, end + len(keep))
-        end += len(keep)
+        keys.append((begin + keep.parents) * counts.vocab_size + level.tokens[keep.index])
+        begin, end = end, end + len(keep.index)
     return np.concatenate(keys)
 
 
-def estimate(counts: NgramCounts, kept: Sequence[Ints], least: Sequence[int]) -> tuple[Singles, Singles, Singles]:
+def estimate(counts: NgramCounts, kept: Sequence[Kept], fold: Fold | None) -> tuple[Singles, Singles, Singles]:
     """Probabilities of single tokens, weights of the n-grams that are kept, and backoffs of their contexts.
 
     Args:
-        counts: of the text, or of what is left of it without a fold.
-        kept: for each length from 2 to n, the n-grams of the whole text that are kept.
-        least: for each length, how often they occur. Those that `counts` has less often get the weight 0: that they were
-            kept tells that the fold has them.
+        counts: of the text.
+        kept: for each length from 2 to n.
+        fold: what is left out of the text. N-grams that occur outside of it less often than those of their length that
+            are kept get the weight 0: that they were kept tells that the fold has them.
     """
-    order = len(kept) + 1
-    unigrams = _unigrams(counts.counts if order == 1 else counts.continuations, counts.bos)
     weights, backoffs = [np.zeros(0, np.float32)], [np.zeros(0, np.float32)]
-    contexts = counts.vocab_size
-    was_kept = np.arange(counts.vocab_size)
-    for k, (level, keep, enough) in enumerate(zip(counts.levels, kept, least, strict=False), start=2):
-        count = level.counts if k == order else level.continuations
-        total = np.bincount(level.parents, count, minlength=contexts)
-        parents, often = level.parents[keep], count[keep]
-        held = np.where(level.counts[keep] >= enough, often - discounts(count)[np.minimum(often, 3)], 0.0)
-        backed_off = total - np.bincount(parents, held, minlength=contexts)
-        backoffs.append(_divide(backed_off[was_kept], total[was_kept], 1))
-        weights.append(_divide(held, total[parents], 0))
-        was_kept, contexts = keep, len(count)
-    return unigrams, np.concatenate(weights), np.concatenate(backoffs)
+    continuations: NDArray[Any] | None = None  # how many distinct tokens come before each n-gram
+    for k in range(len(kept) + 1, 1, -1):
+        level, keep = counts.levels[k - 2], kept[k - 2]
+        occurs = counts.outside(fold, k)
+        number = occurs
+        if continuations is not None:
+            number = continuations
+            number[level.opening] = occurs[level.opening]
+        continuations = np.bincount(level.suffixes[occurs > 0], minlength=len(level.first) - 1)
+        up_to = np.zeros(len(number) + 1, dtype=np.int64)
+        np.cumsum(number, out=up_to[1:])
+        first, last = level.first[:-1], level.first[1:]
+        if k > 2:
+            first, last = first[kept[k - 3].index], last[kept[k - 3].index]
+        total = up_to[last] - up_to[first]
+        often = number[keep.index]
+        taken = discounts(number)[np.minimum(often, 3)]
+        held = np.where(occurs[keep.index] >= keep.least, often - taken, 0.0)
+        backoffs.append(_divide(total - np.bincount(keep.parents, held, minlength=len(total)), total, 1))
+        weights.append(_divide(held, total[keep.parents], 0))
+    singles = counts.outside(fold, 1) if continuations is None else continuations
+    return _unigrams(singles, counts.bos), np.concatenate(weights[::-1]), np.concatenate(backoffs[::-1])
 
 
 def discounts(counts: NDArray[Any]) -> Floats:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,12 @@ from charlm.tokenizers import Tokenizer
 MAX_ORDER = 12
 """The longest n-grams that a network builds on, unless told otherwise."""
 
-_MAX_TOKENS = 8_000_000  # of the training split that are counted, the last ones
+_MAX_TOKENS = 10_000_000  # of the training split that are counted, the last ones
 _LARGE_VOCABULARY = 512  # tokens beyond which a third of that is counted, and half as long: most n-grams are distinct
 _MAX_NGRAMS = 5_000_000
 _FOLDS = 10
 _JUDGES = (2, 7)  # of ten folds, those that an order is chosen on
-_JUDGED = 100_000  # tokens of each, at most
+_JUDGED = 100_000  # tokens that suffice
 _LOWER = (3, 5)  # orders that have a gate beside the highest
 _FURTHER = 3  # how much longer than does best alone n-grams of a small vocabulary are
 
@@ -68,28 +69,32 @@ def fit_prior(
         order=order or (MAX_ORDER // 2 if large else MAX_ORDER),
         vocab_size=tokenizer.vocab_size,
         bos=tokenizer.bos,
-        folds=min(_FOLDS, len(ids)),
         progress=progress,
     )
     if order is None:
         order = min(_best_order(counts, ids, progress) + (0 if large else _FURTHER), counts.order)
-    whole, models = NgramModel.cross_fit(counts, order=order, max_ngrams=_MAX_NGRAMS)
+    folds = min(_FOLDS, len(ids))
+    left_out = (counts.fold(fold, folds) for fold in range(folds))
+    whole, *models = NgramModel.without_folds(counts, chain([None], left_out), order=order, max_ngrams=_MAX_NGRAMS)
     return whole, CrossFit(models=tuple(models), first=len(split.ids) - len(ids), size=len(ids))
 
 
 def _best_order(counts: NgramCounts, ids: NDArray[Any], progress: Progress) -> int:
     """The order from which on a longer context tells no more of the folds in `_JUDGES`."""
-    fold = fold_of(np.arange(len(ids)), len(ids), counts.folds)
     nats = np.zeros(counts.order)
-    for judge in (judge * counts.folds // _FOLDS for judge in _JUDGES):
-        judged, left_out = ids[fold == judge][:_JUDGED], counts.without(judge)
+    left = _JUDGED
+    for fold in (counts.fold(judge, _FOLDS) for judge in _JUDGES):
+        judged = ids[fold.begin : fold.end][:left]
         for order in range(1, counts.order + 1):
             progress("choosing the order", order, counts.order)
-            (model,) = NgramModel.sharing_trie(counts, [left_out], order=order, max_ngrams=_MAX_NGRAMS)
+            (model,) = NgramModel.without_folds(counts, [fold], order=order, max_ngrams=_MAX_NGRAMS)
             nats[order - 1] += model.total_nats(judged)
             if order > 1 and nats[order - 1] >= nats[order - 2]:
                 nats[order:] = math.inf
                 break
+        left -= len(judged)
+        if not left:
+            break
     return int(nats.argmin()) + 1
 
 

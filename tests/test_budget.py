@@ -29,6 +29,21 @@ def test_more_passes_need_more_dropout_and_larger_texts_a_wider_network() -> Non
     )
 
 
+def test_a_wide_network_wants_a_large_text_and_many_tokens_seen() -> None:
+    def width(tokens: int, passes: float) -> int:
+        return plan(tokens=tokens, passes=passes).model["hidden_size"]
+
+    assert width(10**6, 200) == width(3 * 10**6, 30) == width(10**7, 9) == 256
+    assert width(3 * 10**6, 40) == width(10**7, 12) == 512
+
+
+def test_a_learning_rate_goes_with_the_characters_of_a_text() -> None:
+    def rate(**text: int) -> float:
+        return plan(passes=2, **text).training["learning_rate"]
+
+    assert rate(tokens=10**6) == 3e-3 < rate(tokens=10**6, characters=14 * 10**5) < rate(tokens=3 * 10**6) == 5e-3
+
+
 def test_weights_are_dropped_from_the_lstm_only_and_never_in_one_pass() -> None:
     assert plan(tokens=10**5, passes=100).model["weight_dropout"] > 0
     assert plan(tokens=10**5, passes=100, cell="irnn").model["weight_dropout"] == 0
@@ -69,6 +84,7 @@ def test_a_step_has_as_many_rows_as_make_two_thousand_tokens() -> None:
     assert rows(tokens=10**6, seq_len=128) == 16
     assert rows(tokens=210_000, documents=30_000) == 288  # names
     assert rows(tokens=45_000) == 8  # a hundred steps a pass and more
+    assert rows(tokens=10**6, vocab_size=2000) == 32
     assert rows(tokens=10**6, vocab_size=50_000) == 8  # 16 million logits at most
     assert rows(tokens=3) == 8
 

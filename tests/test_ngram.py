@@ -12,7 +12,7 @@ from charlm import ngram
 from charlm.compilation import compiler
 from charlm.errors import ModelFileError
 from charlm.ngram import NgramModel
-from charlm.ngram_counts import count_ngrams, fold_of
+from charlm.ngram_counts import NgramCounts, count_ngrams, fold_of
 from charlm.ngram_estimates import discounts
 
 BOS, EOS, UNK, A, B = range(5)
@@ -33,9 +33,14 @@ def along(model: NgramModel, ids: np.ndarray) -> np.ndarray:
     return model.advance(model.no_context(1), ids[:, None])[:, 0]
 
 
+def cross_fit(counts: NgramCounts, folds: int, **settings: int) -> list[NgramModel]:
+    """The model of a text, and those without each fold of it."""
+    return NgramModel.without_folds(counts, [None, *(counts.fold(fold, folds) for fold in range(folds))], **settings)
+
+
 class Oracle:
-    """The definition, with dictionaries and recursion. n-grams that occur less often than `least` are left out, which is
-    given for each length from 2 on."""
+    """The definition, with dictionaries and recursion. Left out is what occurs less often than `least`, which is given
+    for each length from 2 on."""
 
     def __init__(self, pieces: list[list[int]], order: int, least: Sequence[int] = ()) -> None:
         self.order, self.least = order, [1, *least, *[1] * order]
@@ -231,8 +236,8 @@ def test_a_state_carries_over() -> None:
 def test_a_fold_that_is_left_out_is_unknown(documents, order: int, folds: int, budget: int, data) -> None:
     ids = joined(documents)
     folds = min(folds, len(ids))
-    counts = count_ngrams(ids, order=order, vocab_size=V, bos=BOS, folds=folds)
-    whole, left_out = NgramModel.cross_fit(counts, max_ngrams=budget)
+    counts = count_ngrams(ids, order=order, vocab_size=V, bos=BOS)
+    whole, *left_out = cross_fit(counts, folds, max_ngrams=budget)
     assert len(left_out) == folds
     fold = data.draw(st.integers(0, folds - 1))
     outside = fold_of(np.arange(len(ids)), len(ids), folds) != fold
@@ -250,8 +255,8 @@ def test_a_fold_that_is_left_out_is_unknown(documents, order: int, folds: int, b
 @given(documents, st.integers(1, 5), st.integers(1, 5), st.sampled_from([ngram.MAX_NGRAMS, 20, 3]))
 def test_without_a_fold_probabilities_still_sum_to_one(documents, order: int, folds: int, budget: int) -> None:
     ids = joined(documents)
-    counts = count_ngrams(ids, order=order, vocab_size=V, bos=BOS, folds=folds)
-    _, left_out = NgramModel.cross_fit(counts, max_ngrams=budget)
+    counts = count_ngrams(ids, order=order, vocab_size=V, bos=BOS)
+    _, *left_out = cross_fit(counts, folds, max_ngrams=budget)
     for model in left_out:
         rows = model.probabilities(along(model, ids))
         assert rows.sum(axis=1) == pytest.approx(np.ones(len(rows)), abs=2e-6)

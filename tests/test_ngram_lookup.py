@@ -37,8 +37,8 @@ def expected(model: NgramModel, states: np.ndarray, order: int) -> np.ndarray:
 @pytest.mark.usefixtures("either")
 def test_each_row_is_what_the_model_that_it_asks_says_alone(vocab_size: int, order: int, orders: list[int]) -> None:
     ids = text_of(vocab_size, 600)
-    counts = count_ngrams(ids, order=order, vocab_size=vocab_size, bos=BOS, folds=4)
-    whole, folds = NgramModel.cross_fit(counts, max_ngrams=900)
+    counts = count_ngrams(ids, order=order, vocab_size=vocab_size, bos=BOS)
+    whole, *folds = NgramModel.without_folds(counts, [None, *(counts.fold(i, 4) for i in range(4))], max_ngrams=900)
     rng = np.random.default_rng(2)
     text = np.stack([ids[:30], ids[190:220], rng.integers(0, vocab_size, 30)], axis=1)
     states = np.concatenate([whole.no_context(2), whole.advance(whole.no_context(3), text).reshape(90, order - 1)])
@@ -62,8 +62,8 @@ def test_each_row_is_what_the_model_that_it_asks_says_alone(vocab_size: int, ord
 @pytest.mark.usefixtures("either")
 def test_depth_counts_the_contexts_that_the_model_itself_has_seen() -> None:
     ids = np.array([BOS, *[1, 2, 3, 4] * 5, *[5, 6, 7, 8] * 5])
-    counts = count_ngrams(ids, order=4, vocab_size=9, bos=BOS, folds=2)
-    whole, folds = NgramModel.cross_fit(counts)
+    counts = count_ngrams(ids, order=4, vocab_size=9, bos=BOS)
+    whole, *folds = NgramModel.without_folds(counts, [None, counts.fold(0, 2), counts.fold(1, 2)])
     states = whole.advance(whole.no_context(1), np.array([[5], [6], [7]]))[:, 0]
     assert whole.log_probabilities(states, [4])[1].tolist() == [1, 2, 3]
     assert whole.log_probabilities(states, [4], folds, np.array([1, 1, 1]))[1].tolist() == [0, 0, 0]
