@@ -280,6 +280,12 @@ def _remark(dataset: Dataset, config: TrainConfig) -> None:
         )
     if corpus.looks_like_list:
         logger.warning("%s looks like a list of short lines; --documents line makes each line a document", corpus.name)
+    if corpus.looks_sorted:
+        logger.warning(
+            "the documents of %s are in alphabetical order: those that are held out begin with letters that are not "
+            "learnt from; shuffle them before, as with shuf",
+            corpus.name,
+        )
     if dataset.valid.facts.tokens == 0:
         logger.warning("there is no validation split; the latest model is kept, not the best")
     elif dataset.valid.facts.tokens < _TELLING:

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "valid", "test")
 _CHUNK = 1 << 20  # characters of a document that are held back, at most
+_BEGINNING = 64  # characters of a document by which it is sorted
 _LINE_END = r"(?:\r\n|\n|\r)"
 
 
@@ -49,6 +50,8 @@ class Corpus:
     """Of the one source's bytes; of several sources, the hash of their hashes."""
     looks_like_list: bool
     """Many short lines and no blank one, read as whole files: `--documents line` is probably what is wanted."""
+    looks_sorted: bool
+    """Documents in the order of the alphabet, so that those of another split begin with other letters."""
 
     def boundaries(self) -> tuple[int, int, int]:
         """Where the three splits end, in characters from the start: floor(characters * cumulative per cent / 100)."""
@@ -106,7 +109,7 @@ def read_corpus(found: Found, config: CorpusConfig, *, progress: Progress = sile
     if found.skipped:
         logger.warning("%d files that hold no text are left out, such as %s", len(found.skipped), found.skipped[0])
     digest = hashlib.sha256()
-    characters = documents = newlines = read = 0
+    characters = documents = newlines = read = ascending = 0
     blank = False
     total = sum(source.size for source in found.sources)
 
@@ -115,8 +118,14 @@ def read_corpus(found: Found, config: CorpusConfig, *, progress: Progress = sile
         read = done
         progress(what, done, of)
 
-    last = ""
+    last = before = ""
+    begins = True
     for text, ends in _documents(found.sources, config, digest, count):
+        if begins:
+            beginning = text[:_BEGINNING].casefold()
+            ascending += beginning >= before
+            before = beginning
+        begins = ends
         characters += len(text)
         documents += ends
         newlines += text.count("\n")
@@ -139,6 +148,7 @@ def read_corpus(found: Found, config: CorpusConfig, *, progress: Progress = sile
         documents=documents,
         sha256=digest.hexdigest(),
         looks_like_list=config.documents == "file" and not blank and newlines >= 200 and characters <= 120 * newlines,
+        looks_sorted=documents >= 200 and ascending >= 0.95 * documents,
     )
 
 

@@ -184,3 +184,13 @@ def test_a_list_of_lines_looks_like_one(corpus_of) -> None:
     assert not corpus_of(names + "\n" + names).looks_like_list
     assert not corpus_of(names.replace("\n", "\r\n") + "\r\n" + names).looks_like_list
     assert not corpus_of("a long line of prose without end " * 2000).looks_like_list
+
+
+def test_a_list_in_alphabetical_order_looks_sorted(corpus_of) -> None:
+    names = [f"name {i:03}" for i in range(300)]
+    lines = "".join(f"{name.title() if i % 3 else name}\n" for i, name in enumerate(names))
+    assert corpus_of(lines, documents="line").looks_sorted
+    assert not corpus_of(lines).looks_sorted
+    assert not corpus_of("".join(f"{name}\n" for name in names[:150]), documents="line").looks_sorted
+    mixed = "".join(f"name {i * 101 % 300:03}\n" for i in range(300))
+    assert not corpus_of(mixed, documents="line").looks_sorted

@@ -224,6 +224,11 @@ def test_a_list_earns_a_hint(write) -> None:
     assert "note: text looks like a list of short lines; --documents line" in shown
 
 
+def test_a_sorted_list_earns_a_hint(write) -> None:
+    shown = charlm("train", write("".join(f"name{n:03}\n" for n in range(999))), "--documents", "line", *SMALL).stderr
+    assert "note: the documents of text are in alphabetical order" in shown
+
+
 def test_registered_names_bring_their_settings() -> None:
     charlm("train", "dishes", *SMALL)
     values = json.loads(charlm("info", "--json").stdout)["corpus"]
