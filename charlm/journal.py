@@ -1,5 +1,6 @@
 """What a run writes while it goes on: records, samples, the best model, and what `--resume` needs."""
 
+import copy
 import json
 import math
 import time
@@ -8,7 +9,7 @@ from dataclasses import asdict, replace
 
 import torch
 
-from charlm.checkpoint import finite, save
+from charlm.checkpoint import Checkpoint, finite, save
 from charlm.config import TrainConfig
 from charlm.dataset import Dataset
 from charlm.errors import TrainingDivergedError
@@ -19,7 +20,8 @@ from charlm.sampler import SampleConfig, generate
 from charlm.validation import validate, validation_tokens
 
 _LOG_EVERY = 10  # steps in a record of metrics.jsonl
-_SAVE_EVERY = 30.0  # seconds between resume files
+_SAVE_EVERY = 30.0  # seconds between writing files, at most
+_SPARING = 30  # times as long as the last writing took pass before the next: it takes a thirtieth of the time at most
 _SAMPLE = SampleConfig(temperature=0.8, length=240)
 
 
@@ -40,12 +42,17 @@ class Journal:
         self._run, self._state, self._dataset, self._config = run, state, dataset, config
         self._observer = observer
         self._metrics, self._samples = AppendOnly(run.metrics, lengths[0]), AppendOnly(run.samples, lengths[1])
-        self._saved = time.monotonic()
+        self._saved, self._cost, self._saved_step = time.monotonic(), 0.0, -1
+        self._best: Checkpoint | None = None
+        """The best model, while it is not written."""
 
     def close(self) -> None:
-        """Close the files."""
-        self._metrics.close()
-        self._samples.close()
+        """Write the best model if it is not, and close the files."""
+        try:
+            self._write_best()
+        finally:
+            self._metrics.close()
+            self._samples.close()
 
     def add(self, record: StepRecord) -> None:
         """Take a step; every so many, their mean is written.
@@ -57,7 +64,7 @@ class Journal:
             self._report()
 
     def check(self) -> None:
-        """Validate, write a sample, keep the model if it is the best so far, and save."""
+        """Validate, write a sample, keep the model if it is the best so far, and save if that was not done just now."""
         state = self._state
         if state.recent:
             self._report()  # so that the figures shown with a validation are those of its moment
@@ -72,7 +79,8 @@ class Journal:
         self._emit(SampleRecord(step=state.step, text=self._write_sample()))
         if better:
             self._keep_model()
-        self.save()
+        if time.monotonic() - self._saved >= _SPARING * self._cost:
+            self.save()
 
     def keep_any(self) -> None:
         """Save, with the latest model where none has been kept yet."""
@@ -80,10 +88,18 @@ class Journal:
             self._keep_model()
         self.save()
 
+    def finish(self) -> None:
+        """`save`, unless that was the last thing to happen."""
+        if self._saved_step != self._state.step or self._best is not None:
+            self.save()
+
     def save(self) -> None:
-        """Save all that `--resume` needs."""
+        """Write the best model, if it is not yet, and all that `--resume` needs."""
+        started = time.monotonic()
+        self._write_best()
         save_resume(self._run, self._state, self._dataset, self._config, (self._metrics.sync(), self._samples.sync()))
-        self._saved = time.monotonic()
+        self._saved, self._saved_step = time.monotonic(), self._state.step
+        self._cost = self._saved - started
 
     def save_now_and_then(self) -> None:
         """`save`, if the last time is a while ago."""
@@ -111,8 +127,14 @@ class Journal:
             raise TrainingDivergedError(diverged(mean.loss, mean.gradient_norm, self._state.step, self._config))
 
     def _keep_model(self) -> None:
-        self._state.best_step = self._state.step
-        save(self._run.model, checkpoint_of(self._state.average, self._state, self._dataset, self._config))
+        state = self._state
+        state.best_step = state.step
+        self._best = checkpoint_of(copy.deepcopy(state.average), state, self._dataset, self._config)
+
+    def _write_best(self) -> None:
+        if self._best is not None:
+            save(self._run.model, self._best)
+            self._best = None
 
     def _write_sample(self) -> str:
         state = self._state

@@ -183,4 +183,5 @@ def _train(
         require_rest(state, config, dataset.train, run.path)
     elif checked < state.step:
         journal.check()
+    journal.finish()
     return False

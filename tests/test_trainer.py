@@ -10,7 +10,7 @@ import torch
 from conftest import TEXT
 from small_runs import SMALL, records, same, stop_after, train, weights
 
-from charlm import api, trainer, validation
+from charlm import api, journal, trainer, validation
 from charlm.api import Hooks
 from charlm.checkpoint import load, load_resume, save
 from charlm.config import TokenizerConfig, TrainConfig
@@ -173,7 +173,9 @@ def test_clipping_bounds_the_step_and_zero_turns_it_off(write) -> None:
     assert all(r["clipped_norm"] == r["gradient_norm"] > 0.01 for r in records("runs/free") if r["kind"] == "step")
 
 
-def test_a_loss_that_explodes_ends_the_run_and_keeps_the_best(write) -> None:
+@pytest.mark.parametrize("sparing", [0, 1e9])
+def test_a_loss_that_explodes_ends_the_run_and_keeps_the_best(write, sparing: float, monkeypatch) -> None:
+    monkeypatch.setattr(journal, "_SPARING", sparing)  # whether the best has been written before
     with pytest.raises(TrainingDivergedError) as error:
         train(write(TEXT), learning_rate=10.0, clip=0, steps=400, validations=100, model=SMALL | {"cell": "rnn"})
     assert "training diverged: the loss became" in str(error.value)
@@ -196,6 +198,22 @@ def test_a_loss_that_is_not_a_number_never_reaches_the_weights(write, monkeypatc
         train(write(TEXT), validations=1)
     assert all(torch.isfinite(value).all() for value in weights("runs/a").values())
     assert not Path("runs/a/model.safetensors").exists()
+
+
+def test_files_that_are_slow_to_write_are_written_seldom(write, monkeypatch: pytest.MonkeyPatch) -> None:
+    text, written = write(TEXT), []
+    train(text, "runs/often")
+    plain_save = journal.save
+    monkeypatch.setattr(journal, "save", lambda path, checkpoint: (written.append(path), plain_save(path, checkpoint)))
+    monkeypatch.setattr(journal, "_SPARING", 0)
+    train(text, "runs/each")
+    assert len(written) > 2
+    written.clear()
+    monkeypatch.setattr(journal, "_SPARING", 1e9)
+    train(text, "runs/seldom")
+    assert len(written) == 1
+    for name in ("model.safetensors", "resume.safetensors"):
+        assert same(weights("runs/seldom", name), weights("runs/often", name))
 
 
 def test_without_a_validation_split_the_latest_is_kept(write, caplog) -> None:
