@@ -3,7 +3,6 @@
 Nothing is said that the run has not measured itself; where it measured nothing, nothing is said.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +15,7 @@ from charlm.errors import RunError
 from charlm.runs import RunFolder
 
 _RISE = 0.003  # share by which the last validation must lie above the best to count as overfitted
+_SLIGHT = 0.01  # share below which it has done little harm
 _FLAT = 0.002  # share by which validation must fall in the second half to count as falling
 _ALIKE = 0.02  # share by which training loss may lie below validation and the two still be alike
 _CURE = 0.4  # dropout that lets a run go on over a small text (docs/experiments.md)
@@ -68,12 +68,13 @@ def advise(
     apart = last.validation - last.training
     alike = apart <= last.validation * _ALIKE
     if last.validation > best.validation * (1 + _RISE) and last.training < best.training and not alike:
+        slight = last.validation < best.validation * (1 + _SLIGHT)
         return Advice(
             kind="overfitted",
-            sentence=f"overfitted since step {best.step:,}: the validation rose from {best.validation:.4f} to "
-            f"{last.validation:.4f} while the training loss fell from {best.training:.4f} to {last.training:.4f}; the "
-            f"model of step {best.step:,} is kept, and more time would not help",
-            options=f"--dropout {_CURE:g} --weight-dropout {_CURE:g}" if dropout < _CURE else None,
+            sentence=f"{'slightly ' * slight}overfitted since step {best.step:,}: the validation rose from "
+            f"{best.validation:.4f} to {last.validation:.4f} while the training loss fell from {best.training:.4f} to "
+            f"{last.training:.4f}; the model of step {best.step:,} is kept, and more time would not help",
+            options=f"--dropout {_CURE:g} --weight-dropout {_CURE:g}" if dropout < _CURE and not slight else None,
         )
     fallen = half.validation - last.validation
     if hidden_size and dropout <= 0.1 and passes >= 1 and alike and fallen < last.validation * _FLAT:
@@ -84,14 +85,12 @@ def advise(
             options=f"--hidden {2 * hidden_size} {longer}",
         )
     if fallen >= last.validation * _FLAT and (alike or last.validation <= best.validation * (1 + _RISE)):
-        learnt = apart - (half.validation - half.training)
-        by_heart = (
-            f", or not so far, since training loss ran {learnt:.2f} ahead of it meanwhile" if learnt > fallen else ""
-        )
+        learnt = half.training - last.training
+        gain = 0.5 * fallen * (fallen / learnt if learnt > fallen else 1)
         return Advice(
             kind="falling",
-            sentence=f"still falling: by {fallen:.4f} in the second half of the run, to {last.validation:.4f}; "
-            f"twice the time gives perhaps {_after_twice(points):.3f}{by_heart}",
+            sentence=f"still falling: by {fallen:.4f} in the second half of the run, to {last.validation:.4f}, the "
+            f"training loss by {learnt:.4f}; twice the time gives perhaps {last.validation - gain:.3f}",
             options=longer,
         )
     return Advice(
@@ -121,15 +120,6 @@ def _twice(training: TrainConfig, record: dict[str, Any], minutes: float) -> str
     shares = {name: done[name] / length for name, length in asked.items() if length is not None}
     name = max(shares, key=lambda name: shares[name])
     return f"{name} {_short(2 * (asked[name] or 0))}"
-
-
-def _after_twice(points: Sequence[_Point]) -> float:
-    """What a run of twice the length would come to: half of what the second half gave is gained once more.
-
-    A rule of thumb: War and Peace gained more from one minute to five, tinyshakespeare less (docs/experiments.md).
-    """
-    half = points[len(points) // 2 - 1]
-    return points[-1].validation - 0.5 * (half.validation - points[-1].validation)
 
 
 def _points(records: dict[str, list[dict[str, Any]]]) -> list[_Point]:
