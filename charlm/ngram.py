@@ -34,7 +34,6 @@ MAX_ORDER = 32
 MAX_NGRAMS = 1 << 24
 """N-grams of two tokens and more that a model holds unless told otherwise."""
 
-_SMALLEST = 1e-12  # that has a logarithm here; BOS has the probability 0
 _CHUNK = 1 << 20  # tokens scored at a time
 
 
@@ -43,7 +42,7 @@ class NgramModel:
 
     A state is what is known of the tokens so far, as n - 1 nodes: the last token's, that of the last two, and so on to
     the last n - 1. Where less is known, or they were never seen, or a BOS stands among them but at the beginning, it is
-    -1. Where there is a C compiler, `advance` and `log_probabilities` are compiled (`charlm.ngram_lookup`).
+    -1. Where there is a C compiler, `advance` is compiled (`charlm.ngram_lookup`).
     """
 
     def __init__(
@@ -201,41 +200,11 @@ class NgramModel:
 
     def probabilities(self, states: Nodes) -> Floats:
         """The distribution of the next token in each state, (N, n - 1), as (N, V)."""
-        chances: Floats = self._by_order(states, (self.order,), np.float64)[:, 0]
+        chances: Floats = self.by_order(states, (self.order,), np.float64)[:, 0]
         return chances
 
-    def log_probabilities(
-        self,
-        states: Nodes,
-        orders: Sequence[int],
-        others: Sequence[Self] = (),
-        which: NDArray[np.int64] | None = None,
-    ) -> tuple[Singles, NDArray[np.int64]]:
-        """The logarithms of `probabilities` by this model and by those of lower order that it interpolates.
-
-        Args:
-            states: (N, n - 1).
-            orders: ascending, from 1 to n; J of them.
-            others: models that share the trie, of which some states may ask one instead.
-            which: the index of that one for each state, -1 where this model is asked, (N,); None asks it everywhere.
-
-        Returns:
-            Nats in single precision, (N, J, V), of what is at least 1e-12. And how many of the contexts of each state
-            the model that is asked has seen go on, (N,): one that it shares a trie with may have seen others.
-        """
-        models = (self, *others)
-        asked = np.zeros(len(states), dtype=np.int64) if which is None else which + 1
-        if lookup := compiled():
-            return lookup.log_probabilities(self._trie, [model.tables()[1:] for model in models], asked, states, orders)
-        log_p = np.empty((len(states), len(orders), self.vocab_size), dtype=np.float32)
-        depths = np.empty(len(states), dtype=np.int64)
-        for index in np.unique(asked).tolist():
-            rows, model = np.flatnonzero(asked == index), models[index]
-            log_p[rows] = np.log(np.maximum(model._by_order(states[rows], orders, np.float32), _SMALLEST))
-            depths[rows] = np.sum((states[rows] >= 0) & (model._backoffs[np.maximum(states[rows], 0)] < 1), axis=-1)
-        return log_p, depths
-
-    def _by_order(self, states: Nodes, orders: Sequence[int], dtype: type[np.floating[Any]]) -> NDArray[Any]:
+    def by_order(self, states: Nodes, orders: Sequence[int], dtype: type[np.floating[Any]]) -> NDArray[Any]:
+        """`probabilities` by this model and by those of lower order in it, (N, J, V), for J orders, ascending."""
         found = np.empty((len(states), len(orders), self.vocab_size), dtype=dtype)
         chances: NDArray[Any] = np.tile(self._unigrams.astype(dtype), (len(states), 1))  # (N, V)
         for order in range(1, self.order + 1):

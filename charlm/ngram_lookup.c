@@ -1,6 +1,7 @@
 /* Look-ups in a trie of n-grams; see charlm/ngram.py for what nodes are. */
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The probabilities of a model: of single tokens, weights of longer n-grams, and backoffs of contexts. */
@@ -80,43 +81,90 @@ static inline void fetch_children(const int64_t *keys, const int64_t *first, int
     }
 }
 
-/* The logarithms of the distributions of what follows each of the states (rows, width), each by the model that `which`
-   tells, and by those of lower order in it: log_p (rows, number of orders, vocab), the orders ascending. And how many of
-   a state's contexts the model has seen go on: depths (rows). */
-void ngram_log_probabilities(const int64_t *keys, const int64_t *first, int64_t vocab, int64_t width,
-                             const int32_t *states, int64_t rows, const Estimates *models, const int64_t *which,
-                             const int64_t *orders, int64_t number, float *log_p, int64_t *depths) {
-#ifdef _OPENMP
-#pragma omp parallel for schedule(static) if (rows * vocab > 16384)
-#endif
-    for (int64_t row = 0; row < rows; row++) {
-        const int32_t *nodes = states + row * width;
-        if (row + 2 < rows) fetch_contexts(first, width, nodes + 2 * width, models + which[row + 2]);
-        if (row + 1 < rows) fetch_children(keys, first, width, nodes + width, models + which[row + 1]);
-        const Estimates model = models[which[row]];
-        float *chance = log_p + row * number * vocab;
-        int64_t place = 0, depth = 0;
-        for (int64_t token = 0; token < vocab; token++) chance[token] = model.unigrams[token];
-        for (int64_t k = 0; k < width; k++) {
-            if (place + 1 < number && k + 1 == orders[place]) {
-                float *longer = chance + vocab;
-                for (int64_t token = 0; token < vocab; token++) {
-                    longer[token] = chance[token];
-                    chance[token] = log_float(chance[token]);
-                }
-                chance = longer;
-                place++;
-            }
-            const int32_t context = nodes[k];
-            if (context < 0) continue;
-            const float share = model.backoffs[context];
-            depth += share < 1;
-            if (k + 1 >= orders[number - 1]) continue;
-            for (int64_t token = 0; token < vocab; token++) chance[token] *= share;
-            const int64_t base = context * vocab;
-            for (int64_t at = first[context]; at < first[context + 1]; at++) chance[keys[at] - base] += model.weights[at];
+/* sum of upstream log p, in lanes that vectorise. */
+static inline float weighed(const float *chance, const float *upstream, int64_t vocab) {
+    enum { LANES = 16 };
+    float lanes[LANES] = {0}, sum = 0;
+    int64_t token = 0;
+    for (; token + LANES <= vocab; token += LANES)
+        for (int64_t lane = 0; lane < LANES; lane++)
+            lanes[lane] += upstream[token + lane] * log_float(chance[token + lane]);
+    for (; token < vocab; token++) sum += upstream[token] * log_float(chance[token]);
+    for (int64_t lane = 0; lane < LANES; lane++) sum += lanes[lane];
+    return sum;
+}
+
+/* The distributions of what follows a state, `nodes` of `width`, by a model and by those of lower order in it, the orders
+   ascending. `chance` (vocab) is for working. Their logarithms times `gates` (number) are added to `mixed` (vocab); or, where
+   `slopes` (number) is given, that is set to the sums of their products with `mixed`. */
+static inline __attribute__((always_inline)) void
+each_order(const int64_t *keys, const int64_t *first, int64_t vocab, int64_t width, const int32_t *nodes, Estimates model,
+           const int64_t *orders, int64_t number, float *chance, const float *gates, float *mixed, float *slopes) {
+    int64_t place = 0;
+    for (int64_t token = 0; token < vocab; token++) chance[token] = model.unigrams[token];
+    for (int64_t k = 0; k <= width && place < number; k++) {
+        if (k + 1 == orders[place]) {
+            if (slopes)
+                slopes[place] = weighed(chance, mixed, vocab);
+            else
+                for (int64_t token = 0; token < vocab; token++) mixed[token] += gates[place] * log_float(chance[token]);
+            place++;
         }
-        for (int64_t token = 0; token < vocab; token++) chance[token] = log_float(chance[token]);
-        depths[row] = depth;
+        if (k == width || nodes[k] < 0 || place == number) continue;
+        const float share = model.backoffs[nodes[k]];
+        const int64_t base = nodes[k] * vocab;
+        for (int64_t token = 0; token < vocab; token++) chance[token] *= share;
+        for (int64_t at = first[nodes[k]]; at < first[nodes[k] + 1]; at++) chance[keys[at] - base] += model.weights[at];
+    }
+}
+
+/* How many of a state's contexts a model has seen go on. */
+static inline int64_t depth_of(int64_t width, const int32_t *nodes, const Estimates *model) {
+    int64_t depth = 0;
+    for (int64_t k = 0; k < width; k++) depth += nodes[k] >= 0 && model->backoffs[nodes[k]] < 1;
+    return depth;
+}
+
+/* `depth_of` of states (rows, width), each by the model that `which` tells: depths (rows). */
+void ngram_depths(int64_t width, const int32_t *states, int64_t rows, const Estimates *models, const int64_t *which,
+            int64_t *depths) {
+    for (int64_t row = 0; row < rows; row++) {
+        if (row + 2 < rows)
+            for (int64_t k = 0; k < width; k++)
+                if (states[(row + 2) * width + k] >= 0)
+                    __builtin_prefetch(models[which[row + 2]].backoffs + states[(row + 2) * width + k]);
+        depths[row] = depth_of(width, states + row * width, models + which[row]);
+    }
+}
+
+/* What each of the states (rows, width) adds to the logits: the logarithms by all orders times `gates` (rows, number), to
+   mixed (rows, vocab). Or, where `slopes` (rows, number) is given, how mixed goes with the gates, times `mixed`. */
+void ngram_mixture(const int64_t *keys, const int64_t *first, int64_t vocab, int64_t width, const int32_t *states,
+             int64_t rows, const Estimates *models, const int64_t *which, const int64_t *orders, int64_t number,
+             const float *gates, float *mixed, float *slopes) {
+#ifdef _OPENMP
+#pragma omp parallel if (rows * vocab > 16384)
+#endif
+    {
+        float *chance = malloc((size_t)vocab * sizeof *chance);
+#ifdef _OPENMP
+#pragma omp for schedule(static)
+#endif
+        for (int64_t row = 0; row < rows; row++) {
+            const int32_t *nodes = states + row * width;
+            if (row + 2 < rows) fetch_contexts(first, width, nodes + 2 * width, models + which[row + 2]);
+            if (row + 1 < rows) fetch_children(keys, first, width, nodes + width, models + which[row + 1]);
+            const Estimates model = models[which[row]];
+            float *out = mixed + row * vocab;
+            if (slopes) {
+                each_order(keys, first, vocab, width, nodes, model, orders, number, chance, NULL, out,
+                           slopes + row * number);
+            } else {
+                memset(out, 0, (size_t)vocab * sizeof *out);
+                each_order(keys, first, vocab, width, nodes, model, orders, number, chance, gates + row * number, out,
+                           NULL);
+            }
+        }
+        free(chance);
     }
 }

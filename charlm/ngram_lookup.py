@@ -17,6 +17,8 @@ from charlm.compilation import shared_library
 
 Nodes = NDArray[np.int32]
 Singles = NDArray[np.float32]
+Tables = tuple[Singles, Singles, Singles]
+"""Probabilities of single tokens, weights, and backoffs of a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +41,11 @@ class Lookup:
     def __init__(self, code: ctypes.CDLL) -> None:
         pointer, number = ctypes.c_void_p, ctypes.c_int64
         trie: list[Any] = [pointer, pointer, number, number]
-        self._advance, self._log_probabilities = code.ngram_advance, code.ngram_log_probabilities
+        self._advance, self._depths, self._mixture = code.ngram_advance, code.ngram_depths, code.ngram_mixture
         self._advance.argtypes = [*trie, pointer, pointer, number, number, pointer]
-        self._log_probabilities.argtypes = [*trie, pointer, number, *[pointer] * 3, number, pointer, pointer]
-        self._advance.restype = self._log_probabilities.restype = None
+        self._depths.argtypes = [number, pointer, number, *[pointer] * 3]
+        self._mixture.argtypes = [*trie, pointer, number, *[pointer] * 3, number, *[pointer] * 3]
+        self._advance.restype = self._depths.restype = self._mixture.restype = None
 
     def advance(self, trie: Trie, state: Nodes, ids: NDArray[Any]) -> Nodes:
         """See `charlm.ngram.NgramModel.advance`."""
@@ -56,31 +59,58 @@ class Lookup:
         self._advance(*trie.arguments(), state.ctypes.data, tokens.ctypes.data, *tokens.shape, after.ctypes.data)
         return after
 
-    def log_probabilities(
+    def depths(self, states: Nodes, models: Sequence[Tables], which: NDArray[np.int64]) -> NDArray[np.int64]:
+        """See `charlm.ngram_mixture.Asked.depths`; `models` and `which` are those of `mixture`."""
+        states, which = np.ascontiguousarray(states, dtype=np.int32), np.ascontiguousarray(which, dtype=np.int64)
+        estimates, depths = _addresses(models), np.empty(len(states), dtype=np.int64)
+        self._depths(
+            *(states.shape[1], states.ctypes.data, len(states)),
+            *(estimates.ctypes.data, which.ctypes.data, depths.ctypes.data),
+        )
+        return depths
+
+    def mixture(
         self,
         trie: Trie,
-        models: Sequence[tuple[Singles, Singles, Singles]],
+        models: Sequence[Tables],
         which: NDArray[np.int64],
         states: Nodes,
         orders: Sequence[int],
-    ) -> tuple[Singles, NDArray[np.int64]]:
-        """See `charlm.ngram.NgramModel.log_probabilities`.
+        *,
+        gates: Singles | None = None,
+        upstream: Singles | None = None,
+    ) -> Singles:
+        """See `charlm.ngram_mixture.Asked`: its `mixture` where `gates` are given, its `slopes` where `upstream` is.
 
         Args:
-            models: probabilities of single tokens, weights, and backoffs of each.
+            trie: that all models share.
+            models: what each says.
             which: the index in `models` of the one that is asked in each state, (N,).
+            states: (N, n - 1).
+            orders: ascending, J of them.
+            gates: (N, J).
+            upstream: (N, V).
         """
         states, wanted = np.ascontiguousarray(states, dtype=np.int32), np.array(orders, dtype=np.int64)
-        which = np.ascontiguousarray(which, dtype=np.int64)
-        estimates = np.array([[array.ctypes.data for array in model] for model in models], dtype=np.uintp)
-        log_p = np.empty((len(states), len(orders), trie.vocab_size), dtype=np.float32)
-        depths = np.empty(len(states), dtype=np.int64)
-        self._log_probabilities(
+        which, estimates = np.ascontiguousarray(which, dtype=np.int64), _addresses(models)
+        if upstream is None:
+            gates = np.ascontiguousarray(gates, dtype=np.float32)
+            mixed = found = np.empty((len(states), trie.vocab_size), dtype=np.float32)
+            given, slopes = gates.ctypes.data, None
+        else:
+            mixed = np.ascontiguousarray(upstream, dtype=np.float32)
+            found = np.empty((len(states), len(orders)), dtype=np.float32)
+            given, slopes = None, found.ctypes.data
+        self._mixture(
             *(*trie.arguments(), states.ctypes.data, len(states)),
             *(estimates.ctypes.data, which.ctypes.data, wanted.ctypes.data, len(orders)),
-            *(log_p.ctypes.data, depths.ctypes.data),
+            *(given, mixed.ctypes.data, slopes),
         )
-        return log_p, depths
+        return found
+
+
+def _addresses(models: Sequence[Tables]) -> NDArray[np.uintp]:
+    return np.array([[array.ctypes.data for array in model] for model in models], dtype=np.uintp)
 
 
 @cache

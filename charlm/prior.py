@@ -17,6 +17,7 @@ from charlm.dataset import TokenSplit
 from charlm.ngram import NgramModel
 from charlm.ngram_counts import Ints, NgramCounts, count_ngrams, fold_of
 from charlm.ngram_lookup import Nodes
+from charlm.ngram_mixture import Asked
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 
@@ -132,9 +133,10 @@ class NgramPrior(nn.Module):
         """`forward` for one step, in numpy: tokens (B,), hidden (B, H), state (B, n - 1) to logits (B, V) and state."""
         assert self.ngram is not None
         (state,) = self.ngram.advance(state, np.array([tokens]))
-        log_p, depths = self.ngram.log_probabilities(state, self.orders)
-        gates = hidden @ self.weight.detach().numpy().T + self.bias.detach().numpy().T[depths]  # (B, J)
-        return np.matmul(gates[:, None], log_p)[:, 0], state
+        weight, bias = self.weight.detach().numpy(), self.bias.detach().numpy()
+        asked = Asked(state, [self.ngram], np.zeros(len(state), dtype=np.int64))
+        gates = hidden @ weight.T + bias.T[asked.depths()]  # (B, J)
+        return asked.mixture(self.orders, gates), state
 
     def forward(
         self, ids: Tensor, hidden: Tensor, state: State, starts: NDArray[np.int64] | None = None
@@ -151,13 +153,26 @@ class NgramPrior(nn.Module):
         assert self.ngram is not None
         tokens = ids.cpu().numpy()
         states = self.ngram.advance(state[0].cpu().numpy(), tokens)  # (T, B, n - 1)
-        rows = states.reshape(tokens.size, self.order - 1)
-        if starts is None or self.cross_fit is None:
-            found, depths = self.ngram.log_probabilities(rows, self.orders)
-        else:
-            folds = self.cross_fit.fold_of(starts + 1 + np.arange(len(tokens))[:, None]).ravel()
-            found, depths = self.ngram.log_probabilities(rows, self.orders, self.cross_fit.models, folds)
-        log_p, known = torch.from_numpy(found).to(hidden), torch.from_numpy(depths).to(hidden.device)
+        models, which = [self.ngram], np.zeros(tokens.size, dtype=np.int64)
+        if starts is not None and self.cross_fit is not None:
+            models += self.cross_fit.models
+            which = 1 + self.cross_fit.fold_of(starts + 1 + np.arange(len(tokens))[:, None]).ravel()
+        asked = Asked(states.reshape(tokens.size, self.order - 1), models, which)
+        known = torch.from_numpy(asked.depths()).to(hidden.device)
         gates = F.linear(hidden.flatten(0, 1), self.weight) + F.embedding(known, self.bias.T)  # (T B, J)
-        more = torch.bmm(gates.unsqueeze(1), log_p).view(*ids.shape, -1)
-        return more, (torch.from_numpy(states[-1]),)
+        more: Tensor = _Mixture.apply(gates, asked, self.orders)  # type: ignore[no-untyped-call]
+        return more.view(*ids.shape, -1), (torch.from_numpy(states[-1]),)
+
+
+class _Mixture(torch.autograd.Function):
+    """`Asked.mixture` of gates (N, J): (N, V)."""
+
+    @staticmethod
+    def forward(ctx: Any, gates: Tensor, asked: Asked, orders: tuple[int, ...]) -> Tensor:
+        ctx.asked, ctx.orders = asked, orders
+        return torch.from_numpy(asked.mixture(orders, gates.detach().cpu().numpy())).to(gates)
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
+        slopes = ctx.asked.slopes(ctx.orders, upstream[0].cpu().numpy())
+        return torch.from_numpy(slopes).to(upstream[0]), None, None

@@ -206,19 +206,8 @@ def test_compiled_and_numpy_look_up_alike(order: int, monkeypatch: pytest.Monkey
     before = along(model, rng.integers(0, V, 7))[-3:]
     text = np.stack([ids[:40], ids[3:43], rng.integers(0, V, 40)], axis=1)  # (T, B)
     compiled_states = model.advance(before, text)
-    flat = compiled_states.reshape(text.size, order - 1)
-    orders = sorted({1, max(1, order - 1), order})
-    compiled, depths = model.log_probabilities(flat, orders)
     monkeypatch.setattr(ngram, "compiled", lambda: None)
     assert np.array_equal(model.advance(before, text), compiled_states)
-    plain, same_depths = model.log_probabilities(flat, orders)
-    assert plain.dtype == compiled.dtype == np.float32
-    assert compiled == pytest.approx(plain, rel=1e-6, abs=1e-6)
-    assert np.array_equal(depths, same_depths)
-    for place, lower in enumerate(orders):  # as when it is asked for less
-        shorter = np.where(np.arange(order - 1) < lower - 1, flat, -1)
-        expected = np.log(np.maximum(model.probabilities(shorter), 1e-12))
-        assert compiled[:, place] == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
 def test_a_state_carries_over() -> None:

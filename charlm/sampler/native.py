@@ -107,7 +107,7 @@ class NativeStepper:
         nodes = self._states[-1][0]
         parts = [trie.keys, trie.first, trie.order - 1, nodes, *estimates]
         parts += [np.array(prior.orders, dtype=np.int64), len(prior.orders)]
-        parts += [np.zeros((len(prior.orders), trie.vocab_size), np.float32)]
+        parts += [np.zeros(trie.vocab_size, np.float32)]
         parts += [_numbers(prior.weight), _numbers(prior.bias)]
         return [part if isinstance(part, int) else self._at(part) for part in parts]
 

@@ -30,7 +30,7 @@ typedef struct {
     Estimates estimates;
     const int64_t *orders;
     int64_t number;
-    float *log_p;
+    float *chance;
     const float *gate_weight, *gate_bias; /* (J, H), (J, n) */
 } Plan;
 
@@ -95,16 +95,14 @@ static void add_prior(const Plan *plan, const float *h, int64_t token) {
     int32_t after[32];
     ngram_advance(plan->keys, plan->first, plan->vocab, plan->width, plan->nodes, &token, 1, 1, after);
     memcpy(plan->nodes, after, plan->width * sizeof *after);
-    int64_t known;
-    const int64_t whole = 0;
-    ngram_log_probabilities(plan->keys, plan->first, plan->vocab, plan->width, plan->nodes, 1, &plan->estimates, &whole,
-                            plan->orders, plan->number, plan->log_p, &known);
+    const int64_t known = depth_of(plan->width, plan->nodes, &plan->estimates);
+    float gates[32];
     for (int64_t j = 0; j < plan->number; j++) {
-        float gate = plan->gate_bias[j * (plan->width + 1) + known];
-        for (int64_t k = 0; k < plan->hidden; k++) gate += plan->gate_weight[j * plan->hidden + k] * h[k];
-        const float *log_p = plan->log_p + j * plan->vocab;
-        for (int64_t token = 0; token < plan->vocab; token++) plan->logits[token] += gate * log_p[token];
+        gates[j] = plan->gate_bias[j * (plan->width + 1) + known];
+        for (int64_t k = 0; k < plan->hidden; k++) gates[j] += plan->gate_weight[j * plan->hidden + k] * h[k];
     }
+    each_order(plan->keys, plan->first, plan->vocab, plan->width, plan->nodes, plan->estimates, plan->orders, plan->number,
+               plan->chance, gates, plan->logits, NULL);
 }
 
 void sampler_step(const Plan *plan, const Layer *layers, int64_t token) {

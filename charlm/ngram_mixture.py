@@ -1,0 +1,71 @@
+"""What n-gram models say of what follows, of several orders together: the sum of their logarithms times gates."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charlm.ngram import NgramModel
+from charlm.ngram_counts import Ints
+from charlm.ngram_lookup import Nodes, compiled
+
+_SMALLEST = 1e-12  # that has a logarithm here; BOS has the probability 0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """States of a text, and the n-gram model that each of them asks."""
+
+    states: Nodes
+    """(N, n - 1)."""
+    models: Sequence[NgramModel]
+    """They share a trie; one may not have seen all that is in it."""
+    which: Ints
+    """The index of a model for each state, (N,)."""
+
+    def depths(self) -> Ints:
+        """How many of the contexts of each state its model has seen go on, (N,)."""
+        if lookup := compiled():
+            return lookup.depths(self.states, [model.tables()[1:] for model in self.models], self.which)
+        backoffs = np.stack([model.tables()[3] for model in self.models])
+        going_on = backoffs[self.which[:, None], np.maximum(self.states, 0)] < 1
+        depths: Ints = np.sum((self.states >= 0) & going_on, axis=-1)
+        return depths
+
+    def log_probabilities(self, orders: Sequence[int]) -> NDArray[np.float32]:
+        """The logarithms of the distributions that each state's model gives, and those of lower order in it.
+
+        Args:
+            orders: ascending, from 1 to n; J of them.
+
+        Returns:
+            Nats, (N, J, V), of what is at least 1e-12.
+        """
+        vocab_size = self.models[0].vocab_size
+        log_p = np.empty((len(self.states), len(orders), vocab_size), dtype=np.float32)
+        for index in np.unique(self.which).tolist():
+            rows = np.flatnonzero(self.which == index)
+            chances = self.models[index].by_order(self.states[rows], orders, np.float32)
+            log_p[rows] = np.log(np.maximum(chances, _SMALLEST))
+        return log_p
+
+    def mixture(self, orders: Sequence[int], gates: NDArray[Any]) -> NDArray[Any]:
+        """`log_probabilities` times gates (N, J), summed up: (N, V), of the gates' type."""
+        if gates.dtype == np.float32 and (lookup := compiled()):
+            trie, tables = self._tables()
+            return lookup.mixture(trie, tables, self.which, self.states, orders, gates=gates)
+        mixed: NDArray[Any] = np.matmul(gates[:, None], self.log_probabilities(orders))[:, 0]
+        return mixed
+
+    def slopes(self, orders: Sequence[int], upstream: NDArray[Any]) -> NDArray[Any]:
+        """The gradient of a loss by the gates of `mixture`, (N, J), from its gradient by the mixture, (N, V)."""
+        if upstream.dtype == np.float32 and (lookup := compiled()):
+            trie, tables = self._tables()
+            return lookup.mixture(trie, tables, self.which, self.states, orders, upstream=upstream)
+        slopes: NDArray[Any] = np.matmul(self.log_probabilities(orders), upstream[:, :, None])[:, :, 0]
+        return slopes
+
+    def _tables(self) -> tuple[Any, Any]:
+        return self.models[0].tables()[0], [model.tables()[1:] for model in self.models]

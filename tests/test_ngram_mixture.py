@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+import torch
+
+from charlm import ngram_mixture
+from charlm.ngram import NgramModel
+from charlm.ngram_counts import count_ngrams
+from charlm.ngram_lookup import compiled
+from charlm.ngram_mixture import Asked
+
+BOS = 0
+
+
+@pytest.fixture(params=[True, False], ids=["compiled", "numpy"])
+def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Look-ups compiled, then by numpy."""
+    if request.param and compiled() is None:
+        pytest.skip("no C compiler here")
+    if not request.param:
+        monkeypatch.setattr(ngram_mixture, "compiled", lambda: None)
+    return bool(request.param)
+
+
+def text_of(vocab_size: int, size: int, seed: int = 1) -> np.ndarray:
+    """A text in which some n-grams come again, of three documents."""
+    rng = np.random.default_rng(seed)
+    ids = 1 + (vocab_size - 1) * rng.random(size) ** 3
+    ids[:: size // 3] = BOS
+    return ids.astype(np.int64)
+
+
+def models_of(ids: np.ndarray, order: int, vocab_size: int, folds: int, **settings: int) -> list[NgramModel]:
+    """The model of a text, and those without each fold of it."""
+    counts = count_ngrams(ids, order=order, vocab_size=vocab_size, bos=BOS)
+    return NgramModel.without_folds(counts, [None, *(counts.fold(i, folds) for i in range(folds))], **settings)
+
+
+def expected(model: NgramModel, states: np.ndarray, order: int) -> np.ndarray:
+    shorter = np.where(np.arange(states.shape[1]) < order - 1, states, -1)
+    return np.log(np.maximum(model.probabilities(shorter), 1e-12))
+
+
+@pytest.mark.parametrize("vocab_size", [2, 7, 68, 3000])
+@pytest.mark.parametrize(("order", "orders"), [(1, [1]), (2, [1, 2]), (5, [3, 5]), (5, [2])])
+@pytest.mark.usefixtures("either")
+def test_each_row_is_what_the_model_that_it_asks_says_alone(vocab_size: int, order: int, orders: list[int]) -> None:
+    ids = text_of(vocab_size, 600)
+    models = models_of(ids, order, vocab_size, 4, max_ngrams=900)
+    whole = models[0]
+    rng = np.random.default_rng(2)
+    text = np.stack([ids[:30], ids[190:220], rng.integers(0, vocab_size, 30)], axis=1)
+    states = np.concatenate([whole.no_context(2), whole.advance(whole.no_context(3), text).reshape(90, order - 1)])
+    which = rng.integers(0, 5, len(states))
+    asked = Asked(states, models, which)
+    log_p = np.stack(
+        [expected(models[model], states[row : row + 1], o)[0] for o in orders for row, model in enumerate(which)]
+    )
+    log_p = log_p.reshape(len(orders), 92, vocab_size).transpose(1, 0, 2)
+    assert asked.log_probabilities(orders) == pytest.approx(log_p, rel=1e-6, abs=1e-6)
+    assert log_p[..., BOS] == pytest.approx(np.log(1e-12))
+    gates = rng.normal(size=(92, len(orders))).astype(np.float32)
+    mixed = asked.mixture(orders, gates)
+    assert mixed.dtype == np.float32
+    assert mixed == pytest.approx(np.einsum("nj,njv->nv", gates, log_p), rel=1e-5, abs=1e-4)
+    upstream = rng.normal(size=(92, vocab_size)).astype(np.float32)
+    slopes = asked.slopes(orders, upstream)
+    assert slopes.dtype == np.float32
+    assert slopes == pytest.approx(np.einsum("nv,njv->nj", upstream, log_p), rel=1e-4, abs=1e-3)
+    depths = asked.depths()
+    assert depths[:2].tolist() == [0, 0]
+    for index, model in enumerate(models):
+        rows = which == index
+        alone = Asked(states[rows], [model], np.zeros(rows.sum(), dtype=np.int64))
+        assert np.array_equal(alone.mixture(orders, gates[rows]), mixed[rows])
+        assert np.array_equal(alone.slopes(orders, upstream[rows]), slopes[rows])
+        assert np.array_equal(alone.depths(), depths[rows])
+
+
+@pytest.mark.usefixtures("either")
+def test_depth_counts_the_contexts_that_the_model_itself_has_seen() -> None:
+    models = models_of(np.array([BOS, *[1, 2, 3, 4] * 5, *[5, 6, 7, 8] * 5]), 4, 9, 2)
+    states = models[0].advance(models[0].no_context(1), np.array([[5], [6], [7]]))[:, 0]
+    for which, depths in (([0, 0, 0], [1, 2, 3]), ([2, 2, 2], [0, 0, 0]), ([1, 2, 0], [1, 0, 3])):
+        assert Asked(states, models, np.array(which)).depths().tolist() == depths
+    assert Asked(states[:0], models, np.zeros(0, dtype=np.int64)).depths().tolist() == []
+
+
+@pytest.mark.usefixtures("either")
+def test_logarithms_are_right_to_rounding() -> None:
+    rng = np.random.default_rng(3)
+    near_one = 1 - rng.random(20_000) * 2.0 ** -rng.integers(1, 24, 20_000)
+    singles = np.concatenate([[0, 1e-30, 1e-12, 1], np.exp(-28 * rng.random(50_000)), near_one]).astype(np.float32)
+    model = NgramModel(len(singles), BOS, 1, singles, *(np.zeros(0, kind) for kind in (np.int64, "f4", "f4")))
+    asked = Asked(model.no_context(1), [model], np.zeros(1, dtype=np.int64))
+    log_p = asked.mixture([1], np.ones((1, 1), dtype=np.float32))[0].astype(np.float64)
+    exact = np.log(np.maximum(singles.astype(np.float64), 1e-12))
+    assert np.all(np.abs(log_p - exact) <= 2**-22 * np.abs(exact))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads_change_nothing(threads: int) -> None:
+    models = models_of(text_of(500, 3000), 3, 500, 2)
+    states = models[0].advance(models[0].no_context(1), text_of(500, 90, seed=5)[:, None])[:, 0]
+    asked = Asked(states, models, np.arange(90) % 3)
+    rng = np.random.default_rng(1)
+    gates, upstream = rng.normal(size=(90, 2)).astype(np.float32), rng.normal(size=(90, 500)).astype(np.float32)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        mixed, slopes = asked.mixture([2, 3], gates), asked.slopes([2, 3], upstream)
+    finally:
+        torch.set_num_threads(before)
+    assert mixed == pytest.approx(asked.mixture([2, 3], gates.astype(np.float64)), rel=1e-5, abs=1e-4)
+    assert slopes == pytest.approx(asked.slopes([2, 3], upstream.astype(np.float64)), rel=1e-4, abs=1e-3)
