@@ -26,7 +26,7 @@ from charlm.dataset import Dataset, prepare
 from charlm.errors import ConfigError, CorpusError, RunError
 from charlm.length import require_rest
 from charlm.loaded import LoadedModel, load, sample
-from charlm.memory import memory_named
+from charlm.memory import keep_memory, memory_named
 from charlm.model import LanguageModel, pick_device
 from charlm.prior import fit_prior
 from charlm.progress import Progress, silent
@@ -261,6 +261,7 @@ def _fit(
 ) -> Trained:
     if config.threads is not None:
         torch.set_num_threads(config.threads)
+    keep_memory()
     _remark(dataset, config)
     hooks.prepared(folder, dataset, state.model, config)
     outcome = fit(

@@ -81,33 +81,23 @@ static inline void fetch_children(const int64_t *keys, const int64_t *first, int
     }
 }
 
-/* sum of upstream log p, in lanes that vectorise. */
-static inline float weighed(const float *chance, const float *upstream, int64_t vocab) {
-    enum { LANES = 16 };
-    float lanes[LANES] = {0}, sum = 0;
-    int64_t token = 0;
-    for (; token + LANES <= vocab; token += LANES)
-        for (int64_t lane = 0; lane < LANES; lane++)
-            lanes[lane] += upstream[token + lane] * log_float(chance[token + lane]);
-    for (; token < vocab; token++) sum += upstream[token] * log_float(chance[token]);
-    for (int64_t lane = 0; lane < LANES; lane++) sum += lanes[lane];
-    return sum;
-}
-
 /* The distributions of what follows a state, `nodes` of `width`, by a model and by those of lower order in it, the orders
-   ascending. `chance` (vocab) is for working. Their logarithms times `gates` (number) are added to `mixed` (vocab); or, where
-   `slopes` (number) is given, that is set to the sums of their products with `mixed`. */
-static inline __attribute__((always_inline)) void
+   ascending. `chance` (vocab) is for working. Their logarithms times `gates` (number) are added to `mixed` (vocab), and
+   written to `log_p` (number, vocab), where that is given. */
+static inline void
 each_order(const int64_t *keys, const int64_t *first, int64_t vocab, int64_t width, const int32_t *nodes, Estimates model,
-           const int64_t *orders, int64_t number, float *chance, const float *gates, float *mixed, float *slopes) {
+           const int64_t *orders, int64_t number, float *chance, const float *gates, float *mixed, float *log_p) {
     int64_t place = 0;
     for (int64_t token = 0; token < vocab; token++) chance[token] = model.unigrams[token];
     for (int64_t k = 0; k <= width && place < number; k++) {
         if (k + 1 == orders[place]) {
-            if (slopes)
-                slopes[place] = weighed(chance, mixed, vocab);
+            const float gate = gates[place];
+            float *own = log_p + place * vocab;
+            if (log_p)
+                for (int64_t token = 0; token < vocab; token++)
+                    mixed[token] += gate * (own[token] = log_float(chance[token]));
             else
-                for (int64_t token = 0; token < vocab; token++) mixed[token] += gates[place] * log_float(chance[token]);
+                for (int64_t token = 0; token < vocab; token++) mixed[token] += gate * log_float(chance[token]);
             place++;
         }
         if (k == width || nodes[k] < 0 || place == number) continue;
@@ -137,11 +127,11 @@ void ngram_depths(int64_t width, const int32_t *states, int64_t rows, const Esti
     }
 }
 
-/* What each of the states (rows, width) adds to the logits: the logarithms by all orders times `gates` (rows, number), to
-   mixed (rows, vocab). Or, where `slopes` (rows, number) is given, how mixed goes with the gates, times `mixed`. */
+/* `each_order` of states (rows, width): the logarithms times `gates` (rows, number), summed up, to mixed (rows, vocab), and the
+   logarithms to log_p (rows, number, vocab), where that is given. */
 void ngram_mixture(const int64_t *keys, const int64_t *first, int64_t vocab, int64_t width, const int32_t *states,
              int64_t rows, const Estimates *models, const int64_t *which, const int64_t *orders, int64_t number,
-             const float *gates, float *mixed, float *slopes) {
+             const float *gates, float *mixed, float *log_p) {
 #ifdef _OPENMP
 #pragma omp parallel if (rows * vocab > 16384)
 #endif
@@ -156,14 +146,9 @@ void ngram_mixture(const int64_t *keys, const int64_t *first, int64_t vocab, int
             if (row + 1 < rows) fetch_children(keys, first, width, nodes + width, models + which[row + 1]);
             const Estimates model = models[which[row]];
             float *out = mixed + row * vocab;
-            if (slopes) {
-                each_order(keys, first, vocab, width, nodes, model, orders, number, chance, NULL, out,
-                           slopes + row * number);
-            } else {
-                memset(out, 0, (size_t)vocab * sizeof *out);
-                each_order(keys, first, vocab, width, nodes, model, orders, number, chance, gates + row * number, out,
-                           NULL);
-            }
+            memset(out, 0, (size_t)vocab * sizeof *out);
+            each_order(keys, first, vocab, width, nodes, model, orders, number, chance, gates + row * number, out,
+                       log_p ? log_p + row * number * vocab : NULL);
         }
         free(chance);
     }

@@ -76,11 +76,11 @@ class Lookup:
         which: NDArray[np.int64],
         states: Nodes,
         orders: Sequence[int],
+        gates: Singles,
         *,
-        gates: Singles | None = None,
-        upstream: Singles | None = None,
-    ) -> Singles:
-        """See `charlm.ngram_mixture.Asked`: its `mixture` where `gates` are given, its `slopes` where `upstream` is.
+        keep: bool,
+    ) -> tuple[Singles, Singles | None]:
+        """See `charlm.ngram_mixture.Asked.mixture`.
 
         Args:
             trie: that all models share.
@@ -89,24 +89,19 @@ class Lookup:
             states: (N, n - 1).
             orders: ascending, J of them.
             gates: (N, J).
-            upstream: (N, V).
+            keep: whether the logarithms are wanted as well.
         """
         states, wanted = np.ascontiguousarray(states, dtype=np.int32), np.array(orders, dtype=np.int64)
         which, estimates = np.ascontiguousarray(which, dtype=np.int64), _addresses(models)
-        if upstream is None:
-            gates = np.ascontiguousarray(gates, dtype=np.float32)
-            mixed = found = np.empty((len(states), trie.vocab_size), dtype=np.float32)
-            given, slopes = gates.ctypes.data, None
-        else:
-            mixed = np.ascontiguousarray(upstream, dtype=np.float32)
-            found = np.empty((len(states), len(orders)), dtype=np.float32)
-            given, slopes = None, found.ctypes.data
+        gates = np.ascontiguousarray(gates, dtype=np.float32)
+        mixed = np.empty((len(states), trie.vocab_size), dtype=np.float32)
+        log_p = np.empty((len(states), len(orders), trie.vocab_size), dtype=np.float32) if keep else None
         self._mixture(
             *(*trie.arguments(), states.ctypes.data, len(states)),
             *(estimates.ctypes.data, which.ctypes.data, wanted.ctypes.data, len(orders)),
-            *(given, mixed.ctypes.data, slopes),
+            *(gates.ctypes.data, mixed.ctypes.data, None if log_p is None else log_p.ctypes.data),
         )
-        return found
+        return mixed, log_p
 
 
 def _addresses(models: Sequence[Tables]) -> NDArray[np.uintp]:

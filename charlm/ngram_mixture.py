@@ -51,21 +51,13 @@ class Asked:
             log_p[rows] = np.log(np.maximum(chances, _SMALLEST))
         return log_p
 
-    def mixture(self, orders: Sequence[int], gates: NDArray[Any]) -> NDArray[Any]:
-        """`log_probabilities` times gates (N, J), summed up: (N, V), of the gates' type."""
+    def mixture(
+        self, orders: Sequence[int], gates: NDArray[Any], *, keep: bool = False
+    ) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
+        """`log_probabilities` times gates (N, J), summed up: (N, V), of the gates' type; and themselves, to `keep`."""
         if gates.dtype == np.float32 and (lookup := compiled()):
-            trie, tables = self._tables()
-            return lookup.mixture(trie, tables, self.which, self.states, orders, gates=gates)
-        mixed: NDArray[Any] = np.matmul(gates[:, None], self.log_probabilities(orders))[:, 0]
-        return mixed
-
-    def slopes(self, orders: Sequence[int], upstream: NDArray[Any]) -> NDArray[Any]:
-        """The gradient of a loss by the gates of `mixture`, (N, J), from its gradient by the mixture, (N, V)."""
-        if upstream.dtype == np.float32 and (lookup := compiled()):
-            trie, tables = self._tables()
-            return lookup.mixture(trie, tables, self.which, self.states, orders, upstream=upstream)
-        slopes: NDArray[Any] = np.matmul(self.log_probabilities(orders), upstream[:, :, None])[:, :, 0]
-        return slopes
-
-    def _tables(self) -> tuple[Any, Any]:
-        return self.models[0].tables()[0], [model.tables()[1:] for model in self.models]
+            tables = [model.tables()[1:] for model in self.models]
+            trie = self.models[0].tables()[0]
+            return lookup.mixture(trie, tables, self.which, self.states, orders, gates, keep=keep)
+        log_p = self.log_probabilities(orders)
+        return np.matmul(gates[:, None], log_p)[:, 0], log_p if keep else None

@@ -136,7 +136,7 @@ class NgramPrior(nn.Module):
         weight, bias = self.weight.detach().numpy(), self.bias.detach().numpy()
         asked = Asked(state, [self.ngram], np.zeros(len(state), dtype=np.int64))
         gates = hidden @ weight.T + bias.T[asked.depths()]  # (B, J)
-        return asked.mixture(self.orders, gates), state
+        return asked.mixture(self.orders, gates)[0], state
 
     def forward(
         self, ids: Tensor, hidden: Tensor, state: State, starts: NDArray[np.int64] | None = None
@@ -169,10 +169,10 @@ class _Mixture(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, gates: Tensor, asked: Asked, orders: tuple[int, ...]) -> Tensor:
-        ctx.asked, ctx.orders = asked, orders
-        return torch.from_numpy(asked.mixture(orders, gates.detach().cpu().numpy())).to(gates)
+        mixed, log_p = asked.mixture(orders, gates.detach().cpu().numpy(), keep=ctx.needs_input_grad[0])
+        ctx.log_p = None if log_p is None else torch.from_numpy(log_p).to(gates)
+        return torch.from_numpy(mixed).to(gates)
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
-        slopes = ctx.asked.slopes(ctx.orders, upstream[0].cpu().numpy())
-        return torch.from_numpy(slopes).to(upstream[0]), None, None
+        return torch.bmm(ctx.log_p, upstream[0].unsqueeze(-1)).squeeze(-1), None, None

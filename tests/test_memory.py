@@ -1,7 +1,9 @@
+import platform
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from conftest import TEXT
 from small_runs import same, train, weights
 
@@ -23,3 +25,23 @@ def test_a_model_too_large_for_the_memory_is_an_error_and_leaves_the_old_one(wri
     assert done.stdout.startswith("there is not enough memory (for ") and "lower --hidden" in done.stdout
     assert same(weights("runs/a", "model.safetensors"), before)
     assert {path.name for path in Path("runs/a").iterdir()} >= {"resume.safetensors", "metrics.jsonl"}
+
+
+def test_large_blocks_are_kept_for_the_next_step() -> None:
+    if platform.libc_ver()[0] != "glibc":
+        pytest.skip("another C library")
+    code = (
+        "import resource, sys, torch; from charlm.memory import keep_memory\n"
+        "if sys.argv[1] == 'keep': keep_memory()\n"
+        "torch.ones(20_000_000)\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "for _ in range(3): torch.ones(20_000_000)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)\n"
+    )
+    faults = {
+        how: int(subprocess.run([sys.executable, "-c", code, how], capture_output=True, text=True, check=True).stdout)
+        for how in ("keep", "give back")
+    }
+    assert faults["keep"] < 1000
+    if faults["give back"] < 1000:
+        pytest.skip("the system's pages are huge")

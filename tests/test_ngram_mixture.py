@@ -59,20 +59,18 @@ def test_each_row_is_what_the_model_that_it_asks_says_alone(vocab_size: int, ord
     assert asked.log_probabilities(orders) == pytest.approx(log_p, rel=1e-6, abs=1e-6)
     assert log_p[..., BOS] == pytest.approx(np.log(1e-12))
     gates = rng.normal(size=(92, len(orders))).astype(np.float32)
-    mixed = asked.mixture(orders, gates)
-    assert mixed.dtype == np.float32
+    mixed, kept = asked.mixture(orders, gates, keep=True)
+    assert mixed.dtype == kept.dtype == np.float32
+    assert kept == pytest.approx(log_p, rel=1e-6, abs=1e-6)
+    alike, nothing = asked.mixture(orders, gates)
+    assert np.array_equal(alike, mixed) and nothing is None
     assert mixed == pytest.approx(np.einsum("nj,njv->nv", gates, log_p), rel=1e-5, abs=1e-4)
-    upstream = rng.normal(size=(92, vocab_size)).astype(np.float32)
-    slopes = asked.slopes(orders, upstream)
-    assert slopes.dtype == np.float32
-    assert slopes == pytest.approx(np.einsum("nv,njv->nj", upstream, log_p), rel=1e-4, abs=1e-3)
     depths = asked.depths()
     assert depths[:2].tolist() == [0, 0]
     for index, model in enumerate(models):
         rows = which == index
         alone = Asked(states[rows], [model], np.zeros(rows.sum(), dtype=np.int64))
-        assert np.array_equal(alone.mixture(orders, gates[rows]), mixed[rows])
-        assert np.array_equal(alone.slopes(orders, upstream[rows]), slopes[rows])
+        assert np.array_equal(alone.mixture(orders, gates[rows])[0], mixed[rows])
         assert np.array_equal(alone.depths(), depths[rows])
 
 
@@ -92,7 +90,7 @@ def test_logarithms_are_right_to_rounding() -> None:
     singles = np.concatenate([[0, 1e-30, 1e-12, 1], np.exp(-28 * rng.random(50_000)), near_one]).astype(np.float32)
     model = NgramModel(len(singles), BOS, 1, singles, *(np.zeros(0, kind) for kind in (np.int64, "f4", "f4")))
     asked = Asked(model.no_context(1), [model], np.zeros(1, dtype=np.int64))
-    log_p = asked.mixture([1], np.ones((1, 1), dtype=np.float32))[0].astype(np.float64)
+    log_p = asked.mixture([1], np.ones((1, 1), dtype=np.float32))[0][0].astype(np.float64)
     exact = np.log(np.maximum(singles.astype(np.float64), 1e-12))
     assert np.all(np.abs(log_p - exact) <= 2**-22 * np.abs(exact))
 
@@ -102,13 +100,12 @@ def test_threads_change_nothing(threads: int) -> None:
     models = models_of(text_of(500, 3000), 3, 500, 2)
     states = models[0].advance(models[0].no_context(1), text_of(500, 90, seed=5)[:, None])[:, 0]
     asked = Asked(states, models, np.arange(90) % 3)
-    rng = np.random.default_rng(1)
-    gates, upstream = rng.normal(size=(90, 2)).astype(np.float32), rng.normal(size=(90, 500)).astype(np.float32)
+    gates = np.random.default_rng(1).normal(size=(90, 2)).astype(np.float32)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        mixed, slopes = asked.mixture([2, 3], gates), asked.slopes([2, 3], upstream)
+        mixed, kept = asked.mixture([2, 3], gates, keep=True)
     finally:
         torch.set_num_threads(before)
-    assert mixed == pytest.approx(asked.mixture([2, 3], gates.astype(np.float64)), rel=1e-5, abs=1e-4)
-    assert slopes == pytest.approx(asked.slopes([2, 3], upstream.astype(np.float64)), rel=1e-4, abs=1e-3)
+    assert mixed == pytest.approx(asked.mixture([2, 3], gates.astype(np.float64))[0], rel=1e-5, abs=1e-4)
+    assert kept == pytest.approx(asked.log_probabilities([2, 3]), rel=1e-6, abs=1e-6)
