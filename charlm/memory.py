@@ -19,8 +19,8 @@ _LARGE = 1 << 30  # bytes
 def keep_memory() -> None:
     """Let the C library keep large blocks that are freed, where it is glibc: steps want the same ones again.
 
-    Otherwise it gives those above 32 MB back to the system, which has to clear them for the next step: over a vocabulary
-    of 5,000 tokens a step takes a third less time (docs/benchmarks.md).
+    Otherwise it gives those above 32 MB, which large vocabularies need, back to the system, which has to clear them for
+    the next step.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):
         library = ctypes.CDLL(None)
