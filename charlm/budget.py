@@ -18,8 +18,11 @@ from charlm.model import LanguageModel, pick_device
 
 _SMALL = 1_000_000  # characters of a text that the lowest learning rate suits; it rises with the text
 _LARGE = 2_000_000  # tokens of a text that fills a wide network
-_WIDE_FROM = 100_000_000  # tokens seen; below, a network of half the width learns more in the time
-_RATES = (3e-3, 5e-3)
+_WIDTHS = ((30e6, DEFAULT_HIDDEN), (100e6, 384), (float("inf"), 512))
+"""Up to so many tokens that 256 units would see, so many units: fewer learn more in a short time."""
+_RATE = 3e-3
+_RATES = ((DEFAULT_HIDDEN, 5e-3), (384, 4e-3), (float("inf"), _RATE))
+"""The highest learning rate for up to so many units."""
 _DROPOUTS = ((1.5, 0.0), (5, 0.1), (15, 0.15), (60, 0.2), (float("inf"), 0.4))
 """Up to so many passes for each million tokens, so much dropout: what is small and seen often is learnt by heart."""
 _WEIGHT_DROPOUTS = ((60, 0.0), (float("inf"), 0.4))
@@ -83,12 +86,12 @@ def plan(
         width: H, where it is settled already.
         cell: its name; weights are dropped from the LSTM only, where that was measured.
     """
-    chosen = 2 * DEFAULT_HIDDEN if tokens >= _LARGE and passes * tokens >= _WIDE_FROM else DEFAULT_HIDDEN
+    chosen = int(_up_to(passes * tokens, _WIDTHS)) if tokens >= _LARGE else DEFAULT_HIDDEN
     repeated = passes * 1e6 / tokens if passes > 1 else 0.0
     dropout = _up_to(repeated, _DROPOUTS)
-    wide = (width or chosen) >= 2 * DEFAULT_HIDDEN
-    higher = _RATES[0] * (characters or tokens) / _SMALL
-    rate = _RATES[0] if wide else float(f"{min(_RATES[1], max(_RATES[0], higher)):.2g}")
+    units = width or chosen
+    wide = units >= 512
+    rate = float(f"{min(_up_to(units, _RATES), max(_RATE, _RATE * (characters or tokens) / _SMALL)):.2g}")
     training = {
         "optimizer": "muon",
         "averaging": _up_to(repeated, _AVERAGING),
@@ -99,7 +102,7 @@ def plan(
     often = "less than once" if passes <= 1 else f"{passes:.1f} times"
     if wide:
         size = "a wide network wants a low learning rate"
-    elif rate == _RATES[0]:
+    elif rate == _RATE:
         size = "a small text wants a low learning rate"
     else:
         size = "a larger text allows a higher learning rate"
@@ -134,8 +137,8 @@ def plan_for(
     return replace(planned, training={"batch_size": rows} | planned.training)
 
 
-def _up_to(repeated: float, values: tuple[tuple[float, float], ...]) -> float:
-    return next(value for most, value in values if repeated <= most)
+def _up_to(size: float, values: tuple[tuple[float, float], ...]) -> float:
+    return next(value for most, value in values if size <= most)
 
 
 def passes_of(config: TrainConfig, *, tokens: int, documents: int, vocab_size: int, seconds: float) -> float:

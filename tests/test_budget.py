@@ -33,8 +33,11 @@ def test_a_wide_network_wants_a_large_text_and_many_tokens_seen() -> None:
     def width(tokens: int, passes: float) -> int:
         return plan(tokens=tokens, passes=passes).model["hidden_size"]
 
-    assert width(10**6, 200) == width(3 * 10**6, 30) == width(10**7, 9) == 256
+    assert width(10**6, 200) == width(3 * 10**6, 9) == width(10**7, 2) == 256
+    assert width(3 * 10**6, 12) == width(10**7, 9) == 384
     assert width(3 * 10**6, 40) == width(10**7, 12) == 512
+    rates = [plan(tokens=10**7, passes=passes).training["learning_rate"] for passes in (2, 9, 12)]
+    assert rates == [5e-3, 4e-3, 3e-3]
 
 
 def test_a_learning_rate_goes_with_the_characters_of_a_text() -> None:
