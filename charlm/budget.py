@@ -17,17 +17,19 @@ from charlm.dataset import Dataset
 from charlm.model import LanguageModel, pick_device
 
 _SMALL = 1_000_000  # characters of a text that the lowest learning rate suits; it rises with the text
-_LARGE = 2_000_000  # tokens of a text that fills a wide network
-_WIDTHS = ((30e6, DEFAULT_HIDDEN), (100e6, 384), (float("inf"), 512))
+_WIDE = 512
+_WIDTHS = ((30e6, DEFAULT_HIDDEN), (100e6, 384), (float("inf"), _WIDE))
 """Up to so many tokens that 256 units would see, so many units: fewer learn more in a short time."""
+_SUITS = {DEFAULT_HIDDEN: 0, 384: 2_000_000, _WIDE: 200_000}
+"""The tokens of the smallest text that each was found good for."""
 _RATE = 3e-3
 _RATES = ((DEFAULT_HIDDEN, 5e-3), (384, 4e-3), (float("inf"), _RATE))
 """The highest learning rate for up to so many units."""
-_DROPOUTS = ((1.5, 0.0), (5, 0.1), (15, 0.15), (60, 0.2), (float("inf"), 0.4))
+_OFTEN = 60  # passes for each million tokens above which a text is learnt by heart in spite of little dropout
+_DROPOUTS = ((1.5, 0.0), (5, 0.1), (15, 0.15), (_OFTEN, 0.2), (float("inf"), 0.4))
 """Up to so many passes for each million tokens, so much dropout: what is small and seen often is learnt by heart."""
-_WEIGHT_DROPOUTS = ((60, 0.0), (float("inf"), 0.4))
-"""The same for the weights from state to state."""
-_AVERAGING = ((5, 0.05), (60, 0.2), (float("inf"), 0.05))
+_DROPOUT_OF_WIDE = 0.5  # above `_OFTEN`, in place of the last
+_AVERAGING = ((5, 0.05), (_OFTEN, 0.2), (float("inf"), 0.05))
 """The same for the share of the steps that is averaged: long where the network would learn by heart otherwise."""
 _WINDOW = 2048  # tokens of a step
 _WINDOW_OF_LARGE = 1024  # where the vocabulary is large: such tokens tell more, and take longer
@@ -86,11 +88,13 @@ def plan(
         width: H, where it is settled already.
         cell: its name; weights are dropped from the LSTM only, where that was measured.
     """
-    chosen = int(_up_to(passes * tokens, _WIDTHS)) if tokens >= _LARGE else DEFAULT_HIDDEN
-    repeated = passes * 1e6 / tokens if passes > 1 else 0.0
-    dropout = _up_to(repeated, _DROPOUTS)
+    chosen = int(_up_to(passes * tokens, _WIDTHS))
+    if tokens < _SUITS[chosen]:
+        chosen = DEFAULT_HIDDEN
     units = width or chosen
-    wide = units >= 512
+    wide = units >= _WIDE
+    repeated = passes * 1e6 / tokens if passes > 1 else 0.0
+    dropout = _DROPOUT_OF_WIDE if wide and repeated > _OFTEN else _up_to(repeated, _DROPOUTS)
     rate = float(f"{min(_up_to(units, _RATES), max(_RATE, _RATE * (characters or tokens) / _SMALL)):.2g}")
     training = {
         "optimizer": "muon",
@@ -109,7 +113,7 @@ def plan(
     against = f", and dropout of {dropout:g} keeps it from being learnt by heart" if dropout else ""
     return Plan(
         model=({} if width else {"hidden_size": chosen})
-        | {"dropout": dropout, "weight_dropout": _up_to(repeated, _WEIGHT_DROPOUTS) if cell == DEFAULT_CELL else 0.0},
+        | {"dropout": dropout, "weight_dropout": dropout if repeated > _OFTEN and cell == DEFAULT_CELL else 0.0},
         training=training,
         passes=passes,
         why=f"{tokens:,} tokens will be seen {often}: {size}{against}",

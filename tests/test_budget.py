@@ -33,9 +33,9 @@ def test_a_wide_network_wants_a_large_text_and_many_tokens_seen() -> None:
     def width(tokens: int, passes: float) -> int:
         return plan(tokens=tokens, passes=passes).model["hidden_size"]
 
-    assert width(10**6, 200) == width(3 * 10**6, 9) == width(10**7, 2) == 256
+    assert width(10**5, 2000) == width(10**6, 90) == width(3 * 10**6, 9) == width(10**7, 2) == 256
     assert width(3 * 10**6, 12) == width(10**7, 9) == 384
-    assert width(3 * 10**6, 40) == width(10**7, 12) == 512
+    assert width(5 * 10**5, 300) == width(3 * 10**6, 40) == width(10**7, 12) == 512
     rates = [plan(tokens=10**7, passes=passes).training["learning_rate"] for passes in (2, 9, 12)]
     assert rates == [5e-3, 4e-3, 3e-3]
 
@@ -50,6 +50,8 @@ def test_a_learning_rate_goes_with_the_characters_of_a_text() -> None:
 def test_weights_are_dropped_from_the_lstm_only_and_never_in_one_pass() -> None:
     assert plan(tokens=10**5, passes=100).model["weight_dropout"] > 0
     assert plan(tokens=10**5, passes=100, cell="irnn").model["weight_dropout"] == 0
+    model = plan(tokens=5 * 10**5, passes=300).model
+    assert (model["dropout"], model["weight_dropout"]) == (0.5, 0.5)
     single = plan(tokens=1000, passes=0.9)
     assert (single.model["dropout"], single.model["weight_dropout"]) == (0, 0)
     assert "by heart" not in single.why
