@@ -281,10 +281,10 @@ def _remark(dataset: Dataset, config: TrainConfig) -> None:
         )
     if corpus.looks_like_list:
         logger.warning("%s looks like a list of short lines; --documents line makes each line a document", corpus.name)
-    if corpus.looks_sorted:
+    if corpus.looks_sorted and corpus.config.splits[0] < 100:
         logger.warning(
             "the documents of %s are in alphabetical order: those that are held out begin with letters that are not "
-            "learnt from; shuffle them before, as with shuf",
+            "learnt from; shuffle them before",
             corpus.name,
         )
     if dataset.valid.facts.tokens == 0:

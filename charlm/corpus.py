@@ -109,7 +109,7 @@ def read_corpus(found: Found, config: CorpusConfig, *, progress: Progress = sile
     if found.skipped:
         logger.warning("%d files that hold no text are left out, such as %s", len(found.skipped), found.skipped[0])
     digest = hashlib.sha256()
-    characters = documents = newlines = read = ascending = 0
+    characters = documents = newlines = read = ascending = differing = 0
     blank = False
     total = sum(source.size for source in found.sources)
 
@@ -123,7 +123,8 @@ def read_corpus(found: Found, config: CorpusConfig, *, progress: Progress = sile
     for text, ends in _documents(found.sources, config, digest, count):
         if begins:
             beginning = text[:_BEGINNING].casefold()
-            ascending += beginning >= before
+            ascending += beginning > before
+            differing += beginning != before
             before = beginning
         begins = ends
         characters += len(text)
@@ -148,7 +149,7 @@ def read_corpus(found: Found, config: CorpusConfig, *, progress: Progress = sile
         documents=documents,
         sha256=digest.hexdigest(),
         looks_like_list=config.documents == "file" and not blank and newlines >= 200 and characters <= 120 * newlines,
-        looks_sorted=documents >= 200 and ascending >= 0.95 * documents,
+        looks_sorted=differing >= 200 and ascending >= 0.95 * differing,
     )
 
 

@@ -20,7 +20,7 @@ from charlm.sampler import SampleConfig, generate
 from charlm.validation import validate, validation_tokens
 
 _LOG_EVERY = 10  # steps in a record of metrics.jsonl
-_SAVE_EVERY = 30.0  # seconds between writing files, at most
+_SAVE_EVERY = 30.0  # seconds between writing files where no validation falls
 _SPARING = 30  # times as long as the last writing took pass before the next: it takes a thirtieth of the time at most
 _SAMPLE = SampleConfig(temperature=0.8, length=240)
 
@@ -79,6 +79,7 @@ class Journal:
         self._emit(SampleRecord(step=state.step, text=self._write_sample()))
         if better:
             self._keep_model()
+        self._saved_step = -1
         if time.monotonic() - self._saved >= _SPARING * self._cost:
             self.save()
 
@@ -103,7 +104,7 @@ class Journal:
 
     def save_now_and_then(self) -> None:
         """`save`, if the last time is a while ago."""
-        if time.monotonic() - self._saved > _SAVE_EVERY:
+        if time.monotonic() - self._saved > max(_SAVE_EVERY, _SPARING * self._cost):
             self.save()
 
     def _emit(self, record: Record) -> None:

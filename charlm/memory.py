@@ -12,19 +12,20 @@ from charlm.errors import CharlmError
 _FAILED = re.compile(r"(can't allocate|not enough|out of) memory|std::bad_alloc", re.IGNORECASE)
 _BYTES = re.compile(r"allocate (\d+) bytes")
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4  # of mallopt(3)
 _LARGE = 1 << 30  # bytes
 
 
 def keep_memory() -> None:
     """Let the C library keep large blocks that are freed, where it is glibc: steps want the same ones again.
 
-    Otherwise it gives those above 32 MB, which large vocabularies need, back to the system, which has to clear them for
-    the next step.
+    It is so for the whole process from then on. Otherwise blocks above 32 MB, which large vocabularies need, go back to
+    the system, which has to clear them for the next step.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):
         library = ctypes.CDLL(None)
-        library.mallopt(_MMAP_THRESHOLD, _LARGE)
+        if not library.mallopt(_MMAP_THRESHOLD, _LARGE):
+            library.mallopt(_MMAP_MAX, 0)  # an older one, which has no such threshold above 32 MB
         library.mallopt(_TRIM_THRESHOLD, _LARGE)
 
 

@@ -59,7 +59,7 @@ class NgramCounts:
     levels: tuple[NgramLevel, ...]
     """Bigrams first."""
     text: NDArray[Any]
-    """The tokens that were counted, (N,)."""
+    """The tokens that were counted, (N,); V between parts."""
     places: NDArray[np.int32]
     """Where the n-grams of the text begin, in their order."""
 
@@ -80,7 +80,8 @@ class NgramCounts:
         """How often each n-gram of a length occurs without a token in a fold; None leaves out nothing."""
         if length == 1:
             inside = self.text[fold.begin : fold.end] if fold else self.text[:0]
-            return self.counts - np.bincount(inside[inside != self.bos], minlength=self.vocab_size)
+            counted = inside[(inside != self.bos) & (inside < self.vocab_size)]
+            return self.counts - np.bincount(counted, minlength=self.vocab_size)
         level = self.levels[length - 2]
         if fold is None:
             return level.counts

@@ -81,23 +81,24 @@ static inline void fetch_children(const int64_t *keys, const int64_t *first, int
     }
 }
 
-/* The distributions of what follows a state, `nodes` of `width`, by a model and by those of lower order in it, the orders
-   ascending. `chance` (vocab) is for working. Their logarithms times `gates` (number) are added to `mixed` (vocab), and
-   written to `log_p` (number, vocab), where that is given. */
-static inline void
-each_order(const int64_t *keys, const int64_t *first, int64_t vocab, int64_t width, const int32_t *nodes, Estimates model,
-           const int64_t *orders, int64_t number, float *chance, const float *gates, float *mixed, float *log_p) {
+/* The distributions of what follows a state, `nodes` of `width`, by a model and by those of lower order in it, the
+   orders ascending. `chance` (vocab) is for working. Their logarithms times `gates` (number) are added to `mixed`
+   (vocab), and written to `log_p` (number, vocab), where that is given. */
+static inline void each_order(const int64_t *keys, const int64_t *first, int64_t vocab, int64_t width,
+                              const int32_t *nodes, Estimates model, const int64_t *orders, int64_t number,
+                              float *chance, const float *gates, float *mixed, float *log_p) {
     int64_t place = 0;
     for (int64_t token = 0; token < vocab; token++) chance[token] = model.unigrams[token];
     for (int64_t k = 0; k <= width && place < number; k++) {
         if (k + 1 == orders[place]) {
             const float gate = gates[place];
-            float *own = log_p + place * vocab;
-            if (log_p)
+            if (log_p) {
+                float *own = log_p + place * vocab;
                 for (int64_t token = 0; token < vocab; token++)
                     mixed[token] += gate * (own[token] = log_float(chance[token]));
-            else
+            } else {
                 for (int64_t token = 0; token < vocab; token++) mixed[token] += gate * log_float(chance[token]);
+            }
             place++;
         }
         if (k == width || nodes[k] < 0 || place == number) continue;
@@ -117,7 +118,7 @@ static inline int64_t depth_of(int64_t width, const int32_t *nodes, const Estima
 
 /* `depth_of` of states (rows, width), each by the model that `which` tells: depths (rows). */
 void ngram_depths(int64_t width, const int32_t *states, int64_t rows, const Estimates *models, const int64_t *which,
-            int64_t *depths) {
+                  int64_t *depths) {
     for (int64_t row = 0; row < rows; row++) {
         if (row + 2 < rows)
             for (int64_t k = 0; k < width; k++)
@@ -127,20 +128,28 @@ void ngram_depths(int64_t width, const int32_t *states, int64_t rows, const Esti
     }
 }
 
-/* `each_order` of states (rows, width): the logarithms times `gates` (rows, number), summed up, to mixed (rows, vocab), and the
-   logarithms to log_p (rows, number, vocab), where that is given. */
-void ngram_mixture(const int64_t *keys, const int64_t *first, int64_t vocab, int64_t width, const int32_t *states,
-             int64_t rows, const Estimates *models, const int64_t *which, const int64_t *orders, int64_t number,
-             const float *gates, float *mixed, float *log_p) {
+/* `each_order` of states (rows, width): the logarithms times `gates` (rows, number), summed up, to mixed (rows, vocab),
+   and the logarithms to log_p (rows, number, vocab), where that is given. 0 where there is not the memory for it. */
+int64_t ngram_mixture(const int64_t *keys, const int64_t *first, int64_t vocab, int64_t width, const int32_t *states,
+                      int64_t rows, const Estimates *models, const int64_t *which, const int64_t *orders,
+                      int64_t number, const float *gates, float *mixed, float *log_p) {
+    int64_t enough = 1;
 #ifdef _OPENMP
 #pragma omp parallel if (rows * vocab > 16384)
 #endif
     {
         float *chance = malloc((size_t)vocab * sizeof *chance);
+        if (!chance) {
+#ifdef _OPENMP
+#pragma omp atomic write
+#endif
+            enough = 0;
+        }
 #ifdef _OPENMP
 #pragma omp for schedule(static)
 #endif
         for (int64_t row = 0; row < rows; row++) {
+            if (!chance) continue;
             const int32_t *nodes = states + row * width;
             if (row + 2 < rows) fetch_contexts(first, width, nodes + 2 * width, models + which[row + 2]);
             if (row + 1 < rows) fetch_children(keys, first, width, nodes + width, models + which[row + 1]);
@@ -152,4 +161,5 @@ void ngram_mixture(const int64_t *keys, const int64_t *first, int64_t vocab, int
         }
         free(chance);
     }
+    return enough;
 }

@@ -45,7 +45,8 @@ class Lookup:
         self._advance.argtypes = [*trie, pointer, pointer, number, number, pointer]
         self._depths.argtypes = [number, pointer, number, *[pointer] * 3]
         self._mixture.argtypes = [*trie, pointer, number, *[pointer] * 3, number, *[pointer] * 3]
-        self._advance.restype = self._depths.restype = self._mixture.restype = None
+        self._advance.restype = self._depths.restype = None
+        self._mixture.restype = number
 
     def advance(self, trie: Trie, state: Nodes, ids: NDArray[Any]) -> Nodes:
         """See `charlm.ngram.NgramModel.advance`."""
@@ -96,11 +97,13 @@ class Lookup:
         gates = np.ascontiguousarray(gates, dtype=np.float32)
         mixed = np.empty((len(states), trie.vocab_size), dtype=np.float32)
         log_p = np.empty((len(states), len(orders), trie.vocab_size), dtype=np.float32) if keep else None
-        self._mixture(
+        enough = self._mixture(
             *(*trie.arguments(), states.ctypes.data, len(states)),
             *(estimates.ctypes.data, which.ctypes.data, wanted.ctypes.data, len(orders)),
             *(gates.ctypes.data, mixed.ctypes.data, None if log_p is None else log_p.ctypes.data),
         )
+        if not enough:
+            raise MemoryError
         return mixed, log_p
 
 

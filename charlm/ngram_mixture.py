@@ -29,9 +29,11 @@ class Asked:
         """How many of the contexts of each state its model has seen go on, (N,)."""
         if lookup := compiled():
             return lookup.depths(self.states, [model.tables()[1:] for model in self.models], self.which)
-        backoffs = np.stack([model.tables()[3] for model in self.models])
-        going_on = backoffs[self.which[:, None], np.maximum(self.states, 0)] < 1
-        depths: Ints = np.sum((self.states >= 0) & going_on, axis=-1)
+        depths = np.empty(len(self.states), dtype=np.int64)
+        for index in np.unique(self.which).tolist():
+            rows = np.flatnonzero(self.which == index)
+            going_on = self.models[index].tables()[3][np.maximum(self.states[rows], 0)] < 1
+            depths[rows] = np.sum((self.states[rows] >= 0) & going_on, axis=-1)
         return depths
 
     def log_probabilities(self, orders: Sequence[int]) -> NDArray[np.float32]:

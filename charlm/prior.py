@@ -170,9 +170,11 @@ class _Mixture(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, gates: Tensor, asked: Asked, orders: tuple[int, ...]) -> Tensor:
         mixed, log_p = asked.mixture(orders, gates.detach().cpu().numpy(), keep=ctx.needs_input_grad[0])
-        ctx.log_p = None if log_p is None else torch.from_numpy(log_p).to(gates)
+        if log_p is not None:
+            ctx.save_for_backward(torch.from_numpy(log_p).to(gates))
         return torch.from_numpy(mixed).to(gates)
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
-        return torch.bmm(ctx.log_p, upstream[0].unsqueeze(-1)).squeeze(-1), None, None
+        (log_p,) = ctx.saved_tensors
+        return torch.bmm(log_p, upstream[0].unsqueeze(-1)).squeeze(-1), None, None

@@ -192,5 +192,6 @@ def test_a_list_in_alphabetical_order_looks_sorted(corpus_of) -> None:
     assert corpus_of(lines, documents="line").looks_sorted
     assert not corpus_of(lines).looks_sorted
     assert not corpus_of("".join(f"{name}\n" for name in names[:150]), documents="line").looks_sorted
+    assert not corpus_of("the same\n" * 150 + lines[:1500], documents="line").looks_sorted
     mixed = "".join(f"name {i * 101 % 300:03}\n" for i in range(300))
     assert not corpus_of(mixed, documents="line").looks_sorted

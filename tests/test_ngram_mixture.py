@@ -63,14 +63,14 @@ def test_each_row_is_what_the_model_that_it_asks_says_alone(vocab_size: int, ord
     assert mixed.dtype == kept.dtype == np.float32
     assert kept == pytest.approx(log_p, rel=1e-6, abs=1e-6)
     alike, nothing = asked.mixture(orders, gates)
-    assert np.array_equal(alike, mixed) and nothing is None
+    assert alike == pytest.approx(mixed, rel=1e-6, abs=1e-5) and nothing is None
     assert mixed == pytest.approx(np.einsum("nj,njv->nv", gates, log_p), rel=1e-5, abs=1e-4)
     depths = asked.depths()
     assert depths[:2].tolist() == [0, 0]
     for index, model in enumerate(models):
         rows = which == index
         alone = Asked(states[rows], [model], np.zeros(rows.sum(), dtype=np.int64))
-        assert np.array_equal(alone.mixture(orders, gates[rows])[0], mixed[rows])
+        assert np.array_equal(alone.mixture(orders, gates[rows], keep=True)[0], mixed[rows])
         assert np.array_equal(alone.depths(), depths[rows])
 
 
@@ -95,17 +95,18 @@ def test_logarithms_are_right_to_rounding() -> None:
     assert np.all(np.abs(log_p - exact) <= 2**-22 * np.abs(exact))
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_threads_change_nothing(threads: int) -> None:
+def test_threads_change_nothing() -> None:
     models = models_of(text_of(500, 3000), 3, 500, 2)
     states = models[0].advance(models[0].no_context(1), text_of(500, 90, seed=5)[:, None])[:, 0]
     asked = Asked(states, models, np.arange(90) % 3)
     gates = np.random.default_rng(1).normal(size=(90, 2)).astype(np.float32)
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
+    before, found = torch.get_num_threads(), []
     try:
-        mixed, kept = asked.mixture([2, 3], gates, keep=True)
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            found.append(asked.mixture([2, 3], gates, keep=True))
     finally:
         torch.set_num_threads(before)
+    (mixed, kept), (same, alike) = found
+    assert np.array_equal(mixed, same) and np.array_equal(kept, alike)
     assert mixed == pytest.approx(asked.mixture([2, 3], gates.astype(np.float64))[0], rel=1e-5, abs=1e-4)
-    assert kept == pytest.approx(asked.log_probabilities([2, 3]), rel=1e-6, abs=1e-6)

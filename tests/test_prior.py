@@ -7,14 +7,17 @@ import torch
 from conftest import TEXT
 from small_runs import SMALL, same, stop_after, train, weights
 
-from charlm import api
+from charlm import api, prior
 from charlm.checkpoint import load
 from charlm.config import ModelConfig
 from charlm.dataset import Dataset
 from charlm.evaluate import evaluate
 from charlm.model import LanguageModel
-from charlm.ngram_counts import fold_of
+from charlm.ngram import NgramModel
+from charlm.ngram_counts import NgramCounts, count_ngrams, fold_of
+from charlm.ngram_mixture import Asked
 from charlm.prior import fit_prior
+from charlm.progress import silent
 
 PRIOR = SMALL | {"ngram_order": 4}
 
@@ -59,8 +62,6 @@ def test_in_training_every_place_is_told_by_the_model_that_has_not_seen_it(datas
 
 
 def test_outside_of_what_was_counted_the_whole_model_is_asked(dataset_of, monkeypatch: pytest.MonkeyPatch) -> None:
-    from charlm import prior
-
     monkeypatch.setattr(prior, "_MAX_TOKENS", 1000)
     dataset = dataset_of(TEXT)
     _, cross_fit = fit_prior(dataset.train, dataset.tokenizer, 3)
@@ -121,3 +122,53 @@ def test_bos_is_never_written(dataset_of) -> None:
     logits, _ = model(torch.from_numpy(dataset.train.ids[:50].astype(np.int64))[:, None])
     assert torch.isfinite(logits).all()
     assert torch.log_softmax(logits, dim=-1)[:, 0, dataset.tokenizer.bos].max() < math.log(1e-9)
+
+
+def test_the_order_goes_beyond_what_does_best_alone(dataset_of, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = dataset_of(TEXT)
+    best = prior._best_order(counts_of(dataset, 12), np.asarray(dataset.train.ids), silent)
+    assert 1 < best < 9
+    assert fit_prior(dataset.train, dataset.tokenizer, None)[0].order == best + 3
+    monkeypatch.setattr(prior, "MAX_ORDER", best + 1)
+    assert fit_prior(dataset.train, dataset.tokenizer, None)[0].order == best + 1
+    monkeypatch.setattr(prior, "MAX_ORDER", 12)
+    monkeypatch.setattr(prior, "_LARGE_VOCABULARY", 2)
+    least = prior._best_order(counts_of(dataset, 6), np.asarray(dataset.train.ids), silent)
+    assert fit_prior(dataset.train, dataset.tokenizer, None)[0].order == least <= 6
+
+
+def counts_of(dataset: Dataset, order: int) -> NgramCounts:
+    tokenizer = dataset.tokenizer
+    return count_ngrams(dataset.train.ids, order=order, vocab_size=tokenizer.vocab_size, bos=tokenizer.bos)
+
+
+def test_the_best_order_is_that_of_the_least_nats_on_folds_that_were_left_out(dataset_of) -> None:
+    dataset = dataset_of(TEXT)
+    counts, ids = counts_of(dataset, 6), np.asarray(dataset.train.ids)
+    nats = []
+    for order in range(1, 7):
+        folds = [counts.fold(judge, 10) for judge in (2, 7)]
+        models = NgramModel.without_folds(counts, folds, order=order)
+        nats.append(
+            sum(model.total_nats(ids[fold.begin : fold.end]) for model, fold in zip(models, folds, strict=True))
+        )
+    assert prior._best_order(counts, ids, silent) == int(np.argmin(nats)) + 1
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_the_gradient_of_the_gates_is_that_of_their_logarithms(dataset_of, monkeypatch, native: bool) -> None:
+    if not native:
+        monkeypatch.setattr("charlm.ngram_mixture.compiled", lambda: None)
+    dataset = dataset_of(TEXT)
+    model = model_for(dataset).eval()
+    ids = torch.from_numpy(dataset.train.ids[:41].astype(np.int64))[:, None]
+    hidden = torch.randn(40, 1, 8, generator=torch.Generator().manual_seed(1))
+    upstream = torch.randn(40, 1, dataset.tokenizer.vocab_size, generator=torch.Generator().manual_seed(2))
+    more, _ = model.prior(ids[:-1], hidden, model.prior.empty_past(1))
+    (more * upstream).sum().backward()
+    ngram = model.prior.ngram
+    states = ngram.advance(ngram.no_context(1), ids[:-1].numpy())[:, 0]
+    log_p = Asked(states, [ngram], np.zeros(40, dtype=np.int64)).log_probabilities(model.prior.orders)
+    by_gate = np.einsum("njv,nv->nj", log_p, upstream[:, 0].numpy())
+    expected = np.einsum("nj,nh->jh", by_gate, hidden[:, 0].numpy())
+    assert model.prior.weight.grad.numpy() == pytest.approx(expected, rel=1e-4, abs=1e-3)

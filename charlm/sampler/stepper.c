@@ -101,8 +101,8 @@ static void add_prior(const Plan *plan, const float *h, int64_t token) {
         gates[j] = plan->gate_bias[j * (plan->width + 1) + known];
         for (int64_t k = 0; k < plan->hidden; k++) gates[j] += plan->gate_weight[j * plan->hidden + k] * h[k];
     }
-    each_order(plan->keys, plan->first, plan->vocab, plan->width, plan->nodes, plan->estimates, plan->orders, plan->number,
-               plan->chance, gates, plan->logits, NULL);
+    each_order(plan->keys, plan->first, plan->vocab, plan->width, plan->nodes, plan->estimates, plan->orders,
+               plan->number, plan->chance, gates, plan->logits, NULL);
 }
 
 void sampler_step(const Plan *plan, const Layer *layers, int64_t token) {
