@@ -86,12 +86,11 @@ def advise(
         )
     if fallen >= last.validation * _FLAT and (alike or last.validation <= best.validation * (1 + _RISE)):
         learnt = half.training - last.training
-        gain = 0.5 * fallen * (fallen / learnt if learnt > fallen else 1)
         beside = f", the training loss by {learnt:.4f}" if learnt > 0 else ""
         return Advice(
             kind="falling",
             sentence=f"still falling: by {fallen:.4f} in the second half of the run, to {last.validation:.4f}{beside}; "
-            f"twice the time gives perhaps {last.validation - gain:.3f}",
+            f"twice the time gives perhaps {last.validation - fallen:.3f}",
             options=longer,
         )
     return Advice(
