@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_allclose
 
 from charlm import ngram_mixture
 from charlm.ngram import NgramModel
@@ -56,15 +57,16 @@ def test_each_row_is_what_the_model_that_it_asks_says_alone(vocab_size: int, ord
         [expected(models[model], states[row : row + 1], o)[0] for o in orders for row, model in enumerate(which)]
     )
     log_p = log_p.reshape(len(orders), 92, vocab_size).transpose(1, 0, 2)
-    assert asked.log_probabilities(orders) == pytest.approx(log_p, rel=1e-6, abs=1e-6)
-    assert log_p[..., BOS] == pytest.approx(np.log(1e-12))
+    assert_allclose(asked.log_probabilities(orders), log_p, rtol=1e-6, atol=1e-6)
+    assert_allclose(log_p[..., BOS], np.log(1e-12), rtol=1e-6)
     gates = rng.normal(size=(92, len(orders))).astype(np.float32)
     mixed, kept = asked.mixture(orders, gates, keep=True)
     assert mixed.dtype == kept.dtype == np.float32
-    assert kept == pytest.approx(log_p, rel=1e-6, abs=1e-6)
+    assert_allclose(kept, log_p, rtol=1e-6, atol=1e-6)
     alike, nothing = asked.mixture(orders, gates)
-    assert alike == pytest.approx(mixed, rel=1e-6, abs=1e-5) and nothing is None
-    assert mixed == pytest.approx(np.einsum("nj,njv->nv", gates, log_p), rel=1e-5, abs=1e-4)
+    assert_allclose(alike, mixed, rtol=1e-6, atol=1e-5)
+    assert nothing is None
+    assert_allclose(mixed, np.einsum("nj,njv->nv", gates, log_p), rtol=1e-5, atol=1e-4)
     depths = asked.depths()
     assert depths[:2].tolist() == [0, 0]
     for index, model in enumerate(models):
@@ -109,4 +111,4 @@ def test_threads_change_nothing() -> None:
         torch.set_num_threads(before)
     (mixed, kept), (same, alike) = found
     assert np.array_equal(mixed, same) and np.array_equal(kept, alike)
-    assert mixed == pytest.approx(asked.mixture([2, 3], gates.astype(np.float64))[0], rel=1e-5, abs=1e-4)
+    assert_allclose(mixed, asked.mixture([2, 3], gates.astype(np.float64))[0], rtol=1e-5, atol=1e-4)
