@@ -108,9 +108,10 @@ def train(
     if overwrite and run is None:
         raise ConfigError("--overwrite replaces the run that --run names; pass --run too")
     hooks = _started(hooks)
-    chosen = training if isinstance(training, TrainConfig) else None
-    given = {} if isinstance(training, TrainConfig) else dict(training or {})
-    training = chosen or TrainConfig.from_json(({} if _has_length(given) else DEFAULT_LENGTH) | given)
+    given = None
+    if not isinstance(training, TrainConfig):
+        given = dict(training or {})
+        training = TrainConfig.from_json(({} if _has_length(given) else DEFAULT_LENGTH) | given)
     model = dict(model or {})
     pick_device(training.device)
     found = find_sources(text, progress=hooks.progress, encoding=(corpus or {}).get("encoding", "utf-8"))
@@ -127,16 +128,9 @@ def train(
         first.checkpoint.tokenizer if first else tokenizer,
         progress=hooks.progress,
     )
-    planned = None
-    if chosen is None:
-        if training.threads is not None:
-            torch.set_num_threads(training.threads)
-        gone = time.monotonic() - _beginning(hooks)
-        width, cell = _settled_width(model, first), model.get("cell", DEFAULT_CELL)
-        planned = plan_for(dataset, training, given, seconds=gone, width=width, cell=cell)
-        planned = planned.without({*model, *given} if first is None else {*planned.model, *given})
-        model = planned.model | model
-        training = replace(training, **planned.training)
+    planned = None if given is None else _plan(dataset, model, first, training, given, hooks)
+    if planned is not None:
+        model, training = planned.model | model, replace(training, **planned.training)
     state = _first_state(dataset, model, first, training, hooks)
     require_rest(state, training, dataset.train, folder.path)
     if planned is not None:
@@ -157,13 +151,24 @@ def _has_length(given: Mapping[str, Any]) -> bool:
     return any(given.get(name) is not None for name in ("minutes", "epochs", "steps"))
 
 
-def _settled_width(options: Mapping[str, Any], first: LoadedModel | None) -> int | None:
-    """H, where the options or the model to begin with settle it."""
+def _plan(
+    dataset: Dataset,
+    options: Mapping[str, Any],
+    first: LoadedModel | None,
+    config: TrainConfig,
+    given: Mapping[str, Any],
+    hooks: Hooks,
+) -> Plan:
+    """What `charlm.budget` chooses for a text and a length, of what neither options nor a first model settle."""
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
     if first is not None:
-        return first.checkpoint.model.config.hidden_size
-    tied = options.get("embedding_size") if options.get("tie_weights") else None
-    width: int | None = options.get("hidden_size", tied)
-    return width
+        width = first.checkpoint.model.config.hidden_size
+    else:
+        width = options.get("hidden_size", options.get("embedding_size") if options.get("tie_weights") else None)
+    gone, cell = time.monotonic() - _beginning(hooks), options.get("cell", DEFAULT_CELL)
+    planned = plan_for(dataset, config, given, seconds=gone, width=width, cell=cell)
+    return planned.without({*options, *given} if first is None else {*planned.model, *given})
 
 
 @memory_named()

@@ -26,6 +26,8 @@ Precision = Literal["auto", "float32", "bfloat16"]
 DEFAULT_HIDDEN = 256
 """H where nobody says otherwise."""
 DEFAULT_CELL = "lstm"
+SMALL_VOCABULARY = 512
+"""The most tokens of a small vocabulary, as of letters or bytes; a larger one is of subwords, or of Chinese."""
 
 
 def check_range(name: str, value: float, low: float, high: float, *, open_low: bool = False) -> None:
@@ -306,4 +308,4 @@ def default_embedding_size(vocab_size: int, hidden_size: int, *, tie_weights: bo
     """Width E that serves a vocabulary of V tokens: 32 for characters, more for subwords; H where weights are tied."""
     if tie_weights:
         return hidden_size
-    return 32 if vocab_size <= 512 else 128
+    return 32 if vocab_size <= SMALL_VOCABULARY else 128

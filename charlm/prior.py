@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from charlm.cells import State
+from charlm.config import SMALL_VOCABULARY
 from charlm.dataset import TokenSplit
 from charlm.ngram import NgramModel
 from charlm.ngram_counts import Ints, NgramCounts, count_ngrams, fold_of
@@ -24,8 +25,7 @@ from charlm.tokenizers import Tokenizer
 MAX_ORDER = 12
 """The longest n-grams that a network builds on, unless told otherwise."""
 
-_MAX_TOKENS = 10_000_000  # of the training split that are counted, the last ones
-_LARGE_VOCABULARY = 512  # tokens beyond which a third of that is counted, and half as long: most n-grams are distinct
+_MAX_TOKENS = 10_000_000  # of the training split that are counted, the last ones; of a large vocabulary a third
 _MAX_NGRAMS = 5_000_000
 _FOLDS = 10
 _JUDGES = (2, 7)  # of ten folds, those that an order is chosen on
@@ -63,7 +63,7 @@ def fit_prior(
             `MAX_ORDER`: together with a network longer contexts pay (docs/experiments.md).
         progress: told how many lengths are counted.
     """
-    large = tokenizer.vocab_size > _LARGE_VOCABULARY
+    large = tokenizer.vocab_size > SMALL_VOCABULARY  # then most n-grams are distinct
     ids = np.asarray(split.ids[-(_MAX_TOKENS // 3 if large else _MAX_TOKENS) :])
     counts = count_ngrams(
         ids,

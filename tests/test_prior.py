@@ -132,7 +132,7 @@ def test_the_order_goes_beyond_what_does_best_alone(dataset_of, monkeypatch: pyt
     monkeypatch.setattr(prior, "MAX_ORDER", best + 1)
     assert fit_prior(dataset.train, dataset.tokenizer, None)[0].order == best + 1
     monkeypatch.setattr(prior, "MAX_ORDER", 12)
-    monkeypatch.setattr(prior, "_LARGE_VOCABULARY", 2)
+    monkeypatch.setattr(prior, "SMALL_VOCABULARY", 2)
     least = prior._best_order(counts_of(dataset, 6), np.asarray(dataset.train.ids), silent)
     assert fit_prior(dataset.train, dataset.tokenizer, None)[0].order == least <= 6
 
