@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from charlm.kernels import gru, lstm, mut, native, rnn
-from charlm.kernels.fused import brief_products, fused_layer, fused_trace
+from charlm.kernels.fused import fused_layer, fused_trace
 from charlm.kernels.program import Program
 from charlm.kernels.scan import scan_mingru
 from charlm.kernels.torch_layers import torch_gru, torch_lstm, torch_rnn
@@ -62,17 +62,20 @@ LAYERS: dict[str, Kernel] = {"rnn": torch_rnn, "lstm": torch_lstm, "gru-reset-af
 def prefers_layer(cell: str, device: str) -> bool:
     """Whether torch's own layer for a cell is to be taken before charlm's kernel.
 
-    On the CPU torch's LSTM (oneDNN) is the faster at every size measured, but for products of bfloat16 numbers; its GRU
-    and RNN are the slower (docs/benchmarks.md). Elsewhere torch's are taken: they are one launch for a window, not
-    three for a step.
+    Where charlm's is compiled it is faster in training, and of all but the LSTM in reading too (docs/benchmarks.md).
+    Elsewhere torch's are taken: on a GPU they are one launch for a window, not three for a step.
     """
-    return device != "cpu" or (cell == "lstm" and not brief_products())
+    return device != "cpu" or not _compiled(cell) or (cell == "lstm" and not torch.is_grad_enabled())
 
 
 def has_bfloat16(cell: str) -> bool:
     """Whether this machine has instructions for products of bfloat16 numbers, and a kernel that uses them."""
-    library = native.library(PROGRAMS[cell].functions, torch.float32)
+    library = _compiled(cell)
     return library is not None and library.has_bfloat16
+
+
+def _compiled(cell: str) -> native.Library | None:
+    return native.library(PROGRAMS[cell].functions, torch.float32)
 
 
 __all__ = ["KERNELS", "LAYERS", "TRACES", "Kernel", "Trace", "has_bfloat16", "prefers_layer"]

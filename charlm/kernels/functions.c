@@ -7,11 +7,16 @@
 #include <omp.h>
 #endif
 
-/* The tile of a product that the registers hold: rows, and vectors of 64 bytes. */
-#ifdef __AVX512F__
-enum { TILE = 12, VECTORS = 2 };
+/* Bytes of a vector, and the tile of a product that the registers hold: rows, and vectors. Wider vectors than the
+   processor has are legal, and some ten times slower. */
+#if defined(__AVX512F__)
+enum { BYTES = 64, TILE = 12, VECTORS = 2 };
+#elif defined(__AVX__)
+enum { BYTES = 32, TILE = 6, VECTORS = 2 };
+#elif defined(__aarch64__)
+enum { BYTES = 16, TILE = 6, VECTORS = 4 };
 #else
-enum { TILE = 4, VECTORS = 1 };
+enum { BYTES = 16, TILE = 6, VECTORS = 2 };
 #endif
 
 /* An operation: a stage and its table, or a product, which may be one IN_PAIRS of bfloat16. */

@@ -4,8 +4,8 @@
    finds in its own cache again; all of them meet only before a product, which reads all columns. A product's weights
    are laid out once for the window: panel after panel, in each the columns of one k side by side. */
 
-typedef REAL NAME(vector) __attribute__((vector_size(64), aligned(sizeof(REAL)), may_alias));
-#define LANES ((long)(64 / sizeof(REAL)))
+typedef REAL NAME(vector) __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_alias));
+#define LANES ((long)(BYTES / sizeof(REAL)))
 #define PANEL (VECTORS * LANES)
 
 long NAME(panel)(void) { return PANEL; }
