@@ -113,7 +113,7 @@ def train(
         given = dict(training or {})
         training = TrainConfig.from_json(({} if _has_length(given) else DEFAULT_LENGTH) | given)
     model = dict(model or {})
-    pick_device(training.device)
+    _use(training)
     found = find_sources(text, progress=hooks.progress, encoding=(corpus or {}).get("encoding", "utf-8"))
     config = corpus_config(found, corpus or {})
     first = load(init_from) if init_from is not None else None
@@ -147,6 +147,13 @@ def train(
         return _fit(folder, state, dataset, training, hooks)
 
 
+def _use(config: TrainConfig) -> None:
+    """Set the threads; raises `ConfigError` for a device that isn't there."""
+    pick_device(config.device)
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+
+
 def _has_length(given: Mapping[str, Any]) -> bool:
     return any(given.get(name) is not None for name in ("minutes", "epochs", "steps"))
 
@@ -160,8 +167,6 @@ def _plan(
     hooks: Hooks,
 ) -> Plan:
     """What `charlm.budget` chooses for a text and a length, of what neither options nor a first model settle."""
-    if config.threads is not None:
-        torch.set_num_threads(config.threads)
     if first is not None:
         width = first.checkpoint.model.config.hidden_size
     else:
@@ -200,6 +205,7 @@ def resume(
             without = {"minutes": None, "epochs": None, "steps": None}
             asked = replace(asked, training=TrainConfig.from_json(asked.training.to_json() | without | dict(lengths)))
         config = asked.training
+        _use(config)
         corpus = open_corpus(asked.text, asked.corpus, progress=hooks.progress)
         if folder.resume.exists():
             state, checkpoint, written = restore(folder, config, pick_device(config.device), _beginning(hooks))
@@ -264,8 +270,6 @@ def _fit(
     hooks: Hooks,
     written: tuple[int, int] = (0, 0),
 ) -> Trained:
-    if config.threads is not None:
-        torch.set_num_threads(config.threads)
     keep_memory()
     _remark(dataset, config)
     hooks.prepared(folder, dataset, state.model, config)

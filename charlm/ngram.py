@@ -16,7 +16,8 @@ Letters: N places, V vocabulary, n order. The n-grams are nodes of a trie: node 
 all bigrams, all trigrams and so on, each length in the order of `NgramLevel`. -1 stands where there is no node.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from typing import Any, Self
 
@@ -24,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.errors import ModelFileError
-from charlm.ngram_counts import Fold, Ints, NgramCounts, Stream, count_ngrams
+from charlm.ngram_counts import Ints, NgramCounts, Stream, count_ngrams
 from charlm.ngram_estimates import Floats, Singles, estimate, keep_frequent, trie_keys
 from charlm.ngram_lookup import Nodes, Trie, compiled
 from charlm.progress import Progress, silent
@@ -85,36 +86,44 @@ class NgramModel:
                 the longest down, if need be those that occur twice, and so on. Their weight goes to the backoff of
                 their context, so that probabilities still sum to 1.
         """
-        return cls.without_folds(counts, [None], order=order, max_ngrams=max_ngrams)[0]
+        return cls.without_folds(counts, 0, order=order, max_ngrams=max_ngrams)[0]
 
     @classmethod
     def without_folds(
         cls,
         counts: NgramCounts,
-        folds: Iterable[Fold | None],
+        folds: int,
         *,
         order: int | None = None,
         max_ngrams: int = MAX_NGRAMS,
+        threads: int = 1,
+        progress: Progress = silent,
     ) -> list[Self]:
-        """For each of some folds of a text, the model of the text without it; None leaves out nothing.
+        """The model of a text, and for each of so many equal parts of it that of the text without the part.
 
         What such a model says of its fold is honest, as what that of the whole says of another text. All share the trie
-        of the whole text, so that nodes mean the same to all. At least one fold; the other arguments are those of
-        `from_counts`. Raises `ValueError` for an order that was not counted.
+        of the whole text, so that nodes mean the same to all. They are estimated `threads` at a time, and `progress` is
+        told how many are; the other arguments are those of `from_counts`. Raises `ValueError` for an order that was not
+        counted.
         """
         order = counts.order if order is None else order
         if not 1 <= order <= counts.order:
             raise ValueError(f"order is {order}; it must be at least 1 and at most {counts.order}, which was counted")
         kept = keep_frequent(counts, order, max_ngrams)
         keys = trie_keys(counts, kept)
+
+        def without(fold: int | None) -> tuple[Singles, Singles, Singles]:
+            return estimate(counts, kept, None if fold is None else counts.fold(fold, folds))
+
         models: list[Self] = []
-        for fold in folds:
-            tables = estimate(counts, kept, fold)
-            models.append(
-                models[0]._estimated(*tables)
-                if models
-                else cls(counts.vocab_size, counts.bos, order, tables[0], keys, *tables[1:])
-            )
+        with ThreadPoolExecutor(threads) as pool:
+            for tables in pool.map(without, [None, *range(folds)]):
+                models.append(
+                    models[0]._estimated(*tables)
+                    if models
+                    else cls(counts.vocab_size, counts.bos, order, tables[0], keys, *tables[1:])
+                )
+                progress("estimating n-grams", len(models), folds + 1)
         return models
 
     def __deepcopy__(self, memo: object) -> Self:

@@ -41,14 +41,29 @@ class Muon(torch.optim.Optimizer):
 
 def orthogonal(matrix: Tensor, dtype: torch.dtype) -> Tensor:
     """A matrix with its singular values moved near 1, to between 0.7 and 1.2, by Newton-Schulz iterations; those that
-    are below a thousandth of its norm stay smaller. `dtype` is that of the products."""
+    are below a thousandth of its norm stay smaller. `dtype` is that of the products.
+
+    An iteration makes x to p x, where p = a + b g + c g g and g = x x'. All p and g are square and of the shorter side,
+    and g becomes p g p, so that x is needed again only at the end: nearly half of the work of a matrix that is four
+    times as long. In bfloat16 g would lose too much that way.
+    """
     a, b, c = _ITERATION
     tall = matrix.shape[0] > matrix.shape[1]
     x = (matrix.T if tall else matrix).to(dtype)
     x = x / x.norm().clamp(min=1e-7)
-    for _ in range(_ITERATIONS):
-        square = x @ x.T
-        x = torch.addmm(x, torch.addmm(square, square, square, beta=b, alpha=c), x, beta=a)
+    if dtype == torch.bfloat16:
+        for _ in range(_ITERATIONS):
+            g = x @ x.T
+            x = torch.addmm(x, torch.addmm(g, g, g, beta=b, alpha=c), x, beta=a)
+    else:
+        g, all_p = x @ x.T, None
+        for iteration in range(_ITERATIONS):
+            p = torch.addmm(g, g, g, beta=b, alpha=c)
+            p.diagonal().add_(a)
+            all_p = p if all_p is None else p @ all_p
+            if iteration < _ITERATIONS - 1:
+                g = p @ g @ p
+        x = all_p @ x
     return (x.T if tall else x).to(matrix.dtype)
 
 

@@ -1,9 +1,7 @@
 """An n-gram model that a network builds on: what counting can tell it need not learn."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,7 +14,7 @@ from charlm.cells import State
 from charlm.config import SMALL_VOCABULARY
 from charlm.dataset import TokenSplit
 from charlm.ngram import NgramModel
-from charlm.ngram_counts import Ints, NgramCounts, count_ngrams, fold_of
+from charlm.ngram_counts import Ints, count_ngrams, fold_of
 from charlm.ngram_lookup import Nodes
 from charlm.ngram_mixture import Asked
 from charlm.progress import Progress, silent
@@ -28,10 +26,7 @@ MAX_ORDER = 12
 _MAX_TOKENS = 10_000_000  # of the training split that are counted, the last ones; of a large vocabulary a third
 _MAX_NGRAMS = 5_000_000
 _FOLDS = 10
-_JUDGES = (2, 7)  # of ten folds, those that an order is chosen on
-_JUDGED = 100_000  # tokens that suffice
 _LOWER = (3, 5)  # orders that have a gate beside the highest
-_FURTHER = 3  # how much longer than does best alone n-grams of a small vocabulary are
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,9 +54,9 @@ def fit_prior(
     Args:
         split: of a large one the last tokens are counted (`_MAX_TOKENS`).
         tokenizer: the one that made the split.
-        order: n; None takes what does best on folds that were left out, and of a small vocabulary three more, at most
-            `MAX_ORDER`: together with a network longer contexts pay (docs/experiments.md).
-        progress: told how many lengths are counted.
+        order: n; None is `MAX_ORDER`, of a large vocabulary half of it: together with a network longer contexts pay
+            than alone (docs/experiments.md).
+        progress: told how many lengths are counted, and how many models estimated.
     """
     large = tokenizer.vocab_size > SMALL_VOCABULARY  # then most n-grams are distinct
     ids = np.asarray(split.ids[-(_MAX_TOKENS // 3 if large else _MAX_TOKENS) :])
@@ -72,31 +67,10 @@ def fit_prior(
         bos=tokenizer.bos,
         progress=progress,
     )
-    if order is None:
-        order = min(_best_order(counts, ids, progress) + (0 if large else _FURTHER), counts.order)
-    folds = min(_FOLDS, len(ids))
-    left_out = (counts.fold(fold, folds) for fold in range(folds))
-    whole, *models = NgramModel.without_folds(counts, chain([None], left_out), order=order, max_ngrams=_MAX_NGRAMS)
+    whole, *models = NgramModel.without_folds(
+        counts, min(_FOLDS, len(ids)), max_ngrams=_MAX_NGRAMS, threads=torch.get_num_threads(), progress=progress
+    )
     return whole, CrossFit(models=tuple(models), first=len(split.ids) - len(ids), size=len(ids))
-
-
-def _best_order(counts: NgramCounts, ids: NDArray[Any], progress: Progress) -> int:
-    """The order from which on a longer context tells no more of the folds in `_JUDGES`."""
-    nats = np.zeros(counts.order)
-    left = _JUDGED
-    for fold in (counts.fold(judge, _FOLDS) for judge in _JUDGES):
-        judged = ids[fold.begin : fold.end][:left]
-        for order in range(1, counts.order + 1):
-            progress("choosing the order", order, counts.order)
-            (model,) = NgramModel.without_folds(counts, [fold], order=order, max_ngrams=_MAX_NGRAMS)
-            nats[order - 1] += model.total_nats(judged)
-            if order > 1 and nats[order - 1] >= nats[order - 2]:
-                nats[order:] = math.inf
-                break
-        left -= len(judged)
-        if not left:
-            break
-    return int(nats.argmin()) + 1
 
 
 class NgramPrior(nn.Module):

@@ -2,6 +2,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,9 +34,22 @@ def along(model: NgramModel, ids: np.ndarray) -> np.ndarray:
     return model.advance(model.no_context(1), ids[:, None])[:, 0]
 
 
-def cross_fit(counts: NgramCounts, folds: int, **settings: int) -> list[NgramModel]:
+def cross_fit(counts: NgramCounts, folds: int, **settings: Any) -> list[NgramModel]:
     """The model of a text, and those without each fold of it."""
-    return NgramModel.without_folds(counts, [None, *(counts.fold(fold, folds) for fold in range(folds))], **settings)
+    return NgramModel.without_folds(counts, folds, **settings)
+
+
+def test_folds_are_the_same_however_many_are_estimated_at_once() -> None:
+    counts = count_ngrams(joined(TOY * 20), order=3, vocab_size=V, bos=BOS)
+    told: list[tuple[int, int]] = []
+    for one, other in zip(
+        cross_fit(counts, 5),
+        cross_fit(counts, 5, threads=3, progress=lambda what, done, total: told.append((done, total))),
+        strict=True,
+    ):
+        for name, array in one.to_arrays().items():
+            np.testing.assert_array_equal(array, other.to_arrays()[name])
+    assert told == [(done, 6) for done in range(1, 7)]
 
 
 class Oracle:

@@ -70,6 +70,17 @@ def test_orthogonal_keeps_directions_and_evens_lengths(dtype: torch.dtype) -> No
     assert (turned - turned.diag().diag()).abs().max().item() < 0.05
 
 
+@pytest.mark.parametrize("shape", [(12, 12), (48, 12), (12, 30)])
+def test_the_short_way_to_orthogonal_is_the_iteration(shape: tuple[int, int]) -> None:
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    expected = matrix / matrix.norm()
+    for _ in range(5):
+        square = expected @ expected.T
+        expected = 3.4445 * expected + (-4.7750 * square + 2.0315 * square @ square) @ expected
+    torch.testing.assert_close(orthogonal(matrix, torch.float64), expected)
+    torch.testing.assert_close(orthogonal(matrix.float(), torch.float32).double(), expected, rtol=1e-3, atol=1e-3)
+
+
 def test_adamw_alone_is_torchs() -> None:
     ours, theirs = a_model(), a_model()
     config = TrainConfig(steps=1, weight_decay=0.0)

@@ -13,11 +13,9 @@ from charlm.config import ModelConfig
 from charlm.dataset import Dataset
 from charlm.evaluate import evaluate
 from charlm.model import LanguageModel
-from charlm.ngram import NgramModel
-from charlm.ngram_counts import NgramCounts, count_ngrams, fold_of
+from charlm.ngram_counts import fold_of
 from charlm.ngram_mixture import Asked
 from charlm.prior import fit_prior
-from charlm.progress import silent
 
 PRIOR = SMALL | {"ngram_order": 4}
 
@@ -124,35 +122,11 @@ def test_bos_is_never_written(dataset_of) -> None:
     assert torch.log_softmax(logits, dim=-1)[:, 0, dataset.tokenizer.bos].max() < math.log(1e-9)
 
 
-def test_the_order_goes_beyond_what_does_best_alone(dataset_of, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_order_is_half_as_long_where_the_vocabulary_is_large(dataset_of, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = dataset_of(TEXT)
-    best = prior._best_order(counts_of(dataset, 12), np.asarray(dataset.train.ids), silent)
-    assert 1 < best < 9
-    assert fit_prior(dataset.train, dataset.tokenizer, None)[0].order == best + 3
-    monkeypatch.setattr(prior, "MAX_ORDER", best + 1)
-    assert fit_prior(dataset.train, dataset.tokenizer, None)[0].order == best + 1
-    monkeypatch.setattr(prior, "MAX_ORDER", 12)
+    assert fit_prior(dataset.train, dataset.tokenizer, None)[0].order == 12
     monkeypatch.setattr(prior, "SMALL_VOCABULARY", 2)
-    least = prior._best_order(counts_of(dataset, 6), np.asarray(dataset.train.ids), silent)
-    assert fit_prior(dataset.train, dataset.tokenizer, None)[0].order == least <= 6
-
-
-def counts_of(dataset: Dataset, order: int) -> NgramCounts:
-    tokenizer = dataset.tokenizer
-    return count_ngrams(dataset.train.ids, order=order, vocab_size=tokenizer.vocab_size, bos=tokenizer.bos)
-
-
-def test_the_best_order_is_that_of_the_least_nats_on_folds_that_were_left_out(dataset_of) -> None:
-    dataset = dataset_of(TEXT)
-    counts, ids = counts_of(dataset, 6), np.asarray(dataset.train.ids)
-    nats = []
-    for order in range(1, 7):
-        folds = [counts.fold(judge, 10) for judge in (2, 7)]
-        models = NgramModel.without_folds(counts, folds, order=order)
-        nats.append(
-            sum(model.total_nats(ids[fold.begin : fold.end]) for model, fold in zip(models, folds, strict=True))
-        )
-    assert prior._best_order(counts, ids, silent) == int(np.argmin(nats)) + 1
+    assert fit_prior(dataset.train, dataset.tokenizer, None)[0].order == 6
 
 
 @pytest.mark.parametrize("native", [True, False])
