@@ -19,7 +19,7 @@ from charlm.config import (
     RunConfig,
     TokenizerConfig,
     TrainConfig,
-    default_embedding_size,
+    default_vectors,
 )
 from charlm.corpus import open_corpus, read_corpus
 from charlm.dataset import Dataset, prepare
@@ -323,9 +323,8 @@ def _model_config(options: Mapping[str, Any], first: LoadedModel | None, vocab_s
                 )
         return config
     if options.get("embedding_size") is None:
-        tie = bool(options.get("tie_weights", False))
         hidden = options.get("hidden_size", DEFAULT_HIDDEN)
-        options["embedding_size"] = default_embedding_size(vocab_size, hidden, tie_weights=tie)
+        options |= default_vectors(vocab_size, hidden, tie_weights=options.get("tie_weights"))
     return ModelConfig.from_json(options | {"vocab_size": vocab_size})
 
 

@@ -18,7 +18,7 @@ from charlm.config import (
     SMALL_VOCABULARY,
     ModelConfig,
     TrainConfig,
-    default_embedding_size,
+    default_vectors,
 )
 from charlm.dataset import Dataset
 from charlm.model import LanguageModel, pick_device
@@ -175,9 +175,8 @@ def passes_of(config: TrainConfig, *, tokens: int, documents: int, vocab_size: i
 
 def tokens_per_second(vocab_size: int, config: TrainConfig, across: int) -> float:
     """How fast an LSTM of 256 units is trained on this machine, by a few steps on rows of `across` random tokens."""
-    size = default_embedding_size(vocab_size, DEFAULT_HIDDEN, tie_weights=False)
     generator = torch.Generator().manual_seed(0)
-    model = LanguageModel(ModelConfig(vocab_size=vocab_size, embedding_size=size))
+    model = LanguageModel(ModelConfig(vocab_size=vocab_size, **default_vectors(vocab_size, DEFAULT_HIDDEN)))
     model.initialise(generator)
     device = pick_device(config.device)
     model.to(device)

@@ -46,10 +46,12 @@ def best_temperature(model: LanguageModel, windows: Iterable[Window]) -> float:
 
 @torch.no_grad()
 def divide_logits(model: LanguageModel, temperature: float) -> None:
-    """Divide all logits of a model by a temperature for good; its embedding must not be its output layer too."""
-    assert model.output is not None
-    parts = [model.output, model.output_bias]
+    """Divide all logits of a model by a temperature for good. Where the embedding is the output layer too, the first
+    layer's input weights make up for it."""
+    parts = [model.embedding if model.output is None else model.output, model.output_bias]
     if model.prior is not None:
         parts += [model.prior.weight, model.prior.bias]
     for part in parts:
         part.div_(temperature)
+    if model.output is None:
+        model.recurrent.layers[0].get_parameter("input").mul_(temperature)

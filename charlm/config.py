@@ -304,8 +304,12 @@ class RunConfig(JsonConfig):
         ModelConfig.check(self.model)
 
 
-def default_embedding_size(vocab_size: int, hidden_size: int, *, tie_weights: bool) -> int:
-    """Width E that serves a vocabulary of V tokens: 32 for characters, more for subwords; H where weights are tied."""
-    if tie_weights:
-        return hidden_size
-    return 32 if vocab_size <= SMALL_VOCABULARY else 128
+def default_vectors(vocab_size: int, hidden_size: int, *, tie_weights: bool | None = None) -> dict[str, Any]:
+    """`embedding_size` and `tie_weights` that serve a vocabulary of V tokens, where nobody has given a width E.
+
+    Few tokens have narrow vectors of their own. Of many each is seen too seldom to learn two vectors for it, so that
+    embedding and output layer are one (docs/experiments.md), unless `tie_weights` says otherwise.
+    """
+    large = vocab_size > SMALL_VOCABULARY
+    tied = large if tie_weights is None else tie_weights
+    return {"tie_weights": tied, "embedding_size": hidden_size if tied else 128 if large else 32}

@@ -22,6 +22,7 @@ from charlm.tokenizers import Tokenizer
 
 MAX_ORDER = 12
 """The longest n-grams that a network builds on, unless told otherwise."""
+_ORDER_OF_LARGE = 5  # the same for a large vocabulary
 
 _MAX_TOKENS = 10_000_000  # of the training split that are counted, the last ones; of a large vocabulary a third
 _MAX_NGRAMS = 5_000_000
@@ -54,15 +55,15 @@ def fit_prior(
     Args:
         split: of a large one the last tokens are counted (`_MAX_TOKENS`).
         tokenizer: the one that made the split.
-        order: n; None is `MAX_ORDER`, of a large vocabulary half of it: together with a network longer contexts pay
-            than alone (docs/experiments.md).
+        order: n; None is `MAX_ORDER`, and 5 for a large vocabulary: together with a network longer contexts pay than
+            alone (docs/experiments.md).
         progress: told how many lengths are counted, and how many models estimated.
     """
     large = tokenizer.vocab_size > SMALL_VOCABULARY  # then most n-grams are distinct
     ids = np.asarray(split.ids[-(_MAX_TOKENS // 3 if large else _MAX_TOKENS) :])
     counts = count_ngrams(
         ids,
-        order=order or (MAX_ORDER // 2 if large else MAX_ORDER),
+        order=order or (_ORDER_OF_LARGE if large else MAX_ORDER),
         vocab_size=tokenizer.vocab_size,
         bos=tokenizer.bos,
         progress=progress,

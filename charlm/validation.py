@@ -30,13 +30,11 @@ def validation_tokens(state: TrainingState, config: TrainConfig, dataset: Datase
 def calibrate(run: RunFolder, state: TrainingState, dataset: Dataset) -> float | None:
     """Give the model that is kept the temperature that suits the validation split, and tell what it then scores there.
 
-    None where that can't be done: with tied weights, or where the split is too short to tell.
+    None where the split is too short to tell.
     """
     if dataset.valid.facts.tokens < _CALIBRATION_TOKENS or not run.model.exists():
         return None
     kept = load(run.model)
-    if kept.model.output is None:
-        return None
     windows = _sample(state, dataset)
     divide_logits(kept.model, best_temperature(kept.model, windows))
     nats = sum(total(scored) for scored in score(kept.model, windows)) / sum(window.tokens for window in windows)

@@ -1,6 +1,12 @@
 import pytest
 
-from charlm.config import CorpusConfig, ModelConfig, TokenizerConfig, TrainConfig, default_embedding_size
+from charlm.config import (
+    CorpusConfig,
+    ModelConfig,
+    TokenizerConfig,
+    TrainConfig,
+    default_vectors,
+)
 from charlm.errors import ConfigError
 from charlm.sampler import SampleConfig
 
@@ -68,6 +74,7 @@ def test_out_of_range_names_value_and_remedy(make, said: str) -> None:
 
 
 def test_embedding_follows_the_vocabulary() -> None:
-    assert default_embedding_size(70, 256, tie_weights=False) == 32
-    assert default_embedding_size(5000, 256, tie_weights=False) == 128
-    assert default_embedding_size(5000, 256, tie_weights=True) == 256
+    assert default_vectors(512, 256) == {"tie_weights": False, "embedding_size": 32}
+    assert default_vectors(512, 256, tie_weights=True) == {"tie_weights": True, "embedding_size": 256}
+    assert default_vectors(513, 384) == {"tie_weights": True, "embedding_size": 384}
+    assert default_vectors(513, 384, tie_weights=False) == {"tie_weights": False, "embedding_size": 128}

@@ -122,11 +122,11 @@ def test_bos_is_never_written(dataset_of) -> None:
     assert torch.log_softmax(logits, dim=-1)[:, 0, dataset.tokenizer.bos].max() < math.log(1e-9)
 
 
-def test_the_order_is_half_as_long_where_the_vocabulary_is_large(dataset_of, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_order_is_shorter_where_the_vocabulary_is_large(dataset_of, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = dataset_of(TEXT)
     assert fit_prior(dataset.train, dataset.tokenizer, None)[0].order == 12
     monkeypatch.setattr(prior, "SMALL_VOCABULARY", 2)
-    assert fit_prior(dataset.train, dataset.tokenizer, None)[0].order == 6
+    assert fit_prior(dataset.train, dataset.tokenizer, None)[0].order == 5
 
 
 @pytest.mark.parametrize("native", [True, False])

@@ -18,7 +18,7 @@ from charlm.config import (
     TokenizerConfig,
     TrainConfig,
     check_range,
-    default_embedding_size,
+    default_vectors,
 )
 from charlm.corpus import read_corpus
 from charlm.dataset import Dataset, prepare, unsplit
@@ -131,8 +131,8 @@ def diagnose(
     results = []
     for name in names:
         vocab = dataset.tokenizer.vocab_size
-        width = default_embedding_size(vocab, hidden_size, tie_weights=False)
-        model = LanguageModel(ModelConfig(vocab_size=vocab, cell=name, embedding_size=width, **shape))
+        vectors = default_vectors(vocab, hidden_size, tie_weights=False)
+        model = LanguageModel(ModelConfig(vocab_size=vocab, cell=name, **vectors, **shape))
         model.initialise(torch.Generator().manual_seed(seed), silent=dataset.tokenizer.never_written)
         start = measure(model, ids, lags=lags, progress=progress)
         trained = None

@@ -112,9 +112,8 @@ def train(
     tie_weights: Annotated[
         bool | None,
         typer.Option(
-            "--tie-weights",
             help="Share embedding and output weights (needs equal widths).",
-            show_default="off",
+            show_default="for a vocabulary above 512, unless --embedding is given",
             rich_help_panel=_MODEL,
         ),
     ] = None,
