@@ -1,6 +1,5 @@
 """charlm from Python: train, resume, load and sample, each what a command does, without the printing."""
 
-import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -31,6 +30,7 @@ from charlm.model import LanguageModel, pick_device
 from charlm.prior import fit_prior
 from charlm.progress import Progress, silent
 from charlm.records import Record
+from charlm.remarks import remark
 from charlm.resume import TrainingState, begin, restore
 from charlm.runs import RunFolder, find_run, new_run
 from charlm.sources import Found, TextLike, find_sources
@@ -38,14 +38,8 @@ from charlm.trainer import Outcome, fit
 
 __all__ = ["Hooks", "LoadedModel", "Trained", "load", "resume", "sample", "train"]
 
-logger = logging.getLogger(__name__)
-
 DEFAULT_LENGTH = {"minutes": 5.0, "epochs": 20.0}
 """How long a run is when nothing is said: whichever ends first."""
-
-
-_TELLING = 200
-"""Tokens that a validation split needs for its figure to mean something."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,41 +265,12 @@ def _fit(
     written: tuple[int, int] = (0, 0),
 ) -> Trained:
     keep_memory()
-    _remark(dataset, config)
+    remark(dataset, state.model, config)
     hooks.prepared(folder, dataset, state.model, config)
     outcome = fit(
         folder, state, dataset, config, lengths=written, observer=hooks.observer, should_stop=hooks.should_stop
     )
     return Trained(run=folder.path, outcome=outcome)
-
-
-def _remark(dataset: Dataset, config: TrainConfig) -> None:
-    """Tell what a user may not expect."""
-    corpus, tokens = dataset.corpus, dataset.train.facts.tokens
-    if tokens < config.seq_len:
-        logger.warning(
-            "the training split has %d tokens, fewer than one window of %d; the window is shrunk to fit",
-            tokens,
-            config.seq_len,
-        )
-    if corpus.looks_like_list:
-        logger.warning("%s looks like a list of short lines; --documents line makes each line a document", corpus.name)
-    if corpus.looks_sorted and corpus.config.splits[0] < 100:
-        logger.warning(
-            "the documents of %s are in alphabetical order: those that are held out begin with letters that are not "
-            "learnt from; shuffle them before",
-            corpus.name,
-        )
-    if dataset.valid.facts.tokens == 0:
-        logger.warning("there is no validation split; the latest model is kept, not the best")
-    elif dataset.valid.facts.tokens < _TELLING:
-        logger.warning(
-            "the validation split has only %d tokens, so that its figure and the choice of the best model mean little; "
-            "give it a larger share with --splits",
-            dataset.valid.facts.tokens,
-        )
-    if unknown := dataset.train.facts.unknown_characters:
-        logger.warning("%d characters of the training split are not in the vocabulary and become <unk>", unknown)
 
 
 def _model_config(options: Mapping[str, Any], first: LoadedModel | None, vocab_size: int) -> ModelConfig:

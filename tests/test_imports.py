@@ -52,6 +52,7 @@ LEVELS = {
     "journal": 6,
     "trainer": 6,
     "validation": 6,
+    "remarks": 6,
     "analysis": 7,
     "loaded": 7,
     "pair": 7,
