@@ -55,7 +55,7 @@ def floor(cell: Cell, hidden: int, batch: int, steps: int, layers: int) -> Calla
 
 
 def kernel(cell: Cell, hidden: int, batch: int, steps: int, layers: int) -> Callable[[], None]:
-    """charlm's kernels, also where torch's layer is what `charlm train` takes."""
+    """charlm's kernels."""
     stack = [RecurrentLayer(cell, hidden, hidden) for _ in range(layers)]
     for layer in stack:
         for parameter in layer.parameters():

@@ -40,6 +40,8 @@ __all__ = ["Hooks", "LoadedModel", "Trained", "load", "resume", "sample", "train
 
 DEFAULT_LENGTH = {"minutes": 5.0, "epochs": 20.0}
 """How long a run is when nothing is said: whichever ends first."""
+_RESOLVED = ("embedding_size", "tie_weights", "ngram_order")
+"""Fields of `ModelConfig` that are kept in a run's configuration as they came to be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +109,7 @@ def train(
         given = dict(training or {})
         training = TrainConfig.from_json(({} if _has_length(given) else DEFAULT_LENGTH) | given)
     model = dict(model or {})
-    _use(training)
+    _use_machine(training)
     found = find_sources(text, progress=hooks.progress, encoding=(corpus or {}).get("encoding", "utf-8"))
     config = corpus_config(found, corpus or {})
     first = load(init_from) if init_from is not None else None
@@ -126,6 +128,7 @@ def train(
     if planned is not None:
         model, training = planned.model | model, replace(training, **planned.training)
     state = _first_state(dataset, model, first, training, hooks)
+    model |= {name: getattr(state.model.config, name) for name in _RESOLVED}
     require_rest(state, training, dataset.train, folder.path)
     if planned is not None:
         hooks.planned(planned)
@@ -141,7 +144,7 @@ def train(
         return _fit(folder, state, dataset, training, hooks)
 
 
-def _use(config: TrainConfig) -> None:
+def _use_machine(config: TrainConfig) -> None:
     """Set the threads; raises `ConfigError` for a device that isn't there."""
     pick_device(config.device)
     if config.threads is not None:
@@ -199,7 +202,7 @@ def resume(
             without = {"minutes": None, "epochs": None, "steps": None}
             asked = replace(asked, training=TrainConfig.from_json(asked.training.to_json() | without | dict(lengths)))
         config = asked.training
-        _use(config)
+        _use_machine(config)
         corpus = open_corpus(asked.text, asked.corpus, progress=hooks.progress)
         if folder.resume.exists():
             state, checkpoint, written = restore(folder, config, pick_device(config.device), _beginning(hooks))

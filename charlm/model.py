@@ -45,7 +45,8 @@ class LanguageModel(nn.Module):
 
         Tokens named in `silent` get an embedding of zeros. A token that training hardly ever shows keeps the vector it
         began with, and a random one would throw the state where no other token leads: a text of one document has a
-        single BOS, and every sample begins with it.
+        single BOS, and every sample begins with it. Where the embedding is the output layer too, what that learns moves
+        such a vector, by little under an n-gram prior, which leaves such tokens next to no probability.
         """
         std = self.config.embedding_size**-0.5 if self.output is None else 1.0
         nn.init.normal_(self.embedding, std=std, generator=generator)

@@ -44,14 +44,14 @@ def orthogonal(matrix: Tensor, dtype: torch.dtype) -> Tensor:
     are below a thousandth of its norm stay smaller. `dtype` is that of the products.
 
     An iteration makes x to p x, where p = a + b g + c g g and g = x x'. All p and g are square and of the shorter side,
-    and g becomes p g p, so that x is needed again only at the end: nearly half of the work of a matrix that is four
-    times as long. In bfloat16 g would lose too much that way.
+    and g becomes p g p, so that x is needed again only at the end: 5/9 of the work for a matrix four times as long as
+    wide. It is more work for one that is nearly square, and in bfloat16 g would lose too much.
     """
     a, b, c = _ITERATION
     tall = matrix.shape[0] > matrix.shape[1]
     x = (matrix.T if tall else matrix).to(dtype)
     x = x / x.norm().clamp(min=1e-7)
-    if dtype == torch.bfloat16:
+    if dtype == torch.bfloat16 or 2 * x.shape[1] < 3 * x.shape[0]:
         for _ in range(_ITERATIONS):
             g = x @ x.T
             x = torch.addmm(x, torch.addmm(g, g, g, beta=b, alpha=c), x, beta=a)

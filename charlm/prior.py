@@ -20,13 +20,13 @@ from charlm.ngram_mixture import Asked
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 
-MAX_ORDER = 12
-"""The longest n-grams that a network builds on, unless told otherwise."""
-_ORDER_OF_LARGE = 5  # the same for a large vocabulary
+_ORDER = 12  # of the n-grams that a network builds on, unless told otherwise
+_ORDER_OF_LARGE = 5  # where the vocabulary is large
 
 _MAX_TOKENS = 10_000_000  # of the training split that are counted, the last ones; of a large vocabulary a third
 _MAX_NGRAMS = 5_000_000
 _FOLDS = 10
+_MOST_THREADS = 4  # that estimate folds; each takes some 25 MB for each million tokens
 _LOWER = (3, 5)  # orders that have a gate beside the highest
 
 
@@ -55,7 +55,7 @@ def fit_prior(
     Args:
         split: of a large one the last tokens are counted (`_MAX_TOKENS`).
         tokenizer: the one that made the split.
-        order: n; None is `MAX_ORDER`, and 5 for a large vocabulary: together with a network longer contexts pay than
+        order: n; None is 12, and 5 for a large vocabulary: together with a network longer contexts pay than
             alone (docs/experiments.md).
         progress: told how many lengths are counted, and how many models estimated.
     """
@@ -63,13 +63,14 @@ def fit_prior(
     ids = np.asarray(split.ids[-(_MAX_TOKENS // 3 if large else _MAX_TOKENS) :])
     counts = count_ngrams(
         ids,
-        order=order or (_ORDER_OF_LARGE if large else MAX_ORDER),
+        order=order or (_ORDER_OF_LARGE if large else _ORDER),
         vocab_size=tokenizer.vocab_size,
         bos=tokenizer.bos,
         progress=progress,
     )
+    threads = min(_MOST_THREADS, torch.get_num_threads())
     whole, *models = NgramModel.without_folds(
-        counts, min(_FOLDS, len(ids)), max_ngrams=_MAX_NGRAMS, threads=torch.get_num_threads(), progress=progress
+        counts, min(_FOLDS, len(ids)), max_ngrams=_MAX_NGRAMS, threads=threads, progress=progress
     )
     return whole, CrossFit(models=tuple(models), first=len(split.ids) - len(ids), size=len(ids))
 

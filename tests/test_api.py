@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,26 @@ def test_the_token_before_every_text_is_silent_at_first(write) -> None:
     unseen = trained.tokenizer.unk
     assert (trained.model.embedding[unseen] == 0).all()
     assert (trained.model.embedding[trained.tokenizer.bos].abs() < 0.1).all()
+
+
+WIDE = "".join(chr(0x4E00 + (number * number // 7) % 601) for number in range(12_000))
+"""A text of more distinct characters than a small vocabulary has."""
+
+
+@pytest.mark.parametrize(
+    ("asked", "tied", "width"),
+    [({}, True, 16), ({"embedding_size": 8}, False, 8), ({"tie_weights": False}, False, 128)],
+)
+def test_a_large_vocabulary_shares_embedding_and_output(write, asked: dict, tied: bool, width: int) -> None:
+    text, length = write(WIDE), TrainConfig(steps=4, batch_size=4, seq_len=8)
+    api.train(text, run="runs/a", model=asked | {"hidden_size": 16}, training=length)
+    model = load(Path("runs/a/model.safetensors")).model
+    assert (model.config.tie_weights, model.config.embedding_size) == (tied, width)
+    assert (model.output is None) == tied
+    kept = json.loads(Path("runs/a/config.json").read_text())["model"]
+    assert (kept["tie_weights"], kept["embedding_size"], kept["ngram_order"]) == (tied, width, 5)
+    api.resume("runs/a", lengths={"steps": 8})
+    assert len("".join(api.load("runs/a").generate(length=5, seed=1))) == 5
+    api.train(text, run="runs/b", init_from="runs/a", training=length)
+    with pytest.raises(ConfigError, match="has tie_weights"):
+        api.train(text, run="runs/c", init_from="runs/a", model={"tie_weights": not tied}, training=length)

@@ -56,7 +56,12 @@ def info(
         table.add_row(f"[dim]{name}[/dim]", escape(str(value)))
 
     row("file", f"{loaded.path} ({size(loaded.path.stat().st_size)})")
-    row("model", f"{config.cell}, {config.num_layers} x {config.hidden_size}, embedding {config.embedding_size}")
+    shared = ", which is the output layer too" if config.tie_weights else ""
+    row(
+        "model", f"{config.cell}, {config.num_layers} x {config.hidden_size}, embedding {config.embedding_size}{shared}"
+    )
+    if config.ngram_order:
+        row("n-gram prior", f"of order {config.ngram_order}")
     row("equations", CELLS[config.cell].equations)
     row("parameters", thousands(checkpoint.model.num_parameters()))
     row("tokenizer", f"{tokenizer.kind}, {thousands(tokenizer.vocab_size)} tokens")

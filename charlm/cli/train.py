@@ -96,7 +96,7 @@ def train(
     ] = None,
     embedding: Annotated[
         int | None,
-        _option("Width of a token's vector; small is fast.", "32 for characters, 128 for more", _MODEL),
+        _option("Width of a token's vector.", "32; as wide as --hidden for a vocabulary above 512", _MODEL),
     ] = None,
     dropout: Annotated[
         float | None,
@@ -121,7 +121,7 @@ def train(
         int | None,
         _option(
             "Let the network build on an n-gram model of this order, by a learnt gate; 0 trains it alone.",
-            "chosen from the text",
+            "12; 5 for a vocabulary above 512",
             _MODEL,
         ),
     ] = None,

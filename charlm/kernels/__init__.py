@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from charlm.kernels import gru, lstm, mut, native, rnn
-from charlm.kernels.fused import fused_layer, fused_trace
+from charlm.kernels.fused import brief_products, fused_layer, fused_trace
 from charlm.kernels.program import Program
 from charlm.kernels.scan import scan_mingru
 from charlm.kernels.torch_layers import torch_gru, torch_lstm, torch_rnn
@@ -62,10 +62,13 @@ LAYERS: dict[str, Kernel] = {"rnn": torch_rnn, "lstm": torch_lstm, "gru-reset-af
 def prefers_layer(cell: str, device: str) -> bool:
     """Whether torch's own layer for a cell is to be taken before charlm's kernel.
 
-    Where charlm's is compiled it is faster in training, and of all but the LSTM in reading too (docs/benchmarks.md).
-    Elsewhere torch's are taken: on a GPU they are one launch for a window, not three for a step.
+    Where charlm's is compiled, a whole step of training takes less by it, and so does reading by all cells but the LSTM
+    (docs/benchmarks.md). Elsewhere torch's are taken: on a GPU they are one launch for a window, not three for a step.
+    Never in bfloat16 on the CPU, where torch's round the states too, or fail.
     """
-    return device != "cpu" or not _compiled(cell) or (cell == "lstm" and not torch.is_grad_enabled())
+    if device != "cpu":
+        return True
+    return not brief_products() and ((cell == "lstm" and not torch.is_grad_enabled()) or _compiled(cell) is None)
 
 
 def has_bfloat16(cell: str) -> bool:

@@ -1,6 +1,7 @@
 """The compiled loops: their arithmetic, and what happens where nothing can be compiled."""
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,22 @@ def test_products_are_those_of_torch(dtype, threads: int, rows: int, width: int,
             wanted = target.clone()
             wanted[..., 2 : 2 + n] = source[1:, :, 1:-1] @ matrix.T + (wanted[..., 2 : 2 + n] if add else 0)
             torch.testing.assert_close(found, wanted)
+
+
+@compiled
+@pytest.mark.parametrize("narrower", ["-mno-avx512f", "-mno-avx"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_narrower_vectors_give_the_same(monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype, narrower: str) -> None:
+    if platform.machine() not in ("x86_64", "AMD64"):
+        pytest.skip("no such flags here")
+    monkeypatch.setattr(compilation, "_FLAGS", (*compilation._FLAGS, narrower))
+    code = compilation.shared_library.__wrapped__(native.write_c((of_tanh,)))
+    assert code is not None
+    library = native.Library(code, dtype, (of_tanh,))
+    assert library.panel * dtype.itemsize <= (64 if narrower == "-mno-avx512f" else 32)
+    monkeypatch.setattr(native, "library", lambda functions, dtype: library)
+    for shape in [(1, 1, 1, 1), (13, 70, 3, 9), (29, 32, 2, 40)]:
+        test_products_are_those_of_torch(dtype, 2, *shape)
 
 
 @compiled
@@ -121,14 +138,17 @@ def test_not_a_number_stays_so_and_infinity_is_a_limit(dtype: torch.dtype) -> No
     assert apply(of_slope, special, dtype)[1:].tolist() == [1, 0, 0]
 
 
-def test_without_a_compiler_everything_goes_on() -> None:
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "gru-reset-after"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_without_a_compiler_everything_goes_on(cell: str, precision: str) -> None:
     code = (
         "import torch\nfrom charlm.config import ModelConfig\nfrom charlm.kernels import native\n"
         "from charlm.compilation import compiler\n"
         "from charlm.model import LanguageModel\n"
-        "model = LanguageModel(ModelConfig(vocab_size=9, cell='gru', hidden_size=8))\n"
+        f"model = LanguageModel(ModelConfig(vocab_size=9, cell='{cell}', hidden_size=8))\n"
         "model.initialise(torch.Generator().manual_seed(1))\n"
-        "logits, _ = model(torch.zeros(3, 2, dtype=torch.int64))\n"
+        f"with model.training_precision('{precision}'):\n"
+        "    logits, _ = model(torch.zeros(3, 2, dtype=torch.int64))\n"
         "logits.sum().backward()\n"
         "print(compiler(), native.library((), torch.float32), bool(torch.isfinite(logits).all()))\n"
     )
