@@ -80,8 +80,8 @@ def estimate(counts: NgramCounts, kept: Sequence[Kept], fold: Fold | None) -> tu
             number = continuations
             number[level.opening] = occurs[level.opening]
         continuations = np.bincount(level.suffixes[occurs > 0], minlength=len(level.first) - 1)
-        up_to = np.zeros(len(number) + 1, dtype=np.int64)
-        np.cumsum(number, out=up_to[1:])
+        up_to = np.zeros(len(number) + 1, dtype=np.int32)  # the text has fewer tokens
+        np.cumsum(number, dtype=np.int32, out=up_to[1:])
         first, last = level.first[:-1], level.first[1:]
         if k > 2:
             first, last = first[kept[k - 3].index], last[kept[k - 3].index]

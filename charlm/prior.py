@@ -26,7 +26,7 @@ _ORDER_OF_LARGE = 5  # where the vocabulary is large
 _MAX_TOKENS = 10_000_000  # of the training split that are counted, the last ones; of a large vocabulary a third
 _MAX_NGRAMS = 5_000_000
 _FOLDS = 10
-_MOST_THREADS = 4  # that estimate folds; each takes some 25 MB for each million tokens
+_AT_ONCE = 20_000_000  # tokens of all threads that estimate folds; a million takes some 20 MB
 _LOWER = (3, 5)  # orders that have a gate beside the highest
 
 
@@ -68,7 +68,7 @@ def fit_prior(
         bos=tokenizer.bos,
         progress=progress,
     )
-    threads = min(_MOST_THREADS, torch.get_num_threads())
+    threads = min(torch.get_num_threads(), max(1, _AT_ONCE // max(1, len(ids))))
     whole, *models = NgramModel.without_folds(
         counts, min(_FOLDS, len(ids)), max_ngrams=_MAX_NGRAMS, threads=threads, progress=progress
     )
