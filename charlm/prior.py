@@ -26,7 +26,7 @@ _ORDER_OF_LARGE = 5  # where the vocabulary is large
 _MAX_TOKENS = 10_000_000  # of the training split that are counted, the last ones; of a large vocabulary a third
 _MAX_NGRAMS = 5_000_000
 _FOLDS = 10
-_AT_ONCE = 20_000_000  # tokens of all threads that estimate folds; a million takes some 20 MB
+_AT_ONCE = 20_000_000  # tokens of all folds that are estimated at once, for the sake of memory
 _LOWER = (3, 5)  # orders that have a gate beside the highest
 
 

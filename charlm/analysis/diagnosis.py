@@ -128,20 +128,9 @@ def diagnose(
         progress=progress,
     )
     ids = stretches(dataset, lags=lags, positions=_POSITIONS, rows=_ROWS)
-    results = []
-    for name in names:
-        vocab = dataset.tokenizer.vocab_size
-        vectors = default_vectors(vocab, hidden_size, tie_weights=False)
-        model = LanguageModel(ModelConfig(vocab_size=vocab, cell=name, **vectors, **shape))
-        model.initialise(torch.Generator().manual_seed(seed), silent=dataset.tokenizer.never_written)
-        start = measure(model, ids, lags=lags, progress=progress)
-        trained = None
-        if steps > 0:
-            state = begin(model, config, torch.device("cpu"), time.monotonic())
-            for record in training_steps(state, dataset.train, config):
-                progress(f"training {name}", record.step, steps)
-            trained = measure(model, ids, lags=lags, progress=progress)
-        results.append(CellDiagnosis(cell=name, start=start, trained=trained))
+    results = [
+        _diagnose(name, shape, dataset, ids, config, lags=lags, steps=steps, progress=progress) for name in names
+    ]
     return Diagnosis(
         text=dataset.corpus.name,
         lags=lags,
@@ -152,6 +141,31 @@ def diagnose(
         rows=ids.shape[1],
         cells=tuple(results),
     )
+
+
+def _diagnose(
+    cell: str,
+    shape: Mapping[str, Any],
+    dataset: Dataset,
+    ids: Tensor,
+    config: TrainConfig,
+    *,
+    lags: int,
+    steps: int,
+    progress: Progress,
+) -> CellDiagnosis:
+    """Measure a new model of one cell, and train and measure it again, if for any steps."""
+    vocab = dataset.tokenizer.vocab_size
+    vectors = default_vectors(vocab, shape["hidden_size"], tie_weights=False)
+    model = LanguageModel(ModelConfig(vocab_size=vocab, cell=cell, **vectors, **shape))
+    model.initialise(torch.Generator().manual_seed(config.seed), silent=dataset.tokenizer.never_written)
+    start = measure(model, ids, lags=lags, progress=progress)
+    if steps == 0:
+        return CellDiagnosis(cell=cell, start=start, trained=None)
+    state = begin(model, config, torch.device("cpu"), time.monotonic())
+    for record in training_steps(state, dataset.train, config):
+        progress(f"training {cell}", record.step, steps)
+    return CellDiagnosis(cell=cell, start=start, trained=measure(model, ids, lags=lags, progress=progress))
 
 
 def known_cells(names: Sequence[str]) -> list[str]:

@@ -1,10 +1,14 @@
 """`charlm info`."""
 
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from charlm.cli.options import JsonOption
+
+if TYPE_CHECKING:
+    from charlm.loaded import LoadedModel
 
 
 def info(
@@ -25,70 +29,76 @@ def info(
     if system:
         _show_system(json)
         return
-    from dataclasses import asdict
-
     from rich.markup import escape
     from rich.table import Table
 
     import charlm
-    from charlm.cells import CELLS
-    from charlm.cli.console import duration, print_json, size, stdout, thousands
+    from charlm.cli.console import print_json, stdout
 
     loaded = charlm.load(model)
-    checkpoint = loaded.checkpoint
-    config, tokenizer = checkpoint.model.config, checkpoint.tokenizer
-    corpus, training = checkpoint.corpus, checkpoint.training
     if json:
-        print_json(
-            {
-                "path": str(loaded.path),
-                "parameters": checkpoint.model.num_parameters(),
-                "model": asdict(config),
-                "tokenizer": {"kind": tokenizer.kind, "vocab_size": tokenizer.vocab_size},
-                "corpus": corpus,
-                "training": training,
-            }
-        )
+        print_json(_values(loaded))
         return
     table = Table.grid(padding=(0, 2))
-
-    def row(name: str, value: Any) -> None:
+    for name, value in _rows(loaded):
         table.add_row(f"[dim]{name}[/dim]", escape(str(value)))
+    stdout().print(table)
 
-    row("file", f"{loaded.path} ({size(loaded.path.stat().st_size)})")
+
+def _values(loaded: "LoadedModel") -> dict[str, Any]:
+    """What a program is told of a model."""
+    from dataclasses import asdict
+
+    checkpoint = loaded.checkpoint
+    return {
+        "path": str(loaded.path),
+        "parameters": checkpoint.model.num_parameters(),
+        "model": asdict(checkpoint.model.config),
+        "tokenizer": {"kind": checkpoint.tokenizer.kind, "vocab_size": checkpoint.tokenizer.vocab_size},
+        "corpus": checkpoint.corpus,
+        "training": checkpoint.training,
+    }
+
+
+def _rows(loaded: "LoadedModel") -> Iterator[tuple[str, str]]:
+    """What people are told of a model: names and values."""
+    from charlm.cells import CELLS
+    from charlm.cli.console import duration, size, thousands
+
+    checkpoint = loaded.checkpoint
+    config, tokenizer = checkpoint.model.config, checkpoint.tokenizer
     shared = ", which is the output layer too" if config.tie_weights else ""
-    row(
-        "model", f"{config.cell}, {config.num_layers} x {config.hidden_size}, embedding {config.embedding_size}{shared}"
-    )
+    shape = f"{config.cell}, {config.num_layers} x {config.hidden_size}, embedding {config.embedding_size}"
+    yield "file", f"{loaded.path} ({size(loaded.path.stat().st_size)})"
+    yield "model", shape + shared
     if config.ngram_order:
-        row("n-gram prior", f"of order {config.ngram_order}")
-    row("equations", CELLS[config.cell].equations)
-    row("parameters", thousands(checkpoint.model.num_parameters()))
-    row("tokenizer", f"{tokenizer.kind}, {thousands(tokenizer.vocab_size)} tokens")
-    if corpus:
+        yield "n-gram prior", f"of order {config.ngram_order}"
+    yield "equations", CELLS[config.cell].equations
+    yield "parameters", thousands(checkpoint.model.num_parameters())
+    yield "tokenizer", f"{tokenizer.kind}, {thousands(tokenizer.vocab_size)} tokens"
+    if corpus := checkpoint.corpus:
         cut = corpus["config"]
         splits = "/".join(f"{share:g}" for share in cut["splits"])
-        row("text", f"{corpus['name']}, {thousands(corpus['characters'])} characters, {size(corpus['bytes'])}")
-        row("documents", f"{thousands(corpus['documents'])}, by {cut['documents']}; splits {splits}")
-        row("sha256", corpus["sha256"])
-    if training:
+        yield "text", f"{corpus['name']}, {thousands(corpus['characters'])} characters, {size(corpus['bytes'])}"
+        yield "documents", f"{thousands(corpus['documents'])}, by {cut['documents']}; splits {splits}"
+        yield "sha256", corpus["sha256"]
+    if training := checkpoint.training:
         settings = training["config"]
-        row(
+        yield (
             "trained",
             f"{thousands(training['step'])} steps, {training['epoch']:.2f} epochs, "
             f"{thousands(training['tokens'])} tokens, {duration(training['seconds'])} on {training['device']} "
             f"with {training['threads']} threads",
         )
-        row(
+        yield (
             "settings",
             f"{settings.get('optimizer', 'adamw')}, batch {settings['batch_size']}, window {settings['seq_len']}, "
             f"learning rate {settings['learning_rate']:g}, dropout {config.dropout:g}, clip {settings['clip']:g}, "
             f"seed {settings['seed']}",
         )
         validation = training["validation_nats_per_token"]
-        row("validation", "none" if validation is None else f"{validation:.4f} nats per token (a sample of the split)")
-        row("made by", f"charlm {training['charlm']}, torch {training['torch']}")
-    stdout().print(table)
+        yield "validation", "none" if validation is None else f"{validation:.4f} nats per token (a sample of the split)"
+        yield "made by", f"charlm {training['charlm']}, torch {training['torch']}"
 
 
 def _show_system(json: bool) -> None:
