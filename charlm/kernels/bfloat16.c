@@ -1,7 +1,8 @@
 /* Products of bfloat16 numbers, added up in single precision, where the processor has instructions for them.
 
    A number is rounded to the first 16 bits of a float. Two neighbours in k share a lane: an instruction multiplies 32
-   pairs and adds both products to the 16 sums. */
+   pairs and adds both products to the 16 sums. Where there are matrix registers (AMX), one multiplies 16 rows of 16
+   pairs by 16 pairs of 16 columns; the same layout serves both. */
 
 #ifdef __AVX512BF16__
 #include <immintrin.h>
@@ -9,7 +10,7 @@
 long has_bfloat16(void) { return 1; }
 
 /* As `tile` of window.c, of pairs: x[r, k] and w[k, n] hold two numbers each. */
-INLINE void pair_tile(const uint32_t *x, const uint32_t *w, long pairs, float *out, long out_row,
+INLINE void pair_tile(const uint32_t *x, long x_row, const uint32_t *w, long pairs, float *out, long out_row,
                       long columns, int add, const int height) {
     __m512 sum[8][2];
     for (int r = 0; r < height; r++)
@@ -18,7 +19,7 @@ INLINE void pair_tile(const uint32_t *x, const uint32_t *w, long pairs, float *o
         __m512bh column[2];
         for (int v = 0; v < 2; v++) column[v] = (__m512bh)_mm512_loadu_si512(w + v * 16);
         for (int r = 0; r < height; r++) {
-            const __m512bh both = (__m512bh)_mm512_set1_epi32((int)x[r * pairs + k]);
+            const __m512bh both = (__m512bh)_mm512_set1_epi32((int)x[r * x_row + k]);
             for (int v = 0; v < 2; v++) sum[r][v] = _mm512_dpbf16_ps(sum[r][v], both, column[v]);
         }
     }
@@ -32,15 +33,89 @@ INLINE void pair_tile(const uint32_t *x, const uint32_t *w, long pairs, float *o
         }
 }
 
-static void multiply_pairs_float(const uint32_t *x, const uint32_t *w, long pairs, float *out, long out_row,
-                                 long columns, int add, long rows) {
+static void multiply_by_vectors(const uint32_t *x, long x_row, const uint32_t *w, long pairs, float *out, long out_row,
+                                long columns, int add, long rows) {
     long r = 0;
     for (; r + 8 <= rows; r += 8)
-        pair_tile(x + r * pairs, w, pairs, out + r * out_row, out_row, columns, add, 8);
+        pair_tile(x + r * x_row, x_row, w, pairs, out + r * out_row, out_row, columns, add, 8);
     for (; r + 4 <= rows; r += 4)
-        pair_tile(x + r * pairs, w, pairs, out + r * out_row, out_row, columns, add, 4);
-    for (; r < rows; r++) pair_tile(x + r * pairs, w, pairs, out + r * out_row, out_row, columns, add, 1);
+        pair_tile(x + r * x_row, x_row, w, pairs, out + r * out_row, out_row, columns, add, 4);
+    for (; r < rows; r++) pair_tile(x + r * x_row, x_row, w, pairs, out + r * out_row, out_row, columns, add, 1);
 }
+
+#if defined(__AMX_BF16__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int has_matrices;
+
+/* Linux gives a process the matrix registers when it asks for them. */
+__attribute__((constructor)) static void ask_for_matrices(void) {
+    enum { REQUEST = 0x1023 /* ARCH_REQ_XCOMP_PERM */, MATRICES = 18 /* XFEATURE_XTILEDATA */ };
+    has_matrices = syscall(SYS_arch_prctl, REQUEST, MATRICES) == 0;
+}
+
+/* What a thread does before and after its products: eight matrices of 16 rows of 64 bytes each. */
+INLINE void begin_pairs(void) {
+    struct { uint8_t palette, start, reserved[14]; uint16_t bytes[16]; uint8_t rows[16]; } shape = {1};
+    for (int m = 0; m < 8; m++) shape.bytes[m] = 64, shape.rows[m] = 16;
+    if (has_matrices) _tile_loadconfig(&shape);
+}
+INLINE void end_pairs(void) {
+    if (has_matrices) _tile_release();
+}
+
+/* 16 or, where `two`, 32 rows by 32 columns; a multiple of 16 pairs. */
+INLINE void matrix_tile(const uint32_t *x, long x_row, const uint32_t *w, long pairs, float *out, long out_row, int add,
+                        const int two) {
+    const long bytes = out_row * 4;
+    if (add) {
+        _tile_loadd(0, out, bytes);
+        _tile_loadd(1, out + 16, bytes);
+        if (two) _tile_loadd(2, out + 16 * out_row, bytes);
+        if (two) _tile_loadd(3, out + 16 * out_row + 16, bytes);
+    } else {
+        _tile_zero(0);
+        _tile_zero(1);
+        if (two) _tile_zero(2);
+        if (two) _tile_zero(3);
+    }
+    for (long k = 0; k < pairs; k += 16) {
+        _tile_loadd(4, x + k, x_row * 4);
+        if (two) _tile_loadd(5, x + 16 * x_row + k, x_row * 4);
+        _tile_loadd(6, w + k * 32, 128);
+        _tile_loadd(7, w + k * 32 + 16, 128);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        if (two) _tile_dpbf16ps(2, 5, 6);
+        if (two) _tile_dpbf16ps(3, 5, 7);
+    }
+    _tile_stored(0, out, bytes);
+    _tile_stored(1, out + 16, bytes);
+    if (two) _tile_stored(2, out + 16 * out_row, bytes);
+    if (two) _tile_stored(3, out + 16 * out_row + 16, bytes);
+}
+
+/* Rows and pairs that don't fill a matrix, and a panel of fewer than 32 columns, are left to the vectors. */
+static void multiply_pairs_float(const uint32_t *x, const uint32_t *w, long pairs, float *out, long out_row,
+                                 long columns, int add, long rows) {
+    const long whole = has_matrices && columns == 32 ? pairs - pairs % 16 : 0, full = whole ? rows - rows % 16 : 0;
+    long r = 0;
+    for (; r + 32 <= full; r += 32)
+        matrix_tile(x + r * pairs, pairs, w, whole, out + r * out_row, out_row, add, 1);
+    if (r < full) matrix_tile(x + r * pairs, pairs, w, whole, out + r * out_row, out_row, add, 0);
+    if (full && whole < pairs)
+        multiply_by_vectors(x + whole, pairs, w + whole * 32, pairs - whole, out, out_row, columns, 1, full);
+    multiply_by_vectors(x + full * pairs, pairs, w, pairs, out + full * out_row, out_row, columns, add, rows - full);
+}
+#else
+INLINE void begin_pairs(void) {}
+INLINE void end_pairs(void) {}
+INLINE void multiply_pairs_float(const uint32_t *x, const uint32_t *w, long pairs, float *out, long out_row,
+                                 long columns, int add, long rows) {
+    multiply_by_vectors(x, pairs, w, pairs, out, out_row, columns, add, rows);
+}
+#endif
 
 /* Round rows of `depth` numbers; of an odd number the last pair ends with a zero. */
 static void round_rows_float(const float *x, long x_row, long rows, long depth, void *pairs) {
@@ -89,6 +164,8 @@ void pack_pairs(const float *w, long row, long column, long blocks, long width, 
 }
 #else
 long has_bfloat16(void) { return 0; }
+INLINE void begin_pairs(void) {}
+INLINE void end_pairs(void) {}
 INLINE void multiply_pairs_float(const uint32_t *x, const uint32_t *w, long pairs, float *out, long out_row,
                                  long columns, int add, long rows) {}
 INLINE void round_rows_float(const float *x, long x_row, long rows, long depth, void *pairs) {}

@@ -83,6 +83,7 @@ void NAME(run)(const long long *operations, long number, long first, long count,
         const long mine = 0, all = 1;
 #endif
         uint32_t *const halves = scratch + mine * scratch_size;
+        begin_pairs();
         const long first_panel = panels * mine / all, last_panel = panels * (mine + 1) / all;
         const long from = first_panel * PANEL, to = last_panel * PANEL < width ? last_panel * PANEL : width;
         for (long n = 0, t = first; n < count; n++, t += direction) {
@@ -119,5 +120,6 @@ void NAME(run)(const long long *operations, long number, long first, long count,
                     }
             }
         }
+        end_pairs();
     }
 }

@@ -74,7 +74,10 @@ def test_narrower_vectors_give_the_same(monkeypatch: pytest.MonkeyPatch, dtype: 
 
 @compiled
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize(("rows", "width", "blocks", "depth"), [(1, 1, 1, 1), (13, 70, 3, 9), (29, 32, 2, 40)])
+@pytest.mark.parametrize(
+    ("rows", "width", "blocks", "depth"),
+    [(1, 1, 1, 1), (13, 70, 3, 9), (29, 32, 2, 40), (16, 32, 1, 32), (49, 72, 2, 75), (64, 64, 3, 64)],
+)
 def test_products_in_pairs_are_those_of_rounded_numbers(
     threads: int, rows: int, width: int, blocks: int, depth: int
 ) -> None:
@@ -97,6 +100,23 @@ def test_products_in_pairs_are_those_of_rounded_numbers(
             wanted = target.double()
             wanted[..., 2:-3] = exact + (wanted[..., 2:-3] if add else 0)
             torch.testing.assert_close(found.double(), wanted, rtol=1e-5, atol=1e-5)
+
+
+@compiled
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(("rows", "width", "blocks", "depth"), [(16, 32, 1, 32), (49, 72, 2, 75)])
+def test_vectors_give_what_matrices_give(
+    monkeypatch: pytest.MonkeyPatch, threads: int, rows: int, width: int, blocks: int, depth: int
+) -> None:
+    """Where the processor has matrix registers, products in pairs are made without them as well."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        pytest.skip("no such flags here")
+    monkeypatch.setattr(compilation, "_FLAGS", (*compilation._FLAGS, "-mno-amx-bf16"))
+    code = compilation.shared_library.__wrapped__(native.write_c((of_tanh,)))
+    assert code is not None
+    library = native.Library(code, torch.float32, (of_tanh,))
+    monkeypatch.setattr(native, "library", lambda functions, dtype: library)
+    test_products_in_pairs_are_those_of_rounded_numbers(threads, rows, width, blocks, depth)
 
 
 def of_sigmoid(x):
