@@ -76,7 +76,7 @@ def measure_baselines(
     known = np.asarray(train.ids[-MAX_TOKENS:])
     if len(known) < len(train.ids):
         logger.warning("n-gram and unigram know the last %s tokens of the training split only", f"{len(known):,}")
-    unknown = _unknown_nats(tokenizer, facts.unknown_characters)
+    unknown = tokenizer.unknown_nats(facts.unknown_characters)
     model = best_ngram(tokenizer, known, valid.ids, progress=progress)
     counts, seen = _token_counts(text.ids, tokenizer), _token_counts(known, tokenizer)
     ngram = model.total_nats(text.ids, progress=progress)
@@ -124,11 +124,6 @@ def _token_counts(ids: NDArray[Any], tokenizer: Tokenizer) -> NDArray[np.int64]:
     return counts
 
 
-def _unknown_nats(tokenizer: Tokenizer, characters: int) -> float:
-    """What unknown characters cost beyond <unk>."""
-    return characters * math.log(tokenizer.unseen_characters) if characters else 0.0
-
-
 def _compress(tokenizer: Tokenizer, train: TokenSplit, text: TokenSplit, progress: Progress) -> dict[str, Baseline]:
     written = [tokenizer.token_bytes(token) for token in range(tokenizer.vocab_size)]
     written[tokenizer.eos] = _DOCUMENT_END
@@ -149,7 +144,7 @@ def _compress(tokenizer: Tokenizer, train: TokenSplit, text: TokenSplit, progres
     scores = {}
     for name, compressor in _compressors().items():
         added = _size(compressor(), before + after, name, progress) - _size(compressor(), before, name, progress)
-        nats = 8 * math.log(2) * added + _unknown_nats(tokenizer, unknown)
+        nats = 8 * math.log(2) * added + tokenizer.unknown_nats(unknown)
         scores[name] = Baseline(nats=nats, characters=characters)
     return scores
 

@@ -103,15 +103,13 @@ def summed(scored: Iterable[Tensor], tokenizer: Tokenizer, split: TokenSplit, pr
         nats += total(each)
         done += each.numel()
         progress("scoring", min(int(done), facts.tokens), facts.tokens)
-    if facts.unknown_characters:
-        nats += facts.unknown_characters * math.log(tokenizer.unseen_characters)
     return Evaluation(
         documents=facts.documents,
         tokens=facts.tokens,
         characters=facts.characters,
         bytes=facts.bytes,
         unknown_characters=facts.unknown_characters,
-        nats=nats,
+        nats=nats + tokenizer.unknown_nats(facts.unknown_characters),
     )
 
 

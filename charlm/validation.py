@@ -9,6 +9,7 @@ from charlm.config import TrainConfig
 from charlm.dataset import Dataset
 from charlm.evaluate import score, total
 from charlm.length import progress_of
+from charlm.model import LanguageModel
 from charlm.records import ValidationRecord
 from charlm.resume import TrainingState
 from charlm.runs import RunFolder
@@ -37,8 +38,7 @@ def calibrate(run: RunFolder, state: TrainingState, dataset: Dataset) -> float |
     kept = load(run.model)
     windows = _sample(state, dataset)
     divide_logits(kept.model, best_temperature(kept.model, windows))
-    nats = sum(total(scored) for scored in score(kept.model, windows)) / sum(window.tokens for window in windows)
-    nats += _unknown_nats(dataset)
+    nats = _nats_per_token(kept.model, windows, dataset)
     save(run.model, replace(kept, training=kept.training | {"validation_nats_per_token": nats}))
     return nats
 
@@ -49,26 +49,23 @@ def _sample(state: TrainingState, dataset: Dataset) -> list[Window]:
     return list(validation_windows(dataset.valid, tokens=state.validation_tokens, batch_size=32, seq_len=width))
 
 
-def _unknown_nats(dataset: Dataset) -> float:
-    """What unknown characters of the validation split cost beyond <unk>, per token."""
+def _nats_per_token(model: LanguageModel, windows: list[Window], dataset: Dataset) -> float:
+    """What a model scores on a sample of the validation split, with its share of what unknown characters cost."""
     facts = dataset.valid.facts
-    if not facts.unknown_characters:
-        return 0.0
-    return facts.unknown_characters * math.log(dataset.tokenizer.unseen_characters) / facts.tokens
+    nats = sum(total(scored) for scored in score(model, windows)) / sum(window.tokens for window in windows)
+    return nats + dataset.tokenizer.unknown_nats(facts.unknown_characters) / facts.tokens
 
 
 def validate(state: TrainingState, dataset: Dataset) -> ValidationRecord:
     """Score (a sample of) the validation split, always the same; see `validation_windows`."""
     facts = dataset.valid.facts
     windows = _sample(state, dataset)
-    nats = sum(total(scored) for scored in score(state.average, windows))
-    tokens = sum(window.tokens for window in windows)
-    per_token = nats / tokens + _unknown_nats(dataset)
+    per_token = _nats_per_token(state.average, windows, dataset)
     return ValidationRecord(
         step=state.step,
         seconds=state.elapsed(),
         nats_per_token=per_token,
         bits_per_character=per_token * facts.tokens / facts.characters / math.log(2),
-        tokens=tokens,
+        tokens=sum(window.tokens for window in windows),
         best=math.isfinite(per_token) and (state.best is None or per_token < state.best),
     )

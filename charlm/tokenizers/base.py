@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Self
@@ -73,6 +74,10 @@ class Tokenizer(ABC):
     def unseen_characters(self) -> int:
         """How many Unicode scalar values lie outside the vocabulary and share the probability of `unk`."""
         return 0
+
+    def unknown_nats(self, characters: int) -> float:
+        """What so many unknown characters cost beyond `unk`: a uniform code over all that share it."""
+        return characters * math.log(self.unseen_characters) if characters else 0.0
 
     @property
     def never_written(self) -> tuple[int, ...]:
