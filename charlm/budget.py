@@ -25,17 +25,22 @@ from charlm.model import LanguageModel, pick_device
 
 _SMALL = 1_000_000  # characters of a text that the lowest learning rate suits; it rises with the text
 _WIDE = 512
-_WIDTHS = ((30e6, DEFAULT_HIDDEN), (100e6, 384), (float("inf"), _WIDE))
-"""Up to so many tokens that 256 units would see, so many units: fewer learn more in a short time."""
-_SUITS = {DEFAULT_HIDDEN: 0, 384: 2_000_000, _WIDE: 200_000}
-"""The tokens of the smallest text that each is chosen for; 384 was measured on 2.9 million, 512 on 450,000 and more."""
+_LARGE_TEXT = 2_000_000  # tokens
+_WIDTHS = (
+    (_LARGE_TEXT, ((30e6, DEFAULT_HIDDEN), (60e6, 384), (float("inf"), _WIDE))),
+    (200_000, ((100e6, DEFAULT_HIDDEN), (float("inf"), _WIDE))),
+    (0, ((float("inf"), DEFAULT_HIDDEN),)),
+)
+"""For texts of at least so many tokens: up to so many that 256 units would see, so many units. Fewer learn more in a
+short time; wide ones were measured on texts of 450,000 tokens and more."""
 _RATE = 3e-3
 _RATES = ((DEFAULT_HIDDEN, 5e-3), (384, 4e-3), (float("inf"), _RATE))
 """The highest learning rate for up to so many units."""
 _OFTEN = 60  # passes for each million tokens above which a text is learnt by heart in spite of little dropout
 _DROPOUTS = ((1.5, 0.0), (5, 0.1), (15, 0.15), (_OFTEN, 0.2), (float("inf"), 0.4))
 """Up to so many passes for each million tokens, so much dropout: what is small and seen often is learnt by heart."""
-_DROPOUT_OF_WIDE = 0.5  # above `_OFTEN`, in place of the last
+_DROPOUTS_OF_WIDE = ((4, 0.0), (12, 0.1), (_OFTEN, 0.2), (float("inf"), 0.5))
+"""The same for a wide network, which sees it less than half as often in the time."""
 _AVERAGING = ((5, 0.05), (_OFTEN, 0.2), (float("inf"), 0.05))
 """The same for the share of the steps that is averaged: long where the network would learn by heart otherwise."""
 _WINDOW = 2048  # tokens of a step
@@ -94,13 +99,11 @@ def plan(
         width: H, where it is settled already.
         cell: its name; weights are dropped from the LSTM only, where that was measured.
     """
-    chosen = int(_up_to(passes * tokens, _WIDTHS))
-    if tokens < _SUITS[chosen]:
-        chosen = DEFAULT_HIDDEN
+    chosen = int(_up_to(passes * tokens, next(widths for least, widths in _WIDTHS if tokens >= least)))
     units = width or chosen
     wide = units >= _WIDE
     repeated = passes * 1e6 / tokens if passes > 1 else 0.0
-    dropout = _DROPOUT_OF_WIDE if wide and repeated > _OFTEN else _up_to(repeated, _DROPOUTS)
+    dropout = _up_to(repeated, _DROPOUTS_OF_WIDE if wide else _DROPOUTS)
     rate = float(f"{min(_up_to(units, _RATES), max(_RATE, _RATE * (characters or tokens) / _SMALL)):.2g}")
     training = {
         "optimizer": "muon",
@@ -144,6 +147,9 @@ def plan_for(
     rows = config.batch_size if "batch_size" in given else rows_of_text(config, **text)
     passes = passes_of(replace(config, batch_size=rows), **text, seconds=seconds)
     planned = plan(tokens=facts.tokens, characters=facts.characters, passes=passes, width=width, cell=cell)
+    units = width or planned.model["hidden_size"]
+    if units >= _WIDE and facts.tokens >= _LARGE_TEXT and text["vocab_size"] <= SMALL_VOCABULARY:
+        rows *= 2
     return replace(planned, training={"batch_size": rows} | planned.training)
 
 

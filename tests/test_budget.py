@@ -1,10 +1,12 @@
+from types import SimpleNamespace
+
 import pytest
 from conftest import TEXT
 from small_runs import SMALL
 
 from charlm import api, budget
 from charlm.api import Hooks
-from charlm.budget import Plan, passes_of, plan, rows_of_text, tokens_per_second
+from charlm.budget import Plan, passes_of, plan, plan_for, rows_of_text, tokens_per_second
 from charlm.config import ModelConfig, TrainConfig
 from charlm.runs import RunFolder
 
@@ -34,9 +36,9 @@ def test_a_wide_network_wants_a_large_text_and_many_tokens_seen() -> None:
         return plan(tokens=tokens, passes=passes).model["hidden_size"]
 
     assert width(10**5, 2000) == width(10**6, 90) == width(3 * 10**6, 9) == width(10**7, 2) == 256
-    assert width(3 * 10**6, 12) == width(10**7, 9) == 384
-    assert width(5 * 10**5, 300) == width(3 * 10**6, 40) == width(10**7, 12) == 512
-    rates = [plan(tokens=10**7, passes=passes).training["learning_rate"] for passes in (2, 9, 12)]
+    assert width(3 * 10**6, 12) == width(10**7, 5) == 384
+    assert width(5 * 10**5, 300) == width(3 * 10**6, 40) == width(10**7, 7) == 512
+    rates = [plan(tokens=10**7, passes=passes).training["learning_rate"] for passes in (2, 5, 7)]
     assert rates == [5e-3, 4e-3, 3e-3]
 
 
@@ -92,6 +94,20 @@ def test_a_step_has_as_many_rows_as_make_two_thousand_tokens() -> None:
     assert rows(tokens=10**6, vocab_size=2000) == 32
     assert rows(tokens=10**6, vocab_size=50_000) == 8  # 16 million logits at most
     assert rows(tokens=3) == 8
+
+
+@pytest.mark.parametrize(
+    ("tokens", "vocab_size", "passes", "rows"),
+    [(3 * 10**6, 68, 40, 128), (3 * 10**6, 68, 9, 64), (10**6, 68, 200, 64), (3 * 10**6, 2000, 40, 32)],
+)
+def test_a_wide_network_reads_twice_as_many_rows_of_a_large_text(
+    monkeypatch: pytest.MonkeyPatch, tokens: int, vocab_size: int, passes: float, rows: int
+) -> None:
+    monkeypatch.setattr(budget, "passes_of", lambda config, **text: passes)
+    facts = SimpleNamespace(tokens=tokens, documents=1, characters=tokens)
+    dataset = SimpleNamespace(train=SimpleNamespace(facts=facts), tokenizer=SimpleNamespace(vocab_size=vocab_size))
+    found = plan_for(dataset, TrainConfig(minutes=1), (), seconds=0, width=None, cell="lstm")
+    assert found.training["batch_size"] == rows
 
 
 def test_the_speed_is_that_of_this_machine() -> None:
