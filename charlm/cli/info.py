@@ -115,6 +115,9 @@ def _show_system(json: bool) -> None:
     from charlm.model import pick_device
 
     library = native.library(PROGRAMS["gru"].functions, torch.float32)
+    quick = "none"
+    if library is not None and library.has_bfloat16:
+        quick = "compiled, of matrices" if library.has_matrices else "compiled"
     facts = {
         "charlm": __version__,
         "python": platform.python_version(),
@@ -123,7 +126,7 @@ def _show_system(json: bool) -> None:
         "threads": torch.get_num_threads(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "pointwise": "torch" if library is None else "compiled",
-        "bfloat16": "compiled" if library is not None and library.has_bfloat16 else "none",
+        "bfloat16": quick,
         "compiler": compiler(),
     }
     if json:

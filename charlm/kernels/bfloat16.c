@@ -7,8 +7,6 @@
 #ifdef __AVX512BF16__
 #include <immintrin.h>
 
-long has_bfloat16(void) { return 1; }
-
 /* As `tile` of window.c, of pairs: x[r, k] and w[k, n] hold two numbers each. */
 INLINE void pair_tile(const uint32_t *x, long x_row, const uint32_t *w, long pairs, float *out, long out_row,
                       long columns, int add, const int height) {
@@ -109,6 +107,7 @@ static void multiply_pairs_float(const uint32_t *x, const uint32_t *w, long pair
     multiply_by_vectors(x + full * pairs, pairs, w, pairs, out + full * out_row, out_row, columns, add, rows - full);
 }
 #else
+enum { has_matrices = 0 };
 INLINE void begin_pairs(void) {}
 INLINE void end_pairs(void) {}
 INLINE void multiply_pairs_float(const uint32_t *x, const uint32_t *w, long pairs, float *out, long out_row,
@@ -116,6 +115,9 @@ INLINE void multiply_pairs_float(const uint32_t *x, const uint32_t *w, long pair
     multiply_by_vectors(x, pairs, w, pairs, out, out_row, columns, add, rows);
 }
 #endif
+
+/* 2 where it is by matrix registers, 0 where there are no such instructions. */
+long has_bfloat16(void) { return has_matrices ? 2 : 1; }
 
 /* Round rows of `depth` numbers; of an odd number the last pair ends with a zero. */
 static void round_rows_float(const float *x, long x_row, long rows, long depth, void *pairs) {

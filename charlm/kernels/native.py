@@ -54,8 +54,11 @@ class Library:
             pack.argtypes = [ctypes.c_void_p, *[ctypes.c_long] * 5, ctypes.c_void_p, ctypes.c_long]
             pack.restype = None
         self.run.restype = None
-        self.has_bfloat16 = dtype == torch.float32 and bool(code.has_bfloat16())
+        found = int(code.has_bfloat16()) if dtype == torch.float32 else 0
+        self.has_bfloat16 = found > 0
         """Whether the processor has instructions for products of bfloat16 numbers."""
+        self.has_matrices = found > 1
+        """Whether it makes them of whole matrices."""
         self.panel = int(getattr(code, f"panel_{suffix}")())
         self.stages = {
             function: ctypes.cast(getattr(code, f"stage{index}_{suffix}"), ctypes.c_void_p).value or 0

@@ -115,6 +115,7 @@ def test_vectors_give_what_matrices_give(
     code = compilation.shared_library.__wrapped__(native.write_c((of_tanh,)))
     assert code is not None
     library = native.Library(code, torch.float32, (of_tanh,))
+    assert not library.has_matrices
     monkeypatch.setattr(native, "library", lambda functions, dtype: library)
     test_products_in_pairs_are_those_of_rounded_numbers(threads, rows, width, blocks, depth)
 
