@@ -7,6 +7,7 @@ at the vocabulary, and at how often the run will see each token.
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import Any
 
 import torch
@@ -190,9 +191,9 @@ def tokens_per_second(vocab_size: int, config: TrainConfig, across: int) -> floa
     ids = torch.randint(vocab_size, (across + 1, config.batch_size), generator=generator).to(device)
     drops = torch.Generator(device).manual_seed(0)
     warming, timed = _STEPS
-    for number in range(warming + timed):
-        if number == warming:
-            started = time.perf_counter()
+    seconds = []
+    for _ in range(warming + timed):
+        started = time.perf_counter()
         with model.training_precision(config.precision):
             logits, _ = model(ids[:-1], generator=drops)
         loss = F.cross_entropy(logits.flatten(0, 1), ids[1:].flatten())
@@ -200,4 +201,5 @@ def tokens_per_second(vocab_size: int, config: TrainConfig, across: int) -> floa
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         loss.item()  # so that the device has done it
-    return timed * across * config.batch_size / (time.perf_counter() - started)
+        seconds.append(time.perf_counter() - started)
+    return across * config.batch_size / median(seconds[warming:])
