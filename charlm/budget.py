@@ -113,7 +113,8 @@ def plan(
         "weight_decay": 0.01 if passes <= 1 else 0.1,
         "seq_len": 64 if wide else 32,
     }
-    often = "less than once" if passes <= 1 else f"{passes:.1f} times"
+    often = "less than once" if passes <= 1 else f"up to {passes:.1f} times"
+    seen = "will be seen" if units <= DEFAULT_HIDDEN else f"would be seen by {DEFAULT_HIDDEN} units"
     if wide:
         size = "a wide network wants a low learning rate"
     elif rate == _RATE:
@@ -126,7 +127,7 @@ def plan(
         | {"dropout": dropout, "weight_dropout": dropout if repeated > _OFTEN and cell == DEFAULT_CELL else 0.0},
         training=training,
         passes=passes,
-        why=f"{tokens:,} tokens will be seen {often}: {size}{against}",
+        why=f"{tokens:,} tokens {seen} {often}: {size}{against}",
     )
 
 
