@@ -53,20 +53,26 @@ __attribute__((constructor)) static void ask_for_matrices(void) {
     has_matrices = syscall(SYS_arch_prctl, REQUEST, MATRICES) == 0;
 }
 
-/* What a thread does before and after its products: eight matrices of 16 rows of 64 bytes each. */
+/* Eight matrices of 16 rows of 64 bytes each. */
+static const struct { uint8_t palette, start, reserved[14]; uint16_t bytes[16]; uint8_t rows[16]; } shapes = {
+    .palette = 1, .bytes = {64, 64, 64, 64, 64, 64, 64, 64}, .rows = {16, 16, 16, 16, 16, 16, 16, 16}};
+
+/* What a thread does before and after its products. */
 INLINE void begin_pairs(void) {
-    struct { uint8_t palette, start, reserved[14]; uint16_t bytes[16]; uint8_t rows[16]; } shape = {1};
-    for (int m = 0; m < 8; m++) shape.bytes[m] = 64, shape.rows[m] = 16;
-    if (has_matrices) _tile_loadconfig(&shape);
+    if (has_matrices) _tile_loadconfig(&shapes);
 }
 INLINE void end_pairs(void) {
     if (has_matrices) _tile_release();
 }
 
+/* gcc does not know what memory the instructions of matrices read and write. */
+#define IN_ORDER __asm__ volatile("" ::: "memory")
+
 /* 16 or, where `two`, 32 rows by 32 columns; a multiple of 16 pairs. */
 INLINE void matrix_tile(const uint32_t *x, long x_row, const uint32_t *w, long pairs, float *out, long out_row, int add,
                         const int two) {
     const long bytes = out_row * 4;
+    IN_ORDER;
     if (add) {
         _tile_loadd(0, out, bytes);
         _tile_loadd(1, out + 16, bytes);
@@ -92,6 +98,7 @@ INLINE void matrix_tile(const uint32_t *x, long x_row, const uint32_t *w, long p
     _tile_stored(1, out + 16, bytes);
     if (two) _tile_stored(2, out + 16 * out_row, bytes);
     if (two) _tile_stored(3, out + 16 * out_row + 16, bytes);
+    IN_ORDER;
 }
 
 /* Rows and pairs that don't fill a matrix, and a panel of fewer than 32 columns, are left to the vectors. */
