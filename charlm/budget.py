@@ -28,29 +28,33 @@ _SMALL = 1_000_000  # characters of a text that the lowest learning rate suits; 
 _WIDE = 512
 _LARGE_TEXT = 2_000_000  # tokens
 _WIDTHS = (
-    (_LARGE_TEXT, ((30e6, DEFAULT_HIDDEN), (60e6, 384), (float("inf"), _WIDE))),
-    (200_000, ((100e6, DEFAULT_HIDDEN), (float("inf"), _WIDE))),
+    (_LARGE_TEXT, ((20e6, DEFAULT_HIDDEN), (40e6, 384), (float("inf"), _WIDE))),
+    (200_000, ((70e6, DEFAULT_HIDDEN), (float("inf"), _WIDE))),
     (0, ((float("inf"), DEFAULT_HIDDEN),)),
 )
 """For texts of at least so many tokens: up to so many that 256 units would see, so many units. Fewer learn more in a
 short time; wide ones were measured on texts of 450,000 tokens and more."""
+_PACES = ((DEFAULT_HIDDEN, 1.0), (384, 0.6), (float("inf"), 0.4))
+"""What a network of up to so many units sees in the time in which 256 units see 1."""
 _RATE = 3e-3
 _RATES = ((DEFAULT_HIDDEN, 5e-3), (384, 4e-3), (float("inf"), _RATE))
 """The highest learning rate for up to so many units."""
-_OFTEN = 60  # passes for each million tokens above which a text is learnt by heart in spite of little dropout
-_DROPOUTS = ((1.5, 0.0), (5, 0.1), (15, 0.15), (_OFTEN, 0.2), (float("inf"), 0.4))
+_DROPOUTS = ((1.5, 0.0), (5, 0.1), (15, 0.15), (float("inf"), 0.2))
 """Up to so many passes for each million tokens, so much dropout: what is small and seen often is learnt by heart."""
-_DROPOUTS_OF_WIDE = ((4, 0.0), (12, 0.1), (_OFTEN, 0.2), (float("inf"), 0.5))
-"""The same for a wide network, which sees it less than half as often in the time."""
-_AVERAGING = ((5, 0.05), (_OFTEN, 0.2), (float("inf"), 0.05))
+_AVERAGING = ((5, 0.05), (float("inf"), 0.2))
 """The same for the share of the steps that is averaged: long where the network would learn by heart otherwise."""
+_OFTEN = ((_WIDE - 1, 60), (float("inf"), 24))
+"""Up to so many units, passes for each million tokens above which neither helps any more, but `_STRONG` does."""
+_STRONG = ((_WIDE - 1, 0.4), (float("inf"), 0.5))
+"""Up to so many units, dropout of states and weights, beside short averages."""
 _WINDOW = 2048  # tokens of a step
 _WINDOW_OF_LARGE = 1024  # where the vocabulary is large: such tokens tell more, and take longer
 _LOGITS = 1 << 24  # of a step
 _STEPS_A_PASS = 100  # at least, of a text that is too small for such steps
 _ROWS = (8, 512)
+_SEQ_LEN, _SEQ_LEN_OF_WIDE = 32, 64
 _STEPS = (3, 8)  # to warm up, and to time
-_SHARE_OF_STEPS = 0.85  # of a run's time that its steps take; the rest goes into validations, samples and files
+_SHARE_OF_STEPS = 0.6  # of a run's time that such steps take; the rest goes into n-grams, Muon, validations and files
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,8 +65,6 @@ class Plan:
     """Fields of `ModelConfig`."""
     training: dict[str, Any]
     """Fields of `TrainConfig`."""
-    passes: float
-    """How often the model that is the measure, an LSTM of 256 units, would see each token of the text."""
     why: str
     """A line for people."""
 
@@ -88,34 +90,41 @@ def rows_of_text(config: TrainConfig, *, tokens: int, documents: int, vocab_size
     return min(_ROWS[1], max(_ROWS[0], rows // 8 * 8))
 
 
+def width_for(tokens: int, seen: float) -> int:
+    """How many units suit a training split of so many tokens, of which 256 units would see so many in the time."""
+    return int(_up_to(seen, next(widths for least, widths in _WIDTHS if tokens >= least)))
+
+
 def plan(
-    *, tokens: int, passes: float, characters: int | None = None, width: int | None = None, cell: str = DEFAULT_CELL
+    *,
+    tokens: int,
+    passes: float,
+    characters: int | None = None,
+    units: int = DEFAULT_HIDDEN,
+    cell: str = DEFAULT_CELL,
 ) -> Plan:
-    """The settings for a text and a length of run, whatever machine it is.
+    """The settings for a text and a length of run, whatever machine it is, but for width and batch.
 
     Args:
         tokens: of the training split.
-        passes: how often an LSTM of 256 units would see each of them in the time there is.
+        passes: how often the network will see each of them, about.
         characters: of the training split; None is one for each token.
-        width: H, where it is settled already.
+        units: H.
         cell: its name; weights are dropped from the LSTM only, where that was measured.
     """
-    chosen = int(_up_to(passes * tokens, next(widths for least, widths in _WIDTHS if tokens >= least)))
-    units = width or chosen
-    wide = units >= _WIDE
     repeated = passes * 1e6 / tokens if passes > 1 else 0.0
-    dropout = _up_to(repeated, _DROPOUTS_OF_WIDE if wide else _DROPOUTS)
+    often = repeated > _up_to(units, _OFTEN)
+    dropout = _up_to(units, _STRONG) if often else _up_to(repeated, _DROPOUTS)
     rate = float(f"{min(_up_to(units, _RATES), max(_RATE, _RATE * (characters or tokens) / _SMALL)):.2g}")
     training = {
         "optimizer": "muon",
-        "averaging": _up_to(repeated, _AVERAGING),
+        "averaging": _AVERAGING[0][1] if often else _up_to(repeated, _AVERAGING),
         "learning_rate": rate,
         "weight_decay": 0.01 if passes <= 1 else 0.1,
-        "seq_len": 64 if wide else 32,
+        "seq_len": _SEQ_LEN_OF_WIDE if units >= _WIDE else _SEQ_LEN,
     }
-    often = "less than once" if passes <= 1 else f"up to {passes:.1f} times"
-    seen = "will be seen" if units <= DEFAULT_HIDDEN else f"would be seen by {DEFAULT_HIDDEN} units"
-    if wide:
+    seen = "less than once" if passes <= 1 else f"about {passes:.1f} times"
+    if units >= _WIDE:
         size = "a wide network wants a low learning rate"
     elif rate == _RATE:
         size = "a small text wants a low learning rate"
@@ -123,18 +132,16 @@ def plan(
         size = "a larger text allows a higher learning rate"
     against = f", and dropout of {dropout:g} keeps it from being learnt by heart" if dropout else ""
     return Plan(
-        model=({} if width else {"hidden_size": chosen})
-        | {"dropout": dropout, "weight_dropout": dropout if repeated > _OFTEN and cell == DEFAULT_CELL else 0.0},
+        model={"dropout": dropout, "weight_dropout": dropout if often and cell == DEFAULT_CELL else 0.0},
         training=training,
-        passes=passes,
-        why=f"{tokens:,} tokens {seen} {often}: {size}{against}",
+        why=f"{tokens:,} tokens will be seen {seen}: {size}{against}",
     )
 
 
 def plan_for(
     dataset: Dataset, config: TrainConfig, given: Collection[str], *, seconds: float, width: int | None, cell: str
 ) -> Plan:
-    """`plan` for a text and the length of a run, with the batch.
+    """`plan` for a text and the length of a run, with width and batch.
 
     Args:
         dataset: its training split and vocabulary count.
@@ -144,40 +151,51 @@ def plan_for(
         width: H, where it is settled already.
         cell: its name.
     """
-    facts = dataset.train.facts
-    text = {"tokens": facts.tokens, "documents": facts.documents, "vocab_size": dataset.tokenizer.vocab_size}
-    rows = config.batch_size if "batch_size" in given else rows_of_text(config, **text)
-    passes = passes_of(replace(config, batch_size=rows), **text, seconds=seconds)
-    planned = plan(tokens=facts.tokens, characters=facts.characters, passes=passes, width=width, cell=cell)
-    units = width or planned.model["hidden_size"]
-    if units >= _WIDE and facts.tokens >= _LARGE_TEXT and text["vocab_size"] <= SMALL_VOCABULARY:
-        rows *= 2
-    return replace(planned, training={"batch_size": rows} | planned.training)
+    facts, vocab_size = dataset.train.facts, dataset.tokenizer.vocab_size
+    text = {"tokens": facts.tokens, "documents": facts.documents}
+    rows = config.batch_size if "batch_size" in given else rows_of_text(config, **text, vocab_size=vocab_size)
+    shape = replace(config, batch_size=rows)
+    speed = 0.0
+    if config.minutes is not None:
+        speed = tokens_per_second(vocab_size, shape, tokens_of_row(shape, **text))
+    seen = facts.tokens * passes_of(shape, **text, seconds=seconds, speed=speed)
+    units = width or width_for(facts.tokens, seen)
+    if units >= _WIDE:
+        if "seq_len" not in given:
+            shape = replace(shape, seq_len=_SEQ_LEN_OF_WIDE)
+        long = tokens_of_row(shape, **text) == shape.seq_len
+        if "batch_size" not in given and long and facts.tokens >= _LARGE_TEXT and vocab_size <= SMALL_VOCABULARY:
+            shape = replace(shape, batch_size=min(_ROWS[1], 2 * rows))
+    passes = passes_of(shape, **text, seconds=seconds, speed=speed * _up_to(units, _PACES))
+    found = plan(tokens=facts.tokens, characters=facts.characters, passes=passes, units=units, cell=cell)
+    return replace(
+        found,
+        model=({} if width else {"hidden_size": units}) | found.model,
+        training={"batch_size": shape.batch_size} | found.training,
+    )
 
 
 def _up_to(size: float, values: tuple[tuple[float, float], ...]) -> float:
     return next(value for most, value in values if size <= most)
 
 
-def passes_of(config: TrainConfig, *, tokens: int, documents: int, vocab_size: int, seconds: float) -> float:
-    """How often an LSTM of 256 units would see each token in the length that a configuration gives.
+def passes_of(config: TrainConfig, *, tokens: int, documents: int, seconds: float, speed: float) -> float:
+    """How often a network sees each token in the length that a configuration gives, about.
 
     Args:
-        config: its lengths; by the clock it is measured how fast this machine is, in a few steps.
+        config: its lengths, and the batch.
         tokens: of the training split.
         documents: among which they are.
-        vocab_size: V.
         seconds: what is gone of the time already.
+        speed: of the network on this machine, tokens a second; what `tokens_per_second` measured.
     """
     found = []
-    across = tokens_of_row(config, tokens, documents)
     if config.epochs is not None:
         found.append(config.epochs)
     if config.steps is not None:
-        found.append(config.steps * config.batch_size * across / tokens)
+        found.append(config.steps * config.batch_size * tokens_of_row(config, tokens, documents) / tokens)
     if config.minutes is not None:
-        left = max(0.0, config.minutes * 60 - seconds) * _SHARE_OF_STEPS
-        found.append(left * tokens_per_second(vocab_size, config, across) / tokens)
+        found.append(max(0.0, config.minutes * 60 - seconds) * _SHARE_OF_STEPS * speed / tokens)
     return min(found)
 
 

@@ -6,7 +6,7 @@ from small_runs import SMALL
 
 from charlm import api, budget
 from charlm.api import Hooks
-from charlm.budget import Plan, passes_of, plan, plan_for, rows_of_text, tokens_per_second
+from charlm.budget import Plan, passes_of, plan, plan_for, rows_of_text, tokens_per_second, width_for
 from charlm.config import ModelConfig, TrainConfig
 from charlm.runs import RunFolder
 
@@ -21,24 +21,19 @@ def test_every_plan_is_a_configuration(tokens: int, passes: float) -> None:
     assert 3e-3 <= config.learning_rate <= 5e-3
 
 
-def test_more_passes_need_more_dropout_and_larger_texts_a_wider_network() -> None:
-    dropouts = [plan(tokens=10**6, passes=passes).model["dropout"] for passes in (0.5, 2, 8, 20, 100)]
-    assert dropouts == sorted(set(dropouts))
-    assert plan(tokens=10**7, passes=60).model["hidden_size"] > plan(tokens=10**5, passes=60).model["hidden_size"]
-    assert (
-        plan(tokens=10**7, passes=0.1).training["learning_rate"]
-        > plan(tokens=10**5, passes=9).training["learning_rate"]
-    )
+@pytest.mark.parametrize(
+    ("units", "wanted"), [(256, [0, 0, 0.1, 0.15, 0.2, 0.2, 0.4]), (512, [0, 0, 0.1, 0.15, 0.2, 0.5, 0.5])]
+)
+def test_more_passes_need_more_dropout(units: int, wanted: list[float]) -> None:
+    passes = (0.5, 1.2, 2, 8, 20, 50, 100)
+    assert [plan(tokens=10**6, passes=each, units=units).model["dropout"] for each in passes] == wanted
 
 
 def test_a_wide_network_wants_a_large_text_and_many_tokens_seen() -> None:
-    def width(tokens: int, passes: float) -> int:
-        return plan(tokens=tokens, passes=passes).model["hidden_size"]
-
-    assert width(10**5, 2000) == width(10**6, 90) == width(3 * 10**6, 9) == width(10**7, 2) == 256
-    assert width(3 * 10**6, 12) == width(10**7, 5) == 384
-    assert width(5 * 10**5, 300) == width(3 * 10**6, 40) == width(10**7, 7) == 512
-    rates = [plan(tokens=10**7, passes=passes).training["learning_rate"] for passes in (2, 5, 7)]
+    assert {width_for(10**5, 1e9), width_for(10**6, 60e6), width_for(3 * 10**6, 19e6)} == {256}
+    assert {width_for(3 * 10**6, 21e6), width_for(10**7, 39e6)} == {384}
+    assert {width_for(5 * 10**5, 80e6), width_for(3 * 10**6, 41e6), width_for(10**7, 41e6)} == {512}
+    rates = [plan(tokens=10**7, passes=9, units=units).training["learning_rate"] for units in (256, 384, 512)]
     assert rates == [5e-3, 4e-3, 3e-3]
 
 
@@ -52,35 +47,25 @@ def test_a_learning_rate_goes_with_the_characters_of_a_text() -> None:
 def test_weights_are_dropped_from_the_lstm_only_and_never_in_one_pass() -> None:
     assert plan(tokens=10**5, passes=100).model["weight_dropout"] > 0
     assert plan(tokens=10**5, passes=100, cell="irnn").model["weight_dropout"] == 0
-    model = plan(tokens=5 * 10**5, passes=300).model
+    model = plan(tokens=5 * 10**5, passes=300, units=512).model
     assert (model["dropout"], model["weight_dropout"]) == (0.5, 0.5)
     single = plan(tokens=1000, passes=0.9)
     assert (single.model["dropout"], single.model["weight_dropout"]) == (0, 0)
-    assert "by heart" not in single.why
+    assert "less than once" in single.why and "by heart" not in single.why
+    assert "1,000 tokens will be seen about 3.0 times" in plan(tokens=1000, passes=3).why
 
 
-def test_a_width_that_is_settled_stays() -> None:
-    settled = plan(tokens=10**7, passes=9, width=64)
-    assert "hidden_size" not in settled.model and settled.training["seq_len"] == 32
-    assert plan(tokens=10**5, passes=9, width=600).training["seq_len"] == 64
-
-
-TEXT_OF = {"tokens": 5000, "documents": 1, "vocab_size": 9}
-
-
-def test_passes_are_those_of_the_shortest_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budget, "tokens_per_second", lambda vocab_size, config, across: 1000.0)
-
-    def passes(**lengths) -> float:
-        return passes_of(TrainConfig(batch_size=10, seq_len=10, **lengths), seconds=10.0, **TEXT_OF)
+def test_passes_are_those_of_the_shortest_length() -> None:
+    def passes(documents: int = 1, **lengths) -> float:
+        config = TrainConfig(batch_size=10, seq_len=10, **lengths)
+        return passes_of(config, tokens=5000, documents=documents, seconds=10.0, speed=1000.0)
 
     assert passes(epochs=3) == 3
     assert passes(steps=100) == 2
-    assert passes(minutes=1) == pytest.approx(50 * 0.85 * 1000 / 5000)
+    assert passes(minutes=1) == pytest.approx(50 * 0.6 * 1000 / 5000)
     assert passes(minutes=1, epochs=3, steps=100) == 2
     assert passes(minutes=0.1) == 0
-    lines = TEXT_OF | {"documents": 2500}  # rows of two tokens, not of ten
-    assert passes_of(TrainConfig(batch_size=10, seq_len=10, steps=100), seconds=10.0, **lines) == 0.4
+    assert passes(documents=2500, steps=100) == 0.4  # rows of two tokens, not of ten
 
 
 def test_a_step_has_as_many_rows_as_make_two_thousand_tokens() -> None:
@@ -96,18 +81,41 @@ def test_a_step_has_as_many_rows_as_make_two_thousand_tokens() -> None:
     assert rows(tokens=3) == 8
 
 
-@pytest.mark.parametrize(
-    ("tokens", "vocab_size", "passes", "rows"),
-    [(3 * 10**6, 68, 40, 128), (3 * 10**6, 68, 9, 64), (10**6, 68, 200, 64), (3 * 10**6, 2000, 40, 32)],
-)
-def test_a_wide_network_reads_twice_as_many_rows_of_a_large_text(
-    monkeypatch: pytest.MonkeyPatch, tokens: int, vocab_size: int, passes: float, rows: int
-) -> None:
-    monkeypatch.setattr(budget, "passes_of", lambda config, **text: passes)
-    facts = SimpleNamespace(tokens=tokens, documents=1, characters=tokens)
+def planned(config: TrainConfig, given=(), *, tokens=3 * 10**6, documents=1, vocab_size=68, width=None) -> Plan:
+    """What is planned for a text that there need not be."""
+    facts = SimpleNamespace(tokens=tokens, documents=documents, characters=tokens)
     dataset = SimpleNamespace(train=SimpleNamespace(facts=facts), tokenizer=SimpleNamespace(vocab_size=vocab_size))
-    found = plan_for(dataset, TrainConfig(minutes=1), (), seconds=0, width=None, cell="lstm")
-    assert found.training["batch_size"] == rows
+    return plan_for(dataset, config, given, seconds=0, width=width, cell="lstm")
+
+
+def test_a_wide_network_reads_twice_as_many_rows_of_a_large_text() -> None:
+    def shape(*given: str, **text: int) -> tuple[int, int]:
+        training = planned(TrainConfig(epochs=40, batch_size=7), given, width=512, **text).training
+        return training["batch_size"], training["seq_len"]
+
+    assert shape() == (128, 64)
+    assert shape(tokens=10**6) == shape(vocab_size=500, tokens=10**6) == (64, 64)
+    assert shape(vocab_size=2000) == (32, 64)
+    assert shape(documents=400_000) == (288, 64)  # lines
+    assert shape("batch_size") == (7, 64)
+    assert planned(TrainConfig(epochs=1), width=256).training["batch_size"] == 64
+
+
+def test_what_is_planned_is_for_the_passes_that_the_network_itself_makes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "tokens_per_second", lambda vocab_size, config, across: 100_000.0)
+    seen = {
+        256: "about 6.0 times",  # 500 seconds, of which 0.6 are steps
+        384: "about 3.6 times",
+        512: "about 2.4 times",
+    }
+    for units, often in seen.items():
+        assert often in planned(TrainConfig(minutes=500 / 60), width=units, tokens=5 * 10**6).why
+    assert planned(TrainConfig(minutes=500 / 60), tokens=5 * 10**6).model["hidden_size"] == 384
+    steps = planned(
+        TrainConfig(steps=30_000)
+    )  # 61 million tokens by the batch of 256 units, four times as many by its own
+    assert steps.model["hidden_size"] == 512 and "about 81.9 times" in steps.why
+    assert "about 3.0 times" in planned(TrainConfig(epochs=3), width=512).why
 
 
 def test_the_speed_is_that_of_this_machine() -> None:

@@ -117,7 +117,7 @@ def _show_system(json: bool) -> None:
     library = native.library(PROGRAMS["gru"].functions, torch.float32)
     quick = "none"
     if library is not None and library.has_bfloat16:
-        quick = "compiled, of matrices" if library.has_matrices else "compiled"
+        quick = "matrices" if library.has_matrices else "pairs"
     facts = {
         "charlm": __version__,
         "python": platform.python_version(),

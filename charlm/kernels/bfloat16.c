@@ -65,7 +65,7 @@ INLINE void end_pairs(void) {
     if (has_matrices) _tile_release();
 }
 
-/* gcc does not know what memory the instructions of matrices read and write. */
+/* gcc does not know what memory is read when a matrix is loaded. */
 #define IN_ORDER __asm__ volatile("" ::: "memory")
 
 /* 16 or, where `two`, 32 rows by 32 columns; a multiple of 16 pairs. */
@@ -98,7 +98,6 @@ INLINE void matrix_tile(const uint32_t *x, long x_row, const uint32_t *w, long p
     _tile_stored(1, out + 16, bytes);
     if (two) _tile_stored(2, out + 16 * out_row, bytes);
     if (two) _tile_stored(3, out + 16 * out_row + 16, bytes);
-    IN_ORDER;
 }
 
 /* Rows and pairs that don't fill a matrix, and a panel of fewer than 32 columns, are left to the vectors. */

@@ -73,6 +73,8 @@ typedef void (*NAME(stage))(const long long *table, long t, long rows, long from
 void NAME(run)(const long long *operations, long number, long first, long count, long direction, long rows,
                long width, long threads, uint32_t *scratch, long scratch_size) {
     const long panels = (width + PANEL - 1) / PANEL;
+    int pairs_too = 0;
+    for (long k = 0; k < number; k++) pairs_too |= operations[k * OPERATION + IS_PRODUCT] == IN_PAIRS;
 #ifdef _OPENMP
 #pragma omp parallel num_threads(threads)
 #endif
@@ -83,7 +85,7 @@ void NAME(run)(const long long *operations, long number, long first, long count,
         const long mine = 0, all = 1;
 #endif
         uint32_t *const halves = scratch + mine * scratch_size;
-        begin_pairs();
+        if (pairs_too) begin_pairs();
         const long first_panel = panels * mine / all, last_panel = panels * (mine + 1) / all;
         const long from = first_panel * PANEL, to = last_panel * PANEL < width ? last_panel * PANEL : width;
         for (long n = 0, t = first; n < count; n++, t += direction) {
@@ -120,6 +122,6 @@ void NAME(run)(const long long *operations, long number, long first, long count,
                     }
             }
         }
-        end_pairs();
+        if (pairs_too) end_pairs();
     }
 }

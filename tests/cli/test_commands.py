@@ -258,6 +258,7 @@ def test_info_tells_what_charlm_computes_with(monkeypatch: pytest.MonkeyPatch) -
     assert values["pointwise"] in ("compiled", "torch") and values["torch"].startswith("2.")
     monkeypatch.setattr("charlm.kernels.native.library", lambda functions, dtype: None)
     assert json.loads(charlm("info", "--system", "--json").stdout)["pointwise"] == "torch"
+    assert values["bfloat16"] in ("none", "pairs", "matrices")
     assert "pointwise" in charlm("info", "--system").stdout
 
 

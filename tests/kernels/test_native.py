@@ -1,5 +1,6 @@
 """The compiled loops: their arithmetic, and what happens where nothing can be compiled."""
 
+import ctypes
 import os
 import platform
 import subprocess
@@ -102,20 +103,28 @@ def test_products_in_pairs_are_those_of_rounded_numbers(
             torch.testing.assert_close(found.double(), wanted, rtol=1e-5, atol=1e-5)
 
 
+def matrix_registers() -> bool:
+    """Whether the processor has matrix registers, and Linux hands them out."""
+    facts = Path("/proc/cpuinfo")
+    if not facts.exists() or " amx_bf16" not in facts.read_text(encoding="utf-8", errors="replace"):
+        return False
+    arch_prctl, request, matrices = 158, 0x1023, 18
+    return ctypes.CDLL(None).syscall(arch_prctl, request, matrices) == 0
+
+
 @compiled
+@pytest.mark.skipif(not matrix_registers(), reason="no matrix registers here")
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize(("rows", "width", "blocks", "depth"), [(16, 32, 1, 32), (49, 72, 2, 75)])
-def test_vectors_give_what_matrices_give(
+def test_matrix_registers_are_asked_for_and_done_without(
     monkeypatch: pytest.MonkeyPatch, threads: int, rows: int, width: int, blocks: int, depth: int
 ) -> None:
-    """Where the processor has matrix registers, products in pairs are made without them as well."""
-    if platform.machine() not in ("x86_64", "AMD64"):
-        pytest.skip("no such flags here")
-    monkeypatch.setattr(compilation, "_FLAGS", (*compilation._FLAGS, "-mno-amx-bf16"))
-    code = compilation.shared_library.__wrapped__(native.write_c((of_tanh,)))
-    assert code is not None
-    library = native.Library(code, torch.float32, (of_tanh,))
-    assert not library.has_matrices
+    source = native.write_c((of_tanh,))
+    given, refused = (compilation.shared_library(text) for text in (source, source.replace("0x1023", "0x7fffffff")))
+    assert given is not None and refused is not None
+    assert native.Library(given, torch.float32, (of_tanh,)).has_matrices
+    library = native.Library(refused, torch.float32, (of_tanh,))
+    assert library.has_bfloat16 and not library.has_matrices
     monkeypatch.setattr(native, "library", lambda functions, dtype: library)
     test_products_in_pairs_are_those_of_rounded_numbers(threads, rows, width, blocks, depth)
 
