@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch.nn import functional as F
@@ -24,12 +24,14 @@ from charlm.config import (
 from charlm.dataset import Dataset
 from charlm.model import LanguageModel, pick_device
 
+Value = TypeVar("Value")
+
 _SMALL = 1_000_000  # characters of a text that the lowest learning rate suits; it rises with the text
 _WIDE = 512
 _LARGE_TEXT = 2_000_000  # tokens
 _WIDTHS = (
     (_LARGE_TEXT, ((20e6, DEFAULT_HIDDEN), (40e6, 384), (float("inf"), _WIDE))),
-    (200_000, ((70e6, DEFAULT_HIDDEN), (float("inf"), _WIDE))),
+    (200_000, ((150e6, DEFAULT_HIDDEN), (float("inf"), _WIDE))),
     (0, ((float("inf"), DEFAULT_HIDDEN),)),
 )
 """For texts of at least so many tokens: up to so many that 256 units would see, so many units. Fewer learn more in a
@@ -39,14 +41,17 @@ _PACES = ((DEFAULT_HIDDEN, 1.0), (384, 0.6), (float("inf"), 0.4))
 _RATE = 3e-3
 _RATES = ((DEFAULT_HIDDEN, 5e-3), (384, 4e-3), (float("inf"), _RATE))
 """The highest learning rate for up to so many units."""
-_DROPOUTS = ((1.5, 0.0), (5, 0.1), (15, 0.15), (float("inf"), 0.2))
-"""Up to so many passes for each million tokens, so much dropout: what is small and seen often is learnt by heart."""
-_AVERAGING = ((5, 0.05), (float("inf"), 0.2))
-"""The same for the share of the steps that is averaged: long where the network would learn by heart otherwise."""
-_OFTEN = ((_WIDE - 1, 60), (float("inf"), 24))
-"""Up to so many units, passes for each million tokens above which neither helps any more, but `_STRONG` does."""
-_STRONG = ((_WIDE - 1, 0.4), (float("inf"), 0.5))
-"""Up to so many units, dropout of states and weights, beside short averages."""
+_RESTRAINTS = (
+    (1.5, (0.0, 0.0, 0.05)),
+    (5, (0.1, 0.0, 0.05)),
+    (15, (0.15, 0.0, 0.2)),
+    (60, (0.2, 0.0, 0.2)),
+    (120, (0.2, 0.2, 0.05)),
+    (float("inf"), (0.4, 0.4, 0.05)),
+)
+"""Up to so many passes for each million tokens: dropout of states, dropout of weights, and the share of the steps that
+is averaged. What is small and seen often is learnt by heart; long averages keep from that, or dropped weights."""
+_RESTRAINTS_OF_WIDE = (*_RESTRAINTS[:3], (24, (0.2, 0.0, 0.2)), (float("inf"), (0.5, 0.5, 0.05)))
 _WINDOW = 2048  # tokens of a step
 _WINDOW_OF_LARGE = 1024  # where the vocabulary is large: such tokens tell more, and take longer
 _LOGITS = 1 << 24  # of a step
@@ -113,12 +118,11 @@ def plan(
         cell: its name; weights are dropped from the LSTM only, where that was measured.
     """
     repeated = passes * 1e6 / tokens if passes > 1 else 0.0
-    often = repeated > _up_to(units, _OFTEN)
-    dropout = _up_to(units, _STRONG) if often else _up_to(repeated, _DROPOUTS)
+    dropout, weight_dropout, averaging = _up_to(repeated, _RESTRAINTS_OF_WIDE if units >= _WIDE else _RESTRAINTS)
     rate = float(f"{min(_up_to(units, _RATES), max(_RATE, _RATE * (characters or tokens) / _SMALL)):.2g}")
     training = {
         "optimizer": "muon",
-        "averaging": _AVERAGING[0][1] if often else _up_to(repeated, _AVERAGING),
+        "averaging": averaging,
         "learning_rate": rate,
         "weight_decay": 0.01 if passes <= 1 else 0.1,
         "seq_len": _SEQ_LEN_OF_WIDE if units >= _WIDE else _SEQ_LEN,
@@ -132,7 +136,7 @@ def plan(
         size = "a larger text allows a higher learning rate"
     against = f", and dropout of {dropout:g} keeps it from being learnt by heart" if dropout else ""
     return Plan(
-        model={"dropout": dropout, "weight_dropout": dropout if often and cell == DEFAULT_CELL else 0.0},
+        model={"dropout": dropout, "weight_dropout": weight_dropout if cell == DEFAULT_CELL else 0.0},
         training=training,
         why=f"{tokens:,} tokens will be seen {seen}: {size}{against}",
     )
@@ -175,7 +179,7 @@ def plan_for(
     )
 
 
-def _up_to(size: float, values: tuple[tuple[float, float], ...]) -> float:
+def _up_to(size: float, values: tuple[tuple[float, Value], ...]) -> Value:
     return next(value for most, value in values if size <= most)
 
 

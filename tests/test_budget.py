@@ -22,17 +22,17 @@ def test_every_plan_is_a_configuration(tokens: int, passes: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("units", "wanted"), [(256, [0, 0, 0.1, 0.15, 0.2, 0.2, 0.4]), (512, [0, 0, 0.1, 0.15, 0.2, 0.5, 0.5])]
+    ("units", "wanted"), [(256, [0, 0, 0.1, 0.15, 0.2, 0.2, 0.2, 0.4]), (512, [0, 0, 0.1, 0.15, 0.2, 0.5, 0.5, 0.5])]
 )
 def test_more_passes_need_more_dropout(units: int, wanted: list[float]) -> None:
-    passes = (0.5, 1.2, 2, 8, 20, 50, 100)
+    passes = (0.5, 1.2, 2, 8, 20, 50, 100, 200)
     assert [plan(tokens=10**6, passes=each, units=units).model["dropout"] for each in passes] == wanted
 
 
 def test_a_wide_network_wants_a_large_text_and_many_tokens_seen() -> None:
     assert {width_for(10**5, 1e9), width_for(10**6, 60e6), width_for(3 * 10**6, 19e6)} == {256}
     assert {width_for(3 * 10**6, 21e6), width_for(10**7, 39e6)} == {384}
-    assert {width_for(5 * 10**5, 80e6), width_for(3 * 10**6, 41e6), width_for(10**7, 41e6)} == {512}
+    assert {width_for(5 * 10**5, 160e6), width_for(3 * 10**6, 41e6), width_for(10**7, 41e6)} == {512}
     rates = [plan(tokens=10**7, passes=9, units=units).training["learning_rate"] for units in (256, 384, 512)]
     assert rates == [5e-3, 4e-3, 3e-3]
 
@@ -45,7 +45,9 @@ def test_a_learning_rate_goes_with_the_characters_of_a_text() -> None:
 
 
 def test_weights_are_dropped_from_the_lstm_only_and_never_in_one_pass() -> None:
-    assert plan(tokens=10**5, passes=100).model["weight_dropout"] > 0
+    assert plan(tokens=10**6, passes=50).model["weight_dropout"] == 0
+    assert plan(tokens=10**6, passes=100).model["weight_dropout"] == 0.2
+    assert plan(tokens=10**5, passes=100).model["weight_dropout"] == 0.4
     assert plan(tokens=10**5, passes=100, cell="irnn").model["weight_dropout"] == 0
     model = plan(tokens=5 * 10**5, passes=300, units=512).model
     assert (model["dropout"], model["weight_dropout"]) == (0.5, 0.5)
