@@ -24,7 +24,7 @@ from charlm.config import (
 from charlm.dataset import Dataset
 from charlm.model import LanguageModel, pick_device
 
-Value = TypeVar("Value")
+_Value = TypeVar("_Value")
 
 _SMALL = 1_000_000  # characters of a text that the lowest learning rate suits; it rises with the text
 _WIDE = 512
@@ -52,12 +52,13 @@ _RESTRAINTS = (
 """Up to so many passes for each million tokens: dropout of states, dropout of weights, and the share of the steps that
 is averaged. What is small and seen often is learnt by heart; long averages keep from that, or dropped weights."""
 _RESTRAINTS_OF_WIDE = (*_RESTRAINTS[:3], (24, (0.2, 0.0, 0.2)), (float("inf"), (0.5, 0.5, 0.05)))
+"""The same for a wide network, which learns by heart sooner."""
 _WINDOW = 2048  # tokens of a step
 _WINDOW_OF_LARGE = 1024  # where the vocabulary is large: such tokens tell more, and take longer
 _LOGITS = 1 << 24  # of a step
 _STEPS_A_PASS = 100  # at least, of a text that is too small for such steps
 _ROWS = (8, 512)
-_SEQ_LEN, _SEQ_LEN_OF_WIDE = 32, 64
+_SEQ_LEN_OF_WIDE = 64
 _STEPS = (3, 8)  # to warm up, and to time
 _SHARE_OF_STEPS = 0.6  # of a run's time that such steps take; the rest goes into n-grams, Muon, validations and files
 
@@ -97,7 +98,7 @@ def rows_of_text(config: TrainConfig, *, tokens: int, documents: int, vocab_size
 
 def width_for(tokens: int, seen: float) -> int:
     """How many units suit a training split of so many tokens, of which 256 units would see so many in the time."""
-    return int(_up_to(seen, next(widths for least, widths in _WIDTHS if tokens >= least)))
+    return _up_to(seen, next(widths for least, widths in _WIDTHS if tokens >= least))
 
 
 def plan(
@@ -108,7 +109,7 @@ def plan(
     units: int = DEFAULT_HIDDEN,
     cell: str = DEFAULT_CELL,
 ) -> Plan:
-    """The settings for a text and a length of run, whatever machine it is, but for width and batch.
+    """The settings for a text and a length of run, whatever machine it is, but for width, batch and window.
 
     Args:
         tokens: of the training split.
@@ -125,7 +126,6 @@ def plan(
         "averaging": averaging,
         "learning_rate": rate,
         "weight_decay": 0.01 if passes <= 1 else 0.1,
-        "seq_len": _SEQ_LEN_OF_WIDE if units >= _WIDE else _SEQ_LEN,
     }
     seen = "less than once" if passes <= 1 else f"about {passes:.1f} times"
     if units >= _WIDE:
@@ -145,7 +145,7 @@ def plan(
 def plan_for(
     dataset: Dataset, config: TrainConfig, given: Collection[str], *, seconds: float, width: int | None, cell: str
 ) -> Plan:
-    """`plan` for a text and the length of a run, with width and batch.
+    """`plan` for a text and the length of a run, with width, batch and window.
 
     Args:
         dataset: its training split and vocabulary count.
@@ -175,11 +175,11 @@ def plan_for(
     return replace(
         found,
         model=({} if width else {"hidden_size": units}) | found.model,
-        training={"batch_size": shape.batch_size} | found.training,
+        training={"batch_size": shape.batch_size, "seq_len": shape.seq_len} | found.training,
     )
 
 
-def _up_to(size: float, values: tuple[tuple[float, Value], ...]) -> Value:
+def _up_to(size: float, values: tuple[tuple[float, _Value], ...]) -> _Value:
     return next(value for most, value in values if size <= most)
 
 
