@@ -175,7 +175,7 @@ def plan_for(
     return replace(
         found,
         model=({} if width else {"hidden_size": units}) | found.model,
-        training={"batch_size": shape.batch_size, "seq_len": shape.seq_len} | found.training,
+        training={"batch_size": shape.batch_size} | found.training | {"seq_len": shape.seq_len},
     )
 
 
