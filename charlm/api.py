@@ -27,7 +27,7 @@ from charlm.length import require_rest
 from charlm.loaded import LoadedModel, load, sample
 from charlm.memory import keep_memory, memory_named
 from charlm.model import LanguageModel, pick_device
-from charlm.prior import fit_prior
+from charlm.prior import default_order, fit_prior
 from charlm.progress import Progress, silent
 from charlm.records import Record
 from charlm.remarks import remark
@@ -169,7 +169,8 @@ def _plan(
     else:
         width = options.get("hidden_size", options.get("embedding_size") if options.get("tie_weights") else None)
     gone, cell = time.monotonic() - _beginning(hooks), options.get("cell", DEFAULT_CELL)
-    planned = plan_for(dataset, config, given, seconds=gone, width=width, cell=cell)
+    order = options.get("ngram_order", default_order(dataset.tokenizer.vocab_size))
+    planned = plan_for(dataset, config, given, seconds=gone, width=width, cell=cell, ngram_order=order)
     return planned.without({*options, *given} if first is None else {*planned.model, *given})
 
 
@@ -228,18 +229,14 @@ def _first_state(
 ) -> TrainingState:
     """The state before the first step: a model of freshly drawn weights, or the one to begin with."""
     shape = _model_config(options, first, dataset.tokenizer.vocab_size)
-    prior = None
-    if options.get("ngram_order", shape.ngram_order if first else None) != 0:
-        prior = fit_prior(dataset.train, dataset.tokenizer, shape.ngram_order or None, progress=hooks.progress)
-        shape = replace(shape, ngram_order=prior[0].order)
     if first is not None:
         model = first.checkpoint.model
     else:
         model = LanguageModel(shape)
         generator = torch.Generator().manual_seed(config.seed)
         model.initialise(generator, silent=dataset.tokenizer.never_written)
-    if model.prior is not None and prior is not None:
-        model.prior.ngram, model.prior.cross_fit = prior
+    if shape.ngram_order:
+        model.build_on(*fit_prior(dataset.train, dataset.tokenizer, shape.ngram_order, progress=hooks.progress))
     return begin(model, config, pick_device(config.device), _beginning(hooks))
 
 
@@ -293,6 +290,7 @@ def _model_config(options: Mapping[str, Any], first: LoadedModel | None, vocab_s
     if options.get("embedding_size") is None:
         hidden = options.get("hidden_size", DEFAULT_HIDDEN)
         options |= default_vectors(vocab_size, hidden, tie_weights=options.get("tie_weights"))
+    options.setdefault("ngram_order", default_order(vocab_size))
     return ModelConfig.from_json(options | {"vocab_size": vocab_size})
 
 

@@ -16,6 +16,8 @@ from torch.nn import functional as F
 from charlm.config import (
     DEFAULT_CELL,
     DEFAULT_HIDDEN,
+    LEAST_ORDER_OF_CONTEXTS,
+    MAX_CONTEXT_VECTORS,
     SMALL_VOCABULARY,
     ModelConfig,
     TrainConfig,
@@ -53,6 +55,7 @@ _RESTRAINTS = (
 is averaged. What is small and seen often is learnt by heart; long averages keep from that, or dropped weights."""
 _RESTRAINTS_OF_WIDE = (*_RESTRAINTS[:3], (24, (0.2, 0.0, 0.2)), (float("inf"), (0.5, 0.5, 0.05)))
 """The same for a wide network, which learns by heart sooner."""
+_TOKENS_A_VECTOR = 200  # of the training split, for each n-gram that has a vector
 _WINDOW = 2048  # tokens of a step
 _WINDOW_OF_LARGE = 1024  # where the vocabulary is large: such tokens tell more, and take longer
 _LOGITS = 1 << 24  # of a step
@@ -101,6 +104,13 @@ def width_for(tokens: int, seen: float) -> int:
     return _up_to(seen, next(widths for least, widths in _WIDTHS if tokens >= least))
 
 
+def context_vectors_for(tokens: int, *, vocab_size: int, ngram_order: int) -> int:
+    """How many frequent n-grams have a vector of their own: a small text would learn more of them by heart."""
+    if vocab_size > SMALL_VOCABULARY or ngram_order < LEAST_ORDER_OF_CONTEXTS:
+        return 0
+    return min(MAX_CONTEXT_VECTORS, tokens // _TOKENS_A_VECTOR)
+
+
 def plan(
     *,
     tokens: int,
@@ -143,7 +153,14 @@ def plan(
 
 
 def plan_for(
-    dataset: Dataset, config: TrainConfig, given: Collection[str], *, seconds: float, width: int | None, cell: str
+    dataset: Dataset,
+    config: TrainConfig,
+    given: Collection[str],
+    *,
+    seconds: float,
+    width: int | None,
+    cell: str,
+    ngram_order: int,
 ) -> Plan:
     """`plan` for a text and the length of a run, with width, batch and window.
 
@@ -154,6 +171,7 @@ def plan_for(
         seconds: what is gone of the time already.
         width: H, where it is settled already.
         cell: its name.
+        ngram_order: n of the prior, 0 where there is none.
     """
     facts, vocab_size = dataset.train.facts, dataset.tokenizer.vocab_size
     text = {"tokens": facts.tokens, "documents": facts.documents}
@@ -174,7 +192,9 @@ def plan_for(
     found = plan(tokens=facts.tokens, characters=facts.characters, passes=passes, units=units, cell=cell)
     return replace(
         found,
-        model=({} if width else {"hidden_size": units}) | found.model,
+        model=({} if width else {"hidden_size": units})
+        | found.model
+        | {"context_vectors": context_vectors_for(facts.tokens, vocab_size=vocab_size, ngram_order=ngram_order)},
         training={"batch_size": shape.batch_size} | found.training | {"seq_len": shape.seq_len},
     )
 

@@ -48,10 +48,12 @@ def best_temperature(model: LanguageModel, windows: Iterable[Window]) -> float:
 def divide_logits(model: LanguageModel, temperature: float) -> None:
     """Divide all logits of a model by a temperature for good. Where the embedding is the output layer too, the first
     layer's input weights make up for it."""
-    parts = [model.embedding if model.output is None else model.output, model.output_bias]
+    parts: list[torch.Tensor] = [model.embedding if model.output is None else model.output, model.output_bias]
     if model.prior is not None:
         parts += [model.prior.weight, model.prior.bias]
     for part in parts:
         part.div_(temperature)
     if model.output is None:
+        if model.contexts is not None:
+            model.contexts.vectors.div_(temperature)
         model.recurrent.layers[0].get_parameter("input").mul_(temperature)

@@ -146,7 +146,7 @@ def _checkpoint(
         weights[name] = tensor.to(device, kind, copy=True)  # aligned: how a product rounds may hang on that
     model.load_state_dict(weights, assign=True)
     if model.prior is not None:
-        model.prior.ngram = _ngram(path, config, tensors)
+        model.build_on(_ngram(path, config, tensors))
     for parameter in model.parameters():
         parameter.requires_grad_(True)
     return Checkpoint(model=model.eval(), tokenizer=tokenizer, corpus=corpus, training=training)

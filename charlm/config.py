@@ -28,6 +28,10 @@ DEFAULT_HIDDEN = 256
 DEFAULT_CELL = "lstm"
 SMALL_VOCABULARY = 512
 """The most tokens of a small vocabulary, as of letters or bytes; a larger one is of subwords, or of Chinese."""
+MAX_CONTEXT_VECTORS = 1 << 14
+"""The most n-grams that have a vector."""
+LEAST_ORDER_OF_CONTEXTS = 3
+"""n of an n-gram model that knows contexts of two tokens."""
 
 
 def check_range(name: str, value: float, low: float, high: float, *, open_low: bool = False) -> None:
@@ -192,6 +196,9 @@ class ModelConfig(JsonConfig):
     negated where the equation's gate is 1 for the new."""
     ngram_order: int = 0
     """n of the n-gram model whose log-probabilities, times a learnt gate, are added to the logits; 0 is none."""
+    context_vectors: int = 0
+    """How many of the most frequent n-grams of 2 to 5 tokens have a vector, which is added to the embedding of the last
+    token where they end; needs an n-gram model of order 3 or more."""
     skip: Skip = "none"
     """residual adds to the output of each layer but the first what went into it (He et al. 2016)."""
     skip_steps: int = 4
@@ -209,6 +216,12 @@ class ModelConfig(JsonConfig):
         check_range("--forget-bias", self.forget_bias, -100, 100)
         check_range("--update-bias", self.update_bias, -100, 100)
         check_range("--ngram-order", self.ngram_order, 0, 12)
+        check_range("--context-vectors", self.context_vectors, 0, MAX_CONTEXT_VECTORS)
+        if self.context_vectors and self.ngram_order < LEAST_ORDER_OF_CONTEXTS:
+            raise ConfigError(
+                f"--context-vectors is {self.context_vectors}, and they are those of an n-gram model; give "
+                f"--ngram-order {LEAST_ORDER_OF_CONTEXTS} or more, not {self.ngram_order}"
+            )
         check_range("--skip-steps", self.skip_steps, 2, 1024)
         check_choice("--skip", self.skip, get_args(Skip))
         check_choice("--recurrent-init", self.recurrent_init, get_args(RecurrentInit))

@@ -9,9 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from charlm.config import ModelConfig, Precision
+from charlm.contexts import ContextVectors
 from charlm.errors import ConfigError
-from charlm.prior import NgramPrior
-from charlm.recurrent import LayerStates, Recurrent
+from charlm.ngram import NgramModel
+from charlm.ngram_lookup import Nodes
+from charlm.prior import CrossFit, NgramPrior
+from charlm.recurrent import LayerStates, Recurrent, embed
 
 
 class LanguageModel(nn.Module):
@@ -37,6 +40,8 @@ class LanguageModel(nn.Module):
         )
         self.output_bias = nn.Parameter(torch.empty(config.vocab_size))  # (V,)
         self.prior = NgramPrior(config.ngram_order, config.hidden_size) if config.ngram_order else None
+        number = config.context_vectors
+        self.contexts = ContextVectors(number, config.embedding_size) if number else None
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, *, silent: Sequence[int] = ()) -> None:
@@ -58,6 +63,20 @@ class LanguageModel(nn.Module):
         nn.init.zeros_(self.output_bias)
         if self.prior is not None:
             self.prior.initialise()
+        if self.contexts is not None:
+            self.contexts.initialise()
+
+    def build_on(self, ngram: NgramModel, cross_fit: CrossFit | None = None) -> None:
+        """Give the prior its n-gram model, and for training those that are honest; the vectors of contexts, if they
+        belong to another, are rearranged."""
+        assert self.prior is not None
+        before = self.prior.ngram
+        self.prior.ngram, self.prior.cross_fit = ngram, cross_fit
+        if self.contexts is not None:
+            if before is None:
+                self.contexts.give(ngram)
+            else:
+                self.contexts.move(before, ngram)
 
     def empty_past(self, batch: int) -> LayerStates:
         """The state before the first token of a document, for B rows."""
@@ -97,15 +116,45 @@ class LanguageModel(nn.Module):
         """As `forward`, with the outputs of the last layer (T, B, H) between the logits and the states."""
         if states is None:
             states = self.empty_past(ids.shape[1])
-        own = len(states) if self.prior is None else -1
-        hidden, after = self.recurrent(ids, self.embedding, states[:own], generator)
+        nodes, beside = self._known(ids, states)
+        hidden, after = self.recurrent(ids, self.embedding, self._own(states), generator, beside)
         weight = self.embedding if self.output is None else self.output
         logits = F.linear(hidden, weight, self.output_bias).to(hidden.dtype)  # (T, B, V)
         if self.prior is not None:
+            assert nodes is not None
             with torch.autocast(hidden.device.type, enabled=False):
-                more, known = self.prior(ids, hidden, states[-1], starts)
-            logits, after = logits + more, (*after, known)
-        return logits, hidden, after
+                logits = logits + self.prior(nodes, hidden, starts)
+        return logits, hidden, self._with_last(after, nodes)
+
+    def trace(
+        self, ids: Tensor, states: LayerStates | None = None
+    ) -> tuple[tuple[dict[str, Tensor], ...], LayerStates]:
+        """`Recurrent.trace` of ids (T, B), and the states after the last token; None is the empty past."""
+        if states is None:
+            states = self.empty_past(ids.shape[1])
+        nodes, beside = self._known(ids, states)
+        held, after = self.recurrent.trace(ids, self.embedding, self._own(states), beside)
+        return held, self._with_last(after, nodes)
+
+    def inputs(self, ids: Tensor, states: LayerStates) -> tuple[Tensor, LayerStates]:
+        """What the first layer reads, (T, B, E), and the last states but for those of the layers; arguments as those of
+        `forward`."""
+        nodes, beside = self._known(ids, states)
+        return embed(ids, self.embedding, beside), self._with_last((), nodes)
+
+    def _own(self, states: LayerStates) -> LayerStates:
+        """The states of the layers, without that of the prior."""
+        return states[: self.config.num_layers]
+
+    def _known(self, ids: Tensor, states: LayerStates) -> tuple[Nodes | None, Tensor | None]:
+        """The states of the n-gram model after each token, and the vectors of contexts to add to the embeddings."""
+        if self.prior is None:
+            return None, None
+        nodes = self.prior.advance(ids, states[-1])
+        return nodes, None if self.contexts is None else self.contexts(nodes)
+
+    def _with_last(self, after: LayerStates, nodes: Nodes | None) -> LayerStates:
+        return after if nodes is None else (*after, (torch.from_numpy(nodes[-1]),))
 
     def training_precision(self, precision: Precision) -> torch.autocast:
         """The context in which to compute a loss, in the precision that `TrainConfig` asks for."""

@@ -24,9 +24,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm.config import MAX_CONTEXT_VECTORS
 from charlm.errors import ModelFileError
 from charlm.ngram_counts import Ints, NgramCounts, Stream, count_ngrams
-from charlm.ngram_estimates import Floats, Singles, estimate, keep_frequent, trie_keys
+from charlm.ngram_estimates import Floats, Singles, estimate, keep_frequent, most_frequent, trie_keys
 from charlm.ngram_lookup import Nodes, Trie, compiled
 from charlm.progress import Progress, silent
 
@@ -34,6 +35,9 @@ MAX_ORDER = 32
 """The longest n-grams that a file may have."""
 MAX_NGRAMS = 1 << 24
 """N-grams of two tokens and more that a model holds unless told otherwise."""
+
+FREQUENT_LENGTHS = (2, 5)
+"""Tokens of the shortest and the longest of them."""
 
 _CHUNK = 1 << 20  # tokens scored at a time
 
@@ -47,7 +51,15 @@ class NgramModel:
     """
 
     def __init__(
-        self, vocab_size: int, bos: int, order: int, unigrams: Singles, keys: Ints, weights: Singles, backoffs: Singles
+        self,
+        vocab_size: int,
+        bos: int,
+        order: int,
+        unigrams: Singles,
+        keys: Ints,
+        weights: Singles,
+        backoffs: Singles,
+        frequent: NDArray[np.int32],
     ) -> None:
         self.vocab_size = vocab_size
         self.bos = bos
@@ -59,6 +71,8 @@ class NgramModel:
         self._first = np.searchsorted(keys, np.arange(len(backoffs) + 1) * vocab_size)
         """The children of context c are nodes V + first[c] to V + first[c + 1]."""
         self._trie = Trie(vocab_size, order, keys, self._first)
+        self.frequent = frequent
+        """Nodes of the most frequent n-grams that are contexts, of `FREQUENT_LENGTHS`, the most frequent first."""
 
     @classmethod
     def fit(
@@ -111,6 +125,8 @@ class NgramModel:
             raise ValueError(f"order is {order}; it must be at least 1 and at most {counts.order}, which was counted")
         kept = keep_frequent(counts, order, max_ngrams)
         keys = trie_keys(counts, kept)
+        shortest, longest = FREQUENT_LENGTHS
+        frequent = most_frequent(counts, kept, range(shortest, min(longest, order - 1) + 1), MAX_CONTEXT_VECTORS)
 
         def without(fold: int | None) -> tuple[Singles, Singles, Singles]:
             return estimate(counts, kept, None if fold is None else counts.fold(fold, folds))
@@ -121,7 +137,7 @@ class NgramModel:
                 models.append(
                     models[0]._estimated(*tables)
                     if models
-                    else cls(counts.vocab_size, counts.bos, order, tables[0], keys, *tables[1:])
+                    else cls(counts.vocab_size, counts.bos, order, tables[0], keys, *tables[1:], frequent)
                 )
                 progress("estimating n-grams", len(models), folds + 1)
         return models
@@ -238,6 +254,14 @@ class NgramModel:
         chances: Floats = self.probabilities(self.advance(before, ids)[-1] if len(ids) else before)[0]
         return chances
 
+    def spelled(self, node: int) -> tuple[int, ...]:
+        """The tokens of a node."""
+        tokens = []
+        while node >= self.vocab_size:
+            node, token = divmod(int(self._keys[node - self.vocab_size]), self.vocab_size)
+            tokens.append(token)
+        return (node, *reversed(tokens))
+
     def same_nodes(self, other: Self) -> bool:
         """Whether a node means the same to another model."""
         return self.order == other.order and np.array_equal(self._keys, other._keys)
@@ -257,6 +281,7 @@ class NgramModel:
             "weights": self._weights,
             "children": children,
             "backoffs": self._backoffs,
+            "frequent": self.frequent,
         }
 
     @classmethod
@@ -273,6 +298,7 @@ class NgramModel:
             if np.any(children < 0) or children.sum() != len(tokens):
                 raise ValueError("children")
             keys = np.repeat(np.arange(len(children)), children) * vocab_size + tokens
+            frequent = arrays.get("frequent", np.zeros(0, np.int32))  # older files don't tell
             ends = [0, vocab_size]  # of the nodes of each length
             for begin in range(order - 1):
                 ends.append(ends[-1] + int(children[ends[begin] : ends[begin + 1]].sum()))
@@ -282,13 +308,16 @@ class NgramModel:
                 and vocab_size + len(weights) == ends[order]
                 and np.all((tokens >= 0) & (tokens < vocab_size))
                 and np.all(np.diff(keys) > 0)
+                and len(np.unique(frequent)) == len(frequent) <= MAX_CONTEXT_VECTORS
+                and frequent.dtype == np.int32
+                and np.all((frequent >= vocab_size) & (frequent < len(backoffs)))
                 and all(a.dtype == np.float32 and np.all((a >= 0) & (a <= 1)) for a in (unigrams, weights, backoffs))
             )
         except (KeyError, ValueError, TypeError, IndexError) as error:
             raise ModelFileError(f"the n-gram model is damaged ({error}); use another copy of it") from None
         if not fits:
             raise ModelFileError("the n-gram model is damaged: its parts do not fit together; use another copy of it")
-        return cls(vocab_size, bos, order, unigrams, keys, weights, backoffs)
+        return cls(vocab_size, bos, order, unigrams, keys, weights, backoffs, frequent)
 
     def _children(self, contexts: Ints, tokens: Ints) -> Ints:
         """The nodes of contexts with a token added, of the shape of both."""

@@ -61,6 +61,19 @@ def trie_keys(counts: NgramCounts, kept: Sequence[Kept]) -> Ints:
     return np.concatenate(keys)
 
 
+def most_frequent(counts: NgramCounts, kept: Sequence[Kept], lengths: Sequence[int], number: int) -> NDArray[np.int32]:
+    """The nodes of the most frequent n-grams of these lengths among those that are kept, the most frequent first."""
+    nodes, occurs = [np.zeros(0, np.int64)], [np.zeros(0, np.int32)]
+    begin = counts.vocab_size  # of the nodes of the k-grams
+    for length, (level, keep) in enumerate(zip(counts.levels, kept, strict=False), 2):
+        if length in lengths:
+            nodes.append(begin + np.arange(len(keep.index)))
+            occurs.append(level.counts[keep.index])
+        begin += len(keep.index)
+    order = np.argsort(-np.concatenate(occurs), kind="stable")[:number]
+    return np.concatenate(nodes)[order].astype(np.int32)
+
+
 def estimate(counts: NgramCounts, kept: Sequence[Kept], fold: Fold | None) -> tuple[Singles, Singles, Singles]:
     """Probabilities of single tokens, weights of the n-grams that are kept, and backoffs of their contexts.
 

@@ -1,6 +1,5 @@
 """An n-gram model that a network builds on: what counting can tell it need not learn."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,23 +46,27 @@ class CrossFit:
         return np.where((inside >= 0) & (inside < self.size), folds, -1)
 
 
+def default_order(vocab_size: int) -> int:
+    """n where nobody says otherwise; together with a network longer contexts pay than alone (docs/experiments.md)."""
+    return _ORDER_OF_LARGE if vocab_size > SMALL_VOCABULARY else _ORDER
+
+
 def fit_prior(
-    split: TokenSplit, tokenizer: Tokenizer, order: int | None, *, progress: Progress = silent
+    split: TokenSplit, tokenizer: Tokenizer, order: int, *, progress: Progress = silent
 ) -> tuple[NgramModel, CrossFit]:
     """An n-gram model of a training split, and those that are honest within it.
 
     Args:
         split: of a large one the last tokens are counted (`_MAX_TOKENS`).
         tokenizer: the one that made the split.
-        order: n; None is 12, and 5 for a large vocabulary: together with a network longer contexts pay than
-            alone (docs/experiments.md).
+        order: n.
         progress: told how many lengths are counted, and how many models estimated.
     """
     large = tokenizer.vocab_size > SMALL_VOCABULARY  # then most n-grams are distinct
     ids = np.asarray(split.ids[-(_MAX_TOKENS // 3 if large else _MAX_TOKENS) :])
     counts = count_ngrams(
         ids,
-        order=order or (_ORDER_OF_LARGE if large else _ORDER),
+        order=order,
         vocab_size=tokenizer.vocab_size,
         bos=tokenizer.bos,
         progress=progress,
@@ -105,39 +108,39 @@ class NgramPrior(nn.Module):
         """The state before the first token: nothing is known, (B, n - 1)."""
         return (torch.full((batch, self.order - 1), -1, dtype=torch.int32),)
 
-    def step(self, tokens: Sequence[int], hidden: NDArray[Any], state: Nodes) -> tuple[NDArray[Any], Nodes]:
-        """`forward` for one step, in numpy: tokens (B,), hidden (B, H), state (B, n - 1) to logits (B, V) and state."""
+    def advance(self, ids: Tensor, state: State) -> Nodes:
+        """The states after each of the tokens (T, B), from that before the first, (T, B, n - 1)."""
         assert self.ngram is not None
-        (state,) = self.ngram.advance(state, np.array([tokens]))
+        return self.ngram.advance(state[0].cpu().numpy(), ids.cpu().numpy())
+
+    def step(self, hidden: NDArray[Any], state: Nodes) -> NDArray[Any]:
+        """`forward` for one step, in numpy: hidden (B, H), the state after the token (B, n - 1) to logits (B, V)."""
+        assert self.ngram is not None
         weight, bias = self.weight.detach().numpy(), self.bias.detach().numpy()
         asked = Asked(state, [self.ngram], np.zeros(len(state), dtype=np.int64))
         gates = hidden @ weight.T + bias.T[asked.depths()]  # (B, J)
-        return asked.mixture(self.orders, gates)[0], state
+        return asked.mixture(self.orders, gates)[0]
 
-    def forward(
-        self, ids: Tensor, hidden: Tensor, state: State, starts: NDArray[np.int64] | None = None
-    ) -> tuple[Tensor, State]:
-        """What to add to the logits (T, B, V), and the state after the last token.
+    def forward(self, states: Nodes, hidden: Tensor, starts: NDArray[np.int64] | None = None) -> Tensor:
+        """What to add to the logits, (T, B, V).
 
         Args:
-            ids: (T, B) int64.
+            states: after each token, (T, B, n - 1); see `advance`.
             hidden: outputs of the last layer, (T, B, H).
-            state: before the first token.
             starts: where in the training text each row begins, (B,); the models that are asked are then those that
                 have not seen it. None where the text is another.
         """
         assert self.ngram is not None
-        tokens = ids.cpu().numpy()
-        states = self.ngram.advance(state[0].cpu().numpy(), tokens)  # (T, B, n - 1)
-        models, which = [self.ngram], np.zeros(tokens.size, dtype=np.int64)
+        steps, rows, _ = states.shape
+        models, which = [self.ngram], np.zeros(steps * rows, dtype=np.int64)
         if starts is not None and self.cross_fit is not None:
             models += self.cross_fit.models
-            which = 1 + self.cross_fit.fold_of(starts + 1 + np.arange(len(tokens))[:, None]).ravel()
-        asked = Asked(states.reshape(tokens.size, self.order - 1), models, which)
+            which = 1 + self.cross_fit.fold_of(starts + 1 + np.arange(steps)[:, None]).ravel()
+        asked = Asked(states.reshape(steps * rows, self.order - 1), models, which)
         known = torch.from_numpy(asked.depths()).to(hidden.device)
         gates = F.linear(hidden.flatten(0, 1), self.weight) + F.embedding(known, self.bias.T)  # (T B, J)
         more: Tensor = _Mixture.apply(gates, asked, self.orders)  # type: ignore[no-untyped-call]
-        return more.view(*ids.shape, -1), (torch.from_numpy(states[-1]),)
+        return more.view(steps, rows, -1)
 
 
 class _Mixture(torch.autograd.Function):

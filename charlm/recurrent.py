@@ -34,6 +34,12 @@ def dropout(x: Tensor, probability: float, generator: torch.Generator | None) ->
     return x * x.new_empty(x.shape[1:]).bernoulli_(keep, generator=generator).div_(keep)
 
 
+def embed(ids: Tensor, embedding: Tensor, beside: Tensor | None = None) -> Tensor:
+    """The embeddings (V, E) of token ids (T, B), and what stands beside them added, (T, B, E)."""
+    x = F.embedding(ids, embedding)
+    return x if beside is None else x + beside
+
+
 def reference_layer(cell: Cell, x: Tensor, state: State, weights: Mapping[str, Tensor]) -> tuple[Tensor, State]:
     """A cell through time, step by step: x (T, B, I) to outputs (T, B, H) and the state after the last step."""
     outputs = []
@@ -78,12 +84,17 @@ class RecurrentLayer(nn.Module):
         return reference_layer(self.cell, x, state, weights)
 
     def read_tokens(
-        self, ids: Tensor, embedding: Tensor, state: State, generator: torch.Generator | None = None
+        self,
+        ids: Tensor,
+        embedding: Tensor,
+        state: State,
+        generator: torch.Generator | None = None,
+        beside: Tensor | None = None,
     ) -> tuple[Tensor, State]:
-        """`forward` of the embeddings (V, E) of token ids (T, B)."""
+        """`forward` of the embeddings (V, E) of token ids (T, B), with what stands beside them, (T, B, E)."""
         kernel = KERNELS.get(self.cell.name)
-        if kernel is None or self._by_torch(embedding):
-            return self.forward(F.embedding(ids, embedding), state, generator)
+        if kernel is None or beside is not None or self._by_torch(embedding):
+            return self.forward(embed(ids, embedding, beside), state, generator)
         return kernel(self.project_tokens(ids, embedding), state, self._weights(generator))
 
     def _weights(self, generator: torch.Generator | None) -> dict[str, Tensor]:
@@ -100,11 +111,14 @@ class RecurrentLayer(nn.Module):
             return trace(self.project(x), state, weights)
         return reference_trace(self.cell, x, state, weights)
 
-    def trace_tokens(self, ids: Tensor, embedding: Tensor, state: State) -> tuple[dict[str, Tensor], State]:
-        """`trace` of the embeddings (V, E) of token ids (T, B)."""
-        if trace := TRACES.get(self.cell.name):
+    def trace_tokens(
+        self, ids: Tensor, embedding: Tensor, state: State, beside: Tensor | None = None
+    ) -> tuple[dict[str, Tensor], State]:
+        """`trace` of the embeddings (V, E) of token ids (T, B), with what stands beside them, (T, B, E)."""
+        trace = TRACES.get(self.cell.name)
+        if trace is not None and beside is None:
             return trace(self.project_tokens(ids, embedding), state, dict(self.named_parameters()))
-        return self.trace(F.embedding(ids, embedding), state)
+        return self.trace(embed(ids, embedding, beside), state)
 
     def _by_torch(self, x: Tensor) -> bool:
         """Whether torch's own layer is there and the better."""
@@ -194,6 +208,7 @@ class Recurrent(nn.Module):
         embedding: Tensor,
         states: LayerStates,
         generator: torch.Generator | None = None,
+        beside: Tensor | None = None,
     ) -> tuple[Tensor, LayerStates]:
         """From left to right.
 
@@ -202,6 +217,7 @@ class Recurrent(nn.Module):
             embedding: (V, E).
             states: before the first step.
             generator: what dropout draws from in training mode; in evaluation mode nothing is dropped.
+            beside: what to add to the embeddings of the tokens, (T, B, E).
 
         Returns:
             Outputs of the last layer, (T, B, H), and the states after the last step.
@@ -210,7 +226,7 @@ class Recurrent(nn.Module):
         x = embedding
         for index, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
             if index == 0:
-                x, state = layer.read_tokens(ids, embedding, state, generator)  # type: ignore[operator]
+                x, state = layer.read_tokens(ids, embedding, state, generator, beside)  # type: ignore[operator]
             else:
                 y, state = layer(x, state, generator)
                 x = x + y if self.residual else y
@@ -219,7 +235,7 @@ class Recurrent(nn.Module):
         return x, tuple(after)
 
     def trace(
-        self, ids: Tensor, embedding: Tensor, states: LayerStates
+        self, ids: Tensor, embedding: Tensor, states: LayerStates, beside: Tensor | None = None
     ) -> tuple[tuple[dict[str, Tensor], ...], LayerStates]:
         """For looking inside: what each layer holds after every step, h and, where there is one, c, (T, B, H) each by
         name, and the states after the last step. Arguments as those of `forward`; there may be no gradient."""
@@ -227,7 +243,7 @@ class Recurrent(nn.Module):
         x = embedding
         for index, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
             if index == 0:
-                held, state = layer.trace_tokens(ids, embedding, state)  # type: ignore[operator]
+                held, state = layer.trace_tokens(ids, embedding, state, beside)  # type: ignore[operator]
             else:
                 held, state = layer.trace(x, state)  # type: ignore[operator]
             found.append(held)

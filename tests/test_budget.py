@@ -6,7 +6,16 @@ from small_runs import SMALL
 
 from charlm import api, budget
 from charlm.api import Hooks
-from charlm.budget import Plan, passes_of, plan, plan_for, rows_of_text, tokens_per_second, width_for
+from charlm.budget import (
+    Plan,
+    context_vectors_for,
+    passes_of,
+    plan,
+    plan_for,
+    rows_of_text,
+    tokens_per_second,
+    width_for,
+)
 from charlm.config import ModelConfig, TrainConfig
 from charlm.runs import RunFolder
 
@@ -87,7 +96,7 @@ def planned(config: TrainConfig, given=(), *, tokens=3 * 10**6, documents=1, voc
     """What is planned for a text that there need not be."""
     facts = SimpleNamespace(tokens=tokens, documents=documents, characters=tokens)
     dataset = SimpleNamespace(train=SimpleNamespace(facts=facts), tokenizer=SimpleNamespace(vocab_size=vocab_size))
-    return plan_for(dataset, config, given, seconds=0, width=width, cell="lstm")
+    return plan_for(dataset, config, given, seconds=0, width=width, cell="lstm", ngram_order=12)
 
 
 def test_a_wide_network_reads_twice_as_many_rows_of_a_large_text() -> None:
@@ -118,6 +127,16 @@ def test_what_is_planned_is_for_the_passes_that_the_network_itself_makes(monkeyp
     )  # 61 million tokens by the batch of 256 units, by its own four times that
     assert steps.model["hidden_size"] == 512 and "about 81.9 times" in steps.why
     assert "about 3.0 times" in planned(TrainConfig(epochs=3), width=512).why
+
+
+def test_large_texts_have_more_context_vectors() -> None:
+    def number(*, tokens: int, vocab_size: int = 68) -> int:
+        return planned(TrainConfig(epochs=1), tokens=tokens, vocab_size=vocab_size).model["context_vectors"]
+
+    assert number(tokens=10**6) == 5000
+    assert number(tokens=10**7) == 16_384
+    assert number(tokens=10**7, vocab_size=2000) == 0
+    assert context_vectors_for(10**6, vocab_size=68, ngram_order=2) == 0
 
 
 def test_the_speed_is_that_of_this_machine() -> None:

@@ -30,6 +30,7 @@ LEVELS = {
     "windows": 3,
     "recurrent": 3,
     "ngram_mixture": 3,
+    "contexts": 3,
     "prior": 4,
     "model": 4,
     "encoder": 4,

@@ -289,6 +289,21 @@ def test_a_large_vocabulary_is_counted_right() -> None:
     assert counts.order == 11
 
 
+@pytest.mark.parametrize("order", [1, 2, 3, 7])
+def test_the_most_frequent_contexts_come_first(order: int) -> None:
+    tokens = [BOS, *np.random.default_rng(7).choice([UNK, A, B], 400, p=[0.6, 0.3, 0.1]).tolist(), EOS]
+    model = fit([tokens], order)
+    occurs = Counter(
+        tuple(tokens[place : place + length])
+        for length in range(2, min(5, order - 1) + 1)
+        for place in range(len(tokens) - length + 1)
+    )
+    spelled = [model.spelled(node) for node in model.frequent.tolist()]
+    assert sorted(spelled) == sorted(occurs)
+    numbers = [occurs[ngram] for ngram in spelled]
+    assert numbers == sorted(numbers, reverse=True)
+
+
 @pytest.mark.parametrize("order", [1, 2, 5])
 def test_arrays_make_the_model_again(order: int) -> None:
     ids = joined([[BOS, *np.random.default_rng(4).integers(A, V, 300), EOS], [BOS, EOS]])
@@ -316,6 +331,9 @@ DAMAGES = {
     "unigrams of no width": lambda arrays: arrays.update(unigrams=arrays["unigrams"][:, None][:, :0]),
     "no order": lambda arrays: arrays["sizes"].__setitem__(2, 0),
     "a negative number of children": lambda arrays: arrays["children"].__setitem__(1, -1),
+    "frequent nodes that are none": lambda arrays: arrays["frequent"].__setitem__(0, 2**30),
+    "a single token among them": lambda arrays: arrays["frequent"].__setitem__(0, 1),
+    "a frequent node twice": lambda arrays: arrays["frequent"].__setitem__(0, arrays["frequent"][1]),
     "another type": lambda arrays: arrays.update(unigrams=arrays["unigrams"].astype(np.float64)),
 }
 

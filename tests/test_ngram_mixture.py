@@ -90,7 +90,7 @@ def test_logarithms_are_right_to_rounding() -> None:
     rng = np.random.default_rng(3)
     near_one = 1 - rng.random(20_000) * 2.0 ** -rng.integers(1, 24, 20_000)
     singles = np.concatenate([[0, 1e-30, 1e-12, 1], np.exp(-28 * rng.random(50_000)), near_one]).astype(np.float32)
-    model = NgramModel(len(singles), BOS, 1, singles, *(np.zeros(0, kind) for kind in (np.int64, "f4", "f4")))
+    model = NgramModel(len(singles), BOS, 1, singles, *(np.zeros(0, kind) for kind in (np.int64, "f4", "f4", "i4")))
     asked = Asked(model.no_context(1), [model], np.zeros(1, dtype=np.int64))
     log_p = asked.mixture([1], np.ones((1, 1), dtype=np.float32))[0][0].astype(np.float64)
     exact = np.log(np.maximum(singles.astype(np.float64), 1e-12))

@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from charlm.cells import Cell, State
@@ -36,17 +35,17 @@ class LayerActivations:
 
 def follow(
     model: LanguageModel, ids: Tensor, states: LayerStates, *, layers: int | None = None, gates: bool = True
-) -> tuple[LayerActivations, ...]:
-    """Every state and every gate while the model reads, by the cells' equations.
+) -> tuple[tuple[LayerActivations, ...], LayerStates]:
+    """Every state and every gate while the model reads, by the cells' equations, and the states after the last step.
 
     Args:
         model: in evaluation mode.
         ids: (T, B) int64, T at least 1.
         states: before the first step, as `LanguageModel.forward` gives and takes them.
-        layers: how many, from the lowest up; None is all.
+        layers: how many, from the lowest up; None is all. The states after the last step are those of as many.
         gates: whether gates are wanted.
     """
-    x = F.embedding(ids, model.embedding)  # (T, B, E)
+    x, known = model.inputs(ids, states)  # (T, B, E)
     found = []
     for index, layer in enumerate(model.recurrent.layers):
         if index == layers:
@@ -56,7 +55,8 @@ def follow(
         one = _follow_layer(cell, x, states[index], weights, gates)
         x = x + one.states["h"] if index and model.recurrent.residual else one.states["h"]
         found.append(one)
-    return tuple(found)
+    after = tuple(tuple(part[-1] for part in one.states.values()) for one in found)
+    return tuple(found), (*after, *known)
 
 
 def _follow_layer(cell: Cell, x: Tensor, state: State, weights: Mapping[str, Tensor], gates: bool) -> LayerActivations:

@@ -56,9 +56,9 @@ def luck(
     stream = torch.from_numpy(ids[places])
     best = np.full(len(held), -1.0)
     for seed in range(_NETWORKS if held else 0):
-        network = LanguageModel(replace(model.config, ngram_order=0)).eval()
+        network = LanguageModel(replace(model.config, ngram_order=0, context_vectors=0)).eval()
         network.initialise(torch.Generator().manual_seed(seed))
-        layers = follow(network, stream, network.empty_past(count), gates=False)
+        layers, _ = follow(network, stream, network.empty_past(count), gates=False)
         figures = [
             np.concatenate([rank_figures(_values(layers[layer][name]), here, side) for layer, name in _series(units)])
             for side in sides

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charlm.analysis.activations import LayerActivations, follow, logistic_gates
+from charlm.analysis.activations import follow, logistic_gates
 from charlm.analysis.luck import luck
 from charlm.analysis.properties import Kind, Property, properties
 from charlm.analysis.ranks import rank_figures
@@ -31,7 +31,6 @@ from charlm.config import Unknown, check_range
 from charlm.errors import ConfigError
 from charlm.model import LanguageModel
 from charlm.progress import Progress, silent
-from charlm.recurrent import LayerStates
 from charlm.tokenizers import Tokenizer
 
 logger = logging.getLogger(__name__)
@@ -267,21 +266,15 @@ def _read(
     series = list(dict.fromkeys((unit.layer, unit.series) for unit in units))
     values = np.empty((len(units), len(ids)), np.float32)
     counts = Saturation(model.config.num_layers, logistic_gates(model.recurrent.cell), model.config.hidden_size)
-    states = _after(follow(model, stream[:1], model.empty_past(1), gates=False))
+    _, states = follow(model, stream[:1], model.empty_past(1), gates=False)
     for start in range(0, len(ids), _WINDOW):
         window = stream[start + 1 : start + 1 + _WINDOW]
-        layers = follow(model, window, states)
+        layers, states = follow(model, window, states)
         values[:, start : start + len(window)] = torch.cat([layers[layer][name][:, 0].T for layer, name in series])
         for index, layer in enumerate(layers):
             counts.add(index, layer.gates)
-        states = _after(layers)
         progress("reading", min(start + _WINDOW, len(ids)), len(ids))
     return values, counts.shares()
-
-
-def _after(layers: tuple[LayerActivations, ...]) -> LayerStates:
-    """The states after the last step."""
-    return tuple(tuple(part[-1] for part in layer.states.values()) for layer in layers)
 
 
 def _at_tokens(tokenizer: Tokenizer, ids: NDArray[np.int64]) -> Iterator[Property]:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from torch import Tensor
-from torch.nn import functional as F
 
 from charlm.cells import State
 from charlm.model import LanguageModel
@@ -32,10 +31,11 @@ class Unrolled:
         """Run a model over ids (S, B), from an empty past."""
         layers = [layer for layer in model.recurrent.layers if isinstance(layer, RecurrentLayer)]
         weights = [dict(layer.named_parameters()) for layer in layers]
-        now = [tuple(part.requires_grad_() for part in state) for state in model.empty_past(ids.shape[1])]
+        past = model.empty_past(ids.shape[1])
+        now = [tuple(part.requires_grad_() for part in state) for state in past[: model.config.num_layers]]
         first = now[-1]
         inputs, states, outputs = [], [], []
-        for x in F.embedding(ids, model.embedding):
+        for x in model.inputs(ids, past)[0]:
             for index, layer in enumerate(layers):
                 if layer is layers[-1]:
                     inputs.append(x)

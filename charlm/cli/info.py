@@ -72,7 +72,8 @@ def _rows(loaded: "LoadedModel") -> Iterator[tuple[str, str]]:
     yield "file", f"{loaded.path} ({size(loaded.path.stat().st_size)})"
     yield "model", shape + shared
     if config.ngram_order:
-        yield "n-gram prior", f"of order {config.ngram_order}"
+        vectors = f", {thousands(config.context_vectors)} context vectors" if config.context_vectors else ""
+        yield "n-gram prior", f"of order {config.ngram_order}{vectors}"
     yield "equations", CELLS[config.cell].equations
     yield "parameters", thousands(checkpoint.model.num_parameters())
     yield "tokenizer", f"{tokenizer.kind}, {thousands(tokenizer.vocab_size)} tokens"

@@ -125,13 +125,15 @@ def train(
             _MODEL,
         ),
     ] = None,
+    context_vectors: Annotated[
+        int | None,
+        _option("N-grams of 2 to 5 tokens that have a vector to read.", "chosen from the text; 16384 at most", _MODEL),
+    ] = None,
     skip: Annotated[
         Skip | None,
         _option("residual adds to each layer's output what went into it: deep stacks learn sooner.", "none", _MODEL),
     ] = None,
-    skip_steps: Annotated[
-        int | None, _option("How far back the second path of --cell rnn-skip leads.", "4", _MODEL)
-    ] = None,
+    skip_steps: Annotated[int | None, _option("How far back a step of --cell rnn-skip leads.", "4", _MODEL)] = None,
     recurrent_init: Annotated[
         RecurrentInit | None, _option("Initial recurrent weights.", "orthogonal; leaky-identity for irnn", _MODEL)
     ] = None,
@@ -264,6 +266,7 @@ def train(
         forget_bias=forget_bias,
         update_bias=update_bias,
         ngram_order=ngram_order,
+        context_vectors=context_vectors,
         skip=skip,
         skip_steps=skip_steps,
     )

@@ -21,7 +21,16 @@ from charlm.sampler.steering import Hold
 
 Array = NDArray[np.floating]
 
-_SHAPE = ("vocab_size", "cell", "num_layers", "hidden_size", "embedding_size", "tie_weights", "ngram_order")
+_SHAPE = (
+    "vocab_size",
+    "cell",
+    "num_layers",
+    "hidden_size",
+    "embedding_size",
+    "tie_weights",
+    "ngram_order",
+    "context_vectors",
+)
 _OF_TRAINING = ("dropout", "recurrent_init", "input_init", "forget_bias", "update_bias")
 _OF_OTHER_CELLS = ("skip_steps",)
 _KNOWN = frozenset((*_SHAPE, *_OF_TRAINING, *_OF_OTHER_CELLS))
@@ -138,7 +147,7 @@ class FusedStepper:
             self._layers.append((weight, recurrent, bias, weights.get("candidate_bias", np.zeros(0, bias.dtype))))
         self._embedding: Array = model.embedding.detach().numpy()  # (V, E)
         weight, _, bias, _ = self._layers[0]
-        small = len(self._embedding) * len(bias) <= LARGEST_TABLE
+        small = model.contexts is None and len(self._embedding) * len(bias) <= LARGEST_TABLE
         self._table: Array | None = self._embedding @ weight.T + bias if small else None  # (V, G)
         self._output: Array = self._embedding if model.output is None else model.output.detach().numpy()  # (V, H)
         self._output_bias: Array = model.output_bias.detach().numpy()
@@ -147,6 +156,10 @@ class FusedStepper:
             for layer, first in enumerate(states[0][: model.config.num_layers])
         ]
         self._prior = model.prior
+        self._contexts = model.contexts
+        if self._contexts is not None:
+            self._vectors: Array = self._contexts.vectors.detach().numpy().copy()  # (R + 1, E)
+            self._vectors[0] = 0
         if self._prior is not None:
             self._context = np.concatenate([one[-1][0].numpy() for one in states])  # (B, n - 1)
         self._lay_out()
@@ -156,7 +169,7 @@ class FusedStepper:
         """Whether nothing about a model is unknown here: its cell, weights, settings, number type and device."""
         cell = FUSED.get(model.config.cell)
         layers = range(model.config.num_layers)
-        beside = {"embedding", "output", "output_bias", "prior.weight", "prior.bias"}
+        beside = {"embedding", "output", "output_bias", "prior.weight", "prior.bias", "contexts.vectors"}
         names = {name for name, _ in model.named_parameters()} - beside
         return (
             cell is not None
@@ -205,6 +218,9 @@ class FusedStepper:
 
     def step(self, tokens: Sequence[int]) -> Array:
         """See `Stepper.step`."""
+        if self._prior is not None:
+            assert self._prior.ngram is not None
+            (self._context,) = self._prior.ngram.advance(self._context, np.array([tokens]))
         for index, (_, _, bias, extra) in enumerate(self._layers):
             from_past, from_input = self._products[index]
             from_past()
@@ -212,6 +228,8 @@ class FusedStepper:
             if index or self._table is None:
                 if not index:
                     self._x[:] = self._embedding[tokens]
+                    if self._contexts is not None:
+                        self._x += self._vectors[self._contexts.rows_of(self._context)].sum(axis=1)
                 from_input()
                 inputs += bias
             elif len(inputs) == 1:
@@ -226,8 +244,7 @@ class FusedStepper:
         self._to_logits()
         self._logits += self._output_bias
         if self._prior is not None:
-            more, self._context = self._prior.step(tokens, self._states[-1][0], self._context)
-            self._logits += more
+            self._logits += self._prior.step(self._states[-1][0], self._context)
         return self._logits
 
     def load(self, row: int, states: LayerStates) -> None:

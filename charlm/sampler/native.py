@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from charlm.model import LanguageModel
+from charlm.ngram import FREQUENT_LENGTHS
 from charlm.recurrent import LayerStates
 from charlm.sampler import fused
 from charlm.sampler.compiled import CELLS, compiled
@@ -36,7 +37,7 @@ class NativeStepper:
         layers = list(model.recurrent.layers)
         hidden, gates = config.hidden_size, layers[0].get_parameter("input").shape[0]
         embedding = _numbers(model.embedding)
-        table = len(embedding) * gates <= fused.LARGEST_TABLE
+        table = model.contexts is None and len(embedding) * gates <= fused.LARGEST_TABLE
         self._states = [[part.detach().cpu().numpy()[0].copy() for part in state] for state in states]
         rows = []
         for index, layer in enumerate(layers):
@@ -65,7 +66,7 @@ class NativeStepper:
             self._at(_panels(output)),
             self._at(_numbers(model.output_bias)),
         ]
-        plan += [self._at(self._logits), *self._prior(model)]
+        plan += [self._at(self._logits), *self._prior(model), *self._contexts(model)]
         self._plan, self._layers = (ctypes.c_int64 * len(plan))(*plan), (ctypes.c_int64 * len(rows))(*rows)
         code = compiled()
         assert code is not None
@@ -110,6 +111,17 @@ class NativeStepper:
         parts += [np.zeros(trie.vocab_size, np.float32)]
         parts += [_numbers(prior.weight), _numbers(prior.bias)]
         return [part if isinstance(part, int) else self._at(part) for part in parts]
+
+    def _contexts(self, model: LanguageModel) -> list[int]:
+        """The part of the plan that tells of the vectors of contexts."""
+        contexts = model.contexts
+        if contexts is None:
+            return [0] * 5
+        assert model.prior is not None and model.prior.ngram is not None
+        vectors = _numbers(contexts.vectors)
+        longest = min(FREQUENT_LENGTHS[-1], model.config.ngram_order - 1)
+        total = np.zeros(vectors.shape[1], np.float32)
+        return [self._at(vectors), self._at(contexts.rows), len(contexts.rows) - 1, longest, self._at(total)]
 
     def _at(self, array: Array) -> int:
         """The address of an array that is kept."""

@@ -32,6 +32,11 @@ typedef struct {
     int64_t number;
     float *chance;
     const float *gate_weight, *gate_bias; /* (J, H), (J, n) */
+    const float *vectors; /* of contexts, (R + 1, E); none where it is 0 */
+    const int32_t *rows;  /* the row of a node; the last serves those behind it */
+    int64_t last;
+    int64_t longest; /* states of the prior that may have a vector end before this one */
+    float *sum;      /* (E,) */
 } Plan;
 
 /* out[n] = sum over k of x[k] w[k, n], columns in whole panels. */
@@ -91,10 +96,26 @@ void sampler_cells(int64_t kind, int64_t rows, int64_t hidden, int64_t gates, co
     (void)threads;
 }
 
-static void add_prior(const Plan *plan, const float *h, int64_t token) {
+static void advance_prior(const Plan *plan, int64_t token) {
     int32_t after[32];
     ngram_advance(plan->keys, plan->first, plan->vocab, plan->width, plan->nodes, &token, 1, 1, after);
     memcpy(plan->nodes, after, plan->width * sizeof *after);
+}
+
+/* The embedding of a token and the vectors of the contexts that end with it. */
+static const float *with_contexts(const Plan *plan, const float *embedding) {
+    const int64_t size = plan->embedding_size;
+    memcpy(plan->sum, embedding, size * sizeof *embedding);
+    for (int64_t k = 1; k < plan->longest; k++) {
+        const int32_t node = plan->nodes[k];
+        const int64_t row = node < 0 || node > plan->last ? 0 : plan->rows[node];
+        if (row)
+            for (int64_t e = 0; e < size; e++) plan->sum[e] += plan->vectors[row * size + e];
+    }
+    return plan->sum;
+}
+
+static void add_prior(const Plan *plan, const float *h) {
     const int64_t known = depth_of(plan->width, plan->nodes, &plan->estimates);
     float gates[32];
     for (int64_t j = 0; j < plan->number; j++) {
@@ -108,6 +129,8 @@ static void add_prior(const Plan *plan, const float *h, int64_t token) {
 void sampler_step(const Plan *plan, const Layer *layers, int64_t token) {
     const int64_t hidden = plan->hidden, gates = plan->gates;
     const float *x = plan->embedding + token * plan->embedding_size;
+    if (plan->keys) advance_prior(plan, token);
+    if (plan->vectors) x = with_contexts(plan, x);
     for (int64_t index = 0; index < plan->layers; index++) {
         const Layer *layer = layers + index;
         const float *in = layer->inputs, *bias = layer->bias;
@@ -121,5 +144,5 @@ void sampler_step(const Plan *plan, const Layer *layers, int64_t token) {
     }
     multiply(plan->output, x, hidden, plan->logits, plan->vocab, plan->threads);
     for (int64_t token = 0; token < plan->vocab; token++) plan->logits[token] += plan->output_bias[token];
-    if (plan->keys) add_prior(plan, x, token);
+    if (plan->keys) add_prior(plan, x);
 }

@@ -27,16 +27,18 @@ def states_of(model, seed: int = 1):
 @pytest.mark.parametrize("cell", [*FUSED])
 @pytest.mark.parametrize("size", [7, 64, 130])
 @pytest.mark.parametrize("tied", [False, True])
-@pytest.mark.parametrize("prior", [False, True])
-def test_it_gives_the_models_logits(cell: str, layers: int, size: int, tied: bool, prior: bool) -> None:
+@pytest.mark.parametrize("order", [0, 4, 7])
+def test_it_gives_the_models_logits(cell: str, layers: int, size: int, tied: bool, order: int) -> None:
     options = {"tie_weights": True, "embedding_size": size} if tied else {}
-    options |= {"ngram_order": 4} if prior else {}
+    options |= {"ngram_order": order, "context_vectors": 60 if order == 7 else 0}
     model = network(LETTERS, cell, spread=1.0, num_layers=layers, hidden_size=size, **options)
-    if prior:
+    if order:
         text = np.random.default_rng(1).integers(3, 9, 300)
-        model.prior.ngram = NgramModel.fit(np.array([LETTERS.bos, *text]), order=4, vocab_size=9, bos=LETTERS.bos)
+        model.build_on(NgramModel.fit(np.array([LETTERS.bos, *text]), order=order, vocab_size=9, bos=LETTERS.bos))
         with torch.no_grad():
             model.prior.weight.copy_(torch.randn(model.prior.weight.shape, generator=torch.Generator().manual_seed(2)))
+            if model.contexts is not None:
+                model.contexts.vectors.normal_(std=0.3, generator=torch.Generator().manual_seed(3))
     assert NativeStepper.supports(model)
     made = NativeStepper(model, states_of(model))
     ids = torch.randint(9, (20, 1), generator=torch.Generator().manual_seed(3))

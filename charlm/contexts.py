@@ -1,0 +1,60 @@
+"""Vectors for the last few tokens together, which a network reads beside that of the last token."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from charlm.ngram import FREQUENT_LENGTHS, NgramModel
+
+
+class ContextVectors(nn.Module):
+    """A vector for each of the most frequent n-grams of a training text, of 2 to 5 tokens (`NgramModel.frequent`).
+
+    What a network reads at a step is the sum of the last token's embedding and the vectors of those n-grams that end
+    there: x = e(w_t) + sum over k of v(w_{t-k+1} ... w_t). An n-gram without a vector adds nothing.
+    """
+
+    def __init__(self, number: int, embedding_size: int) -> None:
+        super().__init__()
+        self.vectors = nn.Parameter(torch.empty(number + 1, embedding_size))  # (R + 1, E); row 0 stands for no vector
+        self.rows = np.zeros(1, dtype=np.int32)
+        """The row of each node of the n-gram model, up to the last that has one, and 0 behind it; from `give`."""
+
+    @torch.no_grad()
+    def initialise(self) -> None:
+        """All are 0: training begins as it would without them."""
+        self.vectors.zero_()
+
+    def give(self, ngram: NgramModel) -> None:
+        """Say which n-grams the vectors belong to: the first R that `ngram` calls frequent."""
+        nodes = ngram.frequent[: len(self.vectors) - 1]
+        self.rows = np.zeros(nodes.max(initial=-1) + 2, dtype=np.int32)
+        self.rows[nodes] = 1 + np.arange(len(nodes), dtype=np.int32)
+
+    @torch.no_grad()
+    def move(self, before: NgramModel, after: NgramModel) -> None:
+        """Rearrange the vectors for the n-grams of another text; those that were not known get 0."""
+        number = len(self.vectors) - 1
+        known = {before.spelled(node): row for row, node in enumerate(before.frequent[:number].tolist(), 1)}
+        kept = [known.get(after.spelled(node), 0) for node in after.frequent[:number].tolist()]
+        moved = torch.zeros_like(self.vectors)
+        moved[1 : len(kept) + 1] = self.vectors[kept]
+        moved[1 : len(kept) + 1][[row == 0 for row in kept]] = 0
+        self.vectors.copy_(moved)
+        self.give(after)
+
+    def rows_of(self, nodes: NDArray[Any]) -> NDArray[np.int32]:
+        """The rows of `vectors` to add up in states of the n-gram model, (..., n - 1), as (..., K)."""
+        longer = nodes[..., 1 : FREQUENT_LENGTHS[-1]]
+        rows: NDArray[np.int32] = self.rows[np.minimum(longer, len(self.rows) - 1)]  # -1 is the last, and 0
+        return rows
+
+    def forward(self, nodes: NDArray[Any]) -> Tensor:
+        """What to add to the embeddings (T, B, E) in states of the n-gram model, (T, B, n - 1)."""
+        rows = torch.from_numpy(self.rows_of(nodes)).to(self.vectors.device)
+        summed = F.embedding_bag(rows.flatten(0, 1), self.vectors, mode="sum", padding_idx=0)
+        return summed.view(*nodes.shape[:2], -1)

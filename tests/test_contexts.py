@@ -1,0 +1,190 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import TEXT
+from small_runs import SMALL, same, stop_after, train, weights
+
+from charlm import api
+from charlm.analysis.activations import follow
+from charlm.analysis.unrolled import Unrolled
+from charlm.calibration import divide_logits
+from charlm.checkpoint import load
+from charlm.config import ModelConfig
+from charlm.contexts import ContextVectors
+from charlm.dataset import Dataset
+from charlm.errors import CharlmError, ConfigError
+from charlm.model import LanguageModel
+from charlm.ngram import NgramModel
+from charlm.prior import fit_prior
+
+WITH = SMALL | {"ngram_order": 4, "context_vectors": 50}
+
+
+def model_for(dataset: Dataset, **shape) -> LanguageModel:
+    config = ModelConfig(
+        vocab_size=dataset.tokenizer.vocab_size, **{"hidden_size": 8, "ngram_order": 4, "context_vectors": 40} | shape
+    )
+    model = LanguageModel(config)
+    generator = torch.Generator().manual_seed(1)
+    model.initialise(generator)
+    model.build_on(*fit_prior(dataset.train, dataset.tokenizer, config.ngram_order))
+    with torch.no_grad():
+        model.contexts.vectors.normal_(generator=generator)
+    return model.eval()
+
+
+def ids_of(dataset: Dataset, length: int = 60) -> torch.Tensor:
+    return torch.from_numpy(dataset.train.ids[:length].astype(np.int64))[:, None]
+
+
+def test_the_vectors_of_all_that_ends_at_a_token_are_added_to_its_embedding(dataset_of) -> None:
+    dataset = dataset_of(TEXT)
+    model = model_for(dataset)
+    ids = ids_of(dataset)
+    found = model.inputs(ids, model.empty_past(1))[0][:, 0]
+    ngram = model.prior.ngram
+    row_of = {ngram.spelled(node): row for row, node in enumerate(ngram.frequent[:40].tolist(), 1)}
+    tokens, added = ids[:, 0].tolist(), 0
+    for place, token in enumerate(tokens):
+        expected = model.embedding[token].clone()
+        for length in (2, 3):  # a state of order 4 knows no longer ones
+            if row := row_of.get(tuple(tokens[max(0, place + 1 - length) : place + 1])):
+                expected += model.contexts.vectors[row]
+                added += 1
+        torch.testing.assert_close(found[place], expected)
+    assert added > 20
+
+
+def test_without_an_ngram_there_is_no_vector() -> None:
+    contexts = ContextVectors(3, 2)
+    with torch.no_grad():
+        contexts.vectors.fill_(1)
+    nothing = np.full((1, 1, 3), -1, dtype=np.int32)
+    assert contexts(nothing).tolist() == [[[0, 0]]]
+    empty = NgramModel.fit(np.zeros(0, dtype=np.int64), order=4, vocab_size=5, bos=0)
+    contexts.give(empty)
+    assert contexts(nothing).tolist() == [[[0, 0]]]
+
+
+def test_they_begin_at_nothing(dataset_of) -> None:
+    dataset = dataset_of(TEXT)
+    model = model_for(dataset)
+    model.contexts.initialise()
+    without = LanguageModel(replace(model.config, context_vectors=0)).eval()
+    without.load_state_dict(model.state_dict(), strict=False)
+    without.build_on(model.prior.ngram)
+    ids = ids_of(dataset)
+    torch.testing.assert_close(model(ids)[0], without(ids)[0])
+
+
+@pytest.mark.parametrize("cell", ["lstm", "rnn", "mut1"])
+def test_a_text_in_two_windows_is_read_as_in_one(dataset_of, cell: str) -> None:
+    dataset = dataset_of(TEXT)
+    model = model_for(dataset, cell=cell, num_layers=2)
+    ids = ids_of(dataset)
+    whole, after = model(ids)
+    first, states = model(ids[:23])
+    second, end = model(ids[23:], states)
+    torch.testing.assert_close(torch.cat((first, second)), whole)
+    assert torch.equal(end[-1][0], after[-1][0])
+
+
+def test_all_who_look_inside_read_the_same(dataset_of) -> None:
+    dataset = dataset_of(TEXT)
+    model = model_for(dataset, num_layers=2)
+    ids = ids_of(dataset)
+    _, hidden, _ = model.read(ids)
+    held, states = model.trace(ids[:20])
+    later, _ = model.trace(ids[20:], states)
+    torch.testing.assert_close(torch.cat((held[-1]["h"], later[-1]["h"])), hidden)
+    first, states = follow(model, ids[:20], model.empty_past(1))
+    second, _ = follow(model, ids[20:], states)
+    torch.testing.assert_close(torch.cat((first[-1]["h"], second[-1]["h"])), hidden)
+    torch.testing.assert_close(torch.stack(Unrolled.of(model, ids).outputs), hidden)
+
+
+def test_a_gradient_reaches_them_and_none_what_stands_for_no_vector(dataset_of) -> None:
+    dataset = dataset_of(TEXT)
+    model = model_for(dataset).double()
+    ids = ids_of(dataset)
+
+    def loss() -> torch.Tensor:
+        return torch.nn.functional.cross_entropy(model(ids[:-1])[0][:, 0], ids[1:, 0])
+
+    loss().backward()
+    vectors = model.contexts.vectors
+    assert not vectors.grad[0].any()
+    index = divmod(int(vectors.grad.abs().argmax()), vectors.shape[1])
+    values = []
+    for step in (1e-5, -1e-5):
+        with torch.no_grad():
+            vectors[index] += step
+            values.append(loss().item())
+            vectors[index] -= step
+    assert (values[0] - values[1]) / 2e-5 == pytest.approx(vectors.grad[index].item(), rel=1e-4)
+
+
+def test_another_text_takes_over_the_vectors_that_it_has_ngrams_for(dataset_of) -> None:
+    dataset, other = dataset_of(TEXT), dataset_of(TEXT[::-1] + TEXT[:40])
+    model = model_for(dataset)
+    before = model.prior.ngram
+    old = {
+        before.spelled(node): model.contexts.vectors[row].clone() for row, node in enumerate(before.frequent[:40], 1)
+    }
+    ids = np.array([dataset.tokenizer.bos, *dataset.tokenizer.encode(TEXT[::-1] + TEXT[:40])])
+    after = NgramModel.fit(ids, order=4, vocab_size=before.vocab_size, bos=before.bos)
+    model.build_on(after)
+    assert len(other.train.ids) > 0
+    kept = 0
+    for row, node in enumerate(after.frequent[:40].tolist(), 1):
+        vector = old.get(after.spelled(node))
+        kept += vector is not None
+        assert torch.equal(model.contexts.vectors[row], torch.zeros(32) if vector is None else vector)
+        assert model.contexts.rows[node] == row
+    assert 0 < kept < 40
+
+
+def test_a_tied_model_is_cooled_with_them(dataset_of) -> None:
+    dataset = dataset_of(TEXT)
+    model = model_for(dataset, tie_weights=True, embedding_size=8)
+    ids = ids_of(dataset)
+    expected = model(ids)[0] / 1.3
+    divide_logits(model, 1.3)
+    torch.testing.assert_close(model(ids)[0], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_training_is_resumed_bit_for_bit_and_the_file_holds_them(write) -> None:
+    text = write(TEXT)
+    train(text, "runs/whole", model=WITH)
+    train(text, "runs/broken", model=WITH, hooks=stop_after(17))
+    api.resume("runs/broken")
+    assert same(weights("runs/broken"), weights("runs/whole"))
+    loaded = load(Path("runs/whole/model.safetensors")).model
+    assert loaded.contexts.vectors[1:].any()
+    assert not loaded.contexts.vectors[0].any()
+    assert np.count_nonzero(loaded.contexts.rows) == 50
+    assert Path("runs/broken/samples.txt").read_text() == Path("runs/whole/samples.txt").read_text()
+    assert len(api.sample("runs/whole", "cat", seed=1, length=40)) == 43
+
+
+def test_a_run_begins_with_those_of_another(write) -> None:
+    train(write(TEXT), "runs/first", model=WITH)
+    api.train(
+        write("the cat sat on the mat and the cat sat\n" * 50, "other.txt"),
+        run="runs/second",
+        training={"steps": 3, "batch_size": 4},
+        init_from="runs/first",
+    )
+    model = load(Path("runs/second/model.safetensors")).model
+    assert model.config.context_vectors == 50
+    assert np.count_nonzero(model.contexts.rows) > 0
+
+
+def test_they_need_ngrams(write) -> None:
+    with pytest.raises(ConfigError, match="--context-vectors is 5, and they are those of an n-gram model"):
+        train(write(TEXT), model=SMALL | {"context_vectors": 5})
+    with pytest.raises(CharlmError, match="context-vectors is 16385"):
+        train(write(TEXT), model=SMALL | {"ngram_order": 4, "context_vectors": 16_385})
