@@ -44,7 +44,7 @@ _RATE = 3e-3
 _RATES = ((DEFAULT_HIDDEN, 5e-3), (384, 4e-3), (float("inf"), _RATE))
 """The highest learning rate for up to so many units."""
 _RESTRAINTS = (
-    (1.5, (0.0, 0.0, 0.05)),
+    (0.75, (0.0, 0.0, 0.05)),
     (5, (0.1, 0.0, 0.05)),
     (15, (0.15, 0.0, 0.2)),
     (60, (0.2, 0.0, 0.2)),
