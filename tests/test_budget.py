@@ -31,7 +31,8 @@ def test_every_plan_is_a_configuration(tokens: int, passes: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("units", "wanted"), [(256, [0, 0.1, 0.1, 0.15, 0.2, 0.2, 0.2, 0.4]), (512, [0, 0.1, 0.1, 0.15, 0.2, 0.5, 0.5, 0.5])]
+    ("units", "wanted"),
+    [(256, [0, 0.1, 0.1, 0.15, 0.2, 0.2, 0.2, 0.4]), (512, [0, 0.1, 0.1, 0.15, 0.2, 0.5, 0.5, 0.5])],
 )
 def test_more_passes_need_more_dropout(units: int, wanted: list[float]) -> None:
     passes = (0.5, 1.2, 2, 8, 20, 50, 100, 200)
