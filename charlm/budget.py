@@ -104,11 +104,9 @@ def width_for(tokens: int, seen: float) -> int:
     return _up_to(seen, next(widths for least, widths in _WIDTHS if tokens >= least))
 
 
-def context_vectors_for(tokens: int, *, vocab_size: int, ngram_order: int) -> int:
+def context_vectors_for(tokens: int, *, ngram_order: int) -> int:
     """How many frequent n-grams have a vector of their own: a small text would learn more of them by heart."""
-    if vocab_size > SMALL_VOCABULARY or ngram_order < LEAST_ORDER_OF_CONTEXTS:
-        return 0
-    return min(MAX_CONTEXT_VECTORS, tokens // _TOKENS_A_VECTOR)
+    return min(MAX_CONTEXT_VECTORS, tokens // _TOKENS_A_VECTOR) if ngram_order >= LEAST_ORDER_OF_CONTEXTS else 0
 
 
 def plan(
@@ -194,7 +192,7 @@ def plan_for(
         found,
         model=({} if width else {"hidden_size": units})
         | found.model
-        | {"context_vectors": context_vectors_for(facts.tokens, vocab_size=vocab_size, ngram_order=ngram_order)},
+        | {"context_vectors": context_vectors_for(facts.tokens, ngram_order=ngram_order)},
         training={"batch_size": shape.batch_size} | found.training | {"seq_len": shape.seq_len},
     )
 

@@ -10,24 +10,31 @@ from torch.nn import functional as F
 
 from charlm.ngram import FREQUENT_LENGTHS, NgramModel
 
+_SIZE = 32  # numbers of a vector, at most
+
 
 class ContextVectors(nn.Module):
     """A vector for each of the most frequent n-grams of a training text, of 2 to 5 tokens (`NgramModel.frequent`).
 
     What a network reads at a step is the sum of the last token's embedding and the vectors of those n-grams that end
-    there: x = e(w_t) + sum over k of v(w_{t-k+1} ... w_t). An n-gram without a vector adds nothing.
+    there: x = e(w_t) + sum over k of U v(w_{t-k+1} ... w_t). An n-gram without a vector adds nothing. U is there where
+    embeddings are longer than 32: vectors of that length would learn a text by heart.
     """
 
     def __init__(self, number: int, embedding_size: int) -> None:
         super().__init__()
-        self.vectors = nn.Parameter(torch.empty(number + 1, embedding_size))  # (R + 1, E); row 0 stands for no vector
+        size = min(_SIZE, embedding_size)
+        self.vectors = nn.Parameter(torch.empty(number + 1, size))  # (R + 1, S); row 0 stands for no vector
+        self.spread = nn.Parameter(torch.empty(embedding_size, size)) if size < embedding_size else None  # U, (E, S)
         self.rows = np.zeros(1, dtype=np.int32)
         """The row of each node of the n-gram model, up to the last that has one, and 0 behind it; from `give`."""
 
     @torch.no_grad()
-    def initialise(self) -> None:
-        """All are 0: training begins as it would without them."""
+    def initialise(self, generator: torch.Generator) -> None:
+        """All are 0: training begins as it would without them. U is drawn from N(0, 1/S)."""
         self.vectors.zero_()
+        if self.spread is not None:
+            nn.init.normal_(self.spread, std=self.spread.shape[1] ** -0.5, generator=generator)
 
     def give(self, ngram: NgramModel) -> None:
         """Say which n-grams the vectors belong to: the first R that `ngram` calls frequent."""
@@ -47,6 +54,10 @@ class ContextVectors(nn.Module):
         self.vectors.copy_(moved)
         self.give(after)
 
+    def table(self) -> Tensor:
+        """What each row adds to an embedding, (R + 1, E)."""
+        return self.vectors if self.spread is None else F.linear(self.vectors, self.spread)
+
     def rows_of(self, nodes: NDArray[Any]) -> NDArray[np.int32]:
         """The rows of `vectors` to add up in states of the n-gram model, (..., n - 1), as (..., K)."""
         longer = nodes[..., 1 : FREQUENT_LENGTHS[-1]]
@@ -57,4 +68,6 @@ class ContextVectors(nn.Module):
         """What to add to the embeddings (T, B, E) in states of the n-gram model, (T, B, n - 1)."""
         rows = torch.from_numpy(self.rows_of(nodes)).to(self.vectors.device)
         summed = F.embedding_bag(rows.flatten(0, 1), self.vectors, mode="sum", padding_idx=0)
+        if self.spread is not None:
+            summed = F.linear(summed, self.spread)
         return summed.view(*nodes.shape[:2], -1)

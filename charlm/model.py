@@ -64,7 +64,7 @@ class LanguageModel(nn.Module):
         if self.prior is not None:
             self.prior.initialise()
         if self.contexts is not None:
-            self.contexts.initialise()
+            self.contexts.initialise(generator)
 
     def build_on(self, ngram: NgramModel, cross_fit: CrossFit | None = None) -> None:
         """Give the prior its n-gram model, and for training those that are honest; the vectors of contexts, if they

@@ -131,13 +131,13 @@ def test_what_is_planned_is_for_the_passes_that_the_network_itself_makes(monkeyp
 
 
 def test_large_texts_have_more_context_vectors() -> None:
-    def number(*, tokens: int, vocab_size: int = 68) -> int:
-        return planned(TrainConfig(epochs=1), tokens=tokens, vocab_size=vocab_size).model["context_vectors"]
+    def number(tokens: int) -> int:
+        return planned(TrainConfig(epochs=1), tokens=tokens).model["context_vectors"]
 
-    assert number(tokens=10**6) == 5000
-    assert number(tokens=10**7) == 16_384
-    assert number(tokens=10**7, vocab_size=2000) == 0
-    assert context_vectors_for(10**6, vocab_size=68, ngram_order=2) == 0
+    assert number(10**6) == 5000
+    assert number(10**7) == 16_384
+    assert context_vectors_for(10**6, ngram_order=3) == 5000
+    assert context_vectors_for(10**6, ngram_order=2) == 0
 
 
 def test_the_speed_is_that_of_this_machine() -> None:

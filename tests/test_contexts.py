@@ -40,9 +40,12 @@ def ids_of(dataset: Dataset, length: int = 60) -> torch.Tensor:
     return torch.from_numpy(dataset.train.ids[:length].astype(np.int64))[:, None]
 
 
-def test_the_vectors_of_all_that_ends_at_a_token_are_added_to_its_embedding(dataset_of) -> None:
+@pytest.mark.parametrize("size", [12, 32, 50])
+def test_the_vectors_of_all_that_ends_at_a_token_are_added_to_its_embedding(dataset_of, size: int) -> None:
     dataset = dataset_of(TEXT)
-    model = model_for(dataset)
+    model = model_for(dataset, embedding_size=size)
+    assert model.contexts.vectors.shape[1] == min(32, size)
+    spread = torch.eye(size) if model.contexts.spread is None else model.contexts.spread
     ids = ids_of(dataset)
     found = model.inputs(ids, model.empty_past(1))[0][:, 0]
     ngram = model.prior.ngram
@@ -52,7 +55,7 @@ def test_the_vectors_of_all_that_ends_at_a_token_are_added_to_its_embedding(data
         expected = model.embedding[token].clone()
         for length in (2, 3):  # a state of order 4 knows no longer ones
             if row := row_of.get(tuple(tokens[max(0, place + 1 - length) : place + 1])):
-                expected += model.contexts.vectors[row]
+                expected += spread @ model.contexts.vectors[row]
                 added += 1
         torch.testing.assert_close(found[place], expected)
     assert added > 20
@@ -72,7 +75,7 @@ def test_without_an_ngram_there_is_no_vector() -> None:
 def test_they_begin_at_nothing(dataset_of) -> None:
     dataset = dataset_of(TEXT)
     model = model_for(dataset)
-    model.contexts.initialise()
+    model.contexts.initialise(torch.Generator().manual_seed(1))
     without = LanguageModel(replace(model.config, context_vectors=0)).eval()
     without.load_state_dict(model.state_dict(), strict=False)
     without.build_on(model.prior.ngram)

@@ -158,7 +158,7 @@ class FusedStepper:
         self._prior = model.prior
         self._contexts = model.contexts
         if self._contexts is not None:
-            self._vectors: Array = self._contexts.vectors.detach().numpy().copy()  # (R + 1, E)
+            self._vectors: Array = self._contexts.table().detach().numpy().copy()  # (R + 1, E)
             self._vectors[0] = 0
         if self._prior is not None:
             self._context = np.concatenate([one[-1][0].numpy() for one in states])  # (B, n - 1)
@@ -169,7 +169,8 @@ class FusedStepper:
         """Whether nothing about a model is unknown here: its cell, weights, settings, number type and device."""
         cell = FUSED.get(model.config.cell)
         layers = range(model.config.num_layers)
-        beside = {"embedding", "output", "output_bias", "prior.weight", "prior.bias", "contexts.vectors"}
+        beside = {"embedding", "output", "output_bias", "prior.weight", "prior.bias"}
+        beside |= {"contexts.vectors", "contexts.spread"}
         names = {name for name, _ in model.named_parameters()} - beside
         return (
             cell is not None

@@ -118,7 +118,7 @@ class NativeStepper:
         if contexts is None:
             return [0] * 5
         assert model.prior is not None and model.prior.ngram is not None
-        vectors = _numbers(contexts.vectors)
+        vectors = _numbers(contexts.table())
         longest = min(FREQUENT_LENGTHS[-1], model.config.ngram_order - 1)
         total = np.zeros(vectors.shape[1], np.float32)
         return [self._at(vectors), self._at(contexts.rows), len(contexts.rows) - 1, longest, self._at(total)]

@@ -55,9 +55,10 @@ def test_it_gives_the_models_logits(stepper, cell: str, layers: int, batch: int,
 
 @pytest.mark.parametrize("stepper", STEPPERS)
 @pytest.mark.parametrize("batch", [1, 3])
-@pytest.mark.parametrize("vectors", [0, 30])
-def test_it_heeds_the_prior_and_the_vectors_of_contexts(stepper, batch: int, vectors: int) -> None:
-    model = network(LETTERS, "lstm", spread=1.0, num_layers=2, ngram_order=4, context_vectors=vectors)
+@pytest.mark.parametrize(("vectors", "size"), [(0, 8), (30, 8), (30, 40)])
+def test_it_heeds_the_prior_and_the_vectors_of_contexts(stepper, batch: int, vectors: int, size: int) -> None:
+    shape = {"ngram_order": 4, "context_vectors": vectors, "embedding_size": size}
+    model = network(LETTERS, "lstm", spread=1.0, num_layers=2, **shape)
     text = np.random.default_rng(1).integers(3, 9, 200)
     ngram = NgramModel.fit(np.array([LETTERS.bos, *text]), order=4, vocab_size=9, bos=LETTERS.bos)
     model.build_on(ngram)
