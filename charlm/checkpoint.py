@@ -85,7 +85,7 @@ def save(path: Path, checkpoint: Checkpoint, resume: ResumeState | None = None, 
     if resume is not None:
         description["resume"] = resume.values
         tensors |= {_RESUME + name: tensor.detach() for name, tensor in resume.tensors.items()}
-    tensors = {name: tensor.cpu().contiguous().clone() for name, tensor in tensors.items()}
+    tensors = {name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
     description[_DIGEST] = _digest(tensors)
     atomic_write(path, safetensors.torch.save(tensors, {_KEY: json.dumps(description)}))
 
@@ -144,6 +144,8 @@ def _checkpoint(
             raise ModelFileError(f"{path}: {name!r} holds values that are not finite; the model is of no use")
         kind = torch.float32 if tensor.dtype == torch.float16 else tensor.dtype
         weights[name] = tensor.to(device, kind, copy=True)  # aligned: how a product rounds may hang on that
+    if len({tensor.dtype for tensor in weights.values()}) > 1:
+        raise ModelFileError(f"{path} is damaged: its weights are of several number types")
     model.load_state_dict(weights, assign=True)
     if model.prior is not None:
         model.build_on(_ngram(path, config, tensors))
@@ -154,9 +156,13 @@ def _checkpoint(
 
 def _ngram(path: Path, config: ModelConfig, tensors: Mapping[str, Tensor]) -> NgramModel:
     """The n-gram model of a file."""
-    arrays = {name.removeprefix(_NGRAM): value.numpy() for name, value in tensors.items() if name.startswith(_NGRAM)}
+    parts = {name.removeprefix(_NGRAM): tensor for name, tensor in tensors.items() if name.startswith(_NGRAM)}
+    if config.context_vectors and "frequent" not in parts:
+        raise ModelFileError(f"{path} is damaged: what n-grams its context vectors belong to is missing")
     try:
-        ngram = NgramModel.from_arrays(arrays)
+        ngram = NgramModel.from_arrays({name: tensor.numpy() for name, tensor in parts.items()})
+    except TypeError as error:  # a number type that numpy does not know
+        raise ModelFileError(f"{path} is damaged: its n-gram model can't be read ({error})") from None
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from None
     if (ngram.order, ngram.vocab_size) != (config.ngram_order, config.vocab_size):

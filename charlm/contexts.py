@@ -36,8 +36,10 @@ class ContextVectors(nn.Module):
         if self.spread is not None:
             nn.init.normal_(self.spread, std=self.spread.shape[1] ** -0.5, generator=generator)
 
+    @torch.no_grad()
     def give(self, ngram: NgramModel) -> None:
         """Say which n-grams the vectors belong to: the first R that `ngram` calls frequent."""
+        self.vectors[0] = 0  # whatever a file says
         nodes = ngram.frequent[: len(self.vectors) - 1]
         self.rows = np.zeros(nodes.max(initial=-1) + 2, dtype=np.int32)
         self.rows[nodes] = 1 + np.arange(len(nodes), dtype=np.int32)
@@ -60,14 +62,12 @@ class ContextVectors(nn.Module):
 
     def rows_of(self, nodes: NDArray[Any]) -> NDArray[np.int32]:
         """The rows of `vectors` to add up in states of the n-gram model, (..., n - 1), as (..., K)."""
-        longer = nodes[..., 1 : FREQUENT_LENGTHS[-1]]
+        longer = nodes[..., FREQUENT_LENGTHS[0] - 1 : FREQUENT_LENGTHS[1]]
         rows: NDArray[np.int32] = self.rows[np.minimum(longer, len(self.rows) - 1)]  # -1 is the last, and 0
         return rows
 
     def forward(self, nodes: NDArray[Any]) -> Tensor:
         """What to add to the embeddings (T, B, E) in states of the n-gram model, (T, B, n - 1)."""
-        rows = torch.from_numpy(self.rows_of(nodes)).to(self.vectors.device)
-        summed = F.embedding_bag(rows.flatten(0, 1), self.vectors, mode="sum", padding_idx=0)
-        if self.spread is not None:
-            summed = F.linear(summed, self.spread)
-        return summed.view(*nodes.shape[:2], -1)
+        rows = torch.from_numpy(self.rows_of(nodes)).to(self.vectors.device)  # (T, B, K)
+        summed = F.embedding(rows, self.vectors, padding_idx=0).sum(2)
+        return summed if self.spread is None else F.linear(summed, self.spread)

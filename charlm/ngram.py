@@ -37,7 +37,7 @@ MAX_NGRAMS = 1 << 24
 """N-grams of two tokens and more that a model holds unless told otherwise."""
 
 FREQUENT_LENGTHS = (2, 5)
-"""Tokens of the shortest and the longest of them."""
+"""Tokens of the shortest and the longest context that `NgramModel.frequent` may name."""
 
 _CHUNK = 1 << 20  # tokens scored at a time
 
@@ -160,7 +160,8 @@ class NgramModel:
     @property
     def nbytes(self) -> int:
         """Bytes of memory."""
-        return sum(a.nbytes for a in (self._unigrams, self._keys, self._weights, self._backoffs, self._first))
+        parts = (self._unigrams, self._keys, self._weights, self._backoffs, self._first, self.frequent)
+        return sum(part.nbytes for part in parts)
 
     def score(self, ids: NDArray[Any]) -> Floats:
         """Nats of every token given those before it in its document, (N,); 0 for BOS, which is given.
@@ -263,8 +264,12 @@ class NgramModel:
         return (node, *reversed(tokens))
 
     def same_nodes(self, other: Self) -> bool:
-        """Whether a node means the same to another model."""
-        return self.order == other.order and np.array_equal(self._keys, other._keys)
+        """Whether a node means the same to another model, and the same contexts are frequent."""
+        return (
+            self.order == other.order
+            and np.array_equal(self._keys, other._keys)
+            and np.array_equal(self.frequent, other.frequent)
+        )
 
     def tables(self) -> tuple[Trie, Singles, Singles, Singles]:
         """What compiled code looks up: the trie, the probabilities of single tokens, weights, and backoffs."""

@@ -62,13 +62,15 @@ def trie_keys(counts: NgramCounts, kept: Sequence[Kept]) -> Ints:
 
 
 def most_frequent(counts: NgramCounts, kept: Sequence[Kept], lengths: Sequence[int], number: int) -> NDArray[np.int32]:
-    """The nodes of the most frequent n-grams of these lengths among those that are kept, the most frequent first."""
+    """The nodes of the most frequent n-grams of these lengths among those that are kept and that something follows, the
+    most frequent first."""
     nodes, occurs = [np.zeros(0, np.int64)], [np.zeros(0, np.int32)]
     begin = counts.vocab_size  # of the nodes of the k-grams
     for length, (level, keep) in enumerate(zip(counts.levels, kept, strict=False), 2):
         if length in lengths:
-            nodes.append(begin + np.arange(len(keep.index)))
-            occurs.append(level.counts[keep.index])
+            followed = np.flatnonzero(np.diff(counts.levels[length - 1].first)[keep.index])
+            nodes.append(begin + followed)
+            occurs.append(level.counts[keep.index[followed]])
         begin += len(keep.index)
     order = np.argsort(-np.concatenate(occurs), kind="stable")[:number]
     return np.concatenate(nodes)[order].astype(np.int32)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -14,6 +15,7 @@ from charlm.config import CorpusConfig, ModelConfig, TrainConfig
 from charlm.errors import CharlmError, ModelFileError
 from charlm.files import atomic_write
 from charlm.model import LanguageModel
+from charlm.ngram import NgramModel
 from charlm.provenance import TextFacts, TrainingFacts
 from charlm.tokenizers import CharTokenizer
 
@@ -128,6 +130,7 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
         (lambda d, t: t.update(embedding=torch.zeros(6, 4)), "'embedding' is torch.float32"),
         (lambda d, t: t.update(embedding=torch.zeros(6, 3, dtype=torch.int64)), "'embedding' is torch.int64"),
         (lambda d, t: t.update(embedding=torch.full((6, 3), float("nan"))), "not finite"),
+        (lambda d, t: t.update(embedding=torch.zeros(6, 3, dtype=torch.float64)), "several number types"),
     ],
 )
 def test_a_file_that_contradicts_itself_is_an_error(path: Path, change, said: str) -> None:
@@ -153,6 +156,30 @@ def test_a_model_that_tells_nothing_of_its_origin_is_read(path: Path) -> None:
     description, tensors = parts(path)
     rewrite(path, description | {"corpus": {}, "training": {}}, tensors)
     assert (load(path).corpus, load(path).training) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda t: t.pop("ngram/frequent"), "n-grams its context vectors belong to is missing"),
+        (lambda t: t.pop("ngram/weights"), "'weights'"),
+        (lambda t: t.update({"ngram/frequent": t["ngram/frequent"].bfloat16()}), "can't be read"),
+        (lambda t: t.update({"contexts.vectors": torch.zeros(9, 3)}), "'contexts.vectors' is torch.float32"),
+    ],
+)
+def test_ngrams_that_contradict_the_model_are_an_error(tmp_path: Path, change, said: str) -> None:
+    model = LanguageModel(ModelConfig(vocab_size=6, hidden_size=4, embedding_size=3, ngram_order=3, context_vectors=4))
+    model.initialise(torch.Generator().manual_seed(1))
+    model.build_on(NgramModel.fit(np.array([1, *[3, 4, 5, 3] * 9, 2]), order=3, vocab_size=6, bos=1))
+    path = tmp_path / "model.safetensors"
+    save(path, Checkpoint(model=model, tokenizer=CharTokenizer("abc"), corpus=TEXT_FACTS, training=TRAINING_FACTS))
+    assert np.array_equal(load(path).model.contexts.rows, model.contexts.rows)
+    description, tensors = parts(path)
+    change(tensors)
+    rewrite(path, description, tensors)
+    with pytest.raises(ModelFileError, match=said) as error:
+        load(path)
+    assert str(error.value).startswith(str(path)) and "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "null", "[" * 100_000])

@@ -296,7 +296,7 @@ def test_the_most_frequent_contexts_come_first(order: int) -> None:
     occurs = Counter(
         tuple(tokens[place : place + length])
         for length in range(2, min(5, order - 1) + 1)
-        for place in range(len(tokens) - length + 1)
+        for place in range(len(tokens) - length)  # what ends the text is no context
     )
     spelled = [model.spelled(node) for node in model.frequent.tolist()]
     assert sorted(spelled) == sorted(occurs)
@@ -334,6 +334,7 @@ DAMAGES = {
     "frequent nodes that are none": lambda arrays: arrays["frequent"].__setitem__(0, 2**30),
     "a single token among them": lambda arrays: arrays["frequent"].__setitem__(0, 1),
     "a frequent node twice": lambda arrays: arrays["frequent"].__setitem__(0, arrays["frequent"][1]),
+    "frequent nodes of another type": lambda arrays: arrays.update(frequent=arrays["frequent"].astype(np.int64)),
     "another type": lambda arrays: arrays.update(unigrams=arrays["unigrams"].astype(np.float64)),
 }
 

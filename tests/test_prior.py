@@ -11,6 +11,7 @@ from charlm import api, prior
 from charlm.checkpoint import load
 from charlm.config import ModelConfig
 from charlm.dataset import Dataset
+from charlm.errors import RunError
 from charlm.evaluate import evaluate
 from charlm.model import LanguageModel
 from charlm.ngram_counts import fold_of
@@ -76,6 +77,19 @@ def test_training_with_a_prior_is_resumed_bit_for_bit(write) -> None:
     api.resume("runs/broken")
     assert same(weights("runs/broken"), weights("runs/whole"))
     assert Path("runs/broken/samples.txt").read_text() == Path("runs/whole/samples.txt").read_text()
+
+
+def test_a_run_that_counted_otherwise_is_not_resumed(write, monkeypatch: pytest.MonkeyPatch) -> None:
+    train(write(TEXT), model=PRIOR, hooks=stop_after(17))
+    monkeypatch.setattr("charlm.ngram.FREQUENT_LENGTHS", (2, 2))
+    with pytest.raises(RunError, match="counts n-grams otherwise"):
+        api.resume("runs/a")
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_short_ngrams_are_saved_too(write, order: int) -> None:
+    train(write(TEXT), model=PRIOR | {"ngram_order": order}, steps=5)
+    assert load(Path("runs/a/model.safetensors")).model.prior.ngram.order == order
 
 
 def test_the_model_file_holds_it(write) -> None:

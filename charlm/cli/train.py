@@ -133,7 +133,7 @@ def train(
         Skip | None,
         _option("residual adds to each layer's output what went into it: deep stacks learn sooner.", "none", _MODEL),
     ] = None,
-    skip_steps: Annotated[int | None, _option("How far back a step of --cell rnn-skip leads.", "4", _MODEL)] = None,
+    skip_steps: Annotated[int | None, _option("How far --cell rnn-skip's second path leads back.", "4", _MODEL)] = None,
     recurrent_init: Annotated[
         RecurrentInit | None, _option("Initial recurrent weights.", "orthogonal; leaky-identity for irnn", _MODEL)
     ] = None,

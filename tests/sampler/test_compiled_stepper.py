@@ -34,11 +34,11 @@ def test_it_gives_the_models_logits(cell: str, layers: int, size: int, tied: boo
     model = network(LETTERS, cell, spread=1.0, num_layers=layers, hidden_size=size, **options)
     if order:
         text = np.random.default_rng(1).integers(3, 9, 300)
-        model.build_on(NgramModel.fit(np.array([LETTERS.bos, *text]), order=order, vocab_size=9, bos=LETTERS.bos))
         with torch.no_grad():
             model.prior.weight.copy_(torch.randn(model.prior.weight.shape, generator=torch.Generator().manual_seed(2)))
             if model.contexts is not None:
                 model.contexts.vectors.normal_(std=0.3, generator=torch.Generator().manual_seed(3))
+        model.build_on(NgramModel.fit(np.array([LETTERS.bos, *text]), order=order, vocab_size=9, bos=LETTERS.bos))
     assert NativeStepper.supports(model)
     made = NativeStepper(model, states_of(model))
     ids = torch.randint(9, (20, 1), generator=torch.Generator().manual_seed(3))

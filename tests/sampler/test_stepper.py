@@ -61,10 +61,10 @@ def test_it_heeds_the_prior_and_the_vectors_of_contexts(stepper, batch: int, vec
     model = network(LETTERS, "lstm", spread=1.0, num_layers=2, **shape)
     text = np.random.default_rng(1).integers(3, 9, 200)
     ngram = NgramModel.fit(np.array([LETTERS.bos, *text]), order=4, vocab_size=9, bos=LETTERS.bos)
-    model.build_on(ngram)
     with torch.no_grad():
         if vectors:
             model.contexts.vectors.normal_(generator=torch.Generator().manual_seed(1))
+        model.build_on(ngram)
         model.prior.weight.copy_(torch.linspace(-1, 1, 12))
         model.prior.bias.copy_(torch.tensor([[0.5, 1.0, 1.5, 0.1], [0.2, 0.3, -0.1, 0.6]]))
     ids = torch.from_numpy(text[:198].astype(np.int64)).view(-1, batch)[:20]
