@@ -54,6 +54,7 @@ def row(cell: str, layers: int, width: int, texts: int, order: int, length: int)
     """One line of the table."""
     import torch
 
+    from charlm.budget import context_vectors_for
     from charlm.config import ModelConfig
     from charlm.model import LanguageModel
     from charlm.ngram import NgramModel
@@ -64,14 +65,18 @@ def row(cell: str, layers: int, width: int, texts: int, order: int, length: int)
 
     tokenizer = CharTokenizer(VOCABULARY)
     config = ModelConfig(
-        vocab_size=tokenizer.vocab_size, cell=cell, num_layers=layers, hidden_size=width, ngram_order=order
+        vocab_size=tokenizer.vocab_size,
+        cell=cell,
+        num_layers=layers,
+        hidden_size=width,
+        ngram_order=order,
+        context_vectors=context_vectors_for(1_000_000, ngram_order=order),
     )
     model = LanguageModel(config).eval()
     model.initialise(torch.Generator().manual_seed(1))
     if model.prior is not None:
-        model.prior.ngram = NgramModel.fit(
-            tokenizer.encode(words(1_000_000)), order=order, vocab_size=tokenizer.vocab_size, bos=tokenizer.bos
-        )
+        ids = tokenizer.encode(words(1_000_000))
+        model.build_on(NgramModel.fit(ids, order=order, vocab_size=tokenizer.vocab_size, bos=tokenizer.bos))
 
     def write(length: int) -> None:
         settings = SampleConfig(length=length, min_length=length)
