@@ -9,6 +9,7 @@ from small_runs import SMALL, same, stop_after, train, weights
 
 from charlm import api
 from charlm.analysis.activations import follow
+from charlm.analysis.neurons import find_neurons
 from charlm.analysis.unrolled import Unrolled
 from charlm.calibration import divide_logits
 from charlm.checkpoint import load
@@ -106,6 +107,12 @@ def test_all_who_look_inside_read_the_same(dataset_of) -> None:
     second, _ = follow(model, ids[20:], states)
     torch.testing.assert_close(torch.cat((first[-1]["h"], second[-1]["h"])), hidden)
     torch.testing.assert_close(torch.stack(Unrolled.of(model, ids).outputs), hidden)
+
+
+def test_units_are_looked_for_in_such_a_model_and_measured_against_networks_without(dataset_of) -> None:
+    dataset = dataset_of(TEXT)
+    found = find_neurons(model_for(dataset), dataset.tokenizer, TEXT).findings
+    assert any(finding.followers and finding.untrained > 0 for finding in found)
 
 
 def test_a_gradient_reaches_them_and_none_what_stands_for_no_vector(dataset_of) -> None:
