@@ -21,8 +21,9 @@ class ContextVectors(nn.Module):
     embeddings are longer than 32: vectors of that length would learn a text by heart.
     """
 
-    def __init__(self, number: int, embedding_size: int) -> None:
+    def __init__(self, number: int, embedding_size: int, dropout: float = 0.0) -> None:
         super().__init__()
+        self.dropout = dropout
         size = min(_SIZE, embedding_size)
         self.vectors = nn.Parameter(torch.empty(number + 1, size))  # (R + 1, S); row 0 stands for no vector
         self.spread = nn.Parameter(torch.empty(embedding_size, size)) if size < embedding_size else None  # U, (E, S)
@@ -66,8 +67,15 @@ class ContextVectors(nn.Module):
         rows: NDArray[np.int32] = self.rows[np.minimum(longer, len(self.rows) - 1)]  # -1 is the last, and 0
         return rows
 
-    def forward(self, nodes: NDArray[Any]) -> Tensor:
-        """What to add to the embeddings (T, B, E) in states of the n-gram model, (T, B, n - 1)."""
+    def forward(self, nodes: NDArray[Any], generator: torch.Generator | None = None) -> Tensor:
+        """What to add to the embeddings (T, B, E) in states of the n-gram model, (T, B, n - 1).
+
+        In training mode each vector is left out with the probability `dropout`, wherever its n-gram ends anew, by
+        `generator`, and the rest are scaled by 1 / (1 - dropout).
+        """
         rows = torch.from_numpy(self.rows_of(nodes)).to(self.vectors.device)  # (T, B, K)
-        summed = F.embedding(rows, self.vectors, padding_idx=0).sum(2)
+        keep = 1 - self.dropout if self.training else 1.0
+        if keep < 1:
+            rows *= torch.empty_like(rows, dtype=torch.float32).bernoulli_(keep, generator=generator).to(rows.dtype)
+        summed = F.embedding(rows, self.vectors, padding_idx=0).sum(2) / keep
         return summed if self.spread is None else F.linear(summed, self.spread)

@@ -41,7 +41,7 @@ class LanguageModel(nn.Module):
         self.output_bias = nn.Parameter(torch.empty(config.vocab_size))  # (V,)
         self.prior = NgramPrior(config.ngram_order, config.hidden_size) if config.ngram_order else None
         number = config.context_vectors
-        self.contexts = ContextVectors(number, config.embedding_size) if number else None
+        self.contexts = ContextVectors(number, config.embedding_size, config.dropout) if number else None
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, *, silent: Sequence[int] = ()) -> None:
@@ -116,7 +116,7 @@ class LanguageModel(nn.Module):
         """As `forward`, with the outputs of the last layer (T, B, H) between the logits and the states."""
         if states is None:
             states = self.empty_past(ids.shape[1])
-        nodes, beside = self._known(ids, states)
+        nodes, beside = self._known(ids, states, generator)
         hidden, after = self.recurrent(ids, self.embedding, self._own(states), generator, beside)
         weight = self.embedding if self.output is None else self.output
         logits = F.linear(hidden, weight, self.output_bias).to(hidden.dtype)  # (T, B, V)
@@ -146,12 +146,14 @@ class LanguageModel(nn.Module):
         """The states of the layers, without that of the prior."""
         return states[: self.config.num_layers]
 
-    def _known(self, ids: Tensor, states: LayerStates) -> tuple[Nodes | None, Tensor | None]:
+    def _known(
+        self, ids: Tensor, states: LayerStates, generator: torch.Generator | None = None
+    ) -> tuple[Nodes | None, Tensor | None]:
         """The states of the n-gram model after each token, and the vectors of contexts to add to the embeddings."""
         if self.prior is None:
             return None, None
         nodes = self.prior.advance(ids, states[-1])
-        return nodes, None if self.contexts is None else self.contexts(nodes)
+        return nodes, None if self.contexts is None else self.contexts(nodes, generator)
 
     def _with_last(self, after: LayerStates, nodes: Nodes | None) -> LayerStates:
         return after if nodes is None else (*after, (torch.from_numpy(nodes[-1]),))

@@ -72,6 +72,21 @@ def test_without_an_ngram_there_is_no_vector() -> None:
     assert contexts(nothing).tolist() == [[[0, 0]]]
 
 
+def test_each_is_left_out_of_training_now_and_then(dataset_of) -> None:
+    contexts = model_for(dataset_of(TEXT), dropout=0.25).contexts
+    node = int(np.flatnonzero(contexts.rows == 1)[0])
+    nodes = np.full((500, 4, 3), -1, dtype=np.int32)
+    nodes[..., 1] = node  # one vector at each of 2,000 places
+    whole = contexts(nodes)
+    assert torch.equal(whole, contexts.vectors[1].expand_as(whole))
+    drawn = contexts.train()(nodes, torch.Generator().manual_seed(1))
+    kept = drawn[..., 0] != 0
+    torch.testing.assert_close(drawn, torch.where(kept[..., None], whole / 0.75, 0))
+    assert kept.float().mean().item() == pytest.approx(0.75, abs=0.05)
+    assert 0 < kept[:, 0].sum() < 500 and 0 < kept[0].sum() + kept[1].sum() + kept[2].sum() < 12
+    assert torch.equal(drawn, contexts(nodes, torch.Generator().manual_seed(1)))
+
+
 def test_they_begin_at_nothing(dataset_of) -> None:
     dataset = dataset_of(TEXT)
     model = model_for(dataset)
