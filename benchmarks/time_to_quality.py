@@ -38,7 +38,9 @@ def run(
     options += ["--splits", "90/10/0" if small else "90/5/5", "--tokenizer", tokenizer]
     options += ["--documents", documents] if documents else []
     command = [sys.executable, "-c", PEAK, *charlm, "train", path, *options, "--json"]
-    trained = subprocess.run(command, check=True, capture_output=True)
+    trained = subprocess.run(command, capture_output=True)
+    if trained.returncode:
+        sys.exit(f"{' '.join(command[3:])} failed:\n{trained.stderr.decode()}")
 
     def evaluate(*options: str) -> dict[str, Any]:
         done = subprocess.run([*charlm, "eval", folder, "--json", *options], check=True, stdout=subprocess.PIPE)

@@ -21,7 +21,11 @@ class BidirectionalEncoder(nn.Module):
     """
 
     def __init__(self, config: ModelConfig) -> None:
-        """Make the weights, with whatever the memory held; `initialise` or a state dict gives them values."""
+        """Make the weights, with whatever the memory held; `initialise` or a state dict gives them values.
+
+        What the configuration says of an output layer, an n-gram model and context vectors is of no account: nothing is
+        predicted here.
+        """
         super().__init__()
         self.config = replace(config, bidirectional=True)
         self.embedding = nn.Parameter(torch.empty(config.vocab_size, config.embedding_size))  # (V, E)
