@@ -20,8 +20,9 @@ import torch
 
 PEAK = """
 import resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True)
+done = subprocess.run(sys.argv[1:])
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000)
+sys.exit(done.returncode)
 """
 """Runs a command, and prints its peak of resident memory in MB after it."""
 
