@@ -74,16 +74,23 @@ class Plan:
     """Fields of `ModelConfig`."""
     training: dict[str, Any]
     """Fields of `TrainConfig`."""
-    why: str
-    """A line for people."""
+    seen: str
+    """How often the text will be."""
+    reasons: dict[str, str]
+    """What is said of a setting, by its name."""
+
+    @property
+    def why(self) -> str:
+        """A line for people."""
+        return ": ".join(filter(None, (self.seen, ", and ".join(self.reasons.values()))))
 
     def without(self, settled: Collection[str]) -> "Plan":
         """The plan for what nobody has settled."""
-        model, training = (
+        model, training, reasons = (
             {name: value for name, value in fields.items() if name not in settled}
-            for fields in (self.model, self.training)
+            for fields in (self.model, self.training, self.reasons)
         )
-        return replace(self, model=model, training=training)
+        return replace(self, model=model, training=training, reasons=reasons)
 
 
 def tokens_of_row(config: TrainConfig, tokens: int, documents: int) -> int:
@@ -142,11 +149,14 @@ def plan(
         size = "a small text wants a low learning rate"
     else:
         size = "a larger text allows a higher learning rate"
-    against = f", and dropout of {dropout:g} keeps it from being learnt by heart" if dropout else ""
+    reasons = {"learning_rate": size}
+    if dropout:
+        reasons["dropout"] = f"dropout of {dropout:g} keeps it from being learnt by heart"
     return Plan(
         model={"dropout": dropout, "weight_dropout": weight_dropout if cell == DEFAULT_CELL else 0.0},
         training=training,
-        why=f"{tokens:,} tokens will be seen {seen}: {size}{against}",
+        seen=f"{tokens:,} tokens will be seen {seen}",
+        reasons=reasons,
     )
 
 

@@ -130,6 +130,15 @@ def test_what_is_planned_is_for_the_passes_that_the_network_itself_makes(monkeyp
     assert "about 3.0 times" in planned(TrainConfig(epochs=3), width=512).why
 
 
+def test_a_reason_is_given_for_what_is_chosen_only() -> None:
+    found = plan(tokens=10**6, passes=20)
+    assert "learning rate" in found.why and found.why.endswith(
+        ", and dropout of 0.2 keeps it from being learnt by heart"
+    )
+    assert "heart" not in found.without({"dropout"}).why and "learning rate" in found.without({"dropout"}).why
+    assert found.without({"dropout", "learning_rate"}).why == "1,000,000 tokens will be seen about 20.0 times"
+
+
 def test_large_texts_have_more_context_vectors() -> None:
     def number(tokens: int) -> int:
         return planned(TrainConfig(epochs=1), tokens=tokens).model["context_vectors"]
