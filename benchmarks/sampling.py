@@ -14,9 +14,22 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-SIZES = ((1, 256, 1, 0), (1, 256, 1, 8), (2, 512, 1, 0), (1, 256, 64, 0), (1, 256, 64, 8))
-"""Layers, width, texts at a time, order of the n-gram prior."""
+if TYPE_CHECKING:
+    from charlm.model import LanguageModel
+    from charlm.tokenizers import CharTokenizer
+
+SIZES = (
+    (1, 256, 1, 0, 0),
+    (1, 256, 1, 8, 0),
+    (1, 256, 1, 8, 5000),
+    (2, 512, 1, 0, 0),
+    (1, 256, 64, 0, 0),
+    (1, 256, 64, 8, 0),
+    (1, 256, 64, 8, 5000),
+)
+"""Layers, width, texts at a time, order of the n-gram prior, context vectors."""
 VOCABULARY = "".join(map(chr, range(32, 97)))
 
 
@@ -44,23 +57,23 @@ def main() -> None:
         f"torch {torch.__version__}, numpy {np.__version__}, Python {platform.python_version()}, {arguments.threads} "
         f"threads, {arguments.cell}, {len(VOCABULARY)} characters; characters/s in all\n"
     )
-    print("| size | texts | prior | charlm | through the model | plain loop | bound | charlm / bound | short / long |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-    for layers, width, texts, order in SIZES:
-        print(row(arguments.cell, layers, width, texts, order, arguments.length), flush=True)
+    headings = ("size", "texts", "prior", "vectors", "charlm", "through the model", "plain loop", "bound")
+    headings += ("charlm / bound", "short / long")
+    print(f"| {' | '.join(headings)} |")
+    print(f"|{' --- |' * len(headings)}")
+    for layers, width, texts, order, vectors in SIZES:
+        model, tokenizer = network(arguments.cell, layers, width, order, vectors)
+        figures = measured(model, tokenizer, texts, arguments.length)
+        print(f"| {layers}x{width} | {texts} | {order or 'none'} | {vectors or 'none'} | {figures} |", flush=True)
 
 
-def row(cell: str, layers: int, width: int, texts: int, order: int, length: int) -> str:
-    """One line of the table."""
+def network(cell: str, layers: int, width: int, order: int, vectors: int) -> "tuple[LanguageModel, CharTokenizer]":
+    """A network of random weights, on n-grams of made-up words, and its tokenizer."""
     import torch
 
-    from charlm.budget import context_vectors_for
     from charlm.config import ModelConfig
     from charlm.model import LanguageModel
     from charlm.ngram import NgramModel
-    from charlm.sampler import SampleConfig, generate, write_many
-    from charlm.sampler.fused import FusedStepper
-    from charlm.sampler.native import NativeStepper
     from charlm.tokenizers import CharTokenizer
 
     tokenizer = CharTokenizer(VOCABULARY)
@@ -70,13 +83,23 @@ def row(cell: str, layers: int, width: int, texts: int, order: int, length: int)
         num_layers=layers,
         hidden_size=width,
         ngram_order=order,
-        context_vectors=context_vectors_for(1_000_000, ngram_order=order),
+        context_vectors=vectors,
     )
     model = LanguageModel(config).eval()
     model.initialise(torch.Generator().manual_seed(1))
-    if model.prior is not None:
+    if order:
         ids = tokenizer.encode(words(1_000_000))
         model.build_on(NgramModel.fit(ids, order=order, vocab_size=tokenizer.vocab_size, bos=tokenizer.bos))
+    return model, tokenizer
+
+
+def writers(model: "LanguageModel", tokenizer: "CharTokenizer", texts: int) -> list[Callable[[int], None]]:
+    """What writes so many texts of a length: charlm, charlm through the model, and the plain loop."""
+    import torch
+
+    from charlm.sampler import SampleConfig, generate, write_many
+    from charlm.sampler.fused import FusedStepper
+    from charlm.sampler.native import NativeStepper
 
     def write(length: int) -> None:
         settings = SampleConfig(length=length, min_length=length)
@@ -103,7 +126,13 @@ def row(cell: str, layers: int, width: int, texts: int, order: int, length: int)
             ids = torch.multinomial(torch.softmax(logits[0], -1), 1, generator=generator).T
             out.append([tokenizer.decode([token]) for token in ids[0].tolist()])
 
+    return [write, through_model, loop]
+
+
+def measured(model: "LanguageModel", tokenizer: "CharTokenizer", texts: int, length: int) -> str:
+    """The figures of one line of the table."""
     length = length if texts == 1 else length // 5
+    write, through_model, loop = writers(model, tokenizer, texts)
     lengths = {write: length, through_model: length // 5, loop: length // 5}
     for program in lengths:
         program(length // 20)  # warm up
@@ -117,9 +146,8 @@ def row(cell: str, layers: int, width: int, texts: int, order: int, length: int)
     own, other, plain = (statistics.median(figures[program]) for program in lengths)
     limit = statistics.median(bounds)
     return (
-        f"| {layers}x{width} | {texts} | {order or 'none'} "
-        f"| {own:,.0f} | {other:,.0f} | {plain:,.0f} | {limit:,.0f} | {own / limit:.2f} | "
-        f"{statistics.median(short) / own:.2f} |"
+        f"{own:,.0f} | {other:,.0f} | {plain:,.0f} | {limit:,.0f} | {own / limit:.2f} | "
+        f"{statistics.median(short) / own:.2f}"
     )
 
 
@@ -133,7 +161,7 @@ def words(length: int) -> str:
     return " ".join(np.array(known)[rng.choice(1000, length // 5, p=shares / shares.sum())])[:length]
 
 
-def bound(model: object, texts: int) -> float:
+def bound(model: "LanguageModel", texts: int) -> float:
     """Characters a second that the machine allows: reading the recurrent and output weights once a step, for a single
     text, or the matrix products with them, for a batch."""
     import numpy as np
@@ -141,8 +169,8 @@ def bound(model: object, texts: int) -> float:
 
     matrices = [
         weight.detach()
-        for name, weight in model.named_parameters()  # type: ignore[attr-defined]
-        if weight.ndim == 2 and name not in ("embedding", "recurrent.layers.0.input")
+        for name, weight in model.named_parameters()
+        if weight.ndim == 2 and name.startswith(("recurrent.", "output")) and name != "recurrent.layers.0.input"
     ]
     if texts == 1:
         numbers = np.concatenate([matrix.numpy().ravel() for matrix in matrices])

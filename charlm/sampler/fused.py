@@ -158,8 +158,7 @@ class FusedStepper:
         self._prior = model.prior
         self._contexts = model.contexts
         if self._contexts is not None:
-            self._vectors: Array = self._contexts.table().detach().numpy().copy()  # (R + 1, E)
-            self._vectors[0] = 0
+            self._vectors: Array = self._contexts.table().detach().numpy()  # (R + 1, E)
         if self._prior is not None:
             self._context = np.concatenate([one[-1][0].numpy() for one in states])  # (B, n - 1)
         self._lay_out()
@@ -169,9 +168,9 @@ class FusedStepper:
         """Whether nothing about a model is unknown here: its cell, weights, settings, number type and device."""
         cell = FUSED.get(model.config.cell)
         layers = range(model.config.num_layers)
-        beside = {"embedding", "output", "output_bias", "prior.weight", "prior.bias"}
-        beside |= {"contexts.vectors", "contexts.spread"}
-        names = {name for name, _ in model.named_parameters()} - beside
+        read = {"embedding", "contexts.vectors", "contexts.spread"}
+        written = {"output", "output_bias", "prior.weight", "prior.bias"}
+        names = {name for name, _ in model.named_parameters()} - read - written
         return (
             cell is not None
             and type(model).forward is LanguageModel.forward
