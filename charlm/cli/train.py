@@ -2,12 +2,12 @@
 
 import shlex
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
 import typer
 
+from charlm.cli import train_options as options
 from charlm.cli.options import (
-    TEXT,
     DocumentsOption,
     EncodingOption,
     ErrorsOption,
@@ -17,17 +17,6 @@ from charlm.cli.options import (
     corpus_options,
     given,
 )
-from charlm.config import (
-    Device,
-    Direction,
-    InputInit,
-    Optimizer,
-    Precision,
-    RecurrentInit,
-    Skip,
-    SubwordAlgorithm,
-    TokenizerKind,
-)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,199 +24,57 @@ if TYPE_CHECKING:
     from charlm.analysis.advice import Advice
     from charlm.api import Trained
 
-_TOKENIZER, _MODEL, _TRAINING, _RUN = "Tokenizer", "Model", "Training", "Run"
-
-
-def _option(help: str, default: str | bool, panel: str) -> Any:
-    return typer.Option(help=help, show_default=default, rich_help_panel=panel)
-
 
 def train(
     text: TextArgument = None,
     # --- text
     documents: DocumentsOption = None,
     separator: SeparatorOption = None,
-    splits: Annotated[
-        str | None,
-        _option("Per cent of the text to train on, validate on and test on, in this order.", "90/5/5", TEXT),
-    ] = None,
-    direction: Annotated[
-        Direction | None,
-        _option("backward reads the text from right to left, for `charlm fill`.", "forward", TEXT),
-    ] = None,
+    splits: options.SplitsOption = None,
+    direction: options.DirectionOption = None,
     encoding: EncodingOption = None,
     errors: ErrorsOption = None,
     # --- tokenizer
-    tokenizer: Annotated[
-        TokenizerKind | None,
-        _option(
-            "What a token is. char: best for small texts and any script. byte: nothing is ever unknown. subword: more "
-            "text a second and longer memory, needs a megabyte or more.",
-            "char",
-            _TOKENIZER,
-        ),
-    ] = None,
-    vocab_size: Annotated[
-        int | None,
-        _option("Subwords: how many. More make the text shorter and the output layer slower.", "2000", _TOKENIZER),
-    ] = None,
-    subword_algorithm: Annotated[
-        SubwordAlgorithm | None, _option("Subwords: how they are found.", "unigram", _TOKENIZER)
-    ] = None,
+    tokenizer: options.TokenizerOption = None,
+    vocab_size: options.VocabSizeOption = None,
+    subword_algorithm: options.SubwordAlgorithmOption = None,
     # --- model
-    cell: Annotated[
-        str | None,
-        _option(
-            "Recurrent cell, one of `charlm cells`: lstm remembers best, gru has fewer weights, rnn forgets soon.",
-            "lstm",
-            _MODEL,
-        ),
-    ] = None,
-    layers: Annotated[
-        int | None, _option("Recurrent layers; a second one helps long runs and takes twice the time.", "1", _MODEL)
-    ] = None,
-    hidden: Annotated[
-        int | None,
-        _option(
-            "Width of the hidden state. Twice as wide learns more of a large text, at 3 to 4 times the time.",
-            "chosen from the text and the time",
-            _MODEL,
-        ),
-    ] = None,
-    embedding: Annotated[
-        int | None,
-        _option("Width of a token's vector.", "32; as wide as --hidden for a vocabulary above 512", _MODEL),
-    ] = None,
-    dropout: Annotated[
-        float | None,
-        _option(
-            "Share of each layer's outputs dropped in training: 0.2 to 0.5 for small texts that are read many times.",
-            "chosen from the text and the time",
-            _MODEL,
-        ),
-    ] = None,
-    weight_dropout: Annotated[
-        float | None, _option("Share of the weights from state to state dropped in training.", "chosen", _MODEL)
-    ] = None,
-    tie_weights: Annotated[
-        bool | None,
-        typer.Option(
-            help="Share embedding and output weights (needs equal widths).",
-            show_default="for a vocabulary above 512, unless --embedding is given",
-            rich_help_panel=_MODEL,
-        ),
-    ] = None,
-    ngram_order: Annotated[
-        int | None,
-        _option(
-            "Let the network build on an n-gram model of this order, by a learnt gate; 0 trains it alone.",
-            "12; 5 for a vocabulary above 512",
-            _MODEL,
-        ),
-    ] = None,
-    context_vectors: Annotated[
-        int | None,
-        _option("N-grams of 2 to 5 tokens that have a vector to read.", "chosen from the text; 16384 at most", _MODEL),
-    ] = None,
-    skip: Annotated[
-        Skip | None,
-        _option("residual adds to each layer's output what went into it: deep stacks learn sooner.", "none", _MODEL),
-    ] = None,
-    skip_steps: Annotated[int | None, _option("How far --cell rnn-skip's second path leads back.", "4", _MODEL)] = None,
-    recurrent_init: Annotated[
-        RecurrentInit | None, _option("Initial recurrent weights.", "orthogonal; leaky-identity for irnn", _MODEL)
-    ] = None,
-    input_init: Annotated[InputInit | None, _option("Initial input weights.", "xavier", _MODEL)] = None,
-    forget_bias: Annotated[
-        float | None, _option("Initial bias of an LSTM's forget gate; high remembers from the start.", "1", _MODEL)
-    ] = None,
-    update_bias: Annotated[
-        float | None,
-        _option("The same for the gate that keeps the state in gru, mut1 to 3 and mingru.", "0", _MODEL),
-    ] = None,
+    cell: options.CellOption = None,
+    layers: options.LayersOption = None,
+    hidden: options.HiddenOption = None,
+    embedding: options.EmbeddingOption = None,
+    dropout: options.DropoutOption = None,
+    weight_dropout: options.WeightDropoutOption = None,
+    tie_weights: options.TieWeightsOption = None,
+    ngram_order: options.NgramOrderOption = None,
+    context_vectors: options.ContextVectorsOption = None,
+    skip: options.SkipOption = None,
+    skip_steps: options.SkipStepsOption = None,
+    recurrent_init: options.RecurrentInitOption = None,
+    input_init: options.InputInitOption = None,
+    forget_bias: options.ForgetBiasOption = None,
+    update_bias: options.UpdateBiasOption = None,
     # --- training
-    minutes: Annotated[
-        float | None,
-        _option(
-            "Length of the run by the clock, all included: start, saving, and the sessions before --resume.",
-            "5, or 20 epochs if sooner",
-            _TRAINING,
-        ),
-    ] = None,
-    epochs: Annotated[
-        float | None, _option("Length of the run in passes over the training split.", False, _TRAINING)
-    ] = None,
-    steps: Annotated[int | None, _option("Length of the run in optimiser steps.", False, _TRAINING)] = None,
-    batch_size: Annotated[
-        int | None,
-        _option(
-            "Stretches of text learnt from side by side. Fewer learn sooner in small texts; more are faster.",
-            "chosen from the text",
-            _TRAINING,
-        ),
-    ] = None,
-    seq_len: Annotated[
-        int | None,
-        _option(
-            "Tokens of truncated backpropagation through time: longer learns longer memories, in fewer steps.",
-            "chosen from the text and the time",
-            _TRAINING,
-        ),
-    ] = None,
-    learning_rate: Annotated[
-        float | None,
-        _option(
-            "Peak of the learning rate: warm-up, then half a cosine. Lower it if the loss explodes.",
-            "chosen from the text and the time",
-            _TRAINING,
-        ),
-    ] = None,
-    optimizer: Annotated[
-        Optimizer | None, _option("muon learns more from a token, adamw takes quicker steps.", "muon", _TRAINING)
-    ] = None,
-    weight_decay: Annotated[
-        float | None, _option("Pulls the weights to 0; 0.1 for small texts.", "chosen", _TRAINING)
-    ] = None,
-    averaging: Annotated[
-        float | None,
-        _option("Keep the mean of the weights over this share of the steps; 0 is off.", "chosen", _TRAINING),
-    ] = None,
-    clip: Annotated[
-        float | None,
-        _option("Largest gradient norm; larger gradients are scaled down to it. 0 is off.", "1", _TRAINING),
-    ] = None,
-    seed: Annotated[int | None, _option("Of initial weights, order of the text and dropout.", "1", _TRAINING)] = None,
-    validations: Annotated[
-        int | None, _option("How often in a run to validate, write a sample and save.", "20", _TRAINING)
-    ] = None,
-    threads: Annotated[int | None, _option("CPU threads.", "torch's choice", _TRAINING)] = None,
-    device: Annotated[Device | None, _option("Where to compute.", "auto", _TRAINING)] = None,
-    precision: Annotated[
-        Precision | None,
-        _option("Of products in training: bfloat16 is faster where the processor has it.", "auto", _TRAINING),
-    ] = None,
+    minutes: options.MinutesOption = None,
+    epochs: options.EpochsOption = None,
+    steps: options.StepsOption = None,
+    batch_size: options.BatchSizeOption = None,
+    seq_len: options.SeqLenOption = None,
+    learning_rate: options.LearningRateOption = None,
+    optimizer: options.OptimizerOption = None,
+    weight_decay: options.WeightDecayOption = None,
+    averaging: options.AveragingOption = None,
+    clip: options.ClipOption = None,
+    seed: options.SeedOption = None,
+    validations: options.ValidationsOption = None,
+    threads: options.ThreadsOption = None,
+    device: options.DeviceOption = None,
+    precision: options.PrecisionOption = None,
     # --- run
-    run: Annotated[
-        str | None, _option("Run folder, or its name in runs/.", "a new one in runs/, after the text", _RUN)
-    ] = None,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume", help="Go on with --run, or with the newest run, where it was saved last.", rich_help_panel=_RUN
-        ),
-    ] = False,
-    overwrite: Annotated[
-        bool,
-        typer.Option(
-            "--overwrite",
-            help="Replace the run that --run names, its model when there is a new one.",
-            rich_help_panel=_RUN,
-        ),
-    ] = False,
-    init_from: Annotated[
-        str | None,
-        _option("Model to begin with, for fine-tuning; its tokenizer and shape are taken over.", False, _RUN),
-    ] = None,
+    run: options.RunOption = None,
+    resume: options.ResumeOption = False,
+    overwrite: options.OverwriteOption = False,
+    init_from: options.InitFromOption = None,
     json: JsonOption = False,
 ) -> None:
     """Train a model on a text.
