@@ -62,7 +62,7 @@ def advise(
         return None
     last = points[-1]
     best = min(points, key=lambda point: point.validation)
-    half = points[len(points) // 2 - 1]
+    half, late = points[len(points) // 2 - 1], points[len(points) * 3 // 4 - 1]
     passes = records["step"][-1]["epoch"]
     longer = _twice(training, records["step"][-1], last.minutes)
     apart = last.validation - last.training
@@ -84,7 +84,8 @@ def advise(
             f"and validation ({last.validation:.4f}) are alike and fall no more",
             options=f"--hidden {2 * hidden_size} {longer}",
         )
-    if fallen >= last.validation * _FLAT and (alike or last.validation <= best.validation * (1 + _RISE)):
+    falls = last.validation < late.validation and last.validation <= best.validation * (1 + _RISE)
+    if fallen >= last.validation * _FLAT and (alike or falls):
         learnt = half.training - last.training
         beside = f", the training loss by {learnt:.4f}" if learnt > 0 else ""
         return Advice(
@@ -93,11 +94,12 @@ def advise(
             f"twice the time gives perhaps {last.validation - fallen:.3f}",
             options=longer,
         )
+    if best is last:
+        course = f"fell by {fallen:.4f} in the second half of the run, to {last.validation:.4f}"
+    else:
+        course = f"was lowest at step {best.step:,}, {best.validation:.4f}, and is {last.validation:.4f} at the end"
     return Advice(
-        kind="settled",
-        sentence=f"settled: the validation fell by {max(0.0, fallen):.4f} in the second half of the run, to "
-        f"{last.validation:.4f}; more time would give little",
-        options=None,
+        kind="settled", sentence=f"settled: the validation {course}; more time would give little", options=None
     )
 
 

@@ -89,9 +89,15 @@ def test_with_much_dropout_training_loss_tells_nothing_of_the_size() -> None:
 
 
 def test_a_run_that_has_settled() -> None:
-    found = advice([2.0, 1.7, 1.6, 1.502, 1.501, 1.5, 1.5, 1.5005], [2.0, 1.6, 1.5, 1.4, 1.35, 1.33, 1.32, 1.31])
+    found = advice([2.0, 1.7, 1.6, 1.502, 1.501, 1.5005, 1.5005, 1.5], [2.0, 1.6, 1.5, 1.4, 1.35, 1.33, 1.32, 1.31])
     assert found is not None and (found.kind, found.options) == ("settled", None)
-    assert "fell by 0.0015 in the second half of the run" in found.sentence
+    assert "fell by 0.0020 in the second half of the run, to 1.5000; more time" in found.sentence
+
+
+def test_a_run_that_falls_no_more_in_its_last_quarter_has_settled() -> None:
+    found = advice([2.0, 1.7, 1.6, 1.51, 1.505, 1.5, 1.502, 1.501], [2.0, 1.6, 1.5, 1.4, 1.35, 1.33, 1.32, 1.31])
+    assert found is not None and (found.kind, found.options) == ("settled", None)
+    assert "was lowest at step 60, 1.5000, and is 1.5010 at the end; more time would give little" in found.sentence
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])
