@@ -14,7 +14,7 @@ from charlm.config import DEFAULT_HIDDEN, TrainConfig
 from charlm.errors import RunError
 from charlm.runs import RunFolder
 
-_RISE = 0.003  # share by which the last validation must lie above the best to count as overfitted
+_RISE = 0.002  # share by which the last validation must lie above the best to count as overfitted
 _SLIGHT = 0.01  # share below which it has done little harm
 _FLAT = 0.002  # share by which validation must fall in the second half to count as falling
 _ALIKE = 0.02  # share by which training loss may lie below validation and the two still be alike
