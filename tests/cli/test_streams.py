@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,14 @@ def text(write) -> Path:
     return write(TEXT)
 
 
+@pytest.fixture
+def heard_hang_ups() -> Iterator[None]:
+    """SIGHUP does in a child what it does by itself, even where the tests are run by nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def test_training_goes_on_when_nobody_reads_what_it_shows(text: Path) -> None:
     line = f"set -o pipefail; charlm train {text} --run a --steps 300 --validations 50 {SHORT} 2>&1 | head -2"
     done = shell(line)
@@ -39,6 +48,7 @@ def test_an_error_that_nobody_reads_is_still_an_error() -> None:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no SIGHUP here")
+@pytest.mark.usefixtures("heard_hang_ups")
 @pytest.mark.parametrize("ignored", [False, True], ids=["hang-up", "nohup"])
 def test_a_terminal_that_goes_away_saves_the_run(text: Path, ignored: bool) -> None:
     arguments = [sys.executable, "-m", "charlm", "train", str(text), "--run", "a", "--steps", "1000000", *SHORT.split()]
