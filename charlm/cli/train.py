@@ -2,6 +2,8 @@
 
 import shlex
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
@@ -19,10 +21,8 @@ from charlm.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from charlm.analysis.advice import Advice
-    from charlm.api import Trained
+    from charlm.api import Hooks, Trained
 
 
 def train(
@@ -91,9 +91,6 @@ def train(
     """
     started = time.monotonic()
     from charlm import api
-    from charlm.analysis.advice import advice_on
-    from charlm.cli.console import Bars, print_json, stderr
-    from charlm.cli.screen import Interrupt, Screen
     from charlm.config import TokenizerConfig
     from charlm.errors import ConfigError
     from charlm.runs import newest_run
@@ -132,27 +129,18 @@ def train(
         device=device,
         precision=precision,
     )
-    console = stderr()
-    with Bars(console) as bars, Interrupt() as interrupt, Screen(console, bars, interrupt) as screen:
-        hooks = api.Hooks(
-            progress=bars,
-            planned=screen.planned,
-            prepared=screen.prepared,
-            observer=screen,
-            should_stop=interrupt,
-            started=started,
+    if resume and (corpus or tokens or model or training or init_from or overwrite):
+        raise ConfigError(
+            "--resume goes on with the run's own settings; only --run, TEXT (the same text) and a new --minutes, "
+            "--epochs or --steps go with it"
         )
+    if tokens and tokens.get("kind") != "subword" and len(tokens) > ("kind" in tokens):
+        raise ConfigError("--vocab-size and --subword-algorithm go with --tokenizer subword")
+    with _shown(started) as hooks:
         if resume:
-            if corpus or tokens or model or training or init_from or overwrite:
-                raise ConfigError(
-                    "--resume goes on with the run's own settings; only --run, TEXT (the same text) and a new "
-                    "--minutes, --epochs or --steps go with it"
-                )
             folder = run if run is not None else newest_run("resume.safetensors")
             result = api.resume(folder, text=text or None, lengths=lengths, hooks=hooks)
         else:
-            if tokens and tokens.get("kind") != "subword" and len(tokens) > ("kind" in tokens):
-                raise ConfigError("--vocab-size and --subword-algorithm go with --tokenizer subword")
             result = api.train(
                 text or [],
                 run=run,
@@ -164,34 +152,58 @@ def train(
                 overwrite=overwrite,
                 hooks=hooks,
             )
-    advice = advice_on(result.run) if result.outcome.finished else None
-    _tell(console, result, advice)
-    if json:
-        from dataclasses import asdict
-
-        values = {"run": str(result.run), "model": str(result.run / "model.safetensors")} | asdict(result.outcome)
-        print_json(values | {"advice": None if advice is None else asdict(advice)})
+    _tell(result, json=json)
     if not result.outcome.finished:
         raise typer.Exit(130)
 
 
-def _tell(console: "Console", result: "Trained", advice: "Advice | None") -> None:
-    """The last words of a run."""
+@contextmanager
+def _shown(started: float) -> Iterator["Hooks"]:
+    """Hooks that show a run while it goes on and let Ctrl-C end it; its time counts from `started`."""
+    from charlm.api import Hooks
+    from charlm.cli.console import Bars, stderr
+    from charlm.cli.screen import Interrupt, Screen
+
+    console = stderr()
+    with Bars(console) as bars, Interrupt() as interrupt, Screen(console, bars, interrupt) as screen:
+        yield Hooks(
+            progress=bars,
+            planned=screen.planned,
+            prepared=screen.prepared,
+            observer=screen,
+            should_stop=interrupt,
+            started=started,
+        )
+
+
+def _tell(result: "Trained", *, json: bool) -> None:
+    """Say how a run ended, and print it for programs."""
+    from dataclasses import asdict
+
+    from charlm.analysis.advice import advice_on
+    from charlm.cli.console import print_json, stderr
+
+    advice = advice_on(result.run) if result.outcome.finished else None
+    console = stderr()
+    for line in _last_words(result, advice):
+        console.print(line, markup=False, soft_wrap=True)
+    if json:
+        values = {"run": str(result.run), "model": str(result.run / "model.safetensors")} | asdict(result.outcome)
+        print_json(values | {"advice": None if advice is None else asdict(advice)})
+
+
+def _last_words(result: "Trained", advice: "Advice | None") -> Iterator[str]:
     from charlm.cli.console import duration, thousands
 
     outcome = result.outcome
-
-    def say(text: str) -> None:
-        console.print(text, markup=False, soft_wrap=True)
-
     run = shlex.quote(str(result.run))
     if not outcome.finished:
-        say(f"saved at step {thousands(outcome.step)}; go on with: charlm train --resume --run {run}")
+        yield f"saved at step {thousands(outcome.step)}; go on with: charlm train --resume --run {run}"
         return
-    say(f"{thousands(outcome.step)} steps, {outcome.epoch:.2f} epochs, {duration(outcome.seconds)}")
+    yield f"{thousands(outcome.step)} steps, {outcome.epoch:.2f} epochs, {duration(outcome.seconds)}"
     if outcome.best is not None:
-        say(f"best validation {outcome.best:.4f} nats per token, at step {thousands(outcome.best_step)}")
+        yield f"best validation {outcome.best:.4f} nats per token, at step {thousands(outcome.best_step)}"
     if advice is not None:
         options = f"; better: charlm train ... {advice.options}" if advice.options else ""
-        say(f"{advice.sentence}{options}")
-    say(f"model in {result.run / 'model.safetensors'}; next: charlm sample {run}, charlm eval {run}")
+        yield f"{advice.sentence}{options}"
+    yield f"model in {result.run / 'model.safetensors'}; next: charlm sample {run}, charlm eval {run}"
