@@ -65,7 +65,7 @@ def zoneout(of_c: float, of_h: float) -> Iterator[None]:
     def forward(
         self: RecurrentLayer, x: Tensor, state: State, generator: torch.Generator | None = None
     ) -> tuple[Tensor, State]:
-        weights, outputs = dict(self.named_parameters()), []
+        weights, outputs = self._weights(generator), []
         for moment in x:
             h, c = self.cell.step(moment, state, weights)
             state = (mixed(state[0], h, of_h, generator), mixed(state[1], c, of_c, generator))
