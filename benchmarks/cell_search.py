@@ -22,7 +22,7 @@ from charlm import api
 from charlm.cells import CELLS, find_cell
 from charlm.config import TrainConfig
 from charlm.errors import TrainingDivergedError
-from charlm.loaded import load
+from charlm.text_model import load
 
 RATES = (1e-3, 3e-3, 1e-2, 3e-2)
 SEEDS = (1, 2, 3)

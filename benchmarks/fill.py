@@ -18,8 +18,8 @@ from collections.abc import Callable
 import torch
 
 from charlm.pair import Pair, load_pair
-from charlm.sampler import SampleConfig, write_many
-from charlm.sampler.judging import log_probabilities
+from charlm.sampling import SampleConfig, write_many
+from charlm.sampling.infill.rerank import log_probabilities
 
 Ranked = Callable[[str, str, int, int], dict[str, list[str]]]
 """From left, right, least and greatest length to texts, the best first, by what they are ranked by."""

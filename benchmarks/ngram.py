@@ -14,9 +14,9 @@ import tracemalloc
 import numpy as np
 
 from charlm.config import CorpusConfig, TokenizerConfig
-from charlm.corpus import open_corpus
-from charlm.dataset import prepare
-from charlm.ngram import NgramModel
+from charlm.data.corpus import open_corpus
+from charlm.data.dataset import prepare
+from charlm.ngram.model import NgramModel
 
 
 def main() -> None:

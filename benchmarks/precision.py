@@ -15,7 +15,7 @@ import torch
 
 from charlm import api
 from charlm.api import Hooks
-from charlm.records import Record, StepRecord
+from charlm.training.events import Record, StepRecord
 
 
 def run(text: str, hidden: int, precision: str, steps: int, threads: int) -> tuple[float, float]:

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import reviews
 
-from charlm.checkpoint import load, save
-from charlm.runs import MODEL, PRETRAINED
+from charlm.storage.checkpoint import load, save
+from charlm.storage.runs import MODEL, PRETRAINED
 
 TRAIN = (
     *("--documents", "line", "--splits", "98/2/0", "--tokenizer", "subword", "--vocab-size", "2300"),

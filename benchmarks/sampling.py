@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from charlm.model import LanguageModel
+    from charlm.model.language_model import LanguageModel
     from charlm.tokenizers import CharTokenizer
 
 SIZES = (
@@ -72,8 +72,8 @@ def network(cell: str, layers: int, width: int, order: int, vectors: int) -> "tu
     import torch
 
     from charlm.config import ModelConfig
-    from charlm.model import LanguageModel
-    from charlm.ngram import NgramModel
+    from charlm.model.language_model import LanguageModel
+    from charlm.ngram.model import NgramModel
     from charlm.tokenizers import CharTokenizer
 
     tokenizer = CharTokenizer(VOCABULARY)
@@ -97,9 +97,9 @@ def writers(model: "LanguageModel", tokenizer: "CharTokenizer", texts: int) -> l
     """What writes so many texts of a length: charlm, charlm through the model, and the plain loop."""
     import torch
 
-    from charlm.sampler import SampleConfig, generate, write_many
-    from charlm.sampler.fused import FusedStepper
-    from charlm.sampler.native import NativeStepper
+    from charlm.sampling import SampleConfig, generate, write_many
+    from charlm.sampling.fused import FusedStepper
+    from charlm.sampling.native import NativeStepper
 
     def write(length: int) -> None:
         settings = SampleConfig(length=length, min_length=length)

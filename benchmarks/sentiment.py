@@ -19,11 +19,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 import charlm
-from charlm.analysis.features import features, stacked
-from charlm.analysis.labelled import Labelled, read_table
-from charlm.analysis.probe import Probe, probe
-from charlm.loaded import LoadedModel
-from charlm.sampler import Written
+from charlm.analysis.probing.features import features, stacked
+from charlm.analysis.probing.labelled import Labelled, read_table
+from charlm.analysis.probing.probe import Probe, probe
+from charlm.text_model import LoadedModel
+from charlm.sampling import Written
 
 PREFIX = "I couldn't"
 WRITING: dict[str, Any] = {"temperature": 0.7, "length": 400, "batch": 64, "seed": 1}

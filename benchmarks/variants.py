@@ -20,12 +20,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from charlm import api, optimizers, recurrent, trainer
+from charlm import api
+from charlm.model import layers as recurrent
+from charlm.training import optimizers, trainer
 from charlm.cells import State
-from charlm.optimizers import Muon, Optimizers
-from charlm.recurrent import LayerStates, Recurrent, RecurrentLayer
-from charlm.schedule import learning_rate
-from charlm.windows import IGNORE, Window
+from charlm.training.optimizers import Muon, Optimizers
+from charlm.model.layers import LayerStates, Recurrent, RecurrentLayer
+from charlm.training.schedule import learning_rate
+from charlm.data.windows import IGNORE, Window
 
 
 def in_training() -> bool:

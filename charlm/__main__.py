@@ -4,7 +4,7 @@
 def main() -> None:
     """Run the command line."""
     from charlm.cli.app import app
-    from charlm.cli.streams import mend_streams
+    from charlm.cli.ui.streams import mend_streams
 
     mend_streams()
     app()

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from charlm.budget import Plan, plan_for
+from charlm.training.autotune import Plan, plan_for
 from charlm.cells import find_cell
 from charlm.config import (
     DEFAULT_CELL,
@@ -20,21 +20,21 @@ from charlm.config import (
     TrainConfig,
     default_vectors,
 )
-from charlm.corpus import open_corpus, read_corpus
-from charlm.dataset import Dataset, prepare
+from charlm.data.corpus import open_corpus, read_corpus
+from charlm.data.dataset import Dataset, prepare
 from charlm.errors import ConfigError, CorpusError, RunError
-from charlm.length import require_rest
-from charlm.loaded import LoadedModel, load, sample
-from charlm.memory import keep_memory, memory_named
-from charlm.model import LanguageModel, pick_device
-from charlm.prior import default_order, fit_prior
+from charlm.training.run_length import require_rest
+from charlm.text_model import LoadedModel, load, sample
+from charlm.training.memory import keep_memory, memory_named
+from charlm.model.language_model import LanguageModel, pick_device
+from charlm.model.ngram_prior import default_order, fit_prior
 from charlm.progress import Progress, silent
-from charlm.records import Record
-from charlm.remarks import remark
-from charlm.resume import TrainingState, begin, restore
-from charlm.runs import RunFolder, find_run, new_run
-from charlm.sources import Found, TextLike, find_sources
-from charlm.trainer import Outcome, fit
+from charlm.training.events import Record
+from charlm.training.remarks import remark
+from charlm.training.state import TrainingState, begin, restore
+from charlm.storage.runs import RunFolder, find_run, new_run
+from charlm.data.sources import Found, TextLike, find_sources
+from charlm.training.trainer import Outcome, fit
 
 __all__ = ["Hooks", "LoadedModel", "Trained", "load", "resume", "sample", "train"]
 
@@ -91,7 +91,7 @@ def train(
         corpus: fields of `CorpusConfig`; what isn't given is as the registry says, or the default.
         tokenizer: None is characters.
         model: fields of `ModelConfig` without the vocabulary size; what isn't given is chosen as `training` says.
-        training: fields of `TrainConfig`. What isn't given is chosen by `charlm.budget` from the text and the length of
+        training: fields of `TrainConfig`. What isn't given is chosen by `charlm.training.autotune` from the text and the length of
             the run, and so is what `model` leaves open; without a length it is five minutes, or 20 epochs if they end
             sooner. A `TrainConfig` is taken as it is, and nothing is chosen.
         init_from: a model to begin with; its tokenizer and shape are taken over.
@@ -163,7 +163,7 @@ def _plan(
     given: Mapping[str, Any],
     hooks: Hooks,
 ) -> Plan:
-    """What `charlm.budget` chooses for a text and a length, of what neither options nor a first model settle."""
+    """What `charlm.training.autotune` chooses for a text and a length, of what neither options nor a first model settle."""
     if first is not None:
         width = first.checkpoint.model.config.hidden_size
     else:

@@ -204,7 +204,7 @@ class ModelConfig(JsonConfig):
     skip_steps: int = 4
     """How far back the second path of the cell rnn-skip leads."""
     bidirectional: bool = False
-    """Read from both sides; for `charlm.encoder` only, a language model refuses it."""
+    """Read from both sides; for `charlm.model.encoder` only, a language model refuses it."""
 
     def __post_init__(self) -> None:
         check_range("the vocabulary size", self.vocab_size, 2, 4_000_000)

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from charlm.errors import CharlmError, ConfigError, RunError
-from charlm.loaded import LoadedModel, load
-from charlm.runs import RUNS, newest_models
-from charlm.sampler.fill import FillConfig, Filling, fill
+from charlm.text_model import LoadedModel, load
+from charlm.storage.runs import RUNS, newest_models
+from charlm.sampling.infill.fill import FillConfig, Filling, fill
 
 
 @dataclass(frozen=True, kw_only=True)

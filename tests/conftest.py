@@ -9,8 +9,8 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from charlm.config import CorpusConfig, TokenizerConfig
-from charlm.corpus import Corpus, open_corpus
-from charlm.dataset import Dataset, prepare
+from charlm.data.corpus import Corpus, open_corpus
+from charlm.data.dataset import Dataset, prepare
 
 settings.register_profile("charlm", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 settings.load_profile("charlm")

@@ -7,7 +7,7 @@ import torch
 
 from charlm import api
 from charlm.api import Hooks, Trained
-from charlm.checkpoint import load
+from charlm.storage.checkpoint import load
 from charlm.config import TrainConfig
 
 SMALL = {"hidden_size": 16, "embedding_size": 8, "dropout": 0.3, "num_layers": 2, "ngram_order": 0}

@@ -7,7 +7,7 @@ from conftest import TEXT
 from small_runs import SMALL, same, stop_after, train, weights
 
 from charlm import api
-from charlm.checkpoint import load
+from charlm.storage.checkpoint import load
 from charlm.config import TokenizerConfig, TrainConfig
 from charlm.errors import ConfigError, CorpusError, RunError, TrainingDivergedError
 
@@ -34,7 +34,7 @@ def test_overwriting_keeps_the_old_model_until_there_is_a_new_one(write, monkeyp
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("charlm.trainer.training_steps", killed)
+        patch.setattr("charlm.training.trainer.training_steps", killed)
         api.train(text, init_from="runs/a", training=TrainConfig(steps=9), **config)
     assert same(weights("runs/a", "model.safetensors"), before)
     assert api.resume("runs/a").outcome.step == 9

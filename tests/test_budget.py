@@ -6,7 +6,7 @@ from small_runs import SMALL
 
 from charlm import api, budget
 from charlm.api import Hooks
-from charlm.budget import (
+from charlm.training.autotune import (
     Plan,
     context_vectors_for,
     passes_of,
@@ -17,7 +17,7 @@ from charlm.budget import (
     width_for,
 )
 from charlm.config import ModelConfig, TrainConfig
-from charlm.runs import RunFolder
+from charlm.storage.runs import RunFolder
 
 
 @pytest.mark.parametrize("tokens", [1, 50_000, 1_000_000, 3_000_000, 10**9])

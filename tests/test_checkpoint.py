@@ -10,13 +10,13 @@ import pytest
 import safetensors.torch
 import torch
 
-from charlm.checkpoint import Checkpoint, load, load_resume, save
+from charlm.storage.checkpoint import Checkpoint, load, load_resume, save
 from charlm.config import CorpusConfig, ModelConfig, TrainConfig
 from charlm.errors import CharlmError, ModelFileError
 from charlm.files import atomic_write
-from charlm.model import LanguageModel
-from charlm.ngram import NgramModel
-from charlm.provenance import TextFacts, TrainingFacts
+from charlm.model.language_model import LanguageModel
+from charlm.ngram.model import NgramModel
+from charlm.storage.provenance import TextFacts, TrainingFacts
 from charlm.tokenizers import CharTokenizer
 
 
@@ -213,7 +213,7 @@ def test_a_disk_that_fills_leaves_the_old_checkpoint(path: Path) -> None:
     before = path.read_bytes()
     code = (
         "import resource, signal, sys; from pathlib import Path\n"
-        "from charlm.checkpoint import load, save\n"
+        "from charlm.storage.checkpoint import load, save\n"
         "from charlm.errors import CharlmError\n"
         "path = Path(sys.argv[1]); loaded = load(path)\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"

@@ -8,7 +8,7 @@ from charlm.config import (
     default_vectors,
 )
 from charlm.errors import ConfigError
-from charlm.sampler import SampleConfig
+from charlm.sampling import SampleConfig
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charlm.copying import CopyIndex, Stretch, find_copies
+from charlm.evaluation.copying import CopyIndex, Stretch, find_copies
 from charlm.errors import ConfigError
 
 texts = st.text("ab", max_size=80)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from charlm import corpus as corpus_module
 from charlm import decoding
 from charlm.config import CorpusConfig
-from charlm.corpus import SPLITS, Corpus, Piece, _cut_documents, _cut_exactly
+from charlm.data.corpus import SPLITS, Corpus, Piece, _cut_documents, _cut_exactly
 from charlm.errors import CorpusError
 
 

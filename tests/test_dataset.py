@@ -6,7 +6,7 @@ import pytest
 
 from charlm import dataset as dataset_module
 from charlm.config import TokenizerConfig
-from charlm.dataset import prepare
+from charlm.data.dataset import prepare
 from charlm.errors import CharlmError, CorpusError
 
 

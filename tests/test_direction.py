@@ -6,8 +6,8 @@ import pytest
 import safetensors.numpy
 from planted import planted
 
-from charlm.checkpoint import weights_sha256
-from charlm.direction import Direction, DirectionFacts, find_direction
+from charlm.storage.checkpoint import weights_sha256
+from charlm.sampling.direction import Direction, DirectionFacts, find_direction
 from charlm.errors import CharlmError, ConfigError, ModelFileError
 
 VECTOR = np.array([0, 0, 0, 1, 0, 0], np.float32)

@@ -11,7 +11,7 @@ from conftest import TEXT
 from typer.testing import CliRunner
 
 from charlm.cli.app import app
-from charlm.registry import NamedCorpus, file_source
+from charlm.data.registry import NamedCorpus, file_source
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

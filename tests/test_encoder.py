@@ -3,7 +3,7 @@ import torch
 
 from charlm.cells import CELLS
 from charlm.config import ModelConfig
-from charlm.encoder import BidirectionalEncoder
+from charlm.model.encoder import BidirectionalEncoder
 
 
 def encoder(**settings) -> BidirectionalEncoder:

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from charlm.config import ModelConfig, TokenizerConfig
-from charlm.dataset import Dataset
-from charlm.evaluate import evaluate
-from charlm.model import LanguageModel
+from charlm.data.dataset import Dataset
+from charlm.evaluation.score import evaluate
+from charlm.model.language_model import LanguageModel
 
 TEXT = "".join(f"{n} bottles of beer on the wall, {n} böttles — of beer.\n" for n in range(60))
 

@@ -1,7 +1,7 @@
 import pytest
 
-from charlm.gradient_watch import GradientWatch
-from charlm.records import StepRecord
+from charlm.training.warnings import GradientWatch
+from charlm.training.events import StepRecord
 
 
 def step(norm: float, clip: float = 1.0) -> StepRecord:

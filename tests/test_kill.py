@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from conftest import TEXT
 
-from charlm.checkpoint import load
+from charlm.storage.checkpoint import load
 
 OPTIONS = [
     "--steps",

@@ -5,7 +5,8 @@ import pytest
 from conftest import TEXT
 from small_runs import train
 
-from charlm import api, loaded
+from charlm import api
+from charlm import text_model as loaded
 from charlm.errors import CorpusError, RunError
 
 

@@ -31,7 +31,7 @@ def test_large_blocks_are_kept_for_the_next_step() -> None:
     if platform.libc_ver()[0] != "glibc":
         pytest.skip("another C library")
     code = (
-        "import resource, sys, numpy; from charlm.memory import keep_memory\n"
+        "import resource, sys, numpy; from charlm.training.memory import keep_memory\n"
         "def faults(): return resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
         "if sys.argv[1] == 'keep': keep_memory()\n"
         "numpy.ones(10_000_000)\n"

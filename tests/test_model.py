@@ -1,12 +1,12 @@
 import pytest
 import torch
 
-from charlm import recurrent
+from charlm.model import layers as recurrent
 from charlm.cells import CELLS as ALL
 from charlm.config import ModelConfig
 from charlm.errors import ConfigError
-from charlm.model import LanguageModel, pick_device, rows_of
-from charlm.recurrent import dropout
+from charlm.model.language_model import LanguageModel, pick_device, rows_of
+from charlm.model.layers import dropout
 
 
 def model(**settings) -> LanguageModel:

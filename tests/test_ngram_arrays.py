@@ -5,7 +5,7 @@ import pytest
 from toy_ngrams import BOS, EOS, TOY, A, V, along, fit, joined
 
 from charlm.errors import ModelFileError
-from charlm.ngram import NgramModel
+from charlm.ngram.model import NgramModel
 
 
 @pytest.mark.parametrize("order", [1, 2, 5])

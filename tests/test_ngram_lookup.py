@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from charlm.ngram import NgramModel
-from charlm.ngram_lookup import compiled
+from charlm.ngram.model import NgramModel
+from charlm.ngram.trie import compiled
 
 
 @pytest.mark.parametrize("node", [-2, 10_000])

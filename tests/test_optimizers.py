@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from charlm.config import ModelConfig, TrainConfig
-from charlm.model import LanguageModel
-from charlm.optimizers import Muon, Optimizers, orthogonal
+from charlm.model.language_model import LanguageModel
+from charlm.training.optimizers import Muon, Optimizers, orthogonal
 
 
 def a_model(**settings) -> LanguageModel:

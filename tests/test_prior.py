@@ -8,15 +8,15 @@ from conftest import TEXT
 from small_runs import SMALL, same, stop_after, train, weights
 
 from charlm import api, prior
-from charlm.checkpoint import load
+from charlm.storage.checkpoint import load
 from charlm.config import ModelConfig
-from charlm.dataset import Dataset
+from charlm.data.dataset import Dataset
 from charlm.errors import RunError
-from charlm.evaluate import evaluate
-from charlm.model import LanguageModel
-from charlm.ngram_counts import fold_of
-from charlm.ngram_mixture import Asked
-from charlm.prior import default_order, fit_prior
+from charlm.evaluation.score import evaluate
+from charlm.model.language_model import LanguageModel
+from charlm.ngram.counts import fold_of
+from charlm.ngram.mixture import Asked
+from charlm.model.ngram_prior import default_order, fit_prior
 
 PRIOR = SMALL | {"ngram_order": 4}
 
@@ -81,7 +81,7 @@ def test_training_with_a_prior_is_resumed_bit_for_bit(write) -> None:
 
 def test_a_run_that_counted_otherwise_is_not_resumed(write, monkeypatch: pytest.MonkeyPatch) -> None:
     train(write(TEXT), model=PRIOR, hooks=stop_after(17))
-    monkeypatch.setattr("charlm.ngram.FREQUENT_LENGTHS", (2, 2))
+    monkeypatch.setattr("charlm.ngram.model.FREQUENT_LENGTHS", (2, 2))
     with pytest.raises(RunError, match="counts n-grams otherwise"):
         api.resume("runs/a")
 
@@ -143,7 +143,7 @@ def test_the_order_is_shorter_where_the_vocabulary_is_large() -> None:
 @pytest.mark.parametrize("native", [True, False])
 def test_the_gradient_of_the_gates_is_that_of_their_logarithms(dataset_of, monkeypatch, native: bool) -> None:
     if not native:
-        monkeypatch.setattr("charlm.ngram_mixture.compiled", lambda: None)
+        monkeypatch.setattr("charlm.ngram.mixture.compiled", lambda: None)
     dataset = dataset_of(TEXT)
     model = model_for(dataset).eval()
     ids = torch.from_numpy(dataset.train.ids[:41].astype(np.int64))[:, None]

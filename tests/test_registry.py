@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from charlm.config import CorpusConfig
-from charlm.corpus import read_corpus
+from charlm.data.corpus import read_corpus
 from charlm.errors import DownloadError
-from charlm.registry import NamedCorpus, registry, registry_folder
-from charlm.sources import find_sources
+from charlm.data.registry import NamedCorpus, registry, registry_folder
+from charlm.data.sources import find_sources
 
 CONTENT = b"To be, or not to be.\n" * 5000
 

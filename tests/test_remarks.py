@@ -3,8 +3,8 @@ from conftest import TEXT
 from test_prior import model_for
 
 from charlm.config import TrainConfig
-from charlm.recurrent import Recurrent
-from charlm.remarks import remark
+from charlm.model.layers import Recurrent
+from charlm.training.remarks import remark
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from small_runs import SMALL, records, stop_after, train
 from charlm import api
 from charlm.config import TrainConfig
 from charlm.errors import ModelFileError, RunError
-from charlm.runs import names_model
+from charlm.storage.runs import names_model
 
 
 def test_a_run_folder_is_never_overwritten_unasked(write) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from charlm.schedule import learning_rate
+from charlm.training.schedule import learning_rate
 
 
 def rate(progress: float, **settings: float) -> float:

@@ -5,10 +5,10 @@ import sys
 import pytest
 
 from charlm.config import CorpusConfig
-from charlm.corpus import read_corpus
+from charlm.data.corpus import read_corpus
 from charlm.errors import CharlmError, CorpusError
 from charlm.files import cache_folder
-from charlm.sources import Found, find_sources
+from charlm.data.sources import Found, find_sources
 
 
 def content(found: Found) -> bytes:

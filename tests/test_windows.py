@@ -6,9 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charlm import windows as windows_module
-from charlm.dataset import SplitFacts, TokenSplit
-from charlm.windows import IGNORE, document_windows, training_windows, validation_windows
+from charlm.data import windows as windows_module
+from charlm.data.dataset import SplitFacts, TokenSplit
+from charlm.data.windows import IGNORE, document_windows, training_windows, validation_windows
 
 BOS, EOS = 0, 1
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from charlm.ngram import NgramModel
+from charlm.ngram.model import NgramModel
 
 BOS, EOS, UNK, A, B = range(5)
 V = 5

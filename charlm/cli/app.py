@@ -9,21 +9,21 @@ from typing import Annotated, Any
 import typer
 
 from charlm import __version__
-from charlm.cli.cells import cells
-from charlm.cli.corpora import corpora
-from charlm.cli.curves import curves
-from charlm.cli.diagnose import diagnose
-from charlm.cli.eval import evaluate
-from charlm.cli.features import features
-from charlm.cli.fill import fill
-from charlm.cli.heatmap import heatmap
-from charlm.cli.info import info
-from charlm.cli.neurons import neurons
-from charlm.cli.probe import probe
-from charlm.cli.sample import sample
-from charlm.cli.streams import complain
-from charlm.cli.trace import trace
-from charlm.cli.train import train
+from charlm.cli.commands.cells import cells
+from charlm.cli.commands.corpora import corpora
+from charlm.cli.commands.curves import curves
+from charlm.cli.commands.diagnose import diagnose
+from charlm.cli.commands.eval import evaluate
+from charlm.cli.commands.features import features
+from charlm.cli.commands.fill import fill
+from charlm.cli.commands.heatmap import heatmap
+from charlm.cli.commands.info import info
+from charlm.cli.commands.neurons import neurons
+from charlm.cli.commands.probe import probe
+from charlm.cli.commands.sample import sample
+from charlm.cli.ui.streams import complain
+from charlm.cli.commands.trace import trace
+from charlm.cli.commands.train import train
 from charlm.errors import CharlmError
 
 app = typer.Typer(

@@ -6,8 +6,9 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from charlm.kernels import gru, lstm, mut, native, rnn
-from charlm.kernels.fused import brief_products, fused_layer, fused_trace
+from charlm.kernels import compiled as native
+from charlm.kernels import gru, lstm, mut, rnn
+from charlm.kernels.autograd import brief_products, fused_layer, fused_trace
 from charlm.kernels.program import Program
 from charlm.kernels.scan import scan_mingru
 from charlm.kernels.torch_layers import torch_gru, torch_lstm, torch_rnn

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from charlm.kernels.expressions import Values, sigmoid, tanh
+from charlm.kernels.symbolic import Values, sigmoid, tanh
 from charlm.kernels.gru import reset_back
 from charlm.kernels.program import Product, Program, Stage
 

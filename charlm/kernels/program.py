@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from charlm.kernels.expressions import Values
+from charlm.kernels.symbolic import Values
 
 Function = Callable[..., Values]
 """Takes quantities by name, and gives by name those it writes."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from charlm.kernels.expressions import Values, positive, relu, tanh
+from charlm.kernels.symbolic import Values, positive, relu, tanh
 from charlm.kernels.program import Product, Program, Stage
 
 Q = Any  # a quantity: a tensor or a symbol

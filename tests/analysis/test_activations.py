@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from charlm.analysis.activations import follow, logistic_gates
+from charlm.analysis.units.activations import follow, logistic_gates
 from charlm.cells import CELLS
 from charlm.config import ModelConfig
-from charlm.model import LanguageModel
+from charlm.model.language_model import LanguageModel
 
 GATES = {
     **{"rnn": "", "irnn": "", "rnn-skip": "", "lstm-1997": "io", "lstm": "ifo", "lstm-f": "io", "lstm-i": "fo"},

@@ -1,6 +1,6 @@
 import pytest
 
-from charlm.analysis.advice import Advice, advise
+from charlm.analysis.runs.advice import Advice, advise
 from charlm.config import TrainConfig
 
 TEN_MINUTES = TrainConfig(minutes=10)

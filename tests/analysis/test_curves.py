@@ -5,10 +5,10 @@ import pytest
 from conftest import TEXT
 from small_runs import train
 
-from charlm.analysis.curves import Curve, read_curves, read_samples
-from charlm.cli.plot import number_of, plot
+from charlm.analysis.runs.curves import Curve, read_curves, read_samples
+from charlm.cli.ui.plot import number_of, plot
 from charlm.errors import RunError
-from charlm.runs import RunFolder
+from charlm.storage.runs import RunFolder
 
 
 def test_the_curves_are_those_of_the_records(write) -> None:

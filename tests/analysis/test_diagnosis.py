@@ -8,15 +8,15 @@ import pytest
 import torch
 from conftest import TEXT
 
-from charlm.analysis.diagnosis import diagnose, known_cells, stretches
-from charlm.analysis.gradient_flow import measure
+from charlm.analysis.gradients.diagnosis import diagnose, known_cells, stretches
+from charlm.analysis.gradients.gradient_flow import measure
 from charlm.config import CorpusConfig, ModelConfig, TokenizerConfig, TrainConfig
-from charlm.corpus import open_corpus
-from charlm.dataset import Dataset, prepare
+from charlm.data.corpus import open_corpus
+from charlm.data.dataset import Dataset, prepare
 from charlm.errors import ConfigError
-from charlm.model import LanguageModel
-from charlm.resume import begin
-from charlm.trainer import training_steps
+from charlm.model.language_model import LanguageModel
+from charlm.training.state import begin
+from charlm.training.trainer import training_steps
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = {"lags": 9, "steps": 5, "hidden_size": 6}

@@ -3,11 +3,11 @@ import pytest
 import torch
 
 from charlm.analysis import features as module
-from charlm.analysis.features import Block, blocks, features
+from charlm.analysis.probing.features import Block, blocks, features
 from charlm.cells import CELLS
 from charlm.config import ModelConfig
-from charlm.model import LanguageModel
-from charlm.recurrent import reference_trace
+from charlm.model.language_model import LanguageModel
+from charlm.model.layers import reference_trace
 from charlm.tokenizers import CharTokenizer
 
 LETTERS = CharTokenizer(" abcdef")

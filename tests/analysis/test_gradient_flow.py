@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from charlm.analysis.gradient_flow import gradient_norms, measure
-from charlm.analysis.jacobians import jacobian_norms, path_products, spectral_norms, spectral_radii, step_jacobians
-from charlm.analysis.unrolled import Unrolled
+from charlm.analysis.gradients.gradient_flow import gradient_norms, measure
+from charlm.analysis.gradients.jacobians import jacobian_norms, path_products, spectral_norms, spectral_radii, step_jacobians
+from charlm.analysis.gradients.unrolled import Unrolled
 from charlm.cells import CELLS
 from charlm.config import ModelConfig
-from charlm.model import LanguageModel
-from charlm.recurrent import RecurrentLayer
+from charlm.model.language_model import LanguageModel
+from charlm.model.layers import RecurrentLayer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 cells = pytest.mark.parametrize("cell", CELLS)
@@ -160,7 +160,7 @@ def test_norms_of_jacobians_are_those_of_the_path(cell: str, ids: torch.Tensor, 
     assert ("all" in norms) == (len(CELLS[cell].states) > 1)
     if "all" in norms:
         torch.testing.assert_close(norms["all"][at], torch.linalg.matrix_norm(whole, ord=2))
-    monkeypatch.setattr("charlm.analysis.jacobians._ELEMENTS", 4 * (HIDDEN * len(CELLS[cell].states)) ** 2)
+    monkeypatch.setattr("charlm.analysis.gradients.jacobians._ELEMENTS", 4 * (HIDDEN * len(CELLS[cell].states)) ** 2)
     again = jacobian_norms(unrolled, rows=2)
     for name, values in norms.items():
         torch.testing.assert_close(again[name], values)

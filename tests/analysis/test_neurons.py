@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from charlm.analysis import neurons
-from charlm.analysis.activations import follow
-from charlm.analysis.neurons import find_neurons
-from charlm.analysis.neurons_page import neurons_page
+from charlm.analysis.units.activations import follow
+from charlm.analysis.units.neurons import find_neurons
+from charlm.analysis.html.neurons_page import neurons_page
 from charlm.config import ModelConfig, TokenizerConfig
 from charlm.errors import ConfigError, UnknownCharacterError
-from charlm.model import LanguageModel
+from charlm.model.language_model import LanguageModel
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from conftest import TEXT
 
-from charlm.analysis.diagnosis import Diagnosis, diagnose
-from charlm.analysis.pictures import check_picture, draw_gradients, draw_saturation, save_picture
-from charlm.analysis.saturation import GateSaturation
+from charlm.analysis.gradients.diagnosis import Diagnosis, diagnose
+from charlm.analysis.plots import check_picture, draw_gradients, draw_saturation, save_picture
+from charlm.analysis.units.saturation import GateSaturation
 from charlm.errors import CharlmError, ConfigError
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -4,10 +4,10 @@ import torch
 from planted import TOKENS, UNIT, planted, texts
 
 from charlm.analysis import directions
-from charlm.analysis.directions import output_scores, unit_direction, weighted_direction
-from charlm.analysis.features import blocks, features, stacked
-from charlm.analysis.judges import Accuracy, best_unit
-from charlm.analysis.labelled import (
+from charlm.analysis.probing.directions import output_scores, unit_direction, weighted_direction
+from charlm.analysis.probing.features import blocks, features, stacked
+from charlm.analysis.probing.classifiers import Accuracy, best_unit
+from charlm.analysis.probing.labelled import (
     FEWEST,
     Labelled,
     distinct,
@@ -18,7 +18,7 @@ from charlm.analysis.labelled import (
     split,
     without,
 )
-from charlm.analysis.probe import probe
+from charlm.analysis.probing.probe import probe
 from charlm.errors import CharlmError, CorpusError
 
 

@@ -9,10 +9,10 @@ from conftest import TEXT
 from test_evaluate import model_for
 
 from charlm.analysis import reading
-from charlm.analysis.activations import follow
-from charlm.analysis.page import page
-from charlm.analysis.reading import read
-from charlm.analysis.unit import Unit
+from charlm.analysis.units.activations import follow
+from charlm.analysis.html.reading_page import page
+from charlm.analysis.units.reading import read
+from charlm.model.unit import Unit
 from charlm.config import TokenizerConfig
 from charlm.errors import ConfigError, UnknownCharacterError
 

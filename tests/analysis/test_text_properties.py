@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from charlm.analysis.properties import properties
+from charlm.analysis.units.properties import properties
 
 
 def values(text: str, name: str) -> np.ndarray:

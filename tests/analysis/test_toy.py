@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from charlm.analysis.toy import BOS, EOS, trace
+from charlm.analysis.trace import BOS, EOS, trace
 from charlm.cells import CELLS
 from charlm.config import ModelConfig
 from charlm.errors import ConfigError
-from charlm.model import LanguageModel
+from charlm.model.language_model import LanguageModel
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

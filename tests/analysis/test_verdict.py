@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from charlm.analysis.verdict import judge, percent
+from charlm.analysis.gradients.decay_fit import judge, percent
 
 
 def exponential(rate: float, lags: int = 200, first: float = 0.3) -> list[float]:

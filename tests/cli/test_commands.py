@@ -140,7 +140,7 @@ def test_eval_compares_with_baselines(text: Path) -> None:
 
 def test_eval_says_nothing_of_an_ngram_that_loses(run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from charlm import loaded
-    from charlm.baselines import Baseline
+    from charlm.evaluation.baselines import Baseline
 
     monkeypatch.setattr(
         loaded, "measure_baselines", lambda *_, **__: {"ngram": Baseline(nats=9e9, characters=9, order=3)}
@@ -257,7 +257,7 @@ def test_info_tells_what_charlm_computes_with(monkeypatch: pytest.MonkeyPatch) -
     values = json.loads(charlm("info", "--system", "--json").stdout)
     assert values["pointwise"] in ("compiled", "torch") and values["torch"].startswith("2.")
     assert values["bfloat16"] in ("none", "pairs", "matrices")
-    monkeypatch.setattr("charlm.kernels.native.library", lambda functions, dtype: None)
+    monkeypatch.setattr("charlm.kernels.compiled.library", lambda functions, dtype: None)
     assert json.loads(charlm("info", "--system", "--json").stdout)["pointwise"] == "torch"
     assert "pointwise" in charlm("info", "--system").stdout
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from test_commands import charlm, failed
 
 from charlm.cells import CELLS
-from charlm.cli.chart import axis, decade_line
+from charlm.cli.ui.chart import axis, decade_line
 
 SMALL = ["--lags", "12", "--steps", "3", "--hidden", "5"]
 

@@ -4,8 +4,8 @@ import re
 import pytest
 from rich.console import Console
 
-from charlm.cli.display import TrainingDisplay
-from charlm.records import SampleRecord, StepRecord, ValidationRecord
+from charlm.cli.ui.display import TrainingDisplay
+from charlm.training.events import SampleRecord, StepRecord, ValidationRecord
 
 STEP = StepRecord(
     step=12345,

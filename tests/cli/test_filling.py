@@ -10,8 +10,8 @@ from small_runs import train
 from test_commands import charlm, failed
 
 from charlm.config import CorpusConfig, TokenizerConfig
-from charlm.corpus import open_corpus
-from charlm.dataset import prepare
+from charlm.data.corpus import open_corpus
+from charlm.data.dataset import prepare
 
 SMALL = ["--steps", "60", "--hidden", "16", "--ngram-order", "4"]
 

@@ -6,7 +6,7 @@ import pytest
 from test_commands import charlm, failed
 
 import charlm as package
-from charlm.runs import PRETRAINED
+from charlm.storage.runs import PRETRAINED
 
 FOLDER = PRETRAINED / "reviews"
 GOOD, BAD = ("great", "best", "love", "enjoy", "wonderful"), ("bad", "worst", "waste", "boring", "awful", "poor")

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from charlm import compilation
-from charlm.compilation import compiler
-from charlm.kernels import native
-from charlm.kernels.expressions import positive, relu, sigmoid, tanh
-from charlm.kernels.places import Place
+from charlm.native import compiler as compilation
+from charlm.native.compiler import compiler
+from charlm.kernels import compiled as native
+from charlm.kernels.symbolic import positive, relu, sigmoid, tanh
+from charlm.kernels.buffers import Place
 from charlm.kernels.scan import linear_scan
 
 compiled = pytest.mark.skipif(compiler() is None, reason="no C compiler here")
@@ -173,8 +173,8 @@ def test_not_a_number_stays_so_and_infinity_is_a_limit(dtype: torch.dtype) -> No
 def test_without_a_compiler_everything_goes_on(cell: str, precision: str) -> None:
     code = (
         "import torch\nfrom charlm.config import ModelConfig\nfrom charlm.kernels import native\n"
-        "from charlm.compilation import compiler\n"
-        "from charlm.model import LanguageModel\n"
+        "from charlm.native.compiler import compiler\n"
+        "from charlm.model.language_model import LanguageModel\n"
         f"model = LanguageModel(ModelConfig(vocab_size=9, cell='{cell}', hidden_size=8))\n"
         "model.initialise(torch.Generator().manual_seed(1))\n"
         f"with model.training_precision('{precision}'):\n"

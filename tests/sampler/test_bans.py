@@ -4,9 +4,9 @@ from hypothesis import strategies as st
 from toys import LETTERS, Words, bigrams, many
 
 from charlm.errors import ConfigError
-from charlm.sampler import SampleConfig
-from charlm.sampler.bans import Bans
-from charlm.sampler.vocabulary import Vocabulary
+from charlm.sampling import SampleConfig
+from charlm.sampling.bans import Bans
+from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import ByteTokenizer
 
 PARTS = Words("a", "b", "ab", "bca", "c", "abc ", " ", "é")

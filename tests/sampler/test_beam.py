@@ -5,7 +5,7 @@ import torch
 from toys import LETTERS, bigrams, network
 
 from charlm.errors import ConfigError
-from charlm.sampler import SampleConfig, beam_search, generate
+from charlm.sampling import SampleConfig, beam_search, generate
 
 
 def all_texts(model, length: int, prefix: str = "", ban: str = "") -> list[tuple[float, str]]:

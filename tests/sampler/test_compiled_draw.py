@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toys import LETTERS, many, network
 
-from charlm.compilation import compiler
-from charlm.sampler import SampleConfig, choice
-from charlm.sampler.choice import NO_TOKEN, Choice
-from charlm.sampler.vocabulary import Vocabulary
-from charlm.sampler.writer import Writer
+from charlm.native.compiler import compiler
+from charlm.sampling import SampleConfig, choice
+from charlm.sampling.controls import NO_TOKEN, Choice
+from charlm.sampling.vocabulary import Vocabulary
+from charlm.sampling.text_stream import Writer
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="no C compiler here")
 

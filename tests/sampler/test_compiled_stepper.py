@@ -5,12 +5,12 @@ import pytest
 import torch
 from toys import LETTERS, network
 
-from charlm.compilation import compiler
-from charlm.ngram import NgramModel
-from charlm.sampler import fused, native
-from charlm.sampler.fused import FUSED, FusedStepper
-from charlm.sampler.native import NativeStepper
-from charlm.sampler.stepper import ModelStepper, prepare
+from charlm.native.compiler import compiler
+from charlm.ngram.model import NgramModel
+from charlm.sampling import fused, native
+from charlm.sampling.fused import FUSED, FusedStepper
+from charlm.sampling.native import NativeStepper
+from charlm.sampling.steppers import ModelStepper, prepare
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="no C compiler here")
 

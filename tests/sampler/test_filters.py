@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toys import LETTERS, bigrams, chi_square, many
 
-from charlm.sampler import distribution, filters
+from charlm.sampling import distribution, filters
 
 LOGITS = st.lists(st.floats(-1e4, 1e4), min_size=2, max_size=20)
 SMALL = st.lists(st.floats(-20, 20), min_size=2, max_size=12).map(np.array)

@@ -7,8 +7,8 @@ from toys import LETTERS, Words, bigrams, many, network
 
 from charlm.config import ModelConfig
 from charlm.errors import ConfigError, UnknownCharacterError
-from charlm.model import LanguageModel
-from charlm.sampler import SampleConfig, distribution, generate, write_pieces
+from charlm.model.language_model import LanguageModel
+from charlm.sampling import SampleConfig, distribution, generate, write_pieces
 from charlm.tokenizers import ByteTokenizer, CharTokenizer, Tokenizer
 
 

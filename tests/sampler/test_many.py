@@ -2,7 +2,7 @@ import pytest
 import torch
 from toys import LETTERS, bigrams, network
 
-from charlm.sampler import SampleConfig, generate, write_many
+from charlm.sampling import SampleConfig, generate, write_many
 from charlm.tokenizers import ByteTokenizer
 
 

@@ -7,7 +7,7 @@ from conftest import TEXT
 from toys import LETTERS, Words, bigrams, chi_square, many, network
 
 from charlm.config import TokenizerConfig
-from charlm.sampler import SampleConfig, beam_search, generate
+from charlm.sampling import SampleConfig, beam_search, generate
 from charlm.tokenizers.subword import SubwordTokenizer
 
 PARTS = Words("a", "b", "ab", "abc", "bcd", "c", "d")

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from toys import Words, network
 
 from charlm.config import TokenizerConfig
-from charlm.copying import CopyIndex
-from charlm.ngram import NgramModel
-from charlm.sampler import SampleConfig, beam_search, write_many
-from charlm.sampler.steering import Hold
+from charlm.evaluation.copying import CopyIndex
+from charlm.ngram.model import NgramModel
+from charlm.sampling import SampleConfig, beam_search, write_many
+from charlm.sampling.steering import Hold
 from charlm.tokenizers import ByteTokenizer, CharTokenizer
 from charlm.tokenizers.subword import SubwordTokenizer
 

@@ -4,9 +4,9 @@ import torch
 from toys import LETTERS, Words, network
 
 from charlm.errors import UnknownCharacterError
-from charlm.sampler import SampleConfig
-from charlm.sampler.prefix import read_tokens
-from charlm.sampler.session import Session
+from charlm.sampling import SampleConfig
+from charlm.sampling.prefix import read_tokens
+from charlm.sampling.session import Session
 
 
 def session(prefix: str = "ab", **settings) -> Session:

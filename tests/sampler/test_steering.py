@@ -9,10 +9,10 @@ from planted import TOKENS, UNIT, planted
 from toys import network
 
 from charlm.errors import ConfigError
-from charlm.sampler import SampleConfig, beam_search, write_many
-from charlm.sampler.session import Session
-from charlm.sampler.steering import Hold, Steered, names_unit, parse_steer
-from charlm.sampler.stepper import ModelStepper, SteeredStepper, prepare
+from charlm.sampling import SampleConfig, beam_search, write_many
+from charlm.sampling.session import Session
+from charlm.sampling.steering import Hold, Steered, names_unit, parse_steer
+from charlm.sampling.steppers import ModelStepper, SteeredStepper, prepare
 
 ONE = np.eye(6, dtype=np.float32)[UNIT]
 

@@ -6,10 +6,10 @@ import torch
 from toys import LETTERS, bigrams, network
 
 from charlm.cells import CELLS
-from charlm.ngram import NgramModel
-from charlm.sampler import fused
-from charlm.sampler.fused import FUSED, FusedStepper
-from charlm.sampler.stepper import ModelStepper, prepare
+from charlm.ngram.model import NgramModel
+from charlm.sampling import fused
+from charlm.sampling.fused import FUSED, FusedStepper
+from charlm.sampling.steppers import ModelStepper, prepare
 
 
 class NumpyStepper(FusedStepper):

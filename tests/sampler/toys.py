@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from charlm.config import ModelConfig, TokenizerConfig, Unknown
-from charlm.model import LanguageModel
-from charlm.sampler import SampleConfig, Written, write_many
+from charlm.model.language_model import LanguageModel
+from charlm.sampling import SampleConfig, Written, write_many
 from charlm.tokenizers import CharTokenizer, Tokenizer
 
 

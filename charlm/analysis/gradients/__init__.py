@@ -1,0 +1,1 @@
+"""How gradients vanish, explode or are carried through time."""

@@ -1,0 +1,214 @@
+"""Cells side by side: their gradients through time at the start, and after some training, on one text."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from charlm.analysis.gradients.gradient_flow import GradientFlow, measure
+from charlm.api import corpus_config
+from charlm.cells import CELLS, find_cell
+from charlm.config import (
+    ModelConfig,
+    RecurrentInit,
+    TokenizerConfig,
+    TrainConfig,
+    check_range,
+    default_vectors,
+)
+from charlm.data.corpus import read_corpus
+from charlm.data.dataset import Dataset, prepare, unsplit
+from charlm.errors import ConfigError
+from charlm.model.language_model import LanguageModel
+from charlm.progress import Progress, silent
+from charlm.training.state import begin
+from charlm.data.sources import TextLike, find_sources
+from charlm.training.trainer import training_steps
+
+_POSITIONS = 16
+_ROWS = 16
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CellDiagnosis:
+    """One cell's gradients."""
+
+    cell: str
+    """Its full name."""
+    start: GradientFlow
+    """With freshly drawn weights."""
+    trained: GradientFlow | None
+    """After the training steps; None where there were none."""
+
+    def flows(self) -> dict[str, GradientFlow]:
+        """What was measured, by when."""
+        return {"start": self.start} | ({"trained": self.trained} if self.trained is not None else {})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Diagnosis:
+    """Cells side by side."""
+
+    text: str
+    lags: int
+    """K; every curve has K + 1 values."""
+    steps: int
+    hidden_size: int
+    recurrent_init: RecurrentInit
+    """auto is what each cell has by default."""
+    forget_bias: float
+    update_bias: float
+    seed: int
+    positions: int
+    """Positions t in each row that the figures are means over."""
+    rows: int
+    cells: tuple[CellDiagnosis, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """All figures by name."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "cells"}
+        return values | {
+            "cells": [
+                {"cell": one.cell} | {when: flow.to_json() for when, flow in one.flows().items()} for one in self.cells
+            ]
+        }
+
+
+def diagnose(
+    text: TextLike,
+    *,
+    cells: Sequence[str] = ("rnn", "lstm", "gru"),
+    lags: int = 200,
+    steps: int = 300,
+    hidden_size: int = 64,
+    recurrent_init: RecurrentInit = "auto",
+    forget_bias: float = 1.0,
+    update_bias: float = 0.0,
+    seed: int = 1,
+    corpus: Mapping[str, Any] | None = None,
+    progress: Progress = silent,
+) -> Diagnosis:
+    """Measure the gradients of models of one layer over characters, before and after training on the text.
+
+    Args:
+        text: files, folders, "-" or registered names; all of it is trained and measured on.
+        cells: names of `charlm.cells.CELLS`.
+        lags: K, the furthest that a gradient is followed back.
+        steps: of training between the two measurements, with the defaults of `TrainConfig`; 0 is none.
+        hidden_size: H.
+        recurrent_init: initial recurrent weights; auto leaves them to the cell.
+        forget_bias: initial bias of an LSTM's forget gate.
+        update_bias: initial bias of the gate that keeps the state in the GRU and its kin.
+        seed: of initial weights, order of the text and dropout.
+        corpus: fields of `CorpusConfig`; what isn't given is as the registry says, or the default.
+        progress: told how far reading, training and measuring are.
+
+    Raises:
+        CharlmError: one of its kinds, for whatever a user can mend.
+    """
+    names = known_cells(cells)
+    check_range("--lags", lags, 1, 100_000)
+    check_range("--steps", steps, 0, 10**9)
+    shape: dict[str, Any] = {
+        "hidden_size": hidden_size,
+        "recurrent_init": recurrent_init,
+        "forget_bias": forget_bias,
+        "update_bias": update_bias,
+    }
+    ModelConfig(vocab_size=2, **shape)
+    config = TrainConfig(steps=max(1, steps), seed=seed, device="cpu", precision="float32")
+    found = find_sources(text, progress=progress, encoding=(corpus or {}).get("encoding", "utf-8"))
+    dataset = prepare(
+        read_corpus(found, unsplit(corpus_config(found, corpus or {})), progress=progress),
+        TokenizerConfig(),
+        progress=progress,
+    )
+    ids = stretches(dataset, lags=lags, positions=_POSITIONS, rows=_ROWS)
+    results = [
+        _diagnose(name, shape, dataset, ids, config, lags=lags, steps=steps, progress=progress) for name in names
+    ]
+    return Diagnosis(
+        text=dataset.corpus.name,
+        lags=lags,
+        steps=steps,
+        **shape,
+        seed=seed,
+        positions=len(ids) - 1 - lags,
+        rows=ids.shape[1],
+        cells=tuple(results),
+    )
+
+
+def _diagnose(
+    cell: str,
+    shape: Mapping[str, Any],
+    dataset: Dataset,
+    ids: Tensor,
+    config: TrainConfig,
+    *,
+    lags: int,
+    steps: int,
+    progress: Progress,
+) -> CellDiagnosis:
+    """Measure a new model of one cell, and train and measure it again, if for any steps."""
+    vocab = dataset.tokenizer.vocab_size
+    vectors = default_vectors(vocab, shape["hidden_size"], tie_weights=False)
+    model = LanguageModel(ModelConfig(vocab_size=vocab, cell=cell, **vectors, **shape))
+    model.initialise(torch.Generator().manual_seed(config.seed), silent=dataset.tokenizer.never_written)
+    start = measure(model, ids, lags=lags, progress=progress)
+    if steps == 0:
+        return CellDiagnosis(cell=cell, start=start, trained=None)
+    state = begin(model, config, torch.device("cpu"), time.monotonic())
+    for record in training_steps(state, dataset.train, config):
+        progress(f"training {cell}", record.step, steps)
+    return CellDiagnosis(cell=cell, start=start, trained=measure(model, ids, lags=lags, progress=progress))
+
+
+def known_cells(names: Sequence[str]) -> list[str]:
+    """The full names, each once, in order; raises `ConfigError` for one that there is not."""
+    full = []
+    for name in names:
+        try:
+            full.append(find_cell(name).name)
+        except ConfigError:
+            raise ConfigError(f"--cells has {name!r}; choose from {', '.join(CELLS)}") from None
+    if not full:
+        raise ConfigError("--cells names no cell; give one or more, such as rnn,lstm,gru")
+    return list(dict.fromkeys(full))
+
+
+def stretches(dataset: Dataset, *, lags: int, positions: int, rows: int) -> Tensor:
+    """Stretches of the training split that lie in one document each, spread evenly over it.
+
+    Args:
+        dataset: the text.
+        lags: K.
+        positions: P, at most; fewer where no document is that long.
+        rows: B, at most; fewer where there are not as many stretches.
+
+    Returns:
+        ids, (K + P + 1, B) int64.
+
+    Raises:
+        ConfigError: no document has K + 1 tokens to predict.
+    """
+    split = dataset.train
+    lengths = np.diff(split.starts) - 1  # tokens to predict, EOS among them
+    longest = int(lengths.max())
+    if longest < lags + 1:
+        raise ConfigError(
+            f"--lags is {lags}; the longest document of {dataset.corpus.name} has {longest} tokens to predict, so that "
+            + (f"it can be at most {longest - 1}" if longest > 1 else "there is nothing to follow back")
+        )
+    size = min(lags + positions, longest)
+    counts = lengths // size
+    ends = np.cumsum(counts)
+    chosen = np.unique(np.linspace(0, ends[-1] - 1, min(rows, int(ends[-1]))).round().astype(np.int64))
+    documents = np.searchsorted(ends, chosen, side="right")
+    offsets = (chosen - (ends - counts)[documents]) * size
+    starts = (split.starts[documents] + offsets).tolist()
+    return torch.from_numpy(np.stack([split.read(start, start + size + 1).astype(np.int64) for start in starts], 1))

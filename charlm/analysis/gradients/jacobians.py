@@ -1,0 +1,102 @@
+"""The Jacobians of single steps of a recurrent layer, and the norms whose product bounds a gradient through time."""
+
+import torch
+from torch import Tensor
+
+from charlm.analysis.gradients.unrolled import MEASURED, Unrolled
+from charlm.cells import Cell, State, Weights
+from charlm.progress import Progress, silent
+from charlm.model.layers import RecurrentLayer
+
+_ELEMENTS = 1 << 20  # of Jacobians held at a time, 8 MB
+
+
+def jacobian_norms(unrolled: Unrolled, *, rows: int, progress: Progress = silent) -> dict[str, Tensor]:
+    """Spectral norms of the Jacobians of single steps, exact: each Jacobian is built row by row by autograd.
+
+    Args:
+        unrolled: of S steps, by `Unrolled.of`.
+        rows: R, how many rows of the batch to take.
+        progress: told how many Jacobians are done.
+
+    Returns:
+        (S, R) for each measured state s: ||ds_i/ds_{i-1}||_2 with all other states held; and, for a cell of several
+        states, "all": the norm of the Jacobian of all its states together.
+    """
+    cell, weights = unrolled.layer.cell, dict(unrolled.layer.named_parameters())
+    hidden, steps = unrolled.layer.hidden_size, len(unrolled.inputs)
+    rows = min(rows, unrolled.inputs[0].shape[0])
+    before = [unrolled.first, *unrolled.states[:-1]]
+    x = torch.cat([part[:rows] for part in unrolled.inputs])  # (S * R, I)
+    states = tuple(
+        torch.cat([state[index][:rows] for state in before]).detach() for index in range(len(cell.states))
+    )  # (S * R, H)
+    found: dict[str, list[Tensor]] = {}
+    chunk = max(1, _ELEMENTS // (hidden * len(cell.states)) ** 2)
+    for start in range(0, len(x), chunk):
+        part = slice(start, start + chunk)
+        jacobians = step_jacobians(cell, x[part], tuple(state[part] for state in states), weights)
+        blocks = {
+            name: jacobians[:, at : at + hidden, at : at + hidden]
+            for name, at in ((name, hidden * index) for index, name in enumerate(cell.states))
+            if name in MEASURED
+        }
+        if len(cell.states) > 1:
+            blocks["all"] = jacobians
+        for name, block in blocks.items():
+            found.setdefault(name, []).append(spectral_norms(block))
+        progress(f"Jacobians of {cell.name}", min(start + chunk, len(x)), len(x))
+    return {name: torch.cat(values).view(steps, rows) for name, values in found.items()}
+
+
+def spectral_norms(matrices: Tensor) -> Tensor:
+    """||A||_2 of each matrix (..., N, N), as the root of the largest eigenvalue of A^T A: a third of an SVD's time."""
+    largest: Tensor = torch.linalg.eigvalsh(matrices.mT @ matrices)[..., -1]
+    return largest.clamp(min=0).sqrt()
+
+
+def step_jacobians(cell: Cell, x: Tensor, state: State, weights: Weights) -> Tensor:
+    """d(states after a step)/d(states before), (B, nH, nH) for a cell of n states, in their order.
+
+    Args:
+        cell: whose step it is.
+        x: (B, I).
+        state: before the step, (B, H) each.
+        weights: of the cell.
+    """
+    state = tuple(part.detach().requires_grad_() for part in state)
+    after = torch.cat(cell.step(x, state, weights), dim=-1)  # (B, nH)
+    rows = [
+        torch.cat(torch.autograd.grad(after[:, index].sum(), state, retain_graph=True, materialize_grads=True), dim=-1)
+        for index in range(after.shape[-1])
+    ]
+    return torch.stack(rows, dim=1)
+
+
+def path_products(norms: Tensor, *, lags: int) -> Tensor:
+    """Products of the last k factors before each position, mean over positions and rows.
+
+    Args:
+        norms: (S, R), ||J_i|| of step i.
+        lags: K.
+
+    Returns:
+        (K + 1,): at lag k the mean of prod_{i=t-k+1..t} ||J_i|| over the positions t = K ... S - 1 and the rows; 1 at
+        lag 0.
+    """
+    factors = norms.unfold(0, lags, 1)[1:].flip(-1)  # (S - K, R, K), of the steps t, t - 1, ..., t - K + 1
+    products = factors.cumprod(-1).mean(dim=(0, 1))
+    return torch.cat((products.new_ones(1), products))
+
+
+def spectral_radii(layer: RecurrentLayer) -> dict[str, float] | None:
+    """Largest absolute eigenvalue of each recurrent matrix (H, H); None where the cell has none.
+
+    The names are those of the gates, and of further matrices such as `skip`.
+    """
+    cell, weights = layer.cell, dict(layer.named_parameters())
+    blocks = torch.split(weights["recurrent"], layer.hidden_size) if cell.recurrent else ()
+    matrices = dict(zip(cell.recurrent, blocks, strict=True)) | {name: weights[name] for name in cell.extra_matrices}
+    return {
+        name: float(torch.linalg.eigvals(matrix.detach().double()).abs().max()) for name, matrix in matrices.items()
+    } or None

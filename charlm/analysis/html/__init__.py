@@ -1,0 +1,1 @@
+"""Analyses as self-contained HTML pages."""

@@ -1,0 +1,1 @@
+"""What a model's states know about labels it was never told."""

@@ -1,0 +1,1 @@
+"""What single units of a model follow in a text."""

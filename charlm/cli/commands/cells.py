@@ -1,0 +1,48 @@
+"""`charlm cells`."""
+
+from charlm.cli.options.shared import JsonOption
+
+_WIDTHS = {"input_size": 32, "hidden_size": 256}  # those of a first layer with the default options
+
+
+def cells(json: JsonOption = False) -> None:
+    """List the recurrent cells: equations, number of weights and where they come from.
+
+    h' and c' are the state of the step before, * is the product of elements. Each is a word for --cell of charlm train.
+
+    Example: [bold]charlm train corpus.txt --cell gru[/bold]
+    """
+    from rich.table import Table
+
+    from charlm.cells import CELLS
+    from charlm.cli.ui.console import print_json, stdout, thousands
+
+    if json:
+        print_json(
+            [
+                {
+                    "name": cell.name,
+                    "equations": cell.equations,
+                    "states": len(cell.states),
+                    "parameters": cell.num_parameters(**_WIDTHS),
+                    "reference": cell.reference,
+                }
+                | _WIDTHS
+                for cell in CELLS.values()
+            ]
+        )
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("name", no_wrap=True)
+    table.add_column("weights", justify="right", no_wrap=True)
+    table.add_column("equations and reference")
+    for cell in CELLS.values():
+        table.add_row(
+            cell.name,
+            thousands(cell.num_parameters(**_WIDTHS)),
+            f"{cell.equations.replace('; ', chr(10))}\n[dim]{cell.reference}[/dim]",
+        )
+    stdout().print(table)
+    stdout().print(
+        f"\n[dim]weights: of a layer of width {_WIDTHS['hidden_size']} that reads {_WIDTHS['input_size']} inputs[/dim]"
+    )

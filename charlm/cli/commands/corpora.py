@@ -1,0 +1,34 @@
+"""`charlm corpora`."""
+
+from charlm.cli.options.shared import JsonOption
+
+
+def corpora(json: JsonOption = False) -> None:
+    """List the named corpora.
+
+    Every command that takes text takes their names too.
+
+    Example: [bold]charlm train tinyshakespeare[/bold]
+    """
+    from rich.table import Table
+
+    from charlm.cli.ui.console import print_json, size, stdout
+    from charlm.data.registry import registry
+
+    entries = registry().values()
+    if json:
+        fields = ("name", "description", "kind", "documents", "licence", "bytes", "sha256", "origin", "url", "here")
+        print_json([{field: getattr(entry, field) for field in fields} for entry in entries])
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("name", "size", "where", "licence", "what"):
+        table.add_column(name, justify="right" if name == "size" else "left", no_wrap=name != "what")
+    for entry in entries:
+        table.add_row(
+            entry.name,
+            "varies" if entry.bytes is None else size(entry.bytes),
+            "here" if entry.here else "download",
+            entry.licence,
+            entry.description,
+        )
+    stdout().print(table)

@@ -1,0 +1,88 @@
+"""`charlm curves`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from charlm.cli.options.shared import JsonOption
+
+if TYPE_CHECKING:
+    from charlm.analysis.runs.curves import RunCurves
+
+
+def curves(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RUN...]", help="Run folders, or their names in runs/.", show_default="the newest run"),
+    ] = None,
+    against: Annotated[
+        Literal["steps", "time", "tokens"],
+        typer.Option(help="What the curves are drawn against: optimiser steps, seconds, or tokens trained on."),
+    ] = "steps",
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Draw the curves to this file: .png, .svg or .pdf; needs the extra charlm-rnn\\[plots]."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Show how training went: loss, validation, gradient norm and learning rate, runs laid over each other.
+
+    Examples:
+      [bold]charlm curves[/bold]
+      [bold]charlm curves first second --against time[/bold]
+      [bold]charlm curves first second --plot curves.png[/bold]
+    """
+    from charlm.analysis.runs.curves import read_curves
+    from charlm.analysis.plots import check_picture, draw_curves, save_picture
+    from charlm.cli.ui.console import print_json, stderr
+    from charlm.storage.runs import RunFolder, find_run, newest_run
+
+    if plot is not None:
+        check_picture(plot)
+    folders = [find_run(name) for name in runs] if runs else [newest_run("metrics.jsonl")]
+    found = [read_curves(RunFolder(folder), against) for folder in folders]
+    if plot is not None:
+        save_picture(draw_curves(found, against), plot)
+    if json:
+        print_json([one.to_json() for one in found])
+    else:
+        _show(found, against)
+    if plot is not None:
+        stderr().print(f"picture in {plot}", markup=False, soft_wrap=True)
+
+
+def _show(found: "list[RunCurves]", against: str) -> None:
+    """A chart for each quantity, and how the runs ended."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from charlm.analysis.runs.curves import QUANTITIES
+    from charlm.cli.ui.console import stdout
+    from charlm.cli.ui.plot import mark, number_of, plot
+
+    console = stdout()
+    width = min(console.width, 100)
+    units = {"steps": "steps", "time": "s", "tokens": "tokens"}
+    for quantity in QUANTITIES:
+        console.print(quantity, style="bold")
+        console.print(plot([one.curves[quantity] for one in found], width=width, label=units[against]))
+        console.print()
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("run")
+    for name in (against, "loss", "lowest validation", "at", "last validation"):
+        table.add_column(name, justify="right")
+    for number, one in enumerate(found):
+        letter, style = mark(number)
+        loss, validation = one.curves["loss"], one.curves["validation"]
+        lowest = min(zip(validation.y, validation.x, strict=True), default=None)
+        table.add_row(
+            Text(f"{letter} ", style=style).append(one.run, "default"),
+            number_of(loss.x[-1] if loss.x else None),
+            f"{sum(loss.y[-10:]) / len(loss.y[-10:]):.4f}" if loss.y else "",
+            "" if lowest is None else f"{lowest[0]:.4f}",
+            "" if lowest is None else number_of(lowest[1]),
+            f"{validation.y[-1]:.4f}" if validation.y else "",
+        )
+    console.print(table)
+    console.print("nats per token; loss: the mean of the last hundred steps", style="dim")

@@ -1,0 +1,140 @@
+"""`charlm info`."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from charlm.cli.options.shared import JsonOption
+
+if TYPE_CHECKING:
+    from charlm.text_model import LoadedModel
+
+
+def info(
+    model: Annotated[
+        str | None, typer.Argument(help="Model file, run folder or name of a run.", show_default="the newest run")
+    ] = None,
+    system: Annotated[
+        bool, typer.Option("--system", help="Say instead what charlm computes with on this machine.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Say what a model file is and how it was made.
+
+    Examples:
+      [bold]charlm info runs/tinyshakespeare[/bold]
+      [bold]charlm info --system[/bold]
+    """
+    if system:
+        _show_system(json)
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    import charlm
+    from charlm.cli.ui.console import print_json, stdout
+
+    loaded = charlm.load(model)
+    if json:
+        print_json(_values(loaded))
+        return
+    table = Table.grid(padding=(0, 2))
+    for name, value in _rows(loaded):
+        table.add_row(f"[dim]{name}[/dim]", escape(str(value)))
+    stdout().print(table)
+
+
+def _values(loaded: "LoadedModel") -> dict[str, Any]:
+    """What a program is told of a model."""
+    from dataclasses import asdict
+
+    checkpoint = loaded.checkpoint
+    return {
+        "path": str(loaded.path),
+        "parameters": checkpoint.model.num_parameters(),
+        "model": asdict(checkpoint.model.config),
+        "tokenizer": {"kind": checkpoint.tokenizer.kind, "vocab_size": checkpoint.tokenizer.vocab_size},
+        "corpus": checkpoint.corpus,
+        "training": checkpoint.training,
+    }
+
+
+def _rows(loaded: "LoadedModel") -> Iterator[tuple[str, str]]:
+    """What people are told of a model: names and values."""
+    from charlm.cells import CELLS
+    from charlm.cli.ui.console import duration, size, thousands
+
+    checkpoint = loaded.checkpoint
+    config, tokenizer = checkpoint.model.config, checkpoint.tokenizer
+    shared = ", which is the output layer too" if config.tie_weights else ""
+    shape = f"{config.cell}, {config.num_layers} x {config.hidden_size}, embedding {config.embedding_size}"
+    yield "file", f"{loaded.path} ({size(loaded.path.stat().st_size)})"
+    yield "model", shape + shared
+    if config.ngram_order:
+        vectors = f", {thousands(config.context_vectors)} context vectors" if config.context_vectors else ""
+        yield "n-gram prior", f"of order {config.ngram_order}{vectors}"
+    yield "equations", CELLS[config.cell].equations
+    yield "parameters", thousands(checkpoint.model.num_parameters())
+    yield "tokenizer", f"{tokenizer.kind}, {thousands(tokenizer.vocab_size)} tokens"
+    if corpus := checkpoint.corpus:
+        cut = corpus["config"]
+        splits = "/".join(f"{share:g}" for share in cut["splits"])
+        yield "text", f"{corpus['name']}, {thousands(corpus['characters'])} characters, {size(corpus['bytes'])}"
+        yield "documents", f"{thousands(corpus['documents'])}, by {cut['documents']}; splits {splits}"
+        yield "sha256", corpus["sha256"]
+    if training := checkpoint.training:
+        settings = training["config"]
+        yield (
+            "trained",
+            f"{thousands(training['step'])} steps, {training['epoch']:.2f} epochs, "
+            f"{thousands(training['tokens'])} tokens, {duration(training['seconds'])} on {training['device']} "
+            f"with {training['threads']} threads",
+        )
+        yield (
+            "settings",
+            f"{settings.get('optimizer', 'adamw')}, batch {settings['batch_size']}, window {settings['seq_len']}, "
+            f"learning rate {settings['learning_rate']:g}, dropout {config.dropout:g}, clip {settings['clip']:g}, "
+            f"seed {settings['seed']}",
+        )
+        validation = training["validation_nats_per_token"]
+        yield "validation", "none" if validation is None else f"{validation:.4f} nats per token (a sample of the split)"
+        yield "made by", f"charlm {training['charlm']}, torch {training['torch']}"
+
+
+def _show_system(json: bool) -> None:
+    """What the machine and its libraries are, and which kernels are in use."""
+    import platform
+
+    import torch
+    from rich.table import Table
+
+    from charlm import __version__
+    from charlm.cli.ui.console import print_json, stdout
+    from charlm.native.compiler import compiler
+    from charlm.kernels import PROGRAMS
+    from charlm.kernels import compiled as native
+    from charlm.model.language_model import pick_device
+
+    library = native.library(PROGRAMS["gru"].functions, torch.float32)
+    quick = "none"
+    if library is not None and library.has_bfloat16:
+        quick = "matrices" if library.has_matrices else "pairs"
+    facts = {
+        "charlm": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "device": str(pick_device("auto")),
+        "threads": torch.get_num_threads(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "pointwise": "torch" if library is None else "compiled",
+        "bfloat16": quick,
+        "compiler": compiler(),
+    }
+    if json:
+        print_json(facts)
+        return
+    table = Table.grid(padding=(0, 2))
+    for name, value in facts.items():
+        table.add_row(f"[dim]{name.replace('_', ' ')}[/dim]", "none" if value is None else str(value))
+    stdout().print(table)

@@ -1,0 +1,209 @@
+"""`charlm train`."""
+
+import shlex
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from charlm.cli.options import train as options
+from charlm.cli.options.shared import (
+    DocumentsOption,
+    EncodingOption,
+    ErrorsOption,
+    JsonOption,
+    SeparatorOption,
+    TextArgument,
+    corpus_options,
+    given,
+)
+
+if TYPE_CHECKING:
+    from charlm.analysis.runs.advice import Advice
+    from charlm.api import Hooks, Trained
+
+
+def train(
+    text: TextArgument = None,
+    # --- text
+    documents: DocumentsOption = None,
+    separator: SeparatorOption = None,
+    splits: options.SplitsOption = None,
+    direction: options.DirectionOption = None,
+    encoding: EncodingOption = None,
+    errors: ErrorsOption = None,
+    # --- tokenizer
+    tokenizer: options.TokenizerOption = None,
+    vocab_size: options.VocabSizeOption = None,
+    subword_algorithm: options.SubwordAlgorithmOption = None,
+    # --- model
+    cell: options.CellOption = None,
+    layers: options.LayersOption = None,
+    hidden: options.HiddenOption = None,
+    embedding: options.EmbeddingOption = None,
+    dropout: options.DropoutOption = None,
+    weight_dropout: options.WeightDropoutOption = None,
+    tie_weights: options.TieWeightsOption = None,
+    ngram_order: options.NgramOrderOption = None,
+    context_vectors: options.ContextVectorsOption = None,
+    skip: options.SkipOption = None,
+    skip_steps: options.SkipStepsOption = None,
+    recurrent_init: options.RecurrentInitOption = None,
+    input_init: options.InputInitOption = None,
+    forget_bias: options.ForgetBiasOption = None,
+    update_bias: options.UpdateBiasOption = None,
+    # --- training
+    minutes: options.MinutesOption = None,
+    epochs: options.EpochsOption = None,
+    steps: options.StepsOption = None,
+    batch_size: options.BatchSizeOption = None,
+    seq_len: options.SeqLenOption = None,
+    learning_rate: options.LearningRateOption = None,
+    optimizer: options.OptimizerOption = None,
+    weight_decay: options.WeightDecayOption = None,
+    averaging: options.AveragingOption = None,
+    clip: options.ClipOption = None,
+    seed: options.SeedOption = None,
+    validations: options.ValidationsOption = None,
+    threads: options.ThreadsOption = None,
+    device: options.DeviceOption = None,
+    precision: options.PrecisionOption = None,
+    # --- run
+    run: options.RunOption = None,
+    resume: options.ResumeOption = False,
+    overwrite: options.OverwriteOption = False,
+    init_from: options.InitFromOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Train a model on a text.
+
+    The files go to a run folder: the best model (model.safetensors), metrics.jsonl, samples.txt, and what --resume
+    needs. Ctrl-C saves and ends.
+
+    Examples:
+      [bold]charlm train corpus.txt[/bold]
+      [bold]charlm train tinyshakespeare --minutes 2 --splits 90/10/0[/bold]
+      [bold]charlm train names.txt --documents line --epochs 10[/bold]
+      [bold]charlm train novel.txt --tokenizer subword --hidden 512 --minutes 30[/bold]
+      [bold]charlm train --resume[/bold]
+    """
+    started = time.monotonic()
+    from charlm import api
+    from charlm.config import TokenizerConfig
+    from charlm.errors import ConfigError
+    from charlm.storage.runs import newest_run
+
+    corpus = corpus_options(documents, separator, splits, encoding, errors, direction)
+    tokens = given(kind=tokenizer, vocab_size=vocab_size, algorithm=subword_algorithm)
+    model = given(
+        cell=cell,
+        num_layers=layers,
+        hidden_size=hidden,
+        embedding_size=embedding,
+        dropout=dropout,
+        weight_dropout=weight_dropout,
+        tie_weights=tie_weights,
+        recurrent_init=recurrent_init,
+        input_init=input_init,
+        forget_bias=forget_bias,
+        update_bias=update_bias,
+        ngram_order=ngram_order,
+        context_vectors=context_vectors,
+        skip=skip,
+        skip_steps=skip_steps,
+    )
+    lengths = given(minutes=minutes, epochs=epochs, steps=steps)
+    training = given(
+        batch_size=batch_size,
+        seq_len=seq_len,
+        learning_rate=learning_rate,
+        optimizer=optimizer,
+        weight_decay=weight_decay,
+        averaging=averaging,
+        clip=clip,
+        seed=seed,
+        validations=validations,
+        threads=threads,
+        device=device,
+        precision=precision,
+    )
+    if resume and (corpus or tokens or model or training or init_from or overwrite):
+        raise ConfigError(
+            "--resume goes on with the run's own settings; only --run, TEXT (the same text) and a new --minutes, "
+            "--epochs or --steps go with it"
+        )
+    if tokens and tokens.get("kind") != "subword" and len(tokens) > ("kind" in tokens):
+        raise ConfigError("--vocab-size and --subword-algorithm go with --tokenizer subword")
+    with _shown(started) as hooks:
+        if resume:
+            folder = run if run is not None else newest_run("resume.safetensors")
+            result = api.resume(folder, text=text or None, lengths=lengths, hooks=hooks)
+        else:
+            result = api.train(
+                text or [],
+                run=run,
+                corpus=corpus,
+                tokenizer=TokenizerConfig(**tokens) if tokens else None,
+                model=model,
+                training=lengths | training,
+                init_from=init_from,
+                overwrite=overwrite,
+                hooks=hooks,
+            )
+    _tell(result, json=json)
+    if not result.outcome.finished:
+        raise typer.Exit(130)
+
+
+@contextmanager
+def _shown(started: float) -> Iterator["Hooks"]:
+    """Hooks that show a run while it goes on and let Ctrl-C end it; its time counts from `started`."""
+    from charlm.api import Hooks
+    from charlm.cli.ui.console import Bars, stderr
+    from charlm.cli.ui.screen import Interrupt, Screen
+
+    console = stderr()
+    with Bars(console) as bars, Interrupt() as interrupt, Screen(console, bars, interrupt) as screen:
+        yield Hooks(
+            progress=bars,
+            planned=screen.planned,
+            prepared=screen.prepared,
+            observer=screen,
+            should_stop=interrupt,
+            started=started,
+        )
+
+
+def _tell(result: "Trained", *, json: bool) -> None:
+    """Say how a run ended, and print it for programs."""
+    from dataclasses import asdict
+
+    from charlm.analysis.runs.advice import advice_on
+    from charlm.cli.ui.console import print_json, stderr
+
+    advice = advice_on(result.run) if result.outcome.finished else None
+    console = stderr()
+    for line in _last_words(result, advice):
+        console.print(line, markup=False, soft_wrap=True)
+    if json:
+        values = {"run": str(result.run), "model": str(result.run / "model.safetensors")} | asdict(result.outcome)
+        print_json(values | {"advice": None if advice is None else asdict(advice)})
+
+
+def _last_words(result: "Trained", advice: "Advice | None") -> Iterator[str]:
+    from charlm.cli.ui.console import duration, thousands
+
+    outcome = result.outcome
+    run = shlex.quote(str(result.run))
+    if not outcome.finished:
+        yield f"saved at step {thousands(outcome.step)}; go on with: charlm train --resume --run {run}"
+        return
+    yield f"{thousands(outcome.step)} steps, {outcome.epoch:.2f} epochs, {duration(outcome.seconds)}"
+    if outcome.best is not None:
+        yield f"best validation {outcome.best:.4f} nats per token, at step {thousands(outcome.best_step)}"
+    if advice is not None:
+        options = f"; better: charlm train ... {advice.options}" if advice.options else ""
+        yield f"{advice.sentence}{options}"
+    yield f"model in {result.run / 'model.safetensors'}; next: charlm sample {run}, charlm eval {run}"

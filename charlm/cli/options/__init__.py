@@ -1,0 +1,1 @@
+"""Options that commands share, and the options of `train` and `sample`."""

@@ -1,0 +1,1 @@
+"""What the commands show: consoles, progress, charts, texts."""

@@ -1,0 +1,131 @@
+"""What the commands share in showing things: consoles, progress, notes. Data goes to stdout, all else to stderr."""
+
+import json
+import logging
+import math
+import sys
+import time
+from types import TracebackType
+from typing import Any, Self, TextIO, cast
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from charlm.cli.ui.streams import Forgiving, Trimmed
+
+_WIDE = 10_000  # columns of a page that is no terminal
+_PATIENCE = 0.5  # seconds of work before a bar shows
+
+
+def stderr() -> Console:
+    """Where everything but data goes; nobody need read it."""
+    return Console(file=cast(TextIO, Forgiving(sys.stderr)), highlight=False, emoji=False)
+
+
+def stdout() -> Console:
+    """Where data goes; where there is no terminal each line is whole, and ends without blanks."""
+    console = Console(highlight=False, emoji=False)
+    if not console.is_terminal:
+        console = Console(file=cast(TextIO, Trimmed(sys.stdout)), width=_WIDE, highlight=False, emoji=False)
+    return console
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on stdout, in ASCII, since a path need not be UTF-8; what is not finite is null."""
+    print(json.dumps(_finite(value), allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    return [_finite(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+class _Notes(logging.Handler):
+    """Prints the library's warnings as notes."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.WARNING)
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._console.print(f"note: {record.getMessage()}", style="yellow", markup=False, soft_wrap=True)
+
+
+class Bars:
+    """A context in which the library's progress and warnings are shown on stderr, each in its place.
+
+    It is called as a `charlm.progress.Progress`. A bar shows only for work that takes more than half a second, and
+    goes when the context ends or `finish` is called; without a terminal there is none.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._notes = _Notes(console)
+        self._bars: Progress | None = None
+        self._task: TaskID | None = None
+        self._what = ""
+        self._since = time.monotonic()
+
+    def __enter__(self) -> Self:
+        logging.getLogger("charlm").addHandler(self._notes)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.finish()
+        logging.getLogger("charlm").removeHandler(self._notes)
+
+    def finish(self) -> None:
+        """Take the bars away."""
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars = None
+        self._what = ""
+
+    def __call__(self, what: str, done: int, total: int | None) -> None:
+        if not self._console.is_terminal:
+            return
+        now = time.monotonic()
+        if what != self._what:
+            self._what, self._since, self._task = what, now, None
+        if self._task is None and (now - self._since < _PATIENCE or done == total):
+            return
+        if self._bars is None:
+            self._bars = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TaskProgressColumn(),
+                TimeRemainingColumn(),
+                console=self._console,
+                transient=True,
+            )
+            self._bars.start()
+        if self._task is None:
+            self._task = self._bars.add_task(what, total=total)
+        self._bars.update(self._task, completed=done, total=total)
+
+
+def thousands(value: float) -> str:
+    """123456 as 123,456."""
+    return f"{value:,.0f}"
+
+
+def size(count: int) -> str:
+    """Bytes as a person reads them: 466 kB."""
+    value = float(count)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if value >= 100 or unit == "bytes" else f"{value:.1f} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as 1:05 or 2:03:04."""
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,170 @@
+"""What a person sees while a model trains: a live display in a terminal, plain lines elsewhere."""
+
+import time
+from collections import deque
+from itertools import pairwise
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.control import Control
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from charlm.cli.ui.console import duration, thousands
+from charlm.training.events import Record, SampleRecord, StepRecord, ValidationRecord
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_SAMPLE_LINES = 8
+_ANY = 1000  # columns, more than any frame has
+_SPEED_OVER = 5.0  # seconds that the shown speed is a mean of
+
+
+class TrainingDisplay:
+    """Shows the records of a run; a context manager, called with each record."""
+
+    def __init__(self, console: Console, title: str) -> None:
+        self._console = console
+        self._title = title
+        self._size = console.size
+        self._step: StepRecord | None = None
+        self._validation: ValidationRecord | None = None
+        self._best: ValidationRecord | None = None
+        self._sample: SampleRecord | None = None
+        self._losses: list[float] = []
+        self._marks: deque[tuple[float, int, float]] = deque()  # (moment, tokens, progress)
+        self._live = (
+            Live(console=console, get_renderable=self._render, refresh_per_second=4, transient=False)
+            if console.is_terminal
+            else None
+        )
+
+    def __enter__(self) -> Self:
+        if self._live is None:
+            self._console.print(self._title, markup=False, soft_wrap=True)
+        else:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def __call__(self, record: Record) -> None:
+        if isinstance(record, StepRecord):
+            self._step = record
+            self._losses.append(record.loss)
+            now = time.monotonic()
+            self._marks.append((now, record.tokens, record.progress))
+            while len(self._marks) > 2 and now - self._marks[0][0] > _SPEED_OVER:
+                self._marks.popleft()
+        elif isinstance(record, ValidationRecord):
+            self._validation = record
+            self._best = record if record.best else self._best
+            if self._live is None:
+                self._console.print(self._line(record), markup=False, soft_wrap=True)
+        else:
+            self._sample = record
+
+    def _line(self, record: ValidationRecord) -> str:
+        parts = [f"step {thousands(record.step)}"]
+        if self._step is not None:
+            parts += [
+                f"{self._step.progress:.0%}",
+                f"loss {self._step.loss:.4f}",
+                f"gradient norm {self._step.gradient_norm:.3f}",
+            ]
+        parts.append(f"validation {record.nats_per_token:.4f} ({record.bits_per_character:.4f} bits/char)")
+        if (speed := self._speed()) is not None:
+            parts.append(f"{thousands(speed)} tokens/s")
+        return "  ".join(parts) + ("  best" if record.best else "")
+
+    def _speed(self) -> float | None:
+        """Tokens a second, lately."""
+        if len(self._marks) < 2 or self._marks[-1][0] <= self._marks[0][0]:
+            return None
+        return (self._marks[-1][1] - self._marks[0][1]) / (self._marks[-1][0] - self._marks[0][0])
+
+    def _left(self) -> float | None:
+        """Seconds to the end, as far as the last few tell."""
+        if self._step is None or len(self._marks) < 2 or self._marks[-1][2] <= self._marks[0][2]:
+            return None
+        pace = (self._marks[-1][2] - self._marks[0][2]) / (self._marks[-1][0] - self._marks[0][0])
+        return (1 - self._step.progress) / pace
+
+    def _render(self) -> RenderableType:
+        self._clear_if_resized()
+        parts: list[RenderableType] = [Text(self._title, style="bold", overflow="ellipsis", no_wrap=True)]
+        if self._step is None:
+            return Group(*parts, Text("first steps …", style="dim"))
+        step = self._step
+        left = self._left()
+        head = Table.grid(padding=(0, 2), expand=True)
+        head.add_column(ratio=1)
+        head.add_column(justify="right", no_wrap=True)
+        head.add_row(
+            ProgressBar(total=1.0, completed=step.progress),
+            f"{step.progress:.0%}  {duration(step.seconds)} gone"
+            + (f", {duration(left)} left" if left is not None else ""),
+        )
+        parts += [
+            head,
+            self._numbers(step),
+            Text(sparkline(self._losses, max(10, self._console.width - 12)) + " loss", style="cyan"),
+        ]
+        if self._sample is not None:
+            title = f"what it writes at step {thousands(self._sample.step)}"
+            lines = Text(self._sample.text.strip("\n")).wrap(self._console, max(1, self._console.width - 4))
+            parts.append(Panel(Text("\n").join(lines[:_SAMPLE_LINES]), title=title, title_align="left"))
+        return Group(*parts)
+
+    def _numbers(self, step: StepRecord) -> Table:
+        """The figures side by side, or one below the other where the terminal is too narrow."""
+        speed = self._speed()
+        figures = {"step": thousands(step.step), "epoch": f"{step.epoch:.2f}", "loss": f"{step.loss:.4f}"}
+        figures["validation"] = "–" if self._validation is None else f"{self._validation.nats_per_token:.4f}"
+        if self._best is not None and self._best is not self._validation:
+            figures["best"] = f"{self._best.nats_per_token:.4f} at {thousands(self._best.step)}"
+        figures["gradient norm"] = f"{step.gradient_norm:.3f}"
+        figures["tokens/s"] = thousands(speed) if speed is not None else "–"
+        beside = _grid(len(figures))
+        beside.add_row(*figures, style="dim")
+        beside.add_row(*figures.values())
+        room = self._console.options.update(width=_ANY)
+        if self._console.measure(beside, options=room).maximum <= self._console.width:
+            return beside
+        below = _grid(2)
+        for name, value in figures.items():
+            below.add_row(f"[dim]{name}[/dim]", value)
+        return below
+
+    def _clear_if_resized(self) -> None:
+        """Begin on an empty screen after a change of size: the terminal has broken the old frame's lines anew."""
+        if self._console.size != self._size:
+            self._size = self._console.size
+            self._console.control(Control.clear(), Control.home())
+
+
+def _grid(columns: int) -> Table:
+    """A grid of cells that are never broken."""
+    grid = Table.grid(padding=(0, 2))
+    for _ in range(columns):
+        grid.add_column(no_wrap=True)
+    return grid
+
+
+def sparkline(values: list[float], width: int) -> str:
+    """Values as a row of blocks, the means of equal stretches, the highest block for the largest."""
+    if not values:
+        return ""
+    width = min(width, len(values))
+    edges = [round(index * len(values) / width) for index in range(width + 1)]
+    means = [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
+    low, high = min(means), max(means)
+    scale = (len(_BLOCKS) - 1) / (high - low) if high > low else 0.0
+    return "".join(_BLOCKS[round((mean - low) * scale)] for mean in means)

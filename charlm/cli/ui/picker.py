@@ -1,0 +1,127 @@
+"""`charlm sample --interactive`: the keyboard and the screen of a `charlm.sampling.session.Session`."""
+
+import codecs
+import contextlib
+import os
+import re
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator
+
+import typer
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from charlm.cli.ui.console import stderr
+from charlm.errors import CharlmError, ConfigError
+from charlm.sampling.session import Offer, Session
+
+OFFERS = 9
+_HELP = "↑ ↓ choose  ⏎ → take  ⌫ ← back  ⇥ let it write a word  any character: write it  Esc end"
+_UP, _DOWN = ("\x1b[A", "\x1bOA", "\xe0H"), ("\x1b[B", "\x1bOB", "\xe0P")
+_TAKE = ("\r", "\n", "\x1b[C", "\x1bOC", "\xe0M")
+_BACK = ("\x7f", "\b", "\x1b[D", "\x1bOD", "\xe0K")
+_CTRL_D = "\x04"
+_END = ("\x1b", _CTRL_D)
+_KEY = re.compile(r"\x1b\[[0-9;]*[A-Za-z~]|\x1bO[A-Za-z]|.", re.DOTALL)
+_WORD = 40  # tokens that "a word" has at most
+
+
+@contextlib.contextmanager
+def keyboard() -> Iterator[Callable[[], str]]:
+    """What reads a key from the terminal; from here on keys are neither shown nor held back to the end of a line."""
+    try:
+        import termios
+        import tty
+    except ImportError:  # Windows
+        yield typer.getchar
+        return
+    terminal = sys.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    waiting: deque[str] = deque()
+
+    def read_key() -> str:
+        while not waiting:
+            data = os.read(terminal, 1024)
+            waiting.extend(_KEY.findall(decoder.decode(data)) if data else [_CTRL_D])
+        return waiting.popleft()
+
+    tty.setcbreak(terminal)
+    try:
+        yield read_key
+    finally:
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+
+
+def pick(session: Session) -> str:
+    """Let a person write with the model until they end it; returns the text.
+
+    Raises `ConfigError` where there is no terminal to type in.
+    """
+    if not sys.stdin.isatty() or not sys.stderr.isatty():
+        raise ConfigError("--interactive needs a terminal to show the choices in and to read keys from")
+    console = stderr()
+    chosen, note = 0, ""
+    with keyboard() as read_key, Live(console=console, auto_refresh=False, transient=True) as live:
+        while True:
+            offers = session.offers(OFFERS)
+            chosen = max(0, min(chosen, len(offers) - 1))
+            live.update(_screen(console, session.text, offers, chosen, note), refresh=True)
+            note = ""
+            key = read_key()
+            if key in _END:
+                return session.text
+            if key in _UP or key in _DOWN:
+                chosen += 1 if key in _DOWN else -1
+                continue
+            if key in _TAKE and offers:
+                if not offers[chosen].text:
+                    return session.text
+                session.take(offers[chosen].token)
+            elif key in _BACK:
+                note = "" if session.back() else "this is where it begins"
+            elif key == "\t":
+                note = _write_word(session)
+            elif key.isprintable():
+                try:
+                    session.type(key)
+                except CharlmError as error:
+                    note = str(error)
+            chosen = 0
+
+
+def _write_word(session: Session) -> str:
+    """Let the model write to the end of a word; what there is to say of it."""
+    for number in range(_WORD):
+        written = session.go_on()
+        if written is None:
+            return "the model ends the text here"
+        if number and written[-1:].isspace():
+            break
+    return ""
+
+
+def _screen(console: Console, text: str, offers: list[Offer], chosen: int, note: str) -> RenderableType:
+    room = max(3, console.height - OFFERS - 5)
+    lines = Text(text).wrap(console, max(10, console.width))[-room:]
+    table = Table.grid(padding=(0, 1))
+    for index, offer in enumerate(offers):
+        style = "bold reverse" if index == chosen else ""
+        bar = "█" * round(30 * offer.probability)
+        table.add_row(
+            ">" if index == chosen else " ",
+            Text(_shown(offer.text), style=style),
+            f"{offer.probability:.1%}",
+            Text(bar, style="cyan"),
+        )
+    below = Text(note, style="yellow") if note else Text("")
+    return Group(Text("\n").join(lines), Text(""), table, below, Text.from_markup(f"[dim]{escape(_HELP)}[/dim]"))
+
+
+def _shown(text: str) -> str:
+    """What a token writes, readable: blanks and line ends are drawn."""
+    return text.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥") if text else "(end of the text)"

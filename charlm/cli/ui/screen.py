@@ -1,0 +1,93 @@
+"""What stands around a training run on a terminal: its display, once there is something to display, and Ctrl-C."""
+
+import signal
+from types import FrameType
+from typing import Any, Self
+
+import torch
+from rich.console import Console
+
+from charlm.training.autotune import Plan
+from charlm.cli.ui.console import Bars, thousands
+from charlm.cli.ui.display import TrainingDisplay
+from charlm.config import TrainConfig
+from charlm.data.dataset import Dataset
+from charlm.model.language_model import LanguageModel
+from charlm.training.events import Record
+from charlm.storage.runs import RunFolder
+
+
+class Interrupt:
+    """While training goes on, Ctrl-C, SIGTERM or the terminal's end ask it to save and end; a second Ctrl-C ends it."""
+
+    def __init__(self) -> None:
+        self.armed = False
+        self._asked = False
+
+    def __enter__(self) -> Self:
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
+            numbers.append(signal.SIGHUP)
+        self._before = {number: signal.signal(number, self._handle) for number in numbers}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if not self.armed or (self._asked and number == signal.SIGINT):
+            raise KeyboardInterrupt
+        self._asked = True
+
+    def __call__(self) -> bool:
+        return self._asked
+
+
+class Screen:
+    """The training display, from the moment that there is something to display."""
+
+    def __init__(self, console: Console, bars: Bars, interrupt: Interrupt) -> None:
+        self._console = console
+        self._bars = bars
+        self._interrupt = interrupt
+        self._display: TrainingDisplay | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self._display is not None:
+            self._display.__exit__(*error)
+
+    def planned(self, plan: Plan) -> None:
+        """Say what was chosen, and why."""
+        self._bars.finish()
+        if not plan.model and not plan.training:
+            return
+        settings = ", ".join(
+            f"{name.replace('_', ' ')} {f'{value:g}' if isinstance(value, float) else value}"
+            for name, value in (plan.model | plan.training).items()
+        )
+        self._console.print(f"chosen where nothing is said: {settings}", markup=False, soft_wrap=True)
+        self._console.print(f"because {plan.why}", markup=False, soft_wrap=True)
+
+    def prepared(self, run: RunFolder, dataset: Dataset, model: LanguageModel, config: TrainConfig) -> None:
+        """Take the bars away and begin the display."""
+        self._bars.finish()
+        shape, threads = model.config, torch.get_num_threads()
+        self._display = TrainingDisplay(
+            self._console,
+            f"{run.path}: {shape.cell} {shape.num_layers}x{shape.hidden_size}, "
+            f"{thousands(model.num_parameters())} parameters, "
+            + (f"n-gram prior of order {shape.ngram_order}, " if shape.ngram_order else "")
+            + f"{dataset.tokenizer.kind} tokens "
+            f"({thousands(shape.vocab_size)}), {thousands(dataset.train.facts.tokens)} to train on, "
+            f"{threads} {'thread' if threads == 1 else 'threads'}",
+        )
+        self._display.__enter__()
+        self._interrupt.armed = True
+
+    def __call__(self, record: Record) -> None:
+        assert self._display is not None
+        self._display(record)

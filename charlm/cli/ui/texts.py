@@ -1,0 +1,143 @@
+"""How written texts are shown: as they come, coloured by probability, or as JSON."""
+
+import math
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from charlm.cli.ui.console import print_json, stderr, stdout
+
+if TYPE_CHECKING:
+    from charlm.evaluation.copying import Copied
+    from charlm.sampling import Piece, Written
+
+_SHADES = ((0.5, "at least 50%", 34), (0.2, "20%", 37), (0.05, "5%", 178), (0.01, "1%", 208), (0.0, "less", 196))
+"""Least probability, how the legend calls it, and colour of 256, from green to red."""
+
+
+class Texts:
+    """Prints texts to stdout, one after another."""
+
+    def __init__(self, *, one_line: bool, show_probs: bool) -> None:
+        """Begin.
+
+        Args:
+            one_line: texts are lines, and no empty line stands between them.
+            show_probs: colour each character, if stdout shows colours, and explain the colours on stderr.
+        """
+        console = stdout()
+        self._between = "" if one_line else "\n"
+        self._terminal = console.is_terminal
+        self._coloured = show_probs and console.is_terminal and not console.no_color
+        self._first = True
+        self._last = ""
+        if self._coloured:
+            shades = ", ".join(f"[color({colour})]{name}[/]" for _, name, colour in _SHADES)
+            stderr().print(f"probability of each character: {shades}", soft_wrap=True)
+        elif show_probs:
+            stderr().print(
+                "note: no colours here, so --show-probs shows nothing; with --jsonl it prints figures",
+                style="yellow",
+                markup=False,
+                soft_wrap=True,
+            )
+
+    def begin(self) -> None:
+        """Begin a text."""
+        if not self._first:
+            sys.stdout.write(self._between)
+        self._first, self._last = False, ""
+
+    def add(self, text: str, log_probabilities: Iterable[float], underlined: frozenset[int] = frozenset()) -> None:
+        """Go on with the text; the characters at the places `underlined` are."""
+        self._last = text[-1:] or self._last
+        characters = coloured(text, log_probabilities) if self._coloured else iter(text)
+        if underlined:
+            characters = (
+                f"\x1b[4m{character}\x1b[24m" if place in underlined and text[place] not in "\r\n" else character
+                for place, character in enumerate(characters)
+            )
+        sys.stdout.write("".join(characters))
+        sys.stdout.flush()
+
+    def end(self) -> None:
+        """End the text, in a line of its own."""
+        sys.stdout.write("" if self._last == "\n" else "\n")
+
+    def show(self, written: "Written", copied: "Copied | None" = None) -> None:
+        """A whole text, what is copied of it underlined where there is a terminal."""
+        self.begin()
+        places = {
+            place
+            for stretch in (copied.stretches if copied is not None and self._terminal else ())
+            for place in range(stretch.start, stretch.start + stretch.length)
+        }
+        self.add(written.text, written.log_probabilities, frozenset(places))
+        self.end()
+
+    def stream(self, pieces: Iterator["Piece"]) -> "Written":
+        """A text as it comes; the whole of it."""
+        self.begin()
+        while True:
+            try:
+                piece = next(pieces)
+            except StopIteration as end:
+                self.end()
+                written: Written = end.value
+                return written
+            self.add(piece.text, piece.log_probabilities)
+
+
+def coloured(text: str, log_probabilities: Iterable[float]) -> Iterator[str]:
+    """The characters, each in the colour of its probability; those that have none, as a prefix, as they are."""
+    nats = [*log_probabilities]
+    nats = [math.inf] * (len(text) - len(nats)) + nats
+    for character, log_p in zip(text, nats, strict=True):
+        if log_p > 0 or character in "\r\n":
+            yield character
+        else:
+            shade = next(colour for least, _, colour in _SHADES if math.exp(log_p) >= least)
+            yield f"\x1b[38;5;{shade}m{character}\x1b[0m"
+
+
+def tell_copied(texts: "Sequence[tuple[str, Copied]]", least: int) -> None:
+    """How much of the texts is copied, and the longest stretch, on stderr."""
+    characters = sum(copied.characters for _, copied in texts)
+    share = sum(copied.copied for _, copied in texts) / max(1, characters)
+    line = f"copied, in stretches of {least} characters or more: {share:.1%} of {characters:,}"
+    longest = max(
+        (
+            (stretch.length, text[stretch.start : stretch.start + stretch.length])
+            for text, copied in texts
+            for stretch in copied.stretches
+        ),
+        default=None,
+    )
+    if longest is not None:
+        line += f"; the longest, {longest[0]:,} characters: {longest[1]!r}"
+    stderr().print(line, markup=False, soft_wrap=True)
+
+
+def record(written: "Written", seed: int | None, *, show_probs: bool, copied: "Copied | None" = None) -> dict[str, Any]:
+    """A text for programs."""
+    values: dict[str, Any] = {
+        "text": written.text,
+        "prefix": written.prefix,
+        "ended": written.ended,
+        "seed": seed,
+        "log_probability": written.log_probability,
+        "bits_per_character": written.bits_per_character,
+    }
+    if show_probs:
+        values["log_probabilities"] = list(written.log_probabilities)
+    return values if copied is None else values | {"copied": copied.to_json()}
+
+
+def print_records(records: Iterable[dict[str, Any]], *, lines: bool) -> None:
+    """All texts as one JSON value, or each as a line as soon as it is there."""
+    if not lines:
+        print_json(list(records))
+        return
+    for values in records:
+        print_json(values)
+        sys.stdout.flush()

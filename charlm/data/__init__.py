@@ -1,0 +1,1 @@
+"""From what a person names as text to windows of token ids."""

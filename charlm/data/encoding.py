@@ -1,0 +1,92 @@
+"""From the bytes of a source to text, piece by piece; what is no text is an error that says where it stands."""
+
+import codecs
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from charlm.config import CorpusConfig
+from charlm.errors import CorpusError
+from charlm.data.registry import Source
+
+if TYPE_CHECKING:
+    import hashlib
+
+_CHUNK = 1 << 20  # bytes read at a time
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_REMEDY = "name another with --encoding, or pass --errors replace"
+
+
+def check_encoding(encoding: str) -> None:
+    """Raise `CorpusError` unless it is the name of a text encoding that Python knows."""
+    try:
+        " ".encode(encoding)  # fails where there is no such codec, and where it is none of text
+        codecs.getincrementaldecoder(encoding)
+    except (LookupError, ValueError):
+        raise CorpusError(
+            f"--encoding {encoding} is unknown, or no encoding of text; try utf-8, latin-1 or cp1251"
+        ) from None
+
+
+def decoded(source: Source, config: CorpusConfig, digest: "hashlib._Hash") -> Iterator[tuple[str, int]]:
+    """One source's text in pieces, each with the bytes read so far; a byte order mark at the start is dropped.
+
+    Args:
+        source: what to read.
+        config: its encoding, and what bytes that don't decode do.
+        digest: is fed the bytes.
+
+    Raises:
+        CorpusError: it has undecodable bytes, NUL characters or lone surrogates, and errors is "strict".
+    """
+    decoder = codecs.getincrementaldecoder(config.encoding)(config.errors)
+    offset = characters = 0
+    with source.open() as file:
+        final = False
+        while not final:
+            chunk = file.read(_CHUNK)
+            final = not chunk
+            digest.update(chunk)
+            pending = len(decoder.getstate()[0])
+            try:
+                text = decoder.decode(chunk, final)
+            except UnicodeDecodeError as error:
+                at = offset - pending + error.start
+                marked = at == 0 and error.object[:2] in _UTF16_MARKS
+                remedy = "it begins as UTF-16 does: pass --encoding utf-16" if marked else _REMEDY
+                raise CorpusError(
+                    f"{source.name}: byte {error.object[error.start]:#04x} at byte offset {at} is not valid "
+                    f"{config.encoding}; {remedy}"
+                ) from None
+            except UnicodeError as error:  # some codecs don't say where
+                raise CorpusError(f"{source.name} is not valid {config.encoding} ({error}); {_REMEDY}") from None
+            offset += len(chunk)
+            if characters == 0:
+                text = text.removeprefix("\ufeff")
+            text = _plain(text, source.name, characters, config.errors)
+            characters += len(text)
+            if text:
+                yield text, offset
+
+
+def _plain(text: str, name: str, before: int, errors: str) -> str:
+    """`text`, which stands `before` characters from the start; NULs and lone surrogates are U+FFFD or an error."""
+    if "\0" in text:
+        if errors == "strict":
+            raise CorpusError(
+                f"{name}: NUL at character offset {before + text.index(chr(0))}, so this is no plain text; if it is "
+                "UTF-16, pass --encoding utf-16; to read on all the same, --errors replace"
+            )
+        text = text.replace("\0", "\ufffd")
+    if text.isascii():
+        return text
+    try:
+        text.encode()  # fails on surrogates alone, which codecs such as unicode_escape let through
+    except UnicodeEncodeError as error:
+        if errors == "strict":
+            raise CorpusError(
+                f"{name}: a lone surrogate (U+{ord(text[error.start]):04X}) at character offset "
+                f"{before + error.start}, which is no character; {_REMEDY}"
+            ) from None
+        return re.sub("[\ud800-\udfff]", "\ufffd", text)
+    return text

@@ -1,0 +1,153 @@
+"""From what a person names (paths, folders, standard input, registered names) to readable sources."""
+
+import difflib
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from charlm.errors import CharlmError, CorpusError
+from charlm.files import cache_folder
+from charlm.progress import Progress, silent
+from charlm.data.registry import NamedCorpus, Source, file_source, registry
+
+TextLike = str | Path | Sequence[str | Path]
+"""What a person names as text: one or several files, folders or registered names, or - for standard input."""
+
+_SNIFF = 8192
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """What a list of arguments came to."""
+
+    name: str
+    """A short name for the whole, after the first argument."""
+    sources: tuple[Source, ...]
+    arguments: tuple[str, ...]
+    """The arguments again, absolute and with standard input replaced by its copy, so that they can be used again."""
+    named: NamedCorpus | None
+    """The registry's entry where the only argument is a registered name."""
+    skipped: tuple[str, ...]
+    """Files of a folder that hold no text."""
+
+
+def find_sources(
+    text: TextLike, *, progress: Progress = silent, stdin: BinaryIO | None = None, encoding: str = "utf-8"
+) -> Found:
+    """Resolve each argument: - for standard input, a file, a folder (its text files, sorted), or a registered name.
+
+    A file or folder wins over a registered name. Raises `CorpusError` for what can't be found or read, and for a
+    folder without text. `encoding` is needed to tell text from other files in a folder.
+    """
+    arguments = [str(text)] if isinstance(text, str | Path) else [str(part) for part in text]
+    if not arguments:
+        raise CorpusError("no text given; name a file, a folder, - for standard input, or one of `charlm corpora`")
+    sources: list[Source] = []
+    kept: list[str] = []
+    skipped: list[str] = []
+    named: NamedCorpus | None = None
+    for argument in arguments:
+        path = Path(argument)
+        if not argument:
+            raise CorpusError("'' names no text; name a file, a folder (. is this one), or one of `charlm corpora`")
+        if argument == "-":
+            path = _spool(stdin if stdin is not None else _standard_input())
+            sources.append(file_source(path, "stdin"))
+            kept.append(str(path))
+        elif os.path.isdir(path):
+            texts, others = _folder(path, encoding)
+            sources += texts
+            skipped += others
+            kept.append(str(path.resolve()))
+        elif os.path.exists(path):
+            if not os.access(path, os.R_OK):
+                raise CorpusError(f"{argument} can't be read; check its permissions")
+            sources.append(file_source(path))
+            kept.append(str(path.resolve()))
+        elif argument in registry():
+            named = registry()[argument]
+            sources += named.sources(progress)
+            kept.append(argument)
+        else:
+            raise CorpusError(not_found(argument))
+    name = "stdin" if arguments[0] == "-" else Path(arguments[0]).resolve().name
+    return Found(
+        name=name if Path(arguments[0]).is_dir() else name.removesuffix(Path(name).suffix) or name,
+        sources=tuple(sources),
+        arguments=tuple(kept),
+        named=named if len(arguments) == 1 else None,
+        skipped=tuple(skipped),
+    )
+
+
+def names_text(argument: str) -> bool:
+    """Whether `find_sources` finds something by an argument."""
+    return argument == "-" or (bool(argument) and os.path.exists(argument)) or argument in registry()
+
+
+def not_found(argument: str) -> str:
+    """What to say of an argument that names no text."""
+    close = difflib.get_close_matches(argument, registry(), n=1)
+    hint = f"; did you mean the named corpus {close[0]}?" if close else ", and no named corpus; see `charlm corpora`"
+    return f"no file or folder {argument!r}{hint}"
+
+
+def _folder(root: Path, encoding: str) -> tuple[list[Source], list[str]]:
+    """The text files below a folder, hidden ones left out, and the names of those that hold none."""
+    texts: list[Source] = []
+    others: list[str] = []
+    for path in sorted(_files(root)):
+        name = path.relative_to(root)
+        try:
+            with path.open("rb") as file:
+                start = file.read(_SNIFF)
+        except OSError as error:
+            raise CorpusError(f"{path} can't be read: {error.strerror}") from None
+        if start and (b"\0" not in start or encoding.lower().startswith(("utf-16", "utf-32"))):
+            texts.append(file_source(path, name.as_posix()))
+        else:
+            others.append(name.as_posix())
+    if not texts:
+        raise CorpusError(f"folder {root} holds no text file; give a folder with .txt, .md or other text in it")
+    return texts, others
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """The files below a folder, without hidden ones and without training runs, which would feed on themselves."""
+    for folder, below, names in os.walk(root):
+        if {"config.json", "metrics.jsonl"} <= set(names):
+            below.clear()
+            continue
+        below[:] = [name for name in below if not name.startswith(".")]
+        paths = (Path(folder, name) for name in names if not name.startswith("."))
+        yield from (path for path in paths if path.is_file())
+
+
+def _standard_input() -> BinaryIO:
+    if sys.stdin is None:
+        raise CorpusError("- is standard input, and it is closed; pipe a text into charlm, or name a file")
+    return sys.stdin.buffer
+
+
+def _spool(stream: BinaryIO) -> Path:
+    """Copy a stream to the cache, named by its hash: a corpus is read more than once, a pipe can't be."""
+    folder = cache_folder("stdin")
+    digest = hashlib.sha256()
+    try:
+        with tempfile.TemporaryDirectory(dir=folder) as temporary:  # goes, whatever ends the reading
+            copy = Path(temporary, "copy")
+            with copy.open("wb") as file:
+                while chunk := stream.read(1 << 20):
+                    digest.update(chunk)
+                    file.write(chunk)
+            return copy.replace(folder / f"{digest.hexdigest()}.txt")
+    except OSError as error:
+        raise CharlmError(
+            f"can't keep standard input in {folder}: {error.strerror}; free some space, set CHARLM_CACHE to a folder "
+            "on another disk, or name a file"
+        ) from None

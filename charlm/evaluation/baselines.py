@@ -1,0 +1,175 @@
+"""What simple predictors make of the text that a network is scored on: n-grams, single tokens, chance, gzip and xz.
+
+Each knows the training split and nothing else, and is charged as the network is (see `charlm.evaluation.score`): for every
+token of the text, one EOS a document, and for an unknown character <unk> and a uniform code over all other characters.
+"""
+
+import logging
+import math
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charlm.data.dataset import TokenSplit
+from charlm.ngram.model import NgramModel
+from charlm.ngram.counts import NgramCounts, count_ngrams
+from charlm.progress import Progress, silent
+from charlm.tokenizers import Tokenizer
+
+logger = logging.getLogger(__name__)
+
+MAX_ORDER = 8
+"""The longest n-grams that are tried."""
+MAX_TOKENS = 10_000_000
+"""Tokens of the training split that are counted, the last ones: a gigabyte of memory, and some ten seconds."""
+MAX_BYTES = 1 << 23
+"""Bytes of the training split and of the text that are compressed: as far back as xz looks."""
+
+_JUDGED = 200_000  # tokens that the order is chosen on
+_READ = 1 << 20  # tokens or bytes at a time
+_DOCUMENT_END = b"\0"  # a text never holds it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Baseline:
+    """The score of one predictor."""
+
+    nats: float
+    """The whole text's, or that of its compressed part, code for unknown characters included."""
+    characters: int
+    order: int | None = None
+    """Of the n-gram."""
+
+    @property
+    def bits_per_character(self) -> float:
+        """Bits over characters, as `Evaluation.bits_per_character`."""
+        return self.nats / self.characters / math.log(2)
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures by name."""
+        values: dict[str, Any] = {"bits_per_character": self.bits_per_character}
+        return values if self.order is None else values | {"order": self.order}
+
+
+def measure_baselines(
+    tokenizer: Tokenizer, *, train: TokenSplit, valid: TokenSplit, text: TokenSplit, progress: Progress = silent
+) -> dict[str, Baseline]:
+    """Score a text with each predictor: `ngram`, `unigram`, `uniform`, `gzip` and `xz`.
+
+    The n-gram is the modified Kneser-Ney model of `charlm.ngram.model`, of the order up to 8 that does best on the validation
+    split; where there is none, of the order that does best on the last tenth of the training split when it is fitted to
+    the rest. The unigram is (count + 1) / (tokens + V - 1), uniform is 1 / (V - 1), for BOS is never predicted. The
+    compressors are charged the bytes that the text adds when it follows the training split.
+
+    Args:
+        tokenizer: the one that made the splits.
+        train: what the predictors learn from; of a large one the last part (`MAX_TOKENS`, `MAX_BYTES`).
+        valid: what the order is chosen on; may be empty.
+        text: must not be empty. Of a large one the compressors are given the first part (`MAX_BYTES`).
+        progress: told how far counting, scoring and compressing are.
+    """
+    facts = text.facts
+    known = np.asarray(train.ids[-MAX_TOKENS:])
+    if len(known) < len(train.ids):
+        logger.warning("n-gram and unigram know the last %s tokens of the training split only", f"{len(known):,}")
+    unknown = tokenizer.unknown_nats(facts.unknown_characters)
+    model = best_ngram(tokenizer, known, valid.ids, progress=progress)
+    counts, seen = _token_counts(text.ids, tokenizer), _token_counts(known, tokenizer)
+    ngram = model.total_nats(text.ids, progress=progress)
+    unigram = -float(counts @ np.log((seen + 1) / (seen.sum() + tokenizer.vocab_size - 1)))
+    uniform = facts.tokens * math.log(tokenizer.vocab_size - 1)
+    return {
+        "ngram": Baseline(nats=ngram + unknown, characters=facts.characters, order=model.order),
+        "unigram": Baseline(nats=unigram + unknown, characters=facts.characters),
+        "uniform": Baseline(nats=uniform + unknown, characters=facts.characters),
+    } | _compress(tokenizer, train, text, progress)
+
+
+def best_ngram(
+    tokenizer: Tokenizer, ids: NDArray[Any], judge: NDArray[Any], *, progress: Progress = silent
+) -> NgramModel:
+    """The n-gram model of `ids` whose order does best on the beginning of `judge`.
+
+    Where `judge` is empty, the order is the one that does best on the last tenth of `ids`, fitted to the rest of them.
+    """
+
+    def count(ids: NDArray[Any]) -> NgramCounts:
+        vocab_size, bos = tokenizer.vocab_size, tokenizer.bos
+        return count_ngrams(ids, order=MAX_ORDER, vocab_size=vocab_size, bos=bos, progress=progress)
+
+    if len(judge):
+        counts, judge = count(ids), judge[:_JUDGED]
+        return min(_models(counts, progress), key=lambda model: model.total_nats(judge))
+    cut = len(ids) - len(ids) // 10
+    order = min(_models(count(ids[:cut]), progress), key=lambda model: model.total_nats(ids[cut:][:_JUDGED])).order
+    return NgramModel.from_counts(count(ids), order=order)
+
+
+def _models(counts: NgramCounts, progress: Progress) -> Iterator[NgramModel]:
+    for order in range(1, counts.order + 1):
+        progress("choosing the order", order, counts.order)
+        yield NgramModel.from_counts(counts, order=order)
+
+
+def _token_counts(ids: NDArray[Any], tokenizer: Tokenizer) -> NDArray[np.int64]:
+    """How often each token occurs, BOS left out, (V,)."""
+    counts = np.zeros(tokenizer.vocab_size, dtype=np.int64)
+    for start in range(0, len(ids), _READ):
+        counts += np.bincount(ids[start : start + _READ], minlength=tokenizer.vocab_size)
+    counts[tokenizer.bos] = 0
+    return counts
+
+
+def _compress(tokenizer: Tokenizer, train: TokenSplit, text: TokenSplit, progress: Progress) -> dict[str, Baseline]:
+    written = [tokenizer.token_bytes(token) for token in range(tokenizer.vocab_size)]
+    written[tokenizer.eos] = _DOCUMENT_END
+    lengths = np.array([len(token) for token in written])
+
+    def text_of(ids: NDArray[Any]) -> bytes:
+        return b"".join(map(written.__getitem__, ids.tolist()))
+
+    before = text_of(train.ids[-MAX_BYTES:])[-MAX_BYTES:]
+    ids = text.ids[:MAX_BYTES]
+    ids = ids[: np.searchsorted(np.cumsum(lengths[ids]), MAX_BYTES, side="right")]
+    after = text_of(ids)
+    characters, unknown = text.facts.characters, text.facts.unknown_characters
+    if len(ids) < len(text.ids):
+        logger.warning("gzip and xz are measured on the first %s bytes of the text only", f"{len(after):,}")
+        characters = len(after.decode(errors="replace")) - after.count(_DOCUMENT_END)
+        unknown = 0 if tokenizer.unk is None else int(np.count_nonzero(ids == tokenizer.unk))
+    scores = {}
+    for name, compressor in _compressors().items():
+        added = _size(compressor(), before + after, name, progress) - _size(compressor(), before, name, progress)
+        nats = 8 * math.log(2) * added + tokenizer.unknown_nats(unknown)
+        scores[name] = Baseline(nats=nats, characters=characters)
+    return scores
+
+
+class _Compressor(Protocol):
+    def compress(self, data: bytes, /) -> bytes: ...
+
+    def flush(self) -> bytes: ...
+
+
+def _compressors() -> dict[str, Callable[[], _Compressor]]:
+    """Each makes a file such as the program of that name does: gzip -9, and xz as it is."""
+    compressors: dict[str, Callable[[], _Compressor]] = {"gzip": lambda: zlib.compressobj(9, zlib.DEFLATED, 31)}
+    try:
+        import lzma
+    except ImportError:
+        logger.warning("this Python was built without xz (the module lzma), so xz is left out")
+        return compressors
+    return compressors | {"xz": lzma.LZMACompressor}
+
+
+def _size(compressor: _Compressor, data: bytes, name: str, progress: Progress) -> int:
+    """The length of `data` when compressed."""
+    size = 0
+    for start in range(0, len(data), _READ):
+        size += len(compressor.compress(data[start : start + _READ]))
+        progress(f"compressing with {name}", min(start + _READ, len(data)), len(data))
+    return size + len(compressor.flush())

@@ -1,0 +1,59 @@
+"""How sure of itself a model should be: one number, fitted on the validation split.
+
+A network is surer of a text that it has seen again and again than of another; and an n-gram prior is better on the
+folds of the training text than on a text from elsewhere. Dividing all logits by a temperature mends both (Guo, Pleiss,
+Sun and Weinberger 2017, "On Calibration of Modern Neural Networks", arXiv 1706.04599, section 4.2).
+"""
+
+from collections.abc import Iterable
+
+import torch
+from torch.nn import functional as F
+
+from charlm.model.language_model import LanguageModel, rows_of
+from charlm.data.windows import IGNORE, Window
+
+TEMPERATURES = tuple(0.8 + 0.05 * step for step in range(17))
+"""What is tried; between them a parabola is followed."""
+_LOGITS = 1 << 20
+"""Of a window that are looked at."""
+
+
+@torch.inference_mode()
+def best_temperature(model: LanguageModel, windows: Iterable[Window]) -> float:
+    """The temperature that makes the windows' targets likeliest; `model` must be in evaluation mode.
+
+    Of a window with many logits every so-manieth target counts: one number needs no more.
+    """
+    device = model.output_bias.device
+    nats = torch.zeros(len(TEMPERATURES), dtype=torch.float64)
+    states = None
+    for window in windows:
+        states = None if window.fresh or states is None else rows_of(states, window.ids.shape[1])
+        logits, states = model(window.ids.to(device), states)
+        every = -(-logits.numel() // _LOGITS)
+        logits, targets = logits.flatten(0, 1)[::every], window.targets.to(device).flatten()[::every]
+        for index, temperature in enumerate(TEMPERATURES):
+            nats[index] += F.cross_entropy(logits / temperature, targets, ignore_index=IGNORE, reduction="sum").cpu()
+    best = int(nats.argmin())
+    if best in (0, len(TEMPERATURES) - 1):
+        return TEMPERATURES[best]
+    before, here, after = nats[best - 1 : best + 2].tolist()
+    curvature = before - 2 * here + after
+    step = TEMPERATURES[1] - TEMPERATURES[0]
+    return TEMPERATURES[best] + (step * 0.5 * (before - after) / curvature if curvature > 0 else 0.0)
+
+
+@torch.no_grad()
+def divide_logits(model: LanguageModel, temperature: float) -> None:
+    """Divide all logits of a model by a temperature for good. Where the embedding is the output layer too, the first
+    layer's input weights make up for it."""
+    parts: list[torch.Tensor] = [model.embedding if model.output is None else model.output, model.output_bias]
+    if model.prior is not None:
+        parts += [model.prior.weight, model.prior.bias]
+    for part in parts:
+        part.div_(temperature)
+    if model.output is None:
+        if model.contexts is not None:
+            model.contexts.vectors.div_(temperature)
+        model.recurrent.layers[0].get_parameter("input").mul_(temperature)

@@ -1,0 +1,140 @@
+"""How well a model predicts a text: nats, perplexity, bits per character and bits per byte.
+
+Every token is scored exactly once, given all that precedes it in its document. EOS is charged to its document. A
+character outside the vocabulary costs <unk> plus a uniform code over all other Unicode scalar values.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from charlm.evaluation.neural_cache import CacheConfig, NeuralCache
+from charlm.data.dataset import TokenSplit
+from charlm.model.language_model import LanguageModel, rows_of
+from charlm.progress import Progress, silent
+from charlm.tokenizers import Tokenizer
+from charlm.data.windows import IGNORE, Window, document_windows
+
+_ROWS = 64
+_LOGITS = 1 << 24  # elements of one window's logits, at most
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """The score of a text."""
+
+    documents: int
+    tokens: int
+    """Tokens scored: those of the text, and one EOS for each document."""
+    characters: int
+    bytes: int
+    """Of the text in UTF-8."""
+    unknown_characters: int
+    nats: float
+    """The whole text's, code for unknown characters included."""
+
+    @property
+    def nats_per_token(self) -> float:
+        """Cross-entropy per token."""
+        return self.nats / self.tokens
+
+    @property
+    def perplexity(self) -> float:
+        """exp of the nats per token."""
+        return math.exp(self.nats_per_token) if self.nats_per_token < 700 else math.inf
+
+    @property
+    def nats_per_character(self) -> float:
+        """Nats over characters, whatever the tokens are."""
+        return self.nats / self.characters
+
+    @property
+    def bits_per_character(self) -> float:
+        """Bits over characters, whatever the tokens are."""
+        return self.nats_per_character / math.log(2)
+
+    @property
+    def bits_per_byte(self) -> float:
+        """Bits over the bytes of the text in UTF-8: comparable across tokenizers and languages."""
+        return self.nats / self.bytes / math.log(2)
+
+    def to_json(self) -> dict[str, Any]:
+        """All figures by name."""
+        derived = ("nats_per_token", "perplexity", "nats_per_character", "bits_per_character", "bits_per_byte")
+        return asdict(self) | {name: getattr(self, name) for name in derived}
+
+
+def evaluate(
+    model: LanguageModel,
+    tokenizer: Tokenizer,
+    split: TokenSplit,
+    *,
+    cache: CacheConfig | None = None,
+    progress: Progress = silent,
+) -> Evaluation:
+    """Score a whole split, exactly and in one pass.
+
+    Args:
+        model: scored in evaluation mode, whatever mode it is in.
+        tokenizer: the one that made the split.
+        split: must not be empty.
+        cache: mix the model with a neural cache; see `charlm.evaluation.neural_cache`.
+        progress: told how many tokens are scored.
+    """
+    rows = min(_ROWS, split.facts.documents)
+    width = max(1, min(2048, _LOGITS // (rows * tokenizer.vocab_size)))
+    if cache is not None:
+        width = min(width, max(1, _LOGITS // (rows * (cache.size + width))), 256)
+    windows = document_windows(split, batch_size=rows, seq_len=width)
+    scored = score(model, windows, NeuralCache(cache) if cache is not None else None)
+    return summed(scored, tokenizer, split, progress)
+
+
+def summed(scored: Iterable[Tensor], tokenizer: Tokenizer, split: TokenSplit, progress: Progress) -> Evaluation:
+    """The score of a split from the nats of all its tokens, in any order; what stands in for no token is 0."""
+    facts = split.facts
+    nats = done = 0.0
+    for each in scored:
+        nats += total(each)
+        done += each.numel()
+        progress("scoring", min(int(done), facts.tokens), facts.tokens)
+    return Evaluation(
+        documents=facts.documents,
+        tokens=facts.tokens,
+        characters=facts.characters,
+        bytes=facts.bytes,
+        unknown_characters=facts.unknown_characters,
+        nats=nats + tokenizer.unknown_nats(facts.unknown_characters),
+    )
+
+
+def total(nats: Tensor) -> float:
+    """The sum of many, in float64 where the device has that."""
+    return float(nats.sum(dtype=torch.float64 if nats.device.type != "mps" else None))
+
+
+@torch.inference_mode()
+def score(model: LanguageModel, windows: Iterable[Window], cache: NeuralCache | None = None) -> Iterator[Tensor]:
+    """Nats of the targets of each window, (T, B), 0 where there is none, the state carried from one to the next."""
+    device = model.output_bias.device
+    was_training = model.training
+    model.eval()
+    try:
+        states = None
+        for window in windows:
+            states = None if window.fresh or states is None else rows_of(states, window.ids.shape[1])
+            logits, hidden, states = model.read(window.ids.to(device), states)
+            yield nats_of(logits, window.targets.to(device)) if cache is None else cache.score(window, logits, hidden)
+    finally:
+        model.train(was_training)
+
+
+def nats_of(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy of each target (T, B) under logits (T, B, V); 0 where there is no target."""
+    nats = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE, reduction="none")
+    return nats.view(targets.shape)

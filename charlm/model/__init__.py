@@ -1,0 +1,1 @@
+"""The language model: recurrent layers, n-gram prior and n-gram embedding."""

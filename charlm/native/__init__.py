@@ -1,0 +1,1 @@
+"""C code, compiled at first use and kept in the cache."""

@@ -1,0 +1,151 @@
+"""A direction in a model's state that means something, such as the sentiment of a review: found by `charlm probe`, kept
+in a file of its own, and held by `charlm sample --steer`."""
+
+import json
+import math
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from charlm.errors import ConfigError, ModelFileError
+from charlm.files import atomic_write
+from charlm.model.language_model import LanguageModel
+from charlm.sampling.steering import names_unit
+
+FORMAT_VERSION = 1
+FOLDER = "directions"
+"""Of the folder that holds the model."""
+_KEY = "charlm-direction"
+_LARGEST = 1 << 24  # bytes of a file that is read
+
+StateName = Literal["h", "c"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DirectionFacts:
+    """What a direction's file says beside its vector."""
+
+    name: str
+    kind: Literal["unit", "weighted"]
+    """One unit, or all of them, each with its weight."""
+    layer: int
+    """From 0, the lowest."""
+    state: StateName
+    mean: float
+    """Of vector . state in the labelled texts."""
+    scale: float
+    """What a strength of 1 moves vector . state by, above 0; see `charlm.analysis.probing.directions`."""
+    negative: str
+    """The label that low values go with."""
+    positive: str
+    """The label that high values go with."""
+    model_sha256: str
+    """Of the weights that it was found in, as `charlm.storage.checkpoint.weights_sha256` has it."""
+
+    def __post_init__(self) -> None:
+        for name in ("name", "negative", "positive", "model_sha256"):
+            if not isinstance(getattr(self, name), str):
+                raise ConfigError(f"{name} is no text")
+        if self.kind not in ("unit", "weighted") or self.state not in get_args(StateName):
+            raise ConfigError(f"its kind is {self.kind!r} and its state {self.state!r}")
+        if not isinstance(self.layer, int) or self.layer < 0:
+            raise ConfigError(f"its layer is {self.layer!r}")
+        if self.negative == self.positive:
+            raise ConfigError(f"both its labels are {self.positive!r}")
+        numbers = (self.mean, self.scale)
+        if not all(isinstance(value, float) and math.isfinite(value) for value in numbers) or self.scale <= 0:
+            raise ConfigError(f"its mean is {self.mean!r} and its scale {self.scale!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """A vector in the state of one layer."""
+
+    facts: DirectionFacts
+    vector: NDArray[np.float32]
+    """(H,), of length 1."""
+
+    def value(self, strength: float) -> float:
+        """vector . state at a strength, which may be negative."""
+        return self.facts.mean + strength * self.facts.scale
+
+    def require_in(self, model: LanguageModel, sha256: str, path: Path) -> None:
+        """Raise `ConfigError` unless it was found in this model, whose weights have that hash."""
+        if self.facts.model_sha256 != sha256:
+            raise ConfigError(
+                f"the direction in {path} was made for another model; make one for this model with `charlm probe`"
+            )
+        config, cell = model.config, model.recurrent.cell
+        fits = self.facts.layer < config.num_layers and self.facts.state in cell.states
+        if not fits or self.vector.shape != (config.hidden_size,):
+            raise ModelFileError(f"{path} is damaged: the model it names has no such state; make it anew")
+
+    def save(self, path: Path) -> None:
+        """Write a file, replacing an older one atomically; raises `CharlmError` when it can't be written."""
+        description = {"version": FORMAT_VERSION, **asdict(self.facts)}
+        content = safetensors.numpy.save({"vector": self.vector}, {_KEY: json.dumps(description)})
+        atomic_write(path, content)
+
+    @classmethod
+    def load(cls, path: Path) -> "Direction":
+        """Read a file; raises `ModelFileError` for one that is damaged, foreign or of another version."""
+        description, vector = _read(path)
+        version = description.pop("version", None)
+        if version != FORMAT_VERSION:
+            raise ModelFileError(f"{path} has format version {version!r}, and this charlm knows {FORMAT_VERSION}")
+        try:
+            facts = DirectionFacts(**description)
+        except (TypeError, ConfigError) as error:
+            raise ModelFileError(f"{path} is damaged: {error}") from None
+        usual = vector.ndim == 1 and vector.dtype == np.float32 and bool(np.isfinite(vector).all())
+        if not usual or abs(float(np.linalg.norm(vector)) - 1) > 1e-3:
+            raise ModelFileError(f"{path} is damaged: its vector is no direction")
+        return cls(facts, vector)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], NDArray[Any]]:
+    """The description and the vector of a file, unchecked."""
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise ModelFileError(f"{path} is too large for a direction; name another file")
+        with safetensors.safe_open(path, framework="np") as file:
+            description = json.loads((file.metadata() or {})[_KEY])
+            vector = file.get_tensor("vector")
+    except OSError as error:
+        raise ModelFileError(f"{path} can't be read: {error.strerror or error}") from None
+    except (KeyError, ValueError, RecursionError, TypeError, AttributeError, safetensors.SafetensorError):
+        raise ModelFileError(f"{path} is no direction of charlm's, or damaged; make one with `charlm probe`") from None
+    if not isinstance(description, dict):
+        raise ModelFileError(f"{path} is damaged: its description is no JSON object")
+    return description, vector
+
+
+def check_name(name: str) -> None:
+    """Raise `ConfigError` for what a direction can't be called, since `--steer` or a file system would not take it."""
+    if (
+        not name.strip(".")
+        or len(name.encode("utf-8", "replace")) > 200
+        or names_unit(name)
+        or set(name) & set("=/\\\0")
+    ):
+        raise ConfigError(f"a direction can't be called {name!r}; rename the label, or give another name with --name")
+
+
+def find_direction(name: str, beside: Path) -> Path:
+    """The file of a direction: the file named, or that of the name in the folder `directions` beside a model file.
+
+    Raises `ConfigError` where there is none, with the names that there are.
+    """
+    folder = beside.parent / FOLDER
+    for path in (folder / f"{name}.safetensors", Path(name)):
+        if os.path.isfile(path):  # False for a name that no file can have
+            return path
+    known = sorted(path.stem for path in folder.glob("*.safetensors"))
+    there = f"; there is {', '.join(known)}" if known else "; make one with `charlm probe`"
+    raise ConfigError(f"no direction {name!r} for {beside}{there}")

@@ -1,0 +1,1 @@
+"""Files: models, run folders and their logs."""

@@ -1,0 +1,239 @@
+"""The model file and the resume file: safetensors, with a versioned JSON in the metadata; nothing is ever unpickled.
+
+A model file holds the weights by name, and under the metadata key `charlm` what is needed to use them and to know how
+they came about. A resume file is a model file (of the latest weights, not the best) with further tensors, named
+`resume/...`, and a further JSON object, from which a run goes on as if it had never stopped.
+"""
+
+import hashlib
+import json
+import math
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from charlm import __version__
+from charlm.config import ModelConfig
+from charlm.errors import CharlmError, ModelFileError
+from charlm.files import atomic_write
+from charlm.model.language_model import LanguageModel
+from charlm.ngram.model import NgramModel
+from charlm.storage.provenance import TextFacts, TrainingFacts
+from charlm.tokenizers import Tokenizer, tokenizer_from_json
+
+FORMAT_VERSION = 1
+_KEY = "charlm"
+_DIGEST = "tensors_sha256"
+_RESUME = "resume/"
+_NGRAM = "ngram/"
+_LARGEST_HEADER = 100_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """What a model file holds."""
+
+    model: LanguageModel
+    tokenizer: Tokenizer
+    corpus: dict[str, Any] = field(default_factory=dict)
+    """The text it was trained on, as `charlm.storage.provenance.TextFacts` gives it to JSON; empty where nobody said."""
+    training: dict[str, Any] = field(default_factory=dict)
+    """How it was trained, as `charlm.storage.provenance.TrainingFacts` gives it to JSON; empty where nobody said."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResumeState:
+    """What a resume file holds beside the model."""
+
+    values: dict[str, Any]
+    """Plain JSON: counters, cursor, best validation."""
+    tensors: dict[str, Tensor]
+    """Optimiser, recurrent states and generators, by name."""
+
+
+def save(path: Path, checkpoint: Checkpoint, resume: ResumeState | None = None, *, half: bool = False) -> None:
+    """Write a model file, or a resume file where `resume` is given, replacing an older one atomically.
+
+    With `half` the weights are rounded to 16 bits in the file; whoever loads it computes with 32.
+
+    Raises `CharlmError` when it can't be written, or when 16 bits don't hold a weight; the older file is then still
+    there.
+    """
+    description: dict[str, Any] = {
+        "version": FORMAT_VERSION,
+        "charlm": __version__,
+        "model": checkpoint.model.config.to_json(),
+        "tokenizer": checkpoint.tokenizer.to_json(),
+        "corpus": checkpoint.corpus,
+        "training": checkpoint.training,
+    }
+    tensors = {name: tensor.detach() for name, tensor in checkpoint.model.state_dict().items()}
+    if half:
+        tensors = {name: tensor.half() for name, tensor in tensors.items()}
+        if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+            raise CharlmError(f"the model has weights beyond 65,504, which 16 bits don't hold; {path} is not written")
+    prior = checkpoint.model.prior
+    if prior is not None and prior.ngram is not None:
+        tensors |= {_NGRAM + name: torch.from_numpy(array) for name, array in prior.ngram.to_arrays().items()}
+    if resume is not None:
+        description["resume"] = resume.values
+        tensors |= {_RESUME + name: tensor.detach() for name, tensor in resume.tensors.items()}
+    tensors = {name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
+    description[_DIGEST] = _digest(tensors)
+    atomic_write(path, safetensors.torch.save(tensors, {_KEY: json.dumps(description)}))
+
+
+def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
+    """Read a model file or the model in a resume file, in evaluation mode.
+
+    Raises `ModelFileError` for a file that is damaged, foreign, of another version, or that contradicts itself.
+    """
+    description, tensors = _read(path)
+    return _checkpoint(path, description, tensors, device)
+
+
+def load_resume(path: Path, device: torch.device | str = "cpu") -> tuple[Checkpoint, ResumeState]:
+    """Read a resume file; raises `ModelFileError` as `load` does, and where it is a mere model file."""
+    description, tensors = _read(path)
+    values = description.get("resume")
+    if not isinstance(values, dict):
+        raise ModelFileError(f"{path} is a model, not a resume file; to train it further use --init-from {path}")
+    state = {name.removeprefix(_RESUME): tensor for name, tensor in tensors.items() if name.startswith(_RESUME)}
+    return _checkpoint(path, description, tensors, device), ResumeState(values=values, tensors=state)
+
+
+def _checkpoint(
+    path: Path, description: dict[str, Any], tensors: Mapping[str, Tensor], device: torch.device | str
+) -> Checkpoint:
+    try:
+        config = ModelConfig.from_json(description["model"])
+        tokenizer = tokenizer_from_json(description["tokenizer"])
+        with torch.device("meta"):
+            model = LanguageModel(config)
+        corpus, training = description["corpus"], description["training"]
+        if corpus != {}:
+            TextFacts.from_json(corpus)
+        if training != {}:
+            TrainingFacts.from_json(training)
+    except KeyError as error:
+        raise ModelFileError(f"{path} is damaged: its description lacks {error}") from None
+    except CharlmError as error:
+        raise ModelFileError(f"{path} is damaged: {error}") from None
+    if tokenizer.vocab_size != config.vocab_size:
+        raise ModelFileError(
+            f"{path} is damaged: its tokenizer has {tokenizer.vocab_size} tokens and its model {config.vocab_size}"
+        )
+    weights = {}
+    for name, expected in model.state_dict().items():
+        tensor = tensors.get(name)
+        if tensor is None:
+            raise ModelFileError(f"{path} is damaged: the weights {name!r} are missing")
+        if tensor.shape != expected.shape or not tensor.is_floating_point():
+            raise ModelFileError(
+                f"{path} is damaged: {name!r} is {tensor.dtype} {tuple(tensor.shape)}, and should be "
+                f"{tuple(expected.shape)}"
+            )
+        if not torch.isfinite(tensor).all():
+            raise ModelFileError(f"{path}: {name!r} holds values that are not finite; the model is of no use")
+        kind = torch.float32 if tensor.dtype == torch.float16 else tensor.dtype
+        weights[name] = tensor.to(device, kind, copy=True)  # aligned: how a product rounds may hang on that
+    if len({tensor.dtype for tensor in weights.values()}) > 1:
+        raise ModelFileError(f"{path} is damaged: its weights are of several number types")
+    model.load_state_dict(weights, assign=True)
+    if model.prior is not None:
+        model.build_on(_ngram(path, config, tensors))
+    for parameter in model.parameters():
+        parameter.requires_grad_(True)
+    return Checkpoint(model=model.eval(), tokenizer=tokenizer, corpus=corpus, training=training)
+
+
+def _ngram(path: Path, config: ModelConfig, tensors: Mapping[str, Tensor]) -> NgramModel:
+    """The n-gram model of a file."""
+    parts = {name.removeprefix(_NGRAM): tensor for name, tensor in tensors.items() if name.startswith(_NGRAM)}
+    if config.context_vectors and "frequent" not in parts:
+        raise ModelFileError(f"{path} is damaged: what n-grams its context vectors belong to is missing")
+    try:
+        ngram = NgramModel.from_arrays({name: tensor.numpy() for name, tensor in parts.items()})
+    except TypeError as error:  # a number type that numpy does not know
+        raise ModelFileError(f"{path} is damaged: its n-gram model can't be read ({error})") from None
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from None
+    if (ngram.order, ngram.vocab_size) != (config.ngram_order, config.vocab_size):
+        raise ModelFileError(
+            f"{path} is damaged: its n-gram model has order {ngram.order} and {ngram.vocab_size} tokens, and should "
+            f"have {config.ngram_order} and {config.vocab_size}"
+        )
+    return ngram
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The JSON description and the tensors of a file."""
+    _check_header(path)
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except safetensors.SafetensorError as error:
+        raise ModelFileError(f"{path} is damaged or cut short ({str(error)[:120]}); use another copy of it") from None
+    except OSError as error:
+        raise ModelFileError(f"{path} can't be read: {error}") from None
+    if _KEY not in metadata:
+        raise ModelFileError(f"{path} is a safetensors file, but not one of charlm's")
+    try:
+        description = json.loads(metadata[_KEY])
+        version = description["version"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise ModelFileError(f"{path} is damaged: its description is no JSON of charlm's") from None
+    if version != FORMAT_VERSION:
+        raise ModelFileError(
+            f"{path} has format version {version!r}, and this charlm {__version__} knows {FORMAT_VERSION}; "
+            "install the charlm that made it, or a newer one"
+        )
+    if description.get(_DIGEST, digest := _digest(tensors)) != digest:  # the first files have none
+        raise ModelFileError(f"{path} is damaged: its weights are not those that were saved; use another copy of it")
+    return description, tensors
+
+
+def weights_sha256(model: LanguageModel) -> str:
+    """A hash of all weights as they are used, by which a model is known whatever its file is called."""
+    return _digest({name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()})
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    """The sha256 of all tensors' bytes, in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _check_header(path: Path) -> None:
+    """Look at the first eight bytes, the length of the header, before anything is allocated for it."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            start = file.read(9)
+    except FileNotFoundError:
+        raise ModelFileError(f"no model file {path}") from None
+    except OSError as error:
+        raise ModelFileError(f"{path} can't be read: {error.strerror}") from None
+    if len(start) < 9 or start[8:] != b"{":
+        raise ModelFileError(f"{path} is no model file: it does not begin as safetensors do")
+    (header,) = struct.unpack("<Q", start[:8])
+    if header > min(size - 8, _LARGEST_HEADER):
+        raise ModelFileError(
+            f"{path} is damaged or cut short: its header claims {header:,} bytes, and the file has {size:,}; "
+            "use another copy of it"
+        )
+
+
+def finite(value: float) -> float | None:
+    """`value` for a JSON that knows no NaN and no infinity."""
+    return value if math.isfinite(value) else None

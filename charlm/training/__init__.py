@@ -1,0 +1,1 @@
+"""Training: steps, schedule, validation, and the files a run writes."""

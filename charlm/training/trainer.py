@@ -1,0 +1,187 @@
+"""Training: a generator of steps, and what is done around them: logging, validation, samples and saving."""
+
+import logging
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+from charlm.config import TrainConfig
+from charlm.data.dataset import Dataset, TokenSplit
+from charlm.errors import TrainingDivergedError
+from charlm.training.warnings import GradientWatch
+from charlm.training.run_log import Journal, diverged
+from charlm.training.run_length import progress_of, require_rest
+from charlm.model.language_model import rows_of
+from charlm.training.events import Record, StepRecord
+from charlm.training.state import TrainingState
+from charlm.storage.runs import RunFolder
+from charlm.training.schedule import learning_rate
+from charlm.training.validation import calibrate
+from charlm.data.windows import IGNORE, training_windows
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """How a run ended."""
+
+    finished: bool
+    """False when it was interrupted."""
+    step: int
+    epoch: float
+    tokens: int
+    seconds: float
+    best: float | None
+    """Validation of the model that is kept, nats per token; None without a validation split."""
+    best_step: int
+    """The step of the model that is kept."""
+
+
+def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig) -> Iterator[StepRecord]:
+    """Train, a step for each record, until the run's length is reached; `state` is up to date at every yield.
+
+    A step reads a window (T, B) with the state carried over from the last, and backpropagates through its T tokens
+    (truncated backpropagation through time, Williams and Peng 1990). The gradient's global norm is clipped (Pascanu,
+    Mikolov and Bengio 2013, arXiv 1211.5063, algorithm 1) before the optimisers take their step.
+
+    Raises `TrainingDivergedError` on a loss or gradient that is not finite, before it reaches the weights.
+    """
+    parameters = list(state.model.parameters())
+    device = state.model.output_bias.device
+    state.model.train()
+    windows = training_windows(
+        split, batch_size=config.batch_size, seq_len=config.seq_len, seed=config.seed, cursor=state.cursor
+    )
+    while (progress := progress_of(state, config, split)) < 1:
+        if state.step == 0:  # what the clock has gone before is no part of the schedule
+            state.first_progress = progress
+        window = next(windows)
+        if window.fresh:
+            state.states = None
+        elif state.states is not None:
+            state.states = rows_of(state.states, window.ids.shape[1])
+        with state.model.training_precision(config.precision):
+            logits, states = state.model(
+                window.ids.to(device), state.states, generator=state.generator, starts=window.starts
+            )
+        loss = F.cross_entropy(logits.flatten(0, 1), window.targets.to(device).flatten(), ignore_index=IGNORE)
+        state.optimizers.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        if config.clip > 0:
+            torch.nn.utils.clip_grads_with_norm_(parameters, config.clip, norm)
+        nats, gradient_norm = loss.item(), norm.item()
+        if not math.isfinite(nats) or not math.isfinite(gradient_norm):
+            raise TrainingDivergedError(diverged(nats, gradient_norm, state.step + 1, config))
+        rate = learning_rate(
+            (progress - state.first_progress) / (1 - state.first_progress),
+            peak=config.learning_rate,
+            warmup=config.warmup,
+            final=config.final_learning_rate,
+        )
+        state.optimizers.step(rate)
+        state.states = rows_of(states, window.ids.shape[1])
+        state.cursor = window.cursor
+        state.step += 1
+        state.average_weights(config.averaging)
+        state.tokens += window.tokens
+        yield StepRecord(
+            step=state.step,
+            epoch=state.cursor.epoch + state.cursor.tokens / split.facts.tokens,
+            progress=progress_of(state, config, split),
+            tokens=state.tokens,
+            seconds=state.elapsed(),
+            loss=nats,
+            gradient_norm=gradient_norm,
+            clipped_norm=min(gradient_norm, config.clip) if config.clip > 0 else gradient_norm,
+            learning_rate=rate,
+        )
+
+
+def fit(
+    run: RunFolder,
+    state: TrainingState,
+    dataset: Dataset,
+    config: TrainConfig,
+    *,
+    lengths: tuple[int, int] = (0, 0),
+    observer: Callable[[Record], None] = lambda record: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Outcome:
+    """Train to the end of the run, log, validate, write samples and keep the best and the latest model.
+
+    Args:
+        run: where the files go; its configuration is there already.
+        state: from `begin` or `restore`.
+        dataset: what to train and validate on; without a validation split the latest model counts as the best.
+        config: of the run.
+        lengths: bytes of metrics.jsonl and samples.txt that belong to `state`; from `restore`.
+        observer: is shown every record.
+        should_stop: is asked after every step; when it says yes, everything is saved and training ends.
+
+    Raises:
+        TrainingDivergedError: the loss is not finite, or has grown far beyond that of guessing.
+        CharlmError: a file can't be written.
+    """
+    journal = Journal(run, state, dataset, config, lengths=lengths, observer=observer)
+    try:
+        stopped = _train(journal, run, state, dataset, config, should_stop)
+    except TrainingDivergedError as error:
+        if state.best_step > 0:
+            raise TrainingDivergedError(
+                f"{error}; the best model, of step {state.best_step}, is kept in {run.model}"
+            ) from None
+        raise
+    finally:
+        journal.close()
+    best = state.best
+    if not stopped and (calibrated := calibrate(run, state, dataset)) is not None:
+        best = calibrated
+    return Outcome(
+        finished=not stopped,
+        step=state.step,
+        epoch=state.cursor.epoch + state.cursor.tokens / dataset.train.facts.tokens,
+        tokens=state.tokens,
+        seconds=state.elapsed(),
+        best=best,
+        best_step=state.best_step,
+    )
+
+
+def _train(
+    journal: Journal,
+    run: RunFolder,
+    state: TrainingState,
+    dataset: Dataset,
+    config: TrainConfig,
+    should_stop: Callable[[], bool],
+) -> bool:
+    """The steps of `fit`, and what falls due between them; whether it was stopped before the end."""
+    if state.step == 0:
+        journal.save()
+    done, checked = progress_of(state, config, dataset.train), state.step
+    watch, record = GradientWatch(), None
+    for record in training_steps(state, dataset.train, config):
+        if warning := watch(record):
+            logger.warning(warning)
+        journal.add(record)
+        if int(record.progress * config.validations) > int(done * config.validations):
+            journal.check()
+            checked = state.step
+        done = record.progress
+        if should_stop():
+            if done < 1:
+                journal.keep_any()
+                return True
+            break
+        journal.save_now_and_then()
+    if record is None:  # what came after the last look at the clock took the rest of the time
+        require_rest(state, config, dataset.train, run.path)
+    elif checked < state.step:
+        journal.check()
+    journal.finish()
+    return False

@@ -1,0 +1,71 @@
+"""The validation split in a run: the model is scored on it now and then, and calibrated on it at the end."""
+
+import math
+from dataclasses import replace
+
+from charlm.evaluation.calibration import best_temperature, divide_logits
+from charlm.storage.checkpoint import load, save
+from charlm.config import TrainConfig
+from charlm.data.dataset import Dataset
+from charlm.evaluation.score import score, total
+from charlm.training.run_length import progress_of
+from charlm.model.language_model import LanguageModel
+from charlm.training.events import ValidationRecord
+from charlm.training.state import TrainingState
+from charlm.storage.runs import RunFolder
+from charlm.data.windows import Window, validation_windows
+
+_TOKENS = (4096, 65_536)  # least and most that a validation scores
+_SHARE = 0.3  # of the tokens that are trained on between two: a tenth of the time, since scoring is cheaper
+_CALIBRATION_TOKENS = 1000  # of a validation split that can tell how sure of itself a model should be
+
+
+def validation_tokens(state: TrainingState, config: TrainConfig, dataset: Dataset) -> int:
+    """How many tokens the validations of this run score, by the pace so far."""
+    done = progress_of(state, config, dataset.train) - state.first_progress
+    between = state.tokens / max(done, 1e-9) * (1 - state.first_progress) / config.validations
+    least, most = _TOKENS
+    return min(most, max(least, int(_SHARE * between)))
+
+
+def calibrate(run: RunFolder, state: TrainingState, dataset: Dataset) -> float | None:
+    """Give the model that is kept the temperature that suits the validation split, and tell what it then scores there.
+
+    None where the split is too short to tell.
+    """
+    if dataset.valid.facts.tokens < _CALIBRATION_TOKENS or not run.model.exists():
+        return None
+    kept = load(run.model)
+    windows = _sample(state, dataset)
+    divide_logits(kept.model, best_temperature(kept.model, windows))
+    nats = _nats_per_token(kept.model, windows, dataset)
+    save(run.model, replace(kept, training=kept.training | {"validation_nats_per_token": nats}))
+    return nats
+
+
+def _sample(state: TrainingState, dataset: Dataset) -> list[Window]:
+    """What every validation of this run scores."""
+    width = max(1, min(256, (1 << 22) // (32 * dataset.tokenizer.vocab_size)))
+    return list(validation_windows(dataset.valid, tokens=state.validation_tokens, batch_size=32, seq_len=width))
+
+
+def _nats_per_token(model: LanguageModel, windows: list[Window], dataset: Dataset) -> float:
+    """What a model scores on a sample of the validation split, with its share of what unknown characters cost."""
+    facts = dataset.valid.facts
+    nats = sum(total(scored) for scored in score(model, windows)) / sum(window.tokens for window in windows)
+    return nats + dataset.tokenizer.unknown_nats(facts.unknown_characters) / facts.tokens
+
+
+def validate(state: TrainingState, dataset: Dataset) -> ValidationRecord:
+    """Score (a sample of) the validation split, always the same; see `validation_windows`."""
+    facts = dataset.valid.facts
+    windows = _sample(state, dataset)
+    per_token = _nats_per_token(state.average, windows, dataset)
+    return ValidationRecord(
+        step=state.step,
+        seconds=state.elapsed(),
+        nats_per_token=per_token,
+        bits_per_character=per_token * facts.tokens / facts.characters / math.log(2),
+        tokens=sum(window.tokens for window in windows),
+        best=math.isfinite(per_token) and (state.best is None or per_token < state.best),
+    )
