@@ -21,9 +21,9 @@ import torch
 from torch import Tensor, nn
 
 from charlm.cells import CELLS, Cell
-from charlm.native.compiler import compiler
 from charlm.kernels import KERNELS
 from charlm.model.layers import RecurrentLayer
+from charlm.native.compiler import compiler
 
 SIZES = [(256, 16, 32, 1), (256, 64, 128, 2), (512, 64, 128, 2)]
 TORCH: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru-reset-after": nn.GRU}

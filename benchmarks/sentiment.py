@@ -22,8 +22,8 @@ import charlm
 from charlm.analysis.probing.features import features, stacked
 from charlm.analysis.probing.labelled import Labelled, read_table
 from charlm.analysis.probing.probe import Probe, probe
-from charlm.text_model import LoadedModel
 from charlm.sampling import Written
+from charlm.text_model import LoadedModel
 
 PREFIX = "I couldn't"
 WRITING: dict[str, Any] = {"temperature": 0.7, "length": 400, "batch": 64, "seed": 1}

@@ -21,13 +21,13 @@ import torch
 from torch import Tensor
 
 from charlm import api
-from charlm.model import layers as recurrent
-from charlm.training import optimizers, trainer
-from charlm.cells import State
-from charlm.training.optimizers import Muon, Optimizers
-from charlm.model.layers import LayerStates, Recurrent, RecurrentLayer
-from charlm.training.schedule import learning_rate
+from charlm.cells import LayerStates, State
 from charlm.data.windows import IGNORE, Window
+from charlm.model import layers as recurrent
+from charlm.model.layers import Recurrent, RecurrentLayer
+from charlm.training import optimizers, trainer
+from charlm.training.optimizers import Muon, Optimizers
+from charlm.training.schedule import learning_rate
 
 
 def in_training() -> bool:

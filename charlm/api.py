@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from charlm.training.autotune import Plan, plan_for
 from charlm.cells import find_cell
 from charlm.config import (
     DEFAULT_CELL,
@@ -22,18 +21,20 @@ from charlm.config import (
 )
 from charlm.data.corpus import open_corpus, read_corpus
 from charlm.data.dataset import Dataset, prepare
+from charlm.data.sources import Found, TextLike, find_sources
 from charlm.errors import ConfigError, CorpusError, RunError
-from charlm.training.run_length import require_rest
-from charlm.text_model import LoadedModel, load, sample
-from charlm.training.memory import keep_memory, memory_named
-from charlm.model.language_model import LanguageModel, pick_device
+from charlm.model.device import pick_device
+from charlm.model.language_model import LanguageModel
 from charlm.model.ngram_prior import default_order, fit_prior
 from charlm.progress import Progress, silent
-from charlm.training.events import Record
-from charlm.training.remarks import remark
-from charlm.training.state import TrainingState, begin, restore
 from charlm.storage.runs import RunFolder, find_run, new_run
-from charlm.data.sources import Found, TextLike, find_sources
+from charlm.text_model import LoadedModel, load, sample
+from charlm.training.autotune import Plan, plan_for
+from charlm.training.events import Record
+from charlm.training.memory import keep_memory, memory_named
+from charlm.training.remarks import remark
+from charlm.training.run_length import require_rest
+from charlm.training.state import TrainingState, begin, restore
 from charlm.training.trainer import Outcome, fit
 
 __all__ = ["Hooks", "LoadedModel", "Trained", "load", "resume", "sample", "train"]

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from charlm.errors import CharlmError, ConfigError, RunError
-from charlm.text_model import LoadedModel, load
-from charlm.storage.runs import RUNS, newest_models
 from charlm.sampling.infill.fill import FillConfig, Filling, fill
+from charlm.storage.runs import RUNS, newest_models
+from charlm.text_model import LoadedModel, load
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,26 +11,27 @@ from typing import Any
 import numpy as np
 import torch
 
-from charlm.storage import checkpoint as files
-from charlm.model.unit import Unit
-from charlm.evaluation.baselines import Baseline, measure_baselines
-from charlm.evaluation.neural_cache import CacheConfig
-from charlm.storage.checkpoint import Checkpoint, weights_sha256
 from charlm.config import CorpusConfig
-from charlm.evaluation.copying import Copied, CopyIndex, find_copies
 from charlm.data.corpus import Corpus, open_corpus
 from charlm.data.dataset import Dataset, prepare, unsplit
-from charlm.sampling.direction import Direction, find_direction
-from charlm.evaluation.dynamic import DynamicConfig, adapt, dynamic_evaluate
-from charlm.errors import ConfigError, CorpusError, RunError
-from charlm.evaluation.score import Evaluation, evaluate
-from charlm.model.language_model import LanguageModel, pick_device
-from charlm.progress import Progress, silent
-from charlm.storage.runs import RunFolder, find_model
-from charlm.sampling import Piece, SampleConfig, Written, beam_search, generate, write_many, write_pieces
-from charlm.sampling.session import Session
-from charlm.sampling.steering import Hold, names_unit, parse_steer
 from charlm.data.sources import TextLike
+from charlm.errors import ConfigError, CorpusError, RunError
+from charlm.evaluation.baselines import Baseline, measure_baselines
+from charlm.evaluation.copying import Copied, CopyIndex, find_copies
+from charlm.evaluation.dynamic import DynamicConfig, adapt, dynamic_evaluate
+from charlm.evaluation.neural_cache import CacheConfig
+from charlm.evaluation.score import Evaluation, evaluate
+from charlm.model.device import pick_device
+from charlm.model.language_model import LanguageModel
+from charlm.model.unit import Unit, names_unit
+from charlm.progress import Progress, silent
+from charlm.sampling import Piece, SampleConfig, Written, beam_search, generate, write_many, write_pieces
+from charlm.sampling.direction import Direction, find_direction
+from charlm.sampling.session import Session
+from charlm.sampling.steering import Hold, parse_steer
+from charlm.storage import checkpoint as files
+from charlm.storage.checkpoint import Checkpoint, weights_sha256
+from charlm.storage.runs import RunFolder, find_model
 from charlm.tokenizers import Tokenizer
 
 logger = logging.getLogger(__name__)

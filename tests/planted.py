@@ -2,9 +2,9 @@
 
 import torch
 
-from charlm.storage.checkpoint import Checkpoint, save
 from charlm.config import ModelConfig
 from charlm.model.language_model import LanguageModel
+from charlm.storage.checkpoint import Checkpoint, save
 from charlm.tokenizers import CharTokenizer
 
 TOKENS = CharTokenizer("abxy")

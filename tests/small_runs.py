@@ -7,8 +7,8 @@ import torch
 
 from charlm import api
 from charlm.api import Hooks, Trained
-from charlm.storage.checkpoint import load
 from charlm.config import TrainConfig
+from charlm.storage.checkpoint import load
 
 SMALL = {"hidden_size": 16, "embedding_size": 8, "dropout": 0.3, "num_layers": 2, "ngram_order": 0}
 

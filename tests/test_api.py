@@ -7,9 +7,9 @@ from conftest import TEXT
 from small_runs import SMALL, same, stop_after, train, weights
 
 from charlm import api
-from charlm.storage.checkpoint import load
 from charlm.config import TokenizerConfig, TrainConfig
 from charlm.errors import ConfigError, CorpusError, RunError, TrainingDivergedError
+from charlm.storage.checkpoint import load
 
 
 def test_a_finished_run_goes_on_when_it_is_given_more(write) -> None:

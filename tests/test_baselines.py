@@ -9,9 +9,9 @@ import pytest
 from conftest import TEXT
 
 from charlm import baselines
-from charlm.evaluation.baselines import MAX_ORDER, Baseline, best_ngram, measure_baselines
 from charlm.config import TokenizerConfig
 from charlm.data.dataset import Dataset
+from charlm.evaluation.baselines import MAX_ORDER, Baseline, best_ngram, measure_baselines
 from charlm.ngram.model import NgramModel
 
 ACCENTS = "".join(f"{n} bottles of beer on the wall, {n} böttles — of beer.\n" for n in range(60))

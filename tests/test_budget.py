@@ -6,6 +6,8 @@ from small_runs import SMALL
 
 from charlm import api, budget
 from charlm.api import Hooks
+from charlm.config import ModelConfig, TrainConfig
+from charlm.storage.runs import RunFolder
 from charlm.training.autotune import (
     Plan,
     context_vectors_for,
@@ -16,8 +18,6 @@ from charlm.training.autotune import (
     tokens_per_second,
     width_for,
 )
-from charlm.config import ModelConfig, TrainConfig
-from charlm.storage.runs import RunFolder
 
 
 @pytest.mark.parametrize("tokens", [1, 50_000, 1_000_000, 3_000_000, 10**9])

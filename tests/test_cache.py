@@ -7,13 +7,13 @@ import torch
 from conftest import TEXT
 from test_evaluate import model_for
 
-from charlm.evaluation.neural_cache import CacheConfig, NeuralCache
 from charlm.config import TokenizerConfig
 from charlm.data.dataset import Dataset
+from charlm.data.windows import document_windows
 from charlm.errors import ConfigError
+from charlm.evaluation.neural_cache import CacheConfig, NeuralCache
 from charlm.evaluation.score import evaluate
 from charlm.model.language_model import LanguageModel
-from charlm.data.windows import document_windows
 
 CONFIG = CacheConfig(size=30, share=0.2, sharpness=2.0)
 

@@ -7,12 +7,12 @@ from small_runs import records, train
 from test_prior import model_for as model_with_prior
 
 from charlm import api, validation
-from charlm.evaluation.calibration import best_temperature, divide_logits
-from charlm.storage.checkpoint import load
 from charlm.config import ModelConfig
+from charlm.data.windows import document_windows
+from charlm.evaluation.calibration import best_temperature, divide_logits
 from charlm.evaluation.score import evaluate
 from charlm.model.language_model import LanguageModel
-from charlm.data.windows import document_windows
+from charlm.storage.checkpoint import load
 
 
 def windows_of(dataset):

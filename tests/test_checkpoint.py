@@ -10,12 +10,12 @@ import pytest
 import safetensors.torch
 import torch
 
-from charlm.storage.checkpoint import Checkpoint, load, load_resume, save
 from charlm.config import CorpusConfig, ModelConfig, TrainConfig
 from charlm.errors import CharlmError, ModelFileError
 from charlm.files import atomic_write
 from charlm.model.language_model import LanguageModel
 from charlm.ngram.model import NgramModel
+from charlm.storage.checkpoint import Checkpoint, load, load_resume, save
 from charlm.storage.provenance import TextFacts, TrainingFacts
 from charlm.tokenizers import CharTokenizer
 

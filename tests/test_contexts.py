@@ -8,18 +8,18 @@ from conftest import TEXT
 from small_runs import SMALL, same, stop_after, train, weights
 
 from charlm import api
+from charlm.analysis.gradients.unrolled import Unrolled
 from charlm.analysis.units.activations import follow
 from charlm.analysis.units.neurons import find_neurons
-from charlm.analysis.gradients.unrolled import Unrolled
-from charlm.evaluation.calibration import divide_logits
-from charlm.storage.checkpoint import load
 from charlm.config import ModelConfig
-from charlm.model.ngram_embedding import ContextVectors
 from charlm.data.dataset import Dataset
 from charlm.errors import CharlmError, ConfigError
+from charlm.evaluation.calibration import divide_logits
 from charlm.model.language_model import LanguageModel
-from charlm.ngram.model import NgramModel
+from charlm.model.ngram_embedding import ContextVectors
 from charlm.model.ngram_prior import fit_prior
+from charlm.ngram.model import NgramModel
+from charlm.storage.checkpoint import load
 
 WITH = SMALL | {"ngram_order": 4, "context_vectors": 50}
 

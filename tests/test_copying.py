@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charlm.evaluation.copying import CopyIndex, Stretch, find_copies
 from charlm.errors import ConfigError
+from charlm.evaluation.copying import CopyIndex, Stretch, find_copies
 
 texts = st.text("ab", max_size=80)
 

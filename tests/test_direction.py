@@ -6,9 +6,9 @@ import pytest
 import safetensors.numpy
 from planted import planted
 
-from charlm.storage.checkpoint import weights_sha256
-from charlm.sampling.direction import Direction, DirectionFacts, find_direction
 from charlm.errors import CharlmError, ConfigError, ModelFileError
+from charlm.sampling.direction import Direction, DirectionFacts, find_direction
+from charlm.storage.checkpoint import weights_sha256
 
 VECTOR = np.array([0, 0, 0, 1, 0, 0], np.float32)
 FACTS = DirectionFacts(

@@ -5,13 +5,13 @@ import torch
 from conftest import TEXT
 from test_evaluate import model_for
 
-from charlm.evaluation.neural_cache import CacheConfig
 from charlm.config import TokenizerConfig
 from charlm.data.dataset import TokenSplit
-from charlm.evaluation.dynamic import DynamicConfig, adapt, dynamic_evaluate, dynamic_score
-from charlm.errors import ConfigError
-from charlm.evaluation.score import evaluate
 from charlm.data.windows import document_windows
+from charlm.errors import ConfigError
+from charlm.evaluation.dynamic import DynamicConfig, adapt, dynamic_evaluate, dynamic_score
+from charlm.evaluation.neural_cache import CacheConfig
+from charlm.evaluation.score import evaluate
 
 CONFIG = DynamicConfig(rate=0.01, decay=0.02, seq_len=8)
 

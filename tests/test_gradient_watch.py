@@ -1,7 +1,7 @@
 import pytest
 
-from charlm.training.warnings import GradientWatch
 from charlm.training.events import StepRecord
+from charlm.training.warnings import GradientWatch
 
 
 def step(norm: float, clip: float = 1.0) -> StepRecord:

@@ -1,11 +1,13 @@
 import pytest
 import torch
 
-from charlm.model import layers as recurrent
 from charlm.cells import CELLS as ALL
 from charlm.config import ModelConfig
+from charlm.data.windows import keep_rows
 from charlm.errors import ConfigError
-from charlm.model.language_model import LanguageModel, pick_device, rows_of
+from charlm.model import layers as recurrent
+from charlm.model.device import pick_device
+from charlm.model.language_model import LanguageModel
 from charlm.model.layers import dropout
 
 
@@ -50,8 +52,8 @@ def test_a_row_knows_nothing_of_its_neighbours(cell: str) -> None:
     logits, state = net(ids)
     alone, _ = net(ids[:, 2:3])
     torch.testing.assert_close(logits[:, 2:3], alone)
-    on, _ = net(ids[:, :2], rows_of(state, 2))
-    again, _ = net(ids[:, :2], rows_of(net(ids[:, :2])[1], 2))
+    on, _ = net(ids[:, :2], keep_rows(state, 2))
+    again, _ = net(ids[:, :2], keep_rows(net(ids[:, :2])[1], 2))
     torch.testing.assert_close(on, again)
 
 

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_ngrams import BOS, EOS, TOY, UNK, A, B, V, along, fit, joined
 
-from charlm.ngram import model as ngram
 from charlm.native.compiler import compiler
-from charlm.ngram.model import NgramModel
+from charlm.ngram import model as ngram
 from charlm.ngram.counts import NgramCounts, count_ngrams, fold_of
 from charlm.ngram.kneser_ney import discounts
+from charlm.ngram.model import NgramModel
 
 
 def cross_fit(counts: NgramCounts, folds: int, **settings: Any) -> list[NgramModel]:

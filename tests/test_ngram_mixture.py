@@ -4,10 +4,10 @@ import torch
 from numpy.testing import assert_allclose
 
 from charlm import ngram_mixture
-from charlm.ngram.model import NgramModel
 from charlm.ngram.counts import count_ngrams
-from charlm.ngram.trie import compiled
 from charlm.ngram.mixture import Asked
+from charlm.ngram.model import NgramModel
+from charlm.ngram.trie import compiled
 
 BOS = 0
 

@@ -8,15 +8,15 @@ from conftest import TEXT
 from small_runs import SMALL, same, stop_after, train, weights
 
 from charlm import api, prior
-from charlm.storage.checkpoint import load
 from charlm.config import ModelConfig
 from charlm.data.dataset import Dataset
 from charlm.errors import RunError
 from charlm.evaluation.score import evaluate
 from charlm.model.language_model import LanguageModel
+from charlm.model.ngram_prior import default_order, fit_prior
 from charlm.ngram.counts import fold_of
 from charlm.ngram.mixture import Asked
-from charlm.model.ngram_prior import default_order, fit_prior
+from charlm.storage.checkpoint import load
 
 PRIOR = SMALL | {"ngram_order": 4}
 

@@ -9,9 +9,9 @@ import pytest
 
 from charlm.config import CorpusConfig
 from charlm.data.corpus import read_corpus
-from charlm.errors import DownloadError
 from charlm.data.registry import NamedCorpus, registry, registry_folder
 from charlm.data.sources import find_sources
+from charlm.errors import DownloadError
 
 CONTENT = b"To be, or not to be.\n" * 5000
 

@@ -6,9 +6,9 @@ import pytest
 
 from charlm.config import CorpusConfig
 from charlm.data.corpus import read_corpus
+from charlm.data.sources import Found, find_sources
 from charlm.errors import CharlmError, CorpusError
 from charlm.files import cache_folder
-from charlm.data.sources import Found, find_sources
 
 
 def content(found: Found) -> bytes:

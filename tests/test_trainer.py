@@ -12,9 +12,9 @@ from small_runs import SMALL, records, same, stop_after, train, weights
 
 from charlm import api, journal, trainer, validation
 from charlm.api import Hooks
-from charlm.storage.checkpoint import load, load_resume, save
 from charlm.config import TokenizerConfig, TrainConfig
 from charlm.errors import CharlmError, ModelFileError, TrainingDivergedError
+from charlm.storage.checkpoint import load, load_resume, save
 from charlm.training.events import SampleRecord, StepRecord, ValidationRecord
 
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charlm.analysis.runs.curves import Against, RunCurves
-from charlm.analysis.gradients.diagnosis import Diagnosis
-from charlm.analysis.units.saturation import OPEN, SHUT, GateSaturation
 from charlm.analysis.gradients.decay_fit import Verdict, percent
+from charlm.analysis.gradients.diagnosis import Diagnosis
+from charlm.analysis.runs.curves import Against, RunCurves
+from charlm.analysis.units.saturation import OPEN, SHUT, GateSaturation
 from charlm.errors import CharlmError, ConfigError
 
 if TYPE_CHECKING:

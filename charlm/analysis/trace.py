@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from charlm.cells import find_cell
+from charlm.cells import LayerStates, find_cell
 from charlm.config import ModelConfig, TrainConfig, check_range
 from charlm.data.dataset import SplitFacts, TokenSplit
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
-from charlm.model.layers import LayerStates
-from charlm.training.state import begin
 from charlm.sampling import distribution
 from charlm.tokenizers.char import CharTokenizer
+from charlm.training.state import begin
 from charlm.training.trainer import training_steps
 
 BOS, EOS = "<BOS>", "<EOS>"

@@ -1,6 +1,6 @@
 """One step of each recurrent cell, written as its equation: the truth that `charlm.kernels` must match."""
 
-from charlm.cells.base import Cell, State, Weights
+from charlm.cells.base import Cell, LayerStates, State, Weights
 from charlm.cells.gru import GRU, GRU_RESET_AFTER, MINGRU
 from charlm.cells.lstm import LSTM, LSTM_1997, LSTM_F, LSTM_I, LSTM_O, MLSTM
 from charlm.cells.mut import MUT1, MUT2, MUT3
@@ -32,4 +32,4 @@ def find_cell(name: str, *, skip_steps: int = SKIP_STEPS) -> Cell:
     return rnn_skip(skip_steps) if name == "rnn-skip" else CELLS[name]
 
 
-__all__ = ["CELLS", "SKIP_STEPS", "Cell", "State", "Weights", "find_cell"]
+__all__ = ["CELLS", "SKIP_STEPS", "Cell", "LayerStates", "State", "Weights", "find_cell"]

@@ -9,6 +9,9 @@ from torch import Tensor
 State = tuple[Tensor, ...]
 """What a cell hands from step to step, each (B, H); the first is the hidden state h, which is also the output."""
 
+LayerStates = tuple[State, ...]
+"""The states of a stack of layers, the lowest first."""
+
 Weights = Mapping[str, Tensor]
 """A cell's weights by name, as `Cell.shapes` lists them."""
 

@@ -21,9 +21,9 @@ from charlm.cli.commands.info import info
 from charlm.cli.commands.neurons import neurons
 from charlm.cli.commands.probe import probe
 from charlm.cli.commands.sample import sample
-from charlm.cli.ui.streams import complain
 from charlm.cli.commands.trace import trace
 from charlm.cli.commands.train import train
+from charlm.cli.ui.streams import complain
 from charlm.errors import CharlmError
 
 app = typer.Typer(

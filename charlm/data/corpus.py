@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from charlm.config import CorpusConfig
 from charlm.data.encoding import check_encoding, decoded
-from charlm.errors import CorpusError
-from charlm.progress import Progress, silent
 from charlm.data.registry import Source
 from charlm.data.sources import Found, TextLike, find_sources
+from charlm.errors import CorpusError
+from charlm.progress import Progress, silent
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from charlm.config import CorpusConfig
-from charlm.errors import CorpusError
 from charlm.data.registry import Source
+from charlm.errors import CorpusError
 
 if TYPE_CHECKING:
     import hashlib

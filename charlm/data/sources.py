@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from charlm.data.registry import NamedCorpus, Source, file_source, registry
 from charlm.errors import CharlmError, CorpusError
 from charlm.files import cache_folder
 from charlm.progress import Progress, silent
-from charlm.data.registry import NamedCorpus, Source, file_source, registry
 
 TextLike = str | Path | Sequence[str | Path]
 """What a person names as text: one or several files, folders or registered names, or - for standard input."""

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from charlm.cells import LayerStates
 from charlm.data.dataset import TokenSplit
 
 IGNORE = -100
@@ -73,6 +74,19 @@ class Stretches:
 
     def __getitem__(self, rows: NDArray[np.int64] | slice) -> "Stretches":
         return Stretches(self.start[rows], self.length[rows])
+
+
+def carry(states: LayerStates | None, window: Window) -> LayerStates | None:
+    """The states that go into a window: those after the last one, of the rows that go on, cut off from its gradients.
+
+    None is the initial state, which goes in where the rows of the window begin.
+    """
+    return None if window.fresh or states is None else keep_rows(states, window.ids.shape[1])
+
+
+def keep_rows(states: LayerStates, rows: int) -> LayerStates:
+    """The states of the first rows, cut off from the graph of gradients."""
+    return tuple(tuple(part[:rows].detach() for part in state) for state in states)
 
 
 def training_windows(

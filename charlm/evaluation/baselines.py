@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.data.dataset import TokenSplit
-from charlm.ngram.model import NgramModel
 from charlm.ngram.counts import NgramCounts, count_ngrams
+from charlm.ngram.model import NgramModel
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 import torch
 from torch.nn import functional as F
 
-from charlm.model.language_model import LanguageModel, rows_of
-from charlm.data.windows import IGNORE, Window
+from charlm.data.windows import IGNORE, Window, carry
+from charlm.model.language_model import LanguageModel
 
 TEMPERATURES = tuple(0.8 + 0.05 * step for step in range(17))
 """What is tried; between them a parabola is followed."""
@@ -29,8 +29,7 @@ def best_temperature(model: LanguageModel, windows: Iterable[Window]) -> float:
     nats = torch.zeros(len(TEMPERATURES), dtype=torch.float64)
     states = None
     for window in windows:
-        states = None if window.fresh or states is None else rows_of(states, window.ids.shape[1])
-        logits, states = model(window.ids.to(device), states)
+        logits, states = model(window.ids.to(device), carry(states, window))
         every = -(-logits.numel() // _LOGITS)
         logits, targets = logits.flatten(0, 1)[::every], window.targets.to(device).flatten()[::every]
         for index, temperature in enumerate(TEMPERATURES):

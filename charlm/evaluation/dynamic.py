@@ -17,14 +17,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from charlm.evaluation.neural_cache import CacheConfig, NeuralCache
 from charlm.config import JsonConfig, check_range
 from charlm.data.dataset import TokenSplit
+from charlm.data.windows import Window, carry, document_windows
+from charlm.evaluation.neural_cache import CacheConfig, NeuralCache
 from charlm.evaluation.score import Evaluation, nats_of, summed
-from charlm.model.language_model import LanguageModel, rows_of
+from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
-from charlm.data.windows import Window, document_windows
 
 _MEMORY = 0.99  # of the running mean of squared gradients
 _EPSILON = 1e-6
@@ -107,10 +107,8 @@ def _learn(
     squares = [torch.zeros_like(parameter) for parameter in parameters]
     states = None
     for number, window in enumerate(windows, start=1):
-        rows = window.ids.shape[1]
-        states = None if window.fresh or states is None else rows_of(states, rows)
         with torch.enable_grad():
-            logits, hidden, states = model.read(window.ids.to(device), states)
+            logits, hidden, states = model.read(window.ids.to(device), carry(states, window))
             nats = nats_of(logits, window.targets.to(device))
             (nats.sum() / window.tokens).backward()  # type: ignore[no-untyped-call]
         scored = nats.detach()
@@ -118,7 +116,6 @@ def _learn(
             scored = cache.score(window, logits.detach(), hidden.detach())
         yield scored
         _step(parameters, trained, squares, number, config)
-        states = rows_of(states, rows)
 
 
 @torch.no_grad()

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from charlm.evaluation.neural_cache import CacheConfig, NeuralCache
 from charlm.data.dataset import TokenSplit
-from charlm.model.language_model import LanguageModel, rows_of
+from charlm.data.windows import IGNORE, Window, carry, document_windows
+from charlm.evaluation.neural_cache import CacheConfig, NeuralCache
+from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
-from charlm.data.windows import IGNORE, Window, document_windows
 
 _ROWS = 64
 _LOGITS = 1 << 24  # elements of one window's logits, at most
@@ -127,8 +127,7 @@ def score(model: LanguageModel, windows: Iterable[Window], cache: NeuralCache | 
     try:
         states = None
         for window in windows:
-            states = None if window.fresh or states is None else rows_of(states, window.ids.shape[1])
-            logits, hidden, states = model.read(window.ids.to(device), states)
+            logits, hidden, states = model.read(window.ids.to(device), carry(states, window))
             yield nats_of(logits, window.targets.to(device)) if cache is None else cache.score(window, logits, hidden)
     finally:
         model.train(was_training)

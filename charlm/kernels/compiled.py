@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from charlm import native
-from charlm.native.compiler import shared_library
-from charlm.kernels.symbolic import trace
 from charlm.kernels.buffers import Place, Places
 from charlm.kernels.program import Function, reads
+from charlm.kernels.symbolic import trace
+from charlm.native.compiler import shared_library
 
 _STAGE_OF, _PRODUCT, _IN_PAIRS = 0, 1, 2  # kinds of operations
 _SUFFIXES = {torch.float32: "float", torch.float64: "double"}

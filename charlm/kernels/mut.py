@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from charlm.kernels.symbolic import Values, sigmoid, tanh
 from charlm.kernels.gru import reset_back
 from charlm.kernels.program import Product, Program, Stage
+from charlm.kernels.symbolic import Values, sigmoid, tanh
 
 Q = Any  # a quantity: a tensor or a symbol
 

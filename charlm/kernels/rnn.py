@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from charlm.kernels.symbolic import Values, positive, relu, tanh
 from charlm.kernels.program import Product, Program, Stage
+from charlm.kernels.symbolic import Values, positive, relu, tanh
 
 Q = Any  # a quantity: a tensor or a symbol
 

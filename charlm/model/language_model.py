@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from charlm.cells import LayerStates
 from charlm.config import ModelConfig, Precision
-from charlm.model.ngram_embedding import ContextVectors
 from charlm.errors import ConfigError
+from charlm.model.layers import Recurrent, embed
+from charlm.model.ngram_embedding import ContextVectors
+from charlm.model.ngram_prior import CrossFit, NgramPrior
 from charlm.ngram.model import NgramModel
 from charlm.ngram.trie import Nodes
-from charlm.model.ngram_prior import CrossFit, NgramPrior
-from charlm.model.layers import LayerStates, Recurrent, embed
 
 
 class LanguageModel(nn.Module):
@@ -173,18 +174,3 @@ class LanguageModel(nn.Module):
     def num_parameters(self) -> int:
         """How many weights there are."""
         return sum(parameter.numel() for parameter in self.parameters())
-
-
-def rows_of(states: LayerStates, rows: int) -> LayerStates:
-    """The states of the first rows, cut off from the graph of gradients."""
-    return tuple(tuple(part[:rows].detach() for part in state) for state in states)
-
-
-def pick_device(name: str) -> torch.device:
-    """The device of that name; "auto" is CUDA, then MPS, then the CPU. Raises `ConfigError` where it isn't there."""
-    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        return torch.device(next(device for device, here in present.items() if here))
-    if not present[name]:
-        raise ConfigError(f"--device {name}: torch sees no such device here; use --device cpu or auto")
-    return torch.device(name)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from charlm.cells import Cell, State, find_cell
+from charlm.cells import Cell, LayerStates, State, find_cell
 from charlm.config import ModelConfig
 
 try:
@@ -20,9 +20,6 @@ except ModuleNotFoundError:  # without the kernels charlm is slow and right
 
 _LEAKY = 0.9
 """What leaky-identity keeps of a state in a step: half of it after 6.6 steps."""
-
-LayerStates = tuple[State, ...]
-"""The states of all layers, from the first up."""
 
 
 def dropout(x: Tensor, probability: float, generator: torch.Generator | None) -> Tensor:

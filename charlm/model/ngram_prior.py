@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from charlm.cells import State
 from charlm.config import SMALL_VOCABULARY
 from charlm.data.dataset import TokenSplit
-from charlm.ngram.model import NgramModel
 from charlm.ngram.counts import Ints, count_ngrams, fold_of
-from charlm.ngram.trie import Nodes
 from charlm.ngram.mixture import Asked
+from charlm.ngram.model import NgramModel
+from charlm.ngram.trie import Nodes
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 

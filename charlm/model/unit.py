@@ -3,12 +3,12 @@
 import re
 from dataclasses import dataclass
 
-from charlm.analysis.units.activations import logistic_gates
+from charlm.cells.gates import logistic_gates
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
 
-_STATE = re.compile(r"(\d{1,9}):(\d{1,9})(:c)?")
-_GATE = re.compile(r"(\d{1,9}):(\d{1,9}):(\w+)")
+_UNIT = re.compile(r"(\d{1,9}):(\d{1,9})(?::(\w+))?")
+_CELL_STATE = "c"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,8 +27,8 @@ class Unit:
     def parse(cls, text: str, option: str = "--unit") -> "Unit":
         """ "0:12" is unit 12 of the lowest layer, "0:12:c" its cell state; raises `ConfigError`, which names the
         option, for other forms."""
-        found = _STATE.fullmatch(text)
-        if found is None:
+        found = _UNIT.fullmatch(text)
+        if found is None or found[3] not in (None, _CELL_STATE):
             raise ConfigError(
                 f"{option} is {text!r}; give a layer and a number, such as 0:12, or 0:12:c for its cell state"
             )
@@ -37,8 +37,8 @@ class Unit:
     @classmethod
     def parse_gate(cls, text: str) -> "Unit":
         """ "0:12:f" is the gate f of unit 12 of the lowest layer; raises `ConfigError` for other forms."""
-        found = _GATE.fullmatch(text)
-        if found is None:
+        found = _UNIT.fullmatch(text)
+        if found is None or found[3] is None:
             raise ConfigError(f"--gate is {text!r}; give a layer, a number and a gate, such as 0:12:f")
         return cls(layer=int(found[1]), number=int(found[2]), gate=found[3])
 
@@ -74,3 +74,9 @@ class Unit:
                 else (f"the cell {config.cell} has no gates; --unit shows its state")
             )
             raise ConfigError(f"{option} names gate {self.gate}; {has}")
+
+
+def names_unit(name: str) -> bool:
+    """Whether a name is that of a unit's state, such as 0:12 or 0:12:c, rather than that of a direction."""
+    found = _UNIT.fullmatch(name)
+    return found is not None and found[3] in (None, _CELL_STATE)

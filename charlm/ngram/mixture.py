@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.ngram.model import NgramModel
 from charlm.ngram.counts import Ints
+from charlm.ngram.model import NgramModel
 from charlm.ngram.trie import Nodes, compiled
 
 _SMALLEST = 1e-12  # that has a logarithm here; BOS has the probability 0

@@ -1,9 +1,9 @@
 """From logits to the next token, and from tokens to texts as they are written."""
 
 from charlm.sampling.beam import beam_search
+from charlm.sampling.config import SampleConfig
 from charlm.sampling.filters import distribution
 from charlm.sampling.generate import Piece, generate, write_many, write_pieces
-from charlm.sampling.config import SampleConfig
 from charlm.sampling.text_stream import Written
 
 __all__ = ["Piece", "SampleConfig", "Written", "beam_search", "distribution", "generate", "write_many", "write_pieces"]

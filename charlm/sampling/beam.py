@@ -6,15 +6,15 @@ import numpy as np
 
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
+from charlm.sampling.config import SampleConfig
 from charlm.sampling.controls import Choice
 from charlm.sampling.filters import log_probabilities
 from charlm.sampling.prefix import begin, starts
-from charlm.sampling.config import SampleConfig
 from charlm.sampling.steering import Steering
 from charlm.sampling.steppers import LogitRows, prepare
 from charlm.sampling.temperature import parse_temperature
-from charlm.sampling.vocabulary import Vocabulary
 from charlm.sampling.text_stream import Writer, Written
+from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
 
 _NOT_HERE = ("top_k", "top_p", "min_p", "typical", "no_copy")

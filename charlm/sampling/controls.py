@@ -5,17 +5,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.evaluation.copying import CopyIndex
 from charlm.errors import ConfigError
+from charlm.evaluation.copying import CopyIndex
 from charlm.sampling import filters
 from charlm.sampling.bans import Bans
 from charlm.sampling.compiled import NativeDraw, compiled
+from charlm.sampling.config import SampleConfig
 from charlm.sampling.draws import draw
 from charlm.sampling.filters import Logits
-from charlm.sampling.config import SampleConfig
 from charlm.sampling.temperature import parse_temperature
-from charlm.sampling.vocabulary import Vocabulary
 from charlm.sampling.text_stream import Writer
+from charlm.sampling.vocabulary import Vocabulary
 
 NO_TOKEN = -1
 """In the place of a token where none is left that may be written."""

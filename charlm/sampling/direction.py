@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from charlm.errors import ConfigError, ModelFileError
 from charlm.files import atomic_write
 from charlm.model.language_model import LanguageModel
-from charlm.sampling.steering import names_unit
+from charlm.model.unit import names_unit
 
 FORMAT_VERSION = 1
 FOLDER = "directions"

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from charlm.cells import LayerStates
 from charlm.model.language_model import LanguageModel
-from charlm.model.layers import LayerStates
 from charlm.sampling.compiled import CELLS, compiled
 from charlm.sampling.steering import Hold
 

@@ -9,15 +9,15 @@ import torch
 
 from charlm.evaluation.copying import CopyIndex
 from charlm.model.language_model import LanguageModel
+from charlm.sampling.config import SampleConfig
 from charlm.sampling.controls import NO_TOKEN, Choice
 from charlm.sampling.draws import Uniforms
 from charlm.sampling.prefix import Start, begin, choose_start, starts
-from charlm.sampling.config import SampleConfig
 from charlm.sampling.steering import Steering
 from charlm.sampling.steppers import LogitRows, prepare
 from charlm.sampling.temperature import parse_temperature
-from charlm.sampling.vocabulary import Vocabulary
 from charlm.sampling.text_stream import Writer, Written
+from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from charlm.cells import LayerStates
 from charlm.model.language_model import LanguageModel
 from charlm.ngram.model import FREQUENT_LENGTHS
-from charlm.model.layers import LayerStates
 from charlm.sampling import fused
 from charlm.sampling.compiled import CELLS, compiled
 from charlm.sampling.fused import FusedStepper

@@ -9,16 +9,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from charlm.cells import LayerStates
 from charlm.config import Unknown
 from charlm.model.language_model import LanguageModel
-from charlm.model.layers import LayerStates
+from charlm.sampling.config import SampleConfig
 from charlm.sampling.controls import Choice
 from charlm.sampling.draws import Uniforms, draw
 from charlm.sampling.filters import log_probabilities
-from charlm.sampling.config import SampleConfig
 from charlm.sampling.steering import Steered, Steering
-from charlm.sampling.vocabulary import Vocabulary
 from charlm.sampling.text_stream import Writer
+from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
 
 _READ = 1024  # prefix tokens read at a time

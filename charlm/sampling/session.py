@@ -8,16 +8,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from charlm.cells import LayerStates
 from charlm.model.language_model import LanguageModel
-from charlm.model.layers import LayerStates
+from charlm.sampling.config import SampleConfig
 from charlm.sampling.controls import NO_TOKEN, Choice
 from charlm.sampling.draws import Uniforms
 from charlm.sampling.filters import log_probabilities
 from charlm.sampling.prefix import read_tokens
-from charlm.sampling.config import SampleConfig
 from charlm.sampling.steering import Steered, Steering
-from charlm.sampling.vocabulary import Vocabulary
 from charlm.sampling.text_stream import Writer
+from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
 
 

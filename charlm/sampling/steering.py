@@ -6,7 +6,6 @@ an h that a c has already gone into, or the gates of the n-gram prior, heeds it 
 """
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,11 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from charlm.cells import LayerStates
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
-from charlm.model.layers import LayerStates
 
-_UNIT_LIKE = re.compile(r"\d+:\d+(:c)?")
 _LARGEST = 1e6
 
 
@@ -105,8 +103,3 @@ def parse_steer(text: str, option: str = "--steer") -> tuple[str, float]:
             "unit and its value, such as 0:12=1.5 or 0:12:c=1.5"
         )
     return name, value
-
-
-def names_unit(name: str) -> bool:
-    """Whether a name is that of a unit, rather than of a direction."""
-    return _UNIT_LIKE.fullmatch(name) is not None

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from charlm.cells import LayerStates
 from charlm.model.language_model import LanguageModel
-from charlm.model.layers import LayerStates
 from charlm.sampling.fused import FusedStepper
 from charlm.sampling.native import NativeStepper
 from charlm.sampling.steering import Hold, Steered, Steering

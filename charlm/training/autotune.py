@@ -24,7 +24,8 @@ from charlm.config import (
     default_vectors,
 )
 from charlm.data.dataset import Dataset
-from charlm.model.language_model import LanguageModel, pick_device
+from charlm.model.device import pick_device
+from charlm.model.language_model import LanguageModel
 
 _Value = TypeVar("_Value")
 

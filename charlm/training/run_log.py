@@ -9,14 +9,14 @@ from dataclasses import asdict, replace
 
 import torch
 
-from charlm.storage.checkpoint import Checkpoint, finite, save
 from charlm.config import TrainConfig
 from charlm.data.dataset import Dataset
 from charlm.errors import TrainingDivergedError
+from charlm.sampling import SampleConfig, generate
+from charlm.storage.checkpoint import Checkpoint, finite, save
+from charlm.storage.runs import AppendOnly, RunFolder
 from charlm.training.events import Record, SampleRecord, StepRecord
 from charlm.training.state import TrainingState, checkpoint_of, save_resume
-from charlm.storage.runs import AppendOnly, RunFolder
-from charlm.sampling import SampleConfig, generate
 from charlm.training.validation import validate, validation_tokens
 
 _LOG_EVERY = 10  # steps in a record of metrics.jsonl

@@ -9,17 +9,17 @@ import torch
 from torch import Tensor
 
 from charlm import __version__
-from charlm.storage.checkpoint import Checkpoint, ResumeState, load_resume, save
+from charlm.cells import LayerStates
 from charlm.config import TrainConfig
 from charlm.data.dataset import Dataset
+from charlm.data.windows import Cursor
 from charlm.errors import ModelFileError
 from charlm.model.language_model import LanguageModel
-from charlm.training.optimizers import Optimizers
+from charlm.storage.checkpoint import Checkpoint, ResumeState, load_resume, save
 from charlm.storage.provenance import TextFacts, TrainingFacts
-from charlm.training.events import StepRecord
-from charlm.model.layers import LayerStates
 from charlm.storage.runs import RunFolder
-from charlm.data.windows import Cursor
+from charlm.training.events import StepRecord
+from charlm.training.optimizers import Optimizers
 
 _OPTIMIZER, _AVERAGE = "optimizer/", "average/"
 

@@ -10,17 +10,16 @@ from torch.nn import functional as F
 
 from charlm.config import TrainConfig
 from charlm.data.dataset import Dataset, TokenSplit
+from charlm.data.windows import IGNORE, carry, keep_rows, training_windows
 from charlm.errors import TrainingDivergedError
-from charlm.training.warnings import GradientWatch
-from charlm.training.run_log import Journal, diverged
-from charlm.training.run_length import progress_of, require_rest
-from charlm.model.language_model import rows_of
-from charlm.training.events import Record, StepRecord
-from charlm.training.state import TrainingState
 from charlm.storage.runs import RunFolder
+from charlm.training.events import Record, StepRecord
+from charlm.training.run_length import progress_of, require_rest
+from charlm.training.run_log import Journal, diverged
 from charlm.training.schedule import learning_rate
+from charlm.training.state import TrainingState
 from charlm.training.validation import calibrate
-from charlm.data.windows import IGNORE, training_windows
+from charlm.training.warnings import GradientWatch
 
 logger = logging.getLogger(__name__)
 
@@ -60,14 +59,9 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
         if state.step == 0:  # what the clock has gone before is no part of the schedule
             state.first_progress = progress
         window = next(windows)
-        if window.fresh:
-            state.states = None
-        elif state.states is not None:
-            state.states = rows_of(state.states, window.ids.shape[1])
+        before = carry(state.states, window)
         with state.model.training_precision(config.precision):
-            logits, states = state.model(
-                window.ids.to(device), state.states, generator=state.generator, starts=window.starts
-            )
+            logits, after = state.model(window.ids.to(device), before, generator=state.generator, starts=window.starts)
         loss = F.cross_entropy(logits.flatten(0, 1), window.targets.to(device).flatten(), ignore_index=IGNORE)
         state.optimizers.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -84,7 +78,7 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
             final=config.final_learning_rate,
         )
         state.optimizers.step(rate)
-        state.states = rows_of(states, window.ids.shape[1])
+        state.states = keep_rows(after, window.ids.shape[1])
         state.cursor = window.cursor
         state.step += 1
         state.average_weights(config.averaging)

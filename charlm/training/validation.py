@@ -3,17 +3,17 @@
 import math
 from dataclasses import replace
 
-from charlm.evaluation.calibration import best_temperature, divide_logits
-from charlm.storage.checkpoint import load, save
 from charlm.config import TrainConfig
 from charlm.data.dataset import Dataset
-from charlm.evaluation.score import score, total
-from charlm.training.run_length import progress_of
-from charlm.model.language_model import LanguageModel
-from charlm.training.events import ValidationRecord
-from charlm.training.state import TrainingState
-from charlm.storage.runs import RunFolder
 from charlm.data.windows import Window, validation_windows
+from charlm.evaluation.calibration import best_temperature, divide_logits
+from charlm.evaluation.score import score, total
+from charlm.model.language_model import LanguageModel
+from charlm.storage.checkpoint import load, save
+from charlm.storage.runs import RunFolder
+from charlm.training.events import ValidationRecord
+from charlm.training.run_length import progress_of
+from charlm.training.state import TrainingState
 
 _TOKENS = (4096, 65_536)  # least and most that a validation scores
 _SHARE = 0.3  # of the tokens that are trained on between two: a tenth of the time, since scoring is cheaper

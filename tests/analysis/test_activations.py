@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from charlm.analysis.units.activations import follow, logistic_gates
+from charlm.analysis.units.activations import follow
 from charlm.cells import CELLS
+from charlm.cells.gates import logistic_gates
 from charlm.config import ModelConfig
 from charlm.model.language_model import LanguageModel
 

@@ -8,7 +8,13 @@ import torch
 from torch.nn import functional as F
 
 from charlm.analysis.gradients.gradient_flow import gradient_norms, measure
-from charlm.analysis.gradients.jacobians import jacobian_norms, path_products, spectral_norms, spectral_radii, step_jacobians
+from charlm.analysis.gradients.jacobians import (
+    jacobian_norms,
+    path_products,
+    spectral_norms,
+    spectral_radii,
+    step_jacobians,
+)
 from charlm.analysis.gradients.unrolled import Unrolled
 from charlm.cells import CELLS
 from charlm.config import ModelConfig

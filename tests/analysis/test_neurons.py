@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from charlm.analysis import neurons
+from charlm.analysis.html.neurons_page import neurons_page
 from charlm.analysis.units.activations import follow
 from charlm.analysis.units.neurons import find_neurons
-from charlm.analysis.html.neurons_page import neurons_page
 from charlm.config import ModelConfig, TokenizerConfig
 from charlm.errors import ConfigError, UnknownCharacterError
 from charlm.model.language_model import LanguageModel

@@ -4,9 +4,9 @@ import torch
 from planted import TOKENS, UNIT, planted, texts
 
 from charlm.analysis import directions
+from charlm.analysis.probing.classifiers import Accuracy, best_unit
 from charlm.analysis.probing.directions import output_scores, unit_direction, weighted_direction
 from charlm.analysis.probing.features import blocks, features, stacked
-from charlm.analysis.probing.classifiers import Accuracy, best_unit
 from charlm.analysis.probing.labelled import (
     FEWEST,
     Labelled,

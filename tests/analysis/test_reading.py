@@ -9,12 +9,12 @@ from conftest import TEXT
 from test_evaluate import model_for
 
 from charlm.analysis import reading
-from charlm.analysis.units.activations import follow
 from charlm.analysis.html.reading_page import page
+from charlm.analysis.units.activations import follow
 from charlm.analysis.units.reading import read
-from charlm.model.unit import Unit
 from charlm.config import TokenizerConfig
 from charlm.errors import ConfigError, UnknownCharacterError
+from charlm.model.unit import Unit
 
 
 @pytest.mark.parametrize("kind", ["char", "byte", "subword"])

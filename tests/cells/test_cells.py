@@ -5,10 +5,10 @@ import torch
 from torch import nn
 
 from charlm.cells import CELLS, Cell, find_cell
-from charlm.native.compiler import compiler
 from charlm.errors import ConfigError
 from charlm.kernels import KERNELS, LAYERS, TRACES, native
 from charlm.model.layers import reference_layer, reference_trace
+from charlm.native.compiler import compiler
 
 cells = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
 SIZES = [(1, 1, 7), (5, 3, 7), (9, 2, 1), (4, 16, 8)]

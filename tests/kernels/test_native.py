@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from charlm.native import compiler as compilation
-from charlm.native.compiler import compiler
 from charlm.kernels import compiled as native
-from charlm.kernels.symbolic import positive, relu, sigmoid, tanh
 from charlm.kernels.buffers import Place
 from charlm.kernels.scan import linear_scan
+from charlm.kernels.symbolic import positive, relu, sigmoid, tanh
+from charlm.native import compiler as compilation
+from charlm.native.compiler import compiler
 
 compiled = pytest.mark.skipif(compiler() is None, reason="no C compiler here")
 

@@ -9,8 +9,8 @@ from toys import LETTERS, many, network
 from charlm.native.compiler import compiler
 from charlm.sampling import SampleConfig, choice
 from charlm.sampling.controls import NO_TOKEN, Choice
-from charlm.sampling.vocabulary import Vocabulary
 from charlm.sampling.text_stream import Writer
+from charlm.sampling.vocabulary import Vocabulary
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="no C compiler here")
 

@@ -10,8 +10,8 @@ from toys import LETTERS, Bigrams, Words, bigrams, network
 from charlm.config import TokenizerConfig
 from charlm.errors import ConfigError, UnknownCharacterError
 from charlm.sampling.infill.fill import FillConfig, fill
-from charlm.sampling.infill.rerank import log_probabilities
 from charlm.sampling.infill.gap_search import find_pieces, quarters
+from charlm.sampling.infill.rerank import log_probabilities
 from charlm.tokenizers import ByteTokenizer, CharTokenizer, SubwordTokenizer, Tokenizer
 
 THREE = CharTokenizer("abc")

@@ -22,11 +22,11 @@ from charlm.config import (
 )
 from charlm.data.corpus import read_corpus
 from charlm.data.dataset import Dataset, prepare, unsplit
+from charlm.data.sources import TextLike, find_sources
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.training.state import begin
-from charlm.data.sources import TextLike, find_sources
 from charlm.training.trainer import training_steps
 
 _POSITIONS = 16

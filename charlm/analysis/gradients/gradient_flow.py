@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from charlm.analysis.gradients.decay_fit import Verdict, judge
 from charlm.analysis.gradients.jacobians import jacobian_norms, path_products, spectral_radii
 from charlm.analysis.gradients.unrolled import MEASURED, Unrolled
-from charlm.analysis.gradients.decay_fit import Verdict, judge
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
 

@@ -5,8 +5,8 @@ from torch import Tensor
 
 from charlm.analysis.gradients.unrolled import MEASURED, Unrolled
 from charlm.cells import Cell, State, Weights
-from charlm.progress import Progress, silent
 from charlm.model.layers import RecurrentLayer
+from charlm.progress import Progress, silent
 
 _ELEMENTS = 1 << 20  # of Jacobians held at a time, 8 MB
 

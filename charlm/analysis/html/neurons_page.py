@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.analysis.units.neurons import Finding, Follower, Neurons
 from charlm.analysis.html.reading_page import fill
+from charlm.analysis.units.neurons import Finding, Follower, Neurons
 
 _EXCERPT = 700  # tokens
 _MARGIN = 150  # tokens that an excerpt may shift to begin with a line

@@ -17,13 +17,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charlm.analysis.probing.features import Block
 from charlm.analysis.probing.classifiers import Truth, Vectors, best_unit
+from charlm.analysis.probing.features import Block
 from charlm.analysis.probing.labelled import Labelled
-from charlm.sampling.direction import StateName
 from charlm.errors import CharlmError
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
+from charlm.sampling.direction import StateName
 from charlm.tokenizers import Tokenizer
 
 _TEXTS = 2000  # with the label, and without it, of which scores are taken

@@ -14,8 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from charlm.data.windows import keep_rows
 from charlm.files import replacing
-from charlm.model.language_model import LanguageModel, rows_of
+from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 
@@ -120,7 +121,7 @@ def _read(model: LanguageModel, rows: list[NDArray[np.int64]]) -> Tensor:
     states = model.empty_past(len(rows))
     for start in range(0, len(rows[0]), _WINDOW):
         alive = int((lengths > start).sum())
-        states = rows_of(states, alive)
+        states = keep_rows(states, alive)
         window = [torch.from_numpy(row[start : start + _WINDOW].astype(np.int64)) for row in rows[:alive]]
         ids = torch.nn.utils.rnn.pad_sequence(window).to(device)  # (T, B)
         held, states = model.trace(ids, states)

@@ -5,18 +5,15 @@ through the logistic function, so gates are read off by listening to that functi
 all moments of a window at a time: their states are known by then, and time serves as batch.
 """
 
-import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
-from charlm.cells import Cell, State
+from charlm.cells import Cell, LayerStates, State
+from charlm.cells.gates import SigmoidRecorder, logistic_calls
 from charlm.model.language_model import LanguageModel
-from charlm.model.layers import LayerStates
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,54 +63,11 @@ def _follow_layer(cell: Cell, x: Tensor, state: State, weights: Mapping[str, Ten
         passed.append(cell.step(moment, passed[-1], weights))
     through = [torch.stack(part) for part in zip(*passed, strict=True)]  # each (T + 1, B, H)
     heard: dict[str, Tensor] = {}
-    if gates and _calls(cell):
-        with _Listening() as listening:
+    if gates and logistic_calls(cell):
+        with SigmoidRecorder() as listening:
             cell.step(x.flatten(0, 1), tuple(part[:-1].flatten(0, 1) for part in through), weights)
-        heard = dict(zip(_calls(cell), listening.values, strict=True))
+        heard = dict(zip(logistic_calls(cell), listening.values, strict=True))
     return LayerActivations(
         states={name: part[1:] for name, part in zip(cell.states, through, strict=True)},
         gates={name: heard[name].view(*x.shape[:2], -1) for name in cell.gates if name in heard},
     )
-
-
-def logistic_gates(cell: Cell) -> tuple[str, ...]:
-    """The gates of a cell that lie between 0 and 1."""
-    return tuple(name for name in cell.gates if name in _calls(cell))
-
-
-@functools.cache
-def _calls(cell: Cell) -> tuple[str, ...]:
-    """The logistic gates in the order in which a step computes them.
-
-    Each is found by its input: with an input of 1 that feeds a single block of `Cell.gates`, and all else 0, only the
-    gate that bears the name of that block leaves 1/2.
-    """
-    found: dict[int, str] = {}
-    state = tuple(torch.zeros(1, 1) for _ in cell.states)
-    for block, gate in enumerate(cell.gates):
-        weights = {name: torch.zeros(shape) for name, shape in cell.shapes(1, 1).items()}
-        weights["input"][block] = 1.0
-        with _Listening() as listening:
-            cell.step(torch.ones(1, 1), state, weights)
-        found |= {call: gate for call, value in enumerate(listening.values) if value.item() != 0.5}
-    return tuple(found[call] for call in sorted(found))
-
-
-class _Listening(TorchFunctionMode):
-    """While it is entered, keeps whatever comes out of `torch.sigmoid`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.values: list[Tensor] = []
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if func is torch.sigmoid:
-            self.values.append(result)
-        return result

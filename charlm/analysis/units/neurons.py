@@ -20,16 +20,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charlm.analysis.units.activations import follow, logistic_gates
+from charlm.analysis.units.activations import follow
 from charlm.analysis.units.null_baseline import luck
 from charlm.analysis.units.properties import Kind, Property, properties
 from charlm.analysis.units.ranks import rank_figures
 from charlm.analysis.units.reading import completed_texts
 from charlm.analysis.units.saturation import GateSaturation, Saturation
-from charlm.model.unit import Unit
+from charlm.cells.gates import logistic_gates
 from charlm.config import Unknown, check_range
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
+from charlm.model.unit import Unit
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 

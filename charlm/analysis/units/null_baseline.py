@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from charlm.analysis.units.activations import follow
 from charlm.analysis.units.properties import Property
 from charlm.analysis.units.ranks import rank_figures
-from charlm.model.unit import Unit
 from charlm.model.language_model import LanguageModel
+from charlm.model.unit import Unit
 from charlm.progress import Progress, silent
 
 _NETWORKS = 8

@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 
 from charlm.analysis.units.activations import follow
-from charlm.model.unit import Unit
+from charlm.cells import LayerStates
 from charlm.config import Unknown
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
+from charlm.model.unit import Unit
 from charlm.progress import Progress, silent
-from charlm.model.layers import LayerStates
 from charlm.tokenizers import Tokenizer
 
 _WINDOW = 1024  # tokens read at a time

@@ -33,8 +33,8 @@ def curves(
       [bold]charlm curves first second --against time[/bold]
       [bold]charlm curves first second --plot curves.png[/bold]
     """
-    from charlm.analysis.runs.curves import read_curves
     from charlm.analysis.plots import check_picture, draw_curves, save_picture
+    from charlm.analysis.runs.curves import read_curves
     from charlm.cli.ui.console import print_json, stderr
     from charlm.storage.runs import RunFolder, find_run, newest_run
 

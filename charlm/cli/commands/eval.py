@@ -15,12 +15,12 @@ from charlm.cli.options.shared import (
 )
 
 if TYPE_CHECKING:
+    from charlm.data.dataset import Dataset
     from charlm.evaluation.baselines import Baseline
     from charlm.evaluation.copying import Copied
-    from charlm.data.dataset import Dataset
     from charlm.evaluation.score import Evaluation
-    from charlm.text_model import LoadedModel
     from charlm.progress import Progress
+    from charlm.text_model import LoadedModel
 
 _LEARNING = "Learning along the way"
 
@@ -91,12 +91,12 @@ def evaluate(
       [bold]charlm eval --dynamic[/bold]               the same, learning along the way
     """
     import charlm
-    from charlm.evaluation.neural_cache import CacheConfig
     from charlm.cli.ui.console import Bars, print_json, stderr
-    from charlm.evaluation.dynamic import DynamicConfig
-    from charlm.errors import ConfigError, CorpusError
-    from charlm.storage.runs import names_model
     from charlm.data.sources import names_text, not_found
+    from charlm.errors import ConfigError, CorpusError
+    from charlm.evaluation.dynamic import DynamicConfig
+    from charlm.evaluation.neural_cache import CacheConfig
+    from charlm.storage.runs import names_model
 
     if dynamic_rate is not None and not dynamic:
         raise ConfigError("--dynamic-rate goes with --dynamic; pass that too")

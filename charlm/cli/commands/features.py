@@ -54,8 +54,8 @@ def features(
     import charlm
     from charlm.analysis.probing.features import blocks, save_features
     from charlm.analysis.probing.features import features as read
-    from charlm.cli.ui.console import Bars, stderr
     from charlm.cli.options.reader import require_forward
+    from charlm.cli.ui.console import Bars, stderr
 
     check_range("--threads", threads, 1, 1024)
     torch.set_num_threads(threads)

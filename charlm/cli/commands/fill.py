@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from charlm.cli.options.shared import JsonOption, ThreadsOption
 from charlm.cli.commands.sample import ModelArgument
+from charlm.cli.options.shared import JsonOption, ThreadsOption
 from charlm.config import Unknown
 
 

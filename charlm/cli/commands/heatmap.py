@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charlm.cli.options.shared import JsonOption, ThreadsOption
 from charlm.cli.options.reader import ModelAndText, UnknownOption, open_reader
+from charlm.cli.options.shared import JsonOption, ThreadsOption
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -54,10 +54,10 @@ def heatmap(
 
     from charlm.analysis.html.reading_page import page as page_of
     from charlm.analysis.units.reading import read
-    from charlm.model.unit import Unit
     from charlm.cli.ui.console import Bars, print_json, stderr
     from charlm.config import check_range
     from charlm.files import atomic_write
+    from charlm.model.unit import Unit
 
     check_range("--threads", threads, 1, 1024)
     torch.set_num_threads(threads)

@@ -111,10 +111,10 @@ def _show_system(json: bool) -> None:
 
     from charlm import __version__
     from charlm.cli.ui.console import print_json, stdout
-    from charlm.native.compiler import compiler
     from charlm.kernels import PROGRAMS
     from charlm.kernels import compiled as native
-    from charlm.model.language_model import pick_device
+    from charlm.model.device import pick_device
+    from charlm.native.compiler import compiler
 
     library = native.library(PROGRAMS["gru"].functions, torch.float32)
     quick = "none"

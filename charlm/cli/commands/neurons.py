@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charlm.cli.options.shared import JsonOption, ThreadsOption
 from charlm.cli.options.reader import ModelAndText, UnknownOption, open_reader
+from charlm.cli.options.shared import JsonOption, ThreadsOption
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -51,10 +51,10 @@ def neurons(
     """
     import torch
 
-    from charlm.analysis.units.activations import logistic_gates
-    from charlm.analysis.units.neurons import find_neurons
     from charlm.analysis.html.neurons_page import neurons_page
     from charlm.analysis.plots import check_picture, draw_saturation, save_picture
+    from charlm.analysis.units.neurons import find_neurons
+    from charlm.cells.gates import logistic_gates
     from charlm.cli.ui.console import Bars, print_json, stderr
     from charlm.config import check_range
     from charlm.files import atomic_write

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from charlm.cli.options.shared import JsonOption, ThreadsOption
 from charlm.cli.commands.sample import ModelArgument
+from charlm.cli.options.shared import JsonOption, ThreadsOption
 from charlm.errors import CharlmError, ConfigError
 
 if TYPE_CHECKING:
@@ -74,11 +74,11 @@ def probe(
     import torch
 
     import charlm
-    from charlm.analysis.probing.classifiers import require_sklearn
     from charlm.analysis.plots import check_picture
+    from charlm.analysis.probing.classifiers import require_sklearn
     from charlm.analysis.probing.probe import probe as probe_of
-    from charlm.cli.ui.console import Bars, print_json, stderr
     from charlm.cli.options.reader import require_forward
+    from charlm.cli.ui.console import Bars, print_json, stderr
     from charlm.config import check_range
 
     check_range("--threads", threads, 1, 1024)
@@ -172,9 +172,9 @@ def _save(
     """Find the direction and save it."""
     from charlm.analysis.probing.directions import unit_direction, weighted_direction
     from charlm.analysis.probing.features import blocks
-    from charlm.storage.checkpoint import weights_sha256
     from charlm.cli.ui.console import Bars, stderr
     from charlm.sampling.direction import Direction, DirectionFacts
+    from charlm.storage.checkpoint import weights_sha256
 
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
     if kind == "unit":

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from charlm.cli.options import sample as given
-from charlm.cli.ui.comparison import compare, show_pairs
 from charlm.cli.options.shared import JsonOption, unescape
+from charlm.cli.ui.comparison import compare, show_pairs
 from charlm.config import check_range
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
     from charlm.cli.ui.texts import Texts
     from charlm.evaluation.copying import CopyIndex
-    from charlm.text_model import LoadedModel
     from charlm.sampling import Written
+    from charlm.text_model import LoadedModel
 
 ModelArgument = Annotated[
     str | None, typer.Argument(help="Model file, run folder or name of a run.", show_default="the newest run")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
-    from charlm.text_model import LoadedModel
     from charlm.sampling import Written
+    from charlm.text_model import LoadedModel
 
 _STRENGTH = 2.0  # in the direction's own scale
 _WIDEST = 100  # columns of a terminal
@@ -46,7 +46,8 @@ def compare(
         batch: how many texts at a time.
         settings: of the sampler; what they steer by themselves is held, too.
     """
-    from charlm.sampling.steering import names_unit, parse_steer
+    from charlm.model.unit import names_unit
+    from charlm.sampling.steering import parse_steer
 
     name, strength = parse_steer(direction, "--compare-steer") if "=" in direction else (direction, _STRENGTH)
     if names_unit(name):

@@ -7,14 +7,14 @@ from typing import Any, Self
 import torch
 from rich.console import Console
 
-from charlm.training.autotune import Plan
 from charlm.cli.ui.console import Bars, thousands
 from charlm.cli.ui.display import TrainingDisplay
 from charlm.config import TrainConfig
 from charlm.data.dataset import Dataset
 from charlm.model.language_model import LanguageModel
-from charlm.training.events import Record
 from charlm.storage.runs import RunFolder
+from charlm.training.autotune import Plan
+from charlm.training.events import Record
 
 
 class Interrupt:

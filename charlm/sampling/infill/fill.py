@@ -12,9 +12,9 @@ from typing import Any, get_args
 from charlm.config import JsonConfig, Unknown, check_choice, check_range
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
-from charlm.sampling.infill.rerank import judge_both
-from charlm.sampling.infill.join import join_pieces, reach_of
 from charlm.sampling.infill.gap_search import find_pieces
+from charlm.sampling.infill.join import join_pieces, reach_of
+from charlm.sampling.infill.rerank import judge_both
 from charlm.tokenizers import Tokenizer
 
 _NEAR = 16  # tokens beyond the gap by which joined texts are compared at first

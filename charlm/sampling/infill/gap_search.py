@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from charlm.cells import LayerStates
 from charlm.model.language_model import LanguageModel
-from charlm.model.layers import LayerStates
+from charlm.sampling.config import SampleConfig
 from charlm.sampling.controls import Choice
 from charlm.sampling.filters import log_probabilities
 from charlm.sampling.prefix import Start, starts_from
-from charlm.sampling.config import SampleConfig
 from charlm.sampling.vocabulary import Ids, Vocabulary
 from charlm.tokenizers import Tokenizer
 

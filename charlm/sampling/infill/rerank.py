@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from charlm.cells import LayerStates
 from charlm.config import Unknown
 from charlm.model.language_model import LanguageModel
-from charlm.model.layers import LayerStates
 from charlm.sampling.prefix import read_tokens
 from charlm.tokenizers import Tokenizer
 
