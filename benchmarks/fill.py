@@ -17,9 +17,9 @@ from collections.abc import Callable
 
 import torch
 
-from charlm.pair import Pair, load_pair
 from charlm.sampling import SampleConfig, write_many
 from charlm.sampling.infill.rerank import log_probabilities
+from charlm.text_model import InfillModels, load_infill_models
 
 Ranked = Callable[[str, str, int, int], dict[str, list[str]]]
 """From left, right, least and greatest length to texts, the best first, by what they are ranked by."""
@@ -28,7 +28,7 @@ Ranked = Callable[[str, str, int, int], dict[str, list[str]]]
 def gaps(text: str, number: int, size: int, *, even: bool = False) -> list[tuple[str, str, str]]:
     """Left side, piece and right side, from lines chosen at random with seed 1.
 
-    Pieces have `size` characters, or `even`, any number from 1 to twice of it, one as often as another.
+    Extensions have `size` characters, or `even`, any number from 1 to twice of it, one as often as another.
     """
     found, at, lengths = [], 0, random.Random(2)
     for line in text.splitlines(keepends=True):
@@ -41,7 +41,7 @@ def gaps(text: str, number: int, size: int, *, even: bool = False) -> list[tuple
     return random.Random(1).sample(found, min(number, len(found)))
 
 
-def sampled(pair: Pair, samples: int) -> Ranked:
+def sampled(pair: InfillModels, samples: int) -> Ranked:
     """By the forward model alone."""
     model, tokenizer = pair.forward.checkpoint.model, pair.forward.checkpoint.tokenizer
 
@@ -61,7 +61,7 @@ def sampled(pair: Pair, samples: int) -> Ranked:
     return ranked
 
 
-def searched(pair: Pair, candidates: int) -> Ranked:
+def searched(pair: InfillModels, candidates: int) -> Ranked:
     """By both models."""
 
     def ranked(left: str, right: str, least: int, most: int) -> dict[str, list[str]]:
@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, nargs="+", default=[512, 1024])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    pair = load_pair(arguments.forward, arguments.backward)
+    pair = load_infill_models(arguments.forward, arguments.backward)
     valid = "".join(pair.forward.read_own().corpus.split_texts("valid"))
     ways = {f"search from both sides, {arguments.candidates} judged": searched(pair, arguments.candidates)}
     ways |= {f"forward model, {samples} samples": sampled(pair, samples) for samples in arguments.samples}

@@ -15,15 +15,15 @@ import torch
 
 from charlm import api
 from charlm.api import Hooks
-from charlm.training.events import Record, StepRecord
+from charlm.training.events import Record, StepEvent
 
 
 def run(text: str, hidden: int, precision: str, steps: int, threads: int) -> tuple[float, float]:
     """Tokens a second, and nats per token."""
-    records: list[StepRecord] = []
+    records: list[StepEvent] = []
 
     def observe(record: Record) -> None:
-        if isinstance(record, StepRecord):
+        if isinstance(record, StepEvent):
             records.append(record)
 
     with tempfile.TemporaryDirectory() as folder:

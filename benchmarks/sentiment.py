@@ -22,21 +22,21 @@ import charlm
 from charlm.analysis.probing.features import features, stacked
 from charlm.analysis.probing.labelled import Labelled, read_table
 from charlm.analysis.probing.probe import Probe, probe
-from charlm.sampling import Written
-from charlm.text_model import LoadedModel
+from charlm.sampling import GeneratedText
+from charlm.text_model import TextModel
 
 PREFIX = "I couldn't"
 WRITING: dict[str, Any] = {"temperature": 0.7, "length": 400, "batch": 64, "seed": 1}
 
 
-def probe_of(loaded: LoadedModel, train: Labelled, test: Labelled) -> Probe:
+def probe_of(loaded: TextModel, train: Labelled, test: Labelled) -> Probe:
     """A probe of sentiment."""
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
     own, others = (stacked(features(model, tokenizer, table.texts), len(table.texts)) for table in (train, test))
     return probe(own, train, others, test, positive="positive")
 
 
-def bits_per_token(loaded: LoadedModel, texts: list[str], prefix: str) -> float:
+def bits_per_token(loaded: TextModel, texts: list[str], prefix: str) -> float:
     """What the model, unsteered, makes of texts after a prefix."""
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
     known = len(tokenizer.encode(prefix))
@@ -51,7 +51,7 @@ def bits_per_token(loaded: LoadedModel, texts: list[str], prefix: str) -> float:
     return float(nats / count / np.log(2))
 
 
-def bits_per_character(loaded: LoadedModel, folder: Path) -> tuple[float, float, int]:
+def bits_per_character(loaded: TextModel, folder: Path) -> tuple[float, float, int]:
     """Of the held-out reviews, by the model and by the best n-gram of the same tokens, and its order."""
     held_out = loaded.read([str(folder / "test.txt")], documents="line")
     own = loaded.read([str(folder / "train.txt")], split="train")
@@ -60,7 +60,7 @@ def bits_per_character(loaded: LoadedModel, folder: Path) -> tuple[float, float,
     return loaded.score(held_out, "train").bits_per_character, ngram.bits_per_character, ngram.order
 
 
-def speed(loaded: LoadedModel, texts: list[str]) -> tuple[float, float, int]:
+def speed(loaded: TextModel, texts: list[str]) -> tuple[float, float, int]:
     """Documents a second by `features`, and one at a time through `torch.nn.LSTM` of the same width; and how many were
     read so."""
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
@@ -108,7 +108,7 @@ def main() -> None:
     judge.fit(judged.texts, judged.truth("positive"))
     for name, test in tests.items():
         row(f"judge on {name}", f"{judge.score(test.texts, test.truth('positive')):.3f}")
-    written: dict[str, list[Written]] = {}
+    written: dict[str, list[GeneratedText]] = {}
     for name, steer in (
         ("unsteered", ()),
         (f"+{given.strength:g}", (f"sentiment={given.strength}",)),

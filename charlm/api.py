@@ -12,32 +12,31 @@ from charlm.cells import find_cell
 from charlm.config import (
     DEFAULT_CELL,
     DEFAULT_HIDDEN,
-    CorpusConfig,
     ModelConfig,
     RunConfig,
     TokenizerConfig,
     TrainConfig,
     default_vectors,
 )
-from charlm.data.corpus import open_corpus, read_corpus
+from charlm.data.corpus import corpus_config, open_corpus, read_corpus
 from charlm.data.dataset import Dataset, prepare
-from charlm.data.sources import Found, TextLike, find_sources
+from charlm.data.sources import TextLike, find_sources
 from charlm.errors import ConfigError, CorpusError, RunError
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
 from charlm.model.ngram_prior import default_order, fit_prior
 from charlm.progress import Progress, silent
 from charlm.storage.runs import RunFolder, find_run, new_run
-from charlm.text_model import LoadedModel, load, sample
-from charlm.training.autotune import Plan, plan_for
-from charlm.training.events import Record
+from charlm.text_model import TextModel, load, sample
+from charlm.training.autotune import AutotunedSettings, autotune
+from charlm.training.events import Event
 from charlm.training.memory import keep_memory, memory_named
-from charlm.training.remarks import remark
 from charlm.training.run_length import require_rest
 from charlm.training.state import TrainingState, begin, restore
 from charlm.training.trainer import Outcome, fit
+from charlm.training.warnings import remark
 
-__all__ = ["Hooks", "LoadedModel", "Trained", "load", "resume", "sample", "train"]
+__all__ = ["Hooks", "TextModel", "Trained", "load", "resume", "sample", "train"]
 
 DEFAULT_LENGTH = {"minutes": 5.0, "epochs": 20.0}
 """How long a run is when nothing is said: whichever ends first."""
@@ -51,14 +50,14 @@ class Hooks:
 
     progress: Progress = silent
     """Told how far reading and encoding are."""
-    planned: Callable[[Plan], None] = lambda plan: None
+    planned: Callable[[AutotunedSettings], None] = lambda plan: None
     """Told what was chosen for a run, and why."""
     prepared: Callable[[RunFolder, Dataset, LanguageModel, TrainConfig], None] = lambda *_: None
     """Told when training is about to begin."""
-    observer: Callable[[Record], None] = lambda record: None
+    observer: Callable[[Event], None] = lambda record: None
     """Shown every record."""
     should_stop: Callable[[], bool] = lambda: False
-    """Asked after every step; yes saves everything and ends the session."""
+    """NgramQuery after every step; yes saves everything and ends the session."""
     started: float | None = None
     """time.monotonic() from which --minutes counts; None is the call."""
 
@@ -159,11 +158,11 @@ def _has_length(given: Mapping[str, Any]) -> bool:
 def _plan(
     dataset: Dataset,
     options: Mapping[str, Any],
-    first: LoadedModel | None,
+    first: TextModel | None,
     config: TrainConfig,
     given: Mapping[str, Any],
     hooks: Hooks,
-) -> Plan:
+) -> AutotunedSettings:
     """What `charlm.training.autotune` chooses for a text and a length, of what neither options nor a first model settle."""
     if first is not None:
         width = first.checkpoint.model.config.hidden_size
@@ -171,7 +170,7 @@ def _plan(
         width = options.get("hidden_size", options.get("embedding_size") if options.get("tie_weights") else None)
     gone, cell = time.monotonic() - _beginning(hooks), options.get("cell", DEFAULT_CELL)
     order = options.get("ngram_order", default_order(dataset.tokenizer.vocab_size))
-    planned = plan_for(dataset, config, given, seconds=gone, width=width, cell=cell, ngram_order=order)
+    planned = autotune(dataset, config, given, seconds=gone, width=width, cell=cell, ngram_order=order)
     return planned.without({*options, *given} if first is None else {*planned.model, *given})
 
 
@@ -226,7 +225,7 @@ def resume(
 
 
 def _first_state(
-    dataset: Dataset, options: Mapping[str, Any], first: LoadedModel | None, config: TrainConfig, hooks: Hooks
+    dataset: Dataset, options: Mapping[str, Any], first: TextModel | None, config: TrainConfig, hooks: Hooks
 ) -> TrainingState:
     """The state before the first step: a model of freshly drawn weights, or the one to begin with."""
     shape = _model_config(options, first, dataset.tokenizer.vocab_size)
@@ -274,7 +273,7 @@ def _fit(
     return Trained(run=folder.path, outcome=outcome)
 
 
-def _model_config(options: Mapping[str, Any], first: LoadedModel | None, vocab_size: int) -> ModelConfig:
+def _model_config(options: Mapping[str, Any], first: TextModel | None, vocab_size: int) -> ModelConfig:
     """The model's shape from the options; with a model to begin with, its shape, which they must not contradict."""
     options = dict(options)
     if "cell" in options:
@@ -293,18 +292,6 @@ def _model_config(options: Mapping[str, Any], first: LoadedModel | None, vocab_s
         options |= default_vectors(vocab_size, hidden, tie_weights=options.get("tie_weights"))
     options.setdefault("ngram_order", default_order(vocab_size))
     return ModelConfig.from_json(options | {"vocab_size": vocab_size})
-
-
-def corpus_config(found: Found, given: Mapping[str, Any]) -> CorpusConfig:
-    """What the user says, then what the registry says, then the defaults."""
-    values = dict(given)
-    if values.get("separator") is not None:
-        values.setdefault("documents", "separator")
-    if found.named is not None:
-        values.setdefault("documents", found.named.documents)
-        if found.named.splits is not None:
-            values.setdefault("splits", found.named.splits)
-    return CorpusConfig(**values)
 
 
 def _started(hooks: Hooks | None) -> Hooks:

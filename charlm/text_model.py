@@ -15,23 +15,24 @@ from charlm.config import CorpusConfig
 from charlm.data.corpus import Corpus, open_corpus
 from charlm.data.dataset import Dataset, prepare, unsplit
 from charlm.data.sources import TextLike
-from charlm.errors import ConfigError, CorpusError, RunError
+from charlm.errors import CharlmError, ConfigError, CorpusError, RunError
 from charlm.evaluation.baselines import Baseline, measure_baselines
 from charlm.evaluation.copying import Copied, CopyIndex, find_copies
 from charlm.evaluation.dynamic import DynamicConfig, adapt, dynamic_evaluate
-from charlm.evaluation.neural_cache import CacheConfig
+from charlm.evaluation.neural_cache import NeuralCacheConfig
 from charlm.evaluation.score import Evaluation, evaluate
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
 from charlm.model.unit import Unit, names_unit
 from charlm.progress import Progress, silent
-from charlm.sampling import Piece, SampleConfig, Written, beam_search, generate, write_many, write_pieces
+from charlm.sampling import Chunk, GeneratedText, SampleConfig, beam_search, generate, write_many, write_pieces
 from charlm.sampling.direction import Direction, find_direction
+from charlm.sampling.infill.fill import FillConfig, Filling, fill
 from charlm.sampling.session import Session
 from charlm.sampling.steering import Hold, parse_steer
 from charlm.storage import checkpoint as files
 from charlm.storage.checkpoint import Checkpoint, weights_sha256
-from charlm.storage.runs import RunFolder, find_model
+from charlm.storage.runs import RUNS, RunFolder, find_model, newest_models
 from charlm.tokenizers import Tokenizer
 
 logger = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ _APART = "\x01"  # between texts that are looked at together; not what stands be
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoadedModel:
+class TextModel:
     """A model that was read from a file."""
 
     path: Path
@@ -63,14 +64,16 @@ class LoadedModel:
 
     def pieces(
         self, prefix: str = "", *, seed: int | None = None, score: bool = True, **settings: Any
-    ) -> Generator[Piece, None, Written]:
+    ) -> Generator[Chunk, None, GeneratedText]:
         """As `generate`, with log-probabilities if `score`; the generator's value is the whole text."""
         model, tokenizer = self._writer()
         config = SampleConfig(**settings)
         beside = self._beside(config)
         return write_pieces(model, tokenizer, _generator(seed), prefix=prefix, config=config, score=score, **beside)
 
-    def write(self, prefix: str = "", *, seed: int, num: int, batch: int = 1, **settings: Any) -> Iterator[Written]:
+    def write(
+        self, prefix: str = "", *, seed: int, num: int, batch: int = 1, **settings: Any
+    ) -> Iterator[GeneratedText]:
         """Write `num` texts, `batch` at a time; text k is the one that `generate` writes with seed + k."""
         model, tokenizer = self._writer()
         config = SampleConfig(**settings)
@@ -84,7 +87,7 @@ class LoadedModel:
         steering = self.steering(config.steer)
         return Session(model, tokenizer, _generator(seed), prefix=prefix, config=config, steering=steering)
 
-    def beam(self, prefix: str = "", *, width: int, num: int = 1, **settings: Any) -> list[Written]:
+    def beam(self, prefix: str = "", *, width: int, num: int = 1, **settings: Any) -> list[GeneratedText]:
         """The most probable texts that a beam search of that width finds, best first."""
         model, tokenizer = self._writer()
         config = SampleConfig(**settings)
@@ -182,7 +185,7 @@ class LoadedModel:
         progress: Progress = silent,
         *,
         dynamic: DynamicConfig | None = None,
-        cache: CacheConfig | None = None,
+        cache: NeuralCacheConfig | None = None,
     ) -> Evaluation:
         """Score one split of what `read` or `read_own` gave, by dynamic evaluation or with a neural cache if asked."""
         model, tokenizer = self.checkpoint.model, self.checkpoint.tokenizer
@@ -191,7 +194,7 @@ class LoadedModel:
             return dynamic_evaluate(model, tokenizer, text, config=dynamic, cache=cache, progress=progress)
         return evaluate(model, tokenizer, text, cache=cache, progress=progress)
 
-    def adapted(self, text: TextLike, *, progress: Progress = silent, **settings: Any) -> "LoadedModel":
+    def adapted(self, text: TextLike, *, progress: Progress = silent, **settings: Any) -> "TextModel":
         """The model after it has learnt from a text as dynamic evaluation does; arguments as those of `read`."""
         split = self.read(text, progress=progress, **settings).split("train")
         model = adapt(self.checkpoint.model, split, progress=progress)
@@ -291,15 +294,64 @@ def _generator(seed: int | None) -> torch.Generator:
     return generator
 
 
-def load(model: str | Path | None = None, *, device: str = "cpu") -> LoadedModel:
+def load(model: str | Path | None = None, *, device: str = "cpu") -> TextModel:
     """Read a model: a model file, a run folder, the name of a run, or the newest run.
 
     Raises `RunError` where there is none, `ModelFileError` for a file that is damaged or foreign.
     """
     path = find_model(None if model is None else str(model))
-    return LoadedModel(path=path, checkpoint=files.load(path, pick_device(device)))
+    return TextModel(path=path, checkpoint=files.load(path, pick_device(device)))
 
 
 def sample(model: str | Path | None = None, prefix: str = "", *, seed: int | None = None, **settings: Any) -> str:
-    """Write a text; see `load` and `LoadedModel.generate`."""
+    """Write a text; see `load` and `TextModel.generate`."""
     return "".join(load(model).generate(prefix, seed=seed, **settings))
+
+
+@dataclass(frozen=True, kw_only=True)
+class InfillModels:
+    """Two models of one text that read it from either side."""
+
+    forward: TextModel
+    backward: TextModel
+
+    def fill(self, left: str, right: str, *, num: int = 5, **settings: Any) -> list[Filling]:
+        """The likeliest texts between two others, the best first; settings are the fields of `FillConfig`."""
+        one, other = self.forward.checkpoint, self.backward.checkpoint
+        config = FillConfig(**settings)
+        return fill(one.model, other.model, one.tokenizer, left=left, right=right, num=num, config=config)
+
+
+def load_infill_models(forward: str | Path | None = None, backward: str | Path | None = None) -> InfillModels:
+    """Read a model of each direction; where one is not named, the newest that suits the other is taken.
+
+    Raises `RunError` where there is none, and `ConfigError` where two don't belong together.
+    """
+    named = load(forward) if forward is not None else None
+    other = load(backward) if backward is not None else None
+    one = named or _newest("forward", other)
+    other = other or _newest("backward", one)
+    for model, direction in ((one, "forward"), (other, "backward")):
+        if model.corpus_config.direction != direction:
+            raise ConfigError(
+                f"{model.path} reads {model.corpus_config.direction}; a model that reads {direction} is needed"
+            )
+    if one.checkpoint.tokenizer.fingerprint() != other.checkpoint.tokenizer.fingerprint():
+        raise ConfigError(
+            f"{one.path} and {other.path} have different tokens; train both on the same text with the same tokenizer"
+        )
+    return InfillModels(forward=one, backward=other)
+
+
+def _newest(direction: str, like: TextModel | None) -> TextModel:
+    """The newest run that reads in a direction, with the tokens of another model."""
+    for path in newest_models():
+        try:
+            found = load(path)
+        except CharlmError:  # a run that is damaged, or of another charlm
+            continue
+        same = like is None or found.checkpoint.tokenizer.fingerprint() == like.checkpoint.tokenizer.fingerprint()
+        if found.corpus_config.direction == direction and same:
+            return found
+    option = " --direction backward" if direction == "backward" else ""
+    raise RunError(f"no model that reads {direction} in {RUNS}/ here; train one with `charlm train TEXT{option}`")

@@ -9,11 +9,11 @@ from charlm.api import Hooks
 from charlm.config import ModelConfig, TrainConfig
 from charlm.storage.runs import RunFolder
 from charlm.training.autotune import (
-    Plan,
+    AutotunedSettings,
+    autotune,
     context_vectors_for,
     passes_of,
     plan,
-    plan_for,
     rows_of_text,
     tokens_per_second,
     width_for,
@@ -93,11 +93,13 @@ def test_a_step_has_as_many_rows_as_make_two_thousand_tokens() -> None:
     assert rows(tokens=3) == 8
 
 
-def planned(config: TrainConfig, given=(), *, tokens=3 * 10**6, documents=1, vocab_size=68, width=None) -> Plan:
+def planned(
+    config: TrainConfig, given=(), *, tokens=3 * 10**6, documents=1, vocab_size=68, width=None
+) -> AutotunedSettings:
     """What is planned for a text that there need not be."""
     facts = SimpleNamespace(tokens=tokens, documents=documents, characters=tokens)
     dataset = SimpleNamespace(train=SimpleNamespace(facts=facts), tokenizer=SimpleNamespace(vocab_size=vocab_size))
-    return plan_for(dataset, config, given, seconds=0, width=width, cell="lstm", ngram_order=12)
+    return autotune(dataset, config, given, seconds=0, width=width, cell="lstm", ngram_order=12)
 
 
 def test_a_wide_network_reads_twice_as_many_rows_of_a_large_text() -> None:
@@ -154,7 +156,7 @@ def test_the_speed_is_that_of_this_machine() -> None:
 
 
 def test_what_is_given_goes_before_what_is_chosen(write) -> None:
-    plans: list[Plan] = []
+    plans: list[AutotunedSettings] = []
     api.train(
         write(TEXT),
         run="runs/a",
@@ -170,7 +172,7 @@ def test_what_is_given_goes_before_what_is_chosen(write) -> None:
 
 
 def test_a_configuration_that_is_whole_is_taken_as_it_is(write) -> None:
-    plans: list[Plan] = []
+    plans: list[AutotunedSettings] = []
     settings = TrainConfig(steps=20)
     api.train(write(TEXT), run="runs/a", model=SMALL, training=settings, hooks=Hooks(planned=plans.append))
     config = RunFolder(api.find_run("runs/a")).read_config()

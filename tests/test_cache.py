@@ -11,14 +11,14 @@ from charlm.config import TokenizerConfig
 from charlm.data.dataset import Dataset
 from charlm.data.windows import document_windows
 from charlm.errors import ConfigError
-from charlm.evaluation.neural_cache import CacheConfig, NeuralCache
+from charlm.evaluation.neural_cache import NeuralCache, NeuralCacheConfig
 from charlm.evaluation.score import evaluate
 from charlm.model.language_model import LanguageModel
 
-CONFIG = CacheConfig(size=30, share=0.2, sharpness=2.0)
+CONFIG = NeuralCacheConfig(size=30, share=0.2, sharpness=2.0)
 
 
-def plain(model: LanguageModel, dataset: Dataset, config: CacheConfig) -> float:
+def plain(model: LanguageModel, dataset: Dataset, config: NeuralCacheConfig) -> float:
     """The definition, token by token."""
     part, total = dataset.valid, 0.0
     model.eval()
@@ -79,4 +79,4 @@ def test_probabilities_sum_to_one(dataset_of) -> None:
 
 def test_settings_out_of_range_are_named() -> None:
     with pytest.raises(ConfigError, match=r"--cache-share is 1; it must be at least 0 and at most 0\.999"):
-        CacheConfig(share=1)
+        NeuralCacheConfig(share=1)

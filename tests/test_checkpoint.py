@@ -15,8 +15,9 @@ from charlm.errors import CharlmError, ModelFileError
 from charlm.files import atomic_write
 from charlm.model.language_model import LanguageModel
 from charlm.ngram.model import NgramModel
-from charlm.storage.checkpoint import Checkpoint, load, load_resume, save
+from charlm.storage.checkpoint import Checkpoint, load, save
 from charlm.storage.provenance import TextFacts, TrainingFacts
+from charlm.storage.resume_file import load_resume_file
 from charlm.tokenizers import CharTokenizer
 
 
@@ -191,7 +192,7 @@ def test_a_description_that_is_no_object_is_an_error(path: Path, text: str) -> N
 
 def test_a_model_file_is_no_resume_file(path: Path) -> None:
     with pytest.raises(ModelFileError, match="--init-from"):
-        load_resume(path)
+        load_resume_file(path)
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from charlm.data.dataset import Dataset
 from charlm.errors import CharlmError, ConfigError
 from charlm.evaluation.calibration import divide_logits
 from charlm.model.language_model import LanguageModel
-from charlm.model.ngram_embedding import ContextVectors
+from charlm.model.ngram_embedding import NgramEmbedding
 from charlm.model.ngram_prior import fit_prior
 from charlm.ngram.model import NgramModel
 from charlm.storage.checkpoint import load
@@ -48,9 +48,9 @@ def test_the_vectors_of_all_that_ends_at_a_token_are_added_to_its_embedding(data
     assert model.contexts.vectors.shape[1] == min(32, size)
     spread = torch.eye(size) if model.contexts.spread is None else model.contexts.spread
     ids = ids_of(dataset)
-    found = model.inputs(ids, model.empty_past(1))[0][:, 0]
+    found = model.inputs(ids, model.initial_state(1))[0][:, 0]
     ngram = model.prior.ngram
-    row_of = {ngram.spelled(node): row for row, node in enumerate(ngram.frequent[:40].tolist(), 1)}
+    row_of = {ngram.tokens_of(node): row for row, node in enumerate(ngram.frequent[:40].tolist(), 1)}
     tokens, added = ids[:, 0].tolist(), 0
     for place, token in enumerate(tokens):
         expected = model.embedding[token].clone()
@@ -63,7 +63,7 @@ def test_the_vectors_of_all_that_ends_at_a_token_are_added_to_its_embedding(data
 
 
 def test_without_an_ngram_there_is_no_vector() -> None:
-    contexts = ContextVectors(3, 2)
+    contexts = NgramEmbedding(3, 2)
     with torch.no_grad():
         contexts.vectors.fill_(1)
     nothing = np.full((1, 1, 3), -1, dtype=np.int32)
@@ -115,10 +115,10 @@ def test_all_who_look_inside_read_the_same(dataset_of) -> None:
     model = model_for(dataset, num_layers=2)
     ids = ids_of(dataset)
     _, hidden, _ = model.read(ids)
-    held, states = model.trace(ids[:20])
-    later, _ = model.trace(ids[20:], states)
+    held, states = model.record_states(ids[:20])
+    later, _ = model.record_states(ids[20:], states)
     torch.testing.assert_close(torch.cat((held[-1]["h"], later[-1]["h"])), hidden)
-    first, states = follow(model, ids[:20], model.empty_past(1))
+    first, states = follow(model, ids[:20], model.initial_state(1))
     second, _ = follow(model, ids[20:], states)
     torch.testing.assert_close(torch.cat((first[-1]["h"], second[-1]["h"])), hidden)
     torch.testing.assert_close(torch.stack(Unrolled.of(model, ids).outputs), hidden)
@@ -156,14 +156,14 @@ def test_another_text_takes_over_the_vectors_that_it_has_ngrams_for(dataset_of) 
     model = model_for(dataset)
     before = model.prior.ngram
     old = {
-        before.spelled(node): model.contexts.vectors[row].clone() for row, node in enumerate(before.frequent[:40], 1)
+        before.tokens_of(node): model.contexts.vectors[row].clone() for row, node in enumerate(before.frequent[:40], 1)
     }
     ids = np.array([dataset.tokenizer.bos, *dataset.tokenizer.encode(TEXT[::-1] + TEXT[:40])])
     after = NgramModel.fit(ids, order=4, vocab_size=before.vocab_size, bos=before.bos)
     model.build_on(after)
     kept = 0
     for row, node in enumerate(after.frequent[:40].tolist(), 1):
-        vector = old.get(after.spelled(node))
+        vector = old.get(after.tokens_of(node))
         kept += vector is not None
         assert torch.equal(model.contexts.vectors[row], torch.zeros(32) if vector is None else vector)
         assert model.contexts.rows[node] == row

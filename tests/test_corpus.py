@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from charlm import corpus as corpus_module
 from charlm import decoding
 from charlm.config import CorpusConfig
-from charlm.data.corpus import SPLITS, Corpus, Piece, _cut_documents, _cut_exactly
+from charlm.data.corpus import SPLITS, Corpus, Fragment, _cut_documents, _cut_exactly
 from charlm.errors import CorpusError
 
 
@@ -82,7 +82,7 @@ def test_splits_of_a_file_end_at_their_exact_character(corpus_of) -> None:
 def test_cutting_loses_nothing_and_ends_every_document(texts: list[str], first: int, second: int) -> None:
     total = sum(map(len, texts))
     ends = (min(first, total), min(first + second, total), total)
-    pieces = [piece for text in texts if text for piece in (Piece(text, False), Piece("", True))]
+    pieces = [piece for text in texts if text for piece in (Fragment(text, False), Fragment("", True))]
     parts, ended = ["", "", ""], True
     for split, piece in _cut_exactly(pieces, ends):
         parts[split] += piece.text

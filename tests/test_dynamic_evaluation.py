@@ -10,20 +10,22 @@ from charlm.data.dataset import TokenSplit
 from charlm.data.windows import document_windows
 from charlm.errors import ConfigError
 from charlm.evaluation.dynamic import DynamicConfig, adapt, dynamic_evaluate, dynamic_score
-from charlm.evaluation.neural_cache import CacheConfig
+from charlm.evaluation.neural_cache import NeuralCacheConfig
 from charlm.evaluation.score import evaluate
 
 CONFIG = DynamicConfig(rate=0.01, decay=0.02, seq_len=8)
 
 
-def nats_by_token(model, split: TokenSplit, config: DynamicConfig, cache: CacheConfig | None = None) -> torch.Tensor:
+def nats_by_token(
+    model, split: TokenSplit, config: DynamicConfig, cache: NeuralCacheConfig | None = None
+) -> torch.Tensor:
     """Of a split that is one document, (N,)."""
     windows = document_windows(split, batch_size=1, seq_len=config.seq_len)
     return torch.cat([nats[:, 0] for nats in dynamic_score(model, windows, config, cache)])
 
 
-@pytest.mark.parametrize("cache", [None, CacheConfig(size=20, share=0.3)])
-def test_a_token_is_scored_before_anything_learns_from_it(dataset_of, cache: CacheConfig | None) -> None:
+@pytest.mark.parametrize("cache", [None, NeuralCacheConfig(size=20, share=0.3)])
+def test_a_token_is_scored_before_anything_learns_from_it(dataset_of, cache: NeuralCacheConfig | None) -> None:
     """Change the future from a place on: what is scored before, and at the place given the past, stays the same."""
     dataset = dataset_of(TEXT)
     model = model_for(dataset)

@@ -1,11 +1,11 @@
 import pytest
 
-from charlm.training.events import StepRecord
+from charlm.training.events import StepEvent
 from charlm.training.warnings import GradientWatch
 
 
-def step(norm: float, clip: float = 1.0) -> StepRecord:
-    return StepRecord(
+def step(norm: float, clip: float = 1.0) -> StepEvent:
+    return StepEvent(
         step=1,
         epoch=0.0,
         progress=0.0,

@@ -113,7 +113,7 @@ def test_folding_the_embedding_into_the_first_layer_changes_nothing(cell: str) -
     net = model(cell=cell).double()
     ids = torch.randint(11, (16, 2), generator=torch.Generator().manual_seed(2))
     layer = net.recurrent.layers[0]
-    past = net.empty_past(2)[0]
+    past = net.initial_state(2)[0]
     wanted, _ = layer(torch.nn.functional.embedding(ids, net.embedding), past)
     found, _ = layer.read_tokens(ids, net.embedding, past)
     torch.testing.assert_close(found, wanted)
@@ -132,7 +132,7 @@ def test_residual_connections_add_what_went_in() -> None:
         for layer in residual.recurrent.layers[1:]:
             for parameter in layer.parameters():
                 parameter.zero_()  # an LSTM of zeros puts out 0
-    first, _ = residual.recurrent.layers[0](residual.embedding[ids], residual.empty_past(2)[0])
+    first, _ = residual.recurrent.layers[0](residual.embedding[ids], residual.initial_state(2)[0])
     torch.testing.assert_close(residual(ids)[0], first @ residual.output.T + residual.output_bias)
 
 

@@ -203,7 +203,7 @@ def test_compiled_and_numpy_look_up_alike(order: int, monkeypatch: pytest.Monkey
     before = along(model, rng.integers(0, V, 7))[-3:]
     text = np.stack([ids[:40], ids[3:43], rng.integers(0, V, 40)], axis=1)  # (T, B)
     compiled_states = model.advance(before, text)
-    monkeypatch.setattr(ngram, "compiled", lambda: None)
+    monkeypatch.setattr(ngram, "compiled_lookup", lambda: None)
     assert np.array_equal(model.advance(before, text), compiled_states)
 
 
@@ -281,9 +281,9 @@ def test_the_most_frequent_contexts_come_first(order: int) -> None:
         for length in range(2, min(5, order - 1) + 1)
         for place in range(len(tokens) - length)  # what ends the text is no context
     )
-    spelled = [model.spelled(node) for node in model.frequent.tolist()]
-    assert sorted(spelled) == sorted(occurs)
-    numbers = [occurs[ngram] for ngram in spelled]
+    tokens_of = [model.tokens_of(node) for node in model.frequent.tolist()]
+    assert sorted(tokens_of) == sorted(occurs)
+    numbers = [occurs[ngram] for ngram in tokens_of]
     assert numbers == sorted(numbers, reverse=True)
 
 

@@ -5,20 +5,20 @@ from numpy.testing import assert_allclose
 
 from charlm import ngram_mixture
 from charlm.ngram.counts import count_ngrams
-from charlm.ngram.mixture import Asked
+from charlm.ngram.mixture import NgramQuery
 from charlm.ngram.model import NgramModel
-from charlm.ngram.trie import compiled
+from charlm.ngram.trie import compiled_lookup
 
 BOS = 0
 
 
-@pytest.fixture(params=[True, False], ids=["compiled", "numpy"])
+@pytest.fixture(params=[True, False], ids=["compiled_lookup", "numpy"])
 def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Look-ups compiled, then by numpy."""
-    if request.param and compiled() is None:
+    """Look-ups compiled_lookup, then by numpy."""
+    if request.param and compiled_lookup() is None:
         pytest.skip("no C compiler here")
     if not request.param:
-        monkeypatch.setattr(ngram_mixture, "compiled", lambda: None)
+        monkeypatch.setattr(ngram_mixture, "compiled_lookup", lambda: None)
     return bool(request.param)
 
 
@@ -52,7 +52,7 @@ def test_each_row_is_what_the_model_that_it_asks_says_alone(vocab_size: int, ord
     text = np.stack([ids[:30], ids[190:220], rng.integers(0, vocab_size, 30)], axis=1)
     states = np.concatenate([whole.no_context(2), whole.advance(whole.no_context(3), text).reshape(90, order - 1)])
     which = rng.integers(0, 5, len(states))
-    asked = Asked(states, models, which)
+    asked = NgramQuery(states, models, which)
     log_p = np.stack(
         [expected(models[model], states[row : row + 1], o)[0] for o in orders for row, model in enumerate(which)]
     )
@@ -71,7 +71,7 @@ def test_each_row_is_what_the_model_that_it_asks_says_alone(vocab_size: int, ord
     assert depths[:2].tolist() == [0, 0]
     for index, model in enumerate(models):
         rows = which == index
-        alone = Asked(states[rows], [model], np.zeros(rows.sum(), dtype=np.int64))
+        alone = NgramQuery(states[rows], [model], np.zeros(rows.sum(), dtype=np.int64))
         assert np.array_equal(alone.mixture(orders, gates[rows], keep=True)[0], mixed[rows])
         assert np.array_equal(alone.depths(), depths[rows])
 
@@ -81,8 +81,8 @@ def test_depth_counts_the_contexts_that_the_model_itself_has_seen() -> None:
     models = models_of(np.array([BOS, *[1, 2, 3, 4] * 5, *[5, 6, 7, 8] * 5]), 4, 9, 2)
     states = models[0].advance(models[0].no_context(1), np.array([[5], [6], [7]]))[:, 0]
     for which, depths in (([0, 0, 0], [1, 2, 3]), ([2, 2, 2], [0, 0, 0]), ([1, 2, 0], [1, 0, 3])):
-        assert Asked(states, models, np.array(which)).depths().tolist() == depths
-    assert Asked(states[:0], models, np.zeros(0, dtype=np.int64)).depths().tolist() == []
+        assert NgramQuery(states, models, np.array(which)).depths().tolist() == depths
+    assert NgramQuery(states[:0], models, np.zeros(0, dtype=np.int64)).depths().tolist() == []
 
 
 @pytest.mark.usefixtures("either")
@@ -91,7 +91,7 @@ def test_logarithms_are_right_to_rounding() -> None:
     near_one = 1 - rng.random(20_000) * 2.0 ** -rng.integers(1, 24, 20_000)
     singles = np.concatenate([[0, 1e-30, 1e-12, 1], np.exp(-28 * rng.random(50_000)), near_one]).astype(np.float32)
     model = NgramModel(len(singles), BOS, 1, singles, *(np.zeros(0, kind) for kind in (np.int64, "f4", "f4", "i4")))
-    asked = Asked(model.no_context(1), [model], np.zeros(1, dtype=np.int64))
+    asked = NgramQuery(model.no_context(1), [model], np.zeros(1, dtype=np.int64))
     log_p = asked.mixture([1], np.ones((1, 1), dtype=np.float32))[0][0].astype(np.float64)
     exact = np.log(np.maximum(singles.astype(np.float64), 1e-12))
     assert np.all(np.abs(log_p - exact) <= 2**-22 * np.abs(exact))
@@ -100,7 +100,7 @@ def test_logarithms_are_right_to_rounding() -> None:
 def test_threads_change_nothing() -> None:
     models = models_of(text_of(500, 3000), 3, 500, 2)
     states = models[0].advance(models[0].no_context(1), text_of(500, 90, seed=5)[:, None])[:, 0]
-    asked = Asked(states, models, np.arange(90) % 3)
+    asked = NgramQuery(states, models, np.arange(90) % 3)
     gates = np.random.default_rng(1).normal(size=(90, 2)).astype(np.float32)
     before, found = torch.get_num_threads(), []
     try:

@@ -15,7 +15,7 @@ from charlm.evaluation.score import evaluate
 from charlm.model.language_model import LanguageModel
 from charlm.model.ngram_prior import default_order, fit_prior
 from charlm.ngram.counts import fold_of
-from charlm.ngram.mixture import Asked
+from charlm.ngram.mixture import NgramQuery
 from charlm.storage.checkpoint import load
 
 PRIOR = SMALL | {"ngram_order": 4}
@@ -143,17 +143,17 @@ def test_the_order_is_shorter_where_the_vocabulary_is_large() -> None:
 @pytest.mark.parametrize("native", [True, False])
 def test_the_gradient_of_the_gates_is_that_of_their_logarithms(dataset_of, monkeypatch, native: bool) -> None:
     if not native:
-        monkeypatch.setattr("charlm.ngram.mixture.compiled", lambda: None)
+        monkeypatch.setattr("charlm.ngram.mixture.compiled_lookup", lambda: None)
     dataset = dataset_of(TEXT)
     model = model_for(dataset).eval()
     ids = torch.from_numpy(dataset.train.ids[:41].astype(np.int64))[:, None]
     hidden = torch.randn(40, 1, 8, generator=torch.Generator().manual_seed(1))
     upstream = torch.randn(40, 1, dataset.tokenizer.vocab_size, generator=torch.Generator().manual_seed(2))
-    more = model.prior(model.prior.advance(ids[:-1], model.prior.empty_past(1)), hidden)
+    more = model.prior(model.prior.advance(ids[:-1], model.prior.initial_state(1)), hidden)
     (more * upstream).sum().backward()
     ngram = model.prior.ngram
     states = ngram.advance(ngram.no_context(1), ids[:-1].numpy())[:, 0]
-    log_p = Asked(states, [ngram], np.zeros(40, dtype=np.int64)).log_probabilities(model.prior.orders)
+    log_p = NgramQuery(states, [ngram], np.zeros(40, dtype=np.int64)).log_probabilities(model.prior.orders)
     by_gate = np.einsum("njv,nv->nj", log_p, upstream[:, 0].numpy())
     expected = np.einsum("nj,nh->jh", by_gate, hidden[:, 0].numpy())
     assert model.prior.weight.grad.numpy() == pytest.approx(expected, rel=1e-4, abs=1e-3)

@@ -4,7 +4,7 @@ from test_prior import model_for
 
 from charlm.config import TrainConfig
 from charlm.model.layers import Recurrent
-from charlm.training.remarks import remark
+from charlm.training.warnings import remark
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,7 @@ from charlm.training.remarks import remark
 def test_slow_products_earn_a_note(
     dataset_of, caplog, monkeypatch: pytest.MonkeyPatch, precision: str, quick: bool, warned: bool
 ) -> None:
-    monkeypatch.setattr(Recurrent, "quick_in_bfloat16", quick)
+    monkeypatch.setattr(Recurrent, "has_bfloat16_kernel", quick)
     dataset = dataset_of(TEXT)
     remark(dataset, model_for(dataset), TrainConfig(steps=1, precision=precision))
     assert ("many times as long" in caplog.text) == warned

@@ -14,8 +14,9 @@ from charlm import api, journal, trainer, validation
 from charlm.api import Hooks
 from charlm.config import TokenizerConfig, TrainConfig
 from charlm.errors import CharlmError, ModelFileError, TrainingDivergedError
-from charlm.storage.checkpoint import load, load_resume, save
-from charlm.training.events import SampleRecord, StepRecord, ValidationRecord
+from charlm.storage.checkpoint import load
+from charlm.storage.resume_file import load_resume_file, save_resume_file
+from charlm.training.events import SampleEvent, StepEvent, ValidationEvent
 
 
 @pytest.mark.parametrize("documents", ["file", "line"])
@@ -51,8 +52,8 @@ def test_what_a_killed_process_wrote_after_its_last_save_is_cut_off(write) -> No
 def test_training_lowers_the_loss_and_keeps_the_best(write) -> None:
     seen = []
     result = train(write(TEXT), steps=200, hooks=Hooks(observer=seen.append))
-    validations = [record for record in seen if isinstance(record, ValidationRecord)]
-    steps = [record for record in seen if isinstance(record, StepRecord)]
+    validations = [record for record in seen if isinstance(record, ValidationEvent)]
+    steps = [record for record in seen if isinstance(record, StepEvent)]
     assert validations[-1].nats_per_token < 0.95 * validations[0].nats_per_token
     best = min(validations, key=lambda record: record.nats_per_token)
     assert (result.outcome.best, result.outcome.best_step) == (best.nats_per_token, best.step)
@@ -61,7 +62,7 @@ def test_training_lowers_the_loss_and_keeps_the_best(write) -> None:
     assert kept.training["validation_nats_per_token"] == best.nats_per_token
     assert [record.step for record in steps] == list(range(10, 201, 10))
     assert all(record.clipped_norm <= 1.0 + 1e-6 and record.clipped_norm <= record.gradient_norm for record in steps)
-    assert sum(isinstance(record, SampleRecord) for record in seen) == len(validations) == 5
+    assert sum(isinstance(record, SampleEvent) for record in seen) == len(validations) == 5
 
 
 def test_bfloat16_learns_as_single_precision_does_and_resumes_bit_for_bit(write) -> None:
@@ -72,7 +73,9 @@ def test_bfloat16_learns_as_single_precision_does_and_resumes_bit_for_bit(write)
     api.resume("runs/broken")
     for name in ("model.safetensors", "resume.safetensors"):
         assert same(weights("runs/brief", name), weights("runs/broken", name))
-    whole, broken = (load_resume(Path(run) / "resume.safetensors")[1].tensors for run in ("runs/brief", "runs/broken"))
+    whole, broken = (
+        load_resume_file(Path(run) / "resume.safetensors")[1].tensors for run in ("runs/brief", "runs/broken")
+    )
     assert whole.keys() == broken.keys() and same(whole, broken)
     single, brief = weights("runs/single"), weights("runs/brief")
     assert not same(single, brief)
@@ -87,14 +90,14 @@ def test_the_model_that_is_kept_has_the_mean_of_the_last_weights(write) -> None:
     models: list[torch.nn.Module] = []
 
     def look(record) -> None:
-        if isinstance(record, SampleRecord):  # after every step: as many validations as steps
+        if isinstance(record, SampleEvent):  # after every step: as many validations as steps
             seen.append({name: value.clone() for name, value in models[0].state_dict().items()})
 
     hooks = Hooks(prepared=lambda run, dataset, model, config: models.append(model), observer=look)
     train(text, hooks=hooks, steps=12, validations=12, averaging=1.0)
     average = {
         name.removeprefix("average/"): value
-        for name, value in load_resume(Path("runs/a/resume.safetensors"))[1].tensors.items()
+        for name, value in load_resume_file(Path("runs/a/resume.safetensors"))[1].tensors.items()
         if name.startswith("average/")
     }
     assert len(seen) == 12 and average.keys() == seen[0].keys()
@@ -106,14 +109,14 @@ def test_the_model_that_is_kept_has_the_mean_of_the_last_weights(write) -> None:
 def test_an_average_that_is_damaged_is_an_error(write, damage: str) -> None:
     train(write(TEXT), averaging=0.2, hooks=stop_after(7))
     path = Path("runs/a/resume.safetensors")
-    checkpoint, resume = load_resume(path)
+    checkpoint, resume = load_resume_file(path)
     name = "average/output"
     if damage == "missing":
         del resume.tensors[name]
     else:
         value = resume.tensors[name]
         resume.tensors[name] = value * float("nan") if damage == "not finite" else value[:1]
-    save(path, checkpoint, resume)
+    save_resume_file(path, checkpoint, resume)
     with pytest.raises(ModelFileError, match="is damaged"):
         api.resume("runs/a")
 
@@ -154,7 +157,7 @@ def test_validations_score_a_share_of_what_is_trained_on(
     monkeypatch.setattr(validation, "_TOKENS", (64, 640))
     monkeypatch.setattr(validation, "_SHARE", share)
     train(write(TEXT), steps=100)
-    _, state = load_resume(Path("runs/a/resume.safetensors"))
+    _, state = load_resume_file(Path("runs/a/resume.safetensors"))
     assert state.values["validation_tokens"] == pytest.approx(expected, rel=0.05)
 
 
@@ -248,10 +251,10 @@ def test_a_run_that_is_interrupted_at_its_last_step_has_finished(write) -> None:
 def test_the_figures_beside_a_validation_are_those_of_its_moment(write) -> None:
     seen = []
     train(write(TEXT), steps=25, validations=4, hooks=Hooks(observer=seen.append))
-    steps = [record for record in seen if isinstance(record, StepRecord)]
+    steps = [record for record in seen if isinstance(record, StepEvent)]
     assert [record.step for record in steps] == [7, 10, 13, 19, 20, 25]
     for before, record in pairwise(seen):
-        assert not isinstance(record, ValidationRecord) or before.step == record.step
+        assert not isinstance(record, ValidationEvent) or before.step == record.step
 
 
 def test_a_full_disk_ends_the_run_and_keeps_the_last_save(write, monkeypatch: pytest.MonkeyPatch) -> None:

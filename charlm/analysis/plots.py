@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charlm.analysis.gradients.decay_fit import Verdict, percent
+from charlm.analysis.gradients.decay_fit import DecayFit, percent
 from charlm.analysis.gradients.diagnosis import Diagnosis
 from charlm.analysis.runs.curves import Against, RunCurves
 from charlm.analysis.units.saturation import OPEN, SHUT, GateSaturation
@@ -19,8 +19,8 @@ _COLOURS = ("#d1495b", "#00798c", "#edae49", "#30638e", "#6a994e", "#8e6c8a", "#
 _FLOOR, _CEILING = 1e-8, 1e2
 
 
-def check_picture(path: Path) -> None:
-    """Raise now what `save_picture` would raise after long work: no matplotlib, no such folder, no such format."""
+def check_plot(path: Path) -> None:
+    """Raise now what `save_plot` would raise after long work: no matplotlib, no such folder, no such format."""
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -33,7 +33,7 @@ def check_picture(path: Path) -> None:
         raise ConfigError(f"--plot is {str(path)!r}, which is a folder; name a file in it")
 
 
-def save_picture(figure: "Figure", path: Path) -> None:
+def save_plot(figure: "Figure", path: Path) -> None:
     """Write a figure in the format that the file's name ends in; raises `CharlmError` when it can't be written."""
     try:
         figure.savefig(path, dpi=160, facecolor="white")
@@ -170,7 +170,7 @@ def draw_saturation(saturation: Sequence[GateSaturation], title: str) -> "Figure
     return figure
 
 
-def _short(verdict: Verdict) -> str:
+def _short(verdict: DecayFit) -> str:
     """A verdict for the legend."""
     if verdict.kind == "carried":
         return f"{percent(verdict.left)} left"

@@ -104,7 +104,7 @@ def trace(text: str, *, cell: str = "rnn", hidden_size: int = 3, steps: int = 50
         steps=steps,
         batch_size=1,
         seq_len=len(tokens) - 1,
-        learning_rate=0.03,
+        learning_rate=_LEARNING_RATE,
         weight_decay=0.0,
         seed=seed,
         device="cpu",

@@ -7,9 +7,9 @@ split cuts in two becomes two documents, so that each part is complete in itself
 import hashlib
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from charlm.config import CorpusConfig
 from charlm.data.encoding import check_encoding, decoded
@@ -26,7 +26,7 @@ _BEGINNING = 64  # characters of a document by which it is sorted
 _LINE_END = r"(?:\r\n|\n|\r)"
 
 
-class Piece(NamedTuple):
+class Fragment(NamedTuple):
     """A stretch of a document."""
 
     text: str
@@ -62,7 +62,7 @@ class Corpus:
             self.characters,
         )
 
-    def pieces(self) -> Iterator[tuple[int, Piece]]:
+    def pieces(self) -> Iterator[tuple[int, Fragment]]:
         """All pieces in order, each with the index of its split in `SPLITS`.
 
         With documents "file" a split ends at its exact character. With smaller documents none is cut: each belongs to
@@ -94,6 +94,18 @@ class Corpus:
                     parts.clear()
         if parts:
             yield "".join(parts)
+
+
+def corpus_config(found: Found, given: Mapping[str, Any]) -> CorpusConfig:
+    """What the user says, then what the registry says, then the defaults."""
+    values = dict(given)
+    if values.get("separator") is not None:
+        values.setdefault("documents", "separator")
+    if found.named is not None:
+        values.setdefault("documents", found.named.documents)
+        if found.named.splits is not None:
+            values.setdefault("splits", found.named.splits)
+    return CorpusConfig(**values)
 
 
 def open_corpus(text: TextLike, config: CorpusConfig, *, progress: Progress = silent) -> Corpus:
@@ -155,7 +167,7 @@ def read_corpus(found: Found, config: CorpusConfig, *, progress: Progress = sile
 
 def _documents(
     sources: Iterable[Source], config: CorpusConfig, digest: "hashlib._Hash", progress: Progress
-) -> Iterator[Piece]:
+) -> Iterator[Fragment]:
     """All sources as documents; empty documents are left out."""
     sources = list(sources)
     check_encoding(config.encoding)
@@ -180,15 +192,15 @@ def _documents(
             digest.update(own.digest())
 
 
-def _cut_documents(texts: Iterable[str], config: CorpusConfig) -> Iterator[Piece]:
+def _cut_documents(texts: Iterable[str], config: CorpusConfig) -> Iterator[Fragment]:
     """Cut one source into documents at its separators, holding back only what may be part of one."""
     if config.documents == "file":
         some = False
         for text in texts:
             some = True
-            yield Piece(text, False)
+            yield Fragment(text, False)
         if some:
-            yield Piece("", True)
+            yield Fragment("", True)
         return
     if config.documents == "separator":
         assert config.separator is not None
@@ -207,7 +219,7 @@ def _cut_documents(texts: Iterable[str], config: CorpusConfig) -> Iterator[Piece
         firm = len(rest.rstrip(" \t")) if config.documents == "paragraph" else len(rest)
         for match in separator.finditer(rest):
             if match.start() > start or inside:
-                yield Piece(rest[start : match.start()], True)
+                yield Fragment(rest[start : match.start()], True)
             inside = False
             start = match.end()
             if grows and match.end() >= firm:
@@ -219,7 +231,7 @@ def _cut_documents(texts: Iterable[str], config: CorpusConfig) -> Iterator[Piece
         if len(rest) > _CHUNK:
             safe = len(rest.rstrip(" \t\r\n")) if grows else len(rest) - held
             if safe > 0:
-                yield Piece(rest[:safe], False)
+                yield Fragment(rest[:safe], False)
                 inside = True
                 rest = rest[safe:]
     if config.documents == "paragraph":
@@ -227,10 +239,10 @@ def _cut_documents(texts: Iterable[str], config: CorpusConfig) -> Iterator[Piece
     elif config.documents == "line":
         rest = "" if rest in ("\r", "\n") else rest
     if rest or inside:
-        yield Piece(rest, True)
+        yield Fragment(rest, True)
 
 
-def _cut_exactly(pieces: Iterable[Piece], boundaries: tuple[int, ...]) -> Iterator[tuple[int, Piece]]:
+def _cut_exactly(pieces: Iterable[Fragment], boundaries: tuple[int, ...]) -> Iterator[tuple[int, Fragment]]:
     """Give each piece its split, cutting pieces, and with them documents, where a split ends."""
     at = index = 0
     unfinished = False
@@ -238,17 +250,17 @@ def _cut_exactly(pieces: Iterable[Piece], boundaries: tuple[int, ...]) -> Iterat
         while len(text) > 0 and at + len(text) > boundaries[index]:
             room = boundaries[index] - at
             if room or unfinished:
-                yield index, Piece(text[:room], True)
+                yield index, Fragment(text[:room], True)
             unfinished = False
             text, at = text[room:], boundaries[index]
             index += 1
         if text or (ends and unfinished):
-            yield index, Piece(text, ends)
+            yield index, Fragment(text, ends)
             unfinished = not ends
         at += len(text)
 
 
-def _cut_between(pieces: Iterable[Piece], boundaries: tuple[int, ...]) -> Iterator[tuple[int, Piece]]:
+def _cut_between(pieces: Iterable[Fragment], boundaries: tuple[int, ...]) -> Iterator[tuple[int, Fragment]]:
     """Give each document, whole, the split in which it starts."""
     at = index = 0
     starts = True

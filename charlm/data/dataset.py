@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.config import CorpusConfig, TokenizerConfig
-from charlm.data.corpus import SPLITS, Corpus, Piece
+from charlm.data.corpus import SPLITS, Corpus, Fragment
 from charlm.errors import CharlmError, CorpusError
 from charlm.files import atomic_write, cache_folder
 from charlm.progress import Progress, silent
@@ -197,7 +197,7 @@ class _Writer:
         self._documents = self._characters = self._bytes = self._length = self._unknown = 0
         self._inside = False
 
-    def write(self, pieces: list[Piece]) -> None:
+    def write(self, pieces: list[Fragment]) -> None:
         """Encode pieces that follow one another."""
         bos, eos = (np.array([token], dtype=np.int32) for token in (self._tokenizer.bos, self._tokenizer.eos))
         parts: list[NDArray[np.int32]] = []
@@ -235,9 +235,9 @@ class _Writer:
         )
 
 
-def _batches(corpus: Corpus) -> Iterator[tuple[int, list[Piece]]]:
+def _batches(corpus: Corpus) -> Iterator[tuple[int, list[Fragment]]]:
     """The pieces of a corpus in handfuls of one split each."""
-    index, batch, size = 0, list[Piece](), 0
+    index, batch, size = 0, list[Fragment](), 0
     for at, piece in corpus.pieces():
         if batch and (at != index or size >= _BATCH):
             yield index, batch

@@ -20,7 +20,7 @@ from torch import Tensor
 from charlm.config import JsonConfig, check_range
 from charlm.data.dataset import TokenSplit
 from charlm.data.windows import Window, carry, document_windows
-from charlm.evaluation.neural_cache import CacheConfig, NeuralCache
+from charlm.evaluation.neural_cache import NeuralCache, NeuralCacheConfig
 from charlm.evaluation.score import Evaluation, nats_of, summed
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
@@ -56,7 +56,7 @@ def dynamic_evaluate(
     split: TokenSplit,
     *,
     config: DynamicConfig | None = None,
-    cache: CacheConfig | None = None,
+    cache: NeuralCacheConfig | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
     """Score a whole split, every window before anything learns from it; `model` stays as it is.
@@ -74,7 +74,7 @@ def dynamic_evaluate(
 
 
 def dynamic_score(
-    model: LanguageModel, windows: Iterable[Window], config: DynamicConfig, cache: CacheConfig | None = None
+    model: LanguageModel, windows: Iterable[Window], config: DynamicConfig, cache: NeuralCacheConfig | None = None
 ) -> Iterator[Tensor]:
     """Nats of the targets of each window, (T, B), 0 where there is none."""
     yield from _learn(deepcopy(model), windows, config, NeuralCache(cache) if cache is not None else None)

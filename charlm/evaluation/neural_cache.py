@@ -20,7 +20,7 @@ from charlm.data.windows import IGNORE, Window
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CacheConfig(JsonConfig):
+class NeuralCacheConfig(JsonConfig):
     """What is remembered, and how much it counts."""
 
     size: int = 2000
@@ -39,7 +39,7 @@ class CacheConfig(JsonConfig):
 class NeuralCache:
     """The memory of B documents side by side, while their windows are scored in order."""
 
-    def __init__(self, config: CacheConfig) -> None:
+    def __init__(self, config: NeuralCacheConfig) -> None:
         self._config = config
         self._hidden: Tensor | None = None  # (C, B, H)
         self._followed: Tensor | None = None  # (C, B)

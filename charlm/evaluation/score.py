@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from charlm.data.dataset import TokenSplit
 from charlm.data.windows import IGNORE, Window, carry, document_windows
-from charlm.evaluation.neural_cache import CacheConfig, NeuralCache
+from charlm.evaluation.neural_cache import NeuralCache, NeuralCacheConfig
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
@@ -74,7 +74,7 @@ def evaluate(
     tokenizer: Tokenizer,
     split: TokenSplit,
     *,
-    cache: CacheConfig | None = None,
+    cache: NeuralCacheConfig | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
     """Score a whole split, exactly and in one pass.

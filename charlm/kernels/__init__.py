@@ -8,7 +8,7 @@ from torch import Tensor
 
 from charlm.kernels import compiled as native
 from charlm.kernels import gru, lstm, mut, rnn
-from charlm.kernels.autograd import brief_products, fused_layer, fused_trace
+from charlm.kernels.autograd import bfloat16_products, fused_layer, fused_states
 from charlm.kernels.program import Program
 from charlm.kernels.scan import scan_mingru
 from charlm.kernels.torch_layers import torch_gru, torch_lstm, torch_rnn
@@ -50,10 +50,10 @@ KERNELS: dict[str, Kernel] = {name: partial(fused_layer, program) for name, prog
 }
 """By the name of the cell: from the input projection V x + b, (T, B, G), on. It is used up."""
 
-Trace = Callable[[Tensor, tuple[Tensor, ...], Mapping[str, Tensor]], tuple[dict[str, Tensor], tuple[Tensor, ...]]]
-"""trace(projected, state, weights) -> (h and c after every step, (T, B, H) each; state after the last step)."""
+Recorder = Callable[[Tensor, tuple[Tensor, ...], Mapping[str, Tensor]], tuple[dict[str, Tensor], tuple[Tensor, ...]]]
+"""record(projected, state, weights) -> (h and c after every step, (T, B, H) each; state after the last step)."""
 
-TRACES: dict[str, Trace] = {name: partial(fused_trace, program) for name, program in PROGRAMS.items()}
+RECORDERS: dict[str, Recorder] = {name: partial(fused_states, program) for name, program in PROGRAMS.items()}
 """By the name of the cell: as `KERNELS`, for looking inside."""
 
 LAYERS: dict[str, Kernel] = {"rnn": torch_rnn, "lstm": torch_lstm, "gru-reset-after": torch_gru}
@@ -69,7 +69,7 @@ def prefers_layer(cell: str, device: str) -> bool:
     """
     if device != "cpu":
         return True
-    return not brief_products() and ((cell == "lstm" and not torch.is_grad_enabled()) or _compiled(cell) is None)
+    return not bfloat16_products() and ((cell == "lstm" and not torch.is_grad_enabled()) or _compiled(cell) is None)
 
 
 def has_bfloat16(cell: str) -> bool:
@@ -82,4 +82,4 @@ def _compiled(cell: str) -> native.Library | None:
     return native.library(PROGRAMS[cell].functions, torch.float32)
 
 
-__all__ = ["KERNELS", "LAYERS", "TRACES", "Kernel", "Trace", "has_bfloat16", "prefers_layer"]
+__all__ = ["KERNELS", "LAYERS", "RECORDERS", "Kernel", "Recorder", "has_bfloat16", "prefers_layer"]

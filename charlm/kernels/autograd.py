@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from charlm.kernels import compiled as native
-from charlm.kernels.buffers import Place, Places, TorchWindow, Window
+from charlm.kernels.buffers import Buffer, Buffers, StepLoop, TorchLoop
 from charlm.kernels.program import Product, Program
 
 _GRADIENT = {"h": "dh_before", "past": "d_past"}
@@ -41,7 +41,7 @@ def fused_layer(
     return results[0], tuple(results[1:])
 
 
-def fused_trace(
+def fused_states(
     program: Program, projected: Tensor, state: tuple[Tensor, ...], weights: Mapping[str, Tensor]
 ) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
     """What a cell holds after every step of a window: h and, where it has one, c, (T, B, H) each, by name; and the
@@ -65,7 +65,7 @@ class _FusedLayer(torch.autograd.Function):
         state = rest[: len(rest) - len(names)]
         projected = projected.contiguous()
         buffers = _run(program, projected, state, weights)
-        ctx.program, ctx.names, ctx.depth, ctx.brief = program, names, _depth(program, state), brief_products()
+        ctx.program, ctx.names, ctx.depth, ctx.brief = program, names, _depth(program, state), bfloat16_products()
         ctx.save_for_backward(projected, *buffers, *weights.values())
         return (buffers[0][ctx.depth :], *_after(program, buffers, ctx.depth))
 
@@ -88,7 +88,7 @@ class _FusedLayer(torch.autograd.Function):
         d_gates = torch.empty_like(gates)
         places |= _backward_places(program, d_gates, d_hidden, depth)
         if "c" in program.states:
-            places["dc"] = Place(grads[-1].clone(memory_format=torch.contiguous_format))
+            places["dc"] = Buffer(grads[-1].clone(memory_format=torch.contiguous_format))
         window = _window(program, d_hidden, brief=ctx.brief)
         for stage in reversed(program.stages):
             window.stage(stage.backward, places)
@@ -130,7 +130,7 @@ def _run(program: Program, projected: Tensor, state: tuple[Tensor, ...], weights
         buffers[1][0] = state[-1]
     buffers += [projected.new_empty(steps, rows, width) for _ in program.saved]
     places = _forward_places(program, projected, buffers, depth, weights)
-    window = _window(program, hidden, brief=brief_products())
+    window = _window(program, hidden, brief=bfloat16_products())
     for stage in program.stages:
         for product in stage.products:
             target = _wide(product.into, program, places)
@@ -149,45 +149,45 @@ def _blocks(names: tuple[str, ...], all_names: tuple[str, ...], width: int) -> s
 
 def _forward_places(
     program: Program, gates: Tensor, buffers: list[Tensor], depth: int, weights: Mapping[str, Tensor]
-) -> Places:
+) -> Buffers:
     hidden, *others = buffers
     width = hidden.shape[2]
-    places = {name: Place(gates[..., _blocks((name,), program.gates, width)]) for name in program.gates}
+    places = {name: Buffer(gates[..., _blocks((name,), program.gates, width)]) for name in program.gates}
     places |= {
-        "gates": Place(gates),
-        "h": Place(hidden, depth - 1),
-        "past": Place(hidden),
-        "h_next": Place(hidden, depth),
+        "gates": Buffer(gates),
+        "h": Buffer(hidden, depth - 1),
+        "past": Buffer(hidden),
+        "h_next": Buffer(hidden, depth),
     }
     if "c" in program.states:
         cells = others.pop(0)
-        places |= {"c": Place(cells), "c_next": Place(cells, 1)}
-    places |= {name: Place(buffer) for name, buffer in zip(program.saved, others, strict=True)}
-    return places | {name: Place(weights[name].detach().contiguous()) for name in program.biases or ()}
+        places |= {"c": Buffer(cells), "c_next": Buffer(cells, 1)}
+    places |= {name: Buffer(buffer) for name, buffer in zip(program.saved, others, strict=True)}
+    return places | {name: Buffer(weights[name].detach().contiguous()) for name in program.biases or ()}
 
 
-def _backward_places(program: Program, d_gates: Tensor, d_hidden: Tensor, depth: int) -> Places:
+def _backward_places(program: Program, d_gates: Tensor, d_hidden: Tensor, depth: int) -> Buffers:
     steps, rows, width = d_hidden.shape
-    places = {f"d_{name}": Place(d_gates[..., _blocks((name,), program.gates, width)]) for name in program.gates}
+    places = {f"d_{name}": Buffer(d_gates[..., _blocks((name,), program.gates, width)]) for name in program.gates}
     places |= {
-        "d_gates": Place(d_gates),
-        "dh": Place(d_hidden, depth),
-        "dh_before": Place(d_hidden, depth - 1),
-        "d_past": Place(d_hidden),
+        "d_gates": Buffer(d_gates),
+        "dh": Buffer(d_hidden, depth),
+        "dh_before": Buffer(d_hidden, depth - 1),
+        "d_past": Buffer(d_hidden),
     }
     targets = {product.into[0] for stage in program.stages for product in stage.products}
     for name in program.saved:  # a product's result needs its gradient in every step, for the weights' gradient
         shape = (steps - depth, rows, width) if name in targets else (rows, width)
-        places[f"d_{name}"] = Place(d_gates.new_empty(shape))
+        places[f"d_{name}"] = Buffer(d_gates.new_empty(shape))
     return places
 
 
-def _wide(names: tuple[str, ...], program: Program, places: Places, prefix: str = "") -> Place:
+def _wide(names: tuple[str, ...], program: Program, places: Buffers, prefix: str = "") -> Buffer:
     """The place of neighbouring gates together, (T, B, n H), or of one saved quantity."""
     if names[0] not in program.gates:
         return places[prefix + names[0]]
     gates = places[prefix + "gates"].tensor
-    return Place(gates[..., _blocks(names, program.gates, gates.shape[2] // len(program.gates))])
+    return Buffer(gates[..., _blocks(names, program.gates, gates.shape[2] // len(program.gates))])
 
 
 def _matrix(product: Product, program: Program, weights: Mapping[str, Tensor]) -> Tensor:
@@ -196,21 +196,21 @@ def _matrix(product: Product, program: Program, weights: Mapping[str, Tensor]) -
     return matrix[_blocks(product.rows, program.recurrent, matrix.shape[1])] if product.rows else matrix
 
 
-def brief_products() -> bool:
+def bfloat16_products() -> bool:
     """Whether products are to be of bfloat16 numbers, added up in single precision: inside `torch.autocast`."""
     return torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
 
 
-def _window(program: Program, like: Tensor, *, brief: bool) -> Window:
+def _window(program: Program, like: Tensor, *, brief: bool) -> StepLoop:
     """A window by compiled code where that can be had, else by torch."""
     library = native.library(program.functions, like.dtype) if like.device.type == "cpu" else None
     if library is None or (brief and not library.has_bfloat16):
-        return TorchWindow(brief=brief)
-    return native.NativeWindow(library, like.shape[1], like.shape[2], brief=brief)
+        return TorchLoop(brief=brief)
+    return native.CompiledLoop(library, like.shape[1], like.shape[2], brief=brief)
 
 
 def _weight_gradients(
-    program: Program, places: Places, weights: Mapping[str, Tensor], steps: int, *, brief: bool
+    program: Program, places: Buffers, weights: Mapping[str, Tensor], steps: int, *, brief: bool
 ) -> dict[str, Tensor]:
     """Of each recurrent weight, one product over all steps; of each extra bias, a sum."""
     found = {name: torch.empty_like(weight) for name, weight in weights.items()}

@@ -8,7 +8,7 @@ from torch import Tensor
 from charlm.kernels.program import Function, reads
 
 
-class Place(NamedTuple):
+class Buffer(NamedTuple):
     """Where a quantity lives: in step t it is tensor[t + offset], (B, H); a tensor of (B, H) or (H,) serves all."""
 
     tensor: Tensor
@@ -35,23 +35,23 @@ class Place(NamedTuple):
         return self.tensor.data_ptr() + self.offset * strides[0] * size, strides[0] * size, strides[1] * size
 
 
-Places = dict[str, Place]
+Buffers = dict[str, Buffer]
 
 
-class Window(Protocol):
+class StepLoop(Protocol):
     """What is to be done in every step of a window, and the doing of it."""
 
-    def product(self, source: Place, matrix: Tensor, target: Place, *, add: bool) -> None:
+    def product(self, source: Buffer, matrix: Tensor, target: Buffer, *, add: bool) -> None:
         """Then target (+)= source matrix^T, with a matrix (n H, K)."""
 
-    def stage(self, function: Function, places: Places) -> None:
+    def stage(self, function: Function, places: Buffers) -> None:
         """Then a point-wise stage."""
 
     def run(self, first: int, count: int, direction: int) -> None:
         """Do it all for `count` steps from `first` on, in this direction."""
 
 
-class TorchWindow:
+class TorchLoop:
     """A window by torch's operations."""
 
     def __init__(self, *, brief: bool = False) -> None:
@@ -59,8 +59,8 @@ class TorchWindow:
         self._todo: list[Callable[[int], object]] = []
         self._brief = brief
 
-    def product(self, source: Place, matrix: Tensor, target: Place, *, add: bool) -> None:
-        """See `Window.product`."""
+    def product(self, source: Buffer, matrix: Tensor, target: Buffer, *, add: bool) -> None:
+        """See `StepLoop.product`."""
         if self._brief:
             short = matrix.T.bfloat16()
 
@@ -74,8 +74,8 @@ class TorchWindow:
         else:
             self._todo.append(lambda step: target.at(step).copy_(source.at(step) @ matrix.T))
 
-    def stage(self, function: Function, places: Places) -> None:
-        """See `Window.stage`."""
+    def stage(self, function: Function, places: Buffers) -> None:
+        """See `StepLoop.stage`."""
         asked = reads(function)
 
         def run(step: int) -> None:
@@ -85,7 +85,7 @@ class TorchWindow:
         self._todo.append(run)
 
     def run(self, first: int, count: int, direction: int) -> None:
-        """See `Window.run`."""
+        """See `StepLoop.run`."""
         for step in range(first, first + direction * count, direction):
             for do in self._todo:
                 do(step)

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from charlm import native
-from charlm.kernels.buffers import Place, Places
+from charlm.kernels.buffers import Buffer, Buffers
 from charlm.kernels.program import Function, reads
-from charlm.kernels.symbolic import trace
+from charlm.kernels.symbolic import c_statements
 from charlm.native.compiler import shared_library
 
 _STAGE_OF, _PRODUCT, _IN_PAIRS = 0, 1, 2  # kinds of operations
@@ -67,8 +67,8 @@ class Library:
         }
 
 
-class NativeWindow:
-    """A window by compiled code; see `charlm.kernels.buffers.Window`."""
+class CompiledLoop:
+    """A window by compiled code; see `charlm.kernels.buffers.StepLoop`."""
 
     def __init__(self, library: Library, rows: int, width: int, *, brief: bool = False) -> None:
         """Steps of (rows, width); `brief` makes products of bfloat16 numbers, where the library can."""
@@ -78,8 +78,8 @@ class NativeWindow:
         self._operations: list[list[int]] = []
         self._kept: list[object] = []  # what the operations point to
 
-    def product(self, source: Place, matrix: Tensor, target: Place, *, add: bool) -> None:
-        """See `Window.product`."""
+    def product(self, source: Buffer, matrix: Tensor, target: Buffer, *, add: bool) -> None:
+        """See `StepLoop.product`."""
         columns, depth = matrix.shape
         blocks, panel = columns // self._width, self._library.panel
         lanes = -(-depth // 2) if self._brief else depth  # of a column
@@ -97,15 +97,15 @@ class NativeWindow:
             [kind, *source.address(), packed.data_ptr(), depth, *target.address(), blocks, int(add)]
         )
 
-    def stage(self, function: Function, places: Places) -> None:
-        """See `Window.stage`."""
+    def stage(self, function: Function, places: Buffers) -> None:
+        """See `StepLoop.stage`."""
         addresses = [number for name in operands(function) for number in places[name].address()]
         table = (ctypes.c_longlong * len(addresses))(*addresses)
         self._kept.append(table)
         self._operations.append([_STAGE_OF, self._library.stages[function], ctypes.addressof(table), *[0] * 8])
 
     def run(self, first: int, count: int, direction: int) -> None:
-        """See `Window.run`."""
+        """See `StepLoop.run`."""
         flat = [number for operation in self._operations for number in operation]
         threads, size = torch.get_num_threads(), self._rows * self._deepest
         scratch = torch.empty(threads * size, dtype=torch.int32)
@@ -118,14 +118,14 @@ class NativeWindow:
 def operands(function: Function) -> tuple[str, ...]:
     """The quantities that a stage's table lists, in order: those it reads, then those it only writes."""
     asked = reads(function)
-    _, results = trace(function, asked)
+    _, results = c_statements(function, asked)
     return asked + tuple(name for name in results if name not in asked)
 
 
 def write_stage(name: str, function: Function) -> str:
     """The C of a stage. Its table has for each operand address, time stride and row stride, in bytes."""
     asked = reads(function)
-    lines, results = trace(function, asked)
+    lines, results = c_statements(function, asked)
     pad = " " * 12
     place = {operand: k for k, operand in enumerate(operands(function))}
     pointers = [

@@ -1,7 +1,7 @@
 """Point-wise arithmetic that is written once and runs two ways: on tensors by torch, or as one loop of C.
 
 A stage of a kernel (see `charlm.kernels.program`) is a Python function of named quantities. Given tensors it computes;
-given symbols it leaves a trace from which `trace` writes the body of a loop.
+given symbols it leaves a trace from which `c_statements` writes the body of a loop.
 """
 
 from collections.abc import Callable, Mapping
@@ -61,7 +61,7 @@ positive = _either(lambda x: (x > 0).to(x.dtype), "POSITIVE")
 """1 where x > 0, else 0: the slope of relu."""
 
 
-def trace(function: Callable[..., Values], reads: tuple[str, ...]) -> tuple[list[str], dict[str, str]]:
+def c_statements(function: Callable[..., Values], reads: tuple[str, ...]) -> tuple[list[str], dict[str, str]]:
     """The lines of C that compute what `function` returns, and by the name of each result the variable it is in.
 
     A quantity that is read is the variable `in_NAME`.

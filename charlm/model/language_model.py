@@ -12,7 +12,7 @@ from charlm.cells import LayerStates
 from charlm.config import ModelConfig, Precision
 from charlm.errors import ConfigError
 from charlm.model.layers import Recurrent, embed
-from charlm.model.ngram_embedding import ContextVectors
+from charlm.model.ngram_embedding import NgramEmbedding
 from charlm.model.ngram_prior import CrossFit, NgramPrior
 from charlm.ngram.model import NgramModel
 from charlm.ngram.trie import Nodes
@@ -42,7 +42,7 @@ class LanguageModel(nn.Module):
         self.output_bias = nn.Parameter(torch.empty(config.vocab_size))  # (V,)
         self.prior = NgramPrior(config.ngram_order, config.hidden_size) if config.ngram_order else None
         number = config.context_vectors
-        self.contexts = ContextVectors(number, config.embedding_size, config.dropout) if number else None
+        self.contexts = NgramEmbedding(number, config.embedding_size, config.dropout) if number else None
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, *, silent: Sequence[int] = ()) -> None:
@@ -79,10 +79,10 @@ class LanguageModel(nn.Module):
             else:
                 self.contexts.move(before, ngram)
 
-    def empty_past(self, batch: int) -> LayerStates:
+    def initial_state(self, batch: int) -> LayerStates:
         """The state before the first token of a document, for B rows."""
-        states = self.recurrent.empty_past(batch, self.embedding)
-        return states if self.prior is None else (*states, self.prior.empty_past(batch))
+        states = self.recurrent.initial_state(batch, self.embedding)
+        return states if self.prior is None else (*states, self.prior.initial_state(batch))
 
     def forward(
         self,
@@ -116,7 +116,7 @@ class LanguageModel(nn.Module):
     ) -> tuple[Tensor, Tensor, LayerStates]:
         """As `forward`, with the outputs of the last layer (T, B, H) between the logits and the states."""
         if states is None:
-            states = self.empty_past(ids.shape[1])
+            states = self.initial_state(ids.shape[1])
         nodes, beside = self._known(ids, states, generator)
         hidden, after = self.recurrent(ids, self.embedding, self._own(states), generator, beside)
         weight = self.embedding if self.output is None else self.output
@@ -127,14 +127,14 @@ class LanguageModel(nn.Module):
                 logits = logits + self.prior(nodes, hidden, starts)
         return logits, hidden, self._with_last(after, nodes)
 
-    def trace(
+    def record_states(
         self, ids: Tensor, states: LayerStates | None = None
     ) -> tuple[tuple[dict[str, Tensor], ...], LayerStates]:
-        """`Recurrent.trace` of ids (T, B), and the states after the last token; None is the empty past."""
+        """`Recurrent.record_states` of ids (T, B), and the states after the last token; None is the empty past."""
         if states is None:
-            states = self.empty_past(ids.shape[1])
+            states = self.initial_state(ids.shape[1])
         nodes, beside = self._known(ids, states)
-        held, after = self.recurrent.trace(ids, self.embedding, self._own(states), beside)
+        held, after = self.recurrent.record_states(ids, self.embedding, self._own(states), beside)
         return held, self._with_last(after, nodes)
 
     def inputs(self, ids: Tensor, states: LayerStates) -> tuple[Tensor, LayerStates]:
@@ -169,7 +169,7 @@ class LanguageModel(nn.Module):
         on_cpu = self.output_bias.device.type == "cpu"
         if precision == "bfloat16" and not on_cpu:
             raise ConfigError("--precision bfloat16 is for the CPU; leave it out, or add --device cpu")
-        return precision == "bfloat16" or (precision == "auto" and on_cpu and self.recurrent.quick_in_bfloat16)
+        return precision == "bfloat16" or (precision == "auto" and on_cpu and self.recurrent.has_bfloat16_kernel)
 
     def num_parameters(self) -> int:
         """How many weights there are."""

@@ -10,9 +10,9 @@ from charlm.cells import Cell, LayerStates, State, find_cell
 from charlm.config import ModelConfig
 
 try:
-    from charlm.kernels import KERNELS, LAYERS, TRACES, has_bfloat16, prefers_layer
+    from charlm.kernels import KERNELS, LAYERS, RECORDERS, has_bfloat16, prefers_layer
 except ModuleNotFoundError:  # without the kernels charlm is slow and right
-    KERNELS, LAYERS, TRACES = {}, {}, {}
+    KERNELS, LAYERS, RECORDERS = {}, {}, {}
 
     def has_bfloat16(cell: str) -> bool:
         return False
@@ -46,7 +46,7 @@ def reference_layer(cell: Cell, x: Tensor, state: State, weights: Mapping[str, T
     return torch.stack(outputs), state
 
 
-def reference_trace(
+def reference_states(
     cell: Cell, x: Tensor, state: State, weights: Mapping[str, Tensor]
 ) -> tuple[dict[str, Tensor], State]:
     """A cell through time, step by step: x (T, B, I) to what it holds after every step, h and, where there is one, c,
@@ -101,21 +101,21 @@ class RecurrentLayer(nn.Module):
             weights["recurrent"] = dropout(weights["recurrent"].unsqueeze(0), self.weight_dropout, generator)[0]
         return weights
 
-    def trace(self, x: Tensor, state: State) -> tuple[dict[str, Tensor], State]:
-        """`reference_trace`, by the kernel where there is one; not for training: there may be no gradient."""
+    def record_states(self, x: Tensor, state: State) -> tuple[dict[str, Tensor], State]:
+        """`reference_states`, by the kernel where there is one; not for training: there may be no gradient."""
         weights = dict(self.named_parameters())
-        if trace := TRACES.get(self.cell.name):
-            return trace(self.project(x), state, weights)
-        return reference_trace(self.cell, x, state, weights)
+        if record := RECORDERS.get(self.cell.name):
+            return record(self.project(x), state, weights)
+        return reference_states(self.cell, x, state, weights)
 
-    def trace_tokens(
+    def record_token_states(
         self, ids: Tensor, embedding: Tensor, state: State, beside: Tensor | None = None
     ) -> tuple[dict[str, Tensor], State]:
-        """`trace` of the embeddings (V, E) of token ids (T, B), with what stands beside them, (T, B, E)."""
-        trace = TRACES.get(self.cell.name)
-        if trace is not None and beside is None:
-            return trace(self.project_tokens(ids, embedding), state, dict(self.named_parameters()))
-        return self.trace(embed(ids, embedding, beside), state)
+        """`record_states` of the embeddings (V, E) of token ids (T, B), with what stands beside them, (T, B, E)."""
+        record = RECORDERS.get(self.cell.name)
+        if record is not None and beside is None:
+            return record(self.project_tokens(ids, embedding), state, dict(self.named_parameters()))
+        return self.record_states(embed(ids, embedding, beside), state)
 
     def _by_torch(self, x: Tensor) -> bool:
         """Whether torch's own layer is there and the better."""
@@ -191,11 +191,11 @@ class Recurrent(nn.Module):
             layer.initialise(config, generator)
 
     @property
-    def quick_in_bfloat16(self) -> bool:
+    def has_bfloat16_kernel(self) -> bool:
         """Whether the CPU has instructions for products of bfloat16 numbers, and the cell a kernel that uses them."""
         return has_bfloat16(self.cell.name)
 
-    def empty_past(self, batch: int, like: Tensor) -> LayerStates:
+    def initial_state(self, batch: int, like: Tensor) -> LayerStates:
         """The state before the first token of a document: zeros, (B, H) for each state of each layer."""
         return tuple(tuple(like.new_zeros(batch, self.hidden_size) for _ in self.cell.states) for _ in self.layers)
 
@@ -231,7 +231,7 @@ class Recurrent(nn.Module):
             x = self._drop(x, generator)
         return x, tuple(after)
 
-    def trace(
+    def record_states(
         self, ids: Tensor, embedding: Tensor, states: LayerStates, beside: Tensor | None = None
     ) -> tuple[tuple[dict[str, Tensor], ...], LayerStates]:
         """For looking inside: what each layer holds after every step, h and, where there is one, c, (T, B, H) each by
@@ -240,9 +240,9 @@ class Recurrent(nn.Module):
         x = embedding
         for index, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
             if index == 0:
-                held, state = layer.trace_tokens(ids, embedding, state, beside)  # type: ignore[operator]
+                held, state = layer.record_token_states(ids, embedding, state, beside)  # type: ignore[operator]
             else:
-                held, state = layer.trace(x, state)  # type: ignore[operator]
+                held, state = layer.record_states(x, state)  # type: ignore[operator]
             found.append(held)
             after.append(state)
             x = x + held["h"] if self.residual and index else held["h"]

@@ -13,7 +13,7 @@ from charlm.ngram.model import FREQUENT_LENGTHS, NgramModel
 _SIZE = 32  # numbers of a vector, at most
 
 
-class ContextVectors(nn.Module):
+class NgramEmbedding(nn.Module):
     """A vector for each of the most frequent n-grams of a training text, of 2 to 5 tokens (`NgramModel.frequent`).
 
     What a network reads at a step is the sum of the last token's embedding and the vectors of those n-grams that end
@@ -49,8 +49,8 @@ class ContextVectors(nn.Module):
     def move(self, before: NgramModel, after: NgramModel) -> None:
         """Rearrange the vectors for the n-grams of another text; those that were not known get 0."""
         number = len(self.vectors) - 1
-        known = {before.spelled(node): row for row, node in enumerate(before.frequent[:number].tolist(), 1)}
-        kept = [known.get(after.spelled(node), 0) for node in after.frequent[:number].tolist()]
+        known = {before.tokens_of(node): row for row, node in enumerate(before.frequent[:number].tolist(), 1)}
+        kept = [known.get(after.tokens_of(node), 0) for node in after.frequent[:number].tolist()]
         moved = torch.zeros_like(self.vectors)
         moved[1 : len(kept) + 1] = self.vectors[kept]
         moved[1 : len(kept) + 1][[row == 0 for row in kept]] = 0

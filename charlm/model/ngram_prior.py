@@ -13,7 +13,7 @@ from charlm.cells import State
 from charlm.config import SMALL_VOCABULARY
 from charlm.data.dataset import TokenSplit
 from charlm.ngram.counts import Ints, count_ngrams, fold_of
-from charlm.ngram.mixture import Asked
+from charlm.ngram.mixture import NgramQuery
 from charlm.ngram.model import NgramModel
 from charlm.ngram.trie import Nodes
 from charlm.progress import Progress, silent
@@ -104,7 +104,7 @@ class NgramPrior(nn.Module):
         self.bias.zero_()
         self.bias[-1] = 1.0
 
-    def empty_past(self, batch: int) -> State:
+    def initial_state(self, batch: int) -> State:
         """The state before the first token: nothing is known, (B, n - 1)."""
         return (torch.full((batch, self.order - 1), -1, dtype=torch.int32),)
 
@@ -117,7 +117,7 @@ class NgramPrior(nn.Module):
         """`forward` for one step, in numpy: hidden (B, H), the state after the token (B, n - 1) to logits (B, V)."""
         assert self.ngram is not None
         weight, bias = self.weight.detach().numpy(), self.bias.detach().numpy()
-        asked = Asked(state, [self.ngram], np.zeros(len(state), dtype=np.int64))
+        asked = NgramQuery(state, [self.ngram], np.zeros(len(state), dtype=np.int64))
         gates = hidden @ weight.T + bias.T[asked.depths()]  # (B, J)
         return asked.mixture(self.orders, gates)[0]
 
@@ -136,7 +136,7 @@ class NgramPrior(nn.Module):
         if starts is not None and self.cross_fit is not None:
             models += self.cross_fit.models
             which = 1 + self.cross_fit.fold_of(starts + 1 + np.arange(steps)[:, None]).ravel()
-        asked = Asked(states.reshape(steps * rows, self.order - 1), models, which)
+        asked = NgramQuery(states.reshape(steps * rows, self.order - 1), models, which)
         known = torch.from_numpy(asked.depths()).to(hidden.device)
         gates = F.linear(hidden.flatten(0, 1), self.weight) + F.embedding(known, self.bias.T)  # (T B, J)
         more: Tensor = _Mixture.apply(gates, asked, self.orders)  # type: ignore[no-untyped-call]
@@ -144,10 +144,10 @@ class NgramPrior(nn.Module):
 
 
 class _Mixture(torch.autograd.Function):
-    """`Asked.mixture` of gates (N, J): (N, V)."""
+    """`NgramQuery.mixture` of gates (N, J): (N, V)."""
 
     @staticmethod
-    def forward(ctx: Any, gates: Tensor, asked: Asked, orders: tuple[int, ...]) -> Tensor:
+    def forward(ctx: Any, gates: Tensor, asked: NgramQuery, orders: tuple[int, ...]) -> Tensor:
         mixed, log_p = asked.mixture(orders, gates.detach().cpu().numpy(), keep=ctx.needs_input_grad[0])
         if log_p is not None:
             ctx.save_for_backward(torch.from_numpy(log_p).to(gates))

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from charlm.ngram.counts import Ints
 from charlm.ngram.model import NgramModel
-from charlm.ngram.trie import Nodes, compiled
+from charlm.ngram.trie import Nodes, compiled_lookup
 
 _SMALLEST = 1e-12  # that has a logarithm here; BOS has the probability 0
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class NgramQuery:
     """States of a text, and the n-gram model that each of them asks."""
 
     states: Nodes
@@ -27,7 +27,7 @@ class Asked:
 
     def depths(self) -> Ints:
         """How many of the contexts of each state its model has seen go on, (N,)."""
-        if lookup := compiled():
+        if lookup := compiled_lookup():
             return lookup.depths(self.states, [model.tables()[1:] for model in self.models], self.which)
         depths = np.empty(len(self.states), dtype=np.int64)
         for index in np.unique(self.which).tolist():
@@ -57,7 +57,7 @@ class Asked:
         self, orders: Sequence[int], gates: NDArray[Any], *, keep: bool = False
     ) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
         """`log_probabilities` times gates (N, J), summed up: (N, V), of the gates' type; and themselves, to `keep`."""
-        if gates.dtype == np.float32 and (lookup := compiled()):
+        if gates.dtype == np.float32 and (lookup := compiled_lookup()):
             tables = [model.tables()[1:] for model in self.models]
             trie = self.models[0].tables()[0]
             return lookup.mixture(trie, tables, self.which, self.states, orders, gates, keep=keep)

@@ -28,7 +28,7 @@ from charlm.config import MAX_CONTEXT_VECTORS
 from charlm.errors import ModelFileError
 from charlm.ngram.counts import Ints, NgramCounts, Stream, count_ngrams
 from charlm.ngram.kneser_ney import Floats, Singles, estimate, keep_frequent, most_frequent, trie_keys
-from charlm.ngram.trie import Nodes, Trie, compiled
+from charlm.ngram.trie import Nodes, Trie, compiled_lookup
 from charlm.progress import Progress, silent
 
 MAX_ORDER = 32
@@ -47,7 +47,7 @@ class NgramModel:
 
     A state is what is known of the tokens so far, as n - 1 nodes: the last token's, that of the last two, and so on to
     the last n - 1. Where less is known, or they were never seen, or a BOS stands among them but at the beginning, it is
-    -1. Where there is a C compiler, `advance` is compiled (`charlm.ngram.trie`).
+    -1. Where there is a C compiler, `advance` is compiled_lookup (`charlm.ngram.trie`).
     """
 
     def __init__(
@@ -213,7 +213,7 @@ class NgramModel:
         Returns:
             (T, B, n - 1).
         """
-        if lookup := compiled():
+        if lookup := compiled_lookup():
             return lookup.advance(self._trie, state, ids)
         states = np.empty((*np.shape(ids), self.order - 1), dtype=np.int32)
         tokens = np.asarray(ids, dtype=np.int64)
@@ -255,7 +255,7 @@ class NgramModel:
         chances: Floats = self.probabilities(self.advance(before, ids)[-1] if len(ids) else before)[0]
         return chances
 
-    def spelled(self, node: int) -> tuple[int, ...]:
+    def tokens_of(self, node: int) -> tuple[int, ...]:
         """The tokens of a node."""
         tokens = []
         while node >= self.vocab_size:
@@ -272,7 +272,7 @@ class NgramModel:
         )
 
     def tables(self) -> tuple[Trie, Singles, Singles, Singles]:
-        """What compiled code looks up: the trie, the probabilities of single tokens, weights, and backoffs."""
+        """What compiled_lookup code looks up: the trie, the probabilities of single tokens, weights, and backoffs."""
         return self._trie, self._unigrams, self._weights, self._backoffs
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:

@@ -1,6 +1,6 @@
-"""Look-ups in a trie of n-grams by compiled code (`ngram_lookup.c`): a tenth of the time that numpy takes.
+"""Look-ups in a trie of n-grams by compiled_lookup code (`ngram_lookup.c`): a tenth of the time that numpy takes.
 
-Where there is no C compiler, or CHARLM_NATIVE=0 says so, `compiled` is None, and `charlm.ngram.model` looks up by numpy.
+Where there is no C compiler, or CHARLM_NATIVE=0 says so, `compiled_lookup` is None, and `charlm.ngram.model` looks up by numpy.
 """
 
 import ctypes
@@ -32,12 +32,12 @@ class Trie:
     first: NDArray[np.int64]
 
     def arguments(self) -> tuple[int, int, int, int]:
-        """What every function of the compiled code takes first."""
+        """What every function of the compiled_lookup code takes first."""
         return self.keys.ctypes.data, self.first.ctypes.data, self.vocab_size, self.order - 1
 
 
 class Lookup:
-    """The compiled functions."""
+    """The compiled_lookup functions."""
 
     def __init__(self, code: ctypes.CDLL) -> None:
         pointer, number = ctypes.c_void_p, ctypes.c_int64
@@ -62,7 +62,7 @@ class Lookup:
         return after
 
     def depths(self, states: Nodes, models: Sequence[Tables], which: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `charlm.ngram.mixture.Asked.depths`; `models` and `which` are those of `mixture`."""
+        """See `charlm.ngram.mixture.NgramQuery.depths`; `models` and `which` are those of `mixture`."""
         states, which = np.ascontiguousarray(states, dtype=np.int32), np.ascontiguousarray(which, dtype=np.int64)
         estimates, depths = _addresses(models), np.empty(len(states), dtype=np.int64)
         self._depths(
@@ -82,7 +82,7 @@ class Lookup:
         *,
         keep: bool,
     ) -> tuple[Singles, Singles | None]:
-        """See `charlm.ngram.mixture.Asked.mixture`.
+        """See `charlm.ngram.mixture.NgramQuery.mixture`.
 
         Args:
             trie: that all models share.
@@ -113,7 +113,7 @@ def _addresses(models: Sequence[Tables]) -> NDArray[np.uintp]:
 
 
 @cache
-def compiled() -> Lookup | None:
-    """The compiled look-up; None where it can't be had."""
+def compiled_lookup() -> Lookup | None:
+    """The compiled_lookup look-up; None where it can't be had."""
     code = shared_library((Path(native.__file__).parent / "trie.h").read_text(encoding="ascii"))
     return None if code is None else Lookup(code)

@@ -3,7 +3,16 @@
 from charlm.sampling.beam import beam_search
 from charlm.sampling.config import SampleConfig
 from charlm.sampling.filters import distribution
-from charlm.sampling.generate import Piece, generate, write_many, write_pieces
-from charlm.sampling.text_stream import Written
+from charlm.sampling.generate import Chunk, generate, write_many, write_pieces
+from charlm.sampling.text_stream import GeneratedText
 
-__all__ = ["Piece", "SampleConfig", "Written", "beam_search", "distribution", "generate", "write_many", "write_pieces"]
+__all__ = [
+    "Chunk",
+    "GeneratedText",
+    "SampleConfig",
+    "beam_search",
+    "distribution",
+    "generate",
+    "write_many",
+    "write_pieces",
+]

@@ -7,13 +7,13 @@ import numpy as np
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
 from charlm.sampling.config import SampleConfig
-from charlm.sampling.controls import Choice
+from charlm.sampling.controls import Controls
 from charlm.sampling.filters import log_probabilities
 from charlm.sampling.prefix import begin, starts
 from charlm.sampling.steering import Steering
 from charlm.sampling.steppers import LogitRows, prepare
 from charlm.sampling.temperature import parse_temperature
-from charlm.sampling.text_stream import Writer, Written
+from charlm.sampling.text_stream import GeneratedText, TextStream
 from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
 
@@ -26,7 +26,7 @@ class _Hypothesis:
 
     score: float
     """Its log-probability under the controls, nats."""
-    writer: Writer
+    writer: TextStream
 
 
 def beam_search(
@@ -38,7 +38,7 @@ def beam_search(
     prefix: str = "",
     config: SampleConfig | None = None,
     steering: Steering = (),
-) -> list[Written]:
+) -> list[GeneratedText]:
     """The most probable texts that a beam finds, best first.
 
     The score of a text is the sum of the log-probabilities of its tokens, its end among them, with bias, bans, least
@@ -62,7 +62,7 @@ def beam_search(
     config = config or SampleConfig()
     _check(config)
     vocabulary = Vocabulary(tokenizer)
-    choice = Choice(vocabulary, config)
+    choice = Controls(vocabulary, config)
     ways = [
         way
         for way in starts(model, tokenizer, vocabulary, choice, prefix, config.unknown, steering)
@@ -99,7 +99,9 @@ def beam_search(
     return [hypothesis.writer.written(prefix, config) for hypothesis in best]
 
 
-def _best(logits: LogitRows, live: list[_Hypothesis], choice: Choice, width: int) -> list[tuple[int, int, _Hypothesis]]:
+def _best(
+    logits: LogitRows, live: list[_Hypothesis], choice: Controls, width: int
+) -> list[tuple[int, int, _Hypothesis]]:
     """The `width` best ways to go on, best first: which hypothesis, which token, and what it becomes."""
     adjusted = choice.allowed(logits, [hypothesis.writer for hypothesis in live])
     adjusted[np.isneginf(adjusted.max(-1))] = np.nan  # nothing goes on from here

@@ -14,14 +14,14 @@ from charlm.sampling.config import SampleConfig
 from charlm.sampling.draws import draw
 from charlm.sampling.filters import Logits
 from charlm.sampling.temperature import parse_temperature
-from charlm.sampling.text_stream import Writer
+from charlm.sampling.text_stream import TextStream
 from charlm.sampling.vocabulary import Vocabulary
 
 NO_TOKEN = -1
 """In the place of a token where none is left that may be written."""
 
 
-class Choice:
+class Controls:
     """The controls of a configuration, made ready for a vocabulary."""
 
     def __init__(self, vocabulary: Vocabulary, config: SampleConfig, copies: CopyIndex | None = None) -> None:
@@ -55,7 +55,7 @@ class Choice:
         if self._plain() and compiled() is not None:
             self._native = NativeDraw(self._static, self._temperature.constant or 1.0, vocabulary.eos)
 
-    def allowed(self, logits: NDArray[np.floating], writers: Sequence[Writer]) -> Logits:
+    def allowed(self, logits: NDArray[np.floating], writers: Sequence[TextStream]) -> Logits:
         """The model's logits (B, V) with bias, bans, least length and repetition penalty; a row may lose all."""
         adjusted: Logits = logits + self._static
         if self.bans.reach:
@@ -74,7 +74,7 @@ class Choice:
                     row[:] = filters.penalise_repetition(row, repeated, self._penalty)
         return adjusted
 
-    def shaped(self, logits: Logits, writers: Sequence[Writer]) -> Logits:
+    def shaped(self, logits: Logits, writers: Sequence[TextStream]) -> Logits:
         """Logits (B, V) with temperature and truncation; every row must leave a token."""
         constant = self._temperature.constant
         if constant is None:
@@ -97,7 +97,7 @@ class Choice:
     def scored(
         self,
         logits: NDArray[np.floating],
-        writers: Sequence[Writer],
+        writers: Sequence[TextStream],
         uniforms: Sequence[Callable[[], float]],
         *,
         score: bool,
@@ -114,7 +114,7 @@ class Choice:
         return tokens, nats
 
     def __call__(
-        self, logits: NDArray[np.floating], writers: Sequence[Writer], uniforms: Sequence[Callable[[], float]]
+        self, logits: NDArray[np.floating], writers: Sequence[TextStream], uniforms: Sequence[Callable[[], float]]
     ) -> list[int]:
         """A token for each row, or `NO_TOKEN`.
 
@@ -136,7 +136,7 @@ class Choice:
                     tokens[row] = self._another(adjusted[row : row + 1], tokens[row], writer, uniforms[row])
         return tokens
 
-    def _would_copy(self, writer: Writer, token: int, copies: CopyIndex) -> bool:
+    def _would_copy(self, writer: TextStream, token: int, copies: CopyIndex) -> bool:
         """Whether a token would make a copied stretch too long."""
         if token == self._vocabulary.eos:
             return False
@@ -146,7 +146,7 @@ class Choice:
             for end in range(max(len(writer.said) + 1, copies.least), len(text) + 1)
         )
 
-    def _another(self, logits: Logits, token: int, writer: Writer, uniform: Callable[[], float]) -> int:
+    def _another(self, logits: Logits, token: int, writer: TextStream, uniform: Callable[[], float]) -> int:
         """Rule a token out of a row's logits (1, V), and draw again."""
         logits[0, token] = -np.inf
         if np.isneginf(logits.max()):

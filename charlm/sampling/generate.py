@@ -10,19 +10,19 @@ import torch
 from charlm.evaluation.copying import CopyIndex
 from charlm.model.language_model import LanguageModel
 from charlm.sampling.config import SampleConfig
-from charlm.sampling.controls import NO_TOKEN, Choice
+from charlm.sampling.controls import NO_TOKEN, Controls
 from charlm.sampling.draws import Uniforms
 from charlm.sampling.prefix import Start, begin, choose_start, starts
 from charlm.sampling.steering import Steering
 from charlm.sampling.steppers import LogitRows, prepare
 from charlm.sampling.temperature import parse_temperature
-from charlm.sampling.text_stream import Writer, Written
+from charlm.sampling.text_stream import GeneratedText, TextStream
 from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Chunk:
     """Characters that are certain, in the order in which they are written."""
 
     text: str
@@ -36,7 +36,7 @@ class _Row:
 
     number: int
     start: Start
-    writer: Writer
+    writer: TextStream
     uniforms: Uniforms
     given: int = 0
 
@@ -79,7 +79,7 @@ def generate(
         try:
             yield next(pieces).text
         except StopIteration as end:
-            written: Written = end.value
+            written: GeneratedText = end.value
             return written.ended
 
 
@@ -93,7 +93,7 @@ def write_pieces(
     copies: CopyIndex | None = None,
     steering: Steering = (),
     score: bool = True,
-) -> Generator[Piece, None, Written]:
+) -> Generator[Chunk, None, GeneratedText]:
     """Write a text as `generate` does, with the probability of every character; its value is the whole text.
 
     `score` says whether probabilities are wanted; they are 0 nats without.
@@ -102,9 +102,9 @@ def write_pieces(
     run = _write(model, tokenizer, prefix, config, lambda _: generator, copies=copies, steering=steering, score=score)
     first = next(run)[1]  # an unknown character in the prefix is an error before anything is written
     if prefix and config.prefix_in_output:
-        yield Piece(prefix, ())
+        yield Chunk(prefix, ())
     for found in chain((first,), (found for _, found in run)):
-        if isinstance(found, Written):
+        if isinstance(found, GeneratedText):
             return found
         yield found
     raise AssertionError("a text has no end")
@@ -121,7 +121,7 @@ def write_many(
     config: SampleConfig | None = None,
     copies: CopyIndex | None = None,
     steering: Steering = (),
-) -> Iterator[Written]:
+) -> Iterator[GeneratedText]:
     """Write many texts, up to `batch` of them side by side; they come in order.
 
     Text k draws from a generator of its own, seeded with seed + k: it is the one that `generate` writes with that seed,
@@ -142,7 +142,7 @@ def write_many(
     Raises: as `generate`.
     """
     config = config or SampleConfig()
-    ready: dict[int, Written] = {}
+    ready: dict[int, GeneratedText] = {}
     following = 0
     run = _write(
         model,
@@ -157,7 +157,7 @@ def write_many(
         pieces=False,
     )
     for number, found in run:
-        if isinstance(found, Written):
+        if isinstance(found, GeneratedText):
             ready[number] = found
         while following in ready:
             yield ready.pop(following)
@@ -177,10 +177,10 @@ def _write(
     steering: Steering = (),
     pieces: bool = True,
     score: bool = True,
-) -> Iterator[tuple[int, Piece | Written]]:
+) -> Iterator[tuple[int, Chunk | GeneratedText]]:
     """The loop of all sampling: pieces and whole texts, each with the number of its text."""
     vocabulary = Vocabulary(tokenizer)
-    choice = Choice(vocabulary, config, copies)
+    choice = Controls(vocabulary, config, copies)
     ways = starts(model, tokenizer, vocabulary, choice, prefix, config.unknown, steering)
     likeliest = parse_temperature(config.temperature).at(0, 0.0) == 0
 
@@ -202,7 +202,7 @@ def _write(
         for row, token, nats in zip(rows, tokens, scores, strict=True):
             text = row.writer.dead_end() if token == NO_TOKEN else row.writer.push(token, nats)
             if text and pieces:
-                yield row.number, Piece(text, row.writer.shares(row.given, row.given + len(text)) if score else ())
+                yield row.number, Chunk(text, row.writer.shares(row.given, row.given + len(text)) if score else ())
                 row.given += len(text)
         ended = [index for index, row in enumerate(rows) if row.writer.ended]
         for index in ended:

@@ -13,11 +13,11 @@ from charlm.cells import LayerStates
 from charlm.config import Unknown
 from charlm.model.language_model import LanguageModel
 from charlm.sampling.config import SampleConfig
-from charlm.sampling.controls import Choice
+from charlm.sampling.controls import Controls
 from charlm.sampling.draws import Uniforms, draw
 from charlm.sampling.filters import log_probabilities
 from charlm.sampling.steering import Steered, Steering
-from charlm.sampling.text_stream import Writer
+from charlm.sampling.text_stream import TextStream
 from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
 
@@ -56,7 +56,7 @@ def starts(
     model: LanguageModel,
     tokenizer: Tokenizer,
     vocabulary: Vocabulary,
-    choice: Choice,
+    choice: Controls,
     prefix: str,
     unknown: Unknown,
     steering: Steering = (),
@@ -92,7 +92,7 @@ def _held(start: Start, steered: Steered) -> Start:
     return replace(start, states=states, logits=logits[0])
 
 
-def starts_from(model: LanguageModel, vocabulary: Vocabulary, choice: Choice, tokens: list[int]) -> list[Start]:
+def starts_from(model: LanguageModel, vocabulary: Vocabulary, choice: Controls, tokens: list[int]) -> list[Start]:
     """`starts` from BOS and the tokens of a prefix, in the order in which the model reads them."""
     own = tokens[1:]
     beyond = _ways_back(vocabulary, choice, own)
@@ -111,7 +111,7 @@ def starts_from(model: LanguageModel, vocabulary: Vocabulary, choice: Choice, to
             masked = np.full_like(logits, -np.inf)
             masked[beyond[dropped]] = logits[beyond[dropped]]
             mass = float(np.exp(log_p[beyond[dropped]]).sum())
-            rest = _spelled(vocabulary, own[len(own) - dropped :])
+            rest = _bytes_of(vocabulary, own[len(own) - dropped :])
             way = weight + math.log(mass) if mass > 0 else -math.inf
             ways.append(Start(states=states, logits=masked, rest=rest, log_probability=way))
         if dropped:
@@ -120,18 +120,18 @@ def starts_from(model: LanguageModel, vocabulary: Vocabulary, choice: Choice, to
     return [replace(way, log_probability=share) for way, share in zip(ways, shares, strict=True)]
 
 
-def _spelled(vocabulary: Vocabulary, tokens: Sequence[int]) -> bytes:
+def _bytes_of(vocabulary: Vocabulary, tokens: Sequence[int]) -> bytes:
     return b"".join(vocabulary.bytes[token] for token in tokens)
 
 
-def _ways_back(vocabulary: Vocabulary, choice: Choice, tokens: list[int]) -> dict[int, NDArray[np.int64]]:
+def _ways_back(vocabulary: Vocabulary, choice: Controls, tokens: list[int]) -> dict[int, NDArray[np.int64]]:
     """For each number of last tokens that can be dropped, the tokens that begin with their text and go beyond it."""
     ways = {}
     for dropped in range(1, min(_BACK, len(tokens)) + 1):
-        rest = _spelled(vocabulary, tokens[len(tokens) - dropped :])
+        rest = _bytes_of(vocabulary, tokens[len(tokens) - dropped :])
         following = vocabulary.going_beyond(rest) if rest else np.zeros(0, dtype=np.int64)
         banned = {*choice.bans.always, *vocabulary.never_written}
-        for more in choice.bans.after(_spelled(vocabulary, tokens[: len(tokens) - dropped])):
+        for more in choice.bans.after(_bytes_of(vocabulary, tokens[: len(tokens) - dropped])):
             banned.update(more.tolist())
         following = following[[int(token) not in banned for token in following]] if len(following) else following
         if len(following):
@@ -147,8 +147,8 @@ def choose_start(ways: Sequence[Start], uniforms: Uniforms, *, likeliest: bool) 
     return ways[int(shares.argmax()) if likeliest else draw(shares, [uniforms()])[0]]
 
 
-def begin(start: Start, vocabulary: Vocabulary, config: SampleConfig, prefix: str) -> Writer:
+def begin(start: Start, vocabulary: Vocabulary, config: SampleConfig, prefix: str) -> TextStream:
     """The writer of a text that goes on from `start`."""
     before = prefix.encode("utf-8", "surrogatepass")
     tail = before.removesuffix(start.rest) if start.rest else before
-    return Writer(vocabulary, config, tail=tail, skip=len(start.rest), owed=start.log_probability, before=prefix)
+    return TextStream(vocabulary, config, tail=tail, skip=len(start.rest), owed=start.log_probability, before=prefix)

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from charlm.cells import LayerStates
 from charlm.model.language_model import LanguageModel
 from charlm.sampling.config import SampleConfig
-from charlm.sampling.controls import NO_TOKEN, Choice
+from charlm.sampling.controls import NO_TOKEN, Controls
 from charlm.sampling.draws import Uniforms
 from charlm.sampling.filters import log_probabilities
 from charlm.sampling.prefix import read_tokens
 from charlm.sampling.steering import Steered, Steering
-from charlm.sampling.text_stream import Writer
+from charlm.sampling.text_stream import TextStream
 from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
 
@@ -38,7 +38,7 @@ class _Place:
 
     states: LayerStates
     logits: NDArray[np.float64]
-    writer: Writer
+    writer: TextStream
     data: bytes
     """The bytes of the text, the prefix among them."""
 
@@ -71,7 +71,7 @@ class Session:
         self._unknown = config.unknown
         self._steered = Steered(model, steering) if steering else None
         self._vocabulary = Vocabulary(tokenizer)
-        self._choice = Choice(self._vocabulary, config)
+        self._choice = Controls(self._vocabulary, config)
         self._uniforms = Uniforms(generator)
         tokens = [tokenizer.bos, *tokenizer.encode(prefix, unknown=config.unknown).tolist()]
         logits, states = read_tokens(model, tokens, 0)[0]
@@ -80,7 +80,7 @@ class Session:
             states = self._steered.states(states, logits)
             logits = logits[0]
         data = prefix.encode("utf-8", "surrogatepass")
-        self._places = [_Place(states, logits, Writer(self._vocabulary, config, tail=data, before=prefix), data)]
+        self._places = [_Place(states, logits, TextStream(self._vocabulary, config, tail=data, before=prefix), data)]
 
     @property
     def text(self) -> str:

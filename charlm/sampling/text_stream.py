@@ -18,7 +18,7 @@ Ended = Literal["eos", "length", "stop", "banned"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Written:
+class GeneratedText:
     """A text that was written."""
 
     text: str
@@ -39,7 +39,7 @@ class Written:
         return -self.log_probability / math.log(2) / max(1, self.characters)
 
 
-class Writer:
+class TextStream:
     """Collects the tokens of a text, gives out what is certain of it, and knows when it ends."""
 
     def __init__(
@@ -142,13 +142,13 @@ class Writer:
         """What was given out so far."""
         return "".join(self._given)
 
-    def written(self, prefix: str, config: SampleConfig) -> Written:
+    def written(self, prefix: str, config: SampleConfig) -> GeneratedText:
         """The whole text, when it has ended."""
         assert self.ended is not None
         text = self.text
         shares = self._shares[: len(text)]
         total = math.fsum(shares) + (self._owed if self.ended == "eos" else 0.0)
-        return Written(
+        return GeneratedText(
             text=prefix + text if config.prefix_in_output else text,
             prefix=prefix,
             ended=self.ended,

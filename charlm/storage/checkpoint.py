@@ -31,7 +31,6 @@ from charlm.tokenizers import Tokenizer, tokenizer_from_json
 FORMAT_VERSION = 1
 _KEY = "charlm"
 _DIGEST = "tensors_sha256"
-_RESUME = "resume/"
 _NGRAM = "ngram/"
 _LARGEST_HEADER = 100_000_000
 
@@ -48,20 +47,22 @@ class Checkpoint:
     """How it was trained, as `charlm.storage.provenance.TrainingFacts` gives it to JSON; empty where nobody said."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ResumeState:
-    """What a resume file holds beside the model."""
+def save(
+    path: Path,
+    checkpoint: Checkpoint,
+    *,
+    half: bool = False,
+    more: Mapping[str, Any] | None = None,
+    more_tensors: Mapping[str, Tensor] | None = None,
+) -> None:
+    """Write a model file, replacing an older one atomically.
 
-    values: dict[str, Any]
-    """Plain JSON: counters, cursor, best validation."""
-    tensors: dict[str, Tensor]
-    """Optimiser, recurrent states and generators, by name."""
-
-
-def save(path: Path, checkpoint: Checkpoint, resume: ResumeState | None = None, *, half: bool = False) -> None:
-    """Write a model file, or a resume file where `resume` is given, replacing an older one atomically.
-
-    With `half` the weights are rounded to 16 bits in the file; whoever loads it computes with 32.
+    Args:
+        path: of the file.
+        checkpoint: the model, and what the file says about it.
+        half: round the weights to 16 bits in the file; whoever loads it computes with 32.
+        more: further JSON values for the description, as a resume file has them.
+        more_tensors: further tensors, by name.
 
     Raises `CharlmError` when it can't be written, or when 16 bits don't hold a weight; the older file is then still
     there.
@@ -82,9 +83,8 @@ def save(path: Path, checkpoint: Checkpoint, resume: ResumeState | None = None, 
     prior = checkpoint.model.prior
     if prior is not None and prior.ngram is not None:
         tensors |= {_NGRAM + name: torch.from_numpy(array) for name, array in prior.ngram.to_arrays().items()}
-    if resume is not None:
-        description["resume"] = resume.values
-        tensors |= {_RESUME + name: tensor.detach() for name, tensor in resume.tensors.items()}
+    description |= more or {}
+    tensors |= {name: tensor.detach() for name, tensor in (more_tensors or {}).items()}
     tensors = {name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
     description[_DIGEST] = _digest(tensors)
     atomic_write(path, safetensors.torch.save(tensors, {_KEY: json.dumps(description)}))
@@ -95,23 +95,13 @@ def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
 
     Raises `ModelFileError` for a file that is damaged, foreign, of another version, or that contradicts itself.
     """
-    description, tensors = _read(path)
-    return _checkpoint(path, description, tensors, device)
+    return checkpoint_from(path, *read_file(path), device)
 
 
-def load_resume(path: Path, device: torch.device | str = "cpu") -> tuple[Checkpoint, ResumeState]:
-    """Read a resume file; raises `ModelFileError` as `load` does, and where it is a mere model file."""
-    description, tensors = _read(path)
-    values = description.get("resume")
-    if not isinstance(values, dict):
-        raise ModelFileError(f"{path} is a model, not a resume file; to train it further use --init-from {path}")
-    state = {name.removeprefix(_RESUME): tensor for name, tensor in tensors.items() if name.startswith(_RESUME)}
-    return _checkpoint(path, description, tensors, device), ResumeState(values=values, tensors=state)
-
-
-def _checkpoint(
+def checkpoint_from(
     path: Path, description: dict[str, Any], tensors: Mapping[str, Tensor], device: torch.device | str
 ) -> Checkpoint:
+    """The model in what `read_file` gave, in evaluation mode; raises `ModelFileError` as `load` does."""
     try:
         config = ModelConfig.from_json(description["model"])
         tokenizer = tokenizer_from_json(description["tokenizer"])
@@ -173,8 +163,8 @@ def _ngram(path: Path, config: ModelConfig, tensors: Mapping[str, Tensor]) -> Ng
     return ngram
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The JSON description and the tensors of a file."""
+def read_file(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The JSON description and the tensors of a file; raises `ModelFileError` for one that is damaged or foreign."""
     _check_header(path)
     try:
         with safetensors.safe_open(path, framework="pt") as file:

@@ -9,7 +9,6 @@ runs/NAME/resume.safetensors   everything needed to go on
 
 import contextlib
 import json
-import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,24 +16,14 @@ from pathlib import Path
 from charlm.config import RunConfig
 from charlm.errors import ConfigError, RunError
 from charlm.files import atomic_write, is_safetensors
+from charlm.storage.append_log import writing
 from charlm.storage.lock import LOCK, held
-
-logger = logging.getLogger(__name__)
 
 RUNS = Path("runs")
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 """Models that come with charlm, a folder each."""
 MODEL = "model.safetensors"
 _NO_UTF8 = frozenset(map(chr, range(0xDC80, 0xDD00)))  # what Python makes of bytes in a path that are not UTF-8
-_FREE = "free some space and go on with --resume"
-
-
-@contextlib.contextmanager
-def _writing(path: Path, remedy: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise RunError(f"can't write to {path}: {error.strerror}; {remedy}") from None
 
 
 class RunFolder:
@@ -56,11 +45,11 @@ class RunFolder:
         can't be written. The model of a run that is overwritten stays until there is a new one to take its place.
         """
         self.require_room(overwrite=overwrite)
-        with _writing(self.path, "name another folder with --run"):
+        with writing(self.path, "name another folder with --run"):
             self.path.mkdir(parents=True, exist_ok=True)
         with held(self.path):
             self.require_room(overwrite=overwrite)
-            with _writing(self.resume, "name another folder with --run"):
+            with writing(self.resume, "name another folder with --run"):
                 self.resume.unlink(missing_ok=True)  # first: it must not stand beside another run's configuration
             self.write_config(config)
             yield
@@ -104,37 +93,6 @@ class RunFolder:
     def _require_run(self) -> None:
         if not os.path.isfile(self.config):
             raise RunError(f"no run in {self.path}; train one, or name another with --run")
-
-
-class AppendOnly:
-    """A text file that grows, and can be cut back to a length it had."""
-
-    def __init__(self, path: Path, length: int) -> None:
-        """Open at `length` bytes; whatever a killed process wrote beyond it goes. A shorter file stays as it is."""
-        self._path = path
-        with _writing(path, _FREE):
-            self._file = path.open("ab", buffering=0)
-            size = os.fstat(self._file.fileno()).st_size
-            self._file.truncate(min(length, size))
-        if size < length:
-            logger.warning("%s is shorter than the run left it; what it held is lost, and training goes on", path)
-
-    def write(self, text: str) -> None:
-        """Append, and hand over to the operating system at once; raises `RunError` when the disk is full."""
-        rest = text.encode()
-        with _writing(self._path, _FREE):
-            while rest:
-                rest = rest[self._file.write(rest) :]
-
-    def sync(self) -> int:
-        """Bytes so far, all of them on the disk; raises `RunError` when they can't be."""
-        with _writing(self._path, _FREE):
-            os.fsync(self._file.fileno())
-            return os.fstat(self._file.fileno()).st_size
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
 
 
 def new_run(name: str) -> Path:

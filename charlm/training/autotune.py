@@ -68,7 +68,7 @@ _SHARE_OF_STEPS = 0.6  # of a run's time that such steps take; the rest goes int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
+class AutotunedSettings:
     """What a run is to be."""
 
     model: dict[str, Any]
@@ -85,7 +85,7 @@ class Plan:
         """A line for people."""
         return ": ".join(filter(None, (self.seen, ", and ".join(self.reasons.values()))))
 
-    def without(self, settled: Collection[str]) -> "Plan":
+    def without(self, settled: Collection[str]) -> "AutotunedSettings":
         """The plan for what nobody has settled."""
         model, training, reasons = (
             {name: value for name, value in fields.items() if name not in settled}
@@ -124,7 +124,7 @@ def plan(
     characters: int | None = None,
     units: int = DEFAULT_HIDDEN,
     cell: str = DEFAULT_CELL,
-) -> Plan:
+) -> AutotunedSettings:
     """The settings for a text and a length of run, whatever machine it is, but for width, batch and window.
 
     Args:
@@ -153,7 +153,7 @@ def plan(
     reasons = {"learning_rate": size}
     if dropout:
         reasons["dropout"] = f"dropout of {dropout:g} keeps it from being learnt by heart"
-    return Plan(
+    return AutotunedSettings(
         model={"dropout": dropout, "weight_dropout": weight_dropout if cell == DEFAULT_CELL else 0.0},
         training=training,
         seen=f"{tokens:,} tokens will be seen {seen}",
@@ -161,7 +161,7 @@ def plan(
     )
 
 
-def plan_for(
+def autotune(
     dataset: Dataset,
     config: TrainConfig,
     given: Collection[str],
@@ -170,7 +170,7 @@ def plan_for(
     width: int | None,
     cell: str,
     ngram_order: int,
-) -> Plan:
+) -> AutotunedSettings:
     """`plan` for a text and the length of a run, with width, batch and window.
 
     Args:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StepRecord:
+class StepEvent:
     """One optimiser step, or the mean of several."""
 
     step: int
@@ -26,7 +26,7 @@ class StepRecord:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ValidationRecord:
+class ValidationEvent:
     """A score of (a sample of) the validation split."""
 
     step: int
@@ -40,11 +40,11 @@ class ValidationRecord:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SampleRecord:
+class SampleEvent:
     """What the model wrote on its way."""
 
     step: int
     text: str
 
 
-Record = StepRecord | ValidationRecord | SampleRecord
+Event = StepEvent | ValidationEvent | SampleEvent

@@ -13,9 +13,10 @@ from charlm.config import TrainConfig
 from charlm.data.dataset import Dataset
 from charlm.errors import TrainingDivergedError
 from charlm.sampling import SampleConfig, generate
+from charlm.storage.append_log import AppendLog
 from charlm.storage.checkpoint import Checkpoint, finite, save
-from charlm.storage.runs import AppendOnly, RunFolder
-from charlm.training.events import Record, SampleRecord, StepRecord
+from charlm.storage.runs import RunFolder
+from charlm.training.events import Event, SampleEvent, StepEvent
 from charlm.training.state import TrainingState, checkpoint_of, save_resume
 from charlm.training.validation import validate, validation_tokens
 
@@ -25,7 +26,7 @@ _SPARING = 30  # times as long as the last writing took pass before the next: it
 _SAMPLE = SampleConfig(temperature=0.8, length=240)
 
 
-class Journal:
+class RunLog:
     """The files of a run that is going on."""
 
     def __init__(
@@ -36,12 +37,12 @@ class Journal:
         config: TrainConfig,
         *,
         lengths: tuple[int, int],
-        observer: Callable[[Record], None],
+        observer: Callable[[Event], None],
     ) -> None:
         """Open the files; arguments are those of `charlm.training.trainer.fit`."""
         self._run, self._state, self._dataset, self._config = run, state, dataset, config
         self._observer = observer
-        self._metrics, self._samples = AppendOnly(run.metrics, lengths[0]), AppendOnly(run.samples, lengths[1])
+        self._metrics, self._samples = AppendLog(run.metrics, lengths[0]), AppendLog(run.samples, lengths[1])
         self._saved, self._cost, self._saved_step = time.monotonic(), 0.0, -1
         self._best: Checkpoint | None = None
         """The best model, while it is not written."""
@@ -54,7 +55,7 @@ class Journal:
             self._metrics.close()
             self._samples.close()
 
-    def add(self, record: StepRecord) -> None:
+    def add(self, record: StepEvent) -> None:
         """Take a step; every so many, their mean is written.
 
         Raises `TrainingDivergedError` for a run that does worse than guessing.
@@ -76,7 +77,7 @@ class Journal:
             if better:
                 state.best = record.nats_per_token
             self._emit(record)
-        self._emit(SampleRecord(step=state.step, text=self._write_sample()))
+        self._emit(SampleEvent(step=state.step, text=self._write_sample()))
         if better:
             self._keep_model()
         self._saved_step = -1
@@ -107,10 +108,10 @@ class Journal:
         if time.monotonic() - self._saved > max(_SAVE_EVERY, _SPARING * self._cost):
             self.save()
 
-    def _emit(self, record: Record) -> None:
+    def _emit(self, record: Event) -> None:
         """Append a record to its file, and show it."""
-        kind = type(record).__name__.removesuffix("Record").lower()
-        if isinstance(record, SampleRecord):
+        kind = type(record).__name__.removesuffix("Event").lower()
+        if isinstance(record, SampleEvent):
             self._samples.write(f"--- step {record.step}\n{record.text}\n\n")
         else:
             values = {
@@ -148,7 +149,7 @@ class Journal:
             state.model.train()
 
 
-def _mean(records: list[StepRecord]) -> StepRecord:
+def _mean(records: list[StepEvent]) -> StepEvent:
     """The last of the records, with the mean of their losses and norms."""
     count = len(records)
     return replace(

@@ -15,10 +15,11 @@ from charlm.data.dataset import Dataset
 from charlm.data.windows import Cursor
 from charlm.errors import ModelFileError
 from charlm.model.language_model import LanguageModel
-from charlm.storage.checkpoint import Checkpoint, ResumeState, load_resume, save
+from charlm.storage.checkpoint import Checkpoint
 from charlm.storage.provenance import TextFacts, TrainingFacts
+from charlm.storage.resume_file import ResumeState, load_resume_file, save_resume_file
 from charlm.storage.runs import RunFolder
-from charlm.training.events import StepRecord
+from charlm.training.events import StepEvent
 from charlm.training.optimizers import Optimizers
 
 _OPTIMIZER, _AVERAGE = "optimizer/", "average/"
@@ -51,7 +52,7 @@ class TrainingState:
     best: float | None = None
     """Lowest validation so far, nats per token."""
     best_step: int = 0
-    recent: list[StepRecord] = field(default_factory=list)
+    recent: list[StepEvent] = field(default_factory=list)
     """Steps that metrics.jsonl does not hold yet."""
 
     @torch.no_grad()
@@ -137,7 +138,8 @@ def save_resume(
         "recent": [asdict(record) for record in state.recent],
         "lengths": list(lengths),
     }
-    save(run.resume, checkpoint_of(state.model, state, dataset, config), ResumeState(values=values, tensors=tensors))
+    checkpoint = checkpoint_of(state.model, state, dataset, config)
+    save_resume_file(run.resume, checkpoint, ResumeState(values=values, tensors=tensors))
 
 
 def restore(
@@ -147,7 +149,7 @@ def restore(
 
     Raises `ModelFileError` when the resume file is missing or damaged.
     """
-    checkpoint, resume = load_resume(run.resume, device)
+    checkpoint, resume = load_resume_file(run.resume, device)
     model = checkpoint.model
     state = begin(model, config, device, started)
     values, tensors = resume.values, resume.tensors
@@ -164,16 +166,16 @@ def restore(
                 raise ValueError("an average is not finite")
             state.average.load_state_dict(averages)
         if values["carries_state"]:
-            _require_like(tensors, model.empty_past(1))
+            _require_like(tensors, model.initial_state(1))
             state.states = tuple(
                 tuple(tensors[f"state/{layer}/{index}"].to(device, copy=True) for index in range(len(parts)))
-                for layer, parts in enumerate(model.empty_past(1))
+                for layer, parts in enumerate(model.initial_state(1))
             )
         state.cursor = Cursor(**values["cursor"])
         state.step, state.tokens, state.seconds = values["step"], values["tokens"], values["seconds"]
         state.first_progress, state.validation_tokens = values["first_progress"], values["validation_tokens"]
         state.best, state.best_step = values["best"], values["best_step"]
-        state.recent = [StepRecord(**record) for record in values["recent"]]
+        state.recent = [StepEvent(**record) for record in values["recent"]]
         lengths = (values["lengths"][0], values["lengths"][1])
     except KeyError as error:
         raise ModelFileError(f"{run.resume} is damaged: it lacks {error}") from None

@@ -13,9 +13,9 @@ from charlm.data.dataset import Dataset, TokenSplit
 from charlm.data.windows import IGNORE, carry, keep_rows, training_windows
 from charlm.errors import TrainingDivergedError
 from charlm.storage.runs import RunFolder
-from charlm.training.events import Record, StepRecord
+from charlm.training.events import Event, StepEvent
 from charlm.training.run_length import progress_of, require_rest
-from charlm.training.run_log import Journal, diverged
+from charlm.training.run_log import RunLog, diverged
 from charlm.training.schedule import learning_rate
 from charlm.training.state import TrainingState
 from charlm.training.validation import calibrate
@@ -40,7 +40,7 @@ class Outcome:
     """The step of the model that is kept."""
 
 
-def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig) -> Iterator[StepRecord]:
+def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig) -> Iterator[StepEvent]:
     """Train, a step for each record, until the run's length is reached; `state` is up to date at every yield.
 
     A step reads a window (T, B) with the state carried over from the last, and backpropagates through its T tokens
@@ -83,7 +83,7 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
         state.step += 1
         state.average_weights(config.averaging)
         state.tokens += window.tokens
-        yield StepRecord(
+        yield StepEvent(
             step=state.step,
             epoch=state.cursor.epoch + state.cursor.tokens / split.facts.tokens,
             progress=progress_of(state, config, split),
@@ -103,7 +103,7 @@ def fit(
     config: TrainConfig,
     *,
     lengths: tuple[int, int] = (0, 0),
-    observer: Callable[[Record], None] = lambda record: None,
+    observer: Callable[[Event], None] = lambda record: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Outcome:
     """Train to the end of the run, log, validate, write samples and keep the best and the latest model.
@@ -121,7 +121,7 @@ def fit(
         TrainingDivergedError: the loss is not finite, or has grown far beyond that of guessing.
         CharlmError: a file can't be written.
     """
-    journal = Journal(run, state, dataset, config, lengths=lengths, observer=observer)
+    journal = RunLog(run, state, dataset, config, lengths=lengths, observer=observer)
     try:
         stopped = _train(journal, run, state, dataset, config, should_stop)
     except TrainingDivergedError as error:
@@ -147,7 +147,7 @@ def fit(
 
 
 def _train(
-    journal: Journal,
+    journal: RunLog,
     run: RunFolder,
     state: TrainingState,
     dataset: Dataset,

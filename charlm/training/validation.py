@@ -11,7 +11,7 @@ from charlm.evaluation.score import score, total
 from charlm.model.language_model import LanguageModel
 from charlm.storage.checkpoint import load, save
 from charlm.storage.runs import RunFolder
-from charlm.training.events import ValidationRecord
+from charlm.training.events import ValidationEvent
 from charlm.training.run_length import progress_of
 from charlm.training.state import TrainingState
 
@@ -56,12 +56,12 @@ def _nats_per_token(model: LanguageModel, windows: list[Window], dataset: Datase
     return nats + dataset.tokenizer.unknown_nats(facts.unknown_characters) / facts.tokens
 
 
-def validate(state: TrainingState, dataset: Dataset) -> ValidationRecord:
+def validate(state: TrainingState, dataset: Dataset) -> ValidationEvent:
     """Score (a sample of) the validation split, always the same; see `validation_windows`."""
     facts = dataset.valid.facts
     windows = _sample(state, dataset)
     per_token = _nats_per_token(state.average, windows, dataset)
-    return ValidationRecord(
+    return ValidationEvent(
         step=state.step,
         seconds=state.elapsed(),
         nats_per_token=per_token,

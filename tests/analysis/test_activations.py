@@ -43,7 +43,7 @@ def test_states_are_those_that_the_model_hands_on(cell: str, skip: str) -> None:
         for layer, state in zip(found, states, strict=True):
             for name, part in zip(model.recurrent.cell.states, state, strict=True):
                 assert torch.allclose(layer[name][step], part, atol=1e-9)
-    assert len(follow(model, ids, model.empty_past(2), layers=2, gates=False)[0]) == 2
+    assert len(follow(model, ids, model.initial_state(2), layers=2, gates=False)[0]) == 2
 
 
 @pytest.mark.parametrize("cell", [name for name, gates in GATES.items() if gates])
@@ -52,7 +52,7 @@ def test_gates_are_those_of_the_equations(cell: str) -> None:
     """A gate of a unit is one number in the equations: its input bias moves it, and it alone."""
     model = model_of(cell, num_layers=1)
     ids = torch.randint(9, (6, 2), generator=torch.Generator().manual_seed(3))
-    (found,), _ = follow(model, ids, model.empty_past(2))
+    (found,), _ = follow(model, ids, model.initial_state(2))
     assert list(found.gates) == list(GATES[cell])
     layer = model.recurrent.layers[0]
     biases = list(layer.cell.biases)
@@ -60,7 +60,7 @@ def test_gates_are_those_of_the_equations(cell: str) -> None:
         assert values.shape == (6, 2, 5) and values.min() > 0 and values.max() < 1
         place = biases.index(name) * 5 + 2
         layer.bias[place] += 0.5
-        (moved,), _ = follow(model, ids[:1], model.empty_past(2))
+        (moved,), _ = follow(model, ids[:1], model.initial_state(2))
         layer.bias[place] -= 0.5
         assert torch.allclose(torch.logit(moved[name][0, :, 2]), torch.logit(values[0, :, 2]) + 0.5)
         for other, kept in found.gates.items():
@@ -71,7 +71,7 @@ def test_gates_are_those_of_the_equations(cell: str) -> None:
 def test_an_lstm_and_a_gru_by_hand() -> None:
     ids = torch.randint(9, (6, 1), generator=torch.Generator().manual_seed(3))
     model = model_of("lstm", num_layers=1)
-    (found,), _ = follow(model, ids, model.empty_past(1))
+    (found,), _ = follow(model, ids, model.initial_state(1))
     weights = dict(model.recurrent.layers[0].named_parameters())
     previous = torch.cat((torch.zeros(1, 1, 5).double(), found["h"][:-1]))
     blocks = model.embedding[ids] @ weights["input"].T + previous @ weights["recurrent"].T + weights["bias"]
@@ -79,7 +79,7 @@ def test_an_lstm_and_a_gru_by_hand() -> None:
         assert torch.allclose(found[name], torch.sigmoid(blocks[..., 5 * place : 5 * place + 5]))
     assert torch.allclose(found["h"], found["o"] * torch.tanh(found["c"]))
     model = model_of("gru", num_layers=1)
-    (found,), _ = follow(model, ids, model.empty_past(1))
+    (found,), _ = follow(model, ids, model.initial_state(1))
     weights = dict(model.recurrent.layers[0].named_parameters())
     previous = torch.cat((torch.zeros(1, 1, 5).double(), found["h"][:-1]))
     blocks = model.embedding[ids] @ weights["input"].T + previous @ weights["recurrent"].T + weights["bias"]

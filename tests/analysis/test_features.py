@@ -7,7 +7,7 @@ from charlm.analysis.probing.features import Block, blocks, features
 from charlm.cells import CELLS
 from charlm.config import ModelConfig
 from charlm.model.language_model import LanguageModel
-from charlm.model.layers import reference_trace
+from charlm.model.layers import reference_states
 from charlm.tokenizers import CharTokenizer
 
 LETTERS = CharTokenizer(" abcdef")
@@ -26,8 +26,8 @@ def by_hand(model: LanguageModel, text: str) -> np.ndarray:
     x = model.embedding[ids][:, None]
     found = []
     for index, layer in enumerate(model.recurrent.layers):
-        state = model.empty_past(1)[index]
-        held, _ = reference_trace(model.recurrent.cell, x, state, dict(layer.named_parameters()))
+        state = model.initial_state(1)[index]
+        held, _ = reference_states(model.recurrent.cell, x, state, dict(layer.named_parameters()))
         found += [part for values in held.values() for part in (values[-1, 0], values[:, 0].mean(0))]
         x = x + held["h"] if index and model.recurrent.residual else held["h"]
     return torch.cat(found).detach().numpy()

@@ -175,8 +175,8 @@ def test_norms_of_jacobians_are_those_of_the_path(cell: str, ids: torch.Tensor, 
 def test_the_jacobians_of_two_layers_are_the_upper_ones(ids: torch.Tensor) -> None:
     model = model_of("rnn", layers=2)
     lower, upper = model.recurrent.layers
-    x, _ = lower(model.embedding[ids[:-1]], model.empty_past(ROWS)[0])
-    h, _ = upper(x, model.empty_past(ROWS)[1])
+    x, _ = lower(model.embedding[ids[:-1]], model.initial_state(ROWS)[0])
+    h, _ = upper(x, model.initial_state(ROWS)[1])
     expected = torch.linalg.matrix_norm((1 - h**2)[..., None] * upper.recurrent, ord=2)  # diag(1 - h^2) W
     torch.testing.assert_close(jacobian_norms(Unrolled.of(model, ids[:-1]), rows=ROWS)["h"], expected)
 

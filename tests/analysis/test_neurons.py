@@ -1,4 +1,4 @@
-"""Units that mean something: planted ones are found, and luck confirms nothing."""
+"""Units that mean something: planted ones are found, and null_baseline confirms nothing."""
 
 import json
 import logging
@@ -124,7 +124,7 @@ def test_figures_are_those_of_plain_counting(dataset_of) -> None:
     assert "".join(result.texts) == text and len(result.best) == 2 * 2 * 12
     with torch.inference_mode():
         ids = torch.tensor([tokenizer.bos, *tokenizer.encode(text).tolist()])[:, None]
-        layers, _ = follow(model, ids, model.empty_past(1))
+        layers, _ = follow(model, ids, model.initial_state(1))
     for finding in result.findings:
         held = result.held[finding.name]
         for one in finding.followers:

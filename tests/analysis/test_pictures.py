@@ -8,7 +8,7 @@ import pytest
 from conftest import TEXT
 
 from charlm.analysis.gradients.diagnosis import Diagnosis, diagnose
-from charlm.analysis.plots import check_picture, draw_gradients, draw_saturation, save_picture
+from charlm.analysis.plots import check_plot, draw_gradients, draw_saturation, save_plot
 from charlm.analysis.units.saturation import GateSaturation
 from charlm.errors import CharlmError, ConfigError
 
@@ -47,8 +47,8 @@ def test_the_gates_have_a_panel_each_and_units_a_dot() -> None:
 
 @pytest.mark.parametrize(("name", "magic"), [("g.png", b"\x89PNG"), ("g.svg", b"<?xml"), ("g.pdf", b"%PDF")])
 def test_it_is_written_in_the_format_of_its_name(diagnosis: Diagnosis, name: str, magic: bytes) -> None:
-    check_picture(Path(name))
-    save_picture(draw_gradients(diagnosis), Path(name))
+    check_plot(Path(name))
+    save_plot(draw_gradients(diagnosis), Path(name))
     assert Path(name).read_bytes().startswith(magic)
 
 
@@ -60,16 +60,16 @@ def test_what_can_not_be_written_is_refused_beforehand() -> None:
         ("folder.png", "is a folder"),
     ):
         with pytest.raises(ConfigError, match=said):
-            check_picture(Path(name))
+            check_plot(Path(name))
 
 
 def test_without_matplotlib_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(CharlmError, match=r"pip install 'charlm-rnn\[plots\]'"):
-        check_picture(Path("g.png"))
+        check_plot(Path("g.png"))
 
 
 def test_a_disk_that_fails_is_one_line(diagnosis: Diagnosis) -> None:
     Path("folder.png").mkdir()
     with pytest.raises(CharlmError, match=r"can't write folder\.png"):
-        save_picture(draw_gradients(diagnosis), Path("folder.png"))
+        save_plot(draw_gradients(diagnosis), Path("folder.png"))

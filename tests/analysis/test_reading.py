@@ -51,7 +51,7 @@ def test_a_gate_is_followed_over_windows(dataset_of, cell: str, gate: str, monke
     assert read(model, dataset.tokenizer, "cat and dog", unit=unit).values == pytest.approx(whole, abs=1e-5)
     ids = torch.tensor([dataset.tokenizer.bos, *dataset.tokenizer.encode("cat and dog").tolist()])[:, None]
     with torch.inference_mode():
-        expected = follow(model, ids, model.empty_past(1))[0][1].gates[gate][1:, 0, 4]
+        expected = follow(model, ids, model.initial_state(1))[0][1].gates[gate][1:, 0, 4]
     assert whole == pytest.approx(expected.numpy(), abs=1e-5)
 
 

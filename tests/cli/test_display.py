@@ -5,9 +5,9 @@ import pytest
 from rich.console import Console
 
 from charlm.cli.ui.display import TrainingDisplay
-from charlm.training.events import SampleRecord, StepRecord, ValidationRecord
+from charlm.training.events import SampleEvent, StepEvent, ValidationEvent
 
-STEP = StepRecord(
+STEP = StepEvent(
     step=12345,
     epoch=1.5,
     progress=0.5,
@@ -19,7 +19,7 @@ STEP = StepRecord(
     learning_rate=0.001,
 )
 VALIDATIONS = [
-    ValidationRecord(step=step, seconds=1.0, nats_per_token=nats, bits_per_character=2.0, tokens=9, best=best)
+    ValidationEvent(step=step, seconds=1.0, nats_per_token=nats, bits_per_character=2.0, tokens=9, best=best)
     for step, nats, best in ((11000, 1.5005, True), (12000, 1.6006, False))
 ]
 
@@ -28,7 +28,7 @@ def frame(width: int, sample: str = "a line\nanother") -> list[str]:
     """The lines of a frame."""
     console = Console(file=io.StringIO(), force_terminal=True, width=width, height=40, color_system=None)
     display = TrainingDisplay(console, "runs/a: lstm 1x256")
-    for record in (STEP, *VALIDATIONS, SampleRecord(step=12000, text=sample)):
+    for record in (STEP, *VALIDATIONS, SampleEvent(step=12000, text=sample)):
         display(record)
     with console.capture() as captured:
         console.print(display._render())

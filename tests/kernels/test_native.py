@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from charlm.kernels import compiled as native
-from charlm.kernels.buffers import Place
+from charlm.kernels.buffers import Buffer
 from charlm.kernels.scan import linear_scan
 from charlm.kernels.symbolic import positive, relu, sigmoid, tanh
 from charlm.native import compiler as compilation
@@ -26,8 +26,8 @@ def apply(function, x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     y = torch.full_like(x, 7.0)
     library = native.library((function,), dtype)
     assert library is not None
-    window = native.NativeWindow(library, 1, x.shape[1])
-    window.stage(function, {"x": Place(x), "y": Place(y)})
+    window = native.CompiledLoop(library, 1, x.shape[1])
+    window.stage(function, {"x": Buffer(x), "y": Buffer(y)})
     window.run(0, 1, 1)
     return y[0]
 
@@ -49,8 +49,8 @@ def test_products_are_those_of_torch(dtype, threads: int, rows: int, width: int,
     for add in (False, True):
         for weights in (matrix, matrix.T.contiguous().T):
             found = target.clone()
-            window = native.NativeWindow(library, rows, width)
-            window.product(Place(source[..., 1:-1], 1), weights, Place(found[..., 2 : 2 + n]), add=add)
+            window = native.CompiledLoop(library, rows, width)
+            window.product(Buffer(source[..., 1:-1], 1), weights, Buffer(found[..., 2 : 2 + n]), add=add)
             window.run(steps - 1, steps, -1)
             wanted = target.clone()
             wanted[..., 2 : 2 + n] = source[1:, :, 1:-1] @ matrix.T + (wanted[..., 2 : 2 + n] if add else 0)
@@ -95,8 +95,8 @@ def test_products_in_pairs_are_those_of_rounded_numbers(
     for add in (False, True):
         for weights in (matrix, matrix.T.contiguous().T):
             found = target.clone()
-            window = native.NativeWindow(library, rows, width, brief=True)
-            window.product(Place(source[..., 1:-1], 1), weights, Place(found[..., 2:-3]), add=add)
+            window = native.CompiledLoop(library, rows, width, brief=True)
+            window.product(Buffer(source[..., 1:-1], 1), weights, Buffer(found[..., 2:-3]), add=add)
             window.run(1, 2, -1)
             wanted = target.double()
             wanted[..., 2:-3] = exact + (wanted[..., 2:-3] if add else 0)

@@ -8,8 +8,8 @@ from toys import LETTERS, many, network
 
 from charlm.native.compiler import compiler
 from charlm.sampling import SampleConfig, choice
-from charlm.sampling.controls import NO_TOKEN, Choice
-from charlm.sampling.text_stream import Writer
+from charlm.sampling.controls import NO_TOKEN, Controls
+from charlm.sampling.text_stream import TextStream
 from charlm.sampling.vocabulary import Vocabulary
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="no C compiler here")
@@ -19,10 +19,10 @@ VOCABULARY = Vocabulary(LETTERS)
 
 def both(config: SampleConfig, logits: np.ndarray, numbers: list[float]) -> tuple[tuple, tuple]:
     """Tokens and scores by either path."""
-    writers = [Writer(VOCABULARY, config) for _ in numbers]
+    writers = [TextStream(VOCABULARY, config) for _ in numbers]
     found = []
     for compiled in (True, False):
-        own = Choice(VOCABULARY, config)
+        own = Controls(VOCABULARY, config)
         assert own._native is not None
         if not compiled:
             own._native = None
@@ -65,8 +65,8 @@ def test_where_nothing_may_be_written_there_is_no_token() -> None:
 
 def test_other_controls_take_the_other_path() -> None:
     for settings in ({"top_k": 3}, {"temperature": 0}, {"temperature": "0.5..1"}, {"ban": ("ab",)}, {"typical": 0.5}):
-        assert Choice(VOCABULARY, SampleConfig(**settings))._native is None
-    assert Choice(VOCABULARY, SampleConfig(repetition_penalty=2))._native is None
+        assert Controls(VOCABULARY, SampleConfig(**settings))._native is None
+    assert Controls(VOCABULARY, SampleConfig(repetition_penalty=2))._native is None
 
 
 def test_texts_and_scores_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ def states_of(model, seed: int = 1):
     generator = torch.Generator().manual_seed(seed)
     return tuple(
         tuple(torch.rand(part.shape, generator=generator) - 0.5 if part.is_floating_point() else part for part in state)
-        for state in model.empty_past(1)
+        for state in model.initial_state(1)
     )
 
 
@@ -67,7 +67,7 @@ def test_it_is_taken_for_one_text_of_single_precision() -> None:
     assert not NativeStepper.supports(network(LETTERS, "lstm").double())
     assert not NativeStepper.supports(network(LETTERS, "mut1"))
     assert isinstance(
-        prepare(network(LETTERS, "mut1"), [network(LETTERS, "mut1").empty_past(1)], single=True), ModelStepper
+        prepare(network(LETTERS, "mut1"), [network(LETTERS, "mut1").initial_state(1)], single=True), ModelStepper
     )
 
 

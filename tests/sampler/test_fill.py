@@ -10,7 +10,7 @@ from toys import LETTERS, Bigrams, Words, bigrams, network
 from charlm.config import TokenizerConfig
 from charlm.errors import ConfigError, UnknownCharacterError
 from charlm.sampling.infill.fill import FillConfig, fill
-from charlm.sampling.infill.gap_search import find_pieces, quarters
+from charlm.sampling.infill.gap_search import find_extensions, quarters
 from charlm.sampling.infill.rerank import log_probabilities
 from charlm.tokenizers import ByteTokenizer, CharTokenizer, SubwordTokenizer, Tokenizer
 
@@ -151,7 +151,7 @@ def test_subwords_fill_a_gap_that_breaks_words_off() -> None:
 
 def test_pieces_are_the_likeliest_of_their_length() -> None:
     model = network(THREE)
-    pieces = find_pieces(model, THREE, THREE.encode("ab").tolist(), turned=True, width=5, length=3)
+    pieces = find_extensions(model, THREE, THREE.encode("ab").tolist(), turned=True, width=5, length=3)
     assert sorted(pieces) == [0, 1, 2, 3]
     given = [THREE.bos, *THREE.encode("ab").tolist()]
     for length, found in pieces.items():
@@ -170,7 +170,7 @@ def test_a_token_that_the_side_breaks_off_is_one_way_to_go_on(turned: bool) -> N
     ended = torch.logaddexp(first[a], first[both])
     ways = torch.stack([first[both], first[a] + after[b]]) - ended
     (piece,) = [
-        found for size, found in find_pieces(model, words, [a], turned=turned, width=9, length=1).items() if size
+        found for size, found in find_extensions(model, words, [a], turned=turned, width=9, length=1).items() if size
     ]
     assert piece.scores[piece.data.index(b"b")] == pytest.approx(ways.max().item(), abs=1e-5)
 

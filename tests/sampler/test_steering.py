@@ -50,7 +50,7 @@ def test_every_stepper_holds_as_the_equations_do(cell: str, single: bool, part: 
     model = network(TOKENS, cell, num_layers=2)
     vector = np.random.default_rng(1).normal(size=12).astype(np.float32)
     steering = [Hold(layer=1, part=part, vector=vector / np.linalg.norm(vector), value=0.7)]
-    states = model.empty_past(1)
+    states = model.initial_state(1)
     stepper = prepare(model, [states], single=single, steering=steering)
     for token in (3, 4, 3, 5):
         with torch.no_grad():
@@ -65,7 +65,7 @@ def test_every_stepper_holds_as_the_equations_do(cell: str, single: bool, part: 
 def test_a_hold_in_the_last_hidden_state_is_what_the_output_layer_reads() -> None:
     model = network(TOKENS, "lstm", num_layers=2)
     vector = np.eye(12, dtype=np.float32)[5]
-    stepper = prepare(model, [model.empty_past(1)], steering=[Hold(layer=1, part=0, vector=vector, value=2.5)])
+    stepper = prepare(model, [model.initial_state(1)], steering=[Hold(layer=1, part=0, vector=vector, value=2.5)])
     with torch.no_grad():
         _, hidden, _ = model.read(torch.tensor([[4]]))
         hidden[..., 5] = 2.5
@@ -84,7 +84,7 @@ def test_a_hold_moves_along_its_direction_alone() -> None:
 
 
 def test_states_that_are_given_stay_as_they_are() -> None:
-    states = planted().empty_past(2)
+    states = planted().initial_state(2)
     after = Steered(planted(), [hold(1.0)]).states(states, np.zeros((2, TOKENS.vocab_size)))
     assert states[0][0].abs().sum() == 0 and after[0][0][:, UNIT].tolist() == [1, 1]
 
@@ -106,7 +106,7 @@ def test_steering_that_leaves_no_numbers_is_named() -> None:
         model.recurrent.layers[0].get_parameter("recurrent")[:] = torch.eye(6)
         model.output[:] = 2e38
     steered = Steered(model, [hold(1e6, np.full(6, 6**-0.5, np.float32))])
-    stepper = SteeredStepper(ModelStepper(model, [model.empty_past(1)]), steered)
+    stepper = SteeredStepper(ModelStepper(model, [model.initial_state(1)]), steered)
     with pytest.raises(ConfigError, match="throws the model off"):  # all units at 1, and 6 * 2e38 is no float
         stepper.step([3])
 

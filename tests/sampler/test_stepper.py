@@ -29,7 +29,8 @@ def states_of(model, batch: int):
     generator = torch.Generator().manual_seed(batch)
     return [
         tuple(
-            tuple(torch.rand(part.shape, generator=generator) - 0.5 for part in state) for state in model.empty_past(1)
+            tuple(torch.rand(part.shape, generator=generator) - 0.5 for part in state)
+            for state in model.initial_state(1)
         )
         for _ in range(batch)
     ]
@@ -68,7 +69,7 @@ def test_it_heeds_the_prior_and_the_vectors_of_contexts(stepper, batch: int, vec
         model.prior.weight.copy_(torch.linspace(-1, 1, 12))
         model.prior.bias.copy_(torch.tensor([[0.5, 1.0, 1.5, 0.1], [0.2, 0.3, -0.1, 0.6]]))
     ids = torch.from_numpy(text[:198].astype(np.int64)).view(-1, batch)[:20]
-    made = stepper(model, [model.empty_past(1)] * (batch + 1))
+    made = stepper(model, [model.initial_state(1)] * (batch + 1))
     made.take([*range(batch)])
     found = torch.stack([torch.from_numpy(made.step(tokens.tolist()).copy()) for tokens in ids])
     with torch.no_grad():

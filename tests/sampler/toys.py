@@ -8,7 +8,7 @@ from torch import Tensor
 
 from charlm.config import ModelConfig, TokenizerConfig, Unknown
 from charlm.model.language_model import LanguageModel
-from charlm.sampling import SampleConfig, Written, write_many
+from charlm.sampling import GeneratedText, SampleConfig, write_many
 from charlm.tokenizers import CharTokenizer, Tokenizer
 
 
@@ -77,7 +77,9 @@ LETTERS = CharTokenizer("abcdef")
 """Ids 0, 1, 2 are BOS, EOS, <unk>, and the letters follow."""
 
 
-def many(model: LanguageModel, tokenizer: Tokenizer, num: int, *, prefix: str = "", **settings: Any) -> list[Written]:
+def many(
+    model: LanguageModel, tokenizer: Tokenizer, num: int, *, prefix: str = "", **settings: Any
+) -> list[GeneratedText]:
     """Texts with the seeds from 1 up."""
     config = SampleConfig(**settings)
     return [*write_many(model, tokenizer, seed=1, num=num, batch=1000, prefix=prefix, config=config)]

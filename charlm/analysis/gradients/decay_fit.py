@@ -12,7 +12,7 @@ _CARRIED = (0.01, 10.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
+class DecayFit:
     """What becomes of the gradient on its way back through time."""
 
     kind: Literal["vanishes", "explodes", "carried", "absent"]
@@ -23,7 +23,7 @@ class Verdict:
     sentence: str
 
 
-def judge(norms: Sequence[float]) -> Verdict:
+def judge(norms: Sequence[float]) -> DecayFit:
     """Say whether a gradient vanishes, explodes or is carried.
 
     It is carried when a hundredth to ten times of it is left at the largest lag. Else it vanishes or explodes,
@@ -37,21 +37,21 @@ def judge(norms: Sequence[float]) -> Verdict:
     if lags < 1:
         raise ValueError("a curve needs the lags 0 and 1 at least")
     if norms[0] == 0:
-        return Verdict(kind="absent", steps=None, left=0.0, sentence="no gradient reaches the state at all")
+        return DecayFit(kind="absent", steps=None, left=0.0, sentence="no gradient reaches the state at all")
     left = norms[-1] / norms[0]
     if _CARRIED[0] <= left <= _CARRIED[1]:
         sentence = f"carried: after {lags} steps {percent(left)} of the gradient is left"
-        return Verdict(kind="carried", steps=None, left=left, sentence=sentence)
+        return DecayFit(kind="carried", steps=None, left=left, sentence=sentence)
     logs = [_clamped_log2(norm / norms[0]) for norm in norms]
     rate = _slope(logs)
     if rate * logs[-1] <= 0:  # up and then down, or the other way: only the end tells which it is
         rate = logs[-1] / lags
     steps = 1 / abs(rate)
     if rate < 0:
-        return Verdict(
+        return DecayFit(
             kind="vanishes", steps=steps, left=left, sentence=f"vanishes with a half-life of {_few(steps)} steps"
         )
-    return Verdict(kind="explodes", steps=steps, left=left, sentence=f"explodes, doubling every {_few(steps)} steps")
+    return DecayFit(kind="explodes", steps=steps, left=left, sentence=f"explodes, doubling every {_few(steps)} steps")
 
 
 def _slope(logs: Sequence[float]) -> float:

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from charlm.analysis.gradients.gradient_flow import GradientFlow, measure
-from charlm.api import corpus_config
 from charlm.cells import CELLS, find_cell
 from charlm.config import (
     ModelConfig,
@@ -20,7 +19,7 @@ from charlm.config import (
     check_range,
     default_vectors,
 )
-from charlm.data.corpus import read_corpus
+from charlm.data.corpus import corpus_config, read_corpus
 from charlm.data.dataset import Dataset, prepare, unsplit
 from charlm.data.sources import TextLike, find_sources
 from charlm.errors import ConfigError

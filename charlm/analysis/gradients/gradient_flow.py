@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from charlm.analysis.gradients.decay_fit import Verdict, judge
+from charlm.analysis.gradients.decay_fit import DecayFit, judge
 from charlm.analysis.gradients.jacobians import jacobian_norms, path_products, spectral_radii
 from charlm.analysis.gradients.unrolled import MEASURED, Unrolled
 from charlm.model.language_model import LanguageModel
@@ -45,7 +45,7 @@ class GradientFlow:
         return "c" if "c" in self.gradients else "h"
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> DecayFit:
         """What becomes of the gradient of the memory."""
         return judge(self.gradients[self.memory])
 

@@ -31,7 +31,7 @@ class Unrolled:
         """Run a model over ids (S, B), from an empty past."""
         layers = [layer for layer in model.recurrent.layers if isinstance(layer, RecurrentLayer)]
         weights = [dict(layer.named_parameters()) for layer in layers]
-        past = model.empty_past(ids.shape[1])
+        past = model.initial_state(ids.shape[1])
         now = [tuple(part.requires_grad_() for part in state) for state in past[: model.config.num_layers]]
         first = now[-1]
         inputs, states, outputs = [], [], []

@@ -147,7 +147,7 @@ def regression(
     return model
 
 
-def judge_words(train_texts: Sequence[str], truth: Truth, test_texts: Sequence[str], seed: int) -> NDArray[Any]:
+def classify_by_words(train_texts: Sequence[str], truth: Truth, test_texts: Sequence[str], seed: int) -> NDArray[Any]:
     """What a logistic regression on which words a text has says of the test texts; where no word occurs in two texts,
     what most of them are."""
     from sklearn.feature_extraction.text import CountVectorizer

@@ -73,7 +73,7 @@ def output_scores(
         known = targets.clamp(min=0).to(weights.device)
         before = torch.cat((torch.full_like(known[:1], tokenizer.bos), known[:-1]))
         logits, _, _ = model.read(before)
-        held, _ = model.trace(before)
+        held, _ = model.record_states(before)
         surprise = -torch.softmax(logits, dim=-1)
         surprise.scatter_add_(2, known[..., None], torch.ones_like(known[..., None], dtype=surprise.dtype))
         scores[part] = ((surprise * counts[..., None]).sum(0) @ weights).cpu().numpy()

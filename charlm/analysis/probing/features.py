@@ -118,13 +118,13 @@ def _read(model: LanguageModel, rows: list[NDArray[np.int64]]) -> Tensor:
     device = model.output_bias.device
     lengths = torch.tensor([len(row) for row in rows], device=device)
     found = model.output_bias.new_zeros((len(rows), len(blocks(model)), model.config.hidden_size))
-    states = model.empty_past(len(rows))
+    states = model.initial_state(len(rows))
     for start in range(0, len(rows[0]), _WINDOW):
         alive = int((lengths > start).sum())
         states = keep_rows(states, alive)
         window = [torch.from_numpy(row[start : start + _WINDOW].astype(np.int64)) for row in rows[:alive]]
         ids = torch.nn.utils.rnn.pad_sequence(window).to(device)  # (T, B)
-        held, states = model.trace(ids, states)
+        held, states = model.record_states(ids, states)
         left = lengths[:alive] - start
         ended = (left <= _WINDOW).nonzero()[:, 0]
         for index, block in enumerate(blocks(model)):

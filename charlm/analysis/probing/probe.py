@@ -18,7 +18,7 @@ from charlm.analysis.probing.classifiers import (
     Vectors,
     accuracy,
     best_unit,
-    judge_words,
+    classify_by_words,
     regression,
 )
 from charlm.analysis.probing.labelled import Labelled
@@ -113,6 +113,6 @@ def probe(
             accuracy=accuracy((held_out[:, column] > unit.threshold) == unit.above, test_truth),
         ),
         best=accuracy(few.predict(held_out[:, chosen]), test_truth),
-        words=accuracy(judge_words(labelled.texts, truth, test.texts, seed), test_truth),
+        words=accuracy(classify_by_words(labelled.texts, truth, test.texts, seed), test_truth),
         majority=max(float(test_truth.mean()), 1 - float(test_truth.mean())),
     )

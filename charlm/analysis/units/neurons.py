@@ -2,7 +2,7 @@
 
 Karpathy, Johnson and Li 2015 (arXiv 1506.02078) looked through the units of character models and found some that know
 whether they are inside a quote, how deep in brackets, or how far along the line. Here all units are compared with all
-properties. With thousands of pairs the best figure of all is too good by luck, so the text is cut into blocks: in those
+properties. With thousands of pairs the best figure of all is too good by null_baseline, so the text is cut into blocks: in those
 of even number a unit is chosen, in the others it is measured again, and that second figure is the one that counts.
 And since some properties can be told from the last character alone, a unit must be better than the best of networks of
 the same shape that have learnt nothing (`charlm.analysis.units.null_baseline`).
@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from charlm.analysis.units.activations import follow
-from charlm.analysis.units.null_baseline import luck
+from charlm.analysis.units.null_baseline import null_baseline
 from charlm.analysis.units.properties import Kind, Property, properties
 from charlm.analysis.units.ranks import rank_figures
 from charlm.analysis.units.reading import completed_texts
@@ -175,10 +175,10 @@ def find_neurons(
     halves = (blocks == 0, blocks == 1)
     left_out = {name: why for name, one in held.items() if (why := _unfit(one, halves)) is not None}
     kept = [one for name, one in held.items() if name not in left_out]
-    by_luck = luck(model, ids, units, kept, halves, progress=progress)
+    by_null_baseline = null_baseline(model, ids, units, kept, halves, progress=progress)
     values, saturation = _read(model, tokenizer.bos, ids, units, progress)
     chosen, found = (rank_figures(values, kept, half, progress) for half in halves)
-    compared = _Compared(units=units, held=kept, chosen=chosen, found=found, untrained=by_luck)
+    compared = _Compared(units=units, held=kept, chosen=chosen, found=found, untrained=by_null_baseline)
     asked = halves[0] | halves[1]
     findings = tuple(compared.finding(column, asked, top) for column in range(len(kept)))
     named = {one.unit for finding in findings for one in finding.followers}
@@ -267,7 +267,7 @@ def _read(
     series = list(dict.fromkeys((unit.layer, unit.series) for unit in units))
     values = np.empty((len(units), len(ids)), np.float32)
     counts = Saturation(model.config.num_layers, logistic_gates(model.recurrent.cell), model.config.hidden_size)
-    _, states = follow(model, stream[:1], model.empty_past(1), gates=False)
+    _, states = follow(model, stream[:1], model.initial_state(1), gates=False)
     for start in range(0, len(ids), _WINDOW):
         window = stream[start + 1 : start + 1 + _WINDOW]
         layers, states = follow(model, window, states)

@@ -1,7 +1,7 @@
 """How well units follow a property that have learnt nothing.
 
 Some properties can be told from the last character or two, and so any unit tells them a little: among hundreds of units
-that were drawn at random, some look as if they had learnt to. What the best of them comes to is luck, by the same
+that were drawn at random, some look as if they had learnt to. What the best of them comes to is null_baseline, by the same
 procedure: chosen on one half of the text, measured on the other.
 """
 
@@ -26,7 +26,7 @@ _VALUES = 1 << 25  # of all units at all places
 
 
 @torch.inference_mode()
-def luck(
+def null_baseline(
     model: LanguageModel,
     ids: NDArray[np.int64],
     units: Sequence[Unit],
@@ -58,14 +58,14 @@ def luck(
     for seed in range(_NETWORKS if held else 0):
         network = LanguageModel(replace(model.config, ngram_order=0, context_vectors=0)).eval()
         network.initialise(torch.Generator().manual_seed(seed))
-        layers, _ = follow(network, stream, network.empty_past(count), gates=False)
+        layers, _ = follow(network, stream, network.initial_state(count), gates=False)
         figures = [
             np.concatenate([rank_figures(_values(layers[layer][name]), here, side) for layer, name in _series(units)])
             for side in sides
         ]
         chosen = np.abs(figures[0]).argmax(axis=0), np.arange(len(held))
         best = np.maximum(best, np.sign(figures[0][chosen]) * figures[1][chosen])
-        progress("measuring luck", seed + 1, _NETWORKS)
+        progress("measuring null_baseline", seed + 1, _NETWORKS)
     return best
 
 

@@ -102,7 +102,7 @@ def read(
 
 def _values(model: LanguageModel, ids: torch.Tensor, states: LayerStates | None, unit: Unit) -> torch.Tensor:
     """The unit after each of the tokens, (T,)."""
-    before = states if states is not None else model.empty_past(1)
+    before = states if states is not None else model.initial_state(1)
     layers, _ = follow(model, ids[:, None], before, layers=unit.layer + 1, gates=unit.gate is not None)
     return layers[unit.layer][unit.series][:, 0, unit.number]
 

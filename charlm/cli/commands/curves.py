@@ -33,17 +33,17 @@ def curves(
       [bold]charlm curves first second --against time[/bold]
       [bold]charlm curves first second --plot curves.png[/bold]
     """
-    from charlm.analysis.plots import check_picture, draw_curves, save_picture
+    from charlm.analysis.plots import check_plot, draw_curves, save_plot
     from charlm.analysis.runs.curves import read_curves
     from charlm.cli.ui.console import print_json, stderr
     from charlm.storage.runs import RunFolder, find_run, newest_run
 
     if plot is not None:
-        check_picture(plot)
+        check_plot(plot)
     folders = [find_run(name) for name in runs] if runs else [newest_run("metrics.jsonl")]
     found = [read_curves(RunFolder(folder), against) for folder in folders]
     if plot is not None:
-        save_picture(draw_curves(found, against), plot)
+        save_plot(draw_curves(found, against), plot)
     if json:
         print_json([one.to_json() for one in found])
     else:

@@ -63,13 +63,13 @@ def diagnose(
     import torch
 
     from charlm.analysis.gradients import diagnosis
-    from charlm.analysis.plots import check_picture, draw_gradients, save_picture
+    from charlm.analysis.plots import check_plot, draw_gradients, save_plot
     from charlm.cli.ui.console import Bars, print_json, stderr
     from charlm.config import check_range
 
     check_range("--threads", threads, 1, 1024)
     if plot is not None:
-        check_picture(plot)
+        check_plot(plot)
     torch.set_num_threads(threads)
     with Bars(stderr()) as progress:
         result = diagnosis.diagnose(
@@ -86,7 +86,7 @@ def diagnose(
             progress=progress,
         )
     if plot is not None:
-        save_picture(draw_gradients(result), plot)
+        save_plot(draw_gradients(result), plot)
     if json:
         print_json(result.to_json())
     else:

@@ -11,7 +11,7 @@ from charlm.cli.options.shared import (
     JsonOption,
     SeparatorOption,
     corpus_options,
-    given,
+    without_none,
 )
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from charlm.evaluation.copying import Copied
     from charlm.evaluation.score import Evaluation
     from charlm.progress import Progress
-    from charlm.text_model import LoadedModel
+    from charlm.text_model import TextModel
 
 _LEARNING = "Learning along the way"
 
@@ -95,15 +95,15 @@ def evaluate(
     from charlm.data.sources import names_text, not_found
     from charlm.errors import ConfigError, CorpusError
     from charlm.evaluation.dynamic import DynamicConfig
-    from charlm.evaluation.neural_cache import CacheConfig
+    from charlm.evaluation.neural_cache import NeuralCacheConfig
     from charlm.storage.runs import names_model
 
     if dynamic_rate is not None and not dynamic:
         raise ConfigError("--dynamic-rate goes with --dynamic; pass that too")
     if cache_share is not None and not cache:
         raise ConfigError("--cache-share goes with --cache; pass that too")
-    learning = DynamicConfig(**given(rate=dynamic_rate)) if dynamic else None
-    remembering = CacheConfig(**given(share=cache_share)) if cache else None
+    learning = DynamicConfig(**without_none(rate=dynamic_rate)) if dynamic else None
+    remembering = NeuralCacheConfig(**without_none(share=cache_share)) if cache else None
     names = list(arguments or [])
     model = names.pop(0) if names and names_model(names[0], text_follows=len(names) > 1) else None
     if model is None and names and not names_text(names[0]):
@@ -150,7 +150,7 @@ def evaluate(
 
 
 def _baselines(
-    loaded: "LoadedModel", dataset: "Dataset", split: str, own: "Dataset | None", progress: "Progress"
+    loaded: "TextModel", dataset: "Dataset", split: str, own: "Dataset | None", progress: "Progress"
 ) -> "dict[str, Baseline]":
     """The baselines; none, and a note, where the model's training split is not at hand, or is what is scored."""
     import logging

@@ -51,11 +51,11 @@ def fill(
 
     from charlm.cli.ui.console import print_json, stderr, stdout
     from charlm.config import check_range
-    from charlm.pair import load_pair
+    from charlm.text_model import load_infill_models
 
     check_range("--threads", threads, 1, 1024)
     torch.set_num_threads(threads)
-    pair = load_pair(model, backward)
+    pair = load_infill_models(model, backward)
     if model is None or backward is None:
         stderr().print(f"using {pair.forward.path} and {pair.backward.path}", markup=False, soft_wrap=True)
     found = pair.fill(

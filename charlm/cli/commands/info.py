@@ -8,7 +8,7 @@ import typer
 from charlm.cli.options.shared import JsonOption
 
 if TYPE_CHECKING:
-    from charlm.text_model import LoadedModel
+    from charlm.text_model import TextModel
 
 
 def info(
@@ -45,7 +45,7 @@ def info(
     stdout().print(table)
 
 
-def _values(loaded: "LoadedModel") -> dict[str, Any]:
+def _values(loaded: "TextModel") -> dict[str, Any]:
     """What a program is told of a model."""
     from dataclasses import asdict
 
@@ -60,7 +60,7 @@ def _values(loaded: "LoadedModel") -> dict[str, Any]:
     }
 
 
-def _rows(loaded: "LoadedModel") -> Iterator[tuple[str, str]]:
+def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
     """What people are told of a model: names and values."""
     from charlm.cells import CELLS
     from charlm.cli.ui.console import duration, size, thousands

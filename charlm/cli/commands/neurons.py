@@ -52,7 +52,7 @@ def neurons(
     import torch
 
     from charlm.analysis.html.neurons_page import neurons_page
-    from charlm.analysis.plots import check_picture, draw_saturation, save_picture
+    from charlm.analysis.plots import check_plot, draw_saturation, save_plot
     from charlm.analysis.units.neurons import find_neurons
     from charlm.cells.gates import logistic_gates
     from charlm.cli.ui.console import Bars, print_json, stderr
@@ -61,7 +61,7 @@ def neurons(
 
     check_range("--threads", threads, 1, 1024)
     if plot is not None:
-        check_picture(plot)
+        check_plot(plot)
     torch.set_num_threads(threads)
     loaded, text, title = open_reader(arguments, what="charlm neurons")
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
@@ -73,7 +73,7 @@ def neurons(
         atomic_write(page, neurons_page(found, title=title).encode())
         stderr().print(f"page in {page}", markup=False, soft_wrap=True)
     if plot is not None:
-        save_picture(draw_saturation(found.saturation, title), plot)
+        save_plot(draw_saturation(found.saturation, title), plot)
         stderr().print(f"picture in {plot}", markup=False, soft_wrap=True)
     if json:
         print_json(found.to_json())

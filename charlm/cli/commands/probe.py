@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from charlm.analysis.probing.classifiers import Accuracy, Vectors
     from charlm.analysis.probing.labelled import Labelled
     from charlm.analysis.probing.probe import Probe
-    from charlm.text_model import LoadedModel
+    from charlm.text_model import TextModel
 
 _TEST = 0.2
 
@@ -74,7 +74,7 @@ def probe(
     import torch
 
     import charlm
-    from charlm.analysis.plots import check_picture
+    from charlm.analysis.plots import check_plot
     from charlm.analysis.probing.classifiers import require_sklearn
     from charlm.analysis.probing.probe import probe as probe_of
     from charlm.cli.options.reader import require_forward
@@ -85,7 +85,7 @@ def probe(
     check_range("--seed", seed, 0, 2**32 - 1)
     require_sklearn()
     if plot is not None:
-        check_picture(plot)
+        check_plot(plot)
     with Bars(stderr()):
         known, held_out = _parts(_read(positive, negative, labelled), test, seed)
     labels = known.names if len(known.names) > 2 else known.names[1:]
@@ -150,7 +150,7 @@ def _check_labels(labels: list[str], name: str | None, plot: Path | None) -> Non
         check_name(name or label)
 
 
-def _vectors(loaded: "LoadedModel", part: "Labelled") -> "Vectors":
+def _vectors(loaded: "TextModel", part: "Labelled") -> "Vectors":
     """What the model holds of each text, (N, D)."""
     from charlm.analysis.probing.features import features, stacked
     from charlm.cli.ui.console import Bars, stderr
@@ -161,7 +161,7 @@ def _vectors(loaded: "LoadedModel", part: "Labelled") -> "Vectors":
 
 
 def _save(
-    loaded: "LoadedModel",
+    loaded: "TextModel",
     vectors: "Vectors",
     known: "Labelled",
     probe: "Probe",
@@ -197,7 +197,7 @@ def _save(
     return path
 
 
-def _folder(loaded: "LoadedModel") -> Path:
+def _folder(loaded: "TextModel") -> Path:
     """Where directions of a model go."""
     from charlm.sampling.direction import FOLDER
 
@@ -209,7 +209,7 @@ def _folder(loaded: "LoadedModel") -> Path:
     return folder
 
 
-def _column(loaded: "LoadedModel", column: int) -> str:
+def _column(loaded: "TextModel", column: int) -> str:
     """The name of a number of the vectors, as in "0:12:c, mean"."""
     from charlm.analysis.probing.features import blocks
 
@@ -218,7 +218,7 @@ def _column(loaded: "LoadedModel", column: int) -> str:
     return f"{block.layer}:{number}{':c' if block.state == 'c' else ''}, {block.moment}"
 
 
-def _show(loaded: "LoadedModel", probe: "Probe") -> None:
+def _show(loaded: "TextModel", probe: "Probe") -> None:
     """A row for each judge, and what follows."""
     from rich.table import Table
     from rich.text import Text
@@ -256,14 +256,14 @@ def _show(loaded: "LoadedModel", probe: "Probe") -> None:
         note.print("the words alone tell more than the states of this model", style="dim")
 
 
-def _plot(path: Path, probe: "Probe", vectors: "Vectors", test: "Labelled", loaded: "LoadedModel") -> None:
+def _plot(path: Path, probe: "Probe", vectors: "Vectors", test: "Labelled", loaded: "TextModel") -> None:
     """Draw the best unit over the test texts."""
-    from charlm.analysis.plots import draw_unit, save_picture
+    from charlm.analysis.plots import draw_unit, save_plot
     from charlm.cli.ui.console import stderr
 
     values = vectors[:, probe.unit.column]
     truth = test.truth(probe.positive)
     name = f"unit {_column(loaded, probe.unit.column)}"
     kinds = {probe.positive: values[truth].tolist(), probe.negative: values[~truth].tolist()}
-    save_picture(draw_unit(kinds, threshold=probe.unit.threshold, name=name), path)
+    save_plot(draw_unit(kinds, threshold=probe.unit.threshold, name=name), path)
     stderr().print(f"picture in {path}", markup=False, soft_wrap=True)

@@ -17,8 +17,8 @@ from charlm.errors import ConfigError
 if TYPE_CHECKING:
     from charlm.cli.ui.texts import Texts
     from charlm.evaluation.copying import CopyIndex
-    from charlm.sampling import Written
-    from charlm.text_model import LoadedModel
+    from charlm.sampling import GeneratedText
+    from charlm.text_model import TextModel
 
 ModelArgument = Annotated[
     str | None, typer.Argument(help="Model file, run folder or name of a run.", show_default="the newest run")
@@ -173,11 +173,11 @@ def _alone(why: str, **others: object) -> None:
         raise ConfigError(f"{why}; {' and '.join(options)} {verb} go with it")
 
 
-Seeded = tuple[int | None, "Written"]
+Seeded = tuple[int | None, "GeneratedText"]
 """A text and the seed that it came from; a search has none."""
 
 
-def _load(model: str | None, threads: int) -> "LoadedModel":
+def _load(model: str | None, threads: int) -> "TextModel":
     """The model, and the threads to write with."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", str(threads))  # numpy's products, read when numpy is imported
 
@@ -197,7 +197,7 @@ def _load(model: str | None, threads: int) -> "LoadedModel":
     return loaded
 
 
-def _replay(loaded: "LoadedModel", *, json: bool) -> None:
+def _replay(loaded: "TextModel", *, json: bool) -> None:
     """Show what a run wrote while it learnt."""
     from charlm.analysis.runs.curves import read_samples
     from charlm.cli.ui.console import print_json, stdout, thousands
@@ -214,7 +214,7 @@ def _replay(loaded: "LoadedModel", *, json: bool) -> None:
         print(one.text.rstrip("\n"), end="\n\n")
 
 
-def _write_together(loaded: "LoadedModel", prefix: str, seed: int, settings: dict[str, Any]) -> None:
+def _write_together(loaded: "TextModel", prefix: str, seed: int, settings: dict[str, Any]) -> None:
     """Let a person and the model write a text, and print it."""
     from charlm.cli.ui.picker import pick
 
@@ -222,7 +222,7 @@ def _write_together(loaded: "LoadedModel", prefix: str, seed: int, settings: dic
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
 
-def _adapted(loaded: "LoadedModel", text: str) -> "LoadedModel":
+def _adapted(loaded: "TextModel", text: str) -> "TextModel":
     """The model after it has learnt from a text."""
     from charlm.cli.ui.console import Bars, stderr
 
@@ -263,14 +263,14 @@ def _arranged(texts: Iterable[Seeded], unique: bool, sort: Literal["seed", "scor
         stderr().print(f"note: {again} texts had been written before and are left out", style="yellow")
 
 
-def _texts(loaded: "LoadedModel", show_probs: bool) -> "Texts":
+def _texts(loaded: "TextModel", show_probs: bool) -> "Texts":
     from charlm.cli.ui.texts import Texts
 
     return Texts(one_line=loaded.corpus_config.documents == "line", show_probs=show_probs)
 
 
 def _show(
-    loaded: "LoadedModel",
+    loaded: "TextModel",
     found: Iterable[Seeded],
     index: "CopyIndex | None",
     *,
@@ -305,7 +305,7 @@ def _show(
         tell_copied(copies, index.least)
 
 
-def _note(text: "Written", seed: int | None) -> None:
+def _note(text: "GeneratedText", seed: int | None) -> None:
     """Say so when a text could not go on."""
     from charlm.cli.ui.console import stderr
 

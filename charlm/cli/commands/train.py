@@ -17,7 +17,7 @@ from charlm.cli.options.shared import (
     SeparatorOption,
     TextArgument,
     corpus_options,
-    given,
+    without_none,
 )
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ def train(
     from charlm.storage.runs import newest_run
 
     corpus = corpus_options(documents, separator, splits, encoding, errors, direction)
-    tokens = given(kind=tokenizer, vocab_size=vocab_size, algorithm=subword_algorithm)
-    model = given(
+    tokens = without_none(kind=tokenizer, vocab_size=vocab_size, algorithm=subword_algorithm)
+    model = without_none(
         cell=cell,
         num_layers=layers,
         hidden_size=hidden,
@@ -114,8 +114,8 @@ def train(
         skip=skip,
         skip_steps=skip_steps,
     )
-    lengths = given(minutes=minutes, epochs=epochs, steps=steps)
-    training = given(
+    lengths = without_none(minutes=minutes, epochs=epochs, steps=steps)
+    training = without_none(
         batch_size=batch_size,
         seq_len=seq_len,
         learning_rate=learning_rate,

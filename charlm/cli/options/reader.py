@@ -10,7 +10,7 @@ from charlm.config import Unknown
 from charlm.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
-    from charlm.text_model import LoadedModel
+    from charlm.text_model import TextModel
 
 ModelAndText = Annotated[
     list[str] | None,
@@ -27,7 +27,7 @@ UnknownOption = Annotated[
 ]
 
 
-def open_reader(arguments: list[str] | None, *, what: str) -> "tuple[LoadedModel, str, str]":
+def open_reader(arguments: list[str] | None, *, what: str) -> "tuple[TextModel, str, str]":
     """The model, the text, and a title for both; `what` the command makes is named where the model won't do."""
     import charlm
 
@@ -41,7 +41,7 @@ def open_reader(arguments: list[str] | None, *, what: str) -> "tuple[LoadedModel
     return loaded, text, f"{named} read by {loaded.path.parent.name}"
 
 
-def require_forward(loaded: "LoadedModel", what: str) -> None:
+def require_forward(loaded: "TextModel", what: str) -> None:
     """Raise `ConfigError` for a model that reads from right to left, which `what` a command makes does not."""
     if loaded.corpus_config.direction == "backward":
         raise ConfigError(f"{loaded.path} reads from right to left, and {what} from left to right; name another model")

@@ -48,7 +48,7 @@ ThreadsOption = Annotated[int, typer.Option(help="CPU threads.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout, for programs.")]
 
 
-def given(**options: Any) -> dict[str, Any]:
+def without_none(**options: Any) -> dict[str, Any]:
     """The options that were given."""
     return {name: value for name, value in options.items() if value is not None}
 
@@ -85,7 +85,7 @@ def corpus_options(
     direction: str | None = None,
 ) -> dict[str, Any]:
     """The fields of `CorpusConfig` that were given."""
-    values = given(documents=documents, encoding=encoding, errors=errors, direction=direction)
+    values = without_none(documents=documents, encoding=encoding, errors=errors, direction=direction)
     if separator is not None:
         if documents is not None:
             raise ConfigError("--separator and --documents both say what a document is; give one of them")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
-    from charlm.sampling import Written
-    from charlm.text_model import LoadedModel
+    from charlm.sampling import GeneratedText
+    from charlm.text_model import TextModel
 
 _STRENGTH = 2.0  # in the direction's own scale
 _WIDEST = 100  # columns of a terminal
@@ -22,11 +22,11 @@ class Pairs:
     """Of the first pair."""
     sides: dict[str, str]
     """Both labels, and how each side is steered."""
-    texts: "Iterator[tuple[Written, ...]]"
+    texts: "Iterator[tuple[GeneratedText, ...]]"
 
 
 def compare(
-    loaded: "LoadedModel",
+    loaded: "TextModel",
     prefix: str,
     direction: str,
     *,

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from charlm.cli.ui.console import duration, thousands
-from charlm.training.events import Record, SampleRecord, StepRecord, ValidationRecord
+from charlm.training.events import Event, SampleEvent, StepEvent, ValidationEvent
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _SAMPLE_LINES = 8
@@ -30,10 +30,10 @@ class TrainingDisplay:
         self._console = console
         self._title = title
         self._size = console.size
-        self._step: StepRecord | None = None
-        self._validation: ValidationRecord | None = None
-        self._best: ValidationRecord | None = None
-        self._sample: SampleRecord | None = None
+        self._step: StepEvent | None = None
+        self._validation: ValidationEvent | None = None
+        self._best: ValidationEvent | None = None
+        self._sample: SampleEvent | None = None
         self._losses: list[float] = []
         self._marks: deque[tuple[float, int, float]] = deque()  # (moment, tokens, progress)
         self._live = (
@@ -55,15 +55,15 @@ class TrainingDisplay:
         if self._live is not None:
             self._live.stop()
 
-    def __call__(self, record: Record) -> None:
-        if isinstance(record, StepRecord):
+    def __call__(self, record: Event) -> None:
+        if isinstance(record, StepEvent):
             self._step = record
             self._losses.append(record.loss)
             now = time.monotonic()
             self._marks.append((now, record.tokens, record.progress))
             while len(self._marks) > 2 and now - self._marks[0][0] > _SPEED_OVER:
                 self._marks.popleft()
-        elif isinstance(record, ValidationRecord):
+        elif isinstance(record, ValidationEvent):
             self._validation = record
             self._best = record if record.best else self._best
             if self._live is None:
@@ -71,7 +71,7 @@ class TrainingDisplay:
         else:
             self._sample = record
 
-    def _line(self, record: ValidationRecord) -> str:
+    def _line(self, record: ValidationEvent) -> str:
         parts = [f"step {thousands(record.step)}"]
         if self._step is not None:
             parts += [
@@ -123,7 +123,7 @@ class TrainingDisplay:
             parts.append(Panel(Text("\n").join(lines[:_SAMPLE_LINES]), title=title, title_align="left"))
         return Group(*parts)
 
-    def _numbers(self, step: StepRecord) -> Table:
+    def _numbers(self, step: StepEvent) -> Table:
         """The figures side by side, or one below the other where the terminal is too narrow."""
         speed = self._speed()
         figures = {"step": thousands(step.step), "epoch": f"{step.epoch:.2f}", "loss": f"{step.loss:.4f}"}

@@ -13,8 +13,8 @@ from charlm.config import TrainConfig
 from charlm.data.dataset import Dataset
 from charlm.model.language_model import LanguageModel
 from charlm.storage.runs import RunFolder
-from charlm.training.autotune import Plan
-from charlm.training.events import Record
+from charlm.training.autotune import AutotunedSettings
+from charlm.training.events import Event
 
 
 class Interrupt:
@@ -60,7 +60,7 @@ class Screen:
         if self._display is not None:
             self._display.__exit__(*error)
 
-    def planned(self, plan: Plan) -> None:
+    def planned(self, plan: AutotunedSettings) -> None:
         """Say what was chosen, and why."""
         self._bars.finish()
         if not plan.model and not plan.training:
@@ -88,6 +88,6 @@ class Screen:
         self._display.__enter__()
         self._interrupt.armed = True
 
-    def __call__(self, record: Record) -> None:
+    def __call__(self, record: Event) -> None:
         assert self._display is not None
         self._display(record)

@@ -9,7 +9,7 @@ from charlm.cli.ui.console import print_json, stderr, stdout
 
 if TYPE_CHECKING:
     from charlm.evaluation.copying import Copied
-    from charlm.sampling import Piece, Written
+    from charlm.sampling import Chunk, GeneratedText
 
 _SHADES = ((0.5, "at least 50%", 34), (0.2, "20%", 37), (0.05, "5%", 178), (0.01, "1%", 208), (0.0, "less", 196))
 """Least probability, how the legend calls it, and colour of 256, from green to red."""
@@ -64,7 +64,7 @@ class Texts:
         """End the text, in a line of its own."""
         sys.stdout.write("" if self._last == "\n" else "\n")
 
-    def show(self, written: "Written", copied: "Copied | None" = None) -> None:
+    def show(self, written: "GeneratedText", copied: "Copied | None" = None) -> None:
         """A whole text, what is copied of it underlined where there is a terminal."""
         self.begin()
         places = {
@@ -75,7 +75,7 @@ class Texts:
         self.add(written.text, written.log_probabilities, frozenset(places))
         self.end()
 
-    def stream(self, pieces: Iterator["Piece"]) -> "Written":
+    def stream(self, pieces: Iterator["Chunk"]) -> "GeneratedText":
         """A text as it comes; the whole of it."""
         self.begin()
         while True:
@@ -83,7 +83,7 @@ class Texts:
                 piece = next(pieces)
             except StopIteration as end:
                 self.end()
-                written: Written = end.value
+                written: GeneratedText = end.value
                 return written
             self.add(piece.text, piece.log_probabilities)
 
@@ -118,7 +118,9 @@ def tell_copied(texts: "Sequence[tuple[str, Copied]]", least: int) -> None:
     stderr().print(line, markup=False, soft_wrap=True)
 
 
-def record(written: "Written", seed: int | None, *, show_probs: bool, copied: "Copied | None" = None) -> dict[str, Any]:
+def record(
+    written: "GeneratedText", seed: int | None, *, show_probs: bool, copied: "Copied | None" = None
+) -> dict[str, Any]:
     """A text for programs."""
     values: dict[str, Any] = {
         "text": written.text,

@@ -12,9 +12,9 @@ from typing import Any, get_args
 from charlm.config import JsonConfig, Unknown, check_choice, check_range
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
-from charlm.sampling.infill.gap_search import find_pieces
-from charlm.sampling.infill.join import join_pieces, reach_of
-from charlm.sampling.infill.rerank import judge_both
+from charlm.sampling.infill.gap_search import find_extensions
+from charlm.sampling.infill.join import join_extensions, reach_of
+from charlm.sampling.infill.rerank import score_both
 from charlm.tokenizers import Tokenizer
 
 _NEAR = 16  # tokens beyond the gap by which joined texts are compared at first
@@ -80,9 +80,9 @@ def fill(
 ) -> list[Filling]:
     """The likeliest texts between two others that a search from both sides finds, the best first.
 
-    Either model looks for the likeliest pieces of every length on its side of the gap (`find_pieces`). Every two that
+    Either model looks for the likeliest pieces of every length on its side of the gap (`find_extensions`). Every two that
     make a text of an allowed length about its middle are joined, and weighed by their own nats and those of the seam
-    (`join_pieces`). The best are judged by both models, which read them with some text beyond the gap, and the best of
+    (`join_extensions`). The best are judged by both models, which read them with some text beyond the gap, and the best of
     these with all of it. There is no chance in it; with a wide enough beam and enough candidates nothing is missed.
 
     Args:
@@ -114,7 +114,7 @@ def fill(
     texts = _candidates(forward, backward, tokenizer, before, after, config)
 
     def ranked(texts: list[str], near: int | None) -> list[Filling]:
-        judged = judge_both(
+        judged = score_both(
             forward, backward, tokenizer, texts, left=left, right=right, unknown=config.unknown, near=near
         )
         fillings = [Filling(text=text, forward=one, backward=other) for text, one, other in judged]
@@ -137,12 +137,12 @@ def _candidates(
     """The texts to judge: what pieces from the tokens of both sides make, the best of all allowed lengths."""
     around = max(_AROUND, max(len(tokenizer.token_bytes(token)) for token in range(tokenizer.vocab_size)) // 2 + 1)
     size = {"width": config.beam, "length": reach_of(config.length, around)}
-    beginnings = find_pieces(forward, tokenizer, before, turned=False, **size)
-    endings = find_pieces(backward, tokenizer, after[::-1], turned=True, **size)
+    beginnings = find_extensions(forward, tokenizer, before, turned=False, **size)
+    endings = find_extensions(backward, tokenizer, after[::-1], turned=True, **size)
     best: dict[str, float] = {}
     floor = -math.inf
     for length in range(config.min_length, config.length + 1):
-        best |= join_pieces(beginnings, endings, length=length, num=config.candidates, around=around, floor=floor)
+        best |= join_extensions(beginnings, endings, length=length, num=config.candidates, around=around, floor=floor)
         best = dict(sorted(best.items(), key=lambda item: -item[1])[: config.candidates])
         if len(best) == config.candidates:
             floor = min(best.values())

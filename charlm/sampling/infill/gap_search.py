@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from charlm.cells import LayerStates
 from charlm.model.language_model import LanguageModel
 from charlm.sampling.config import SampleConfig
-from charlm.sampling.controls import Choice
+from charlm.sampling.controls import Controls
 from charlm.sampling.filters import log_probabilities
 from charlm.sampling.prefix import Start, starts_from
 from charlm.sampling.vocabulary import Ids, Vocabulary
@@ -27,7 +27,7 @@ _CONTINUING = bytes(range(0x80, 0xC0))  # bytes that go on in a character
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pieces:
+class Extensions:
     """N texts of one length that lead away from a side of the gap."""
 
     data: list[bytes]
@@ -59,9 +59,9 @@ def quarters(data: bytes) -> int:
     return sum(1 if 0x80 <= byte < 0xC0 else 4 - (byte >= 0xC0) - (byte >= 0xE0) - (byte >= 0xF0) for byte in data)
 
 
-def find_pieces(
+def find_extensions(
     model: LanguageModel, tokenizer: Tokenizer, side: Sequence[int], *, turned: bool, width: int, length: int
-) -> dict[int, Pieces]:
+) -> dict[int, Extensions]:
     """The likeliest pieces that lead away from a side of a gap, by their number of characters.
 
     A piece is compared with those of its own length, however many tokens they have: a length is worked off when all
@@ -81,7 +81,7 @@ def find_pieces(
 
 
 class _Search:
-    """What `find_pieces` works with: the states of the pieces that longer ones go on from, and how they do."""
+    """What `find_extensions` works with: the states of the pieces that longer ones go on from, and how they do."""
 
     def __init__(self, model: LanguageModel, tokenizer: Tokenizer, side: Sequence[int], *, turned: bool) -> None:
         self._model = model
@@ -94,11 +94,11 @@ class _Search:
         self._states: dict[int, LayerStates] = {}
         self._waiting: dict[int, list[_Steps]] = {}
         tokens = [tokenizer.bos, *side]
-        self._ways = starts_from(model, vocabulary, Choice(vocabulary, SampleConfig()), tokens)
+        self._ways = starts_from(model, vocabulary, Controls(vocabulary, SampleConfig()), tokens)
         self._last = tokens[-1]
 
-    def run(self, width: int, length: int) -> dict[int, Pieces]:
-        """See `find_pieces`."""
+    def run(self, width: int, length: int) -> dict[int, Extensions]:
+        """See `find_extensions`."""
         most = length * QUARTERS
         found = {0: self._begin(width, most)}
         for size in range(1, most + 1):
@@ -108,7 +108,7 @@ class _Search:
                 self._extend(pieces, size, self._units, width, most)
         return {size // QUARTERS: pieces for size, pieces in found.items() if size % QUARTERS == 0}
 
-    def _begin(self, width: int, most: int) -> Pieces:
+    def _begin(self, width: int, most: int) -> Extensions:
         """Go on from every way in which the side can end; the piece of length 0 stands for the one that drops none."""
         self._states[0] = tuple(
             tuple(torch.cat([way.states[layer][part] for way in self._ways]) for part in range(len(state)))
@@ -120,7 +120,7 @@ class _Search:
             self._extend(pieces, 0, units, width, most, row)
         return _piece(self._ways[-1], self._last)
 
-    def _extend(self, pieces: Pieces, size: int, units: Ids, width: int, most: int, row: int = 0) -> None:
+    def _extend(self, pieces: Extensions, size: int, units: Ids, width: int, most: int, row: int = 0) -> None:
         """Note the `width` likeliest ways to go on to each greater length; `row` is that of the first piece."""
         for more in np.unique(units):
             if more > 0 and size + more <= most:
@@ -132,7 +132,7 @@ class _Search:
                     _Steps(scores[best], size, rows + row, tokens[columns])
                 )
 
-    def _read(self, size: int, found: dict[int, Pieces], width: int) -> Pieces | None:
+    def _read(self, size: int, found: dict[int, Extensions], width: int) -> Extensions | None:
         """The likeliest pieces of a length, read by the model."""
         steps = self._waiting.pop(size)
         scores = np.concatenate([one.scores for one in steps])
@@ -143,7 +143,7 @@ class _Search:
         for index in np.argsort(-scores, kind="stable").tolist():
             if scores[index] < floor:
                 break
-            data = self._spelled(found, int(parents[index]), int(rows[index]), int(tokens[index]))
+            data = self._bytes_of(found, int(parents[index]), int(rows[index]), int(tokens[index]))
             if data not in chosen and (not self._torn or self._is_text(data, size)):
                 chosen[data] = index
                 if len(chosen) == width:
@@ -153,7 +153,7 @@ class _Search:
         ordered = sorted(chosen.items(), key=lambda item: int(parents[item[1]]))
         index = np.array([one for _, one in ordered])
         log_p = self._step(size, parents[index], rows[index], tokens[index])
-        return Pieces(data=[data for data, _ in ordered], scores=scores[index], last=tokens[index], log_p=log_p)
+        return Extensions(data=[data for data, _ in ordered], scores=scores[index], last=tokens[index], log_p=log_p)
 
     def _floor(self, size: int, width: int) -> float:
         """Nats below which a piece that ends inside a character can't be kept when that is whole: there, as many
@@ -176,7 +176,7 @@ class _Search:
         logits, self._states[size] = self._model(ids, states)
         return torch.log_softmax(logits[0], dim=-1).cpu().numpy()  # (N, V)
 
-    def _spelled(self, found: dict[int, Pieces], parent: int, row: int, token: int) -> bytes:
+    def _bytes_of(self, found: dict[int, Extensions], parent: int, row: int, token: int) -> bytes:
         data = self._vocabulary.bytes[token]
         return data[len(self._ways[row].rest) :] if parent == 0 else found[parent].data[row] + data
 
@@ -195,10 +195,10 @@ class _Search:
             return False
 
 
-def _piece(way: Start, last: int) -> Pieces:
+def _piece(way: Start, last: int) -> Extensions:
     """The empty piece, where the side ends in one of its ways."""
     log_p = log_probabilities(way.logits[None])
-    return Pieces(data=[b""], scores=np.array([way.log_probability]), last=np.array([last]), log_p=log_p)
+    return Extensions(data=[b""], scores=np.array([way.log_probability]), last=np.array([last]), log_p=log_p)
 
 
 def _top(scores: Nats, num: int) -> Ids:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from charlm.sampling.infill.gap_search import Nats, Pieces
+from charlm.sampling.infill.gap_search import Extensions, Nats
 
 
 def reach_of(length: int, around: int) -> int:
@@ -18,9 +18,9 @@ def _splits(length: int, around: int) -> range:
     return range(length - longest, longest + 1)
 
 
-def join_pieces(
-    beginnings: dict[int, Pieces],
-    endings: dict[int, Pieces],
+def join_extensions(
+    beginnings: dict[int, Extensions],
+    endings: dict[int, Extensions],
     *,
     length: int,
     num: int,
@@ -45,7 +45,7 @@ def join_pieces(
     return {text.decode(): best[text] for text in sorted(best, key=lambda text: -best[text])[:num]}
 
 
-def _likeliest(beginnings: Pieces, endings: Pieces, num: int, floor: float) -> Iterator[tuple[bytes, float]]:
+def _likeliest(beginnings: Extensions, endings: Extensions, num: int, floor: float) -> Iterator[tuple[bytes, float]]:
     """The `num` best of all pairs of two pieces that reach `floor`, with their scores."""
     scores = seam(beginnings, endings).ravel()
     best = np.flatnonzero(scores >= floor)
@@ -56,7 +56,7 @@ def _likeliest(beginnings: Pieces, endings: Pieces, num: int, floor: float) -> I
         yield beginnings.data[one] + endings.data[other][::-1], float(scores[flat])
 
 
-def seam(beginnings: Pieces, endings: Pieces) -> Nats:
+def seam(beginnings: Extensions, endings: Extensions) -> Nats:
     """What is known of each pair without reading it, nats (N, M).
 
     The pieces were found without regard to each other. To the nats of both comes what either model makes of the first

@@ -20,7 +20,7 @@ _PAD = -100
 _NEAR = 256  # characters of a side next to the gap that are split anew with each text
 
 
-def judge_both(
+def score_both(
     forward: LanguageModel,
     backward: LanguageModel,
     tokenizer: Tokenizer,
@@ -94,7 +94,7 @@ def log_probabilities(model: LanguageModel, given: Sequence[int], rows: Sequence
         rows: N token sequences, of any lengths.
     """
     device = model.output_bias.device
-    states = read_tokens(model, list(given[:-1]), 0)[0][1] if len(given) > 1 else model.empty_past(1)
+    states = read_tokens(model, list(given[:-1]), 0)[0][1] if len(given) > 1 else model.initial_state(1)
     found = np.zeros(len(rows))
     order = sorted(range(len(rows)), key=lambda row: len(rows[row]))  # rows of like length side by side
     size = max(1, min(_ROWS, _LOGITS // (max(map(len, rows), default=1) * model.config.vocab_size + 1)))
