@@ -20,7 +20,7 @@ from charlm.model.unit import Unit
 @pytest.mark.parametrize("kind", ["char", "byte", "subword"])
 @pytest.mark.parametrize("unit", [Unit(layer=0, number=3), Unit(layer=1, number=5, cell_state=True)])
 def test_it_is_what_a_plain_loop_gives(dataset_of, kind: str, unit: Unit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "_WINDOW", 7)
+    monkeypatch.setattr(reading, "_CHUNK", 7)
     dataset = dataset_of(TEXT + "an öwl — ", TokenizerConfig(kind=kind, vocab_size=330), splits=(100, 0, 0))
     model, tokenizer = model_for(dataset).eval(), dataset.tokenizer
     text = "owl and the öwl — a cat"
@@ -47,7 +47,7 @@ def test_a_gate_is_followed_over_windows(dataset_of, cell: str, gate: str, monke
     model = model_for(dataset, cell=cell).eval()
     unit = Unit.parse_gate(f"1:4:{gate}")
     whole = read(model, dataset.tokenizer, "cat and dog", unit=unit).values
-    monkeypatch.setattr(reading, "_WINDOW", 3)
+    monkeypatch.setattr(reading, "_CHUNK", 3)
     assert read(model, dataset.tokenizer, "cat and dog", unit=unit).values == pytest.approx(whole, abs=1e-5)
     ids = torch.tensor([dataset.tokenizer.bos, *dataset.tokenizer.encode("cat and dog").tolist()])[:, None]
     with torch.inference_mode():
