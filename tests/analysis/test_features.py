@@ -35,7 +35,7 @@ def by_hand(model: LanguageModel, text: str) -> np.ndarray:
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_document_is_read_as_if_alone(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_WINDOW", 4)
+    monkeypatch.setattr(module, "_CHUNK", 4)
     monkeypatch.setattr(module, "_ROWS", 3)
     monkeypatch.setattr(module, "_SORTED", 5)
     model = small(cell, skip="residual")
