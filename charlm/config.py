@@ -7,7 +7,7 @@ A key in a file that no field has is an error, never ignored.
 import math
 from dataclasses import asdict, dataclass, fields
 from types import NoneType, UnionType
-from typing import Any, Literal, Self, get_args, get_origin
+from typing import Any, Literal, Self, TypedDict, get_args, get_origin
 
 from charlm.errors import ConfigError
 
@@ -22,6 +22,7 @@ Direction = Literal["forward", "backward"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Optimizer = Literal["adamw", "muon"]
 Precision = Literal["auto", "float32", "bfloat16"]
+SplitName = Literal["train", "valid", "test"]
 
 DEFAULT_HIDDEN = 256
 """H where nobody says otherwise."""
@@ -315,6 +316,59 @@ class RunConfig(JsonConfig):
 
     def __post_init__(self) -> None:
         ModelConfig.check(self.model)
+
+
+class CorpusOptions(TypedDict, total=False):
+    """Fields of `CorpusConfig`; what isn't given is as the registry says, or the default."""
+
+    documents: DocumentKind
+    separator: str | None
+    splits: tuple[float, float, float]
+    direction: Direction
+    encoding: str
+    errors: Literal["strict", "replace"]
+
+
+class ModelOptions(TypedDict, total=False):
+    """Fields of `ModelConfig` but the size of the vocabulary; what isn't given is auto-selected, or the default."""
+
+    cell: str
+    num_layers: int
+    hidden_size: int
+    embedding_size: int
+    dropout: float
+    weight_dropout: float
+    tie_weights: bool
+    recurrent_init: RecurrentInit
+    input_init: InputInit
+    forget_bias: float
+    update_bias: float
+    ngram_order: int
+    context_vectors: int
+    skip: Skip
+    skip_steps: int
+
+
+class TrainOptions(TypedDict, total=False):
+    """Fields of `TrainConfig`; what isn't given is auto-selected, or the default."""
+
+    minutes: float | None
+    epochs: float | None
+    steps: int | None
+    batch_size: int
+    seq_len: int
+    learning_rate: float
+    warmup: float
+    final_learning_rate: float
+    optimizer: Optimizer
+    weight_decay: float
+    averaging: float
+    clip: float
+    seed: int
+    validations: int
+    threads: int | None
+    device: Device
+    precision: Precision
 
 
 def default_vectors(vocab_size: int, hidden_size: int, *, tie_weights: bool | None = None) -> dict[str, Any]:

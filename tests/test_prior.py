@@ -7,7 +7,8 @@ import torch
 from conftest import TEXT
 from small_runs import SMALL, same, stop_after, train, weights
 
-from charlm import api, prior
+from charlm import api
+from charlm.model import ngram_prior as prior
 from charlm.config import ModelConfig
 from charlm.data.dataset import Dataset
 from charlm.errors import RunError

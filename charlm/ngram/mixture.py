@@ -25,16 +25,17 @@ class NgramQuery:
     which: Ints
     """The index of a model for each state, (N,)."""
 
-    def depths(self) -> Ints:
+    def known_contexts(self) -> Ints:
         """How many of the contexts of each state its model has seen go on, (N,)."""
         if lookup := compiled_lookup():
-            return lookup.depths(self.states, [model.tables()[1:] for model in self.models], self.which)
-        depths = np.empty(len(self.states), dtype=np.int64)
+            tables, trie = [model.tables()[1:] for model in self.models], self.models[0].tables()[0]
+            return lookup.known_contexts(trie, self.states, tables, self.which)
+        known = np.empty(len(self.states), dtype=np.int64)
         for index in np.unique(self.which).tolist():
             rows = np.flatnonzero(self.which == index)
             going_on = self.models[index].tables()[3][np.maximum(self.states[rows], 0)] < 1
-            depths[rows] = np.sum((self.states[rows] >= 0) & going_on, axis=-1)
-        return depths
+            known[rows] = np.sum((self.states[rows] >= 0) & going_on, axis=-1)
+        return known
 
     def log_probabilities(self, orders: Sequence[int]) -> NDArray[np.float32]:
         """The logarithms of the distributions that each state's model gives, and those of lower order in it.

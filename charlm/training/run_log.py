@@ -12,7 +12,7 @@ import torch
 from charlm.config import TrainConfig
 from charlm.data.dataset import Dataset
 from charlm.errors import TrainingDivergedError
-from charlm.sampling import SampleConfig, generate
+from charlm.sampling import SampleConfig, generate_chunks
 from charlm.storage.append_log import AppendLog
 from charlm.storage.checkpoint import Checkpoint, finite, save
 from charlm.storage.runs import RunFolder
@@ -143,7 +143,8 @@ class RunLog:
         generator = torch.Generator().manual_seed(self._config.seed + state.step)
         state.average.eval()
         try:
-            text = "".join(generate(state.average, self._dataset.tokenizer, generator, config=_SAMPLE))
+            chunks = generate_chunks(state.average, self._dataset.tokenizer, generator, config=_SAMPLE, score=False)
+            text = "".join(chunk.text for chunk in chunks)
             return text[::-1] if self._dataset.corpus.config.direction == "backward" else text
         finally:
             state.model.train()

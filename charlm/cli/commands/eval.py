@@ -15,6 +15,7 @@ from charlm.cli.options.shared import (
 )
 
 if TYPE_CHECKING:
+    from charlm.config import SplitName
     from charlm.data.dataset import Dataset
     from charlm.evaluation.baselines import Baseline
     from charlm.evaluation.copying import Copied
@@ -115,19 +116,19 @@ def evaluate(
         console.print(f"using {loaded.path}", markup=False, soft_wrap=True)
     with Bars(console) as progress:
         if names:
-            dataset = loaded.read(names, split=split, progress=progress, **settings)
+            dataset = loaded.read(names, split=split, corpus=settings, progress=progress)
             what = " ".join(names) + (f", {split} split" if split else "")
         else:
             if settings:
                 raise ConfigError("the options that say how to read a text need a TEXT to read")
-            split = split or _held_out(loaded.corpus_config.splits)
-            dataset = loaded.read_own(progress=progress)
+            split = split or loaded.held_out_split()
+            dataset = loaded.read(progress=progress)
             what = f"{loaded.checkpoint.corpus.get('name')}, {split} split"
-        scored = split or "train"
-        result = loaded.score(dataset, scored, progress, dynamic=learning, cache=remembering)
-        beside = {} if no_baselines else _baselines(loaded, dataset, scored, None if names else dataset, progress)
+        scored: SplitName = split or "train"
+        result = loaded.score(dataset, scored, dynamic=learning, neural_cache=remembering, progress=progress)
+        baselines = {} if no_baselines else _baselines(loaded, dataset, scored, None if names else dataset, progress)
         writes = loaded.corpus_config.direction == "forward"
-        copying = loaded.copying(dataset, scored, progress=progress) if beside and writes else None
+        copying = loaded.copying(dataset, scored, progress=progress) if baselines and writes else None
     if json:
         values: dict[str, Any] = {
             "model": str(loaded.path),
@@ -137,20 +138,20 @@ def evaluate(
             "cache": cache,
         }
         values |= result.to_json()
-        values["baselines"] = {name: baseline.to_json() for name, baseline in beside.items()}
+        values["baselines"] = {name: baseline.to_json() for name, baseline in baselines.items()}
         if copying is not None:
             values["copying"] = dict(zip(("written", "scored"), (one.to_json() for one in copying), strict=True))
         print_json(values)
         return
     _show(what + ", dynamic" * dynamic + ", with a cache" * cache, result)
-    if beside:
-        _compare(result, beside)
+    if baselines:
+        _compare(result, baselines)
     if copying is not None:
         _show_copying(*copying)
 
 
 def _baselines(
-    loaded: "TextModel", dataset: "Dataset", split: str, own: "Dataset | None", progress: "Progress"
+    loaded: "TextModel", dataset: "Dataset", split: "SplitName", own: "Dataset | None", progress: "Progress"
 ) -> "dict[str, Baseline]":
     """The baselines; none, and a note, where the model's training split is not at hand, or is what is scored."""
     import logging
@@ -158,20 +159,10 @@ def _baselines(
     from charlm.errors import CharlmError
 
     try:
-        return loaded.baselines(dataset, split, own=own or loaded.read_own(progress=progress), progress=progress)
+        return loaded.baselines(dataset, split, own=own or loaded.read(progress=progress), progress=progress)
     except CharlmError as error:
         logging.getLogger(__name__).warning("no baselines: %s", str(error).partition(";")[0])
         return {}
-
-
-def _held_out(splits: tuple[float, float, float]) -> Literal["valid", "test"]:
-    from charlm.errors import ConfigError
-
-    if splits[2] > 0:
-        return "test"
-    if splits[1] > 0:
-        return "valid"
-    raise ConfigError("this model kept no text back to be measured on; name a TEXT, or pass --split train")
 
 
 def _show(what: str, result: "Evaluation") -> None:

@@ -69,7 +69,7 @@ def features(
     given = corpus_options(documents, separator, encoding=encoding, errors=errors)
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
     with Bars(stderr()) as progress:
-        corpus = loaded.open_text([names[-1]], progress=progress, **given)
+        corpus = loaded.open_text([names[-1]], corpus=given, progress=progress)
         vectors = read(model, tokenizer, corpus.split_documents("train"), total=corpus.documents, progress=progress)
         parts = blocks(model)
         shape = corpus.documents, len(parts) * model.config.hidden_size

@@ -51,23 +51,16 @@ def fill(
 
     from charlm.cli.ui.console import print_json, stderr, stdout
     from charlm.config import check_range
+    from charlm.sampling.infill.fill import FillConfig
     from charlm.text_model import load_infill_models
 
     check_range("--threads", threads, 1, 1024)
     torch.set_num_threads(threads)
-    pair = load_infill_models(model, backward)
+    config = FillConfig(length=length, min_length=min_length, beam=beam, candidates=candidates, unknown=unknown)
+    forward, other = load_infill_models(model, backward)
     if model is None or backward is None:
-        stderr().print(f"using {pair.forward.path} and {pair.backward.path}", markup=False, soft_wrap=True)
-    found = pair.fill(
-        left,
-        right,
-        num=num,
-        length=length,
-        min_length=min_length,
-        beam=beam,
-        candidates=candidates,
-        unknown=unknown,
-    )
+        stderr().print(f"using {forward.path} and {other.path}", markup=False, soft_wrap=True)
+    found = forward.fill(other, left, right, num=num, config=config)
     if json:
         print_json([one.to_json() for one in found])
         return

@@ -111,15 +111,9 @@ def _show_system(json: bool) -> None:
 
     from charlm import __version__
     from charlm.cli.ui.console import print_json, stdout
-    from charlm.kernels import PROGRAMS
-    from charlm.kernels import compiled as native
     from charlm.model.device import pick_device
-    from charlm.native.compiler import compiler
 
-    library = native.library(PROGRAMS["gru"].functions, torch.float32)
-    quick = "none"
-    if library is not None and library.has_bfloat16:
-        quick = "matrices" if library.has_matrices else "pairs"
+    pointwise, bfloat16 = _kernels()
     facts = {
         "charlm": __version__,
         "python": platform.python_version(),
@@ -127,9 +121,9 @@ def _show_system(json: bool) -> None:
         "device": str(pick_device("auto")),
         "threads": torch.get_num_threads(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "pointwise": "torch" if library is None else "compiled",
-        "bfloat16": quick,
-        "compiler": compiler(),
+        "pointwise": pointwise,
+        "bfloat16": bfloat16,
+        "compiler": _compiler(),
     }
     if json:
         print_json(facts)
@@ -138,3 +132,22 @@ def _show_system(json: bool) -> None:
     for name, value in facts.items():
         table.add_row(f"[dim]{name.replace('_', ' ')}[/dim]", "none" if value is None else str(value))
     stdout().print(table)
+
+
+def _kernels() -> tuple[str, str]:
+    """What computes the point-wise parts of cells, and which instructions multiply bfloat16 numbers."""
+    try:
+        from charlm.kernels import has_amx, has_bfloat16, is_compiled
+    except ModuleNotFoundError:
+        return "torch", "none"
+    return ("compiled" if is_compiled() else "torch"), (
+        "amx" if has_amx() else "avx512_bf16" if has_bfloat16("lstm") else "none"
+    )
+
+
+def _compiler() -> str | None:
+    try:
+        from charlm.native.compiler import compiler
+    except ModuleNotFoundError:
+        return None
+    return compiler()

@@ -140,7 +140,7 @@ def _parts(texts: "Labelled", test: Path | None, seed: int) -> "tuple[Labelled, 
 
 def _check_labels(labels: list[str], name: str | None, plot: Path | None) -> None:
     """Raise `ConfigError` for what can't be done with as many labels, and for one that a direction can't bear."""
-    from charlm.sampling.direction import check_name
+    from charlm.storage.direction import check_name
 
     if name is not None and len(labels) > 1:
         raise ConfigError(f"--name is for two labels, and there are {len(labels)}; each direction bears its label")
@@ -173,8 +173,8 @@ def _save(
     from charlm.analysis.probing.directions import unit_direction, weighted_direction
     from charlm.analysis.probing.features import blocks
     from charlm.cli.ui.console import Bars, stderr
-    from charlm.sampling.direction import Direction, DirectionFacts
     from charlm.storage.checkpoint import weights_sha256
+    from charlm.storage.direction import Direction, DirectionFacts
 
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
     if kind == "unit":
@@ -199,7 +199,7 @@ def _save(
 
 def _folder(loaded: "TextModel") -> Path:
     """Where directions of a model go."""
-    from charlm.sampling.direction import FOLDER
+    from charlm.storage.direction import FOLDER
 
     folder = loaded.path.parent / FOLDER
     try:

@@ -4,7 +4,7 @@ import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import typer
 
@@ -22,7 +22,7 @@ from charlm.cli.options.shared import (
 
 if TYPE_CHECKING:
     from charlm.analysis.runs.advice import Advice
-    from charlm.api import Hooks, Trained
+    from charlm.api import Callbacks, Trained
 
 
 def train(
@@ -91,7 +91,7 @@ def train(
     """
     started = time.monotonic()
     from charlm import api
-    from charlm.config import TokenizerConfig
+    from charlm.config import ModelOptions, TokenizerConfig, TrainOptions
     from charlm.errors import ConfigError
     from charlm.storage.runs import newest_run
 
@@ -136,21 +136,21 @@ def train(
         )
     if tokens and tokens.get("kind") != "subword" and len(tokens) > ("kind" in tokens):
         raise ConfigError("--vocab-size and --subword-algorithm go with --tokenizer subword")
-    with _shown(started) as hooks:
+    with _shown(started) as callbacks:
         if resume:
             folder = run if run is not None else newest_run("resume.safetensors")
-            result = api.resume(folder, text=text or None, lengths=lengths, hooks=hooks)
+            result = api.resume_run(folder, text=text or None, lengths=cast(TrainOptions, lengths), callbacks=callbacks)
         else:
-            result = api.train(
+            result = api.train_run(
                 text or [],
                 run=run,
                 corpus=corpus,
                 tokenizer=TokenizerConfig(**tokens) if tokens else None,
-                model=model,
-                training=lengths | training,
+                model=cast(ModelOptions, model),
+                training=cast(TrainOptions, lengths | training),
                 init_from=init_from,
                 overwrite=overwrite,
-                hooks=hooks,
+                callbacks=callbacks,
             )
     _tell(result, json=json)
     if not result.outcome.finished:
@@ -158,19 +158,19 @@ def train(
 
 
 @contextmanager
-def _shown(started: float) -> Iterator["Hooks"]:
+def _shown(started: float) -> Iterator["Callbacks"]:
     """Hooks that show a run while it goes on and let Ctrl-C end it; its time counts from `started`."""
-    from charlm.api import Hooks
+    from charlm.api import Callbacks
     from charlm.cli.ui.console import Bars, stderr
     from charlm.cli.ui.screen import Interrupt, Screen
 
     console = stderr()
     with Bars(console) as bars, Interrupt() as interrupt, Screen(console, bars, interrupt) as screen:
-        yield Hooks(
+        yield Callbacks(
             progress=bars,
-            planned=screen.planned,
-            prepared=screen.prepared,
-            observer=screen,
+            on_settings=screen.planned,
+            on_start=screen.prepared,
+            on_event=screen,
             should_stop=interrupt,
             started=started,
         )

@@ -1,9 +1,10 @@
 """Options that several commands share, and how their texts become values."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import typer
 
+from charlm.config import CorpusOptions
 from charlm.errors import ConfigError
 
 TEXT = "Text"
@@ -83,7 +84,7 @@ def corpus_options(
     encoding: str | None = None,
     errors: str | None = None,
     direction: str | None = None,
-) -> dict[str, Any]:
+) -> CorpusOptions:
     """The fields of `CorpusConfig` that were given."""
     values = without_none(documents=documents, encoding=encoding, errors=errors, direction=direction)
     if separator is not None:
@@ -92,4 +93,4 @@ def corpus_options(
         values |= {"separator": unescape(separator, "--separator"), "documents": "separator"}
     if splits is not None:
         values["splits"] = parse_splits(splits)
-    return values
+    return cast(CorpusOptions, values)

@@ -1,13 +1,13 @@
 """Texts in pairs, steered one way and the other from the same seeds, as the lecture's last slides show them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
-    from charlm.sampling import GeneratedText
+    from charlm.sampling import GeneratedText, SampleConfig
     from charlm.text_model import TextModel
 
 _STRENGTH = 2.0  # in the direction's own scale
@@ -33,7 +33,7 @@ def compare(
     seed: int,
     num: int,
     batch: int,
-    settings: dict[str, Any],
+    config: "SampleConfig",
 ) -> Pairs:
     """Write pairs of texts.
 
@@ -44,21 +44,22 @@ def compare(
         seed: of the first pair.
         num: how many pairs.
         batch: how many texts at a time.
-        settings: of the sampler; what they steer by themselves is held, too.
+        config: of the sampler; what it steers by itself is held, too.
     """
     from charlm.model.unit import names_unit
-    from charlm.sampling.steering import parse_steer
+    from charlm.sampling.config import Steer, parse_steer
 
-    name, strength = parse_steer(direction, "--compare-steer") if "=" in direction else (direction, _STRENGTH)
-    if names_unit(name):
+    steer = parse_steer(direction, "--compare-steer") if "=" in direction else Steer(direction, _STRENGTH)
+    if names_unit(steer.name):
         raise ConfigError(f"--compare-steer is {direction!r}; name a direction, since a unit has no scale to step by")
-    facts = loaded.direction(name).facts
-    sides = {facts.positive: f"{name}={abs(strength):+g}", facts.negative: f"{name}={-abs(strength):+g}"}
+    facts, strength = loaded.direction(steer.name).facts, abs(steer.value)
+    sides = {facts.positive: Steer(steer.name, strength), facts.negative: Steer(steer.name, -strength)}
     texts = [
-        loaded.write(prefix, seed=seed, num=num, batch=batch, **settings | {"steer": (*settings["steer"], steer)})
-        for steer in sides.values()
+        loaded.generate_many(prefix, replace(config, steer=(*config.steer, side)), seed=seed, num=num, batch=batch)
+        for side in sides.values()
     ]
-    return Pairs(seed=seed, sides=sides, texts=zip(*texts, strict=True))
+    shown = {label: f"{side.name}={side.value:+g}" for label, side in sides.items()}
+    return Pairs(seed=seed, sides=shown, texts=zip(*texts, strict=True))
 
 
 def show_pairs(pairs: Pairs, *, json: bool, jsonl: bool) -> None:

@@ -81,7 +81,7 @@ def pick(session: Session) -> str:
             if key in _TAKE and offers:
                 if not offers[chosen].text:
                     return session.text
-                session.take(offers[chosen].token)
+                session.take(offers[chosen])
             elif key in _BACK:
                 note = "" if session.back() else "this is where it begins"
             elif key == "\t":
