@@ -13,8 +13,8 @@ from charlm.cli.options.shared import (
     SeparatorOption,
     ThreadsOption,
     corpus_options,
+    use_threads,
 )
-from charlm.config import check_range
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -49,16 +49,13 @@ def features(
       [bold]charlm features reviews.txt --documents line --out reviews.npy[/bold]
       [bold]charlm features runs/novel letters/ --out letters.npy --json[/bold]
     """
-    import torch
-
     import charlm
     from charlm.analysis.probing.features import blocks, save_features
     from charlm.analysis.probing.features import features as read
     from charlm.cli.options.reader import require_forward
     from charlm.cli.ui.console import Bars, stderr
 
-    check_range("--threads", threads, 1, 1024)
-    torch.set_num_threads(threads)
+    use_threads(threads)
     names = list(arguments or [])
     if not 1 <= len(names) <= 2:
         raise ConfigError("give a FILE to read, or a MODEL and a FILE")
