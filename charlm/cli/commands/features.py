@@ -62,7 +62,7 @@ def features(
     if out.is_dir() or not out.parent.is_dir():
         raise ConfigError(f"--out is {str(out)!r}, a folder or a file in none; name a file in a folder that is there")
     loaded = charlm.load(names[0] if len(names) == 2 else None)
-    require_forward(loaded, "its vectors are made")
+    require_forward(loaded, "charlm features")
     given = corpus_options(documents, separator, encoding=encoding, errors=errors)
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
     with Bars(stderr()) as progress:
