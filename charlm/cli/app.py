@@ -48,12 +48,12 @@ def charlm(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Train small recurrent language models on your own text, evaluate them, and generate text with them.
+    """Train small recurrent language models on your own text, evaluate them, and generate text.
 
     Examples:
-      [bold]charlm train corpus.txt[/bold]
-      [bold]charlm sample --prefix "I couldn't" --temperature 0.7[/bold]
-      [bold]charlm eval[/bold]
+    [bold]  charlm train corpus.txt[/bold]
+    [bold]  charlm sample --prefix "I couldn't" --temperature 0.7[/bold]
+    [bold]  charlm eval[/bold]
     """
 
 

@@ -88,9 +88,9 @@ EmbeddingOption = Annotated[
 ]
 DropoutOption = Annotated[
     float | None,
-    _option("Dropout of each layer's outputs: 0.2 to 0.5 for small texts that are read many times.", "auto", _MODEL),
+    _option("Dropout on each layer's outputs: 0.2 to 0.5 for small texts that are read many times.", "auto", _MODEL),
 ]
-WeightDropoutOption = Annotated[float | None, _option("Dropout of the state-to-state weights.", "auto", _MODEL)]
+WeightDropoutOption = Annotated[float | None, _option("Dropout on the state-to-state weights.", "auto", _MODEL)]
 TieWeightsOption = Annotated[
     bool | None,
     typer.Option(
@@ -117,7 +117,7 @@ ContextVectorsOption = Annotated[
 SkipOption = Annotated[
     Skip | None,
     _option(
-        "none, or residual: add each layer's input to its output, so that deep stacks learn sooner.",
+        "none, or residual, which adds each layer's input to its output so that deep stacks learn sooner.",
         "none",
         _MODEL,
         metavar="NAME",
@@ -179,7 +179,9 @@ LearningRateOption = Annotated[
 ]
 OptimizerOption = Annotated[
     Optimizer | None,
-    _option("muon learns more per token, adamw takes faster steps.", "muon", _TRAINING, metavar="NAME"),
+    _option(
+        "muon, which learns more per token, or adamw, which takes faster steps.", "muon", _TRAINING, metavar="NAME"
+    ),
 ]
 WeightDecayOption = Annotated[
     float | None, _option("Weight decay of the matrices; 0.1 for small texts.", "auto", _TRAINING)
