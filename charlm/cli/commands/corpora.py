@@ -27,7 +27,7 @@ def corpora(json: JsonOption = False) -> None:
         table.add_row(
             entry.name,
             "varies" if entry.bytes is None else size(entry.bytes),
-            "bundled" if entry.here else "download",
+            "local" if entry.here else "download",
             entry.licence,
             entry.description,
         )

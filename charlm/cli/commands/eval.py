@@ -119,9 +119,7 @@ def evaluate(
             what = " ".join(names) + (f", {split} split" if split else "")
         else:
             if settings:
-                raise ConfigError(
-                    "--documents, --separator, --encoding and --errors need a TEXT; the model's own text is read as in training"
-                )
+                raise ConfigError("--documents, --separator, --encoding and --errors say how to read a TEXT; name one")
             split = split or _held_out(loaded.corpus_config.splits)
             dataset = loaded.read_own(progress=progress)
             what = f"{loaded.checkpoint.corpus.get('name')}, {split} split"

@@ -84,7 +84,7 @@ def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
         settings = corpus["config"]
         splits = "/".join(f"{share:g}" for share in settings["splits"])
         yield "text", f"{corpus['name']}, {thousands(corpus['characters'])} characters, {size(corpus['bytes'])}"
-        yield "documents", f"{thousands(corpus['documents'])}, one per {settings['documents']}; splits {splits}"
+        yield "documents", f"{thousands(corpus['documents'])}, by {settings['documents']}; splits {splits}"
         yield "sha256", corpus["sha256"]
     if training := checkpoint.training:
         settings = training["config"]

@@ -179,9 +179,7 @@ LearningRateOption = Annotated[
 ]
 OptimizerOption = Annotated[
     Optimizer | None,
-    _option(
-        "muon, which learns more per token, or adamw, which takes faster steps.", "muon", _TRAINING, metavar="NAME"
-    ),
+    _option("muon learns more per token, adamw takes faster steps.", "muon", _TRAINING, metavar="NAME"),
 ]
 WeightDecayOption = Annotated[
     float | None, _option("Weight decay of the matrices; 0.1 for small texts.", "auto", _TRAINING)
