@@ -24,7 +24,7 @@ from charlm.cli.commands.sample import sample
 from charlm.cli.commands.trace import trace
 from charlm.cli.commands.train import train
 from charlm.cli.ui.help import Command
-from charlm.cli.ui.streams import complain
+from charlm.cli.ui.streams import print_error
 from charlm.errors import CharlmError
 
 app = typer.Typer(
@@ -65,10 +65,10 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*args, **kwargs)
         except CharlmError as error:
-            complain(f"error: {error}")
+            print_error(f"error: {error}")
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
-            complain("interrupted")
+            print_error("interrupted")
             raise typer.Exit(130) from None
         except BrokenPipeError:  # `charlm sample | head`: the reader has closed the pipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

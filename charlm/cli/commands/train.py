@@ -169,7 +169,7 @@ def _display(started: float) -> Iterator["Hooks"]:
     with Bars(console) as bars, Interrupt() as interrupt, Screen(console, bars, interrupt) as screen:
         yield Hooks(
             progress=bars,
-            planned=screen.planned,
+            planned=screen.autotuned,
             prepared=screen.prepared,
             observer=screen,
             should_stop=interrupt,
