@@ -34,7 +34,7 @@ from charlm.training.memory import keep_memory, memory_named
 from charlm.training.run_length import require_rest
 from charlm.training.state import TrainingState, begin, restore
 from charlm.training.trainer import Outcome, fit
-from charlm.training.warnings import remark
+from charlm.training.warnings import warn_about_run
 
 __all__ = ["Hooks", "TextModel", "Trained", "load", "resume", "sample", "train"]
 
@@ -265,10 +265,10 @@ def _fit(
     written: tuple[int, int] = (0, 0),
 ) -> Trained:
     keep_memory()
-    remark(dataset, state.model, config)
+    warn_about_run(dataset, state.model, config)
     hooks.prepared(folder, dataset, state.model, config)
     outcome = fit(
-        folder, state, dataset, config, lengths=written, observer=hooks.observer, should_stop=hooks.should_stop
+        folder, state, dataset, config, log_sizes=written, observer=hooks.observer, should_stop=hooks.should_stop
     )
     return Trained(run=folder.path, outcome=outcome)
 
