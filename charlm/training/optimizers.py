@@ -82,9 +82,7 @@ class Optimizers:
         for parameter, name in self._names.items():
             if config.optimizer == "muon" and _is_inner(name, parameter):
                 inner.append(parameter)
-            elif parameter.ndim > 1 and not name.startswith(
-                "prior."
-            ):  # an n-gram prior's gates should stay near 1, not 0
+            elif parameter.ndim > 1 and not name.startswith("prior."):  # a prior's gates should stay near 1, not 0
                 decayed.append(parameter)
             else:
                 undecayed.append(parameter)
@@ -130,9 +128,7 @@ class Optimizers:
                     for key, value in restored.items():
                         like = value.new_zeros((), dtype=torch.float32) if key == "step" else parameter
                         if value.shape != like.shape or value.dtype != like.dtype or not value.isfinite().all():
-                            raise ValueError(
-                                f"{key} of {name} has the wrong shape or type, or a value that isn't finite"
-                            )
+                            raise ValueError(f"{key} of {name} has a wrong shape or type, or is not finite")
                     part.state[parameter] = restored
 
 

@@ -99,7 +99,7 @@ def corpus_options(
     values = without_none(documents=documents, encoding=encoding, errors=errors, direction=direction)
     if separator is not None:
         if documents is not None:
-            raise ConfigError("--separator and --documents both define what a document is; give only one of them")
+            raise ConfigError("--separator and --documents both define what a document is; give one of them")
         values |= {"separator": unescape(separator, "--separator"), "documents": "separator"}
     if splits is not None:
         values["splits"] = parse_splits(splits)

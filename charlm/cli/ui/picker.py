@@ -20,7 +20,7 @@ from charlm.errors import CharlmError, ConfigError
 from charlm.sampling.session import Offer, Session
 
 OFFERS = 9
-_HELP = "↑ ↓ choose  ⏎ → accept  ⌫ ← undo  ⇥ generate a word  any character: type it  Esc finish"
+_HELP = "↑ ↓ choose  ⏎ → accept  ⌫ ← undo  ⇥ generate a word  other keys type  Esc end"
 _UP, _DOWN = ("\x1b[A", "\x1bOA", "\xe0H"), ("\x1b[B", "\x1bOB", "\xe0P")
 _TAKE = ("\r", "\n", "\x1b[C", "\x1bOC", "\xe0M")
 _BACK = ("\x7f", "\b", "\x1b[D", "\x1bOD", "\xe0K")
