@@ -160,7 +160,7 @@ def settings_for(
         why_this_rate = "a larger text allows a higher learning rate"
     reasons = {"learning_rate": why_this_rate}
     if dropout:
-        reasons["dropout"] = f"dropout of {dropout:g} keeps it from being memorised"
+        reasons["dropout"] = f"dropout of {dropout:g} keeps the text from being memorised"
     return AutotunedSettings(
         model={"dropout": dropout, "weight_dropout": weight_dropout if cell == DEFAULT_CELL else 0.0},
         training=training,
