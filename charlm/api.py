@@ -37,7 +37,7 @@ from charlm.training.memory import keep_memory, memory_named
 from charlm.training.run_length import require_rest
 from charlm.training.state import TrainingState, begin, restore
 from charlm.training.trainer import Outcome, fit
-from charlm.training.warnings import remark
+from charlm.training.warnings import warn_about_run
 
 __all__ = ["Callbacks", "Trained", "load", "resume", "resume_run", "train", "train_run"]
 
@@ -327,14 +327,14 @@ def _fit(
     written: tuple[int, int] = (0, 0),
 ) -> Trained:
     keep_memory()
-    remark(dataset, state.model, config)
+    warn_about_run(dataset, state.model, config)
     callbacks.on_start(folder, dataset, state.model, config)
     outcome = fit(
         folder,
         state,
         dataset,
         config,
-        lengths=written,
+        log_sizes=written,
         observer=callbacks.on_event,
         should_stop=callbacks.should_stop,
     )

@@ -2,8 +2,10 @@
 
 import codecs
 import re
+import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 from charlm.config import CorpusConfig
 from charlm.data.registry import Source
@@ -25,6 +27,37 @@ def check_encoding(encoding: str) -> None:
     except (LookupError, ValueError):
         raise CorpusError(
             f"--encoding {encoding} is unknown, or no encoding of text; try utf-8, latin-1 or cp1251"
+        ) from None
+
+
+def read_utf8(name: str, stream: BinaryIO | None = None) -> str:
+    """The text of a whole UTF-8 file; a byte order mark at the start is dropped.
+
+    Args:
+        name: a path, or - for standard input.
+        stream: read this instead; `name` then only stands in messages.
+
+    Raises:
+        CorpusError: it can't be read, or is not UTF-8; names the first invalid byte and its offset.
+    """
+    shown = "standard input" if name == "-" else name
+    try:
+        if stream is not None:
+            data = stream.read()
+        elif name != "-":
+            data = Path(name).read_bytes()
+        elif sys.stdin is None:
+            raise CorpusError("standard input is closed; name a file instead of -")
+        else:
+            data = sys.stdin.buffer.read()
+        return data.removeprefix(codecs.BOM_UTF8).decode()
+    except OSError as error:
+        raise CorpusError(f"{shown} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        offset = error.start + len(codecs.BOM_UTF8) * data.startswith(codecs.BOM_UTF8)
+        raise CorpusError(
+            f"{shown} is not valid UTF-8: byte {error.object[error.start]:#04x} at byte offset {offset}; save it as "
+            "UTF-8"
         ) from None
 
 

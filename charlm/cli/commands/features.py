@@ -13,8 +13,8 @@ from charlm.cli.options.shared import (
     SeparatorOption,
     ThreadsOption,
     corpus_options,
+    use_threads,
 )
-from charlm.config import check_range
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -49,23 +49,20 @@ def features(
       [bold]charlm features reviews.txt --documents line --out reviews.npy[/bold]
       [bold]charlm features runs/novel letters/ --out letters.npy --json[/bold]
     """
-    import torch
-
     import charlm
     from charlm.analysis.probing.features import blocks, save_features
     from charlm.analysis.probing.features import features as read
     from charlm.cli.options.reader import require_forward
     from charlm.cli.ui.console import Bars, stderr
 
-    check_range("--threads", threads, 1, 1024)
-    torch.set_num_threads(threads)
+    use_threads(threads)
     names = list(arguments or [])
     if not 1 <= len(names) <= 2:
         raise ConfigError("give a FILE to read, or a MODEL and a FILE")
     if out.is_dir() or not out.parent.is_dir():
         raise ConfigError(f"--out is {str(out)!r}, a folder or a file in none; name a file in a folder that is there")
     loaded = charlm.load(names[0] if len(names) == 2 else None)
-    require_forward(loaded, "its vectors are made")
+    require_forward(loaded, "charlm features")
     given = corpus_options(documents, separator, encoding=encoding, errors=errors)
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
     with Bars(stderr()) as progress:

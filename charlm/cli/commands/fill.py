@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from charlm.cli.commands.sample import ModelArgument
-from charlm.cli.options.shared import JsonOption, ThreadsOption
+from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
 from charlm.config import Unknown
 
 
@@ -45,17 +45,14 @@ def fill(
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", str(threads))
 
-    import torch
     from rich.table import Table
     from rich.text import Text
 
     from charlm.cli.ui.console import print_json, stderr, stdout
-    from charlm.config import check_range
     from charlm.sampling.infill.fill import FillConfig
     from charlm.text_model import load_infill_models
 
-    check_range("--threads", threads, 1, 1024)
-    torch.set_num_threads(threads)
+    use_threads(threads)
     config = FillConfig(length=length, min_length=min_length, beam=beam, candidates=candidates, unknown=unknown)
     forward, other = load_infill_models(model, backward)
     if model is None or backward is None:

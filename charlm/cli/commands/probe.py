@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from charlm.cli.commands.sample import ModelArgument
-from charlm.cli.options.shared import JsonOption, ThreadsOption
+from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
 from charlm.errors import CharlmError, ConfigError
 
 if TYPE_CHECKING:
@@ -71,8 +71,6 @@ def probe(
       [bold]charlm probe --positive good.txt --negative bad.txt --name sentiment[/bold]
       [bold]charlm probe runs/reviews --labelled reviews.tsv --test held-out.tsv[/bold]
     """
-    import torch
-
     import charlm
     from charlm.analysis.plots import check_plot
     from charlm.analysis.probing.classifiers import require_sklearn
@@ -81,7 +79,7 @@ def probe(
     from charlm.cli.ui.console import Bars, print_json, stderr
     from charlm.config import check_range
 
-    check_range("--threads", threads, 1, 1024)
+    use_threads(threads)
     check_range("--seed", seed, 0, 2**32 - 1)
     require_sklearn()
     if plot is not None:
@@ -90,7 +88,6 @@ def probe(
         known, held_out = _parts(_read(positive, negative, labelled), test, seed)
     labels = known.names if len(known.names) > 2 else known.names[1:]
     _check_labels(labels, name, plot)
-    torch.set_num_threads(threads)
     loaded = charlm.load(model)
     require_forward(loaded, "a probe")
     if model is None:

@@ -3,13 +3,12 @@
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from charlm.cli.options import sample as options
-from charlm.cli.options.shared import JsonOption, unescape
+from charlm.cli.options.shared import JsonOption, unescape, use_threads
 from charlm.cli.ui.comparison import compare, show_pairs
 from charlm.config import check_range
 from charlm.errors import ConfigError
@@ -82,7 +81,6 @@ def sample(
 
     check_range("--num", num, 1, 10**9)
     check_range("--batch", batch, 1, 65_536)
-    check_range("--threads", threads, 1, 1024)
     if seed is not None:
         check_range("--seed", seed, 0, 2**63 - 1 - num)
     if beam is not None:
@@ -186,13 +184,11 @@ def _load(model: str | None, threads: int) -> "TextModel":
     """Load the model, and set the threads to write with."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", str(threads))  # numpy's products, read when numpy is imported
 
-    import torch
-
     import charlm
     from charlm.cli.ui.console import stderr
     from charlm.storage.runs import MODEL, PRETRAINED, RUNS, newest_models
 
-    torch.set_num_threads(threads)
+    use_threads(threads)
     if model is None and not newest_models():
         stderr().print(f"no run in {RUNS}/; using the bundled model of film reviews")
         return charlm.load(PRETRAINED / "reviews" / MODEL)
@@ -239,17 +235,9 @@ def _read_prefix(prefix: str, file: str | None) -> str:
     """The prefix, or the text of a file or of standard input without its last line end."""
     if file is None and prefix != "-":
         return prefix
-    name = "standard input" if file is None else file
-    try:
-        data = sys.stdin.buffer.read() if file is None else Path(file).read_bytes()
-        return data.decode().removesuffix("\n").removesuffix("\r")
-    except OSError as error:
-        raise ConfigError(f"--prefix-file {name} can't be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"the prefix in {name} is not UTF-8: byte 0x{data[error.start]:02x} at byte offset {error.start}; "
-            "save it as UTF-8"
-        ) from None
+    from charlm.data.encoding import read_utf8
+
+    return read_utf8("-" if file is None else file).removesuffix("\n").removesuffix("\r")
 
 
 def _arranged(texts: Iterable[Seeded], unique: bool, sort: Literal["seed", "score"]) -> Iterator[Seeded]:
