@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from charlm.data.dataset import TokenSplit
 from charlm.ngram.counts import NgramCounts, count_ngrams
 from charlm.ngram.model import NgramModel
+from charlm.ngram.score import total_nats
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 
@@ -79,7 +80,7 @@ def measure_baselines(
     unknown = tokenizer.unknown_nats(facts.unknown_characters)
     model = best_ngram(tokenizer, known, valid.ids, progress=progress)
     counts, seen = _token_counts(text.ids, tokenizer), _token_counts(known, tokenizer)
-    ngram = model.total_nats(text.ids, progress=progress)
+    ngram = total_nats(model, text.ids, progress=progress)
     unigram = -float(counts @ np.log((seen + 1) / (seen.sum() + tokenizer.vocab_size - 1)))
     uniform = facts.tokens * math.log(tokenizer.vocab_size - 1)
     return {
@@ -103,9 +104,9 @@ def best_ngram(
 
     if len(judge):
         counts, judge = count(ids), judge[:_JUDGED]
-        return min(_models(counts, progress), key=lambda model: model.total_nats(judge))
+        return min(_models(counts, progress), key=lambda model: total_nats(model, judge))
     cut = len(ids) - len(ids) // 10
-    order = min(_models(count(ids[:cut]), progress), key=lambda model: model.total_nats(ids[cut:][:_JUDGED])).order
+    order = min(_models(count(ids[:cut]), progress), key=lambda model: total_nats(model, ids[cut:][:_JUDGED])).order
     return NgramModel.from_counts(count(ids), order=order)
 
 

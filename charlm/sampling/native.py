@@ -104,9 +104,9 @@ class NativeStepper:
         prior = model.prior
         if prior is None or prior.ngram is None:
             return [0] * 12
-        trie, *estimates = prior.ngram.tables()
+        trie = prior.ngram.trie
         nodes = self._states[-1][0]
-        parts = [trie.keys, trie.first, trie.order - 1, nodes, *estimates]
+        parts = [trie.keys, trie.first, trie.order - 1, nodes, *prior.ngram.estimates]
         parts += [np.array(prior.orders, dtype=np.int64), len(prior.orders)]
         parts += [np.zeros(trie.vocab_size, np.float32)]
         parts += [_numbers(prior.weight), _numbers(prior.bias)]

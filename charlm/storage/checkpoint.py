@@ -24,6 +24,7 @@ from charlm.config import ModelConfig
 from charlm.errors import CharlmError, ModelFileError
 from charlm.files import atomic_write
 from charlm.model.language_model import LanguageModel
+from charlm.ngram.arrays import from_arrays, to_arrays
 from charlm.ngram.model import NgramModel
 from charlm.storage.provenance import TextFacts, TrainingFacts
 from charlm.tokenizers import Tokenizer, tokenizer_from_json
@@ -82,7 +83,7 @@ def save(
             raise CharlmError(f"the model has weights beyond 65,504, which 16 bits don't hold; {path} is not written")
     prior = checkpoint.model.prior
     if prior is not None and prior.ngram is not None:
-        tensors |= {_NGRAM + name: torch.from_numpy(array) for name, array in prior.ngram.to_arrays().items()}
+        tensors |= {_NGRAM + name: torch.from_numpy(array) for name, array in to_arrays(prior.ngram).items()}
     description |= more or {}
     tensors |= {name: tensor.detach() for name, tensor in (more_tensors or {}).items()}
     tensors = {name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
@@ -150,7 +151,7 @@ def _ngram(path: Path, config: ModelConfig, tensors: Mapping[str, Tensor]) -> Ng
     if config.context_vectors and "frequent" not in parts:
         raise ModelFileError(f"{path} is damaged: what n-grams its context vectors belong to is missing")
     try:
-        ngram = NgramModel.from_arrays({name: tensor.numpy() for name, tensor in parts.items()})
+        ngram = from_arrays({name: tensor.numpy() for name, tensor in parts.items()})
     except TypeError as error:  # a number type that numpy does not know
         raise ModelFileError(f"{path} is damaged: its n-gram model can't be read ({error})") from None
     except ModelFileError as error:
