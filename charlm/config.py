@@ -143,9 +143,9 @@ class CorpusConfig(JsonConfig):
         splits = self.splits
         if len(splits) != 3 or not all(0 <= part <= 100 for part in splits) or abs(sum(splits) - 100) > 1e-9:
             text = "/".join(f"{part:g}" for part in splits)
-            raise ConfigError(f"--splits is {text}; give three percentages that add up to 100, such as 90/5/5")
+            raise ConfigError(f"--splits is {text}; give three shares in per cent that add up to 100, such as 90/5/5")
         if splits[0] == 0:
-            raise ConfigError("--splits leaves nothing to train on; give a first percentage above 0, such as 90/5/5")
+            raise ConfigError("--splits leaves nothing to train on; give a first share above 0, such as 90/5/5")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
