@@ -5,7 +5,7 @@ what to do. An unknown key in a file is an error.
 """
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from types import NoneType, UnionType
 from typing import Any, Literal, Self, get_args, get_origin
 
@@ -97,22 +97,24 @@ class JsonConfig:
         """The annotation of each field; raises `ConfigError` for unknown keys and wrong types."""
         if not isinstance(values, dict):
             raise ConfigError(f"{cls.__name__} must be an object, not {type(values).__name__}")
-        known = {field.name: field.type for field in fields(cls)}  # type: ignore[arg-type]
+        annotations = {field.name: field.type for field in fields(cls)}  # type: ignore[arg-type]
         for key, value in values.items():
-            if key not in known:
-                raise ConfigError(f"{cls.__name__} has no setting {key!r}; its settings are {', '.join(sorted(known))}")
-            if not _accepts(known[key], value):
+            if key not in annotations:
+                raise ConfigError(
+                    f"{cls.__name__} has no setting {key!r}; its settings are {', '.join(sorted(annotations))}"
+                )
+            if not _accepts(annotations[key], value):
                 raise ConfigError(f"{cls.__name__}: {key} can't be {value!r}")
-        return known
+        return annotations
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
         """The inverse of `to_json`; raises `ConfigError` for unknown or missing keys and wrong types."""
-        known = cls.check(values)
-        try:
-            return cls(**{key: _value(known[key], value) for key, value in values.items()})
-        except TypeError as error:  # a key without a default is missing
-            raise ConfigError(f"{cls.__name__} is incomplete: {error}") from None
+        annotations = cls.check(values)
+        absent = [field for field in fields(cls) if field.name not in values]  # type: ignore[arg-type]
+        if missing := [field.name for field in absent if field.default is field.default_factory is MISSING]:
+            raise ConfigError(f"{cls.__name__} lacks {', '.join(missing)}; add what is missing")
+        return cls(**{key: _value(annotations[key], value) for key, value in values.items()})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
