@@ -308,8 +308,8 @@ def _empty_split(split: str, corpus: Corpus) -> str:
     """The message for a split that is empty."""
     fix = "give a longer text, or make this split the whole text" if split == "train" else "change its share"
     return (
-        f"the {split} split of {corpus.name} is empty (the text has {corpus.documents} documents, "
-        f"{corpus.characters} characters); {fix} with --splits (such as 100/0/0)"
+        f"the {split} split of {corpus.name} is empty (documents: {corpus.documents}, characters: "
+        f"{corpus.characters}); {fix} with --splits (such as 100/0/0)"
     )
 
 
