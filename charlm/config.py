@@ -111,10 +111,11 @@ class JsonConfig:
     def from_json(cls, values: dict[str, Any]) -> Self:
         """The inverse of `to_json`; raises `ConfigError` for unknown or missing keys and wrong types."""
         annotations = cls.check(values)
+        converted = {key: _value(annotations[key], value) for key, value in values.items()}
         absent = [field for field in fields(cls) if field.name not in values]  # type: ignore[arg-type]
         if missing := [field.name for field in absent if field.default is field.default_factory is MISSING]:
             raise ConfigError(f"{cls.__name__} lacks {', '.join(missing)}; add what is missing")
-        return cls(**{key: _value(annotations[key], value) for key, value in values.items()})
+        return cls(**converted)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
