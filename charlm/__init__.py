@@ -1,4 +1,4 @@
-"""charlm trains small recurrent language models on your own text, measures them and writes with them.
+"""charlm trains small recurrent language models on your own text, measures them and writes text with them.
 
 Letters in the docstrings: T time steps, B batch, E embedding width, H hidden width, G gate count times H, V vocabulary,
 L layers. Sequences are time-major, (T, B, ...). Losses are nats unless a name says bits.

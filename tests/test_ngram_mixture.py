@@ -5,8 +5,9 @@ from numpy.testing import assert_allclose
 
 from charlm.ngram import mixture as ngram_mixture
 from charlm.ngram.counts import count_ngrams
+from charlm.ngram.kneser_ney import Estimates
 from charlm.ngram.mixture import NgramQuery
-from charlm.ngram.model import NgramModel
+from charlm.ngram.model import NgramModel, build_trie
 from charlm.ngram.trie import compiled_lookup
 
 BOS = 0
@@ -90,7 +91,12 @@ def test_logarithms_are_right_to_rounding() -> None:
     rng = np.random.default_rng(3)
     near_one = 1 - rng.random(20_000) * 2.0 ** -rng.integers(1, 24, 20_000)
     singles = np.concatenate([[0, 1e-30, 1e-12, 1], np.exp(-28 * rng.random(50_000)), near_one]).astype(np.float32)
-    model = NgramModel(len(singles), BOS, 1, singles, *(np.zeros(0, kind) for kind in (np.int64, "f4", "f4", "i4")))
+    model = NgramModel(
+        trie=build_trie(np.zeros(0, np.int64), len(singles), 1, 0),
+        bos=BOS,
+        estimates=Estimates(singles, np.zeros(0, "f4"), np.zeros(0, "f4")),
+        frequent=np.zeros(0, "i4"),
+    )
     asked = NgramQuery(model.no_context(1), [model], np.zeros(1, dtype=np.int64))
     log_p = asked.mixture([1], np.ones((1, 1), dtype=np.float32))[0][0].astype(np.float64)
     exact = np.log(np.maximum(singles.astype(np.float64), 1e-12))

@@ -203,7 +203,7 @@ class CompiledStepper:
         block, model = self._block, self._model
         prior, contexts = model.prior, model.contexts
         assert prior is not None and prior.ngram is not None
-        trie, *tables = prior.ngram.tables()
+        trie, tables = prior.ngram.trie, prior.ngram.estimates
         orders = np.array(prior.orders, dtype=np.int64)
         states = np.full((rows, trie.order - 1), -1, np.int32)
         chance = np.zeros((rows, trie.vocab_size), np.float32)
