@@ -17,6 +17,7 @@ from charlm.config import CorpusConfig, TokenizerConfig
 from charlm.data.corpus import open_corpus
 from charlm.data.dataset import prepare
 from charlm.ngram.model import NgramModel
+from charlm.ngram.score import token_nats
 
 
 def main() -> None:
@@ -46,7 +47,7 @@ def main() -> None:
         model = fit(order)
         peak = tracemalloc.get_traced_memory()[1] / 1e6
         tracemalloc.stop()
-        nats = model.score(test)[written].mean()
+        nats = token_nats(model, test)[written].mean()
         each = statistics.median(seconds[order]) / len(train) * 1e6
         print(f"| {order} | {nats:.4f} | {model.num_ngrams:,} | {each:.2f} | {model.nbytes / 1e6:.1f} | {peak:.0f} |")
 

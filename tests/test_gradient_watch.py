@@ -1,7 +1,7 @@
 import pytest
 
 from charlm.training.events import StepEvent
-from charlm.training.warnings import GradientWatch
+from charlm.training.warnings import GradientMonitor
 
 
 def step(norm: float, clip: float = 1.0) -> StepEvent:
@@ -19,8 +19,8 @@ def step(norm: float, clip: float = 1.0) -> StepEvent:
 
 
 def warnings(norms: list[float]) -> list[str]:
-    watch = GradientWatch()
-    return [warning for norm in norms if (warning := watch(step(norm))) is not None]
+    monitor = GradientMonitor()
+    return [warning for norm in norms if (warning := monitor(step(norm))) is not None]
 
 
 @pytest.mark.parametrize(("clipped", "told"), [(50, 0), (51, 1), (100, 1)])

@@ -1,104 +1,76 @@
-"""Imports go one way (DESIGN section 1): a module may import what stands on its own level or below, never above."""
+"""Imports go one way (DESIGN, section 1): a package may import packages of a lower level, and never one of its own."""
 
 import ast
 from pathlib import Path
 
 import charlm
 
-LEVELS = {
-    "errors": 0,
-    "progress": 0,
-    "config": 1,
-    "files": 1,
-    "compilation": 2,
-    "lock": 1,
-    "memory": 1,
-    "corpus": 2,
-    "decoding": 2,
-    "registry": 2,
-    "sources": 2,
-    "tokenizers": 2,
-    "cells": 2,
-    "kernels": 2,
-    "provenance": 2,
-    "ngram": 2,
-    "ngram_counts": 2,
-    "ngram_estimates": 2,
-    "ngram_lookup": 2,
-    "schedule": 2,
-    "dataset": 3,
-    "windows": 3,
-    "recurrent": 3,
-    "ngram_mixture": 3,
-    "contexts": 3,
-    "prior": 4,
-    "model": 4,
-    "encoder": 4,
-    "baselines": 5,
-    "copying": 2,
-    "direction": 5,
-    "budget": 5,
-    "cache": 5,
-    "calibration": 5,
-    "dynamic_evaluation": 5,
-    "evaluate": 5,
-    "checkpoint": 5,
-    "runs": 5,
-    "sampler": 5,
-    "records": 5,
-    "gradient_watch": 5,
-    "optimizers": 5,
-    "resume": 6,
-    "length": 6,
-    "journal": 6,
-    "trainer": 6,
-    "validation": 6,
-    "remarks": 6,
-    "analysis": 7,
-    "loaded": 7,
-    "pair": 7,
-    "api": 7,
-    "cli": 8,
-    "__main__": 9,
-}
+LEVELS = (
+    ("errors", "progress"),
+    ("config", "files"),
+    ("native", "cells", "tokenizers"),
+    ("kernels", "ngram", "data"),
+    ("model",),
+    ("evaluation", "storage"),
+    ("sampling",),
+    ("training",),
+    ("analysis",),
+    ("text_model",),
+    ("api",),
+    ("cli",),
+    ("__main__",),
+)
+LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
 ROOT = Path(charlm.__file__).parent
+MOST_FILES = 12
+MOST_MODULES_AT_THE_TOP = 8
 
 
-def imported_parts(path: Path) -> set[str]:
-    """The parts of charlm that a file imports, wherever in it; for "from charlm import x" that is x."""
-    parts = set()
+def package_of(path: Path) -> str:
+    """The package or module at the top of charlm that a file belongs to."""
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imported_packages(path: Path) -> set[str]:
+    """The packages of charlm that a file imports, wherever in it; for "from charlm import x" that is x."""
+    packages = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            assert node.level == 0, f"{path} has a relative import"
             names = [node.module] if node.module != "charlm" else [f"charlm.{alias.name}" for alias in node.names]
-        parts |= {name.split(".")[1] for name in names if name.startswith("charlm.")}
-    return parts - {"__version__"}
+        packages |= {name.split(".")[1] for name in names if name.startswith("charlm.")}
+    return packages - {"__version__"}
 
 
-def test_every_module_has_a_level() -> None:
-    parts = {path.relative_to(ROOT).parts[0].removesuffix(".py") for path in ROOT.rglob("*.py")} - {"__init__"}
-    assert parts <= set(LEVELS)
+def sources() -> list[Path]:
+    return [path for path in sorted(ROOT.rglob("*.py")) if package_of(path) != "__init__"]
 
 
-def test_no_import_points_up() -> None:
-    for path in ROOT.rglob("*.py"):
-        part = path.relative_to(ROOT).parts[0].removesuffix(".py")
-        if part == "__init__":
-            continue
-        for other in imported_parts(path):
-            assert LEVELS[other] <= LEVELS[part], f"{path} imports charlm.{other}, which stands above it"
+def test_every_package_has_one_level() -> None:
+    names = [name for level in LEVELS for name in level]
+    assert len(names) == len(set(names))
+    assert {package_of(path) for path in sources()} == set(names)
 
 
-def test_cells_and_kernels_do_not_know_each_other() -> None:
-    for part, other in (("cells", "kernels"), ("kernels", "cells")):
-        for path in (ROOT / part).glob("*.py"):
-            assert other not in imported_parts(path)
+def test_every_import_points_down() -> None:
+    for path in sources():
+        own = package_of(path)
+        for other in imported_packages(path) - {own}:
+            assert LEVEL_OF[other] < LEVEL_OF[own], f"{path} imports charlm.{other}, which is not below charlm.{own}"
 
 
-def test_rich_stays_in_the_command_line() -> None:
-    for path in ROOT.rglob("*.py"):
-        if path.relative_to(ROOT).parts[0] != "cli":
-            assert "import rich" not in path.read_text(encoding="utf-8"), path
-            assert "from rich" not in path.read_text(encoding="utf-8"), path
+def test_rich_and_typer_stay_in_the_command_line() -> None:
+    for path in sources():
+        if package_of(path) not in ("cli", "__main__"):
+            text = path.read_text(encoding="utf-8")
+            assert not any(f"{word} {name}" in text for word in ("import", "from") for name in ("rich", "typer")), path
+
+
+def test_no_package_has_more_than_twelve_files() -> None:
+    for folder in {path.parent for path in sources()} - {ROOT, ROOT / "cli" / "commands"}:
+        files = [*folder.glob("*.py"), *folder.glob("*.c"), *folder.glob("*.h"), *folder.glob("*.html")]
+        assert len(files) <= MOST_FILES, f"{folder} has {len(files)} files"
+    assert len([*ROOT.glob("*.py")]) <= MOST_MODULES_AT_THE_TOP

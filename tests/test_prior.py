@@ -7,15 +7,18 @@ import torch
 from conftest import TEXT
 from small_runs import SMALL, same, stop_after, train, weights
 
-from charlm import api, prior
+from charlm import api
+from charlm.model import ngram_prior as prior
 from charlm.config import ModelConfig
 from charlm.data.dataset import Dataset
 from charlm.errors import RunError
 from charlm.evaluation.score import evaluate
 from charlm.model.language_model import LanguageModel
 from charlm.model.ngram_prior import default_order, fit_prior
+from charlm.ngram.arrays import to_arrays
 from charlm.ngram.counts import fold_of
 from charlm.ngram.mixture import NgramQuery
+from charlm.ngram.score import total_nats
 from charlm.storage.checkpoint import load
 
 PRIOR = SMALL | {"ngram_order": 4}
@@ -37,7 +40,7 @@ def test_a_network_that_says_nothing_is_the_ngram_model(dataset_of, documents: s
     with torch.no_grad():
         model.output.zero_()
     found = evaluate(model, dataset.tokenizer, dataset.valid)
-    assert found.nats == pytest.approx(model.prior.ngram.total_nats(dataset.valid.ids), rel=1e-5)
+    assert found.nats == pytest.approx(total_nats(model.prior.ngram, dataset.valid.ids), rel=1e-5)
 
 
 def test_in_training_every_place_is_told_by_the_model_that_has_not_seen_it(dataset_of) -> None:
@@ -98,8 +101,8 @@ def test_the_model_file_holds_it(write) -> None:
     assert result.outcome.best < 0.5 * alone.outcome.best
     loaded = api.load("runs/a")
     again = load(Path("runs/a/resume.safetensors")).model.prior
-    arrays = loaded.checkpoint.model.prior.ngram.to_arrays()
-    assert all(np.array_equal(array, again.ngram.to_arrays()[name]) for name, array in arrays.items())
+    arrays = to_arrays(loaded.checkpoint.model.prior.ngram)
+    assert all(np.array_equal(array, to_arrays(again.ngram)[name]) for name, array in arrays.items())
     assert loaded.evaluate_own("valid").nats_per_token == pytest.approx(result.outcome.best, rel=0.1)
     assert len(api.sample("runs/a", "cat", seed=1, length=40)) == 43
 

@@ -4,7 +4,7 @@ from test_prior import model_for
 
 from charlm.config import TrainConfig
 from charlm.model.layers import Recurrent
-from charlm.training.warnings import remark
+from charlm.training.warnings import warn_about_run
 
 
 @pytest.mark.parametrize(
@@ -15,5 +15,5 @@ def test_slow_products_earn_a_note(
 ) -> None:
     monkeypatch.setattr(Recurrent, "has_bfloat16_kernel", quick)
     dataset = dataset_of(TEXT)
-    remark(dataset, model_for(dataset), TrainConfig(steps=1, precision=precision))
+    warn_about_run(dataset, model_for(dataset), TrainConfig(steps=1, precision=precision))
     assert ("many times as long" in caplog.text) == warned

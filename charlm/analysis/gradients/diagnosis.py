@@ -12,6 +12,7 @@ from torch import Tensor
 from charlm.analysis.gradients.gradient_flow import GradientFlow, measure
 from charlm.cells import CELLS, find_cell
 from charlm.config import (
+    CorpusOptions,
     ModelConfig,
     RecurrentInit,
     TokenizerConfig,
@@ -88,7 +89,7 @@ def diagnose(
     forget_bias: float = 1.0,
     update_bias: float = 0.0,
     seed: int = 1,
-    corpus: Mapping[str, Any] | None = None,
+    corpus: CorpusOptions | None = None,
     progress: Progress = silent,
 ) -> Diagnosis:
     """Measure the gradients of one-layer character models before and after training on the text.

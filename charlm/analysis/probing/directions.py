@@ -23,7 +23,7 @@ from charlm.analysis.probing.labelled import Labelled
 from charlm.errors import CharlmError
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
-from charlm.sampling.direction import StateName
+from charlm.storage.direction import StateName
 from charlm.tokenizers import Tokenizer
 
 _TEXTS = 2000  # texts with the label, and as many without it, at most

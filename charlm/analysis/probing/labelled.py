@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm.data.encoding import read_utf8
 from charlm.errors import CorpusError
 
 logger = logging.getLogger(__name__)
@@ -140,10 +141,5 @@ def require_alike(test: Labelled, labelled: Labelled) -> None:
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        data = path.read_bytes()
-        return data.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
-    except OSError as error:
-        raise CorpusError(f"{path} can't be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{path} is not UTF-8: byte 0x{data[error.start]:02x} at byte offset {error.start}") from None
+    """The lines of a UTF-8 file, without their line ends."""
+    return read_utf8(str(path)).replace("\r\n", "\n").split("\n")

@@ -13,6 +13,7 @@ from charlm.cli.options.shared import (
     SeparatorOption,
     TextArgument,
     corpus_options,
+    use_threads,
 )
 from charlm.config import RecurrentInit
 
@@ -64,17 +65,13 @@ def diagnose(
       [bold]charlm diagnose tinyshakespeare[/bold]
       [bold]charlm diagnose novel.txt --cells rnn,lstm --init identity --steps 1000 --plot gradients.png[/bold]
     """
-    import torch
-
     from charlm.analysis.gradients import diagnosis
     from charlm.analysis.plots import check_plot, draw_gradients, save_plot
     from charlm.cli.ui.console import Bars, print_json, stderr
-    from charlm.config import check_range
 
-    check_range("--threads", threads, 1, 1024)
+    use_threads(threads)
     if plot is not None:
         check_plot(plot)
-    torch.set_num_threads(threads)
     with Bars(stderr()) as progress:
         result = diagnosis.diagnose(
             text or [],

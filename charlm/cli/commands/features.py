@@ -13,8 +13,8 @@ from charlm.cli.options.shared import (
     SeparatorOption,
     ThreadsOption,
     corpus_options,
+    use_threads,
 )
-from charlm.config import check_range
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -50,16 +50,13 @@ def features(
       [bold]charlm features reviews.txt --documents line --out reviews.npy[/bold]
       [bold]charlm features runs/novel letters/ --out letters.npy --json[/bold]
     """
-    import torch
-
     import charlm
     from charlm.analysis.probing.features import blocks, save_features
     from charlm.analysis.probing.features import features as read
     from charlm.cli.options.reader import require_forward
     from charlm.cli.ui.console import Bars, stderr
 
-    check_range("--threads", threads, 1, 1024)
-    torch.set_num_threads(threads)
+    use_threads(threads)
     names = list(arguments or [])
     if not 1 <= len(names) <= 2:
         raise ConfigError("give a FILE to read, or a MODEL and a FILE")
@@ -70,7 +67,7 @@ def features(
     options = corpus_options(documents, separator, encoding=encoding, errors=errors)
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
     with Bars(stderr()) as progress:
-        corpus = loaded.open_text([names[-1]], progress=progress, **options)
+        corpus = loaded.open_text([names[-1]], corpus=options, progress=progress)
         vectors = read(model, tokenizer, corpus.split_documents("train"), total=corpus.documents, progress=progress)
         layout = blocks(model)
         shape = corpus.documents, len(layout) * model.config.hidden_size

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charlm.cli.commands.sample import ModelArgument
-from charlm.cli.options.shared import JsonOption, ThreadsOption
+from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
 from charlm.config import Unknown
 
 if TYPE_CHECKING:
@@ -57,27 +57,16 @@ def fill(
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", str(threads))
 
-    import torch
-
     from charlm.cli.ui.console import print_json, stderr
-    from charlm.config import check_range
+    from charlm.sampling.infill.fill import FillConfig
     from charlm.text_model import load_infill_models
 
-    check_range("--threads", threads, 1, 1024)
-    torch.set_num_threads(threads)
-    pair = load_infill_models(model, backward)
+    use_threads(threads)
+    config = FillConfig(length=length, min_length=min_length, beam=beam, candidates=candidates, unknown=unknown)
+    forward_model, backward_model = load_infill_models(model, backward)
     if model is None or backward is None:
-        stderr().print(f"using {pair.forward.path} and {pair.backward.path}", markup=False, soft_wrap=True)
-    fillings = pair.fill(
-        left,
-        right,
-        num=num,
-        length=length,
-        min_length=min_length,
-        beam=beam,
-        candidates=candidates,
-        unknown=unknown,
-    )
+        stderr().print(f"using {forward_model.path} and {backward_model.path}", markup=False, soft_wrap=True)
+    fillings = forward_model.fill(backward_model, left, right, num=num, config=config)
     if json:
         print_json([filling.to_json() for filling in fillings])
     else:

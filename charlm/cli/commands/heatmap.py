@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charlm.cli.options.reader import ModelAndText, UnknownOption, open_reader
-from charlm.cli.options.shared import JsonOption, ThreadsOption
+from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -55,17 +55,13 @@ def heatmap(
       [bold]charlm heatmap letter.txt --unit 0:12[/bold]
       [bold]charlm heatmap letter.txt --gate 0:12:f[/bold]
     """
-    import torch
-
     from charlm.analysis.html.reading_page import page as page_of
     from charlm.analysis.units.reading import read
     from charlm.cli.ui.console import Bars, print_json, stderr
-    from charlm.config import check_range
     from charlm.files import atomic_write
     from charlm.model.unit import Unit
 
-    check_range("--threads", threads, 1, 1024)
-    torch.set_num_threads(threads)
+    use_threads(threads)
     loaded, text, title = open_reader(arguments, what="a heatmap")
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
     if unit is not None and gate is not None:

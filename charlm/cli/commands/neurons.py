@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charlm.cli.options.reader import ModelAndText, UnknownOption, open_reader
-from charlm.cli.options.shared import JsonOption, ThreadsOption
+from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -56,20 +56,16 @@ def neurons(
       [bold]charlm neurons runs/code module.py --html units.html[/bold]
       [bold]charlm neurons runs/code module.py --plot gates.png[/bold]
     """
-    import torch
-
     from charlm.analysis.html.neurons_page import neurons_page
     from charlm.analysis.plots import check_plot, draw_saturation, save_plot
     from charlm.analysis.units.neurons import find_neurons
     from charlm.cells.gates import logistic_gates
     from charlm.cli.ui.console import Bars, print_json, stderr
-    from charlm.config import check_range
     from charlm.files import atomic_write
 
-    check_range("--threads", threads, 1, 1024)
+    use_threads(threads)
     if plot is not None:
         check_plot(plot)
-    torch.set_num_threads(threads)
     loaded, text, title = open_reader(arguments, what="charlm neurons")
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
     if plot is not None and not logistic_gates(model.recurrent.cell):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from charlm.cli.commands.sample import ModelArgument
-from charlm.cli.options.shared import JsonOption, ThreadsOption
+from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
 from charlm.errors import CharlmError, ConfigError
 
 if TYPE_CHECKING:
@@ -84,8 +84,6 @@ def probe(
       [bold]charlm probe --positive good.txt --negative bad.txt --name sentiment[/bold]
       [bold]charlm probe runs/reviews --labelled reviews.tsv --test held-out.tsv[/bold]
     """
-    import torch
-
     import charlm
     from charlm.analysis.plots import check_plot
     from charlm.analysis.probing.classifiers import require_sklearn
@@ -94,7 +92,7 @@ def probe(
     from charlm.cli.ui.console import Bars, print_json, stderr
     from charlm.config import check_range
 
-    check_range("--threads", threads, 1, 1024)
+    use_threads(threads)
     check_range("--seed", seed, 0, 2**32 - 1)
     require_sklearn()
     if plot is not None:
@@ -103,7 +101,6 @@ def probe(
         train_texts, test_texts = _split(_read(positive, negative, labelled), test, seed)
     labels = train_texts.names if len(train_texts.names) > 2 else train_texts.names[1:]
     _check_labels(labels, name, plot)
-    torch.set_num_threads(threads)
     loaded = charlm.load(model)
     require_forward(loaded, "a probe")
     if model is None:
@@ -154,7 +151,7 @@ def _split(texts: "Labelled", test: Path | None, seed: int) -> "tuple[Labelled, 
 
 def _check_labels(labels: list[str], name: str | None, plot: Path | None) -> None:
     """Raise `ConfigError` for an option that needs two labels, and for a label that can't be a file name."""
-    from charlm.sampling.direction import check_name
+    from charlm.storage.direction import check_name
 
     if name is not None and len(labels) > 1:
         raise ConfigError(f"--name is for two labels; with {len(labels)}, each direction is named after its label")
@@ -187,8 +184,8 @@ def _save_direction(
     from charlm.analysis.probing.directions import unit_direction, weighted_direction
     from charlm.analysis.probing.features import blocks
     from charlm.cli.ui.console import Bars, stderr
-    from charlm.sampling.direction import Direction, DirectionFacts
     from charlm.storage.checkpoint import weights_sha256
+    from charlm.storage.direction import Direction, DirectionFacts
 
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
     if kind == "unit":
@@ -212,7 +209,7 @@ def _save_direction(
 
 def _direction_folder(loaded: "TextModel") -> Path:
     """The folder for steering directions of a model; it is created if needed."""
-    from charlm.sampling.direction import FOLDER
+    from charlm.storage.direction import FOLDER
 
     folder = loaded.path.parent / FOLDER
     try:

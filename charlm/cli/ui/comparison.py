@@ -1,13 +1,13 @@
 """Pairs of texts generated from the same seed and steered in opposite directions."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
-    from charlm.sampling import GeneratedText
+    from charlm.sampling import GeneratedText, SampleConfig
     from charlm.text_model import TextModel
 
 _STRENGTH = 2.0  # in units of the steering direction's scale
@@ -33,7 +33,7 @@ def compare(
     seed: int,
     num: int,
     batch: int,
-    settings: dict[str, Any],
+    config: "SampleConfig",
 ) -> Pairs:
     """Generate pairs of texts.
 
@@ -44,26 +44,27 @@ def compare(
         seed: seed of the first pair.
         num: how many pairs.
         batch: how many texts to generate at a time.
-        settings: sampling settings; their own steering applies to both sides.
+        config: sampling settings; their own steering applies to both sides.
 
     Raises:
-        ConfigError: `direction` names a unit.
+        ConfigError: `direction` names a unit, or a steering direction that doesn't exist.
     """
     from charlm.model.unit import names_unit
-    from charlm.sampling.steering import parse_steer
+    from charlm.sampling.config import Steer, parse_steer
 
-    name, strength = parse_steer(direction, "--compare-steer") if "=" in direction else (direction, _STRENGTH)
-    if names_unit(name):
+    steer = parse_steer(direction, "--compare-steer") if "=" in direction else Steer(direction, _STRENGTH)
+    if names_unit(steer.name):
         raise ConfigError(
             f"--compare-steer is {direction!r}, a unit, which has no scale; give the name of a steering direction"
         )
-    facts = loaded.direction(name).facts
-    sides = {facts.positive: f"{name}={abs(strength):+g}", facts.negative: f"{name}={-abs(strength):+g}"}
+    facts, strength = loaded.direction(steer.name).facts, abs(steer.value)
+    sides = {facts.positive: Steer(steer.name, strength), facts.negative: Steer(steer.name, -strength)}
     texts = [
-        loaded.write(prefix, seed=seed, num=num, batch=batch, **settings | {"steer": (*settings["steer"], steer)})
-        for steer in sides.values()
+        loaded.generate_many(prefix, replace(config, steer=(*config.steer, side)), seed=seed, num=num, batch=batch)
+        for side in sides.values()
     ]
-    return Pairs(seed=seed, sides=sides, texts=zip(*texts, strict=True))
+    shown = {label: f"{side.name}={side.value:+g}" for label, side in sides.items()}
+    return Pairs(seed=seed, sides=shown, texts=zip(*texts, strict=True))
 
 
 def show_pairs(pairs: Pairs, *, json: bool, jsonl: bool) -> None:
