@@ -29,7 +29,7 @@ from charlm.native.compiler import compiler
 
 SIZES = [(256, 16, 32, 1), (256, 64, 128, 2), (512, 64, 128, 2)]
 """H, B, T and layers."""
-TORCH: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru-reset-after": nn.GRU}
+TORCH: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru-reset-after": nn.GRU}
 
 
 def floor(cell: Cell, hidden: int, batch: int, steps: int, layers: int) -> Callable[[], None]:
@@ -71,7 +71,7 @@ def kernel(cell: Cell, hidden: int, batch: int, steps: int, layers: int) -> Call
         for layer in stack:
             state = tuple(torch.zeros(batch, hidden) for _ in cell.states)
             out, _ = KERNELS[cell.name](layer.project(out), state, dict(layer.named_parameters()))
-        out.backward(d_out)
+        out.backward(d_out)  # type: ignore[no-untyped-call]
 
     return run
 
