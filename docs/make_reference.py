@@ -1,4 +1,4 @@
-"""Write the generated parts of the documentation: docs/reference/commands.md, and the map of the source in CONTRIBUTING.md.
+"""Write what is generated in the docs: docs/reference/commands.md, and the map of the source in CONTRIBUTING.md.
 
 Run `make docs` after a change of options, of a module's docstring, or of the files of charlm/.
 """
@@ -60,16 +60,17 @@ def _folder_lines(folder: Path, indent: str) -> list[str]:
 
 
 def _summary(path: Path) -> str:
-    """What a source file says it is: the first sentence of its docstring or of its first comment."""
+    """What a source file is: the first sentence of its docstring or first comment, else what it consists of."""
     source = path.read_text(encoding="utf-8")
     if path.suffix == ".py":
-        text = ast.get_docstring(ast.parse(source)) or ""
-    elif path.suffix in (".c", ".h", ".css"):
-        text = source.removeprefix("/*").partition("*/")[0] if source.startswith("/*") else ""
-    else:
-        comment = re.match(r"(?:<!doctype[^>]*>\s*)?<!--(.*?)-->", source, re.DOTALL | re.IGNORECASE)
-        text = comment[1] if comment else ""
-    return _first_sentence(text)
+        return _first_sentence(ast.get_docstring(ast.parse(source)) or "")
+    comment = re.match(r"(?:<!doctype[^>]*>\s*)?(?:<!--(.*?)-->|/\*(.*?)\*/)", source, re.DOTALL | re.IGNORECASE)
+    if comment:
+        return _first_sentence(comment[1] or comment[2])
+    if path.suffix == ".html":
+        return f"Template with {', '.join(dict.fromkeys(re.findall('@[A-Z]+@', source)))}."
+    selectors = dict.fromkeys(re.findall(r"^\s*([^@{}\n]+?)\s*\{", source, re.MULTILINE))
+    return f"Styles of {', '.join([*selectors][:4])} and more."
 
 
 def _first_sentence(text: str) -> str:

@@ -67,9 +67,16 @@ def tiny_python(code: str) -> str:
     return re.sub(r"minutes=[\d.]+", "steps=20", code)
 
 
+@pytest.fixture(scope="module")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache for all pages, so that kernels are compiled once."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def _texts(write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def _texts(write: Callable[..., Path], shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The files that the pages name, and a short text instead of every named corpus."""
+    monkeypatch.setenv("CHARLM_CACHE", str(shared_cache))
     text = write(TEXT + "\nROMEO: I couldn't say. The owl, Q!\n\nI am the king of England.\n" + TEXT)
     monkeypatch.setattr(NamedCorpus, "sources", lambda self, progress=None: [file_source(text)])
     for name in ("novel.txt", "letter.txt", "colours.txt"):
