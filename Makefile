@@ -1,6 +1,7 @@
 # make demo   set up, train for a minute on text that comes with Python, evaluate, sample
 # make test   set up and run the tests
 # make lint   set up and check style and types
+# make docs   write docs/reference/ and the map in CONTRIBUTING.md
 # make benchmarks   print the tables of docs/notes/benchmarks.md (takes an hour)
 
 PYTHON ?= python3

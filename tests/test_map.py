@@ -43,6 +43,12 @@ def test_the_map_describes_every_source_file_once() -> None:
     assert sorted(mapped_files()) == sorted(path.relative_to(ROOT).as_posix() for path in sources)
 
 
+def test_the_files_to_touch_exist() -> None:
+    rows = re.findall(r"^\| [^|]+ \| ([^|]+) \|$", CONTRIBUTING.read_text(encoding="utf-8"), re.MULTILINE)
+    paths = {path for row in rows for path in re.findall(r"`([\w/]+/[\w.]*)`", row) if "NAME" not in path}
+    assert paths and not [path for path in paths if not ((ROOT / "charlm" / path).exists() or (ROOT / path).exists())]
+
+
 @pytest.mark.parametrize(
     ("page", "function"),
     [("CONTRIBUTING.md", "contributing_page"), ("docs/reference/commands.md", "commands_page")],
