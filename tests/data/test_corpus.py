@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charlm import corpus as corpus_module
-from charlm import decoding
 from charlm.config import CorpusConfig
+from charlm.data import corpus as corpus_module
 from charlm.data.corpus import SPLITS, Corpus, Fragment, _cut_documents, _cut_exactly
 from charlm.errors import CorpusError
 
@@ -118,54 +117,10 @@ def test_every_line_end_ends_a_line(corpus_of, content: str) -> None:
     assert [text for _, text in documents(corpus)] == ["one", "two", "three"]
 
 
-def test_a_byte_order_mark_is_dropped(corpus_of) -> None:
-    assert "".join(corpus_of(b"\xef\xbb\xbfhello", splits=(100, 0, 0)).split_texts("train")) == "hello"
-    text = "hello \ufeff"
-    assert "".join(corpus_of(text.encode("utf-16"), splits=(100, 0, 0), encoding="utf-16").split_texts("train")) == text
-
-
-@pytest.mark.parametrize("chunk", [1, 3, 1 << 20])
-def test_invalid_utf8_is_named_with_its_offset(corpus_of, monkeypatch, chunk: int) -> None:
-    monkeypatch.setattr(decoding, "_CHUNK", chunk)
-    with pytest.raises(CorpusError, match=r"byte 0xff at byte offset 7 is not valid utf-8; .*--errors replace"):
-        corpus_of("héllo ".encode() + b"\xffx")
-    with pytest.raises(CorpusError, match="byte offset 5"):
-        corpus_of(b"hello\xc3")
-    assert "".join(corpus_of(b"a\xffb", errors="replace", splits=(100, 0, 0)).split_texts("train")) == "a\ufffdb"
-
-
-def test_nul_is_no_text(corpus_of) -> None:
-    with pytest.raises(CorpusError, match="NUL at character offset 3"):
-        corpus_of(b"abc\0def")
-    assert "".join(corpus_of(b"a\0b", errors="replace", splits=(100, 0, 0)).split_texts("train")) == "a\ufffdb"
-
-
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf"])
 def test_an_empty_file_is_an_error(corpus_of, content: bytes) -> None:
     with pytest.raises(CorpusError, match="no text in it"):
         corpus_of(content)
-
-
-@pytest.mark.parametrize("encoding", ["klingon", "base64", "hex", "rot13", "zlib", "undefined", "", "a\0b"])
-def test_what_is_no_encoding_of_text_is_an_error(corpus_of, encoding: str) -> None:
-    with pytest.raises(CorpusError, match=r"--encoding .* is unknown, or no encoding of text; try utf-8"):
-        corpus_of("hello", encoding=encoding)
-
-
-def test_a_codec_that_gives_no_text_is_an_error(corpus_of) -> None:
-    with pytest.raises(CorpusError, match=r"text.txt is not valid punycode \(.+\); name another"):
-        corpus_of(b"abc-99999", encoding="punycode")
-    escaped = rb"caf\u00e9 \ud800!"
-    with pytest.raises(CorpusError, match=r"a lone surrogate \(U\+D800\) at character offset 5"):
-        corpus_of(escaped, encoding="unicode_escape")
-    replaced = corpus_of(escaped, encoding="unicode_escape", errors="replace", splits=(100, 0, 0))
-    assert "".join(replaced.split_texts("train")) == "café \ufffd!"
-
-
-@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_utf16_is_told_by_its_mark(corpus_of, encoding: str) -> None:
-    with pytest.raises(CorpusError, match="at byte offset 0 is not valid utf-8; it begins as UTF-16 does: pass --enc"):
-        corpus_of("\ufeffпривет".encode(encoding))
 
 
 @pytest.mark.parametrize(

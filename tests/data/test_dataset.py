@@ -1,11 +1,13 @@
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from charlm import dataset as dataset_module
-from charlm.config import TokenizerConfig
+from charlm.config import CorpusConfig, TokenizerConfig
+from charlm.data import dataset as dataset_module
+from charlm.data.corpus import open_corpus
 from charlm.data.dataset import prepare
 from charlm.errors import CharlmError, CorpusError
 
@@ -112,3 +114,18 @@ def test_the_fitted_tokenizer_is_kept(dataset_of, tmp_path: Path) -> None:
     first = dataset_of(LINES, TokenizerConfig(kind="subword", vocab_size=320))
     (path,) = (tmp_path / "cache" / "tokenizers").iterdir()
     assert json.loads(path.read_text()) == first.tokenizer.to_json()
+
+
+@KINDS
+@pytest.mark.parametrize("documents", ["file", "line"])
+def test_a_backward_dataset_is_the_forward_one_reversed(text: Path, kind: str, documents: str) -> None:
+    tokenizer = TokenizerConfig(kind=kind, vocab_size=320)
+    ahead = prepare(open_corpus(text, CorpusConfig(documents=documents)), tokenizer)
+    behind = prepare(open_corpus(text, CorpusConfig(documents=documents, direction="backward")), ahead.tokenizer)
+    for name in ("train", "valid", "test"):
+        one, other = ahead.split(name), behind.split(name)
+        assert one.facts == other.facts
+        forward = [one.ids[a:b].tolist() for a, b in pairwise(one.starts)]
+        backward = [other.ids[a:b].tolist() for a, b in pairwise(other.starts)]
+        assert backward == [[document[0], *document[-2:0:-1], document[-1]] for document in forward[::-1]]
+        assert one.ids.dtype == other.ids.dtype

@@ -31,7 +31,7 @@ def server(tmp_path: Path) -> Iterator[str]:
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as running:
-        thread = threading.Thread(target=running.serve_forever)
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield f"http://127.0.0.1:{running.server_address[1]}"
         running.shutdown()
@@ -65,10 +65,12 @@ def test_a_download_is_kept_and_reported(server: str) -> None:
     assert seen == []
 
 
-def test_to_ask_whether_a_corpus_is_here_makes_no_folder(tmp_path: Path) -> None:
+def test_asking_whether_a_corpus_is_here_makes_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = tmp_path / "other"
+    monkeypatch.setenv("CHARLM_CACHE", str(cache))
     assert not corpus("http://127.0.0.1:9/text.txt").here
-    assert not (tmp_path / "cache").exists()
-    (tmp_path / "cache").write_text("a file")
+    assert not cache.exists()
+    cache.write_text("a file")
     assert not corpus("http://127.0.0.1:9/text.txt").here
 
 
@@ -79,7 +81,7 @@ def test_a_wrong_checksum_keeps_nothing(server: str, tmp_path: Path) -> None:
     assert list((tmp_path / "cache" / "corpora").iterdir()) == []
 
 
-def test_a_missing_page_and_no_network_are_told_apart_from_nothing(server: str) -> None:
+def test_a_missing_page_and_a_missing_network_are_named(server: str) -> None:
     with pytest.raises(DownloadError, match=r"can't download served from .*404"):
         corpus(f"{server}/nothing.txt").sources()
     with pytest.raises(DownloadError, match="check the network, or save the file as"):

@@ -6,11 +6,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from conftest import TEXT
 
-from charlm import baselines
 from charlm.config import TokenizerConfig
 from charlm.data.dataset import Dataset
+from charlm.evaluation import baselines
 from charlm.evaluation.baselines import MAX_ORDER, Baseline, best_ngram, measure_baselines
 from charlm.ngram.model import NgramModel
 
@@ -128,9 +127,8 @@ def test_a_training_split_of_one_token_will_do(dataset_of) -> None:
 
 
 def test_of_a_large_training_split_the_last_part_is_counted(
-    dataset_of, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    dataset, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    dataset = dataset_of(TEXT)
     monkeypatch.setattr(baselines, "MAX_TOKENS", 1000)
     with caplog.at_level(logging.WARNING):
         found = measure(dataset)

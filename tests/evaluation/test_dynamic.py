@@ -2,8 +2,6 @@ from copy import deepcopy
 
 import pytest
 import torch
-from conftest import TEXT
-from test_evaluate import model_for
 
 from charlm.config import TokenizerConfig
 from charlm.data.dataset import TokenSplit
@@ -25,10 +23,11 @@ def nats_by_token(
 
 
 @pytest.mark.parametrize("cache", [None, NeuralCacheConfig(size=20, share=0.3)])
-def test_a_token_is_scored_before_anything_learns_from_it(dataset_of, cache: NeuralCacheConfig | None) -> None:
+def test_a_token_is_scored_before_anything_learns_from_it(
+    dataset, network_for, cache: NeuralCacheConfig | None
+) -> None:
     """Change the future from a place on: what is scored before, and at the place given the past, stays the same."""
-    dataset = dataset_of(TEXT)
-    model = model_for(dataset)
+    model = network_for(dataset)
     nats = nats_by_token(model, dataset.valid, CONFIG, cache)
     other = dataset.valid.ids.copy()
     changed = 101
@@ -39,9 +38,8 @@ def test_a_token_is_scored_before_anything_learns_from_it(dataset_of, cache: Neu
     assert not torch.equal(found[changed - 1 :], nats[changed - 1 :])
 
 
-def test_it_is_what_a_plain_loop_gives(dataset_of) -> None:
-    dataset = dataset_of(TEXT)
-    model = model_for(dataset).double()
+def test_it_is_what_a_plain_loop_gives(dataset, network_for) -> None:
+    model = network_for(dataset).double()
     ids = torch.tensor(dataset.valid.ids.astype("int64"))
     trained = [p.detach().clone() for p in model.parameters()]
     before = deepcopy(model.state_dict())
@@ -67,18 +65,20 @@ def test_it_is_what_a_plain_loop_gives(dataset_of) -> None:
 
 @pytest.mark.parametrize("kind", ["char", "subword"])
 @pytest.mark.parametrize("documents", ["file", "line"])
-def test_without_learning_it_is_the_plain_score(dataset_of, kind: str, documents: str) -> None:
-    dataset = dataset_of(TEXT, TokenizerConfig(kind=kind, vocab_size=320), documents=documents)
-    model = model_for(dataset).double()
+def test_without_learning_it_is_the_plain_score(
+    dataset_of, sentences: str, network_for, kind: str, documents: str
+) -> None:
+    dataset = dataset_of(sentences, TokenizerConfig(kind=kind, vocab_size=320), documents=documents)
+    model = network_for(dataset).double()
     found = dynamic_evaluate(model, dataset.tokenizer, dataset.valid, config=DynamicConfig(rate=1e-300, decay=0.0))
     plain = evaluate(model, dataset.tokenizer, dataset.valid)
     assert found.nats == pytest.approx(plain.nats, rel=1e-9)
     assert (found.tokens, found.documents) == (plain.tokens, plain.documents)
 
 
-def test_a_repetitive_text_is_learnt_while_it_is_scored(dataset_of) -> None:
-    dataset = dataset_of(TEXT, splits=(10, 90, 0))
-    model = model_for(dataset)
+def test_a_repetitive_text_is_learnt_while_it_is_scored(dataset_of, sentences: str, network_for) -> None:
+    dataset = dataset_of(sentences, splits=(10, 90, 0))
+    model = network_for(dataset)
     plain = evaluate(model, dataset.tokenizer, dataset.valid).nats
     assert dynamic_evaluate(model, dataset.tokenizer, dataset.valid, config=CONFIG).nats < 0.7 * plain
     adapted = adapt(model, dataset.valid, CONFIG)

@@ -4,8 +4,6 @@ from itertools import pairwise
 
 import pytest
 import torch
-from conftest import TEXT
-from test_evaluate import model_for
 
 from charlm.config import TokenizerConfig
 from charlm.data.dataset import Dataset
@@ -41,16 +39,16 @@ def plain(model: LanguageModel, dataset: Dataset, config: NeuralCacheConfig) -> 
 
 @pytest.mark.parametrize("kind", ["char", "subword"])
 @pytest.mark.parametrize("documents", ["file", "line"])
-def test_it_is_what_a_plain_loop_gives(dataset_of, kind: str, documents: str) -> None:
-    dataset = dataset_of(TEXT, TokenizerConfig(kind=kind, vocab_size=320), documents=documents)
-    model = model_for(dataset).double()
+def test_it_is_what_a_plain_loop_gives(dataset_of, sentences: str, network_for, kind: str, documents: str) -> None:
+    dataset = dataset_of(sentences, TokenizerConfig(kind=kind, vocab_size=320), documents=documents)
+    model = network_for(dataset).double()
     found = evaluate(model, dataset.tokenizer, dataset.valid, cache=CONFIG)
     assert found.nats == pytest.approx(plain(model, dataset, CONFIG), rel=1e-9)
 
 
-def test_windows_of_any_width_give_the_same(dataset_of) -> None:
-    dataset = dataset_of(TEXT, documents="line")
-    model = model_for(dataset).double().eval()
+def test_windows_of_any_width_give_the_same(dataset_of, sentences: str, network_for) -> None:
+    dataset = dataset_of(sentences, documents="line")
+    model = network_for(dataset).double().eval()
     totals = []
     for width in (1, 5, 500):
         cache, states, total = NeuralCache(CONFIG), None, 0.0
@@ -63,9 +61,8 @@ def test_windows_of_any_width_give_the_same(dataset_of) -> None:
     assert totals == pytest.approx([totals[0]] * 3, rel=1e-9)
 
 
-def test_probabilities_sum_to_one(dataset_of) -> None:
-    dataset = dataset_of(TEXT)
-    model = model_for(dataset).double().eval()
+def test_probabilities_sum_to_one(dataset, network_for) -> None:
+    model = network_for(dataset).double().eval()
     (window,) = document_windows(dataset.valid, batch_size=1, seq_len=5000)
     logits, hidden, _ = model.read(window.ids)
     sums = torch.zeros(window.ids.shape, dtype=torch.float64)

@@ -4,29 +4,12 @@ from itertools import pairwise
 import pytest
 import torch
 
-from charlm.config import ModelConfig, TokenizerConfig
+from charlm.config import TokenizerConfig
 from charlm.data.dataset import Dataset
 from charlm.evaluation.score import evaluate
 from charlm.model.language_model import LanguageModel
 
-TEXT = "".join(f"{n} bottles of beer on the wall, {n} böttles — of beer.\n" for n in range(60))
-
-
-def model_for(dataset: Dataset, *, cell: str = "lstm", layers: int = 2) -> LanguageModel:
-    """A model with random weights, large enough to make predictions that differ."""
-    config = ModelConfig(
-        vocab_size=dataset.tokenizer.vocab_size,
-        cell=cell,
-        num_layers=layers,
-        hidden_size=12,
-        embedding_size=6,
-        dropout=0.5,
-    )
-    model = LanguageModel(config)
-    model.initialise(torch.Generator().manual_seed(1))
-    with torch.no_grad():
-        model.output.mul_(8)
-    return model
+BOTTLES = "".join(f"{n} bottles of beer on the wall, {n} böttles — of beer.\n" for n in range(60))
 
 
 def plain(model: LanguageModel, dataset: Dataset, split: str) -> float:
@@ -47,38 +30,38 @@ def plain(model: LanguageModel, dataset: Dataset, split: str) -> float:
 
 @pytest.mark.parametrize("kind", ["char", "byte", "subword"])
 @pytest.mark.parametrize("documents", ["file", "line"])
-def test_it_agrees_with_a_plain_double_loop(dataset_of, kind: str, documents: str) -> None:
-    dataset = dataset_of(TEXT, TokenizerConfig(kind=kind, vocab_size=350), documents=documents, splits=(60, 20, 20))
-    model = model_for(dataset).double()
+def test_it_agrees_with_a_plain_double_loop(dataset_of, network_for, kind: str, documents: str) -> None:
+    dataset = dataset_of(BOTTLES, TokenizerConfig(kind=kind, vocab_size=350), documents=documents, splits=(60, 20, 20))
+    model = network_for(dataset).double()
     for name in ("valid", "test"):
         found = evaluate(model, dataset.tokenizer, dataset.split(name))
         assert found.nats == pytest.approx(plain(model, dataset, name), abs=1e-4)
 
 
-def test_it_agrees_in_single_precision_too(dataset_of) -> None:
-    dataset = dataset_of(TEXT)
-    model = model_for(dataset)
+def test_it_agrees_in_single_precision_too(dataset_of, network_for) -> None:
+    dataset = dataset_of(BOTTLES)
+    model = network_for(dataset)
     found = evaluate(model, dataset.tokenizer, dataset.test)
     assert found.nats_per_token == pytest.approx(plain(model, dataset, "test") / found.tokens, abs=1e-4)
 
 
-def test_the_tokenizers_are_measured_by_the_same_bytes(dataset_of) -> None:
+def test_the_tokenizers_are_measured_by_the_same_bytes(dataset_of, network_for) -> None:
     sizes = set()
     for kind in ("char", "byte", "subword"):
-        dataset = dataset_of(TEXT, TokenizerConfig(kind=kind, vocab_size=350))
-        found = evaluate(model_for(dataset), dataset.tokenizer, dataset.test)
+        dataset = dataset_of(BOTTLES, TokenizerConfig(kind=kind, vocab_size=350))
+        found = evaluate(network_for(dataset), dataset.tokenizer, dataset.test)
         sizes.add((found.characters, found.bytes, found.documents))
         assert found.bits_per_byte == pytest.approx(found.nats / math.log(2) / found.bytes)
         assert found.bits_per_character == pytest.approx(found.nats / math.log(2) / found.characters)
         assert found.perplexity == pytest.approx(math.exp(found.nats / found.tokens))
     boundaries = dataset.corpus.boundaries()
-    test = TEXT[boundaries[1] :]
+    test = BOTTLES[boundaries[1] :]
     assert sizes == {(len(test), len(test.encode()), 1)}
 
 
-def test_a_uniform_model_costs_the_logarithm_of_the_vocabulary(dataset_of) -> None:
-    dataset = dataset_of(TEXT)
-    model = model_for(dataset)
+def test_a_uniform_model_costs_the_logarithm_of_the_vocabulary(dataset_of, network_for) -> None:
+    dataset = dataset_of(BOTTLES)
+    model = network_for(dataset)
     with torch.no_grad():
         model.output.zero_()
         model.output_bias.zero_()
@@ -87,9 +70,9 @@ def test_a_uniform_model_costs_the_logarithm_of_the_vocabulary(dataset_of) -> No
     assert found.tokens == found.characters + 1
 
 
-def test_an_unknown_character_costs_unk_and_a_uniform_code(dataset_of) -> None:
+def test_an_unknown_character_costs_unk_and_a_uniform_code(dataset_of, network_for) -> None:
     dataset = dataset_of("ab" * 50 + "aé", splits=(98, 0, 2))
-    model = model_for(dataset)
+    model = network_for(dataset)
     with torch.no_grad():
         model.output.zero_()
         model.output_bias.zero_()
@@ -99,10 +82,10 @@ def test_an_unknown_character_costs_unk_and_a_uniform_code(dataset_of) -> None:
     assert found.nats == pytest.approx(found.tokens * math.log(5) + math.log(unseen), rel=1e-6)
 
 
-def test_a_document_is_scored_the_same_whoever_stands_beside_it(dataset_of) -> None:
+def test_the_score_of_a_document_does_not_depend_on_its_neighbours(dataset_of, network_for) -> None:
     lines = [f"{n} green bottles" * (n % 4 + 1) + "\n" for n in range(30)]
     dataset = dataset_of("".join(lines), documents="line", splits=(100, 0, 0))
-    model = model_for(dataset).double()
+    model = network_for(dataset).double()
     whole = evaluate(model, dataset.tokenizer, dataset.train)
     alone = 0.0
     for line in lines:
@@ -114,9 +97,9 @@ def test_a_document_is_scored_the_same_whoever_stands_beside_it(dataset_of) -> N
     assert whole.nats == pytest.approx(alone, rel=1e-10)
 
 
-def test_it_leaves_the_model_in_its_mode(dataset_of) -> None:
-    dataset = dataset_of(TEXT)
-    model = model_for(dataset).train()
+def test_it_leaves_the_model_in_its_mode(dataset_of, network_for) -> None:
+    dataset = dataset_of(BOTTLES)
+    model = network_for(dataset).train()
     first = evaluate(model, dataset.tokenizer, dataset.test)
     assert model.training
     assert evaluate(model.eval(), dataset.tokenizer, dataset.test) == first

@@ -6,12 +6,12 @@ from charlm.config import ModelConfig
 from charlm.model.encoder import BidirectionalEncoder
 
 
-def encoder(**settings) -> BidirectionalEncoder:
-    made = BidirectionalEncoder(
-        ModelConfig(**{"vocab_size": 11, "hidden_size": 6, "embedding_size": 5, "dropout": 0.0} | settings)
+def encoder(**shape) -> BidirectionalEncoder:
+    encoder = BidirectionalEncoder(
+        ModelConfig(**{"vocab_size": 11, "hidden_size": 6, "embedding_size": 5, "dropout": 0.0} | shape)
     )
-    made.initialise(torch.Generator().manual_seed(1))
-    return made.double()
+    encoder.initialise(torch.Generator().manual_seed(1))
+    return encoder.double()
 
 
 def tokens(steps: int, rows: int) -> torch.Tensor:

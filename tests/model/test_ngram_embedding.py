@@ -4,14 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TEXT
-from small_runs import SMALL, same, stop_after, train, weights
 
 from charlm import api
 from charlm.analysis.gradients.unrolled import Unrolled
 from charlm.analysis.units.activations import follow
 from charlm.analysis.units.neurons import find_neurons
-from charlm.config import ModelConfig
 from charlm.data.dataset import Dataset
 from charlm.errors import CharlmError, ConfigError
 from charlm.evaluation.calibration import divide_logits
@@ -21,20 +18,26 @@ from charlm.model.ngram_prior import fit_prior
 from charlm.ngram.model import NgramModel
 from charlm.storage.checkpoint import load
 
-WITH = SMALL | {"ngram_order": 4, "context_vectors": 50}
+
+@pytest.fixture
+def with_vectors(small_shape) -> dict:
+    """The small shape, with vectors of 50 n-grams."""
+    return small_shape | {"ngram_order": 4, "context_vectors": 50}
 
 
-def model_for(dataset: Dataset, **shape) -> LanguageModel:
-    config = ModelConfig(
-        vocab_size=dataset.tokenizer.vocab_size, **{"hidden_size": 8, "ngram_order": 4, "context_vectors": 40} | shape
-    )
-    model = LanguageModel(config)
-    generator = torch.Generator().manual_seed(1)
-    model.initialise(generator)
-    with torch.no_grad():
-        model.contexts.vectors.normal_(generator=generator)
-    model.build_on(*fit_prior(dataset.train, dataset.tokenizer, config.ngram_order))
-    return model.eval()
+@pytest.fixture
+def network_with_vectors(network):
+    """Make a network for a dataset with vectors of its 40 most frequent n-grams."""
+
+    def network_with_vectors(dataset: Dataset, **shape) -> LanguageModel:
+        shape = {"embedding_size": 32, "ngram_order": 4, "context_vectors": 40} | shape
+        model = network(vocab_size=dataset.tokenizer.vocab_size, **shape)
+        with torch.no_grad():
+            model.contexts.vectors.normal_(generator=torch.Generator().manual_seed(2))
+        model.build_on(*fit_prior(dataset.train, dataset.tokenizer, shape["ngram_order"]))
+        return model.eval()
+
+    return network_with_vectors
 
 
 def ids_of(dataset: Dataset, length: int = 60) -> torch.Tensor:
@@ -42,9 +45,10 @@ def ids_of(dataset: Dataset, length: int = 60) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("size", [12, 32, 50])
-def test_the_vectors_of_all_that_ends_at_a_token_are_added_to_its_embedding(dataset_of, size: int) -> None:
-    dataset = dataset_of(TEXT)
-    model = model_for(dataset, embedding_size=size)
+def test_the_vectors_of_all_that_ends_at_a_token_are_added_to_its_embedding(
+    dataset, network_with_vectors, size: int
+) -> None:
+    model = network_with_vectors(dataset, embedding_size=size)
     assert model.contexts.vectors.shape[1] == min(32, size)
     spread = torch.eye(size) if model.contexts.spread is None else model.contexts.spread
     ids = ids_of(dataset)
@@ -72,8 +76,8 @@ def test_without_an_ngram_there_is_no_vector() -> None:
     assert contexts(nothing).tolist() == [[[0, 0]]]
 
 
-def test_each_is_left_out_of_training_now_and_then(dataset_of) -> None:
-    contexts = model_for(dataset_of(TEXT), dropout=0.25).contexts
+def test_each_is_left_out_of_training_now_and_then(dataset, network_with_vectors) -> None:
+    contexts = network_with_vectors(dataset, dropout=0.25).contexts
     node = int(np.flatnonzero(contexts.rows == 1)[0])
     nodes = np.full((500, 4, 3), -1, dtype=np.int32)
     nodes[..., 1] = node  # one vector at each of 2,000 places
@@ -87,9 +91,8 @@ def test_each_is_left_out_of_training_now_and_then(dataset_of) -> None:
     assert torch.equal(drawn, contexts(nodes, torch.Generator().manual_seed(1)))
 
 
-def test_they_begin_at_nothing(dataset_of) -> None:
-    dataset = dataset_of(TEXT)
-    model = model_for(dataset)
+def test_they_begin_at_nothing(dataset, network_with_vectors) -> None:
+    model = network_with_vectors(dataset)
     model.contexts.initialise(torch.Generator().manual_seed(1))
     without = LanguageModel(replace(model.config, context_vectors=0)).eval()
     without.load_state_dict(model.state_dict(), strict=False)
@@ -99,9 +102,8 @@ def test_they_begin_at_nothing(dataset_of) -> None:
 
 
 @pytest.mark.parametrize("cell", ["lstm", "rnn", "mut1"])
-def test_a_text_in_two_windows_is_read_as_in_one(dataset_of, cell: str) -> None:
-    dataset = dataset_of(TEXT)
-    model = model_for(dataset, cell=cell, num_layers=2)
+def test_a_text_in_two_windows_is_read_as_in_one(dataset, network_with_vectors, cell: str) -> None:
+    model = network_with_vectors(dataset, cell=cell, num_layers=2)
     ids = ids_of(dataset)
     whole, after = model(ids)
     first, states = model(ids[:23])
@@ -110,9 +112,8 @@ def test_a_text_in_two_windows_is_read_as_in_one(dataset_of, cell: str) -> None:
     assert torch.equal(end[-1][0], after[-1][0])
 
 
-def test_all_who_look_inside_read_the_same(dataset_of) -> None:
-    dataset = dataset_of(TEXT)
-    model = model_for(dataset, num_layers=2)
+def test_all_who_look_inside_read_the_same(dataset, network_with_vectors) -> None:
+    model = network_with_vectors(dataset, num_layers=2)
     ids = ids_of(dataset)
     _, hidden, _ = model.read(ids)
     held, states = model.record_states(ids[:20])
@@ -124,15 +125,15 @@ def test_all_who_look_inside_read_the_same(dataset_of) -> None:
     torch.testing.assert_close(torch.stack(Unrolled.of(model, ids).outputs), hidden)
 
 
-def test_units_are_looked_for_in_such_a_model_and_measured_against_networks_without(dataset_of) -> None:
-    dataset = dataset_of(TEXT)
-    found = find_neurons(model_for(dataset), dataset.tokenizer, TEXT).findings
+def test_units_are_found_in_such_a_model_and_compared_with_networks_without(
+    dataset, network_with_vectors, sentences: str
+) -> None:
+    found = find_neurons(network_with_vectors(dataset), dataset.tokenizer, sentences).findings
     assert any(finding.followers and finding.untrained > 0 for finding in found)
 
 
-def test_a_gradient_reaches_them_and_none_what_stands_for_no_vector(dataset_of) -> None:
-    dataset = dataset_of(TEXT)
-    model = model_for(dataset).double()
+def test_a_gradient_reaches_them_and_none_what_stands_for_no_vector(dataset, network_with_vectors) -> None:
+    model = network_with_vectors(dataset).double()
     ids = ids_of(dataset)
 
     def loss() -> torch.Tensor:
@@ -151,14 +152,15 @@ def test_a_gradient_reaches_them_and_none_what_stands_for_no_vector(dataset_of) 
     assert (values[0] - values[1]) / 2e-5 == pytest.approx(vectors.grad[index].item(), rel=1e-4)
 
 
-def test_another_text_takes_over_the_vectors_that_it_has_ngrams_for(dataset_of) -> None:
-    dataset = dataset_of(TEXT)
-    model = model_for(dataset)
+def test_another_text_takes_over_the_vectors_that_it_has_ngrams_for(
+    dataset, network_with_vectors, sentences: str
+) -> None:
+    model = network_with_vectors(dataset)
     before = model.prior.ngram
     old = {
         before.tokens_of(node): model.contexts.vectors[row].clone() for row, node in enumerate(before.frequent[:40], 1)
     }
-    ids = np.array([dataset.tokenizer.bos, *dataset.tokenizer.encode(TEXT[::-1] + TEXT[:40])])
+    ids = np.array([dataset.tokenizer.bos, *dataset.tokenizer.encode(sentences[::-1] + sentences[:40])])
     after = NgramModel.fit(ids, order=4, vocab_size=before.vocab_size, bos=before.bos)
     model.build_on(after)
     kept = 0
@@ -171,9 +173,8 @@ def test_another_text_takes_over_the_vectors_that_it_has_ngrams_for(dataset_of) 
 
 
 @pytest.mark.parametrize("size", [8, 40])
-def test_a_tied_model_is_cooled_with_them(dataset_of, size: int) -> None:
-    dataset = dataset_of(TEXT)
-    model = model_for(dataset, tie_weights=True, embedding_size=size, hidden_size=size)
+def test_a_tied_model_is_cooled_with_them(dataset, network_with_vectors, size: int) -> None:
+    model = network_with_vectors(dataset, tie_weights=True, embedding_size=size, hidden_size=size)
     ids = ids_of(dataset)
     expected = model(ids)[0] / 1.3
     divide_logits(model, 1.3)
@@ -181,22 +182,17 @@ def test_a_tied_model_is_cooled_with_them(dataset_of, size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [8, 40])
-def test_training_is_resumed_bit_for_bit_and_the_file_holds_them(write, size: int) -> None:
-    text, shape = write(TEXT), WITH | {"embedding_size": size}
-    train(text, "runs/whole", model=shape)
-    train(text, "runs/broken", model=shape, hooks=stop_after(17))
-    api.resume("runs/broken")
-    assert same(weights("runs/broken"), weights("runs/whole"))
-    loaded = load(Path("runs/whole/model.safetensors")).model
+def test_the_model_file_contains_them(train_run, with_vectors: dict, size: int) -> None:
+    train_run(model=with_vectors | {"embedding_size": size})
+    loaded = load(Path("runs/a/model.safetensors")).model
     assert loaded.contexts.vectors[1:].any()
     assert not loaded.contexts.vectors[0].any()
     assert np.count_nonzero(loaded.contexts.rows) == 50
-    assert Path("runs/broken/samples.txt").read_text() == Path("runs/whole/samples.txt").read_text()
-    assert len(api.sample("runs/whole", "cat", seed=1, length=40)) == 43
+    assert len(api.sample("runs/a", "cat", seed=1, length=40)) == 43
 
 
-def test_a_run_begins_with_those_of_another(write) -> None:
-    train(write(TEXT), "runs/first", model=WITH)
+def test_a_run_begins_with_those_of_another(train_run, with_vectors: dict, write) -> None:
+    train_run("runs/first", model=with_vectors)
     api.train(
         write("the cat sat on the mat and the cat sat\n" * 50, "other.txt"),
         run="runs/second",
@@ -208,8 +204,8 @@ def test_a_run_begins_with_those_of_another(write) -> None:
     assert np.count_nonzero(model.contexts.rows) > 0
 
 
-def test_they_need_ngrams(write) -> None:
+def test_they_need_ngrams(train_run, small_shape: dict) -> None:
     with pytest.raises(ConfigError, match="--context-vectors is 5, and they are those of an n-gram model"):
-        train(write(TEXT), model=SMALL | {"context_vectors": 5})
+        train_run(model=small_shape | {"context_vectors": 5})
     with pytest.raises(CharlmError, match="context-vectors is 16385"):
-        train(write(TEXT), model=SMALL | {"ngram_order": 4, "context_vectors": 16_385})
+        train_run(model=small_shape | {"ngram_order": 4, "context_vectors": 16_385})

@@ -3,7 +3,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from charlm import ngram_mixture
+from charlm.ngram import mixture
 from charlm.ngram.counts import count_ngrams
 from charlm.ngram.mixture import NgramQuery
 from charlm.ngram.model import NgramModel
@@ -12,13 +12,13 @@ from charlm.ngram.trie import compiled_lookup
 BOS = 0
 
 
-@pytest.fixture(params=[True, False], ids=["compiled_lookup", "numpy"])
+@pytest.fixture(params=[True, False], ids=["compiled", "numpy"])
 def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Look-ups compiled_lookup, then by numpy."""
+    """Look-ups by compiled code, then by numpy."""
     if request.param and compiled_lookup() is None:
         pytest.skip("no C compiler here")
     if not request.param:
-        monkeypatch.setattr(ngram_mixture, "compiled_lookup", lambda: None)
+        monkeypatch.setattr(mixture, "compiled_lookup", lambda: None)
     return bool(request.param)
 
 

@@ -8,13 +8,29 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_ngrams import BOS, EOS, TOY, UNK, A, B, V, along, fit, joined
 
+from charlm.errors import ModelFileError
 from charlm.native.compiler import compiler
 from charlm.ngram import model as ngram
 from charlm.ngram.counts import NgramCounts, count_ngrams, fold_of
-from charlm.ngram.kneser_ney import discounts
 from charlm.ngram.model import NgramModel
+
+BOS, EOS, UNK, A, B = range(5)
+V = 5
+TOY = [[BOS, A, B, A, EOS], [BOS, A, EOS]]
+
+
+def fit(documents: list[list[int]], order: int, **settings: int) -> NgramModel:
+    return NgramModel.fit(joined(documents), order=order, vocab_size=V, bos=BOS, **settings)
+
+
+def joined(documents: list[list[int]]) -> np.ndarray:
+    return np.array([token for document in documents for token in document], dtype=np.uint16)
+
+
+def along(model: NgramModel, ids: np.ndarray) -> np.ndarray:
+    """The states after each token of a text."""
+    return model.advance(model.no_context(1), ids[:, None])[:, 0]
 
 
 def cross_fit(counts: NgramCounts, folds: int, **settings: Any) -> list[NgramModel]:
@@ -115,14 +131,6 @@ def test_a_toy_by_hand() -> None:
     assert fit(TOY, 1).distribution([A]) == pytest.approx(
         [0, 1 / 6 + 1 / 8, 1 / 8, 1 / 4 + 1 / 8, 1 / 12 + 1 / 8], rel=1e-6
     )
-
-
-def test_discounts_by_hand() -> None:
-    counts = np.array([1] * 8 + [2] * 4 + [3] * 2 + [4] + [9] * 5 + [0] * 3)
-    # Y = 8 / (8 + 2 * 4) = 1/2; 1 - 2 Y 4/8, 2 - 3 Y 2/4, 3 - 4 Y 1/2
-    assert discounts(counts) == pytest.approx([0, 1 / 2, 5 / 4, 2])
-    assert discounts(counts[counts != 4]) == pytest.approx([0, 0.5, 1, 1.5])
-    assert discounts(np.array([1, 2, 3, 3, 3, 3, 4])) == pytest.approx([0, 0.5, 1, 1.5])  # else D2 is below 0
 
 
 @given(documents, st.integers(1, 5), st.lists(histories, min_size=1, max_size=5))
@@ -261,17 +269,6 @@ def test_documents_do_not_leak() -> None:
     assert fit([one, two], 2).num_ngrams == len(set(grams))
 
 
-def test_a_large_vocabulary_is_counted_right() -> None:
-    rng = np.random.default_rng(3)
-    text = [0, *(rng.integers(1, 3000, 2000).tolist() * 2), *rng.integers(1, 3, 300).tolist()]
-    counts = count_ngrams(np.array(text, dtype=np.uint32), order=11, vocab_size=70_000, bos=0)
-    for k, level in enumerate(counts.levels, start=2):
-        expected = Counter(tuple(text[i : i + k]) for i in range(len(text) - k + 1))
-        assert sorted(level.counts.tolist()) == sorted(expected.values())
-        assert len(level.counts) == len(expected)
-    assert counts.order == 11
-
-
 @pytest.mark.parametrize("order", [1, 2, 3, 7])
 def test_the_most_frequent_contexts_come_first(order: int) -> None:
     tokens = [BOS, *np.random.default_rng(7).choice([UNK, A, B], 400, p=[0.6, 0.3, 0.1]).tolist(), EOS]
@@ -296,3 +293,46 @@ def test_nothing_known_is_uniform() -> None:
     for order in (0, 3):
         with pytest.raises(ValueError, match=f"order is {order}; it must be at least 1 and at most 2"):
             NgramModel.from_counts(counts, order=order)
+
+
+@pytest.mark.parametrize("order", [1, 2, 5])
+def test_arrays_make_the_model_again(order: int) -> None:
+    ids = joined([[BOS, *np.random.default_rng(4).integers(A, V, 300), EOS], [BOS, EOS]])
+    model = fit([ids.tolist()], order)
+    again = NgramModel.from_arrays(model.to_arrays())
+    assert np.array_equal(again.score(ids), model.score(ids))
+    assert (again.order, again.vocab_size, again.bos, again.nbytes) == (order, V, BOS, model.nbytes)
+    assert np.array_equal(again.probabilities(along(again, ids)), model.probabilities(along(model, ids)))
+
+
+DAMAGES = {
+    "a part is missing": lambda arrays: arrays.pop("weights"),
+    "a part is short": lambda arrays: arrays.update(tokens=arrays["tokens"][1:]),
+    "weights and tokens are short": lambda arrays: arrays.update(
+        tokens=arrays["tokens"][:-1], weights=arrays["weights"][:-1]
+    ),
+    "a token out of range": lambda arrays: arrays.update(tokens=arrays["tokens"] + V),
+    "tokens out of order": lambda arrays: arrays["tokens"].__setitem__([1, 2], arrays["tokens"][[2, 1]]),
+    "not a number": lambda arrays: arrays["weights"].fill(np.nan),
+    "not a probability": lambda arrays: arrays["backoffs"].fill(1.5),
+    "a higher order": lambda arrays: arrays["sizes"].__setitem__(2, 4),
+    "a lower order": lambda arrays: arrays["sizes"].__setitem__(2, 2),
+    "an order without end": lambda arrays: arrays["sizes"].__setitem__(2, 2**62),
+    "weights of no width": lambda arrays: arrays.update(weights=arrays["weights"][:, None][:, :0]),
+    "unigrams of no width": lambda arrays: arrays.update(unigrams=arrays["unigrams"][:, None][:, :0]),
+    "no order": lambda arrays: arrays["sizes"].__setitem__(2, 0),
+    "a negative number of children": lambda arrays: arrays["children"].__setitem__(1, -1),
+    "frequent nodes that are none": lambda arrays: arrays["frequent"].__setitem__(0, 2**30),
+    "a single token among them": lambda arrays: arrays["frequent"].__setitem__(0, 1),
+    "a frequent node twice": lambda arrays: arrays["frequent"].__setitem__(0, arrays["frequent"][1]),
+    "frequent nodes of another type": lambda arrays: arrays.update(frequent=arrays["frequent"].astype(np.int64)),
+    "another type": lambda arrays: arrays.update(unigrams=arrays["unigrams"].astype(np.float64)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_damaged_arrays_are_refused(damage) -> None:
+    arrays = {name: array.copy() for name, array in fit(TOY, 3).to_arrays().items()}
+    damage(arrays)
+    with pytest.raises(ModelFileError, match="n-gram model is damaged"):
+        NgramModel.from_arrays(arrays)

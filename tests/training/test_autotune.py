@@ -1,13 +1,13 @@
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import TEXT
-from small_runs import SMALL
 
-from charlm import api, budget
+from charlm import api
 from charlm.api import Hooks
 from charlm.config import ModelConfig, TrainConfig
 from charlm.storage.runs import RunFolder
+from charlm.training import autotune as autotune_module
 from charlm.training.autotune import (
     AutotunedSettings,
     autotune,
@@ -116,7 +116,7 @@ def test_a_wide_network_reads_twice_as_many_rows_of_a_large_text() -> None:
 
 
 def test_what_is_planned_is_for_the_passes_that_the_network_itself_makes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budget, "tokens_per_second", lambda vocab_size, config, across: 100_000.0)
+    monkeypatch.setattr(autotune_module, "tokens_per_second", lambda vocab_size, config, across: 100_000.0)
     seen = {
         256: "about 6.0 times",  # 500 seconds, of which 0.6 are steps
         384: "about 3.6 times",
@@ -155,10 +155,10 @@ def test_the_speed_is_that_of_this_machine() -> None:
     assert 100 < tokens_per_second(20, TrainConfig(steps=1, batch_size=2), 8) < 1e8
 
 
-def test_what_is_given_goes_before_what_is_chosen(write) -> None:
+def test_what_is_given_goes_before_what_is_chosen(text: Path) -> None:
     plans: list[AutotunedSettings] = []
     api.train(
-        write(TEXT),
+        text,
         run="runs/a",
         model={"hidden_size": 8, "ngram_order": 0},
         training={"steps": 20, "learning_rate": 0.02},
@@ -171,15 +171,15 @@ def test_what_is_given_goes_before_what_is_chosen(write) -> None:
     assert config.training == TrainConfig(**({"steps": 20} | found.training | {"learning_rate": 0.02}))
 
 
-def test_a_configuration_that_is_whole_is_taken_as_it_is(write) -> None:
+def test_a_configuration_that_is_whole_is_taken_as_it_is(text: Path, small_shape: dict) -> None:
     plans: list[AutotunedSettings] = []
     settings = TrainConfig(steps=20)
-    api.train(write(TEXT), run="runs/a", model=SMALL, training=settings, hooks=Hooks(planned=plans.append))
+    api.train(text, run="runs/a", model=small_shape, training=settings, hooks=Hooks(planned=plans.append))
     config = RunFolder(api.find_run("runs/a")).read_config()
-    assert (plans, config.model, config.training) == ([], SMALL | {"tie_weights": False}, settings)
+    assert (plans, config.model, config.training) == ([], small_shape | {"tie_weights": False}, settings)
 
 
-def test_without_a_network_of_ones_own_order_it_is_chosen_by_the_text(write) -> None:
-    api.train(write(TEXT), run="runs/a", model={"hidden_size": 8}, training={"steps": 5})
+def test_without_a_network_of_ones_own_order_it_is_chosen_by_the_text(text: Path) -> None:
+    api.train(text, run="runs/a", model={"hidden_size": 8}, training={"steps": 5})
     model = api.load("runs/a").checkpoint.model
     assert model.config.ngram_order == model.prior.ngram.order > 1

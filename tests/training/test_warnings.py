@@ -1,7 +1,9 @@
 import pytest
 
+from charlm.config import TrainConfig
+from charlm.model.layers import Recurrent
 from charlm.training.events import StepEvent
-from charlm.training.warnings import GradientWatch
+from charlm.training.warnings import GradientWatch, remark
 
 
 def step(norm: float, clip: float = 1.0) -> StepEvent:
@@ -42,3 +44,14 @@ def test_a_norm_that_grows_without_bound_is_told_once() -> None:
 def test_a_norm_that_settles_is_no_cause_for_alarm() -> None:
     assert warnings([0.9, 0.1, 0.5, 0.3] * 500) == []
     assert warnings([0.01] * 100 + [0.9] * 1000) == []
+
+
+@pytest.mark.parametrize(
+    ("precision", "quick", "warned"), [("bfloat16", False, True), ("bfloat16", True, False), ("auto", False, False)]
+)
+def test_slow_products_earn_a_warning(
+    dataset, network_with_prior, caplog, monkeypatch: pytest.MonkeyPatch, precision: str, quick: bool, warned: bool
+) -> None:
+    monkeypatch.setattr(Recurrent, "has_bfloat16_kernel", quick)
+    remark(dataset, network_with_prior(dataset), TrainConfig(steps=1, precision=precision))
+    assert ("many times as long" in caplog.text) == warned

@@ -2,8 +2,6 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import TEXT
-from small_runs import train
 
 from charlm.analysis.runs.curves import Curve, read_curves, read_samples
 from charlm.cli.ui.plot import number_of, plot
@@ -11,8 +9,8 @@ from charlm.errors import RunError
 from charlm.storage.runs import RunFolder
 
 
-def test_the_curves_are_those_of_the_records(write) -> None:
-    train(write(TEXT), steps=60)
+def test_the_curves_are_those_of_the_records(trained_run) -> None:
+    trained_run()
     run = RunFolder(Path("runs/a"))
     lines = [json.loads(line) for line in run.metrics.read_text().splitlines()]
     steps = [line for line in lines if line["kind"] == "step"]
@@ -52,36 +50,14 @@ def test_a_run_without_records_is_an_error(tmp_path: Path) -> None:
         read_curves(RunFolder(tmp_path))
 
 
-def test_a_chart_puts_every_line_where_it_belongs() -> None:
-    falling = Curve(x=tuple(range(100)), y=tuple(100.0 - x for x in range(100)))
-    level = Curve(x=(0, 99), y=(50.0, 50.0))
-    lines = plot([falling, level], width=20, height=5, label="steps").plain.splitlines()
-    assert lines == [
-        "    95.5 ┤aa        ",
-        "         │  aa      ",
-        "         │b   aa   b",
-        "         │      aa  ",
-        "     5.5 ┤        aa",
-        "         └──────────",
-        "          0 99 steps",
-    ]
 
 
-def test_a_chart_of_nothing_and_of_one_point() -> None:
-    assert plot([Curve(x=(), y=())], width=40).plain == "nothing yet"
-    assert plot([Curve(x=(3,), y=(1.0,))], width=40, height=3).plain.splitlines()[1].strip() == "│a"
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(None, ""), (0.0, "0"), (1.23456, "1.235"), (0.00002, "2e-05"), (12345.6, "12,346"), (2e7, "2e+07")],
-)
-def test_numbers_are_short(value: float | None, text: str) -> None:
-    assert number_of(value) == text
 
 
-def test_the_samples_of_a_run_come_back(write) -> None:
-    train(write(TEXT), steps=60)
+def test_the_samples_of_a_run_come_back(trained_run) -> None:
+    trained_run()
     run = RunFolder(Path("runs/a"))
     found = read_samples(run)
     lines = [json.loads(line) for line in run.metrics.read_text().splitlines()]

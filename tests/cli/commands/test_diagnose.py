@@ -5,24 +5,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import TEXT
-from rich.console import Console
-from test_commands import charlm, failed
 
 from charlm.cells import CELLS
-from charlm.cli.ui.chart import axis, decade_line
 
-SMALL = ["--lags", "12", "--steps", "3", "--hidden", "5"]
-
-
-@pytest.fixture
-def text(write) -> Path:
-    return write(TEXT)
+QUICK = ["--lags", "12", "--steps", "3", "--hidden", "5"]
 
 
-def test_every_cell_is_diagnosed(text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_cell_is_diagnosed(charlm, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    shown = charlm("diagnose", text, "--cells", ",".join(CELLS), *SMALL).stdout
+    shown = charlm("diagnose", text, "--cells", ",".join(CELLS), *QUICK).stdout
     assert max(map(len, shown.splitlines())) <= 80
     sentences = shown.split("nats per character\n\n")[1].splitlines()
     assert len(sentences) == 2 * len(CELLS)
@@ -35,8 +26,8 @@ def test_every_cell_is_diagnosed(text: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert "\x1b" not in shown
 
 
-def test_json_has_all_numbers(text: Path) -> None:
-    values = json.loads(charlm("diagnose", text, "--cells", "lstm,rnn", "--init", "identity", "--json", *SMALL).stdout)
+def test_json_has_all_numbers(charlm, text: Path) -> None:
+    values = json.loads(charlm("diagnose", text, "--cells", "lstm,rnn", "--init", "identity", "--json", *QUICK).stdout)
     assert values | {"text": "text", "lags": 12, "steps": 3, "hidden_size": 5, "recurrent_init": "identity"} == values
     assert [one["cell"] for one in values["cells"]] == ["lstm", "rnn"]
     for one in values["cells"]:
@@ -54,9 +45,9 @@ def test_json_has_all_numbers(text: Path) -> None:
         assert one["trained"]["loss"] < one["start"]["loss"]
 
 
-def test_seed_and_start_only(text: Path) -> None:
+def test_seed_and_start_only(charlm, text: Path) -> None:
     one, two, three = (
-        json.loads(charlm("diagnose", text, "--cells", "rnn", *SMALL, "--steps", "0", "--json", "--seed", seed).stdout)[
+        json.loads(charlm("diagnose", text, "--cells", "rnn", *QUICK, "--steps", "0", "--json", "--seed", seed).stdout)[
             "cells"
         ][0]
         for seed in (1, 1, 2)
@@ -65,16 +56,16 @@ def test_seed_and_start_only(text: Path) -> None:
     assert "trained" not in one
 
 
-def test_a_picture_is_drawn(text: Path) -> None:
-    result = charlm("diagnose", text, "--cells", "rnn", "--plot", "out.png", *SMALL)
+def test_a_picture_is_drawn(charlm, text: Path) -> None:
+    result = charlm("diagnose", text, "--cells", "rnn", "--plot", "out.png", *QUICK)
     assert Path("out.png").read_bytes().startswith(b"\x89PNG")
     assert "picture in out.png" in result.stderr and "picture" not in result.stdout
 
 
-def test_documents_limit_the_lags(text: Path) -> None:
+def test_documents_limit_the_lags(charlm, failed, text: Path) -> None:
     said = failed("diagnose", text, "--documents", "line", "--lags", "100")
     assert "--lags is 100; the longest document of text has" in said and "can be at most" in said
-    charlm("diagnose", text, "--documents", "line", "--cells", "rnn", *SMALL)
+    charlm("diagnose", text, "--documents", "line", "--cells", "rnn", *QUICK)
 
 
 BAD = {
@@ -93,35 +84,13 @@ BAD = {
 
 
 @pytest.mark.parametrize(("arguments", "said"), BAD.values(), ids=BAD)
-def test_a_mistake_is_one_line(arguments: str, said: str, text: Path) -> None:
+def test_a_mistake_is_one_line(failed, text: Path, arguments: str, said: str) -> None:
     assert said in failed("diagnose", *(str(text) if word == "TEXT" else word for word in arguments.split()))
 
 
-def test_without_matplotlib_a_picture_is_refused_before_the_work(text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_matplotlib_a_picture_is_refused_before_the_work(
+    charlm, failed, text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert "pip install 'charlm-rnn[plots]'" in failed("diagnose", text, "--plot", "out.png", *SMALL)
-    charlm("diagnose", text, "--cells", "rnn", *SMALL)
-
-
-def test_a_line_of_blocks_falls_a_block_a_decade() -> None:
-    assert decade_line([3 * 10.0**-k for k in range(10)], 10).plain == "█▇▆▅▄▃▂▁··"
-    assert decade_line([1.0, 10.0, 1e30, float("inf")], 10).plain == "█▲▲▲"
-    assert decade_line([1.0, 0.0], 10).plain == "█·"
-    assert decade_line([0.0, 0.0], 10).plain == "··"
-    assert decade_line([1.0] * 4 + [1e-2] * 4, 2).plain == "█▆"
-
-
-def test_a_line_of_blocks_is_coloured_in_a_terminal_only() -> None:
-    line = decade_line([1.0, 1e-9], 2)
-    for terminal in (True, False):
-        console = Console(force_terminal=terminal, color_system="standard" if terminal else None, no_color=False)
-        with console.capture() as capture:
-            console.print(line)
-        assert ("\x1b[32m" in capture.get()) is terminal
-
-
-def test_the_axis_marks_lags_where_they_are() -> None:
-    assert axis(8, 9) == "k=0 4 6 8"
-    line = axis(200, 50)
-    assert line.startswith("k=0") and line.endswith("200") and len(line) == 50
-    assert 24 <= line.index("100") <= 25
+    assert "pip install 'charlm-rnn[plots]'" in failed("diagnose", text, "--plot", "out.png", *QUICK)
+    charlm("diagnose", text, "--cells", "rnn", *QUICK)

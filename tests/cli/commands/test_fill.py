@@ -3,39 +3,10 @@
 import json
 from pathlib import Path
 
-import numpy as np
-import pytest
-from conftest import TEXT
-from small_runs import train
-from test_commands import charlm, failed
 
-from charlm.config import CorpusConfig, TokenizerConfig
-from charlm.data.corpus import open_corpus
-from charlm.data.dataset import prepare
-
-SMALL = ["--steps", "60", "--hidden", "16", "--ngram-order", "4"]
-
-
-@pytest.mark.parametrize("kind", ["char", "subword"])
-@pytest.mark.parametrize("documents", ["file", "line"])
-def test_a_backward_dataset_is_the_forward_one_turned(write, kind: str, documents: str) -> None:
-    text = write(TEXT)
-    tokenizer = TokenizerConfig(kind=kind, vocab_size=320)
-    ahead = prepare(open_corpus(text, CorpusConfig(documents=documents)), tokenizer)
-    behind = prepare(open_corpus(text, CorpusConfig(documents=documents, direction="backward")), ahead.tokenizer)
-    for name in ("train", "valid", "test"):
-        one, other = ahead.split(name), behind.split(name)
-        assert one.facts == other.facts
-        forward = [one.ids[a:b].tolist() for a, b in zip(one.starts[:-1], one.starts[1:], strict=True)]
-        backward = [other.ids[a:b].tolist() for a, b in zip(other.starts[:-1], other.starts[1:], strict=True)]
-        assert backward == [[document[0], *document[-2:0:-1], document[-1]] for document in forward[::-1]]
-        assert one.ids.dtype == other.ids.dtype and np.all(other.ids >= 0)
-
-
-def test_a_gap_is_filled(write, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = write(TEXT)
-    charlm("train", text, "--run", "there", *SMALL)
-    charlm("train", text, "--run", "back", "--direction", "backward", *SMALL)
+def test_a_gap_is_filled(charlm, failed, text: Path, brief: list[str]) -> None:
+    charlm("train", text, "--run", "there", "--ngram-order", "4", *brief)
+    charlm("train", text, "--run", "back", "--direction", "backward", "--ngram-order", "4", *brief)
     gap = ["--left", "cat and the c", "--right", ", a 3 of cats.", "--length", "12"]
     values = json.loads(charlm("fill", *gap, "--json").stdout)
     assert 0 < len(values) <= 5 and set(values[0]) == {"text", "score", "forward", "backward"}
@@ -50,8 +21,8 @@ def test_a_gap_is_filled(write, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "'é'" in failed("fill", *gap, "--left", "é")
 
 
-def test_without_a_backward_model_it_says_how_to_make_one(write) -> None:
+def test_without_a_backward_model_it_says_how_to_make_one(failed, trained_run) -> None:
     assert "no model that reads forward" in failed("fill", "--right", "x")
-    train(write(TEXT))
+    trained_run()
     assert "--direction backward" in failed("fill", "--right", "x")
     assert Path("runs/a/model.safetensors").exists()

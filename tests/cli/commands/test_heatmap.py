@@ -5,18 +5,17 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import TEXT
-from small_runs import train
-from test_commands import charlm, failed
+from rich.console import Console
 
 
 @pytest.fixture
-def letter(write) -> Path:
-    train(write(TEXT), steps=60)
+def letter(trained_run, write) -> Path:
+    """A text to read; the newest run is that of `trained_run`."""
+    trained_run()
     return write("cat and the cat, a 3 of cats.\nQuite another line ö\n", "letter.txt")
 
 
-def test_without_colours_each_line_stands_behind_its_bits(letter: Path) -> None:
+def test_without_colours_each_line_stands_behind_its_bits(charlm, letter: Path) -> None:
     lines = charlm("heatmap", letter).stdout.splitlines()
     assert lines[0][9:] == "cat and the cat, a 3 of cats."
     known, other = (float(line[:7]) for line in lines)
@@ -26,13 +25,9 @@ def test_without_colours_each_line_stands_behind_its_bits(letter: Path) -> None:
     assert other > known
 
 
-def test_a_terminal_shows_colours(letter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rich.console import Console
-
-    from charlm.cli import console
-
+def test_a_terminal_shows_colours(charlm, letter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR")
-    monkeypatch.setattr(console, "stdout", lambda: Console(force_terminal=True, color_system="truecolor"))
+    monkeypatch.setattr("charlm.cli.ui.console.stdout", lambda: Console(force_terminal=True, color_system="truecolor"))
     shown = charlm("heatmap", letter).stdout
     assert re.search(r"\x1b\[30;48;2;255;", shown) and "bits per character" in shown
     assert re.sub(r"\x1b\[[0-9;]*m", "", shown).startswith("cat and the cat, a 3 of cats.\n")
@@ -40,7 +35,7 @@ def test_a_terminal_shows_colours(letter: Path, monkeypatch: pytest.MonkeyPatch)
     assert re.search(r"\x1b\[30;48;2;\d+;\d+;255m", shown)  # below zero
 
 
-def test_a_page_and_the_values_of_a_unit(letter: Path) -> None:
+def test_a_page_and_the_values_of_a_unit(charlm, letter: Path) -> None:
     shown = charlm("heatmap", letter, "--html", "letter.html", "--unit", "0:3:c")
     assert shown.stdout == "" and "page in letter.html" in shown.stderr
     assert "letter.txt read by a" in Path("letter.html").read_text()
@@ -48,7 +43,7 @@ def test_a_page_and_the_values_of_a_unit(letter: Path) -> None:
     assert all(-1 <= value["unit"] <= 1 for value in values)
 
 
-def test_the_values_of_a_gate(letter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_values_of_a_gate(charlm, failed, letter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = charlm("heatmap", letter, "--html", "letter.html", "--gate", "1:3:f")
     assert shown.stdout == "" and "coloured by gate 1:3:f" in Path("letter.html").read_text()
     values = json.loads(charlm("heatmap", letter, "--gate", "1:3:f", "--json").stdout)
@@ -57,7 +52,7 @@ def test_the_values_of_a_gate(letter: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert "the gates of the cell lstm are i, f, o" in failed("heatmap", letter, "--gate", "0:3:z")
 
 
-def test_mistakes_are_named(letter: Path, write) -> None:
+def test_mistakes_are_named(failed, letter: Path, write) -> None:
     assert "give a TEXT to read" in failed("heatmap")
     assert "can't be read" in failed("heatmap", "nothing.txt")
     assert "is no UTF-8: byte 0xff at byte offset 1" in failed("heatmap", write(b"a\xff", "odd.txt"))

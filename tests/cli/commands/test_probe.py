@@ -4,26 +4,8 @@ import json
 import re
 from pathlib import Path
 
-import numpy as np
-import pytest
-from conftest import TEXT
-from planted import UNIT, planted_file, texts
-from test_commands import charlm, failed
 
-
-@pytest.fixture
-def reviews(write) -> dict[str, Path]:
-    planted_file(Path("runs/a/model.safetensors"))
-    good, bad = (texts(label, 60, seed, sure=True) for seed, label in enumerate(("positive", "negative")))
-    lines = [f"{text}\t{label}\n" for some, label in ((good, "good"), (bad, "bad")) for text in some]
-    return {
-        "good": write("\n".join(good), "good.txt"),
-        "bad": write("\n".join(bad), "bad.txt"),
-        "both": write("".join(lines), "both.tsv"),
-    }
-
-
-def test_a_probe_and_writing_by_what_it_found(reviews: dict[str, Path]) -> None:
+def test_a_probe_and_writing_by_what_it_found(charlm, reviews: dict[str, Path]) -> None:
     shown = charlm("probe", "--positive", reviews["good"], "--negative", reviews["bad"], "--name", "mood")
     assert "positive or negative?" in shown.stdout and "best single unit (0:" in shown.stdout
     assert "1.000" in shown.stdout
@@ -40,8 +22,8 @@ def test_a_probe_and_writing_by_what_it_found(reviews: dict[str, Path]) -> None:
     assert "positive  (mood=+2)" in shown and "negative  (mood=-2)" in shown
 
 
-def test_a_table_with_a_test_table(reviews: dict[str, Path], write) -> None:
-    test = write("".join(f"{text}\tgood\n" for text in texts("positive", 30, 9, sure=True)), "test.tsv")
+def test_a_table_with_a_test_table(charlm, reviews: dict[str, Path], write, planted) -> None:
+    test = write("".join(f"{text}\tgood\n" for text in planted.texts("positive", 30, 9, consistent=True)), "test.tsv")
     found = json.loads(charlm("probe", "--labelled", reviews["both"], "--test", test, "--json").stdout)
     assert len(found) == 1
     assert found[0]["positive"] == "good" and found[0]["negative"] == "bad"
@@ -50,7 +32,7 @@ def test_a_table_with_a_test_table(reviews: dict[str, Path], write) -> None:
     assert found[0]["direction"] == "runs/a/directions/good.safetensors"
 
 
-def test_each_of_several_labels_is_told_from_the_rest(reviews: dict[str, Path], write) -> None:
+def test_each_of_several_labels_is_told_from_the_rest(charlm, failed, reviews: dict[str, Path], write) -> None:
     more = write(reviews["both"].read_text() + "".join(f"{'ab' * n}\todd\n" for n in range(1, 41)), "three.tsv")
     found = json.loads(charlm("probe", "--labelled", more, "--direction", "unit", "--json").stdout)
     assert [one["positive"] for one in found] == ["bad", "good", "odd"]
@@ -58,59 +40,48 @@ def test_each_of_several_labels_is_told_from_the_rest(reviews: dict[str, Path], 
     assert "--name is for two labels" in failed("probe", "--labelled", more, "--name", "x")
 
 
-def test_a_picture_of_the_best_unit(reviews: dict[str, Path]) -> None:
+def test_a_picture_of_the_best_unit(charlm, reviews: dict[str, Path]) -> None:
     shown = charlm("probe", "--labelled", reviews["both"], "--plot", "unit.png")
     assert "picture in unit.png" in shown.stderr
     assert Path("unit.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_labels_are_no_markup(reviews: dict[str, Path], write) -> None:
+def test_labels_are_no_markup(charlm, reviews: dict[str, Path], write) -> None:
     odd = write(reviews["both"].read_text().replace("\tgood", "\t[b]x"), "odd.tsv")
     shown = charlm("probe", "--labelled", odd, "--name", "mood").stdout
     assert "bad or [b]x?" in shown
 
 
-def test_a_model_that_reads_from_the_right_is_refused(reviews: dict[str, Path], write) -> None:
-    charlm("train", write(TEXT), "--run", "back", "--direction", "backward", "--steps", 20, "--hidden", 8)
+def test_a_model_that_reads_from_the_right_is_refused(charlm, failed, text: Path, reviews: dict[str, Path]) -> None:
+    charlm("train", text, "--run", "back", "--direction", "backward", "--steps", 20, "--hidden", 8)
     assert "runs/back/model.safetensors reads from right to left, and a probe from left to right" in failed(
         "probe", "back", "--labelled", reviews["both"]
     )
     assert "reads from right to left, and its vectors" in failed("features", "back", reviews["good"])
 
 
-def test_an_adapted_model_is_steered_as_the_one_it_was(reviews: dict[str, Path], write) -> None:
+def test_an_adapted_model_is_steered_as_the_one_it_was(charlm, reviews: dict[str, Path], write) -> None:
     charlm("probe", "--labelled", reviews["both"], "--name", "mood")
     more = ("--steer", "mood=9", "--seed", 1, "--length", 20)
     assert charlm("sample", "--adapt", write("abab\n" * 40, "a.txt"), *more).stdout.count("a") > 15
 
 
-def test_too_few_to_tell_is_said(reviews: dict[str, Path], write) -> None:
-    planted_file(Path("runs/a/model.safetensors"))
-    lines = [f"{text}\t{label}\n" for label in ("p", "q") for text in texts("positive", 25, ord(label))]
+def test_too_few_to_tell_is_said(charlm, reviews: dict[str, Path], write, planted) -> None:
+    planted.save(Path("runs/a/model.safetensors"))
+    lines = [f"{text}\t{label}\n" for label in ("p", "q") for text in planted.texts("positive", 25, ord(label))]
     assert "too few test texts" in charlm("probe", "--labelled", write("".join(lines), "same.tsv")).stderr
 
 
-def test_features_go_to_a_file(reviews: dict[str, Path], write) -> None:
-    shown = charlm("features", reviews["good"], "--documents", "line", "--out", "f.npy")
-    assert "60 documents, 12 numbers each in f.npy: final h of layer 0, mean h of layer 0" in shown.stderr
-    values = np.load("f.npy")
-    assert values.shape == (60, 12) and (values[:, UNIT] > 0.9).all()
-    told = json.loads(charlm("features", "a", reviews["good"], "--documents", "line", "--json").stdout)
-    assert told["shape"] == [60, 12] and told["blocks"][1]["first"] == 6
-    assert np.array_equal(np.load("features.npy"), values)
-    assert "give a FILE to read" in failed("features")
-    assert "name a file in a folder that is there" in failed("features", reviews["good"], "--out", "no/such/f.npy")
-    assert "name a file in a folder that is there" in failed("features", reviews["good"], "--out", ".")
-
-
-def test_mistakes_are_named(reviews: dict[str, Path], write) -> None:
+def test_mistakes_are_named(charlm, failed, reviews: dict[str, Path], write, planted) -> None:
     assert "give --positive and --negative" in failed("probe", "--positive", reviews["good"])
     assert "give --positive and --negative" in failed(
         "probe", "--positive", reviews["good"], "--negative", reviews["bad"], "--labelled", reviews["both"]
     )
-    ten = write("".join(f"{text}\t{label}\n" for label in "ab" for text in texts("positive", 5, ord(label))), "ten.tsv")
+    ten = write(
+        "".join(f"{text}\t{label}\n" for label in "ab" for text in planted.texts("positive", 5, ord(label))), "ten.tsv"
+    )
     assert "a probe needs 20 of each" in failed("probe", "--labelled", ten)
-    one = write("".join(f"{text}\tgood\n" for text in texts("positive", 50, 1)), "one.tsv")
+    one = write("".join(f"{text}\tgood\n" for text in planted.texts("positive", 50, 1)), "one.tsv")
     assert "texts of one label only, 'good'" in failed("probe", "--labelled", one)
     assert "can't be called 'a=b'" in failed("probe", "--labelled", reviews["both"], "--name", "a=b")
     assert "can't be called '0:1'" in failed("probe", "--labelled", reviews["both"], "--name", "0:1")
@@ -127,7 +98,7 @@ def test_mistakes_are_named(reviews: dict[str, Path], write) -> None:
         "sample", "--compare-steer", "joy", "--sort", "score", "--unique"
     )
     charlm("probe", "--labelled", reviews["both"], "--name", "mood")
-    planted_file(Path("runs/b/model.safetensors"))
+    planted.save(Path("runs/b/model.safetensors"))
     copied = Path("runs/b/directions")
     copied.mkdir()
     (copied / "mood.safetensors").write_bytes(Path("runs/a/directions/mood.safetensors").read_bytes()[:-3])

@@ -1,24 +1,21 @@
 """`charlm sample` as a user types it."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
-from conftest import TEXT
-from test_commands import SMALL, charlm, failed
 
 
 @pytest.fixture
-def run(write) -> str:
-    charlm("train", write(TEXT), "--run", "first", *SMALL)
-    return "runs/first"
+def lines(charlm):
+    """The JSON lines of `charlm sample`."""
+    return lambda *arguments: [json.loads(line) for line in charlm("sample", *arguments, "--jsonl").stdout.splitlines()]
 
 
-def lines(*arguments: object) -> list[dict]:
-    """The JSON lines of a command."""
-    return [json.loads(line) for line in charlm("sample", *arguments, "--jsonl").stdout.splitlines()]
-
-
-def test_many_texts_are_the_same_in_a_batch(run: str) -> None:
+def test_many_texts_are_the_same_in_a_batch(charlm, lines, run: str) -> None:
     options = [run, "--num", 7, "--seed", 3, "--length", 20, "--prefix", "the "]
     one, many = charlm("sample", *options).stdout, charlm("sample", *options, "--batch", 4).stdout
     assert one == many and len(one) > 7 * 20
@@ -31,7 +28,7 @@ def test_many_texts_are_the_same_in_a_batch(run: str) -> None:
     ]
 
 
-def test_texts_are_sorted_and_told_once(run: str) -> None:
+def test_texts_are_sorted_and_told_once(charlm, lines, run: str) -> None:
     options = [run, "--num", 20, "--batch", 20, "--seed", 1, "--length", 1]
     assert "texts had been written before and are left out" in charlm("sample", *options, "--unique").stderr
     found = [text["text"] for text in lines(*options, "--unique")]
@@ -40,7 +37,7 @@ def test_texts_are_sorted_and_told_once(run: str) -> None:
     assert scores == sorted(scores) and len(scores) == 20
 
 
-def test_the_prefix_comes_from_a_file_or_standard_input(run: str, write) -> None:
+def test_the_prefix_comes_from_a_file_or_standard_input(charlm, run: str, write) -> None:
     prefix = write("the cat\n", "prefix.txt")
     options = [run, "--seed", 1, "--length", 20]
     expected = charlm("sample", *options, "--prefix", "the cat").stdout
@@ -50,7 +47,7 @@ def test_the_prefix_comes_from_a_file_or_standard_input(run: str, write) -> None
     assert "the cat" + without == expected
 
 
-def test_an_unknown_character_becomes_the_nearest(run: str) -> None:
+def test_an_unknown_character_becomes_the_nearest(charlm, failed, run: str) -> None:
     options = [run, "--seed", 1, "--length", 20]
     expected = charlm("sample", *options, "--prefix", "the cat").stdout
     found = charlm("sample", *options, "--prefix", "Thé CÅT", "--unknown", "nearest").stdout
@@ -58,7 +55,7 @@ def test_an_unknown_character_becomes_the_nearest(run: str) -> None:
     assert "'Ж' (U+0416) at position 1" in failed("sample", run, "--prefix", "aЖ", "--unknown", "nearest")
 
 
-def test_controls_reach_the_text(run: str) -> None:
+def test_controls_reach_the_text(charlm, run: str) -> None:
     def text(*options: object) -> str:
         return charlm("sample", run, "--seed", 1, "--length", 60, *options).stdout
 
@@ -74,20 +71,22 @@ def test_controls_reach_the_text(run: str) -> None:
     assert text("--beam", 1) == greedy
 
 
-def test_a_search_writes_its_best(run: str) -> None:
+def test_a_search_writes_its_best(charlm, lines, run: str) -> None:
     found = lines(run, "--beam", 8, "--num", 3, "--length", 10, "--prefix", "the ")
     assert len(found) == 3 and all(text["seed"] is None for text in found)
     assert charlm("sample", run, "--beam", 8, "--length", 10, "--prefix", "the ").stdout == found[0]["text"] + "\n"
 
 
-def test_what_is_all_banned_is_said(run: str) -> None:
-    banned = [part for letter in sorted(set(TEXT)) for part in ("--ban", letter.replace("\n", r"\n"))]
+def test_what_is_all_banned_is_said(charlm, run: str, sentences: str) -> None:
+    banned = [part for letter in sorted(set(sentences)) for part in ("--ban", letter.replace("\n", r"\n"))]
     shown = charlm("sample", run, "--seed", 4, *banned, "--min-length", 5)
     assert "note: the text of seed 4 ended where every token is banned" in shown.stderr
     assert shown.stdout == "\n"
 
 
-def test_probabilities_are_coloured_where_there_is_colour(run: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_probabilities_are_coloured_where_there_is_colour(
+    lines, charlm, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     options = [run, "--seed", 1, "--length", 20, "--prefix", "the ", "--show-probs"]
     plain = charlm("sample", *options)
     assert "\x1b" not in plain.stdout and "no colours here" in plain.stderr
@@ -131,10 +130,76 @@ BAD = {
 
 
 @pytest.mark.parametrize(("options", "said"), BAD.values(), ids=BAD)
-def test_a_bad_option_is_one_line(options: str, said: str, run: str) -> None:
+def test_a_bad_option_is_one_line(failed, run: str, options: str, said: str) -> None:
     assert said in failed("sample", run, *options.split())
 
 
-def test_a_prefix_that_is_no_text_is_one_line(run: str, write) -> None:
+def test_a_prefix_that_is_no_text_is_one_line(failed, run: str, write) -> None:
     path = write(b"caf\xe9", "prefix.txt")
     assert "is no UTF-8: byte 0xe9 at byte offset 3" in failed("sample", run, "--prefix-file", path)
+
+
+def test_sample_is_the_same_for_the_same_seed(charlm, run: str) -> None:
+    one, two, three = (charlm("sample", run, "--seed", seed, "--length", 50).stdout for seed in (1, 1, 2))
+    assert one == two != three
+    greedy = {charlm("sample", run, "--seed", seed, "--temperature", 0).stdout for seed in (1, 2)}
+    assert len(greedy) == 1
+
+
+def test_sample_json(charlm, run: str) -> None:
+    values = json.loads(
+        charlm("sample", run, "--num", 3, "--seed", 5, "--length", 9, "--prefix", "cat", "--json").stdout
+    )
+    assert [value["seed"] for value in values] == [5, 6, 7]
+    assert all(value["text"].startswith("cat") and value["ended"] in ("eos", "length") for value in values)
+    second = charlm("sample", run, "--seed", 6, "--length", 9, "--prefix", "cat").stdout
+    assert second.rstrip("\n") == values[1]["text"].rstrip("\n")
+
+
+def test_sample_stops_at_a_text_with_escapes(charlm, failed, run: str) -> None:
+    text = charlm("sample", run, "--seed", 1, "--length", 500, "--stop", r"\n", "--prefix", "cat").stdout
+    assert text.count("\n") == 1
+    assert "only \\n, \\r, \\t and \\\\ are understood" in failed("sample", run, "--stop", r"\x")
+
+
+@pytest.mark.parametrize("unknown", ["skip", "replace"])
+def test_an_unknown_character_is_skipped_or_replaced_when_told(charlm, run: str, unknown: str) -> None:
+    assert charlm("sample", run, "--prefix", "cät", "--unknown", unknown, "--length", 3).stdout.startswith("cät")
+
+
+def test_line_documents_are_sampled_one_a_line(charlm, write) -> None:
+    names = write("".join(f"ann{n}\nbob{n}\n" for n in range(99)), "names.txt")
+    charlm("train", names, "--documents", "line", "--steps", "200", "--hidden", "16", "--splits", "90/5/5")
+    assert len(charlm("sample", "--num", 4, "--seed", 1).stdout.splitlines()) == 4
+
+
+def test_a_reader_who_leaves_is_no_error(run: str) -> None:
+    sampled = subprocess.run(
+        f"{sys.executable} -m charlm sample {run} --length 100000 --num 50 | head -c 10",
+        shell=True,
+        capture_output=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        timeout=120,
+    )
+    assert len(sampled.stdout) == 10 and b"Traceback" not in sampled.stderr and b"rror" not in sampled.stderr
+
+
+def test_writing_can_adapt_to_a_text(charlm, failed, trained_run, write) -> None:
+    trained_run()
+    letters = write("owls and owls and owls.\n" * 200, "letters.txt")
+    model = Path("runs/a/model.safetensors").read_bytes()
+    plain = charlm("sample", "--seed", "1", "--length", "200").stdout
+    adapted = charlm("sample", "--seed", "1", "--length", "200", "--adapt", letters).stdout
+    assert adapted != plain
+    assert Path("runs/a/model.safetensors").read_bytes() == model
+    assert "nowhere.txt" in failed("sample", "--adapt", "nowhere.txt")
+
+
+def test_what_a_run_wrote_while_it_learnt_is_shown(charlm, trained_run) -> None:
+    trained_run()
+    shown = charlm("sample", "--checkpoints").stdout
+    values = json.loads(charlm("sample", "--checkpoints", "--json").stdout)
+    assert [one["step"] for one in values] == [12, 24, 36, 48, 60]
+    for one in values:
+        assert f"step {one['step']}, validation {one['nats_per_token']:.4f} nats per token" in shown
+        assert one["text"].rstrip("\n") in shown

@@ -3,10 +3,9 @@
 import json
 
 import pytest
-from test_commands import charlm, failed
 
 
-def test_hello_is_learnt_and_shown_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hello_is_learnt_and_shown_step_by_step(charlm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     lines = charlm("trace", "--text", "hello").stdout.splitlines()
     assert max(map(len, lines)) <= 80
@@ -23,7 +22,7 @@ def test_hello_is_learnt_and_shown_step_by_step(monkeypatch: pytest.MonkeyPatch)
     assert any("✗" in line for line in lines[: starts[1]])
 
 
-def test_json_has_all_numbers() -> None:
+def test_json_has_all_numbers(charlm) -> None:
     values = json.loads(charlm("trace", "--json", "--cell", "lstm", "--hidden", "5", "--steps", "7").stdout)
     assert values | {"text": "hello", "cell": "lstm", "hidden_size": 5, "steps": 7, "seed": 1} == values
     assert len(values["losses"]) == 7
@@ -34,12 +33,12 @@ def test_json_has_all_numbers() -> None:
         assert sum(step["distribution"].values()) == pytest.approx(1)
 
 
-def test_the_seed_decides() -> None:
+def test_the_seed_decides(charlm) -> None:
     one, two, three = (charlm("trace", "--steps", "3", "--seed", seed).stdout for seed in (1, 1, 2))
     assert one == two != three
 
 
-def test_a_wide_state_and_many_characters_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wide_state_and_many_characters_fit(charlm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     shown = charlm("trace", "--text", "a [b]\nworld", "--hidden", "9", "--steps", "4").stdout
     rows = shown.split("after 4 steps")[0].splitlines()
@@ -47,7 +46,7 @@ def test_a_wide_state_and_many_characters_fit(monkeypatch: pytest.MonkeyPatch) -
     assert [row.split()[0] for row in rows[2:14]] == ["<BOS>", "a", "␣", "[", "b", "]", "⏎", *"world"]
 
 
-def test_what_is_not_learnt_is_said() -> None:
+def test_what_is_not_learnt_is_said(charlm) -> None:
     assert "not learnt yet, give more --steps or --hidden" in charlm("trace", "--steps", "1").stdout
 
 
@@ -62,5 +61,5 @@ def test_what_is_not_learnt_is_said() -> None:
         (["--seed", "-1"], "--seed is -1"),
     ],
 )
-def test_a_mistake_is_one_line(arguments: list[str], said: str) -> None:
+def test_a_mistake_is_one_line(failed, arguments: list[str], said: str) -> None:
     assert said in failed("trace", *arguments)

@@ -8,9 +8,6 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import TEXT
-from small_runs import train
-from test_commands import failed
 
 pty = pytest.importorskip("pty")
 
@@ -56,8 +53,8 @@ class Terminal:
 
 
 @pytest.fixture
-def run(write) -> Path:
-    return train(write(TEXT), steps=100).run
+def run(trained_run) -> Path:
+    return trained_run(steps=100)
 
 
 def test_a_person_picks_types_and_goes_back(run: Path) -> None:
@@ -85,6 +82,6 @@ def test_the_model_writes_a_word_and_ctrl_d_ends(run: Path) -> None:
     assert written.startswith("dog") and len(written) > 5
 
 
-def test_without_a_terminal_it_says_so(run: Path) -> None:
+def test_without_a_terminal_it_says_so(failed, run: Path) -> None:
     assert "--interactive needs a terminal" in failed("sample", run, "-i")
     assert "--interactive writes one text with you" in failed("sample", run, "-i", "--num", "2")
