@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
+from typer.testing import CliRunner, Result
 
 from charlm import api
 from charlm.api import Hooks, Trained
+from charlm.cli.app import app
 from charlm.config import CorpusConfig, ModelConfig, TokenizerConfig, TrainConfig
 from charlm.data.corpus import Corpus, open_corpus
 from charlm.data.dataset import Dataset, prepare
@@ -342,7 +344,22 @@ def records_of() -> Callable[..., list[dict[str, Any]]]:
     return records_of
 
 
-# --- processes
+# --- commands
+
+
+@pytest.fixture(scope="session")
+def charlm() -> Callable[..., Result]:
+    """Run a command in this process, check its exit status, and give stdout and stderr apart."""
+
+    def charlm(*arguments: object, status: int = 0, stdin: bytes | None = None) -> Result:
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == status, result.output
+        return result
+
+    return charlm
+
 
 _SERVER = """
 import json, os, signal, sys

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import TEXT
 
 from charlm.analysis.gradients.diagnosis import Diagnosis, diagnose
 from charlm.analysis.plots import check_plot, draw_gradients, draw_saturation, save_plot
@@ -16,8 +15,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
-def diagnosis(write) -> Diagnosis:
-    return diagnose(write(TEXT), cells=["rnn", "lstm"], lags=9, steps=2, hidden_size=4)
+def diagnosis(text: Path) -> Diagnosis:
+    return diagnose(text, cells=["rnn", "lstm"], lags=9, steps=2, hidden_size=4)
 
 
 def test_the_figure_has_a_curve_for_each_cell_before_and_after(diagnosis: Diagnosis) -> None:

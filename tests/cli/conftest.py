@@ -4,23 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
-
-from charlm.cli.app import app
-
-
-@pytest.fixture(scope="session")
-def charlm() -> Callable[..., Result]:
-    """Run a command in this process, check its exit status, and give stdout and stderr apart."""
-
-    def charlm(*arguments: object, status: int = 0, stdin: bytes | None = None) -> Result:
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == status, result.output
-        return result
-
-    return charlm
+from typer.testing import Result
 
 
 @pytest.fixture(scope="session")

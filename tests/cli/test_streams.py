@@ -92,7 +92,8 @@ def test_a_file_name_need_not_be_utf8(sentences: str, write) -> None:
     assert done.returncode == 1 and b"is not UTF-8, as the name of a run must be" in done.stderr
 
 
-def test_tables_are_whole_lines_where_there_is_no_terminal(charlm, text: Path, run: str) -> None:
+@pytest.mark.usefixtures("run")
+def test_tables_are_whole_lines_where_there_is_no_terminal(charlm, text: Path) -> None:
     commands = (["corpora"], ["info"], ["eval"], ["cells"], ["trace", "--steps", 1])
     for words in (*commands, ["diagnose", text, "--steps", 1, "--lags", 2, "--cells", "rnn,lstm"]):
         lines = charlm(*words).stdout.splitlines()

@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toys import LETTERS, many, network
 
 from charlm.native.compiler import compiler
 from charlm.sampling import SampleConfig, choice
 from charlm.sampling.controls import NO_TOKEN, Controls
 from charlm.sampling.text_stream import TextStream
 from charlm.sampling.vocabulary import Vocabulary
+from tests.sampling.conftest import LETTERS
+from tests.sampling.conftest import uneven_network as network
+from tests.sampling.conftest import write_with_seeds as many
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="no C compiler here")
 

@@ -6,7 +6,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from toys import LETTERS, bigrams, chi_square, many
 
 from charlm.sampling import distribution, filters
 
@@ -136,33 +135,35 @@ CONTROLS = {
 
 
 @pytest.mark.parametrize(("settings", "weights"), CONTROLS.values(), ids=CONTROLS)
-def test_samples_follow_the_distribution_of_each_control(settings: dict, weights: list[float]) -> None:
+def test_samples_follow_the_distribution_of_each_control(
+    bigrams, write_texts, chi_square, letters, settings: dict, weights: list[float]
+) -> None:
     model = bigrams(9)
-    model.table[LETTERS.bos] = torch.tensor([-math.inf, -math.inf, -math.inf, *map(math.log, SHARES)])
-    texts = [written.text for written in many(model, LETTERS, 5000, length=1, **settings)]
+    model.table[letters.bos] = torch.tensor([-math.inf, -math.inf, -math.inf, *map(math.log, SHARES)])
+    texts = [written.text for written in write_texts(model, letters, 5000, length=1, **settings)]
     expected = {letter: weight / sum(weights) for letter, weight in zip("abcdef", weights, strict=True)}
-    statistic, limit = chi_square({text: texts.count(text) for text in set(texts)}, expected)
+    statistic, limit = chi_square(texts, expected)
     assert statistic < limit
 
 
-def test_the_penalty_falls_on_what_was_written() -> None:
+def test_the_penalty_falls_on_what_was_written(bigrams, write_texts, chi_square, letters) -> None:
     model = bigrams(9)
     model.table[:] = torch.tensor([-math.inf, -math.inf, -math.inf, *map(math.log, SHARES)])
-    texts = [written.text for written in many(model, LETTERS, 5000, length=2, repetition_penalty=2.0)]
+    texts = [written.text for written in write_texts(model, letters, 5000, length=2, repetition_penalty=2.0)]
     expected = {}
     for first, p in zip("abcdef", SHARES, strict=True):
         weights = [q**2 if second == first else q for second, q in zip("abcdef", SHARES, strict=True)]
         for second, weight in zip("abcdef", weights, strict=True):
             expected[first + second] = p * weight / sum(weights)
-    statistic, limit = chi_square({text: texts.count(text) for text in set(texts)}, expected)
+    statistic, limit = chi_square(texts, expected)
     assert statistic < limit
 
 
-def test_a_cycle_turns_and_a_ramp_rises() -> None:
+def test_a_cycle_turns_and_a_ramp_rises(bigrams, write_texts, letters) -> None:
     model = bigrams(9)
     model.table[:] = torch.tensor([-math.inf, -math.inf, -math.inf, *map(math.log, SHARES)])
     for settings, changing in (("0,1", [False, True] * 3), ("0..1", [False, True, True, True, True, True])):
-        texts = [written.text for written in many(model, LETTERS, 300, length=6, temperature=settings)]
+        texts = [written.text for written in write_texts(model, letters, 300, length=6, temperature=settings)]
         assert [len(set(column)) > 1 for column in zip(*texts, strict=True)] == changing
     shares = [sum(text[place] == "a" for text in texts) / 300 for place in range(6)]
     assert shares[0] == 1 and 0.85 < shares[1] < 1 and shares[5] == pytest.approx(0.4, abs=0.1)

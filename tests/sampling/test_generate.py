@@ -3,12 +3,11 @@ from itertools import pairwise
 
 import pytest
 import torch
-from toys import LETTERS, Words, bigrams, many, network
 
 from charlm.config import ModelConfig
 from charlm.errors import ConfigError, UnknownCharacterError
 from charlm.model.language_model import LanguageModel
-from charlm.sampling import SampleConfig, distribution, generate, write_pieces
+from charlm.sampling import SampleConfig, distribution, generate, write_many, write_pieces
 from charlm.tokenizers import ByteTokenizer, CharTokenizer, Tokenizer
 
 
@@ -150,13 +149,13 @@ def test_the_prefix_can_be_left_out() -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "ab"])
-def test_log_probabilities_are_the_models_own(prefix: str) -> None:
+def test_log_probabilities_are_the_models_own(bigrams, write_texts, letters, prefix: str) -> None:
     """Whatever the controls, a text is charged what the model gives it, its end among it."""
     model = bigrams(9)
-    for text in many(model, LETTERS, 50, prefix=prefix, length=8, temperature=0.7, top_k=4, bias=("a=+1",)):
-        own = LETTERS.encode(text.text[len(prefix) :]).tolist()
-        last = LETTERS.encode(prefix).tolist()[-1] if prefix else LETTERS.bos
-        path = [last, *own, *([LETTERS.eos] if text.ended == "eos" else [])]
+    for text in write_texts(model, letters, 50, prefix=prefix, length=8, temperature=0.7, top_k=4, bias=("a=+1",)):
+        own = letters.encode(text.text[len(prefix) :]).tolist()
+        last = letters.encode(prefix).tolist()[-1] if prefix else letters.bos
+        path = [last, *own, *([letters.eos] if text.ended == "eos" else [])]
         log_p = torch.log_softmax(model.table.double(), -1)
         nats = [log_p[pair].item() for pair in pairwise(path)]
         assert text.log_probability == pytest.approx(sum(nats))
@@ -164,17 +163,17 @@ def test_log_probabilities_are_the_models_own(prefix: str) -> None:
         assert text.bits_per_character == pytest.approx(-sum(nats) / math.log(2) / max(1, len(own)))
 
 
-def test_a_cut_token_is_charged_by_its_share() -> None:
+def test_a_cut_token_is_charged_by_its_share(bigrams, word_tokenizer, write_texts) -> None:
     model = bigrams(3)
     model.table[:] = torch.tensor([0.0, -math.inf, 0.0])  # BOS is never written, and has half the probability
-    (text,) = many(model, Words("abcd"), 1, length=3)
+    (text,) = write_texts(model, word_tokenizer("abcd"), 1, length=3)
     assert (text.text, text.ended) == ("abc", "length")
     assert text.log_probability == pytest.approx(math.log(0.5) * 3 / 4)
 
 
-def test_pieces_bear_the_probabilities_of_their_characters() -> None:
+def test_pieces_bear_the_probabilities_of_their_characters(uneven) -> None:
     tokenizer = ByteTokenizer()
-    run = write_pieces(network(tokenizer), tokenizer, torch.Generator().manual_seed(3), prefix="é")
+    run = write_pieces(uneven(tokenizer), tokenizer, torch.Generator().manual_seed(3), prefix="é")
     pieces, whole = [], None
     while whole is None:
         try:
@@ -185,3 +184,47 @@ def test_pieces_bear_the_probabilities_of_their_characters() -> None:
     assert "".join(piece.text for piece in pieces) == whole.text
     assert all(len(piece.text) == len(piece.log_probabilities) for piece in pieces[1:])
     assert tuple(nats for piece in pieces for nats in piece.log_probabilities) == whole.log_probabilities
+
+
+@pytest.mark.parametrize("kind", ["bigrams", "lstm", "gru-reset-after"])
+@pytest.mark.parametrize("batch", [1, 2, 7, 64])
+def test_a_text_is_the_same_whatever_stands_beside_it(uneven, bigrams, letters, kind: str, batch: int) -> None:
+    model = bigrams(9) if kind == "bigrams" else uneven(letters, kind, num_layers=2)
+    if kind == "bigrams":
+        model.table[:, letters.eos] -= 1.5
+    config = SampleConfig(length=12, top_p=0.98, stop=("ff",), ban=("bc",))
+    texts = [*write_many(model, letters, seed=5, num=20, batch=batch, prefix="a", config=config)]
+    for number, text in enumerate(texts):
+        generator = torch.Generator().manual_seed(5 + number)
+        assert "".join(generate(model, letters, generator, prefix="a", config=config)) == text.text
+    assert len({text.text for text in texts}) > 5 and len({text.ended for text in texts}) > 1
+
+
+def test_texts_come_in_order_while_rows_are_filled_again(bigrams, letters) -> None:
+    """The first text is the longest by far; what is ready waits for it."""
+    model = bigrams(9)
+    config = SampleConfig(length=40)
+    one_by_one = [*write_many(model, letters, seed=1, num=50, batch=1, config=config)]
+    found = [*write_many(model, letters, seed=1, num=50, batch=4, config=config)]
+    assert [(text.text, text.ended) for text in found] == [(text.text, text.ended) for text in one_by_one]
+    assert [text.log_probability for text in found] == pytest.approx([text.log_probability for text in one_by_one])
+    lengths = {text.characters for text in one_by_one}
+    assert len(lengths) > 5
+
+
+@pytest.mark.parametrize("num", [1, 3])
+def test_a_length_of_zero_writes_the_prefix(bigrams, letters, num: int) -> None:
+    texts = [*write_many(bigrams(9), letters, seed=1, num=num, batch=2, prefix="ab", config=SampleConfig(length=0))]
+    assert [(text.text, text.ended, text.characters) for text in texts] == [("ab", "length", 0)] * num
+
+
+def test_many_bytes_leave_characters_whole(bigrams) -> None:
+    tokenizer = ByteTokenizer()
+    model = bigrams(tokenizer.vocab_size)
+    model.table[:] = -20.0
+    cycle = [tokenizer.bos, *"é😀Ж".encode()]
+    for one, other in zip(cycle, [*cycle[1:], cycle[1]], strict=True):
+        model.table[one, other] = 20.0
+    config = SampleConfig(length=7)
+    texts = [*write_many(model, tokenizer, seed=1, num=5, batch=3, config=config)]
+    assert {text.text for text in texts} == {"é😀Жé😀Жé"}

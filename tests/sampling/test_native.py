@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from toys import LETTERS, network
 
 from charlm.native.compiler import compiler
 from charlm.ngram.model import NgramModel
@@ -11,6 +10,8 @@ from charlm.sampling import fused, native
 from charlm.sampling.fused import FUSED, FusedStepper
 from charlm.sampling.native import NativeStepper
 from charlm.sampling.steppers import ModelStepper, prepare
+from tests.sampling.conftest import LETTERS
+from tests.sampling.conftest import uneven_network as network
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="no C compiler here")
 

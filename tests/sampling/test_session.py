@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 import torch
-from toys import LETTERS, Words, network
 
 from charlm.errors import UnknownCharacterError
 from charlm.sampling import SampleConfig
@@ -9,17 +8,23 @@ from charlm.sampling.prefix import read_tokens
 from charlm.sampling.session import Session
 
 
-def session(prefix: str = "ab", **settings) -> Session:
-    model = network(LETTERS, "lstm", num_layers=2)
-    generator = torch.Generator().manual_seed(1)
-    return Session(model, LETTERS, generator, prefix=prefix, config=SampleConfig(**settings))
+@pytest.fixture(scope="session")
+def session(uneven, letters):
+    """Begin a session with the prefix ab."""
+
+    def session(prefix: str = "ab", **settings) -> Session:
+        model = uneven(letters, "lstm", num_layers=2)
+        generator = torch.Generator().manual_seed(1)
+        return Session(model, letters, generator, prefix=prefix, config=SampleConfig(**settings))
+
+    return session
 
 
-def test_the_offers_are_the_models_own_likeliest_tokens() -> None:
+def test_the_offers_are_the_models_own_likeliest_tokens(session, uneven, letters) -> None:
     begun = session()
-    logits, _ = read_tokens(network(LETTERS, "lstm", num_layers=2), [LETTERS.bos, *LETTERS.encode("ab")], 0)[0]
-    logits[LETTERS.bos] = -np.inf
-    logits[list(LETTERS.never_written)] = -np.inf
+    logits, _ = read_tokens(uneven(letters, "lstm", num_layers=2), [letters.bos, *letters.encode("ab")], 0)[0]
+    logits[letters.bos] = -np.inf
+    logits[list(letters.never_written)] = -np.inf
     chances = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
     offers = begun.offers(4)
     assert [offer.token for offer in offers] == np.argsort(-chances)[:4].tolist()
@@ -29,7 +34,7 @@ def test_the_offers_are_the_models_own_likeliest_tokens() -> None:
     assert len(kept) == 2 and sum(offer.probability for offer in kept) == pytest.approx(1)
 
 
-def test_taking_typing_and_going_back() -> None:
+def test_taking_typing_and_going_back(session, letters) -> None:
     begun = session()
     first = begun.offers(3)
     letter = next(offer for offer in first if offer.text)
@@ -44,11 +49,11 @@ def test_taking_typing_and_going_back() -> None:
     assert (begun.text, begun.offers(3)) == ("ab", first)
     with pytest.raises(UnknownCharacterError):
         begun.type("é")
-    begun.take(LETTERS.eos)
+    begun.take(letters.eos)
     assert begun.text == "ab"
 
 
-def test_going_on_draws_as_sampling_does() -> None:
+def test_going_on_draws_as_sampling_does(session) -> None:
     begun = session(temperature=0)
     likeliest = begun.offers(1)[0]
     assert begun.go_on() == (likeliest.text or None)
@@ -56,9 +61,9 @@ def test_going_on_draws_as_sampling_does() -> None:
     assert banned.offers(3) == [] and banned.go_on() is None and banned.text == "ab"
 
 
-def test_a_character_of_several_tokens_comes_whole() -> None:
-    words = Words("a", "é")
-    model = network(words)
+def test_a_character_of_several_tokens_comes_whole(uneven, word_tokenizer) -> None:
+    words = word_tokenizer("a", "é")
+    model = uneven(words)
     begun = Session(model, words, torch.Generator(), prefix="a")
     begun.type("é")
     assert begun.text == "aé"

@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from toys import LETTERS, bigrams, network
 
 from charlm.cells import CELLS
 from charlm.ngram.model import NgramModel
 from charlm.sampling import fused
 from charlm.sampling.fused import FUSED, FusedStepper
 from charlm.sampling.steppers import ModelStepper, prepare
+from tests.sampling.conftest import LETTERS
+from tests.sampling.conftest import random_bigrams as bigrams
+from tests.sampling.conftest import uneven_network as network
 
 
 class NumpyStepper(FusedStepper):

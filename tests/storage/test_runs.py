@@ -72,7 +72,7 @@ def test_a_model_is_found_by_path_name_and_age(text: Path, train_run) -> None:
         api.load("third")
 
 
-def test_resume_without_a_run_is_an_error(tmp_path: Path) -> None:
+def test_resume_without_a_run_is_an_error() -> None:
     with pytest.raises(RunError, match="no run in runs/nothing"):
         api.resume("nothing")
 

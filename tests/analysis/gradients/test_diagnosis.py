@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TEXT
 
 from charlm.analysis.gradients.diagnosis import diagnose, known_cells, stretches
 from charlm.analysis.gradients.gradient_flow import measure
@@ -20,11 +19,6 @@ from charlm.training.trainer import training_steps
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = {"lags": 9, "steps": 5, "hidden_size": 6}
-
-
-@pytest.fixture
-def text(write) -> Path:
-    return write(TEXT)
 
 
 def test_stretches_lie_in_one_document_each(dataset_of) -> None:

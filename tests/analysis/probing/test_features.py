@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from charlm.analysis import features as module
+from charlm.analysis.probing import features as module
 from charlm.analysis.probing.features import Block, blocks, features
 from charlm.cells import CELLS
-from charlm.config import ModelConfig
 from charlm.model.language_model import LanguageModel
 from charlm.model.layers import reference_states
 from charlm.tokenizers import CharTokenizer
@@ -13,11 +12,15 @@ from charlm.tokenizers import CharTokenizer
 LETTERS = CharTokenizer(" abcdef")
 
 
-def small(cell: str, **config) -> LanguageModel:
-    settings = {"vocab_size": LETTERS.vocab_size, "hidden_size": 6, "embedding_size": 4, "num_layers": 2} | config
-    model = LanguageModel(ModelConfig(cell=cell, **settings)).eval()
-    model.initialise(torch.Generator().manual_seed(1))
-    return model
+@pytest.fixture
+def small(network):
+    """Make a model of two layers of a cell."""
+
+    def small(cell: str, **shape) -> LanguageModel:
+        sizes = {"vocab_size": LETTERS.vocab_size, "hidden_size": 6, "embedding_size": 4, "num_layers": 2}
+        return network(cell=cell, **(sizes | shape)).eval()
+
+    return small
 
 
 def by_hand(model: LanguageModel, text: str) -> np.ndarray:
@@ -34,7 +37,7 @@ def by_hand(model: LanguageModel, text: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_document_is_read_as_if_alone(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_document_is_read_as_if_alone(small, cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_WINDOW", 4)
     monkeypatch.setattr(module, "_ROWS", 3)
     monkeypatch.setattr(module, "_SORTED", 5)
@@ -46,7 +49,7 @@ def test_a_document_is_read_as_if_alone(cell: str, monkeypatch: pytest.MonkeyPat
         np.testing.assert_allclose(vector, by_hand(model, text), rtol=1e-4, atol=1e-6)
 
 
-def test_blocks_name_the_numbers() -> None:
+def test_blocks_name_the_numbers(small) -> None:
     model = small("lstm")
     assert blocks(model)[:4] == [
         Block(0, "h", "final"),
@@ -58,7 +61,7 @@ def test_blocks_name_the_numbers() -> None:
     assert {block.state for block in blocks(small("gru"))} == {"h"}
 
 
-def test_progress_counts_documents_and_nothing_is_held_back() -> None:
+def test_progress_counts_documents_and_nothing_is_held_back(small) -> None:
     told = []
     documents = (text for text in ["ab"] * 300)
     found = [*features(small("gru"), LETTERS, documents, total=300, progress=lambda *now: told.append(now))]

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 import torch
-from planted import TOKENS, UNIT, planted, texts
 
-from charlm.analysis import directions
+from charlm.analysis.probing import directions
 from charlm.analysis.probing.classifiers import Accuracy, best_unit
 from charlm.analysis.probing.directions import output_scores, unit_direction, weighted_direction
 from charlm.analysis.probing.features import blocks, features, stacked
@@ -22,20 +21,30 @@ from charlm.analysis.probing.probe import probe
 from charlm.errors import CharlmError, CorpusError
 
 
-def labelled(count: int, seed: int) -> Labelled:
-    both = {label: texts(label, count, seed) for label in ("positive", "negative")}
-    return Labelled([text for some in both.values() for text in some], [label for label in both for _ in range(count)])
+@pytest.fixture(scope="session")
+def labelled(planted):
+    """Make texts of the labels positive and negative."""
+
+    def labelled(count: int, seed: int) -> Labelled:
+        both = {label: planted.texts(label, count, seed) for label in ("positive", "negative")}
+        return Labelled(
+            [text for some in both.values() for text in some], [label for label in both for _ in range(count)]
+        )
+
+    return labelled
 
 
-def vectors(part: Labelled):
-    return stacked(features(planted(), TOKENS, part.texts), len(part.texts))
+@pytest.fixture(scope="session")
+def vectors(planted):
+    """The features of labelled texts."""
+    return lambda part: stacked(features(planted.model(), planted.tokenizer, part.texts), len(part.texts))
 
 
-def test_the_planted_unit_is_found_and_told_by() -> None:
+def test_the_planted_unit_is_found_and_told_by(labelled, vectors, planted) -> None:
     known, held_out = split(labelled(80, 1), 0.25, seed=1)
     own, others = vectors(known), vectors(held_out)
     found = probe(own, known, others, held_out, positive="positive")
-    assert found.unit.column % 6 == UNIT
+    assert found.unit.column % 6 == planted.unit
     assert found.unit.above
     assert found.unit.accuracy.share == found.full.share == 1.0
     assert found.words.share < 1.0  # x and y stand within words
@@ -43,20 +52,20 @@ def test_the_planted_unit_is_found_and_told_by() -> None:
     assert found.tells
 
 
-def test_the_best_unit_as_a_direction() -> None:
+def test_the_best_unit_as_a_direction(labelled, vectors, planted) -> None:
     known = labelled(60, 3)
     own, truth = vectors(known), known.truth("positive")
-    one = unit_direction(own, truth, blocks(planted()))
-    assert one.vector.tolist() == [float(index == UNIT) for index in range(6)]
-    block = blocks(planted())[1]
+    one = unit_direction(own, truth, blocks(planted.model()))
+    assert one.vector.tolist() == [float(index == planted.unit) for index in range(6)]
+    block = blocks(planted.model())[1]
     assert (one.layer, one.state) == (block.layer, block.state) == (0, "h")
-    means = own[:, 6 + UNIT]
+    means = own[:, 6 + planted.unit]
     assert (one.mean, one.scale) == (pytest.approx(means.mean()), pytest.approx(means.std()))
-    turned = unit_direction(own, ~truth, blocks(planted()))
-    assert turned.vector[UNIT] == -1 and turned.mean == pytest.approx(-means.mean())
+    turned = unit_direction(own, ~truth, blocks(planted.model()))
+    assert turned.vector[planted.unit] == -1 and turned.mean == pytest.approx(-means.mean())
 
 
-def test_the_direction_that_writes_is_the_one_whose_words_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_direction_that_writes_is_the_one_whose_words_differ(planted, monkeypatch: pytest.MonkeyPatch) -> None:
     """Texts of the one label have more a, of the other more b; the output layer reads a minus b off unit 3 alone."""
     generator = np.random.default_rng(2)
     kinds = {"many a": 0.7, "many b": 0.3}
@@ -66,24 +75,24 @@ def test_the_direction_that_writes_is_the_one_whose_words_differ(monkeypatch: py
             found.texts.append("".join(np.where(generator.random(20) < share, "a", "b")))
             found.labels.append(label)
     monkeypatch.setattr(directions, "_TEXTS", 60)  # of either, though one stands before the other
-    one = weighted_direction(planted(), TOKENS, found, "many a")
+    one = weighted_direction(planted.model(), planted.tokenizer, found, "many a")
     assert (one.kind, one.layer, one.state) == ("weighted", 0, "h")
-    np.testing.assert_allclose(one.vector, np.eye(6)[UNIT], atol=1e-3)
+    np.testing.assert_allclose(one.vector, np.eye(6)[planted.unit], atol=1e-3)
     assert (one.mean, one.scale) == (pytest.approx(0, abs=0.2), pytest.approx(0.25, abs=0.2))
-    assert weighted_direction(planted(), TOKENS, found, "many b").vector[UNIT] < -0.99
+    assert weighted_direction(planted.model(), planted.tokenizer, found, "many b").vector[planted.unit] < -0.99
     with pytest.raises(CharlmError, match="makes the same of texts of both labels"):
-        weighted_direction(planted(), TOKENS, Labelled(["ab"] * 4, ["p", "q"] * 2), "p")
+        weighted_direction(planted.model(), planted.tokenizer, Labelled(["ab"] * 4, ["p", "q"] * 2), "p")
 
 
-def test_scores_are_gradients() -> None:
-    model = planted("lstm")
+def test_scores_are_gradients(planted) -> None:
+    model = planted.model("lstm")
     with torch.no_grad():
         model.output.copy_(torch.randn(model.output.shape, generator=torch.Generator().manual_seed(3)))
     texts_ = ["abxba", "b", "yy"]
-    found, mean, variance = output_scores(model, TOKENS, texts_)
+    found, mean, variance = output_scores(model, planted.tokenizer, texts_)
     states = []
     for text, score in zip(texts_, found, strict=True):
-        ids = torch.tensor([TOKENS.bos, *TOKENS.encode(text).tolist()])
+        ids = torch.tensor([planted.tokenizer.bos, *planted.tokenizer.encode(text).tolist()])
         push = torch.zeros(6, requires_grad=True)
         _, hidden, _ = model.read(ids[:-1, None])
         log_p = torch.log_softmax((hidden[:, 0] + push) @ model.output.T + model.output_bias, dim=-1)
@@ -95,7 +104,7 @@ def test_scores_are_gradients() -> None:
     np.testing.assert_allclose(variance, every.var(0), atol=1e-6)
 
 
-def test_labels_without_meaning_are_not_told() -> None:
+def test_labels_without_meaning_are_not_told(labelled, vectors) -> None:
     known, held_out = labelled(100, 5), labelled(100, 6)
     shuffled = np.random.default_rng(1).permutation(200)
     mixed = [Labelled(part.texts, [part.labels[index] for index in shuffled]) for part in (known, held_out)]

@@ -6,7 +6,6 @@ import torch
 from charlm.analysis.units.activations import follow
 from charlm.cells import CELLS
 from charlm.cells.gates import logistic_gates
-from charlm.config import ModelConfig
 from charlm.model.language_model import LanguageModel
 
 GATES = {
@@ -16,14 +15,19 @@ GATES = {
 }
 
 
-def model_of(cell: str, **settings: object) -> LanguageModel:
-    sizes = {"vocab_size": 9, "hidden_size": 5, "embedding_size": 3, "num_layers": 2, "ngram_order": 0}
-    model = LanguageModel(ModelConfig(cell=cell, **(sizes | settings))).double().eval()
-    model.initialise(torch.Generator().manual_seed(1))
-    with torch.no_grad():  # biases that tell the gates apart
-        for layer in model.recurrent.layers:
-            layer.bias.normal_(generator=torch.Generator().manual_seed(2))
-    return model
+@pytest.fixture
+def model_of(network):
+    """Make a model of two layers in double precision, with biases that tell the gates apart."""
+
+    def model_of(cell: str, **shape) -> LanguageModel:
+        sizes = {"vocab_size": 9, "hidden_size": 5, "embedding_size": 3, "num_layers": 2} | shape
+        model = network(cell=cell, **sizes).double().eval()
+        with torch.no_grad():
+            for layer in model.recurrent.layers:
+                layer.bias.normal_(generator=torch.Generator().manual_seed(2))
+        return model
+
+    return model_of
 
 
 def test_the_gates_of_every_cell_are_known_by_name() -> None:
@@ -32,7 +36,7 @@ def test_the_gates_of_every_cell_are_known_by_name() -> None:
 
 @pytest.mark.parametrize(("cell", "skip"), [*((cell, "none") for cell in CELLS), ("lstm", "residual")])
 @torch.inference_mode()
-def test_states_are_those_that_the_model_hands_on(cell: str, skip: str) -> None:
+def test_states_are_those_that_the_model_hands_on(model_of, cell: str, skip: str) -> None:
     model = model_of(cell, skip=skip, num_layers=3)
     ids = torch.randint(9, (7, 2), generator=torch.Generator().manual_seed(3))
     _, before = model(ids[:2])
@@ -48,7 +52,7 @@ def test_states_are_those_that_the_model_hands_on(cell: str, skip: str) -> None:
 
 @pytest.mark.parametrize("cell", [name for name, gates in GATES.items() if gates])
 @torch.inference_mode()
-def test_gates_are_those_of_the_equations(cell: str) -> None:
+def test_gates_are_those_of_the_equations(model_of, cell: str) -> None:
     """A gate of a unit is one number in the equations: its input bias moves it, and it alone."""
     model = model_of(cell, num_layers=1)
     ids = torch.randint(9, (6, 2), generator=torch.Generator().manual_seed(3))
@@ -68,7 +72,7 @@ def test_gates_are_those_of_the_equations(cell: str) -> None:
 
 
 @torch.inference_mode()
-def test_an_lstm_and_a_gru_by_hand() -> None:
+def test_an_lstm_and_a_gru_by_hand(model_of) -> None:
     ids = torch.randint(9, (6, 1), generator=torch.Generator().manual_seed(3))
     model = model_of("lstm", num_layers=1)
     (found,), _ = follow(model, ids, model.initial_state(1))

@@ -1,4 +1,4 @@
-"""Units that mean something: planted ones are found, and null_baseline confirms nothing."""
+"""Units that mean something: planted ones are found, and chance confirms nothing."""
 
 import json
 import logging
@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from charlm.analysis import neurons
 from charlm.analysis.html.neurons_page import neurons_page
+from charlm.analysis.units import neurons
 from charlm.analysis.units.activations import follow
 from charlm.analysis.units.neurons import find_neurons
-from charlm.config import ModelConfig, TokenizerConfig
+from charlm.config import TokenizerConfig
 from charlm.errors import ConfigError, UnknownCharacterError
 from charlm.model.language_model import LanguageModel
 
@@ -34,19 +34,23 @@ def prose(seed: int, length: int = 300) -> str:
     return "\n".join(lines)
 
 
-def noise(seed: int, length: int = 12_000) -> str:
+def noise(seed: int, length: int = 6_000) -> str:
     return "".join(random.Random(seed).choices('abcdefgh XYZ12."#()\n', k=length))
 
 
-def model_of(vocab_size: int, cell: str = "irnn", **settings: object) -> LanguageModel:
-    sizes = {"hidden_size": 12, "embedding_size": vocab_size, "num_layers": 1, "ngram_order": 0} | settings
-    model = LanguageModel(ModelConfig(cell=cell, vocab_size=vocab_size, **sizes)).eval()
-    model.initialise(torch.Generator().manual_seed(5))
-    return model
+@pytest.fixture
+def model_of(network):
+    """Make a model of one layer of 12 units for a vocabulary."""
+
+    def model_of(vocab_size: int, cell: str = "irnn", **shape) -> LanguageModel:
+        sizes = {"hidden_size": 12, "embedding_size": vocab_size} | shape
+        return network(seed=5, cell=cell, vocab_size=vocab_size, **sizes).eval()
+
+    return model_of
 
 
 @torch.no_grad()
-def test_planted_units_are_found_and_confirmed(dataset_of) -> None:
+def test_planted_units_are_found_and_confirmed(dataset_of, model_of) -> None:
     """An irnn with a unit that counts from the newline on, one that is 1 in quotes, one that counts brackets."""
     text = prose(1)
     tokenizer = dataset_of(text).tokenizer
@@ -81,7 +85,7 @@ def test_planted_units_are_found_and_confirmed(dataset_of) -> None:
 
 
 @torch.no_grad()
-def test_a_planted_cell_state_is_found(dataset_of) -> None:
+def test_a_planted_cell_state_is_found(dataset_of, model_of) -> None:
     """An lstm whose cell state falls from the newline on: f is shut there, i open elsewhere."""
     text = prose(2)
     tokenizer = dataset_of(text).tokenizer
@@ -105,7 +109,7 @@ def test_a_planted_cell_state_is_found(dataset_of) -> None:
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 @pytest.mark.parametrize("seed", [1, 2])
-def test_an_untrained_network_confirms_nothing(dataset_of, cell: str, seed: int) -> None:
+def test_an_untrained_network_confirms_nothing(dataset_of, model_of, cell: str, seed: int) -> None:
     text = noise(seed)
     tokenizer = dataset_of(text).tokenizer
     model = model_of(tokenizer.vocab_size, cell, hidden_size=64, embedding_size=16)
@@ -116,7 +120,7 @@ def test_an_untrained_network_confirms_nothing(dataset_of, cell: str, seed: int)
     assert not any(one.confirmed for _, one in result.best)
 
 
-def test_figures_are_those_of_plain_counting(dataset_of) -> None:
+def test_figures_are_those_of_plain_counting(dataset_of, model_of) -> None:
     text = prose(3, 40)
     tokenizer = dataset_of(text).tokenizer
     model = model_of(tokenizer.vocab_size, "lstm", num_layers=2, embedding_size=8)
@@ -143,7 +147,7 @@ def test_figures_are_those_of_plain_counting(dataset_of) -> None:
             assert one.chosen >= 0.5 or finding.kind == "number"
 
 
-def test_windows_do_not_show(dataset_of, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_windows_do_not_show(dataset_of, model_of, monkeypatch: pytest.MonkeyPatch) -> None:
     text = prose(4, 40)
     tokenizer = dataset_of(text).tokenizer
     model = model_of(tokenizer.vocab_size, "gru")
@@ -157,7 +161,7 @@ def test_windows_do_not_show(dataset_of, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("kind", ["char", "byte", "subword"])
-def test_a_token_has_the_properties_of_its_last_character(dataset_of, kind: str) -> None:
+def test_a_token_has_the_properties_of_its_last_character(dataset_of, model_of, kind: str) -> None:
     text = 'An “Öwl” (ü) and 12 "Cäts" — a dog’s\n  Ж 😀 "é" b.\n' * 12
     tokenizer = dataset_of(text, TokenizerConfig(kind=kind, vocab_size=330), splits=(100, 0, 0)).tokenizer
     model = model_of(tokenizer.vocab_size, "rnn", embedding_size=4)
@@ -181,7 +185,7 @@ def complete(text: str, end: int) -> bool:
 
 
 @pytest.mark.parametrize("text", ["a", "\n", "(", "aaaa"])
-def test_a_text_in_which_nothing_varies(dataset_of, text: str) -> None:
+def test_a_text_in_which_nothing_varies(dataset_of, model_of, text: str) -> None:
     tokenizer = dataset_of('ab("\n', splits=(100, 0, 0)).tokenizer
     result = find_neurons(model_of(tokenizer.vocab_size), tokenizer, text)
     assert result.findings == () and result.best == () and len(result.left_out) == 11
@@ -189,7 +193,7 @@ def test_a_text_in_which_nothing_varies(dataset_of, text: str) -> None:
     assert "0 of 0 properties" in neurons_page(result, title="a")
 
 
-def test_what_can_not_be_read_is_an_error(dataset_of) -> None:
+def test_what_can_not_be_read_is_an_error(dataset_of, model_of) -> None:
     tokenizer = dataset_of("ab", splits=(100, 0, 0)).tokenizer
     model = model_of(tokenizer.vocab_size)
     with pytest.raises(ConfigError, match="no text to read"):
@@ -204,7 +208,7 @@ def test_what_can_not_be_read_is_an_error(dataset_of) -> None:
 
 
 def test_a_long_text_is_cut_and_that_is_said(
-    dataset_of, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    dataset_of, model_of, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     text = prose(5, 40)
     tokenizer = dataset_of(text).tokenizer
@@ -217,7 +221,7 @@ def test_a_long_text_is_cut_and_that_is_said(
         assert "the first 200 are read (more values of 12 units take too much memory)" in caplog.text
 
 
-def test_the_page_needs_nothing_else(dataset_of) -> None:
+def test_the_page_needs_nothing_else(dataset_of, model_of) -> None:
     text = prose(6).replace("ab", "</script>")
     tokenizer = dataset_of(text).tokenizer
     model = model_of(tokenizer.vocab_size, "lstm", hidden_size=64)

@@ -1,3 +1,4 @@
+import base64
 import json
 import math
 import re
@@ -5,11 +6,9 @@ import re
 import numpy as np
 import pytest
 import torch
-from conftest import TEXT
-from test_evaluate import model_for
 
-from charlm.analysis import reading
 from charlm.analysis.html.reading_page import page
+from charlm.analysis.units import reading
 from charlm.analysis.units.activations import follow
 from charlm.analysis.units.reading import read
 from charlm.config import TokenizerConfig
@@ -19,10 +18,12 @@ from charlm.model.unit import Unit
 
 @pytest.mark.parametrize("kind", ["char", "byte", "subword"])
 @pytest.mark.parametrize("unit", [Unit(layer=0, number=3), Unit(layer=1, number=5, cell_state=True)])
-def test_it_is_what_a_plain_loop_gives(dataset_of, kind: str, unit: Unit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_what_a_plain_loop_gives(
+    dataset_of, sentences: str, network_for, kind: str, unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(reading, "_WINDOW", 7)
-    dataset = dataset_of(TEXT + "an öwl — ", TokenizerConfig(kind=kind, vocab_size=330), splits=(100, 0, 0))
-    model, tokenizer = model_for(dataset).eval(), dataset.tokenizer
+    dataset = dataset_of(sentences + "an öwl — ", TokenizerConfig(kind=kind, vocab_size=330), splits=(100, 0, 0))
+    model, tokenizer = network_for(dataset).eval(), dataset.tokenizer
     text = "owl and the öwl — a cat"
     found = read(model, tokenizer, text, unit=unit)
     assert "".join(found.texts) == text
@@ -42,9 +43,10 @@ def test_it_is_what_a_plain_loop_gives(dataset_of, kind: str, unit: Unit, monkey
 
 
 @pytest.mark.parametrize(("cell", "gate"), [("lstm", "o"), ("gru", "u"), ("mingru", "z")])
-def test_a_gate_is_followed_over_windows(dataset_of, cell: str, gate: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    dataset = dataset_of(TEXT)
-    model = model_for(dataset, cell=cell).eval()
+def test_a_gate_is_followed_over_windows(
+    dataset, network_for, cell: str, gate: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = network_for(dataset, cell=cell).eval()
     unit = Unit.parse_gate(f"1:4:{gate}")
     whole = read(model, dataset.tokenizer, "cat and dog", unit=unit).values
     monkeypatch.setattr(reading, "_WINDOW", 3)
@@ -55,17 +57,14 @@ def test_a_gate_is_followed_over_windows(dataset_of, cell: str, gate: str, monke
     assert whole == pytest.approx(expected.numpy(), abs=1e-5)
 
 
-def test_a_page_needs_nothing_else_and_holds_the_figures(dataset_of) -> None:
-    dataset = dataset_of(TEXT)
-    model = model_for(dataset).eval()
+def test_a_page_needs_nothing_else_and_holds_the_figures(dataset, network_for) -> None:
+    model = network_for(dataset).eval()
     text = "cat </script> and <b>"
     found = read(model, dataset.tokenizer, text, unit=Unit(layer=0, number=1), unknown="replace")
     made = page(found, dataset.tokenizer, title="<cats> & dogs", unit=Unit(layer=0, number=1))
     assert "&lt;cats&gt; &amp; dogs" in made and "unit 0:1" in made
     assert "http" not in made and "src=" not in made and made.count("</script>") == 2
     data = json.loads(re.search(r'id="data">(.*?)</script>', made, re.DOTALL)[1])
-    import base64
-
     places = np.frombuffer(base64.b64decode(data["places"]), dtype="<u4")
     assert [data["texts"][place] for place in places] == list(found.texts)
     bits = np.frombuffer(base64.b64decode(data["bits"]), dtype="<u2")
@@ -74,47 +73,17 @@ def test_a_page_needs_nothing_else_and_holds_the_figures(dataset_of) -> None:
     assert likeliest.tolist() == found.likeliest.ravel().tolist()
 
 
-@pytest.mark.parametrize("text", ["", "1", "1:2:h", "a:b", "-1:2", "0:1:c:c"])
-def test_a_unit_in_another_form_is_an_error(text: str) -> None:
-    with pytest.raises(ConfigError, match="--unit is"):
-        Unit.parse(text)
-
-
-@pytest.mark.parametrize("text", ["", "0:1", "0:1:", "0:f:1", "0:1:f:f"])
-def test_a_gate_in_another_form_is_an_error(text: str) -> None:
-    with pytest.raises(ConfigError, match="--gate is"):
-        Unit.parse_gate(text)
-
-
-@pytest.mark.parametrize(
-    ("cell", "gate", "message"),
-    [
-        ("lstm", "2:0:f", "--gate names layer 2; the model has 2"),
-        ("lstm", "0:12:f", "--gate names unit 12; a layer has 12"),
-        ("lstm", "0:1:g", "--gate names gate g; the gates of the cell lstm are i, f, o"),
-        ("gru", "0:1:f", "--gate names gate f; the gates of the cell gru are r, u"),
-        ("rnn", "0:1:f", "--gate names gate f; the cell rnn has no gates; --unit shows its state"),
-    ],
-)
-def test_a_gate_that_is_not_there_is_an_error(dataset_of, cell: str, gate: str, message: str) -> None:
-    dataset = dataset_of(TEXT)
-    with pytest.raises(ConfigError, match=message):
-        read(model_for(dataset, cell=cell).eval(), dataset.tokenizer, "cat", unit=Unit.parse_gate(gate))
-
-
 @pytest.mark.parametrize(
     ("unit", "message"),
-    [("2:0", "names layer 2; the model has 2"), ("0:12", "names unit 12; a layer has 12"), ("0:1:c", "has none")],
+    [(Unit(layer=2, number=0), "--unit names layer 2"), (Unit(layer=0, number=1, gate="g"), "--gate names gate g")],
 )
-def test_a_unit_that_is_not_there_is_an_error(dataset_of, unit: str, message: str) -> None:
-    dataset = dataset_of(TEXT)
+def test_a_unit_that_the_model_lacks_is_an_error(dataset, network_for, unit: Unit, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        read(model_for(dataset, cell="rnn").eval(), dataset.tokenizer, "cat", unit=Unit.parse(unit))
+        read(network_for(dataset).eval(), dataset.tokenizer, "cat", unit=unit)
 
 
-def test_no_text_and_unknown_characters_are_errors(dataset_of) -> None:
-    dataset = dataset_of(TEXT)
-    model = model_for(dataset).eval()
+def test_no_text_and_unknown_characters_are_errors(dataset, network_for) -> None:
+    model = network_for(dataset).eval()
     with pytest.raises(ConfigError, match="no text to read"):
         read(model, dataset.tokenizer, "")
     with pytest.raises(UnknownCharacterError):

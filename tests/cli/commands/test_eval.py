@@ -105,7 +105,8 @@ def test_evaluation_can_learn_and_remember(charlm, failed, trained_run) -> None:
     assert "--cache-share goes with --cache" in failed("eval", "--cache-share", "0.1")
 
 
-def test_eval_says_that_a_name_is_neither_model_nor_text(failed, text: Path, run: str) -> None:
+@pytest.mark.usefixtures("run")
+def test_eval_says_that_a_name_is_neither_model_nor_text(failed, text: Path) -> None:
     said = failed("eval", "frist", text)
     assert "no model and no run is called 'frist', and there is no file or folder 'frist'" in said
     assert "did you mean the named corpus dishes?" in failed("eval", "dihes")

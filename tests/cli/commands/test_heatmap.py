@@ -43,7 +43,7 @@ def test_a_page_and_the_values_of_a_unit(charlm, letter: Path) -> None:
     assert all(-1 <= value["unit"] <= 1 for value in values)
 
 
-def test_the_values_of_a_gate(charlm, failed, letter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_values_of_a_gate(charlm, failed, letter: Path) -> None:
     shown = charlm("heatmap", letter, "--html", "letter.html", "--gate", "1:3:f")
     assert shown.stdout == "" and "coloured by gate 1:3:f" in Path("letter.html").read_text()
     values = json.loads(charlm("heatmap", letter, "--gate", "1:3:f", "--json").stdout)

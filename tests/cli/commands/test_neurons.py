@@ -70,6 +70,7 @@ def test_mistakes_are_named(
     assert "pip install" in failed("neurons", letter, "--plot", "gates.png")
 
 
-def test_one_character_is_read(charlm, letter: Path, write) -> None:
+@pytest.mark.usefixtures("letter")
+def test_one_character_is_read(charlm, write) -> None:
     result = charlm("neurons", write("c", "one.txt"))
     assert "1 tokens, " in result.stdout and result.stderr.count("left out") == 11

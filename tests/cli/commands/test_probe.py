@@ -4,6 +4,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 
 def test_a_probe_and_writing_by_what_it_found(charlm, reviews: dict[str, Path]) -> None:
     shown = charlm("probe", "--positive", reviews["good"], "--negative", reviews["bad"], "--name", "mood")
@@ -66,7 +68,8 @@ def test_an_adapted_model_is_steered_as_the_one_it_was(charlm, reviews: dict[str
     assert charlm("sample", "--adapt", write("abab\n" * 40, "a.txt"), *more).stdout.count("a") > 15
 
 
-def test_too_few_to_tell_is_said(charlm, reviews: dict[str, Path], write, planted) -> None:
+@pytest.mark.usefixtures("reviews")
+def test_too_few_to_tell_is_said(charlm, write, planted) -> None:
     planted.save(Path("runs/a/model.safetensors"))
     lines = [f"{text}\t{label}\n" for label in ("p", "q") for text in planted.texts("positive", 25, ord(label))]
     assert "too few test texts" in charlm("probe", "--labelled", write("".join(lines), "same.tsv")).stderr

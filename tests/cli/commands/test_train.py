@@ -91,7 +91,8 @@ def test_every_cell_trains_resumes_samples_and_is_scored(
     assert again["nats"] == pytest.approx(scored["nats"], rel=1e-5)
 
 
-def test_resume_and_overwrite(charlm, failed, text: Path, run: str, brief: list[str]) -> None:
+@pytest.mark.usefixtures("run")
+def test_resume_and_overwrite(charlm, failed, text: Path, brief: list[str]) -> None:
     assert "is not empty; go on with --resume" in failed("train", text, "--run", "first", *brief)
     assert "40 steps" in charlm("train", text, "--resume", "--run", "first", "--steps", "40").stderr
     assert "--resume goes on with the run's own settings" in failed("train", "--resume", "--hidden", "20")

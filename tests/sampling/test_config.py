@@ -4,36 +4,38 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toys import Words, network
 
 from charlm.config import TokenizerConfig
 from charlm.evaluation.copying import CopyIndex
+from charlm.model.language_model import LanguageModel
 from charlm.ngram.model import NgramModel
 from charlm.sampling import SampleConfig, beam_search, write_many
 from charlm.sampling.steering import Hold
-from charlm.tokenizers import ByteTokenizer, CharTokenizer
-from charlm.tokenizers.subword import SubwordTokenizer
+from charlm.tokenizers import ByteTokenizer, CharTokenizer, SubwordTokenizer, Tokenizer
 
-SUBWORDS = SubwordTokenizer.fit(
-    ["the cat and the other cat, the owl\n" * 40], 1400, TokenizerConfig(kind="subword", vocab_size=300)
-)
-TOKENIZERS = {
-    "char": CharTokenizer("\n abcdefgh"),
-    "byte": ByteTokenizer(),
-    "subword": SUBWORDS,
-    "words": Words("a", "b", "ab", "ba ", "é", " "),
-}
-NETWORKS = {name: network(tokenizer) for name, tokenizer in TOKENIZERS.items()}
-TOKENIZERS["prior"] = TOKENIZERS["char"]
-NETWORKS["prior"] = network(TOKENIZERS["prior"], ngram_order=4)
-NETWORKS["prior"].prior.ngram = NgramModel.fit(
-    np.concatenate(([0], TOKENIZERS["prior"].encode("abba cab had a bad cab\n" * 9))),
-    order=4,
-    vocab_size=TOKENIZERS["prior"].vocab_size,
-    bos=TOKENIZERS["prior"].bos,
-)
+
+@pytest.fixture(scope="session")
+def kinds(word_tokenizer, uneven) -> dict[str, tuple[Tokenizer, LanguageModel]]:
+    """Tokenizers of every kind with a network each; the last network builds on n-grams."""
+    text = "the cat and the other cat, the owl\n" * 40
+    tokenizers = {
+        "char": CharTokenizer("\n abcdefgh"),
+        "byte": ByteTokenizer(),
+        "subword": SubwordTokenizer.fit([text], len(text), TokenizerConfig(kind="subword", vocab_size=300)),
+        "words": word_tokenizer("a", "b", "ab", "ba ", "é", " "),
+    }
+    kinds = {name: (tokenizer, uneven(tokenizer)) for name, tokenizer in tokenizers.items()}
+    tokenizer = tokenizers["char"]
+    kinds["prior"] = tokenizer, uneven(tokenizer, ngram_order=4)
+    ids = np.concatenate(([0], tokenizer.encode("abba cab had a bad cab\n" * 9)))
+    kinds["prior"][1].prior.ngram = NgramModel.fit(ids, order=4, vocab_size=tokenizer.vocab_size, bos=tokenizer.bos)
+    return kinds
+
+
+KINDS = st.sampled_from(["char", "byte", "subword", "words", "prior"])
 COPIED = "a bab aéb abba baa b éab babab a"
 TOO_LONG = {most: {COPIED[start : start + most + 1] for start in range(len(COPIED) - most)} for most in range(1, 7)}
 """The stretches of `COPIED` of one character more than each `no_copy` allows."""
@@ -63,7 +65,7 @@ CONFIGS = st.fixed_dictionaries(
 
 @settings(max_examples=150)
 @given(
-    st.sampled_from([*TOKENIZERS]),
+    KINDS,
     st.text("ab é", max_size=4),
     CONFIGS,
     st.integers(1, 4),
@@ -71,12 +73,12 @@ CONFIGS = st.fixed_dictionaries(
     st.sampled_from([(), HELD[:1], HELD]),
 )
 def test_no_options_crash_hang_or_break_their_promise(
-    kind: str, prefix: str, options: dict, batch: int, seed: int, steering: Sequence[Hold]
+    kinds, kind: str, prefix: str, options: dict, batch: int, seed: int, steering: Sequence[Hold]
 ) -> None:
     options["min_length"] = min(options.get("min_length", 0), options["length"])
     config = SampleConfig(**options)
     copies = CopyIndex([COPIED], least=config.no_copy + 1) if config.no_copy else None
-    model, tokenizer = NETWORKS[kind], TOKENIZERS[kind]
+    tokenizer, model = kinds[kind]
     texts = [
         *write_many(
             model,
@@ -111,12 +113,13 @@ def test_no_options_crash_hang_or_break_their_promise(
 
 
 @settings(max_examples=50)
-@given(st.sampled_from([*TOKENIZERS]), st.text("ab", max_size=3), CONFIGS, st.integers(1, 5))
-def test_no_options_break_a_search(kind: str, prefix: str, options: dict, width: int) -> None:
+@given(KINDS, st.text("ab", max_size=3), CONFIGS, st.integers(1, 5))
+def test_no_options_break_a_search(kinds, kind: str, prefix: str, options: dict, width: int) -> None:
     options = {
         name: options[name] for name in ("length", "ban", "stop", "bias", "repetition_penalty") if name in options
     }
     config = SampleConfig(min_length=options["length"] // 2, **options)
-    texts = beam_search(NETWORKS[kind], TOKENIZERS[kind], width=width, num=width, prefix=prefix, config=config)
+    tokenizer, model = kinds[kind]
+    texts = beam_search(model, tokenizer, width=width, num=width, prefix=prefix, config=config)
     assert 1 <= len(texts) <= width and len({text.text for text in texts}) == len(texts)
     assert all(text.characters <= config.length for text in texts)
