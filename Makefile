@@ -20,8 +20,8 @@ demo: .venv/ready
 	$(BIN)/charlm eval $(RUN)
 	$(BIN)/charlm sample $(RUN) --prefix "The " --temperature 0.7
 
-test: .venv/ready
-	$(BIN)/python -m pytest
+test: .venv/ready  # a process for each core, which keep out of each other's way
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 lint: .venv/ready
 	$(BIN)/ruff format --check .

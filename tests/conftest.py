@@ -1,29 +1,55 @@
-"""What all tests share. Uninitialised memory is filled with NaN, so that a weight nobody set can't pass unseen."""
+"""Fixtures for all tests. Uninitialised memory is filled with NaN, so that no test misses a weight that nobody set."""
 
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
+from typer.testing import CliRunner, Result
 
-from charlm.config import CorpusConfig, TokenizerConfig
+from charlm import api
+from charlm.api import Hooks, Trained
+from charlm.cli.app import app
+from charlm.config import CorpusConfig, ModelConfig, TokenizerConfig, TrainConfig
 from charlm.data.corpus import Corpus, open_corpus
 from charlm.data.dataset import Dataset, prepare
+from charlm.model.language_model import LanguageModel
+from charlm.model.ngram_prior import fit_prior
+from charlm.storage.checkpoint import Checkpoint, load, save
+from charlm.tokenizers import CharTokenizer
 
 settings.register_profile("charlm", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 settings.load_profile("charlm")
 
-TEXT = "".join(
-    f"{word} and the {word}, a {number} of {word}s.\n" for number in range(40) for word in ("cat", "dog", "owl")
-)
+Weights = dict[str, torch.Tensor]
+
+
+@pytest.fixture(scope="session")
+def native_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where compiled libraries are kept: one folder for all tests of a session, whichever process they run in."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder.parent if folder.name.startswith("popen-") else folder) / "native"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(autouse=True)
-def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A cache and a working folder of its own for every test; torch as it was afterwards."""
-    monkeypatch.setenv("CHARLM_CACHE", str(tmp_path / "cache"))
+def _isolated(tmp_path: Path, native_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give every test its own working folder and cache, but for compiled libraries, and restore torch's settings."""
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / "native").symlink_to(native_folder)
+    monkeypatch.setenv("CHARLM_CACHE", str(cache))
     monkeypatch.setenv("NO_COLOR", "1")
     work = tmp_path / "work"
     work.mkdir()
@@ -37,8 +63,18 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def one_thread() -> None:
-    """One CPU thread, with which tiny models are fastest; `_alone` gives the others back."""
+    """One CPU thread, with which tiny models are fastest; `_isolated` restores the number."""
     torch.set_num_threads(1)
+
+
+# --- texts
+
+
+@pytest.fixture(scope="session")
+def sentences() -> str:
+    """A repetitive text of 120 lines."""
+    words = ("cat", "dog", "owl")
+    return "".join(f"{word} and the {word}, a {number} of {word}s.\n" for number in range(40) for word in words)
 
 
 @pytest.fixture
@@ -55,8 +91,14 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
+def text(write: Callable[..., Path], sentences: str) -> Path:
+    """The file text.txt with `sentences`."""
+    return write(sentences)
+
+
+@pytest.fixture
 def corpus_of(write: Callable[..., Path]) -> Callable[..., Corpus]:
-    """A corpus of one file with that content."""
+    """Make a corpus of one file with some content."""
 
     def corpus_of(content: str | bytes, **config: Any) -> Corpus:
         return open_corpus(write(content), CorpusConfig(**config))
@@ -66,9 +108,360 @@ def corpus_of(write: Callable[..., Path]) -> Callable[..., Corpus]:
 
 @pytest.fixture
 def dataset_of(corpus_of: Callable[..., Corpus]) -> Callable[..., Dataset]:
-    """A dataset of one file with that content."""
+    """Make a dataset of one file with some content."""
 
-    def dataset_of(content: str | bytes = TEXT, tokenizer: TokenizerConfig | None = None, **config: Any) -> Dataset:
+    def dataset_of(content: str | bytes, tokenizer: TokenizerConfig | None = None, **config: Any) -> Dataset:
         return prepare(corpus_of(content, **config), tokenizer or TokenizerConfig())
 
     return dataset_of
+
+
+@pytest.fixture
+def dataset(dataset_of: Callable[..., Dataset], sentences: str) -> Dataset:
+    """The dataset of `sentences`, by characters."""
+    return dataset_of(sentences)
+
+
+# --- models
+
+
+@pytest.fixture(scope="session")
+def network() -> Callable[..., LanguageModel]:
+    """Make a model with random weights: of 11 tokens and 8 units, without dropout, unless the shape says otherwise."""
+
+    def network(*, seed: int = 1, **shape: Any) -> LanguageModel:
+        sizes = {"vocab_size": 11, "hidden_size": 8, "embedding_size": 5, "dropout": 0.0} | shape
+        model = LanguageModel(ModelConfig(**sizes))
+        model.initialise(torch.Generator().manual_seed(seed))
+        return model
+
+    return network
+
+
+@pytest.fixture(scope="session")
+def network_for(network: Callable[..., LanguageModel]) -> Callable[..., LanguageModel]:
+    """Make a network for a dataset whose predictions differ clearly from token to token."""
+
+    def network_for(dataset: Dataset, *, cell: str = "lstm", layers: int = 2) -> LanguageModel:
+        model = network(
+            vocab_size=dataset.tokenizer.vocab_size,
+            cell=cell,
+            num_layers=layers,
+            hidden_size=12,
+            embedding_size=6,
+            dropout=0.5,
+        )
+        with torch.no_grad():
+            model.output.mul_(8)
+        return model
+
+    return network_for
+
+
+@pytest.fixture(scope="session")
+def network_with_prior(network: Callable[..., LanguageModel]) -> Callable[..., LanguageModel]:
+    """Make a network for a dataset that builds on the n-grams of its training split."""
+
+    def network_with_prior(dataset: Dataset, order: int = 4) -> LanguageModel:
+        model = network(vocab_size=dataset.tokenizer.vocab_size, ngram_order=order)
+        model.prior.ngram, model.prior.cross_fit = fit_prior(dataset.train, dataset.tokenizer, order)
+        return model
+
+    return network_with_prior
+
+
+class Planted:
+    """A model with a unit that is known: it goes to 1 with an x and to -1 with a y, stays there, and writes a or b."""
+
+    tokenizer = CharTokenizer("abxy")
+    unit = 3
+
+    def __init__(self, network: Callable[..., LanguageModel]) -> None:
+        self._network = network
+
+    def model(self, cell: str = "rnn") -> LanguageModel:
+        """Unit 3 of 6 remembers the last x or y; the logit of a is it, that of b minus it; the rest is noise."""
+        size = self.tokenizer.vocab_size
+        model = self._network(seed=2, cell=cell, vocab_size=size, hidden_size=6, embedding_size=6).eval()
+        x, y, a, b = (int(self.tokenizer.encode(letter)[0]) for letter in "xyab")
+        layer = dict(model.recurrent.layers[0].named_parameters())
+        with torch.no_grad():
+            model.embedding[:, self.unit] = 0
+            model.embedding[x, self.unit], model.embedding[y, self.unit] = 1, -1
+            for weight, own in ((layer["recurrent"], 3.0), (layer["input"], 8.0)):
+                weight[self.unit] = 0
+                weight[self.unit, self.unit] = own
+            layer["bias"][self.unit] = 0
+            model.output.zero_()
+            model.output[a, self.unit], model.output[b, self.unit] = 1, -1
+            model.output_bias[:] = -20
+            model.output_bias[[a, b]] = 0
+        return model
+
+    def save(self, path: Path) -> None:
+        """Write the model as a file."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save(path, Checkpoint(model=self.model(), tokenizer=self.tokenizer))
+
+    def texts(self, label: str, count: int, seed: int, *, consistent: bool = False) -> list[str]:
+        """Random texts of a and b with an x (positive) or a y (negative) somewhere.
+
+        `consistent`: only a follows the x, and only b the y.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        letter, following = ("x", "aaaa") if label == "positive" else ("y", "bbbb")
+        following = following if consistent else "abab"
+        texts = []
+        for _ in range(count):
+            at = int(torch.randint(8, (1,), generator=generator))
+            drawn = torch.randint(4, (at + 12,), generator=generator).tolist()
+            before = ["abab"[index] for index in drawn[:at]]
+            texts.append("".join([*before, letter, *(following[index] for index in drawn[at:])]))
+        return texts
+
+
+@pytest.fixture(scope="session")
+def planted(network: Callable[..., LanguageModel]) -> Planted:
+    """A model with a unit that is known, and texts that move it."""
+    return Planted(network)
+
+
+# --- runs
+
+
+@pytest.fixture(scope="session")
+def small_shape() -> dict[str, Any]:
+    """The fields of `ModelConfig` of the small networks that tests train."""
+    return {"hidden_size": 16, "embedding_size": 8, "dropout": 0.3, "num_layers": 2, "ngram_order": 0}
+
+
+@pytest.fixture
+def train_run(text: Path, small_shape: dict[str, Any]) -> Callable[..., Trained]:
+    """Train a small network on `text` for 60 steps, nothing auto-selected; any field of `TrainConfig` can be set."""
+
+    def train_run(
+        run: str = "runs/a",
+        *,
+        source: Path = text,
+        corpus: dict[str, Any] | None = None,
+        tokenizer: TokenizerConfig | None = None,
+        model: dict[str, Any] | None = None,
+        hooks: Hooks | None = None,
+        overwrite: bool = False,
+        **fields: Any,
+    ) -> Trained:
+        return api.train(
+            source,
+            run=run,
+            corpus=corpus,
+            tokenizer=tokenizer,
+            model=small_shape if model is None else model,
+            training=TrainConfig(**({"steps": 60, "batch_size": 4, "seq_len": 16, "validations": 5} | fields)),
+            overwrite=overwrite,
+            hooks=hooks,
+        )
+
+    return train_run
+
+
+@pytest.fixture(scope="session")
+def _trained_once() -> dict[str, Path]:
+    """The runs that `keep_run` has made so far."""
+    return {}
+
+
+@pytest.fixture
+def keep_run(
+    text: Path, tmp_path_factory: pytest.TempPathFactory, _trained_once: dict[str, Path]
+) -> Callable[..., Path]:
+    """Give a test its own run of `text`: the first with that key in a session is trained, later ones are copies."""
+
+    def keep_run(key: object, run: str, train: Callable[[], object]) -> Path:
+        if (kept := _trained_once.get(repr(key))) is None:
+            train()
+            kept = tmp_path_factory.mktemp("run") / "run"
+            shutil.copytree(run, kept)
+            _trained_once[repr(key)] = kept
+            return Path(run)
+        shutil.copytree(kept, run, copy_function=shutil.copyfile)  # not `copy2`: charlm looks for the newest run
+        config = Path(run) / "config.json"
+        config.write_text(json.dumps(json.loads(config.read_text()) | {"text": [str(text)]}))
+        return Path(run)
+
+    return keep_run
+
+
+@pytest.fixture
+def trained_run(train_run: Callable[..., Trained], keep_run: Callable[..., Path]) -> Callable[..., Path]:
+    """As `train_run`, where the run matters and not how it was trained: see `keep_run`."""
+
+    def trained_run(run: str = "runs/a", **fields: Any) -> Path:
+        return keep_run(sorted(fields.items()), run, lambda: train_run(run, **fields))
+
+    return trained_run
+
+
+@pytest.fixture(scope="session")
+def weights_of() -> Callable[..., Weights]:
+    """The weights in a file of a run folder."""
+
+    def weights_of(run: str, name: str = "resume.safetensors") -> Weights:
+        return load(Path(run) / name).model.state_dict()
+
+    return weights_of
+
+
+@pytest.fixture(scope="session")
+def same_weights() -> Callable[[Weights, Weights], bool]:
+    """Whether two models have the same weights, bit for bit."""
+
+    def same_weights(one: Weights, other: Weights) -> bool:
+        assert one and one.keys() == other.keys()
+        return all(torch.equal(value, other[name]) for name, value in one.items())
+
+    return same_weights
+
+
+@pytest.fixture(scope="session")
+def stop_after() -> Callable[[int], Hooks]:
+    """Hooks that interrupt a run after some steps."""
+
+    def stop_after(steps: int) -> Hooks:
+        left = iter([False] * (steps - 1) + [True] * 1000)
+        return Hooks(should_stop=lambda: next(left))
+
+    return stop_after
+
+
+@pytest.fixture(scope="session")
+def records_of() -> Callable[..., list[dict[str, Any]]]:
+    """The records of a run, or those of one kind."""
+
+    def records_of(run: str | Path, kind: str | None = None) -> list[dict[str, Any]]:
+        records = [json.loads(line) for line in (Path(run) / "metrics.jsonl").read_text().splitlines()]
+        return [record for record in records if kind in (None, record["kind"])]
+
+    return records_of
+
+
+# --- commands
+
+
+@pytest.fixture(scope="session")
+def charlm() -> Callable[..., Result]:
+    """Run a command in this process, check its exit status, and give stdout and stderr apart."""
+
+    def charlm(*arguments: object, status: int = 0, stdin: bytes | None = None) -> Result:
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == status, result.output
+        return result
+
+    return charlm
+
+
+_SERVER = """
+import json, os, signal, sys
+import charlm.api, charlm.cli.app, torch
+from charlm.__main__ import main
+torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))])  # so that what the optimisers import is here, too
+for line in sys.stdin:
+    order = json.loads(line)
+    if "wait" in order:
+        print(os.waitstatus_to_exitcode(os.waitpid(order["wait"], 0)[1]), flush=True)
+        continue
+    child = os.fork()
+    if child == 0:
+        os.chdir(order["folder"])
+        os.environ.update(order["environment"])
+        for stream, path in enumerate((os.devnull, order["stdout"], order["stderr"])):
+            os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666), stream)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN if order["nohup"] else signal.SIG_DFL)
+        sys.argv = ["charlm", *order["arguments"]]
+        main()
+    print(child, flush=True)
+"""
+
+
+class Server:
+    """A process that has imported charlm, from which others are forked: importing torch takes seconds."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+
+    def ask(self, **order: Any) -> int:
+        """Send an order, and return the number that is the answer."""
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        print(json.dumps(order), file=self._process.stdin, flush=True)
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        """End the process, if it was ever begun."""
+        if self._process is not None:
+            self._process.communicate()
+
+
+@dataclass(kw_only=True)
+class Child:
+    """A command in a process of its own."""
+
+    server: Server
+    pid: int
+    output: Path
+
+    @property
+    def stdout(self) -> str:
+        """What it has written so far."""
+        return self.output.with_suffix(".out").read_text()
+
+    @property
+    def stderr(self) -> str:
+        """What it has written so far."""
+        return self.output.with_suffix(".err").read_text()
+
+    def send(self, number: int) -> None:
+        """Send a signal."""
+        os.kill(self.pid, number)
+
+    def wait(self) -> int:
+        """Wait until it ends, and return its exit status; below zero that is the signal that ended it."""
+        return self.server.ask(wait=self.pid)
+
+    def wait_for(self, condition: Callable[[], bool], *, seconds: float = 60) -> None:
+        """Wait until something is so that the command brings about."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, self.stderr
+            time.sleep(0.0005)
+
+
+@pytest.fixture(scope="session")
+def _server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def start(_server: Server, tmp_path: Path) -> Callable[..., Child]:
+    """Run a command of charlm in a process of its own, which can be killed."""
+    numbers = itertools.count()
+
+    def start(*arguments: object, nohup: bool = False) -> Child:
+        output = tmp_path / f"process{next(numbers)}"
+        pid = _server.ask(
+            arguments=[str(argument) for argument in arguments],
+            folder=os.getcwd(),
+            environment={name: os.environ[name] for name in ("CHARLM_CACHE", "NO_COLOR")},
+            stdout=f"{output}.out",
+            stderr=f"{output}.err",
+            nohup=nohup,
+        )
+        return Child(server=_server, pid=pid, output=output)
+
+    return start

@@ -3,8 +3,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TEXT
-from small_runs import SMALL, same, stop_after, train, weights
 
 from charlm import api
 from charlm.config import TokenizerConfig, TrainConfig
@@ -12,8 +10,8 @@ from charlm.errors import ConfigError, CorpusError, RunError, TrainingDivergedEr
 from charlm.storage.checkpoint import load
 
 
-def test_a_finished_run_goes_on_when_it_is_given_more(write) -> None:
-    train(write(TEXT), steps=20)
+def test_a_finished_run_goes_on_when_it_is_given_more(train_run) -> None:
+    train_run(steps=20)
     before = Path("runs/a/config.json").read_bytes()
     for lengths in ({}, {"steps": 20}, {"steps": 7}, {"epochs": 0.01}):
         with pytest.raises(RunError, match=r"run runs/a is over: it has had .*; to go on give a larger --"):
@@ -24,11 +22,12 @@ def test_a_finished_run_goes_on_when_it_is_given_more(write) -> None:
         api.resume("runs/a", lengths={"steps": 0})
 
 
-def test_overwriting_keeps_the_old_model_until_there_is_a_new_one(write, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = write(TEXT)
-    train(text, steps=5)
-    before = weights("runs/a", "model.safetensors")
-    config = {"run": "runs/a", "overwrite": True, "model": SMALL}
+def test_overwriting_keeps_the_old_model_until_there_is_a_new_one(
+    text: Path, train_run, small_shape: dict, stop_after, weights_of, same_weights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_run(steps=5)
+    before = weights_of("runs/a", "model.safetensors")
+    config = {"run": "runs/a", "overwrite": True, "model": small_shape}
 
     def killed(*arguments: object) -> None:
         raise KeyboardInterrupt
@@ -36,55 +35,52 @@ def test_overwriting_keeps_the_old_model_until_there_is_a_new_one(write, monkeyp
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("charlm.training.trainer.training_steps", killed)
         api.train(text, init_from="runs/a", training=TrainConfig(steps=9), **config)
-    assert same(weights("runs/a", "model.safetensors"), before)
+    assert same_weights(weights_of("runs/a", "model.safetensors"), before)
     assert api.resume("runs/a").outcome.step == 9
-    before = weights("runs/a", "model.safetensors")
+    before = weights_of("runs/a", "model.safetensors")
     with pytest.raises(TrainingDivergedError) as error:
         exploding = TrainConfig(steps=400, validations=1, learning_rate=10.0, clip=0)
-        api.train(text, training=exploding, **config | {"model": SMALL | {"cell": "rnn"}})
+        api.train(text, training=exploding, **config | {"model": small_shape | {"cell": "rnn"}})
     assert "is kept in" not in str(error.value)
-    assert same(weights("runs/a", "model.safetensors"), before)
+    assert same_weights(weights_of("runs/a", "model.safetensors"), before)
     api.train(text, training=TrainConfig(steps=100), hooks=stop_after(3), **config)
-    assert not same(weights("runs/a", "model.safetensors"), before)
+    assert not same_weights(weights_of("runs/a", "model.safetensors"), before)
 
 
-def test_overwriting_needs_the_name_of_a_run(write) -> None:
-    text = write(TEXT)
-    api.train(text, training=TrainConfig(steps=2), model=SMALL)
+def test_overwriting_needs_the_name_of_a_run(text: Path, small_shape: dict) -> None:
+    api.train(text, training=TrainConfig(steps=2), model=small_shape)
     with pytest.raises(ConfigError, match="--overwrite replaces the run that --run names"):
-        api.train(text, training=TrainConfig(steps=2), model=SMALL, overwrite=True)
+        api.train(text, training=TrainConfig(steps=2), model=small_shape, overwrite=True)
 
 
-def test_a_run_killed_before_its_first_save_begins_again(write) -> None:
-    text = write(TEXT)
-    train(text, "runs/whole")
-    train(text, "runs/early", hooks=stop_after(3))
+def test_a_run_killed_before_its_first_save_begins_again(train_run, stop_after, weights_of, same_weights) -> None:
+    train_run("runs/whole")
+    train_run("runs/early", hooks=stop_after(3))
     Path("runs/early/resume.safetensors").unlink()
     assert api.resume("runs/early").outcome.finished
-    assert same(weights("runs/early"), weights("runs/whole"))
+    assert same_weights(weights_of("runs/early"), weights_of("runs/whole"))
 
 
-def test_resume_needs_the_same_text(write) -> None:
-    text = write(TEXT)
-    train(text, hooks=stop_after(10))
-    text.write_text(TEXT.replace("cat", "rat"))
+def test_resume_needs_the_same_text(text: Path, sentences: str, train_run, stop_after, write) -> None:
+    train_run(hooks=stop_after(10))
+    text.write_text(sentences.replace("cat", "rat"))
     with pytest.raises(CorpusError, match="not the one this run was begun with"):
         api.resume("runs/a")
-    moved = write(TEXT, "elsewhere.txt")
+    moved = write(sentences, "elsewhere.txt")
     assert api.resume("runs/a", text=moved).outcome.finished
 
 
-def test_a_bad_option_leaves_no_folder(write) -> None:
+def test_a_bad_option_leaves_no_folder(train_run, write) -> None:
     for model in ({"cell": "gruu"}, {"hidden_size": 0}, {"num_layers": -1}):
         with pytest.raises(ConfigError):
-            train(write(TEXT), model=model)
+            train_run(model=model)
     with pytest.raises(CorpusError):
-        train(write(""))
+        train_run(source=write(""))
     assert not Path("runs").exists()
 
 
-def test_fine_tuning_begins_with_the_models_weights_and_tokenizer(write, caplog) -> None:
-    train(write(TEXT), "runs/first")
+def test_fine_tuning_begins_with_the_models_weights_and_tokenizer(train_run, write, caplog) -> None:
+    train_run("runs/first")
     other = write("A cat and a dog, a zebra and the owl.\n" * 50, "other.txt")
     tiny = TrainConfig(steps=1, learning_rate=1e-12, weight_decay=0)
     api.train(other, run="runs/second", init_from="runs/first", training=tiny)
@@ -99,17 +95,17 @@ def test_fine_tuning_begins_with_the_models_weights_and_tokenizer(write, caplog)
         api.train(other, run="runs/third", init_from="runs/first", tokenizer=TokenizerConfig(), training=tiny)
 
 
-def test_a_run_without_time_for_a_step_is_an_error(write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_without_time_for_a_step_is_an_error(train_run, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match=r"reading the text took all of --minutes 1e-05; give more"):
-        train(write(TEXT), steps=None, minutes=1e-5)
+        train_run(steps=None, minutes=1e-5)
     assert not Path("runs").exists()
     monkeypatch.setattr("charlm.api.require_rest", lambda *_: None)  # as if the time had been just enough until then
     with pytest.raises(ConfigError, match=r"reading the text took all of --minutes"):
-        train(write(TEXT), steps=None, minutes=1e-5)
+        train_run(steps=None, minutes=1e-5)
 
 
-def test_the_token_before_every_text_is_silent_at_first(write) -> None:
-    api.train(write(TEXT), run="runs/a", training=TrainConfig(steps=1, weight_decay=0), model=SMALL)
+def test_the_token_before_every_text_is_silent_at_first(text: Path, small_shape: dict) -> None:
+    api.train(text, run="runs/a", training=TrainConfig(steps=1, weight_decay=0), model=small_shape)
     trained = load(Path("runs/a/resume.safetensors"))
     unseen = trained.tokenizer.unk
     assert (trained.model.embedding[unseen] == 0).all()

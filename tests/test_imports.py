@@ -74,3 +74,22 @@ def test_no_package_has_more_than_twelve_files() -> None:
         files = [*folder.glob("*.py"), *folder.glob("*.c"), *folder.glob("*.h"), *folder.glob("*.html")]
         assert len(files) <= MOST_FILES, f"{folder} has {len(files)} files"
     assert len([*ROOT.glob("*.py")]) <= MOST_MODULES_AT_THE_TOP
+
+
+def test_cells_and_kernels_do_not_know_each_other() -> None:
+    for own, other in (("cells", "kernels"), ("kernels", "cells")):
+        paths = [*(ROOT / own).glob("*.py")]
+        assert paths and not any(other in imported_packages(path) for path in paths)
+
+
+def test_tests_mirror_the_package() -> None:
+    """tests/data/test_corpus.py tests charlm/data/corpus.py, and tests/cells/test_cells.py charlm/cells/__init__.py.
+
+    Tests of what spans modules are those right below tests/ and tests/cli/.
+    """
+    tests = Path(__file__).parent
+    for path in tests.rglob("test_*.py"):
+        folder, name = path.parent.relative_to(tests), path.stem.removeprefix("test_")
+        package = ROOT / folder
+        mirrored = (package / f"{name}.py").exists() or (name == folder.name and (package / "__init__.py").exists())
+        assert mirrored or folder in (Path(), Path("cli"), Path("fuzz")), f"{path} tests no module of its name"

@@ -1,56 +1,69 @@
-"""A run killed at a random moment, ten times over, goes on each time and ends as one that was never stopped."""
+"""A run that is killed at random moments can be resumed each time, and ends as one that was never killed."""
 
 import random
-import subprocess
-import sys
+import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
-
-import torch
-from conftest import TEXT
-
-from charlm.storage.checkpoint import load
 
 OPTIONS = [
     "--steps",
-    "4000",
+    "1000",
     "--hidden",
-    "24",
+    "8",
+    "--ngram-order",
+    "0",
     "--batch-size",
-    "4",
+    "2",
+    "--seq-len",
+    "16",
     "--dropout",
     "0.2",
-    "--threads",
-    "1",
     "--validations",
-    "40",
+    "25",
 ]
+MOMENTS = ("starting", "training", "saving", "training", "saving")
 
 
-def test_sigkill_ten_times_over(write) -> None:
-    text = write(TEXT)
+def changes(path: Path, wanted: int) -> Callable[[], bool]:
+    """Whether a file that is looked at again and again has changed so many times."""
+    seen = set()
+
+    def changed() -> bool:
+        if path.exists():
+            seen.add(path.stat().st_mtime_ns)
+        return len(seen) > wanted
+
+    return changed
+
+
+def test_a_run_that_is_killed_ten_times(text: Path, start, weights_of, same_weights, records_of) -> None:
     chance = random.Random(1)
-    start = [sys.executable, "-m", "charlm", "train", str(text), "--run", "runs/killed", *OPTIONS]
-    go_on = [sys.executable, "-m", "charlm", "train", "--resume", "--run", "runs/killed"]
-    kills = finished = 0
-    while kills < 10 and not finished:
-        fresh = not Path("runs/killed/config.json").exists()
-        process = subprocess.Popen(start if fresh else go_on, stderr=subprocess.PIPE, text=True)
-        # Half of the kills fall while the process starts and reads, half while it trains and saves.
-        if chance.random() < 0.5:
-            while not (Path("runs/killed/metrics.jsonl").exists() or process.poll() is not None):
-                time.sleep(0.02)
-        time.sleep(chance.uniform(0.0, 2.5))
-        process.kill()
-        _, stderr = process.communicate()
-        assert process.returncode in (-9, 0), stderr
-        finished += process.returncode == 0
-        kills += 1
-    if not finished:
-        subprocess.run(go_on, check=True, capture_output=True)
-    whole = [*start[: -len(OPTIONS) - 1], "runs/whole", *OPTIONS]
-    subprocess.run(whole, check=True, capture_output=True)
-    killed, unbroken = (load(Path(f"runs/{name}/resume.safetensors")) for name in ("killed", "whole"))
-    assert killed.training["step"] == unbroken.training["step"] == 4000
-    for name, value in unbroken.model.state_dict().items():
-        assert torch.equal(killed.model.state_dict()[name], value), name
+    folder = Path("runs/killed")
+    begun, saved, reached = [], 0, []
+    for moment in 2 * MOMENTS:
+        begun.append((folder / "config.json").exists())
+        child = start("train", "--run", folder, *(["--resume"] if begun[-1] else [text, *OPTIONS]))
+        if moment == "starting":
+            time.sleep(chance.uniform(0, 0.05))
+        else:
+            child.wait_for(changes(folder / "metrics.jsonl", chance.randint(3, 9)))
+        if moment == "saving":
+            child.wait_for(lambda: any(folder.glob(".*.tmp")))
+        elif moment == "training":
+            time.sleep(chance.uniform(0, 0.01))
+        child.send(signal.SIGKILL)
+        assert child.wait() == -signal.SIGKILL, "it ended before it was killed"
+        saved += any(folder.glob(".*.tmp"))
+        if moment != "starting":
+            reached.append(records_of(folder, "step")[-1]["step"])
+    assert begun.count(True) >= 8 and saved >= 1
+    assert 0 < reached[0] < reached[-1] < 1000
+    assert start("train", "--resume", "--run", folder).wait() == 0
+    assert start("train", text, "--run", "runs/whole", *OPTIONS).wait() == 0
+    for name in ("model.safetensors", "resume.safetensors"):
+        assert same_weights(weights_of("runs/killed", name), weights_of("runs/whole", name))
+    clock = {"seconds": None}
+    killed, whole = ([record | clock for record in records_of(f"runs/{name}")] for name in ("killed", "whole"))
+    assert killed == whole and whole[-1]["step"] == 1000
+    assert (folder / "samples.txt").read_text() == Path("runs/whole/samples.txt").read_text()

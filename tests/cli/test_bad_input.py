@@ -3,21 +3,6 @@
 from pathlib import Path
 
 import pytest
-from conftest import TEXT
-from test_commands import SMALL, charlm, failed
-
-
-@pytest.fixture
-def text(write) -> Path:
-    return write(TEXT)
-
-
-@pytest.fixture
-def run(text: Path) -> str:
-    """A small trained run."""
-    charlm("train", text, "--run", "first", *SMALL)
-    return "runs/first"
-
 
 BAD_TEXTS = {
     "empty": (b"", "no text in it; give a file that isn't empty"),
@@ -35,8 +20,8 @@ BAD_TEXTS = {
 
 
 @pytest.mark.parametrize(("content", "said"), BAD_TEXTS.values(), ids=BAD_TEXTS)
-def test_a_bad_text_is_one_line_and_leaves_nothing(write, content: bytes, said: str) -> None:
-    assert said in failed("train", write(content, "bad.txt"), *SMALL)
+def test_a_bad_text_is_one_line_and_leaves_nothing(failed, brief: list[str], write, content: bytes, said: str) -> None:
+    assert said in failed("train", write(content, "bad.txt"), *brief)
     assert not Path("runs").exists()
 
 
@@ -66,7 +51,7 @@ BAD_ARGUMENTS = {
 
 
 @pytest.mark.parametrize(("arguments", "said"), BAD_ARGUMENTS.values(), ids=BAD_ARGUMENTS)
-def test_a_bad_argument_is_one_line_and_leaves_nothing(arguments: str, said: str, run: str) -> None:
+def test_a_bad_argument_is_one_line_and_leaves_nothing(failed, run: str, arguments: str, said: str) -> None:
     if "runs/ here" in said:
         Path(run).rename("elsewhere")
     before = sorted(path for path in Path().rglob("*"))
@@ -74,12 +59,12 @@ def test_a_bad_argument_is_one_line_and_leaves_nothing(arguments: str, said: str
     assert sorted(path for path in Path().rglob("*")) == before
 
 
-def test_a_folder_without_text_is_one_line(tmp_path: Path) -> None:
+def test_a_folder_without_text_is_one_line(failed, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     assert "holds no text file" in failed("train", tmp_path / "folder")
 
 
-def test_a_model_that_is_damaged_is_one_line(run: str) -> None:
+def test_a_model_that_is_damaged_is_one_line(failed, run: str) -> None:
     path = Path(run) / "model.safetensors"
     path.write_bytes(path.read_bytes()[:5000])
     for command in ("sample", "eval", "info"):
@@ -87,6 +72,6 @@ def test_a_model_that_is_damaged_is_one_line(run: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["train", "--no-such-option"], ["train", "--steps", "many"], ["frobnicate"]])
-def test_a_wrong_usage_ends_with_status_2(arguments: list[str]) -> None:
+def test_a_wrong_usage_ends_with_status_2(charlm, arguments: list[str]) -> None:
     result = charlm(*arguments, status=2)
     assert result.stdout == "" and result.stderr.startswith("Usage: ") and "Error" in result.stderr

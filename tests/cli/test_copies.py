@@ -4,18 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import TEXT
-from small_runs import train
-from test_commands import charlm, failed
 
 from charlm.api import load
 
 MODEL = {"hidden_size": 24, "ngram_order": 8}
-
-
-@pytest.fixture
-def text(write) -> Path:
-    return write(TEXT)
 
 
 def longest_in(text: str, training: str) -> int:
@@ -31,10 +23,11 @@ def longest_in(text: str, training: str) -> int:
 
 
 @pytest.mark.parametrize("tokenizer", ["char", "subword"])
-def test_no_stretch_is_longer_than_asked(text: Path, tokenizer: str) -> None:
+def test_no_stretch_is_longer_than_asked(charlm, text: Path, sentences: str, tokenizer: str) -> None:
     size = ["--vocab-size", "320"] if tokenizer == "subword" else []
-    charlm("train", text, "--ngram-order", "4", "--hidden", "24", "--steps", "80", "--tokenizer", tokenizer, *size)
-    training = TEXT[: int(len(TEXT) * 0.9)]
+    shape = ["--ngram-order", "4", "--hidden", "24", "--batch-size", "8", "--seq-len", "32", "--validations", "2"]
+    charlm("train", text, *shape, "--steps", "80", "--tokenizer", tokenizer, *size)
+    training = sentences[: int(len(sentences) * 0.9)]
     plain = charlm("sample", "--seed", "1", "--length", "150", "--temperature", "0.3").stdout
     for most in (12, 4):
         arguments = ["--seed", "1", "--length", "150", "--temperature", "0.3", "--no-copy", most]
@@ -47,15 +40,15 @@ def test_no_stretch_is_longer_than_asked(text: Path, tokenizer: str) -> None:
     assert longest_in(begun[len(prefix) - 3 :], training) <= 4
 
 
-def test_copies_are_told_of(text: Path) -> None:
-    train(text, model=MODEL, steps=100)
-    shown = charlm("sample", "--prefix", TEXT[300:380], "--length", "20", "--seed", "1", "--copy-check")
-    assert shown.stdout.startswith(TEXT[300:380]) and "\x1b" not in shown.stdout
+def test_copies_are_told_of(charlm, sentences: str, trained_run) -> None:
+    trained_run(model=MODEL, steps=100)
+    shown = charlm("sample", "--prefix", sentences[300:380], "--length", "20", "--seed", "1", "--copy-check")
+    assert shown.stdout.startswith(sentences[300:380]) and "\x1b" not in shown.stdout
     assert "copied, in stretches of 40 characters or more: " in shown.stderr
     assert "of 100; the longest, " in shown.stderr
     values = json.loads(
         charlm(
-            "sample", "--prefix", TEXT[300:380], "--length", "20", "--copy-check", "--copy-length", "60", "--json"
+            "sample", "--prefix", sentences[300:380], "--length", "20", "--copy-check", "--copy-length", "60", "--json"
         ).stdout
     )
     (one,) = values
@@ -65,24 +58,19 @@ def test_copies_are_told_of(text: Path) -> None:
     assert "0.0% of " in none and "longest" not in none
 
 
-def test_evaluation_tells_how_much_is_copied(text: Path) -> None:
-    train(text, model=MODEL, steps=100)
+def test_evaluation_tells_how_much_is_copied(charlm, sentences: str, trained_run) -> None:
+    trained_run(model=MODEL, steps=100)
     values = json.loads(charlm("eval", "--json").stdout)["copying"]
     assert set(values) == {"written", "scored"}
-    assert values["scored"]["longest"] == longest_stretch_of_the_test_split()
+    longest = longest_in(sentences[int(len(sentences) * 0.95) :], sentences[: int(len(sentences) * 0.9)])
+    assert values["scored"]["longest"] == (longest if longest >= 40 else 0)
     shown = charlm("eval").stdout
     assert "of 10,000 characters that the model writes: " in shown
-    assert f"of the first {len(TEXT) - int(len(TEXT) * 0.95):,} of this text: " in shown
+    assert f"of the first {len(sentences) - int(len(sentences) * 0.95):,} of this text: " in shown
 
 
-def longest_stretch_of_the_test_split() -> int:
-    test = TEXT[int(len(TEXT) * 0.95) :]
-    found = longest_in(test, TEXT[: int(len(TEXT) * 0.9)])
-    return found if found >= 40 else 0
-
-
-def test_mistakes_are_named(text: Path) -> None:
-    train(text)
+def test_mistakes_are_named(failed, text: Path, trained_run) -> None:
+    trained_run()
     assert "--no-copy shapes a random choice" in failed("sample", "--beam", "2", "--no-copy", "5")
     assert "least length of a copied stretch is 0" in failed("sample", "--copy-check", "--copy-length", "0")
     text.unlink()

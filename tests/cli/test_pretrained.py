@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from test_commands import charlm, failed
 
 import charlm as package
 from charlm.storage.runs import PRETRAINED
@@ -24,7 +23,7 @@ def test_it_is_small_and_has_a_card() -> None:
         assert part in card
 
 
-def test_without_a_run_it_writes_and_says_so() -> None:
+def test_without_a_run_it_writes_and_says_so(charlm, failed) -> None:
     shown = charlm("sample", "--prefix", "I couldn't", "--length", 60, "--seed", 1)
     assert shown.stdout.startswith("I couldn't ") and len(shown.stdout) > 20
     assert "no run in runs/ here; the model of reviews that comes with charlm writes" in shown.stderr
@@ -32,7 +31,7 @@ def test_without_a_run_it_writes_and_says_so() -> None:
     assert "both say which model writes" in failed("sample", "reviews", "--model", "other")
 
 
-def test_steering_turns_its_tone() -> None:
+def test_steering_turns_its_tone(charlm) -> None:
     options = ("--prefix", "I couldn't", "--num", 24, "--batch", 24, "--seed", 1, "--temperature", 0.7, "--jsonl")
     texts = {}
     for strength in ("+2", "-2"):
@@ -42,7 +41,7 @@ def test_steering_turns_its_tone() -> None:
     assert words(texts["-2"], BAD) > 2 * words(texts["+2"], BAD)
 
 
-def test_every_way_of_looking_inside_takes_it(write) -> None:
+def test_every_way_of_looking_inside_takes_it(charlm, write) -> None:
     letter = write("I loved this film. The plot was dull.\n", "letter.txt")
     tokens = json.loads(charlm("heatmap", "reviews", letter, "--unit", "0:5:c", "--json").stdout)
     assert "".join(token["text"] for token in tokens) == letter.read_text()

@@ -1,7 +1,7 @@
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charlm.errors import UnknownCharacterError
@@ -40,11 +40,13 @@ def test_likenesses(character: str, nearest: str | None) -> None:
 
 def test_the_closest_form_comes_first() -> None:
     assert nearest_text("e\u0301"[1], "e".__contains__) is None  # a mark alone is like nothing
-    assert nearest_text("É", "eéE".__contains__) == "é" or nearest_text("É", "eéE".__contains__) == "E"
+    assert nearest_text("É", "eéE".__contains__) == "é"
+    assert nearest_text("É", "eE".__contains__) == "E"
     assert nearest_text("ё", "еЁ".__contains__) == "Ё"
     assert nearest_text('"', "“'".__contains__) == "“"
 
 
+@settings(max_examples=50)
 @given(st.text())
 def test_what_is_read_is_known(text: str) -> None:
     tokenizer = CharTokenizer(ENGLISH)

@@ -113,25 +113,6 @@ def test_unseen_characters_are_all_the_others() -> None:
     assert TOKENIZERS["byte"].unseen_characters == 0
 
 
-@pytest.mark.parametrize("algorithm", ["unigram", "bpe"])
-def test_more_characters_than_subwords_leaves_the_rare_ones_to_bytes(algorithm: str) -> None:
-    text = "".join(chr(0x4E00 + n * n % 3000) for n in range(20_000))
-    tokenizer = fit("subword", text, vocab_size=1000, algorithm=algorithm)
-    assert tokenizer.vocab_size <= 1000
-    assert tokenizer.decode(tokenizer.encode(text)) == text
-
-
-@pytest.mark.parametrize("algorithm", ["unigram", "bpe"])
-def test_a_text_too_small_for_the_vocabulary_gets_fewer_subwords_or_a_clear_error(algorithm: str) -> None:
-    try:
-        tokenizer = fit("subword", "hello", vocab_size=2000, algorithm=algorithm)
-    except TokenizerError as error:
-        assert "smaller --vocab-size" in str(error) and "\n" not in str(error)
-    else:
-        assert tokenizer.vocab_size < 2000
-        assert tokenizer.decode(tokenizer.encode("hello, world")) == "hello, world"
-
-
 @pytest.mark.parametrize(
     "values",
     [

@@ -1,0 +1,74 @@
+"""Figures: what they draw, and what is said when they can't be drawn."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from charlm.analysis.gradients.diagnosis import Diagnosis, diagnose
+from charlm.analysis.plots import check_plot, draw_gradients, draw_saturation, save_plot
+from charlm.analysis.units.saturation import GateSaturation
+from charlm.errors import CharlmError, ConfigError
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture
+def diagnosis(text: Path) -> Diagnosis:
+    return diagnose(text, cells=["rnn", "lstm"], lags=9, steps=2, hidden_size=4)
+
+
+def test_the_figure_has_a_curve_for_each_cell_before_and_after(diagnosis: Diagnosis) -> None:
+    figure = draw_gradients(diagnosis)
+    start, trained = figure.axes
+    assert (start.get_title(), trained.get_title()) == ("at the start", "after 2 training steps")
+    labels = [text.get_text() for text in start.get_legend().get_texts()]
+    assert [label.split(":")[0] for label in labels] == ["rnn", "lstm"]
+    curve = diagnosis.cells[1].start.gradients["c"]
+    drawn = next(line for line in start.lines if line.get_label().startswith("lstm")).get_ydata()
+    assert list(drawn) == pytest.approx([value / curve[0] for value in curve])
+
+
+def test_the_gates_have_a_panel_each_and_units_a_dot() -> None:
+    saturation = [
+        GateSaturation(layer=layer, gate=gate, shut=np.full(3, 0.1 * layer), open=np.array([0.0, 0.5, 0.7]))
+        for layer in (0, 1)
+        for gate in "fo"
+    ]
+    panels = draw_saturation(saturation, "a text").axes
+    assert [axes.get_title() for axes in panels] == ["gate f", "gate o"]
+    for axes in panels:
+        first, second = (np.asarray(dots.get_offsets()) for dots in axes.collections)
+        assert first.tolist() == [[0, 0], [0.5, 0], [0.7, 0]] and second[:, 1] == pytest.approx([0.1] * 3)
+    assert [text.get_text() for text in panels[-1].get_legend().get_texts()] == ["layer 0", "layer 1"]
+
+
+@pytest.mark.parametrize(("name", "magic"), [("g.png", b"\x89PNG"), ("g.svg", b"<?xml"), ("g.pdf", b"%PDF")])
+def test_it_is_written_in_the_format_of_its_name(diagnosis: Diagnosis, name: str, magic: bytes) -> None:
+    check_plot(Path(name))
+    save_plot(draw_gradients(diagnosis), Path(name))
+    assert Path(name).read_bytes().startswith(magic)
+
+
+def test_what_can_not_be_written_is_refused_beforehand() -> None:
+    Path("folder.png").mkdir()
+    for name, said in (
+        ("g.jpeg2", "must end in .png, .svg, .pdf"),
+        ("nowhere/g.png", "there is no folder 'nowhere'"),
+        ("folder.png", "is a folder"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            check_plot(Path(name))
+
+
+def test_without_matplotlib_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(CharlmError, match=r"pip install 'charlm-rnn\[plots\]'"):
+        check_plot(Path("g.png"))
+
+
+def test_a_disk_that_fails_is_one_line(diagnosis: Diagnosis) -> None:
+    Path("folder.png").mkdir()
+    with pytest.raises(CharlmError, match=r"can't write folder\.png"):
+        save_plot(draw_gradients(diagnosis), Path("folder.png"))

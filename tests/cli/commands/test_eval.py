@@ -1,0 +1,118 @@
+"""`charlm eval` as a user types it."""
+
+import json
+import math
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from charlm.evaluation.baselines import Baseline
+
+
+def test_eval_json_has_every_figure(charlm, run: str, sentences: str) -> None:
+    values = json.loads(charlm("eval", run, "--json").stdout)
+    wanted = (
+        "tokens characters bytes unknown_characters nats nats_per_token perplexity bits_per_character bits_per_byte"
+    )
+    assert set(wanted.split()) <= set(values)
+    assert values["characters"] == len(sentences) - int(len(sentences) * 0.95)
+    assert json.loads(charlm("eval", run, "--split", "train", "--json").stdout)["characters"] == int(
+        len(sentences) * 0.9
+    )
+
+
+def test_eval_compares_with_baselines(charlm, text: Path, brief: list[str], sentences: str) -> None:
+    charlm("train", text, "--run", "alone", "--ngram-order", "0", *brief)
+    run = "alone"
+    values = json.loads(charlm("eval", run, "--json").stdout)
+    assert list(values["baselines"]) == ["ngram", "unigram", "uniform", "gzip", "xz"]
+    assert 1 <= values["baselines"]["ngram"]["order"] <= 8
+    tokens, characters = values["tokens"], values["characters"]
+    symbols = len(set(sentences[: int(len(sentences) * 0.9)])) + 2  # EOS and <unk>, but not BOS
+    uniform = values["baselines"]["uniform"]["bits_per_character"]
+    assert uniform == pytest.approx(tokens * math.log2(symbols) / characters)
+    shown = charlm("eval", run).stdout
+    for name, figures in values["baselines"].items():
+        label = f"n-gram of order {figures['order']}" if name == "ngram" else name
+        assert re.search(rf"^{label} +{figures['bits_per_character']:.4f}$", shown, re.MULTILINE), shown
+    assert re.search(rf"^this network +{values['bits_per_character']:.4f}$", shown, re.MULTILINE), shown
+    bits = [float(line.split()[-1]) for line in shown.split("bits per character")[2].splitlines()[1:7]]
+    assert bits == sorted(bits)
+    assert values["baselines"]["ngram"]["bits_per_character"] < values["bits_per_character"]
+    assert "predicts this text better than the network" in shown
+    again = json.loads(charlm("eval", run, text, "--split", "test", "--json").stdout)
+    assert again["baselines"] == values["baselines"]
+
+
+def test_eval_says_nothing_of_an_ngram_that_loses(charlm, run: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    worse = Baseline(nats=9e9, characters=9, order=3)
+    monkeypatch.setattr("charlm.text_model.measure_baselines", lambda *_, **__: {"ngram": worse})
+    shown = charlm("eval", run).stdout
+    assert "n-gram of order 3" in shown and "predicts this text better" not in shown
+
+
+def test_eval_without_baselines(charlm, text: Path, run: str, sentences: str, write) -> None:
+    assert json.loads(charlm("eval", run, "--no-baselines", "--json").stdout)["baselines"] == {}
+    assert "n-gram" not in charlm("eval", run, "--no-baselines").stdout
+    for arguments in (["--split", "train"], [text]):
+        result = charlm("eval", run, *arguments, "--json")
+        assert json.loads(result.stdout)["baselines"] == {}
+        assert "note: no baselines: they know the training split by heart\n" in result.stderr
+    other = write("cat and the dog\n", "other.txt")
+    assert len(json.loads(charlm("eval", run, other, "--json").stdout)["baselines"]) == 5
+    shutil.copy(f"{run}/model.safetensors", "model.safetensors")
+    result = charlm("eval", "model.safetensors", other, "--json")
+    assert json.loads(result.stdout)["baselines"] == {} and "lies outside its run folder" in result.stderr
+    text.write_text(sentences + "more")
+    result = charlm("eval", run, other)
+    assert "bits per character" in result.stdout and "n-gram" not in result.stdout
+    assert "note: no baselines: the text text has changed since the model was trained on it\n" in result.stderr
+
+
+def test_eval_of_a_text(charlm, run: str, write) -> None:
+    other = write("cat and the dog\n", "other.txt")
+    values = json.loads(charlm("eval", run, other, "--json").stdout)
+    assert (values["characters"], values["documents"], values["unknown_characters"]) == (16, 1, 0)
+    assert json.loads(charlm("eval", other, "--json").stdout)["nats"] == values["nats"]
+    lines = json.loads(charlm("eval", run, other, other, "--documents", "line", "--json").stdout)
+    assert (lines["characters"], lines["documents"]) == (30, 2)
+
+
+def test_eval_takes_validation_where_there_is_no_test_part(
+    charlm, failed, text: Path, brief: list[str], sentences: str
+) -> None:
+    charlm("train", text, "--splits", "90/10/0", *brief)
+    assert json.loads(charlm("eval", "--json").stdout)["split"] == "valid"
+    charlm("train", text, "--splits", "100/0/0", "--run", "all", *brief)
+    assert "kept no text back" in failed("eval", "all")
+    assert json.loads(charlm("eval", "all", "--split", "train", "--json").stdout)["characters"] == len(sentences)
+    assert "the valid split of text has nothing in it" in failed("eval", "all", "--split", "valid")
+
+
+def test_evaluation_can_learn_and_remember(charlm, failed, trained_run) -> None:
+    trained_run(steps=30, model={"hidden_size": 16, "ngram_order": 3})
+    plain = json.loads(charlm("eval", "--json", "--no-baselines").stdout)
+    dynamic = json.loads(charlm("eval", "--json", "--no-baselines", "--dynamic", "--dynamic-rate", "0.003").stdout)
+    cached = json.loads(charlm("eval", "--json", "--no-baselines", "--cache", "--cache-share", "0.2").stdout)
+    both = json.loads(charlm("eval", "--json", "--no-baselines", "--cache", "--dynamic").stdout)
+    assert (plain["dynamic"], plain["cache"], both["dynamic"], both["cache"]) == (False, False, True, True)
+    assert len({one["nats"] for one in (plain, dynamic, cached, both)}) == 4
+    assert dynamic["nats"] < plain["nats"]
+    assert "test split, dynamic, with a cache" in charlm("eval", "--no-baselines", "--dynamic", "--cache").stdout
+    assert "--dynamic-rate goes with --dynamic" in failed("eval", "--dynamic-rate", "0.1")
+    assert "--cache-share goes with --cache" in failed("eval", "--cache-share", "0.1")
+
+
+@pytest.mark.usefixtures("run")
+def test_eval_says_that_a_name_is_neither_model_nor_text(failed, text: Path) -> None:
+    said = failed("eval", "frist", text)
+    assert "no model and no run is called 'frist', and there is no file or folder 'frist'" in said
+    assert "did you mean the named corpus dishes?" in failed("eval", "dihes")
+
+
+def test_eval_knows_a_model_by_its_content(charlm, text: Path, run: str) -> None:
+    Path("weights.bin").write_bytes((Path(run) / "model.safetensors").read_bytes())
+    values = json.loads(charlm("eval", "weights.bin", text, "--json").stdout)
+    assert (values["model"], values["text"]) == ("weights.bin", str(text))

@@ -1,0 +1,28 @@
+"""`charlm train --direction backward` and `charlm fill` as a user types them."""
+
+import json
+from pathlib import Path
+
+
+def test_a_gap_is_filled(charlm, failed, text: Path, brief: list[str]) -> None:
+    charlm("train", text, "--run", "there", "--ngram-order", "4", *brief)
+    charlm("train", text, "--run", "back", "--direction", "backward", "--ngram-order", "4", *brief)
+    gap = ["--left", "cat and the c", "--right", ", a 3 of cats.", "--length", "12"]
+    values = json.loads(charlm("fill", *gap, "--json").stdout)
+    assert 0 < len(values) <= 5 and set(values[0]) == {"text", "score", "forward", "backward"}
+    named = json.loads(charlm("fill", "there", "--backward", "back", *gap, "--json").stdout)
+    assert named == values
+    shown = charlm("fill", *gap, "--num", "2").stdout
+    assert f"cat and the c[{values[0]['text']}], a 3 of cats." in shown.replace("⏎", "\n")
+    assert "reads from right to left" in failed("sample", "back")
+    assert "bits per character" in charlm("eval", "back").stdout
+    assert "--right is empty" in failed("fill")
+    assert "reads forward; a model that reads backward" in failed("fill", "--backward", "there", *gap)
+    assert "'é'" in failed("fill", *gap, "--left", "é")
+
+
+def test_without_a_backward_model_it_says_how_to_make_one(failed, trained_run) -> None:
+    assert "no model that reads forward" in failed("fill", "--right", "x")
+    trained_run()
+    assert "--direction backward" in failed("fill", "--right", "x")
+    assert Path("runs/a/model.safetensors").exists()

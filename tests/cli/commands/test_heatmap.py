@@ -1,0 +1,61 @@
+"""`charlm heatmap` as a user types it."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+
+@pytest.fixture
+def letter(trained_run, write) -> Path:
+    """A text to read; the newest run is that of `trained_run`."""
+    trained_run()
+    return write("cat and the cat, a 3 of cats.\nQuite another line ö\n", "letter.txt")
+
+
+def test_without_colours_each_line_stands_behind_its_bits(charlm, letter: Path) -> None:
+    lines = charlm("heatmap", letter).stdout.splitlines()
+    assert lines[0][9:] == "cat and the cat, a 3 of cats."
+    known, other = (float(line[:7]) for line in lines)
+    values = json.loads(charlm("heatmap", "runs/a", letter, "--json").stdout)
+    assert "".join(value["text"] for value in values).startswith("cat and the cat, a 3 of cats.\n")
+    assert known == pytest.approx(sum(value["bits"] for value in values[:30]) / 30, abs=1e-3)
+    assert other > known
+
+
+def test_a_terminal_shows_colours(charlm, letter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setattr("charlm.cli.ui.console.stdout", lambda: Console(force_terminal=True, color_system="truecolor"))
+    shown = charlm("heatmap", letter).stdout
+    assert re.search(r"\x1b\[30;48;2;255;", shown) and "bits per character" in shown
+    assert re.sub(r"\x1b\[[0-9;]*m", "", shown).startswith("cat and the cat, a 3 of cats.\n")
+    shown = charlm("heatmap", letter, "--unit", "0:3").stdout
+    assert re.search(r"\x1b\[30;48;2;\d+;\d+;255m", shown)  # below zero
+
+
+def test_a_page_and_the_values_of_a_unit(charlm, letter: Path) -> None:
+    shown = charlm("heatmap", letter, "--html", "letter.html", "--unit", "0:3:c")
+    assert shown.stdout == "" and "page in letter.html" in shown.stderr
+    assert "letter.txt read by a" in Path("letter.html").read_text()
+    values = json.loads(charlm("heatmap", letter, "--unit", "0:3", "--json").stdout)
+    assert all(-1 <= value["unit"] <= 1 for value in values)
+
+
+def test_the_values_of_a_gate(charlm, failed, letter: Path) -> None:
+    shown = charlm("heatmap", letter, "--html", "letter.html", "--gate", "1:3:f")
+    assert shown.stdout == "" and "coloured by gate 1:3:f" in Path("letter.html").read_text()
+    values = json.loads(charlm("heatmap", letter, "--gate", "1:3:f", "--json").stdout)
+    assert all(0 < value["gate"] < 1 for value in values)
+    assert "give one of them" in failed("heatmap", letter, "--gate", "0:3:f", "--unit", "0:3")
+    assert "the gates of the cell lstm are i, f, o" in failed("heatmap", letter, "--gate", "0:3:z")
+
+
+def test_mistakes_are_named(failed, letter: Path, write) -> None:
+    assert "give a TEXT to read" in failed("heatmap")
+    assert "can't be read" in failed("heatmap", "nothing.txt")
+    assert "is no UTF-8: byte 0xff at byte offset 1" in failed("heatmap", write(b"a\xff", "odd.txt"))
+    assert "no text to read" in failed("heatmap", write(b"", "empty.txt"))
+    assert "--unit is 'x'" in failed("heatmap", letter, "--unit", "x")
+    assert "can't write" in failed("heatmap", letter, "--html", "no/such/folder.html")

@@ -1,0 +1,40 @@
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+from typer.main import get_command
+
+from charlm import __version__
+from charlm.cli.app import app
+
+COMMANDS = get_command(app).commands
+
+
+def test_version(charlm) -> None:
+    assert charlm("--version").stdout == f"charlm {__version__}\n"
+
+
+def test_help_names_every_command(charlm) -> None:
+    shown = charlm("--help").stdout
+    for name, command in COMMANDS.items():
+        assert re.search(rf"\b{name}\b +{re.escape(command.help.split()[0])}", shown), name
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_names_every_option_and_its_examples_are_valid(charlm, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 200)  # so that no option is broken over lines
+    shown = charlm(name, "--help").stdout
+    options = [option for parameter in COMMANDS[name].params for option in parameter.opts if option.startswith("--")]
+    assert options and all(re.search(rf"{option}\b", shown) for option in options)
+    lines = [line.strip().split("  ")[0] for line in shown.splitlines()]  # what follows two blanks is a comment
+    examples = [shlex.split(line) for line in lines if re.match(rf"charlm {name}\b", line)]
+    assert examples or name in ("cells", "corpora")
+    for words in examples:
+        COMMANDS[name].make_context(name, words[2:])  # raises on wrong usage
+
+
+def test_help_needs_no_torch() -> None:
+    code = "import sys; from charlm.cli.app import app; print('torch' in sys.modules, 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False False\n"

@@ -1,0 +1,152 @@
+import hashlib
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charlm.config import CorpusConfig
+from charlm.data import corpus as corpus_module
+from charlm.data.corpus import SPLITS, Corpus, Fragment, _cut_documents, _cut_exactly
+from charlm.errors import CorpusError
+
+
+def documents(corpus: Corpus) -> list[tuple[str, str]]:
+    """All documents, each with the name of its split."""
+    found, text = [], ""
+    for split, piece in corpus.fragments():
+        text += piece.text
+        if piece.ends:
+            found.append((SPLITS[split], text))
+            text = ""
+    assert text == ""
+    return found
+
+
+def cut(texts: list[str], **config) -> list[str]:
+    found, text = [], ""
+    for piece in _cut_documents(texts, CorpusConfig(**config)):
+        text += piece.text
+        if piece.ends:
+            found.append(text)
+            text = ""
+    assert text == ""
+    return found
+
+
+CHUNKS = st.lists(st.text("ab \n\r%", max_size=6), max_size=8)
+
+
+@given(CHUNKS)
+def test_lines_are_cut_the_same_wherever_reading_stops(chunks: list[str]) -> None:
+    assert cut(chunks, documents="line") == [line for line in re.split(r"\r\n|\n|\r", "".join(chunks)) if line]
+
+
+@given(CHUNKS)
+def test_separators_are_found_wherever_reading_stops(chunks: list[str]) -> None:
+    found = cut(chunks, documents="separator", separator="%%")
+    assert found == [part for part in "".join(chunks).split("%%") if part]
+
+
+@given(CHUNKS)
+def test_paragraphs_are_cut_the_same_wherever_reading_stops(chunks: list[str]) -> None:
+    assert cut(chunks, documents="paragraph") == cut(["".join(chunks)], documents="paragraph")
+
+
+def test_paragraphs_have_blank_lines_between() -> None:
+    text = "\n\none\ntwo\r\n \t\r\n\n  three\n\n\nfour\n"
+    assert cut([text], documents="paragraph") == ["one\ntwo", "  three", "four"]
+
+
+@given(CHUNKS)
+def test_a_long_document_goes_out_in_pieces(chunks: list[str]) -> None:
+    before, corpus_module._CHUNK = corpus_module._CHUNK, 2
+    try:
+        found = {kind: cut(chunks, documents=kind) for kind in ("line", "paragraph")}
+        separated = cut(chunks, documents="separator", separator="%%")
+    finally:
+        corpus_module._CHUNK = before
+    assert found["line"] == cut(chunks, documents="line")
+    assert found["paragraph"] == cut(chunks, documents="paragraph")
+    assert separated == cut(chunks, documents="separator", separator="%%")
+
+
+def test_splits_of_a_file_end_at_their_exact_character(corpus_of) -> None:
+    text = "".join(chr(ord("a") + i % 26) for i in range(1003))
+    corpus = corpus_of(text)
+    assert documents(corpus) == [("train", text[:902]), ("valid", text[902:952]), ("test", text[952:])]
+
+
+@given(st.lists(st.text("ab", max_size=5), max_size=6), st.integers(0, 12), st.integers(0, 12))
+def test_cutting_loses_nothing_and_ends_every_document(texts: list[str], first: int, second: int) -> None:
+    total = sum(map(len, texts))
+    ends = (min(first, total), min(first + second, total), total)
+    pieces = [piece for text in texts if text for piece in (Fragment(text, False), Fragment("", True))]
+    parts, ended = ["", "", ""], True
+    for split, piece in _cut_exactly(pieces, ends):
+        parts[split] += piece.text
+        ended = piece.ends
+        assert piece.text or not ended or parts[split]
+    whole = "".join(texts)
+    assert parts == [whole[: ends[0]], whole[ends[0] : ends[1]], whole[ends[1] :]]
+    assert ended
+
+
+def test_lines_are_never_cut_by_a_split(corpus_of) -> None:
+    corpus = corpus_of("".join(f"line {i:03}\n" for i in range(100)), documents="line", splits=(80, 10, 10))
+    found = documents(corpus)
+    assert [text for _, text in found] == [f"line {i:03}" for i in range(100)]
+    assert [sum(split == name for split, _ in found) for name in SPLITS] == [80, 10, 10]
+
+
+def test_size_and_hash(corpus_of) -> None:
+    corpus = corpus_of("héllo\nwörld\n", documents="line", splits=(100, 0, 0))
+    assert (corpus.bytes, corpus.characters, corpus.documents) == (14, 10, 2)
+    assert corpus.sha256 == hashlib.sha256("héllo\nwörld\n".encode()).hexdigest()
+
+
+@pytest.mark.parametrize("content", ["a\r\nb\r\n", "a\rb\r", "no newline at the end"])
+def test_line_ends_are_kept(corpus_of, content: str) -> None:
+    corpus = corpus_of(content, splits=(100, 0, 0))
+    assert "".join(corpus.split_texts("train")) == content
+
+
+@pytest.mark.parametrize("content", ["one\rtwo\rthree", "one\r\ntwo\r\nthree\r\n"])
+def test_every_line_end_ends_a_line(corpus_of, content: str) -> None:
+    corpus = corpus_of(content, documents="line", splits=(100, 0, 0))
+    assert [text for _, text in documents(corpus)] == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf"])
+def test_an_empty_file_is_an_error(corpus_of, content: bytes) -> None:
+    with pytest.raises(CorpusError, match="no text in it"):
+        corpus_of(content)
+
+
+@pytest.mark.parametrize(
+    ("documents", "content"), [("line", "\n\r\n\n"), ("paragraph", "\n \n\n"), ("separator", "%%%%")]
+)
+def test_a_text_of_separators_is_an_error_of_its_own(corpus_of, documents: str, content: str) -> None:
+    separator = "%%" if documents == "separator" else None
+    with pytest.raises(CorpusError, match=rf"nothing but what separates documents \(--documents {documents}\) in it"):
+        corpus_of(content, documents=documents, separator=separator)
+
+
+def test_a_list_of_lines_looks_like_one(corpus_of) -> None:
+    names = "".join(f"name{i}\n" for i in range(300))
+    assert corpus_of(names).looks_like_list
+    assert not corpus_of(names, documents="line").looks_like_list
+    assert not corpus_of(names + "\n" + names).looks_like_list
+    assert not corpus_of(names.replace("\n", "\r\n") + "\r\n" + names).looks_like_list
+    assert not corpus_of("a long line of prose without end " * 2000).looks_like_list
+
+
+def test_a_list_in_alphabetical_order_looks_sorted(corpus_of) -> None:
+    names = [f"name {i:03}" for i in range(300)]
+    lines = "".join(f"{name.title() if i % 3 else name}\n" for i, name in enumerate(names))
+    assert corpus_of(lines, documents="line").looks_sorted
+    assert not corpus_of(lines).looks_sorted
+    assert not corpus_of("".join(f"{name}\n" for name in names[:150]), documents="line").looks_sorted
+    assert not corpus_of("the same\n" * 150 + lines[:1500], documents="line").looks_sorted
+    mixed = "".join(f"name {i * 101 % 300:03}\n" for i in range(300))
+    assert not corpus_of(mixed, documents="line").looks_sorted

@@ -1,0 +1,48 @@
+import pytest
+
+from charlm.data import encoding
+from charlm.errors import CorpusError
+
+
+def test_a_byte_order_mark_is_dropped(corpus_of) -> None:
+    assert "".join(corpus_of(b"\xef\xbb\xbfhello", splits=(100, 0, 0)).split_texts("train")) == "hello"
+    text = "hello \ufeff"
+    assert "".join(corpus_of(text.encode("utf-16"), splits=(100, 0, 0), encoding="utf-16").split_texts("train")) == text
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 1 << 20])
+def test_invalid_utf8_is_named_with_its_offset(corpus_of, monkeypatch, chunk: int) -> None:
+    monkeypatch.setattr(encoding, "_CHUNK", chunk)
+    with pytest.raises(CorpusError, match=r"byte 0xff at byte offset 7 is not valid utf-8; .*--errors replace"):
+        corpus_of("héllo ".encode() + b"\xffx")
+    with pytest.raises(CorpusError, match="byte offset 5"):
+        corpus_of(b"hello\xc3")
+    assert "".join(corpus_of(b"a\xffb", errors="replace", splits=(100, 0, 0)).split_texts("train")) == "a\ufffdb"
+
+
+def test_nul_is_no_text(corpus_of) -> None:
+    with pytest.raises(CorpusError, match="NUL at character offset 3"):
+        corpus_of(b"abc\0def")
+    assert "".join(corpus_of(b"a\0b", errors="replace", splits=(100, 0, 0)).split_texts("train")) == "a\ufffdb"
+
+
+@pytest.mark.parametrize("name", ["klingon", "base64", "hex", "rot13", "zlib", "undefined", "", "a\0b"])
+def test_an_unknown_encoding_is_an_error(corpus_of, name: str) -> None:
+    with pytest.raises(CorpusError, match=r"--encoding .* is unknown, or no encoding of text; try utf-8"):
+        corpus_of("hello", encoding=name)
+
+
+def test_a_codec_that_gives_no_text_is_an_error(corpus_of) -> None:
+    with pytest.raises(CorpusError, match=r"text.txt is not valid punycode \(.+\); name another"):
+        corpus_of(b"abc-99999", encoding="punycode")
+    escaped = rb"caf\u00e9 \ud800!"
+    with pytest.raises(CorpusError, match=r"a lone surrogate \(U\+D800\) at character offset 5"):
+        corpus_of(escaped, encoding="unicode_escape")
+    replaced = corpus_of(escaped, encoding="unicode_escape", errors="replace", splits=(100, 0, 0))
+    assert "".join(replaced.split_texts("train")) == "café \ufffd!"
+
+
+@pytest.mark.parametrize("name", ["utf-16-le", "utf-16-be"])
+def test_utf16_is_recognised_by_its_mark(corpus_of, name: str) -> None:
+    with pytest.raises(CorpusError, match="at byte offset 0 is not valid utf-8; it begins as UTF-16 does: pass --enc"):
+        corpus_of("\ufeffпривет".encode(name))

@@ -1,0 +1,113 @@
+import hashlib
+import http.server
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from charlm.config import CorpusConfig
+from charlm.data.corpus import read_corpus
+from charlm.data.registry import NamedCorpus, registry, registry_folder
+from charlm.data.sources import find_sources
+from charlm.errors import DownloadError
+
+CONTENT = b"To be, or not to be.\n" * 5000
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """The address of a web server on loopback that serves CONTENT as text.txt."""
+    root = tmp_path / "served"
+    root.mkdir()
+    (root / "text.txt").write_bytes(CONTENT)
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args, **kwargs) -> None:
+            super().__init__(*args, directory=str(root), **kwargs)
+
+        def log_message(self, *args) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_address[1]}"
+        running.shutdown()
+        thread.join()
+
+
+def corpus(url: str) -> NamedCorpus:
+    return NamedCorpus(
+        name="served",
+        kind="download",
+        description="",
+        licence="",
+        origin="",
+        url=url,
+        bytes=len(CONTENT),
+        sha256=hashlib.sha256(CONTENT).hexdigest(),
+    )
+
+
+def test_a_download_is_kept_and_reported(server: str) -> None:
+    entry = corpus(f"{server}/text.txt")
+    assert not entry.here
+    seen: list[tuple[str, int, int | None]] = []
+    (source,) = entry.sources(lambda *report: seen.append(report))
+    with source.open() as file:
+        assert file.read() == CONTENT
+    assert seen[-1] == ("downloading served", len(CONTENT), len(CONTENT))
+    assert entry.here
+    seen.clear()
+    entry.sources(lambda *report: seen.append(report))
+    assert seen == []
+
+
+def test_asking_whether_a_corpus_is_here_makes_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = tmp_path / "other"
+    monkeypatch.setenv("CHARLM_CACHE", str(cache))
+    assert not corpus("http://127.0.0.1:9/text.txt").here
+    assert not cache.exists()
+    cache.write_text("a file")
+    assert not corpus("http://127.0.0.1:9/text.txt").here
+
+
+def test_a_wrong_checksum_keeps_nothing(server: str, tmp_path: Path) -> None:
+    entry = replace(corpus(f"{server}/text.txt"), sha256="0" * 64)
+    with pytest.raises(DownloadError, match="is not the served of the registry"):
+        entry.sources()
+    assert list((tmp_path / "cache" / "corpora").iterdir()) == []
+
+
+def test_a_missing_page_and_a_missing_network_are_named(server: str) -> None:
+    with pytest.raises(DownloadError, match=r"can't download served from .*404"):
+        corpus(f"{server}/nothing.txt").sources()
+    with pytest.raises(DownloadError, match="check the network, or save the file as"):
+        corpus("http://127.0.0.1:9/text.txt").sources()
+
+
+def test_bundled_texts_are_what_the_registry_says() -> None:
+    bundled = [entry for entry in registry().values() if entry.kind == "bundled"]
+    assert {entry.name for entry in bundled} == {"hello", "dishes", "reviews"}
+    for entry in bundled:
+        content = (registry_folder() / entry.file).read_bytes()
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (entry.bytes, entry.sha256)
+
+
+def test_every_entry_says_where_it_is_from() -> None:
+    for entry in registry().values():
+        assert entry.description and entry.licence and entry.origin
+        if entry.kind == "download":
+            assert entry.url.startswith("https://") and len(entry.sha256) == 64 and entry.bytes
+
+
+@pytest.mark.parametrize(("name", "least"), [("python-docs", 300_000), ("python-source", 5_000_000)])
+def test_python_brings_its_own_text(name: str, least: int) -> None:
+    found = find_sources([name])
+    assert found.named is registry()[name]
+    corpus = read_corpus(found, CorpusConfig())
+    assert corpus.characters > least
+    assert corpus.documents > 50
+    assert not any("test" in source.name.split("/") for source in found.sources)

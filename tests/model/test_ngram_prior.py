@@ -1,0 +1,151 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from charlm import api
+<<<<<<< HEAD:tests/test_prior.py
+from charlm.model import ngram_prior as prior
+from charlm.config import ModelConfig
+from charlm.data.dataset import Dataset
+=======
+>>>>>>> tests:tests/model/test_ngram_prior.py
+from charlm.errors import RunError
+from charlm.evaluation.score import evaluate
+from charlm.model import ngram_prior
+from charlm.model.ngram_prior import default_order, fit_prior
+from charlm.ngram.arrays import to_arrays
+from charlm.ngram.counts import fold_of
+from charlm.ngram.mixture import NgramQuery
+from charlm.ngram.score import total_nats
+from charlm.storage.checkpoint import load
+
+
+@pytest.fixture
+def with_prior(small_shape) -> dict:
+    """The small shape, on n-grams of 4."""
+    return small_shape | {"ngram_order": 4}
+
+
+@pytest.mark.parametrize("documents", ["file", "line"])
+@pytest.mark.parametrize("order", [1, 2, 4])
+def test_a_network_whose_output_is_zero_is_the_ngram_model(
+    dataset_of, sentences: str, network_with_prior, documents: str, order: int
+) -> None:
+    dataset = dataset_of(sentences, documents=documents)
+    model = network_with_prior(dataset, order)
+    with torch.no_grad():
+        model.output.zero_()
+    found = evaluate(model, dataset.tokenizer, dataset.valid)
+    assert found.nats == pytest.approx(total_nats(model.prior.ngram, dataset.valid.ids), rel=1e-5)
+
+
+def test_in_training_every_place_is_predicted_by_the_model_that_has_not_seen_it(dataset, network_with_prior) -> None:
+    model = network_with_prior(dataset).eval()
+    with torch.no_grad():
+        model.output.zero_()
+    ids = dataset.train.ids
+    starts = np.array([0, 700, len(ids) - 301])
+    text = torch.from_numpy(np.stack([ids[start : start + 301] for start in starts.tolist()], axis=1).astype(np.int64))
+    logits, _ = model(text[:-1], starts=starts)
+    log_p = torch.log_softmax(logits, dim=-1)
+    cross_fit = model.prior.cross_fit
+    folds = fold_of(starts + 1 + np.arange(300)[:, None], len(ids), len(cross_fit.models))
+    assert set(folds.ravel().tolist()) == {0, 2, 3, 9}
+    for row in range(3):
+        for t in range(10, 300, 7):  # the state does not know what stands before the row, so its beginning is left out
+            history = text[: t + 1, row].tolist()
+            expected = cross_fit.models[folds[t, row]].distribution(history)
+            assert log_p[t, row].exp().tolist() == pytest.approx(expected.tolist(), rel=1e-4, abs=1e-9)
+
+
+def test_outside_of_what_was_counted_the_whole_model_is_asked(dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ngram_prior, "_MAX_TOKENS", 1000)
+    _, cross_fit = fit_prior(dataset.train, dataset.tokenizer, 3)
+    size = len(dataset.train.ids)
+    folds = cross_fit.fold_of(np.arange(size))
+    assert (folds[: size - 1000] == -1).all()
+    assert np.bincount(folds[size - 1000 :]).tolist() == [100] * 10
+
+
+def test_a_run_that_counted_n_grams_otherwise_is_not_resumed(
+    train_run, with_prior: dict, stop_after, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_run(model=with_prior, hooks=stop_after(17))
+    monkeypatch.setattr("charlm.ngram.model.FREQUENT_LENGTHS", (2, 2))
+    with pytest.raises(RunError, match="counts n-grams otherwise"):
+        api.resume("runs/a")
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_short_ngrams_are_saved_too(train_run, with_prior: dict, order: int) -> None:
+    train_run(model=with_prior | {"ngram_order": order}, steps=5)
+    assert load(Path("runs/a/model.safetensors")).model.prior.ngram.order == order
+
+
+def test_the_model_file_contains_it(train_run, with_prior: dict) -> None:
+    result = train_run(model=with_prior, steps=20)
+    alone = train_run("runs/alone", steps=20)
+    assert result.outcome.best < 0.5 * alone.outcome.best
+    loaded = api.load("runs/a")
+    again = load(Path("runs/a/resume.safetensors")).model.prior
+    arrays = to_arrays(loaded.checkpoint.model.prior.ngram)
+    assert all(np.array_equal(array, to_arrays(again.ngram)[name]) for name, array in arrays.items())
+    assert loaded.evaluate_own("valid").nats_per_token == pytest.approx(result.outcome.best, rel=0.1)
+    assert len(api.sample("runs/a", "cat", seed=1, length=40)) == 43
+
+
+def test_a_gradient_reaches_the_gate(dataset, network_with_prior) -> None:
+    model = network_with_prior(dataset).double().eval()
+    ids = torch.from_numpy(dataset.train.ids[:60].astype(np.int64))[:, None]
+    starts = np.array([0])
+
+    def loss() -> torch.Tensor:
+        logits, _ = model(ids[:-1], starts=starts)
+        return torch.nn.functional.cross_entropy(logits[:, 0], ids[1:, 0])
+
+    loss().backward()
+    for parameter in (model.prior.weight, model.prior.bias):
+        index = divmod(int(parameter.grad.abs().argmax()), parameter.shape[1])
+        slope = parameter.grad[index].item()
+        assert abs(slope) > 1e-4
+        values = []
+        for step in (1e-5, -1e-5):
+            with torch.no_grad():
+                parameter[index] += step
+                values.append(loss().item())
+                parameter[index] -= step
+        assert (values[0] - values[1]) / 2e-5 == pytest.approx(slope, rel=1e-4)
+
+
+def test_bos_is_never_written(dataset, network_with_prior) -> None:
+    model = network_with_prior(dataset).eval()
+    logits, _ = model(torch.from_numpy(dataset.train.ids[:50].astype(np.int64))[:, None])
+    assert torch.isfinite(logits).all()
+    assert torch.log_softmax(logits, dim=-1)[:, 0, dataset.tokenizer.bos].max() < math.log(1e-9)
+
+
+def test_the_order_is_shorter_where_the_vocabulary_is_large() -> None:
+    assert (default_order(512), default_order(513)) == (12, 5)
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_the_gradient_of_the_gates_is_that_of_their_logarithms(
+    dataset, network_with_prior, monkeypatch: pytest.MonkeyPatch, native: bool
+) -> None:
+    if not native:
+        monkeypatch.setattr("charlm.ngram.mixture.compiled_lookup", lambda: None)
+    model = network_with_prior(dataset).eval()
+    ids = torch.from_numpy(dataset.train.ids[:41].astype(np.int64))[:, None]
+    hidden = torch.randn(40, 1, 8, generator=torch.Generator().manual_seed(1))
+    upstream = torch.randn(40, 1, dataset.tokenizer.vocab_size, generator=torch.Generator().manual_seed(2))
+    more = model.prior(model.prior.advance(ids[:-1], model.prior.initial_state(1)), hidden)
+    (more * upstream).sum().backward()
+    ngram = model.prior.ngram
+    states = ngram.advance(ngram.no_context(1), ids[:-1].numpy())[:, 0]
+    log_p = NgramQuery(states, [ngram], np.zeros(40, dtype=np.int64)).log_probabilities(model.prior.orders)
+    by_gate = np.einsum("njv,nv->nj", log_p, upstream[:, 0].numpy())
+    expected = np.einsum("nj,nh->jh", by_gate, hidden[:, 0].numpy())
+    assert model.prior.weight.grad.numpy() == pytest.approx(expected, rel=1e-4, abs=1e-3)

@@ -1,0 +1,81 @@
+"""The compiled choice against the one on NumPy: the same tokens from the same numbers."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charlm.native.compiler import compiler
+from charlm.sampling import SampleConfig, choice
+from charlm.sampling.controls import NO_TOKEN, Controls
+from charlm.sampling.text_stream import TextStream
+from charlm.sampling.vocabulary import Vocabulary
+from tests.sampling.conftest import LETTERS
+from tests.sampling.conftest import uneven_network as network
+from tests.sampling.conftest import write_with_seeds as many
+
+pytestmark = pytest.mark.skipif(compiler() is None, reason="no C compiler here")
+
+VOCABULARY = Vocabulary(LETTERS)
+
+
+def both(config: SampleConfig, logits: np.ndarray, numbers: list[float]) -> tuple[tuple, tuple]:
+    """Tokens and scores by either path."""
+    writers = [TextStream(VOCABULARY, config) for _ in numbers]
+    found = []
+    for compiled in (True, False):
+        own = Controls(VOCABULARY, config)
+        assert own._native is not None
+        if not compiled:
+            own._native = None
+        streams = [iter([number]).__next__ for number in numbers]
+        found.append(own.scored(logits, writers, streams, score=True))
+    return found[0], found[1]
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 5),
+    st.sampled_from([1e-3, 0.1, 1.0, 7.0]),
+    st.sampled_from([0.1, 3.0, 300.0]),
+    st.integers(0, 1),
+    st.sampled_from([(), ("a=+2", "c=-3"), ("b=-1000",)]),
+)
+def test_both_paths_draw_alike(
+    seed: int, rows: int, temperature: float, spread: float, least: int, bias: tuple[str, ...]
+) -> None:
+    random = np.random.default_rng(seed)
+    logits = (spread * random.normal(size=(rows, LETTERS.vocab_size))).astype(np.float32)
+    config = SampleConfig(temperature=temperature, min_length=least, bias=bias, length=5)
+    (tokens, scores), (wanted, wanted_scores) = both(config, logits, random.random(rows).tolist())
+    assert tokens == wanted
+    assert scores == pytest.approx(wanted_scores, abs=1e-9)
+
+
+def test_the_ends_of_the_unit_interval() -> None:
+    logits = np.zeros((2, LETTERS.vocab_size), np.float32)
+    (tokens, _), (wanted, _) = both(SampleConfig(), logits, [0.0, 1 - 2**-53])
+    assert tokens == wanted == [LETTERS.eos, LETTERS.vocab_size - 1]
+
+
+def test_where_nothing_may_be_written_there_is_no_token() -> None:
+    config = SampleConfig(ban=tuple("abcdef"), min_length=1, length=3)
+    logits = np.zeros((1, LETTERS.vocab_size), np.float32)
+    (tokens, _), (wanted, _) = both(config, logits, [0.5])
+    assert tokens == wanted == [NO_TOKEN]
+
+
+def test_other_controls_take_the_other_path() -> None:
+    for settings in ({"top_k": 3}, {"temperature": 0}, {"temperature": "0.5..1"}, {"ban": ("ab",)}, {"typical": 0.5}):
+        assert Controls(VOCABULARY, SampleConfig(**settings))._native is None
+    assert Controls(VOCABULARY, SampleConfig(repetition_penalty=2))._native is None
+
+
+def test_texts_and_scores_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"length": 30, "temperature": 0.8, "prefix": "ab"}
+    found = many(network(LETTERS), LETTERS, 20, **settings)
+    monkeypatch.setattr(choice, "compiled", lambda: None)
+    wanted = many(network(LETTERS), LETTERS, 20, **settings)
+    assert [(one.text, one.ended) for one in found] == [(one.text, one.ended) for one in wanted]
+    for one, other in zip(found, wanted, strict=True):
+        assert one.log_probabilities == pytest.approx(other.log_probabilities, abs=1e-9)

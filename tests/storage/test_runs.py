@@ -1,0 +1,131 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from charlm import api
+from charlm.config import TrainConfig
+from charlm.errors import ModelFileError, RunError
+from charlm.storage.runs import names_model
+
+
+def test_a_run_folder_is_never_overwritten_unasked(text: Path, train_run, small_shape: dict) -> None:
+    train_run(steps=5)
+    before = Path("runs/a/model.safetensors").read_bytes()
+    with pytest.raises(RunError, match="not empty; go on with --resume, start anew with --overwrite"):
+        train_run(steps=5, seed=2)
+    assert Path("runs/a/model.safetensors").read_bytes() == before
+    Path("runs/a/notes.txt").write_text("mine")
+    api.train(text, run="runs/a", training=TrainConfig(steps=5, seed=2), model=small_shape, overwrite=True)
+    assert Path("runs/a/model.safetensors").read_bytes() != before
+    assert Path("runs/a/notes.txt").read_text() == "mine"
+
+
+def test_runs_get_names_of_their_own(sentences: str, small_shape: dict, write) -> None:
+    text = write(sentences, "my novel.txt")
+    config = TrainConfig(steps=2)
+    assert api.train(text, training=config, model=small_shape).run == Path("runs/my novel")
+    assert api.train(text, training=config, model=small_shape).run == Path("runs/my novel-2")
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(train_run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="is a file; name another folder"):
+        train_run(str(tmp_path / "file"))
+    with pytest.raises(RunError, match=r"can't write to .*; name another folder with --run"):
+        train_run(str(tmp_path / "file" / "run"))
+
+
+def test_a_run_is_named_by_a_folder_of_its_own(text: Path, train_run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(text.parent)
+    with pytest.raises(RunError, match=r"text.txt is a file; name another folder"):
+        train_run("./text.txt")
+    for name in ("", ".", "./", "..", "runs/.."):
+        with pytest.raises(RunError, match=r"--run is '.*'; give a name"):
+            train_run(name)
+    assert train_run("./mine/", steps=2).run == Path("mine")
+    assert train_run("mine/", steps=2, overwrite=True).run == Path("mine")
+
+
+def test_a_model_is_found_by_path_name_and_age(text: Path, train_run) -> None:
+    with pytest.raises(RunError, match="no trained run in runs/ here"):
+        api.load()
+    train_run("first", steps=2)
+    train_run("second", steps=2)
+    for name in ("first", "runs/first", "./runs/first/", "runs/first/model.safetensors"):
+        assert api.load(name).path == Path("runs/first/model.safetensors")
+    for name in ("", ".", "./first", "first/", "x" * 5000, "\0"):
+        with pytest.raises(RunError, match="no model "):
+            api.load(name)
+    Path("runs/first").rename("moved")
+    Path("moved/config.json").unlink()
+    for name in ("moved", "moved/", "./moved"):
+        assert api.load(name).path == Path("moved/model.safetensors")
+    assert names_model("moved") and names_model("second") and not names_model("first") and not names_model("")
+    Path("weights.bin").write_bytes(Path("moved/model.safetensors").read_bytes())
+    assert names_model("weights.bin") and not names_model(str(text))
+    assert names_model("reviews", text_follows=True) and not names_model("reviews")  # a corpus is called so, too
+    Path("reviews").write_text("a text")
+    assert not names_model("reviews", text_follows=True)
+    assert api.load().path == Path("runs/second/model.safetensors")
+    with pytest.raises(RunError, match="no model 'third'"):
+        api.load("third")
+
+
+def test_resume_without_a_run_is_an_error() -> None:
+    with pytest.raises(RunError, match="no run in runs/nothing"):
+        api.resume("nothing")
+
+
+@pytest.mark.parametrize("damage", ["cut", "model", "config"])
+def test_a_damaged_run_is_an_error(trained_run, damage: str) -> None:
+    trained_run(steps=5)
+    folder = Path("runs/a")
+    if damage == "cut":
+        (folder / "resume.safetensors").write_bytes((folder / "resume.safetensors").read_bytes()[:-100])
+    elif damage == "model":
+        (folder / "resume.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
+    else:
+        (folder / "config.json").write_text("{")
+    with pytest.raises((ModelFileError, RunError)) as error:
+        api.resume("runs/a")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "{}",
+        '{"text": 5}',
+        "[" * 100_000,
+        lambda v: v.update(training=3),
+        lambda v: v["training"].update(colour="red"),
+        lambda v: v["corpus"].update(documents="xx"),
+        lambda v: v.update(tokenizer="char"),
+        lambda v: v["model"].update(cell=[]),
+        lambda v: v.pop("init_from"),
+        lambda v: v.update(colour="red"),
+    ],
+)
+def test_a_damaged_configuration_is_an_error_that_names_the_file(trained_run, damage) -> None:
+    trained_run(steps=5)
+    path = Path("runs/a/config.json")
+    if callable(damage):
+        values = json.loads(path.read_text())
+        damage(values)
+        damage = json.dumps(values)
+    path.write_text(damage)
+    for attempt in (lambda: api.resume("runs/a"), lambda: api.load("runs/a").evaluate_own("test")):
+        with pytest.raises(RunError, match=r"^runs/a/config.json (is damaged|can't be read): .") as error:
+            attempt()
+        assert "\n" not in str(error.value)
+
+
+def test_logs_that_were_removed_are_begun_again_without_gaps(train_run, stop_after, records_of, caplog) -> None:
+    train_run(hooks=stop_after(25))
+    Path("runs/a/metrics.jsonl").unlink()
+    Path("runs/a/samples.txt").write_text("cut")
+    api.resume("runs/a")
+    assert [record["step"] for record in records_of("runs/a", "step")] == [30, 36, 40, 48, 50, 60]
+    assert Path("runs/a/samples.txt").read_text().startswith("cut--- step 36")
+    assert "metrics.jsonl is shorter than the run left it" in caplog.text

@@ -1,0 +1,185 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from charlm import api
+from charlm.api import Hooks
+from charlm.config import ModelConfig, TrainConfig
+from charlm.storage.runs import RunFolder
+from charlm.training import autotune as autotune_module
+from charlm.training.autotune import (
+    AutotunedSettings,
+    autotune,
+    context_vectors_for,
+    passes_of,
+    sequences_per_step,
+    settings_for,
+    tokens_per_second,
+    width_for,
+)
+
+
+@pytest.mark.parametrize("tokens", [1, 50_000, 1_000_000, 3_000_000, 10**9])
+@pytest.mark.parametrize("passes", [0.001, 0.9, 2, 8, 50, 10_000])
+def test_every_plan_is_a_configuration(tokens: int, passes: float) -> None:
+    found = settings_for(tokens=tokens, passes=passes)
+    ModelConfig(vocab_size=68, **found.model)
+    config = TrainConfig(minutes=1, **found.training)
+    assert f"{tokens:,} tokens" in found.why and "\n" not in found.why
+    assert 3e-3 <= config.learning_rate <= 5e-3
+
+
+@pytest.mark.parametrize(
+    ("units", "wanted"),
+    [(256, [0, 0.1, 0.1, 0.15, 0.2, 0.2, 0.2, 0.4]), (512, [0, 0.1, 0.1, 0.15, 0.2, 0.5, 0.5, 0.5])],
+)
+def test_more_passes_need_more_dropout(units: int, wanted: list[float]) -> None:
+    passes = (0.5, 1.2, 2, 8, 20, 50, 100, 200)
+    assert [settings_for(tokens=10**6, passes=each, units=units).model["dropout"] for each in passes] == wanted
+
+
+def test_a_wide_network_wants_a_large_text_and_many_tokens_seen() -> None:
+    assert {width_for(10**5, 1e9), width_for(10**6, 60e6), width_for(3 * 10**6, 19e6)} == {256}
+    assert {width_for(3 * 10**6, 21e6), width_for(10**7, 39e6)} == {384}
+    assert {width_for(5 * 10**5, 160e6), width_for(3 * 10**6, 41e6), width_for(10**7, 41e6)} == {512}
+    rates = [settings_for(tokens=10**7, passes=9, units=units).training["learning_rate"] for units in (256, 384, 512)]
+    assert rates == [5e-3, 4e-3, 3e-3]
+
+
+def test_a_learning_rate_goes_with_the_characters_of_a_text() -> None:
+    def rate(**text: int) -> float:
+        return settings_for(passes=2, **text).training["learning_rate"]
+
+    assert rate(tokens=10**6) == 3e-3 < rate(tokens=10**6, characters=14 * 10**5) < rate(tokens=3 * 10**6) == 5e-3
+
+
+def test_weights_are_dropped_from_the_lstm_only_and_never_in_one_pass() -> None:
+    assert settings_for(tokens=10**6, passes=50).model["weight_dropout"] == 0
+    assert settings_for(tokens=10**6, passes=100).model["weight_dropout"] == 0.2
+    assert settings_for(tokens=10**5, passes=100).model["weight_dropout"] == 0.4
+    assert settings_for(tokens=10**5, passes=100, cell="irnn").model["weight_dropout"] == 0
+    model = settings_for(tokens=5 * 10**5, passes=300, units=512).model
+    assert (model["dropout"], model["weight_dropout"]) == (0.5, 0.5)
+    single = settings_for(tokens=1000, passes=0.9)
+    assert (single.model["dropout"], single.model["weight_dropout"]) == (0, 0)
+    assert "less than once" in single.why and "by heart" not in single.why
+    assert "1,000 tokens will be seen about 3.0 times" in settings_for(tokens=1000, passes=3).why
+
+
+def test_passes_are_those_of_the_shortest_length() -> None:
+    def passes(documents: int = 1, **lengths) -> float:
+        config = TrainConfig(batch_size=10, seq_len=10, **lengths)
+        return passes_of(config, tokens=5000, documents=documents, seconds=10.0, speed=1000.0)
+
+    assert passes(epochs=3) == 3
+    assert passes(steps=100) == 2
+    assert passes(minutes=1) == pytest.approx(50 * 0.6 * 1000 / 5000)
+    assert passes(minutes=1, epochs=3, steps=100) == 2
+    assert passes(minutes=0.1) == 0
+    assert passes(documents=2500, steps=100) == 0.4  # rows of two tokens, not of ten
+
+
+def test_a_step_has_as_many_rows_as_make_two_thousand_tokens() -> None:
+    def rows(seq_len: int = 32, **text: int) -> int:
+        return sequences_per_step(TrainConfig(steps=1, seq_len=seq_len), **({"documents": 1, "vocab_size": 68} | text))
+
+    assert rows(tokens=10**6) == 64
+    assert rows(tokens=10**6, seq_len=128) == 16
+    assert rows(tokens=210_000, documents=30_000) == 288  # names
+    assert rows(tokens=45_000) == 8  # a hundred steps a pass and more
+    assert rows(tokens=10**6, vocab_size=2000) == 32
+    assert rows(tokens=10**6, vocab_size=50_000) == 8  # 16 million logits at most
+    assert rows(tokens=3) == 8
+
+
+def planned(
+    config: TrainConfig, given=(), *, tokens=3 * 10**6, documents=1, vocab_size=68, width=None
+) -> AutotunedSettings:
+    """What is planned for a text that there need not be."""
+    facts = SimpleNamespace(tokens=tokens, documents=documents, characters=tokens)
+    dataset = SimpleNamespace(train=SimpleNamespace(facts=facts), tokenizer=SimpleNamespace(vocab_size=vocab_size))
+    return autotune(dataset, config, given, seconds=0, width=width, cell="lstm", ngram_order=12)
+
+
+def test_a_wide_network_reads_twice_as_many_rows_of_a_large_text() -> None:
+    def shape(*given: str, **text: int) -> tuple[int, int]:
+        training = planned(TrainConfig(epochs=40, batch_size=7), given, width=512, **text).training
+        return training["batch_size"], training["seq_len"]
+
+    assert shape() == (128, 64)
+    assert shape(tokens=10**6) == (64, 64)
+    assert shape(vocab_size=2000) == (32, 64)
+    assert shape(documents=400_000) == (288, 64)  # lines
+    assert shape("batch_size") == (7, 64)
+    assert planned(TrainConfig(epochs=1), width=256).training["batch_size"] == 64
+
+
+def test_what_is_planned_is_for_the_passes_that_the_network_itself_makes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(autotune_module, "tokens_per_second", lambda vocab_size, config, across: 100_000.0)
+    seen = {
+        256: "about 6.0 times",  # 500 seconds, of which 0.6 are steps
+        384: "about 3.6 times",
+        512: "about 2.4 times",
+    }
+    for units, often in seen.items():
+        assert often in planned(TrainConfig(minutes=500 / 60), width=units, tokens=5 * 10**6).why
+    assert planned(TrainConfig(minutes=500 / 60), tokens=5 * 10**6).model["hidden_size"] == 384
+    steps = planned(
+        TrainConfig(steps=30_000)
+    )  # 61 million tokens by the batch of 256 units, by its own four times that
+    assert steps.model["hidden_size"] == 512 and "about 81.9 times" in steps.why
+    assert "about 3.0 times" in planned(TrainConfig(epochs=3), width=512).why
+
+
+def test_a_reason_is_given_for_what_is_chosen_only() -> None:
+    found = settings_for(tokens=10**6, passes=20)
+    assert "learning rate" in found.why and found.why.endswith(
+        ", and dropout of 0.2 keeps it from being learnt by heart"
+    )
+    assert "heart" not in found.without({"dropout"}).why and "learning rate" in found.without({"dropout"}).why
+    assert found.without({"dropout", "learning_rate"}).why == "1,000,000 tokens will be seen about 20.0 times"
+
+
+def test_large_texts_have_more_context_vectors() -> None:
+    def number(tokens: int) -> int:
+        return planned(TrainConfig(epochs=1), tokens=tokens).model["context_vectors"]
+
+    assert number(10**6) == 5000
+    assert number(10**7) == 16_384
+    assert context_vectors_for(10**6, ngram_order=3) == 5000
+    assert context_vectors_for(10**6, ngram_order=2) == 0
+
+
+def test_the_speed_is_that_of_this_machine() -> None:
+    assert 100 < tokens_per_second(20, TrainConfig(steps=1, batch_size=2), 8) < 1e8
+
+
+def test_what_is_given_goes_before_what_is_chosen(text: Path) -> None:
+    plans: list[AutotunedSettings] = []
+    api.train(
+        text,
+        run="runs/a",
+        model={"hidden_size": 8, "ngram_order": 0},
+        training={"steps": 20, "learning_rate": 0.02},
+        hooks=Hooks(planned=plans.append),
+    )
+    (found,) = plans
+    config = RunFolder(api.find_run("runs/a")).read_config()
+    vectors = {"embedding_size": 32, "tie_weights": False}
+    assert config.model == found.model | vectors | {"hidden_size": 8, "ngram_order": 0}
+    assert config.training == TrainConfig(**({"steps": 20} | found.training | {"learning_rate": 0.02}))
+
+
+def test_a_configuration_that_is_whole_is_taken_as_it_is(text: Path, small_shape: dict) -> None:
+    plans: list[AutotunedSettings] = []
+    settings = TrainConfig(steps=20)
+    api.train(text, run="runs/a", model=small_shape, training=settings, hooks=Hooks(planned=plans.append))
+    config = RunFolder(api.find_run("runs/a")).read_config()
+    assert (plans, config.model, config.training) == ([], small_shape | {"tie_weights": False}, settings)
+
+
+def test_without_a_network_of_ones_own_order_it_is_chosen_by_the_text(text: Path) -> None:
+    api.train(text, run="runs/a", model={"hidden_size": 8}, training={"steps": 5})
+    model = api.load("runs/a").checkpoint.model
+    assert model.config.ngram_order == model.prior.ngram.order > 1
