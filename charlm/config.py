@@ -5,9 +5,11 @@ what to do. An unknown key in a file is an error.
 """
 
 import math
+import reprlib
+import sys
 from dataclasses import MISSING, asdict, dataclass, fields
 from types import NoneType, UnionType
-from typing import Any, Literal, Self, TypedDict, get_args, get_origin
+from typing import Any, Literal, Self, TypedDict, TypeGuard, get_args, get_origin
 
 from charlm.errors import ConfigError
 
@@ -56,32 +58,57 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
         raise ConfigError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
 
 
+def check_amounts(config: "JsonConfig") -> None:
+    """Raise `ConfigError` for a field with a number that is negative, infinite or NaN."""
+    for field in fields(config):  # type: ignore[arg-type]
+        value = getattr(config, field.name)
+        if isinstance(value, int | float) and not 0 <= value < math.inf:
+            raise ConfigError(f"{type(config).__name__}: {field.name} is {value}; it must be at least 0 and finite")
+
+
 def _accepts(annotation: Any, value: object) -> bool:
-    """Whether a JSON value fits a field's annotation: int, float, str, bool, None, Literal, tuple or a union."""
+    """Whether a JSON value fits a field's annotation: int, float, str, bool, None, Literal, tuple or a union.
+
+    An int must fit into 64 bits, and a float may be any int that doesn't overflow.
+    """
     if isinstance(annotation, UnionType):
         return any(_accepts(option, value) for option in get_args(annotation))
     if get_origin(annotation) is Literal:
         return value in get_args(annotation)
     if get_origin(annotation) is tuple:
-        return isinstance(value, list | tuple) and all(_accepts(get_args(annotation)[0], element) for element in value)
+        return isinstance(value, list | tuple) and all(
+            _accepts(get_args(annotation)[0], element) for element in value
+        )
     if get_origin(annotation) is dict or issubclass(annotation, JsonConfig):
         return isinstance(value, dict)
     if annotation is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        return isinstance(value, float) or (_is_int(value) and abs(value) <= sys.float_info.max)
     if annotation is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+        return _is_int(value) and -(2**63) <= value < 2**63
     return value is None if annotation in (None, NoneType) else isinstance(value, annotation)
+
+
+def _is_int(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _value(annotation: Any, value: Any) -> Any:
     """A JSON value converted to the type of a field's annotation."""
+    options = get_args(annotation) or (annotation,)
     if isinstance(value, list):
-        return tuple(value)
+        return tuple(_value(options[0], element) for element in value)
     if isinstance(value, dict):
-        for option in get_args(annotation) or (annotation,):
+        for option in options:
             if isinstance(option, type) and issubclass(option, JsonConfig):
                 return option.from_json(value)
     return value
+
+
+def _shown(value: object) -> str:
+    """A value of a file for a message: short, whatever it is."""
+    shown = reprlib.Repr()
+    shown.maxstring = shown.maxlong = shown.maxother = 60
+    return shown.repr(value)
 
 
 class JsonConfig:
@@ -102,10 +129,10 @@ class JsonConfig:
         for key, value in values.items():
             if key not in annotations:
                 raise ConfigError(
-                    f"{cls.__name__} has no setting {key!r}; its settings are {', '.join(sorted(annotations))}"
+                    f"{cls.__name__} has no setting {_shown(key)}; its settings are {', '.join(sorted(annotations))}"
                 )
             if not _accepts(annotations[key], value):
-                raise ConfigError(f"{cls.__name__}: {key} can't be {value!r}")
+                raise ConfigError(f"{cls.__name__}: {key} can't be {_shown(value)}")
         return annotations
 
     @classmethod

@@ -1,15 +1,23 @@
-"""Atomic file writes, and the cache folder."""
+"""Atomic file writes, JSON files with a checksum, regular files, and the cache folder."""
 
 import contextlib
+import errno
+import hashlib
+import json
 import os
+import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import platformdirs
 
 from charlm.errors import CharlmError
+
+_SEAL = "sha256"
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows lacks these
+_SAFE_FLAGS = _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def cache_path(part: str) -> Path:
@@ -61,6 +69,77 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+def flush_folder(folder: Path) -> None:
+    """Flush all files of a folder to disk, and the folder itself if the system can; raises `OSError`."""
+    for path in folder.iterdir():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+    if os.name != "nt":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def open_regular(path: Path, flags: int) -> int:
+    """Open a regular file as `os.open` does, and return its descriptor.
+
+    Raises `OSError`, also for a symbolic link, which is never followed, a folder, a pipe or a device.
+    """
+    if os.path.lexists(path):
+        _require_regular(path, path.lstat())
+    descriptor = os.open(path, flags | _SAFE_FLAGS, 0o666)
+    try:
+        _require_regular(path, os.fstat(descriptor))
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _require_regular(path: Path, status: os.stat_result) -> None:
+    """Raise `OSError` unless a file is a regular one; its `strerror` says what it is."""
+    if stat.S_ISLNK(status.st_mode):
+        raise OSError(errno.ELOOP, "it is a symbolic link", str(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+
+
+def parse_object(text: str | bytes) -> dict[str, Any]:
+    """A JSON object from a file; raises `ValueError` for anything else, also if it is nested too deeply."""
+    try:
+        values = json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"it must be an object, not {type(values).__name__}")
+    return values
+
+
+def json_sha256(values: Mapping[str, Any]) -> str:
+    """A hash of JSON values, whatever the order of their keys; raises `ValueError` if they are nested too deeply."""
+    try:
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def seal(values: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON values with their hash as one more key."""
+    return {**values, _SEAL: json_sha256(values)}
+
+
+def unseal(values: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The values that were given to `seal`; None if they never were. Raises `ValueError` if they have changed."""
+    rest = dict(values)
+    if (sealed := rest.pop(_SEAL, None)) is None:
+        return None
+    if sealed != json_sha256(rest):
+        raise ValueError("its content differs from what was saved")
+    return rest
 
 
 def is_safetensors(path: Path) -> bool:
