@@ -76,9 +76,7 @@ def _accepts(annotation: Any, value: object) -> bool:
     if get_origin(annotation) is Literal:
         return value in get_args(annotation)
     if get_origin(annotation) is tuple:
-        return isinstance(value, list | tuple) and all(
-            _accepts(get_args(annotation)[0], element) for element in value
-        )
+        return isinstance(value, list | tuple) and all(_accepts(get_args(annotation)[0], element) for element in value)
     if get_origin(annotation) is dict or issubclass(annotation, JsonConfig):
         return isinstance(value, dict)
     if annotation is float:

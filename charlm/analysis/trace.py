@@ -11,7 +11,8 @@ import torch
 
 from charlm.cells import LayerStates, find_cell
 from charlm.config import ModelConfig, TrainConfig, check_range
-from charlm.data.dataset import SplitFacts, TokenSplit
+from charlm.data.dataset import TokenSplit
+from charlm.data.split_writer import SplitFacts
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
 from charlm.sampling import distribution

@@ -1,14 +1,14 @@
 """Token ids on disk, memory-mapped: one folder in the cache for each pair of text and tokenizer.
 
 The folder is named by a hash of the text's bytes, how the text is cut and split, and the tokenizer. So it can't go
-stale: another text or another vocabulary has another folder. It is written under a temporary name and renamed when it
-is complete.
+stale: another text or another vocabulary has another folder. It is written under a temporary name, flushed to disk and
+renamed when it is complete. All of it has checksums; a damaged folder is made again.
 """
 
 import contextlib
 import hashlib
 import json
-import mmap
+import logging
 import os
 import shutil
 import tempfile
@@ -22,69 +22,95 @@ from numpy.typing import NDArray
 
 from charlm.config import CorpusConfig, TokenizerConfig
 from charlm.data.corpus import SPLITS, Corpus, Fragment
+from charlm.data.split_writer import SplitFacts, SplitWriter
+from charlm.data.verified_file import DamagedFileError, VerifiedFile, checksums
 from charlm.errors import CharlmError, CorpusError
-from charlm.files import atomic_write, cache_folder
+from charlm.files import atomic_write, cache_folder, flush_folder, parse_object, seal, unseal
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer, fit_tokenizer, tokenizer_from_json
+
+logger = logging.getLogger(__name__)
 
 _FORMAT = 1
 _BATCH = 1 << 20  # characters encoded at a time
 _READS_BEFORE_RELEASE = 2048  # each may map 64 kB of pages
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SplitFacts:
-    """The size of a split."""
-
-    documents: int = 0
-    characters: int = 0
-    """Characters of the documents, without the separators between them."""
-    bytes: int = 0
-    """Bytes of the documents in UTF-8."""
-    tokens: int = 0
-    """Tokens that a model predicts: those of the text, and one EOS for each document."""
-    unknown_characters: int = 0
-    """Characters outside the vocabulary."""
+_VERIFIED_AT_ONCE = 1 << 24  # tokens of a split up to which it is verified when it is opened: milliseconds
 
 
 class TokenSplit:
     """The token ids of one split: its documents in order, each `BOS ... EOS`."""
 
-    def __init__(self, ids: NDArray[Any], starts: NDArray[np.int64], facts: SplitFacts) -> None:
-        self.ids = ids
+    def __init__(self, ids: NDArray[Any] | VerifiedFile, starts: NDArray[np.int64], facts: SplitFacts) -> None:
+        self._file = self._unverified = ids if isinstance(ids, VerifiedFile) else None
+        self._ids = ids.numbers if isinstance(ids, VerifiedFile) else ids
         self.starts = starts
         """Document d is ids[starts[d] : starts[d + 1]]; shape (documents + 1,)."""
         self.facts = facts
-        self._map: mmap.mmap | None = None
         self._reads = 0
 
     @classmethod
-    def open(cls, folder: Path, name: str, dtype: np.dtype[Any], facts: SplitFacts) -> "TokenSplit":
-        """Map the files written by `encode_corpus`; raises ValueError or OSError when they don't match the facts."""
+    def open(cls, folder: Path, name: str, description: dict[str, Any], vocab_size: int) -> "TokenSplit":
+        """Map the files written by `encode_corpus`; `description` is that of the folder.
+
+        Raises ValueError, KeyError or `CharlmError` when the files don't match it, OSError when they can't be read.
+        """
+        facts, dtype = SplitFacts.from_json(description["splits"][name]), np.dtype(description["dtype"])
         length = facts.tokens + facts.documents  # `tokens` doesn't count the BOS of each document
         if length == 0:
             return cls(np.zeros(0, dtype), np.zeros(1, np.int64), facts)
-        starts = np.memmap(folder / f"{name}.starts", dtype=np.int64, mode="r")
-        if len(starts) != facts.documents + 1 or starts[-1] != length:
-            raise ValueError(f"{name}.starts does not fit")
-        with (folder / f"{name}.ids").open("rb") as file:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        ids = np.frombuffer(mapped, dtype=dtype)
-        if len(ids) != length:
-            raise ValueError(f"{name}.ids does not fit")
-        split = cls(ids, starts, facts)
-        split._map = mapped
-        return split
+        sums = description["checksums"][name]
+        starts = VerifiedFile(
+            folder / f"{name}.starts", np.dtype(np.int64), facts.documents + 1, sums["starts"], length + 1
+        )
+        starts.verify(0, len(starts.numbers))
+        ids = VerifiedFile(folder / f"{name}.ids", dtype, length, sums["ids"], vocab_size)
+        if length <= _VERIFIED_AT_ONCE:
+            ids.verify(0, length)
+        return cls(ids, starts.numbers, facts)
+
+    def __len__(self) -> int:
+        """The number of ids."""
+        return len(self._ids)
+
+    @property
+    def ids(self) -> NDArray[Any]:
+        """All ids. Raises `CharlmError` as `read` does, which is cheaper for a part of them."""
+        self._verify(0, len(self))
+        return self._ids
+
+    def tail(self, count: int) -> NDArray[Any]:
+        """A copy of the last `count` ids, or of all if there are fewer; raises as `read` does."""
+        return self.read(max(0, len(self) - count), len(self))
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
-        """A copy of ids[start:stop]; pages are released to the system regularly, so that memory stays bounded."""
+        """A copy of ids[start:stop]; pages are released to the system regularly, so that memory stays bounded.
+
+        Raises `CharlmError` if they were damaged on disk.
+        """
+        if self._unverified is not None:
+            self._verify(start, stop)
         self._reads += 1
-        if self._map is not None and self._reads >= _READS_BEFORE_RELEASE:
+        if self._file is not None and self._reads >= _READS_BEFORE_RELEASE:
             self._reads = 0
-            if hasattr(mmap, "MADV_DONTNEED"):
-                self._map.madvise(mmap.MADV_DONTNEED)
-        copy: NDArray[Any] = self.ids[start:stop].copy()
+            self._file.release()
+        copy: NDArray[Any] = self._ids[start:stop].copy()
         return copy
+
+    def _verify(self, start: int, stop: int) -> None:
+        """Verify ids[start:stop]; the folder of damaged ids is removed, so that the next command makes it again."""
+        if self._unverified is None:
+            return
+        try:
+            self._unverified.verify(start, stop)
+        except DamagedFileError as error:
+            folder = self._unverified.path.parent
+            shutil.rmtree(folder, ignore_errors=True)
+            remedy = f"remove {folder} and run" if folder.exists() else "it was removed, so run"
+            raise CharlmError(
+                f"{error}; {remedy} the command again, or continue the run with --resume, to encode the text again"
+            ) from None
+        if self._unverified.verified:
+            self._unverified = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +184,7 @@ def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, folder: Path, *, progres
     dtype = np.dtype(np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.uint32)
     try:
         with contextlib.ExitStack() as stack:
-            writers = [stack.enter_context(_SplitWriter(temporary, name, dtype, tokenizer)) for name in SPLITS]
+            writers = [stack.enter_context(SplitWriter(temporary, name, dtype, tokenizer)) for name in SPLITS]
             done = 0
             for index, fragments in _batches(corpus):
                 writers[index].write(fragments)
@@ -168,8 +194,10 @@ def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, folder: Path, *, progres
             for name in SPLITS:
                 _reverse(temporary, name, dtype, tokenizer)
         facts = {name: asdict(writer.facts) for name, writer in zip(SPLITS, writers, strict=True)}
-        description = {"dtype": dtype.name, "splits": facts}
-        (temporary / "facts.json").write_text(json.dumps(description), encoding="utf-8")
+        sums = {name: {kind: checksums(temporary / f"{name}.{kind}") for kind in ("ids", "starts")} for name in SPLITS}
+        description = {"dtype": dtype.name, "splits": facts, "checksums": sums}
+        (temporary / "facts.json").write_text(json.dumps(seal(description)), encoding="utf-8")
+        flush_folder(temporary)
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(temporary, folder)
@@ -199,61 +227,6 @@ def _reverse(folder: Path, name: str, dtype: np.dtype[Any], tokenizer: Tokenizer
     (length - starts[::-1]).tofile(folder / f"{name}.starts")
 
 
-class _SplitWriter:
-    """Appends one split's documents to its files; a context manager that closes them."""
-
-    def __init__(self, folder: Path, name: str, dtype: np.dtype[Any], tokenizer: Tokenizer) -> None:
-        self._ids = (folder / f"{name}.ids").open("wb")
-        self._starts = (folder / f"{name}.starts").open("wb")
-        self._dtype = dtype
-        self._tokenizer = tokenizer
-        self._documents = self._characters = self._bytes = self._length = self._unknown = 0
-        self._inside = False  # whether a document has begun and not ended
-
-    def __enter__(self) -> "_SplitWriter":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self._ids, self._starts:
-            np.array([self._length], dtype=np.int64).tofile(self._starts)
-
-    @property
-    def facts(self) -> SplitFacts:
-        """The size of what was written."""
-        return SplitFacts(
-            documents=self._documents,
-            characters=self._characters,
-            bytes=self._bytes,
-            tokens=self._length - self._documents,
-            unknown_characters=self._unknown,
-        )
-
-    def write(self, fragments: list[Fragment]) -> None:
-        """Encode consecutive fragments."""
-        bos, eos = (np.array([token], dtype=np.int32) for token in (self._tokenizer.bos, self._tokenizer.eos))
-        parts: list[NDArray[np.int32]] = []
-        starts: list[int] = []
-        encoded = self._tokenizer.encode_all([fragment.text for fragment in fragments])
-        for (text, ends), ids in zip(fragments, encoded, strict=True):
-            if not self._inside:
-                starts.append(self._length)
-                parts.append(bos)
-                self._length += 1
-            parts.append(ids)
-            self._length += len(ids)
-            if ends:
-                parts.append(eos)
-                self._length += 1
-                self._documents += 1
-            self._inside = not ends
-            self._characters += len(text)
-            self._bytes += len(text) if text.isascii() else len(text.encode())
-            if self._tokenizer.unk is not None:
-                self._unknown += int(np.count_nonzero(ids == self._tokenizer.unk))
-        np.concatenate(parts).astype(self._dtype).tofile(self._ids)
-        np.array(starts, dtype=np.int64).tofile(self._starts)
-
-
 def _batches(corpus: Corpus) -> Iterator[tuple[int, list[Fragment]]]:
     """The fragments of a corpus in batches, each from one split, with the split's index."""
     batch_index, batch, size = 0, list[Fragment](), 0
@@ -271,14 +244,27 @@ def _batches(corpus: Corpus) -> Iterator[tuple[int, list[Fragment]]]:
 def _open_dataset(folder: Path, corpus: Corpus, tokenizer: Tokenizer) -> Dataset | None:
     """The dataset in a folder; None when it is missing or damaged."""
     try:
-        description = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
-        dtype = np.dtype(description["dtype"])
-        splits = {
-            name: TokenSplit.open(folder, name, dtype, SplitFacts(**description["splits"][name])) for name in SPLITS
-        }
-    except (OSError, ValueError, KeyError, TypeError):
+        description = _read_sealed(folder / "facts.json")
+        if description is None:
+            return None
+        splits = {name: TokenSplit.open(folder, name, description, tokenizer.vocab_size) for name in SPLITS}
+    except (OSError, ValueError, KeyError, TypeError, CharlmError) as error:
+        logger.warning("the encoded text in the cache is damaged and made again: %s", error)
         return None
     return Dataset(corpus=corpus, tokenizer=tokenizer, **splits)
+
+
+def _read_sealed(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file of the cache; None if there is none with a checksum.
+
+    Raises ValueError for a damaged file, OSError for one that can't be read.
+    """
+    try:
+        return unseal(parse_object(path.read_bytes()))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise DamagedFileError(f"{path} is damaged: {error}") from None
 
 
 def _cached_tokenizer(corpus: Corpus, config: TokenizerConfig, progress: Progress) -> Tokenizer:
@@ -286,9 +272,10 @@ def _cached_tokenizer(corpus: Corpus, config: TokenizerConfig, progress: Progres
     key = _hash([_FORMAT, corpus.sha256, corpus.config.to_json(), config.to_json()])
     path = cache_folder("tokenizers") / f"{key}.json"
     try:
-        return tokenizer_from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, CharlmError):
-        pass
+        if (values := _read_sealed(path)) is not None:
+            return tokenizer_from_json(values)
+    except (OSError, ValueError, CharlmError) as error:
+        logger.warning("the tokenizer in the cache is damaged and made again: %s", error)
     characters = corpus.boundaries()[0]
 
     def training_texts() -> Iterator[str]:
@@ -300,7 +287,7 @@ def _cached_tokenizer(corpus: Corpus, config: TokenizerConfig, progress: Progres
                 progress("collecting the vocabulary", min(done, characters), characters)
 
     tokenizer = fit_tokenizer(training_texts(), characters, config)
-    atomic_write(path, json.dumps(tokenizer.to_json()).encode())
+    atomic_write(path, json.dumps(seal(tokenizer.to_json())).encode())
     return tokenizer
 
 

@@ -74,8 +74,8 @@ def measure_baselines(
         progress: called with the work done in counting, scoring and compressing.
     """
     facts = text.facts
-    known = np.asarray(train.ids[-MAX_TOKENS:])
-    if len(known) < len(train.ids):
+    known = train.tail(MAX_TOKENS)
+    if len(known) < len(train):
         logger.warning("n-gram and unigram use only the last %s tokens of the training split", f"{len(known):,}")
     unknown = tokenizer.unknown_nats(facts.unknown_characters)
     model = best_ngram(tokenizer, known, valid.ids, progress=progress)
@@ -135,12 +135,12 @@ def _compress(tokenizer: Tokenizer, train: TokenSplit, text: TokenSplit, progres
     def text_of(ids: NDArray[Any]) -> bytes:
         return b"".join(map(bytes_of.__getitem__, ids.tolist()))
 
-    before = text_of(train.ids[-MAX_BYTES:])[-MAX_BYTES:]
+    before = text_of(train.tail(MAX_BYTES))[-MAX_BYTES:]
     ids = text.ids[:MAX_BYTES]
     ids = ids[: np.searchsorted(np.cumsum(lengths[ids]), MAX_BYTES, side="right")]
     after = text_of(ids)
     characters, unknown = text.facts.characters, text.facts.unknown_characters
-    if len(ids) < len(text.ids):
+    if len(ids) < len(text):
         logger.warning("gzip and xz use only the first %s bytes of the text", f"{len(after):,}")
         characters = len(after.decode(errors="replace")) - after.count(_DOCUMENT_END)
         unknown = 0 if tokenizer.unk is None else int(np.count_nonzero(ids == tokenizer.unk))

@@ -63,7 +63,7 @@ def fit_prior(
         progress: told how many lengths are counted, and how many models estimated.
     """
     large = tokenizer.vocab_size > SMALL_VOCABULARY  # then most n-grams are distinct
-    ids = np.asarray(split.ids[-(_MAX_TOKENS // 3 if large else _MAX_TOKENS) :])
+    ids = split.tail(_MAX_TOKENS // 3 if large else _MAX_TOKENS)
     counts = count_ngrams(
         ids,
         order=order,
@@ -75,7 +75,7 @@ def fit_prior(
     whole, *models = NgramModel.without_folds(
         counts, min(_FOLDS, len(ids)), max_ngrams=_MAX_NGRAMS, threads=threads, progress=progress
     )
-    return whole, CrossFit(models=tuple(models), first=len(split.ids) - len(ids), size=len(ids))
+    return whole, CrossFit(models=tuple(models), first=len(split) - len(ids), size=len(ids))
 
 
 class NgramPrior(nn.Module):
