@@ -37,6 +37,14 @@ class Trie:
     keys: NDArray[np.int64]
     first: NDArray[np.int64]
 
+    def has_tokens(self, tokens: NDArray[np.int64]) -> bool:
+        """Whether all tokens are from 0 to V - 1."""
+        return tokens.size == 0 or bool(tokens.view(np.uint64).max() < self.vocab_size)
+
+    def has_states(self, states: Nodes) -> bool:
+        """Whether all nodes of states are contexts, or -1."""
+        return states.size == 0 or bool(-1 <= states.min() <= states.max() < len(self.first) - 1)
+
     def block(self) -> "TrieBlock":
         """The argument block of the compiled code; it is valid as long as this object."""
         return TrieBlock(self.keys.ctypes.data, self.first.ctypes.data, self.vocab_size, self.order - 1)
@@ -49,12 +57,13 @@ class CompiledLookup:
         self._code = code
 
     def advance(self, trie: Trie, state: Nodes, ids: NDArray[Any]) -> Nodes:
-        """See `charlm.ngram.model.NgramModel.advance`."""
+        """See `charlm.ngram.model.NgramModel.advance`; raises `ValueError` for what would lie outside the model."""
         tokens = np.ascontiguousarray(ids, dtype=np.int64)
-        state = np.ascontiguousarray(state, dtype=np.int32)
         steps, rows = tokens.shape
-        contexts = len(trie.first) - 1
-        if state.shape != (rows, trie.order - 1) or (state.size and not -1 <= state.min() <= state.max() < contexts):
+        if not trie.has_tokens(tokens):
+            raise ValueError(f"a token is not below the {trie.vocab_size} tokens of this n-gram model")
+        state = _checked(trie, state)
+        if state.shape != (rows, trie.order - 1):
             raise ValueError("this state does not belong to this n-gram model")
         after = np.empty((steps, rows, trie.order - 1), dtype=np.int32)
         self._code.trie_advance(
@@ -66,7 +75,7 @@ class CompiledLookup:
         self, trie: Trie, states: Nodes, models: Sequence[Tables], which: NDArray[np.int64]
     ) -> NDArray[np.int64]:
         """See `charlm.ngram.mixture.NgramQuery.known_contexts`; `models` and `which` as in `mixture`."""
-        states, which = np.ascontiguousarray(states, dtype=np.int32), np.ascontiguousarray(which, dtype=np.int64)
+        states, which = _checked(trie, states), np.ascontiguousarray(which, dtype=np.int64)
         estimates, known = _addresses(models), np.empty(len(states), dtype=np.int64)
         self._code.trie_known_contexts(
             *(ctypes.byref(trie.block()), states.ctypes.data, len(states)),
@@ -98,7 +107,7 @@ class CompiledLookup:
 
         Raises `MemoryError` when out of memory.
         """
-        states, ascending = np.ascontiguousarray(states, dtype=np.int32), np.array(orders, dtype=np.int64)
+        states, ascending = _checked(trie, states), np.array(orders, dtype=np.int64)
         which, estimates = np.ascontiguousarray(which, dtype=np.int64), _addresses(models)
         gates = np.ascontiguousarray(gates, dtype=np.float32)
         mixed = np.empty((len(states), trie.vocab_size), dtype=np.float32)
@@ -112,6 +121,14 @@ class CompiledLookup:
         if not enough:
             raise MemoryError
         return mixed, log_p
+
+
+def _checked(trie: Trie, states: Nodes) -> Nodes:
+    """The states as the compiled code reads them; raises `ValueError` if they are not of this trie."""
+    states = np.ascontiguousarray(states, dtype=np.int32)
+    if not trie.has_states(states):
+        raise ValueError("this state does not belong to this n-gram model")
+    return states
 
 
 def _addresses(models: Sequence[Tables]) -> NDArray[np.uintp]:

@@ -70,7 +70,9 @@ class CompiledStepper:
         )
 
     def step(self, tokens: Sequence[int]) -> NDArray[np.floating]:
-        """See `Stepper.step`."""
+        """See `Stepper.step`; raises `ValueError` for a token outside the vocabulary."""
+        if not 0 <= min(tokens) <= max(tokens) < self._model.config.vocab_size:
+            raise ValueError(f"a token is not below the {self._model.config.vocab_size} tokens of the model")
         self._tokens[: len(tokens)] = tokens
         self._run(*self._arguments)
         return self._logits[: len(tokens)]
