@@ -25,11 +25,14 @@ def cache_path(part: str) -> Path:
     return Path(os.environ.get("CHARLM_CACHE") or platformdirs.user_cache_dir("charlm", appauthor=False)) / part
 
 
-def cache_folder(part: str) -> Path:
-    """`cache_path`, created if missing; raises `CharlmError` when it can't be."""
+def cache_folder(part: str, *, private: bool = False) -> Path:
+    """`cache_path`, created if missing; raises `CharlmError` when it can't be.
+
+    A new folder that is `private` can be read and written by this user alone.
+    """
     folder = cache_path(part)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700 if private else 0o777, parents=True, exist_ok=True)
     except OSError as error:
         raise CharlmError(
             f"can't create the cache folder {folder}: {error.strerror}; set CHARLM_CACHE to a writable folder"
@@ -71,11 +74,16 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             Path(temporary).unlink(missing_ok=True)
 
 
+def flush(path: Path) -> None:
+    """Flush a file to disk; raises `OSError`."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
 def flush_folder(folder: Path) -> None:
     """Flush all files of a folder to disk, and the folder itself if the system can; raises `OSError`."""
     for path in folder.iterdir():
-        with path.open("rb+") as file:
-            os.fsync(file.fileno())
+        flush(path)
     if os.name != "nt":
         descriptor = os.open(folder, os.O_RDONLY)
         try:

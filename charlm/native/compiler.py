@@ -1,20 +1,33 @@
-"""Compiles C code at first use and keeps it in the cache, where there is a C compiler."""
+"""Compiles C code at first use and caches the result, if there is a C compiler.
 
+Code is loaded only as it was compiled by this user: next to each library is a file with its size and hash, and nobody
+else may be able to write to the folder.
+"""
+
+import atexit
 import ctypes
 import hashlib
+import json
 import logging
 import os
 import platform
+import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from charlm.errors import CharlmError
-from charlm.files import cache_folder
+from charlm.files import atomic_write, cache_folder, flush, open_regular, parse_object
 
 logger = logging.getLogger(__name__)
+
+COMPILE_SECONDS = 20.0
+"""Time for all compilations of a process together; what isn't compiled by then runs without compiled code."""
 
 FOLDER = Path(__file__).parent
 """The C sources and headers; generated code includes the headers by name."""
@@ -23,54 +36,168 @@ _FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-std
 
 @cache
 def compiler() -> str | None:
-    """The C compiler: the environment variable CC, or cc, gcc or clang; None if there is none or it is turned off."""
+    """The command of the C compiler: CC from the environment, which may have arguments, or else cc, gcc or clang.
+
+    None if there is no compiler, or if CHARLM_NATIVE=0 turns compiled code off.
+    """
     if os.environ.get("CHARLM_NATIVE") == "0":
         return None
-    names = [os.environ["CC"]] if os.environ.get("CC") else ["cc", "gcc", "clang"]
-    return next((path for name in names if (path := shutil.which(name))), None)
+    if not (chosen := os.environ.get("CC")):
+        return next((path for name in ("cc", "gcc", "clang") if (path := shutil.which(name))), None)
+    try:
+        name, *arguments = shlex.split(chosen, posix=os.name == "posix")
+    except ValueError:  # quotes that aren't closed, or blanks alone
+        name, arguments = chosen, []
+    if (path := shutil.which(name)) is None:
+        logger.warning("CC is %r, which is not a program here, so charlm runs without compiled code", chosen)
+        return None
+    return shlex.join([path, *arguments])
 
 
 @cache
 def shared_library(source: str) -> ctypes.CDLL | None:
-    """C code, compiled and loaded, with OpenMP if the compiler has it; None if it can't be compiled."""
+    """Compile C code and load it, with OpenMP if the compiler supports it; None if it can't be compiled."""
     command = compiler()
     if command is None:
         return None
     for threads in (("-fopenmp",), ()):
         try:
-            return ctypes.CDLL(str(_compile((command, *_FLAGS, *threads), source)))
-        except (OSError, CharlmError, subprocess.SubprocessError) as error:
+            return ctypes.CDLL(str(_compile((*shlex.split(command), *_FLAGS, *threads), source)))
+        except (OSError, CharlmError) as error:
             logger.info("compiling failed: %s", error)
     return None
 
 
 def _compile(command: tuple[str, ...], source: str) -> Path:
-    """The shared library of a source: from the cache, or compiled to a temporary file and renamed when complete."""
+    """The shared library of a source, from the cache or newly compiled.
+
+    A new library is renamed into the cache when it is complete, so that an interrupted process leaves nothing broken.
+    """
     key = hashlib.sha256("\0".join((source, _included(), *command, _processor())).encode()).hexdigest()
-    target = cache_folder("native") / f"{key}.so"
-    if target.exists():
+    target = _trusted(cache_folder("native", private=True)) / f"{key}.so"
+    if _is_sound(target):
         return target
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        code, made = Path(folder) / "program.c", Path(folder) / "program.so"
+        code, compiled, messages = (Path(folder) / name for name in ("program.c", "program.so", "messages"))
         code.write_text(source, encoding="ascii")
-        done = subprocess.run(
-            [*command, f"-I{FOLDER}", str(code), "-o", str(made), "-lm"], capture_output=True, text=True, timeout=120
-        )
-        if done.returncode != 0:
-            raise CharlmError(f"{command[0]}: {done.stderr.strip()[:200]}")
-        os.replace(made, target)
+        if _run([*command, f"-I{FOLDER}", str(code), "-o", str(compiled), "-lm"], messages) != 0:
+            said = " ".join(messages.read_bytes().decode(errors="replace").split())
+            raise CharlmError(f"{shlex.join(command[:1])}: {said[:200]}")
+        compiled.chmod(0o700)
+        flush(compiled)
+        facts = _facts(compiled.read_bytes())
+        os.replace(compiled, target)
+    atomic_write(_facts_path(target), json.dumps(facts).encode())
     return target
+
+
+def _is_sound(library: Path) -> bool:
+    """Whether a library is in the cache as it was compiled, and only this user can have changed it."""
+    try:
+        facts = parse_object(_facts_path(library).read_bytes())
+        with os.fdopen(open_regular(library, os.O_RDONLY), "rb") as file:
+            return _is_private(os.fstat(file.fileno())) and facts == _facts(file.read())
+    except (OSError, ValueError):
+        return False
+
+
+def _facts_path(library: Path) -> Path:
+    return library.with_suffix(".json")
+
+
+def _facts(content: bytes) -> dict[str, int | str]:
+    """What is known of a library, to be compared before it is loaded."""
+    return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+@cache
+def _trusted(folder: Path) -> Path:
+    """The folder if only this user can write to it, otherwise a temporary one of this process."""
+    if _is_private(folder.stat()):
+        return folder
+    other = Path(tempfile.mkdtemp(prefix="charlm-native-"))
+    atexit.register(_remove, other, os.getpid())
+    logger.warning(
+        "other users can write to %s, so compiled code is not kept there, and compiling takes time in every command; "
+        "run `chmod go-w %s` if the folder is yours, or set CHARLM_CACHE to another",
+        folder,
+        folder,
+    )
+    return other
+
+
+def _remove(folder: Path, process: int) -> None:
+    """Remove the folder of a process at its end, which isn't that of a fork of it."""
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_private(status: os.stat_result) -> bool:
+    """Whether a file belongs to this user, and only they can write to it; Windows has no such modes."""
+    return os.name == "nt" or (status.st_uid == os.geteuid() and not status.st_mode & 0o022)
+
+
+@dataclass
+class _Clock:
+    """The time that compilations have taken."""
+
+    seconds: float = 0.0
+
+
+@cache
+def _clock() -> _Clock:
+    """The clock of this process."""
+    return _Clock()
+
+
+def _run(command: list[str], messages: Path) -> int:
+    """Run a compiler within the time that is left, its messages going to a file, and return its exit status.
+
+    It has a session of its own, so that all its processes can be ended, and its messages are no pipe, which a process
+    that outlives it could keep open. Raises `CharlmError` when the time is over.
+    """
+    clock, started = _clock(), time.monotonic()
+    left = COMPILE_SECONDS - clock.seconds
+    if left <= 0:
+        raise CharlmError("no time is left to compile")
+    with messages.open("wb") as file:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        return process.wait(left)
+    except subprocess.TimeoutExpired:
+        logger.warning(
+            "the C compiler was stopped after %.0f seconds (%s), so charlm runs without compiled code, which is "
+            "slower; set CC to another compiler, or CHARLM_NATIVE=0 to do without",
+            COMPILE_SECONDS,
+            command[0],
+        )
+        raise CharlmError(f"{command[0]} takes too long") from None
+    finally:
+        if process.poll() is None:
+            _end(process)
+        clock.seconds += time.monotonic() - started
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process with all that it started."""
+    if os.name == "nt":
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 @cache
 def _included() -> str:
-    """All that a source may include."""
+    """The text of every file that a source can include."""
     paths = sorted([*FOLDER.glob("*.h"), *FOLDER.glob("*.c")])
     return "\0".join(path.read_text(encoding="ascii") for path in paths)
 
 
 def _processor() -> str:
-    """What -march=native depends on: a cache on a shared home must not serve one machine's code to another."""
+    """The processor that -march=native compiles for, so that machines with a shared home folder don't share code."""
     try:
         facts = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n\n")[0]
         flags = [line for line in facts.splitlines() if line.startswith(("flags", "Features", "model name"))]
