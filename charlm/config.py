@@ -7,6 +7,7 @@ what to do. An unknown key in a file is an error.
 import math
 import reprlib
 import sys
+from collections.abc import Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
 from types import NoneType, UnionType
 from typing import Any, Literal, Self, TypedDict, TypeGuard, get_args, get_origin
@@ -76,7 +77,7 @@ def _accepts(annotation: Any, value: object) -> bool:
     if get_origin(annotation) is Literal:
         return value in get_args(annotation)
     if get_origin(annotation) is tuple:
-        return isinstance(value, list | tuple) and all(_accepts(get_args(annotation)[0], element) for element in value)
+        return isinstance(value, list | tuple) and _accepts_elements(get_args(annotation), value)
     if get_origin(annotation) is dict or issubclass(annotation, JsonConfig):
         return isinstance(value, dict)
     if annotation is float:
@@ -84,6 +85,12 @@ def _accepts(annotation: Any, value: object) -> bool:
     if annotation is int:
         return _is_int(value) and -(2**63) <= value < 2**63
     return value is None if annotation in (None, NoneType) else isinstance(value, annotation)
+
+
+def _accepts_elements(annotations: tuple[Any, ...], values: Sequence[object]) -> bool:
+    """`_accepts` for the elements of a tuple, whose annotations all are the same, or one and an ellipsis."""
+    fits = annotations[-1] is Ellipsis or len(values) == len(annotations)
+    return fits and all(_accepts(annotations[0], value) for value in values)
 
 
 def _is_int(value: object) -> TypeGuard[int]:

@@ -5,9 +5,10 @@ trained. A resume file is a model file (of the latest weights, not the best) wit
 `resume/...`, and an additional JSON object, from which a run continues as if it had never stopped.
 """
 
-import hashlib
 import json
+import logging
 import math
+import reprlib
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,16 +23,20 @@ from torch import Tensor
 from charlm import __version__
 from charlm.config import ModelConfig
 from charlm.errors import CharlmError, ModelFileError
-from charlm.files import atomic_write
+from charlm.files import atomic_write, parse_object
 from charlm.model.language_model import LanguageModel
 from charlm.ngram.arrays import from_arrays, to_arrays
 from charlm.ngram.model import NgramModel
+from charlm.storage import digest
 from charlm.storage.provenance import TextFacts, TrainingFacts
 from charlm.tokenizers import Tokenizer, tokenizer_from_json
 
+logger = logging.getLogger(__name__)
+
 FORMAT_VERSION = 1
 _KEY = "charlm"
-_DIGEST = "tensors_sha256"
+_KEYS = {"version", "charlm", "model", "tokenizer", "corpus", "training", "resume", *digest.KEYS}
+"""Those of the description."""
 _NGRAM = "ngram/"
 _LARGEST_HEADER = 100_000_000
 
@@ -46,6 +51,8 @@ class Checkpoint:
     """The text it was trained on, the JSON of `charlm.storage.provenance.TextFacts`; empty if unknown."""
     training: dict[str, Any] = field(default_factory=dict)
     """How it was trained, the JSON of `charlm.storage.provenance.TrainingFacts`; empty if unknown."""
+    checked: digest.Coverage = "all"
+    """What the checksums of the file it was loaded from cover; older files have weaker ones."""
 
 
 def save(
@@ -87,8 +94,8 @@ def save(
     description |= more or {}
     tensors |= {name: tensor.detach() for name, tensor in (more_tensors or {}).items()}
     tensors = {name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
-    description[_DIGEST] = _digest(tensors)
-    atomic_write(path, safetensors.torch.save(tensors, {_KEY: json.dumps(description)}))
+    content = safetensors.torch.save(tensors, {_KEY: json.dumps(digest.signed(description, tensors))})
+    atomic_write(path, content)
 
 
 def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
@@ -110,9 +117,9 @@ def checkpoint_from(
             model = LanguageModel(config)
         corpus, training = description["corpus"], description["training"]
         if corpus != {}:
-            TextFacts.from_json(corpus)
+            corpus = TextFacts.from_json(corpus).to_json()
         if training != {}:
-            TrainingFacts.from_json(training)
+            training = TrainingFacts.from_json(training).to_json()
     except KeyError as error:
         raise _damaged(path, f"its description has no {error}") from None
     except CharlmError as error:
@@ -140,7 +147,8 @@ def checkpoint_from(
         model.build_on(_ngram(path, config, tensors))
     for parameter in model.parameters():
         parameter.requires_grad_(True)
-    return Checkpoint(model=model.eval(), tokenizer=tokenizer, corpus=corpus, training=training)
+    checked = digest.coverage(description)
+    return Checkpoint(model=model.eval(), tokenizer=tokenizer, corpus=corpus, training=training, checked=checked)
 
 
 def _ngram(path: Path, config: ModelConfig, tensors: Mapping[str, Tensor]) -> NgramModel:
@@ -177,17 +185,23 @@ def read_file(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if _KEY not in metadata:
         raise ModelFileError(f"{path} is a safetensors file, but not a charlm model; give a file that charlm saved")
     try:
-        description = json.loads(metadata[_KEY])
+        description = parse_object(metadata[_KEY])
         version = description["version"]
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, KeyError):
         raise _damaged(path, "its description is invalid") from None
     if version != FORMAT_VERSION:
         raise ModelFileError(
-            f"{path} has format version {version!r}, but this charlm ({__version__}) reads version {FORMAT_VERSION}; "
-            "install the charlm that made it, or a newer one"
+            f"{path} has format version {reprlib.repr(version)}, but this charlm ({__version__}) reads version "
+            f"{FORMAT_VERSION}; install the charlm that made it, or a newer one"
         )
-    if description.get(_DIGEST, digest := _digest(tensors)) != digest:  # the oldest files have none
-        raise _damaged(path, "its weights differ from those that were saved")
+    if unknown := description.keys() - _KEYS:
+        raise _damaged(path, f"its description has the unknown key {reprlib.repr(min(unknown))}")
+    try:
+        digest.verify(description, tensors)
+    except ValueError as error:
+        raise _damaged(path, str(error)) from None
+    if (checked := digest.coverage(description)) != "all":
+        logger.info("the checksum of %s, made by an older charlm, covers %s", path, checked)
     return description, tensors
 
 
@@ -197,15 +211,9 @@ def _damaged(path: Path, damage: str) -> ModelFileError:
 
 def weights_sha256(model: LanguageModel) -> str:
     """A hash of all weights as used, which identifies a model whatever the name of its file."""
-    return _digest({name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()})
-
-
-def _digest(tensors: Mapping[str, Tensor]) -> str:
-    """The sha256 of all tensors' bytes, in the order of their names."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+    return digest.tensors_sha256(
+        {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    )
 
 
 def _check_header(path: Path) -> None:

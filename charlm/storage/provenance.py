@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from charlm.config import CorpusConfig, JsonConfig, TrainConfig
+from charlm.config import CorpusConfig, JsonConfig, TrainConfig, check_amounts
+from charlm.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,8 +17,13 @@ class TextFacts(JsonConfig):
     sha256: str
     config: CorpusConfig
     """How it was read, cut and split."""
-    boundaries: tuple[int, ...]
+    boundaries: tuple[int, int, int]
     """Where the splits end, in characters."""
+
+    def __post_init__(self) -> None:
+        check_amounts(self)
+        if not 0 <= self.boundaries[0] <= self.boundaries[1] <= self.boundaries[2] == self.characters:
+            raise ConfigError(f"TextFacts: the splits of {self.characters} characters can't end at {self.boundaries}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,3 +43,6 @@ class TrainingFacts(JsonConfig):
     """torch's version."""
     charlm: str
     """charlm's version."""
+
+    def __post_init__(self) -> None:
+        check_amounts(self)

@@ -60,6 +60,7 @@ def _values(loaded: "TextModel") -> dict[str, Any]:
         "tokenizer": {"kind": checkpoint.tokenizer.kind, "vocab_size": checkpoint.tokenizer.vocab_size},
         "corpus": checkpoint.corpus,
         "training": checkpoint.training,
+        "checked": checkpoint.checked,
     }
 
 
@@ -73,6 +74,8 @@ def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
     tied = ", tied to the output layer" if config.tie_weights else ""
     shape = f"{config.cell}, {config.num_layers} x {config.hidden_size}, embedding {config.embedding_size}"
     yield "file", f"{loaded.path} ({size(loaded.path.stat().st_size)})"
+    if checkpoint.checked != "all":
+        yield "checksum", f"an older one, which covers {checkpoint.checked}"
     yield "model", shape + tied
     if config.ngram_order:
         vectors = f", {thousands(config.context_vectors)} context vectors" if config.context_vectors else ""
