@@ -1,34 +1,37 @@
 """A direction in a model's state that means something, such as the sentiment of a review: found by `charlm probe`, kept
 in a file of its own, and held by `charlm sample --steer`."""
 
+import hashlib
 import json
 import math
 import os
-from dataclasses import asdict, dataclass
+import reprlib
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
+from charlm.config import JsonConfig
 from charlm.errors import ConfigError, ModelFileError
-from charlm.files import atomic_write
+from charlm.files import atomic_write, parse_object
 from charlm.model.language_model import LanguageModel
 from charlm.model.unit import names_unit
 
 FORMAT_VERSION = 1
 FOLDER = "directions"
 """Of the folder that holds the model."""
-_KEY = "charlm-direction"
+_KEY, _DIGEST = "charlm-direction", "sha256"
 _LARGEST = 1 << 24  # bytes of a file that is read
 
 StateName = Literal["h", "c"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DirectionFacts:
+class DirectionFacts(JsonConfig):
     """What a direction's file says beside its vector."""
 
     name: str
@@ -49,18 +52,12 @@ class DirectionFacts:
     """Of the weights that it was found in, as `charlm.storage.checkpoint.weights_sha256` has it."""
 
     def __post_init__(self) -> None:
-        for name in ("name", "negative", "positive", "model_sha256"):
-            if not isinstance(getattr(self, name), str):
-                raise ConfigError(f"{name} is no text")
-        if self.kind not in ("unit", "weighted") or self.state not in get_args(StateName):
-            raise ConfigError(f"its kind is {self.kind!r} and its state {self.state!r}")
-        if not isinstance(self.layer, int) or self.layer < 0:
-            raise ConfigError(f"its layer is {self.layer!r}")
+        if self.layer < 0:
+            raise ConfigError(f"its layer is {self.layer}")
         if self.negative == self.positive:
             raise ConfigError(f"both its labels are {self.positive!r}")
-        numbers = (self.mean, self.scale)
-        if not all(isinstance(value, float) and math.isfinite(value) for value in numbers) or self.scale <= 0:
-            raise ConfigError(f"its mean is {self.mean!r} and its scale {self.scale!r}")
+        if not math.isfinite(self.mean) or not 0 < self.scale < math.inf:
+            raise ConfigError(f"its mean is {self.mean} and its scale {self.scale}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +85,9 @@ class Direction:
 
     def save(self, path: Path) -> None:
         """Write a file, replacing an older one atomically; raises `CharlmError` when it can't be written."""
-        description = {"version": FORMAT_VERSION, **asdict(self.facts)}
-        content = safetensors.numpy.save({"vector": self.vector}, {_KEY: json.dumps(description)})
-        atomic_write(path, content)
+        description = json.dumps({"version": FORMAT_VERSION, **self.facts.to_json()})
+        metadata = {_KEY: description, _DIGEST: _sha256(description, self.vector)}
+        atomic_write(path, safetensors.numpy.save({"vector": self.vector}, metadata))
 
     @classmethod
     def load(cls, path: Path) -> "Direction":
@@ -98,10 +95,11 @@ class Direction:
         description, vector = _read(path)
         version = description.pop("version", None)
         if version != FORMAT_VERSION:
-            raise ModelFileError(f"{path} has format version {version!r}, and this charlm knows {FORMAT_VERSION}")
+            shown = reprlib.repr(version)
+            raise ModelFileError(f"{path} has format version {shown}, and this charlm knows {FORMAT_VERSION}")
         try:
-            facts = DirectionFacts(**description)
-        except (TypeError, ConfigError) as error:
+            facts = DirectionFacts.from_json(description)
+        except ConfigError as error:
             raise ModelFileError(f"{path} is damaged: {error}") from None
         usual = vector.ndim == 1 and vector.dtype == np.float32 and bool(np.isfinite(vector).all())
         if not usual or abs(float(np.linalg.norm(vector)) - 1) > 1e-3:
@@ -110,20 +108,27 @@ class Direction:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], NDArray[Any]]:
-    """The description and the vector of a file, unchecked."""
+    """The description and the vector of a file, which are those that were saved, but may not fit."""
     try:
         if path.stat().st_size > _LARGEST:
             raise ModelFileError(f"{path} is too large for a direction; name another file")
         with safetensors.safe_open(path, framework="np") as file:
-            description = json.loads((file.metadata() or {})[_KEY])
+            metadata = file.metadata() or {}
             vector = file.get_tensor("vector")
+        description = parse_object(metadata[_KEY])
     except OSError as error:
         raise ModelFileError(f"{path} can't be read: {error.strerror or error}") from None
-    except (KeyError, ValueError, RecursionError, TypeError, AttributeError, safetensors.SafetensorError):
+    except (KeyError, ValueError, TypeError, AttributeError, safetensors.SafetensorError):
         raise ModelFileError(f"{path} is no direction of charlm's, or damaged; make one with `charlm probe`") from None
-    if not isinstance(description, dict):
-        raise ModelFileError(f"{path} is damaged: its description is no JSON object")
+    saved = metadata.get(_DIGEST, sha256 := _sha256(metadata[_KEY], vector))  # the oldest files have none
+    if saved != sha256 or metadata.keys() - {_KEY, _DIGEST}:
+        raise ModelFileError(f"{path} is damaged: its content differs from what was saved; make it anew")
     return description, vector
+
+
+def _sha256(description: str, vector: NDArray[Any]) -> str:
+    """The hash of all that a file says."""
+    return hashlib.sha256(description.encode() + vector.tobytes()).hexdigest()
 
 
 def check_name(name: str) -> None:

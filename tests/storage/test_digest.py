@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import safetensors
 import safetensors.torch
@@ -16,6 +17,7 @@ from charlm.errors import ModelFileError
 from charlm.model.language_model import LanguageModel
 from charlm.storage import digest
 from charlm.storage.checkpoint import Checkpoint, load, save
+from charlm.storage.direction import Direction, DirectionFacts
 from charlm.storage.provenance import TextFacts, TrainingFacts
 from charlm.storage.runs import PRETRAINED
 from charlm.tokenizers import CharTokenizer
@@ -193,3 +195,35 @@ def test_nesting_of_any_depth_is_an_error(path: Path, depth: int) -> None:
     safetensors.torch.save_file(tensors, path, {"charlm": text})
     with pytest.raises(ModelFileError, match="is damaged: its description"):
         load(path)
+
+
+def test_every_byte_of_a_direction_counts(tmp_path: Path) -> None:
+    facts = DirectionFacts(
+        name="mood",
+        kind="unit",
+        layer=0,
+        state="h",
+        mean=0.25,
+        scale=0.5,
+        negative="bad",
+        positive="good",
+        model_sha256="0" * 64,
+    )
+    path = tmp_path / "mood.safetensors"
+    Direction(facts, np.array([0, 0, 1], np.float32)).save(path)
+    sound, expected = path.read_bytes(), Direction.load(path)
+    for place in range(len(sound)):
+        content = bytearray(sound)
+        content[place] ^= 1
+        path.write_bytes(content)
+        try:
+            found = Direction.load(path)
+        except ModelFileError as error:
+            assert "\n" not in str(error)
+        else:
+            assert found.facts == expected.facts and np.array_equal(found.vector, expected.vector)
+
+
+def test_a_direction_without_a_checksum_is_read() -> None:
+    assert Direction.load(PRETRAINED / "reviews" / "directions" / "sentiment.safetensors").facts.kind == "weighted"
+    assert Direction.load(OLD / "finished" / "directions" / "mood.safetensors").facts.name == "mood"
