@@ -16,7 +16,9 @@ import torch
 from numpy.typing import NDArray
 
 from charlm.cells import LayerStates
+from charlm.config import JsonConfig
 from charlm.data.dataset import TokenSplit
+from charlm.errors import RunError
 
 IGNORE = -100
 """The target of a padded position: torch's cross-entropy ignores it."""
@@ -27,7 +29,7 @@ _JITTER = 0.03  # relative change of the lengths by which documents are grouped,
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Cursor:
+class Cursor(JsonConfig):
     """A position in the endless sequence of training windows."""
 
     epoch: int = 0
@@ -79,9 +81,15 @@ class Segments:
 def carry(states: LayerStates | None, window: Window) -> LayerStates | None:
     """The states with which a window starts: those after the last window, of the rows that continue, detached.
 
-    None is the initial state, with which fresh rows start.
+    None is the initial state, with which fresh rows start. Raises `RunError` for states of fewer rows, which are not
+    those of the last window.
     """
-    return None if window.fresh or states is None else keep_rows(states, window.ids.shape[1])
+    if window.fresh or states is None:
+        return None
+    rows, saved = window.ids.shape[1], len(states[0][0])
+    if saved < rows:
+        raise RunError(f"the run was saved with {saved} sequences per step, but {rows} continue; start a new run")
+    return keep_rows(states, rows)
 
 
 def keep_rows(states: LayerStates, rows: int) -> LayerStates:

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from charlm.config import JsonConfig
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StepEvent:
+class StepEvent(JsonConfig):
     """One optimiser step, or the mean of several."""
 
     step: int

@@ -2,18 +2,17 @@
 
 import time
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from charlm import __version__
 from charlm.cells import LayerStates
-from charlm.config import TrainConfig
+from charlm.config import JsonConfig, TrainConfig, check_amounts
 from charlm.data.dataset import Dataset
 from charlm.data.windows import Cursor
-from charlm.errors import ModelFileError
+from charlm.errors import ConfigError, ModelFileError, RunError
 from charlm.model.language_model import LanguageModel
 from charlm.storage.checkpoint import Checkpoint
 from charlm.storage.provenance import TextFacts, TrainingFacts
@@ -23,6 +22,7 @@ from charlm.training.events import StepEvent
 from charlm.training.optimizers import Optimizers
 
 _OPTIMIZER, _AVERAGE = "optimizer/", "average/"
+_ORDER = ("batch_size", "seq_len", "seed")  # of the settings, those on which the order of the windows depends
 
 
 @dataclass(kw_only=True)
@@ -70,6 +70,35 @@ class TrainingState:
     def elapsed(self) -> float:
         """Seconds of training, summed over all sessions."""
         return self.seconds + time.monotonic() - self.started
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResumeValues(JsonConfig):
+    """The JSON values of a resume file; see `TrainingState` for those of the same name."""
+
+    carries_state: bool
+    """Whether there are recurrent states."""
+    cursor: Cursor
+    step: int
+    tokens: int
+    seconds: float
+    """Training time of all sessions."""
+    first_progress: float
+    validation_tokens: int
+    best: float | None
+    best_step: int
+    recent: tuple[StepEvent, ...]
+    lengths: tuple[int, int]
+    """Bytes of metrics.jsonl and samples.txt that belong to the state."""
+
+    def __post_init__(self) -> None:
+        for values in (self, self.cursor, *self.recent):
+            check_amounts(values)
+        if self.first_progress >= 1 or self.best_step > self.step or min(self.lengths) < 0:
+            raise ConfigError(
+                f"first_progress is {self.first_progress}, best_step {self.best_step} of {self.step} and lengths "
+                f"{self.lengths}"
+            )
 
 
 def begin(model: LanguageModel, config: TrainConfig, device: torch.device, started: float) -> TrainingState:
@@ -125,21 +154,21 @@ def save_resume(
     for layer, parts in enumerate(state.states or ()):
         for index, part in enumerate(parts):
             tensors[f"state/{layer}/{index}"] = part
-    values: dict[str, Any] = {
-        "carries_state": state.states is not None,
-        "cursor": asdict(state.cursor),
-        "step": state.step,
-        "tokens": state.tokens,
-        "seconds": state.elapsed(),
-        "first_progress": state.first_progress,
-        "validation_tokens": state.validation_tokens,
-        "best": state.best,
-        "best_step": state.best_step,
-        "recent": [asdict(record) for record in state.recent],
-        "lengths": list(log_sizes),
-    }
+    values = ResumeValues(
+        carries_state=state.states is not None,
+        cursor=state.cursor,
+        step=state.step,
+        tokens=state.tokens,
+        seconds=state.elapsed(),
+        first_progress=state.first_progress,
+        validation_tokens=state.validation_tokens,
+        best=state.best,
+        best_step=state.best_step,
+        recent=tuple(state.recent),
+        lengths=log_sizes,
+    )
     checkpoint = checkpoint_of(state.model, state, dataset, config)
-    save_resume_file(run.resume, checkpoint, ResumeState(values=values, tensors=tensors))
+    save_resume_file(run.resume, checkpoint, ResumeState(values=values.to_json(), tensors=tensors))
 
 
 def restore(
@@ -147,47 +176,67 @@ def restore(
 ) -> tuple[TrainingState, Checkpoint, tuple[int, int]]:
     """The saved state, its checkpoint, and the bytes of metrics.jsonl and samples.txt that belong to it.
 
-    Raises `ModelFileError` if the resume file is missing or damaged.
+    Raises `ModelFileError` if the resume file is missing or damaged, `RunError` if it was saved with other settings.
     """
     checkpoint, resume = load_resume_file(run.resume, device)
-    model = checkpoint.model
-    state = begin(model, config, device, started)
-    values, tensors = resume.values, resume.tensors
+    _require_same_order(run, config, checkpoint)
+    state = begin(checkpoint.model, config, device, started)
     try:
-        state.generator.set_state(tensors["generator"])
-        if values["step"] > 0:
-            moments = {
-                key.removeprefix(_OPTIMIZER): part for key, part in tensors.items() if key.startswith(_OPTIMIZER)
-            }
-            state.optimizers.restore(moments)
-        if state.average is not model:
-            averages = {name: tensors[_AVERAGE + name] for name, _ in model.named_parameters()}
-            if not all(average.isfinite().all() for average in averages.values()):
-                raise ValueError("an averaged weight is not finite")
-            state.average.load_state_dict(averages)
-        if values["carries_state"]:
-            _check_states(tensors, model.initial_state(1))
-            state.states = tuple(
-                tuple(tensors[f"state/{layer}/{index}"].to(device, copy=True) for index in range(len(parts)))
-                for layer, parts in enumerate(model.initial_state(1))
-            )
-        state.cursor = Cursor(**values["cursor"])
-        state.step, state.tokens, state.seconds = values["step"], values["tokens"], values["seconds"]
-        state.first_progress, state.validation_tokens = values["first_progress"], values["validation_tokens"]
-        state.best, state.best_step = values["best"], values["best_step"]
-        state.recent = [StepEvent(**record) for record in values["recent"]]
-        log_sizes = (values["lengths"][0], values["lengths"][1])
+        values = ResumeValues.from_json(resume.values)
+        _restore_tensors(state, values, resume.tensors, device)
     except KeyError as error:
         raise ModelFileError(f"{run.resume} is damaged: it lacks {error}") from None
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ModelFileError(f"{run.resume} is damaged: {error}") from None
-    return state, checkpoint, log_sizes
+    except (ConfigError, TypeError, ValueError, RuntimeError) as error:  # messages of torch have several lines
+        raise ModelFileError(f"{run.resume} is damaged: {' '.join(str(error).split())[:300]}") from None
+    state.cursor, state.step, state.tokens, state.seconds = values.cursor, values.step, values.tokens, values.seconds
+    state.first_progress, state.validation_tokens = values.first_progress, values.validation_tokens
+    state.best, state.best_step, state.recent = values.best, values.best_step, [*values.recent]
+    return state, checkpoint, values.lengths
 
 
-def _check_states(tensors: dict[str, Tensor], initial: LayerStates) -> None:
-    """Raise `ValueError` unless the saved states have the widths and types of the model's initial states."""
-    for layer, parts in enumerate(initial):
-        for index, part in enumerate(parts):
-            saved = tensors[f"state/{layer}/{index}"]
-            if saved.ndim != 2 or saved.shape[1] != part.shape[1] or saved.dtype != part.dtype:
-                raise ValueError(f"state {layer}/{index} is {saved.dtype} {tuple(saved.shape)}")
+def _require_same_order(run: RunFolder, config: TrainConfig, checkpoint: Checkpoint) -> None:
+    """Raise `RunError` if the windows would not continue as the run was saved."""
+    saved = checkpoint.training.get("config", {})
+    for name in _ORDER:
+        if saved.get(name, getattr(config, name)) != getattr(config, name):
+            raise RunError(
+                f"{run.config} has {name} {getattr(config, name)}, but the run was saved with {saved[name]}; restore it"
+            )
+
+
+def _restore_tensors(
+    state: TrainingState, values: ResumeValues, tensors: dict[str, Tensor], device: torch.device
+) -> None:
+    """Restore generator, optimisers, averaged weights and recurrent states.
+
+    Raises KeyError for a missing tensor, TypeError, ValueError or RuntimeError for one that doesn't fit.
+    """
+    state.generator.set_state(tensors["generator"])
+    if values.step > 0:
+        moments = {key.removeprefix(_OPTIMIZER): part for key, part in tensors.items() if key.startswith(_OPTIMIZER)}
+        state.optimizers.restore(moments)
+    if state.average is not state.model:
+        averages = {name: tensors[_AVERAGE + name] for name, _ in state.model.named_parameters()}
+        if not all(average.isfinite().all() for average in averages.values()):
+            raise ValueError("an averaged weight is not finite")
+        state.average.load_state_dict(averages)
+    if values.carries_state:
+        saved = _checked_states(state.model, tensors)
+        state.states = tuple(tuple(part.to(device, copy=True) for part in parts) for parts in saved)
+
+
+def _checked_states(model: LanguageModel, tensors: dict[str, Tensor]) -> LayerStates:
+    """The saved states; raises `ValueError` unless they could be states of the model, all with as many rows."""
+    states = []
+    rows = len(tensors["state/0/0"])
+    for layer, parts in enumerate(model.initial_state(1)):
+        saved = [tensors[f"state/{layer}/{index}"] for index in range(len(parts))]
+        for index, (part, initial) in enumerate(zip(saved, parts, strict=True)):
+            fits = part.shape == (rows, initial.shape[1]) and part.dtype == initial.dtype
+            if not fits or not part.isfinite().all():
+                raise ValueError(f"state {layer}/{index} is {part.dtype} {tuple(part.shape)}, or not finite")
+        states.append(tuple(saved))
+    ngram = None if model.prior is None else model.prior.ngram
+    if ngram is not None and not ngram.trie.has_states(states[-1][0].numpy()):
+        raise ValueError("a state of the n-gram model is outside of it")
+    return tuple(states)

@@ -1,13 +1,14 @@
 """The curves of a run, read from metrics.jsonl: loss, validation, gradient norm and learning rate; and its samples."""
 
-import json
 import re
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 
-from charlm.errors import RunError
+from charlm.config import JsonConfig, check_amounts
+from charlm.errors import CharlmError, RunError
+from charlm.files import parse_object
 from charlm.storage.runs import RunFolder
 
 Quantity = Literal["loss", "validation", "gradient norm", "learning rate"]
@@ -47,6 +48,42 @@ class RunCurves:
         return {"run": self.run} | {name: {"x": curve.x, "y": curve.y} for name, curve in self.curves.items()}
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepRecord(JsonConfig):
+    """A `charlm.training.events.StepEvent` in metrics.jsonl; null stands for a value that was not finite."""
+
+    step: int
+    epoch: float
+    progress: float
+    tokens: int
+    seconds: float
+    loss: float | None
+    gradient_norm: float | None
+    clipped_norm: float | None
+    learning_rate: float
+
+    def __post_init__(self) -> None:
+        check_amounts(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ValidationRecord(JsonConfig):
+    """A `charlm.training.events.ValidationEvent` in metrics.jsonl; null stands for a value that was not finite."""
+
+    step: int
+    seconds: float
+    nats_per_token: float | None
+    bits_per_character: float | None
+    tokens: int
+    best: bool
+
+    def __post_init__(self) -> None:
+        check_amounts(self)
+
+
+_RECORDS: dict[str, type[JsonConfig]] = {"step": StepRecord, "validation": ValidationRecord}
+
+
 def read_records(run: RunFolder) -> dict[str, list[dict[str, Any]]]:
     """The records of a run by kind, "step" and "validation", in the order they were written.
 
@@ -61,14 +98,21 @@ def read_records(run: RunFolder) -> dict[str, list[dict[str, Any]]]:
         raise RunError(f"no curves in {run.path}: {run.metrics} can't be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise RunError(f"{run.metrics} is damaged: it is not UTF-8") from None
-    records: dict[str, list[dict[str, Any]]] = {"step": [], "validation": []}
+    records: dict[str, list[dict[str, Any]]] = {kind: [] for kind in _RECORDS}
     for number, line in enumerate(lines, start=1):
         try:
-            record = json.loads(line)
-            records[record["kind"]].append(record)
-        except (ValueError, TypeError, KeyError, RecursionError):
+            values = parse_object(line)
+        except ValueError:
             if number < len(lines):
                 raise RunError(f"{run.metrics} is damaged at line {number}") from None
+            break
+        try:
+            kind = values.pop("kind")
+            records[kind].append(_RECORDS[kind].from_json(values).to_json())
+        except (KeyError, TypeError):
+            raise RunError(f"{run.metrics} is damaged at line {number}: it has no kind that is known") from None
+        except CharlmError as error:
+            raise RunError(f"{run.metrics} is damaged at line {number}: {error}") from None
     if not records["step"]:
         raise RunError(f"no curves in {run.path}: no step has been logged yet; wait until the run has made ten steps")
     return records
@@ -101,7 +145,7 @@ def read_samples(run: RunFolder) -> list[Sample]:
     except UnicodeDecodeError:
         raise RunError(f"{run.samples} is damaged: it is not UTF-8") from None
     scores = {record["step"]: record["nats_per_token"] for record in read_records(run)["validation"]}
-    parts = re.split(r"^--- step (\d+)\n", text, flags=re.MULTILINE)[1:]
+    parts = re.split(r"^--- step ([0-9]{1,18})\n", text, flags=re.MULTILINE)[1:]
     if not parts:
         raise RunError(f"no samples in {run.path}: the run has not reached its first validation")
     return [
@@ -111,22 +155,15 @@ def read_samples(run: RunFolder) -> list[Sample]:
 
 
 def read_curves(run: RunFolder, against: Against = "steps") -> RunCurves:
-    """The curves of a run; raises `RunError` as `read_records` does, and for a record with a missing field."""
+    """The curves of a run; raises `RunError` as `read_records` does."""
     records = read_records(run)
-    try:
-        xs = {"step": [float(record[_X_KEYS[against]]) for record in records["step"]]}
-        steps = [float(record["step"]) for record in records["step"]]
-        validation_steps = [float(record["step"]) for record in records["validation"]]
-        xs["validation"] = np.interp(validation_steps, steps, xs["step"]).tolist()
-        curves: dict[Quantity, Curve] = {}
-        for quantity, key in _KEYS.items():
-            kind = "validation" if quantity == "validation" else "step"
-            pairs = [
-                (x, float(record[key]))
-                for x, record in zip(xs[kind], records[kind], strict=True)
-                if record[key] is not None  # null stands for a value that was not finite
-            ]
-            curves[quantity] = Curve(x=tuple(x for x, _ in pairs), y=tuple(y for _, y in pairs))
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{run.metrics} is damaged: {error!r}") from None
+    xs = {"step": [float(record[_X_KEYS[against]]) for record in records["step"]]}
+    steps = [float(record["step"]) for record in records["step"]]
+    validation_steps = [float(record["step"]) for record in records["validation"]]
+    xs["validation"] = np.interp(validation_steps, steps, xs["step"]).tolist()
+    curves: dict[Quantity, Curve] = {}
+    for quantity, key in _KEYS.items():
+        kind = "validation" if quantity == "validation" else "step"
+        pairs = [(x, record[key]) for x, record in zip(xs[kind], records[kind], strict=True) if record[key] is not None]
+        curves[quantity] = Curve(x=tuple(x for x, _ in pairs), y=tuple(float(y) for _, y in pairs))
     return RunCurves(run=run.path.name, curves=curves)
