@@ -92,28 +92,36 @@ def flush_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def open_regular(path: Path, flags: int) -> int:
-    """Open a regular file as `os.open` does, and return its descriptor.
+class IrregularFileError(OSError):
+    """A file is a symbolic link, folder, pipe or device; `strerror` says so, after the file's name."""
 
-    Raises `OSError`, also for a symbolic link, which is never followed, a folder, a pipe or a device.
+
+def open_regular(path: Path, flags: int) -> int:
+    """Open a regular file as `os.open` does, without following a symbolic link at its end, and return its descriptor.
+
+    Raises `IrregularFileError` for anything else, and `OSError` as `os.open` does.
     """
-    if os.path.lexists(path):
-        _require_regular(path, path.lstat())
+    require_regular(path)
     descriptor = os.open(path, flags | _SAFE_FLAGS, 0o666)
     try:
-        _require_regular(path, os.fstat(descriptor))
+        _check_regular(path, os.fstat(descriptor))
     except OSError:
         os.close(descriptor)
         raise
     return descriptor
 
 
-def _require_regular(path: Path, status: os.stat_result) -> None:
-    """Raise `OSError` unless a file is a regular one; its `strerror` says what it is."""
+def require_regular(path: Path) -> None:
+    """Raise `IrregularFileError` if a path exists and is no regular file; a symbolic link isn't followed."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        _check_regular(path, path.lstat())
+
+
+def _check_regular(path: Path, status: os.stat_result) -> None:
     if stat.S_ISLNK(status.st_mode):
-        raise OSError(errno.ELOOP, "it is a symbolic link", str(path))
+        raise IrregularFileError(errno.ELOOP, "is a symbolic link", str(path))
     if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        raise IrregularFileError(errno.EINVAL, "is not a regular file", str(path))
 
 
 def parse_object(text: str | bytes) -> dict[str, Any]:

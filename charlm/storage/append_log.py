@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from charlm.errors import RunError
+from charlm.storage.run_file import open_run_file
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class AppendLog:
         """
         self._path = path
         with naming_write_errors(path, _REMEDY):
-            self._file = path.open("ab", buffering=0)
+            self._file = os.fdopen(open_run_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab", buffering=0)
             size = os.fstat(self._file.fileno()).st_size
             self._file.truncate(min(length, size))
         if size < length:

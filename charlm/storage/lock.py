@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from charlm.errors import RunError
+from charlm.storage.run_file import open_run_file
 
 try:
     import fcntl
@@ -20,7 +21,7 @@ LOCK = ".lock"
 def locked(folder: Path) -> Iterator[None]:
     """Lock an existing folder; raises `RunError` when another process has locked it or it can't be written to."""
     try:
-        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = open_run_file(folder / LOCK, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise RunError(f"can't write to {folder}: {error.strerror}; name another folder with --run") from None
     try:

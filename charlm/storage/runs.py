@@ -15,9 +15,10 @@ from pathlib import Path
 
 from charlm.config import RunConfig
 from charlm.errors import ConfigError, RunError
-from charlm.files import atomic_write, is_safetensors
+from charlm.files import atomic_write, is_safetensors, parse_object
 from charlm.storage.append_log import naming_write_errors
 from charlm.storage.lock import LOCK, locked
+from charlm.storage.run_file import check_run_file, read_run_file
 
 RUNS = Path("runs")
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
@@ -51,6 +52,7 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         with locked(self.path):
             self.require_room(overwrite=overwrite)
+            self._check_files()
             with naming_write_errors(self.resume, "name another folder with --run"):
                 self.resume.unlink(missing_ok=True)  # first: it doesn't belong to the new configuration
             self.write_config(config)
@@ -64,6 +66,7 @@ class RunFolder:
         """
         self._require_run()
         with locked(self.path):
+            self._check_files()
             yield self.read_config()
 
     def require_room(self, *, overwrite: bool) -> None:
@@ -91,11 +94,16 @@ class RunFolder:
         """The configuration of the run; raises `RunError` when there is no run or the file is damaged."""
         self._require_run()
         try:
-            return RunConfig.from_json(json.loads(self.config.read_text(encoding="utf-8")))
+            return RunConfig.from_json(parse_object(read_run_file(self.config)))
         except ConfigError as error:
             raise RunError(f"{self.config} is damaged: {error}") from None
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, ValueError) as error:
             raise RunError(f"{self.config} can't be read: {error}") from None
+
+    def _check_files(self) -> None:
+        """Raise `RunError` if one of the files is no regular file."""
+        for path in (self.config, self.metrics, self.samples, self.model, self.resume):
+            check_run_file(path)
 
     def _require_run(self) -> None:
         if not os.path.isfile(self.config):
@@ -141,7 +149,7 @@ def newest_run(holding: str) -> Path:
 
 def newest_models() -> list[Path]:
     """The models of all runs in runs/, the newest first."""
-    paths = [path for path in RUNS.glob(f"*/{MODEL}") if path.is_file()]
+    paths = [path for path in RUNS.glob(f"*/{MODEL}") if path.is_file() and not path.is_symlink()]
     return sorted(paths, key=lambda path: -path.stat().st_mtime)
 
 
@@ -149,12 +157,16 @@ def find_model(name: str | None) -> Path:
     """A model file by name; without a name, that of the newest run.
 
     A name is tried as a file, as a folder with a model file, as a run in runs/, and as a bundled model. Raises
-    `RunError` when there is no such model.
+    `RunError` when there is no such model, or its file in a folder is a link.
     """
     if name is None:
-        return newest_run(MODEL) / MODEL
+        path = newest_run(MODEL) / MODEL
+        check_run_file(path)
+        return path
     for path in _models(name, RUNS, PRETRAINED):
         if os.path.isfile(path):
+            if path != Path(name):  # the file in a folder that was named
+                check_run_file(path)
             return path
     raise RunError(
         f"no model {name!r}; give a model file, a run folder, the name of a run in {RUNS}/, or reviews, the bundled "

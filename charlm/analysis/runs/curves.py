@@ -9,6 +9,7 @@ import numpy as np
 from charlm.config import JsonConfig, check_amounts
 from charlm.errors import CharlmError, RunError
 from charlm.files import parse_object
+from charlm.storage.run_file import read_run_file
 from charlm.storage.runs import RunFolder
 
 Quantity = Literal["loss", "validation", "gradient norm", "learning rate"]
@@ -93,7 +94,7 @@ def read_records(run: RunFolder) -> dict[str, list[dict[str, Any]]]:
         RunError: the file can't be read, is damaged, or has no step record yet.
     """
     try:
-        lines = run.metrics.read_text(encoding="utf-8").splitlines()
+        lines = read_run_file(run.metrics).splitlines()
     except OSError as error:
         raise RunError(f"no curves in {run.path}: {run.metrics} can't be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -139,7 +140,7 @@ def read_samples(run: RunFolder) -> list[Sample]:
         RunError: the files can't be read, are damaged, or have no sample yet.
     """
     try:
-        text = run.samples.read_text(encoding="utf-8")
+        text = read_run_file(run.samples)
     except OSError as error:
         raise RunError(f"no samples in {run.path}: {run.samples} can't be read: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -212,6 +212,8 @@ def _direction_folder(loaded: "TextModel") -> Path:
     from charlm.storage.direction import FOLDER
 
     folder = loaded.path.parent / FOLDER
+    if folder.is_symlink():
+        raise CharlmError(f"{folder} is a symbolic link, which charlm doesn't follow; remove it")
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
