@@ -41,7 +41,7 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> NgramModel:
             raise ValueError("order")
         estimates = Estimates(*(arrays[name] for name in Estimates._fields))
         tokens, children = arrays["tokens"].astype(np.int64), arrays["children"].astype(np.int64)
-        if np.any(children < 0) or children.sum() != len(tokens):
+        if np.any((children < 0) | (children > len(tokens))) or children.sum() != len(tokens):
             raise ValueError("children")
         keys = np.repeat(np.arange(len(children)), children) * vocab_size + tokens
         frequent = arrays.get("frequent", np.zeros(0, np.int32))  # older files have none
@@ -59,7 +59,7 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> NgramModel:
             and np.all((frequent >= vocab_size) & (frequent < len(estimates.backoffs)))
             and all(array.dtype == np.float32 and np.all((array >= 0) & (array <= 1)) for array in estimates)
         )
-    except (KeyError, ValueError, TypeError, IndexError) as error:
+    except (KeyError, ValueError, TypeError, IndexError, OverflowError) as error:
         raise ModelFileError(f"the n-gram model is damaged ({error}); use another copy of it") from None
     if not fits:
         raise ModelFileError("the n-gram model is damaged: its parts do not fit together; use another copy of it")
