@@ -1,7 +1,8 @@
 # make demo   set up, train for a minute on text that comes with Python, evaluate, sample
 # make test   set up and run the tests
 # make lint   set up and check style and types
-# make benchmarks   print the tables of docs/benchmarks.md (takes an hour)
+# make docs   write docs/reference/ and the map in CONTRIBUTING.md
+# make benchmarks   print the tables of docs/notes/benchmarks.md (takes an hour)
 
 PYTHON ?= python3
 BIN = .venv/bin
@@ -28,7 +29,7 @@ lint: .venv/ready
 	$(BIN)/mypy
 
 docs: .venv/ready
-	$(BIN)/python docs/make_help.py
+	$(BIN)/python docs/make_reference.py
 
 benchmarks: .venv/ready
 	$(BIN)/python benchmarks/time_to_quality.py tinyshakespeare --minutes 1

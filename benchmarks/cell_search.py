@@ -1,11 +1,14 @@
-"""The search over cells, again: all cells at equal parameter count and equal budget.
+"""All cells at equal model size and equal budget, each with its own learning rate.
 
-    python benchmarks/cell_search.py FILE [FILE...] [--tokens 400000 | --seconds 20] [--results FILE.jsonl]
+    python benchmarks/cell_search.py FILE... [--tokens 400000 | --seconds 20] [--results cell_search.jsonl]
 
-Each cell gets the width that brings its model nearest to the size of an LSTM of 128 units. Its learning rate is the one
-of a small grid that does best on the validation split with the first seed; the table shows nats per character on the
-test split, mean and spread over three seeds. Every run is a line of the results file, and a run that has its line is
-not made again: the search can be stopped and gone on with at any time.
+Prints the tables of docs/notes/cell_search.md, whose results are docs/notes/cell_search.jsonl. Every cell gets the
+width that brings its model closest to the size of an LSTM of 128 units. The learning rate is the one of a small grid
+that does best on the validation split with the first seed. The tables show nats per character on the test split: the
+mean over three seeds, and the spread, which is the largest minus the smallest.
+
+Every run is a line of the results file, and a run that is there is not repeated: a search can be stopped and continued
+at any time.
 """
 
 import argparse
@@ -18,80 +21,75 @@ from typing import Any
 
 import torch
 
-from charlm import api
+from charlm.api import train_run
 from charlm.cells import CELLS, find_cell
-from charlm.config import TrainConfig
+from charlm.config import SplitName, TrainOptions
 from charlm.errors import TrainingDivergedError
 from charlm.text_model import load
 
 RATES = (1e-3, 3e-3, 1e-2, 3e-2)
 SEEDS = (1, 2, 3)
 EMBEDDING, BATCH, STEPS = 32, 16, 32
+SPLITS: tuple[SplitName, ...] = ("valid", "test")
 
 
-def parameters(cell: str, hidden: int, vocab: int) -> int:
-    """Of a model of one layer."""
-    return find_cell(cell).num_parameters(EMBEDDING, hidden) + vocab * (EMBEDDING + hidden + 1)
+def num_parameters(cell: str, hidden: int, vocab_size: int) -> int:
+    """Weights of a model of one layer."""
+    return find_cell(cell).num_parameters(EMBEDDING, hidden) + vocab_size * (EMBEDDING + hidden + 1)
 
 
-def width(cell: str, vocab: int) -> int:
-    """The width that comes nearest to the size of an LSTM of 128 units."""
-    wanted = parameters("lstm", 128, vocab)
-    return min(range(8, 2048), key=lambda hidden: abs(parameters(cell, hidden, vocab) - wanted))
+def width(cell: str, vocab_size: int) -> int:
+    """The width that comes closest to the size of an LSTM of 128 units."""
+    wanted = num_parameters("lstm", 128, vocab_size)
+    return min(range(8, 2048), key=lambda hidden: abs(num_parameters(cell, hidden, vocab_size) - wanted))
 
 
 def run(text: str, cell: str, rate: float, seed: int, budget: dict[str, float], threads: int) -> dict[str, Any]:
-    """Train once and score validation and test; infinite where training diverged."""
-    length: dict[str, Any] = (
-        {"steps": round(budget["tokens"] / (BATCH * STEPS))}
-        if "tokens" in budget
-        else {"minutes": budget["seconds"] / 60}
-    )
-    vocab = 3 + len(set(Path(text).read_text(encoding="utf-8")))
+    """Train once and score validation and test; both are None if training diverged."""
+    training: TrainOptions = {
+        "learning_rate": rate,
+        "seed": seed,
+        "threads": threads,
+        "validations": 4,
+        "batch_size": BATCH,
+        "seq_len": STEPS,
+        "precision": "float32",
+    }
+    if "tokens" in budget:
+        training["steps"] = round(budget["tokens"] / (BATCH * STEPS))
+    else:
+        training["minutes"] = budget["seconds"] / 60
+    hidden = width(cell, 3 + len(set(Path(text).read_text(encoding="utf-8"))))
+    facts = {"text": text, "cell": cell, "rate": rate, "seed": seed, **budget, "hidden": hidden}
     with tempfile.TemporaryDirectory() as folder:
-        config = TrainConfig(
-            **length,
-            learning_rate=rate,
-            seed=seed,
-            threads=threads,
-            validations=4,
-            batch_size=BATCH,
-            seq_len=STEPS,
-            precision="float32",
-        )
         started = time.monotonic()
-        facts = {"text": text, "cell": cell, "rate": rate, "seed": seed, **budget, "hidden": width(cell, vocab)}
         try:
-            result = api.train(
+            trained = train_run(
                 text,
                 run=f"{folder}/run",
-                model={
-                    "cell": cell,
-                    "hidden_size": facts["hidden"],
-                    "embedding_size": EMBEDDING,
-                    "ngram_order": 0,
-                },
-                training=config,
+                model={"cell": cell, "hidden_size": hidden, "embedding_size": EMBEDDING, "ngram_order": 0},
+                training=training,
+                auto=False,
             )
         except TrainingDivergedError:
             return facts | {"valid": None, "test": None, "seconds_taken": time.monotonic() - started}
-        model = load(result.run)
-        scores = {split: model.evaluate_own(split).nats_per_character for split in ("valid", "test")}
+        model = load(trained.run)
+        scores = {split: model.evaluate(split=split).nats_per_character for split in SPLITS}
         return (
             facts
             | scores
             | {
-                "parameters": model.checkpoint.model.num_parameters(),
-                "steps": result.outcome.step,
+                "parameters": model.model.num_parameters(),
+                "steps": trained.outcome.step,
                 "seconds_taken": time.monotonic() - started,
             }
         )
 
 
 def search(texts: list[str], budget: dict[str, float], results: Path, threads: int) -> list[dict[str, Any]]:
-    """All runs that the table needs, those of the results file among them."""
+    """The runs that the tables show; those that are not in the results file are made."""
     lines = results.read_text().splitlines() if results.exists() else []
-    done = [json.loads(line) for line in lines]
+    done: list[dict[str, Any]] = [json.loads(line) for line in lines]
 
     def get(text: str, cell: str, rate: float, seed: int) -> dict[str, Any]:
         key = {"text": text, "cell": cell, "rate": rate, "seed": seed, **budget}
@@ -104,32 +102,32 @@ def search(texts: list[str], budget: dict[str, float], results: Path, threads: i
             file.write(json.dumps(one) + "\n")
         return one
 
-    found = []
+    shown = []
     for text in texts:
         for cell in CELLS:
-            if cell == "lstm-f":  # lstm-1997 by another name
+            if cell == "lstm-f":  # another name for lstm-1997
                 continue
             tried = [get(text, cell, rate, SEEDS[0]) for rate in RATES]
             best = min(tried, key=lambda one: one["valid"] if one["valid"] is not None else float("inf"))
-            found += [best, *(get(text, cell, best["rate"], seed) for seed in SEEDS[1:])]
-    return found
+            shown += [best, *(get(text, cell, best["rate"], seed) for seed in SEEDS[1:])]
+    return shown
 
 
-def show(found: list[dict[str, Any]]) -> None:
-    """A table for each text, the best cell first."""
-    for text in dict.fromkeys(one["text"] for one in found):
-        print(f"\n{Path(text).stem}\n\n| cell | H | parameters | rate | test, nats/char | spread |")
+def show(runs: list[dict[str, Any]]) -> None:
+    """Print a table for each text, best cell first."""
+    for text in dict.fromkeys(one["text"] for one in runs):
+        print(f"\n{Path(text).stem}\n\n| cell | H | parameters | learning rate | test, nats/char | spread |")
         print("| --- | --- | --- | --- | --- | --- |")
         rows = []
-        for cell in dict.fromkeys(one["cell"] for one in found):
-            runs = [one for one in found if one["cell"] == cell and one["text"] == text]
-            scores = [one["test"] for one in runs if one["test"] is not None]
+        for cell in dict.fromkeys(one["cell"] for one in runs):
+            own = [one for one in runs if one["cell"] == cell and one["text"] == text]
+            scores = [one["test"] for one in own if one["test"] is not None]
             mean = statistics.mean(scores) if scores else float("inf")
-            spread = f"{max(scores) - min(scores):.3f}" if len(scores) == len(SEEDS) else f"{len(scores)} of 3 ended"
-            size = f"{runs[0].get('parameters', 0):,}"
-            rows.append(
-                (mean, f"| `{cell}` | {runs[0]['hidden']} | {size} | {runs[0]['rate']:g} | {mean:.4f} | {spread} |")
-            )
+            diverged = f"{len(SEEDS) - len(scores)} of {len(SEEDS)} diverged"
+            spread = f"{max(scores) - min(scores):.3f}" if len(scores) == len(SEEDS) else diverged
+            size = f"{own[0].get('parameters', 0):,}"
+            row = f"| `{cell}` | {own[0]['hidden']} | {size} | {own[0]['rate']:g} | {mean:.4f} | {spread} |"
+            rows.append((mean, row))
         print("\n".join(row for _, row in sorted(rows)))
 
 
@@ -138,12 +136,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("texts", nargs="+")
     parser.add_argument("--tokens", type=int, default=400_000)
-    parser.add_argument("--seconds", type=float, help="a budget by the clock instead; nothing else should run")
+    parser.add_argument("--seconds", type=float, help="a wall-clock budget instead; nothing else should run meanwhile")
     parser.add_argument("--results", type=Path, default=Path("cell_search.jsonl"))
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     budget = {"seconds": arguments.seconds} if arguments.seconds else {"tokens": arguments.tokens}
-    print(f"torch {torch.__version__}, {arguments.threads} threads, {budget}")
+    print(f"torch {torch.__version__}, threads: {arguments.threads}, {budget}")
     show(search(arguments.texts, budget, arguments.results, arguments.threads))
 
 

@@ -1,12 +1,15 @@
-"""How often the true piece is among five fillings of a gap: a search from both sides, against the forward model alone.
+"""How often the true text is among five fillings of a gap: a search from both sides, against the forward model alone.
 
     python benchmarks/fill.py FORWARD BACKWARD [--lines 200] [--gap 12] [--candidates 512] [--samples 512 1024]
 
-FORWARD and BACKWARD are runs on the same text. From lines of its validation part twelve characters are cut out of the
-middle; 200 characters before the gap and what follows it on the line and the next one are given. The forward model
-alone samples texts at temperature 0.8, which are ranked by their own probability, or by that of them and of the right
-text; the search joins pieces from both sides, and both models judge as many candidates. Then the same for pieces of one
-to 24 characters, one length as often as another, of which no more is told; the samples are cut to all these lengths.
+Prints the table of docs/notes/benchmarks.md, section "Filling gaps". FORWARD and BACKWARD are runs on the same text,
+one for each reading direction. Gaps of twelve characters are cut into the middle of lines of its validation split. The
+left text is the 200 characters before the gap, the right text the rest of the line and the next line.
+
+The search joins texts from both sides, and both models score the candidates. The forward model alone samples texts at
+temperature 0.8, and ranks them by the probability of the filling, or of the filling and the right text. A second round
+has gaps of 1 to 24 characters, every length equally frequent and not given; there the samples are cut to all of these
+lengths.
 """
 
 import argparse
@@ -17,56 +20,57 @@ from collections.abc import Callable
 
 import torch
 
-from charlm.sampling import SampleConfig, write_many
+from charlm.sampling import SampleConfig, generate_many
+from charlm.sampling.infill.fill import FillConfig
 from charlm.sampling.infill.rerank import log_probabilities
-from charlm.text_model import InfillModels, load_infill_models
+from charlm.text_model import TextModel, load_infill_models
 
-Ranked = Callable[[str, str, int, int], dict[str, list[str]]]
-"""From left, right, least and greatest length to texts, the best first, by what they are ranked by."""
+Fill = Callable[[str, str, int, int], dict[str, list[str]]]
+"""From left text, right text, least and greatest length to fillings, best first, by the name of their ranking."""
 
 
-def gaps(text: str, number: int, size: int, *, even: bool = False) -> list[tuple[str, str, str]]:
-    """Left side, piece and right side, from lines chosen at random with seed 1.
+def gaps(text: str, number: int, size: int, *, varied: bool = False) -> list[tuple[str, str, str]]:
+    """Left text, true text and right text of gaps in lines that are chosen at random with seed 1.
 
-    Extensions have `size` characters, or `even`, any number from 1 to twice of it, one as often as another.
+    Gaps have `size` characters; if `varied`, 1 to twice as many, every length equally likely.
     """
-    found, at, lengths = [], 0, random.Random(2)
+    possible, at, lengths = [], 0, random.Random(2)
     for line in text.splitlines(keepends=True):
-        own = lengths.randint(1, 2 * size) if even else size
-        start = at + (len(line) - own) // 2
+        length = lengths.randint(1, 2 * size) if varied else size
+        start = at + (len(line) - length) // 2
         if len(line) > 3 * size and at > 200:
             end = text.find("\n", at + len(line))
-            found.append((text[start - 200 : start], text[start : start + own], text[start + own : end]))
+            possible.append((text[start - 200 : start], text[start : start + length], text[start + length : end]))
         at += len(line)
-    return random.Random(1).sample(found, min(number, len(found)))
+    return random.Random(1).sample(possible, min(number, len(possible)))
 
 
-def sampled(pair: InfillModels, samples: int) -> Ranked:
-    """By the forward model alone."""
-    model, tokenizer = pair.forward.checkpoint.model, pair.forward.checkpoint.tokenizer
+def by_sampling(forward: TextModel, samples: int) -> Fill:
+    """Fill with the forward model alone."""
+    model, tokenizer = forward.model, forward.tokenizer
 
     def ranked(left: str, right: str, least: int, most: int) -> dict[str, list[str]]:
         config = SampleConfig(temperature=0.8, length=most, min_length=most, unknown="replace", prefix_in_output=False)
-        written = write_many(model, tokenizer, seed=1, num=samples, batch=64, prefix=left, config=config)
-        cut = [one.text[: least + index % (most - least + 1)] for index, one in enumerate(written)]
+        generated = generate_many(model, tokenizer, seed=1, num=samples, batch=64, prefix=left, config=config)
+        cut = [one.text[: least + index % (most - least + 1)] for index, one in enumerate(generated)]
         texts = list(dict.fromkeys(cut))
-        given = [tokenizer.bos, *tokenizer.encode(left, unknown="replace").tolist()]
-        found = {}
-        for name, after in (("the piece", ""), ("piece and right text", right)):
+        before = [tokenizer.bos, *tokenizer.encode(left, unknown="replace").tolist()]
+        fillings = {}
+        for ranking, after in (("the filling", ""), ("filling and right text", right)):
             rows = [tokenizer.encode(text + after, unknown="replace").tolist() for text in texts]
-            scores = dict(zip(texts, log_probabilities(model, given, rows).tolist(), strict=True))
-            found[name] = sorted(texts, key=lambda text: -scores[text])
-        return found
+            scores = dict(zip(texts, log_probabilities(model, before, rows).tolist(), strict=True))
+            fillings[ranking] = sorted(texts, key=lambda text: -scores[text])
+        return fillings
 
     return ranked
 
 
-def searched(pair: InfillModels, candidates: int) -> Ranked:
-    """By both models."""
+def by_search(forward: TextModel, backward: TextModel, candidates: int) -> Fill:
+    """Fill with both models."""
 
     def ranked(left: str, right: str, least: int, most: int) -> dict[str, list[str]]:
-        found = pair.fill(left, right, length=most, min_length=least, candidates=candidates, unknown="replace")
-        return {"both models": [one.text for one in found]}
+        config = FillConfig(length=most, min_length=least, candidates=candidates, unknown="replace")
+        return {"both models": [filling.text for filling in forward.fill(backward, left, right, config=config)]}
 
     return ranked
 
@@ -82,27 +86,28 @@ def main() -> None:
     parser.add_argument("--samples", type=int, nargs="+", default=[512, 1024])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    pair = load_infill_models(arguments.forward, arguments.backward)
-    valid = "".join(pair.forward.read_own().corpus.split_texts("valid"))
-    ways = {f"search from both sides, {arguments.candidates} judged": searched(pair, arguments.candidates)}
-    ways |= {f"forward model, {samples} samples": sampled(pair, samples) for samples in arguments.samples}
+    forward, backward = load_infill_models(arguments.forward, arguments.backward)
+    valid = "".join(forward.read().corpus.split_texts("valid"))
+    methods = {
+        f"search from both sides, {arguments.candidates} scored": by_search(forward, backward, arguments.candidates)
+    }
+    methods |= {f"forward model, {samples} samples": by_sampling(forward, samples) for samples in arguments.samples}
     print(f"torch {torch.__version__}; one thread; {arguments.lines} gaps\n")
-    print(
-        "| length | candidates | ranked by | true piece among five | seconds a gap |\n| --- | --- | --- | --- | --- |"
-    )
+    print("| length | candidates | ranked by | true text among five | seconds per gap |")
+    print("| --- | --- | --- | --- | --- |")
     for least, most in ((arguments.gap, arguments.gap), (1, 2 * arguments.gap)):
-        chosen = gaps(valid, arguments.lines, arguments.gap, even=least < most)
+        chosen = gaps(valid, arguments.lines, arguments.gap, varied=least < most)
         length = str(least) if least == most else f"{least} to {most}"
-        for name, ranked in ways.items():
+        for name, fill in methods.items():
             hits = Counter[str]()
             start = time.perf_counter()
-            for left, piece, right in chosen:
-                for judges, texts in ranked(left, right, least, most).items():
-                    hits[judges] += piece in texts[:5]
+            for left, true_text, right in chosen:
+                for ranking, texts in fill(left, right, least, most).items():
+                    hits[ranking] += true_text in texts[:5]
             seconds = (time.perf_counter() - start) / len(chosen)
-            for judges, count in hits.items():
+            for ranking, count in hits.items():
                 share = f"{count} ({count / len(chosen):.1%})"
-                print(f"| {length} | {name} | {judges} | {share} | {seconds:.2f} |", flush=True)
+                print(f"| {length} | {name} | {ranking} | {share} | {seconds:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

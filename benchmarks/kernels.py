@@ -1,12 +1,14 @@
-"""Forward and backward of every cell against the GEMM floor, and against torch's own layer where there is one.
+"""Forward and backward of every cell against the GEMM floor, and against torch's own layer if there is one.
 
-    python benchmarks/kernels.py [--cells rnn,lstm] [--rounds 15] [--memory]
+    python benchmarks/kernels.py [--cells rnn,lstm] [--rounds 15] [--sizes 0,1,2] [--memory]
 
-The floor of a layer is the time of the matrix products that it cannot avoid, by `torch.mm(out=)`: per step (B,H)x(H,R)
-forward and (B,R)x(R,H) backward, R the rows of recurrent weights; over the window the input projection, its gradient,
-and the gradients of both weights as single products. Everything is timed in turn, round after round, in this process;
-a figure is the median of the rounds' ratios floor / time, 1.0 at best. --memory measures instead by how much a window,
-forward and backward, raises the peak of resident memory, each in a process of its own.
+Prints the tables of docs/notes/benchmarks.md, section "Kernels".
+
+The floor of a layer is the time of the matrix products that it can't avoid, with `torch.mm(out=)`: per step (B,H)x(H,R)
+forward and (B,R)x(R,H) backward, where R is the rows of recurrent weights; over the window the input projection, its
+gradient, and the gradients of both weights as single products. Everything is timed in turn, round after round, in this
+process. A figure is the median over the rounds of floor / time, 1.0 at best. --memory measures instead by how much one
+window, forward and backward, raises the peak of resident memory; every measurement has a fresh process.
 """
 
 import argparse
@@ -26,11 +28,12 @@ from charlm.model.layers import RecurrentLayer
 from charlm.native.compiler import compiler
 
 SIZES = [(256, 16, 32, 1), (256, 64, 128, 2), (512, 64, 128, 2)]
-TORCH: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru-reset-after": nn.GRU}
+"""H, B, T and layers."""
+TORCH: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru-reset-after": nn.GRU}
 
 
 def floor(cell: Cell, hidden: int, batch: int, steps: int, layers: int) -> Callable[[], None]:
-    """The products of a window."""
+    """The matrix products of a window."""
     gates, rows = len(cell.gates) * hidden, len(cell.recurrent) * hidden + len(cell.extra_matrices) * hidden
     h, x = torch.randn(batch, hidden), torch.randn(steps * batch, hidden)
     v, w = torch.randn(gates, hidden), torch.randn(max(1, rows), hidden)
@@ -68,7 +71,7 @@ def kernel(cell: Cell, hidden: int, batch: int, steps: int, layers: int) -> Call
         for layer in stack:
             state = tuple(torch.zeros(batch, hidden) for _ in cell.states)
             out, _ = KERNELS[cell.name](layer.project(out), state, dict(layer.named_parameters()))
-        out.backward(d_out)
+        out.backward(d_out)  # type: ignore[no-untyped-call]
 
     return run
 
@@ -85,11 +88,11 @@ def torch_layer(cell: Cell, hidden: int, batch: int, steps: int, layers: int) ->
     return run
 
 
-def measure(contestants: dict[str, Callable[[], None]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each contestant, in turn, a list over the rounds; the first two rounds warm up."""
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+def measure(programs: dict[str, Callable[[], None]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each program, a list over the rounds; two more rounds come first, to warm up."""
+    seconds: dict[str, list[float]] = {name: [] for name in programs}
     for number in range(rounds + 2):
-        for name, run in contestants.items():
+        for name, run in programs.items():
             start = time.perf_counter()
             run()
             if number >= 2:
@@ -97,12 +100,12 @@ def measure(contestants: dict[str, Callable[[], None]], rounds: int) -> dict[str
     return seconds
 
 
-def peak(cell: str, size: int, contestant: str) -> float:
-    """MB by which one window raises the peak of resident memory; in this process, which must be fresh."""
+def peak(cell: str, size: int, program: str) -> float:
+    """MB by which one window raises the peak of resident memory of this process, which must be fresh."""
     hidden, batch, steps, layers = SIZES[size]
     torch.set_num_threads(2)
-    make = kernel if contestant == "charlm" else torch_layer
-    make(CELLS[cell], 8, 2, 2, layers)()  # whatever is made once
+    make = kernel if program == "charlm" else torch_layer
+    make(CELLS[cell], 8, 2, 2, layers)()  # allocates what is allocated once per process
     run = make(CELLS[cell], hidden, batch, steps, layers)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with open("/proc/self/statm") as file:
@@ -112,16 +115,16 @@ def peak(cell: str, size: int, contestant: str) -> float:
 
 
 def show_memory() -> None:
-    """The table of peaks, of cells that torch has too."""
+    """Print the table of peaks, for the cells that torch has too."""
     print("| cell | H | B | T | layers | charlm, MB | torch, MB | ratio |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for size, (hidden, batch, steps, layers) in enumerate(SIZES):
         for cell in TORCH:
-            found = {}
-            for contestant in ("charlm", "torch"):
-                command = [sys.executable, __file__, "--peak", cell, str(size), contestant]
-                found[contestant] = float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-            own, other = found["charlm"], found["torch"]
+            peaks = {}
+            for program in ("charlm", "torch"):
+                command = [sys.executable, __file__, "--peak", cell, str(size), program]
+                peaks[program] = float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+            own, other = peaks["charlm"], peaks["torch"]
             print(
                 f"| `{cell}` | {hidden} | {batch} | {steps} | {layers} | {own:.0f} | {other:.0f} | {own / other:.2f} |"
             )
@@ -132,7 +135,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cells", default=",".join(CELLS))
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--sizes", default="0,1,2", help="which of the sizes")
+    parser.add_argument("--sizes", default="0,1,2", help="indices of the sizes to measure")
     parser.add_argument("--memory", action="store_true", help="measure memory instead of time")
     parser.add_argument("--peak", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -150,13 +153,13 @@ def main() -> None:
         for name in arguments.cells.split(","):
             cell = CELLS[name]
             size = (hidden, batch, steps, layers)
-            contestants = {"floor": floor(cell, *size), "charlm": kernel(cell, *size)}
+            programs = {"floor": floor(cell, *size), "charlm": kernel(cell, *size)}
             if name in TORCH:
-                contestants["torch"] = torch_layer(cell, *size)
-            seconds = measure(contestants, arguments.rounds)
+                programs["torch"] = torch_layer(cell, *size)
+            seconds = measure(programs, arguments.rounds)
             ratios = {
                 other: statistics.median(f / t for f, t in zip(seconds["floor"], seconds[other], strict=True))
-                for other in contestants
+                for other in programs
             }
             theirs = f"{ratios['torch']:.2f}" if "torch" in ratios else ""
             floor_ms = statistics.median(seconds["floor"]) * 1e3

@@ -1,9 +1,11 @@
-"""Memory and set-up time of a text that is large: one text again and again until it has the size asked for.
+"""Memory and set-up time of a large text: one text over and over until it has the requested size.
 
-    python benchmarks/large_text.py TEXT [--gigabytes 1] [--tokenizer char]
+    python benchmarks/large_text.py [TEXT] [--gigabytes 1] [--tokenizer char]
 
-Trains 200 steps in a fresh process with an empty cache and prints its peak resident memory, the memory of a run on the
-text once (torch and the model, in the main), and the time from the start of the command to the first step.
+Prints the table of docs/notes/benchmarks.md, section "A large text". TEXT is a file or a registered name,
+tinyshakespeare by default. A row for the text once, and one for the large text: each trains 200 steps in a fresh
+process with an empty cache. The seconds count from the start of Python's work to the first step. The memory of the text
+once is that of torch and the model, for the most part.
 """
 
 import argparse
@@ -19,15 +21,20 @@ import torch
 
 
 def train(text: str, tokenizer: str) -> None:
-    """In the child: train, and print seconds to the first step and peak memory in kB."""
+    """Train, and print seconds to the first step and peak memory in kB; runs in a process for this alone."""
     started = time.monotonic()
-    from charlm import api
-    from charlm.config import TokenizerConfig, TrainConfig
+    from charlm.api import Callbacks, train_run
+    from charlm.config import TokenizerConfig
 
     ready = []
-    hooks = api.Hooks(prepared=lambda *_: ready.append(time.monotonic() - started), started=started)
-    config = TrainConfig(steps=200, threads=2, validations=1)
-    api.train(text, run="run", tokenizer=TokenizerConfig(kind=tokenizer), training=config, hooks=hooks)  # type: ignore[arg-type]
+    train_run(
+        text,
+        run="run",
+        tokenizer=TokenizerConfig(kind=tokenizer),  # type: ignore[arg-type]
+        training={"steps": 200, "threads": 2, "validations": 1},
+        auto=False,
+        callbacks=Callbacks(on_start=lambda *_: ready.append(time.monotonic() - started), started=started),
+    )
     print(ready[0], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
@@ -48,17 +55,20 @@ def measure(text: Path, tokenizer: str) -> tuple[float, float]:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("text", type=Path)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("text", nargs="?", default="tinyshakespeare")
     parser.add_argument("--gigabytes", type=float, default=1.0)
     parser.add_argument("--tokenizer", default="char")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
-        train(str(arguments.text), arguments.tokenizer)
+        train(arguments.text, arguments.tokenizer)
         return
-    content = arguments.text.read_bytes()
-    print(f"torch {torch.__version__}, 2 threads, {arguments.tokenizer} tokens, {arguments.text.name}\n")
+    from charlm.data.sources import find_sources
+
+    found = find_sources(arguments.text)
+    content = b"".join(source.open().read() for source in found.sources)
+    print(f"torch {torch.__version__}, 2 threads, {arguments.tokenizer} tokens, {found.name}\n")
     print("| text | seconds to the first step | peak resident memory, MB |\n| --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
         for copies in (1, max(1, round(arguments.gigabytes * 1e9 / len(content)))):

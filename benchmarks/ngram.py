@@ -1,9 +1,11 @@
-"""How well n-grams predict, how long counting takes, and what it holds in memory.
+"""How well n-gram models predict, how long fitting them takes, and how much memory it needs.
 
     python benchmarks/ngram.py [TEXT] [--orders 5 6 7 8]
 
-TEXT is tinyshakespeare unless another is named; its last tenth is scored. Each order is fitted three times, in turn,
-and the median time is printed. Peak is what one more fit allocates by tracemalloc's count.
+Prints the table of docs/notes/benchmarks.md, section "N-grams". TEXT is a file or a registered name, tinyshakespeare by
+default. The models are fitted to its first 90 per cent and scored on the rest, without EOS. Each order is fitted three
+times, in turn with the others, and the median time is printed. "peak" is what one more fit allocates, as tracemalloc
+counts it.
 """
 
 import argparse
@@ -17,6 +19,7 @@ from charlm.config import CorpusConfig, TokenizerConfig
 from charlm.data.corpus import open_corpus
 from charlm.data.dataset import prepare
 from charlm.ngram.model import NgramModel
+from charlm.ngram.score import token_nats
 
 
 def main() -> None:
@@ -27,7 +30,7 @@ def main() -> None:
     arguments = parser.parse_args()
     dataset = prepare(open_corpus(arguments.text, CorpusConfig(splits=(90, 0, 10))), TokenizerConfig(kind="char"))
     train, test = dataset.train.ids, dataset.test.ids
-    written = np.isin(test, [dataset.tokenizer.bos, dataset.tokenizer.eos], invert=True)
+    counted = np.isin(test, [dataset.tokenizer.bos, dataset.tokenizer.eos], invert=True)
 
     def fit(order: int) -> NgramModel:
         return NgramModel.fit(train, order=order, vocab_size=dataset.tokenizer.vocab_size, bos=dataset.tokenizer.bos)
@@ -46,7 +49,7 @@ def main() -> None:
         model = fit(order)
         peak = tracemalloc.get_traced_memory()[1] / 1e6
         tracemalloc.stop()
-        nats = model.score(test)[written].mean()
+        nats = token_nats(model, test)[counted].mean()
         each = statistics.median(seconds[order]) / len(train) * 1e6
         print(f"| {order} | {nats:.4f} | {model.num_ngrams:,} | {each:.2f} | {model.nbytes / 1e6:.1f} | {peak:.0f} |")
 

@@ -1,9 +1,10 @@
-"""How fast `charlm train` takes steps with products of single precision and of bfloat16, and what it learns by them.
+"""How fast `charlm train` is with products in single precision and in bfloat16, and what loss it reaches.
 
     python benchmarks/precision.py TEXT [--steps 400] [--threads 2] [--hidden 256 512] [--rounds 3]
 
-For each width and precision in turn, so many rounds: tokens a second between the validations, the median of the rounds,
-and the mean training loss of the last tenth of the steps.
+Prints the table of docs/notes/benchmarks.md, section "Precision". For each width both precisions run in turn. The speed
+is the median of the rounds; validation doesn't count in it. The loss is the mean training loss of the last tenth of the
+steps.
 """
 
 import argparse
@@ -13,30 +14,30 @@ from statistics import mean, median
 
 import torch
 
-from charlm import api
-from charlm.api import Hooks
-from charlm.training.events import Record, StepEvent
+from charlm.api import Callbacks, train_run
+from charlm.config import Precision
+from charlm.training.events import Event, StepEvent
 
 
-def run(text: str, hidden: int, precision: str, steps: int, threads: int) -> tuple[float, float]:
-    """Tokens a second, and nats per token."""
-    records: list[StepEvent] = []
+def run(text: str, hidden: int, precision: Precision, steps: int, threads: int) -> tuple[float, float]:
+    """Tokens per second, and nats per token."""
+    events: list[StepEvent] = []
 
-    def observe(record: Record) -> None:
-        if isinstance(record, StepEvent):
-            records.append(record)
+    def on_event(event: Event) -> None:
+        if isinstance(event, StepEvent):
+            events.append(event)
 
     with tempfile.TemporaryDirectory() as folder:
-        api.train(
+        train_run(
             text,
             run=Path(folder) / "run",
             model={"hidden_size": hidden},
             training={"steps": steps, "precision": precision, "threads": threads, "validations": 1},
-            hooks=Hooks(observer=observe),
+            callbacks=Callbacks(on_event=on_event),
         )
-    first, last = records[0], records[-2]  # the last one's time holds the validation
-    tail = records[-max(1, len(records) // 10) :]
-    return (last.tokens - first.tokens) / (last.seconds - first.seconds), mean(record.loss for record in tail)
+    first, last = events[0], events[-2]  # the time of the last one includes the validation
+    tail = events[-max(1, len(events) // 10) :]
+    return (last.tokens - first.tokens) / (last.seconds - first.seconds), mean(event.loss for event in tail)
 
 
 def main() -> None:
@@ -48,17 +49,17 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, nargs="+", default=[256, 512])
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    print(f"torch {torch.__version__}, {arguments.threads} threads, {arguments.steps} steps\n")
+    print(f"torch {torch.__version__}, threads: {arguments.threads}, {arguments.steps} steps\n")
     print("| hidden | precision | tokens/s | loss |")
     print("| --- | --- | --- | --- |")
     for hidden in arguments.hidden:
-        found: dict[str, list[tuple[float, float]]] = {"float32": [], "bfloat16": []}
+        results: dict[Precision, list[tuple[float, float]]] = {"float32": [], "bfloat16": []}
         for _ in range(arguments.rounds):
-            for precision, results in found.items():
-                results.append(run(arguments.text, hidden, precision, arguments.steps, arguments.threads))
-        for precision, results in found.items():
-            speed = median(speed for speed, _ in results)
-            print(f"| {hidden} | {precision} | {speed:,.0f} | {results[0][1]:.4f} |", flush=True)
+            for precision, rounds in results.items():
+                rounds.append(run(arguments.text, hidden, precision, arguments.steps, arguments.threads))
+        for precision, rounds in results.items():
+            speed = median(speed for speed, _ in rounds)
+            print(f"| {hidden} | {precision} | {speed:,.0f} | {rounds[0][1]:.4f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Make the model of reviews that ships with charlm: `charlm/pretrained/reviews`.
+"""Make the bundled model of film reviews, charlm/pretrained/reviews; this replaces the model that is there.
 
     python benchmarks/pretrain.py FOLDER [--minutes 70 33] [--threads 1 2]
 
-fetches the reviews into FOLDER (see `benchmarks/reviews.py`), trains on those of `train.txt`, saves the weights in 16
-bits, and finds the direction of sentiment with the labels of `train.tsv`. Training has a leg for each number of
-minutes, and each goes on from the weights of the one before; a leg that was interrupted is resumed when the command is
-given again, and one that has ended is not made again.
+Fetches the reviews into FOLDER (see `benchmarks/reviews.py`), trains on `train.txt`, saves the weights in 16 bits, and
+finds the direction of sentiment with the labels of `train.tsv`. Training has a leg for each number of minutes, and each
+leg begins with the weights of the one before. If the command is repeated, a leg that was interrupted is resumed, and
+one that has ended is kept.
 """
 
 import argparse
@@ -26,57 +26,49 @@ TRAIN = (
     *("--batch-size", "32", "--seq-len", "128", "--dropout", "0.1"),
 )
 LATER = (
-    "--documents",
-    "line",
-    "--splits",
-    "98/2/0",
-    "--batch-size",
-    "32",
-    "--seq-len",
-    "128",
-    "--weight-decay",
-    "0.01",
+    *("--documents", "line", "--splits", "98/2/0"),
+    *("--batch-size", "32", "--seq-len", "128", "--weight-decay", "0.01"),
 )
 RATES = ("0.003", "0.002")
-"""Of the first leg, and of those after it."""
+"""Learning rate of the first leg, and of those after it."""
 
 
 def charlm(*words: str | Path) -> None:
-    """Run a command."""
+    """Run a command of charlm."""
     subprocess.run([sys.executable, "-m", "charlm", *map(str, words)], check=True)
 
 
 def ended(run: Path) -> bool:
-    """Whether a run has come to its end: it is then validated at a progress of 1."""
+    """Whether a run has reached its end: the metrics then have a progress of 1."""
     lines = (run / "metrics.jsonl").read_text().splitlines()
     return any(record.get("progress", 0) >= 1 for record in map(json.loads, lines))
 
 
 def main() -> None:
-    """Make it."""
+    """Train, save and probe."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--minutes", nargs="+", default=["70", "33"])
     parser.add_argument("--threads", nargs="+", default=["1", "2"])
-    given = parser.parse_args()
-    if not (given.folder / "test.txt").exists():
-        reviews.write(given.folder)
+    arguments = parser.parse_args()
+    if not (arguments.folder / "test.txt").exists():
+        reviews.write(arguments.folder)
     run = None
-    for leg, (minutes, threads) in enumerate(zip(given.minutes, given.threads, strict=True)):
-        before, run = run, given.folder / f"leg-{leg + 1}"
+    for leg, (minutes, threads) in enumerate(zip(arguments.minutes, arguments.threads, strict=True)):
+        before, run = run, arguments.folder / f"leg-{leg + 1}"
         options = TRAIN if before is None else (*LATER, "--init-from", before)
         length = ("--learning-rate", RATES[min(leg, 1)], "--minutes", minutes, "--threads", threads)
         if not (run / "config.json").exists():
-            charlm("train", given.folder / "train.txt", *options, *length, "--run", run)
+            charlm("train", arguments.folder / "train.txt", *options, *length, "--run", run)
         elif not ended(run):
             charlm("train", "--resume", "--run", run)
     assert run is not None
-    place = PRETRAINED / "reviews"
-    shutil.rmtree(place / "directions", ignore_errors=True)
-    place.mkdir(parents=True, exist_ok=True)
-    save(place / MODEL, load(run / MODEL), half=True)
-    labelled = ("--labelled", given.folder / "train.tsv", "--test", given.folder / "test.tsv")
-    charlm("probe", place / MODEL, *labelled, "--name", "sentiment")
+    bundled = PRETRAINED / "reviews"
+    shutil.rmtree(bundled / "directions", ignore_errors=True)
+    bundled.mkdir(parents=True, exist_ok=True)
+    save(bundled / MODEL, load(run / MODEL), half=True)
+    labelled = ("--labelled", arguments.folder / "train.tsv", "--test", arguments.folder / "test.tsv")
+    charlm("probe", bundled / MODEL, *labelled, "--name", "sentiment")
 
 
 if __name__ == "__main__":

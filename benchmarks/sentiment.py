@@ -1,16 +1,16 @@
-"""What a model of reviews knows of sentiment, and what becomes of its writing when that is steered.
+"""What a model of reviews knows about sentiment, and how steering along it changes what the model writes.
 
-    python benchmarks/sentiment.py FOLDER [--model reviews] [--strength 2] [--samples 200]
+    python benchmarks/sentiment.py FOLDER [--model reviews] [--strength 2] [--samples 200] [--show 3]
 
-FOLDER holds what `benchmarks/reviews.py` writes. The probes learn from the reviews of a source that the model was
-trained on and are tested on others; the judge of written texts, a logistic regression on TF-IDF, learnt from yet
-others. Texts are written from "I couldn't" at temperature 0.7, at most 400 characters each.
+Prints the table of docs/notes/benchmarks.md, section "Sentiment". FOLDER has the files of `benchmarks/reviews.py`. The
+probes are trained on reviews of one source that the model was trained on, and tested on held-out reviews of the same
+source. The classifier of generated texts, a logistic regression on TF-IDF, is trained on other reviews. Texts begin
+with "I couldn't" and have at most 400 characters, at temperature 0.7.
 """
 
 import argparse
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,23 +22,33 @@ import charlm
 from charlm.analysis.probing.features import features, stacked
 from charlm.analysis.probing.labelled import Labelled, read_table
 from charlm.analysis.probing.probe import Probe, probe
-from charlm.sampling import GeneratedText
+from charlm.sampling import GeneratedText, SampleConfig
+from charlm.sampling.config import Steer
 from charlm.text_model import TextModel
 
 PREFIX = "I couldn't"
-WRITING: dict[str, Any] = {"temperature": 0.7, "length": 400, "batch": 64, "seed": 1}
+SOURCES = {"imdb": "IMDB", "rotten": "Rotten Tomatoes"}
+"""The sources in the names of files, and in the table."""
 
 
-def probe_of(loaded: TextModel, train: Labelled, test: Labelled) -> Probe:
-    """A probe of sentiment."""
-    model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
-    own, others = (stacked(features(model, tokenizer, table.texts), len(table.texts)) for table in (train, test))
-    return probe(own, train, others, test, positive="positive")
+def probe_sentiment(loaded: TextModel, train: Labelled, test: Labelled) -> Probe:
+    """Probes of sentiment, trained and tested."""
+    vectors, test_vectors = (
+        stacked(features(loaded.model, loaded.tokenizer, table.texts), len(table.texts)) for table in (train, test)
+    )
+    return probe(vectors, train, test_vectors, test, positive="positive")
+
+
+def write(loaded: TextModel, samples: int, strength: float) -> list[GeneratedText]:
+    """Texts with the sentiment held at a strength; 0 is unsteered."""
+    steer = (Steer("sentiment", strength),) if strength else ()
+    config = SampleConfig(temperature=0.7, length=400, steer=steer)
+    return list(loaded.generate_many(PREFIX, config, seed=1, num=samples, batch=64))
 
 
 def bits_per_token(loaded: TextModel, texts: list[str], prefix: str) -> float:
-    """What the model, unsteered, makes of texts after a prefix."""
-    model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
+    """What the unsteered model charges for texts after a prefix."""
+    model, tokenizer = loaded.model, loaded.tokenizer
     known = len(tokenizer.encode(prefix))
     nats = count = 0.0
     with torch.inference_mode():
@@ -52,21 +62,22 @@ def bits_per_token(loaded: TextModel, texts: list[str], prefix: str) -> float:
 
 
 def bits_per_character(loaded: TextModel, folder: Path) -> tuple[float, float, int]:
-    """Of the held-out reviews, by the model and by the best n-gram of the same tokens, and its order."""
-    held_out = loaded.read([str(folder / "test.txt")], documents="line")
+    """Bits per character of the held-out reviews by the model and by the best n-gram model of the same tokens, and the
+    order of the latter."""
+    held_out = loaded.read([str(folder / "test.txt")], corpus={"documents": "line"})
     own = loaded.read([str(folder / "train.txt")], split="train")
     ngram = loaded.baselines(held_out, "train", own=own)["ngram"]
     assert ngram.order is not None
     return loaded.score(held_out, "train").bits_per_character, ngram.bits_per_character, ngram.order
 
 
-def speed(loaded: TextModel, texts: list[str]) -> tuple[float, float, int]:
-    """Documents a second by `features`, and one at a time through `torch.nn.LSTM` of the same width; and how many were
-    read so."""
-    model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
+def documents_per_second(loaded: TextModel, texts: list[str]) -> tuple[float, float, int]:
+    """Documents per second by `features`, and one at a time by `torch.nn.LSTM` of the same width; and how many the LSTM
+    has read."""
+    model, tokenizer = loaded.model, loaded.tokenizer
     started = time.monotonic()
     stacked(features(model, tokenizer, texts), len(texts))
-    ours = len(texts) / (time.monotonic() - started)
+    own = len(texts) / (time.monotonic() - started)
     some = texts[:: max(1, len(texts) // 200)]
     layer = torch.nn.LSTM(model.config.embedding_size, model.config.hidden_size)
     with torch.inference_mode():
@@ -75,7 +86,7 @@ def speed(loaded: TextModel, texts: list[str]) -> tuple[float, float, int]:
             ids = torch.from_numpy(tokenizer.encode(text, unknown="replace").astype(np.int64))
             outputs, (hidden, cell) = layer(model.embedding[ids])
             torch.cat((hidden[0], cell[0], outputs.mean(0)))
-    return ours, len(some) / (time.monotonic() - started), len(some)
+    return own, len(some) / (time.monotonic() - started), len(some)
 
 
 def main() -> None:
@@ -85,50 +96,54 @@ def main() -> None:
     parser.add_argument("--model", default="reviews")
     parser.add_argument("--strength", type=float, default=2)
     parser.add_argument("--samples", type=int, default=200)
-    parser.add_argument("--show", type=int, default=0, help="print so many texts of each kind")
-    given = parser.parse_args()
+    parser.add_argument("--show", type=int, default=0, help="how many generated texts of each kind to print")
+    arguments = parser.parse_args()
     torch.set_num_threads(2)
-    loaded = charlm.load(given.model)
+    loaded = charlm.load(arguments.model)
     train, tests = (
-        {source: read_table(given.folder / f"{part}-{source}.tsv") for source in ("imdb", "rotten")}
+        {source: read_table(arguments.folder / f"{part}-{source}.tsv") for source in SOURCES}
         for part in ("train", "test")
     )
-    judged = read_table(given.folder / "judge.tsv")
+    for_classifier = read_table(arguments.folder / "classifier.tsv")
 
     def row(what: str, figure: str) -> None:
         print(f"| {what} | {figure} |", flush=True)
 
-    print(f"torch {torch.__version__}, 2 threads; {given.model}\n\n| what | figure |\n| --- | --- |")
-    for name, test in tests.items():
-        one = probe_of(loaded, train[name], test)
-        for judge, accuracy in (("full probe", one.full), ("single unit", one.unit.accuracy), ("words", one.words)):
+    print(f"torch {torch.__version__}, 2 threads; {arguments.model}\n\n| what | figure |\n| --- | --- |")
+    for source, test in tests.items():
+        result = probe_sentiment(loaded, train[source], test)
+        for name, accuracy in (
+            ("full probe", result.full),
+            ("single unit", result.unit.accuracy),
+            ("words", result.words),
+        ):
             low, high = accuracy.interval
-            row(f"{name}, {judge} ({one.full.total:,} texts)", f"{accuracy.share:.3f} ({low:.3f} to {high:.3f})")
-    judge = make_pipeline(TfidfVectorizer(min_df=2, ngram_range=(1, 2)), LogisticRegression(C=10, max_iter=1000))
-    judge.fit(judged.texts, judged.truth("positive"))
-    for name, test in tests.items():
-        row(f"judge on {name}", f"{judge.score(test.texts, test.truth('positive')):.3f}")
-    written: dict[str, list[GeneratedText]] = {}
-    for name, steer in (
-        ("unsteered", ()),
-        (f"+{given.strength:g}", (f"sentiment={given.strength}",)),
-        (f"-{given.strength:g}", (f"sentiment=-{given.strength}",)),
-    ):
-        written[name] = list(loaded.write(PREFIX, num=given.samples, steer=steer, **WRITING))
-    usual = bits_per_token(loaded, [one.text for one in written["unsteered"]], PREFIX)
-    for name, texts in written.items():
-        kinds = judge.predict([one.text for one in texts])
-        row(f"judge says positive, {name} ({given.samples} texts)", f"{kinds.mean():.3f}")
+            figure = f"{accuracy.share:.3f} ({low:.3f} to {high:.3f})"
+            row(f"{SOURCES[source]}, {name} ({result.full.total:,} texts)", figure)
+    classifier = make_pipeline(TfidfVectorizer(min_df=2, ngram_range=(1, 2)), LogisticRegression(C=10, max_iter=1000))
+    classifier.fit(for_classifier.texts, for_classifier.truth("positive"))
+    for source, test in tests.items():
+        row(f"classifier accuracy on {SOURCES[source]}", f"{classifier.score(test.texts, test.truth('positive')):.3f}")
+    generated = {
+        f"{strength:+g}" if strength else "unsteered": write(loaded, arguments.samples, strength)
+        for strength in (0.0, arguments.strength, -arguments.strength)
+    }
+    usual = bits_per_token(loaded, [one.text for one in generated["unsteered"]], PREFIX)
+    for name, texts in generated.items():
+        positive = classifier.predict([one.text for one in texts])
+        row(f"classified as positive, {name} ({arguments.samples} texts)", f"{positive.mean():.3f}")
         bits = bits_per_token(loaded, [one.text for one in texts], PREFIX)
         row(f"bits per token, {name}", f"{bits:.3f} ({bits / usual:.2f} times)")
-    own, ngram, order = bits_per_character(loaded, given.folder)
+    own, ngram, order = bits_per_character(loaded, arguments.folder)
     row("bits per character, held-out reviews", f"{own:.4f}")
     row(f"bits per character, n-gram of order {order}", f"{ngram:.4f} (the model: {1 - own / ngram:.1%} fewer)")
-    fast, slow, count = speed(loaded, train["imdb"].texts[:10_000])
-    row("documents a second, 10,000 reviews", f"{fast:.1f}")
-    row(f"one at a time, torch.nn.LSTM ({count} of them)", f"{slow:.1f} (ours: {fast / slow:.1f} times as many)")
-    for name, texts in written.items():
-        for one in texts[: given.show]:
+    texts_to_read = train["imdb"].texts[:10_000]
+    own_speed, lstm_speed, count = documents_per_second(loaded, texts_to_read)
+    row(f"documents per second, {len(texts_to_read):,} reviews", f"{own_speed:.1f}")
+    faster = f"charlm: {own_speed / lstm_speed:.1f} times as many"
+    row(f"one at a time, torch.nn.LSTM ({count} of them)", f"{lstm_speed:.1f} ({faster})")
+    for name, texts in generated.items():
+        for one in texts[: arguments.show]:
             print(f"\n[{name}] {one.text}")
 
 

@@ -1,11 +1,13 @@
-"""What `charlm train --minutes` reaches on texts of all kinds, beside the best n-gram of the same split.
+"""What `charlm train --minutes` reaches on texts of all kinds, and the best n-gram model of the same split.
 
     python benchmarks/time_to_quality.py TEXT... [--minutes 1 5] [--seeds 1] [--tokenizer char] [--threads 2]
 
-Each run is `charlm train TEXT --minutes M --threads N` and nothing else; tinyshakespeare is split 90/10 and scored on
-the 10, as nanoGPT does, every other text 90/5/5 and scored on the test part. TEXT is a file or a registered name; with
-":line" behind it each line is a document. Every run is a line of the results file, and one that has its line is not
-made again. Nothing else should run beside it on the same cores.
+Prints the tables of docs/notes/benchmarks.md, section "Time to quality". Each run is
+`charlm train TEXT --minutes M --threads N` without any other setting. tinyshakespeare is split 90/10 and scored on the
+10, as nanoGPT does; every other text is split 90/5/5 and scored on the test split. TEXT is a file or a registered name;
+with ":line" appended, each line is a document. Nothing else should run on the same cores.
+
+Every run is a line of the results file, and a run that is there is not repeated.
 """
 
 import argparse
@@ -24,13 +26,13 @@ done = subprocess.run(sys.argv[1:])
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000)
 sys.exit(done.returncode)
 """
-"""Runs a command, and prints its peak of resident memory in MB after it."""
+"""Runs a command, then prints its peak resident memory in MB."""
 
 
 def run(
     text: str, minutes: float, seed: int, tokenizer: str, folder: str, *, threads: int, dynamic: bool
 ) -> dict[str, Any]:
-    """Train in a folder, and evaluate."""
+    """Train in a folder, and evaluate: a line of the results file."""
     path, _, documents = text.partition(":")
     name = Path(path).stem
     small = name == "tinyshakespeare"
@@ -80,7 +82,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--tokenizer", default="char")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--dynamic", action="store_true", help="score by dynamic evaluation too")
+    parser.add_argument("--dynamic", action="store_true", help="also score with dynamic evaluation")
     parser.add_argument("--runs", type=Path, help="a folder to keep the runs in")
     parser.add_argument("--results", type=Path, default=Path("time_to_quality.jsonl"))
     arguments = parser.parse_args()
@@ -90,7 +92,7 @@ def main() -> None:
         for one in map(json.loads, lines)
         if one.get("threads", 2) == arguments.threads
     }
-    print(f"torch {torch.__version__}, {arguments.threads} threads, {arguments.tokenizer} tokens\n")
+    print(f"torch {torch.__version__}, threads: {arguments.threads}, {arguments.tokenizer} tokens\n")
     print("| text | minutes | seed | passes | nats/char | dynamic | n-gram | fewer bits |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for minutes in arguments.minutes:

@@ -1,9 +1,11 @@
-"""Ways to train that charlm does not have, each against the rule of docs/budget.md at as many tokens.
+"""Published ways to train that charlm doesn't have, each against the automatic settings at equal tokens.
 
-    python benchmarks/variants.py TEXT [--steps 2500] [--seeds 1 2 3] [--variants rule zoneout] [--threads 1]
+    python benchmarks/variants.py TEXT [--steps 2500] [--seeds 1 2 3] [--variants rule zoneout-0.2] [--threads 1]
 
-They are put in from outside, so that none of them is an option until it pays. TEXT is split 90/10/0. A line for each:
-validation of what is kept, calibrated, in nats per token, the mean over the seeds and how far it is from the rule's.
+Prints the table of docs/notes/experiments.md, section "Other ways to train"; "rule" is training by the rule of
+docs/notes/autotune.md. Each variant is patched in from outside, so that charlm has no option that doesn't pay. TEXT is
+split 90/10/0. A row shows validation of the kept model, calibrated, in nats per token: for each seed, the mean, and its
+difference from the rule's.
 """
 
 import argparse
@@ -13,17 +15,18 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from charlm import api
+from charlm.api import train_run
 from charlm.cells import LayerStates, State
-from charlm.data.windows import IGNORE, Window
-from charlm.model import layers as recurrent
+from charlm.config import TrainOptions
+from charlm.data.windows import IGNORE, Window, training_windows
+from charlm.model import layers
 from charlm.model.layers import Recurrent, RecurrentLayer
 from charlm.training import optimizers, trainer
 from charlm.training.optimizers import Muon, Optimizers
@@ -31,13 +34,13 @@ from charlm.training.schedule import learning_rate
 
 
 def in_training() -> bool:
-    """Whether what is computed now is learnt from: validation keeps no gradients."""
+    """Whether the model is being trained: validation keeps no gradients."""
     return torch.is_grad_enabled()
 
 
 def activations(alpha: float, beta: float) -> AbstractContextManager[Any]:
-    """To the loss are added alpha times the mean square of the outputs and beta times that of their changes from step
-    to step (Merity, McCann and Socher 2017, arXiv 1708.01009); both are taken after dropout here."""
+    """Add to the loss alpha times the mean square of the outputs and beta times that of their changes from step to step
+    (Merity, McCann and Socher 2017, arXiv 1708.01009); both are taken after dropout here."""
     before = Recurrent.forward
 
     def forward(self: Recurrent, *args: Any) -> tuple[Tensor, LayerStates]:
@@ -48,7 +51,7 @@ def activations(alpha: float, beta: float) -> AbstractContextManager[Any]:
             change = 2 * beta * h.diff(dim=0) / h.numel()
             gradient[1:] += change
             gradient[:-1] -= change
-            hidden.register_hook(gradient.add)
+            hidden.register_hook(gradient.add)  # type: ignore[no-untyped-call]
         return hidden, after
 
     return patch.object(Recurrent, "forward", forward)
@@ -56,7 +59,7 @@ def activations(alpha: float, beta: float) -> AbstractContextManager[Any]:
 
 @contextmanager
 def zoneout(of_c: float, of_h: float) -> Iterator[None]:
-    """Each unit of a state keeps its value of the last step with a probability, in scoring the mean of both (Krueger
+    """Keep the last value of each unit of a state with a probability, and in scoring take the expected value (Krueger
     et al. 2016, arXiv 1606.01305)."""
 
     def mixed(old: Tensor, new: Tensor, keep: float, generator: torch.Generator | None) -> Tensor:
@@ -80,31 +83,31 @@ def zoneout(of_c: float, of_h: float) -> Iterator[None]:
         embedding: Tensor,
         state: State,
         generator: torch.Generator | None = None,
-        beside: Tensor | None = None,
+        added: Tensor | None = None,
     ) -> tuple[Tensor, State]:
-        return forward(self, recurrent.embed(ids, embedding, beside), state, generator)
+        return forward(self, layers.embed(ids, embedding, added), state, generator)
 
     with patch.object(RecurrentLayer, "forward", forward), patch.object(RecurrentLayer, "read_tokens", read_tokens):
         yield
 
 
 def noise(share: float) -> AbstractContextManager[Any]:
-    """A share of the tokens that are read become another of the window, so that they are drawn as they are frequent
-    (Xie et al. 2017, arXiv 1703.02573, unigram noising); n-gram models and the vectors of contexts see the truth."""
-    before, generator = recurrent.embed, torch.Generator().manual_seed(0)
+    """Replace a share of the input tokens by others of the window, which are drawn by their frequency (Xie et al. 2017,
+    arXiv 1703.02573, unigram noising); the n-gram prior and the n-gram embedding see the true tokens."""
+    before, generator = layers.embed, torch.Generator().manual_seed(0)
 
-    def embed(ids: Tensor, embedding: Tensor, beside: Tensor | None = None) -> Tensor:
+    def embed(ids: Tensor, embedding: Tensor, added: Tensor | None = None) -> Tensor:
         if in_training():
             others = ids.flatten()[torch.randperm(ids.numel(), generator=generator)].view_as(ids)
             ids = torch.where(torch.rand(ids.shape, generator=generator) < share, others, ids)
-        return before(ids, embedding, beside)
+        return before(ids, embedding, added)
 
-    return patch.object(recurrent, "embed", embed)
+    return patch.object(layers, "embed", embed)
 
 
 def one_cycle(times: float) -> AbstractContextManager[Any]:
-    """The rate rises over the first 0.3 of the run to so many times the rule's, and falls by a cosine to 0 (Smith and
-    Topin 2018, arXiv 1708.07120)."""
+    """Raise the learning rate over the first 0.3 of the run to a multiple of the rule's, then lower it by a cosine to 0
+    (Smith and Topin 2018, arXiv 1708.07120)."""
 
     def rate(progress: float, *, peak: float, warmup: float, final: float) -> float:
         return learning_rate(progress, peak=times * peak, warmup=0.3, final=0.0)
@@ -113,12 +116,12 @@ def one_cycle(times: float) -> AbstractContextManager[Any]:
 
 
 def random_lengths() -> AbstractContextManager[Any]:
-    """Every window is cut in two at a random place of its middle half (Merity, Keskar and Socher 2018, arXiv
-    1708.02182, vary the length too)."""
-    whole, generator = trainer.training_windows, np.random.default_rng(0)
+    """Cut every window in two at a random place in its middle half (Merity, Keskar and Socher 2018, arXiv 1708.02182,
+    vary the length too)."""
+    generator = np.random.default_rng(0)
 
     def windows(*args: Any, **options: Any) -> Iterator[Window]:
-        for window in whole(*args, **options):
+        for window in training_windows(*args, **options):
             quarter = len(window.ids) // 4
             at = int(generator.integers(quarter, 3 * quarter + 1))
             for first, last in ((0, at), (at, len(window.ids))):
@@ -137,29 +140,29 @@ def random_lengths() -> AbstractContextManager[Any]:
 
 @contextmanager
 def growing_batches(most: int) -> Iterator[None]:
-    """A step is made of the gradients of one window, then of two, and so on up to `most`, each for an equal part of the
+    """Average the gradients of one window per step, then of two, and so on up to `most`, each for an equal part of the
     run (Smith et al. 2018, arXiv 1711.00489)."""
-    rate_of, zero, step = trainer.learning_rate, Optimizers.zero_grad, Optimizers.step
-    held, wanted = 0, 1
+    zero, step = Optimizers.zero_grad, Optimizers.step
+    summed, wanted = 0, 1
 
     def rate(progress: float, **options: float) -> float:
         nonlocal wanted
         wanted = 1 + min(most - 1, int(most * progress))
-        return rate_of(progress, **options)
+        return learning_rate(progress, **options)
 
     def zero_grad(self: Optimizers) -> None:
-        if not held:
+        if not summed:
             zero(self)
 
     def step_of_several(self: Optimizers, rate: float) -> None:
-        nonlocal held
-        held += 1
-        if held >= wanted:
+        nonlocal summed
+        summed += 1
+        if summed >= wanted:
             for parameter in self._names:
                 if parameter.grad is not None:
-                    parameter.grad /= held
+                    parameter.grad /= summed
             step(self, rate)
-            held = 0
+            summed = 0
 
     with (
         patch.object(trainer, "learning_rate", rate),
@@ -170,14 +173,14 @@ def growing_batches(most: int) -> Iterator[None]:
 
 
 class Shampoo(Muon):
-    """In the place of Muon's orthogonal direction, the momentum times (G'G) ** -1/2, where G'G is an average over the
-    last steps (one side of Gupta, Koren and Singer 2018, arXiv 1802.09568), made as long as Muon's."""
+    """Instead of Muon's orthogonal update, the momentum times (G'G) ** -1/2, where G'G is an average over the last
+    steps (one side of Gupta, Koren and Singer 2018, arXiv 1802.09568), scaled to the norm of Muon's update."""
 
     decay, every = 0.95, 5
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """Change every matrix by its gradient."""
+        """Update every matrix by its gradient."""
         for group in self.param_groups:
             for matrix in group["params"]:
                 state, gradient = self.state[matrix], matrix.grad
@@ -190,23 +193,23 @@ class Shampoo(Muon):
                 if state["step"] % self.every == 0:
                     state["values"], state["vectors"] = torch.linalg.eigh(state["covariance"])
                 state["step"] += 1
-                direction = self.direction(gradient, gradient.lerp(state["momentum_buffer"], 0.95), state)
-                direction *= min(matrix.shape) ** 0.5 / direction.norm()
+                update = self.update(gradient, gradient.lerp(state["momentum_buffer"], 0.95), state)
+                update *= min(matrix.shape) ** 0.5 / update.norm()
                 matrix.mul_(1 - group["lr"] * group["weight_decay"])
-                matrix.add_(direction, alpha=-group["lr"] * max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5)
+                matrix.add_(update, alpha=-group["lr"] * max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5)
 
-    def direction(self, gradient: Tensor, momentum: Tensor, state: dict[str, Tensor]) -> Tensor:
-        """Where to go, of any length."""
+    def update(self, gradient: Tensor, momentum: Tensor, state: dict[str, Tensor]) -> Tensor:
+        """The update up to its norm."""
         values, vectors = state["values"], state["vectors"]
         return momentum @ (vectors * values.clamp(min=1e-6 * float(values[-1])).rsqrt() @ vectors.T)
 
 
 class Soap(Shampoo):
-    """Adam in the basis of the eigenvectors of G'G (one side of Vyas et al. 2024, arXiv 2409.11321), made as long as
-    Muon's direction."""
+    """Adam in the basis of the eigenvectors of G'G (one side of Vyas et al. 2024, arXiv 2409.11321), scaled to the
+    norm of Muon's update."""
 
-    def direction(self, gradient: Tensor, momentum: Tensor, state: dict[str, Tensor]) -> Tensor:
-        """Where to go, of any length."""
+    def update(self, gradient: Tensor, momentum: Tensor, state: dict[str, Tensor]) -> Tensor:
+        """The update up to its norm."""
         vectors, square = state["vectors"], state["square"]
         square.lerp_((gradient @ vectors).square(), 1 - self.decay)
         return (momentum @ vectors) / (square.sqrt() + 1e-12) @ vectors.T
@@ -227,19 +230,20 @@ VARIANTS: dict[str, tuple[Callable[[], AbstractContextManager[Any]], dict[str, A
     "shampoo": (lambda: patch.object(optimizers, "Muon", Shampoo), {}),
     "soap": (lambda: patch.object(optimizers, "Muon", Soap), {}),
 }
-"""What is put in, and the settings that differ."""
+"""What to patch in, and the training options that differ."""
 
 
 def run(text: str, name: str, seed: int, steps: int, threads: int) -> float:
     """Train once; nats per token."""
-    variant, settings = VARIANTS[name]
-    steps *= 64 // settings.get("batch_size", 64)
+    variant, options = VARIANTS[name]
+    steps *= 64 // options.get("batch_size", 64)
+    training = {"steps": steps, "batch_size": 64, "seed": seed, "threads": threads} | options
     with tempfile.TemporaryDirectory() as folder, variant():
-        trained = api.train(
+        trained = train_run(
             text,
             run=Path(folder) / "run",
             corpus={"splits": (90.0, 10.0, 0.0)},
-            training={"steps": steps, "batch_size": 64, "seed": seed, "threads": threads} | settings,
+            training=cast(TrainOptions, training),
         )
     assert trained.outcome.best is not None
     return trained.outcome.best
@@ -254,15 +258,18 @@ def main() -> None:
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
-    print(f"torch {torch.__version__}, {arguments.threads} threads, {arguments.steps} steps of 64 rows\n")
-    print(f"| | {' | '.join(f'seed {seed}' for seed in arguments.seeds)} | mean | against the rule |")
+    print(f"torch {torch.__version__}, threads: {arguments.threads}, {arguments.steps} steps of 64 sequences\n")
+    print(f"| variant | {' | '.join(f'seed {seed}' for seed in arguments.seeds)} | mean | relative to the rule |")
     print("| --- |" + " --- |" * (len(arguments.seeds) + 2))
     rule = None
     for name in arguments.variants:
-        found = [run(arguments.text, name, seed, arguments.steps, arguments.threads) for seed in arguments.seeds]
-        rule = mean(found) if name == "rule" else rule
-        against = "" if rule is None or name == "rule" else f"{mean(found) / rule - 1:+.2%}"
-        print(f"| {name} | {' | '.join(f'{nats:.4f}' for nats in found)} | {mean(found):.4f} | {against} |", flush=True)
+        losses = [run(arguments.text, name, seed, arguments.steps, arguments.threads) for seed in arguments.seeds]
+        rule = mean(losses) if name == "rule" else rule
+        difference = "" if rule is None or name == "rule" else f"{mean(losses) / rule - 1:+.2%}"
+        print(
+            f"| {name} | {' | '.join(f'{nats:.4f}' for nats in losses)} | {mean(losses):.4f} | {difference} |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

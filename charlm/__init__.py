@@ -1,22 +1,72 @@
-"""charlm trains small recurrent language models on your own text, measures them and writes with them.
+"""charlm trains small recurrent language models on your own text, measures them and writes text with them.
 
-Letters used throughout: T time steps, B batch, E embedding width, H hidden width, G gate count times H, V vocabulary,
+Letters in the docstrings: T time steps, B batch, E embedding width, H hidden width, G gate count times H, V vocabulary,
 L layers. Sequences are time-major, (T, B, ...). Losses are nats unless a name says bits.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-__all__ = ["load", "sample", "train"]
+_HOMES = {
+    "api": ("Callbacks", "load", "resume", "train"),
+    "text_model": ("TextModel", "load_infill_models"),
+    "config": ("CorpusOptions", "ModelConfig", "ModelOptions", "TokenizerConfig", "TrainOptions"),
+    "errors": ("CharlmError",),
+    "evaluation.dynamic": ("DynamicConfig",),
+    "evaluation.neural_cache": ("NeuralCacheConfig",),
+    "evaluation.score": ("Evaluation",),
+    "model.encoder": ("BidirectionalEncoder",),
+    "sampling.config": ("Bias", "Cycle", "Ramp", "SampleConfig", "Steer"),
+    "sampling.infill.fill": ("FillConfig", "Filling"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Bias",
+    "BidirectionalEncoder",
+    "Callbacks",
+    "CharlmError",
+    "CorpusOptions",
+    "Cycle",
+    "DynamicConfig",
+    "Evaluation",
+    "FillConfig",
+    "Filling",
+    "ModelConfig",
+    "ModelOptions",
+    "NeuralCacheConfig",
+    "Ramp",
+    "SampleConfig",
+    "Steer",
+    "TextModel",
+    "TokenizerConfig",
+    "TrainOptions",
+    "load",
+    "load_infill_models",
+    "resume",
+    "train",
+]
 
 if TYPE_CHECKING:
-    from charlm.api import load, sample, train
+    from charlm.api import Callbacks, load, resume, train
+    from charlm.config import CorpusOptions, ModelConfig, ModelOptions, TokenizerConfig, TrainOptions
+    from charlm.errors import CharlmError
+    from charlm.evaluation.dynamic import DynamicConfig
+    from charlm.evaluation.neural_cache import NeuralCacheConfig
+    from charlm.evaluation.score import Evaluation
+    from charlm.model.encoder import BidirectionalEncoder
+    from charlm.sampling.config import Bias, Cycle, Ramp, SampleConfig, Steer
+    from charlm.sampling.infill.fill import FillConfig, Filling
+    from charlm.text_model import TextModel, load_infill_models
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:  # the API imports torch, which takes a second or two
-        from charlm import api
-
-        return getattr(api, name)
+    if name in _HOME_OF:  # imported when needed: torch takes a second or two
+        return getattr(import_module(f"charlm.{_HOME_OF[name]}"), name)
     raise AttributeError(f"module 'charlm' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,10 +1,10 @@
-"""charlm from Python: train, resume, load and sample, each what a command does, without the printing."""
+"""charlm from Python: train, resume and load, each what the command does, without the printing."""
 
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -12,10 +12,13 @@ from charlm.cells import find_cell
 from charlm.config import (
     DEFAULT_CELL,
     DEFAULT_HIDDEN,
+    CorpusOptions,
     ModelConfig,
+    ModelOptions,
     RunConfig,
     TokenizerConfig,
     TrainConfig,
+    TrainOptions,
     default_vectors,
 )
 from charlm.data.corpus import corpus_config, open_corpus, read_corpus
@@ -27,121 +30,233 @@ from charlm.model.language_model import LanguageModel
 from charlm.model.ngram_prior import default_order, fit_prior
 from charlm.progress import Progress, silent
 from charlm.storage.runs import RunFolder, find_run, new_run
-from charlm.text_model import TextModel, load, sample
+from charlm.text_model import TextModel, load
 from charlm.training.autotune import AutotunedSettings, autotune
 from charlm.training.events import Event
 from charlm.training.memory import keep_memory, memory_named
 from charlm.training.run_length import require_rest
 from charlm.training.state import TrainingState, begin, restore
 from charlm.training.trainer import Outcome, fit
-from charlm.training.warnings import remark
+from charlm.training.warnings import warn_about_run
 
-__all__ = ["Hooks", "TextModel", "Trained", "load", "resume", "sample", "train"]
+__all__ = ["Callbacks", "Trained", "load", "resume", "resume_run", "train", "train_run"]
 
-DEFAULT_LENGTH = {"minutes": 5.0, "epochs": 20.0}
-"""How long a run is when nothing is said: whichever ends first."""
+DEFAULT_LENGTH: TrainOptions = {"minutes": 5.0, "epochs": 20.0}
+"""Length of a run without --minutes, --epochs and --steps: whichever ends first."""
 _RESOLVED = ("embedding_size", "tie_weights", "ngram_order")
-"""Fields of `ModelConfig` that are kept in a run's configuration as they came to be."""
+"""Fields of `ModelConfig` that a run's configuration keeps as they were resolved."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hooks:
-    """Who is told of a run while it goes on, and may end it."""
+class Callbacks:
+    """Functions that are called during a run, and may end it."""
 
     progress: Progress = silent
     """Told how far reading and encoding are."""
-    planned: Callable[[AutotunedSettings], None] = lambda plan: None
-    """Told what was chosen for a run, and why."""
-    prepared: Callable[[RunFolder, Dataset, LanguageModel, TrainConfig], None] = lambda *_: None
-    """Told when training is about to begin."""
-    observer: Callable[[Event], None] = lambda record: None
-    """Shown every record."""
+    on_settings: Callable[[AutotunedSettings], None] = lambda settings: None
+    """Given the auto-selected settings, with reasons."""
+    on_start: Callable[[RunFolder, Dataset, LanguageModel, TrainConfig], None] = lambda *_: None
+    """Called when training is about to begin."""
+    on_event: Callable[[Event], None] = lambda event: None
+    """Given every step, validation and sample."""
     should_stop: Callable[[], bool] = lambda: False
-    """NgramQuery after every step; yes saves everything and ends the session."""
+    """Asked after every step; True saves everything and stops."""
     started: float | None = None
-    """time.monotonic() from which --minutes counts; None is the call."""
+    """time.monotonic() from which the minutes of the run count; None is the moment of the call."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """What a call of `train` or `resume` came to."""
+    """What a run came to."""
 
     run: Path
+    """Its folder."""
     outcome: Outcome
 
 
-@memory_named()
 def train(
     text: TextLike,
     *,
+    minutes: float | None = None,
+    epochs: float | None = None,
+    steps: int | None = None,
     run: str | Path | None = None,
-    corpus: Mapping[str, Any] | None = None,
+    corpus: CorpusOptions | None = None,
     tokenizer: TokenizerConfig | None = None,
-    model: Mapping[str, Any] | None = None,
-    training: TrainConfig | Mapping[str, Any] | None = None,
+    model: ModelOptions | None = None,
+    training: TrainOptions | None = None,
+    auto: bool = True,
     init_from: str | Path | None = None,
     overwrite: bool = False,
-    hooks: Hooks | None = None,
-) -> Trained:
-    """Train a model and keep it in a run folder.
+    callbacks: Callbacks | None = None,
+) -> TextModel:
+    """Train a model on a text, keep it in a run folder, and load it.
 
     Args:
         text: files, folders, "-" or registered names.
+        minutes: length of the run by the clock. Without any length it is five minutes, or 20 epochs if they end sooner.
+        epochs: length in passes over the training split.
+        steps: length in optimiser steps.
         run: the folder; None is a new one in runs/, named after the text.
-        corpus: fields of `CorpusConfig`; what isn't given is as the registry says, or the default.
+        corpus: how to read and split the text.
         tokenizer: None is characters.
-        model: fields of `ModelConfig` without the vocabulary size; what isn't given is chosen as `training` says.
-        training: fields of `TrainConfig`. What isn't given is chosen by `charlm.training.autotune` from the text and the length of
-            the run, and so is what `model` leaves open; without a length it is five minutes, or 20 epochs if they end
-            sooner. A `TrainConfig` is taken as it is, and nothing is chosen.
+        model: the shape of the model.
+        training: how to train it.
+        auto: choose what `model` and `training` don't give from the text and the length; False takes the defaults.
         init_from: a model to begin with; its tokenizer and shape are taken over.
         overwrite: replace the run that is in the folder; needs `run`.
-        hooks: who is told, and may end it.
+        callbacks: what is called during the run.
 
     Raises:
-        CharlmError: one of its kinds, for whatever a user can mend.
+        CharlmError: one of its kinds, for whatever a user can fix.
     """
+    trained = train_run(
+        text,
+        run=run,
+        corpus=corpus,
+        tokenizer=tokenizer,
+        model=model,
+        training=_with_lengths(training, minutes, epochs, steps),
+        auto=auto,
+        init_from=init_from,
+        overwrite=overwrite,
+        callbacks=callbacks,
+    )
+    return load(trained.run)
+
+
+def resume(
+    run: str | Path,
+    *,
+    minutes: float | None = None,
+    epochs: float | None = None,
+    steps: int | None = None,
+    text: TextLike | None = None,
+    callbacks: Callbacks | None = None,
+) -> TextModel:
+    """Continue a run from where it was saved last, and load its model.
+
+    Args:
+        run: its folder or name.
+        minutes: a new length by the clock, all sessions added up. A new length replaces all that the run began with.
+        epochs: a new length in passes over the training split.
+        steps: a new length in optimiser steps.
+        text: where the text is now, if it was moved; it must be the same.
+        callbacks: what is called during the run.
+
+    Raises:
+        CharlmError: one of its kinds; a `RunError` if the run is over already, or in use.
+    """
+    lengths = _with_lengths(None, minutes, epochs, steps)
+    return load(resume_run(run, text=text, lengths=lengths, callbacks=callbacks).run)
+
+
+@memory_named()
+def train_run(
+    text: TextLike,
+    *,
+    run: str | Path | None = None,
+    corpus: CorpusOptions | None = None,
+    tokenizer: TokenizerConfig | None = None,
+    model: ModelOptions | None = None,
+    training: TrainOptions | None = None,
+    auto: bool = True,
+    init_from: str | Path | None = None,
+    overwrite: bool = False,
+    callbacks: Callbacks | None = None,
+) -> Trained:
+    """As `train`, with the lengths in `training`; returns how the run ended instead of its model."""
     if overwrite and run is None:
         raise ConfigError("--overwrite replaces the run that --run names; pass --run too")
-    hooks = _started(hooks)
-    given = None
-    if not isinstance(training, TrainConfig):
-        given = dict(training or {})
-        training = TrainConfig.from_json(({} if _has_length(given) else DEFAULT_LENGTH) | given)
-    model = dict(model or {})
-    _use_machine(training)
-    found = find_sources(text, progress=hooks.progress, encoding=(corpus or {}).get("encoding", "utf-8"))
-    config = corpus_config(found, corpus or {})
+    callbacks = _with_start(callbacks)
+    given = dict(training or {})
+    config = TrainConfig.from_json((dict(DEFAULT_LENGTH) if not _has_length(given) else {}) | given)
+    options: dict[str, Any] = dict(model or {})
+    _use_machine(config)
+    sources = find_sources(text, progress=callbacks.progress, encoding=(corpus or {}).get("encoding", "utf-8"))
+    text_config = corpus_config(sources, corpus or {})
     first = load(init_from) if init_from is not None else None
     if first is not None and tokenizer is not None:
         raise ConfigError("--init-from brings its own tokenizer; leave out the options of the tokenizer")
-    _model_config(model, first, 2)  # so that a wrong option ends here, before a long text is read
-    folder = RunFolder(find_run(str(run)) if run is not None else new_run(found.name))
+    _model_config(options, first, 2)  # so that a wrong option fails here, before a long text is read
+    folder = RunFolder(find_run(str(run)) if run is not None else new_run(sources.name))
     folder.require_room(overwrite=overwrite)
     tokenizer = tokenizer or TokenizerConfig()
     dataset = prepare(
-        read_corpus(found, config, progress=hooks.progress),
-        first.checkpoint.tokenizer if first else tokenizer,
-        progress=hooks.progress,
+        read_corpus(sources, text_config, progress=callbacks.progress),
+        first.tokenizer if first else tokenizer,
+        progress=callbacks.progress,
     )
-    planned = None if given is None else _plan(dataset, model, first, training, given, hooks)
-    if planned is not None:
-        model, training = planned.model | model, replace(training, **planned.training)
-    state = _first_state(dataset, model, first, training, hooks)
-    model |= {name: getattr(state.model.config, name) for name in _RESOLVED}
-    require_rest(state, training, dataset.train, folder.path)
-    if planned is not None:
-        hooks.planned(planned)
+    settings = _autotuned(dataset, options, first, config, given, callbacks) if auto else None
+    if settings is not None:
+        options, config = settings.model | options, replace(config, **settings.training)
+    state = _first_state(dataset, options, first, config, callbacks)
+    options |= {name: getattr(state.model.config, name) for name in _RESOLVED}
+    require_rest(state, config, dataset.train, folder.path)
+    if settings is not None:
+        callbacks.on_settings(settings)
     asked = RunConfig(
-        text=found.arguments,
-        corpus=config,
+        text=sources.arguments,
+        corpus=text_config,
         tokenizer=tokenizer if first is None else None,
-        model=model,
-        training=training,
+        model=options,
+        training=config,
         init_from=None if first is None else str(first.path.resolve()),
     )
     with folder.begun(asked, overwrite=overwrite):
-        return _fit(folder, state, dataset, training, hooks)
+        return _fit(folder, state, dataset, config, callbacks)
+
+
+@memory_named()
+def resume_run(
+    run: str | Path,
+    *,
+    text: TextLike | None = None,
+    lengths: TrainOptions | None = None,
+    callbacks: Callbacks | None = None,
+) -> Trained:
+    """As `resume`, with the lengths in `lengths`; returns how the run ended instead of its model."""
+    callbacks = _with_start(callbacks)
+    folder = RunFolder(find_run(str(run)))
+    with folder.reopened() as before:
+        asked = before
+        if text is not None:
+            asked = replace(asked, text=find_sources(text, progress=callbacks.progress).arguments)
+        if lengths:
+            without = {"minutes": None, "epochs": None, "steps": None}
+            asked = replace(asked, training=TrainConfig.from_json(asked.training.to_json() | without | dict(lengths)))
+        config = asked.training
+        _use_machine(config)
+        corpus = open_corpus(asked.text, asked.corpus, progress=callbacks.progress)
+        if folder.resume.exists():
+            state, checkpoint, written = restore(folder, config, pick_device(config.device), _beginning(callbacks))
+            if corpus.sha256 != checkpoint.corpus.get("sha256"):
+                raise CorpusError(
+                    f"the text {corpus.name} is not the one this run began with; --resume needs the same text"
+                )
+            dataset = prepare(corpus, checkpoint.tokenizer, progress=callbacks.progress)
+            _restore_prior(state, dataset, callbacks, folder)
+        else:  # it was stopped before it saved anything
+            first = load(asked.init_from) if asked.init_from is not None else None
+            tokenizer = first.tokenizer if first else asked.tokenizer or TokenizerConfig()
+            dataset = prepare(corpus, tokenizer, progress=callbacks.progress)
+            state, written = _first_state(dataset, asked.model, first, config, callbacks), (0, 0)
+        require_rest(state, config, dataset.train, folder.path)
+        if asked != before:
+            folder.write_config(asked)
+        return _fit(folder, state, dataset, config, callbacks, written)
+
+
+def _with_lengths(
+    training: TrainOptions | None, minutes: float | None, epochs: float | None, steps: int | None
+) -> TrainOptions:
+    lengths = {"minutes": minutes, "epochs": epochs, "steps": steps}
+    given = {name: length for name, length in lengths.items() if length is not None}
+    return cast(TrainOptions, dict(training or {}) | given)
+
+
+def _has_length(given: Mapping[str, Any]) -> bool:
+    return any(given.get(name) is not None for name in ("minutes", "epochs", "steps"))
 
 
 def _use_machine(config: TrainConfig) -> None:
@@ -151,109 +266,56 @@ def _use_machine(config: TrainConfig) -> None:
         torch.set_num_threads(config.threads)
 
 
-def _has_length(given: Mapping[str, Any]) -> bool:
-    return any(given.get(name) is not None for name in ("minutes", "epochs", "steps"))
-
-
-def _plan(
+def _autotuned(
     dataset: Dataset,
     options: Mapping[str, Any],
     first: TextModel | None,
     config: TrainConfig,
     given: Mapping[str, Any],
-    hooks: Hooks,
+    callbacks: Callbacks,
 ) -> AutotunedSettings:
-    """What `charlm.training.autotune` chooses for a text and a length, of what neither options nor a first model settle."""
+    """The settings that neither the options nor a first model fix, chosen from the text and the length."""
     if first is not None:
-        width = first.checkpoint.model.config.hidden_size
+        width = first.model.config.hidden_size
     else:
         width = options.get("hidden_size", options.get("embedding_size") if options.get("tie_weights") else None)
-    gone, cell = time.monotonic() - _beginning(hooks), options.get("cell", DEFAULT_CELL)
+    gone, cell = time.monotonic() - _beginning(callbacks), options.get("cell", DEFAULT_CELL)
     order = options.get("ngram_order", default_order(dataset.tokenizer.vocab_size))
-    planned = autotune(dataset, config, given, seconds=gone, width=width, cell=cell, ngram_order=order)
-    return planned.without({*options, *given} if first is None else {*planned.model, *given})
-
-
-@memory_named()
-def resume(
-    run: str | Path,
-    *,
-    text: TextLike | None = None,
-    lengths: Mapping[str, Any] | None = None,
-    hooks: Hooks | None = None,
-) -> Trained:
-    """Go on with a run where it was saved last.
-
-    Args:
-        run: its folder or name.
-        text: where the text is now, if it was moved; it must be the same.
-        lengths: other `minutes`, `epochs` or `steps` than the run was begun with; they replace all three.
-        hooks: who is told, and may end it.
-
-    Raises:
-        CharlmError: one of its kinds; a `RunError` where the run is over already, or in use.
-    """
-    hooks = _started(hooks)
-    folder = RunFolder(find_run(str(run)))
-    with folder.reopened() as before:
-        asked = before
-        if text is not None:
-            asked = replace(asked, text=find_sources(text, progress=hooks.progress).arguments)
-        if lengths:
-            without = {"minutes": None, "epochs": None, "steps": None}
-            asked = replace(asked, training=TrainConfig.from_json(asked.training.to_json() | without | dict(lengths)))
-        config = asked.training
-        _use_machine(config)
-        corpus = open_corpus(asked.text, asked.corpus, progress=hooks.progress)
-        if folder.resume.exists():
-            state, checkpoint, written = restore(folder, config, pick_device(config.device), _beginning(hooks))
-            if corpus.sha256 != checkpoint.corpus.get("sha256"):
-                raise CorpusError(
-                    f"the text {corpus.name} is not the one this run was begun with; --resume needs the same text"
-                )
-            dataset = prepare(corpus, checkpoint.tokenizer, progress=hooks.progress)
-            _give_prior(state, dataset, hooks, folder)
-        else:  # it was stopped before it saved anything
-            first = load(asked.init_from) if asked.init_from is not None else None
-            tokenizer = first.checkpoint.tokenizer if first else asked.tokenizer or TokenizerConfig()
-            dataset = prepare(corpus, tokenizer, progress=hooks.progress)
-            state, written = _first_state(dataset, asked.model, first, config, hooks), (0, 0)
-        require_rest(state, config, dataset.train, folder.path)
-        if asked != before:
-            folder.write_config(asked)
-        return _fit(folder, state, dataset, config, hooks, written)
+    settings = autotune(dataset, config, given, seconds=gone, width=width, cell=cell, ngram_order=order)
+    return settings.without({*options, *given} if first is None else {*settings.model, *given})
 
 
 def _first_state(
-    dataset: Dataset, options: Mapping[str, Any], first: TextModel | None, config: TrainConfig, hooks: Hooks
+    dataset: Dataset, options: Mapping[str, Any], first: TextModel | None, config: TrainConfig, callbacks: Callbacks
 ) -> TrainingState:
     """The state before the first step: a model of freshly drawn weights, or the one to begin with."""
     shape = _model_config(options, first, dataset.tokenizer.vocab_size)
     if first is not None:
-        model = first.checkpoint.model
+        model = first.model
     else:
         model = LanguageModel(shape)
         generator = torch.Generator().manual_seed(config.seed)
         model.initialise(generator, silent=dataset.tokenizer.never_written)
     if shape.ngram_order:
-        model.build_on(*fit_prior(dataset.train, dataset.tokenizer, shape.ngram_order, progress=hooks.progress))
-    return begin(model, config, pick_device(config.device), _beginning(hooks))
+        model.build_on(*fit_prior(dataset.train, dataset.tokenizer, shape.ngram_order, progress=callbacks.progress))
+    return begin(model, config, pick_device(config.device), _beginning(callbacks))
 
 
-def _give_prior(state: TrainingState, dataset: Dataset, hooks: Hooks, folder: RunFolder) -> None:
-    """Count again the n-grams that a resumed model builds on; raises `RunError` where they are no longer the same."""
+def _restore_prior(state: TrainingState, dataset: Dataset, callbacks: Callbacks, folder: RunFolder) -> None:
+    """Count the n-grams that a resumed model builds on again; raises `RunError` if they are no longer the same."""
     prior = state.model.prior
-    if prior is not None:
-        before = prior.ngram
-        ngram, cross_fit = fit_prior(dataset.train, dataset.tokenizer, prior.order, progress=hooks.progress)
-        if before is None or not ngram.same_nodes(before):
-            raise RunError(
-                f"run {folder.path} was begun by a charlm that counts n-grams otherwise; begin anew with --init-from "
-                f"{folder.model}"
-            )
-        prior.ngram, prior.cross_fit = ngram, cross_fit
-        if state.average.prior is not None:
-            state.average.prior.ngram = ngram
+    if prior is None:
+        return
+    before = prior.ngram
+    ngram, cross_fit = fit_prior(dataset.train, dataset.tokenizer, prior.order, progress=callbacks.progress)
+    if before is None or not ngram.same_nodes(before):
+        raise RunError(
+            f"run {folder.path} was made by a version of charlm that counts n-grams differently; start a new run with "
+            f"--init-from {folder.model}"
+        )
+    prior.ngram, prior.cross_fit = ngram, cross_fit
+    if state.average.prior is not None:
+        state.average.prior.ngram = ngram
 
 
 def _fit(
@@ -261,14 +323,20 @@ def _fit(
     state: TrainingState,
     dataset: Dataset,
     config: TrainConfig,
-    hooks: Hooks,
+    callbacks: Callbacks,
     written: tuple[int, int] = (0, 0),
 ) -> Trained:
     keep_memory()
-    remark(dataset, state.model, config)
-    hooks.prepared(folder, dataset, state.model, config)
+    warn_about_run(dataset, state.model, config)
+    callbacks.on_start(folder, dataset, state.model, config)
     outcome = fit(
-        folder, state, dataset, config, lengths=written, observer=hooks.observer, should_stop=hooks.should_stop
+        folder,
+        state,
+        dataset,
+        config,
+        log_sizes=written,
+        observer=callbacks.on_event,
+        should_stop=callbacks.should_stop,
     )
     return Trained(run=folder.path, outcome=outcome)
 
@@ -279,12 +347,11 @@ def _model_config(options: Mapping[str, Any], first: TextModel | None, vocab_siz
     if "cell" in options:
         find_cell(options["cell"])
     if first is not None:
-        config = first.checkpoint.model.config
+        config = first.model.config
         for name, value in options.items():
             if getattr(config, name) != value:
                 raise ConfigError(
-                    f"--init-from {first.path} has {name} {getattr(config, name)!r}, not {value!r}; "
-                    "leave the option out"
+                    f"--init-from {first.path} has {name} {getattr(config, name)!r}, not {value!r}; leave the option out"
                 )
         return config
     if options.get("embedding_size") is None:
@@ -294,12 +361,12 @@ def _model_config(options: Mapping[str, Any], first: TextModel | None, vocab_siz
     return ModelConfig.from_json(options | {"vocab_size": vocab_size})
 
 
-def _started(hooks: Hooks | None) -> Hooks:
-    hooks = hooks or Hooks()
-    return hooks if hooks.started is not None else replace(hooks, started=time.monotonic())
+def _with_start(callbacks: Callbacks | None) -> Callbacks:
+    callbacks = callbacks or Callbacks()
+    return callbacks if callbacks.started is not None else replace(callbacks, started=time.monotonic())
 
 
-def _beginning(hooks: Hooks) -> float:
-    """The moment from which the run's time counts; `_started` has set it."""
-    assert hooks.started is not None
-    return hooks.started
+def _beginning(callbacks: Callbacks) -> float:
+    """The moment from which the run's time counts; `_with_start` has set it."""
+    assert callbacks.started is not None
+    return callbacks.started

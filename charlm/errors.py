@@ -1,32 +1,42 @@
-"""The tree of errors a user can meet.
+"""The errors that a user can meet.
 
-Each message is one line that names the value, says what is allowed and the way out. The command line prints it and
-exits with status 1; from Python they are ordinary exceptions. A traceback of anything else is a bug of charlm's.
+    CharlmError                     anything the user can fix
+        ConfigError                 a setting is out of range, unknown, or contradicts another
+        CorpusError                 a text can't be read, is empty, changed, or can't be split as requested
+            DownloadError           a named corpus can't be downloaded, or differs from the registry
+        TokenizerError              a tokenizer can't be fitted to this text or restored from this file
+            UnknownCharacterError   a character is not in the vocabulary
+        ModelFileError              a model or resume file is damaged, foreign, or of an unknown version
+        RunError                    a run folder is missing, in use, not empty, or can't be written
+        TrainingDivergedError       the loss became NaN or infinite, or grew far beyond that of guessing
+
+A message is one line: what happened, to what value, what is allowed and what to do. The command line prints it and
+exits with status 1; in Python they are ordinary exceptions. Any other traceback is a bug in charlm.
 """
 
 
 class CharlmError(Exception):
-    """Something the user can mend. Its text is one line."""
+    """An error that the user can fix. Its message is one line."""
 
 
 class ConfigError(CharlmError):
-    """A setting is out of range, unknown, or at odds with another."""
+    """A setting is out of range, unknown, or contradicts another."""
 
 
 class CorpusError(CharlmError):
-    """A text can't be read, holds nothing, or can't be split as asked."""
+    """A text can't be read, is empty, changed while it was read, or can't be split as requested."""
 
 
 class DownloadError(CorpusError):
-    """A named corpus could not be fetched, or what came is not what the registry promises."""
+    """A named corpus can't be downloaded, or the download differs from the registry."""
 
 
 class TokenizerError(CharlmError):
-    """A tokenizer can't be built from this text or this file."""
+    """A tokenizer can't be fitted to this text or restored from this file."""
 
 
 class UnknownCharacterError(TokenizerError):
-    """A character that the vocabulary lacks, at a place where it can't be passed over."""
+    """A character is not in the vocabulary and may not be skipped or replaced."""
 
     def __init__(self, character: str, position: int, *, remedy: str) -> None:
         self.character = character
@@ -38,7 +48,7 @@ class UnknownCharacterError(TokenizerError):
 
 
 class ModelFileError(CharlmError):
-    """A model or resume file is damaged, foreign, or of a version this charlm doesn't know."""
+    """A model or resume file is damaged, foreign, or of a version that this charlm doesn't know."""
 
 
 class RunError(CharlmError):
@@ -46,4 +56,4 @@ class RunError(CharlmError):
 
 
 class TrainingDivergedError(CharlmError):
-    """The loss became NaN, infinite, or grew far beyond that of guessing."""
+    """The loss became NaN or infinite, or grew far beyond that of guessing."""

@@ -1,4 +1,4 @@
-"""Files that are replaced whole or not at all, and the folder for what can be made again."""
+"""Atomic file writes, and the cache folder."""
 
 import contextlib
 import os
@@ -13,35 +13,35 @@ from charlm.errors import CharlmError
 
 
 def cache_path(part: str) -> Path:
-    """Where downloads and encoded texts are, if there are any: in CHARLM_CACHE if set, else in the user's cache."""
+    """A subfolder of the cache, which may not exist: of CHARLM_CACHE if set, otherwise of the user's cache folder."""
     return Path(os.environ.get("CHARLM_CACHE") or platformdirs.user_cache_dir("charlm", appauthor=False)) / part
 
 
 def cache_folder(part: str) -> Path:
-    """`cache_path`, made if missing."""
+    """`cache_path`, created if missing; raises `CharlmError` when it can't be."""
     folder = cache_path(part)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CharlmError(
-            f"can't make the cache folder {folder}: {error.strerror}; set CHARLM_CACHE to a folder that can be written"
+            f"can't create the cache folder {folder}: {error.strerror}; set CHARLM_CACHE to a writable folder"
         ) from None
     return folder
 
 
 def atomic_write(path: Path, content: bytes) -> None:
-    """Replace `path` by `content`; see `replacing`."""
+    """Write `content` to `path` atomically; see `replacing`."""
     with replacing(path) as file:
         file.write(content)
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write what `path` shall hold, so that at every instant it holds either the old bytes or all of the new.
+    """A file that replaces `path` atomically at the end of the block.
 
-    The bytes go to a temporary file in the same folder, are flushed to the disk, and take the name by a rename.
-    Raises `CharlmError` when they can't be written (a full disk, no permission). Then, and where the block fails, the
-    old file is untouched.
+    The bytes go to a temporary file in the same folder, which is flushed to disk and renamed. At any moment `path`
+    contains either the old bytes or all of the new ones. Raises `CharlmError` when the bytes can't be written (a full
+    disk, no permission). Then, and when the block raises an error, the old file is untouched.
     """
     temporary = None
     try:
@@ -54,7 +54,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         os.replace(temporary, path)
         temporary = None
     except OSError as error:
-        kept = "; the file that was there is kept" if path.exists() else ""
+        kept = "; the old file is kept" if path.exists() else ""
         raise CharlmError(
             f"can't write {path}: {error.strerror}{kept}; free some space or choose another folder"
         ) from None
@@ -64,7 +64,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def is_safetensors(path: Path) -> bool:
-    """Whether a file begins as safetensors do: the length of its header in eight bytes, then a JSON object."""
+    """Whether a file starts like safetensors: the header's length in eight bytes, then a JSON object."""
     try:
         with path.open("rb") as file:
             start = file.read(9)

@@ -1,88 +1,174 @@
-"""What README and docs show is what charlm does."""
+"""What README and the guides show works: commands, Python and links. docs/python.md describes every public name."""
 
+import dataclasses
+import inspect
 import re
 import shlex
-import subprocess
-import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, is_typeddict
 
 import pytest
+from conftest import TEXT
+from typer.testing import CliRunner
 
+import charlm
 from charlm.cli.app import app
 from charlm.data.registry import NamedCorpus, file_source
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SHORT = ["--steps", "40", "--hidden", "16", "--batch-size", "4", "--seq-len", "16", "--validations", "2"]
+PAGES = ("README.md", "docs/guide/student.md", "docs/guide/hobbyist.md", "docs/guide/researcher.md", "docs/python.md")
+TINY_MODEL = ("--hidden", "16")
+TINY_RUN = ("--steps", "40", "--batch-size", "4", "--seq-len", "16", "--validations", "2")
 LENGTHS = ("--minutes", "--epochs", "--steps")
-SHORTER = {"diagnose": ["--steps", "3", "--hidden", "8"], "trace": ["--steps", "20"]}
+SHELL = ("make", "python3", ".venv/bin/pip", "source")
+PYTHON_API = "docs/python.md"
 
 
-def blocks(language: str) -> list[str]:
-    """The fenced blocks of README in that language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def read(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
 
 
-def commands() -> list[list[str]]:
-    """The commands that README shows after a prompt."""
-    lines = [line for block in blocks("console") for line in block.splitlines() if line.startswith("$ ")]
-    return [shlex.split(line[2:], comments=True) for line in lines]
+def blocks(page: str) -> Iterator[tuple[str, str]]:
+    """Language and content of each fenced block of a page that is run, in order."""
+    for match in re.finditer(r"^```(console|python)\n(.*?)^```", read(page), re.MULTILINE | re.DOTALL):
+        yield match[1], match[2]
+
+
+def commands(block: str) -> list[list[str]]:
+    """The commands that a console block shows after a prompt."""
+    return [shlex.split(line[2:], comments=True) for line in block.splitlines() if line.startswith("$ ")]
+
+
+def all_commands(page: str) -> list[list[str]]:
+    return [words for language, block in blocks(page) if language == "console" for words in commands(block)]
+
+
+def tiny(words: list[str]) -> list[str]:
+    """The arguments of a command, with a tiny model and a run of a few steps."""
+    name, *arguments = words
+    if name == "diagnose":
+        return [*words, "--steps", "3", "--lags", "20", "--hidden", "8"]
+    if name == "trace":
+        return [*words, "--steps", "20"]
+    if name != "train":
+        return words
+    for option in LENGTHS:
+        if option in arguments:
+            del arguments[arguments.index(option) : arguments.index(option) + 2]
+    if "--resume" in arguments:
+        return [name, *arguments, "--steps", "60"]
+    return [name, *arguments, *TINY_RUN, *(() if "--init-from" in arguments else TINY_MODEL)]
+
+
+def tiny_python(code: str) -> str:
+    """Python with a few steps instead of minutes, and some more for a run that is resumed."""
+    code = re.sub(r"(resume\(.*)minutes=[\d.]+", r"\1steps=30", code)
+    return re.sub(r"minutes=[\d.]+", "steps=20", code)
+
+
+@pytest.fixture(scope="module")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache for all pages, so that kernels are compiled once."""
+    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture
-def _texts(write, sentences: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The files that README's commands name, and a short text in the place of every named one."""
-    text = write(sentences + "\nROMEO: I couldn't say. The owl, Q!\n\nI am the king of England.\n" + sentences)
+def _texts(write: Callable[..., Path], shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files that the pages name, and a short text instead of every named corpus."""
+    monkeypatch.setenv("CHARLM_CACHE", str(shared_cache))
+    text = write(TEXT + "\nROMEO: I couldn't say. The owl, Q!\n\nI am the king of England.\n" + TEXT)
     monkeypatch.setattr(NamedCorpus, "sources", lambda self, progress=None: [file_source(text)])
     for name in ("novel.txt", "letter.txt", "colours.txt"):
         Path(name).write_bytes(text.read_bytes())
-    words = sentences.split()
+    for name, separator in (("recipes.txt", "\n\n"), ("jokes.txt", "\n%%\n")):
+        Path(name).write_text(TEXT.replace("\n", separator))
+    Path("old.txt").write_bytes(("Облака плывут по небу.\n" * 200).encode("cp1251"))
+    words = TEXT.split()
     for name, kind in (("good.txt", "good"), ("bad.txt", "bad")):
-        Path(name).write_text(
-            "".join(f"{kind} {first} {last}\n" for first, last in zip(words, words[7:], strict=False))
-        )
+        pairs = zip(words, words[7:], strict=False)
+        Path(name).write_text("".join(f"{kind} {first} {last}\n" for first, last in pairs))
     Path("notes").mkdir()
     (Path("notes") / "one.txt").write_bytes(text.read_bytes())
 
 
-@pytest.mark.usefixtures("_texts")
-def test_the_commands_of_readme_run(charlm) -> None:
-    ran = set()
-    for words in commands():
-        if words[0] != "charlm":
-            assert words[0] in ("make", "python3", ".venv/bin/pip", ".venv/bin/python", "source"), words
+@pytest.mark.usefixtures("_texts", "one_thread")
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_page_shows_runs(page: str) -> None:
+    variables: dict[str, Any] = {}
+    for language, block in blocks(page):
+        if language == "python":
+            exec(tiny_python(block), variables)
             continue
-        arguments = words[1:]
-        if arguments[0] == "train":
-            for option in LENGTHS:
-                if option in arguments:
-                    del arguments[arguments.index(option) : arguments.index(option) + 2]
-            arguments += ["--steps", "60"] if "--resume" in arguments else SHORT
-        charlm(*arguments, *SHORTER.get(arguments[0], []))
-        ran.add(arguments[0])
-    assert ran == {command.name for command in app.registered_commands}
+        for words in commands(block):
+            if words[0] != "charlm":
+                assert words[0] in SHELL, words
+                continue
+            result = CliRunner().invoke(app, tiny(words[1:]))
+            if "--interactive" in words:
+                assert "needs a terminal" in result.output
+                continue
+            assert result.exit_code == 0, f"{words}\n{result.output}\n{result.exception}"
 
 
-@pytest.mark.usefixtures("_texts")
-def test_the_python_of_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    (block,) = blocks("python")
-    assert '{"minutes": 5}' in block
-    exec(block.replace('{"minutes": 5}', '{"steps": 20}'), {})
-    assert "bits per character" in capsys.readouterr().out
+def test_the_pages_show_every_command() -> None:
+    shown = {words[1] for page in PAGES for words in all_commands(page) if words[0] == "charlm"}
+    assert shown == {command.name for command in app.registered_commands}
+    table = re.findall(r"^\| `charlm (\w+)", read("README.md"), re.MULTILINE)
+    assert sorted(table) == sorted(str(command.name) for command in app.registered_commands)
 
 
 def test_the_make_targets_of_readme_exist() -> None:
-    makefile = (ROOT / "Makefile").read_text()
-    targets = [words[1] for words in commands() if words[0] == "make"]
+    makefile = read("Makefile")
+    targets = [words[1] for words in all_commands("README.md") if words[0] == "make"]
     assert targets and all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
 
 
-def test_the_links_of_readme_lead_somewhere() -> None:
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
-    assert links and all((ROOT / link).exists() for link in links)
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_the_page_of_commands_is_up_to_date() -> None:
-    code = "import sys; sys.path.insert(0, 'docs'); import make_help; print(make_help.page(), end='')"
-    made = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert made == (ROOT / "docs" / "commands.md").read_text(encoding="utf-8"), "run `make docs`"
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", *(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/**/*.md"))]
+)
+def test_links_lead_somewhere(page: str) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", read(page)):
+        if "://" in link:
+            continue
+        name, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / name if name else ROOT / page
+        assert target.exists(), f"{page} links to {link}"
+        assert not anchor or anchor in anchors(target), f"{page} links to {link}, which has no such heading"
+
+
+def sections() -> dict[str, str]:
+    """The text of each section of docs/python.md whose heading is a name, by that name."""
+    parts = re.split(r"^#{2,4} (.*)$", read(PYTHON_API), flags=re.MULTILINE)
+    headings = zip(parts[1::2], parts[2::2], strict=True)
+    return {heading.strip("`"): text for heading, text in headings if heading.startswith("`")}
+
+
+def parts_of(name: str) -> set[str]:
+    """The parameters of a function, the fields of a configuration, or the fields and methods of another class."""
+    value = getattr(charlm, name)
+    if inspect.isfunction(value):
+        return set(inspect.signature(value).parameters)
+    if is_typeddict(value):
+        return set(value.__annotations__)
+    if issubclass(value, Exception):
+        return set()
+    parts = {field.name for field in dataclasses.fields(value)} if dataclasses.is_dataclass(value) else set()
+    return parts | {part for part in vars(value) if not part.startswith("_")}
+
+
+def test_the_page_of_the_python_api_has_every_public_name() -> None:
+    assert sorted(sections()) == sorted(charlm.__all__)
+
+
+@pytest.mark.parametrize("name", charlm.__all__)
+def test_the_page_of_the_python_api_has_every_part_of_a_name(name: str) -> None:
+    text = sections()[name]
+    missing = {part for part in parts_of(name) if not re.search(rf"`[^`\n]*\b{part}\b[^`\n]*`", text)}
+    assert not missing

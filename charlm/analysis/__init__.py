@@ -1,1 +1,1 @@
-"""What goes on inside a model: gradients through time, and a toy model step by step."""
+"""Analyses of trained models and of runs: gradients, units, probes, training curves, and step-by-step traces."""

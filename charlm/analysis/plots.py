@@ -1,4 +1,4 @@
-"""Figures for a slide, drawn by matplotlib, which is an extra: only who wants a picture needs it."""
+"""Figures drawn with matplotlib, an optional dependency (the extra `plots`)."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,21 +20,26 @@ _FLOOR, _CEILING = 1e-8, 1e2
 
 
 def check_plot(path: Path) -> None:
-    """Raise now what `save_plot` would raise after long work: no matplotlib, no such folder, no such format."""
+    """Check before a long computation that a plot can be saved.
+
+    Raises:
+        CharlmError: matplotlib is missing.
+        ConfigError: the format is unknown, the folder doesn't exist, or the path is a folder.
+    """
     try:
         import matplotlib  # noqa: F401
     except ImportError:
-        raise CharlmError("a picture needs matplotlib; install it with: pip install 'charlm-rnn[plots]'") from None
+        raise CharlmError("--plot needs matplotlib; install it with: pip install 'charlm-rnn[plots]'") from None
     if path.suffix.lower() not in _SUFFIXES:
         raise ConfigError(f"--plot is {str(path)!r}; its name must end in {', '.join(_SUFFIXES)}")
     if not path.parent.is_dir():
-        raise ConfigError(f"--plot is {str(path)!r}, but there is no folder {str(path.parent)!r}; make it first")
+        raise ConfigError(f"--plot is {str(path)!r}, but there is no folder {str(path.parent)!r}; create it first")
     if path.is_dir():
-        raise ConfigError(f"--plot is {str(path)!r}, which is a folder; name a file in it")
+        raise ConfigError(f"--plot is {str(path)!r}, which is a folder; give a file name")
 
 
 def save_plot(figure: "Figure", path: Path) -> None:
-    """Write a figure in the format that the file's name ends in; raises `CharlmError` when it can't be written."""
+    """Save a figure in the format given by the file's suffix; raises `CharlmError` if it can't be written."""
     try:
         figure.savefig(path, dpi=160, facecolor="white")
     except OSError as error:
@@ -42,11 +47,10 @@ def save_plot(figure: "Figure", path: Path) -> None:
 
 
 def draw_gradients(diagnosis: Diagnosis) -> "Figure":
-    """The share of the gradient that is left after k steps, on a log scale: one panel for the start, one for after
-    training.
+    """Plot the share of the gradient left after k steps on a log scale: one panel before training, one after.
 
-    A line is the gradient of the state that remembers (c where a cell has one, else h); a thin dotted one is the
-    product of the norms of that state's Jacobians, which is 1 at lag 0 too.
+    Solid lines: gradient of the memory (c if the cell has one, otherwise h). Thin dotted lines: product of the norms of
+    that state's Jacobians, which is also 1 at lag 0.
     """
     from matplotlib.figure import Figure
 
@@ -57,78 +61,75 @@ def draw_gradients(diagnosis: Diagnosis) -> "Figure":
     panels = figure.subplots(1, len(moments), sharey=True, squeeze=False)[0]
     highest = _CEILING
     for axes, (moment, title) in zip(panels, moments.items(), strict=True):
-        for number, one in enumerate(diagnosis.cells):
-            flow, colour = one.flows()[moment], _COLOURS[number % len(_COLOURS)]
+        for index, diagnosed in enumerate(diagnosis.cells):
+            flow, colour = diagnosed.flows()[moment], _COLOURS[index % len(_COLOURS)]
             curve = flow.gradients[flow.memory]
             shares = [value / curve[0] if curve[0] > 0 else 0.0 for value in curve]
             highest = max(highest, *(10 * share for share in shares if share < 1e30))
-            axes.plot(
-                shares, color=colour, linewidth=2.6, solid_capstyle="round", label=f"{one.cell}: {_short(flow.verdict)}"
-            )
+            label = f"{diagnosed.cell}: {_legend(flow.decay)}"
+            axes.plot(shares, color=colour, linewidth=2.6, solid_capstyle="round", label=label)
             axes.plot(flow.jacobian_products[flow.memory], color=colour, linewidth=1.3, linestyle=":")
-        _dress(axes, diagnosis.lags, title)
-    panels[0].set_ylim(_FLOOR, highest)  # products of norms may leave it
-    panels[0].set_ylabel("share of the gradient that is left", fontsize=12)
+        _style_gradient_panel(axes, diagnosis.lags, title)
+    panels[0].set_ylim(_FLOOR, highest)  # the dotted lines may leave the panel
+    panels[0].set_ylabel("share of the gradient left", fontsize=12)
     figure.suptitle(
         f"How far back the gradient reaches  ({diagnosis.text}, {diagnosis.hidden_size} units)", fontsize=15
     )
-    figure.supxlabel(
-        "steps back, k        lines: the gradient itself    dots: product of the norms of the Jacobians", fontsize=11
-    )
+    figure.supxlabel("steps back, k        solid: gradient    dotted: product of the Jacobian norms", fontsize=11)
     return figure
 
 
-def draw_curves(found: Sequence[RunCurves], against: Against) -> "Figure":
-    """Loss and validation in one panel, gradient norm and learning rate in two, runs laid over each other."""
+def draw_curves(runs: Sequence[RunCurves], against: Against) -> "Figure":
+    """Overlay the curves of several runs: loss and validation in one panel, gradient norm and learning rate in two."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 7), layout="constrained")
     panels = figure.subplot_mosaic([["loss", "loss"], ["gradient norm", "learning rate"]], height_ratios=[1.6, 1])
-    for number, one in enumerate(found):
-        colour = _COLOURS[number % len(_COLOURS)]
+    for index, run in enumerate(runs):
+        colour = _COLOURS[index % len(_COLOURS)]
         for quantity in ("loss", "gradient norm", "learning rate"):
-            curve = one.curves[quantity]
+            curve = run.curves[quantity]
             panels[quantity].plot(
                 curve.x, curve.y, color=colour, linewidth=1, alpha=0.45 if quantity == "loss" else 0.9
             )
-        validation = one.curves["validation"]
+        validation = run.curves["validation"]
         panels["loss"].plot(
-            validation.x, validation.y, color=colour, linewidth=2.4, marker="o", markersize=4, label=one.run
+            validation.x, validation.y, color=colour, linewidth=2.4, marker="o", markersize=4, label=run.run
         )
     units = {"steps": "steps", "time": "seconds", "tokens": "tokens"}
     for quantity, axes in panels.items():
         axes.set_title(
-            {"loss": "loss (thin) and validation (dots), nats per token"}.get(quantity, quantity), fontsize=12
+            {"loss": "training loss (thin) and validation (dots), nats per token"}.get(quantity, quantity), fontsize=12
         )
         axes.set_xlabel(units[against])
         axes.grid(color="#dddddd", linewidth=0.7)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
-    steady = [y for one in found for y in one.curves["loss"].y[len(one.curves["loss"].y) // 10 :]]
-    everything = steady + [y for one in found for y in one.curves["validation"].y]
-    if everything:  # the first steps, which fall steeply, may leave the panel
-        margin = 0.05 * (max(everything) - min(everything)) or 0.1
-        panels["loss"].set_ylim(min(everything) - margin, max(everything) + margin)
+    steady = [y for run in runs for y in run.curves["loss"].y[len(run.curves["loss"].y) // 10 :]]
+    shown = steady + [y for run in runs for y in run.curves["validation"].y]
+    if shown:  # the steep first steps may leave the panel
+        margin = 0.05 * (max(shown) - min(shown)) or 0.1
+        panels["loss"].set_ylim(min(shown) - margin, max(shown) + margin)
     panels["loss"].legend(frameon=False)
     return figure
 
 
-def draw_unit(kinds: Mapping[str, Sequence[float]], *, threshold: float, name: str) -> "Figure":
-    """How a unit falls over texts of two kinds, laid over each other, as Radford et al. 2017, figure 3, show it.
+def draw_unit(values_by_label: Mapping[str, Sequence[float]], *, threshold: float, name: str) -> "Figure":
+    """Overlay the histograms of a unit over texts of two labels, as in Radford et al. 2017, figure 3.
 
     Args:
-        kinds: the values by label.
-        threshold: the best one between them.
-        name: of the unit.
+        values_by_label: the unit's value for each text.
+        threshold: the value that best separates the labels.
+        name: name of the unit.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.5, 4.5), layout="constrained")
     axes = figure.subplots()
-    everything = sorted(value for values in kinds.values() for value in values)
-    cut = len(everything) // 200  # a few far away would leave no room for the rest
+    everything = sorted(value for values in values_by_label.values() for value in values)
+    cut = len(everything) // 200  # a few outliers would squeeze the rest
     low, high = everything[cut], everything[-1 - cut]
-    for (label, values), colour in zip(kinds.items(), ("#00798c", "#d1495b"), strict=True):
+    for (label, values), colour in zip(values_by_label.items(), ("#00798c", "#d1495b"), strict=True):
         axes.hist(values, bins=60, range=(low, high if high > low else low + 1), color=colour, alpha=0.6, label=label)
     axes.axvline(threshold, color="#444444", linestyle=":", label="threshold")
     axes.set_xlabel(name)
@@ -139,15 +140,15 @@ def draw_unit(kinds: Mapping[str, Sequence[float]], *, threshold: float, name: s
 
 
 def draw_saturation(saturation: Sequence[GateSaturation], title: str) -> "Figure":
-    """How often gates are shut against how often they are open, a panel for each gate, a dot for each unit.
+    """Plot how often gates are closed against how often they are open: one panel per gate, one dot per unit.
 
-    As figure 2 of Karpathy, Johnson and Li 2015 (arXiv 1506.02078). No dot can lie beyond the diagonal; one at its ends
-    is a unit whose gate is a switch that stays, one at the origin a gate that never saturates.
+    As in figure 2 of Karpathy, Johnson and Li 2015 (arXiv 1506.02078). No dot can lie beyond the diagonal. A dot at an
+    end of the diagonal is a gate that is always open or always closed; a dot at the origin is one that never saturates.
     """
     from matplotlib.figure import Figure
 
     gates = list(dict.fromkeys(one.gate for one in saturation))
-    layers = 1 + max(one.layer for one in saturation)
+    num_layers = 1 + max(one.layer for one in saturation)
     figure = Figure(figsize=(3.6 * len(gates) + 0.6, 4.4), layout="constrained")
     panels = figure.subplots(1, len(gates), sharex=True, sharey=True, squeeze=False)[0]
     for gate, axes in zip(gates, panels, strict=True):
@@ -162,25 +163,25 @@ def draw_saturation(saturation: Sequence[GateSaturation], title: str) -> "Figure
         axes.grid(color="#dddddd", linewidth=0.7)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
-    if layers > 1:
+    if num_layers > 1:
         panels[-1].legend(frameon=False)
     figure.suptitle(title, fontsize=14)
-    figure.supxlabel(f"share of the time in which the gate is open (above {OPEN})", fontsize=11)
-    figure.supylabel(f"shut (below {SHUT})", fontsize=11)
+    figure.supxlabel(f"fraction of time open (above {OPEN})", fontsize=11)
+    figure.supylabel(f"fraction of time closed (below {SHUT})", fontsize=11)
     return figure
 
 
-def _short(verdict: DecayFit) -> str:
-    """A verdict for the legend."""
-    if verdict.kind == "carried":
-        return f"{percent(verdict.left)} left"
-    if verdict.steps is None:
+def _legend(decay: DecayFit) -> str:
+    """The decay in a few words."""
+    if decay.kind == "carried":
+        return f"{percent(decay.left)} left"
+    if decay.steps is None:
         return "no gradient"
-    return f"{'half-life' if verdict.kind == 'vanishes' else 'doubles in'} {verdict.steps:.1f}"
+    return f"{'half-life' if decay.kind == 'vanishes' else 'doubles in'} {decay.steps:.1f}"
 
 
-def _dress(axes: "Axes", lags: int, title: str) -> None:
-    """Scale, grid and legend of a panel."""
+def _style_gradient_panel(axes: "Axes", lags: int, title: str) -> None:
+    """Set scale, grid and legend of a panel."""
     axes.set_yscale("log")
     axes.set_xlim(0, lags)
     axes.set_title(title, fontsize=13)

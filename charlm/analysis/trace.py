@@ -1,4 +1,4 @@
-"""A model followed character by character: the toy of every lecture on language models, with all its numbers."""
+"""Train a tiny character model on one short text and record its states and distributions at every step."""
 
 import time
 from collections.abc import Iterator
@@ -20,30 +20,30 @@ from charlm.training.state import begin
 from charlm.training.trainer import training_steps
 
 BOS, EOS = "<BOS>", "<EOS>"
-_LONGEST = 64
-_EMBEDDING = 8
+_MAX_CHARACTERS = 64
+_EMBEDDING_SIZE = 8
 _LEARNING_RATE = 0.03
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TracedStep:
-    """One step of the model."""
+    """One time step of the model."""
 
     reads: str
     """The input: a character or <BOS>."""
     states: dict[str, list[float]]
-    """The layer's states after the step by their names, H values each; h is the hidden state."""
+    """The layer's states after the step by name, H values each; h is the hidden state."""
     distribution: dict[str, float]
-    """Probability of each next character, and of <EOS>; what is never written, <BOS> and <unk>, is ruled out."""
+    """Probability of each next character and of <EOS>; <BOS> and <unk>, which are never generated, have none."""
     says: str
     """The likeliest of them."""
     target: str | None
-    """What follows in the text; None where the model reads its own output."""
+    """The next character of the text; None if the model reads its own output."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trace:
-    """A toy model before and after it has learnt a text, and what it then writes."""
+    """The steps of a model before and after training on a text, and the text it then generates."""
 
     text: str
     cell: str
@@ -51,53 +51,57 @@ class Trace:
     steps: int
     seed: int
     before: tuple[TracedStep, ...]
-    """Reading the text with its initial weights."""
+    """Reading the text with the initial weights."""
     after: tuple[TracedStep, ...]
-    """Reading the text (teacher forcing) after training."""
+    """Reading the text after training (teacher forcing)."""
     generation: tuple[TracedStep, ...]
-    """Reading, from <BOS> on, the likeliest character of the step before, until that is <EOS>."""
+    """Reading <BOS>, then at each step the likeliest character of the previous step, until that is <EOS>."""
     losses: tuple[float, ...]
-    """Of each training step, nats per token."""
+    """Loss of each training step, nats per token."""
 
     @property
     def written(self) -> str:
-        """The text that was generated."""
+        """The generated text."""
         return "".join(step.says for step in self.generation if step.says != EOS)
 
     @property
     def learnt(self) -> bool:
-        """Whether the model writes the text, and ends it."""
+        """Whether the generated text is the training text and ends with <EOS>."""
         return self.written == self.text and self.generation[-1].says == EOS
 
     def to_json(self) -> dict[str, Any]:
-        """All figures by name."""
+        """All fields as JSON values."""
         return asdict(self) | {"written": self.written, "learnt": self.learnt}
 
 
 def trace(text: str, *, cell: str = "rnn", hidden_size: int = 3, steps: int = 500, seed: int = 1) -> Trace:
-    """Train a model of one layer on one short text, and follow it step by step.
+    """Train a one-layer model on one short text and record its steps before and after.
 
     Args:
-        text: what to learn, 1 to 64 characters; its distinct characters are the vocabulary.
-        cell: a name of `charlm.cells.CELLS`.
+        text: the training text, 1 to 64 characters; its distinct characters are the vocabulary.
+        cell: a name from `charlm.cells.CELLS`.
         hidden_size: H.
-        steps: of training, each on the whole text.
-        seed: of the initial weights.
+        steps: training steps, each on the whole text.
+        seed: for the initial weights.
 
     Raises:
-        CharlmError: one of its kinds, for whatever a user can mend.
+        CharlmError: the text is too short, too long or not valid Unicode, or a setting is out of range.
     """
-    if not 1 <= len(text) <= _LONGEST:
-        raise ConfigError(f"--text has {len(text)} characters; give 1 to {_LONGEST}, such as hello")
+    if not 1 <= len(text) <= _MAX_CHARACTERS:
+        raise ConfigError(f"--text has {len(text)} characters; give 1 to {_MAX_CHARACTERS}, such as hello")
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise ConfigError("--text is not valid Unicode; give a text that is, such as hello")
+        raise ConfigError("--text is not valid Unicode; give a valid text, such as hello")
     check_range("--steps", steps, 1, 10**9)
     name = find_cell(cell).name
     tokenizer = CharTokenizer("".join(sorted(set(text))))
     tokens = [tokenizer.bos, *tokenizer.encode(text).tolist(), tokenizer.eos]
     model = LanguageModel(
         ModelConfig(
-            vocab_size=tokenizer.vocab_size, cell=name, hidden_size=hidden_size, embedding_size=_EMBEDDING, dropout=0.0
+            vocab_size=tokenizer.vocab_size,
+            cell=name,
+            hidden_size=hidden_size,
+            embedding_size=_EMBEDDING_SIZE,
+            dropout=0.0,
         )
     )
     config = TrainConfig(
@@ -133,16 +137,16 @@ def trace(text: str, *, cell: str = "rnn", hidden_size: int = 3, steps: int = 50
 
 
 def read(model: LanguageModel, tokenizer: CharTokenizer, tokens: list[int]) -> Iterator[TracedStep]:
-    """Follow a model that reads `tokens`, BOS first, and is asked at each for the next (teacher forcing)."""
+    """The steps of a model that reads `tokens`, starting with BOS (teacher forcing)."""
     states = None
     for token, target in pairwise(tokens):
-        step, states = _step(model, tokenizer, token, states, target=_name(tokenizer, target))
+        step, states = _step(model, tokenizer, token, states, target=_token_name(tokenizer, target))
         yield step
 
 
 def write(model: LanguageModel, tokenizer: CharTokenizer, *, limit: int) -> Iterator[TracedStep]:
-    """Follow a model that reads BOS and then its own likeliest token, until that is EOS or for `limit` steps."""
-    ids = {_name(tokenizer, token): token for token in range(tokenizer.vocab_size)}
+    """The steps of a model that reads BOS and then its own likeliest token, until EOS or for `limit` steps."""
+    ids = {_token_name(tokenizer, token): token for token in range(tokenizer.vocab_size)}
     token, states = tokenizer.bos, None
     for _ in range(limit):
         step, states = _step(model, tokenizer, token, states, target=None)
@@ -160,18 +164,20 @@ def _step(
     logits, states = model(torch.tensor([[token]]), states)
     logits = logits[0, 0]
     logits[list(tokenizer.never_written)] = -torch.inf
-    chances = distribution(logits, 1.0)  # (V,)
-    written = set(range(tokenizer.vocab_size)) - {*tokenizer.never_written, tokenizer.eos}
+    probabilities = distribution(logits, 1.0)  # (V,)
+    characters = set(range(tokenizer.vocab_size)) - {*tokenizer.never_written, tokenizer.eos}
     step = TracedStep(
-        reads=_name(tokenizer, token),
+        reads=_token_name(tokenizer, token),
         states={name: part[0].tolist() for name, part in zip(model.recurrent.cell.states, states[-1], strict=True)},
-        distribution={_name(tokenizer, one): float(chances[one]) for one in [*sorted(written), tokenizer.eos]},
-        says=_name(tokenizer, int(chances.argmax())),
+        distribution={
+            _token_name(tokenizer, index): float(probabilities[index]) for index in [*sorted(characters), tokenizer.eos]
+        },
+        says=_token_name(tokenizer, int(probabilities.argmax())),
         target=target,
     )
     return step, states
 
 
-def _name(tokenizer: CharTokenizer, token: int) -> str:
-    """The character of a token, or what stands for it."""
+def _token_name(tokenizer: CharTokenizer, token: int) -> str:
+    """The character of a token, or <BOS> or <EOS>."""
     return {tokenizer.bos: BOS, tokenizer.eos: EOS}.get(token) or tokenizer.decode([token])

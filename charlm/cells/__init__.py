@@ -8,7 +8,7 @@ from charlm.cells.rnn import IRNN, RNN, rnn_skip
 from charlm.errors import ConfigError
 
 SKIP_STEPS = 4
-"""How far back the second path of `rnn-skip` leads where nobody says otherwise."""
+"""Default for s, the number of steps that the skip path of `rnn-skip` reaches back."""
 
 _ALL = (
     *(RNN, IRNN, rnn_skip(SKIP_STEPS)),
@@ -19,13 +19,13 @@ _ALL = (
 )
 
 CELLS: dict[str, Cell] = {cell.name: cell for cell in _ALL}
-"""All cells by name, in the order in which they were thought of."""
+"""All cells by name, families in historical order."""
 
 
 def find_cell(name: str, *, skip_steps: int = SKIP_STEPS) -> Cell:
-    """The cell of that name; raises `ConfigError` where there is none.
+    """The cell with a name; raises `ConfigError` for an unknown name.
 
-    `skip_steps` is the s of `rnn-skip`, and nothing to the others.
+    `skip_steps` is the s of `rnn-skip`; other cells ignore it.
     """
     if name not in CELLS:
         raise ConfigError(f"--cell is {name!r}; choose one of {', '.join(CELLS)}")

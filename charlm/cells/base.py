@@ -1,4 +1,4 @@
-"""What a recurrent cell is: named weights, named states, and one step."""
+"""The definition of a recurrent cell: named weights, named states, and one step."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from typing import Literal
 from torch import Tensor
 
 State = tuple[Tensor, ...]
-"""What a cell hands from step to step, each (B, H); the first is the hidden state h, which is also the output."""
+"""The state of a cell between steps, each part (B, H); the first is the hidden state h, which is also the output."""
 
 LayerStates = tuple[State, ...]
-"""The states of a stack of layers, the lowest first."""
+"""The states of a stack of layers, lowest layer first."""
 
 Weights = Mapping[str, Tensor]
 """A cell's weights by name, as `Cell.shapes` lists them."""
@@ -20,25 +20,25 @@ Weights = Mapping[str, Tensor]
 class Cell:
     """A recurrent cell.
 
-    Its weights are `input` (G, I), `recurrent` (R, H) and `bias`, each a column of blocks of H rows that bear the names
-    of what they feed, and whatever else the cell names. By convention a gate called f or u keeps the old state where
-    it is 1, and one called z lets the new in: initial biases follow these names.
+    Its weights are `input` (G, I), `recurrent` (R, H) and `bias`, each consisting of named blocks of H rows, and any
+    extra weights. A block has the name of the gate it feeds. By convention a gate named f or u keeps the old state when
+    it is 1, and a gate named z lets in the new one; initial biases follow from these names.
     """
 
     name: str
     gates: tuple[str, ...]
     """Blocks of `input`; G = len(gates) * H."""
     recurrent: tuple[str, ...]
-    """Blocks of `recurrent`; none where a cell's gates don't look at the past."""
+    """Blocks of `recurrent`; empty when no gate depends on the last state."""
     biases: tuple[str, ...]
-    """Blocks of `bias`: the last ones of `gates`, in the same order."""
+    """Blocks of `bias`: the last of `gates`, in the same order."""
     states: tuple[str, ...] = ("h",)
     extra_biases: tuple[str, ...] = ()
-    """Further weights of shape (H,)."""
+    """Additional weights of shape (H,)."""
     extra_matrices: tuple[str, ...] = ()
-    """Further recurrent weights of shape (H, H)."""
+    """Additional recurrent weights of shape (H, H)."""
     recurrent_init: Literal["orthogonal", "leaky-identity"] = "orthogonal"
-    """How recurrent weights begin unless the user says otherwise."""
+    """Default initialisation of the recurrent weights."""
     step: Callable[[Tensor, State, Weights], State]
     """step(x, state, weights) -> state, with x (B, I)."""
     equations: str
@@ -56,7 +56,7 @@ class Cell:
         }
 
     def num_parameters(self, input_size: int, hidden_size: int) -> int:
-        """How many weights one layer has."""
+        """The number of weights of one layer."""
         count = 0
         for shape in self.shapes(input_size, hidden_size).values():
             count += shape[0] * (shape[1] if len(shape) > 1 else 1)

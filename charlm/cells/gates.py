@@ -1,4 +1,4 @@
-"""Which gates of a cell are logistic, found by listening to `torch.sigmoid` while the cell's own equation is computed."""
+"""Which gates of a cell are logistic, found by recording calls of `torch.sigmoid` during a step."""
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +12,7 @@ from charlm.cells.base import Cell
 
 
 def logistic_gates(cell: Cell) -> tuple[str, ...]:
-    """The gates of a cell that lie between 0 and 1."""
+    """The gates of a cell whose values lie between 0 and 1."""
     return tuple(name for name in cell.gates if name in logistic_calls(cell))
 
 
@@ -20,22 +20,22 @@ def logistic_gates(cell: Cell) -> tuple[str, ...]:
 def logistic_calls(cell: Cell) -> tuple[str, ...]:
     """The logistic gates in the order in which a step computes them.
 
-    Each is found by its input: with an input of 1 that feeds a single block of `Cell.gates`, and all else 0, only the
-    gate that bears the name of that block leaves 1/2.
+    When an input of 1 feeds a single block of `Cell.gates` and all other weights are 0, only the gate with that block's
+    name differs from 1/2.
     """
-    found: dict[int, str] = {}
+    gate_of_call: dict[int, str] = {}
     state = tuple(torch.zeros(1, 1) for _ in cell.states)
     for block, gate in enumerate(cell.gates):
         weights = {name: torch.zeros(shape) for name, shape in cell.shapes(1, 1).items()}
         weights["input"][block] = 1.0
-        with SigmoidRecorder() as listening:
+        with SigmoidRecorder() as recorder:
             cell.step(torch.ones(1, 1), state, weights)
-        found |= {call: gate for call, value in enumerate(listening.values) if value.item() != 0.5}
-    return tuple(found[call] for call in sorted(found))
+        gate_of_call |= {call: gate for call, value in enumerate(recorder.values) if value.item() != 0.5}
+    return tuple(gate_of_call[call] for call in sorted(gate_of_call))
 
 
 class SigmoidRecorder(TorchFunctionMode):
-    """While it is entered, keeps whatever comes out of `torch.sigmoid`."""
+    """A context in which the results of `torch.sigmoid` are recorded."""
 
     def __init__(self) -> None:
         super().__init__()

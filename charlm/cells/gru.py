@@ -1,4 +1,4 @@
-"""The gated recurrent unit: the lecture's form, the form of cuDNN and torch, and the minimal one."""
+"""The gated recurrent unit: the lecture's form, that of cuDNN and torch, and the minimal one."""
 
 import torch
 from torch import Tensor
@@ -31,7 +31,7 @@ def gru_step(x: Tensor, state: State, weights: Weights) -> State:
 def gru_reset_after_step(x: Tensor, state: State, weights: Weights) -> State:
     """r, u = sigm(V x + W h' + b); g = tanh(V_g x + b_g + r * (W_g h' + b_c)); h = (1 - u) * g + u * h'.
 
-    The reset gate acts after the recurrent product, so that one product serves all gates.
+    The reset gate is applied after the recurrent product, so that one product serves all gates.
 
     Args:
         x: (B, I).
@@ -54,7 +54,7 @@ def gru_reset_after_step(x: Tensor, state: State, weights: Weights) -> State:
 
 
 def mingru_step(x: Tensor, state: State, weights: Weights) -> State:
-    """z = sigm(V_z x + b_z); g = V_g x + b_g; h = (1 - z) * h' + z * g: nothing but h looks at the past.
+    """z = sigm(V_z x + b_z); g = V_g x + b_g; h = (1 - z) * h' + z * g. Only h depends on the last state.
 
     Args:
         x: (B, I).

@@ -1,4 +1,4 @@
-"""Long short-term memory, with forget gate and without, and with each of its gates left out."""
+"""Long short-term memory, with and without the forget gate, and without each of the other gates."""
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ def lstm_step(x: Tensor, state: State, weights: Weights) -> State:
     Returns:
         (h, c), each (B, H).
 
-    Source: Hochreiter and Schmidhuber 1997, Neural Computation 9; the forget gate is that of Gers, Schmidhuber and
+    Source: Hochreiter and Schmidhuber 1997, Neural Computation 9; the forget gate is from Gers, Schmidhuber and
     Cummins 1999, "Learning to forget".
     """
     h, c = state
@@ -29,11 +29,11 @@ def lstm_step(x: Tensor, state: State, weights: Weights) -> State:
 def lstm_1997_step(x: Tensor, state: State, weights: Weights) -> State:
     """i, o = sigm(V x + W h' + b); g = tanh(V_g x + W_g h' + b_g); c = c' + i * g; h = o * tanh(c).
 
-    Shapes as in `lstm_step`, with three blocks of rows: i, g, o. Since dc/dc' = 1, an error flows back unchanged: the
-    constant error carousel.
+    Shapes as in `lstm_step`, with three blocks of rows: i, g, o. Since dc/dc' = 1, an error flows back unchanged (the
+    constant error carousel).
 
-    Source: Hochreiter and Schmidhuber 1997, Neural Computation 9, equations 7 to 9 (there the squashing functions
-    differ). The `lstm-f` of Jozefowicz et al. 2015, section 3, is the same cell.
+    Source: Hochreiter and Schmidhuber 1997, Neural Computation 9, equations 7 to 9 (with other squashing
+    functions). The `lstm-f` of Jozefowicz et al. 2015, section 3, is the same cell.
     """
     h, c = state
     i, g, o = _preactivations(x, h, weights, 3)
@@ -64,7 +64,7 @@ def lstm_o_step(x: Tensor, state: State, weights: Weights) -> State:
 
 
 def mlstm_step(x: Tensor, state: State, weights: Weights) -> State:
-    """m = (W_mx x) * (W_mh h'); the equations of `lstm_step` with m in the place of h'.
+    """m = (W_mx x) * (W_mh h'); then the equations of `lstm_step` with m for h'.
 
     Args:
         x: (B, I).

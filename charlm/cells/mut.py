@@ -1,7 +1,7 @@
-"""The three cells that a search over ten thousand found in 2015.
+"""The three cells found in 2015 by a search over ten thousand architectures.
 
-Where an equation adds x bare, x is first projected to the width H. For `mut2` that makes the cell the GRU of
-`charlm.cells.gru` with z = 1 - u: the two differ only in how weights begin.
+Where the paper's equation adds x itself, x is first projected to width H (P below). This makes `mut2` the GRU of
+`charlm.cells.gru` with z = 1 - u: the two differ only in their initial weights.
 """
 
 import torch

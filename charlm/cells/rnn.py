@@ -1,4 +1,4 @@
-"""The simple recurrent network, with other activation and with a path that skips steps."""
+"""The simple recurrent network, also with another activation and with a path that skips steps."""
 
 from dataclasses import replace
 
@@ -31,11 +31,11 @@ def rnn_step(x: Tensor, state: State, weights: Weights) -> State:
 
 
 def irnn_step(x: Tensor, state: State, weights: Weights) -> State:
-    """h = relu(V x + W h' + b), where W begins as the identity; shapes as in `rnn_step`.
+    """h = relu(V x + W h' + b), where W starts as the identity; shapes as in `rnn_step`.
 
-    With W = I the cell adds up all it has ever read, and over a text whose state is carried from window to window it
-    reads thousands of tokens. So W begins as 0.9 I unless the user asks for the identity itself; the paper too scales
-    it where memory need not be endless (section 4.4).
+    With W = I the cell sums all its inputs, which are thousands of tokens when the state is carried from window to
+    window. So W starts as 0.9 I unless the user chooses the identity; the paper, too, scales it for tasks that don't
+    need long memory (section 4.4).
 
     Source: Le, Jaitly and Hinton 2015 (arXiv 1504.00941), section 3.
     """
@@ -44,7 +44,7 @@ def irnn_step(x: Tensor, state: State, weights: Weights) -> State:
 
 
 def rnn_skip_step(x: Tensor, state: State, weights: Weights) -> State:
-    """h_t = tanh(V x + W h_{t-1} + W_s h_{t-s} + b): every gradient has a path s times as short.
+    """h_t = tanh(V x + W h_{t-1} + W_s h_{t-s} + b). Every gradient has a path s times as short.
 
     Args:
         x: (B, I).
@@ -82,7 +82,7 @@ IRNN = replace(
 
 
 def rnn_skip(steps: int) -> Cell:
-    """The cell `rnn-skip` whose second path leads s = `steps` back, at least 2."""
+    """The cell `rnn-skip` whose skip path reaches s = `steps` back, at least 2."""
     return replace(
         RNN,
         name="rnn-skip",

@@ -1,1 +1,1 @@
-"""The command line: one file for each command; each parses, calls `charlm.api`, and shows what came of it."""
+"""The command line. Each command has a file: it parses its options, calls the library and shows the result."""

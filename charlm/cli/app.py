@@ -1,4 +1,4 @@
-"""The Typer application: its commands, and what becomes of errors."""
+"""The Typer application: the list of commands, and how errors end a command."""
 
 import functools
 import os
@@ -23,7 +23,8 @@ from charlm.cli.commands.probe import probe
 from charlm.cli.commands.sample import sample
 from charlm.cli.commands.trace import trace
 from charlm.cli.commands.train import train
-from charlm.cli.ui.streams import complain
+from charlm.cli.ui.help import Command
+from charlm.cli.ui.streams import print_error
 from charlm.errors import CharlmError
 
 app = typer.Typer(
@@ -35,8 +36,8 @@ app = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"charlm {__version__}")
         raise typer.Exit
 
@@ -47,28 +48,29 @@ def charlm(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Train small recurrent language models on your own text, measure them, and write with them.
+    """Train small recurrent language models on your own text, evaluate them, and generate text.
 
-    [bold]charlm train corpus.txt[/bold]
-    [bold]charlm sample --prefix "I couldn't" --temperature 0.7[/bold]
-    [bold]charlm eval[/bold]
+    Examples:
+    [bold]  charlm train corpus.txt[/bold]
+    [bold]  charlm sample --prefix "I couldn't" --temperature 0.7[/bold]
+    [bold]  charlm eval[/bold]
     """
 
 
 def guarded(command: Callable[..., None]) -> Callable[..., None]:
-    """A command whose errors end as DESIGN has it: one line on stderr and status 1; 130 for Ctrl-C."""
+    """`command`, with errors reported as one line on stderr: exit status 1 for a `CharlmError`, 130 for Ctrl-C."""
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
         try:
             command(*args, **kwargs)
         except CharlmError as error:
-            complain(f"error: {error}")
+            print_error(f"error: {error}")
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
-            complain("interrupted")
+            print_error("interrupted")
             raise typer.Exit(130) from None
-        except BrokenPipeError:  # `charlm sample | head`: whoever read us has enough
+        except BrokenPipeError:  # `charlm sample | head`: the reader has closed the pipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(141) from None
 
@@ -91,4 +93,4 @@ for _name, _command in (
     ("corpora", corpora),
     ("cells", cells),
 ):
-    app.command(_name)(guarded(_command))
+    app.command(_name, cls=Command)(guarded(_command))

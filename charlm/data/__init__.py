@@ -1,1 +1,1 @@
-"""From what a person names as text to windows of token ids."""
+"""From a user's arguments to windows of token ids: sources, decoding, documents, splits and datasets."""

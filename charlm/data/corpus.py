@@ -1,37 +1,35 @@
-"""A text as documents, and its contiguous training, validation and test parts.
+"""A text as documents, and its contiguous training, validation and test splits.
 
-A corpus is never held in memory whole: it is read in pieces, as often as there are passes over it. A document that a
-split cuts in two becomes two documents, so that each part is complete in itself.
+A long corpus is never whole in memory: it is read in fragments, once for each pass over it. A document that a split
+boundary cuts becomes two documents, so that each split consists of whole documents.
 """
 
-import hashlib
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from charlm.config import CorpusConfig
-from charlm.data.encoding import check_encoding, decoded
-from charlm.data.registry import Source
-from charlm.data.sources import Found, TextLike, find_sources
+from charlm.data.reader import TextReader
+from charlm.data.sources import FoundText, TextLike, find_sources
 from charlm.errors import CorpusError
 from charlm.progress import Progress, silent
 
 logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "valid", "test")
-_CHUNK = 1 << 20  # characters of a document that are held back, at most
-_BEGINNING = 64  # characters of a document by which it is sorted
+_CHUNK = 1 << 20  # most characters of a document that are buffered
+_SORT_KEY_LENGTH = 64  # characters of a document's start that decide whether documents are sorted
 _LINE_END = r"(?:\r\n|\n|\r)"
 
 
 class Fragment(NamedTuple):
-    """A stretch of a document."""
+    """A part of a document."""
 
     text: str
     ends: bool
-    """Whether the document ends after it; the next piece then begins another."""
+    """Whether the document ends with this fragment; the next fragment then starts another."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,19 +37,19 @@ class Corpus:
     """A text whose size and hash are known; made by `read_corpus`."""
 
     name: str
-    sources: tuple[Source, ...]
     config: CorpusConfig
     bytes: int
-    """Bytes of the sources as they are stored."""
+    """Bytes of the sources as stored."""
     characters: int
-    """Characters of all documents, what stands between documents not counted."""
+    """Characters of all documents, without the separators between them."""
     documents: int
     sha256: str
-    """Of the one source's bytes; of several sources, the hash of their hashes."""
+    """Hash of the source's bytes; with several sources, the hash of their hashes."""
     looks_like_list: bool
-    """Many short lines and no blank one, read as whole files: `--documents line` is probably what is wanted."""
+    """Whether whole files consist of many short lines and no blank line; `--documents line` is then probably meant."""
     looks_sorted: bool
-    """Documents in the order of the alphabet, so that those of another split begin with other letters."""
+    """Whether documents are in alphabetical order, so that each split starts with different letters."""
+    _reader: TextReader = field(repr=False, compare=False)
 
     def boundaries(self) -> tuple[int, int, int]:
         """Where the three splits end, in characters from the start: floor(characters * cumulative per cent / 100)."""
@@ -62,43 +60,47 @@ class Corpus:
             self.characters,
         )
 
-    def pieces(self) -> Iterator[tuple[int, Fragment]]:
-        """All pieces in order, each with the index of its split in `SPLITS`.
+    def fragments(self) -> Iterator[tuple[int, Fragment]]:
+        """All fragments in order, each with the index of its split in `SPLITS`.
 
-        With documents "file" a split ends at its exact character. With smaller documents none is cut: each belongs to
-        the split in which it starts.
+        With documents "file" a split ends at its exact character. Smaller documents are never cut: each belongs to the
+        split in which it starts. Raises `CorpusError` when a source can't be read again or has changed.
         """
-        pieces = _documents(self.sources, self.config, hashlib.sha256(), silent)
+        fragments = _documents(self._reader, self.config)
         cut = _cut_exactly if self.config.documents == "file" else _cut_between
-        return cut(pieces, self.boundaries())
+        return cut(fragments, self.boundaries())
 
     def split_texts(self, split: str) -> Iterator[str]:
-        """The text of one split, piece by piece, documents run together; reads no further than it must."""
-        index = SPLITS.index(split)
-        for at, piece in self.pieces():
-            if at > index:
+        """The text of one split in fragments, with documents run together; stops reading at the end of the split."""
+        wanted = SPLITS.index(split)
+        for index, fragment in self.fragments():
+            if index > wanted:
                 return
-            if at == index:
-                yield piece.text
+            if index == wanted:
+                yield fragment.text
 
     def split_documents(self, split: str) -> Iterator[str]:
-        """The documents of one split, each whole in memory."""
-        index, parts = SPLITS.index(split), list[str]()
-        for at, piece in self.pieces():
-            if at > index:
+        """The documents of one split, each whole in memory; stops reading at the end of the split."""
+        wanted, parts = SPLITS.index(split), list[str]()
+        for index, fragment in self.fragments():
+            if index > wanted:
                 break
-            if at == index:
-                parts.append(piece.text)
-                if piece.ends:
+            if index == wanted:
+                parts.append(fragment.text)
+                if fragment.ends:
                     yield "".join(parts)
                     parts.clear()
         if parts:
             yield "".join(parts)
 
+    def release_text(self) -> None:
+        """Free the text kept in memory since the first reading; later readings open the sources again."""
+        self._reader.release()
 
-def corpus_config(found: Found, given: Mapping[str, Any]) -> CorpusConfig:
-    """What the user says, then what the registry says, then the defaults."""
-    values = dict(given)
+
+def corpus_config(found: FoundText, options: Mapping[str, Any]) -> CorpusConfig:
+    """A configuration from the user's options, then the registry's settings, then the defaults."""
+    values = dict(options)
     if values.get("separator") is not None:
         values.setdefault("documents", "separator")
     if found.named is not None:
@@ -109,164 +111,142 @@ def corpus_config(found: Found, given: Mapping[str, Any]) -> CorpusConfig:
 
 
 def open_corpus(text: TextLike, config: CorpusConfig, *, progress: Progress = silent) -> Corpus:
-    """Find a text and read it through once; raises what `find_sources` and `read_corpus` do."""
+    """Find a text and read it once; raises the errors of `find_sources` and `read_corpus`."""
     return read_corpus(find_sources(text, progress=progress, encoding=config.encoding), config, progress=progress)
 
 
-def read_corpus(found: Found, config: CorpusConfig, *, progress: Progress = silent) -> Corpus:
-    """Read a text through once: decode, count and hash it.
+def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = silent) -> Corpus:
+    """Read a text once: decode, count and hash it.
 
-    Raises `CorpusError` when it holds no text, or has undecodable bytes or NUL characters with errors "strict".
+    Decoded text of up to 64 MiB stays in memory until `Corpus.release_text`.
+
+    Raises `CorpusError` when the text is empty, or has undecodable bytes or NUL characters with errors "strict".
     """
     if found.skipped:
-        logger.warning("%d files that hold no text are left out, such as %s", len(found.skipped), found.skipped[0])
-    digest = hashlib.sha256()
-    characters = documents = newlines = read = ascending = differing = 0
-    blank = False
-    total = sum(source.size for source in found.sources)
-
-    def count(what: str, done: int, of: int | None) -> None:
-        nonlocal read
-        read = done
-        progress(what, done, of)
-
-    last = before = ""
-    begins = True
-    for text, ends in _documents(found.sources, config, digest, count):
-        if begins:
-            beginning = text[:_BEGINNING].casefold()
-            ascending += beginning > before
-            differing += beginning != before
-            before = beginning
-        begins = ends
+        logger.warning("skipped %d files without text, such as %s", len(found.skipped), found.skipped[0])
+    reader = TextReader(found.sources, config)
+    characters = documents = newlines = ascending = differing = 0
+    blank_line = False
+    tail = previous_key = ""
+    starts = True
+    for text, ends in _documents(reader, config, progress):
+        if starts:
+            key = text[:_SORT_KEY_LENGTH].casefold()
+            ascending += key > previous_key
+            differing += key != previous_key
+            previous_key = key
+        starts = ends
         characters += len(text)
         documents += ends
         newlines += text.count("\n")
-        if not blank:
-            near = last + text
-            blank = "\n\n" in near or "\n\r\n" in near
-            last = text[-2:]
+        if not blank_line:
+            joined = tail + text  # a blank line may span two fragments
+            blank_line = "\n\n" in joined or "\n\r\n" in joined
+            tail = text[-2:]
+    total = sum(source.size for source in found.sources)
     progress("reading", total, total)
     if characters == 0:
         names = ", ".join(source.name for source in found.sources[:3])
-        if read > 0 and config.documents != "file":
-            raise CorpusError(f"{names}: nothing but what separates documents (--documents {config.documents}) in it")
-        raise CorpusError(f"{names}: no text in it; give a file that isn't empty")
+        if reader.bytes > 0 and config.documents != "file":
+            raise CorpusError(
+                f"{names}: contains only document separators (--documents {config.documents}); give a file with text"
+            )
+        raise CorpusError(f"{names}: contains no text; give a file that isn't empty")
+    short_lines = newlines >= 200 and characters <= 120 * newlines
     return Corpus(
         name=found.name,
-        sources=found.sources,
         config=config,
-        bytes=read,
+        bytes=reader.bytes,
         characters=characters,
         documents=documents,
-        sha256=digest.hexdigest(),
-        looks_like_list=config.documents == "file" and not blank and newlines >= 200 and characters <= 120 * newlines,
+        sha256=reader.sha256,
+        looks_like_list=config.documents == "file" and not blank_line and short_lines,
         looks_sorted=differing >= 200 and ascending >= 0.95 * differing,
+        _reader=reader,
     )
 
 
-def _documents(
-    sources: Iterable[Source], config: CorpusConfig, digest: "hashlib._Hash", progress: Progress
-) -> Iterator[Fragment]:
-    """All sources as documents; empty documents are left out."""
-    sources = list(sources)
-    check_encoding(config.encoding)
-    total = sum(source.size for source in sources)
-    read = 0
-    for source in sources:
-        own = digest if len(sources) == 1 else hashlib.sha256()
-        done = 0
-
-        def texts(source: Source = source, own: "hashlib._Hash" = own, before: int = read) -> Iterator[str]:
-            nonlocal done
-            for text, done in decoded(source, config, own):
-                progress("reading", before + done, max(total, before + done))
-                yield text
-
-        try:
-            yield from _cut_documents(texts(), config)
-        except OSError as error:
-            raise CorpusError(f"{source.name} can't be read: {error.strerror}") from None
-        read += done
-        if own is not digest:
-            digest.update(own.digest())
+def _documents(reader: TextReader, config: CorpusConfig, progress: Progress = silent) -> Iterator[Fragment]:
+    """The documents of all sources, without empty ones."""
+    for texts in reader.read(progress):
+        yield from _cut_documents(texts, config)
 
 
 def _cut_documents(texts: Iterable[str], config: CorpusConfig) -> Iterator[Fragment]:
-    """Cut one source into documents at its separators, holding back only what may be part of one."""
+    """Cut one source into documents at its separators, buffering only what may be part of a separator."""
     if config.documents == "file":
-        some = False
+        empty = True
         for text in texts:
-            some = True
+            empty = False
             yield Fragment(text, False)
-        if some:
+        if not empty:
             yield Fragment("", True)
         return
     if config.documents == "separator":
         assert config.separator is not None
         separator = re.compile(re.escape(config.separator))
-        held = len(config.separator) - 1
+        overlap = len(config.separator) - 1  # characters that may begin a separator
         grows = False
     else:
         separator = re.compile(_LINE_END if config.documents == "line" else rf"{_LINE_END}(?:[ \t]*{_LINE_END})+")
-        held = 0
-        grows = True  # a separator at the end of what was read may go on
-    rest = ""
-    inside = False  # a piece of the current document has gone out
+        overlap = 0
+        grows = True  # a separator at the end of the buffer may continue in the next text
+    buffer = ""
+    inside = False  # whether a fragment of the current document was yielded
     for text in texts:
-        rest += text
+        buffer += text
         start = 0
-        firm = len(rest.rstrip(" \t")) if config.documents == "paragraph" else len(rest)
-        for match in separator.finditer(rest):
+        settled = len(buffer.rstrip(" \t")) if config.documents == "paragraph" else len(buffer)
+        for match in separator.finditer(buffer):
             if match.start() > start or inside:
-                yield Fragment(rest[start : match.start()], True)
+                yield Fragment(buffer[start : match.start()], True)
             inside = False
             start = match.end()
-            if grows and match.end() >= firm:
-                # Keep a short form of the separator at the head of what comes next: it yields no document there.
-                end = rest[match.end() - 1] * (1 if config.documents == "line" else 2)
-                rest, start = end + rest[match.end() :], 0
+            if grows and match.end() >= settled:
+                # Keep a shortened separator at the start of the buffer: there it yields no document.
+                short = buffer[match.end() - 1] * (1 if config.documents == "line" else 2)
+                buffer, start = short + buffer[match.end() :], 0
                 break
-        rest = rest[start:]
-        if len(rest) > _CHUNK:
-            safe = len(rest.rstrip(" \t\r\n")) if grows else len(rest) - held
+        buffer = buffer[start:]
+        if len(buffer) > _CHUNK:
+            safe = len(buffer.rstrip(" \t\r\n")) if grows else len(buffer) - overlap
             if safe > 0:
-                yield Fragment(rest[:safe], False)
+                yield Fragment(buffer[:safe], False)
                 inside = True
-                rest = rest[safe:]
+                buffer = buffer[safe:]
     if config.documents == "paragraph":
-        rest = rest.rstrip("\r\n")
+        buffer = buffer.rstrip("\r\n")
     elif config.documents == "line":
-        rest = "" if rest in ("\r", "\n") else rest
-    if rest or inside:
-        yield Fragment(rest, True)
+        buffer = "" if buffer in ("\r", "\n") else buffer
+    if buffer or inside:
+        yield Fragment(buffer, True)
 
 
-def _cut_exactly(pieces: Iterable[Fragment], boundaries: tuple[int, ...]) -> Iterator[tuple[int, Fragment]]:
-    """Give each piece its split, cutting pieces, and with them documents, where a split ends."""
-    at = index = 0
-    unfinished = False
-    for text, ends in pieces:
-        while len(text) > 0 and at + len(text) > boundaries[index]:
-            room = boundaries[index] - at
-            if room or unfinished:
+def _cut_exactly(fragments: Iterable[Fragment], boundaries: tuple[int, ...]) -> Iterator[tuple[int, Fragment]]:
+    """Add the split index to each fragment, cutting fragments, and so their documents, at split boundaries."""
+    position = index = 0
+    inside = False  # whether a document of this split has begun and not ended
+    for text, ends in fragments:
+        while len(text) > 0 and position + len(text) > boundaries[index]:
+            room = boundaries[index] - position
+            if room or inside:
                 yield index, Fragment(text[:room], True)
-            unfinished = False
-            text, at = text[room:], boundaries[index]
+            inside = False
+            text, position = text[room:], boundaries[index]
             index += 1
-        if text or (ends and unfinished):
+        if text or (ends and inside):
             yield index, Fragment(text, ends)
-            unfinished = not ends
-        at += len(text)
+            inside = not ends
+        position += len(text)
 
 
-def _cut_between(pieces: Iterable[Fragment], boundaries: tuple[int, ...]) -> Iterator[tuple[int, Fragment]]:
-    """Give each document, whole, the split in which it starts."""
-    at = index = 0
+def _cut_between(fragments: Iterable[Fragment], boundaries: tuple[int, ...]) -> Iterator[tuple[int, Fragment]]:
+    """Add to each fragment the index of the split in which its document starts."""
+    position = index = 0
     starts = True
-    for piece in pieces:
-        while starts and at >= boundaries[index] and index < len(boundaries) - 1:
+    for fragment in fragments:
+        while starts and position >= boundaries[index] and index < len(boundaries) - 1:
             index += 1
-        yield index, piece
-        at += len(piece.text)
-        starts = piece.ends
+        yield index, fragment
+        position += len(fragment.text)
+        starts = fragment.ends

@@ -1,6 +1,6 @@
-"""Named corpora: the registry, the small texts that come with charlm, CPython's own text, and downloads.
+"""Named corpora: the registry, the small bundled texts, CPython's own text, and downloads.
 
-The registry is `corpora/registry.toml`. A text that is downloaded is checked against its sha256 and kept in the cache.
+The registry is `corpora/registry.toml`. A downloaded text is checked against its sha256 and kept in the cache.
 """
 
 import importlib
@@ -22,17 +22,17 @@ from charlm.progress import Progress, silent
 
 logger = logging.getLogger(__name__)
 
-_DOWNLOADS = "corpora"  # the part of the cache
-_NOT_SOURCE = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__", "lib2to3"}
+_DOWNLOADS = "corpora"  # subfolder of the cache
+_EXCLUDED_FOLDERS = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__", "lib2to3"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """One file-like piece of a corpus, opened afresh for every pass."""
+    """One file or text of a corpus, opened anew for each reading."""
 
     name: str
     size: int
-    """Bytes, as far as known before reading."""
+    """Size in bytes before reading; the file may change."""
     open: Callable[[], BinaryIO]
 
 
@@ -45,18 +45,18 @@ class NamedCorpus:
     description: str
     licence: str
     origin: str
-    """Where the text comes from, for a person to read."""
+    """Where the text comes from, for people to read."""
     bytes: int | None = None
-    """Size; None where it depends on the Python that runs."""
+    """Size; None when it depends on the running Python."""
     sha256: str | None = None
     file: str | None = None
-    """Bundled: the file beside the registry."""
+    """For a bundled text: the file next to the registry."""
     url: str | None = None
-    """Download: where from."""
+    """For a download: its address."""
     documents: DocumentKind = "file"
-    """What one document is, unless the user says otherwise."""
+    """The default for `CorpusConfig.documents`."""
     splits: tuple[float, float, float] | None = None
-    """Shares of train, validation and test, unless the user says otherwise; None means the usual default."""
+    """The default for `CorpusConfig.splits`; None leaves that of `CorpusConfig`."""
 
     @property
     def here(self) -> bool:
@@ -68,7 +68,10 @@ class NamedCorpus:
         return f"{self.name}.txt"
 
     def sources(self, progress: Progress = silent) -> list[Source]:
-        """The text, fetched first if need be; raises `DownloadError`, or `CorpusError` where this Python lacks it."""
+        """The text, downloaded first if necessary.
+
+        Raises `DownloadError` when the download fails, and `CorpusError` when this Python lacks the text.
+        """
         if self.kind == "bundled":
             assert self.file is not None
             return [file_source(registry_folder() / self.file)]
@@ -77,7 +80,7 @@ class NamedCorpus:
         return {"python-docs": _python_docs, "python-source": _python_source}[self.name]()
 
     def _fetch(self, progress: Progress) -> Path:
-        import pooch  # slow to import, rarely needed
+        import pooch  # slow to import and rarely needed
         import requests
 
         assert self.url is not None and self.sha256 is not None
@@ -95,8 +98,8 @@ class NamedCorpus:
             )
         except ValueError:
             raise DownloadError(
-                f"what {self.url} sent is not the {self.name} of the registry (its sha256 differs); nothing was kept. "
-                "Try again, or pass a copy of your own as a file"
+                f"the download of {self.name} from {self.url} doesn't match the registry (its sha256 differs) and was "
+                "discarded; try again, or pass your own copy as a file"
             ) from None
         except (requests.RequestException, OSError) as error:
             reason = str(error).splitlines()[0][:120]
@@ -108,7 +111,7 @@ class NamedCorpus:
 
 
 class _PoochProgress:
-    """What pooch expects of a progress bar, passed on to a `Progress`."""
+    """The progress bar interface of pooch, forwarded to a `Progress`."""
 
     def __init__(self, name: str, expected: int | None, progress: Progress) -> None:
         self._what = f"downloading {name}"
@@ -142,21 +145,21 @@ def _python_docs() -> list[Source]:
     try:
         topics = importlib.import_module("pydoc_data.topics").topics
     except (ImportError, AttributeError):
-        raise CorpusError("this Python comes without pydoc_data.topics; give a text of your own") from None
+        raise CorpusError("this Python lacks pydoc_data.topics; give a text of your own") from None
     return [_text_source(f"{name}.txt", topics[name]) for name in sorted(topics)]
 
 
 def _python_source() -> list[Source]:
     root = Path(sysconfig.get_path("stdlib"))
     paths = (path.relative_to(root) for path in root.rglob("*.py"))
-    names = sorted(path.as_posix() for path in paths if not _NOT_SOURCE & set(path.parts))
+    names = sorted(path.as_posix() for path in paths if not _EXCLUDED_FOLDERS & set(path.parts))
     if not names:
-        raise CorpusError(f"this Python keeps no source of its library in {root}; give a text of your own")
+        raise CorpusError(f"this Python has no library source in {root}; give a text of your own")
     return [file_source(root / name, name) for name in names]
 
 
 def registry_folder() -> Path:
-    """Where the registry and the bundled texts are: inside the installed package, or beside it in a checkout."""
+    """The folder of the registry and the bundled texts: inside the installed package, or next to it in a checkout."""
     package = Path(__file__).parents[1]
     installed = package / "_corpora"
     return installed if installed.is_dir() else package.parent / "corpora"
@@ -164,12 +167,12 @@ def registry_folder() -> Path:
 
 @cache
 def registry() -> dict[str, NamedCorpus]:
-    """All named corpora, by name, in the order of the file."""
+    """All named corpora by name, in the order of the file."""
     return read_registry(registry_folder() / "registry.toml")
 
 
 def read_registry(path: Path) -> dict[str, NamedCorpus]:
-    """The named corpora of a TOML file."""
+    """The named corpora in a TOML file."""
     entries = tomllib.loads(path.read_text(encoding="utf-8"))
     for entry in entries.values():
         if "splits" in entry:

@@ -1,4 +1,4 @@
-"""From what a person names (paths, folders, standard input, registered names) to readable sources."""
+"""From a user's arguments (files, folders, standard input, registered names) to readable sources."""
 
 import difflib
 import hashlib
@@ -16,39 +16,48 @@ from charlm.files import cache_folder
 from charlm.progress import Progress, silent
 
 TextLike = str | Path | Sequence[str | Path]
-"""What a person names as text: one or several files, folders or registered names, or - for standard input."""
+"""How a user names a text: one or several files, folders or registered names, or - for standard input."""
 
-_SNIFF = 8192
+_SNIFFED_BYTES = 8192
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
-    """What a list of arguments came to."""
+class FoundText:
+    """The sources that a list of arguments refers to."""
 
     name: str
-    """A short name for the whole, after the first argument."""
+    """A short name for the whole text, taken from the first argument."""
     sources: tuple[Source, ...]
     arguments: tuple[str, ...]
-    """The arguments again, absolute and with standard input replaced by its copy, so that they can be used again."""
+    """The arguments made absolute, with standard input replaced by its copy, so that they can be used again."""
     named: NamedCorpus | None
-    """The registry's entry where the only argument is a registered name."""
+    """The registry's entry when the only argument is a registered name."""
     skipped: tuple[str, ...]
-    """Files of a folder that hold no text."""
+    """Files of a folder that contain no text."""
 
 
 def find_sources(
     text: TextLike, *, progress: Progress = silent, stdin: BinaryIO | None = None, encoding: str = "utf-8"
-) -> Found:
+) -> FoundText:
     """Resolve each argument: - for standard input, a file, a folder (its text files, sorted), or a registered name.
 
-    A file or folder wins over a registered name. Raises `CorpusError` for what can't be found or read, and for a
-    folder without text. `encoding` is needed to tell text from other files in a folder.
+    A file or folder takes precedence over a registered name.
+
+    Args:
+        text: one or several arguments.
+        progress: called with the bytes downloaded.
+        stdin: read for -; None is the process's standard input.
+        encoding: tells text from other files in a folder.
+
+    Raises:
+        CorpusError: an argument can't be found or read, or a folder contains no text.
+        CharlmError: standard input can't be copied to the cache.
     """
     arguments = [str(text)] if isinstance(text, str | Path) else [str(part) for part in text]
     if not arguments:
         raise CorpusError("no text given; name a file, a folder, - for standard input, or one of `charlm corpora`")
     sources: list[Source] = []
-    kept: list[str] = []
+    reusable: list[str] = []
     skipped: list[str] = []
     named: NamedCorpus | None = None
     for argument in arguments:
@@ -56,74 +65,74 @@ def find_sources(
         if not argument:
             raise CorpusError("'' names no text; name a file, a folder (. is this one), or one of `charlm corpora`")
         if argument == "-":
-            path = _spool(stdin if stdin is not None else _standard_input())
+            path = _copy_to_cache(stdin if stdin is not None else _standard_input())
             sources.append(file_source(path, "stdin"))
-            kept.append(str(path))
+            reusable.append(str(path))
         elif os.path.isdir(path):
-            texts, others = _folder(path, encoding)
-            sources += texts
-            skipped += others
-            kept.append(str(path.resolve()))
+            folder_sources, folder_skipped = _folder_sources(path, encoding)
+            sources += folder_sources
+            skipped += folder_skipped
+            reusable.append(str(path.resolve()))
         elif os.path.exists(path):
             if not os.access(path, os.R_OK):
                 raise CorpusError(f"{argument} can't be read; check its permissions")
             sources.append(file_source(path))
-            kept.append(str(path.resolve()))
+            reusable.append(str(path.resolve()))
         elif argument in registry():
             named = registry()[argument]
             sources += named.sources(progress)
-            kept.append(argument)
+            reusable.append(argument)
         else:
             raise CorpusError(not_found(argument))
     name = "stdin" if arguments[0] == "-" else Path(arguments[0]).resolve().name
-    return Found(
+    return FoundText(
         name=name if Path(arguments[0]).is_dir() else name.removesuffix(Path(name).suffix) or name,
         sources=tuple(sources),
-        arguments=tuple(kept),
+        arguments=tuple(reusable),
         named=named if len(arguments) == 1 else None,
         skipped=tuple(skipped),
     )
 
 
 def names_text(argument: str) -> bool:
-    """Whether `find_sources` finds something by an argument."""
+    """Whether `find_sources` can resolve an argument."""
     return argument == "-" or (bool(argument) and os.path.exists(argument)) or argument in registry()
 
 
 def not_found(argument: str) -> str:
-    """What to say of an argument that names no text."""
+    """The message for an argument that names no text."""
     close = difflib.get_close_matches(argument, registry(), n=1)
     hint = f"; did you mean the named corpus {close[0]}?" if close else ", and no named corpus; see `charlm corpora`"
     return f"no file or folder {argument!r}{hint}"
 
 
-def _folder(root: Path, encoding: str) -> tuple[list[Source], list[str]]:
-    """The text files below a folder, hidden ones left out, and the names of those that hold none."""
-    texts: list[Source] = []
-    others: list[str] = []
+def _folder_sources(root: Path, encoding: str) -> tuple[list[Source], list[str]]:
+    """The text files below a folder, without hidden ones, and the names of its other files."""
+    sources: list[Source] = []
+    skipped: list[str] = []
     for path in sorted(_files(root)):
         name = path.relative_to(root)
         try:
             with path.open("rb") as file:
-                start = file.read(_SNIFF)
+                start = file.read(_SNIFFED_BYTES)
         except OSError as error:
             raise CorpusError(f"{path} can't be read: {error.strerror}") from None
         if start and (b"\0" not in start or encoding.lower().startswith(("utf-16", "utf-32"))):
-            texts.append(file_source(path, name.as_posix()))
+            sources.append(file_source(path, name.as_posix()))
         else:
-            others.append(name.as_posix())
-    if not texts:
+            skipped.append(name.as_posix())
+    if not sources:
         raise CorpusError(f"folder {root} holds no text file; give a folder with .txt, .md or other text in it")
-    return texts, others
+    return sources, skipped
 
 
 def _files(root: Path) -> Iterator[Path]:
-    """The files below a folder, without hidden ones and without training runs, which would feed on themselves."""
-    for folder, below, names in os.walk(root):
+    """The files below a folder, without hidden ones and run folders: a run must not be trained on its own samples."""
+    for folder, subfolders, names in os.walk(root):
         if {"config.json", "metrics.jsonl"} <= set(names):
-            below.clear()
+            subfolders.clear()
             continue
-        below[:] = [name for name in below if not name.startswith(".")]
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         paths = (Path(folder, name) for name in names if not name.startswith("."))
         yield from (path for path in paths if path.is_file())
 
@@ -134,12 +143,12 @@ def _standard_input() -> BinaryIO:
     return sys.stdin.buffer
 
 
-def _spool(stream: BinaryIO) -> Path:
-    """Copy a stream to the cache, named by its hash: a corpus is read more than once, a pipe can't be."""
+def _copy_to_cache(stream: BinaryIO) -> Path:
+    """Copy a stream to the cache, named by its hash: a corpus may be read more than once, a pipe can't be."""
     folder = cache_folder("stdin")
     digest = hashlib.sha256()
     try:
-        with tempfile.TemporaryDirectory(dir=folder) as temporary:  # goes, whatever ends the reading
+        with tempfile.TemporaryDirectory(dir=folder) as temporary:  # removed even when reading is interrupted
             copy = Path(temporary, "copy")
             with copy.open("wb") as file:
                 while chunk := stream.read(1 << 20):

@@ -1,1 +1,1 @@
-"""How well a model predicts a text, and what it is compared with."""
+"""How well a model predicts a text, compared with simple predictors."""

@@ -1,7 +1,7 @@
-"""What simple predictors make of the text that a network is scored on: n-grams, single tokens, chance, gzip and xz.
+"""Scores of simple predictors on the text that a network is scored on: n-grams, single tokens, uniform, gzip and xz.
 
-Each knows the training split and nothing else, and is charged as the network is (see `charlm.evaluation.score`): for every
-token of the text, one EOS a document, and for an unknown character <unk> and a uniform code over all other characters.
+Each knows only the training split and is charged like the network (see `charlm.evaluation.score`): for every token of
+the text, one EOS per document, and for an unknown character <unk> and a uniform code over all other characters.
 """
 
 import logging
@@ -17,21 +17,22 @@ from numpy.typing import NDArray
 from charlm.data.dataset import TokenSplit
 from charlm.ngram.counts import NgramCounts, count_ngrams
 from charlm.ngram.model import NgramModel
+from charlm.ngram.score import total_nats
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 
 logger = logging.getLogger(__name__)
 
 MAX_ORDER = 8
-"""The longest n-grams that are tried."""
+"""The highest order tried."""
 MAX_TOKENS = 10_000_000
-"""Tokens of the training split that are counted, the last ones: a gigabyte of memory, and some ten seconds."""
+"""Tokens counted, from the end of the training split: a gigabyte of memory and about ten seconds."""
 MAX_BYTES = 1 << 23
-"""Bytes of the training split and of the text that are compressed: as far back as xz looks."""
+"""Bytes of the training split and of the text that are compressed: the size of xz's dictionary."""
 
-_JUDGED = 200_000  # tokens that the order is chosen on
-_READ = 1 << 20  # tokens or bytes at a time
-_DOCUMENT_END = b"\0"  # a text never holds it
+_SELECTION_TOKENS = 200_000  # by which the order is chosen
+_CHUNK = 1 << 20  # tokens or bytes at a time
+_DOCUMENT_END = b"\0"  # no text contains it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,14 +40,14 @@ class Baseline:
     """The score of one predictor."""
 
     nats: float
-    """The whole text's, or that of its compressed part, code for unknown characters included."""
+    """Nats of the whole text, or of its compressed part, including the code for unknown characters."""
     characters: int
     order: int | None = None
-    """Of the n-gram."""
+    """Order of the n-gram model."""
 
     @property
     def bits_per_character(self) -> float:
-        """Bits over characters, as `Evaluation.bits_per_character`."""
+        """Bits per character, as in `Evaluation.bits_per_character`."""
         return self.nats / self.characters / math.log(2)
 
     def to_json(self) -> dict[str, Any]:
@@ -60,26 +61,26 @@ def measure_baselines(
 ) -> dict[str, Baseline]:
     """Score a text with each predictor: `ngram`, `unigram`, `uniform`, `gzip` and `xz`.
 
-    The n-gram is the modified Kneser-Ney model of `charlm.ngram.model`, of the order up to 8 that does best on the validation
-    split; where there is none, of the order that does best on the last tenth of the training split when it is fitted to
-    the rest. The unigram is (count + 1) / (tokens + V - 1), uniform is 1 / (V - 1), for BOS is never predicted. The
-    compressors are charged the bytes that the text adds when it follows the training split.
+    The n-gram is the modified Kneser-Ney model of `charlm.ngram.model`, with the order up to 8 that is best on the
+    validation split. If that is empty, it is the order that is best on the last tenth of the training split when the
+    model is fitted to the rest. The unigram is (count + 1) / (tokens + V - 1) and uniform is 1 / (V - 1), since BOS is
+    never predicted. The compressors are charged the bytes that the text adds after the training split.
 
     Args:
-        tokenizer: the one that made the splits.
-        train: what the predictors learn from; of a large one the last part (`MAX_TOKENS`, `MAX_BYTES`).
-        valid: what the order is chosen on; may be empty.
-        text: must not be empty. Of a large one the compressors are given the first part (`MAX_BYTES`).
-        progress: told how far counting, scoring and compressing are.
+        tokenizer: the one that encoded the splits.
+        train: what the predictors learn from; only the end of a large split (`MAX_TOKENS`, `MAX_BYTES`).
+        valid: to choose the order; may be empty.
+        text: must not be empty; the compressors get only the start of a large text (`MAX_BYTES`).
+        progress: called with the work done in counting, scoring and compressing.
     """
     facts = text.facts
     known = np.asarray(train.ids[-MAX_TOKENS:])
     if len(known) < len(train.ids):
-        logger.warning("n-gram and unigram know the last %s tokens of the training split only", f"{len(known):,}")
+        logger.warning("n-gram and unigram use only the last %s tokens of the training split", f"{len(known):,}")
     unknown = tokenizer.unknown_nats(facts.unknown_characters)
     model = best_ngram(tokenizer, known, valid.ids, progress=progress)
     counts, seen = _token_counts(text.ids, tokenizer), _token_counts(known, tokenizer)
-    ngram = model.total_nats(text.ids, progress=progress)
+    ngram = total_nats(model, text.ids, progress=progress)
     unigram = -float(counts @ np.log((seen + 1) / (seen.sum() + tokenizer.vocab_size - 1)))
     uniform = facts.tokens * math.log(tokenizer.vocab_size - 1)
     return {
@@ -92,9 +93,9 @@ def measure_baselines(
 def best_ngram(
     tokenizer: Tokenizer, ids: NDArray[Any], judge: NDArray[Any], *, progress: Progress = silent
 ) -> NgramModel:
-    """The n-gram model of `ids` whose order does best on the beginning of `judge`.
+    """The n-gram model of `ids` with the order that is best on the start of `judge`.
 
-    Where `judge` is empty, the order is the one that does best on the last tenth of `ids`, fitted to the rest of them.
+    If `judge` is empty, it is the order that is best on the last tenth of `ids` when the model is fitted to the rest.
     """
 
     def count(ids: NDArray[Any]) -> NgramCounts:
@@ -102,10 +103,12 @@ def best_ngram(
         return count_ngrams(ids, order=MAX_ORDER, vocab_size=vocab_size, bos=bos, progress=progress)
 
     if len(judge):
-        counts, judge = count(ids), judge[:_JUDGED]
-        return min(_models(counts, progress), key=lambda model: model.total_nats(judge))
+        counts, judge = count(ids), judge[:_SELECTION_TOKENS]
+        return min(_models(counts, progress), key=lambda model: total_nats(model, judge))
     cut = len(ids) - len(ids) // 10
-    order = min(_models(count(ids[:cut]), progress), key=lambda model: model.total_nats(ids[cut:][:_JUDGED])).order
+    order = min(
+        _models(count(ids[:cut]), progress), key=lambda model: total_nats(model, ids[cut:][:_SELECTION_TOKENS])
+    ).order
     return NgramModel.from_counts(count(ids), order=order)
 
 
@@ -116,21 +119,21 @@ def _models(counts: NgramCounts, progress: Progress) -> Iterator[NgramModel]:
 
 
 def _token_counts(ids: NDArray[Any], tokenizer: Tokenizer) -> NDArray[np.int64]:
-    """How often each token occurs, BOS left out, (V,)."""
+    """Occurrences of each token, 0 for BOS, (V,)."""
     counts = np.zeros(tokenizer.vocab_size, dtype=np.int64)
-    for start in range(0, len(ids), _READ):
-        counts += np.bincount(ids[start : start + _READ], minlength=tokenizer.vocab_size)
+    for start in range(0, len(ids), _CHUNK):
+        counts += np.bincount(ids[start : start + _CHUNK], minlength=tokenizer.vocab_size)
     counts[tokenizer.bos] = 0
     return counts
 
 
 def _compress(tokenizer: Tokenizer, train: TokenSplit, text: TokenSplit, progress: Progress) -> dict[str, Baseline]:
-    written = [tokenizer.token_bytes(token) for token in range(tokenizer.vocab_size)]
-    written[tokenizer.eos] = _DOCUMENT_END
-    lengths = np.array([len(token) for token in written])
+    bytes_of = [tokenizer.token_bytes(token) for token in range(tokenizer.vocab_size)]
+    bytes_of[tokenizer.eos] = _DOCUMENT_END
+    lengths = np.array([len(token) for token in bytes_of])
 
     def text_of(ids: NDArray[Any]) -> bytes:
-        return b"".join(map(written.__getitem__, ids.tolist()))
+        return b"".join(map(bytes_of.__getitem__, ids.tolist()))
 
     before = text_of(train.ids[-MAX_BYTES:])[-MAX_BYTES:]
     ids = text.ids[:MAX_BYTES]
@@ -138,7 +141,7 @@ def _compress(tokenizer: Tokenizer, train: TokenSplit, text: TokenSplit, progres
     after = text_of(ids)
     characters, unknown = text.facts.characters, text.facts.unknown_characters
     if len(ids) < len(text.ids):
-        logger.warning("gzip and xz are measured on the first %s bytes of the text only", f"{len(after):,}")
+        logger.warning("gzip and xz use only the first %s bytes of the text", f"{len(after):,}")
         characters = len(after.decode(errors="replace")) - after.count(_DOCUMENT_END)
         unknown = 0 if tokenizer.unk is None else int(np.count_nonzero(ids == tokenizer.unk))
     scores = {}
@@ -156,20 +159,20 @@ class _Compressor(Protocol):
 
 
 def _compressors() -> dict[str, Callable[[], _Compressor]]:
-    """Each makes a file such as the program of that name does: gzip -9, and xz as it is."""
+    """Compressors that write the same file as the program of that name: gzip -9, and xz with its defaults."""
     compressors: dict[str, Callable[[], _Compressor]] = {"gzip": lambda: zlib.compressobj(9, zlib.DEFLATED, 31)}
     try:
         import lzma
     except ImportError:
-        logger.warning("this Python was built without xz (the module lzma), so xz is left out")
+        logger.warning("this Python was built without xz (the module lzma), so xz is skipped")
         return compressors
     return compressors | {"xz": lzma.LZMACompressor}
 
 
 def _size(compressor: _Compressor, data: bytes, name: str, progress: Progress) -> int:
-    """The length of `data` when compressed."""
+    """The compressed length of `data` in bytes."""
     size = 0
-    for start in range(0, len(data), _READ):
-        size += len(compressor.compress(data[start : start + _READ]))
-        progress(f"compressing with {name}", min(start + _READ, len(data)), len(data))
+    for start in range(0, len(data), _CHUNK):
+        size += len(compressor.compress(data[start : start + _CHUNK]))
+        progress(f"compressing with {name}", min(start + _CHUNK, len(data)), len(data))
     return size + len(compressor.flush())

@@ -1,8 +1,8 @@
-"""How sure of itself a model should be: one number, fitted on the validation split.
+"""Calibration of a model's confidence by one number, fitted on the validation split.
 
-A network is surer of a text that it has seen again and again than of another; and an n-gram prior is better on the
-folds of the training text than on a text from elsewhere. Dividing all logits by a temperature mends both (Guo, Pleiss,
-Sun and Weinberger 2017, "On Calibration of Modern Neural Networks", arXiv 1706.04599, section 4.2).
+A network is more confident on a text that it has seen many times than on a new one, and an n-gram prior predicts the
+folds of the training text better than other text. Dividing all logits by a temperature corrects both (Guo, Pleiss, Sun
+and Weinberger 2017, "On Calibration of Modern Neural Networks", arXiv 1706.04599, section 4.2).
 """
 
 from collections.abc import Iterable
@@ -14,16 +14,16 @@ from charlm.data.windows import IGNORE, Window, carry
 from charlm.model.language_model import LanguageModel
 
 TEMPERATURES = tuple(0.8 + 0.05 * step for step in range(17))
-"""What is tried; between them a parabola is followed."""
+"""The temperatures tried; a parabola interpolates between them."""
 _LOGITS = 1 << 20
-"""Of a window that are looked at."""
+"""The most logits of a window that are used."""
 
 
 @torch.inference_mode()
 def best_temperature(model: LanguageModel, windows: Iterable[Window]) -> float:
-    """The temperature that makes the windows' targets likeliest; `model` must be in evaluation mode.
+    """The temperature with the lowest nats on the windows' targets; `model` must be in evaluation mode.
 
-    Of a window with many logits every so-manieth target counts: one number needs no more.
+    In a window with many logits every n-th target counts, which is enough to fit one number.
     """
     device = model.output_bias.device
     nats = torch.zeros(len(TEMPERATURES), dtype=torch.float64)
@@ -45,8 +45,10 @@ def best_temperature(model: LanguageModel, windows: Iterable[Window]) -> float:
 
 @torch.no_grad()
 def divide_logits(model: LanguageModel, temperature: float) -> None:
-    """Divide all logits of a model by a temperature for good. Where the embedding is the output layer too, the first
-    layer's input weights make up for it."""
+    """Divide all logits of a model by a temperature, in its weights.
+
+    When the embedding is also the output layer, the first layer's input weights are multiplied to compensate.
+    """
     parts: list[torch.Tensor] = [model.embedding if model.output is None else model.output, model.output_bias]
     if model.prior is not None:
         parts += [model.prior.weight, model.prior.bias]

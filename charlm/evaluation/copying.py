@@ -1,7 +1,7 @@
-"""Stretches of a text that stand verbatim in another, such as the one that a model was trained on.
+"""Passages of a text that occur verbatim in another, such as the one that a model was trained on.
 
-The other text is held in memory, with the hashes of those of its windows that begin at every 16th place: any stretch of
-the least length holds one of them, so that where none is met nothing need be searched.
+The other text is kept in memory, with the hash of a substring at every 16th character. The substrings are so short that
+any passage of the minimum length contains one of them, so a passage without a known hash needs no search.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,13 +12,13 @@ import numpy as np
 
 from charlm.errors import ConfigError
 
-_APART = 16  # characters between the windows that are hashed
-_BETWEEN = "\0"  # documents, so that no stretch spans two; a text never holds it
+_STRIDE = 16  # characters from one hashed substring to the next
+_DOCUMENT_END = "\0"  # no text contains it, so no passage spans two documents
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Characters that stand verbatim in the other text, and would not with one more on either side."""
+    """Characters that occur verbatim in the other text, and wouldn't with one more on either side."""
 
     start: int
     length: int
@@ -32,48 +32,48 @@ class CopyIndex:
 
         Args:
             texts: its documents.
-            least: characters of the shortest stretch that is looked for, at least 1.
+            least: characters of the shortest stretch to find, at least 1.
 
-        Raises `ConfigError` for a least length below 1.
+        Raises `ConfigError` for a `least` below 1.
         """
         if least < 1:
-            raise ConfigError(f"the least length of a copied stretch is {least}; it must be at least 1")
+            raise ConfigError(f"the minimum length of a copied stretch is {least}; it must be at least 1")
         self.least = least
-        self._text = _BETWEEN.join(texts)
-        self._apart = min(_APART, least)
-        self._window = least - self._apart + 1
-        last = len(self._text) - self._window
-        hashes = (hash(self._text[at : at + self._window]) for at in range(0, last + 1, self._apart))
+        self._text = _DOCUMENT_END.join(texts)
+        self._stride = min(_STRIDE, least)
+        self._size = least - self._stride + 1  # characters of a hashed substring
+        last = len(self._text) - self._size
+        hashes = (hash(self._text[start : start + self._size]) for start in range(0, last + 1, self._stride))
         self._hashes = np.unique(np.fromiter(hashes, dtype=np.int64))
 
     def holds(self, stretch: str) -> bool:
-        """Whether a stretch of at least the least length stands in the text."""
-        first = range(min(self._apart, len(stretch) - self._window + 1))
-        return any(self._met(stretch, at) for at in first) and stretch in self._text
+        """Whether the text contains a stretch of at least the minimum length."""
+        starts = range(min(self._stride, len(stretch) - self._size + 1))
+        return any(self._is_hashed(stretch, start) for start in starts) and stretch in self._text
 
     def stretches(self, text: str) -> Iterator[Stretch]:
-        """All stretches of `text` of at least the least length, from left to right; they may overlap."""
-        met = [at for at in range(len(text) - self._window + 1) if self._met(text, at)]
-        end = upcoming = 0  # where the last stretch ends, and which window is next
+        """All stretches of `text` of at least the minimum length, from left to right; they may overlap."""
+        hashed = [start for start in range(len(text) - self._size + 1) if self._is_hashed(text, start)]
+        end = upcoming = 0  # where the last stretch ends, and the index of the next hashed substring
         for start in range(len(text) - self.least + 1):
-            while upcoming < len(met) and met[upcoming] < start:
+            while upcoming < len(hashed) and hashed[upcoming] < start:
                 upcoming += 1
-            if upcoming == len(met):
+            if upcoming == len(hashed):
                 return
-            if met[upcoming] >= start + self._apart:
+            if hashed[upcoming] >= start + self._stride:
                 continue
             shortest = max(self.least, end + 1 - start)
             if start + shortest <= len(text) and text[start : start + shortest] in self._text:
                 end = start + self._longest(text, start, shortest)
                 yield Stretch(start, end - start)
 
-    def _met(self, text: str, at: int) -> bool:
-        value = hash(text[at : at + self._window])
-        place = int(self._hashes.searchsorted(value))
-        return place < len(self._hashes) and int(self._hashes[place]) == value
+    def _is_hashed(self, text: str, start: int) -> bool:
+        value = hash(text[start : start + self._size])
+        index = int(self._hashes.searchsorted(value))
+        return index < len(self._hashes) and int(self._hashes[index]) == value
 
     def _longest(self, text: str, start: int, known: int) -> int:
-        """The length of the longest stretch from `start` on, of which `known` characters are known to be copied."""
+        """The length of the longest stretch at `start`, whose first `known` characters are known to be copied."""
         step = 1
         while start + known + step <= len(text) and text[start : start + known + step] in self._text:
             known += step
@@ -87,32 +87,32 @@ class CopyIndex:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Copied:
-    """What of a text is copied."""
+    """How much of a text is copied."""
 
     stretches: tuple[Stretch, ...]
     characters: int
-    """Of the text."""
+    """Length of the text."""
     copied: int
-    """Those in any of the stretches."""
+    """Characters in any of the stretches."""
 
     @property
     def longest(self) -> int:
-        """Characters of the longest stretch; 0 where there is none."""
+        """Characters of the longest stretch; 0 without any."""
         return max((stretch.length for stretch in self.stretches), default=0)
 
     @property
     def share(self) -> float:
-        """Of the characters."""
+        """Copied share of the characters, from 0 to 1."""
         return self.copied / self.characters if self.characters else 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """The figures by name, and where the stretches are."""
+        """The figures by name, and the stretches."""
         stretches = [asdict(stretch) for stretch in self.stretches]
         return {"longest": self.longest, "share": self.share, "stretches": stretches}
 
 
 def find_copies(text: str, index: CopyIndex) -> Copied:
-    """All stretches of a text that are copied, and how much they make up."""
+    """All stretches of a text that are copied, and how much of it they make up."""
     stretches = tuple(index.stretches(text))
     copied = end = 0
     for stretch in stretches:

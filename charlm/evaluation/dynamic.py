@@ -1,13 +1,13 @@
-"""Dynamic evaluation: a model that goes on learning from the text it is scored on, and only from what it has scored.
+"""Dynamic evaluation: the model keeps learning from the text it is scored on, after scoring it.
 
 Source: Krause, Kahembwe, Murray and Renals 2017, "Dynamic Evaluation of Neural Sequence Models" (arXiv 1709.07432).
-After every window the weights take a step along its gradient, each weight's by its own scale, and fall back a little to
-what training gave them:
+After every window each weight takes a step along its gradient, scaled by the size of its past gradients, and decays
+towards its trained value:
 
     theta <- theta - rate * g / (sqrt(m) + epsilon) + decay * (theta_trained - theta)
 
-m is the running mean of g^2 over the windows so far (the paper takes it from the training text instead, which need not
-be at hand here).
+m is the running mean of g^2 over the windows so far. The paper takes it from the training text, which may be missing
+here.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,22 +26,22 @@ from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 
-_MEMORY = 0.99  # of the running mean of squared gradients
+_MEAN_DECAY = 0.99  # of the running mean of squared gradients
 _EPSILON = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DynamicConfig(JsonConfig):
-    """How a model learns from what it has scored."""
+    """How a model learns from the text it has scored."""
 
     rate: float = 1e-3
-    """Step of a weight whose gradient is as large as usual."""
+    """Step of a weight whose gradient has its usual size."""
     decay: float = 3e-3
-    """Share of the way back to the trained weights, per step."""
+    """Share of the distance to the trained weights that each step takes back."""
     seq_len: int = 32
-    """Tokens of a window: they are scored, then learnt from."""
+    """Tokens of a window, which is scored and then learnt from."""
     batch_size: int = 8
-    """Documents side by side, where there are several."""
+    """Most documents per window."""
 
     def __post_init__(self) -> None:
         check_range("--dynamic-rate", self.rate, 0, 1, open_low=True)
@@ -59,15 +59,15 @@ def dynamic_evaluate(
     cache: NeuralCacheConfig | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
-    """Score a whole split, every window before anything learns from it; `model` stays as it is.
+    """Score a whole split, each window before learning from it; `model` itself stays unchanged.
 
     Args:
-        model: the trained one.
-        tokenizer: the one that made the split.
-        split: must not be empty. Of many documents the longest come first.
+        model: the trained model.
+        tokenizer: the one that encoded the split.
+        split: must not be empty. The longest documents come first.
         config: how to learn.
         cache: mix the model with a neural cache; see `charlm.evaluation.neural_cache`.
-        progress: told how many tokens are scored.
+        progress: called with the number of tokens scored.
     """
     scored = dynamic_score(model, _windows(split, config := config or DynamicConfig()), config, cache)
     return summed(scored, tokenizer, split, progress)
@@ -76,14 +76,14 @@ def dynamic_evaluate(
 def dynamic_score(
     model: LanguageModel, windows: Iterable[Window], config: DynamicConfig, cache: NeuralCacheConfig | None = None
 ) -> Iterator[Tensor]:
-    """Nats of the targets of each window, (T, B), 0 where there is none."""
+    """Nats of the targets of each window, (T, B); 0 at padded positions. `model` itself stays unchanged."""
     yield from _learn(deepcopy(model), windows, config, NeuralCache(cache) if cache is not None else None)
 
 
 def adapt(
     model: LanguageModel, split: TokenSplit, config: DynamicConfig | None = None, *, progress: Progress = silent
 ) -> LanguageModel:
-    """A copy of a model that has learnt from a text as dynamic evaluation does, in evaluation mode."""
+    """A copy of a model that has learnt from a text by dynamic evaluation, in evaluation mode."""
     adapted, done = deepcopy(model), 0
     config = config or DynamicConfig()
     for nats in _learn(adapted, _windows(split, config), config, None):
@@ -99,7 +99,7 @@ def _windows(split: TokenSplit, config: DynamicConfig) -> Iterator[Window]:
 def _learn(
     model: LanguageModel, windows: Iterable[Window], config: DynamicConfig, cache: NeuralCache | None
 ) -> Iterator[Tensor]:
-    """`dynamic_score`; `model` is what learns."""
+    """`dynamic_score`, which changes `model`."""
     model.eval()
     device = model.output_bias.device
     parameters: list[Tensor] = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -126,11 +126,11 @@ def _step(
     number: int,
     config: DynamicConfig,
 ) -> None:
-    """Move every weight by its gradient, and back towards where training left it; `number` counts from 1."""
+    """Move every weight along its gradient, and back towards its trained value; steps are numbered from 1."""
     gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-    torch._foreach_mul_(squares, _MEMORY)
-    torch._foreach_addcmul_(squares, gradients, gradients, value=1 - _MEMORY)
-    scales = torch._foreach_div(squares, 1 - _MEMORY**number)
+    torch._foreach_mul_(squares, _MEAN_DECAY)
+    torch._foreach_addcmul_(squares, gradients, gradients, value=1 - _MEAN_DECAY)
+    scales = torch._foreach_div(squares, 1 - _MEAN_DECAY**number)
     torch._foreach_sqrt_(scales)
     torch._foreach_add_(scales, _EPSILON)
     torch._foreach_addcdiv_(parameters, gradients, scales, value=-config.rate)

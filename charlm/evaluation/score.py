@@ -1,6 +1,6 @@
 """How well a model predicts a text: nats, perplexity, bits per character and bits per byte.
 
-Every token is scored exactly once, given all that precedes it in its document. EOS is charged to its document. A
+Every token is scored exactly once, given all tokens before it in its document. EOS is charged to its document. A
 character outside the vocabulary costs <unk> plus a uniform code over all other Unicode scalar values.
 """
 
@@ -21,7 +21,7 @@ from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 
 _ROWS = 64
-_LOGITS = 1 << 24  # elements of one window's logits, at most
+_LOGITS = 1 << 24  # most logits of one window
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,10 +33,10 @@ class Evaluation:
     """Tokens scored: those of the text, and one EOS for each document."""
     characters: int
     bytes: int
-    """Of the text in UTF-8."""
+    """Bytes of the text in UTF-8."""
     unknown_characters: int
     nats: float
-    """The whole text's, code for unknown characters included."""
+    """Nats of the whole text, including the code for unknown characters."""
 
     @property
     def nats_per_token(self) -> float:
@@ -45,22 +45,22 @@ class Evaluation:
 
     @property
     def perplexity(self) -> float:
-        """exp of the nats per token."""
+        """exp(nats per token); infinite above exp(700)."""
         return math.exp(self.nats_per_token) if self.nats_per_token < 700 else math.inf
 
     @property
     def nats_per_character(self) -> float:
-        """Nats over characters, whatever the tokens are."""
+        """Nats per character, for any kind of tokens."""
         return self.nats / self.characters
 
     @property
     def bits_per_character(self) -> float:
-        """Bits over characters, whatever the tokens are."""
+        """Bits per character, for any kind of tokens."""
         return self.nats_per_character / math.log(2)
 
     @property
     def bits_per_byte(self) -> float:
-        """Bits over the bytes of the text in UTF-8: comparable across tokenizers and languages."""
+        """Bits per byte of the text in UTF-8, comparable across tokenizers and languages."""
         return self.nats / self.bytes / math.log(2)
 
     def to_json(self) -> dict[str, Any]:
@@ -80,11 +80,11 @@ def evaluate(
     """Score a whole split, exactly and in one pass.
 
     Args:
-        model: scored in evaluation mode, whatever mode it is in.
-        tokenizer: the one that made the split.
+        model: scored in evaluation mode; its own mode stays unchanged.
+        tokenizer: the one that encoded the split.
         split: must not be empty.
         cache: mix the model with a neural cache; see `charlm.evaluation.neural_cache`.
-        progress: told how many tokens are scored.
+        progress: called with the number of tokens scored.
     """
     rows = min(_ROWS, split.facts.documents)
     width = max(1, min(2048, _LOGITS // (rows * tokenizer.vocab_size)))
@@ -96,12 +96,12 @@ def evaluate(
 
 
 def summed(scored: Iterable[Tensor], tokenizer: Tokenizer, split: TokenSplit, progress: Progress) -> Evaluation:
-    """The score of a split from the nats of all its tokens, in any order; what stands in for no token is 0."""
+    """The score of a split from the nats of all its tokens, in any order; padding must be 0."""
     facts = split.facts
     nats = done = 0.0
-    for each in scored:
-        nats += total(each)
-        done += each.numel()
+    for window_nats in scored:
+        nats += total(window_nats)
+        done += window_nats.numel()
         progress("scoring", min(int(done), facts.tokens), facts.tokens)
     return Evaluation(
         documents=facts.documents,
@@ -114,13 +114,13 @@ def summed(scored: Iterable[Tensor], tokenizer: Tokenizer, split: TokenSplit, pr
 
 
 def total(nats: Tensor) -> float:
-    """The sum of many, in float64 where the device has that."""
+    """The sum, in float64 unless the device lacks it."""
     return float(nats.sum(dtype=torch.float64 if nats.device.type != "mps" else None))
 
 
 @torch.inference_mode()
 def score(model: LanguageModel, windows: Iterable[Window], cache: NeuralCache | None = None) -> Iterator[Tensor]:
-    """Nats of the targets of each window, (T, B), 0 where there is none, the state carried from one to the next."""
+    """Nats of the targets of each window, (T, B); 0 at padded positions. The state carries from window to window."""
     device = model.output_bias.device
     was_training = model.training
     model.eval()
@@ -134,6 +134,6 @@ def score(model: LanguageModel, windows: Iterable[Window], cache: NeuralCache | 
 
 
 def nats_of(logits: Tensor, targets: Tensor) -> Tensor:
-    """Cross-entropy of each target (T, B) under logits (T, B, V); 0 where there is no target."""
+    """Cross-entropy of each target (T, B) under logits (T, B, V); 0 at padded positions."""
     nats = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE, reduction="none")
     return nats.view(targets.shape)

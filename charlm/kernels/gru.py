@@ -1,6 +1,10 @@
-"""The programs of the GRU in its two forms and of the minimal one."""
+"""The Programs of both forms of the GRU and of minGRU, and minGRU as a parallel scan."""
 
+from collections.abc import Mapping
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from charlm.kernels.program import Product, Program, Stage
 from charlm.kernels.symbolic import Values, sigmoid, tanh
@@ -94,5 +98,36 @@ def _mingru_back(dh: Q, z: Q, g: Q, h: Q, dh_before: Q) -> Values:
 
 
 MINGRU = Program(gates=("z", "g"), recurrent=(), stages=(Stage(forward=_mingru, backward=_mingru_back),))
-"""No products, so that the whole window is one call: at a window's size a loop that is bound by memory is the fastest
-scan there is on a CPU."""
+"""Without products the whole window is one pass: a loop bound by memory is the fastest scan on a CPU."""
+
+
+def linear_scan(keep: Tensor, new: Tensor) -> Tensor:
+    """h_t = keep_t * h_{t-1} + new_t with h before the first step 0, for all t at once.
+
+    Args:
+        keep: (T, B, H).
+        new: (T, B, H).
+
+    Returns:
+        h, (T, B, H).
+
+    Source: Hillis and Steele 1986, "Data parallel algorithms"; Martin and Cundy 2018 (arXiv 1709.04057), section 2.
+    """
+    distance = 1
+    while distance < len(keep):
+        new = torch.cat((new[:distance], new[distance:] + keep[distance:] * new[:-distance]))
+        keep = torch.cat((keep[:distance], keep[distance:] * keep[:-distance]))
+        distance *= 2
+    return new
+
+
+def scan_mingru(
+    projected: Tensor, state: tuple[Tensor, ...], weights: Mapping[str, Tensor]
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """`charlm.cells.gru.mingru_step` through time, from the input projection (T, B, 2H) on."""
+    (h,) = state
+    z, g = projected.chunk(2, dim=-1)
+    z = torch.sigmoid(z)
+    new = torch.cat(((z[:1] * g[:1] + (1 - z[:1]) * h), z[1:] * g[1:]))
+    outputs = linear_scan(1 - z, new)
+    return outputs, (outputs[-1],)

@@ -27,6 +27,11 @@ Function = Callable[..., Values]
 """Takes quantities by name, and gives by name those it writes."""
 
 
+def add(below: Any, own: Any) -> Values:
+    """The input of a layer plus its output."""
+    return {"above": below + own}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Product:
     """into += W[rows] of, before the point-wise part of a stage; an `into` that isn't a gate is set, not added to."""
@@ -66,8 +71,8 @@ class Program:
 
     @property
     def functions(self) -> tuple[Function, ...]:
-        """The point-wise parts of all stages."""
-        return tuple(function for stage in self.stages for function in (stage.forward, stage.backward))
+        """The point-wise parts of all stages, and `add`, which stacks of layers with residual connections need."""
+        return (add, *(function for stage in self.stages for function in (stage.forward, stage.backward)))
 
 
 def reads(function: Any) -> tuple[str, ...]:

@@ -10,9 +10,9 @@ from charlm.cells import Cell, LayerStates, State, find_cell
 from charlm.config import ModelConfig
 
 try:
-    from charlm.kernels import KERNELS, LAYERS, RECORDERS, has_bfloat16, prefers_layer
+    from charlm.kernels import KERNELS, LAYERS, STATE_KERNELS, has_bfloat16, prefers_layer
 except ModuleNotFoundError:  # without the kernels charlm is slow and right
-    KERNELS, LAYERS, RECORDERS = {}, {}, {}
+    KERNELS, LAYERS, STATE_KERNELS = {}, {}, {}
 
     def has_bfloat16(cell: str) -> bool:
         return False
@@ -104,7 +104,7 @@ class RecurrentLayer(nn.Module):
     def record_states(self, x: Tensor, state: State) -> tuple[dict[str, Tensor], State]:
         """`reference_states`, by the kernel where there is one; not for training: there may be no gradient."""
         weights = dict(self.named_parameters())
-        if record := RECORDERS.get(self.cell.name):
+        if record := STATE_KERNELS.get(self.cell.name):
             return record(self.project(x), state, weights)
         return reference_states(self.cell, x, state, weights)
 
@@ -112,7 +112,7 @@ class RecurrentLayer(nn.Module):
         self, ids: Tensor, embedding: Tensor, state: State, beside: Tensor | None = None
     ) -> tuple[dict[str, Tensor], State]:
         """`record_states` of the embeddings (V, E) of token ids (T, B), with what stands beside them, (T, B, E)."""
-        record = RECORDERS.get(self.cell.name)
+        record = STATE_KERNELS.get(self.cell.name)
         if record is not None and beside is None:
             return record(self.project_tokens(ids, embedding), state, dict(self.named_parameters()))
         return self.record_states(embed(ids, embedding, beside), state)

@@ -82,7 +82,7 @@ class NgramPrior(nn.Module):
     """Gates times the log-probabilities of n-gram models, to be added to a network's logits.
 
     There is one model, and those of lower order that it interpolates: of each the logarithm counts, by a gate that is a
-    number for each token, g_j = w_j h + b_jk, where k is how long a context the n-gram model that is asked has seen.
+    number for each token, g_j = w_j h + b_jk, where k is how long a context the n-gram model that is query has seen.
     """
 
     def __init__(self, order: int, hidden_size: int) -> None:
@@ -113,21 +113,13 @@ class NgramPrior(nn.Module):
         assert self.ngram is not None
         return self.ngram.advance(state[0].cpu().numpy(), ids.cpu().numpy())
 
-    def step(self, hidden: NDArray[Any], state: Nodes) -> NDArray[Any]:
-        """`forward` for one step, in numpy: hidden (B, H), the state after the token (B, n - 1) to logits (B, V)."""
-        assert self.ngram is not None
-        weight, bias = self.weight.detach().numpy(), self.bias.detach().numpy()
-        asked = NgramQuery(state, [self.ngram], np.zeros(len(state), dtype=np.int64))
-        gates = hidden @ weight.T + bias.T[asked.depths()]  # (B, J)
-        return asked.mixture(self.orders, gates)[0]
-
     def forward(self, states: Nodes, hidden: Tensor, starts: NDArray[np.int64] | None = None) -> Tensor:
         """What to add to the logits, (T, B, V).
 
         Args:
             states: after each token, (T, B, n - 1); see `advance`.
             hidden: outputs of the last layer, (T, B, H).
-            starts: where in the training text each row begins, (B,); the models that are asked are then those that
+            starts: where in the training text each row begins, (B,); the models that are query are then those that
                 have not seen it. None where the text is another.
         """
         assert self.ngram is not None
@@ -136,10 +128,10 @@ class NgramPrior(nn.Module):
         if starts is not None and self.cross_fit is not None:
             models += self.cross_fit.models
             which = 1 + self.cross_fit.fold_of(starts + 1 + np.arange(steps)[:, None]).ravel()
-        asked = NgramQuery(states.reshape(steps * rows, self.order - 1), models, which)
-        known = torch.from_numpy(asked.depths()).to(hidden.device)
+        query = NgramQuery(states.reshape(steps * rows, self.order - 1), models, which)
+        known = torch.from_numpy(query.known_contexts()).to(hidden.device)
         gates = F.linear(hidden.flatten(0, 1), self.weight) + F.embedding(known, self.bias.T)  # (T B, J)
-        more: Tensor = _Mixture.apply(gates, asked, self.orders)  # type: ignore[no-untyped-call]
+        more: Tensor = _Mixture.apply(gates, query, self.orders)  # type: ignore[no-untyped-call]
         return more.view(steps, rows, -1)
 
 
@@ -147,8 +139,8 @@ class _Mixture(torch.autograd.Function):
     """`NgramQuery.mixture` of gates (N, J): (N, V)."""
 
     @staticmethod
-    def forward(ctx: Any, gates: Tensor, asked: NgramQuery, orders: tuple[int, ...]) -> Tensor:
-        mixed, log_p = asked.mixture(orders, gates.detach().cpu().numpy(), keep=ctx.needs_input_grad[0])
+    def forward(ctx: Any, gates: Tensor, query: NgramQuery, orders: tuple[int, ...]) -> Tensor:
+        mixed, log_p = query.mixture(orders, gates.detach().cpu().numpy(), keep=ctx.needs_input_grad[0])
         if log_p is not None:
             ctx.save_for_backward(torch.from_numpy(log_p).to(gates))
         return torch.from_numpy(mixed).to(gates)

@@ -4,10 +4,15 @@
    pairs and adds both products to the 16 sums. Where there are matrix registers (AMX), one multiplies 16 rows of 16
    pairs by 16 pairs of 16 columns; the same layout serves both. */
 
+#ifndef CHARLM_BFLOAT16_H
+#define CHARLM_BFLOAT16_H
+
+#include "functions.h"
+
 #ifdef __AVX512BF16__
 #include <immintrin.h>
 
-/* As `tile` of window.c, of pairs: x[r, k] and w[k, n] hold two numbers each. */
+/* As `tile` of loop.h, of pairs: x[r, k] and w[k, n] hold two numbers each. */
 INLINE void pair_tile(const uint32_t *x, long x_row, const uint32_t *w, long pairs, float *out, long out_row,
                       long columns, int add, const int height) {
     __m512 sum[8][2];
@@ -150,7 +155,7 @@ INLINE uint32_t rounded(float x) {
     return x != x ? 0x7fc0 : (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
 }
 
-/* As `pack` of window.c, in pairs. */
+/* As `pack` of loop.h, in pairs. */
 void pack_pairs(const float *w, long row, long column, long blocks, long width, long depth, uint32_t *packed,
                 long threads) {
     const long panels = (width + 31) / 32, pairs = (depth + 1) / 2;
@@ -184,3 +189,5 @@ void pack_pairs(const float *w, long row, long column, long blocks, long width, 
 INLINE void multiply_pairs_double(const uint32_t *x, const uint32_t *w, long pairs, double *out, long out_row,
                                   long columns, int add, long rows) {}
 INLINE void round_rows_double(const double *x, long x_row, long rows, long depth, void *pairs) {}
+
+#endif

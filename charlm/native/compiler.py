@@ -1,4 +1,4 @@
-"""C code that is compiled at first use and kept in the cache, where there is a C compiler."""
+"""Compiles C code at first use and keeps it in the cache, where there is a C compiler."""
 
 import ctypes
 import hashlib
@@ -16,12 +16,14 @@ from charlm.files import cache_folder
 
 logger = logging.getLogger(__name__)
 
+FOLDER = Path(__file__).parent
+"""The C sources and headers; generated code includes the headers by name."""
 _FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-std=gnu11", "-fPIC", "-shared")
 
 
 @cache
 def compiler() -> str | None:
-    """The C compiler: CC of the environment, or cc, gcc or clang; None where there is none or it's turned off."""
+    """The C compiler: the environment variable CC, or cc, gcc or clang; None if there is none or it is turned off."""
     if os.environ.get("CHARLM_NATIVE") == "0":
         return None
     names = [os.environ["CC"]] if os.environ.get("CC") else ["cc", "gcc", "clang"]
@@ -30,7 +32,7 @@ def compiler() -> str | None:
 
 @cache
 def shared_library(source: str) -> ctypes.CDLL | None:
-    """C code, compiled and loaded, with OpenMP where there is that; None where it can't be had."""
+    """C code, compiled and loaded, with OpenMP if the compiler has it; None if it can't be compiled."""
     command = compiler()
     if command is None:
         return None
@@ -43,8 +45,8 @@ def shared_library(source: str) -> ctypes.CDLL | None:
 
 
 def _compile(command: tuple[str, ...], source: str) -> Path:
-    """The shared library for a source: from the cache, or compiled, beside its place first and renamed when whole."""
-    key = hashlib.sha256("\0".join((source, *command, _processor())).encode()).hexdigest()
+    """The shared library of a source: from the cache, or compiled to a temporary file and renamed when complete."""
+    key = hashlib.sha256("\0".join((source, _included(), *command, _processor())).encode()).hexdigest()
     target = cache_folder("native") / f"{key}.so"
     if target.exists():
         return target
@@ -52,12 +54,19 @@ def _compile(command: tuple[str, ...], source: str) -> Path:
         code, made = Path(folder) / "program.c", Path(folder) / "program.so"
         code.write_text(source, encoding="ascii")
         done = subprocess.run(
-            [*command, str(code), "-o", str(made), "-lm"], capture_output=True, text=True, timeout=120
+            [*command, f"-I{FOLDER}", str(code), "-o", str(made), "-lm"], capture_output=True, text=True, timeout=120
         )
         if done.returncode != 0:
             raise CharlmError(f"{command[0]}: {done.stderr.strip()[:200]}")
         os.replace(made, target)
     return target
+
+
+@cache
+def _included() -> str:
+    """All that a source may include."""
+    paths = sorted([*FOLDER.glob("*.h"), *FOLDER.glob("*.c")])
+    return "\0".join(path.read_text(encoding="ascii") for path in paths)
 
 
 def _processor() -> str:

@@ -1,5 +1,5 @@
 /* A token for each row by the inverse of the cumulative distribution, and the log-probability that the model gave it:
-   what charlm.sampling.draws.draw does, with bias, bans of single tokens, least length and a constant temperature.
+   what charlm.sampling.controls.draw does, with bias, bans of single tokens, least length and a constant temperature.
    Without `nats` it does not look that up. */
 
 #include <math.h>

@@ -1,4 +1,7 @@
-/* What the code of all cells shares: the functions of point-wise stages, and names for the numbers of an operation. */
+/* Shared by all C code: vector widths, the point-wise functions of cells, and the operations of a loop. */
+
+#ifndef CHARLM_FUNCTIONS_H
+#define CHARLM_FUNCTIONS_H
 
 #include <math.h>
 #include <stdint.h>
@@ -7,8 +10,8 @@
 #include <omp.h>
 #endif
 
-/* Bytes of a vector, and the tile of a product that the registers hold: rows, and vectors. Wider vectors than the
-   processor has are legal, and some ten times slower. */
+/* Bytes of a vector, and the tile of a product that fits into the registers: rows, and vectors per row. Vectors wider
+   than the processor's are legal C, but about ten times slower. */
 #if defined(__AVX512F__)
 enum { BYTES = 64, TILE = 12, VECTORS = 2 };
 #elif defined(__AVX__)
@@ -19,18 +22,27 @@ enum { BYTES = 16, TILE = 6, VECTORS = 4 };
 enum { BYTES = 16, TILE = 6, VECTORS = 2 };
 #endif
 
-/* An operation: a stage and its table, or a product, which may be one IN_PAIRS of bfloat16. */
-enum { IN_PAIRS = 2 };
-enum { IS_PRODUCT, SOURCE, SOURCE_TIME, SOURCE_ROW, WEIGHTS, DEPTH, TARGET, TARGET_TIME, TARGET_ROW, BLOCKS, ADD,
-       OPERATION, STAGE = SOURCE, TABLE = SOURCE_TIME };
-
 #define INLINE static inline __attribute__((always_inline))
-/* Operands of a stage never overlap; compilers give up on proving that for more than a few. */
+/* The iterations of a stage are independent; compilers can't prove that for more than a few operands. */
 #ifdef __clang__
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #else
 #define INDEPENDENT _Pragma("GCC ivdep")
 #endif
+
+/* What is done in every step of a loop: a point-wise stage, or a product. Strides are in bytes. The layout is that of
+   charlm.native.structures.Operation. */
+enum { STAGE, PRODUCT, BFLOAT16_PRODUCT };
+
+typedef struct {
+    int64_t kind;
+    int64_t source, source_time, source_row; /* of a product: address in step 0, strides of time and row */
+    int64_t target, target_time, target_row;
+    int64_t weights, depth; /* packed weights, and how many numbers of the source a row has */
+    int64_t blocks, width;  /* the columns of the target: so many blocks of so many */
+    int64_t add;            /* whether the product is added to the target */
+    int64_t stage, table;   /* of a stage: its function, and address, time stride and row stride of each operand */
+} Operation;
 
 /* exp: x = n ln 2 + r, a polynomial in r, times 2^n (Cephes); NaN goes through. No call, no branch: loops vectorise. */
 INLINE float exp_float(float x) {
@@ -67,3 +79,5 @@ INLINE double tanh_double(double x) { return tanh(x); }
 
 #define RELU(x) ((x) > 0 ? (x) : ((x) != (x) ? (x) : (REAL)0))
 #define POSITIVE(x) ((REAL)((x) > 0))
+
+#endif

@@ -1,14 +1,31 @@
-/* A program through a window: for each step its products and point-wise stages, on all threads. Once for each REAL.
+/* A Program's operations, step after step, on all threads. Included once for each REAL, after functions.h and bfloat16.h.
 
-   Columns are dealt out to the threads in panels, for products and stages alike, so that what a thread computes it
-   finds in its own cache again; all of them meet only before a product, which reads all columns. A product's weights
-   are laid out once for the window: panel after panel, in each the columns of one k side by side. */
+   Columns are dealt out to the threads in panels, for products and stages alike, so that each thread finds what it has
+   computed in its own cache again. The threads meet only before a product, which reads all columns. The weights of a
+   product are packed once: panel after panel, and in each panel the columns of one k side by side. */
 
 typedef REAL NAME(vector) __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_alias));
 #define LANES ((long)(BYTES / sizeof(REAL)))
 #define PANEL (VECTORS * LANES)
 
 long NAME(panel)(void) { return PANEL; }
+
+/* Write the sums of a row's panel, or add them: all of it, or only its first columns. */
+INLINE void NAME(store)(const NAME(vector) *sum, REAL *to, long columns, int add) {
+    if (columns == PANEL) {
+        for (int v = 0; v < VECTORS; v++) {
+            NAME(vector) *place = (NAME(vector) *)(to + v * LANES);
+            if (add)
+                *place += sum[v];
+            else
+                *place = sum[v];
+        }
+    } else {
+        REAL row[PANEL];
+        memcpy(row, sum, sizeof row);
+        for (long n = 0; n < columns; n++) to[n] = add ? to[n] + row[n] : row[n];
+    }
+}
 
 /* out[r, n] (+)= sum over k of x[r, k] w[k, n] for `height` rows, a constant where this is inlined. */
 INLINE void NAME(tile)(const REAL *x, long x_row, const REAL *w, long depth, REAL *out, long out_row, long columns,
@@ -22,20 +39,25 @@ INLINE void NAME(tile)(const REAL *x, long x_row, const REAL *w, long depth, REA
         for (int r = 0; r < height; r++)
             for (int v = 0; v < VECTORS; v++) sum[r][v] += column[v] * x[r * x_row + k];
     }
-    for (int r = 0; r < height; r++) {
-        REAL *to = out + r * out_row;
-        if (columns == PANEL) {
-            for (int v = 0; v < VECTORS; v++) {
-                NAME(vector) *place = (NAME(vector) *)(to + v * LANES);
-                if (add) sum[r][v] += *place;
-                *place = sum[r][v];
-            }
-        } else {
-            REAL row[PANEL];
-            memcpy(row, sum[r], sizeof row);
-            for (long n = 0; n < columns; n++) to[n] = add ? to[n] + row[n] : row[n];
-        }
-    }
+    for (int r = 0; r < height; r++) NAME(store)(sum[r], out + r * out_row, columns, add);
+}
+
+/* The same for a single row. Several k are added up side by side, so that no sum waits for the one before: a row is as
+   fast as its weights stream by. */
+INLINE void NAME(single_row)(const REAL *x, const REAL *w, long depth, REAL *out, long columns, int add) {
+    enum { SUMS = 4 };
+    NAME(vector) sum[SUMS][VECTORS];
+    for (int s = 0; s < SUMS; s++)
+        for (int v = 0; v < VECTORS; v++) sum[s][v] = (NAME(vector)){0};
+    long k = 0;
+    for (; k + SUMS <= depth; k += SUMS, w += SUMS * PANEL)
+        for (int s = 0; s < SUMS; s++)
+            for (int v = 0; v < VECTORS; v++)
+                sum[s][v] += *(const NAME(vector) *)(w + s * PANEL + v * LANES) * x[k + s];
+    for (; k < depth; k++, w += PANEL)
+        for (int v = 0; v < VECTORS; v++) sum[0][v] += *(const NAME(vector) *)(w + v * LANES) * x[k];
+    for (int v = 0; v < VECTORS; v++) sum[0][v] = (sum[0][v] + sum[1][v]) + (sum[2][v] + sum[3][v]);
+    NAME(store)(sum[0], out, columns, add);
 }
 
 static void NAME(multiply)(const REAL *x, long x_row, const REAL *w, long depth, REAL *out, long out_row, long columns,
@@ -45,7 +67,7 @@ static void NAME(multiply)(const REAL *x, long x_row, const REAL *w, long depth,
         NAME(tile)(x + r * x_row, x_row, w, depth, out + r * out_row, out_row, columns, add, TILE);
     for (; r + 4 <= rows; r += 4)
         NAME(tile)(x + r * x_row, x_row, w, depth, out + r * out_row, out_row, columns, add, 4);
-    for (; r < rows; r++) NAME(tile)(x + r * x_row, x_row, w, depth, out + r * out_row, out_row, columns, add, 1);
+    for (; r < rows; r++) NAME(single_row)(x + r * x_row, w, depth, out + r * out_row, columns, add);
 }
 
 /* Lay out w, whose element for column n and k is w[n * column + k * row], in blocks of `width` columns. */
@@ -66,17 +88,16 @@ void NAME(pack)(const REAL *w, long row, long column, long blocks, long width, l
     }
 }
 
-typedef void (*NAME(stage))(const long long *table, long t, long rows, long from, long to);
+typedef void (*NAME(stage))(const int64_t *table, long t, long rows, long from, long to);
 
-/* Run `operations`, OPERATION numbers each, in every one of `count` steps from `first` on; strides are in bytes. Each
-   thread has `scratch_size` numbers of `scratch`, for a source in pairs. */
-void NAME(run)(const long long *operations, long number, long first, long count, long direction, long rows,
-               long width, long threads, uint32_t *scratch, long scratch_size) {
-    const long panels = (width + PANEL - 1) / PANEL;
-    int pairs_too = 0;
-    for (long k = 0; k < number; k++) pairs_too |= operations[k * OPERATION + IS_PRODUCT] == IN_PAIRS;
+/* Run `number` operations in every one of `count` steps from `first` on. Each thread has `scratch_size` numbers of
+   `scratch`, for a source that is rounded to bfloat16. */
+void NAME(run)(const Operation *operations, long number, long first, long count, long direction, long rows, long width,
+               long threads, uint32_t *scratch, long scratch_size) {
+    int rounds = 0;
+    for (long k = 0; k < number; k++) rounds |= operations[k].kind == BFLOAT16_PRODUCT;
 #ifdef _OPENMP
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(threads) if (threads > 1)
 #endif
     {
 #ifdef _OPENMP
@@ -84,44 +105,47 @@ void NAME(run)(const long long *operations, long number, long first, long count,
 #else
         const long mine = 0, all = 1;
 #endif
-        uint32_t *const halves = scratch + mine * scratch_size;
-        if (pairs_too) begin_pairs();
-        const long first_panel = panels * mine / all, last_panel = panels * (mine + 1) / all;
-        const long from = first_panel * PANEL, to = last_panel * PANEL < width ? last_panel * PANEL : width;
+        uint32_t *const rounded_rows = scratch + mine * scratch_size;
+        if (rounds) begin_pairs();
+        const long panels = (width + PANEL - 1) / PANEL;
+        const long from = panels * mine / all * PANEL, end = panels * (mine + 1) / all * PANEL;
+        const long to = end < width ? end : width;
         for (long n = 0, t = first; n < count; n++, t += direction) {
             int written = 1;
-            for (const long long *o = operations; o < operations + number * OPERATION; o += OPERATION) {
-                if (!o[IS_PRODUCT]) {
-                    if (from < to) ((NAME(stage))o[STAGE])((const long long *)o[TABLE], t, rows, from, to);
+            for (const Operation *o = operations; o < operations + number; o++) {
+                if (o->kind == STAGE) {
+                    if (from < to) ((NAME(stage))o->stage)((const int64_t *)o->table, t, rows, from, to);
                     written = 1;
                     continue;
                 }
 #ifdef _OPENMP
-                if (written) {
+                if (written && all > 1) {
 #pragma omp barrier
                 }
 #endif
                 written = 0;
-                const REAL *x = (const REAL *)(o[SOURCE] + t * o[SOURCE_TIME]);
-                REAL *out = (REAL *)(o[TARGET] + t * o[TARGET_TIME]);
-                const long x_row = o[SOURCE_ROW] / sizeof(REAL), out_row = o[TARGET_ROW] / sizeof(REAL);
-                const long depth = o[DEPTH], pairs = (depth + 1) / 2;
-                const int add = (int)o[ADD];
-                if (o[IS_PRODUCT] == IN_PAIRS) NAME(round_rows)(x, x_row, rows, depth, halves);
-                for (long block = 0; block < o[BLOCKS]; block++)
+                const REAL *x = (const REAL *)(o->source + t * o->source_time);
+                REAL *out = (REAL *)(o->target + t * o->target_time);
+                const long x_row = o->source_row / sizeof(REAL), out_row = o->target_row / sizeof(REAL);
+                const long depth = o->depth, pairs = (depth + 1) / 2;
+                const long per_block = (o->width + PANEL - 1) / PANEL;
+                const long first_panel = per_block * mine / all, last_panel = per_block * (mine + 1) / all;
+                const int add = (int)o->add;
+                if (o->kind == BFLOAT16_PRODUCT) NAME(round_rows)(x, x_row, rows, depth, rounded_rows);
+                for (long block = 0; block < o->blocks; block++)
                     for (long panel = first_panel; panel < last_panel; panel++) {
-                        const long start = panel * PANEL, index = (block * panels + panel) * PANEL;
-                        const long columns = width - start < PANEL ? width - start : PANEL;
-                        REAL *const to = out + block * width + start;
-                        if (o[IS_PRODUCT] == IN_PAIRS)
-                            NAME(multiply_pairs)(halves, (const uint32_t *)o[WEIGHTS] + index * pairs, pairs, to,
+                        const long start = panel * PANEL, index = (block * per_block + panel) * PANEL;
+                        const long columns = o->width - start < PANEL ? o->width - start : PANEL;
+                        REAL *const part = out + block * o->width + start;
+                        if (o->kind == BFLOAT16_PRODUCT)
+                            NAME(multiply_pairs)(rounded_rows, (const uint32_t *)o->weights + index * pairs, pairs, part,
                                                  out_row, columns, add, rows);
                         else
-                            NAME(multiply)(x, x_row, (const REAL *)o[WEIGHTS] + index * depth, depth, to, out_row,
+                            NAME(multiply)(x, x_row, (const REAL *)o->weights + index * depth, depth, part, out_row,
                                            columns, add, rows);
                     }
             }
         }
-        if (pairs_too) end_pairs();
+        if (rounds) end_pairs();
     }
 }

@@ -1,6 +1,6 @@
-"""Counts of the n-grams of a text, of all lengths up to a longest, by one sort.
+"""Counts of all n-grams of a text up to a maximum length, by one sort.
 
-No n-gram holds tokens of two documents: BOS can only be its first token.
+No n-gram spans two documents: BOS can only be its first token.
 """
 
 from collections.abc import Sequence
@@ -14,99 +14,101 @@ from charlm.progress import Progress, silent
 
 Ints = NDArray[np.int64]
 Stream = NDArray[Any] | Sequence[NDArray[Any]]
-"""Documents one after the other, each of which begins with BOS, (N,); or several such arrays, each of which may begin
-within a document, and which no n-gram spans."""
+"""Documents one after the other, each starting with BOS, (N,); or several such arrays. An array may start within a
+document, and no n-gram spans two arrays."""
 
 
 @dataclass(frozen=True, slots=True)
 class NgramLevel:
-    """The distinct k-grams of one k > 1, ordered by their first k - 1 tokens, then by the last."""
+    """The distinct k-grams of one k > 1, sorted by their first k - 1 tokens, then by the last."""
 
     first: NDArray[np.int32]
-    """Where those that begin with each (k-1)-gram begin, and their number at the end; a token is its own index."""
+    """The k-grams that start with (k-1)-gram i are those from first[i] up to first[i + 1]; a token is its own index."""
     tokens: NDArray[Any]
     """The last token."""
     suffixes: NDArray[np.int32]
     """The index of the last k - 1 tokens among the (k-1)-grams."""
     counts: NDArray[np.int32]
-    """How often each occurs."""
+    """Occurrences of each."""
     runs: NDArray[np.int32]
-    """Where in `NgramCounts.places` the places begin at which each begins; there are `counts` of them."""
+    """K-gram i starts at the positions `NgramCounts.places`[runs[i] : runs[i] + counts[i]]."""
     opening: slice
-    """Those that begin with BOS."""
+    """The k-grams that start with BOS."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """A part of a text, and what it takes to count the text without it."""
+    """A part of a text, with what is needed to count the text without it."""
 
     begin: int
     end: int
     before: NDArray[np.int32]
-    """How many of the first 0, 1, 2... places, in their order, lie in the fold."""
+    """How many of the first 0, 1, 2... elements of `NgramCounts.places` lie in the fold."""
     near: Ints
-    """Which of the places lie so close before the fold that an n-gram may reach into it."""
+    """Indices of the places so shortly before the fold that an n-gram starting there may reach into it."""
 
 
 @dataclass(frozen=True, slots=True)
 class NgramCounts:
-    """The n-grams of a text; a model of any order up to the longest can be made of them."""
+    """The n-grams of a text, from which a model of any order up to `order` can be estimated."""
 
     vocab_size: int
     bos: int
     counts: Ints
-    """How often each token occurs, (V,); 0 for BOS, which is never predicted."""
+    """Occurrences of each token, (V,); 0 for BOS, which is never predicted."""
     levels: tuple[NgramLevel, ...]
-    """Bigrams first."""
+    """One for each length, bigrams first."""
     text: NDArray[Any]
-    """The tokens that were counted, (N,); V between parts."""
+    """The tokens that were counted, (N,), with V between arrays."""
     places: NDArray[np.int32]
-    """Where the n-grams of the text begin, in their order."""
+    """The positions of `text`, sorted by the n-gram that starts there."""
 
     @property
     def order(self) -> int:
-        """The length of the longest."""
+        """The length of the longest n-grams."""
         return len(self.levels) + 1
 
     def fold(self, index: int, folds: int) -> Fold:
-        """One of as many equal parts of the text; see `fold_of`."""
-        begin, end = (-(-each * len(self.text) // folds) for each in (index, index + 1))
+        """Part `index` of the text in `folds` equal parts; see `fold_of`."""
+        begin, end = (-(-part * len(self.text) // folds) for part in (index, index + 1))
         before = np.zeros(len(self.places) + 1, dtype=np.int32)
         np.cumsum((self.places >= begin) & (self.places < end), out=before[1:])
         near = np.flatnonzero((self.places > begin - self.order) & (self.places < begin))
         return Fold(begin, end, before, near)
 
     def outside(self, fold: Fold | None, length: int) -> NDArray[Any]:
-        """How often each n-gram of a length occurs without a token in a fold; None leaves out nothing."""
+        """Occurrences of each n-gram of a length that have no token in a fold; None counts all."""
         if length == 1:
-            inside = self.text[fold.begin : fold.end] if fold else self.text[:0]
-            counted = inside[(inside != self.bos) & (inside < self.vocab_size)]
+            tokens = self.text[fold.begin : fold.end] if fold else self.text[:0]
+            counted = tokens[(tokens != self.bos) & (tokens < self.vocab_size)]
             return self.counts - np.bincount(counted, minlength=self.vocab_size)
         level = self.levels[length - 2]
         if fold is None:
             return level.counts
         ends = level.runs + level.counts
-        gone = fold.before[ends] - fold.before[level.runs]
+        inside = fold.before[ends] - fold.before[level.runs]
         reaching = fold.near[self.places[fold.near] > fold.begin - length]
         index = np.searchsorted(level.runs, reaching, side="right") - 1
         reaching, index = reaching[index >= 0], index[index >= 0]
-        np.add.at(gone, index[reaching < ends[index]], 1)
-        left: NDArray[Any] = level.counts - gone
-        return left
+        np.add.at(inside, index[reaching < ends[index]], 1)
+        outside: NDArray[Any] = level.counts - inside
+        return outside
 
 
 def count_ngrams(ids: Stream, *, order: int, vocab_size: int, bos: int, progress: Progress = silent) -> NgramCounts:
     """Count all n-grams of up to `order` tokens.
 
-    The places of the text are sorted by the `order` tokens that begin there. For every k, each k-gram is then a run of
-    places, and the run's order is that of the levels.
+    The positions of the text are sorted by the `order` tokens that start there. For every k, each k-gram is then a run
+    of positions, and the runs are in the order of the levels.
 
     Args:
         ids: the text.
         order: length of the longest n-gram, at least 1.
         vocab_size: V; every id is below it.
-        bos: the token that begins a document.
-        progress: told how many lengths are counted.
+        bos: the token that starts a document.
+        progress: called with the number of lengths counted.
+
+    Raises `ValueError` for an order below 1.
     """
     if order < 1:
         raise ValueError(f"order is {order}; it must be at least 1")
@@ -114,10 +116,10 @@ def count_ngrams(ids: Stream, *, order: int, vocab_size: int, bos: int, progress
     places = _sorted_places(text, order)
     size = len(places)
     lasts = text.take(places)
-    valid = lasts < vocab_size  # whether the k-gram at a place lies within a document
-    new = np.ones(size, dtype=bool)  # whether it differs from the one before it in order
+    valid = lasts < vocab_size  # whether the k-gram at a place lies in one document
+    new = np.ones(size, dtype=bool)  # whether it differs from its predecessor in the sorted order
     new[1:] = lasts[1:] != lasts[:-1]
-    index = lasts.astype(np.int32)  # of the (k-1)-gram at each place, in order
+    index = lasts.astype(np.int32)  # of the (k-1)-gram at each place, in sorted order
     counted = valid & (lasts != bos)
     counts = np.bincount(lasts[counted], minlength=vocab_size)
     levels: list[NgramLevel] = []
@@ -145,28 +147,28 @@ def count_ngrams(ids: Stream, *, order: int, vocab_size: int, bos: int, progress
 
 
 def fold_of(places: NDArray[Any], size: int, folds: int) -> Ints:
-    """The fold that each place of a text of `size` tokens lies in."""
+    """The fold of each position of a text of `size` tokens."""
     return np.minimum(places.astype(np.int64) * folds // max(1, size), folds - 1)
 
 
 def _joined(ids: Stream, order: int, vocab_size: int) -> NDArray[Any]:
-    """The text in the smallest type that holds V, with V between its parts and `order` times at its end."""
+    """The text in the smallest type that fits V, with V between its arrays and `order` times at its end."""
     parts = [ids] if isinstance(ids, np.ndarray) else ids
     dtype = np.min_scalar_type(vocab_size)
-    between = np.array([vocab_size], dtype=dtype)
-    pieces = [piece for part in parts for piece in (part.astype(dtype), between)]
-    return np.concatenate([*pieces, np.full(order, vocab_size, dtype=dtype)])
+    boundary = np.array([vocab_size], dtype=dtype)
+    separated = [array for part in parts for array in (part.astype(dtype), boundary)]
+    return np.concatenate([*separated, np.full(order, vocab_size, dtype=dtype)])
 
 
 def _sorted_places(text: NDArray[Any], order: int) -> NDArray[np.int32]:
-    """The places of the text but for the last `order`, sorted by the `order` tokens from there on.
+    """The positions of the text but the last `order`, sorted by the `order` tokens that start there.
 
-    As many tokens as go into 63 bits are sorted at once; then, by prefix doubling (Manber and Myers 1990), by the rank
-    of the first tokens and that of those that follow them.
+    The first sort is by as many tokens as fit into 63 bits. Further sorts are by prefix doubling (Manber and Myers
+    1990): by the rank of the first tokens and the rank of those after them.
     """
     used = np.bincount(text) > 0
     base = int(used.sum())
-    short = np.cumsum(used)[text] - 1  # the tokens that occur, numbered without gaps
+    short = np.cumsum(used)[text] - 1  # the tokens, renumbered without those that don't occur
     length = next(length for length in range(order, 0, -1) if base**length < 2**63)
     keys = np.zeros(len(text), dtype=np.int64)
     for offset in range(length):
@@ -182,7 +184,7 @@ def _sorted_places(text: NDArray[Any], order: int) -> NDArray[np.int32]:
 
 
 def _ranks(keys: Ints) -> Ints:
-    """How many distinct keys are smaller than each."""
+    """For each key, the number of distinct smaller keys."""
     places = np.argsort(keys)
     ordered = keys[places]
     ranks = np.empty_like(keys)

@@ -1,4 +1,4 @@
-"""What n-gram models say of what follows, of several orders together: the sum of their logarithms times gates."""
+"""Predictions of n-gram models of several orders combined: the sum of their log-probabilities times gates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,55 +11,64 @@ from charlm.ngram.counts import Ints
 from charlm.ngram.model import NgramModel
 from charlm.ngram.trie import Nodes, compiled_lookup
 
-_SMALLEST = 1e-12  # that has a logarithm here; BOS has the probability 0
+_SMALLEST = 1e-12  # smaller probabilities count as this, since BOS has probability 0
 
 
 @dataclass(frozen=True, slots=True)
 class NgramQuery:
-    """States of a text, and the n-gram model that each of them asks."""
+    """States of a text, each with the n-gram model that predicts the next token."""
 
     states: Nodes
     """(N, n - 1)."""
     models: Sequence[NgramModel]
-    """They share a trie; one may not have seen all that is in it."""
+    """Models that share a trie; one may not have seen all of its n-grams."""
     which: Ints
     """The index of a model for each state, (N,)."""
 
-    def depths(self) -> Ints:
-        """How many of the contexts of each state its model has seen go on, (N,)."""
+    def known_contexts(self) -> Ints:
+        """How many contexts of each state its model has seen followed by a token, (N,)."""
         if lookup := compiled_lookup():
-            return lookup.depths(self.states, [model.tables()[1:] for model in self.models], self.which)
-        depths = np.empty(len(self.states), dtype=np.int64)
+            estimates = [model.estimates for model in self.models]
+            return lookup.known_contexts(self.models[0].trie, self.states, estimates, self.which)
+        known = np.empty(len(self.states), dtype=np.int64)
         for index in np.unique(self.which).tolist():
             rows = np.flatnonzero(self.which == index)
-            going_on = self.models[index].tables()[3][np.maximum(self.states[rows], 0)] < 1
-            depths[rows] = np.sum((self.states[rows] >= 0) & going_on, axis=-1)
-        return depths
+            followed = self.models[index].estimates.backoffs[np.maximum(self.states[rows], 0)] < 1
+            known[rows] = np.sum((self.states[rows] >= 0) & followed, axis=-1)
+        return known
 
     def log_probabilities(self, orders: Sequence[int]) -> NDArray[np.float32]:
-        """The logarithms of the distributions that each state's model gives, and those of lower order in it.
+        """Log-probabilities of the next token by each state's model, and by the lower orders in it.
 
         Args:
             orders: ascending, from 1 to n; J of them.
 
         Returns:
-            Nats, (N, J, V), of what is at least 1e-12.
+            The negative of nats, (N, J, V), of probabilities of at least 1e-12.
         """
         vocab_size = self.models[0].vocab_size
         log_p = np.empty((len(self.states), len(orders), vocab_size), dtype=np.float32)
         for index in np.unique(self.which).tolist():
             rows = np.flatnonzero(self.which == index)
-            chances = self.models[index].by_order(self.states[rows], orders, np.float32)
-            log_p[rows] = np.log(np.maximum(chances, _SMALLEST))
+            probabilities = self.models[index].by_order(self.states[rows], orders, np.float32)
+            log_p[rows] = np.log(np.maximum(probabilities, _SMALLEST))
         return log_p
 
     def mixture(
         self, orders: Sequence[int], gates: NDArray[Any], *, keep: bool = False
     ) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
-        """`log_probabilities` times gates (N, J), summed up: (N, V), of the gates' type; and themselves, to `keep`."""
+        """The sum over orders of `log_probabilities` times gates.
+
+        Args:
+            orders: ascending, from 1 to n; J of them.
+            gates: (N, J).
+            keep: whether to return the log-probabilities, too.
+
+        Returns:
+            The sum, (N, V), of the gates' type; the log-probabilities, (N, J, V), or None without `keep`.
+        """
         if gates.dtype == np.float32 and (lookup := compiled_lookup()):
-            tables = [model.tables()[1:] for model in self.models]
-            trie = self.models[0].tables()[0]
-            return lookup.mixture(trie, tables, self.which, self.states, orders, gates, keep=keep)
+            estimates = [model.estimates for model in self.models]
+            return lookup.mixture(self.models[0].trie, estimates, self.which, self.states, orders, gates, keep=keep)
         log_p = self.log_probabilities(orders)
         return np.matmul(gates[:, None], log_p)[:, 0], log_p if keep else None

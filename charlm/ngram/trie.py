@@ -1,25 +1,31 @@
-"""Look-ups in a trie of n-grams by compiled_lookup code (`ngram_lookup.c`): a tenth of the time that numpy takes.
+"""Looking up n-grams in a trie by compiled code (`native/trie.h`), about 10x as fast as by NumPy.
 
-Where there is no C compiler, or CHARLM_NATIVE=0 says so, `compiled_lookup` is None, and `charlm.ngram.model` looks up by numpy.
+Where there is no C compiler, or CHARLM_NATIVE=0, `compiled_lookup` gives None and `charlm.ngram.model` uses NumPy.
 """
 
 import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm import native
-from charlm.native.compiler import shared_library
+try:
+    from charlm.native.library import library
+    from charlm.native.structures import Orders
+    from charlm.native.structures import Trie as TrieBlock
+except ModuleNotFoundError:  # without the C code, look-ups are slow and correct
+
+    def library() -> ctypes.CDLL | None:  # type: ignore[misc]
+        return None
+
 
 Nodes = NDArray[np.int32]
 Singles = NDArray[np.float32]
 Tables = tuple[Singles, Singles, Singles]
-"""Probabilities of single tokens, weights, and backoffs of a model."""
+"""The probabilities of single tokens, the weights and the backoffs of a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +37,16 @@ class Trie:
     keys: NDArray[np.int64]
     first: NDArray[np.int64]
 
-    def arguments(self) -> tuple[int, int, int, int]:
-        """What every function of the compiled_lookup code takes first."""
-        return self.keys.ctypes.data, self.first.ctypes.data, self.vocab_size, self.order - 1
+    def block(self) -> "TrieBlock":
+        """The argument block of the compiled code; it is valid as long as this object."""
+        return TrieBlock(self.keys.ctypes.data, self.first.ctypes.data, self.vocab_size, self.order - 1)
 
 
-class Lookup:
-    """The compiled_lookup functions."""
+class CompiledLookup:
+    """The compiled functions."""
 
     def __init__(self, code: ctypes.CDLL) -> None:
-        pointer, number = ctypes.c_void_p, ctypes.c_int64
-        trie: list[Any] = [pointer, pointer, number, number]
-        self._advance, self._depths, self._mixture = code.ngram_advance, code.ngram_depths, code.ngram_mixture
-        self._advance.argtypes = [*trie, pointer, pointer, number, number, pointer]
-        self._depths.argtypes = [number, pointer, number, *[pointer] * 3]
-        self._mixture.argtypes = [*trie, pointer, number, *[pointer] * 3, number, *[pointer] * 3]
-        self._advance.restype = self._depths.restype = None
-        self._mixture.restype = number
+        self._code = code
 
     def advance(self, trie: Trie, state: Nodes, ids: NDArray[Any]) -> Nodes:
         """See `charlm.ngram.model.NgramModel.advance`."""
@@ -56,20 +55,24 @@ class Lookup:
         steps, rows = tokens.shape
         contexts = len(trie.first) - 1
         if state.shape != (rows, trie.order - 1) or (state.size and not -1 <= state.min() <= state.max() < contexts):
-            raise ValueError("a state that no n-gram model of this kind gave")
+            raise ValueError("this state does not belong to this n-gram model")
         after = np.empty((steps, rows, trie.order - 1), dtype=np.int32)
-        self._advance(*trie.arguments(), state.ctypes.data, tokens.ctypes.data, *tokens.shape, after.ctypes.data)
+        self._code.trie_advance(
+            *(ctypes.byref(trie.block()), state.ctypes.data, tokens.ctypes.data, steps, rows, after.ctypes.data)
+        )
         return after
 
-    def depths(self, states: Nodes, models: Sequence[Tables], which: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `charlm.ngram.mixture.NgramQuery.depths`; `models` and `which` are those of `mixture`."""
+    def known_contexts(
+        self, trie: Trie, states: Nodes, models: Sequence[Tables], which: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """See `charlm.ngram.mixture.NgramQuery.known_contexts`; `models` and `which` as in `mixture`."""
         states, which = np.ascontiguousarray(states, dtype=np.int32), np.ascontiguousarray(which, dtype=np.int64)
-        estimates, depths = _addresses(models), np.empty(len(states), dtype=np.int64)
-        self._depths(
-            *(states.shape[1], states.ctypes.data, len(states)),
-            *(estimates.ctypes.data, which.ctypes.data, depths.ctypes.data),
+        estimates, known = _addresses(models), np.empty(len(states), dtype=np.int64)
+        self._code.trie_known_contexts(
+            *(ctypes.byref(trie.block()), states.ctypes.data, len(states)),
+            *(estimates.ctypes.data, which.ctypes.data, known.ctypes.data),
         )
-        return depths
+        return known
 
     def mixture(
         self,
@@ -85,23 +88,26 @@ class Lookup:
         """See `charlm.ngram.mixture.NgramQuery.mixture`.
 
         Args:
-            trie: that all models share.
-            models: what each says.
-            which: the index in `models` of the one that is asked in each state, (N,).
+            trie: shared by all models.
+            models: their probabilities.
+            which: the index in `models` of the model to ask in each state, (N,).
             states: (N, n - 1).
             orders: ascending, J of them.
             gates: (N, J).
-            keep: whether the logarithms are wanted as well.
+            keep: whether to return the log-probabilities too.
+
+        Raises `MemoryError` when out of memory.
         """
-        states, wanted = np.ascontiguousarray(states, dtype=np.int32), np.array(orders, dtype=np.int64)
+        states, ascending = np.ascontiguousarray(states, dtype=np.int32), np.array(orders, dtype=np.int64)
         which, estimates = np.ascontiguousarray(which, dtype=np.int64), _addresses(models)
         gates = np.ascontiguousarray(gates, dtype=np.float32)
         mixed = np.empty((len(states), trie.vocab_size), dtype=np.float32)
         log_p = np.empty((len(states), len(orders), trie.vocab_size), dtype=np.float32) if keep else None
-        enough = self._mixture(
-            *(*trie.arguments(), states.ctypes.data, len(states)),
-            *(estimates.ctypes.data, which.ctypes.data, wanted.ctypes.data, len(orders)),
-            *(gates.ctypes.data, mixed.ctypes.data, None if log_p is None else log_p.ctypes.data),
+        wanted = Orders(ascending.ctypes.data, len(orders))
+        enough = self._code.trie_mixture(
+            *(ctypes.byref(trie.block()), states.ctypes.data, len(states)),
+            *(estimates.ctypes.data, which.ctypes.data, ctypes.byref(wanted), gates.ctypes.data),
+            *(mixed.ctypes.data, None if log_p is None else log_p.ctypes.data),
         )
         if not enough:
             raise MemoryError
@@ -109,11 +115,12 @@ class Lookup:
 
 
 def _addresses(models: Sequence[Tables]) -> NDArray[np.uintp]:
+    """One argument block `Estimates` for each model, (N, 3)."""
     return np.array([[array.ctypes.data for array in model] for model in models], dtype=np.uintp)
 
 
 @cache
-def compiled_lookup() -> Lookup | None:
-    """The compiled_lookup look-up; None where it can't be had."""
-    code = shared_library((Path(native.__file__).parent / "trie.h").read_text(encoding="ascii"))
-    return None if code is None else Lookup(code)
+def compiled_lookup() -> CompiledLookup | None:
+    """The compiled look-up; None if there is no C compiler."""
+    code = library()
+    return None if code is None else CompiledLookup(code)

@@ -3,16 +3,7 @@
 from charlm.sampling.beam import beam_search
 from charlm.sampling.config import SampleConfig
 from charlm.sampling.filters import distribution
-from charlm.sampling.generate import Chunk, generate, write_many, write_pieces
+from charlm.sampling.generate import Chunk, generate_chunks, generate_many
 from charlm.sampling.text_stream import GeneratedText
 
-__all__ = [
-    "Chunk",
-    "GeneratedText",
-    "SampleConfig",
-    "beam_search",
-    "distribution",
-    "generate",
-    "write_many",
-    "write_pieces",
-]
+__all__ = ["Chunk", "GeneratedText", "SampleConfig", "beam_search", "distribution", "generate_chunks", "generate_many"]

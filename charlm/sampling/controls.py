@@ -8,147 +8,150 @@ from numpy.typing import NDArray
 from charlm.errors import ConfigError
 from charlm.evaluation.copying import CopyIndex
 from charlm.sampling import filters
-from charlm.sampling.bans import Bans
-from charlm.sampling.compiled import NativeDraw, compiled
-from charlm.sampling.config import SampleConfig
-from charlm.sampling.draws import draw
+from charlm.sampling.config import Cycle, Ramp, SampleConfig, temperature_at
+from charlm.sampling.draws import CompiledDraw, draw
 from charlm.sampling.filters import Logits
-from charlm.sampling.temperature import parse_temperature
 from charlm.sampling.text_stream import TextStream
-from charlm.sampling.vocabulary import Vocabulary
+from charlm.sampling.vocabulary import BannedTexts, Vocabulary
 
 NO_TOKEN = -1
-"""In the place of a token where none is left that may be written."""
+"""Instead of a token where none is allowed."""
+
+Uniform = Callable[[], float]
+"""Gives the next number in [0, 1) of a text."""
 
 
 class Controls:
-    """The controls of a configuration, made ready for a vocabulary."""
+    """The controls of a configuration, prepared for a vocabulary."""
 
     def __init__(self, vocabulary: Vocabulary, config: SampleConfig, copies: CopyIndex | None = None) -> None:
-        """Make ready.
+        """Prepare.
 
         Args:
-            vocabulary: the model's.
+            vocabulary: of the model.
             config: the controls.
-            copies: the training text, where `config.no_copy` asks that it is not copied; its least length is one more.
+            copies: the training text, needed with `config.no_copy`; its least length must be one more than that.
+
+        Raises `ConfigError` for a bias that isn't one token, and for `no_copy` without `copies`.
         """
         if config.no_copy and (copies is None or copies.least != config.no_copy + 1):
             raise ConfigError("--no-copy needs the text that the model was trained on")
         self._copies = copies if config.no_copy else None
-        self.bans = Bans(vocabulary, config.ban)
-        self._vocabulary = vocabulary
-        self._static = vocabulary.bias(config.bias)  # (V,), added to every row
-        self._static[self.bans.always] = -np.inf
-        self._least = config.min_length
-        self._penalty = config.repetition_penalty
-        self._temperature = parse_temperature(config.temperature)
-        self._filters: list[Callable[[Logits], Logits]] = []
-        if config.top_k:
-            self._filters.append(lambda logits: filters.keep_top_k(logits, config.top_k))
-        if config.top_p < 1:
-            self._filters.append(lambda logits: filters.keep_top_p(logits, config.top_p))
-        if config.min_p:
-            self._filters.append(lambda logits: filters.keep_min_p(logits, config.min_p))
-        if config.typical < 1:
-            self._filters.append(lambda logits: filters.keep_typical(logits, config.typical))
-        self._native: NativeDraw | None = None
-        if self._plain() and compiled() is not None:
-            self._native = NativeDraw(self._static, self._temperature.constant or 1.0, vocabulary.eos)
+        self.banned = BannedTexts(vocabulary, config.ban)
+        self._vocabulary, self._config = vocabulary, config
+        self._added = vocabulary.bias(config.bias)  # (V,), added to every row
+        self._added[self.banned.always] = -np.inf
+        self._filters = _filters(config)
+        self._compiled: CompiledDraw | None = None
+        if self._is_plain() and CompiledDraw.available():
+            assert isinstance(config.temperature, int | float)
+            self._compiled = CompiledDraw(self._added, config.temperature, vocabulary.eos)
 
-    def allowed(self, logits: NDArray[np.floating], writers: Sequence[TextStream]) -> Logits:
-        """The model's logits (B, V) with bias, bans, least length and repetition penalty; a row may lose all."""
-        adjusted: Logits = logits + self._static
-        if self.bans.reach:
-            for row, writer in zip(adjusted, writers, strict=True):
-                for tokens in self.bans.after(writer.tail):
-                    row[tokens] = -np.inf
-        if self._least:
-            for row, writer in zip(adjusted, writers, strict=True):
-                if not writer.may_end:
-                    row[self._vocabulary.eos] = -np.inf
-        if self._penalty != 1:
-            for row, writer in zip(adjusted, writers, strict=True):
-                if writer.recent and row.max() > -np.inf:
-                    repeated = np.zeros(len(row), dtype=bool)
-                    repeated[list(writer.recent)] = True
-                    row[:] = filters.penalise_repetition(row, repeated, self._penalty)
+    def allowed(self, logits: NDArray[np.floating], streams: Sequence[TextStream]) -> Logits:
+        """The model's logits (B, V) with bias, bans, least length and repetition penalty; a row may lose all tokens."""
+        penalty = self._config.repetition_penalty
+        adjusted: Logits = logits + self._added
+        if not (self.banned.reach or self._config.min_length or penalty != 1):
+            return adjusted
+        for row, stream in zip(adjusted, streams, strict=True):
+            for tokens in self.banned.after(stream.tail) if self.banned.reach else ():
+                row[tokens] = -np.inf
+            if not stream.may_end:
+                row[self._vocabulary.eos] = -np.inf
+            if penalty != 1 and stream.recent and row.max() > -np.inf:
+                repeated = np.zeros(len(row), dtype=bool)
+                repeated[list(stream.recent)] = True
+                row[:] = filters.penalise_repetition(row, repeated, penalty)
         return adjusted
 
-    def shaped(self, logits: Logits, writers: Sequence[TextStream]) -> Logits:
+    def shaped(self, logits: Logits, streams: Sequence[TextStream]) -> Logits:
         """Logits (B, V) with temperature and truncation; every row must leave a token."""
-        constant = self._temperature.constant
-        if constant is None:
-            pairs = zip(logits, writers, strict=True)
+        temperature = self._config.temperature
+        if isinstance(temperature, Ramp | Cycle):
+            rows = zip(logits, streams, strict=True)
             logits = np.stack(
-                [filters.temper(row, self._temperature.at(writer.tokens, writer.progress)) for row, writer in pairs]
+                [
+                    filters.temper(row, temperature_at(temperature, stream.tokens, stream.progress))
+                    for row, stream in rows
+                ]
             )
-        elif constant != 1:
-            logits = filters.temper(logits, constant)
+        elif temperature != 1:
+            logits = filters.temper(logits, temperature)
         for keep in self._filters:
             logits = keep(logits)
         return logits
 
-    def _plain(self) -> bool:
-        """Whether nothing but bias, single banned tokens, least length and one temperature shapes the choice."""
-        constant = self._temperature.constant
-        tempered = constant is not None and 1e-3 <= constant < np.inf
-        return tempered and not (self._filters or self.bans.reach or self._copies) and self._penalty == 1
-
-    def scored(
-        self,
-        logits: NDArray[np.floating],
-        writers: Sequence[TextStream],
-        uniforms: Sequence[Callable[[], float]],
-        *,
-        score: bool,
+    def draw(
+        self, logits: NDArray[np.floating], streams: Sequence[TextStream], uniforms: Sequence[Uniform], *, score: bool
     ) -> tuple[list[int], list[float]]:
-        """As a call, with the model's log-probability of each token, nats; zeros where nobody asks for scores."""
-        if self._native is not None and logits.dtype == np.float32 and logits.flags.c_contiguous:
-            may_end = [writer.may_end for writer in writers] if self._least else [True] * len(writers)
-            return self._native(logits, [uniform() for uniform in uniforms], may_end, score=score)
-        tokens = self(logits, writers, uniforms)
+        """A token for each row, or `NO_TOKEN`, and the model's log-probability of each, nats; zeros without `score`.
+
+        Args:
+            logits: the model's, (B, V).
+            streams: of the B texts.
+            uniforms: for each text the source of its random numbers.
+            score: whether log-probabilities are wanted.
+        """
+        if self._compiled is not None and logits.dtype == np.float32 and logits.flags.c_contiguous:
+            least = self._config.min_length
+            may_end = [stream.may_end for stream in streams] if least else [True] * len(streams)
+            return self._compiled(logits, [uniform() for uniform in uniforms], may_end, score=score)
+        tokens = self._draw(logits, streams, uniforms)
         if not score:
             return tokens, [0.0] * len(tokens)
         log_p = filters.log_probabilities(logits.astype(np.float64))
         nats: list[float] = log_p[np.arange(len(tokens)), tokens].tolist()
         return tokens, nats
 
-    def __call__(
-        self, logits: NDArray[np.floating], writers: Sequence[TextStream], uniforms: Sequence[Callable[[], float]]
+    def _draw(
+        self, logits: NDArray[np.floating], streams: Sequence[TextStream], uniforms: Sequence[Uniform]
     ) -> list[int]:
-        """A token for each row, or `NO_TOKEN`.
-
-        Args:
-            logits: the model's, (B, V).
-            writers: of the B texts.
-            uniforms: for each text what gives the next of its numbers in [0, 1).
-        """
-        adjusted = self.allowed(logits, writers)
+        adjusted = self.allowed(logits, streams)
         dead = np.isneginf(adjusted.max(-1)).nonzero()[0].tolist()
         for row in dead:
             adjusted[row] = 0.0
-        tokens = draw(self.shaped(adjusted, writers), [uniform() for uniform in uniforms])
+        tokens = draw(self.shaped(adjusted, streams), [uniform() for uniform in uniforms])
         for row in dead:
             tokens[row] = NO_TOKEN
         if self._copies is not None:
-            for row, writer in enumerate(writers):
-                while tokens[row] != NO_TOKEN and self._would_copy(writer, tokens[row], self._copies):
-                    tokens[row] = self._another(adjusted[row : row + 1], tokens[row], writer, uniforms[row])
+            for row, stream in enumerate(streams):
+                while tokens[row] != NO_TOKEN and self._would_copy(stream, tokens[row], self._copies):
+                    tokens[row] = self._draw_another(adjusted[row : row + 1], tokens[row], stream, uniforms[row])
         return tokens
 
-    def _would_copy(self, writer: TextStream, token: int, copies: CopyIndex) -> bool:
+    def _is_plain(self) -> bool:
+        """Whether nothing but bias, single banned tokens, least length and one temperature shapes the draw."""
+        temperature = self._config.temperature
+        tempered = isinstance(temperature, int | float) and 1e-3 <= temperature < np.inf
+        others = self._filters or self.banned.reach or self._copies or self._config.repetition_penalty != 1
+        return tempered and not others
+
+    def _would_copy(self, stream: TextStream, token: int, copies: CopyIndex) -> bool:
         """Whether a token would make a copied stretch too long."""
         if token == self._vocabulary.eos:
             return False
-        text = writer.said + writer.characters_of(token)
-        return any(
-            copies.holds(text[end - copies.least : end])
-            for end in range(max(len(writer.said) + 1, copies.least), len(text) + 1)
-        )
+        before = stream.last_characters
+        text = before + stream.completed_by(token)
+        ends = range(max(len(before) + 1, copies.least), len(text) + 1)
+        return any(copies.holds(text[end - copies.least : end]) for end in ends)
 
-    def _another(self, logits: Logits, token: int, writer: TextStream, uniform: Callable[[], float]) -> int:
+    def _draw_another(self, logits: Logits, token: int, stream: TextStream, uniform: Uniform) -> int:
         """Rule a token out of a row's logits (1, V), and draw again."""
         logits[0, token] = -np.inf
         if np.isneginf(logits.max()):
             return NO_TOKEN
-        return draw(self.shaped(logits, [writer]), [uniform()])[0]
+        return draw(self.shaped(logits, [stream]), [uniform()])[0]
+
+
+def _filters(config: SampleConfig) -> list[Callable[[Logits], Logits]]:
+    """The truncations that a configuration asks for, in their order."""
+    chosen: list[Callable[[Logits], Logits]] = []
+    if config.top_k:
+        chosen.append(lambda logits: filters.keep_top_k(logits, config.top_k))
+    if config.top_p < 1:
+        chosen.append(lambda logits: filters.keep_top_p(logits, config.top_p))
+    if config.min_p:
+        chosen.append(lambda logits: filters.keep_min_p(logits, config.min_p))
+    if config.typical < 1:
+        chosen.append(lambda logits: filters.keep_typical(logits, config.typical))
+    return chosen

@@ -1,12 +1,11 @@
-"""Decoding controls, each a pure function from logits to logits, and the softmax that ends them.
+"""Sampling filters, each a pure function from logits to logits, and the softmax that follows them.
 
-Logits are (..., V) float64, in nats, known up to a constant for each row; -inf rules a token out. A function leaves its
-argument as it was, and never rules out the last token of a row. They compose in any order; `charlm.sampling.controls` has
-the one that charlm uses.
+Logits are (..., V) float64, in nats, known up to a constant for each row; -inf rules a token out. A filter does not change
+its argument, and never rules out the last token of a row. Filters compose in any order; `charlm.sampling.controls` has
+the order that charlm uses.
 """
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
@@ -32,9 +31,9 @@ def log_probabilities(logits: Logits) -> Logits:
 
 
 def temper(logits: Logits, temperature: float) -> Logits:
-    """z_i / T, the largest logit being moved to 0 first, so that no temperature overflows.
+    """z_i / T, after the largest logit is moved to 0, so that no temperature overflows.
 
-    T = 0 rules out all but the largest logit (the first of equals), T = infinity makes all that aren't ruled out equal.
+    T = 0 rules out all but the largest logit (the first of equals), T = infinity makes all others equal.
 
     Source: the softmax temperature of Ackley, Hinton and Sejnowski 1985, Cognitive Science 9:
     p_i = exp(z_i / T) / sum_k exp(z_k / T).
@@ -47,14 +46,14 @@ def temper(logits: Logits, temperature: float) -> Logits:
     if math.isinf(temperature):
         return np.where(np.isneginf(below), below, 0.0)
     if temperature < 1e-3:
-        with np.errstate(over="ignore"):  # -inf is what it should be
+        with np.errstate(over="ignore"):  # -inf is right
             return below / temperature
     below /= temperature
     return below
 
 
 def keep_top_k(logits: Logits, k: int) -> Logits:
-    """Keep the k largest logits, of equals the first.
+    """Keep the k largest logits; of equal ones the first.
 
     Source: Fan, Lewis and Dauphin 2018 (arXiv 1805.04833), section 5.
     """
@@ -96,7 +95,7 @@ def keep_min_p(logits: Logits, p: float) -> Logits:
 
 
 def keep_typical(logits: Logits, mass: float) -> Logits:
-    """Keep the fewest tokens that have this probability together, of those whose surprise is nearest to the entropy.
+    """Keep the fewest tokens whose probabilities add up to `mass`, those whose surprise is nearest to the entropy first.
 
     The rank of a token is |H + log p_i|, with H = -sum_k p_k log p_k.
 
@@ -116,21 +115,14 @@ def penalise_repetition(logits: Logits, repeated: NDArray[np.bool_], penalty: fl
 
     Args:
         logits: (..., V).
-        repeated: (..., V), the tokens that were written lately.
+        repeated: (..., V), the tokens that were written recently.
         penalty: above 1 makes them rarer, below 1 more frequent.
 
-    Source: Keskar et al. 2019 (arXiv 1909.05858), section 4.1, who scale the logits themselves. Those are known up to a
-    constant only, on which the result should not depend; hence log-probabilities here.
+    Source: Keskar et al. 2019 (arXiv 1909.05858), section 4.1, who scale the logits. Logits are known only up to a
+    constant, on which the result should not depend; hence log-probabilities here.
     """
     log_p = log_probabilities(logits)
     return np.where(repeated, log_p * penalty, log_p)
-
-
-def rule_out(logits: Logits, tokens: Any) -> Logits:
-    """Give these tokens (ids, or anything that indexes the last axis) no probability."""
-    ruled = logits.copy()
-    ruled[..., tokens] = -np.inf
-    return ruled
 
 
 def distribution(logits: Tensor, temperature: float) -> Tensor:

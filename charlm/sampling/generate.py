@@ -1,4 +1,4 @@
-"""Texts as they are written: one, piece by piece, or many side by side."""
+"""Texts as they are written: one, chunk by chunk, or many side by side."""
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
@@ -9,13 +9,12 @@ import torch
 
 from charlm.evaluation.copying import CopyIndex
 from charlm.model.language_model import LanguageModel
-from charlm.sampling.config import SampleConfig
+from charlm.sampling.config import SampleConfig, temperature_at
 from charlm.sampling.controls import NO_TOKEN, Controls
 from charlm.sampling.draws import Uniforms
-from charlm.sampling.prefix import Start, begin, choose_start, starts
+from charlm.sampling.prefix import Start, choose_start, find_starts
 from charlm.sampling.steering import Steering
 from charlm.sampling.steppers import LogitRows, prepare
-from charlm.sampling.temperature import parse_temperature
 from charlm.sampling.text_stream import GeneratedText, TextStream
 from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
@@ -27,7 +26,7 @@ class Chunk:
 
     text: str
     log_probabilities: tuple[float, ...]
-    """Of each character, nats, the model's own; none for a prefix, or where nobody asked to score."""
+    """Of each character, nats, the model's own; none for a prefix, or without scores."""
 
 
 @dataclass(slots=True)
@@ -36,54 +35,12 @@ class _Row:
 
     number: int
     start: Start
-    writer: TextStream
+    stream: TextStream
     uniforms: Uniforms
-    given: int = 0
+    given_out: int = 0
 
 
-def generate(
-    model: LanguageModel,
-    tokenizer: Tokenizer,
-    generator: torch.Generator,
-    *,
-    prefix: str = "",
-    config: SampleConfig | None = None,
-    copies: CopyIndex | None = None,
-    steering: Steering = (),
-) -> Generator[str, None, str]:
-    """Write a text, piece by piece as it is decoded, the prefix first.
-
-    The model reads BOS and the prefix, and then each token that was drawn; the state carries all along. A character
-    whose bytes span several tokens comes whole, and bytes that are no UTF-8 come as U+FFFD.
-
-    Args:
-        model: in evaluation mode.
-        tokenizer: the model's.
-        generator: a CPU generator that the choices are drawn from.
-        prefix: what the text begins with.
-        config: the controls.
-        copies: the training text, where `config.no_copy` asks that it is not copied.
-        steering: what the state is held at from the end of the prefix on; what `config.steer` means.
-
-    Returns:
-        (as the generator's value) why it ended: "eos", "length", "stop" or "banned".
-
-    Raises:
-        UnknownCharacterError: the prefix has a character outside the vocabulary and `config.unknown` is "error".
-        ConfigError: the configuration asks for what this vocabulary can't do.
-    """
-    pieces = write_pieces(
-        model, tokenizer, generator, prefix=prefix, config=config, copies=copies, steering=steering, score=False
-    )
-    while True:
-        try:
-            yield next(pieces).text
-        except StopIteration as end:
-            written: GeneratedText = end.value
-            return written.ended
-
-
-def write_pieces(
+def generate_chunks(
     model: LanguageModel,
     tokenizer: Tokenizer,
     generator: torch.Generator,
@@ -94,23 +51,40 @@ def write_pieces(
     steering: Steering = (),
     score: bool = True,
 ) -> Generator[Chunk, None, GeneratedText]:
-    """Write a text as `generate` does, with the probability of every character; its value is the whole text.
+    """Write a text, chunk by chunk as it is decoded, the prefix first; the generator's value is the whole text.
 
-    `score` says whether probabilities are wanted; they are 0 nats without.
+    The model reads BOS and the prefix, and then each token that was drawn; the state is carried all along. A character
+    whose bytes span several tokens comes whole, and bytes that are not UTF-8 come as U+FFFD.
+
+    Args:
+        model: in evaluation mode.
+        tokenizer: of the model.
+        generator: a CPU generator that random numbers are drawn from.
+        prefix: what the text begins with.
+        config: the controls.
+        copies: the training text, needed with `config.no_copy`.
+        steering: what the state is held at from the end of the prefix; see `config.steer`.
+        score: whether the probability of each character is wanted; without, they are 0 nats.
+
+    Raises:
+        UnknownCharacterError: the prefix has a character outside the vocabulary and `config.unknown` is "error".
+        ConfigError: this vocabulary can't do what the configuration asks for.
     """
     config = config or SampleConfig()
-    run = _write(model, tokenizer, prefix, config, lambda _: generator, copies=copies, steering=steering, score=score)
-    first = next(run)[1]  # an unknown character in the prefix is an error before anything is written
+    events = _write(
+        model, tokenizer, prefix, config, lambda _: generator, copies=copies, steering=steering, score=score
+    )
+    first = next(events)[1]  # an unknown character in the prefix is an error before anything is written
     if prefix and config.prefix_in_output:
         yield Chunk(prefix, ())
-    for found in chain((first,), (found for _, found in run)):
-        if isinstance(found, GeneratedText):
-            return found
-        yield found
+    for event in chain((first,), (event for _, event in events)):
+        if isinstance(event, GeneratedText):
+            return event
+        yield event
     raise AssertionError("a text has no end")
 
 
-def write_many(
+def generate_many(
     model: LanguageModel,
     tokenizer: Tokenizer,
     *,
@@ -124,27 +98,27 @@ def write_many(
 ) -> Iterator[GeneratedText]:
     """Write many texts, up to `batch` of them side by side; they come in order.
 
-    Text k draws from a generator of its own, seeded with seed + k: it is the one that `generate` writes with that seed,
-    whatever the batch. Only a choice that hangs on the last bits of a probability can fall differently, since matrix
+    Text k draws from its own generator, seeded with seed + k: it is the text that `generate_chunks` writes with that
+    seed, whatever the batch. Only a choice that depends on the last bits of a probability can differ, since matrix
     products of another shape round differently.
 
     Args:
         model: in evaluation mode.
-        tokenizer: the model's.
+        tokenizer: of the model.
         seed: of the first text.
         num: how many texts.
-        batch: how many at a time; a row whose text has ended goes on with the next one.
+        batch: how many at a time; a row whose text has ended continues with the next text.
         prefix: what every text begins with.
         config: the controls.
-        copies: as for `generate`.
-        steering: as for `generate`.
+        copies: as in `generate_chunks`.
+        steering: as in `generate_chunks`.
 
-    Raises: as `generate`.
+    Raises: as `generate_chunks`.
     """
     config = config or SampleConfig()
     ready: dict[int, GeneratedText] = {}
     following = 0
-    run = _write(
+    events = _write(
         model,
         tokenizer,
         prefix,
@@ -154,11 +128,11 @@ def write_many(
         batch=batch,
         copies=copies,
         steering=steering,
-        pieces=False,
+        chunks=False,
     )
-    for number, found in run:
-        if isinstance(found, GeneratedText):
-            ready[number] = found
+    for number, event in events:
+        if isinstance(event, GeneratedText):
+            ready[number] = event
         while following in ready:
             yield ready.pop(following)
             following += 1
@@ -169,44 +143,44 @@ def _write(
     tokenizer: Tokenizer,
     prefix: str,
     config: SampleConfig,
-    stream: Callable[[int], torch.Generator],
+    generator_of: Callable[[int], torch.Generator],
     *,
     num: int = 1,
     batch: int = 1,
     copies: CopyIndex | None = None,
     steering: Steering = (),
-    pieces: bool = True,
+    chunks: bool = True,
     score: bool = True,
 ) -> Iterator[tuple[int, Chunk | GeneratedText]]:
-    """The loop of all sampling: pieces and whole texts, each with the number of its text."""
+    """The loop of all sampling: chunks and whole texts, each with the number of its text."""
     vocabulary = Vocabulary(tokenizer)
-    choice = Controls(vocabulary, config, copies)
-    ways = starts(model, tokenizer, vocabulary, choice, prefix, config.unknown, steering)
-    likeliest = parse_temperature(config.temperature).at(0, 0.0) == 0
+    controls = Controls(vocabulary, config, copies)
+    starts = find_starts(model, tokenizer, vocabulary, controls, prefix, config.unknown, steering)
+    likeliest = temperature_at(config.temperature, 0, 0.0) == 0
 
     def begin_row(number: int) -> _Row:
-        uniforms = Uniforms(stream(number))
-        start = choose_start(ways, uniforms, likeliest=likeliest)
-        return _Row(number, start, begin(start, vocabulary, config, prefix), uniforms)
+        uniforms = Uniforms(generator_of(number))
+        start = choose_start(starts, uniforms, likeliest=likeliest)
+        return _Row(number, start, start.stream(vocabulary, config, prefix), uniforms)
 
     waiting = iter(range(num))
-    if config.longest == 0:
-        yield from ((number, begin_row(number).writer.written(prefix, config)) for number in waiting)
+    if config.max_length == 0:
+        yield from ((number, begin_row(number).stream.result()) for number in waiting)
         return
     rows = [begin_row(number) for number in islice(waiting, batch)]
     stepper = None
     logits: LogitRows = np.stack([row.start.logits for row in rows])
     while True:
-        writers, uniforms = [row.writer for row in rows], [row.uniforms for row in rows]
-        tokens, scores = choice.scored(logits, writers, uniforms, score=score)
-        for row, token, nats in zip(rows, tokens, scores, strict=True):
-            text = row.writer.dead_end() if token == NO_TOKEN else row.writer.push(token, nats)
-            if text and pieces:
-                yield row.number, Chunk(text, row.writer.shares(row.given, row.given + len(text)) if score else ())
-                row.given += len(text)
-        ended = [index for index, row in enumerate(rows) if row.writer.ended]
+        tokens, nats = controls.draw(logits, [row.stream for row in rows], [row.uniforms for row in rows], score=score)
+        for row, token, own in zip(rows, tokens, nats, strict=True):
+            text = row.stream.dead_end() if token == NO_TOKEN else row.stream.push(token, own)
+            if text and chunks:
+                end = row.given_out + len(text)
+                yield row.number, Chunk(text, row.stream.nats_of(row.given_out, end) if score else ())
+                row.given_out = end
+        ended = [index for index, row in enumerate(rows) if row.stream.ended]
         for index in ended:
-            yield rows[index].number, rows[index].writer.written(prefix, config)
+            yield rows[index].number, rows[index].stream.result()
         following = {index: begin_row(number) for index, number in zip(ended, waiting, strict=False)}
         if len(following) == len(rows):
             rows = list(following.values())
@@ -217,13 +191,13 @@ def _write(
             continue
         if len(ended) == len(rows) and not following:
             return
-        stepper = stepper or prepare(model, [row.start.states for row in rows], single=batch == 1, steering=steering)
+        stepper = stepper or prepare(model, [row.start.states for row in rows], steering=steering)
         logits = stepper.step([max(token, 0) for token in tokens])
         for index, row in following.items():
             rows[index] = row
             stepper.load(index, row.start.states)
             logits[index] = row.start.logits
         if len(following) < len(ended):
-            left = [index for index, row in enumerate(rows) if not row.writer.ended]
+            left = [index for index, row in enumerate(rows) if not row.stream.ended]
             rows, logits = [rows[index] for index in left], logits[left]
             stepper.take(left)

@@ -1,4 +1,4 @@
-"""What a text begins with: read by the model, its last tokens healed."""
+"""What a text begins with: read by the model, with its last tokens healed."""
 
 import math
 from collections.abc import Sequence
@@ -22,133 +22,128 @@ from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
 
 _READ = 1024  # prefix tokens read at a time
-_BACK = 8  # most tokens that healing goes back
+_MOST_DROPPED = 8  # tokens
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Start:
-    """One way to go on from a prefix."""
+    """One way to continue a prefix."""
 
     states: LayerStates
     """After the tokens that are kept, (1, H) each."""
     logits: NDArray[np.float64]
     """Of the next token, (V,); -inf for those that don't begin with `rest`."""
     rest: bytes = b""
-    """The end of the prefix, which the next token has to begin with."""
+    """The end of the prefix, with which the next token has to begin."""
     log_probability: float = 0.0
     """Of this way among all, nats."""
+
+    def stream(self, vocabulary: Vocabulary, config: SampleConfig, prefix: str) -> TextStream:
+        """The stream of a text that continues from here."""
+        return TextStream(vocabulary, config, prefix=prefix, rest=self.rest, nats=self.log_probability)
 
 
 @torch.inference_mode()
 def read_tokens(model: LanguageModel, tokens: list[int], last: int) -> list[tuple[NDArray[np.float64], LayerStates]]:
-    """Logits (V,) of what follows, and the states, after each of the last `last` + 1 places of the tokens."""
+    """Logits (V,) of the next token, and the states, after each of the last `last` + 1 places of the tokens."""
     ids = torch.tensor(tokens, device=model.output_bias.device).unsqueeze(1)  # (T, 1)
     cuts = [*range(0, len(tokens) - last, _READ), *range(len(tokens) - last, len(tokens) + 1)]
     states = None
-    found = []
+    places = []
     for start, end in pairwise(cuts):
         logits, states = model(ids[start:end], states)
-        found.append((logits[-1, 0].double().cpu().numpy(), states))
-    return found[-last - 1 :]
+        places.append((logits[-1, 0].double().cpu().numpy(), states))
+    return places[-last - 1 :]
 
 
-def starts(
+def find_starts(
     model: LanguageModel,
     tokenizer: Tokenizer,
     vocabulary: Vocabulary,
-    choice: Controls,
+    controls: Controls,
     prefix: str,
     unknown: Unknown,
     steering: Steering = (),
 ) -> list[Start]:
-    """The ways to go on from a prefix, with their probabilities: one, unless the tokens of a longer text would differ.
+    """The ways to continue a prefix, with their probabilities: one, unless a longer text would be split otherwise.
 
-    A text that a person breaks off seldom ends where a token does: where "could" is a token, "coul" is split as no
-    text is that goes on with "d", and the model has never seen it. So each way drops the last tokens, as far back as
-    `_BACK`, and asks that the next token begin with their text and go beyond it; one drops none. With t_1 .. t_m the
-    tokens that can be dropped, a way that keeps i of them has the weight p(t_1 .. t_i) * p(a token that goes beyond
-    t_i+1 .. t_m), and the one that keeps all p(t_1 .. t_m): all that is written then follows the model's own
-    probabilities, given that the text begins with the prefix and is split as before up to the token that spans its end.
+    A prefix rarely ends where a token does: if "could" is a token, "coul" is split as no longer text that begins with it
+    is, and the model has never seen that. So each way drops some of the last tokens, up to `_MOST_DROPPED`, and requires
+    that the next token begin with their text and be longer; one way drops none. With t_1 .. t_m the tokens that can be
+    dropped, a way that keeps i of them has the weight p(t_1 .. t_i) * p(a token that goes beyond t_i+1 .. t_m), and the
+    way that keeps all has p(t_1 .. t_m). What is written then follows the model's own probabilities, given that the text
+    begins with the prefix and is split as before up to the token that spans its end.
 
-    Token healing comes from Lundberg's guidance library (2023), which backs up one token.
+    Source: token healing of Lundberg's guidance library (2023), which backs up one token.
 
-    With `steering` each way goes on from a held state; how likely the ways are is told without it.
+    With `steering` each way continues from a held state; the probabilities of the ways are those without it.
 
     Raises:
         UnknownCharacterError: the prefix has a character outside the vocabulary and `unknown` is "error".
     """
-    own = tokenizer.encode(prefix, unknown=unknown).tolist()
-    ways = starts_from(model, vocabulary, choice, [tokenizer.bos, *own])
+    tokens = tokenizer.encode(prefix, unknown=unknown).tolist()
+    starts = find_starts_after(model, vocabulary, controls, [tokenizer.bos, *tokens])
     if not steering:
-        return ways
+        return starts
     steered = Steered(model, steering)
-    return [_held(way, steered) for way in ways]
+    return [_held(start, steered) for start in starts]
 
 
-def _held(start: Start, steered: Steered) -> Start:
-    """A way on from a held state."""
-    logits = start.logits[None].copy()
-    states = steered.states(start.states, logits)
-    return replace(start, states=states, logits=logits[0])
-
-
-def starts_from(model: LanguageModel, vocabulary: Vocabulary, choice: Controls, tokens: list[int]) -> list[Start]:
-    """`starts` from BOS and the tokens of a prefix, in the order in which the model reads them."""
+def find_starts_after(
+    model: LanguageModel, vocabulary: Vocabulary, controls: Controls, tokens: list[int]
+) -> list[Start]:
+    """`find_starts` from BOS and the tokens of a prefix, in the order in which the model reads them."""
     own = tokens[1:]
-    beyond = _ways_back(vocabulary, choice, own)
-    last = max(beyond, default=0)
+    longer = _longer_tokens(vocabulary, controls, own)
+    last = max(longer, default=0)
     places = read_tokens(model, tokens, last)
-    if not beyond:
+    if not longer:
         return [Start(states=places[0][1], logits=places[0][0])]
-    ways = []
+    starts = []
     weight = 0.0
     for dropped in range(last, -1, -1):
         logits, states = places[last - dropped]
         log_p = log_probabilities(logits)
         if dropped == 0:
-            ways.append(Start(states=states, logits=logits, log_probability=weight))
-        elif dropped in beyond:
+            starts.append(Start(states=states, logits=logits, log_probability=weight))
+        elif dropped in longer:
             masked = np.full_like(logits, -np.inf)
-            masked[beyond[dropped]] = logits[beyond[dropped]]
-            mass = float(np.exp(log_p[beyond[dropped]]).sum())
-            rest = _bytes_of(vocabulary, own[len(own) - dropped :])
-            way = weight + math.log(mass) if mass > 0 else -math.inf
-            ways.append(Start(states=states, logits=masked, rest=rest, log_probability=way))
+            masked[longer[dropped]] = logits[longer[dropped]]
+            mass = float(np.exp(log_p[longer[dropped]]).sum())
+            rest = vocabulary.spell(own[len(own) - dropped :])
+            nats = weight + math.log(mass) if mass > 0 else -math.inf
+            starts.append(Start(states=states, logits=masked, rest=rest, log_probability=nats))
         if dropped:
             weight += float(log_p[own[len(own) - dropped]])
-    shares = log_probabilities(np.array([way.log_probability for way in ways])).tolist()
-    return [replace(way, log_probability=share) for way, share in zip(ways, shares, strict=True)]
+    shares = log_probabilities(np.array([start.log_probability for start in starts])).tolist()
+    return [replace(start, log_probability=share) for start, share in zip(starts, shares, strict=True)]
 
 
-def _bytes_of(vocabulary: Vocabulary, tokens: Sequence[int]) -> bytes:
-    return b"".join(vocabulary.bytes[token] for token in tokens)
+def choose_start(starts: Sequence[Start], uniforms: Uniforms, *, likeliest: bool) -> Start:
+    """One of the ways, drawn by their probabilities or the likeliest."""
+    if len(starts) == 1:
+        return starts[0]
+    shares = np.array([[start.log_probability for start in starts]])
+    return starts[int(shares.argmax()) if likeliest else draw(shares, [uniforms()])[0]]
 
 
-def _ways_back(vocabulary: Vocabulary, choice: Controls, tokens: list[int]) -> dict[int, NDArray[np.int64]]:
-    """For each number of last tokens that can be dropped, the tokens that begin with their text and go beyond it."""
-    ways = {}
-    for dropped in range(1, min(_BACK, len(tokens)) + 1):
-        rest = _bytes_of(vocabulary, tokens[len(tokens) - dropped :])
+def _held(start: Start, steered: Steered) -> Start:
+    """A way that continues from a held state."""
+    logits = start.logits[None].copy()
+    states = steered.states(start.states, logits)
+    return replace(start, states=states, logits=logits[0])
+
+
+def _longer_tokens(vocabulary: Vocabulary, controls: Controls, tokens: list[int]) -> dict[int, NDArray[np.int64]]:
+    """For each number of last tokens that can be dropped, the tokens that begin with their text and are longer."""
+    longer = {}
+    for dropped in range(1, min(_MOST_DROPPED, len(tokens)) + 1):
+        rest = vocabulary.spell(tokens[len(tokens) - dropped :])
         following = vocabulary.going_beyond(rest) if rest else np.zeros(0, dtype=np.int64)
-        banned = {*choice.bans.always, *vocabulary.never_written}
-        for more in choice.bans.after(_bytes_of(vocabulary, tokens[: len(tokens) - dropped])):
+        banned = {*controls.banned.always, *vocabulary.never_written}
+        for more in controls.banned.after(vocabulary.spell(tokens[: len(tokens) - dropped])):
             banned.update(more.tolist())
         following = following[[int(token) not in banned for token in following]] if len(following) else following
         if len(following):
-            ways[dropped] = following
-    return ways
-
-
-def choose_start(ways: Sequence[Start], uniforms: Uniforms, *, likeliest: bool) -> Start:
-    """One of the ways, by their probabilities or the likeliest of them."""
-    if len(ways) == 1:
-        return ways[0]
-    shares = np.array([[way.log_probability for way in ways]])
-    return ways[int(shares.argmax()) if likeliest else draw(shares, [uniforms()])[0]]
-
-
-def begin(start: Start, vocabulary: Vocabulary, config: SampleConfig, prefix: str) -> TextStream:
-    """The writer of a text that goes on from `start`."""
-    before = prefix.encode("utf-8", "surrogatepass")
-    tail = before.removesuffix(start.rest) if start.rest else before
-    return TextStream(vocabulary, config, tail=tail, skip=len(start.rest), owed=start.log_probability, before=prefix)
+            longer[dropped] = following
+    return longer

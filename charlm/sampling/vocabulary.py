@@ -1,33 +1,36 @@
-"""What a tokenizer's tokens write, laid out for looking up."""
+"""The bytes of a tokenizer's tokens, laid out for looking up."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charlm.errors import ConfigError
-from charlm.sampling.config import parse_bias
+from charlm.sampling.config import Bias
 from charlm.tokenizers import Tokenizer
 
 Ids = NDArray[np.int64]
 
 
 class Vocabulary:
-    """The bytes of every token, and which tokens begin or spell a text."""
+    """The bytes of every token, and which tokens begin with or contain a text."""
 
-    def __init__(self, tokenizer: Tokenizer, *, turned: bool = False) -> None:
-        """Lay out; `turned`, the bytes of each token stand in the order of a model that reads from the right."""
+    def __init__(self, tokenizer: Tokenizer, *, reversed_bytes: bool = False) -> None:
+        """Lay out the tokens; `reversed_bytes` turns each around, as a model that reads from right to left writes it."""
         self.size = tokenizer.vocab_size
         self.eos = tokenizer.eos
         self.never_written = list(tokenizer.never_written)
-        self.bytes = [tokenizer.token_bytes(token)[:: -1 if turned else 1] for token in range(self.size)]
+        step = -1 if reversed_bytes else 1
+        self.bytes = [tokenizer.token_bytes(token)[::step] for token in range(self.size)]
         self.texts = [_text(data) for data in self.bytes]
-        """The text of each token; None where it ends or begins inside a character."""
+        """The text of each token; None if it begins or ends inside a character."""
 
     def beginning_with(self, data: bytes) -> Ids:
         """Tokens whose bytes begin with `data`."""
         return np.array([token for token, own in enumerate(self.bytes) if own.startswith(data)], dtype=np.int64)
 
     def containing(self, data: bytes) -> Ids:
-        """Tokens whose bytes hold `data`."""
+        """Tokens whose bytes contain `data`."""
         return np.array([token for token, own in enumerate(self.bytes) if data in own], dtype=np.int64)
 
     def going_beyond(self, data: bytes) -> Ids:
@@ -35,24 +38,52 @@ class Vocabulary:
         tokens = self.beginning_with(data)
         return tokens[[len(self.bytes[token]) > len(data) for token in tokens]] if len(tokens) else tokens
 
-    def bias(self, settings: tuple[str, ...]) -> NDArray[np.float64]:
-        """Nats to add to each logit, (V,): what the `--bias` settings say, and -inf for tokens that are never written.
+    def spell(self, tokens: Sequence[int]) -> bytes:
+        """The bytes of a token sequence."""
+        return b"".join(self.bytes[token] for token in tokens)
+
+    def bias(self, biases: Sequence[Bias]) -> NDArray[np.float64]:
+        """Nats to add to each logit, (V,): the biases, and -inf for tokens that are never written.
 
         Raises `ConfigError` for a text that isn't one token.
         """
         nats = np.zeros(self.size)
-        for setting in settings:
-            text, value = parse_bias(setting)
-            data = text.encode("utf-8", "surrogatepass")
+        for bias in biases:
+            data = bias.text.encode("utf-8", "surrogatepass")
             tokens = [token for token, own in enumerate(self.bytes) if own == data and token not in self.never_written]
             if not tokens:
                 raise ConfigError(
-                    f"--bias {setting!r}: {text!r} is not a token of this model; give a text that is, such as a single "
+                    f"--bias has {bias.text!r}, which is not a token of this model; give a text that is, such as a single "
                     "character of its training text"
                 )
-            nats[tokens] += value
+            nats[tokens] += bias.nats
         nats[self.never_written] = -np.inf
         return nats
+
+
+class BannedTexts:
+    """Which tokens would complete a banned text.
+
+    The search is over bytes: in UTF-8 the bytes of one text occur inside those of another exactly where its characters
+    do. So it works for tokens that are part of a character, a character, or several words.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, texts: tuple[str, ...]) -> None:
+        banned = [text.encode("utf-8", "surrogatepass") for text in texts]
+        self.reach = max((len(data) - 1 for data in banned), default=0)
+        """How many of the last bytes can be the beginning of a banned text."""
+        self.always: list[int] = sorted({int(token) for data in banned for token in vocabulary.containing(data)})
+        """Tokens that contain a banned text."""
+        self._completions: list[tuple[bytes, Ids]] = []
+        for data in banned:
+            for cut in range(1, len(data)):
+                tokens = vocabulary.beginning_with(data[cut:])
+                if len(tokens):
+                    self._completions.append((data[:cut], tokens))
+
+    def after(self, tail: bytes) -> list[Ids]:
+        """Tokens that would complete a banned text after bytes that end with `tail`, in addition to `always`."""
+        return [tokens for beginning, tokens in self._completions if tail.endswith(beginning)]
 
 
 def _text(data: bytes) -> str | None:

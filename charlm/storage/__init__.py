@@ -1,1 +1,1 @@
-"""Files: models, run folders and their logs."""
+"""Model files, run folders and their logs."""

@@ -1,4 +1,4 @@
-"""A text file that grows, and can be cut back to a length it had."""
+"""Text files that are appended to, and truncated when a run is resumed."""
 
 import contextlib
 import logging
@@ -10,11 +10,11 @@ from charlm.errors import RunError
 
 logger = logging.getLogger(__name__)
 
-_FREE = "free some space and go on with --resume"
+_REMEDY = "free some space and continue with --resume"
 
 
 @contextlib.contextmanager
-def writing(path: Path, remedy: str) -> Iterator[None]:
+def naming_write_errors(path: Path, remedy: str) -> Iterator[None]:
     """Turn an `OSError` into a `RunError` that names the file and the remedy."""
     try:
         yield
@@ -23,28 +23,31 @@ def writing(path: Path, remedy: str) -> Iterator[None]:
 
 
 class AppendLog:
-    """A text file that grows, and can be cut back to a length it had."""
+    """A text file that is appended to."""
 
     def __init__(self, path: Path, length: int) -> None:
-        """Open at `length` bytes; whatever a killed process wrote beyond it goes. A shorter file stays as it is."""
+        """Open and truncate to `length` bytes, dropping what a killed process wrote after its last save.
+
+        A shorter file stays as it is. Raises `RunError` when the file can't be written.
+        """
         self._path = path
-        with writing(path, _FREE):
+        with naming_write_errors(path, _REMEDY):
             self._file = path.open("ab", buffering=0)
             size = os.fstat(self._file.fileno()).st_size
             self._file.truncate(min(length, size))
         if size < length:
-            logger.warning("%s is shorter than the run left it; what it held is lost, and training goes on", path)
+            logger.warning("%s is shorter than at the last save, so records are missing; training continues", path)
 
     def write(self, text: str) -> None:
-        """Append, and hand over to the operating system at once; raises `RunError` when the disk is full."""
+        """Append without buffering; raises `RunError` when the disk is full."""
         rest = text.encode()
-        with writing(self._path, _FREE):
+        with naming_write_errors(self._path, _REMEDY):
             while rest:
                 rest = rest[self._file.write(rest) :]
 
     def sync(self) -> int:
-        """Bytes so far, all of them on the disk; raises `RunError` when they can't be."""
-        with writing(self._path, _FREE):
+        """Flush the file to disk and return its length in bytes; raises `RunError` when it can't be written."""
+        with naming_write_errors(self._path, _REMEDY):
             os.fsync(self._file.fileno())
             return os.fstat(self._file.fileno()).st_size
 

@@ -1,8 +1,8 @@
-"""The model file and the resume file: safetensors, with a versioned JSON in the metadata; nothing is ever unpickled.
+"""The model file and the resume file: safetensors with a versioned JSON description in the metadata; never a pickle.
 
-A model file holds the weights by name, and under the metadata key `charlm` what is needed to use them and to know how
-they came about. A resume file is a model file (of the latest weights, not the best) with further tensors, named
-`resume/...`, and a further JSON object, from which a run goes on as if it had never stopped.
+A model file contains the weights by name. The metadata key `charlm` has what is needed to use them, and how they were
+trained. A resume file is a model file (of the latest weights, not the best) with additional tensors, named
+`resume/...`, and an additional JSON object, from which a run continues as if it had never stopped.
 """
 
 import hashlib
@@ -24,6 +24,7 @@ from charlm.config import ModelConfig
 from charlm.errors import CharlmError, ModelFileError
 from charlm.files import atomic_write
 from charlm.model.language_model import LanguageModel
+from charlm.ngram.arrays import from_arrays, to_arrays
 from charlm.ngram.model import NgramModel
 from charlm.storage.provenance import TextFacts, TrainingFacts
 from charlm.tokenizers import Tokenizer, tokenizer_from_json
@@ -37,14 +38,14 @@ _LARGEST_HEADER = 100_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """What a model file holds."""
+    """The content of a model file."""
 
     model: LanguageModel
     tokenizer: Tokenizer
     corpus: dict[str, Any] = field(default_factory=dict)
-    """The text it was trained on, as `charlm.storage.provenance.TextFacts` gives it to JSON; empty where nobody said."""
+    """The text it was trained on, the JSON of `charlm.storage.provenance.TextFacts`; empty if unknown."""
     training: dict[str, Any] = field(default_factory=dict)
-    """How it was trained, as `charlm.storage.provenance.TrainingFacts` gives it to JSON; empty where nobody said."""
+    """How it was trained, the JSON of `charlm.storage.provenance.TrainingFacts`; empty if unknown."""
 
 
 def save(
@@ -59,13 +60,13 @@ def save(
 
     Args:
         path: of the file.
-        checkpoint: the model, and what the file says about it.
-        half: round the weights to 16 bits in the file; whoever loads it computes with 32.
-        more: further JSON values for the description, as a resume file has them.
-        more_tensors: further tensors, by name.
+        checkpoint: the model and its description.
+        half: round the weights to 16 bits in the file; they are 32 bits again when loaded.
+        more: additional JSON values for the description.
+        more_tensors: additional tensors, by name.
 
-    Raises `CharlmError` when it can't be written, or when 16 bits don't hold a weight; the older file is then still
-    there.
+    Raises `CharlmError` when the file can't be written or a weight exceeds the range of 16 bits; the older file is then
+    kept.
     """
     description: dict[str, Any] = {
         "version": FORMAT_VERSION,
@@ -79,10 +80,10 @@ def save(
     if half:
         tensors = {name: tensor.half() for name, tensor in tensors.items()}
         if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
-            raise CharlmError(f"the model has weights beyond 65,504, which 16 bits don't hold; {path} is not written")
+            raise CharlmError(f"the model has weights beyond 65,504, the largest in 16 bits; {path} is not written")
     prior = checkpoint.model.prior
     if prior is not None and prior.ngram is not None:
-        tensors |= {_NGRAM + name: torch.from_numpy(array) for name, array in prior.ngram.to_arrays().items()}
+        tensors |= {_NGRAM + name: torch.from_numpy(array) for name, array in to_arrays(prior.ngram).items()}
     description |= more or {}
     tensors |= {name: tensor.detach() for name, tensor in (more_tensors or {}).items()}
     tensors = {name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
@@ -91,9 +92,9 @@ def save(
 
 
 def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
-    """Read a model file or the model in a resume file, in evaluation mode.
+    """Read the model in a model file or resume file, in evaluation mode.
 
-    Raises `ModelFileError` for a file that is damaged, foreign, of another version, or that contradicts itself.
+    Raises `ModelFileError` for a file that is missing, damaged, foreign, of another version, or inconsistent.
     """
     return checkpoint_from(path, *read_file(path), device)
 
@@ -101,7 +102,7 @@ def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
 def checkpoint_from(
     path: Path, description: dict[str, Any], tensors: Mapping[str, Tensor], device: torch.device | str
 ) -> Checkpoint:
-    """The model in what `read_file` gave, in evaluation mode; raises `ModelFileError` as `load` does."""
+    """The model from the result of `read_file`, in evaluation mode; raises `ModelFileError` as `load` does."""
     try:
         config = ModelConfig.from_json(description["model"])
         tokenizer = tokenizer_from_json(description["tokenizer"])
@@ -113,29 +114,27 @@ def checkpoint_from(
         if training != {}:
             TrainingFacts.from_json(training)
     except KeyError as error:
-        raise ModelFileError(f"{path} is damaged: its description lacks {error}") from None
+        raise _damaged(path, f"its description has no {error}") from None
     except CharlmError as error:
         raise ModelFileError(f"{path} is damaged: {error}") from None
     if tokenizer.vocab_size != config.vocab_size:
-        raise ModelFileError(
-            f"{path} is damaged: its tokenizer has {tokenizer.vocab_size} tokens and its model {config.vocab_size}"
-        )
+        raise _damaged(path, f"its tokenizer has {tokenizer.vocab_size} tokens and its model {config.vocab_size}")
     weights = {}
     for name, expected in model.state_dict().items():
         tensor = tensors.get(name)
         if tensor is None:
-            raise ModelFileError(f"{path} is damaged: the weights {name!r} are missing")
+            raise _damaged(path, f"weights {name!r} are missing")
         if tensor.shape != expected.shape or not tensor.is_floating_point():
-            raise ModelFileError(
-                f"{path} is damaged: {name!r} is {tensor.dtype} {tuple(tensor.shape)}, and should be "
-                f"{tuple(expected.shape)}"
-            )
+            found, allowed = tuple(tensor.shape), tuple(expected.shape)
+            raise _damaged(path, f"{name!r} is {tensor.dtype} {found}, not floating point {allowed}")
         if not torch.isfinite(tensor).all():
-            raise ModelFileError(f"{path}: {name!r} holds values that are not finite; the model is of no use")
+            raise ModelFileError(
+                f"{path}: {name!r} has values that are not finite, so it is unusable; use another model"
+            )
         kind = torch.float32 if tensor.dtype == torch.float16 else tensor.dtype
-        weights[name] = tensor.to(device, kind, copy=True)  # aligned: how a product rounds may hang on that
+        weights[name] = tensor.to(device, kind, copy=True)  # aligned, since alignment may affect rounding
     if len({tensor.dtype for tensor in weights.values()}) > 1:
-        raise ModelFileError(f"{path} is damaged: its weights are of several number types")
+        raise _damaged(path, "its weights have different number types")
     model.load_state_dict(weights, assign=True)
     if model.prior is not None:
         model.build_on(_ngram(path, config, tensors))
@@ -145,26 +144,27 @@ def checkpoint_from(
 
 
 def _ngram(path: Path, config: ModelConfig, tensors: Mapping[str, Tensor]) -> NgramModel:
-    """The n-gram model of a file."""
+    """The n-gram model in a file."""
     parts = {name.removeprefix(_NGRAM): tensor for name, tensor in tensors.items() if name.startswith(_NGRAM)}
     if config.context_vectors and "frequent" not in parts:
-        raise ModelFileError(f"{path} is damaged: what n-grams its context vectors belong to is missing")
+        raise _damaged(path, "the n-grams of its context vectors are missing")
     try:
-        ngram = NgramModel.from_arrays({name: tensor.numpy() for name, tensor in parts.items()})
-    except TypeError as error:  # a number type that numpy does not know
-        raise ModelFileError(f"{path} is damaged: its n-gram model can't be read ({error})") from None
+        ngram = from_arrays({name: tensor.numpy() for name, tensor in parts.items()})
+    except TypeError as error:  # a number type that numpy lacks
+        raise _damaged(path, f"its n-gram model can't be read ({error})") from None
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from None
     if (ngram.order, ngram.vocab_size) != (config.ngram_order, config.vocab_size):
-        raise ModelFileError(
-            f"{path} is damaged: its n-gram model has order {ngram.order} and {ngram.vocab_size} tokens, and should "
-            f"have {config.ngram_order} and {config.vocab_size}"
+        raise _damaged(
+            path,
+            f"its n-gram model has order {ngram.order} and {ngram.vocab_size} tokens, not {config.ngram_order} and "
+            f"{config.vocab_size} as its description says",
         )
     return ngram
 
 
 def read_file(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The JSON description and the tensors of a file; raises `ModelFileError` for one that is damaged or foreign."""
+    """The JSON description and the tensors of a file; raises `ModelFileError` for a damaged or foreign file."""
     _check_header(path)
     try:
         with safetensors.safe_open(path, framework="pt") as file:
@@ -175,24 +175,28 @@ def read_file(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     except OSError as error:
         raise ModelFileError(f"{path} can't be read: {error}") from None
     if _KEY not in metadata:
-        raise ModelFileError(f"{path} is a safetensors file, but not one of charlm's")
+        raise ModelFileError(f"{path} is a safetensors file, but not a charlm model; give a file that charlm saved")
     try:
         description = json.loads(metadata[_KEY])
         version = description["version"]
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise ModelFileError(f"{path} is damaged: its description is no JSON of charlm's") from None
+        raise _damaged(path, "its description is invalid") from None
     if version != FORMAT_VERSION:
         raise ModelFileError(
-            f"{path} has format version {version!r}, and this charlm {__version__} knows {FORMAT_VERSION}; "
+            f"{path} has format version {version!r}, but this charlm ({__version__}) reads version {FORMAT_VERSION}; "
             "install the charlm that made it, or a newer one"
         )
-    if description.get(_DIGEST, digest := _digest(tensors)) != digest:  # the first files have none
-        raise ModelFileError(f"{path} is damaged: its weights are not those that were saved; use another copy of it")
+    if description.get(_DIGEST, digest := _digest(tensors)) != digest:  # the oldest files have none
+        raise _damaged(path, "its weights differ from those that were saved")
     return description, tensors
 
 
+def _damaged(path: Path, damage: str) -> ModelFileError:
+    return ModelFileError(f"{path} is damaged: {damage}; use another copy of it")
+
+
 def weights_sha256(model: LanguageModel) -> str:
-    """A hash of all weights as they are used, by which a model is known whatever its file is called."""
+    """A hash of all weights as used, which identifies a model whatever the name of its file."""
     return _digest({name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()})
 
 
@@ -205,7 +209,7 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
 
 
 def _check_header(path: Path) -> None:
-    """Look at the first eight bytes, the length of the header, before anything is allocated for it."""
+    """Check the header's length, in the first eight bytes, before memory is allocated for the header."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -215,15 +219,17 @@ def _check_header(path: Path) -> None:
     except OSError as error:
         raise ModelFileError(f"{path} can't be read: {error.strerror}") from None
     if len(start) < 9 or start[8:] != b"{":
-        raise ModelFileError(f"{path} is no model file: it does not begin as safetensors do")
+        raise ModelFileError(
+            f"{path} is not a model file: it doesn't start like safetensors; give a file that charlm saved"
+        )
     (header,) = struct.unpack("<Q", start[:8])
     if header > min(size - 8, _LARGEST_HEADER):
         raise ModelFileError(
-            f"{path} is damaged or cut short: its header claims {header:,} bytes, and the file has {size:,}; "
+            f"{path} is damaged or cut short: its header should take {header:,} bytes, but the file has {size:,}; "
             "use another copy of it"
         )
 
 
 def finite(value: float) -> float | None:
-    """`value` for a JSON that knows no NaN and no infinity."""
+    """`value`, or None for NaN and infinities, which JSON lacks."""
     return value if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""A folder that one process at a time writes to: the lock is the operating system's, and goes when its holder does."""
+"""A lock on a folder, so that only one process writes to it; the system releases it when the process ends."""
 
 import contextlib
 import os
@@ -9,23 +9,23 @@ from charlm.errors import RunError
 
 try:
     import fcntl
-except ImportError:  # Windows has none, and there two processes are not kept apart
+except ImportError:  # on Windows two processes are not kept apart
     fcntl = None  # type: ignore[assignment]
 
 LOCK = ".lock"
-"""The file in the folder; it stays there, since to remove it would let a third process lock another of that name."""
+"""The lock file. It is never removed: otherwise another process could lock a new file of the same name."""
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Hold a folder that exists; raises `RunError` where another process does, or where it can't be written to."""
+def locked(folder: Path) -> Iterator[None]:
+    """Lock an existing folder; raises `RunError` when another process has locked it or it can't be written to."""
     try:
         descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
         raise RunError(f"can't write to {folder}: {error.strerror}; name another folder with --run") from None
     try:
         _lock(descriptor, folder)
-        with contextlib.suppress(OSError):  # the number is for the message only
+        with contextlib.suppress(OSError):  # the process id is only for the message
             os.ftruncate(descriptor, 0)
             os.write(descriptor, str(os.getpid()).encode())
         yield
@@ -41,7 +41,7 @@ def _lock(descriptor: int, folder: Path) -> None:
     except BlockingIOError:
         holder = os.read(descriptor, 20).decode(errors="replace")
         raise RunError(
-            f"run folder {folder} is in use by process {holder}; wait until it has ended, or name another with --run"
+            f"run folder {folder} is in use by process {holder}; wait until it ends, or name another with --run"
         ) from None
     except OSError:  # a file system without locks
         pass

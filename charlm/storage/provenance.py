@@ -1,4 +1,4 @@
-"""What a model file tells of the text its model was trained on, and of the training."""
+"""The facts in a model file about the text its model was trained on, and about the training."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from charlm.config import CorpusConfig, JsonConfig, TrainConfig
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TextFacts(JsonConfig):
-    """The text of a model."""
+    """The text that a model was trained on."""
 
     name: str
     bytes: int
@@ -22,7 +22,7 @@ class TextFacts(JsonConfig):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingFacts(JsonConfig):
-    """How a model came about."""
+    """How a model was trained."""
 
     config: TrainConfig
     step: int
@@ -30,7 +30,7 @@ class TrainingFacts(JsonConfig):
     tokens: int
     seconds: float
     validation_nats_per_token: float | None
-    """None where there was no validation at this step."""
+    """None when there was no validation at this step."""
     threads: int
     device: str
     torch: str

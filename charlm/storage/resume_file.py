@@ -1,6 +1,6 @@
-"""The resume file: a model file of the latest weights, with everything else that a run needs to go on exactly.
+"""The resume file: a model file of the latest weights, with everything else that a run needs to continue exactly.
 
-The further tensors are named `resume/...`; the further JSON values stand under the key `resume` of the description.
+The additional tensors are named `resume/...`; the additional JSON values are under the key `resume` of the description.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _PREFIX = "resume/"
 
 @dataclass(frozen=True, kw_only=True)
 class ResumeState:
-    """What a resume file holds besides the model."""
+    """The content of a resume file besides the model."""
 
     values: dict[str, Any]
     """Plain JSON: counters, cursor, best validation."""
@@ -34,7 +34,10 @@ def save_resume_file(path: Path, checkpoint: Checkpoint, state: ResumeState) -> 
 
 
 def load_resume_file(path: Path, device: torch.device | str = "cpu") -> tuple[Checkpoint, ResumeState]:
-    """Read a resume file; raises `ModelFileError` as `charlm.storage.checkpoint.load` does, and for a mere model file."""
+    """Read a resume file.
+
+    Raises `ModelFileError` for a plain model file, and as `charlm.storage.checkpoint.load` does.
+    """
     description, tensors = read_file(path)
     values = description.get(_KEY)
     if not isinstance(values, dict):

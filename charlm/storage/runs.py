@@ -1,10 +1,10 @@
-"""Run folders: where a training run keeps its files, and how runs are found by name.
+"""Run folders with the files of a training run, and finding runs and models by name.
 
-runs/NAME/config.json          what was asked for
-runs/NAME/metrics.jsonl        one record a line
-runs/NAME/samples.txt          what the model wrote while it learnt
-runs/NAME/model.safetensors    the weights that did best on validation
-runs/NAME/resume.safetensors   everything needed to go on
+runs/NAME/config.json          the configuration of the run
+runs/NAME/metrics.jsonl        one record per line
+runs/NAME/samples.txt          texts that the model wrote during training
+runs/NAME/model.safetensors    the weights that were best on validation
+runs/NAME/resume.safetensors   everything needed to continue
 """
 
 import contextlib
@@ -16,14 +16,16 @@ from pathlib import Path
 from charlm.config import RunConfig
 from charlm.errors import ConfigError, RunError
 from charlm.files import atomic_write, is_safetensors
-from charlm.storage.append_log import writing
-from charlm.storage.lock import LOCK, held
+from charlm.storage.append_log import naming_write_errors
+from charlm.storage.lock import LOCK, locked
 
 RUNS = Path("runs")
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
-"""Models that come with charlm, a folder each."""
+"""The bundled models, a folder each."""
 MODEL = "model.safetensors"
-_NO_UTF8 = frozenset(map(chr, range(0xDC80, 0xDD00)))  # what Python makes of bytes in a path that are not UTF-8
+_UNDECODED_BYTES = frozenset(
+    map(chr, range(0xDC80, 0xDD00))
+)  # Python's stand-ins for bytes of a path that are not UTF-8
 
 
 class RunFolder:
@@ -39,49 +41,54 @@ class RunFolder:
 
     @contextlib.contextmanager
     def begun(self, config: RunConfig, *, overwrite: bool) -> Iterator[None]:
-        """Make the folder, write its configuration, and hold it.
+        """Create the folder, write its configuration, and lock it for the length of the block.
 
-        Raises `RunError` when it isn't empty and `overwrite` is not set, when another process holds it, or when it
-        can't be written. The model of a run that is overwritten stays until there is a new one to take its place.
+        Raises `RunError` when the folder isn't empty and `overwrite` is not set, when another process has locked it, or
+        when it can't be written. The model of an overwritten run stays until the new run saves one.
         """
         self.require_room(overwrite=overwrite)
-        with writing(self.path, "name another folder with --run"):
+        with naming_write_errors(self.path, "name another folder with --run"):
             self.path.mkdir(parents=True, exist_ok=True)
-        with held(self.path):
+        with locked(self.path):
             self.require_room(overwrite=overwrite)
-            with writing(self.resume, "name another folder with --run"):
-                self.resume.unlink(missing_ok=True)  # first: it must not stand beside another run's configuration
+            with naming_write_errors(self.resume, "name another folder with --run"):
+                self.resume.unlink(missing_ok=True)  # first: it doesn't belong to the new configuration
             self.write_config(config)
             yield
 
     @contextlib.contextmanager
     def reopened(self) -> Iterator[RunConfig]:
-        """Hold a run that was begun before, and tell what was asked of it; raises `RunError` as `read_config` does."""
+        """Lock an existing run for the length of the block, and read its configuration.
+
+        Raises `RunError` as `read_config` does, or when another process has locked the folder.
+        """
         self._require_run()
-        with held(self.path):
+        with locked(self.path):
             yield self.read_config()
 
     def require_room(self, *, overwrite: bool) -> None:
-        """Raise `RunError` unless a run may begin here: no folder, an empty one, or one to be overwritten."""
-        if not _NO_UTF8.isdisjoint(str(self.path)):
-            raise RunError(f"{str(self.path)!r} is not UTF-8, as the name of a run must be; name another with --run")
+        """Raise `RunError` unless a run may start here: the folder is missing, empty, or to be overwritten."""
+        if not _UNDECODED_BYTES.isdisjoint(str(self.path)):
+            raise RunError(f"{str(self.path)!r} is not UTF-8; a run needs a UTF-8 name, so name another with --run")
         try:
             if self.path.exists() and not self.path.is_dir():
                 raise RunError(f"{self.path} is a file; name another folder with --run")
             if not overwrite and self.path.is_dir() and {path.name for path in self.path.iterdir()} - {LOCK}:
                 raise RunError(
-                    f"run folder {self.path} is not empty; go on with --resume, start anew with --overwrite, or "
+                    f"run folder {self.path} is not empty; continue it with --resume, replace it with --overwrite, or "
                     "name another with --run"
                 )
         except OSError as error:
-            raise RunError(f"can't look into {self.path}: {error.strerror}; name another with --run") from None
+            raise RunError(f"can't read {self.path}: {error.strerror}; name another with --run") from None
 
     def write_config(self, config: RunConfig) -> None:
         """Replace the configuration."""
-        atomic_write(self.config, json.dumps(config.to_json(), indent=2).encode())  # ASCII: a path need not be UTF-8
+        atomic_write(
+            self.config, json.dumps(config.to_json(), indent=2).encode()
+        )  # ASCII, since a path may not be UTF-8
 
     def read_config(self) -> RunConfig:
-        """What was asked of the run; raises `RunError` where there is no run or the file is damaged."""
+        """The configuration of the run; raises `RunError` when there is no run or the file is damaged."""
         self._require_run()
         try:
             return RunConfig.from_json(json.loads(self.config.read_text(encoding="utf-8")))
@@ -96,8 +103,8 @@ class RunFolder:
 
 
 def new_run(name: str) -> Path:
-    """runs/NAME, or runs/NAME-2 and so on where that is taken."""
-    name = "".join("_" if character in _NO_UTF8 else character for character in name)
+    """runs/NAME, or runs/NAME-2 and so on if that exists."""
+    name = "".join("_" if character in _UNDECODED_BYTES else character for character in name)
     name = name.replace(os.sep, "-").lstrip(".") or "run"
     path, number = RUNS / name, 1
     while os.path.lexists(path):
@@ -107,15 +114,13 @@ def new_run(name: str) -> Path:
 
 
 def find_run(name: str) -> Path:
-    """A run folder by path or by name: a name without a slash is that of a run in runs/.
+    """A run folder by path or by name; a name without a slash is a run in runs/.
 
-    Raises `RunError` for what can't be a run's own folder: an empty name, the working folder, or one above it.
+    Raises `RunError` for an empty name, the working folder, and folders above it.
     """
     path = Path(name)
     if path.name in ("", ".."):
-        raise RunError(
-            f"--run is {name!r}; give a name, such as first, or a folder of the run's own, such as {RUNS}/first"
-        )
+        raise RunError(f"--run is {name!r}; give a name, such as first, or a separate folder, such as {RUNS}/first")
     return path if _is_path(name) or os.path.isfile(path / "config.json") else RUNS / name
 
 
@@ -124,27 +129,27 @@ def _is_path(name: str) -> bool:
 
 
 def newest_run(holding: str) -> Path:
-    """The run in runs/ whose file of that name was written last; raises `RunError` where there is none."""
-    found = [path for path in RUNS.glob(f"*/{holding}") if path.is_file()]
-    if not found:
+    """The run in runs/ whose file named `holding` was written last; raises `RunError` if there is none."""
+    paths = [path for path in RUNS.glob(f"*/{holding}") if path.is_file()]
+    if not paths:
         raise RunError(
             f"no trained run in {RUNS}/ here; train one with `charlm train TEXT`, or name a model file, or reviews, "
-            "the model that comes with charlm"
+            "the bundled model"
         )
-    return max(found, key=lambda path: path.stat().st_mtime).parent
+    return max(paths, key=lambda path: path.stat().st_mtime).parent
 
 
 def newest_models() -> list[Path]:
-    """The models of all runs in runs/, the one written last first."""
-    found = [path for path in RUNS.glob(f"*/{MODEL}") if path.is_file()]
-    return sorted(found, key=lambda path: -path.stat().st_mtime)
+    """The models of all runs in runs/, the newest first."""
+    paths = [path for path in RUNS.glob(f"*/{MODEL}") if path.is_file()]
+    return sorted(paths, key=lambda path: -path.stat().st_mtime)
 
 
 def find_model(name: str | None) -> Path:
-    """A model file: the file named, the one in the folder named, that of the run of that name or of that name among
-    those that come with charlm, or that of the newest run.
+    """A model file by name; without a name, that of the newest run.
 
-    Raises `RunError` where there is none.
+    A name is tried as a file, as a folder with a model file, as a run in runs/, and as a bundled model. Raises
+    `RunError` when there is no such model.
     """
     if name is None:
         return newest_run(MODEL) / MODEL
@@ -152,27 +157,27 @@ def find_model(name: str | None) -> Path:
         if os.path.isfile(path):
             return path
     raise RunError(
-        f"no model {name!r}: give a model file, a run folder, the name of a run in {RUNS}/, or reviews, the model that "
-        "comes with charlm"
+        f"no model {name!r}; give a model file, a run folder, the name of a run in {RUNS}/, or reviews, the bundled "
+        "model"
     )
 
 
 def names_model(name: str, *, text_follows: bool = False) -> bool:
-    """Whether an argument means a model rather than a text: a model file, a folder with one, or a run without.
+    """Whether an argument names a model rather than a text: a model file, a folder with one, or a run without a model.
 
-    The name of a model that comes with charlm may be that of a text, too: it means the model where a text follows.
+    The name of a bundled model may also be that of a named corpus; it means the model when a text follows.
     """
-    own, shipped = (_models(name, where) for where in (RUNS, PRETRAINED))
+    own, bundled = (_models(name, where) for where in (RUNS, PRETRAINED))
     return (
         name.endswith(".safetensors")
         or is_safetensors(Path(name))
         or any(os.path.isfile(path.parent / file) for path in own[1:] for file in (MODEL, "metrics.jsonl"))
-        or (text_follows and not os.path.exists(name) and any(map(os.path.isfile, shipped)))
+        or (text_follows and not os.path.exists(name) and any(map(os.path.isfile, bundled)))
     )
 
 
 def _models(name: str, *folders: Path) -> list[Path]:
-    """Where the model may be that a name means: it may be a file, a folder, or a name in one of these folders."""
+    """The paths at which a named model may be: a file, a folder, or a name in one of `folders`."""
     if not name:
         return []
     inside = [] if _is_path(name) or name in (".", "..") else [folder / name / MODEL for folder in folders]

@@ -1,4 +1,4 @@
-"""Text to token ids and back: characters, bytes or subwords, each with BOS and EOS."""
+"""From text to token ids and back: characters, bytes or subwords, each with BOS and EOS."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,21 +18,23 @@ TOKENIZERS: dict[str, type[Tokenizer]] = {
 
 
 def fit_tokenizer(texts: Iterable[str], characters: int, config: TokenizerConfig) -> Tokenizer:
-    """A tokenizer for a text, which is read once, in pieces.
+    """Fit a tokenizer to a text, which is read once.
 
     Args:
-        texts: the training split, piece by piece.
-        characters: how many characters the pieces hold together.
-        config: which tokenizer, and its settings.
+        texts: the training split, in parts.
+        characters: the length of all parts together.
+        config: the kind of tokenizer, and its settings.
+
+    Raises `TokenizerError` when the text doesn't suit the tokenizer.
     """
     return TOKENIZERS[config.kind].fit(texts, characters, config)
 
 
 def tokenizer_from_json(values: dict[str, Any]) -> Tokenizer:
-    """The tokenizer that `to_json` wrote; raises `TokenizerError` when it can't be."""
+    """The tokenizer that `to_json` wrote; raises `TokenizerError` for invalid values."""
     kind = values.get("kind") if isinstance(values, dict) else None
     if not isinstance(kind, str) or kind not in TOKENIZERS:
-        raise TokenizerError(f"no tokenizer is called {kind!r}; charlm knows {', '.join(TOKENIZERS)}")
+        raise TokenizerError(f"unknown tokenizer {kind!r}; it must be one of {', '.join(TOKENIZERS)}")
     return TOKENIZERS[kind].from_json(values)
 
 

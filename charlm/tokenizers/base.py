@@ -1,4 +1,4 @@
-"""What every tokenizer is."""
+"""The interface of all tokenizers."""
 
 import hashlib
 import json
@@ -16,35 +16,35 @@ from charlm.errors import UnknownCharacterError
 Ids = NDArray[np.int32]
 
 SCALAR_VALUES = 0x110000 - 0x800
-"""Unicode scalar values: all code points but the surrogates."""
+"""The number of Unicode scalar values: all code points except surrogates."""
 
 _REMEDY = (
-    "write the text without it, or pass --unknown nearest (read é as e), --unknown skip (leave it out) or "
-    "--unknown replace (read it as <unk>)"
+    "remove it, or pass --unknown nearest (read é as e), --unknown skip (leave it out) or --unknown replace (read it "
+    "as <unk>)"
 )
 
 
 class Tokenizer(ABC):
-    """Text to ids and back.
+    """Encodes text as ids and decodes it.
 
-    `decode(encode(text)) == text` for every Unicode string, unless a character is unknown; then `encode` raises, and
-    puts `unk` in its place or leaves it out only when told to.
+    `decode(encode(text)) == text` for every Unicode string without unknown characters. An unknown character makes
+    `encode` raise an error, unless its argument `unknown` says otherwise.
     """
 
     kind: ClassVar[str]
     bos: int
-    """Begins a document."""
+    """The token that starts a document."""
     eos: int
-    """Ends a document."""
+    """The token that ends a document."""
     unk: int | None
-    """Stands for a character outside the vocabulary; None where there is no such character."""
+    """The token for characters outside the vocabulary; None when the tokenizer can encode every character."""
     vocab_size: int
-    """V, the special tokens among them."""
+    """V, including the special tokens."""
 
     @classmethod
     @abstractmethod
     def fit(cls, texts: Iterable[str], characters: int, config: TokenizerConfig) -> Self:
-        """Build from the training split; see `charlm.tokenizers.fit_tokenizer`."""
+        """Fit to the training split; see `charlm.tokenizers.fit_tokenizer`."""
 
     @abstractmethod
     def encode(self, text: str, *, unknown: Unknown = "error") -> Ids:
@@ -52,48 +52,48 @@ class Tokenizer(ABC):
 
         Args:
             text: any string.
-            unknown: what a character outside the vocabulary does: raise `UnknownCharacterError` with its position, be
-                read as the nearest that is known ("nearest"; an error where there is none), be left out ("skip"), or
-                become `unk` ("replace").
+            unknown: how to treat a character outside the vocabulary: "error" raises `UnknownCharacterError` with its
+                position, "nearest" reads it as the nearest known text (an error if there is none), "skip" leaves it
+                out, and "replace" makes it `unk`.
         """
 
     @abstractmethod
     def token_bytes(self, token: int) -> bytes:
-        """The UTF-8 bytes that a token writes: none for BOS and EOS, those of U+FFFD for `unk`."""
+        """The UTF-8 bytes of a token: none for BOS and EOS, those of U+FFFD for `unk`."""
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values from which `from_json` makes the tokenizer again."""
+        """Plain JSON values from which `from_json` restores the tokenizer."""
 
     @classmethod
     @abstractmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
-        """The inverse of `to_json`; raises `TokenizerError` for what it can't have written."""
+        """The inverse of `to_json`; raises `TokenizerError` for invalid values."""
 
     @property
     def unseen_characters(self) -> int:
-        """How many Unicode scalar values lie outside the vocabulary and share the probability of `unk`."""
+        """The number of Unicode scalar values outside the vocabulary, which share the probability of `unk`."""
         return 0
 
     def unknown_nats(self, characters: int) -> float:
-        """What so many unknown characters cost beyond `unk`: a uniform code over all that share it."""
+        """Nats that unknown characters cost in addition to `unk`: a uniform code over `unseen_characters`."""
         return characters * math.log(self.unseen_characters) if characters else 0.0
 
     @property
     def never_written(self) -> tuple[int, ...]:
-        """Tokens that a text being written never holds: BOS and `unk`."""
+        """Tokens that never occur in generated text: BOS and `unk`."""
         return (self.bos,) if self.unk is None else (self.bos, self.unk)
 
     def encode_all(self, texts: Sequence[str]) -> list[Ids]:
-        """`encode` of many texts, unknown characters as `unk`."""
+        """`encode` many texts, with unknown characters as `unk`."""
         return [self.encode(text, unknown="replace") for text in texts]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of a token sequence; bytes that are no UTF-8 become U+FFFD."""
+        """The text of a token sequence; bytes that are not valid UTF-8 become U+FFFD."""
         return b"".join(self.token_bytes(int(token)) for token in ids).decode("utf-8", errors="replace")
 
     def fingerprint(self) -> str:
-        """A hash that two tokenizers share exactly when they encode alike."""
+        """A hash that is the same for two tokenizers exactly when they encode the same way."""
         return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()
 
 
@@ -103,13 +103,16 @@ def unknown_character(text: str, position: int) -> UnknownCharacterError:
 
 
 def encodable(text: str, unknown: Unknown) -> str:
-    """`text` without lone surrogates, the only characters that have no UTF-8; for tokenizers that know all others."""
+    """`text` without lone surrogates, which UTF-8 can't encode; for tokenizers that know all other characters.
+
+    Raises `UnknownCharacterError` for a surrogate when `unknown` is "error" or "nearest".
+    """
     if text.isascii():
         return text
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        if unknown in ("error", "nearest"):  # nothing is near a surrogate
+        if unknown in ("error", "nearest"):  # a surrogate has no nearest text
             raise unknown_character(text, error.start) from None
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace" if unknown == "replace" else "ignore")
     return text

@@ -1,4 +1,4 @@
-"""The bytes of UTF-8: a vocabulary that fits every text."""
+"""The bytes of UTF-8, a vocabulary for every text."""
 
 from collections.abc import Iterable
 from typing import Any, Self
@@ -10,7 +10,7 @@ from charlm.tokenizers.base import Ids, Tokenizer, encodable
 
 
 class ByteTokenizer(Tokenizer):
-    """Ids 0 to 255 are the bytes; BOS and EOS follow. Nothing is unknown to it but lone surrogates."""
+    """Ids 0 to 255 are the bytes; BOS and EOS follow. Only lone surrogates are unknown."""
 
     kind = "byte"
     bos, eos, unk = 256, 257, None
@@ -18,7 +18,7 @@ class ByteTokenizer(Tokenizer):
 
     @classmethod
     def fit(cls, texts: Iterable[str], characters: int, config: TokenizerConfig) -> Self:
-        """There is nothing to learn."""
+        """See `Tokenizer.fit`; the text is not read."""
         return cls()
 
     def encode(self, text: str, *, unknown: Unknown = "error") -> Ids:

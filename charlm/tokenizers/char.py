@@ -15,7 +15,7 @@ _CODE_POINTS = 0x110000
 
 
 class CharTokenizer(Tokenizer):
-    """Ids 0, 1 and 2 are BOS, EOS and <unk>; the characters follow in the order of their code points."""
+    """Ids 0, 1 and 2 are BOS, EOS and <unk>; the characters follow in code point order."""
 
     kind = "char"
     bos, eos, unk = 0, 1, 2
@@ -24,7 +24,7 @@ class CharTokenizer(Tokenizer):
         codes = _code_points(characters)
         if len(codes) == 0 or np.any(codes[1:] <= codes[:-1]):
             raise TokenizerError(
-                "the vocabulary of a char tokenizer must be distinct characters in order, at least one"
+                "the vocabulary of a char tokenizer must be one or more distinct characters in code point order"
             )
         self.characters = characters
         self.vocab_size = _SPECIALS + len(codes)
@@ -50,7 +50,10 @@ class CharTokenizer(Tokenizer):
         return ids[ids != self.unk] if unknown == "skip" else ids
 
     def _with_nearest(self, text: str, positions: list[int]) -> str:
-        """`text` with the nearest known text at these positions; raises `UnknownCharacterError` where there is none."""
+        """`text` with the nearest known text at these positions.
+
+        Raises `UnknownCharacterError` for a character without one.
+        """
         parts = list(text)
         for position in positions:
             nearest = nearest_text(text[position], self.characters.__contains__)
@@ -60,7 +63,7 @@ class CharTokenizer(Tokenizer):
         return "".join(parts)
 
     def encode_all(self, texts: Iterable[str]) -> list[Ids]:
-        """One look-up for all the texts together."""
+        """See `Tokenizer.encode_all`; one look-up for all texts."""
         texts = list(texts)
         ids = self.encode("".join(texts), unknown="replace")
         return np.split(ids, np.cumsum([len(text) for text in texts])[:-1]) if texts else []

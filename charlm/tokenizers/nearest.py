@@ -1,34 +1,35 @@
-"""The nearest text to a character that a vocabulary lacks: é as e, Ж as ж, “ as "."""
+"""The nearest known text for a character outside the vocabulary: e for é, ж for Ж, " for “."""
 
 import contextlib
 import unicodedata
 from collections.abc import Callable, Iterator
 
-_ALIKE = (
+_SIMILAR = (
     "'‘’‚‛′ʼ`´",
     '"“”„‟″«»',
     "-‐‑‒–—―−",
     " \u00a0\u2002\u2003\u2009\u202f\u3000\t",
     "\n\r\x0b\x0c\x85\u2028\u2029",
 )
-"""Characters that stand in for each other, the likeliest first; Unicode doesn't decompose them."""
+"""Groups of characters that can replace each other, the most common first; Unicode doesn't decompose them."""
 
 
 def nearest_text(character: str, known: Callable[[str], bool]) -> str | None:
-    """The first of the character's likenesses that consists of known characters only; None where none does.
+    """The first of the character's alternatives that consists of known characters; None if there is none.
 
-    They are, in this order: its Unicode composition and decomposition (NFC, NFKC, NFKD), that without marks, its letter
-    without a stroke or hook (by its name), each of them in the other case, and typographic quotes, dashes and spaces.
+    The alternatives, in order: its Unicode composition and decompositions (NFC, NFKC, NFKD), the last without marks,
+    its letter without a stroke or hook (by its name), each of these in the other case, and similar quotes, dashes and
+    spaces.
 
     Source: Unicode Standard Annex 15 for the forms.
     """
-    for text in _likenesses(character):
+    for text in _alternatives(character):
         if text and all(known(part) for part in text):
             return text
     return None
 
 
-def _likenesses(character: str) -> Iterator[str]:
+def _alternatives(character: str) -> Iterator[str]:
     forms = [unicodedata.normalize(form, character) for form in ("NFC", "NFKC", "NFKD")]
     forms.append("".join(part for part in forms[-1] if not unicodedata.combining(part)))
     letter, stroke, _ = unicodedata.name(character, "").partition(" WITH ")
@@ -38,6 +39,6 @@ def _likenesses(character: str) -> Iterator[str]:
     for form in forms:
         yield form
         yield from (form.swapcase(), form.lower(), form.upper(), form.casefold())
-    for group in _ALIKE:
+    for group in _SIMILAR:
         if character in group:
             yield from group

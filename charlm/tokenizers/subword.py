@@ -1,8 +1,7 @@
-"""Subwords by SentencePiece, without loss: no normalisation, white space kept, unknown characters as bytes.
+"""Lossless subwords by SentencePiece: no normalisation, white space kept, unknown characters as bytes.
 
-Three things SentencePiece would lose are kept here: a newline is a token of its own, U+2581 (which SentencePiece uses
-for the space) goes through as its three bytes, and the text of a token is taken from its bytes, never from
-SentencePiece's own decoder.
+SentencePiece by itself would lose some text. Here a newline is a separate token, U+2581 (SentencePiece's sign for the
+space) is encoded as its three bytes, and a token is decoded from its bytes, never by SentencePiece's own decoder.
 """
 
 import base64
@@ -22,16 +21,16 @@ from charlm.errors import TokenizerError
 from charlm.tokenizers.base import Ids, Tokenizer, encodable
 
 _SPACE = "\u2581"
-_SAMPLE = 10_000_000  # characters that the vocabulary is learnt from, evenly spread over the text
-_BLOCK = 1 << 14
-_SEGMENT = 1 << 15
+_SAMPLE = 10_000_000  # characters that the vocabulary is fitted to, evenly spread over the text
+_BLOCK = 1 << 14  # consecutive characters of the sample
+_SEGMENT = 1 << 15  # characters encoded at a time
 _LONGEST_LINE = 2000
-_RARE = 1e-4  # share of the text whose rarest characters are left to bytes
+_RARE = 1e-4  # share of the text, made up of its rarest characters, that is left to bytes
 _OVERHEAD = 260  # 256 bytes, 3 special tokens and the newline
 
 
 class SubwordTokenizer(Tokenizer):
-    """Ids 0, 1 and 2 are SentencePiece's <unk> (never used: bytes stand in), BOS and EOS."""
+    """Ids 0, 1 and 2 are SentencePiece's <unk> (never used, since unknown characters become bytes), BOS and EOS."""
 
     kind = "subword"
     bos, eos, unk = 1, 2, None
@@ -60,7 +59,7 @@ class SubwordTokenizer(Tokenizer):
 
     @classmethod
     def fit(cls, texts: Iterable[str], characters: int, config: TokenizerConfig) -> Self:
-        """Learn the pieces from at most ten million characters, spread evenly over the text."""
+        """Fit the subwords to at most ten million characters, spread evenly over the text."""
         sample = list(_lines(_spread(texts, characters)))
         rare = _rare_characters(sample, (config.vocab_size - _OVERHEAD) // 2)
         sample = [part for line in sample for part in rare.split(line) if part]
@@ -72,7 +71,7 @@ class SubwordTokenizer(Tokenizer):
                 vocab_size=config.vocab_size,
                 model_type=config.algorithm,
                 character_coverage=1.0,
-                required_chars=_SPACE,  # else a space would fall back to the bytes of U+2581
+                required_chars=_SPACE,  # otherwise a space becomes the bytes of U+2581
                 normalization_rule_name="identity",
                 add_dummy_prefix=False,
                 remove_extra_whitespaces=False,
@@ -91,7 +90,7 @@ class SubwordTokenizer(Tokenizer):
         except (RuntimeError, ValueError) as error:
             reason = str(error).strip().rsplit("\n", 1)[-1][:160]
             raise TokenizerError(
-                f"SentencePiece can't learn {config.vocab_size} subwords from this text ({reason}); "
+                f"SentencePiece can't fit {config.vocab_size} subwords to this text ({reason}); "
                 "try a smaller --vocab-size, a longer text, or --tokenizer char"
             ) from None
         return cls(model.getvalue())
@@ -109,7 +108,7 @@ class SubwordTokenizer(Tokenizer):
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32)
 
     def encode_all(self, texts: Sequence[str]) -> list[Ids]:
-        """All short texts in one call, long ones and those with U+2581 one by one."""
+        """See `Tokenizer.encode_all`; one call for all short texts without U+2581."""
         plain = [text for text in texts if len(text) <= _SEGMENT and _SPACE not in text]
         encoded = iter(
             self._processor.encode([encodable(text, "replace") for text in plain], num_threads=os.cpu_count() or 1)
@@ -127,7 +126,7 @@ class SubwordTokenizer(Tokenizer):
 
     @property
     def never_written(self) -> tuple[int, ...]:
-        """BOS, and SentencePiece's <unk>."""
+        """See `Tokenizer.never_written`; BOS and SentencePiece's <unk>."""
         return (0, self.bos)
 
     def to_json(self) -> dict[str, Any]:
@@ -144,22 +143,22 @@ class SubwordTokenizer(Tokenizer):
 
 
 def _rare_characters(lines: Sequence[str], most: int) -> re.Pattern[str]:
-    """A pattern of the rare characters: all but the `most` frequent, and those that make up less than `_RARE`."""
+    """A pattern of the rare characters: all but the `most` frequent, and the rarest, which make up `_RARE` of it."""
     counts = Counter[str]()
     for line in lines:
         counts.update(line)
     ranked = counts.most_common()
-    total = left = sum(counts.values())
+    total = uncovered = sum(counts.values())
     keep = 0
-    while keep < min(most, len(ranked)) and left > _RARE * total:
-        left -= ranked[keep][1]
+    while keep < min(most, len(ranked)) and uncovered > _RARE * total:
+        uncovered -= ranked[keep][1]
         keep += 1
     rare = "".join(re.escape(character) for character, _ in ranked[keep:])
     return re.compile(f"[{rare}]+" if rare else "(?!)")
 
 
 def _spread(texts: Iterable[str], characters: int) -> Iterator[str]:
-    """Blocks of the text, evenly spaced, that hold about `_SAMPLE` characters in all."""
+    """Evenly spaced blocks of the text, about `_SAMPLE` characters in all."""
     stride = max(1, -(-characters // _SAMPLE))
     for text in texts:
         for start in range(0, len(text), stride * _BLOCK):
@@ -167,7 +166,7 @@ def _spread(texts: Iterable[str], characters: int) -> Iterator[str]:
 
 
 def _lines(texts: Iterable[str]) -> Iterator[str]:
-    """The lines of a text, cut where they are too long for SentencePiece, without U+2581."""
+    """The lines of a text without U+2581; lines too long for SentencePiece are cut."""
     for text in texts:
         for line in text.split("\n"):
             for start in range(0, len(line), _LONGEST_LINE):
@@ -177,7 +176,7 @@ def _lines(texts: Iterable[str]) -> Iterator[str]:
 
 
 def _segments(text: str) -> list[str]:
-    """`text` in parts that are encoded as the whole would be: cut before a newline, or after a word."""
+    """`text` in parts that are encoded like the whole: cut before a newline, or after a word."""
     parts: list[str] = []
     start = 0
     while len(text) - start > _SEGMENT:

@@ -1,1 +1,1 @@
-"""Training: steps, schedule, validation, and the files a run writes."""
+"""Training: optimiser steps, the schedule, validation, automatic settings, and the files that a run writes."""

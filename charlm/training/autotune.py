@@ -1,7 +1,7 @@
-"""What to train in the time there is: a model's size and how it is trained, from the text and the length of the run.
+"""Automatic settings: the size of a model and how it is trained, from the text and the length of the run.
 
-The rule is fitted to measurements, which docs/budget.md shows: it looks at how many tokens and documents the text has,
-at the vocabulary, and at how often the run will see each token.
+The rule depends on the tokens and documents of the text, on the size of the vocabulary, and on how often the run reads
+each token. It is fitted to the measurements in docs/notes/autotune.md.
 """
 
 import time
@@ -29,22 +29,23 @@ from charlm.model.language_model import LanguageModel
 
 _Value = TypeVar("_Value")
 
-_SMALL = 1_000_000  # characters of a text that the lowest learning rate suits; it rises with the text
-_WIDE = 512
+_SMALL_TEXT = 1_000_000  # characters up to which the lowest learning rate is used; above, the rate rises in proportion
 _LARGE_TEXT = 2_000_000  # tokens
+_WIDE = 512  # units
 _WIDTHS = (
     (_LARGE_TEXT, ((20e6, DEFAULT_HIDDEN), (40e6, 384), (float("inf"), _WIDE))),
     (200_000, ((150e6, DEFAULT_HIDDEN), (float("inf"), _WIDE))),
     (0, ((float("inf"), DEFAULT_HIDDEN),)),
 )
-"""For texts of at least so many tokens: up to so many that 256 units would see, so many units. Fewer learn more in a
-short time; wide ones were measured on texts of 450,000 tokens and more."""
-_PACES = ((DEFAULT_HIDDEN, 1.0), (384, 0.6), (float("inf"), 0.4))
-"""What a network of up to so many units sees in the time in which 256 units see 1."""
-_RATE = 3e-3
-_RATES = ((DEFAULT_HIDDEN, 5e-3), (384, 4e-3), (float("inf"), _RATE))
-"""The highest learning rate for up to so many units."""
-_RESTRAINTS = (
+"""(smallest training split in tokens, ((most tokens read, units), ...)), where the tokens read are those that a network
+of 256 units reads in the run. In a short run a narrow network learns more. Wide ones were measured on texts of 450,000
+tokens and more."""
+_RELATIVE_SPEEDS = ((DEFAULT_HIDDEN, 1.0), (384, 0.6), (float("inf"), 0.4))
+"""(most units, tokens per second relative to 256 units)."""
+_LOWEST_RATE = 3e-3
+_HIGHEST_RATES = ((DEFAULT_HIDDEN, 5e-3), (384, 4e-3), (float("inf"), _LOWEST_RATE))
+"""(most units, highest learning rate)."""
+_REGULARISATION = (
     (0.75, (0.0, 0.0, 0.05)),
     (5, (0.1, 0.0, 0.05)),
     (15, (0.15, 0.0, 0.2)),
@@ -52,72 +53,76 @@ _RESTRAINTS = (
     (120, (0.2, 0.2, 0.05)),
     (float("inf"), (0.4, 0.4, 0.05)),
 )
-"""Up to so many passes for each million tokens: dropout of states, dropout of weights, and the share of the steps that
-is averaged. What is small and seen often is learnt by heart; long averages keep from that, or dropped weights."""
-_RESTRAINTS_OF_WIDE = (*_RESTRAINTS[:3], (24, (0.2, 0.0, 0.2)), (float("inf"), (0.5, 0.5, 0.05)))
-"""The same for a wide network, which learns by heart sooner."""
-_TOKENS_A_VECTOR = 200  # of the training split, for each n-gram that has a vector
-_WINDOW = 2048  # tokens of a step
-_WINDOW_OF_LARGE = 1024  # where the vocabulary is large: such tokens tell more, and take longer
-_LOGITS = 1 << 24  # of a step
-_STEPS_A_PASS = 100  # at least, of a text that is too small for such steps
-_ROWS = (8, 512)
+"""(most passes per million tokens, (dropout, weight dropout, share of the steps whose weights are averaged)). A small
+text that is read often is memorised; averaging over many steps prevents that, and so does weight dropout."""
+_REGULARISATION_OF_WIDE = (*_REGULARISATION[:3], (24, (0.2, 0.0, 0.2)), (float("inf"), (0.5, 0.5, 0.05)))
+"""The same for a wide network, which memorises sooner."""
+_TOKENS_PER_CONTEXT_VECTOR = 200  # tokens of the training split
+_TOKENS_PER_STEP = 2048
+_TOKENS_PER_STEP_OF_LARGE = 1024  # for a large vocabulary, whose tokens carry more information and take longer
+_MAX_LOGITS = 1 << 24  # in a step, to bound memory
+_MIN_STEPS_PER_PASS = 100
+_SEQUENCES = (8, 512)  # fewest and most per step
 _SEQ_LEN_OF_WIDE = 64
-_STEPS = (3, 8)  # to warm up, and to time
-_SHARE_OF_STEPS = 0.6  # of a run's time that such steps take; the rest goes into n-grams, Muon, validations and files
+_BENCHMARK_STEPS = (3, 8)  # warm-up steps and timed steps
+_SHARE_OF_STEPS = 0.6  # of the time of a run; n-grams, Muon, validations and files take the rest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AutotunedSettings:
-    """What a run is to be."""
+    """Settings selected for a run."""
 
     model: dict[str, Any]
     """Fields of `ModelConfig`."""
     training: dict[str, Any]
     """Fields of `TrainConfig`."""
-    seen: str
-    """How often the text will be."""
+    exposure: str
+    """How often the run reads the text, as a sentence."""
     reasons: dict[str, str]
-    """What is said of a setting, by its name."""
+    """Explanations, by the name of the setting."""
 
     @property
     def why(self) -> str:
-        """A line for people."""
-        return ": ".join(filter(None, (self.seen, ", and ".join(self.reasons.values()))))
+        """One line that explains the settings."""
+        return ": ".join(filter(None, (self.exposure, ", and ".join(self.reasons.values()))))
 
-    def without(self, settled: Collection[str]) -> "AutotunedSettings":
-        """The plan for what nobody has settled."""
+    def without(self, names: Collection[str]) -> "AutotunedSettings":
+        """The same without the settings of these names."""
         model, training, reasons = (
-            {name: value for name, value in fields.items() if name not in settled}
+            {name: value for name, value in fields.items() if name not in names}
             for fields in (self.model, self.training, self.reasons)
         )
         return replace(self, model=model, training=training, reasons=reasons)
 
 
-def tokens_of_row(config: TrainConfig, tokens: int, documents: int) -> int:
-    """How many tokens a row of a window has, about: T, or a document's length where documents are shorter."""
+def tokens_per_sequence(config: TrainConfig, tokens: int, documents: int) -> int:
+    """Approximate tokens of a sequence in a step: T, or the mean length of a document if that is shorter."""
     return min(config.seq_len, max(1, tokens // max(1, documents)))
 
 
-def rows_of_text(config: TrainConfig, *, tokens: int, documents: int, vocab_size: int) -> int:
-    """How many stretches of text are learnt from side by side: more of short documents, fewer of a small text or where
-    the logits of a large vocabulary fill the memory."""
-    window = _WINDOW if vocab_size <= SMALL_VOCABULARY else _WINDOW_OF_LARGE
-    rows = min(window, _LOGITS // vocab_size, tokens // _STEPS_A_PASS) // tokens_of_row(config, tokens, documents)
-    return min(_ROWS[1], max(_ROWS[0], rows // 8 * 8))
+def sequences_per_step(config: TrainConfig, *, tokens: int, documents: int, vocab_size: int) -> int:
+    """Batch size B for a training split: larger for short documents, smaller for a small text, and small enough that
+    the logits of a large vocabulary fit the memory."""
+    preferred = _TOKENS_PER_STEP if vocab_size <= SMALL_VOCABULARY else _TOKENS_PER_STEP_OF_LARGE
+    tokens_per_step = min(preferred, _MAX_LOGITS // vocab_size, tokens // _MIN_STEPS_PER_PASS)
+    sequences = tokens_per_step // tokens_per_sequence(config, tokens, documents)
+    fewest, most = _SEQUENCES
+    return min(most, max(fewest, sequences // 8 * 8))
 
 
-def width_for(tokens: int, seen: float) -> int:
-    """How many units suit a training split of so many tokens, of which 256 units would see so many in the time."""
-    return _up_to(seen, next(widths for least, widths in _WIDTHS if tokens >= least))
+def width_for(tokens: int, tokens_read: float) -> int:
+    """Hidden width H for a training split of `tokens`; a network of 256 units would read `tokens_read` in the run."""
+    return _value_for(tokens_read, next(widths for smallest, widths in _WIDTHS if tokens >= smallest))
 
 
 def context_vectors_for(tokens: int, *, ngram_order: int) -> int:
-    """How many frequent n-grams have a vector of their own: a small text would learn more of them by heart."""
-    return min(MAX_CONTEXT_VECTORS, tokens // _TOKENS_A_VECTOR) if ngram_order >= LEAST_ORDER_OF_CONTEXTS else 0
+    """How many frequent n-grams have a vector; with more of them a small text would be memorised."""
+    if ngram_order < LEAST_ORDER_OF_CONTEXTS:
+        return 0
+    return min(MAX_CONTEXT_VECTORS, tokens // _TOKENS_PER_CONTEXT_VECTOR)
 
 
-def plan(
+def settings_for(
     *,
     tokens: int,
     passes: float,
@@ -125,38 +130,41 @@ def plan(
     units: int = DEFAULT_HIDDEN,
     cell: str = DEFAULT_CELL,
 ) -> AutotunedSettings:
-    """The settings for a text and a length of run, whatever machine it is, but for width, batch and window.
+    """Regularisation, optimiser and learning rate; they don't depend on the machine.
 
     Args:
         tokens: of the training split.
-        passes: how often the network will see each of them, about.
-        characters: of the training split; None is one for each token.
+        passes: how often the network reads each of them, approximately.
+        characters: of the training split; None means one per token.
         units: H.
-        cell: its name; weights are dropped from the LSTM only, where that was measured.
+        cell: name of the cell; weight dropout was measured for the LSTM and is used for it only.
     """
-    repeated = passes * 1e6 / tokens if passes > 1 else 0.0
-    dropout, weight_dropout, averaging = _up_to(repeated, _RESTRAINTS_OF_WIDE if units >= _WIDE else _RESTRAINTS)
-    rate = float(f"{min(_up_to(units, _RATES), max(_RATE, _RATE * (characters or tokens) / _SMALL)):.2g}")
+    passes_per_million = passes * 1e6 / tokens if passes > 1 else 0.0
+    dropout, weight_dropout, averaging = _value_for(
+        passes_per_million, _REGULARISATION_OF_WIDE if units >= _WIDE else _REGULARISATION
+    )
+    proportional = _LOWEST_RATE * (characters or tokens) / _SMALL_TEXT
+    rate = float(f"{min(_value_for(units, _HIGHEST_RATES), max(_LOWEST_RATE, proportional)):.2g}")
     training = {
         "optimizer": "muon",
         "averaging": averaging,
         "learning_rate": rate,
         "weight_decay": 0.01 if passes <= 1 else 0.1,
     }
-    seen = "less than once" if passes <= 1 else f"about {passes:.1f} times"
+    often = "less than once" if passes <= 1 else f"about {passes:.1f} times"
     if units >= _WIDE:
-        size = "a wide network wants a low learning rate"
-    elif rate == _RATE:
-        size = "a small text wants a low learning rate"
+        why_this_rate = "a wide network needs a low learning rate"
+    elif rate == _LOWEST_RATE:
+        why_this_rate = "a small text needs a low learning rate"
     else:
-        size = "a larger text allows a higher learning rate"
-    reasons = {"learning_rate": size}
+        why_this_rate = "a larger text allows a higher learning rate"
+    reasons = {"learning_rate": why_this_rate}
     if dropout:
-        reasons["dropout"] = f"dropout of {dropout:g} keeps it from being learnt by heart"
+        reasons["dropout"] = f"dropout of {dropout:g} keeps the text from being memorised"
     return AutotunedSettings(
         model={"dropout": dropout, "weight_dropout": weight_dropout if cell == DEFAULT_CELL else 0.0},
         training=training,
-        seen=f"{tokens:,} tokens will be seen {seen}",
+        exposure=f"{tokens:,} tokens will be seen {often}",
         reasons=reasons,
     )
 
@@ -171,87 +179,93 @@ def autotune(
     cell: str,
     ngram_order: int,
 ) -> AutotunedSettings:
-    """`plan` for a text and the length of a run, with width, batch and window.
+    """All automatic settings for a dataset and the length of a run: `settings_for`, and width, batch and window.
 
     Args:
-        dataset: its training split and vocabulary count.
-        config: the length, and what `given` names of the rest.
-        given: the settings that somebody has given.
-        seconds: what is gone of the time already.
-        width: H, where it is settled already.
-        cell: its name.
-        ngram_order: n of the prior, 0 where there is none.
+        dataset: what to train on; its training split and vocabulary count.
+        config: the length of the run, and the values of the settings in `given`.
+        given: names of the settings that the user has given.
+        seconds: how much of the time has passed already.
+        width: H, if it is given.
+        cell: name of the cell.
+        ngram_order: n of the n-gram prior; 0 if there is none.
     """
     facts, vocab_size = dataset.train.facts, dataset.tokenizer.vocab_size
     text = {"tokens": facts.tokens, "documents": facts.documents}
-    rows = config.batch_size if "batch_size" in given else rows_of_text(config, **text, vocab_size=vocab_size)
-    shape = replace(config, batch_size=rows)
+    if "batch_size" in given:
+        batch_size = config.batch_size
+    else:
+        batch_size = sequences_per_step(config, **text, vocab_size=vocab_size)
+    window = replace(config, batch_size=batch_size)
     speed = 0.0
     if config.minutes is not None:
-        speed = tokens_per_second(vocab_size, shape, tokens_of_row(shape, **text))
-    seen = facts.tokens * passes_of(shape, **text, seconds=seconds, speed=speed)
-    units = width or width_for(facts.tokens, seen)
+        speed = tokens_per_second(vocab_size, window, tokens_per_sequence(window, **text))
+    tokens_read = facts.tokens * passes_of(window, **text, seconds=seconds, speed=speed)
+    units = width or width_for(facts.tokens, tokens_read)
     if units >= _WIDE:
         if "seq_len" not in given:
-            shape = replace(shape, seq_len=_SEQ_LEN_OF_WIDE)
-        long = tokens_of_row(shape, **text) == shape.seq_len
-        if "batch_size" not in given and long and facts.tokens >= _LARGE_TEXT and vocab_size <= SMALL_VOCABULARY:
-            shape = replace(shape, batch_size=min(_ROWS[1], 2 * rows))
-    passes = passes_of(shape, **text, seconds=seconds, speed=speed * _up_to(units, _PACES))
-    found = plan(tokens=facts.tokens, characters=facts.characters, passes=passes, units=units, cell=cell)
+            window = replace(window, seq_len=_SEQ_LEN_OF_WIDE)
+        long_documents = tokens_per_sequence(window, **text) == window.seq_len
+        large = facts.tokens >= _LARGE_TEXT and vocab_size <= SMALL_VOCABULARY
+        if "batch_size" not in given and long_documents and large:
+            window = replace(window, batch_size=min(_SEQUENCES[1], 2 * batch_size))
+    passes = passes_of(window, **text, seconds=seconds, speed=speed * _value_for(units, _RELATIVE_SPEEDS))
+    settings = settings_for(tokens=facts.tokens, characters=facts.characters, passes=passes, units=units, cell=cell)
     return replace(
-        found,
+        settings,
         model=({} if width else {"hidden_size": units})
-        | found.model
+        | settings.model
         | {"context_vectors": context_vectors_for(facts.tokens, ngram_order=ngram_order)},
-        training={"batch_size": shape.batch_size} | found.training | {"seq_len": shape.seq_len},
+        training={"batch_size": window.batch_size} | settings.training | {"seq_len": window.seq_len},
     )
 
 
-def _up_to(size: float, values: tuple[tuple[float, _Value], ...]) -> _Value:
-    return next(value for most, value in values if size <= most)
+def _value_for(size: float, values: tuple[tuple[float, _Value], ...]) -> _Value:
+    """The value of the first pair (limit, value) whose limit is at least `size`."""
+    return next(value for limit, value in values if size <= limit)
 
 
 def passes_of(config: TrainConfig, *, tokens: int, documents: int, seconds: float, speed: float) -> float:
-    """How often a network sees each token in the length that a configuration gives, about.
+    """Approximately how often a run reads each token of the training split.
 
     Args:
-        config: its lengths, and the batch.
+        config: the lengths of the run, of which the shortest counts, and the batch size.
         tokens: of the training split.
-        documents: among which they are.
-        seconds: what is gone of the time already.
-        speed: of the network on this machine, tokens a second; what `tokens_per_second` measured.
+        documents: of the training split.
+        seconds: how much of the time has passed already.
+        speed: tokens per second on this machine, from `tokens_per_second`; counts for `config.minutes` only.
     """
-    found = []
+    passes = []
     if config.epochs is not None:
-        found.append(config.epochs)
+        passes.append(config.epochs)
     if config.steps is not None:
-        found.append(config.steps * config.batch_size * tokens_of_row(config, tokens, documents) / tokens)
+        passes.append(config.steps * config.batch_size * tokens_per_sequence(config, tokens, documents) / tokens)
     if config.minutes is not None:
-        found.append(max(0.0, config.minutes * 60 - seconds) * _SHARE_OF_STEPS * speed / tokens)
-    return min(found)
+        passes.append(max(0.0, config.minutes * 60 - seconds) * _SHARE_OF_STEPS * speed / tokens)
+    return min(passes)
 
 
-def tokens_per_second(vocab_size: int, config: TrainConfig, across: int) -> float:
-    """How fast an LSTM of 256 units is trained on this machine, by a few steps on rows of `across` random tokens."""
+def tokens_per_second(vocab_size: int, config: TrainConfig, seq_len: int) -> float:
+    """Training speed of an LSTM with 256 units on this machine, from a few steps on B sequences of `seq_len` random
+    tokens; B, device and precision are those of `config`."""
     generator = torch.Generator().manual_seed(0)
     model = LanguageModel(ModelConfig(vocab_size=vocab_size, **default_vectors(vocab_size, DEFAULT_HIDDEN)))
     model.initialise(generator)
     device = pick_device(config.device)
     model.to(device)
     optimizer = torch.optim.AdamW(model.parameters(), fused=True)
-    ids = torch.randint(vocab_size, (across + 1, config.batch_size), generator=generator).to(device)
-    drops = torch.Generator(device).manual_seed(0)
-    warming, timed = _STEPS
+    ids = torch.randint(vocab_size, (seq_len + 1, config.batch_size), generator=generator).to(device)  # (T + 1, B)
+    dropout_generator = torch.Generator(device).manual_seed(0)
+    warm_up, timed = _BENCHMARK_STEPS
     seconds = []
-    for _ in range(warming + timed):
+    for _ in range(warm_up + timed):
         started = time.perf_counter()
         with model.training_precision(config.precision):
-            logits, _ = model(ids[:-1], generator=drops)
+            logits, _ = model(ids[:-1], generator=dropout_generator)
         loss = F.cross_entropy(logits.flatten(0, 1), ids[1:].flatten())
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        loss.item()  # so that the device has done it
+        loss.item()  # waits for the device
         seconds.append(time.perf_counter() - started)
-    return across * config.batch_size / median(seconds[warming:])
+    return seq_len * config.batch_size / median(seconds[warm_up:])

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on."""
+"""The events of a training run."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class StepEvent:
     tokens: int
     """Targets trained on so far."""
     seconds: float
-    """Since the run began, sessions added up."""
+    """Since the run began, summed over sessions."""
     loss: float
     """Nats per token."""
     gradient_norm: float
@@ -36,12 +36,12 @@ class ValidationEvent:
     tokens: int
     """Targets scored."""
     best: bool
-    """Whether no validation before was as good."""
+    """Whether it is the lowest so far."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SampleEvent:
-    """What the model wrote on its way."""
+    """A text that the model wrote during training."""
 
     step: int
     text: str

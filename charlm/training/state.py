@@ -1,4 +1,4 @@
-"""All that changes while a model learns, and the file that keeps it: a run goes on as if it had never stopped."""
+"""The state of training, and the file that keeps it so that a resumed run continues exactly where it stopped."""
 
 import time
 from copy import deepcopy
@@ -27,40 +27,40 @@ _OPTIMIZER, _AVERAGE = "optimizer/", "average/"
 
 @dataclass(kw_only=True)
 class TrainingState:
-    """All that changes while a model learns, and that a resume file keeps."""
+    """Everything that changes during training; a resume file keeps it all."""
 
     model: LanguageModel
     average: LanguageModel
-    """The model with its weights averaged over the last steps: what is scored and kept. `model` itself, where nothing
-    is averaged."""
+    """The model with weights averaged over the last steps, which is validated and kept; `model` itself if averaging is
+    off."""
     optimizers: Optimizers
     generator: torch.Generator
-    """What dropout draws from."""
+    """The source of randomness for dropout."""
     states: LayerStates | None = None
     """Recurrent states after the last window."""
     cursor: Cursor = field(default_factory=Cursor)
     step: int = 0
     tokens: int = 0
     seconds: float = 0.0
-    """Of the sessions before this one."""
+    """Training time of the sessions before this one."""
     started: float = 0.0
     """time.monotonic() when this session began."""
     first_progress: float = 0.0
-    """Share of the run that was gone when the first step began: by the clock, reading the text takes some."""
+    """Share of the run that had passed at the first step, since reading the text counts towards --minutes."""
     validation_tokens: int = 0
-    """How many tokens a validation scores, always the same; 0 before the first."""
+    """Tokens that every validation of this run scores; 0 before the first."""
     best: float | None = None
     """Lowest validation so far, nats per token."""
     best_step: int = 0
     recent: list[StepEvent] = field(default_factory=list)
-    """Steps that metrics.jsonl does not hold yet."""
+    """Steps that are not in metrics.jsonl yet."""
 
     @torch.no_grad()
     def average_weights(self, horizon: float) -> None:
-        """Take the weights of this step into the average over about the last `horizon` of all steps, a share.
+        """Add the weights of this step to the average, which covers about the last `horizon` (a share) of all steps.
 
-        It is the polynomial-decay averaging of Shamir and Zhang 2013 (arXiv 1212.1824, section 4): the newest weights
-        have a share of 1 / (horizon * steps), so that the memory grows with the run.
+        This is the polynomial-decay averaging of Shamir and Zhang 2013 (arXiv 1212.1824, section 4): the newest weights
+        count 1 / (horizon * steps), so that the averaged period grows with the run.
         """
         if self.average is not self.model:
             share = 1 / max(1.0, horizon * self.step)
@@ -68,12 +68,12 @@ class TrainingState:
                 mean.lerp_(weight, share)
 
     def elapsed(self) -> float:
-        """Seconds of training in all sessions."""
+        """Seconds of training, summed over all sessions."""
         return self.seconds + time.monotonic() - self.started
 
 
 def begin(model: LanguageModel, config: TrainConfig, device: torch.device, started: float) -> TrainingState:
-    """The state before the first step of a model that has its initial weights."""
+    """The state before the first step, for a model with initial weights; `started` is as in `TrainingState`."""
     model.to(device)
     return TrainingState(
         model=model,
@@ -85,7 +85,7 @@ def begin(model: LanguageModel, config: TrainConfig, device: torch.device, start
 
 
 def checkpoint_of(model: LanguageModel, state: TrainingState, dataset: Dataset, config: TrainConfig) -> Checkpoint:
-    """The model of a state as it is now, or its average, with what a model file tells about it."""
+    """A checkpoint of the state's model or its average, with the facts about text and training for a model file."""
     corpus = dataset.corpus
     return Checkpoint(
         model=model,
@@ -115,9 +115,9 @@ def checkpoint_of(model: LanguageModel, state: TrainingState, dataset: Dataset, 
 
 
 def save_resume(
-    run: RunFolder, state: TrainingState, dataset: Dataset, config: TrainConfig, lengths: tuple[int, int]
+    run: RunFolder, state: TrainingState, dataset: Dataset, config: TrainConfig, log_sizes: tuple[int, int]
 ) -> None:
-    """Write the resume file; `lengths` are those of metrics.jsonl and samples.txt, in bytes."""
+    """Write the resume file; `log_sizes` are the bytes of metrics.jsonl and samples.txt that belong to the state."""
     tensors: dict[str, Tensor] = {"generator": state.generator.get_state()}
     if state.average is not state.model:
         tensors |= {_AVERAGE + name: weight for name, weight in state.average.named_parameters()}
@@ -136,7 +136,7 @@ def save_resume(
         "best": state.best,
         "best_step": state.best_step,
         "recent": [asdict(record) for record in state.recent],
-        "lengths": list(lengths),
+        "lengths": list(log_sizes),
     }
     checkpoint = checkpoint_of(state.model, state, dataset, config)
     save_resume_file(run.resume, checkpoint, ResumeState(values=values, tensors=tensors))
@@ -145,9 +145,9 @@ def save_resume(
 def restore(
     run: RunFolder, config: TrainConfig, device: torch.device, started: float
 ) -> tuple[TrainingState, Checkpoint, tuple[int, int]]:
-    """The state that `fit` saved, the checkpoint it lies in, and the lengths of the logs that belong to it.
+    """The saved state, its checkpoint, and the bytes of metrics.jsonl and samples.txt that belong to it.
 
-    Raises `ModelFileError` when the resume file is missing or damaged.
+    Raises `ModelFileError` if the resume file is missing or damaged.
     """
     checkpoint, resume = load_resume_file(run.resume, device)
     model = checkpoint.model
@@ -163,10 +163,10 @@ def restore(
         if state.average is not model:
             averages = {name: tensors[_AVERAGE + name] for name, _ in model.named_parameters()}
             if not all(average.isfinite().all() for average in averages.values()):
-                raise ValueError("an average is not finite")
+                raise ValueError("an averaged weight is not finite")
             state.average.load_state_dict(averages)
         if values["carries_state"]:
-            _require_like(tensors, model.initial_state(1))
+            _check_states(tensors, model.initial_state(1))
             state.states = tuple(
                 tuple(tensors[f"state/{layer}/{index}"].to(device, copy=True) for index in range(len(parts)))
                 for layer, parts in enumerate(model.initial_state(1))
@@ -176,18 +176,18 @@ def restore(
         state.first_progress, state.validation_tokens = values["first_progress"], values["validation_tokens"]
         state.best, state.best_step = values["best"], values["best_step"]
         state.recent = [StepEvent(**record) for record in values["recent"]]
-        lengths = (values["lengths"][0], values["lengths"][1])
+        log_sizes = (values["lengths"][0], values["lengths"][1])
     except KeyError as error:
         raise ModelFileError(f"{run.resume} is damaged: it lacks {error}") from None
     except (TypeError, ValueError, RuntimeError) as error:
         raise ModelFileError(f"{run.resume} is damaged: {error}") from None
-    return state, checkpoint, lengths
+    return state, checkpoint, log_sizes
 
 
-def _require_like(tensors: dict[str, Tensor], past: LayerStates) -> None:
-    """Raise `ValueError` unless the states of a file have the widths and types that the model's have."""
-    for layer, parts in enumerate(past):
+def _check_states(tensors: dict[str, Tensor], initial: LayerStates) -> None:
+    """Raise `ValueError` unless the saved states have the widths and types of the model's initial states."""
+    for layer, parts in enumerate(initial):
         for index, part in enumerate(parts):
-            found = tensors[f"state/{layer}/{index}"]
-            if found.ndim != 2 or found.shape[1] != part.shape[1] or found.dtype != part.dtype:
-                raise ValueError(f"state {layer}/{index} is {found.dtype} {tuple(found.shape)}")
+            saved = tensors[f"state/{layer}/{index}"]
+            if saved.ndim != 2 or saved.shape[1] != part.shape[1] or saved.dtype != part.dtype:
+                raise ValueError(f"state {layer}/{index} is {saved.dtype} {tuple(saved.shape)}")

@@ -1,4 +1,4 @@
-"""Training: a generator of steps, and what is done around them: logging, validation, samples and saving."""
+"""Training: a generator of steps, and the loop around it that logs, validates, writes samples and saves."""
 
 import logging
 import math
@@ -19,7 +19,7 @@ from charlm.training.run_log import RunLog, diverged
 from charlm.training.schedule import learning_rate
 from charlm.training.state import TrainingState
 from charlm.training.validation import calibrate
-from charlm.training.warnings import GradientWatch
+from charlm.training.warnings import GradientMonitor
 
 logger = logging.getLogger(__name__)
 
@@ -35,19 +35,19 @@ class Outcome:
     tokens: int
     seconds: float
     best: float | None
-    """Validation of the model that is kept, nats per token; None without a validation split."""
+    """Validation of the kept model, nats per token; None without a validation split."""
     best_step: int
-    """The step of the model that is kept."""
+    """The step of the kept model."""
 
 
 def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig) -> Iterator[StepEvent]:
-    """Train, a step for each record, until the run's length is reached; `state` is up to date at every yield.
+    """Train until the end of the run and yield a record after each step; `state` is up to date at every yield.
 
-    A step reads a window (T, B) with the state carried over from the last, and backpropagates through its T tokens
-    (truncated backpropagation through time, Williams and Peng 1990). The gradient's global norm is clipped (Pascanu,
-    Mikolov and Bengio 2013, arXiv 1211.5063, algorithm 1) before the optimisers take their step.
+    A step reads a window (T, B) with the recurrent state carried over from the last window, and backpropagates through
+    its T tokens (truncated backpropagation through time, Williams and Peng 1990). The gradient's global norm is clipped
+    (Pascanu, Mikolov and Bengio 2013, arXiv 1211.5063, algorithm 1) before the optimisers take their step.
 
-    Raises `TrainingDivergedError` on a loss or gradient that is not finite, before it reaches the weights.
+    Raises `TrainingDivergedError` for a loss or gradient that is not finite, before it reaches the weights.
     """
     parameters = list(state.model.parameters())
     device = state.model.output_bias.device
@@ -56,12 +56,12 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
         split, batch_size=config.batch_size, seq_len=config.seq_len, seed=config.seed, cursor=state.cursor
     )
     while (progress := progress_of(state, config, split)) < 1:
-        if state.step == 0:  # what the clock has gone before is no part of the schedule
+        if state.step == 0:  # the schedule begins here, after the time spent on reading the text
             state.first_progress = progress
         window = next(windows)
-        before = carry(state.states, window)
+        states = carry(state.states, window)
         with state.model.training_precision(config.precision):
-            logits, after = state.model(window.ids.to(device), before, generator=state.generator, starts=window.starts)
+            logits, states = state.model(window.ids.to(device), states, generator=state.generator, starts=window.starts)
         loss = F.cross_entropy(logits.flatten(0, 1), window.targets.to(device).flatten(), ignore_index=IGNORE)
         state.optimizers.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -78,7 +78,7 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
             final=config.final_learning_rate,
         )
         state.optimizers.step(rate)
-        state.states = keep_rows(after, window.ids.shape[1])
+        state.states = keep_rows(states, window.ids.shape[1])
         state.cursor = window.cursor
         state.step += 1
         state.average_weights(config.averaging)
@@ -102,36 +102,36 @@ def fit(
     dataset: Dataset,
     config: TrainConfig,
     *,
-    lengths: tuple[int, int] = (0, 0),
+    log_sizes: tuple[int, int] = (0, 0),
     observer: Callable[[Event], None] = lambda record: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Outcome:
-    """Train to the end of the run, log, validate, write samples and keep the best and the latest model.
+    """Train to the end of the run; log, validate, write samples, and keep the best and the latest model.
 
     Args:
-        run: where the files go; its configuration is there already.
+        run: the run folder, which has its configuration already.
         state: from `begin` or `restore`.
         dataset: what to train and validate on; without a validation split the latest model counts as the best.
         config: of the run.
-        lengths: bytes of metrics.jsonl and samples.txt that belong to `state`; from `restore`.
-        observer: is shown every record.
-        should_stop: is asked after every step; when it says yes, everything is saved and training ends.
+        log_sizes: bytes of metrics.jsonl and samples.txt that belong to `state`; from `restore`.
+        observer: called with every record.
+        should_stop: called after every step; if it returns True, everything is saved and training stops.
 
     Raises:
-        TrainingDivergedError: the loss is not finite, or has grown far beyond that of guessing.
+        TrainingDivergedError: the loss is not finite, or far worse than that of guessing.
         CharlmError: a file can't be written.
     """
-    journal = RunLog(run, state, dataset, config, lengths=lengths, observer=observer)
+    log = RunLog(run, state, dataset, config, log_sizes=log_sizes, observer=observer)
     try:
-        stopped = _train(journal, run, state, dataset, config, should_stop)
+        stopped = _train(log, run, state, dataset, config, should_stop)
     except TrainingDivergedError as error:
         if state.best_step > 0:
             raise TrainingDivergedError(
-                f"{error}; the best model, of step {state.best_step}, is kept in {run.model}"
+                f"{error}; the best model, from step {state.best_step}, is kept in {run.model}"
             ) from None
         raise
     finally:
-        journal.close()
+        log.close()
     best = state.best
     if not stopped and (calibrated := calibrate(run, state, dataset)) is not None:
         best = calibrated
@@ -147,35 +147,35 @@ def fit(
 
 
 def _train(
-    journal: RunLog,
+    log: RunLog,
     run: RunFolder,
     state: TrainingState,
     dataset: Dataset,
     config: TrainConfig,
     should_stop: Callable[[], bool],
 ) -> bool:
-    """The steps of `fit`, and what falls due between them; whether it was stopped before the end."""
+    """The loop of `fit`; returns whether it was stopped before the end."""
     if state.step == 0:
-        journal.save()
-    done, checked = progress_of(state, config, dataset.train), state.step
-    watch, record = GradientWatch(), None
+        log.save()
+    done, validated_step = progress_of(state, config, dataset.train), state.step
+    monitor, record = GradientMonitor(), None
     for record in training_steps(state, dataset.train, config):
-        if warning := watch(record):
+        if warning := monitor(record):
             logger.warning(warning)
-        journal.add(record)
+        log.add(record)
         if int(record.progress * config.validations) > int(done * config.validations):
-            journal.check()
-            checked = state.step
+            log.validate()
+            validated_step = state.step
         done = record.progress
         if should_stop():
             if done < 1:
-                journal.keep_any()
+                log.interrupt()
                 return True
             break
-        journal.save_now_and_then()
-    if record is None:  # what came after the last look at the clock took the rest of the time
+        log.save_if_due()
+    if record is None:  # the time ran out between the caller's check and the first step
         require_rest(state, config, dataset.train, run.path)
-    elif checked < state.step:
-        journal.check()
-    journal.finish()
+    elif validated_step < state.step:
+        log.validate()
+    log.finish()
     return False

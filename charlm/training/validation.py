@@ -1,4 +1,4 @@
-"""The validation split in a run: the model is scored on it now and then, and calibrated on it at the end."""
+"""Use of the validation split in a run: scoring the model at intervals, and calibrating it at the end."""
 
 import math
 from dataclasses import replace
@@ -15,25 +15,25 @@ from charlm.training.events import ValidationEvent
 from charlm.training.run_length import progress_of
 from charlm.training.state import TrainingState
 
-_TOKENS = (4096, 65_536)  # least and most that a validation scores
-_SHARE = 0.3  # of the tokens that are trained on between two: a tenth of the time, since scoring is cheaper
-_CALIBRATION_TOKENS = 1000  # of a validation split that can tell how sure of itself a model should be
+_TOKENS = (4096, 65_536)  # fewest and most that a validation scores
+_SHARE = 0.3  # of the tokens trained on between two validations: a tenth of the time, since scoring is cheaper
+_MIN_CALIBRATION_TOKENS = 1000  # below, the split is too short to calibrate on
 
 
 def validation_tokens(state: TrainingState, config: TrainConfig, dataset: Dataset) -> int:
-    """How many tokens the validations of this run score, by the pace so far."""
+    """How many tokens each validation of this run scores, from its speed so far."""
     done = progress_of(state, config, dataset.train) - state.first_progress
-    between = state.tokens / max(done, 1e-9) * (1 - state.first_progress) / config.validations
-    least, most = _TOKENS
-    return min(most, max(least, int(_SHARE * between)))
+    tokens_between = state.tokens / max(done, 1e-9) * (1 - state.first_progress) / config.validations
+    fewest, most = _TOKENS
+    return min(most, max(fewest, int(_SHARE * tokens_between)))
 
 
 def calibrate(run: RunFolder, state: TrainingState, dataset: Dataset) -> float | None:
-    """Give the model that is kept the temperature that suits the validation split, and tell what it then scores there.
+    """Divide the logits of the kept model by the temperature that is best on the validation split; its new score there.
 
-    None where the split is too short to tell.
+    The score is in nats per token. Returns None, and changes nothing, if the split is too short.
     """
-    if dataset.valid.facts.tokens < _CALIBRATION_TOKENS or not run.model.exists():
+    if dataset.valid.facts.tokens < _MIN_CALIBRATION_TOKENS or not run.model.exists():
         return None
     kept = load(run.model)
     windows = _sample(state, dataset)
@@ -44,20 +44,20 @@ def calibrate(run: RunFolder, state: TrainingState, dataset: Dataset) -> float |
 
 
 def _sample(state: TrainingState, dataset: Dataset) -> list[Window]:
-    """What every validation of this run scores."""
+    """The windows that every validation of this run scores."""
     width = max(1, min(256, (1 << 22) // (32 * dataset.tokenizer.vocab_size)))
     return list(validation_windows(dataset.valid, tokens=state.validation_tokens, batch_size=32, seq_len=width))
 
 
 def _nats_per_token(model: LanguageModel, windows: list[Window], dataset: Dataset) -> float:
-    """What a model scores on a sample of the validation split, with its share of what unknown characters cost."""
+    """The loss on a sample of the validation split, with the mean cost of unknown characters added."""
     facts = dataset.valid.facts
     nats = sum(total(scored) for scored in score(model, windows)) / sum(window.tokens for window in windows)
     return nats + dataset.tokenizer.unknown_nats(facts.unknown_characters) / facts.tokens
 
 
 def validate(state: TrainingState, dataset: Dataset) -> ValidationEvent:
-    """Score (a sample of) the validation split, always the same; see `validation_windows`."""
+    """Score the validation split, or a fixed sample of it; see `validation_windows`."""
     facts = dataset.valid.facts
     windows = _sample(state, dataset)
     per_token = _nats_per_token(state.average, windows, dataset)

@@ -1,4 +1,4 @@
-"""What a user should know about a run: of its text and settings when it begins, of its gradients while it goes on."""
+"""Warnings about a run: about its text and settings at the start, about its gradients during training."""
 
 import logging
 from itertools import pairwise
@@ -10,64 +10,66 @@ from charlm.training.events import StepEvent
 
 logger = logging.getLogger(__name__)
 
-_TELLING = 200
-"""Tokens that a validation split needs for its figure to mean something."""
+_MIN_VALIDATION_TOKENS = 200
+"""Below, the validation loss is too noisy to compare models by."""
 
 
-def remark(dataset: Dataset, model: LanguageModel, config: TrainConfig) -> None:
-    """Warn of all that there is to warn of."""
+def warn_about_run(dataset: Dataset, model: LanguageModel, config: TrainConfig) -> None:
+    """Log a warning for each property of the text or the settings that is likely to be a mistake."""
     corpus, tokens = dataset.corpus, dataset.train.facts.tokens
     if tokens < config.seq_len:
         logger.warning(
-            "the training split has %d tokens, fewer than one window of %d; the window is shrunk to fit",
+            "the training split has %d tokens, fewer than --seq-len %d; shorter sequences are used",
             tokens,
             config.seq_len,
         )
     if corpus.looks_like_list:
-        logger.warning("%s looks like a list of short lines; --documents line makes each line a document", corpus.name)
+        logger.warning(
+            "%s looks like a list of short lines; with --documents line each line is a document", corpus.name
+        )
     if corpus.looks_sorted and corpus.config.splits[0] < 100:
         logger.warning(
-            "the documents of %s are in alphabetical order: those that are held out begin with letters that are not "
-            "learnt from; shuffle them before",
+            "the documents of %s are in alphabetical order, so the held-out ones begin with letters that the training "
+            "split lacks; shuffle the documents first",
             corpus.name,
         )
     if dataset.valid.facts.tokens == 0:
-        logger.warning("there is no validation split; the latest model is kept, not the best")
-    elif dataset.valid.facts.tokens < _TELLING:
+        logger.warning("there is no validation split, so the latest model is kept instead of the best")
+    elif dataset.valid.facts.tokens < _MIN_VALIDATION_TOKENS:
         logger.warning(
-            "the validation split has only %d tokens, so that its figure and the choice of the best model mean little; "
-            "give it a larger share with --splits",
+            "the validation split has only %d tokens, so the validation loss and the choice of the best model are "
+            "unreliable; give it a larger share with --splits",
             dataset.valid.facts.tokens,
         )
     if unknown := dataset.train.facts.unknown_characters:
         logger.warning("%d characters of the training split are not in the vocabulary and become <unk>", unknown)
     if config.precision == "bfloat16" and not model.recurrent.has_bfloat16_kernel:
         logger.warning(
-            "--precision bfloat16: this machine is not quick at such products of this cell, and training will take "
-            "many times as long as without it"
+            "--precision bfloat16: this machine has no fast bfloat16 kernel for this cell, so training will take many "
+            "times as long as without the option"
         )
 
 
-_BLOCK = 100  # steps that are looked at together
-_GROWTH = 3.0  # from block to block
-_BLOCKS = 3  # in a row
+_BLOCK = 100  # steps whose norms are averaged
+_GROWTH = 3.0  # of the mean norm, from block to block
+_BLOCKS = 3  # of such growth in a row
 
 
-class GradientWatch:
-    """Is shown every step, and answers with a warning, each of its two at most once.
+class GradientMonitor:
+    """Called with every step; returns a warning when one is due, each of the two kinds at most once.
 
-    One is that more than half of the last steps were clipped, so that the learning rate is no longer what it was set
-    to; the other that the norm before clipping grows without bound (Pascanu, Mikolov and Bengio 2013, section 2.1).
+    "clipping": more than half of the last 100 steps were clipped, so that the effective learning rate is lower than
+    the one set. "growth": the norm before clipping grows without bound (Pascanu, Mikolov and Bengio 2013, section 2.1).
     """
 
     def __init__(self) -> None:
         self._norms: list[float] = []
         self._clipped = 0
         self._means: list[float] = []
-        self._told: set[str] = set()
+        self._issued: set[str] = set()
 
     def __call__(self, record: StepEvent) -> str | None:
-        """The warning that this step earns, if any."""
+        """The warning that is due after this step, or None."""
         self._norms.append(record.gradient_norm)
         self._clipped += record.clipped_norm < record.gradient_norm
         if len(self._norms) < _BLOCK:
@@ -75,23 +77,23 @@ class GradientWatch:
         clipped, mean = self._clipped / _BLOCK, sum(self._norms) / _BLOCK
         self._means.append(mean)
         self._norms, self._clipped = [], 0
-        last = self._means[-_BLOCKS - 1 :]
-        if len(last) > _BLOCKS and all(after > _GROWTH * before for before, after in pairwise(last)):
+        recent = self._means[-_BLOCKS - 1 :]
+        if len(recent) > _BLOCKS and all(after > _GROWTH * before for before, after in pairwise(recent)):
             return self._once(
                 "growth",
-                f"the gradient norm grows without bound: {last[0]:.3g} to {mean:.3g} in {_BLOCKS * _BLOCK} steps; "
-                "lower --learning-rate, or begin with other --recurrent-init",
+                f"the gradient norm grows without bound: {recent[0]:.3g} to {mean:.3g} in {_BLOCKS * _BLOCK} steps; "
+                "lower --learning-rate or use another --recurrent-init",
             )
         if clipped > 0.5:
             return self._once(
                 "clipping",
-                f"the gradient was clipped in {clipped:.0%} of the last {_BLOCK} steps (mean norm {mean:.3g}); a "
-                "higher --clip or a lower --learning-rate would let it through",
+                f"the gradient was clipped in {clipped:.0%} of the last {_BLOCK} steps (mean norm {mean:.3g}); raise "
+                "--clip or lower --learning-rate",
             )
         return None
 
     def _once(self, kind: str, warning: str) -> str | None:
-        if kind in self._told:
+        if kind in self._issued:
             return None
-        self._told.add(kind)
+        self._issued.add(kind)
         return warning

@@ -6,7 +6,7 @@ from torch import nn
 
 from charlm.cells import CELLS, Cell, find_cell
 from charlm.errors import ConfigError
-from charlm.kernels import KERNELS, LAYERS, RECORDERS
+from charlm.kernels import KERNELS, LAYERS, STATE_KERNELS
 from charlm.kernels import compiled as native
 from charlm.model.layers import reference_layer, reference_states
 from charlm.native.compiler import compiler
@@ -77,7 +77,7 @@ def test_kernel_equals_cell(cell: Cell, size: tuple[int, int, int]) -> None:
 def test_trace_of_a_kernel_equals_that_of_the_cell(cell: Cell, size: tuple[int, int, int]) -> None:
     x, state, weights = problem(cell, size)
     wanted, wanted_after = reference_states(cell, x, state, weights)
-    found, after = RECORDERS[cell.name](projected(x, weights), state, weights)
+    found, after = STATE_KERNELS[cell.name](projected(x, weights), state, weights)
     assert set(found) == set(wanted) == {"h", "c"} & set(cell.states)
     for name, values in wanted.items():
         torch.testing.assert_close(found[name], values.detach(), rtol=1e-9, atol=1e-12)

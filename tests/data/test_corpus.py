@@ -14,7 +14,7 @@ from charlm.errors import CorpusError
 def documents(corpus: Corpus) -> list[tuple[str, str]]:
     """All documents, each with the name of its split."""
     found, text = [], ""
-    for split, piece in corpus.pieces():
+    for split, piece in corpus.fragments():
         text += piece.text
         if piece.ends:
             found.append((SPLITS[split], text))

@@ -6,12 +6,12 @@ import pytest
 
 from charlm.config import CorpusConfig
 from charlm.data.corpus import read_corpus
-from charlm.data.sources import Found, find_sources
+from charlm.data.sources import FoundText, find_sources
 from charlm.errors import CharlmError, CorpusError
 from charlm.files import cache_folder
 
 
-def content(found: Found) -> bytes:
+def content(found: FoundText) -> bytes:
     with found.sources[0].open() as file:
         return file.read()
 

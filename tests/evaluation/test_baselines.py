@@ -12,6 +12,7 @@ from charlm.data.dataset import Dataset
 from charlm.evaluation import baselines
 from charlm.evaluation.baselines import MAX_ORDER, Baseline, best_ngram, measure_baselines
 from charlm.ngram.model import NgramModel
+from charlm.ngram.score import token_nats
 
 ACCENTS = "".join(f"{n} bottles of beer on the wall, {n} böttles — of beer.\n" for n in range(60))
 
@@ -58,7 +59,7 @@ def test_they_agree_with_direct_computations(dataset_of, kind: str, documents: s
     assert found["unigram"].nats == pytest.approx(nats)
     assert found["uniform"].nats == pytest.approx(asked.total() * math.log(size - 1))
     model = ngram(dataset, dataset.train.ids, found["ngram"].order)
-    assert found["ngram"].nats == pytest.approx(model.score(dataset.test.ids).sum())
+    assert found["ngram"].nats == pytest.approx(token_nats(model, dataset.test.ids).sum())
     before, after = (
         b"".join(b"\0" if token == eos else dataset.tokenizer.token_bytes(token) for token in ids)
         for ids in (train, test)
@@ -85,7 +86,7 @@ def test_an_unknown_character_costs_the_same_everywhere(dataset_of) -> None:
     assert found["uniform"].nats == pytest.approx(3 * math.log(4) + unseen)
     assert found["unigram"].nats == pytest.approx(-math.log(50 / 103 * 1 / 103 * 2 / 103) + unseen)
     model = ngram(dataset, dataset.train.ids, found["ngram"].order)
-    assert found["ngram"].nats == pytest.approx(model.score(dataset.test.ids).sum() + unseen)
+    assert found["ngram"].nats == pytest.approx(token_nats(model, dataset.test.ids).sum() + unseen)
     before, after = b"ab" * 49 + b"\0", "a\ufffd\0".encode()
     for name, size in (("gzip", gzip_size), ("xz", xz_size)):
         assert found[name].nats == pytest.approx(8 * math.log(2) * (size(before + after) - size(before)) + unseen)
@@ -95,7 +96,10 @@ def test_the_order_is_chosen_on_validation(dataset_of) -> None:
     train = random_text(800, 1)
     dataset = dataset_of(train + random_text(100, 2) + train[:100], splits=(80, 10, 10))
     scores = {
-        split: [ngram(dataset, dataset.train.ids, order).score(dataset.split(split).ids).sum() for order in range(1, 9)]
+        split: [
+            token_nats(ngram(dataset, dataset.train.ids, order), dataset.split(split).ids).sum()
+            for order in range(1, 9)
+        ]
         for split in ("valid", "test")
     }
     best = {split: 1 + int(np.argmin(nats)) for split, nats in scores.items()}
@@ -112,8 +116,8 @@ def test_without_validation_it_is_chosen_on_the_end_of_the_training_split(datase
     dataset = dataset_of(train + random_text(100, 5), splits=(87.5, 0, 12.5))
     ids = dataset.train.ids
     cut = len(ids) - len(ids) // 10
-    held = [ngram(dataset, ids[:cut], order).score(ids[cut:]).sum() for order in range(1, 9)]
-    test = [ngram(dataset, ids, order).score(dataset.test.ids).sum() for order in range(1, 9)]
+    held = [token_nats(ngram(dataset, ids[:cut], order), ids[cut:]).sum() for order in range(1, 9)]
+    test = [token_nats(ngram(dataset, ids, order), dataset.test.ids).sum() for order in range(1, 9)]
     order = 1 + int(np.argmin(held))
     assert order != 1 + int(np.argmin(test))
     found = measure(dataset)["ngram"]
@@ -134,7 +138,7 @@ def test_of_a_large_training_split_the_last_part_is_counted(
         found = measure(dataset)
     assert "know the last 1,000 tokens of the training split only" in caplog.text
     model = ngram(dataset, dataset.train.ids[-1000:], found["ngram"].order)
-    assert found["ngram"].nats == pytest.approx(model.score(dataset.test.ids).sum())
+    assert found["ngram"].nats == pytest.approx(token_nats(model, dataset.test.ids).sum())
     monkeypatch.undo()
     assert measure(dataset)["unigram"].nats != pytest.approx(found["unigram"].nats, rel=1e-6)
 

@@ -12,7 +12,7 @@ import torch
 
 from charlm.kernels import compiled as native
 from charlm.kernels.buffers import Buffer
-from charlm.kernels.scan import linear_scan
+from charlm.kernels.gru import linear_scan
 from charlm.kernels.symbolic import positive, relu, sigmoid, tanh
 from charlm.native import compiler as compilation
 from charlm.native.compiler import compiler

@@ -6,12 +6,20 @@ import pytest
 import torch
 
 from charlm import api
+<<<<<<< HEAD:tests/test_prior.py
+from charlm.model import ngram_prior as prior
+from charlm.config import ModelConfig
+from charlm.data.dataset import Dataset
+=======
+>>>>>>> tests:tests/model/test_ngram_prior.py
 from charlm.errors import RunError
 from charlm.evaluation.score import evaluate
 from charlm.model import ngram_prior
 from charlm.model.ngram_prior import default_order, fit_prior
+from charlm.ngram.arrays import to_arrays
 from charlm.ngram.counts import fold_of
 from charlm.ngram.mixture import NgramQuery
+from charlm.ngram.score import total_nats
 from charlm.storage.checkpoint import load
 
 
@@ -31,7 +39,7 @@ def test_a_network_whose_output_is_zero_is_the_ngram_model(
     with torch.no_grad():
         model.output.zero_()
     found = evaluate(model, dataset.tokenizer, dataset.valid)
-    assert found.nats == pytest.approx(model.prior.ngram.total_nats(dataset.valid.ids), rel=1e-5)
+    assert found.nats == pytest.approx(total_nats(model.prior.ngram, dataset.valid.ids), rel=1e-5)
 
 
 def test_in_training_every_place_is_predicted_by_the_model_that_has_not_seen_it(dataset, network_with_prior) -> None:
@@ -83,8 +91,8 @@ def test_the_model_file_contains_it(train_run, with_prior: dict) -> None:
     assert result.outcome.best < 0.5 * alone.outcome.best
     loaded = api.load("runs/a")
     again = load(Path("runs/a/resume.safetensors")).model.prior
-    arrays = loaded.checkpoint.model.prior.ngram.to_arrays()
-    assert all(np.array_equal(array, again.ngram.to_arrays()[name]) for name, array in arrays.items())
+    arrays = to_arrays(loaded.checkpoint.model.prior.ngram)
+    assert all(np.array_equal(array, to_arrays(again.ngram)[name]) for name, array in arrays.items())
     assert loaded.evaluate_own("valid").nats_per_token == pytest.approx(result.outcome.best, rel=0.1)
     assert len(api.sample("runs/a", "cat", seed=1, length=40)) == 43
 

@@ -3,10 +3,15 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
+<<<<<<< HEAD:tests/test_ngram_mixture.py
+from charlm.ngram import mixture as ngram_mixture
+=======
 from charlm.ngram import mixture
+>>>>>>> tests:tests/ngram/test_mixture.py
 from charlm.ngram.counts import count_ngrams
+from charlm.ngram.kneser_ney import Estimates
 from charlm.ngram.mixture import NgramQuery
-from charlm.ngram.model import NgramModel
+from charlm.ngram.model import NgramModel, build_trie
 from charlm.ngram.trie import compiled_lookup
 
 BOS = 0
@@ -67,13 +72,13 @@ def test_each_row_is_what_the_model_that_it_asks_says_alone(vocab_size: int, ord
     assert_allclose(alike, mixed, rtol=1e-6, atol=1e-5)
     assert nothing is None
     assert_allclose(mixed, np.einsum("nj,njv->nv", gates, log_p), rtol=1e-5, atol=1e-4)
-    depths = asked.depths()
+    depths = query.known_contexts()
     assert depths[:2].tolist() == [0, 0]
     for index, model in enumerate(models):
         rows = which == index
         alone = NgramQuery(states[rows], [model], np.zeros(rows.sum(), dtype=np.int64))
         assert np.array_equal(alone.mixture(orders, gates[rows], keep=True)[0], mixed[rows])
-        assert np.array_equal(alone.depths(), depths[rows])
+        assert np.array_equal(alone.known_contexts(), depths[rows])
 
 
 @pytest.mark.usefixtures("either")
@@ -81,8 +86,8 @@ def test_depth_counts_the_contexts_that_the_model_itself_has_seen() -> None:
     models = models_of(np.array([BOS, *[1, 2, 3, 4] * 5, *[5, 6, 7, 8] * 5]), 4, 9, 2)
     states = models[0].advance(models[0].no_context(1), np.array([[5], [6], [7]]))[:, 0]
     for which, depths in (([0, 0, 0], [1, 2, 3]), ([2, 2, 2], [0, 0, 0]), ([1, 2, 0], [1, 0, 3])):
-        assert NgramQuery(states, models, np.array(which)).depths().tolist() == depths
-    assert NgramQuery(states[:0], models, np.zeros(0, dtype=np.int64)).depths().tolist() == []
+        assert NgramQuery(states, models, np.array(which)).known_contexts().tolist() == depths
+    assert NgramQuery(states[:0], models, np.zeros(0, dtype=np.int64)).known_contexts().tolist() == []
 
 
 @pytest.mark.usefixtures("either")
@@ -90,7 +95,12 @@ def test_logarithms_are_right_to_rounding() -> None:
     rng = np.random.default_rng(3)
     near_one = 1 - rng.random(20_000) * 2.0 ** -rng.integers(1, 24, 20_000)
     singles = np.concatenate([[0, 1e-30, 1e-12, 1], np.exp(-28 * rng.random(50_000)), near_one]).astype(np.float32)
-    model = NgramModel(len(singles), BOS, 1, singles, *(np.zeros(0, kind) for kind in (np.int64, "f4", "f4", "i4")))
+    model = NgramModel(
+        trie=build_trie(np.zeros(0, np.int64), len(singles), 1, 0),
+        bos=BOS,
+        estimates=Estimates(singles, np.zeros(0, "f4"), np.zeros(0, "f4")),
+        frequent=np.zeros(0, "i4"),
+    )
     asked = NgramQuery(model.no_context(1), [model], np.zeros(1, dtype=np.int64))
     log_p = asked.mixture([1], np.ones((1, 1), dtype=np.float32))[0][0].astype(np.float64)
     exact = np.log(np.maximum(singles.astype(np.float64), 1e-12))

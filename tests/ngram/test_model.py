@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 from charlm.errors import ModelFileError
 from charlm.native.compiler import compiler
 from charlm.ngram import model as ngram
+from charlm.ngram import score as score_module
+from charlm.ngram.arrays import to_arrays
 from charlm.ngram.counts import NgramCounts, count_ngrams, fold_of
 from charlm.ngram.model import NgramModel
+from charlm.ngram.score import token_nats, total_nats
 
 BOS, EOS, UNK, A, B = range(5)
 V = 5
@@ -46,8 +49,8 @@ def test_folds_are_the_same_however_many_are_estimated_at_once() -> None:
         cross_fit(counts, 5, threads=3, progress=lambda what, done, total: told.append((done, total))),
         strict=True,
     ):
-        for name, array in one.to_arrays().items():
-            np.testing.assert_array_equal(array, other.to_arrays()[name])
+        for name, array in to_arrays(one).items():
+            np.testing.assert_array_equal(array, to_arrays(other)[name])
     assert told == [(done, 6) for done in range(1, 7)]
 
 
@@ -126,7 +129,7 @@ def test_a_toy_by_hand() -> None:
     assert model.distribution([BOS, A])[B] == pytest.approx(1 / 4 + after_a[B] / 2, rel=1e-6)
     assert model.distribution([BOS]) == pytest.approx([after_bos[token] for token in range(V)], rel=1e-6)
     nats = -np.log([after_bos[A], 1 / 4 + after_a[EOS] / 2])
-    assert model.score(np.array([BOS, A, EOS])) == pytest.approx([0, *nats], rel=1e-6)
+    assert token_nats(model, np.array([BOS, A, EOS])) == pytest.approx([0, *nats], rel=1e-6)
     # Of order 1, occurrences count: a 3, EOS 2, b 1 of 6, less 1.5, 1 and 0.5, which are shared by four.
     assert fit(TOY, 1).distribution([A]) == pytest.approx(
         [0, 1 / 6 + 1 / 8, 1 / 8, 1 / 4 + 1 / 8, 1 / 12 + 1 / 8], rel=1e-6
@@ -186,19 +189,19 @@ def test_score_is_the_logarithm_of_the_distribution(seen, text, order: int, budg
     expected = []
     for document in text:
         expected += [0.0, *(-math.log(model.distribution(document[:i])[document[i]]) for i in range(1, len(document)))]
-    assert model.score(ids) == pytest.approx(expected, rel=1e-9)
-    assert model.total_nats(ids) == pytest.approx(sum(expected), rel=1e-9)
+    assert token_nats(model, ids) == pytest.approx(expected, rel=1e-9)
+    assert total_nats(model, ids) == pytest.approx(sum(expected), rel=1e-9)
 
 
 def test_a_long_text_is_scored_in_pieces_that_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
     ids = joined([[BOS, *np.random.default_rng(1).integers(UNK, V, 200), EOS]] * 2)
     model = NgramModel.fit(ids[:300], order=4, vocab_size=V, bos=BOS)
-    whole = model.score(ids)
+    whole = token_nats(model, ids)
     for size in (1, 2, 7, 403):
-        monkeypatch.setattr(ngram, "_CHUNK", size)
-        assert np.array_equal(model.score(ids), whole)
-        assert model.total_nats(ids) == pytest.approx(whole.sum())
-    assert len(model.score(ids[:0])) == 0
+        monkeypatch.setattr(score_module, "_CHUNK", size)
+        assert np.array_equal(token_nats(model, ids), whole)
+        assert total_nats(model, ids) == pytest.approx(whole.sum())
+    assert len(token_nats(model, ids[:0])) == 0
 
 
 @pytest.mark.parametrize("order", [1, 2, 5])
@@ -260,11 +263,11 @@ def test_without_a_fold_probabilities_still_sum_to_one(documents, order: int, fo
 def test_documents_do_not_leak() -> None:
     one, two = [BOS, A, B, B, A, EOS], [BOS, B, A, EOS]
     model = fit([one, two], 4)
-    both = model.score(joined([one, two]))
-    assert np.array_equal(both, np.concatenate([model.score(joined([one])), model.score(joined([two]))]))
+    both = token_nats(model, joined([one, two]))
+    assert np.array_equal(both, np.concatenate([token_nats(model, joined([one])), token_nats(model, joined([two]))]))
     assert np.array_equal(model.distribution([*one, BOS, B]), model.distribution([BOS, B]))
-    turned = fit([two, one], 4).to_arrays()
-    assert all(np.array_equal(array, turned[name]) for name, array in model.to_arrays().items())
+    turned = to_arrays(fit([two, one], 4))
+    assert all(np.array_equal(array, turned[name]) for name, array in to_arrays(model).items())
     grams = [gram for a, b in pairwise([*one, *two]) if (gram := (a, b))[1] != BOS]
     assert fit([one, two], 2).num_ngrams == len(set(grams))
 

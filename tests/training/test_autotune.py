@@ -13,8 +13,8 @@ from charlm.training.autotune import (
     autotune,
     context_vectors_for,
     passes_of,
-    plan,
-    rows_of_text,
+    sequences_per_step,
+    settings_for,
     tokens_per_second,
     width_for,
 )
@@ -23,7 +23,7 @@ from charlm.training.autotune import (
 @pytest.mark.parametrize("tokens", [1, 50_000, 1_000_000, 3_000_000, 10**9])
 @pytest.mark.parametrize("passes", [0.001, 0.9, 2, 8, 50, 10_000])
 def test_every_plan_is_a_configuration(tokens: int, passes: float) -> None:
-    found = plan(tokens=tokens, passes=passes)
+    found = settings_for(tokens=tokens, passes=passes)
     ModelConfig(vocab_size=68, **found.model)
     config = TrainConfig(minutes=1, **found.training)
     assert f"{tokens:,} tokens" in found.why and "\n" not in found.why
@@ -36,35 +36,35 @@ def test_every_plan_is_a_configuration(tokens: int, passes: float) -> None:
 )
 def test_more_passes_need_more_dropout(units: int, wanted: list[float]) -> None:
     passes = (0.5, 1.2, 2, 8, 20, 50, 100, 200)
-    assert [plan(tokens=10**6, passes=each, units=units).model["dropout"] for each in passes] == wanted
+    assert [settings_for(tokens=10**6, passes=each, units=units).model["dropout"] for each in passes] == wanted
 
 
 def test_a_wide_network_wants_a_large_text_and_many_tokens_seen() -> None:
     assert {width_for(10**5, 1e9), width_for(10**6, 60e6), width_for(3 * 10**6, 19e6)} == {256}
     assert {width_for(3 * 10**6, 21e6), width_for(10**7, 39e6)} == {384}
     assert {width_for(5 * 10**5, 160e6), width_for(3 * 10**6, 41e6), width_for(10**7, 41e6)} == {512}
-    rates = [plan(tokens=10**7, passes=9, units=units).training["learning_rate"] for units in (256, 384, 512)]
+    rates = [settings_for(tokens=10**7, passes=9, units=units).training["learning_rate"] for units in (256, 384, 512)]
     assert rates == [5e-3, 4e-3, 3e-3]
 
 
 def test_a_learning_rate_goes_with_the_characters_of_a_text() -> None:
     def rate(**text: int) -> float:
-        return plan(passes=2, **text).training["learning_rate"]
+        return settings_for(passes=2, **text).training["learning_rate"]
 
     assert rate(tokens=10**6) == 3e-3 < rate(tokens=10**6, characters=14 * 10**5) < rate(tokens=3 * 10**6) == 5e-3
 
 
 def test_weights_are_dropped_from_the_lstm_only_and_never_in_one_pass() -> None:
-    assert plan(tokens=10**6, passes=50).model["weight_dropout"] == 0
-    assert plan(tokens=10**6, passes=100).model["weight_dropout"] == 0.2
-    assert plan(tokens=10**5, passes=100).model["weight_dropout"] == 0.4
-    assert plan(tokens=10**5, passes=100, cell="irnn").model["weight_dropout"] == 0
-    model = plan(tokens=5 * 10**5, passes=300, units=512).model
+    assert settings_for(tokens=10**6, passes=50).model["weight_dropout"] == 0
+    assert settings_for(tokens=10**6, passes=100).model["weight_dropout"] == 0.2
+    assert settings_for(tokens=10**5, passes=100).model["weight_dropout"] == 0.4
+    assert settings_for(tokens=10**5, passes=100, cell="irnn").model["weight_dropout"] == 0
+    model = settings_for(tokens=5 * 10**5, passes=300, units=512).model
     assert (model["dropout"], model["weight_dropout"]) == (0.5, 0.5)
-    single = plan(tokens=1000, passes=0.9)
+    single = settings_for(tokens=1000, passes=0.9)
     assert (single.model["dropout"], single.model["weight_dropout"]) == (0, 0)
     assert "less than once" in single.why and "by heart" not in single.why
-    assert "1,000 tokens will be seen about 3.0 times" in plan(tokens=1000, passes=3).why
+    assert "1,000 tokens will be seen about 3.0 times" in settings_for(tokens=1000, passes=3).why
 
 
 def test_passes_are_those_of_the_shortest_length() -> None:
@@ -82,7 +82,7 @@ def test_passes_are_those_of_the_shortest_length() -> None:
 
 def test_a_step_has_as_many_rows_as_make_two_thousand_tokens() -> None:
     def rows(seq_len: int = 32, **text: int) -> int:
-        return rows_of_text(TrainConfig(steps=1, seq_len=seq_len), **({"documents": 1, "vocab_size": 68} | text))
+        return sequences_per_step(TrainConfig(steps=1, seq_len=seq_len), **({"documents": 1, "vocab_size": 68} | text))
 
     assert rows(tokens=10**6) == 64
     assert rows(tokens=10**6, seq_len=128) == 16
@@ -133,7 +133,7 @@ def test_what_is_planned_is_for_the_passes_that_the_network_itself_makes(monkeyp
 
 
 def test_a_reason_is_given_for_what_is_chosen_only() -> None:
-    found = plan(tokens=10**6, passes=20)
+    found = settings_for(tokens=10**6, passes=20)
     assert "learning rate" in found.why and found.why.endswith(
         ", and dropout of 0.2 keeps it from being learnt by heart"
     )

@@ -3,7 +3,11 @@ import pytest
 from charlm.config import TrainConfig
 from charlm.model.layers import Recurrent
 from charlm.training.events import StepEvent
+<<<<<<< HEAD:tests/test_gradient_watch.py
+from charlm.training.warnings import GradientMonitor
+=======
 from charlm.training.warnings import GradientWatch, remark
+>>>>>>> tests:tests/training/test_warnings.py
 
 
 def step(norm: float, clip: float = 1.0) -> StepEvent:
@@ -21,8 +25,8 @@ def step(norm: float, clip: float = 1.0) -> StepEvent:
 
 
 def warnings(norms: list[float]) -> list[str]:
-    watch = GradientWatch()
-    return [warning for norm in norms if (warning := watch(step(norm))) is not None]
+    monitor = GradientMonitor()
+    return [warning for norm in norms if (warning := monitor(step(norm))) is not None]
 
 
 @pytest.mark.parametrize(("clipped", "told"), [(50, 0), (51, 1), (100, 1)])

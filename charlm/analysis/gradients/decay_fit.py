@@ -1,41 +1,44 @@
-"""What a curve of gradients over the lag comes to, in one sentence."""
+"""Whether a gradient vanishes, explodes or is carried over the lags, and how fast."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-_GONE = 1e-6
-"""What is smaller by this factor no longer moves a float32 sum of gradients; nor does a fit look beyond it."""
+_NEGLIGIBLE = 1e-6
+"""A gradient smaller by this factor no longer changes a float32 sum of gradients, so the fit ignores it."""
 _CARRIED = (0.01, 10.0)
-"""Shares of the gradient at lag 0 between which it counts as carried to the largest lag."""
+"""Range of the share left at the largest lag in which the gradient counts as carried."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DecayFit:
-    """What becomes of the gradient on its way back through time."""
+    """How a gradient changes on its way back through time."""
 
     kind: Literal["vanishes", "explodes", "carried", "absent"]
     steps: float | None
-    """Steps in which the gradient halves, or doubles; None unless it vanishes or explodes."""
+    """Steps in which the gradient halves or doubles; None unless it vanishes or explodes."""
     left: float
-    """Norm at the largest lag as a share of that at lag 0."""
+    """Norm at the largest lag as a share of the norm at lag 0."""
     sentence: str
 
 
-def judge(norms: Sequence[float]) -> DecayFit:
-    """Say whether a gradient vanishes, explodes or is carried.
+def fit_decay(norms: Sequence[float]) -> DecayFit:
+    """Classify a gradient as vanishing, exploding or carried.
 
-    It is carried when a hundredth to ten times of it is left at the largest lag. Else it vanishes or explodes,
-    at the rate of the exponential `norms[0] * 2**(rate * k)` that fits best: least squares on the logarithm, through
-    lag 0, over the lags until a millionth is left, or a million times has come of it.
+    It is carried if its norm at the largest lag is 0.01 to 10 times the norm at lag 0. Otherwise it vanishes or
+    explodes at the rate of the best-fitting exponential `norms[0] * 2**(rate * k)`: least squares on the logarithm,
+    through lag 0, up to the first lag at which the norm has shrunk or grown by a factor of a million.
 
     Args:
-        norms: of the gradient at the lags 0, 1, ..., K, with K at least 1; never negative.
+        norms: gradient norms at the lags 0, 1, ..., K, with K at least 1; none negative.
+
+    Raises:
+        ValueError: K is less than 1.
     """
     lags = len(norms) - 1
     if lags < 1:
-        raise ValueError("a curve needs the lags 0 and 1 at least")
+        raise ValueError(f"the curve has {len(norms)} values; it needs at least the lags 0 and 1")
     if norms[0] == 0:
         return DecayFit(kind="absent", steps=None, left=0.0, sentence="no gradient reaches the state at all")
     left = norms[-1] / norms[0]
@@ -44,26 +47,26 @@ def judge(norms: Sequence[float]) -> DecayFit:
         return DecayFit(kind="carried", steps=None, left=left, sentence=sentence)
     logs = [_clamped_log2(norm / norms[0]) for norm in norms]
     rate = _slope(logs)
-    if rate * logs[-1] <= 0:  # up and then down, or the other way: only the end tells which it is
+    if rate * logs[-1] <= 0:  # the curve turns, and the fit contradicts its end: use the mean slope to the end
         rate = logs[-1] / lags
     steps = 1 / abs(rate)
     if rate < 0:
-        return DecayFit(
-            kind="vanishes", steps=steps, left=left, sentence=f"vanishes with a half-life of {_few(steps)} steps"
-        )
-    return DecayFit(kind="explodes", steps=steps, left=left, sentence=f"explodes, doubling every {_few(steps)} steps")
+        sentence = f"vanishes with a half-life of {_format_steps(steps)} steps"
+        return DecayFit(kind="vanishes", steps=steps, left=left, sentence=sentence)
+    sentence = f"explodes, doubling every {_format_steps(steps)} steps"
+    return DecayFit(kind="explodes", steps=steps, left=left, sentence=sentence)
 
 
 def _slope(logs: Sequence[float]) -> float:
-    """Least squares slope through the origin, up to the first value that is beyond the limit."""
-    limit = -math.log2(_GONE)
+    """Least-squares slope through the origin, up to the first value beyond the limit."""
+    limit = -math.log2(_NEGLIGIBLE)
     end = next((lag for lag, log in enumerate(logs) if abs(log) >= limit), len(logs) - 1)
     return sum(lag * logs[lag] for lag in range(end + 1)) / sum(lag * lag for lag in range(end + 1))
 
 
 def _clamped_log2(ratio: float) -> float:
-    """At most twice as far as a fit looks, so that it can end on zero or on infinity."""
-    limit = -2 * math.log2(_GONE)
+    """log2, clamped to twice the fit's limit so that a curve may end at zero or infinity."""
+    limit = -2 * math.log2(_NEGLIGIBLE)
     if not math.isfinite(ratio):
         return limit
     return max(-limit, min(limit, math.log2(ratio))) if ratio > 0 else -limit
@@ -74,5 +77,5 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f}%" if share >= 0.0995 else f"{100 * share:.1f}%"
 
 
-def _few(steps: float) -> str:
+def _format_steps(steps: float) -> str:
     return f"{steps:.0f}" if steps >= 9.95 else f"{steps:.1f}"

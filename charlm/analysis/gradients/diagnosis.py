@@ -1,4 +1,4 @@
-"""Cells side by side: their gradients through time at the start, and after some training, on one text."""
+"""Compare cells on one text: their gradients through time, before and after some training."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ from torch import Tensor
 from charlm.analysis.gradients.gradient_flow import GradientFlow, measure
 from charlm.cells import CELLS, find_cell
 from charlm.config import (
+    CorpusOptions,
     ModelConfig,
     RecurrentInit,
     TokenizerConfig,
@@ -34,23 +35,23 @@ _ROWS = 16
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CellDiagnosis:
-    """One cell's gradients."""
+    """The gradients of one cell."""
 
     cell: str
-    """Its full name."""
+    """Full name."""
     start: GradientFlow
-    """With freshly drawn weights."""
+    """With the initial weights."""
     trained: GradientFlow | None
-    """After the training steps; None where there were none."""
+    """After training; None if there were no training steps."""
 
     def flows(self) -> dict[str, GradientFlow]:
-        """What was measured, by when."""
+        """The measurements by moment: "start" and, if the model was trained, "trained"."""
         return {"start": self.start} | ({"trained": self.trained} if self.trained is not None else {})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Diagnosis:
-    """Cells side by side."""
+    """The gradients of several cells, measured on the same text."""
 
     text: str
     lags: int
@@ -58,17 +59,17 @@ class Diagnosis:
     steps: int
     hidden_size: int
     recurrent_init: RecurrentInit
-    """auto is what each cell has by default."""
+    """auto: each cell's default."""
     forget_bias: float
     update_bias: float
     seed: int
     positions: int
-    """Positions t in each row that the figures are means over."""
+    """Positions t per row over which the measurements are averaged."""
     rows: int
     cells: tuple[CellDiagnosis, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """All figures by name."""
+        """All settings and measurements as JSON values."""
         values = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "cells"}
         return values | {
             "cells": [
@@ -88,26 +89,26 @@ def diagnose(
     forget_bias: float = 1.0,
     update_bias: float = 0.0,
     seed: int = 1,
-    corpus: Mapping[str, Any] | None = None,
+    corpus: CorpusOptions | None = None,
     progress: Progress = silent,
 ) -> Diagnosis:
-    """Measure the gradients of models of one layer over characters, before and after training on the text.
+    """Measure the gradients of one-layer character models before and after training on the text.
 
     Args:
-        text: files, folders, "-" or registered names; all of it is trained and measured on.
-        cells: names of `charlm.cells.CELLS`.
-        lags: K, the furthest that a gradient is followed back.
-        steps: of training between the two measurements, with the defaults of `TrainConfig`; 0 is none.
+        text: files, folders, "-" or registered names; all of it is used for training and measuring.
+        cells: names from `charlm.cells.CELLS`.
+        lags: K, the largest number of steps to follow a gradient back.
+        steps: training steps between the two measurements, with the defaults of `TrainConfig`; 0 for none.
         hidden_size: H.
-        recurrent_init: initial recurrent weights; auto leaves them to the cell.
+        recurrent_init: initial recurrent weights; auto uses each cell's default.
         forget_bias: initial bias of an LSTM's forget gate.
-        update_bias: initial bias of the gate that keeps the state in the GRU and its kin.
-        seed: of initial weights, order of the text and dropout.
-        corpus: fields of `CorpusConfig`; what isn't given is as the registry says, or the default.
-        progress: told how far reading, training and measuring are.
+        update_bias: initial bias of the gate that keeps the state in the GRU and related cells.
+        seed: for initial weights, order of the text and dropout.
+        corpus: fields of `CorpusConfig`; the others come from the registry or are the defaults.
+        progress: receives how far reading, training and measuring are.
 
     Raises:
-        CharlmError: one of its kinds, for whatever a user can mend.
+        CharlmError: a setting is out of range, the text can't be read or is too short, or training diverges.
     """
     names = known_cells(cells)
     check_range("--lags", lags, 1, 100_000)
@@ -120,9 +121,9 @@ def diagnose(
     }
     ModelConfig(vocab_size=2, **shape)
     config = TrainConfig(steps=max(1, steps), seed=seed, device="cpu", precision="float32")
-    found = find_sources(text, progress=progress, encoding=(corpus or {}).get("encoding", "utf-8"))
+    sources = find_sources(text, progress=progress, encoding=(corpus or {}).get("encoding", "utf-8"))
     dataset = prepare(
-        read_corpus(found, unsplit(corpus_config(found, corpus or {})), progress=progress),
+        read_corpus(sources, unsplit(corpus_config(sources, corpus or {})), progress=progress),
         TokenizerConfig(),
         progress=progress,
     )
@@ -153,7 +154,7 @@ def _diagnose(
     steps: int,
     progress: Progress,
 ) -> CellDiagnosis:
-    """Measure a new model of one cell, and train and measure it again, if for any steps."""
+    """Measure a new model of one cell; if `steps` is above 0, train it and measure it again."""
     vocab = dataset.tokenizer.vocab_size
     vectors = default_vectors(vocab, shape["hidden_size"], tie_weights=False)
     model = LanguageModel(ModelConfig(vocab_size=vocab, cell=cell, **vectors, **shape))
@@ -168,7 +169,7 @@ def _diagnose(
 
 
 def known_cells(names: Sequence[str]) -> list[str]:
-    """The full names, each once, in order; raises `ConfigError` for one that there is not."""
+    """Full cell names in order, without duplicates; raises `ConfigError` for an unknown name or an empty list."""
     full = []
     for name in names:
         try:
@@ -176,18 +177,18 @@ def known_cells(names: Sequence[str]) -> list[str]:
         except ConfigError:
             raise ConfigError(f"--cells has {name!r}; choose from {', '.join(CELLS)}") from None
     if not full:
-        raise ConfigError("--cells names no cell; give one or more, such as rnn,lstm,gru")
+        raise ConfigError("--cells names no cell; give at least one, such as rnn,lstm,gru")
     return list(dict.fromkeys(full))
 
 
 def stretches(dataset: Dataset, *, lags: int, positions: int, rows: int) -> Tensor:
-    """Stretches of the training split that lie in one document each, spread evenly over it.
+    """Take stretches of equal length from the training split, evenly spaced, each within one document.
 
     Args:
         dataset: the text.
         lags: K.
-        positions: P, at most; fewer where no document is that long.
-        rows: B, at most; fewer where there are not as many stretches.
+        positions: P, at most; fewer if no document is long enough.
+        rows: B, at most; fewer if there are fewer stretches.
 
     Returns:
         ids, (K + P + 1, B) int64.
@@ -200,8 +201,8 @@ def stretches(dataset: Dataset, *, lags: int, positions: int, rows: int) -> Tens
     longest = int(lengths.max())
     if longest < lags + 1:
         raise ConfigError(
-            f"--lags is {lags}; the longest document of {dataset.corpus.name} has {longest} tokens to predict, so that "
-            + (f"it can be at most {longest - 1}" if longest > 1 else "there is nothing to follow back")
+            f"--lags is {lags}; the longest document of {dataset.corpus.name} has {longest} tokens to predict; "
+            + (f"--lags can be at most {longest - 1}" if longest > 1 else "give a longer text")
         )
     size = min(lags + positions, longest)
     counts = lengths // size

@@ -1,10 +1,10 @@
-"""How much of a gradient comes through k steps of a recurrent layer, and the Jacobians that it comes through.
+"""How much of a gradient survives k steps of a recurrent layer, and the Jacobians it passes through.
 
 The formula: dL_t/dW is a sum over k of dL_t/dh_t (prod_{i=t-k+1..t} dh_i/dh_{i-1}) dh_{t-k}/dW, and vanishes
 or explodes with the norms of the factors (Bengio, Simard and Frasconi 1994; Pascanu, Mikolov and Bengio 2013, arXiv
-1211.5063, equations 5 and 6). Here both are measured: the gradient itself and the product of the norms.
+1211.5063, equations 5 and 6). This module measures both: the gradient itself and the product of the norms.
 
-Everything is computed in float64 and through `Cell.step`, so that any cell can be measured and nothing underflows soon.
+Everything is computed in float64 and through `Cell.step`, so any cell can be measured and underflow comes late.
 """
 
 import copy
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from charlm.analysis.gradients.decay_fit import DecayFit, judge
+from charlm.analysis.gradients.decay_fit import DecayFit, fit_decay
 from charlm.analysis.gradients.jacobians import jacobian_norms, path_products, spectral_radii
 from charlm.analysis.gradients.unrolled import MEASURED, Unrolled
 from charlm.model.language_model import LanguageModel
@@ -26,7 +26,7 @@ _JACOBIAN_ROWS = 2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GradientFlow:
-    """What was measured on one model."""
+    """Gradient measurements of one model."""
 
     loss: float
     """Nats per token at the measured positions."""
@@ -34,32 +34,32 @@ class GradientFlow:
     """For each state s of h and c: the norm of dL_t/ds_{t-k} at the lags k = 0 ... K, mean over positions and rows."""
     jacobian_products: dict[str, list[float]]
     """prod_{i=t-k+1..t} ||J_i||_2 at the lags 0 ... K, mean over the positions of two rows. J_i is ds_i/ds_{i-1} of the
-    state s alone ("h" is the factor of the formula above); a cell of several states has "all", their Jacobian together.
-    For a cell of one state the product bounds the gradient, which is usually far smaller."""
+    state s alone ("h" is the factor of the formula above); a cell with several states also has "all", their joint
+    Jacobian. For a cell with one state the product is an upper bound on the gradient, which is usually far smaller."""
     spectral_radii: dict[str, float] | None
-    """Of each gate's recurrent matrix; None where the cell has none."""
+    """Of each gate's recurrent matrix; None if the cell has no recurrent matrix."""
 
     @property
     def memory(self) -> str:
-        """The state that is meant to remember: c where there is one, else h."""
+        """The state meant to remember: c if the cell has one, otherwise h."""
         return "c" if "c" in self.gradients else "h"
 
     @property
-    def verdict(self) -> DecayFit:
-        """What becomes of the gradient of the memory."""
-        return judge(self.gradients[self.memory])
+    def decay(self) -> DecayFit:
+        """Whether the gradient of the memory vanishes, explodes or is carried."""
+        return fit_decay(self.gradients[self.memory])
 
     @property
     def spectral_radius(self) -> float | None:
-        """The largest of all gates'."""
+        """The largest spectral radius of all gates."""
         return max(self.spectral_radii.values()) if self.spectral_radii else None
 
     def to_json(self) -> dict[str, Any]:
-        """All figures by name."""
+        """All measurements as JSON values."""
         return asdict(self) | {
             "spectral_radius": self.spectral_radius,
             "memory": self.memory,
-            "verdict": asdict(self.verdict),
+            "verdict": asdict(self.decay),
         }
 
 
@@ -67,10 +67,10 @@ def measure(model: LanguageModel, ids: Tensor, *, lags: int, progress: Progress 
     """Measure the top layer of a model on a stretch of text.
 
     Args:
-        model: is left as it is; a copy in float64 is measured, without dropout.
-        ids: (S + 1, B) int64, S of them read and S predicted, with S > K; each row begins with an empty past.
-        lags: K, at least 1. The positions t are the last S - K, so that every one has all the lags.
-        progress: told how many positions and Jacobians are done.
+        model: not changed; a float64 copy without dropout is measured.
+        ids: (S + 1, B) int64, S tokens read and S predicted, with S > K; each row starts from the initial state.
+        lags: K, at least 1. The positions t are the last S - K, so each of them has all K lags.
+        progress: receives how many positions and Jacobians are done.
     """
     model = copy.deepcopy(model).double().requires_grad_(False)
     unrolled = Unrolled.of(model, ids[:-1])
@@ -90,17 +90,17 @@ def measure(model: LanguageModel, ids: Tensor, *, lags: int, progress: Progress 
 def gradient_norms(
     model: LanguageModel, unrolled: Unrolled, targets: Tensor, *, lags: int, progress: Progress = silent
 ) -> tuple[dict[str, Tensor], float]:
-    """Mean norm of dL_t/ds_{t-k} for each measured state s, by one backward pass for each position t.
+    """Mean norm of dL_t/ds_{t-k} for each measured state s, with one backward pass per position t.
 
-    L_t is the cross-entropy at position t alone, in nats. The gradient is that of the node s_{t-k} of the graph: all
-    ways from it to L_t count, so that dL_t/dc_{t-k} has the way through h_{t-k} in it.
+    L_t is the cross-entropy at position t alone, in nats. The gradient is taken at the graph node s_{t-k}, so every
+    path from it to L_t counts: dL_t/dc_{t-k} includes the path through h_{t-k}.
 
     Args:
-        model: whose output layer makes the loss.
-        unrolled: of S steps, by `Unrolled.of`.
+        model: its output layer computes the loss.
+        unrolled: S steps, from `Unrolled.of`.
         targets: (S, B).
         lags: K.
-        progress: told how many positions are done.
+        progress: receives how many positions are done.
 
     Returns:
         (K + 1,) for each state, mean over the positions K ... S - 1 and the rows; and the mean loss, nats per token.
@@ -113,7 +113,7 @@ def gradient_norms(
     nats = 0.0
     for position in range(lags, steps):
         logits = F.linear(unrolled.outputs[position], output, model.output_bias)  # (B, V)
-        loss = F.cross_entropy(logits, targets[position], reduction="sum")  # rows don't meet: each has its own L_t
+        loss = F.cross_entropy(logits, targets[position], reduction="sum")  # rows are independent: each has its own L_t
         nats += loss.item()
         nodes = [unrolled.states[position - lag][column] for column in columns.values() for lag in range(lags + 1)]
         gradients = torch.autograd.grad(loss, nodes, retain_graph=True, materialize_grads=True)

@@ -1,4 +1,4 @@
-"""A model run step by step through `Cell.step`, so that every state is a node in the graph of gradients."""
+"""A model run step by step through `Cell.step`, so that every state is a node of the autograd graph."""
 
 from dataclasses import dataclass
 
@@ -9,39 +9,39 @@ from charlm.model.language_model import LanguageModel
 from charlm.model.layers import RecurrentLayer
 
 MEASURED = ("h", "c")
-"""States whose gradients are followed, where a cell has them; others are copies of the past."""
+"""States whose gradients are measured, if the cell has them; other states are copies of past values."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unrolled:
-    """What the top layer read and came to, step by step, with the graph of gradients from state to state."""
+    """Inputs, states and outputs of the top layer at each step, connected in the autograd graph."""
 
     layer: RecurrentLayer
     inputs: list[Tensor]
     """x_s, (B, I)."""
     states: list[State]
     """After each step s, (B, H) each."""
-    first: State
+    initial: State
     """Before the first step."""
     outputs: list[Tensor]
-    """What the output layer reads after each step, (B, H)."""
+    """Input of the output layer after each step, (B, H)."""
 
     @classmethod
     def of(cls, model: LanguageModel, ids: Tensor) -> "Unrolled":
-        """Run a model over ids (S, B), from an empty past."""
+        """Run a model over ids (S, B) from its initial state."""
         layers = [layer for layer in model.recurrent.layers if isinstance(layer, RecurrentLayer)]
         weights = [dict(layer.named_parameters()) for layer in layers]
-        past = model.initial_state(ids.shape[1])
-        now = [tuple(part.requires_grad_() for part in state) for state in past[: model.config.num_layers]]
-        first = now[-1]
+        model_states = model.initial_state(ids.shape[1])
+        current = [tuple(part.requires_grad_() for part in state) for state in model_states[: model.config.num_layers]]
+        initial = current[-1]
         inputs, states, outputs = [], [], []
-        for x in model.inputs(ids, past)[0]:
+        for x in model.inputs(ids, model_states)[0]:
             for index, layer in enumerate(layers):
                 if layer is layers[-1]:
                     inputs.append(x)
-                now[index] = layer.cell.step(x, now[index], weights[index])
-                y = now[index][0]
+                current[index] = layer.cell.step(x, current[index], weights[index])
+                y = current[index][0]
                 x = x + y if model.recurrent.residual and index > 0 else y
-            states.append(now[-1])
+            states.append(current[-1])
             outputs.append(x)
-        return cls(layer=layers[-1], inputs=inputs, states=states, first=first, outputs=outputs)
+        return cls(layer=layers[-1], inputs=inputs, states=states, initial=initial, outputs=outputs)

@@ -1,4 +1,4 @@
-"""Units that mean something, each on an excerpt of the text, as one page of HTML that needs nothing else."""
+"""A self-contained HTML page that shows, for each property, its best confirmed unit on an excerpt of the text."""
 
 import html
 from typing import Any
@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.analysis.html.reading_page import fill
+from charlm.analysis.html.reading_page import fill_template
 from charlm.analysis.units.neurons import Finding, Follower, Neurons
 
 _EXCERPT = 700  # tokens
-_MARGIN = 150  # tokens that an excerpt may shift to begin with a line
+_MAX_SHIFT = 150  # tokens by which an excerpt may shift to begin at a line start
 
 
 def neurons_page(neurons: Neurons, *, title: str) -> str:
-    """The page: a table of what was found, then for each property its best confirmed unit, colouring an excerpt.
+    """The page: a table of properties and units, then for each property an excerpt coloured by its best confirmed unit.
 
-    The excerpts are of the half of the text by which no unit was chosen.
+    Excerpts come mostly from the held-out half of the text, which was not used to select units.
     """
     data = [
         _excerpt(neurons, finding, follower)
@@ -25,61 +25,61 @@ def neurons_page(neurons: Neurons, *, title: str) -> str:
     ]
     about = (
         f"{len(neurons.texts):,} tokens; {len(data)} of {len(neurons.findings)} properties have a confirmed unit. Red: "
-        "above the unit's mean, blue: below. Underlined: where the property holds."
+        "above the unit's mean. Blue: below it. Underlined: the property holds."
     )
-    return fill("neurons.html", title=title, about=about, data=data, body=_table(neurons))
+    return fill_template("neurons.html", title=title, about=about, data=data, body=_table(neurons))
 
 
 def _table(neurons: Neurons) -> str:
-    """All properties, with the unit that stands for each."""
-    rows, number = [], 0
+    """All properties, each with its best confirmed unit, or with its best unit if none is confirmed."""
+    rows, section = [], 0
     for finding in neurons.findings:
-        one = finding.confirmed or finding.followers[0]
+        follower = finding.confirmed or finding.followers[0]
         name = html.escape(finding.name)
-        if one.confirmed:
-            name, number = f'<a href="#property-{number}">{name}</a>', number + 1
-        figures = (one.found, one.chosen, finding.untrained)
-        cells = [name, str(one.unit), finding.then(one), finding.figure]
-        cells += [f"{figure:.3f}" for figure in figures]
-        cells.append("" if one.confirmed else "not confirmed")
+        if follower.confirmed:
+            name, section = f'<a href="#property-{section}">{name}</a>', section + 1
+        cells = [name, str(follower.unit), finding.response(follower), finding.metric]
+        cells += [f"{value:.3f}" for value in (follower.found, follower.chosen, finding.untrained)]
+        cells.append("" if follower.confirmed else "not confirmed")
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    names = ("property", "unit", "then", "figure", "found", "chosen by", "untrained", "")
+    names = ("property", "unit", "response", "metric", "held-out", "selection", "untrained", "")
     head = "".join(f"<th>{name}</th>" for name in names)
     return f"<table><tr>{head}</tr>{''.join(rows)}</table>" if rows else ""
 
 
 def _excerpt(neurons: Neurons, finding: Finding, follower: Follower) -> dict[str, Any]:
     """The data of one section."""
-    values, held = neurons.values[follower.unit], neurons.held[finding.name]
-    start = _best_window(held, neurons.blind)
-    lines = [place for place in range(start, min(start + _MARGIN, len(held))) if neurons.texts[place].endswith("\n")]
-    start = lines[0] + 1 if start and lines else start
-    while start + 1 < len(held) and neurons.texts[start] in ("\n", "\r"):
+    values, property_values = neurons.values[follower.unit], neurons.property_values[finding.name]
+    start = _excerpt_start(property_values, neurons.held_out)
+    search = range(start, min(start + _MAX_SHIFT, len(values)))
+    newline = next((place for place in search if neurons.texts[place].endswith("\n")), None)
+    start = newline + 1 if start and newline is not None else start
+    while start + 1 < len(values) and neurons.texts[start] in ("\n", "\r"):
         start += 1
-    shown = slice(start, start + _EXCERPT)
-    middle = float(values.mean())
-    meanwhile = "while it holds" if finding.kind == "yes or no" else "as it rises"
+    excerpt = slice(start, start + _EXCERPT)
+    mean = float(values.mean())
+    condition = "where the property holds" if finding.kind == "yes or no" else "as the property rises"
     return {
         "property": finding.name,
-        "about": f"unit {follower.unit}, {finding.then(follower)} {meanwhile}; "
-        f"{finding.figure} {follower.found:.3f}, chosen by {follower.chosen:.3f}, "
-        f"untrained {finding.untrained:.3f}",
+        "about": f"unit {follower.unit}: {finding.response(follower)} {condition}; "
+        f"{finding.metric} {follower.found:.3f} held-out, {follower.chosen:.3f} selection, "
+        f"{finding.untrained:.3f} untrained",
         "yes": finding.kind == "yes or no",
-        "texts": neurons.texts[shown],
-        "held": [int(value) for value in held[shown].tolist()],
-        "values": [round(value, 3) for value in values[shown].tolist()],
-        "middle": middle,
-        "reach": max(1e-6, float(np.quantile(np.abs(values - middle), 0.98))),
+        "texts": neurons.texts[excerpt],
+        "held": [int(value) for value in property_values[excerpt].tolist()],
+        "values": [round(value, 3) for value in values[excerpt].tolist()],
+        "middle": mean,
+        "reach": max(1e-6, float(np.quantile(np.abs(values - mean), 0.98))),
     }
 
 
-def _best_window(held: NDArray[np.float32], blind: NDArray[np.bool_]) -> int:
-    """Where an excerpt begins in which the property changes often and takes many values."""
-    best, start = -1.0, 0
-    for place in range(0, max(1, len(held) - _EXCERPT + 1), _EXCERPT // 4):
-        part = held[place : place + _EXCERPT]
-        share = blind[place : place + _EXCERPT].mean()
+def _excerpt_start(property_values: NDArray[np.float32], held_out: NDArray[np.bool_]) -> int:
+    """Start of an excerpt that is mostly held-out and in which the property changes often and takes many values."""
+    best, best_start = -1.0, 0
+    for start in range(0, max(1, len(property_values) - _EXCERPT + 1), _EXCERPT // 4):
+        part = property_values[start : start + _EXCERPT]
+        share = held_out[start : start + _EXCERPT].mean()
         score = float(share * part.std() * np.sqrt(np.count_nonzero(np.diff(part))))
         if score > best:
-            best, start = score, place
-    return start
+            best, best_start = score, start
+    return best_start

@@ -1,1 +1,1 @@
-"""What a model's states know about labels it was never told."""
+"""What a model's states reveal about labels it was not trained on, and steering directions found from such labels."""

@@ -1,6 +1,6 @@
-"""Simple judges of a label: a threshold on one number, a logistic regression on many, and one that sees only words.
+"""Simple classifiers of a label: a threshold on one feature, logistic regression on many, and one that sees only words.
 
-The regressions are scikit-learn's, an extra.
+The regressions need scikit-learn, an optional dependency (the extra `probe`).
 """
 
 import math
@@ -20,15 +20,15 @@ Truth = NDArray[np.bool_]
 """(N,), whether each text has the label."""
 
 SPARSE = tuple(2.0**power for power in (-11, -9, -7, -5, -3))
-"""Inverse penalties C of which cross-validation chooses, for an L1 penalty."""
+"""Candidates for the inverse penalty C with an L1 penalty; cross-validation selects one."""
 DENSE = tuple(2.0**power for power in (-8, -6, -4, -2))
-"""The same for an L2 penalty."""
+"""The candidates with an L2 penalty."""
 _FOLDS = 3
-_Z = 1.96  # standard deviations that hold 95%
+_Z = 1.96  # standard deviations of a 95% interval
 
 
 def require_sklearn() -> None:
-    """Raise `CharlmError` where scikit-learn is missing."""
+    """Raise `CharlmError` if scikit-learn is missing."""
     try:
         import sklearn  # noqa: F401
     except ImportError:
@@ -37,7 +37,7 @@ def require_sklearn() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """How many of the test texts were told right."""
+    """How many texts were classified correctly."""
 
     right: int
     total: int
@@ -49,61 +49,61 @@ class Accuracy:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Where the true share lies with 95% confidence, by Wilson's score (1927, JASA 22)."""
+        """95% confidence interval of the share, by Wilson's score (1927, JASA 22)."""
         centre = (self.share + _Z**2 / (2 * self.total)) / (1 + _Z**2 / self.total)
         spread = math.sqrt(self.share * (1 - self.share) / self.total + _Z**2 / (4 * self.total**2))
         spread *= _Z / (1 + _Z**2 / self.total)
         return max(0.0, centre - spread), min(1.0, centre + spread)
 
     def to_json(self) -> dict[str, Any]:
-        """The share, its interval and the numbers."""
+        """The share, its interval and the counts."""
         return {"accuracy": self.share, "interval": list(self.interval), **asdict(self)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Threshold:
-    """One number of the vectors, as a judge of the label."""
+    """A classifier that compares one feature with a threshold."""
 
     column: int
     threshold: float
     above: bool
-    """Whether the label goes with values above the threshold."""
+    """Whether values above the threshold mean that the text has the label."""
     accuracy: Accuracy
-    """On the test texts."""
 
 
-def accuracy(judged: NDArray[Any], truth: Truth) -> Accuracy:
-    """Of judgements (N,), true or false."""
-    return Accuracy(int((judged.astype(bool) == truth).sum()), len(truth))
+def accuracy(predicted: NDArray[Any], truth: Truth) -> Accuracy:
+    """Accuracy of predictions (N,), true or false."""
+    return Accuracy(int((predicted.astype(bool) == truth).sum()), len(truth))
 
 
 def best_unit(vectors: Vectors, truth: Truth) -> Threshold:
-    """The number whose best threshold tells the label of most texts; its accuracy is that on these texts.
+    """The feature and threshold that classify most of the given texts correctly; `accuracy` is measured on them.
 
     Args:
         vectors: (N, D).
         truth: (N,).
     """
-    count, total, right = len(truth), int(truth.sum()), -1
-    found = (0, 0.0, True)
+    count, positives = len(truth), int(truth.sum())
+    most_right, best = -1, (0, 0.0, True)
     for column in range(vectors.shape[1]):
         order = np.argsort(vectors[:, column], kind="stable")
         values = vectors[order, column]
-        below = np.concatenate(([0], np.cumsum(truth[order])))  # of the label among the first k, (N + 1,)
-        rights = np.arange(count + 1) - below + (total - below)  # where the label goes with what lies above
+        positives_below = np.concatenate(([0], np.cumsum(truth[order])))  # among the k lowest, (N + 1,)
+        right_if_above = np.arange(count + 1) - positives_below + (positives - positives_below)
         possible = np.concatenate(([True], values[:-1] < values[1:], [True]))  # no threshold between equal values
-        for above, side in ((True, rights), (False, count - rights)):
-            place = int(np.where(possible, side, -1).argmax())
-            if side[place] > right:
-                right, found = int(side[place]), (column, _between(values, place), above)
-    return Threshold(column=found[0], threshold=found[1], above=found[2], accuracy=Accuracy(right, count))
+        for above, right in ((True, right_if_above), (False, count - right_if_above)):
+            k = int(np.where(possible, right, -1).argmax())
+            if right[k] > most_right:
+                most_right, best = int(right[k]), (column, _threshold(values, k), above)
+    column, threshold, above = best
+    return Threshold(column=column, threshold=threshold, above=above, accuracy=Accuracy(most_right, count))
 
 
-def _between(values: Vectors, place: int) -> float:
-    """A number with the first `place` of sorted values not above it, and the others above."""
-    if place == 0:
+def _threshold(values: Vectors, k: int) -> float:
+    """A threshold that separates the first k of the sorted values from the others, which lie above it."""
+    if k == 0:
         return float(np.nextafter(values[0], -np.inf))
-    low, high = values[place - 1], values[min(place, len(values) - 1)]
+    low, high = values[k - 1], values[min(k, len(values) - 1)]
     middle = low + (high - low) / 2
     return float(middle if middle < high else low)
 
@@ -117,15 +117,18 @@ def regression(
     *,
     sparse: bool = False,
 ) -> Any:
-    """A logistic regression, fitted; which of the inverse penalties C it takes is chosen by cross-validation.
+    """Fit a logistic regression; the inverse penalty C is selected by cross-validation.
 
     Args:
         vectors: (N, D), dense or sparse.
         truth: (N,).
-        penalties: of which one is chosen.
-        seed: of the folds.
-        progress: told how many fits are done.
-        sparse: an L1 penalty, which leaves most weights at 0, in place of L2.
+        penalties: candidates for C.
+        seed: for the folds.
+        progress: receives how many fits are done.
+        sparse: use an L1 penalty, which leaves most weights at 0, instead of L2.
+
+    Returns:
+        A fitted `sklearn.linear_model.LogisticRegression`.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold
@@ -148,14 +151,16 @@ def regression(
 
 
 def classify_by_words(train_texts: Sequence[str], truth: Truth, test_texts: Sequence[str], seed: int) -> NDArray[Any]:
-    """What a logistic regression on which words a text has says of the test texts; where no word occurs in two texts,
-    what most of them are."""
+    """Predictions for the test texts by a logistic regression on the words of a text.
+
+    Words that occur in a single training text are ignored. If none is left, every prediction is the majority label.
+    """
     from sklearn.feature_extraction.text import CountVectorizer
 
     counter = CountVectorizer(binary=True, token_pattern=r"(?u)\b\w+\b", min_df=2)
     try:
         counts = counter.fit_transform(train_texts)
-    except ValueError:  # there is none
+    except ValueError:  # no word occurs in two texts
         return np.full(len(test_texts), truth.mean() > 0.5)
-    judged: NDArray[Any] = regression(counts, truth, DENSE, seed).predict(counter.transform(test_texts))
-    return judged
+    predicted: NDArray[Any] = regression(counts, truth, DENSE, seed).predict(counter.transform(test_texts))
+    return predicted

@@ -1,4 +1,4 @@
-"""Texts with labels, read from files: one text a line."""
+"""Labelled texts, read from files with one text per line."""
 
 import logging
 import random
@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm.data.encoding import read_utf8
 from charlm.errors import CorpusError
 
 logger = logging.getLogger(__name__)
 
 FEWEST = 20
-"""Texts of each label without which nothing can be learnt and tested."""
+"""Fewest distinct texts per label for a probe."""
 _HEADER = ("text", "label")
 
 
@@ -27,33 +28,35 @@ class Labelled:
 
     @property
     def names(self) -> list[str]:
-        """The labels that there are, in order of the alphabet."""
+        """The distinct labels in alphabetical order."""
         return sorted(set(self.labels))
 
     def truth(self, label: str) -> NDArray[np.bool_]:
-        """Whether each text has a label, (N,)."""
-        return np.array([own == label for own in self.labels])
+        """Whether each text has the label, (N,)."""
+        return np.array([text_label == label for text_label in self.labels])
 
     def other(self, label: str) -> str:
-        """The other label; what the others are called where there are several."""
+        """The other label if there are two; "not LABEL" if there are more."""
         others = [name for name in self.names if name != label]
         return others[0] if len(others) == 1 else f"not {label}"
 
 
 def distinct(labelled: Labelled) -> Labelled:
-    """Each text once; those that bear different labels are left out, which is logged."""
+    """Remove duplicates; texts with conflicting labels are left out, which is logged."""
     labels: dict[str, set[str]] = {}
     for text, label in zip(labelled.texts, labelled.labels, strict=True):
         labels.setdefault(text, set()).add(label)
-    kept = {text: next(iter(own)) for text, own in labels.items() if len(own) == 1}
+    kept = {text: next(iter(text_labels)) for text, text_labels in labels.items() if len(text_labels) == 1}
     if len(kept) < len(labels):
-        logger.warning("%d texts bear more than one label and are left out", len(labels) - len(kept))
+        logger.warning("%d texts have more than one label and are left out", len(labels) - len(kept))
     return Labelled(list(kept), list(kept.values()))
 
 
 def split(labelled: Labelled, share: float, seed: int) -> tuple[Labelled, Labelled]:
-    """Most of the texts, and `share` of those of each label, at least one, drawn at random; of `distinct` texts, so
-    that none is in both."""
+    """Split `distinct` texts at random into training and test texts.
+
+    The test texts are `share` of the texts of each label, at least one.
+    """
     pairs = list(zip(labelled.texts, labelled.labels, strict=True))
     quota = {label: max(1, round(share * count)) for label, count in Counter(labelled.labels).items()}
     parts: tuple[Labelled, Labelled] = Labelled([], []), Labelled([], [])
@@ -66,32 +69,34 @@ def split(labelled: Labelled, share: float, seed: int) -> tuple[Labelled, Labell
 
 
 def without(labelled: Labelled, others: Labelled) -> Labelled:
-    """The texts that are not among others."""
-    known = set(others.texts)
-    kept = [pair for pair in zip(labelled.texts, labelled.labels, strict=True) if pair[0] not in known]
+    """The texts that are not in `others`."""
+    excluded = set(others.texts)
+    kept = [pair for pair in zip(labelled.texts, labelled.labels, strict=True) if pair[0] not in excluded]
     return Labelled([text for text, _ in kept], [label for _, label in kept])
 
 
 def read_pair(positive: Path, negative: Path) -> Labelled:
-    """Two files, each of one label: "positive" and "negative"; empty lines are left out.
+    """Read one file per label, "positive" and "negative"; empty lines are ignored.
 
-    Raises `CorpusError` for a file that can't be read or has no text.
+    Raises:
+        CorpusError: a file can't be read or has no text.
     """
     texts: list[str] = []
     labels: list[str] = []
     for path, label in ((positive, "positive"), (negative, "negative")):
         lines = [line for line in _lines(path) if line.strip()]
         if not lines:
-            raise CorpusError(f"{path}: no text in it; give a file with a text on each line")
+            raise CorpusError(f"{path} has no text; give a file with one text per line")
         texts += lines
         labels += [label] * len(lines)
     return Labelled(texts, labels)
 
 
 def read_table(path: Path) -> Labelled:
-    """A file with a text, a tab and a label on each line; a first line "text, tab, label" is a heading.
+    """Read a file with a text, a tab and a label on each line; a header line "text<TAB>label" is skipped.
 
-    Raises `CorpusError` for a file that can't be read, and for a line that lacks a text or a label.
+    Raises:
+        CorpusError: the file can't be read, or a line has no text or no label.
     """
     texts: list[str] = []
     labels: list[str] = []
@@ -102,43 +107,39 @@ def read_table(path: Path) -> Labelled:
         if number == 1 and (text, label) == _HEADER:
             continue
         if not tab or not label.strip():
-            raise CorpusError(f"{path}: line {number} has no label; write the text, a tab and the label")
+            raise CorpusError(f"{path}: line {number} has no label; write a text, a tab and a label")
         if not text.strip():
-            raise CorpusError(f"{path}: line {number} has no text before its label; leave the line out")
+            raise CorpusError(f"{path}: line {number} has no text before its label; remove the line")
         texts.append(text)
         labels.append(label.strip())
     if not texts:
-        raise CorpusError(f"{path}: no text in it; write a text, a tab and a label on each line")
+        raise CorpusError(f"{path} has no text; write a text, a tab and a label on each line")
     return Labelled(texts, labels)
 
 
 def require_enough(labelled: Labelled) -> None:
-    """Raise `CorpusError` unless there are two labels or more, with `FEWEST` texts each; of `distinct` texts."""
+    """Raise `CorpusError` unless `distinct` texts have at least two labels and `FEWEST` texts of each."""
     counts = Counter(labelled.labels)
+    if not counts:
+        raise CorpusError("no text is left: each has more than one label; give every text a single label")
     if len(counts) < 2:
-        name = next(iter(counts), "none")
-        raise CorpusError(f"there are texts of one label only, {name!r}; a probe needs texts of two labels")
+        raise CorpusError(f"all texts have the label {next(iter(counts))!r}; a probe needs texts of two or more labels")
     label, count = min(counts.items(), key=lambda pair: pair[1])
     if count < FEWEST:
         raise CorpusError(
-            f"{count} texts have the label {label!r}, each counted once; a probe needs {FEWEST} of each, better 1,000"
+            f"only {count} distinct texts have the label {label!r}; a probe needs {FEWEST} per label, better 1,000"
         )
 
 
 def require_alike(test: Labelled, labelled: Labelled) -> None:
-    """Raise `CorpusError` unless there are texts to test on, with no label that those to learn from have not."""
+    """Raise `CorpusError` unless there are test texts, and their labels all occur in the training texts."""
     if not test.texts:
-        raise CorpusError("no text is left to test on: all of them are among those to learn from; give others")
-    strange = sorted(set(test.labels) - set(labelled.labels))
-    if strange:
-        raise CorpusError(f"a test text has the label {strange[0]!r}, which no text to learn from has")
+        raise CorpusError("no test text is left: all of them are also training texts; give other test texts")
+    unknown = sorted(set(test.labels) - set(labelled.labels))
+    if unknown:
+        raise CorpusError(f"a test text has the label {unknown[0]!r}, which no training text has; remove it")
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        data = path.read_bytes()
-        return data.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
-    except OSError as error:
-        raise CorpusError(f"{path} can't be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{path} is no UTF-8: byte 0x{data[error.start]:02x} at byte offset {error.start}") from None
+    """The lines of a UTF-8 file, without their line ends."""
+    return read_utf8(str(path)).replace("\r\n", "\n").split("\n")

@@ -1,8 +1,7 @@
-"""What a model knows of a label that it was never told: a linear probe of its states, the best single unit, and a
-direction to steer by.
+"""A linear probe: how well a label that a model was not trained on can be predicted from its states.
 
 The method is that of Radford, Jozefowicz and Sutskever 2017 (arXiv 1704.01444), section 3: logistic regression with an
-L1 penalty on the states of a language model that has read a text. The regressions are scikit-learn's, an extra.
+L1 penalty on the states of a language model that has read a text. Needs scikit-learn (the extra `probe`).
 """
 
 from dataclasses import dataclass
@@ -24,37 +23,39 @@ from charlm.analysis.probing.classifiers import (
 from charlm.analysis.probing.labelled import Labelled
 from charlm.progress import Progress, silent
 
-BEST = 10
-"""How many numbers the judge between one and all of them sees."""
+TOP_FEATURES = 10
+"""How many features the small regression uses."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Probe:
-    """How well a label can be read off a model's states, all on texts that nothing was fitted to."""
+    """Accuracy of several classifiers of a label, measured on test texts that none of them was fitted to."""
 
     positive: str
     negative: str
     train: int
+    """Number of training texts."""
     full: Accuracy
-    """By all numbers, with an L1 penalty."""
+    """Regression on all features, with an L1 penalty."""
     used: int
-    """How many of them have a weight that is not 0."""
+    """How many features have a non-zero weight in it."""
     unit: Threshold
+    """The best single feature."""
     best: Accuracy
-    """By the `BEST` numbers with the largest weights."""
+    """Regression on the `TOP_FEATURES` features with the largest weights."""
     words: Accuracy
-    """By the words of the text alone, without any model."""
+    """Regression on the words of the text, without the model."""
     majority: float
-    """The share of the more frequent label, from 0 to 1."""
+    """Share of the more frequent label in the test texts: the accuracy of always predicting it."""
 
     @property
-    def tells(self) -> bool:
-        """Whether the test texts are enough to tell the full probe from the more frequent label."""
+    def conclusive(self) -> bool:
+        """Whether the 95% interval of the full regression excludes the accuracy of always predicting the majority."""
         low, high = self.full.interval
         return not low <= self.majority <= high
 
     def to_json(self) -> dict[str, Any]:
-        """All figures."""
+        """All results as JSON values."""
         return {
             "positive": self.positive,
             "negative": self.negative,
@@ -63,7 +64,7 @@ class Probe:
             "full": self.full.to_json() | {"weights": self.used},
             "unit": self.unit.accuracy.to_json()
             | {"column": self.unit.column, "threshold": self.unit.threshold, "above": self.unit.above},
-            "best": self.best.to_json() | {"units": BEST},
+            "best": self.best.to_json() | {"units": TOP_FEATURES},
             "words": self.words.to_json(),
             "majority": self.majority,
         }
@@ -79,40 +80,40 @@ def probe(
     seed: int = 1,
     progress: Progress = silent,
 ) -> Probe:
-    """Fit all judges to the one set of texts, and test them on the other.
+    """Fit all classifiers to the training texts and measure them on the test texts.
 
     Args:
-        vectors: (N, D), of the texts to learn from.
-        labelled: N texts; all labels but `positive` count as one.
-        test_vectors: (M, D), of the texts to test on.
-        test: M texts.
-        positive: the label that is looked for.
-        seed: of the folds of cross-validation.
-        progress: told how many regressions are done.
+        vectors: (N, D), of the training texts.
+        labelled: N training texts; all labels except `positive` count as one.
+        test_vectors: (M, D), of the test texts.
+        test: M test texts.
+        positive: the label to predict.
+        seed: for the folds of cross-validation.
+        progress: receives how many fits are done.
     """
     truth, test_truth = labelled.truth(positive), test.truth(positive)
     mean, scale = vectors.mean(0), vectors.std(0)
     scale[scale == 0] = 1.0
-    own, held_out = (vectors - mean) / scale, (test_vectors - mean) / scale
-    unit = best_unit(own, truth)
+    train_features, test_features = (vectors - mean) / scale, (test_vectors - mean) / scale
+    unit = best_unit(train_features, truth)
     column = unit.column
-    model = regression(own, truth, SPARSE, seed, progress, sparse=True)
+    model = regression(train_features, truth, SPARSE, seed, progress, sparse=True)
     weights = model.coef_[0]
-    chosen = np.argsort(-np.abs(weights), kind="stable")[:BEST]
-    few = regression(own[:, chosen], truth, DENSE, seed)
+    top = np.argsort(-np.abs(weights), kind="stable")[:TOP_FEATURES]
+    small_model = regression(train_features[:, top], truth, DENSE, seed)
     return Probe(
         positive=positive,
         negative=labelled.other(positive),
         train=len(truth),
-        full=accuracy(model.predict(held_out), test_truth),
+        full=accuracy(model.predict(test_features), test_truth),
         used=int(np.count_nonzero(weights)),
         unit=Threshold(
             column=column,
             threshold=float(unit.threshold * scale[column] + mean[column]),
             above=unit.above,
-            accuracy=accuracy((held_out[:, column] > unit.threshold) == unit.above, test_truth),
+            accuracy=accuracy((test_features[:, column] > unit.threshold) == unit.above, test_truth),
         ),
-        best=accuracy(few.predict(held_out[:, chosen]), test_truth),
+        best=accuracy(small_model.predict(test_features[:, top]), test_truth),
         words=accuracy(classify_by_words(labelled.texts, truth, test.texts, seed), test_truth),
         majority=max(float(test_truth.mean()), 1 - float(test_truth.mean())),
     )

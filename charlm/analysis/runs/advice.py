@@ -1,6 +1,6 @@
-"""What the curves of a run say, in plain words, and which command would do better.
+"""Read the curves of a finished run: overfitted, still improving, too small or levelled off, and what to try next.
 
-Nothing is said that the run has not measured itself; where it measured nothing, nothing is said.
+The sentences report only what the run itself measured; without enough validations there is no advice.
 """
 
 from dataclasses import dataclass
@@ -14,28 +14,28 @@ from charlm.config import DEFAULT_HIDDEN, TrainConfig
 from charlm.errors import RunError
 from charlm.storage.runs import RunFolder
 
-_RISE = 0.002  # share by which the last validation must lie above the best to count as overfitted
-_SLIGHT = 0.01  # share below which it has done little harm
-_FLAT = 0.002  # share by which validation must fall in the second half to count as falling
-_ALIKE = 0.02  # share by which training loss may lie below validation and the two still be alike
-_CURE = 0.4  # dropout that lets a run go on over a small text (docs/experiments.md)
-_FEWEST = 6  # validations
+_RISE = 0.002  # relative rise of the last validation above the best that counts as overfitting
+_SLIGHT = 0.01  # relative rise below which the overfitting is called slight
+_FLAT = 0.002  # relative fall of validation in the second half that counts as improving
+_CLOSE = 0.02  # relative gap between validation and training loss up to which they count as close
+_STRONG_DROPOUT = 0.4  # suggested after overfitting (docs/experiments.md)
+_MIN_VALIDATIONS = 6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Advice:
-    """What a run came to."""
+    """How a run ended, and what to try next."""
 
     kind: str
     """overfitted, falling, small, or settled."""
     sentence: str
     options: str | None
-    """Options of `charlm train` that would do better; None where the run does not tell."""
+    """Options of `charlm train` to try; None if the curves suggest none."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Point:
-    """A validation, with the mean training loss since the one before."""
+    """A validation, with the mean training loss since the previous one."""
 
     step: int
     minutes: float
@@ -49,62 +49,74 @@ def advise(
     """Read the curves of a run that has ended.
 
     Args:
-        records: as `charlm.analysis.runs.curves.read_records` gives them.
-        hidden_size: H of its model; None where it can't be chosen.
-        dropout: of its model: training losses are with it and validations without.
-        training: how long it was to be; what would do better is told in the same unit.
+        records: from `charlm.analysis.runs.curves.read_records`.
+        hidden_size: H of the model; None if it can't be chosen, as in fine-tuning.
+        dropout: dropout of the model, which is active in the training losses and off in validation.
+        training: its configured length; a longer run is suggested in the same unit.
 
     Returns:
-        None where fewer than six validations were made.
+        None if the run has fewer than six validations.
     """
     points = _points(records)
-    if len(points) < _FEWEST:
+    if len(points) < _MIN_VALIDATIONS:
         return None
     last = points[-1]
     best = min(points, key=lambda point: point.validation)
     half, late = points[len(points) // 2 - 1], points[len(points) * 3 // 4 - 1]
-    passes = records["step"][-1]["epoch"]
+    epochs = records["step"][-1]["epoch"]
     longer = _twice(training, records["step"][-1], last.minutes)
-    apart = last.validation - last.training
-    alike = apart <= last.validation * _ALIKE
-    if last.validation > best.validation * (1 + _RISE) and last.training < best.training and not alike:
-        slight = last.validation < best.validation * (1 + _SLIGHT)
-        return Advice(
-            kind="overfitted",
-            sentence=f"{'slightly ' * slight}overfitted since step {best.step:,}: the validation rose from "
-            f"{best.validation:.4f} to {last.validation:.4f} while the training loss fell from {best.training:.4f} to "
-            f"{last.training:.4f}; the model of step {best.step:,} is kept, and more time would not help",
-            options=f"--dropout {_CURE:g} --weight-dropout {_CURE:g}" if dropout < _CURE and not slight else None,
-        )
-    fallen = half.validation - last.validation
-    if hidden_size and dropout <= 0.1 and passes >= 1 and alike and fallen < last.validation * _FLAT:
+    close = last.validation - last.training <= last.validation * _CLOSE
+    if last.validation > best.validation * (1 + _RISE) and last.training < best.training and not close:
+        return _overfitted(best, last, dropout)
+    fall = half.validation - last.validation
+    if hidden_size and dropout <= 0.1 and epochs >= 1 and close and fall < last.validation * _FLAT:
         return Advice(
             kind="small",
-            sentence=f"smaller than the text deserves: after {passes:.1f} passes training loss ({last.training:.4f}) "
-            f"and validation ({last.validation:.4f}) are alike and fall no more",
+            sentence=f"perhaps too small for the text: after {epochs:.1f} epochs validation ({last.validation:.4f}) no "
+            f"longer falls and training loss ({last.training:.4f}) is not much lower",
             options=f"--hidden {2 * hidden_size} {longer}",
         )
-    falls = last.validation < late.validation and last.validation <= best.validation * (1 + _RISE)
-    if fallen >= last.validation * _FLAT and (alike or falls):
-        learnt = half.training - last.training
-        beside = f", the training loss by {learnt:.4f}" if learnt > 0 else ""
+    improving = last.validation < late.validation and last.validation <= best.validation * (1 + _RISE)
+    if fall >= last.validation * _FLAT and (close or improving):
+        training_fall = half.training - last.training
+        training_course = f", and training loss by {training_fall:.4f}" if training_fall > 0 else ""
         return Advice(
             kind="falling",
-            sentence=f"still falling: by {fallen:.4f} in the second half of the run, to {last.validation:.4f}{beside}; "
-            f"twice the time gives perhaps {last.validation - fallen:.3f}",
+            sentence=f"{'still improving' if improving else 'not overfitted'}: validation fell by {fall:.4f} in the "
+            f"second half of the run, to {last.validation:.4f}{training_course}",
             options=longer,
         )
-    if best is last:
-        course = f"fell by {fallen:.4f} in the second half of the run, to {last.validation:.4f}"
-    else:
-        course = f"was lowest at step {best.step:,}, {best.validation:.4f}, and is {last.validation:.4f} at the end"
+    return _settled(best, last, fall)
+
+
+def _overfitted(best: _Point, last: _Point, dropout: float) -> Advice:
+    slight = last.validation < best.validation * (1 + _SLIGHT)
+    options = f"--dropout {_STRONG_DROPOUT:g} --weight-dropout {_STRONG_DROPOUT:g}"
     return Advice(
-        kind="settled", sentence=f"settled: the validation {course}; more time would give little", options=None
+        kind="overfitted",
+        sentence=f"{'slightly ' * slight}overfitted since step {best.step:,}: validation rose from "
+        f"{best.validation:.4f} to {last.validation:.4f} while training loss fell from {best.training:.4f} to "
+        f"{last.training:.4f}; the model of step {best.step:,} is kept",
+        options=options if dropout < _STRONG_DROPOUT and not slight else None,
     )
 
 
+def _settled(best: _Point, last: _Point, fall: float) -> Advice:
+    """Advice for a run whose validation has levelled off, or is now above its lowest value."""
+    if best is last:
+        sentence = (
+            f"levelled off: validation fell by only {fall:.4f} in the second half of the run, to {last.validation:.4f}"
+        )
+    else:
+        sentence = (
+            f"no longer improving: validation was lowest at step {best.step:,} ({best.validation:.4f}) and is "
+            f"{last.validation:.4f} at the end"
+        )
+    return Advice(kind="settled", sentence=sentence, options=None)
+
+
 def advice_on(run: Path) -> Advice | None:
-    """`advise` for a run folder; None where its files don't tell."""
+    """`advise` for a run folder; None if its files can't be read or there is no advice."""
     folder = RunFolder(run)
     try:
         records, config = read_records(folder), folder.read_config()
@@ -116,24 +128,24 @@ def advice_on(run: Path) -> Advice | None:
 
 
 def _twice(training: TrainConfig, record: dict[str, Any], minutes: float) -> str:
-    """Twice the length that ended a run, from its last record and its minutes."""
+    """The option that gives twice the length, for the limit that ended the run (judged by its last record)."""
     done = {"--steps": record["step"], "--epochs": record["epoch"], "--minutes": minutes}
-    asked = {"--steps": training.steps, "--epochs": training.epochs, "--minutes": training.minutes}
-    shares = {name: done[name] / length for name, length in asked.items() if length is not None}
-    name = max(shares, key=lambda name: shares[name])
-    return f"{name} {_short(2 * (asked[name] or 0))}"
+    limits = {"--steps": training.steps, "--epochs": training.epochs, "--minutes": training.minutes}
+    shares = {option: done[option] / limit for option, limit in limits.items() if limit is not None}
+    option = max(shares, key=lambda option: shares[option])
+    return f"{option} {_format_length(2 * (limits[option] or 0))}"
 
 
 def _points(records: dict[str, list[dict[str, Any]]]) -> list[_Point]:
-    """The validations whose figures are finite."""
-    found = []
+    """The validations whose losses are finite."""
+    points = []
     steps = [0, *(record["step"] for record in records["validation"])]
     for (before, step), record in zip(pairwise(steps), records["validation"], strict=True):
         losses = [one["loss"] for one in records["step"] if before < one["step"] <= step and one["loss"] is not None]
         if losses and record["nats_per_token"] is not None:
-            found.append(_Point(step, record["seconds"] / 60, record["nats_per_token"], mean(losses)))
-    return found
+            points.append(_Point(step, record["seconds"] / 60, record["nats_per_token"], mean(losses)))
+    return points
 
 
-def _short(length: float) -> str:
+def _format_length(length: float) -> str:
     return f"{length:.2g}" if length < 10 else f"{length:.0f}"

@@ -1,14 +1,14 @@
-"""Units that mean something: for each property of a text, the units of a model that follow it.
+"""For each property of a text, the units of a model that follow it.
 
-Karpathy, Johnson and Li 2015 (arXiv 1506.02078) looked through the units of character models and found some that know
-whether they are inside a quote, how deep in brackets, or how far along the line. Here all units are compared with all
-properties. With thousands of pairs the best figure of all is too good by null_baseline, so the text is cut into blocks: in those
-of even number a unit is chosen, in the others it is measured again, and that second figure is the one that counts.
-And since some properties can be told from the last character alone, a unit must be better than the best of networks of
-the same shape that have learnt nothing (`charlm.analysis.units.null_baseline`).
+Karpathy, Johnson and Li 2015 (arXiv 1506.02078) searched character models for interpretable units and found some that
+track whether they are inside a quote, how deep in brackets, or how far along the line. Here all units are compared with
+all properties. Among thousands of pairs the best is too good by chance, so the text is cut into blocks: units are
+selected on the even blocks and measured again on the odd ones, and the second measurement counts. And because some
+properties can be read off the last character alone, a unit must also beat a chance baseline: the best unit of untrained
+networks of the same shape (`charlm.analysis.units.null_baseline`).
 
-The figure of a property that holds or doesn't is the area under the ROC curve (AUC): how often the unit is higher at a
-place where it holds than at one where it doesn't. That of a number is Spearman's rank correlation.
+The metric of a yes-or-no property is the area under the ROC curve (AUC): how often the unit is higher at a place where
+the property holds than at a place where it doesn't. The metric of a number is Spearman's rank correlation.
 """
 
 import logging
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from charlm.analysis.units.activations import follow
 from charlm.analysis.units.null_baseline import null_baseline
 from charlm.analysis.units.properties import Kind, Property, properties
-from charlm.analysis.units.ranks import rank_figures
+from charlm.analysis.units.ranks import rank_statistics
 from charlm.analysis.units.reading import completed_texts
 from charlm.analysis.units.saturation import GateSaturation, Saturation
 from charlm.cells.gates import logistic_gates
@@ -37,32 +37,34 @@ from charlm.tokenizers import Tokenizer
 logger = logging.getLogger(__name__)
 
 TOKENS = 200_000
-"""How much of a text is read unless said otherwise."""
-_MEMORY = 420_000_000  # bytes that the values of all units may take
-_WINDOW = 1024  # tokens read at a time
+"""How many tokens of a text are read by default."""
+_MEMORY = 420_000_000  # bytes for the values of all units, at most
+_CHUNK = 1024  # tokens read at a time
 _BLOCKS = 20
-_STRETCHES = 5  # of a property in each half, at least
-LEAST = {"yes or no": 0.75, "number": 0.4}
-"""What a figure must reach to be confirmed."""
-NEAR = 0.1
-"""How far below the figure that it was chosen by it may stay."""
-AHEAD = {"yes or no": 0.05, "number": 0.1}
-"""By how much both figures must surpass that of the best unit of untrained networks."""
+_MIN_SPANS = 5  # spans of a property in each half
+MIN_METRIC = {"yes or no": 0.75, "number": 0.4}
+"""Smallest held-out metric of a confirmed unit."""
+MAX_DROP = 0.1
+"""Largest difference by which its held-out metric may be below its selection metric."""
+MIN_MARGIN = {"yes or no": 0.05, "number": 0.1}
+"""Smallest margin of both metrics over the best unit of untrained networks."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Follower:
-    """A unit beside a property."""
+    """How well one unit follows one property."""
 
     unit: Unit
     sign: int
-    """1 where the unit is high while the property holds, or is high; -1 where it is low."""
+    """1 if the unit is high where the property holds (or is high), -1 if it is low there."""
     chosen: float
-    """Its figure on the blocks by which it was chosen."""
+    """The metric on the selection blocks."""
     found: float
-    """Its figure on the other blocks, with the sign of the first: below 1/2, or 0, where it is the other way round."""
+    """The metric on the held-out blocks, with the sign of the first: below 1/2 (AUC) or 0 (correlation) if the relation
+    is reversed there."""
     confirmed: bool
-    """Whether `found` is at least `LEAST` and at most `NEAR` below `chosen`, and both `AHEAD` of untrained networks."""
+    """Whether `found` is at least `MIN_METRIC` and at most `MAX_DROP` below `chosen`, and both exceed the metric of
+    untrained networks by `MIN_MARGIN`."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -72,60 +74,62 @@ class Follower:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """A property, and the units that follow it best."""
+    """A property and the units that follow it best."""
 
     name: str
     kind: Kind
     mean: float
-    """Of the property where it is asked for: a share where it holds or doesn't."""
+    """Mean of the property where it is defined; for a yes-or-no property, the fraction of places where it holds."""
     untrained: float
-    """What the best unit of networks that have learnt nothing comes to, chosen and found in the same way."""
+    """The metric of the best unit of untrained networks, selected and measured in the same way."""
     followers: tuple[Follower, ...]
-    """The best by the blocks of even number, the best first; each unit by its better state."""
+    """The best units by their metric on the selection blocks, the best first; each unit with its better state."""
 
     @property
     def confirmed(self) -> Follower | None:
-        """The first that is confirmed."""
-        return next((one for one in self.followers if one.confirmed), None)
+        """The best confirmed unit."""
+        return next((follower for follower in self.followers if follower.confirmed), None)
 
-    def then(self, one: Follower) -> str:
-        """What a unit is while the property holds, or does as it rises."""
+    def response(self, follower: Follower) -> str:
+        """Whether the unit is high or low where the property holds, or rises or falls with it."""
         words = ("high", "low") if self.kind == "yes or no" else ("rises", "falls")
-        return words[one.sign < 0]
+        return words[follower.sign < 0]
 
     @property
-    def figure(self) -> str:
-        """What its figures are called."""
+    def metric(self) -> str:
+        """Name of the metric."""
         return "AUC" if self.kind == "yes or no" else "correlation"
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
-        followers = [one.to_json() for one in self.followers]
         return {
-            **{"property": self.name, "kind": self.kind, "mean": self.mean, "untrained": self.untrained},
-            "units": followers,
+            "property": self.name,
+            "kind": self.kind,
+            "mean": self.mean,
+            "untrained": self.untrained,
+            "units": [follower.to_json() for follower in self.followers],
         }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Neurons:
-    """What was found in a text of N tokens."""
+    """The result of `find_neurons` on a text of N tokens."""
 
     texts: tuple[str, ...]
-    """What each token completes, N of them."""
-    held: dict[str, NDArray[np.float32]]
+    """The text of each token, N of them."""
+    property_values: dict[str, NDArray[np.float32]]
     """Each property at the last character of each token, (N,)."""
-    blind: NDArray[np.bool_]
-    """Tokens by which no unit was chosen, (N,)."""
+    held_out: NDArray[np.bool_]
+    """Tokens not used to select units, (N,)."""
     findings: tuple[Finding, ...]
     left_out: dict[str, str]
-    """Properties that can't be looked for in this text, and why."""
+    """Properties that can't be examined on this text, and why."""
     best: tuple[tuple[str, Follower], ...]
-    """For every unit the property that it follows best on the blocks of even number."""
+    """For every unit, the property that it follows best on the selection blocks."""
     values: dict[Unit, NDArray[np.float32]]
-    """The units among `findings`, each after every token, (N,)."""
+    """Values of the units in `findings` after every token, (N,)."""
     saturation: tuple[GateSaturation, ...]
-    """Of each gate of each layer."""
+    """One for each gate of each layer."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -148,16 +152,16 @@ def find_neurons(
     unknown: Unknown = "error",
     progress: Progress = silent,
 ) -> Neurons:
-    """Let a model read a text, from BOS on, and compare all its units with what is true of the text.
+    """Let a model read a text, starting from BOS, and compare all its units with all properties of the text.
 
     Args:
         model: in evaluation mode, on the CPU.
         tokenizer: the model's.
         text: must not be empty.
-        top: how many units a property names.
-        tokens: the most that are read, from the beginning of the text.
-        unknown: what a character outside the vocabulary does.
-        progress: told how far reading and comparing are.
+        top: how many units to report for each property.
+        tokens: how many tokens to read at most, from the beginning of the text.
+        unknown: how to treat a character outside the vocabulary.
+        progress: receives how far reading and comparing are.
 
     Raises:
         ConfigError: the text is empty, or a setting out of range.
@@ -167,84 +171,89 @@ def find_neurons(
     check_range("--tokens", tokens, 1, 100_000_000)
     ids = tokenizer.encode(text, unknown=unknown).astype(np.int64)
     if len(ids) == 0:
-        raise ConfigError("there is no text to read; give one that isn't empty")
+        raise ConfigError("there is no text to read; give a text that isn't empty")
     units = _units(model)
-    ids = _at_most(ids, tokens, len(units))
-    held = {one.name: one for one in _at_tokens(tokenizer, ids)}
+    ids = _limit(ids, tokens, len(units))
+    properties_by_name = {one.name: one for one in _at_tokens(tokenizer, ids)}
     blocks = np.arange(len(ids)) * _BLOCKS // len(ids) % 2
     halves = (blocks == 0, blocks == 1)
-    left_out = {name: why for name, one in held.items() if (why := _unfit(one, halves)) is not None}
-    kept = [one for name, one in held.items() if name not in left_out]
-    by_null_baseline = null_baseline(model, ids, units, kept, halves, progress=progress)
+    left_out = {
+        name: reason for name, one in properties_by_name.items() if (reason := _reason_to_omit(one, halves)) is not None
+    }
+    examined = [one for name, one in properties_by_name.items() if name not in left_out]
+    untrained = null_baseline(model, ids, units, examined, halves, progress=progress)
     values, saturation = _read(model, tokenizer.bos, ids, units, progress)
-    chosen, found = (rank_figures(values, kept, half, progress) for half in halves)
-    compared = _Compared(units=units, held=kept, chosen=chosen, found=found, untrained=by_null_baseline)
-    asked = halves[0] | halves[1]
-    findings = tuple(compared.finding(column, asked, top) for column in range(len(kept)))
-    named = {one.unit for finding in findings for one in finding.followers}
+    selection, held_out = (rank_statistics(values, examined, half, progress) for half in halves)
+    comparison = _Comparison(
+        units=units, properties=examined, selection=selection, held_out=held_out, untrained=untrained
+    )
+    findings = tuple(comparison.finding(column, top) for column in range(len(examined)))
+    reported = {follower.unit for finding in findings for follower in finding.followers}
     return Neurons(
         texts=completed_texts(tokenizer, ids),
-        held={name: one.values for name, one in held.items()},
-        blind=halves[1],
+        property_values={name: one.values for name, one in properties_by_name.items()},
+        held_out=halves[1],
         findings=findings,
         left_out=left_out,
-        best=tuple(compared.best()),
-        values={unit: values[place].copy() for place, unit in enumerate(units) if unit in named},
+        best=tuple(comparison.best()),
+        values={unit: values[row].copy() for row, unit in enumerate(units) if unit in reported},
         saturation=saturation,
     )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Compared:
-    """Units beside properties: figures of `rank_figures`, (units, properties) each."""
+class _Comparison:
+    """All units compared with all properties by `rank_statistics`, (units, properties)."""
 
     units: list[Unit]
-    held: list[Property]
-    chosen: NDArray[np.float64]
-    """On the blocks by which units are chosen."""
-    found: NDArray[np.float64]
-    """On the others."""
+    properties: list[Property]
+    selection: NDArray[np.float64]
+    """On the selection blocks."""
+    held_out: NDArray[np.float64]
+    """On the held-out blocks."""
     untrained: NDArray[np.float64]
     """Of the best unit of untrained networks, (properties,)."""
 
-    def follower(self, place: int, column: int) -> Follower:
-        """A unit beside a property."""
-        kind = self.held[column].kind
-        sign = -1 if self.chosen[place, column] < 0 else 1
-        first, second = (_figure(float(sign * side[place, column]), kind) for side in (self.chosen, self.found))
-        steady = second >= max(LEAST[kind], first - NEAR)
-        ahead = min(first, second) >= _figure(float(self.untrained[column]), kind) + AHEAD[kind]
-        return Follower(unit=self.units[place], sign=sign, chosen=first, found=second, confirmed=steady and ahead)
+    def follower(self, row: int, column: int) -> Follower:
+        """One unit compared with one property."""
+        kind = self.properties[column].kind
+        sign = -1 if self.selection[row, column] < 0 else 1
+        chosen, found = (_metric(float(sign * half[row, column]), kind) for half in (self.selection, self.held_out))
+        reproduced = found >= max(MIN_METRIC[kind], chosen - MAX_DROP)
+        above_chance = min(chosen, found) >= _metric(float(self.untrained[column]), kind) + MIN_MARGIN[kind]
+        return Follower(
+            unit=self.units[row], sign=sign, chosen=chosen, found=found, confirmed=reproduced and above_chance
+        )
 
-    def finding(self, column: int, asked: NDArray[np.bool_], top: int) -> Finding:
-        """A property, and the `top` units that follow it best; `asked` (N,) are the places that count."""
-        one = self.held[column]
-        places = _first(self.units, np.abs(self.chosen[:, column]), top)
+    def finding(self, column: int, top: int) -> Finding:
+        """A property and the `top` units that follow it best."""
+        one = self.properties[column]
+        rows = _strongest(self.units, np.abs(self.selection[:, column]), top)
         return Finding(
             name=one.name,
             kind=one.kind,
-            mean=float(one.values[one.within(asked)].mean()),
-            untrained=_figure(float(self.untrained[column]), one.kind),
-            followers=tuple(self.follower(place, column) for place in places),
+            mean=float(one.values[one.within(np.ones(len(one.values), np.bool_))].mean()),
+            untrained=_metric(float(self.untrained[column]), one.kind),
+            followers=tuple(self.follower(row, column) for row in rows),
         )
 
     def best(self) -> Iterator[tuple[str, Follower]]:
-        """For every unit the property that it follows best, by its name."""
-        for place, column in enumerate(np.abs(self.chosen).argmax(axis=1).tolist() if self.held else ()):
-            yield self.held[column].name, self.follower(place, column)
+        """For every unit, the name of the property that it follows best."""
+        for row, column in enumerate(np.abs(self.selection).argmax(axis=1).tolist() if self.properties else ()):
+            yield self.properties[column].name, self.follower(row, column)
 
 
-def _at_most(ids: NDArray[np.int64], tokens: int, units: int) -> NDArray[np.int64]:
-    """The first tokens, as many as asked for and as memory holds the values of so many units of; says so if not all."""
+def _limit(ids: NDArray[np.int64], tokens: int, units: int) -> NDArray[np.int64]:
+    """The first `tokens` tokens, or as many as the values of all units fit in memory for; logs if that isn't all."""
     most = min(tokens, max(1, _MEMORY // (4 * units)))
     if len(ids) > most:
-        reason = "" if most == tokens else f" (more values of {units:,} units take too much memory)"
-        logger.warning("of the %s tokens of the text the first %s are read%s", f"{len(ids):,}", f"{most:,}", reason)
+        reason = "" if most == tokens else f" (the values of {units:,} units at more tokens would take too much memory)"
+        logger.warning("reading only the first %s of %s tokens%s", f"{most:,}", f"{len(ids):,}", reason)
     return ids[:most]
 
 
 def _units(model: LanguageModel) -> list[Unit]:
-    """Hidden states of all layers, and cell states where there are any."""
+    """Hidden states of all layers, and cell states if the cell has them."""
     kinds = (False, True) if "c" in model.recurrent.cell.states else (False,)
     return [
         Unit(layer=layer, number=number, cell_state=cell_state)
@@ -262,54 +271,54 @@ def _read(
     units: list[Unit],
     progress: Progress,
 ) -> tuple[NDArray[np.float32], tuple[GateSaturation, ...]]:
-    """The value of each unit after each token, (units, N), and how often gates are saturated."""
+    """The value of each unit after each token, (units, N), and how often each gate is saturated."""
     stream = torch.from_numpy(np.concatenate(([bos], ids)))[:, None]
     series = list(dict.fromkeys((unit.layer, unit.series) for unit in units))
     values = np.empty((len(units), len(ids)), np.float32)
     counts = Saturation(model.config.num_layers, logistic_gates(model.recurrent.cell), model.config.hidden_size)
     _, states = follow(model, stream[:1], model.initial_state(1), gates=False)
-    for start in range(0, len(ids), _WINDOW):
-        window = stream[start + 1 : start + 1 + _WINDOW]
-        layers, states = follow(model, window, states)
-        values[:, start : start + len(window)] = torch.cat([layers[layer][name][:, 0].T for layer, name in series])
+    for start in range(0, len(ids), _CHUNK):
+        chunk = stream[start + 1 : start + 1 + _CHUNK]
+        layers, states = follow(model, chunk, states)
+        values[:, start : start + len(chunk)] = torch.cat([layers[layer][name][:, 0].T for layer, name in series])
         for index, layer in enumerate(layers):
             counts.add(index, layer.gates)
-        progress("reading", min(start + _WINDOW, len(ids)), len(ids))
+        progress("reading", min(start + _CHUNK, len(ids)), len(ids))
     return values, counts.shares()
 
 
 def _at_tokens(tokenizer: Tokenizer, ids: NDArray[np.int64]) -> Iterator[Property]:
-    """The properties of the text at the last character of each token, or the one that it is a part of."""
-    pieces = [tokenizer.token_bytes(token) for token in ids.tolist()]
-    data = b"".join(pieces)
-    begins = (np.frombuffer(data, np.uint8) & 0xC0) != 0x80
-    character = np.cumsum(begins)[np.cumsum([len(piece) for piece in pieces]) - 1] - 1
+    """The properties of the text at the last character of each token, or at the character that the token is part of."""
+    token_bytes = [tokenizer.token_bytes(token) for token in ids.tolist()]
+    data = b"".join(token_bytes)
+    starts_character = (np.frombuffer(data, np.uint8) & 0xC0) != 0x80
+    characters = np.cumsum(starts_character)[np.cumsum([len(part) for part in token_bytes]) - 1] - 1
     for one in properties(data.decode("utf-8", "replace")):
-        yield one.at(character)
+        yield one.at(characters)
 
 
-def _first(units: list[Unit], strength: NDArray[np.float64], top: int) -> list[int]:
-    """Places of the strongest units, a hidden state and its cell state counting as one."""
-    places: dict[tuple[int, int], int] = {}
-    for place in np.argsort(-strength, kind="stable").tolist():
-        places.setdefault((units[place].layer, units[place].number), place)
-        if len(places) == top:
+def _strongest(units: list[Unit], strength: NDArray[np.float64], top: int) -> list[int]:
+    """Indices of the strongest units; the hidden state and the cell state of a unit count as one."""
+    indices: dict[tuple[int, int], int] = {}
+    for index in np.argsort(-strength, kind="stable").tolist():
+        indices.setdefault((units[index].layer, units[index].number), index)
+        if len(indices) == top:
             break
-    return list(places.values())
+    return list(indices.values())
 
 
-def _figure(correlation: float, kind: Kind) -> float:
-    """Of what holds or doesn't the AUC, of a number the correlation itself."""
-    return (1 + correlation) / 2 if kind == "yes or no" else correlation
+def _metric(statistic: float, kind: Kind) -> float:
+    """The metric from its rank statistic: AUC of a yes-or-no property, correlation of a number."""
+    return (1 + statistic) / 2 if kind == "yes or no" else statistic
 
 
-def _unfit(one: Property, halves: tuple[NDArray[np.bool_], NDArray[np.bool_]]) -> str | None:
-    """Why a property can't be looked for, if it can't."""
+def _reason_to_omit(one: Property, halves: tuple[NDArray[np.bool_], NDArray[np.bool_]]) -> str | None:
+    """Why a property can't be examined on this text; None if it can."""
     values = one.values[one.within(halves[0] | halves[1])]
     if len(values) == 0 or np.ptp(values) == 0:
         return "doesn't vary in this text"
     for half in halves:
         values = one.values[one.within(half)]
-        if np.count_nonzero(np.diff(values)) < 2 * _STRETCHES:
+        if np.count_nonzero(np.diff(values)) < 2 * _MIN_SPANS:
             return "hardly varies in this text"
     return None

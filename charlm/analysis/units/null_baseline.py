@@ -1,8 +1,8 @@
-"""How well units follow a property that have learnt nothing.
+"""How well units of untrained networks follow a property: the baseline for the units of a trained model.
 
-Some properties can be told from the last character or two, and so any unit tells them a little: among hundreds of units
-that were drawn at random, some look as if they had learnt to. What the best of them comes to is null_baseline, by the same
-procedure: chosen on one half of the text, measured on the other.
+Some properties can be read off the last character or two, so every unit follows them a little, and among hundreds of
+random units a few look by chance as if they had learnt to. The baseline is the best unit of several untrained networks,
+found by the same procedure: selected on one half of the text, measured on the other.
 """
 
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from charlm.analysis.units.activations import follow
 from charlm.analysis.units.properties import Property
-from charlm.analysis.units.ranks import rank_figures
+from charlm.analysis.units.ranks import rank_statistics
 from charlm.model.language_model import LanguageModel
 from charlm.model.unit import Unit
 from charlm.progress import Progress, silent
 
 _NETWORKS = 8
-_LENGTH = 512  # tokens of a stretch; a network that has learnt nothing remembers fewer
-_STRETCHES = 64
-_VALUES = 1 << 25  # of all units at all places
+_LENGTH = 512  # tokens per stream; an untrained network remembers fewer
+_STREAMS = 64
+_VALUES = 1 << 25  # values of all units at all positions
 
 
 @torch.inference_mode()
@@ -30,42 +30,45 @@ def null_baseline(
     model: LanguageModel,
     ids: NDArray[np.int64],
     units: Sequence[Unit],
-    held: Sequence[Property],
+    properties: Sequence[Property],
     halves: tuple[NDArray[np.bool_], NDArray[np.bool_]],
     *,
     progress: Progress = silent,
 ) -> NDArray[np.float64]:
-    """What the best unit of eight untrained networks comes to.
+    """The best that a unit of eight untrained networks reaches by chance, for each property.
 
     Args:
-        model: whose shape and initial weights the networks have.
-        ids: N tokens; stretches spread evenly over them are read, 32,768 tokens at most.
-        units: which to look at.
-        held: properties of N values.
-        halves: places to choose by, and places to measure on, (N,) each.
-        progress: told how many networks are done.
+        model: gives the shape and initialisation of the networks.
+        ids: N tokens; streams evenly spaced over them are read, 32,768 tokens at most.
+        units: the units to compare.
+        properties: with N values each.
+        halves: positions to select units on, and positions to measure them on, (N,) each.
+        progress: receives how many networks are done.
 
     Returns:
-        For each property the figure of `rank_figures` on the second half, of the unit with the best on the first.
+        (properties,): in each network the unit with the largest absolute `rank_statistics` on the first half is
+        selected; the value is its statistic on the second half, times its sign on the first, maximum over the networks.
     """
     length = min(len(ids), _LENGTH)
-    count = max(1, min(_STRETCHES, len(ids) // length, _VALUES // (len(units) * length)))
+    count = max(1, min(_STREAMS, len(ids) // length, _VALUES // (len(units) * length)))
     places = np.linspace(0, len(ids) - length, count).astype(np.int64) + np.arange(length)[:, None]  # (T, B)
-    here = [one.at(places.ravel()) for one in held]
-    sides = [half[places.ravel()] for half in halves]
+    sampled = [one.at(places.ravel()) for one in properties]
+    sampled_halves = [half[places.ravel()] for half in halves]
     stream = torch.from_numpy(ids[places])
-    best = np.full(len(held), -1.0)
-    for seed in range(_NETWORKS if held else 0):
+    best = np.full(len(properties), -1.0)
+    for seed in range(_NETWORKS if properties else 0):
         network = LanguageModel(replace(model.config, ngram_order=0, context_vectors=0)).eval()
         network.initialise(torch.Generator().manual_seed(seed))
         layers, _ = follow(network, stream, network.initial_state(count), gates=False)
-        figures = [
-            np.concatenate([rank_figures(_values(layers[layer][name]), here, side) for layer, name in _series(units)])
-            for side in sides
-        ]
-        chosen = np.abs(figures[0]).argmax(axis=0), np.arange(len(held))
-        best = np.maximum(best, np.sign(figures[0][chosen]) * figures[1][chosen])
-        progress("measuring null_baseline", seed + 1, _NETWORKS)
+        selection, held_out = (
+            np.concatenate(
+                [rank_statistics(_values(layers[layer][name]), sampled, half) for layer, name in _series(units)]
+            )
+            for half in sampled_halves
+        )
+        selected = np.abs(selection).argmax(axis=0), np.arange(len(properties))
+        best = np.maximum(best, np.sign(selection[selected]) * held_out[selected])
+        progress("measuring untrained networks", seed + 1, _NETWORKS)
     return best
 
 

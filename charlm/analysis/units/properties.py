@@ -1,17 +1,17 @@
-"""What is true of a text at each of its characters: whether it stands in quotes, how deep in brackets, and so on.
+"""Properties of a text at each character: whether it is in quotes, how deep in brackets, and so on.
 
-A property at a character is what a reader knows, or could know, having read up to and with it: after an opening quote
-one is inside, after the closing one no longer. The rules fit source code and prose of many kinds; they are no parser of
-any one language:
+The value at a character is what a reader knows, or could know, after reading it: just after an opening quote the text
+is inside quotes, just after the closing quote it is not. The rules suit many kinds of prose and source code; they do
+not parse any particular language:
 
-- A quote is "...", “...” or «...» within a paragraph, '...' within a line, or three of " or ' over any number of lines;
-  a backslash escapes. An apostrophe, behind a letter or before one, is none, nor is what nothing closes.
-- A comment goes from # (at the start of a line or after a blank; no directive of C's preprocessor) or from // (at the
-  start of a line or after one of ; , { }) to the end of the line, or from /* to */. There are none inside quotes.
-- Brackets are ( ), [ ] and { }, outside quotes and comments. One that closes nothing is passed over; round and square
-  ones that are open where, after an empty line, text begins at the margin are forgotten.
-  Their depth is asked for inside brackets only: a unit that knows in from out does not count yet.
-- Line ends are \\n and \\r\\n. The newline begins the new line: position and indentation are 0 there.
+- A quote is "...", “...” or «...» within a paragraph, '...' within a line, or three of " or ' over any number of lines.
+  A backslash escapes. An apostrophe before or after a letter doesn't count, nor does an unclosed quote.
+- A comment runs from # (at the start of a line or after whitespace, but not a C preprocessor directive) or from // (at
+  the start of a line or after one of ; , { }) to the end of the line, or from /* to */. Quotes contain no comments.
+- Brackets are ( ), [ ] and { }, outside quotes and comments. A closing bracket without a match is ignored. Round and
+  square brackets are considered closed where text starts at the margin after an empty line.
+  Depth is only defined inside brackets; otherwise a unit that tells inside from outside would seem to count.
+- Lines end in \\n or \\r\\n. The newline belongs to the new line: position and indentation are 0 there.
 """
 
 import re
@@ -49,22 +49,22 @@ _MARGIN = re.compile(r"(?:\A|(?<=\n))([ \t]*)([^\n]*)")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Property:
-    """Something that holds or doesn't, or a number, at each character of a text."""
+    """A yes-or-no property or a number at each character of a text."""
 
     name: str
     kind: Kind
     values: NDArray[np.float32]
-    """(N,) for N characters; 0 and 1 for yes or no."""
+    """(N,) for N characters; 0 for no and 1 for yes."""
     where: NDArray[np.bool_] | None = None
-    """Where the question arises, (N,); None is everywhere."""
+    """Where the property is defined, (N,); None for everywhere."""
 
     def at(self, places: NDArray[np.int64]) -> "Property":
-        """The property at some characters."""
+        """The property at the characters with the given indices."""
         where = None if self.where is None else self.where[places]
         return replace(self, values=self.values[places], where=where)
 
     def within(self, places: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Of some places, (N,), those where the question arises."""
+        """The places of a mask (N,) where the property is defined."""
         return places if self.where is None else places & self.where
 
 
@@ -93,7 +93,7 @@ def properties(text: str) -> tuple[Property, ...]:
 
 
 def _structure(text: str) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Where quotes and comments are, and how many brackets are open, (N,) each."""
+    """Quotes, comments (0 or 1) and the number of open brackets at each character, (N,) each."""
     quoted, comment, change = (np.zeros(len(text) + 1, np.float32) for _ in range(3))
     opened: list[str] = []
     for mark in _MARKS.finditer(text):
@@ -104,7 +104,7 @@ def _structure(text: str) -> tuple[NDArray[np.float32], NDArray[np.float32], NDA
         elif mark.lastgroup == "block":
             comment[start : end - mark[0].endswith("*/")] = 1
         elif mark.lastgroup == "margin":
-            opened = [one for one in opened if one == "{"]
+            opened = [bracket for bracket in opened if bracket == "{"]
         elif mark.lastgroup != "bracket":
             closed = mark.lastgroup != "triple" or (len(mark[0]) >= 6 and mark[0].endswith(mark[0][:3]))
             quoted[start : end - closed] = 1
@@ -118,14 +118,14 @@ def _structure(text: str) -> tuple[NDArray[np.float32], NDArray[np.float32], NDA
 
 
 def _position(text: str) -> NDArray[np.float32]:
-    """How far behind the last newline, or the beginning, each character is, (N,)."""
+    """Distance of each character from the last newline or the beginning of the text, (N,)."""
     places = np.arange(len(text))
     newlines = _each(text, "\n".__eq__) > 0
     return (places - np.maximum.accumulate(np.where(newlines, places, -1))).astype(np.float32)
 
 
 def _indentation(text: str) -> NDArray[np.float32]:
-    """By how many columns the line of each character is indented, as far as it is read, (N,)."""
+    """Indentation of each character's line in columns, as far as the line has been read, (N,)."""
     values = np.zeros(len(text), np.float32)
     for line in _MARGIN.finditer(text):
         blanks, width = line[1], 0
@@ -137,13 +137,13 @@ def _indentation(text: str) -> NDArray[np.float32]:
 
 
 def _spans(text: str, pattern: re.Pattern[str]) -> NDArray[np.float32]:
-    """1 within what matches, (N,)."""
+    """1 inside matches of a pattern, 0 elsewhere, (N,)."""
     values = np.zeros(len(text), np.float32)
-    for found in pattern.finditer(text):
-        values[found.start() : found.end()] = 1
+    for match in pattern.finditer(text):
+        values[match.start() : match.end()] = 1
     return values
 
 
 def _each(text: str, test: Callable[[str], bool]) -> NDArray[np.float32]:
-    """1 where a character passes, (N,)."""
+    """1 at characters that pass a test, 0 elsewhere, (N,)."""
     return np.fromiter(map(test, text), np.float32, len(text))

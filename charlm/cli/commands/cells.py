@@ -2,13 +2,14 @@
 
 from charlm.cli.options.shared import JsonOption
 
-_WIDTHS = {"input_size": 32, "hidden_size": 256}  # those of a first layer with the default options
+_WIDTHS = {"input_size": 32, "hidden_size": 256}  # the first layer with default options
 
 
 def cells(json: JsonOption = False) -> None:
-    """List the recurrent cells: equations, number of weights and where they come from.
+    """List the recurrent cells: equations, number of weights and sources.
 
-    h' and c' are the state of the step before, * is the product of elements. Each is a word for --cell of charlm train.
+    h' and c' are the state at the previous step, * is the elementwise product. The names are the values of
+    `charlm train --cell`.
 
     Example: [bold]charlm train corpus.txt --cell gru[/bold]
     """
@@ -44,5 +45,5 @@ def cells(json: JsonOption = False) -> None:
         )
     stdout().print(table)
     stdout().print(
-        f"\n[dim]weights: of a layer of width {_WIDTHS['hidden_size']} that reads {_WIDTHS['input_size']} inputs[/dim]"
+        f"\n[dim]weights: for a layer of width {_WIDTHS['hidden_size']} with {_WIDTHS['input_size']} inputs[/dim]"
     )

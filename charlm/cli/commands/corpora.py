@@ -6,7 +6,7 @@ from charlm.cli.options.shared import JsonOption
 def corpora(json: JsonOption = False) -> None:
     """List the named corpora.
 
-    Every command that takes text takes their names too.
+    Every command that takes a text also takes the name of a corpus.
 
     Example: [bold]charlm train tinyshakespeare[/bold]
     """
@@ -21,13 +21,13 @@ def corpora(json: JsonOption = False) -> None:
         print_json([{field: getattr(entry, field) for field in fields} for entry in entries])
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("name", "size", "where", "licence", "what"):
-        table.add_column(name, justify="right" if name == "size" else "left", no_wrap=name != "what")
+    for name in ("name", "size", "available", "licence", "description"):
+        table.add_column(name, justify="right" if name == "size" else "left", no_wrap=name != "description")
     for entry in entries:
         table.add_row(
             entry.name,
             "varies" if entry.bytes is None else size(entry.bytes),
-            "here" if entry.here else "download",
+            "local" if entry.here else "download",
             entry.licence,
             entry.description,
         )

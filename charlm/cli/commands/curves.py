@@ -14,19 +14,22 @@ if TYPE_CHECKING:
 def curves(
     runs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[RUN...]", help="Run folders, or their names in runs/.", show_default="the newest run"),
+        typer.Argument(metavar="[RUN...]", help="Run folders or run names.", show_default="the newest run"),
     ] = None,
     against: Annotated[
         Literal["steps", "time", "tokens"],
-        typer.Option(help="What the curves are drawn against: optimiser steps, seconds, or tokens trained on."),
+        typer.Option(help="The x axis: optimiser steps, time in seconds, or tokens trained on."),
     ] = "steps",
     plot: Annotated[
         Path | None,
-        typer.Option(help="Draw the curves to this file: .png, .svg or .pdf; needs the extra charlm-rnn\\[plots]."),
+        typer.Option(
+            metavar="FILE",
+            help="Save a plot of the curves: .png, .svg or .pdf; needs the extra charlm-rnn\\[plots].",
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Show how training went: loss, validation, gradient norm and learning rate, runs laid over each other.
+    """Plot the training curves of one or more runs: loss, validation, gradient norm and learning rate.
 
     Examples:
       [bold]charlm curves[/bold]
@@ -41,19 +44,19 @@ def curves(
     if plot is not None:
         check_plot(plot)
     folders = [find_run(name) for name in runs] if runs else [newest_run("metrics.jsonl")]
-    found = [read_curves(RunFolder(folder), against) for folder in folders]
+    run_curves = [read_curves(RunFolder(folder), against) for folder in folders]
     if plot is not None:
-        save_plot(draw_curves(found, against), plot)
+        save_plot(draw_curves(run_curves, against), plot)
     if json:
-        print_json([one.to_json() for one in found])
+        print_json([run.to_json() for run in run_curves])
     else:
-        _show(found, against)
+        _show(run_curves, against)
     if plot is not None:
-        stderr().print(f"picture in {plot}", markup=False, soft_wrap=True)
+        stderr().print(f"wrote {plot}", markup=False, soft_wrap=True)
 
 
-def _show(found: "list[RunCurves]", against: str) -> None:
-    """A chart for each quantity, and how the runs ended."""
+def _show(runs: "list[RunCurves]", against: str) -> None:
+    """Print a chart for each quantity, and a table of final values."""
     from rich.table import Table
     from rich.text import Text
 
@@ -66,18 +69,18 @@ def _show(found: "list[RunCurves]", against: str) -> None:
     units = {"steps": "steps", "time": "s", "tokens": "tokens"}
     for quantity in QUANTITIES:
         console.print(quantity, style="bold")
-        console.print(plot([one.curves[quantity] for one in found], width=width, label=units[against]))
+        console.print(plot([run.curves[quantity] for run in runs], width=width, label=units[against]))
         console.print()
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("run")
     for name in (against, "loss", "lowest validation", "at", "last validation"):
         table.add_column(name, justify="right")
-    for number, one in enumerate(found):
-        letter, style = mark(number)
-        loss, validation = one.curves["loss"], one.curves["validation"]
+    for index, run in enumerate(runs):
+        letter, style = mark(index)
+        loss, validation = run.curves["loss"], run.curves["validation"]
         lowest = min(zip(validation.y, validation.x, strict=True), default=None)
         table.add_row(
-            Text(f"{letter} ", style=style).append(one.run, "default"),
+            Text(f"{letter} ", style=style).append(run.run, "default"),
             number_of(loss.x[-1] if loss.x else None),
             f"{sum(loss.y[-10:]) / len(loss.y[-10:]):.4f}" if loss.y else "",
             "" if lowest is None else f"{lowest[0]:.4f}",
@@ -85,4 +88,4 @@ def _show(found: "list[RunCurves]", against: str) -> None:
             f"{validation.y[-1]:.4f}" if validation.y else "",
         )
     console.print(table)
-    console.print("nats per token; loss: the mean of the last hundred steps", style="dim")
+    console.print("losses in nats per token; loss: mean of the last ten log entries (up to 100 steps)", style="dim")

@@ -13,6 +13,7 @@ from charlm.cli.options.shared import (
     SeparatorOption,
     TextArgument,
     corpus_options,
+    use_threads,
 )
 from charlm.config import RecurrentInit
 
@@ -24,26 +25,31 @@ if TYPE_CHECKING:
 
 def diagnose(
     text: TextArgument = None,
-    cells: Annotated[str, typer.Option(help="Recurrent cells to compare, with commas between.")] = "rnn,lstm,gru",
-    lags: Annotated[int, typer.Option(help="Steps to follow the gradient back.")] = 200,
+    cells: Annotated[str, typer.Option(help="Recurrent cells to compare, separated by commas.")] = "rnn,lstm,gru",
+    lags: Annotated[int, typer.Option(help="Number of steps to follow the gradient back.")] = 200,
     init: Annotated[
-        RecurrentInit, typer.Option(help="Initial recurrent weights; auto: orthogonal, and leaky-identity for irnn.")
+        RecurrentInit,
+        typer.Option(help="Initial recurrent weights; auto is leaky-identity for irnn and orthogonal otherwise."),
     ] = "auto",
     forget_bias: Annotated[
-        float, typer.Option(help="Initial bias of an LSTM's forget gate; high carries gradients from the start.")
+        float,
+        typer.Option(help="Initial bias of an LSTM's forget gate; a high bias carries gradients from the start."),
     ] = 1.0,
     update_bias: Annotated[
-        float, typer.Option(help="The same for the gate that keeps the state in gru, mut1 to 3 and mingru.")
+        float, typer.Option(help="The same for the gate that keeps the state in gru, mut1 to mut3 and mingru.")
     ] = 0.0,
     steps: Annotated[
-        int, typer.Option(help="Training steps between the two measurements; 0 measures the start only.")
+        int, typer.Option(help="Training steps between the two measurements; 0 measures the initial weights only.")
     ] = 300,
-    hidden: Annotated[int, typer.Option(help="Width of the hidden state; above 128 measuring takes minutes.")] = 64,
-    seed: Annotated[int, typer.Option(help="Of initial weights, order of the text and dropout.")] = 1,
+    hidden: Annotated[int, typer.Option(help="Width of the hidden state; above 128, measuring takes minutes.")] = 64,
+    seed: Annotated[int, typer.Option(help="Random seed for initial weights, order of the text and dropout.")] = 1,
     threads: Annotated[int, typer.Option(help="CPU threads; narrow layers are fastest with one.")] = 1,
     plot: Annotated[
         Path | None,
-        typer.Option(help="Draw the curves to this file: .png, .svg or .pdf; needs the extra charlm-rnn\\[plots]."),
+        typer.Option(
+            metavar="FILE",
+            help="Save a plot of the curves: .png, .svg or .pdf; needs the extra charlm-rnn\\[plots].",
+        ),
     ] = None,
     documents: DocumentsOption = None,
     separator: SeparatorOption = None,
@@ -53,24 +59,19 @@ def diagnose(
 ) -> None:
     """Show how gradients vanish, explode or are carried through time.
 
-    For each cell a model of one layer is made and trained for a while on TEXT. Before and after, the gradient of the
-    loss at a step is followed back through the steps before it.
+    Trains a one-layer model of each cell on TEXT. Before and after, follows the gradient of the loss back in time.
 
     Examples:
       [bold]charlm diagnose tinyshakespeare[/bold]
       [bold]charlm diagnose novel.txt --cells rnn,lstm --init identity --steps 1000 --plot gradients.png[/bold]
     """
-    import torch
-
     from charlm.analysis.gradients import diagnosis
     from charlm.analysis.plots import check_plot, draw_gradients, save_plot
     from charlm.cli.ui.console import Bars, print_json, stderr
-    from charlm.config import check_range
 
-    check_range("--threads", threads, 1, 1024)
+    use_threads(threads)
     if plot is not None:
         check_plot(plot)
-    torch.set_num_threads(threads)
     with Bars(stderr()) as progress:
         result = diagnosis.diagnose(
             text or [],
@@ -92,70 +93,72 @@ def diagnose(
     else:
         _show(result)
     if plot is not None:
-        stderr().print(f"picture in {plot}", markup=False, soft_wrap=True)
+        stderr().print(f"wrote {plot}", markup=False, soft_wrap=True)
 
 
 def _show(result: "Diagnosis") -> None:
-    """A chart, a table of figures, and a sentence for each curve."""
+    """Print a chart, a table of numbers, and a sentence for each curve."""
     from rich.table import Table
 
     from charlm.cli.ui.console import stdout
 
     console = stdout()
-    title = f"{result.text}: gradient of the loss at one step by the state k steps before"
+    title = f"{result.text}: gradient of the loss at one step with respect to the state k steps earlier"
     console.print(title, style="bold", markup=False)
     trained = f"trained: {result.steps:,} steps" if result.steps else "not trained"
     console.print(
-        f"1 x {result.hidden_size}; {trained}; means of {result.positions} positions in {result.rows} rows",
+        f"1 layer, {result.hidden_size} units; {trained}; means over {result.positions} positions in "
+        f"{result.rows} rows",
         style="dim",
     )
     console.print()
     _show_chart(console, result)
     console.print()
-    _show_figures(console, result)
+    _show_numbers(console, result)
     console.print()
     table = Table.grid(padding=(0, 2))
-    for one in result.cells:
-        for moment, flow in one.flows().items():
-            table.add_row(one.cell if moment == "start" else "", f"{moment:7} {flow.memory}", flow.verdict.sentence)
+    for diagnosed in result.cells:
+        for moment, flow in diagnosed.flows().items():
+            cell = diagnosed.cell if moment == "start" else ""
+            table.add_row(cell, f"{moment:7} {flow.memory}", flow.decay.sentence)
     table.columns[0].style = "bold"
     console.print(table)
 
 
 def _show_chart(console: "Console", result: "Diagnosis") -> None:
-    """A line of blocks for each curve."""
+    """Print a line of blocks for each curve."""
     from rich.text import Text
 
     from charlm.cli.ui.chart import LEGEND, axis, decade_line
 
-    label = max(len(one.cell) for one in result.cells) + 12
-    width = max(10, min(console.width, 100) - label)
-    for one in result.cells:
-        cell = one.cell
-        for moment, flow in one.flows().items():
+    label_width = max(len(diagnosed.cell) for diagnosed in result.cells) + 12
+    width = max(10, min(console.width, 100) - label_width)
+    for diagnosed in result.cells:
+        cell = diagnosed.cell
+        for moment, flow in diagnosed.flows().items():
             for state, curve in flow.gradients.items():
-                head = Text(f"{cell:{label - 12}}", style="bold", no_wrap=True)
-                console.print(head.append(f"  {moment:7} {state} ", "not bold").append_text(decade_line(curve, width)))
+                line = Text(f"{cell:{label_width - 12}}", style="bold", no_wrap=True)
+                console.print(line.append(f"  {moment:7} {state} ", "not bold").append_text(decade_line(curve, width)))
                 cell = ""
-    console.print(" " * label + axis(result.lags, width), style="dim", highlight=False)
+    console.print(" " * label_width + axis(result.lags, width), style="dim", highlight=False)
     console.print(LEGEND, style="dim", highlight=False)
 
 
-def _show_figures(console: "Console", result: "Diagnosis") -> None:
-    """The curves at some lags, and what goes with them."""
+def _show_numbers(console: "Console", result: "Diagnosis") -> None:
+    """Print a table of the curves at some lags, the Jacobian products, spectral radii and losses."""
     from rich.table import Table
 
     lags = sorted({lag for lag in (1, 10, 50) if lag < result.lags} | {result.lags})
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("cell", "", "", *(f"k={lag}" for lag in lags), "prod J", "radius", "loss"):
         table.add_column(name, justify="left" if name in ("cell", "") else "right", no_wrap=True)
-    for one in result.cells:
-        for moment, flow in one.flows().items():
+    for diagnosed in result.cells:
+        for moment, flow in diagnosed.flows().items():
             radius = "none" if flow.spectral_radius is None else f"{flow.spectral_radius:.2f}"
             for state, curve in flow.gradients.items():
                 first = state == "h"
                 table.add_row(
-                    one.cell if first and moment == "start" else "",
+                    diagnosed.cell if first and moment == "start" else "",
                     moment if first else "",
                     state,
                     *(_short(curve[lag] / curve[0] if curve[0] else 0.0) for lag in lags),
@@ -165,7 +168,7 @@ def _show_figures(console: "Console", result: "Diagnosis") -> None:
                 )
     console.print(table)
     console.print(
-        "k: share of the gradient at k=0 that is left; prod J: product of the norms of\n"
+        "k: share of the gradient left after k steps; prod J: product of the norms of\n"
         f"{result.lags} one-step Jacobians; radius: spectral radius of the recurrent weights, the\n"
         "largest of all gates; loss: nats per character",
         style="dim",

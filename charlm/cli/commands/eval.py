@@ -15,6 +15,7 @@ from charlm.cli.options.shared import (
 )
 
 if TYPE_CHECKING:
+    from charlm.config import SplitName
     from charlm.data.dataset import Dataset
     from charlm.evaluation.baselines import Baseline
     from charlm.evaluation.copying import Copied
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from charlm.progress import Progress
     from charlm.text_model import TextModel
 
-_LEARNING = "Learning along the way"
+_ADAPTATION = "Adaptation while scoring"
 
 
 def evaluate(
@@ -37,7 +38,11 @@ def evaluate(
     ] = None,
     split: Annotated[
         Literal["train", "valid", "test"] | None,
-        typer.Option(help="Score this part of the text only.", show_default="test, or valid where there is no test"),
+        typer.Option(
+            metavar="NAME",
+            help="Score only this split: train, valid or test.",
+            show_default="test, or valid if there is no test split",
+        ),
     ] = None,
     documents: DocumentsOption = None,
     separator: SeparatorOption = None,
@@ -47,48 +52,44 @@ def evaluate(
         bool,
         typer.Option(
             "--dynamic",
-            help="Let the model go on learning from what it has scored: a step along the gradient of every 32 tokens, "
-            "after they are scored. The model file stays as it is.",
-            rich_help_panel=_LEARNING,
+            help="Dynamic evaluation: after every 32 tokens are scored, take a gradient step on them. The model file "
+            "doesn't change.",
+            rich_help_panel=_ADAPTATION,
         ),
     ] = False,
     dynamic_rate: Annotated[
         float | None,
-        typer.Option(
-            help="How far --dynamic moves a weight in a step.", show_default="0.001", rich_help_panel=_LEARNING
-        ),
+        typer.Option(help="Step size of --dynamic.", show_default="0.001", rich_help_panel=_ADAPTATION),
     ] = None,
     cache: Annotated[
         bool,
         typer.Option(
             "--cache",
-            help="Mix in what followed in this document when the hidden state was like the one now.",
-            rich_help_panel=_LEARNING,
+            help="Neural cache: mix in the tokens that followed similar hidden states earlier in the document.",
+            rich_help_panel=_ADAPTATION,
         ),
     ] = False,
     cache_share: Annotated[
         float | None,
-        typer.Option(help="How much --cache counts in the mixture.", show_default="0.05", rich_help_panel=_LEARNING),
+        typer.Option(help="Weight of the cache in the mixture.", show_default="0.05", rich_help_panel=_ADAPTATION),
     ] = None,
     no_baselines: Annotated[
         bool,
-        typer.Option(
-            "--no-baselines", help="Leave out what an n-gram model, single tokens, chance, gzip and xz make of it."
-        ),
+        typer.Option("--no-baselines", help="Leave out the comparison with simple predictors."),
     ] = False,
     json: JsonOption = False,
 ) -> None:
     """Measure how well a model predicts a text it has not seen.
 
-    Exact: every token is scored once, given all that precedes it in its document. Without TEXT the test split of the
-    model's own text is scored. Beside the model stand an n-gram model, single tokens, chance, gzip and xz, which know
-    its training split and nothing else.
+    Every token is scored exactly once, given everything before it in its document. Without TEXT, the test split of
+    the model's own text is scored. For comparison the same text is scored by an n-gram model, a unigram model, a
+    uniform distribution, gzip and xz, which know only the model's training split.
 
     Examples:
       [bold]charlm eval[/bold]                         the newest run, on its test split
-      [bold]charlm eval runs/novel letter.txt[/bold]   how well that model predicts a letter
+      [bold]charlm eval runs/novel letter.txt[/bold]   another model, on another text
       [bold]charlm eval --split valid --json[/bold]
-      [bold]charlm eval --dynamic[/bold]               the same, learning along the way
+      [bold]charlm eval --dynamic[/bold]               with dynamic evaluation
     """
     import charlm
     from charlm.cli.ui.console import Bars, print_json, stderr
@@ -99,15 +100,15 @@ def evaluate(
     from charlm.storage.runs import names_model
 
     if dynamic_rate is not None and not dynamic:
-        raise ConfigError("--dynamic-rate goes with --dynamic; pass that too")
+        raise ConfigError("--dynamic-rate needs --dynamic; pass both")
     if cache_share is not None and not cache:
-        raise ConfigError("--cache-share goes with --cache; pass that too")
-    learning = DynamicConfig(**without_none(rate=dynamic_rate)) if dynamic else None
-    remembering = NeuralCacheConfig(**without_none(share=cache_share)) if cache else None
+        raise ConfigError("--cache-share needs --cache; pass both")
+    dynamic_config = DynamicConfig(**without_none(rate=dynamic_rate)) if dynamic else None
+    cache_config = NeuralCacheConfig(**without_none(share=cache_share)) if cache else None
     names = list(arguments or [])
     model = names.pop(0) if names and names_model(names[0], text_follows=len(names) > 1) else None
     if model is None and names and not names_text(names[0]):
-        raise CorpusError(f"no model and no run is called {names[0]!r}, and there is {not_found(names[0])}")
+        raise CorpusError(f"there is no model or run {names[0]!r}, and {not_found(names[0])}")
     settings = corpus_options(documents, separator, None, encoding, errors)
     loaded = charlm.load(model)
     console = stderr()
@@ -115,19 +116,19 @@ def evaluate(
         console.print(f"using {loaded.path}", markup=False, soft_wrap=True)
     with Bars(console) as progress:
         if names:
-            dataset = loaded.read(names, split=split, progress=progress, **settings)
+            dataset = loaded.read(names, split=split, corpus=settings, progress=progress)
             what = " ".join(names) + (f", {split} split" if split else "")
         else:
             if settings:
-                raise ConfigError("the options that say how to read a text need a TEXT to read")
-            split = split or _held_out(loaded.corpus_config.splits)
-            dataset = loaded.read_own(progress=progress)
+                raise ConfigError("--documents, --separator, --encoding and --errors say how to read a TEXT; name one")
+            split = split or loaded.held_out_split()
+            dataset = loaded.read(progress=progress)
             what = f"{loaded.checkpoint.corpus.get('name')}, {split} split"
-        scored = split or "train"
-        result = loaded.score(dataset, scored, progress, dynamic=learning, cache=remembering)
-        beside = {} if no_baselines else _baselines(loaded, dataset, scored, None if names else dataset, progress)
+        scored: SplitName = split or "train"
+        result = loaded.score(dataset, scored, dynamic=dynamic_config, neural_cache=cache_config, progress=progress)
+        baselines = {} if no_baselines else _baselines(loaded, dataset, scored, None if names else dataset, progress)
         writes = loaded.corpus_config.direction == "forward"
-        copying = loaded.copying(dataset, scored, progress=progress) if beside and writes else None
+        copying = loaded.copying(dataset, scored, progress=progress) if baselines and writes else None
     if json:
         values: dict[str, Any] = {
             "model": str(loaded.path),
@@ -137,41 +138,31 @@ def evaluate(
             "cache": cache,
         }
         values |= result.to_json()
-        values["baselines"] = {name: baseline.to_json() for name, baseline in beside.items()}
+        values["baselines"] = {name: baseline.to_json() for name, baseline in baselines.items()}
         if copying is not None:
             values["copying"] = dict(zip(("written", "scored"), (one.to_json() for one in copying), strict=True))
         print_json(values)
         return
-    _show(what + ", dynamic" * dynamic + ", with a cache" * cache, result)
-    if beside:
-        _compare(result, beside)
+    _show(what + ", dynamic evaluation" * dynamic + ", neural cache" * cache, result)
+    if baselines:
+        _compare(result, baselines)
     if copying is not None:
         _show_copying(*copying)
 
 
 def _baselines(
-    loaded: "TextModel", dataset: "Dataset", split: str, own: "Dataset | None", progress: "Progress"
+    loaded: "TextModel", dataset: "Dataset", split: "SplitName", own: "Dataset | None", progress: "Progress"
 ) -> "dict[str, Baseline]":
-    """The baselines; none, and a note, where the model's training split is not at hand, or is what is scored."""
+    """The baselines; none, and a note, if the training split isn't available or is the text that is scored."""
     import logging
 
     from charlm.errors import CharlmError
 
     try:
-        return loaded.baselines(dataset, split, own=own or loaded.read_own(progress=progress), progress=progress)
+        return loaded.baselines(dataset, split, own=own or loaded.read(progress=progress), progress=progress)
     except CharlmError as error:
         logging.getLogger(__name__).warning("no baselines: %s", str(error).partition(";")[0])
         return {}
-
-
-def _held_out(splits: tuple[float, float, float]) -> Literal["valid", "test"]:
-    from charlm.errors import ConfigError
-
-    if splits[2] > 0:
-        return "test"
-    if splits[1] > 0:
-        return "valid"
-    raise ConfigError("this model kept no text back to be measured on; name a TEXT, or pass --split train")
 
 
 def _show(what: str, result: "Evaluation") -> None:
@@ -202,44 +193,43 @@ def _show(what: str, result: "Evaluation") -> None:
 
 
 def _compare(result: "Evaluation", baselines: "dict[str, Baseline]") -> None:
-    """The network among the baselines, the best first."""
+    """A table of the network and the baselines, the best first."""
     from rich.table import Table
 
     from charlm.cli.ui.console import stdout
 
     rows = [("this network", result.bits_per_character)]
     for name, baseline in baselines.items():
-        shown = name if baseline.order is None else f"n-gram of order {baseline.order}"
-        rows.append((shown, baseline.bits_per_character))
-    table = Table(box=None, pad_edge=False)
-    table.show_header = False
+        label = name if baseline.order is None else f"n-gram, order {baseline.order}"
+        rows.append((label, baseline.bits_per_character))
+    table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column()
     table.add_column(justify="right")
-    for shown, bits in sorted(rows, key=lambda row: row[1]):
-        table.add_row(shown, f"{bits:.4f}")
+    for label, bits in sorted(rows, key=lambda row: row[1]):
+        table.add_row(label, f"{bits:.4f}")
     console = stdout()
     console.print()
     console.print("bits per character", style="bold")
     console.print(table)
     if result.bits_per_character > baselines["ngram"].bits_per_character:
         console.print(
-            "The n-gram, which does no more than count, predicts this text better than the network, which needs longer "
-            "training, or more units.",
+            "The n-gram model, which only counts, predicts this text better than the network; train longer or use more "
+            "units.",
             soft_wrap=True,
         )
 
 
 def _show_copying(written: "Copied", scored: "Copied") -> None:
-    """The longest stretch that the model copies, beside that of the text it is scored on."""
+    """How much generated text is copied from the training text, and how much of the scored text."""
     from charlm.cli.ui.console import stdout
 
-    def tell(copied: "Copied") -> str:
+    def describe(copied: "Copied") -> str:
         if not copied.stretches:
-            return "no stretch of 40 characters or more"
-        return f"{copied.share:.1%}, the longest stretch {copied.longest} characters"
+            return "no passage of 40 characters or more"
+        return f"{copied.share:.1%}, longest passage {copied.longest} characters"
 
     console = stdout()
     console.print()
     console.print("copied from the training text", style="bold")
-    console.print(f"of {written.characters:,} characters that the model writes: {tell(written)}", highlight=False)
-    console.print(f"of the first {scored.characters:,} of this text: {tell(scored)}", highlight=False)
+    console.print(f"{written.characters:,} generated characters: {describe(written)}", highlight=False)
+    console.print(f"first {scored.characters:,} characters of this text: {describe(scored)}", highlight=False)

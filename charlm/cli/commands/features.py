@@ -13,8 +13,8 @@ from charlm.cli.options.shared import (
     SeparatorOption,
     ThreadsOption,
     corpus_options,
+    use_threads,
 )
-from charlm.config import check_range
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ def features(
         list[str] | None,
         typer.Argument(
             metavar="[MODEL] FILE",
-            help="A model file, run folder or name of a run (the newest run if none is given), then the text.",
+            help="A model file, run folder or run name (default: the newest run), then the text.",
             show_default=False,
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Where the vectors go, a NumPy file of shape (documents, numbers).")] = Path(
-        "features.npy"
-    ),
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="Write the vectors to this NumPy file, of shape (documents, features).")
+    ] = Path("features.npy"),
     documents: DocumentsOption = None,
     separator: SeparatorOption = None,
     encoding: EncodingOption = None,
@@ -40,45 +40,43 @@ def features(
     threads: ThreadsOption = 2,
     json: JsonOption = False,
 ) -> None:
-    """Turn documents into vectors: what the model holds when it has read one, and on average while it reads.
+    """Turn documents into feature vectors made from the states of a model that reads them.
 
-    For each layer the hidden state h after the last token, its mean over all tokens, and the same of the cell state c
-    where the cell has one. Empty documents are left out. Documents are what they were in training unless said.
+    Per layer: the hidden state h after the last token, its mean over all tokens, and the same for the cell state c.
+
+    Empty documents are left out. By default the text is split into documents as in training.
 
     Examples:
       [bold]charlm features reviews.txt --documents line --out reviews.npy[/bold]
       [bold]charlm features runs/novel letters/ --out letters.npy --json[/bold]
     """
-    import torch
-
     import charlm
     from charlm.analysis.probing.features import blocks, save_features
     from charlm.analysis.probing.features import features as read
     from charlm.cli.options.reader import require_forward
     from charlm.cli.ui.console import Bars, stderr
 
-    check_range("--threads", threads, 1, 1024)
-    torch.set_num_threads(threads)
+    use_threads(threads)
     names = list(arguments or [])
     if not 1 <= len(names) <= 2:
         raise ConfigError("give a FILE to read, or a MODEL and a FILE")
     if out.is_dir() or not out.parent.is_dir():
-        raise ConfigError(f"--out is {str(out)!r}, a folder or a file in none; name a file in a folder that is there")
+        raise ConfigError(f"--out is {str(out)!r}; name a file in an existing folder")
     loaded = charlm.load(names[0] if len(names) == 2 else None)
-    require_forward(loaded, "its vectors are made")
-    given = corpus_options(documents, separator, encoding=encoding, errors=errors)
+    require_forward(loaded, "charlm features")
+    options = corpus_options(documents, separator, encoding=encoding, errors=errors)
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
     with Bars(stderr()) as progress:
-        corpus = loaded.open_text([names[-1]], progress=progress, **given)
+        corpus = loaded.open_text([names[-1]], corpus=options, progress=progress)
         vectors = read(model, tokenizer, corpus.split_documents("train"), total=corpus.documents, progress=progress)
-        parts = blocks(model)
-        shape = corpus.documents, len(parts) * model.config.hidden_size
+        layout = blocks(model)
+        shape = corpus.documents, len(layout) * model.config.hidden_size
         save_features(out, vectors, shape)
-    _tell(parts, model.config.hidden_size, shape, out, json=json)
+    _report(layout, model.config.hidden_size, shape, out, json=json)
 
 
-def _tell(parts: "list[Block]", width: int, shape: tuple[int, int], out: Path, *, json: bool) -> None:
-    """Say what was written, and what stands where in it."""
+def _report(layout: "list[Block]", width: int, shape: tuple[int, int], out: Path, *, json: bool) -> None:
+    """Print the shape of the written file and the layout of its vectors."""
     from charlm.cli.ui.console import print_json, stderr, thousands
 
     if json:
@@ -87,15 +85,15 @@ def _tell(parts: "list[Block]", width: int, shape: tuple[int, int], out: Path, *
                 "file": str(out),
                 "shape": list(shape),
                 "blocks": [
-                    {"first": index * width, "layer": part.layer, "state": part.state, "moment": part.moment}
-                    for index, part in enumerate(parts)
+                    {"first": index * width, "layer": block.layer, "state": block.state, "moment": block.moment}
+                    for index, block in enumerate(layout)
                 ],
             }
         )
         return
-    layout = ", ".join(f"{part.moment} {part.state} of layer {part.layer}" for part in parts)
+    names = ", ".join(f"{block.moment} {block.state} of layer {block.layer}" for block in layout)
     stderr().print(
-        f"{thousands(shape[0])} documents, {thousands(shape[1])} numbers each in {out}: {layout}",
+        f"wrote {out}: {thousands(shape[0])} documents x {thousands(shape[1])} features ({names})",
         markup=False,
         soft_wrap=True,
     )

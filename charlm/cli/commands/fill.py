@@ -1,13 +1,16 @@
 """`charlm fill`."""
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from charlm.cli.commands.sample import ModelArgument
-from charlm.cli.options.shared import JsonOption, ThreadsOption
+from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
 from charlm.config import Unknown
+
+if TYPE_CHECKING:
+    from charlm.sampling.infill.fill import Filling
 
 
 def fill(
@@ -15,28 +18,37 @@ def fill(
     backward: Annotated[
         str | None,
         typer.Option(
-            help="The model that reads from right to left: a model file, run folder or name of a run.",
-            show_default="the newest of the same text",
+            metavar="MODEL",
+            help="The model that reads from right to left: a model file, run folder or run name.",
+            show_default="the newest one trained on the same text",
         ),
     ] = None,
-    left: Annotated[str, typer.Option(help="What stands before the gap.")] = "",
-    right: Annotated[str, typer.Option(help="What stands after the gap.")] = "",
-    num: Annotated[int, typer.Option(help="How many fillings to print, the best first.")] = 5,
-    length: Annotated[int, typer.Option(help="Most characters of a filling.")] = 40,
-    min_length: Annotated[int, typer.Option(help="Fewest characters of a filling; short ones are likelier.")] = 1,
-    beam: Annotated[int, typer.Option(help="How many pieces of each length either model keeps.")] = 256,
-    candidates: Annotated[int, typer.Option(help="How many joined texts both models judge.")] = 512,
+    left: Annotated[str, typer.Option(help="Text before the gap.")] = "",
+    right: Annotated[str, typer.Option(help="Text after the gap.")] = "",
+    num: Annotated[int, typer.Option(help="Number of fillings to print, the best first.")] = 5,
+    length: Annotated[int, typer.Option(help="Maximum number of characters in a filling.")] = 40,
+    min_length: Annotated[
+        int, typer.Option(help="Minimum number of characters in a filling; short fillings score higher.")
+    ] = 1,
+    beam: Annotated[int, typer.Option(help="Beam width: partial fillings of each length that each model keeps.")] = 256,
+    candidates: Annotated[int, typer.Option(help="Number of joined fillings that both models score.")] = 512,
     unknown: Annotated[
-        Unknown, typer.Option(help="A character that the models don't know: error, nearest, skip or replace.")
+        Unknown,
+        typer.Option(
+            metavar="ACTION",
+            help="How to treat a character the models don't know: error, nearest, skip or replace.",
+        ),
     ] = "error",
     threads: ThreadsOption = 1,
     json: JsonOption = False,
 ) -> None:
-    """Write what could stand between two texts.
+    """Fill the gap between two texts.
 
-    It takes two models of the same text: one that reads from left to right, as all do, and one that was trained with
-    --direction backward. Either searches from its side of the gap; what they find is joined where they meet, and both
-    judge the whole. The score is the mean of their nats, each of the filling and the far side given the near one.
+    Needs two models of the same text: a normal one, and one trained with --direction backward.
+
+    Each searches from its side of the gap. Their partial fillings are joined, and both models score the result.
+
+    The score is the mean of their log-probabilities, in nats, of the filling and the far side given the near side.
 
     Examples:
       [bold]charlm train novel.txt --run there[/bold]
@@ -45,37 +57,34 @@ def fill(
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", str(threads))
 
-    import torch
+    from charlm.cli.ui.console import print_json, stderr
+    from charlm.sampling.infill.fill import FillConfig
+    from charlm.text_model import load_infill_models
+
+    use_threads(threads)
+    config = FillConfig(length=length, min_length=min_length, beam=beam, candidates=candidates, unknown=unknown)
+    forward_model, backward_model = load_infill_models(model, backward)
+    if model is None or backward is None:
+        stderr().print(f"using {forward_model.path} and {backward_model.path}", markup=False, soft_wrap=True)
+    fillings = forward_model.fill(backward_model, left, right, num=num, config=config)
+    if json:
+        print_json([filling.to_json() for filling in fillings])
+    else:
+        _show(fillings, left, right)
+
+
+def _show(fillings: "list[Filling]", left: str, right: str) -> None:
+    """Print a table of fillings with their scores, each between its two texts."""
     from rich.table import Table
     from rich.text import Text
 
-    from charlm.cli.ui.console import print_json, stderr, stdout
-    from charlm.config import check_range
-    from charlm.text_model import load_infill_models
+    from charlm.cli.ui.console import stdout
 
-    check_range("--threads", threads, 1, 1024)
-    torch.set_num_threads(threads)
-    pair = load_infill_models(model, backward)
-    if model is None or backward is None:
-        stderr().print(f"using {pair.forward.path} and {pair.backward.path}", markup=False, soft_wrap=True)
-    found = pair.fill(
-        left,
-        right,
-        num=num,
-        length=length,
-        min_length=min_length,
-        beam=beam,
-        candidates=candidates,
-        unknown=unknown,
-    )
-    if json:
-        print_json([one.to_json() for one in found])
-        return
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("score", "forward", "backward"):
         table.add_column(name, justify="right")
     table.add_column("text", overflow="fold")
-    for one in found:
-        shown = (left + "[" + one.text + "]" + right).replace("\n", "⏎")
-        table.add_row(f"{one.score:.2f}", f"{one.forward:.2f}", f"{one.backward:.2f}", Text(shown))
+    for filling in fillings:
+        text = f"{left}[{filling.text}]{right}".replace("\n", "⏎")
+        table.add_row(f"{filling.score:.2f}", f"{filling.forward:.2f}", f"{filling.backward:.2f}", Text(text))
     stdout().print(table)

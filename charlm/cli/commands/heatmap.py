@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charlm.cli.options.reader import ModelAndText, UnknownOption, open_reader
-from charlm.cli.options.shared import JsonOption, ThreadsOption
+from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
     from charlm.analysis.units.reading import Reading
 
-_SURE = 10.0  # bits from which on a token is as red as can be
+_MAX_BITS = 10.0  # tokens with at least this many bits get the darkest red
 
 
 def heatmap(
@@ -21,28 +21,33 @@ def heatmap(
         Path | None,
         typer.Option(
             "--html",
-            help="Write a page to this file instead: one file that needs no network; a tip shows bits and "
-            "the five likeliest alternatives.",
+            metavar="FILE",
+            help="Write a self-contained HTML page to this file instead; its tooltips show the bits and the five "
+            "likeliest alternatives.",
         ),
     ] = None,
     unit: Annotated[
         str | None,
-        typer.Option(help="Colour by the value of a unit, LAYER:NUMBER from 0, or LAYER:NUMBER:c by its cell state."),
+        typer.Option(
+            help="Colour by the value of a unit: LAYER:NUMBER, both counted from 0, or LAYER:NUMBER:c for its cell "
+            "state."
+        ),
     ] = None,
     gate: Annotated[
         str | None,
         typer.Option(
-            help="Colour by a gate of a unit, LAYER:NUMBER:GATE, such as 0:12:f: red where it is open, blue where shut."
+            help="Colour by a gate of a unit, LAYER:NUMBER:GATE, such as 0:12:f: red where open, blue where closed."
         ),
     ] = None,
     unknown: UnknownOption = "replace",
     threads: ThreadsOption = 1,
     json: JsonOption = False,
 ) -> None:
-    """Show how unexpected each character of a text is to a model.
+    """Show how unexpected each character of a text is to a model: the redder, the more bits.
 
-    The redder, the more bits. For subwords it is by token. Without colours each line stands behind its bits per
-    character.
+    With subwords, whole tokens are coloured.
+
+    On a terminal without colours, each line is printed after its mean bits per character.
 
     Examples:
       [bold]charlm heatmap letter.txt[/bold]
@@ -50,27 +55,23 @@ def heatmap(
       [bold]charlm heatmap letter.txt --unit 0:12[/bold]
       [bold]charlm heatmap letter.txt --gate 0:12:f[/bold]
     """
-    import torch
-
     from charlm.analysis.html.reading_page import page as page_of
     from charlm.analysis.units.reading import read
     from charlm.cli.ui.console import Bars, print_json, stderr
-    from charlm.config import check_range
     from charlm.files import atomic_write
     from charlm.model.unit import Unit
 
-    check_range("--threads", threads, 1, 1024)
-    torch.set_num_threads(threads)
+    use_threads(threads)
     loaded, text, title = open_reader(arguments, what="a heatmap")
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
     if unit is not None and gate is not None:
-        raise ConfigError("--unit and --gate both say what to colour by; give one of them")
-    followed = Unit.parse(unit) if unit is not None else None if gate is None else Unit.parse_gate(gate)
+        raise ConfigError("--unit and --gate both choose what to colour by; give one of them")
+    coloured_by = Unit.parse(unit) if unit is not None else None if gate is None else Unit.parse_gate(gate)
     with Bars(stderr()) as progress:
-        reading = read(model, tokenizer, text, unit=followed, unknown=unknown, progress=progress)
+        reading = read(model, tokenizer, text, unit=coloured_by, unknown=unknown, progress=progress)
     if page is not None:
-        atomic_write(page, page_of(reading, tokenizer, title=title, unit=followed).encode())
-        stderr().print(f"page in {page}", markup=False, soft_wrap=True)
+        atomic_write(page, page_of(reading, tokenizer, title=title, unit=coloured_by).encode())
+        stderr().print(f"wrote {page}", markup=False, soft_wrap=True)
     if json:
         tokens = [{"text": text, "bits": float(bits)} for text, bits in zip(reading.texts, reading.bits, strict=True)]
         if reading.values is not None:
@@ -78,11 +79,11 @@ def heatmap(
                 token["unit" if gate is None else "gate"] = value
         print_json(tokens)
     elif page is None:
-        _show(reading, middle=0.0 if gate is None else 0.5)
+        _show(reading, neutral=0.0 if gate is None else 0.5)
 
 
-def _show(reading: "Reading", *, middle: float) -> None:
-    """The text in the terminal; values above `middle` are red, those below blue."""
+def _show(reading: "Reading", *, neutral: float) -> None:
+    """Print the text with colours; unit values above `neutral` are red, those below are blue."""
     from rich.color import Color
     from rich.style import Style
     from rich.text import Text
@@ -93,32 +94,32 @@ def _show(reading: "Reading", *, middle: float) -> None:
     if not console.is_terminal or console.no_color or console.color_system is None:
         _show_lines(reading)
         return
-    values = None if reading.values is None else reading.values - middle
-    largest = middle or (1.0 if values is None else max(1e-9, float(abs(values).max())))
-    shown = Text()
+    values = None if reading.values is None else reading.values - neutral
+    largest = neutral or (1.0 if values is None else max(1e-9, float(abs(values).max())))
+    coloured = Text()
     for index, text in enumerate(reading.texts):
         if values is None:
-            share, rising = min(1.0, float(reading.bits[index]) / _SURE), True
+            strength, is_red = min(1.0, float(reading.bits[index]) / _MAX_BITS), True
         else:
-            share, rising = abs(float(values[index])) / largest, float(values[index]) > 0
-        fade = round(255 * (1 - 0.6 * share))
-        colour = Color.from_rgb(255, fade, fade) if rising else Color.from_rgb(fade, fade, 255)
-        shown.append(text, Style(color="black", bgcolor=colour) if share > 0.02 else Style())
-    console.print(shown, soft_wrap=True)
-    console.print(f"{reading.bits.sum() / max(1, len(shown.plain)):.3f} bits per character", style="dim")
+            strength, is_red = abs(float(values[index])) / largest, float(values[index]) > 0
+        fade = round(255 * (1 - 0.6 * strength))
+        colour = Color.from_rgb(255, fade, fade) if is_red else Color.from_rgb(fade, fade, 255)
+        coloured.append(text, Style(color="black", bgcolor=colour) if strength > 0.02 else Style())
+    console.print(coloured, soft_wrap=True)
+    console.print(f"{reading.bits.sum() / max(1, len(coloured.plain)):.3f} bits per character", style="dim")
 
 
 def _show_lines(reading: "Reading") -> None:
-    """Each line behind its bits per character, or the mean of the unit."""
+    """Print each line after its bits per character, or after the unit's mean over its tokens."""
     line, total, count = "", 0.0, 0
-    figures = reading.bits if reading.values is None else reading.values
-    for text, figure in zip(reading.texts, figures.tolist(), strict=True):
-        total += figure
+    values = reading.bits if reading.values is None else reading.values
+    for text, value in zip(reading.texts, values.tolist(), strict=True):
+        total += value
         line += text
         count += len(text) if reading.values is None else 1
         while "\n" in line:
-            whole, _, line = line.partition("\n")
-            print(f"{total / max(1, count):7.3f}  {whole}")
+            complete_line, _, line = line.partition("\n")
+            print(f"{total / max(1, count):7.3f}  {complete_line}")
             total, count = 0.0, 0
     if line:
         print(f"{total / max(1, count):7.3f}  {line}")

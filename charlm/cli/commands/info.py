@@ -13,14 +13,17 @@ if TYPE_CHECKING:
 
 def info(
     model: Annotated[
-        str | None, typer.Argument(help="Model file, run folder or name of a run.", show_default="the newest run")
+        str | None,
+        typer.Argument(
+            metavar="[MODEL]", help="Model file, run folder or name of a run.", show_default="the newest run"
+        ),
     ] = None,
     system: Annotated[
-        bool, typer.Option("--system", help="Say instead what charlm computes with on this machine.")
+        bool, typer.Option("--system", help="Show versions, device and kernels on this machine instead.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Say what a model file is and how it was made.
+    """Show what a model file contains and how it was trained.
 
     Examples:
       [bold]charlm info runs/tinyshakespeare[/bold]
@@ -46,7 +49,7 @@ def info(
 
 
 def _values(loaded: "TextModel") -> dict[str, Any]:
-    """What a program is told of a model."""
+    """The facts about a model, as JSON values."""
     from dataclasses import asdict
 
     checkpoint = loaded.checkpoint
@@ -61,27 +64,27 @@ def _values(loaded: "TextModel") -> dict[str, Any]:
 
 
 def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
-    """What people are told of a model: names and values."""
+    """The facts about a model, as names and values for a person."""
     from charlm.cells import CELLS
     from charlm.cli.ui.console import duration, size, thousands
 
     checkpoint = loaded.checkpoint
     config, tokenizer = checkpoint.model.config, checkpoint.tokenizer
-    shared = ", which is the output layer too" if config.tie_weights else ""
+    tied = ", tied to the output layer" if config.tie_weights else ""
     shape = f"{config.cell}, {config.num_layers} x {config.hidden_size}, embedding {config.embedding_size}"
     yield "file", f"{loaded.path} ({size(loaded.path.stat().st_size)})"
-    yield "model", shape + shared
+    yield "model", shape + tied
     if config.ngram_order:
         vectors = f", {thousands(config.context_vectors)} context vectors" if config.context_vectors else ""
-        yield "n-gram prior", f"of order {config.ngram_order}{vectors}"
+        yield "n-gram prior", f"order {config.ngram_order}{vectors}"
     yield "equations", CELLS[config.cell].equations
     yield "parameters", thousands(checkpoint.model.num_parameters())
     yield "tokenizer", f"{tokenizer.kind}, {thousands(tokenizer.vocab_size)} tokens"
     if corpus := checkpoint.corpus:
-        cut = corpus["config"]
-        splits = "/".join(f"{share:g}" for share in cut["splits"])
+        settings = corpus["config"]
+        splits = "/".join(f"{share:g}" for share in settings["splits"])
         yield "text", f"{corpus['name']}, {thousands(corpus['characters'])} characters, {size(corpus['bytes'])}"
-        yield "documents", f"{thousands(corpus['documents'])}, by {cut['documents']}; splits {splits}"
+        yield "documents", f"{thousands(corpus['documents'])}, by {settings['documents']}; splits {splits}"
         yield "sha256", corpus["sha256"]
     if training := checkpoint.training:
         settings = training["config"]
@@ -93,17 +96,21 @@ def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
         )
         yield (
             "settings",
-            f"{settings.get('optimizer', 'adamw')}, batch {settings['batch_size']}, window {settings['seq_len']}, "
+            f"{settings.get('optimizer', 'adamw')}, batch size {settings['batch_size']}, sequence length "
+            f"{settings['seq_len']}, "
             f"learning rate {settings['learning_rate']:g}, dropout {config.dropout:g}, clip {settings['clip']:g}, "
             f"seed {settings['seed']}",
         )
         validation = training["validation_nats_per_token"]
-        yield "validation", "none" if validation is None else f"{validation:.4f} nats per token (a sample of the split)"
-        yield "made by", f"charlm {training['charlm']}, torch {training['torch']}"
+        yield (
+            "validation",
+            "none" if validation is None else f"{validation:.4f} nats per token (on a sample of the split)",
+        )
+        yield "versions", f"charlm {training['charlm']}, torch {training['torch']}"
 
 
 def _show_system(json: bool) -> None:
-    """What the machine and its libraries are, and which kernels are in use."""
+    """Show the versions, the device and the kernels that charlm uses on this machine."""
     import platform
 
     import torch
@@ -111,15 +118,9 @@ def _show_system(json: bool) -> None:
 
     from charlm import __version__
     from charlm.cli.ui.console import print_json, stdout
-    from charlm.kernels import PROGRAMS
-    from charlm.kernels import compiled as native
     from charlm.model.device import pick_device
-    from charlm.native.compiler import compiler
 
-    library = native.library(PROGRAMS["gru"].functions, torch.float32)
-    quick = "none"
-    if library is not None and library.has_bfloat16:
-        quick = "matrices" if library.has_matrices else "pairs"
+    pointwise, bfloat16 = _kernels()
     facts = {
         "charlm": __version__,
         "python": platform.python_version(),
@@ -127,14 +128,34 @@ def _show_system(json: bool) -> None:
         "device": str(pick_device("auto")),
         "threads": torch.get_num_threads(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "pointwise": "torch" if library is None else "compiled",
-        "bfloat16": quick,
-        "compiler": compiler(),
+        "pointwise": pointwise,
+        "bfloat16": bfloat16,
+        "compiler": _compiler(),
     }
     if json:
         print_json(facts)
         return
+    facts["bfloat16"] = {"amx": "AMX", "avx512_bf16": "AVX512-BF16"}.get(bfloat16, bfloat16)
     table = Table.grid(padding=(0, 2))
     for name, value in facts.items():
         table.add_row(f"[dim]{name.replace('_', ' ')}[/dim]", "none" if value is None else str(value))
     stdout().print(table)
+
+
+def _kernels() -> tuple[str, str]:
+    """What computes the point-wise parts of cells, and which instructions multiply bfloat16 numbers."""
+    try:
+        from charlm.kernels import has_amx, has_bfloat16, is_compiled
+    except ModuleNotFoundError:
+        return "torch", "none"
+    return ("compiled" if is_compiled() else "torch"), (
+        "amx" if has_amx() else "avx512_bf16" if has_bfloat16("lstm") else "none"
+    )
+
+
+def _compiler() -> str | None:
+    try:
+        from charlm.native.compiler import compiler
+    except ModuleNotFoundError:
+        return None
+    return compiler()

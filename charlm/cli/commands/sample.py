@@ -3,13 +3,12 @@
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from charlm.cli.options import sample as given
-from charlm.cli.options.shared import JsonOption, unescape
+from charlm.cli.options import sample as options
+from charlm.cli.options.shared import JsonOption, unescape, use_threads
 from charlm.cli.ui.comparison import compare, show_pairs
 from charlm.config import check_range
 from charlm.errors import ConfigError
@@ -17,7 +16,7 @@ from charlm.errors import ConfigError
 if TYPE_CHECKING:
     from charlm.cli.ui.texts import Texts
     from charlm.evaluation.copying import CopyIndex
-    from charlm.sampling import GeneratedText
+    from charlm.sampling import GeneratedText, SampleConfig
     from charlm.text_model import TextModel
 
 ModelArgument = Annotated[
@@ -27,48 +26,46 @@ ModelArgument = Annotated[
 
 def sample(
     model: ModelArgument = None,
-    model_option: Annotated[
-        str | None, typer.Option("--model", help="Another way to say MODEL.", show_default=False)
-    ] = None,
-    prefix: given.PrefixOption = "",
-    prefix_file: given.PrefixFileOption = None,
-    prefix_in_output: given.PrefixInOutputOption = True,
-    unknown: given.UnknownOption = "error",
-    temperature: given.TemperatureOption = "1.0",
-    top_k: given.TopKOption = 0,
-    top_p: given.TopPOption = 1.0,
-    min_p: given.MinPOption = 0.0,
-    typical: given.TypicalOption = 1.0,
-    repetition_penalty: given.RepetitionPenaltyOption = 1.0,
-    bias: given.BiasOption = None,
-    ban: given.BanOption = None,
-    steer: given.SteerOption = None,
-    no_copy: given.NoCopyOption = 0,
-    beam: given.BeamOption = None,
-    length: given.LengthOption = None,
-    until_eos: given.UntilEosOption = False,
-    min_length: given.MinLengthOption = 0,
-    stop: given.StopOption = None,
-    num: given.NumOption = 1,
-    batch: given.BatchOption = 1,
-    unique: given.UniqueOption = False,
-    sort: given.SortOption = "seed",
-    seed: given.SeedOption = None,
-    show_probs: given.ShowProbsOption = False,
-    interactive: given.InteractiveOption = False,
-    checkpoints: given.CheckpointsOption = False,
-    copy_check: given.CopyCheckOption = False,
-    copy_length: given.CopyLengthOption = 40,
-    compare_steer: given.CompareSteerOption = None,
-    adapt: given.AdaptOption = None,
-    threads: given.ThreadsOption = 1,
+    model_option: Annotated[str | None, typer.Option("--model", help="Same as MODEL.", show_default=False)] = None,
+    prefix: options.PrefixOption = "",
+    prefix_file: options.PrefixFileOption = None,
+    prefix_in_output: options.PrefixInOutputOption = True,
+    unknown: options.UnknownOption = "error",
+    temperature: options.TemperatureOption = "1.0",
+    top_k: options.TopKOption = 0,
+    top_p: options.TopPOption = 1.0,
+    min_p: options.MinPOption = 0.0,
+    typical: options.TypicalOption = 1.0,
+    repetition_penalty: options.RepetitionPenaltyOption = 1.0,
+    bias: options.BiasOption = None,
+    ban: options.BanOption = None,
+    steer: options.SteerOption = None,
+    no_copy: options.NoCopyOption = 0,
+    beam: options.BeamOption = None,
+    length: options.LengthOption = None,
+    until_eos: options.UntilEosOption = False,
+    min_length: options.MinLengthOption = 0,
+    stop: options.StopOption = None,
+    num: options.NumOption = 1,
+    batch: options.BatchOption = 1,
+    unique: options.UniqueOption = False,
+    sort: options.SortOption = "seed",
+    seed: options.SeedOption = None,
+    show_probs: options.ShowProbsOption = False,
+    interactive: options.InteractiveOption = False,
+    checkpoints: options.CheckpointsOption = False,
+    copy_check: options.CopyCheckOption = False,
+    copy_length: options.CopyLengthOption = 40,
+    compare_steer: options.CompareSteerOption = None,
+    adapt: options.AdaptOption = None,
+    threads: options.ThreadsOption = 1,
     json: JsonOption = False,
-    jsonl: given.JsonLinesOption = False,
+    jsonl: options.JsonLinesOption = False,
 ) -> None:
     """Write text with a model, from a prefix or from nothing.
 
-    The text comes as it is made. It ends where the model ends the document, at --length, or at a --stop text. Controls
-    act in the order in which they are listed.
+    The text is printed as it is written. It ends when the model ends the document, at --length, or before a --stop text.
+    Controls are applied in the order in which they are listed.
 
     Examples:
       [bold]charlm sample --prefix "I couldn't" --temperature 0.7[/bold]
@@ -77,26 +74,27 @@ def sample(
       [bold]charlm sample --length 2000 --copy-check[/bold]
       [bold]charlm sample --model reviews --prefix "I couldn't" --steer sentiment=+2[/bold]
       [bold]charlm sample --model reviews --prefix "I couldn't" --compare-steer sentiment --num 3[/bold]
-      [bold]charlm sample --checkpoints[/bold]                  how its writing improved
+      [bold]charlm sample --checkpoints[/bold]                  how the writing improved during training
       [bold]charlm sample --prefix ROMEO: --min-p 0.05 --stop '\\n\\n'[/bold]
     """
+    from charlm.sampling.config import SampleConfig, parse_bias, parse_steer, parse_temperature
+
     check_range("--num", num, 1, 10**9)
     check_range("--batch", batch, 1, 65_536)
-    check_range("--threads", threads, 1, 1024)
     if seed is not None:
         check_range("--seed", seed, 0, 2**63 - 1 - num)
     if beam is not None:
         check_range("--beam", beam, num, 10_000)
     if prefix and prefix_file is not None:
-        raise ConfigError("--prefix and --prefix-file both say what the text begins with; give one of them")
+        raise ConfigError("--prefix and --prefix-file both give the beginning of the text; pass one of them")
     if json and jsonl:
-        raise ConfigError("--json prints one value and --jsonl one a line; give one of them")
-    searched, sorted_ = beam is not None, sort == "score"
+        raise ConfigError("--json prints one value and --jsonl one per line; pass one of them")
+    is_search, is_sorted = beam is not None, sort == "score"
     if interactive:
-        _alone(
+        _require_alone(
             "--interactive writes one text with you",
             num=num > 1,
-            beam=searched,
+            beam=is_search,
             no_copy=no_copy,
             copy_check=copy_check,
             show_probs=show_probs,
@@ -104,38 +102,38 @@ def sample(
             jsonl=jsonl,
         )
     if compare_steer is not None:
-        _alone(
+        _require_alone(
             "--compare-steer writes pairs of texts",
             interactive=interactive,
-            beam=searched,
+            beam=is_search,
             copy_check=copy_check,
             show_probs=show_probs,
             checkpoints=checkpoints,
             unique=unique,
-            sort=sorted_,
+            sort=is_sorted,
         )
     if until_eos and length is not None:
-        raise ConfigError("--until-eos writes until the model ends the text and --length says where; give one of them")
-    settings: dict[str, Any] = {
-        "temperature": temperature,
-        "top_k": top_k,
-        "top_p": top_p,
-        "min_p": min_p,
-        "typical": typical,
-        "repetition_penalty": repetition_penalty,
-        "bias": tuple(unescape(text, "--bias") for text in bias or ()),
-        "ban": tuple(unescape(text, "--ban") for text in ban or ()),
-        "stop": tuple(unescape(text, "--stop") for text in stop or ()),
-        "length": 500 if length is None else length,
-        "until_eos": until_eos,
-        "min_length": min_length,
-        "prefix_in_output": prefix_in_output,
-        "unknown": unknown,
-        "no_copy": no_copy,
-        "steer": tuple(steer or ()),
-    }
+        raise ConfigError("--until-eos and --length both say where the text ends; pass one of them")
+    config = SampleConfig(
+        temperature=parse_temperature(temperature),
+        top_k=top_k,
+        top_p=top_p,
+        min_p=min_p,
+        typical=typical,
+        repetition_penalty=repetition_penalty,
+        bias=tuple(parse_bias(unescape(text, "--bias")) for text in bias or ()),
+        ban=tuple(unescape(text, "--ban") for text in ban or ()),
+        stop=tuple(unescape(text, "--stop") for text in stop or ()),
+        length=500 if length is None else length,
+        until_eos=until_eos,
+        min_length=min_length,
+        prefix_in_output=prefix_in_output,
+        unknown=unknown,
+        no_copy=no_copy,
+        steer=tuple(map(parse_steer, steer or ())),
+    )
     if model is not None and model_option is not None:
-        raise ConfigError(f"--model {model_option} and MODEL {model} both say which model writes; give one of them")
+        raise ConfigError(f"--model {model_option} and MODEL {model} both name the model; pass one of them")
     loaded = _load(model if model_option is None else model_option, threads)
     if checkpoints:
         _replay(loaded, json=json or jsonl)
@@ -145,28 +143,33 @@ def sample(
         loaded = _adapted(loaded, adapt)
     first = int.from_bytes(os.urandom(4), "little") if seed is None else seed
     if interactive:
-        _write_together(loaded, prefix, first, settings)
+        _write_together(loaded, prefix, first, config)
         return
     if compare_steer is not None:
-        pairs = compare(loaded, prefix, compare_steer, seed=first, num=num, batch=batch, settings=settings)
+        pairs = compare(loaded, prefix, compare_steer, seed=first, num=num, batch=batch, config=config)
         show_pairs(pairs, json=json, jsonl=jsonl)
         return
     index = loaded.copy_index(copy_length) if copy_check else None
     if beam is not None:
-        found: Iterable[Seeded] = ((None, text) for text in loaded.beam(prefix, width=beam, num=num, **settings))
-    elif json or jsonl or unique or batch > 1 or sort == "score" or index is not None:
-        found = enumerate(loaded.write(prefix, seed=first, num=num, batch=batch, **settings), first)
+        texts: Iterable[Seeded] = ((None, text) for text in loaded.beam(prefix, config, width=beam, num=num))
+    elif json or jsonl or unique or batch > 1 or is_sorted or index is not None:
+        texts = enumerate(loaded.generate_many(prefix, config, seed=first, num=num, batch=batch), first)
     else:
-        texts = _texts(loaded, show_probs)
-        for number in range(num):
-            pieces = loaded.pieces(prefix, seed=first + number, score=show_probs, **settings)
-            _note(texts.stream(pieces), first + number)
+        _stream(loaded, prefix, config, first, num, show_probs=show_probs)
         return
-    _show(loaded, _arranged(found, unique, sort), index, json=json, jsonl=jsonl, show_probs=show_probs)
+    _show(loaded, _arranged(texts, unique, sort), index, json=json, jsonl=jsonl, show_probs=show_probs)
 
 
-def _alone(why: str, **others: object) -> None:
-    """Raise `ConfigError` if any of the other options, named as their parameters, was given."""
+def _stream(loaded: "TextModel", prefix: str, config: "SampleConfig", seed: int, num: int, *, show_probs: bool) -> None:
+    """Print texts as they are written."""
+    texts = _texts(loaded, show_probs)
+    for own_seed in range(seed, seed + num):
+        chunks = loaded.generate_chunks(prefix, config, seed=own_seed, score=show_probs)
+        _note(texts.stream(chunks), own_seed)
+
+
+def _require_alone(why: str, **others: object) -> None:
+    """Raise `ConfigError` if any of these other options, named as their parameters, was passed."""
     options = [f"--{name.replace('_', '-')}" for name, value in others.items() if value]
     if options:
         verb = "doesn't" if len(options) == 1 else "don't"
@@ -174,22 +177,20 @@ def _alone(why: str, **others: object) -> None:
 
 
 Seeded = tuple[int | None, "GeneratedText"]
-"""A text and the seed that it came from; a search has none."""
+"""A text and its seed; a search has none."""
 
 
 def _load(model: str | None, threads: int) -> "TextModel":
-    """The model, and the threads to write with."""
+    """Load the model, and set the threads to write with."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", str(threads))  # numpy's products, read when numpy is imported
-
-    import torch
 
     import charlm
     from charlm.cli.ui.console import stderr
     from charlm.storage.runs import MODEL, PRETRAINED, RUNS, newest_models
 
-    torch.set_num_threads(threads)
+    use_threads(threads)
     if model is None and not newest_models():
-        stderr().print(f"no run in {RUNS}/ here; the model of reviews that comes with charlm writes")
+        stderr().print(f"no run in {RUNS}/; using the bundled model of film reviews")
         return charlm.load(PRETRAINED / "reviews" / MODEL)
     loaded = charlm.load(model)
     if model is None:
@@ -198,7 +199,7 @@ def _load(model: str | None, threads: int) -> "TextModel":
 
 
 def _replay(loaded: "TextModel", *, json: bool) -> None:
-    """Show what a run wrote while it learnt."""
+    """Show the samples that a run wrote during training."""
     from charlm.analysis.runs.curves import read_samples
     from charlm.cli.ui.console import print_json, stdout, thousands
     from charlm.storage.runs import RunFolder
@@ -214,41 +215,33 @@ def _replay(loaded: "TextModel", *, json: bool) -> None:
         print(one.text.rstrip("\n"), end="\n\n")
 
 
-def _write_together(loaded: "TextModel", prefix: str, seed: int, settings: dict[str, Any]) -> None:
-    """Let a person and the model write a text, and print it."""
+def _write_together(loaded: "TextModel", prefix: str, seed: int, config: "SampleConfig") -> None:
+    """Let a person and the model write a text together, and print it."""
     from charlm.cli.ui.picker import pick
 
-    text = pick(loaded.session(prefix, seed=seed, **settings))
+    text = pick(loaded.session(prefix, config, seed=seed))
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
 
 def _adapted(loaded: "TextModel", text: str) -> "TextModel":
-    """The model after it has learnt from a text."""
+    """The model after it has learned from a text."""
     from charlm.cli.ui.console import Bars, stderr
 
     with Bars(stderr()) as progress:
-        return loaded.adapted([text], progress=progress)
+        return loaded.adapt([text], progress=progress)
 
 
 def _read_prefix(prefix: str, file: str | None) -> str:
-    """The prefix that was given, or the text of a file or of standard input, its last line end left out."""
+    """The prefix, or the text of a file or of standard input without its last line end."""
     if file is None and prefix != "-":
         return prefix
-    name = "standard input" if file is None else file
-    try:
-        data = sys.stdin.buffer.read() if file is None else Path(file).read_bytes()
-        return data.decode().removesuffix("\n").removesuffix("\r")
-    except OSError as error:
-        raise ConfigError(f"--prefix-file {name} can't be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"the prefix in {name} is no UTF-8: byte 0x{data[error.start]:02x} at byte offset {error.start}; "
-            "save it as UTF-8"
-        ) from None
+    from charlm.data.encoding import read_utf8
+
+    return read_utf8("-" if file is None else file).removesuffix("\n").removesuffix("\r")
 
 
 def _arranged(texts: Iterable[Seeded], unique: bool, sort: Literal["seed", "score"]) -> Iterator[Seeded]:
-    """The texts in their order, those left out that were there before."""
+    """The texts in their order, duplicates left out if `unique`."""
     from charlm.cli.ui.console import stderr
 
     seen: set[str] = set()
@@ -260,7 +253,7 @@ def _arranged(texts: Iterable[Seeded], unique: bool, sort: Literal["seed", "scor
         seen.add(text.text)
         yield seed, text
     if again:
-        stderr().print(f"note: {again} texts had been written before and are left out", style="yellow")
+        stderr().print(f"note: left out {again} duplicate texts", style="yellow")
 
 
 def _texts(loaded: "TextModel", show_probs: bool) -> "Texts":
@@ -278,7 +271,7 @@ def _show(
     jsonl: bool,
     show_probs: bool,
 ) -> None:
-    """Print whole texts, with what `index` finds to be copied."""
+    """Print whole texts, with the stretches that `index` finds in the training text."""
     from charlm.cli.ui.texts import print_records, record, tell_copied
     from charlm.evaluation.copying import Copied, find_copies
 
@@ -306,13 +299,13 @@ def _show(
 
 
 def _note(text: "GeneratedText", seed: int | None) -> None:
-    """Say so when a text could not go on."""
+    """Say so if a text had to end because every token was banned."""
     from charlm.cli.ui.console import stderr
 
     if text.ended == "banned":
         which = "a text" if seed is None else f"the text of seed {seed}"
         stderr().print(
-            f"note: {which} ended where every token is banned; ban less, or allow it to end before --min-length",
+            f"note: {which} ended because every token was banned; ban less, or lower --min-length",
             style="yellow",
             markup=False,
             soft_wrap=True,

@@ -1,6 +1,6 @@
 """`charlm trace`."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,22 +11,23 @@ if TYPE_CHECKING:
 
     from charlm.analysis.trace import TracedStep
 
-_ROOM = 9  # columns of a number each that 80 characters hold beside the others
-_LISTED = 3  # likeliest characters, where there is no room for a column each
+_MAX_NUMBERS = 9  # number columns that fit into 80 characters
+_NUM_LISTED = 3  # likeliest characters to list if there is no room for a column each
 
 
 def trace(
     text: Annotated[str, typer.Option(help="The word to learn, up to 64 characters.")] = "hello",
-    cell: Annotated[str, typer.Option(help="Recurrent cell, as `charlm train` takes it.")] = "rnn",
+    cell: Annotated[str, typer.Option(help="Recurrent cell, as listed by `charlm cells`.")] = "rnn",
     hidden: Annotated[int, typer.Option(help="Width of the hidden state.")] = 3,
     steps: Annotated[int, typer.Option(help="Training steps, each on the whole word.")] = 500,
-    seed: Annotated[int, typer.Option(help="Of the initial weights.")] = 1,
+    seed: Annotated[int, typer.Option(help="Random seed for the initial weights.")] = 1,
     json: JsonOption = False,
 ) -> None:
-    """Watch a tiny model learn one word, with every number that passes through it.
+    """Watch a tiny model learn one word, with the numbers inside it at every step.
 
-    Step by step: the character it reads, the hidden state it comes to, the distribution over the next character, and
-    the character that does come next. First untrained, then trained, then writing by itself from its own output.
+    Each step shows the input, the hidden state, the probabilities of the next character, and the actual one.
+
+    There are three tables: before training, after training, and generating from its own output.
 
     Examples:
       [bold]charlm trace --text hello[/bold]
@@ -34,11 +35,12 @@ def trace(
     """
     import torch
 
-    from charlm.analysis import trace as toy
+    from charlm.analysis.trace import EOS
+    from charlm.analysis.trace import trace as trace_model
     from charlm.cli.ui.console import print_json, stdout
 
     torch.set_num_threads(1)
-    result = toy.trace(text, cell=cell, hidden_size=hidden, steps=steps, seed=seed)
+    result = trace_model(text, cell=cell, hidden_size=hidden, steps=steps, seed=seed)
     if json:
         print_json(result.to_json())
         return
@@ -47,37 +49,41 @@ def trace(
     console.print()
     console.print(_table(f"after {steps:,} steps, reading the word", result.after))
     console.print()
-    console.print(_table("writing: it reads what it wrote", result.generation))
+    console.print(_table("writing: each step reads the previous output", result.generation))
     console.print()
     console.print(
-        f"loss: {result.losses[0]:.3f} nats per character at first, {result.losses[-1]:.3f} at last "
-        f"({result.cell}, {hidden} hidden units)",
+        f"{result.cell}, {hidden} hidden units; loss {result.losses[0]:.3f} nats per character at first, "
+        f"{result.losses[-1]:.3f} at the end",
         style="dim",
         markup=False,
         soft_wrap=True,
     )
-    ended = "" if result.generation[-1].says == toy.EOS else ", and does not end"
-    what = "learnt: it writes" if result.learnt else "not learnt yet, give more --steps or --hidden: it writes"
-    console.print(f"{what} {result.written!r}{ended}", style="bold", markup=False, soft_wrap=True)
+    if result.learnt:
+        conclusion = f"learnt: it writes {result.written!r}"
+    else:
+        ended = "" if result.generation[-1].says == EOS else " without an end"
+        conclusion = f"not learnt: it writes {result.written!r}{ended}; give more --steps or a larger --hidden"
+    console.print(conclusion, style="bold", markup=False, soft_wrap=True)
 
 
 def _table(title: str, steps: "tuple[TracedStep, ...]") -> "Table":
-    """A row for each step."""
+    """One row per step."""
     from rich.table import Table
     from rich.text import Text
 
     reading = steps[0].target is not None
     names = list(steps[0].distribution)
     width = len(steps[0].states["h"])
-    shown = width if width <= 4 else 3
-    more = " …" if width > shown else ""
-    own = len(names) + shown + len(more) // 2 <= _ROOM
+    num_shown = width if width <= 4 else 3
+    more = " …" if width > num_shown else ""
+    column_per_character = len(names) + num_shown + len(more) // 2 <= _MAX_NUMBERS
     table = Table(box=None, pad_edge=False, header_style="dim", title=title, title_justify="left", title_style="bold")
     table.add_column("reads", no_wrap=True)
     table.add_column("hidden state", no_wrap=True, style="cyan")
-    for name in names if own else ["likeliest next"]:
-        table.add_column(Text(_visible(name)), justify="right" if own else "left", no_wrap=True)
-    table.add_column("says" if reading else "writes", no_wrap=True)
+    for name in names if column_per_character else ["likeliest next"]:
+        justify: Literal["left", "right"] = "right" if column_per_character else "left"
+        table.add_column(Text(_visible(name)), justify=justify, no_wrap=True)
+    table.add_column("output" if reading else "writes", no_wrap=True)
     if reading:
         table.add_column("target", no_wrap=True)
         table.add_column("", no_wrap=True)
@@ -86,14 +92,14 @@ def _table(title: str, steps: "tuple[TracedStep, ...]") -> "Table":
         style = "bold green" if right or not reading else "bold red"
         cells = [
             Text(_visible(step.reads)),
-            Text(" ".join(f"{value:+.2f}" for value in step.states["h"][:shown]) + more),
+            Text(" ".join(f"{value:+.2f}" for value in step.states["h"][:num_shown]) + more),
         ]
-        if own:
+        if column_per_character:
             cells += [
                 Text(f"{step.distribution[name]:.2f}", style=style if name == step.says else "") for name in names
             ]
         else:
-            best = sorted(names, key=lambda name: -step.distribution[name])[:_LISTED]
+            best = sorted(names, key=lambda name: -step.distribution[name])[:_NUM_LISTED]
             cells.append(Text("  ".join(f"{_visible(name)} {step.distribution[name]:.2f}" for name in best)))
         cells.append(Text(_visible(step.says), style=style))
         if step.target is not None:
@@ -103,5 +109,5 @@ def _table(title: str, steps: "tuple[TracedStep, ...]") -> "Table":
 
 
 def _visible(name: str) -> str:
-    """A character so that it can be seen in a table."""
+    """A character in a form that is visible in a table."""
     return {" ": "␣", "\n": "⏎", "\t": "⇥"}.get(name) or (name if name.isprintable() else f"U+{ord(name):04X}")

@@ -4,7 +4,7 @@ import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import typer
 
@@ -22,7 +22,7 @@ from charlm.cli.options.shared import (
 
 if TYPE_CHECKING:
     from charlm.analysis.runs.advice import Advice
-    from charlm.api import Hooks, Trained
+    from charlm.api import Callbacks, Trained
 
 
 def train(
@@ -79,8 +79,9 @@ def train(
 ) -> None:
     """Train a model on a text.
 
-    The files go to a run folder: the best model (model.safetensors), metrics.jsonl, samples.txt, and what --resume
-    needs. Ctrl-C saves and ends.
+    The run folder gets the best model (model.safetensors), metrics.jsonl, samples.txt and what --resume needs. Ctrl-C
+    saves and stops. Settings whose default is auto are selected from the text and the length of the run. The first
+    of --minutes, --epochs and --steps to be reached ends the run.
 
     Examples:
       [bold]charlm train corpus.txt[/bold]
@@ -91,7 +92,7 @@ def train(
     """
     started = time.monotonic()
     from charlm import api
-    from charlm.config import TokenizerConfig
+    from charlm.config import ModelOptions, TokenizerConfig, TrainOptions
     from charlm.errors import ConfigError
     from charlm.storage.runs import newest_run
 
@@ -131,53 +132,53 @@ def train(
     )
     if resume and (corpus or tokens or model or training or init_from or overwrite):
         raise ConfigError(
-            "--resume goes on with the run's own settings; only --run, TEXT (the same text) and a new --minutes, "
-            "--epochs or --steps go with it"
+            "--resume continues with the run's own settings; it can be combined only with --run, TEXT (the same text) "
+            "and a new --minutes, --epochs or --steps"
         )
     if tokens and tokens.get("kind") != "subword" and len(tokens) > ("kind" in tokens):
-        raise ConfigError("--vocab-size and --subword-algorithm go with --tokenizer subword")
-    with _shown(started) as hooks:
+        raise ConfigError("--vocab-size and --subword-algorithm need --tokenizer subword")
+    with _display(started) as callbacks:
         if resume:
             folder = run if run is not None else newest_run("resume.safetensors")
-            result = api.resume(folder, text=text or None, lengths=lengths, hooks=hooks)
+            result = api.resume_run(folder, text=text or None, lengths=cast(TrainOptions, lengths), callbacks=callbacks)
         else:
-            result = api.train(
+            result = api.train_run(
                 text or [],
                 run=run,
                 corpus=corpus,
                 tokenizer=TokenizerConfig(**tokens) if tokens else None,
-                model=model,
-                training=lengths | training,
+                model=cast(ModelOptions, model),
+                training=cast(TrainOptions, lengths | training),
                 init_from=init_from,
                 overwrite=overwrite,
-                hooks=hooks,
+                callbacks=callbacks,
             )
-    _tell(result, json=json)
+    _report(result, json=json)
     if not result.outcome.finished:
         raise typer.Exit(130)
 
 
 @contextmanager
-def _shown(started: float) -> Iterator["Hooks"]:
-    """Hooks that show a run while it goes on and let Ctrl-C end it; its time counts from `started`."""
-    from charlm.api import Hooks
+def _display(started: float) -> Iterator["Callbacks"]:
+    """Callbacks that display a run and let Ctrl-C stop it; its time counts from `started`."""
+    from charlm.api import Callbacks
     from charlm.cli.ui.console import Bars, stderr
     from charlm.cli.ui.screen import Interrupt, Screen
 
     console = stderr()
     with Bars(console) as bars, Interrupt() as interrupt, Screen(console, bars, interrupt) as screen:
-        yield Hooks(
+        yield Callbacks(
             progress=bars,
-            planned=screen.planned,
-            prepared=screen.prepared,
-            observer=screen,
+            on_settings=screen.autotuned,
+            on_start=screen.prepared,
+            on_event=screen,
             should_stop=interrupt,
             started=started,
         )
 
 
-def _tell(result: "Trained", *, json: bool) -> None:
-    """Say how a run ended, and print it for programs."""
+def _report(result: "Trained", *, json: bool) -> None:
+    """Say on stderr how a run ended; with `json`, print it on stdout too."""
     from dataclasses import asdict
 
     from charlm.analysis.runs.advice import advice_on
@@ -185,25 +186,26 @@ def _tell(result: "Trained", *, json: bool) -> None:
 
     advice = advice_on(result.run) if result.outcome.finished else None
     console = stderr()
-    for line in _last_words(result, advice):
+    for line in _summary(result, advice):
         console.print(line, markup=False, soft_wrap=True)
     if json:
         values = {"run": str(result.run), "model": str(result.run / "model.safetensors")} | asdict(result.outcome)
         print_json(values | {"advice": None if advice is None else asdict(advice)})
 
 
-def _last_words(result: "Trained", advice: "Advice | None") -> Iterator[str]:
+def _summary(result: "Trained", advice: "Advice | None") -> Iterator[str]:
+    """The lines that end a run."""
     from charlm.cli.ui.console import duration, thousands
 
     outcome = result.outcome
     run = shlex.quote(str(result.run))
     if not outcome.finished:
-        yield f"saved at step {thousands(outcome.step)}; go on with: charlm train --resume --run {run}"
+        yield f"saved at step {thousands(outcome.step)}; continue with: charlm train --resume --run {run}"
         return
     yield f"{thousands(outcome.step)} steps, {outcome.epoch:.2f} epochs, {duration(outcome.seconds)}"
     if outcome.best is not None:
-        yield f"best validation {outcome.best:.4f} nats per token, at step {thousands(outcome.best_step)}"
+        yield f"best validation {outcome.best:.4f} nats per token at step {thousands(outcome.best_step)}"
     if advice is not None:
-        options = f"; better: charlm train ... {advice.options}" if advice.options else ""
+        options = f"; try: charlm train ... {advice.options}" if advice.options else ""
         yield f"{advice.sentence}{options}"
-    yield f"model in {result.run / 'model.safetensors'}; next: charlm sample {run}, charlm eval {run}"
+    yield f"model saved to {result.run / 'model.safetensors'}; next: charlm sample {run}, charlm eval {run}"

@@ -1,1 +1,1 @@
-"""Options that commands share, and the options of `train` and `sample`."""
+"""The options of `train` and `sample`, and options that several commands share."""

@@ -1,13 +1,12 @@
-"""What commands share that let a model read one text: their arguments, and what may be wrong with them."""
+"""Arguments of the commands that let a model read one text, and the checks on them."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from charlm.config import Unknown
-from charlm.errors import ConfigError, CorpusError
+from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
     from charlm.text_model import TextModel
@@ -23,35 +22,32 @@ ModelAndText = Annotated[
 ]
 
 UnknownOption = Annotated[
-    Unknown, typer.Option(help="A character that the model doesn't know: error, nearest, skip or replace.")
+    Unknown,
+    typer.Option(
+        metavar="ACTION", help="How to treat a character the model doesn't know: error, nearest, skip or replace."
+    ),
 ]
 
 
 def open_reader(arguments: list[str] | None, *, what: str) -> "tuple[TextModel, str, str]":
-    """The model, the text, and a title for both; `what` the command makes is named where the model won't do."""
+    """The model, the text, and a title that names both.
+
+    Raises `ConfigError` for a model that reads from right to left; `what` is what the command makes, for the message.
+    """
     import charlm
+    from charlm.data.encoding import read_utf8
 
     names = list(arguments or [])
     if not 1 <= len(names) <= 2:
         raise ConfigError("give a TEXT to read, or a MODEL and a TEXT")
-    text = _read_text(names[-1])
+    text = read_utf8(names[-1])
     loaded = charlm.load(names[0] if len(names) == 2 else None)
     require_forward(loaded, what)
-    named = "standard input" if names[-1] == "-" else Path(names[-1]).name
-    return loaded, text, f"{named} read by {loaded.path.parent.name}"
+    source = "standard input" if names[-1] == "-" else Path(names[-1]).name
+    return loaded, text, f"{source} read by {loaded.path.parent.name}"
 
 
 def require_forward(loaded: "TextModel", what: str) -> None:
-    """Raise `ConfigError` for a model that reads from right to left, which `what` a command makes does not."""
+    """Raise `ConfigError` for a model that reads from right to left; `what` is what the command makes."""
     if loaded.corpus_config.direction == "backward":
-        raise ConfigError(f"{loaded.path} reads from right to left, and {what} from left to right; name another model")
-
-
-def _read_text(name: str) -> str:
-    try:
-        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-        return data.decode("utf-8-sig")
-    except OSError as error:
-        raise CorpusError(f"{name} can't be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{name} is no UTF-8: byte 0x{data[error.start]:02x} at byte offset {error.start}") from None
+        raise ConfigError(f"{loaded.path} reads from right to left; {what} needs a model that reads from left to right")

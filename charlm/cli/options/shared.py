@@ -1,9 +1,10 @@
-"""Options that several commands share, and how their texts become values."""
+"""Options that several commands share, and the conversion of option texts into values."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import typer
 
+from charlm.config import CorpusOptions, check_range
 from charlm.errors import ConfigError
 
 TEXT = "Text"
@@ -11,50 +12,60 @@ TEXT = "Text"
 TextArgument = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="TEXT...",
-        help="Files, folders (all text files below them), - for standard input, or names from `charlm corpora`.",
+        metavar="[TEXT...]",
+        help="Files, folders (all text files below them), - for standard input, or names listed by `charlm corpora`.",
         show_default=False,
     ),
 ]
 DocumentsOption = Annotated[
     Literal["file", "line", "paragraph"] | None,
     typer.Option(
-        help="What one document is: each file, each line, or each paragraph (blank lines between). The model begins "
-        "every document with an empty past and learns where documents end.",
-        show_default="file, or what the named corpus says",
+        metavar="KIND",
+        help="What one document is: a file, a line, or a paragraph (separated by blank lines). The state is reset at "
+        "the start of every document, and the model learns where documents end.",
+        show_default="file, unless a named corpus sets it",
         rich_help_panel=TEXT,
     ),
 ]
 SeparatorOption = Annotated[
     str | None,
     typer.Option(
-        help=r"Text that stands between documents, such as '\n%%\n'; \n, \r, \t and \\ are understood.",
+        help=r"Text that separates documents, such as '\n%%\n'. Escapes: \n, \r, \t and \\.",
         rich_help_panel=TEXT,
     ),
 ]
 EncodingOption = Annotated[
     str | None,
-    typer.Option(help="Encoding of the text, any that Python knows.", show_default="utf-8", rich_help_panel=TEXT),
+    typer.Option(help="Encoding of the text, any that Python supports.", show_default="utf-8", rich_help_panel=TEXT),
 ]
 ErrorsOption = Annotated[
     str | None,
     typer.Option(
-        help="What bytes that don't decode do: strict (an error with the offset) or replace (they become U+FFFD).",
+        metavar="ACTION",
+        help="How to treat undecodable bytes: strict (an error that gives the offset) or replace (with U+FFFD).",
         show_default="strict",
         rich_help_panel=TEXT,
     ),
 ]
 ThreadsOption = Annotated[int, typer.Option(help="CPU threads.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout, for programs.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
+
+
+def use_threads(threads: int) -> None:
+    """Let torch compute with this many threads; raises `ConfigError` unless --threads is 1 to 1024."""
+    check_range("--threads", threads, 1, 1024)
+    import torch
+
+    torch.set_num_threads(threads)
 
 
 def without_none(**options: Any) -> dict[str, Any]:
-    """The options that were given."""
+    """The options that are not None."""
     return {name: value for name, value in options.items() if value is not None}
 
 
 def unescape(text: str, option: str) -> str:
-    r"""`text` with \n, \r, \t and \\ as the characters they stand for; raises `ConfigError` for any other escape."""
+    r"""Replace \n, \r, \t and \\ by the characters they stand for; raises `ConfigError` for any other escape."""
     known = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\"}
     result = ""
     characters = iter(text)
@@ -62,18 +73,18 @@ def unescape(text: str, option: str) -> str:
         if character == "\\":
             following = next(characters, "")
             if following not in known:
-                raise ConfigError(rf"{option} has \{following}; only \n, \r, \t and \\ are understood")
+                raise ConfigError(rf"{option} contains \{following}; the only escapes are \n, \r, \t and \\")
             character = known[following]
         result += character
     return result
 
 
 def parse_splits(text: str) -> tuple[float, ...]:
-    """90/5/5 as three numbers; their range is `CorpusConfig`'s to check."""
+    """90/5/5 as three numbers; `CorpusConfig` checks their range."""
     try:
         return tuple(float(part) for part in text.split("/"))
     except ValueError:
-        raise ConfigError(f"--splits is {text!r}; give three shares in per cent such as 90/5/5") from None
+        raise ConfigError(f"--splits is {text!r}; give three percentages, such as 90/5/5") from None
 
 
 def corpus_options(
@@ -83,13 +94,13 @@ def corpus_options(
     encoding: str | None = None,
     errors: str | None = None,
     direction: str | None = None,
-) -> dict[str, Any]:
-    """The fields of `CorpusConfig` that were given."""
+) -> CorpusOptions:
+    """The options that were given, as fields of `CorpusConfig`."""
     values = without_none(documents=documents, encoding=encoding, errors=errors, direction=direction)
     if separator is not None:
         if documents is not None:
-            raise ConfigError("--separator and --documents both say what a document is; give one of them")
+            raise ConfigError("--separator and --documents both define what a document is; give one of them")
         values |= {"separator": unescape(separator, "--separator"), "documents": "separator"}
     if splits is not None:
         values["splits"] = parse_splits(splits)
-    return values
+    return cast(CorpusOptions, values)

@@ -1,4 +1,7 @@
-"""The options of `charlm train`, in groups."""
+"""The options of `charlm train`, by help panel.
+
+The default "auto" is a value that `charlm.training.autotune` selects from the text and the length of the run.
+"""
 
 from typing import Annotated, Any
 
@@ -20,109 +23,134 @@ from charlm.config import (
 _TOKENIZER, _MODEL, _TRAINING, _RUN = "Tokenizer", "Model", "Training", "Run"
 
 
-def _option(help: str, default: str | bool, panel: str) -> Any:
-    return typer.Option(help=help, show_default=default, rich_help_panel=panel)
+def _option(help: str, default: str | bool, panel: str, *, metavar: str | None = None) -> Any:
+    return typer.Option(help=help, show_default=default, rich_help_panel=panel, metavar=metavar)
 
 
 SplitsOption = Annotated[
     str | None,
-    _option("Per cent of the text to train on, validate on and test on, in this order.", "90/5/5", TEXT),
+    _option("Percentages of the text for training, validation and test, in this order.", "90/5/5", TEXT),
 ]
 DirectionOption = Annotated[
     Direction | None,
-    _option("backward reads the text from right to left, for `charlm fill`.", "forward", TEXT),
+    _option(
+        "Reading direction: forward, or backward (from right to left), which `charlm fill` needs.",
+        "forward",
+        TEXT,
+        metavar="NAME",
+    ),
 ]
 TokenizerOption = Annotated[
     TokenizerKind | None,
     _option(
-        "What a token is. char: best for small texts and any script. byte: nothing is ever unknown. subword: more "
-        "text a second and longer memory, needs a megabyte or more.",
+        "What a token is. char: best for small texts and any script. byte: no character is ever unknown. subword: "
+        "more text per second and a longer memory, but needs a megabyte of text or more.",
         "char",
         _TOKENIZER,
+        metavar="NAME",
     ),
 ]
 VocabSizeOption = Annotated[
     int | None,
-    _option("Subwords: how many. More make the text shorter and the output layer slower.", "2000", _TOKENIZER),
+    _option(
+        "Number of subwords. More subwords make the text shorter in tokens and the output layer slower.",
+        "2000",
+        _TOKENIZER,
+    ),
 ]
 SubwordAlgorithmOption = Annotated[
-    SubwordAlgorithm | None, _option("Subwords: how they are found.", "unigram", _TOKENIZER)
+    SubwordAlgorithm | None,
+    _option("How the subword vocabulary is built: unigram or bpe.", "unigram", _TOKENIZER, metavar="NAME"),
 ]
 CellOption = Annotated[
     str | None,
     _option(
-        "Recurrent cell, one of `charlm cells`: lstm remembers best, gru has fewer weights, rnn forgets soon.",
+        "Recurrent cell, one of `charlm cells`: lstm remembers longest, gru has fewer weights, rnn forgets soonest.",
         "lstm",
         _MODEL,
     ),
 ]
 LayersOption = Annotated[
-    int | None, _option("Recurrent layers; a second one helps long runs and takes twice the time.", "1", _MODEL)
+    int | None,
+    _option("Number of recurrent layers. A second layer helps long runs and doubles the time.", "1", _MODEL),
 ]
 HiddenOption = Annotated[
     int | None,
     _option(
-        "Width of the hidden state. Twice as wide learns more of a large text, at 3 to 4 times the time.",
-        "chosen from the text and the time",
+        "Width of the hidden state. Twice the width learns more from a large text but takes 3-4x the time.",
+        "auto",
         _MODEL,
     ),
 ]
 EmbeddingOption = Annotated[
     int | None,
-    _option("Width of a token's vector.", "32; as wide as --hidden for a vocabulary above 512", _MODEL),
+    _option("Width of the token embedding.", "32; equal to --hidden for a vocabulary above 512", _MODEL),
 ]
 DropoutOption = Annotated[
     float | None,
-    _option(
-        "Share of each layer's outputs dropped in training: 0.2 to 0.5 for small texts that are read many times.",
-        "chosen from the text and the time",
-        _MODEL,
-    ),
+    _option("Dropout on each layer's outputs: 0.2 to 0.5 for small texts that are read many times.", "auto", _MODEL),
 ]
-WeightDropoutOption = Annotated[
-    float | None, _option("Share of the weights from state to state dropped in training.", "chosen", _MODEL)
-]
+WeightDropoutOption = Annotated[float | None, _option("Dropout on the state-to-state weights.", "auto", _MODEL)]
 TieWeightsOption = Annotated[
     bool | None,
     typer.Option(
-        help="Share embedding and output weights (needs equal widths).",
-        show_default="for a vocabulary above 512, unless --embedding is given",
+        help="Share one matrix between the embedding and the output layer; needs --embedding equal to --hidden.",
+        show_default="yes for a vocabulary above 512, unless --embedding is given",
         rich_help_panel=_MODEL,
     ),
 ]
 NgramOrderOption = Annotated[
     int | None,
     _option(
-        "Let the network build on an n-gram model of this order, by a learnt gate; 0 trains it alone.",
+        "Order of the n-gram model whose log-probabilities the network builds on through a learnt gate; 0 trains the "
+        "network alone.",
         "12; 5 for a vocabulary above 512",
         _MODEL,
     ),
 ]
 ContextVectorsOption = Annotated[
     int | None,
-    _option("N-grams of 2 to 5 tokens that have a vector to read.", "chosen from the text; 16384 at most", _MODEL),
+    _option(
+        "Number of frequent n-grams (of 2 to 5 tokens) that have an embedding vector.", "auto, 16384 at most", _MODEL
+    ),
 ]
 SkipOption = Annotated[
     Skip | None,
-    _option("residual adds to each layer's output what went into it: deep stacks learn sooner.", "none", _MODEL),
+    _option(
+        "none, or residual, which adds each layer's input to its output so that deep stacks learn sooner.",
+        "none",
+        _MODEL,
+        metavar="NAME",
+    ),
 ]
-SkipStepsOption = Annotated[int | None, _option("How far back the second path of --cell rnn-skip leads.", "4", _MODEL)]
+SkipStepsOption = Annotated[
+    int | None, _option("How many steps back the second path of --cell rnn-skip reaches.", "4", _MODEL)
+]
 RecurrentInitOption = Annotated[
-    RecurrentInit | None, _option("Initial recurrent weights.", "orthogonal; leaky-identity for irnn", _MODEL)
+    RecurrentInit | None,
+    _option(
+        "Initial recurrent weights: auto, orthogonal, identity, leaky-identity, xavier or uniform.",
+        "auto: leaky-identity for irnn, orthogonal for other cells",
+        _MODEL,
+        metavar="NAME",
+    ),
 ]
-InputInitOption = Annotated[InputInit | None, _option("Initial input weights.", "xavier", _MODEL)]
+InputInitOption = Annotated[
+    InputInit | None, _option("Initial input weights: xavier or uniform.", "xavier", _MODEL, metavar="NAME")
+]
 ForgetBiasOption = Annotated[
-    float | None, _option("Initial bias of an LSTM's forget gate; high remembers from the start.", "1", _MODEL)
+    float | None,
+    _option("Initial bias of an LSTM's forget gate; with a high value the cell remembers from the start.", "1", _MODEL),
 ]
 UpdateBiasOption = Annotated[
     float | None,
-    _option("The same for the gate that keeps the state in gru, mut1 to 3 and mingru.", "0", _MODEL),
+    _option("The same for the gate that keeps the state in gru, mut1, mut2, mut3 and mingru.", "0", _MODEL),
 ]
 MinutesOption = Annotated[
     float | None,
     _option(
-        "Length of the run by the clock, all included: start, saving, and the sessions before --resume.",
-        "5, or 20 epochs if sooner",
+        "Length of the run in minutes of wall-clock time, including start-up, saving and sessions before --resume.",
+        "5, or 20 epochs if they end sooner",
         _TRAINING,
     ),
 ]
@@ -133,69 +161,75 @@ StepsOption = Annotated[int | None, _option("Length of the run in optimiser step
 BatchSizeOption = Annotated[
     int | None,
     _option(
-        "Stretches of text learnt from side by side. Fewer learn sooner in small texts; more are faster.",
-        "chosen from the text",
-        _TRAINING,
+        "Sequences per step (batch size). Fewer learn sooner from small texts; more run faster.", "auto", _TRAINING
     ),
 ]
 SeqLenOption = Annotated[
     int | None,
     _option(
-        "Tokens of truncated backpropagation through time: longer learns longer memories, in fewer steps.",
-        "chosen from the text and the time",
+        "Tokens per sequence, through which the gradient is propagated back. Longer sequences teach longer memory "
+        "but mean fewer steps.",
+        "auto",
         _TRAINING,
     ),
 ]
 LearningRateOption = Annotated[
     float | None,
-    _option(
-        "Peak of the learning rate: warm-up, then half a cosine. Lower it if the loss explodes.",
-        "chosen from the text and the time",
-        _TRAINING,
-    ),
+    _option("Peak learning rate: linear warm-up, then cosine decay. Lower it if the loss explodes.", "auto", _TRAINING),
 ]
 OptimizerOption = Annotated[
-    Optimizer | None, _option("muon learns more from a token, adamw takes quicker steps.", "muon", _TRAINING)
+    Optimizer | None,
+    _option("muon learns more per token, adamw takes faster steps.", "muon", _TRAINING, metavar="NAME"),
 ]
 WeightDecayOption = Annotated[
-    float | None, _option("Pulls the weights to 0; 0.1 for small texts.", "chosen", _TRAINING)
+    float | None, _option("Weight decay of the matrices; 0.1 for small texts.", "auto", _TRAINING)
 ]
 AveragingOption = Annotated[
     float | None,
-    _option("Keep the mean of the weights over this share of the steps; 0 is off.", "chosen", _TRAINING),
+    _option("Keep the mean of the weights over this share of the steps; 0 turns it off.", "auto", _TRAINING),
 ]
 ClipOption = Annotated[
     float | None,
-    _option("Largest gradient norm; larger gradients are scaled down to it. 0 is off.", "1", _TRAINING),
+    _option("Largest gradient norm; larger gradients are scaled down to it. 0 turns clipping off.", "1", _TRAINING),
 ]
-SeedOption = Annotated[int | None, _option("Of initial weights, order of the text and dropout.", "1", _TRAINING)]
+SeedOption = Annotated[
+    int | None, _option("Seed of the initial weights, the order of the text and dropout.", "1", _TRAINING)
+]
 ValidationsOption = Annotated[
-    int | None, _option("How often in a run to validate, write a sample and save.", "20", _TRAINING)
+    int | None, _option("How many times during the run to validate, write a sample and save.", "20", _TRAINING)
 ]
-ThreadsOption = Annotated[int | None, _option("CPU threads.", "torch's choice", _TRAINING)]
-DeviceOption = Annotated[Device | None, _option("Where to compute.", "auto", _TRAINING)]
+ThreadsOption = Annotated[int | None, _option("CPU threads.", "set by PyTorch", _TRAINING)]
+DeviceOption = Annotated[
+    Device | None, _option("Where to compute: auto, cpu, cuda or mps.", "auto", _TRAINING, metavar="NAME")
+]
 PrecisionOption = Annotated[
     Precision | None,
-    _option("Of products in training: bfloat16 is faster where the processor has it.", "auto", _TRAINING),
+    _option(
+        "Precision of the matrix products in training: auto, float32 or bfloat16, which is faster on processors that "
+        "support it.",
+        "auto",
+        _TRAINING,
+        metavar="NAME",
+    ),
 ]
 RunOption = Annotated[
-    str | None, _option("Run folder, or its name in runs/.", "a new one in runs/, after the text", _RUN)
+    str | None, _option("Run folder, or its name in runs/.", "a new folder in runs/, named after the text", _RUN)
 ]
 ResumeOption = Annotated[
     bool,
     typer.Option(
-        "--resume", help="Go on with --run, or with the newest run, where it was saved last.", rich_help_panel=_RUN
+        "--resume", help="Continue --run, or the newest run, from where it was last saved.", rich_help_panel=_RUN
     ),
 ]
 OverwriteOption = Annotated[
     bool,
     typer.Option(
         "--overwrite",
-        help="Replace the run that --run names, its model when there is a new one.",
+        help="Replace the run named by --run; its model is kept until the new run saves one.",
         rich_help_panel=_RUN,
     ),
 ]
 InitFromOption = Annotated[
     str | None,
-    _option("Model to begin with, for fine-tuning; its tokenizer and shape are taken over.", False, _RUN),
+    _option("Model to fine-tune; the new model has its tokenizer and shape.", False, _RUN),
 ]

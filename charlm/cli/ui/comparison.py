@@ -1,27 +1,27 @@
-"""Texts in pairs, steered one way and the other from the same seeds, as the lecture's last slides show them."""
+"""Pairs of texts generated from the same seed and steered in opposite directions."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
-    from charlm.sampling import GeneratedText
+    from charlm.sampling import GeneratedText, SampleConfig
     from charlm.text_model import TextModel
 
-_STRENGTH = 2.0  # in the direction's own scale
-_WIDEST = 100  # columns of a terminal
+_STRENGTH = 2.0  # in units of the steering direction's scale
+_MAX_WIDTH = 100  # columns
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pairs:
-    """Texts from seeds that follow each other, two from each."""
+    """Pairs of texts; the pairs have consecutive seeds."""
 
     seed: int
-    """Of the first pair."""
+    """Seed of the first pair."""
     sides: dict[str, str]
-    """Both labels, and how each side is steered."""
+    """The two labels, each with its --steer value."""
     texts: "Iterator[tuple[GeneratedText, ...]]"
 
 
@@ -33,36 +33,42 @@ def compare(
     seed: int,
     num: int,
     batch: int,
-    settings: dict[str, Any],
+    config: "SampleConfig",
 ) -> Pairs:
-    """Write pairs of texts.
+    """Generate pairs of texts.
 
     Args:
-        loaded: what writes.
-        prefix: of every text.
-        direction: its name, or the name, "=" and a strength.
-        seed: of the first pair.
+        loaded: the model.
+        prefix: prefix of every text.
+        direction: name of a steering direction, or NAME=STRENGTH.
+        seed: seed of the first pair.
         num: how many pairs.
-        batch: how many texts at a time.
-        settings: of the sampler; what they steer by themselves is held, too.
+        batch: how many texts to generate at a time.
+        config: sampling settings; their own steering applies to both sides.
+
+    Raises:
+        ConfigError: `direction` names a unit, or a steering direction that doesn't exist.
     """
     from charlm.model.unit import names_unit
-    from charlm.sampling.steering import parse_steer
+    from charlm.sampling.config import Steer, parse_steer
 
-    name, strength = parse_steer(direction, "--compare-steer") if "=" in direction else (direction, _STRENGTH)
-    if names_unit(name):
-        raise ConfigError(f"--compare-steer is {direction!r}; name a direction, since a unit has no scale to step by")
-    facts = loaded.direction(name).facts
-    sides = {facts.positive: f"{name}={abs(strength):+g}", facts.negative: f"{name}={-abs(strength):+g}"}
+    steer = parse_steer(direction, "--compare-steer") if "=" in direction else Steer(direction, _STRENGTH)
+    if names_unit(steer.name):
+        raise ConfigError(
+            f"--compare-steer is {direction!r}, a unit, which has no scale; give the name of a steering direction"
+        )
+    facts, strength = loaded.direction(steer.name).facts, abs(steer.value)
+    sides = {facts.positive: Steer(steer.name, strength), facts.negative: Steer(steer.name, -strength)}
     texts = [
-        loaded.write(prefix, seed=seed, num=num, batch=batch, **settings | {"steer": (*settings["steer"], steer)})
-        for steer in sides.values()
+        loaded.generate_many(prefix, replace(config, steer=(*config.steer, side)), seed=seed, num=num, batch=batch)
+        for side in sides.values()
     ]
-    return Pairs(seed=seed, sides=sides, texts=zip(*texts, strict=True))
+    shown = {label: f"{side.name}={side.value:+g}" for label, side in sides.items()}
+    return Pairs(seed=seed, sides=shown, texts=zip(*texts, strict=True))
 
 
 def show_pairs(pairs: Pairs, *, json: bool, jsonl: bool) -> None:
-    """Print pairs side by side, or as one JSON value, or each as a line."""
+    """Print pairs as a table with one column per side, as one JSON value, or as one JSON value per line."""
     from rich.table import Table
     from rich.text import Text
 
@@ -82,4 +88,4 @@ def show_pairs(pairs: Pairs, *, json: bool, jsonl: bool) -> None:
     for pair in pairs.texts:
         table.add_row(*(Text(one.text) for one in pair))
     console = stdout()
-    console.print(table, width=min(_WIDEST, console.width))
+    console.print(table, width=min(_MAX_WIDTH, console.width))

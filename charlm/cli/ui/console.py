@@ -1,4 +1,4 @@
-"""What the commands share in showing things: consoles, progress, notes. Data goes to stdout, all else to stderr."""
+"""Consoles, progress bars and notes. Data goes to stdout, everything else to stderr."""
 
 import json
 import logging
@@ -11,27 +11,27 @@ from typing import Any, Self, TextIO, cast
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from charlm.cli.ui.streams import Forgiving, Trimmed
+from charlm.cli.ui.streams import BestEffortStream, TrimmedStream
 
-_WIDE = 10_000  # columns of a page that is no terminal
-_PATIENCE = 0.5  # seconds of work before a bar shows
+_WIDE = 10_000  # columns where stdout is not a terminal
+_BAR_DELAY = 0.5  # seconds of work before a bar appears
 
 
 def stderr() -> Console:
-    """Where everything but data goes; nobody need read it."""
-    return Console(file=cast(TextIO, Forgiving(sys.stderr)), highlight=False, emoji=False)
+    """A console for everything but data; it is no error if nobody reads it."""
+    return Console(file=cast(TextIO, BestEffortStream(sys.stderr)), highlight=False, emoji=False)
 
 
 def stdout() -> Console:
-    """Where data goes; where there is no terminal each line is whole, and ends without blanks."""
+    """A console for data. Without a terminal, lines are not wrapped and have no trailing blanks."""
     console = Console(highlight=False, emoji=False)
     if not console.is_terminal:
-        console = Console(file=cast(TextIO, Trimmed(sys.stdout)), width=_WIDE, highlight=False, emoji=False)
+        console = Console(file=cast(TextIO, TrimmedStream(sys.stdout)), width=_WIDE, highlight=False, emoji=False)
     return console
 
 
 def print_json(value: Any) -> None:
-    """One JSON value on stdout, in ASCII, since a path need not be UTF-8; what is not finite is null."""
+    """Print one JSON value on stdout: in ASCII, since a path need not be UTF-8; NaN and infinity become null."""
     print(json.dumps(_finite(value), allow_nan=False))
 
 
@@ -55,10 +55,10 @@ class _Notes(logging.Handler):
 
 
 class Bars:
-    """A context in which the library's progress and warnings are shown on stderr, each in its place.
+    """A context that shows the library's progress bars and warnings on stderr.
 
-    It is called as a `charlm.progress.Progress`. A bar shows only for work that takes more than half a second, and
-    goes when the context ends or `finish` is called; without a terminal there is none.
+    It is called as a `charlm.progress.Progress`. A bar appears only for work that takes more than half a second, and
+    disappears when the context ends or `finish` is called. Without a terminal there are no bars.
     """
 
     def __init__(self, console: Console) -> None:
@@ -66,7 +66,7 @@ class Bars:
         self._notes = _Notes(console)
         self._bars: Progress | None = None
         self._task: TaskID | None = None
-        self._what = ""
+        self._activity = ""
         self._since = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -80,19 +80,19 @@ class Bars:
         logging.getLogger("charlm").removeHandler(self._notes)
 
     def finish(self) -> None:
-        """Take the bars away."""
+        """Remove the bars."""
         if self._bars is not None:
             self._bars.stop()
             self._bars = None
-        self._what = ""
+        self._activity = ""
 
     def __call__(self, what: str, done: int, total: int | None) -> None:
         if not self._console.is_terminal:
             return
         now = time.monotonic()
-        if what != self._what:
-            self._what, self._since, self._task = what, now, None
-        if self._task is None and (now - self._since < _PATIENCE or done == total):
+        if what != self._activity:
+            self._activity, self._since, self._task = what, now, None
+        if self._task is None and (now - self._since < _BAR_DELAY or done == total):
             return
         if self._bars is None:
             self._bars = Progress(
@@ -110,12 +110,12 @@ class Bars:
 
 
 def thousands(value: float) -> str:
-    """123456 as 123,456."""
+    """123456 as "123,456"."""
     return f"{value:,.0f}"
 
 
 def size(count: int) -> str:
-    """Bytes as a person reads them: 466 kB."""
+    """A number of bytes as "466 kB"."""
     value = float(count)
     for unit in ("bytes", "kB", "MB", "GB"):
         if value < 1000 or unit == "GB":
@@ -125,7 +125,7 @@ def size(count: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as 1:05 or 2:03:04."""
+    """Seconds as "1:05" or "2:03:04"."""
     minutes, rest = divmod(max(0, round(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,4 +1,4 @@
-"""What a person sees while a model trains: a live display in a terminal, plain lines elsewhere."""
+"""The training display: live in a terminal, plain lines elsewhere."""
 
 import time
 from collections import deque
@@ -19,12 +19,12 @@ from charlm.training.events import Event, SampleEvent, StepEvent, ValidationEven
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _SAMPLE_LINES = 8
-_ANY = 1000  # columns, more than any frame has
-_SPEED_OVER = 5.0  # seconds that the shown speed is a mean of
+_UNLIMITED = 1000  # columns, more than any frame needs
+_SPEED_PERIOD = 5.0  # seconds over which the displayed speed is averaged
 
 
 class TrainingDisplay:
-    """Shows the records of a run; a context manager, called with each record."""
+    """Displays the events of a run; a context manager that is called with each event."""
 
     def __init__(self, console: Console, title: str) -> None:
         self._console = console
@@ -35,7 +35,7 @@ class TrainingDisplay:
         self._best: ValidationEvent | None = None
         self._sample: SampleEvent | None = None
         self._losses: list[float] = []
-        self._marks: deque[tuple[float, int, float]] = deque()  # (moment, tokens, progress)
+        self._recent: deque[tuple[float, int, float]] = deque()  # (time, tokens, progress) of the last seconds
         self._live = (
             Live(console=console, get_renderable=self._render, refresh_per_second=4, transient=False)
             if console.is_terminal
@@ -60,9 +60,9 @@ class TrainingDisplay:
             self._step = record
             self._losses.append(record.loss)
             now = time.monotonic()
-            self._marks.append((now, record.tokens, record.progress))
-            while len(self._marks) > 2 and now - self._marks[0][0] > _SPEED_OVER:
-                self._marks.popleft()
+            self._recent.append((now, record.tokens, record.progress))
+            while len(self._recent) > 2 and now - self._recent[0][0] > _SPEED_PERIOD:
+                self._recent.popleft()
         elif isinstance(record, ValidationEvent):
             self._validation = record
             self._best = record if record.best else self._best
@@ -85,32 +85,33 @@ class TrainingDisplay:
         return "  ".join(parts) + ("  best" if record.best else "")
 
     def _speed(self) -> float | None:
-        """Tokens a second, lately."""
-        if len(self._marks) < 2 or self._marks[-1][0] <= self._marks[0][0]:
+        """Tokens per second over the last seconds."""
+        if len(self._recent) < 2:
             return None
-        return (self._marks[-1][1] - self._marks[0][1]) / (self._marks[-1][0] - self._marks[0][0])
+        (start, tokens_before, _), (end, tokens, _) = self._recent[0], self._recent[-1]
+        return (tokens - tokens_before) / (end - start) if end > start else None
 
-    def _left(self) -> float | None:
-        """Seconds to the end, as far as the last few tell."""
-        if self._step is None or len(self._marks) < 2 or self._marks[-1][2] <= self._marks[0][2]:
+    def _remaining(self) -> float | None:
+        """Estimated seconds to the end, at the pace of the last seconds."""
+        if self._step is None or len(self._recent) < 2:
             return None
-        pace = (self._marks[-1][2] - self._marks[0][2]) / (self._marks[-1][0] - self._marks[0][0])
-        return (1 - self._step.progress) / pace
+        (start, _, progress_before), (end, _, progress) = self._recent[0], self._recent[-1]
+        return (1 - progress) * (end - start) / (progress - progress_before) if progress > progress_before else None
 
     def _render(self) -> RenderableType:
         self._clear_if_resized()
         parts: list[RenderableType] = [Text(self._title, style="bold", overflow="ellipsis", no_wrap=True)]
         if self._step is None:
-            return Group(*parts, Text("first steps …", style="dim"))
+            return Group(*parts, Text("starting …", style="dim"))
         step = self._step
-        left = self._left()
+        remaining = self._remaining()
         head = Table.grid(padding=(0, 2), expand=True)
         head.add_column(ratio=1)
         head.add_column(justify="right", no_wrap=True)
         head.add_row(
             ProgressBar(total=1.0, completed=step.progress),
-            f"{step.progress:.0%}  {duration(step.seconds)} gone"
-            + (f", {duration(left)} left" if left is not None else ""),
+            f"{step.progress:.0%}  {duration(step.seconds)} elapsed"
+            + (f", {duration(remaining)} left" if remaining is not None else ""),
         )
         parts += [
             head,
@@ -118,13 +119,13 @@ class TrainingDisplay:
             Text(sparkline(self._losses, max(10, self._console.width - 12)) + " loss", style="cyan"),
         ]
         if self._sample is not None:
-            title = f"what it writes at step {thousands(self._sample.step)}"
+            title = f"sample at step {thousands(self._sample.step)}"
             lines = Text(self._sample.text.strip("\n")).wrap(self._console, max(1, self._console.width - 4))
             parts.append(Panel(Text("\n").join(lines[:_SAMPLE_LINES]), title=title, title_align="left"))
         return Group(*parts)
 
     def _numbers(self, step: StepEvent) -> Table:
-        """The figures side by side, or one below the other where the terminal is too narrow."""
+        """The figures in a row, or in a column if the terminal is too narrow."""
         speed = self._speed()
         figures = {"step": thousands(step.step), "epoch": f"{step.epoch:.2f}", "loss": f"{step.loss:.4f}"}
         figures["validation"] = "–" if self._validation is None else f"{self._validation.nats_per_token:.4f}"
@@ -132,26 +133,26 @@ class TrainingDisplay:
             figures["best"] = f"{self._best.nats_per_token:.4f} at {thousands(self._best.step)}"
         figures["gradient norm"] = f"{step.gradient_norm:.3f}"
         figures["tokens/s"] = thousands(speed) if speed is not None else "–"
-        beside = _grid(len(figures))
-        beside.add_row(*figures, style="dim")
-        beside.add_row(*figures.values())
-        room = self._console.options.update(width=_ANY)
-        if self._console.measure(beside, options=room).maximum <= self._console.width:
-            return beside
-        below = _grid(2)
+        row = _grid(len(figures))
+        row.add_row(*figures, style="dim")
+        row.add_row(*figures.values())
+        unlimited = self._console.options.update(width=_UNLIMITED)
+        if self._console.measure(row, options=unlimited).maximum <= self._console.width:
+            return row
+        column = _grid(2)
         for name, value in figures.items():
-            below.add_row(f"[dim]{name}[/dim]", value)
-        return below
+            column.add_row(f"[dim]{name}[/dim]", value)
+        return column
 
     def _clear_if_resized(self) -> None:
-        """Begin on an empty screen after a change of size: the terminal has broken the old frame's lines anew."""
+        """Clear the screen after a change of size, since the terminal has rewrapped the lines of the old frame."""
         if self._console.size != self._size:
             self._size = self._console.size
             self._console.control(Control.clear(), Control.home())
 
 
 def _grid(columns: int) -> Table:
-    """A grid of cells that are never broken."""
+    """A grid whose cells are never wrapped."""
     grid = Table.grid(padding=(0, 2))
     for _ in range(columns):
         grid.add_column(no_wrap=True)
@@ -159,7 +160,7 @@ def _grid(columns: int) -> Table:
 
 
 def sparkline(values: list[float], width: int) -> str:
-    """Values as a row of blocks, the means of equal stretches, the highest block for the largest."""
+    """Values as a row of at most `width` blocks: the means of equal sections, the highest block for the largest."""
     if not values:
         return ""
     width = min(width, len(values))

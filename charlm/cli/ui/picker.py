@@ -20,19 +20,19 @@ from charlm.errors import CharlmError, ConfigError
 from charlm.sampling.session import Offer, Session
 
 OFFERS = 9
-_HELP = "↑ ↓ choose  ⏎ → take  ⌫ ← back  ⇥ let it write a word  any character: write it  Esc end"
+_HELP = "↑ ↓ choose  ⏎ → accept  ⌫ ← undo  ⇥ generate a word  other keys type  Esc end"
 _UP, _DOWN = ("\x1b[A", "\x1bOA", "\xe0H"), ("\x1b[B", "\x1bOB", "\xe0P")
 _TAKE = ("\r", "\n", "\x1b[C", "\x1bOC", "\xe0M")
 _BACK = ("\x7f", "\b", "\x1b[D", "\x1bOD", "\xe0K")
 _CTRL_D = "\x04"
 _END = ("\x1b", _CTRL_D)
 _KEY = re.compile(r"\x1b\[[0-9;]*[A-Za-z~]|\x1bO[A-Za-z]|.", re.DOTALL)
-_WORD = 40  # tokens that "a word" has at most
+_MAX_WORD = 40  # tokens of a generated word
 
 
 @contextlib.contextmanager
 def keyboard() -> Iterator[Callable[[], str]]:
-    """What reads a key from the terminal; from here on keys are neither shown nor held back to the end of a line."""
+    """A function that reads one key from the terminal; meanwhile keys are not echoed and not buffered by line."""
     try:
         import termios
         import tty
@@ -40,7 +40,7 @@ def keyboard() -> Iterator[Callable[[], str]]:
         yield typer.getchar
         return
     terminal = sys.stdin.fileno()
-    before = termios.tcgetattr(terminal)
+    settings = termios.tcgetattr(terminal)
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     waiting: deque[str] = deque()
 
@@ -54,16 +54,16 @@ def keyboard() -> Iterator[Callable[[], str]]:
     try:
         yield read_key
     finally:
-        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+        termios.tcsetattr(terminal, termios.TCSADRAIN, settings)
 
 
 def pick(session: Session) -> str:
-    """Let a person write with the model until they end it; returns the text.
+    """Let a person write a text together with the model; returns the text.
 
-    Raises `ConfigError` where there is no terminal to type in.
+    Raises `ConfigError` without a terminal.
     """
     if not sys.stdin.isatty() or not sys.stderr.isatty():
-        raise ConfigError("--interactive needs a terminal to show the choices in and to read keys from")
+        raise ConfigError("--interactive needs a terminal on stdin and stderr; leave it out when you redirect them")
     console = stderr()
     chosen, note = 0, ""
     with keyboard() as read_key, Live(console=console, auto_refresh=False, transient=True) as live:
@@ -81,9 +81,9 @@ def pick(session: Session) -> str:
             if key in _TAKE and offers:
                 if not offers[chosen].text:
                     return session.text
-                session.take(offers[chosen].token)
+                session.take(offers[chosen])
             elif key in _BACK:
-                note = "" if session.back() else "this is where it begins"
+                note = "" if session.back() else "nothing to undo"
             elif key == "\t":
                 note = _write_word(session)
             elif key.isprintable():
@@ -95,8 +95,8 @@ def pick(session: Session) -> str:
 
 
 def _write_word(session: Session) -> str:
-    """Let the model write to the end of a word; what there is to say of it."""
-    for number in range(_WORD):
+    """Let the model write to the end of a word; returns a note for the user, or an empty string."""
+    for number in range(_MAX_WORD):
         written = session.go_on()
         if written is None:
             return "the model ends the text here"
@@ -106,22 +106,22 @@ def _write_word(session: Session) -> str:
 
 
 def _screen(console: Console, text: str, offers: list[Offer], chosen: int, note: str) -> RenderableType:
-    room = max(3, console.height - OFFERS - 5)
-    lines = Text(text).wrap(console, max(10, console.width))[-room:]
+    height = max(3, console.height - OFFERS - 5)
+    lines = Text(text).wrap(console, max(10, console.width))[-height:]
     table = Table.grid(padding=(0, 1))
     for index, offer in enumerate(offers):
         style = "bold reverse" if index == chosen else ""
         bar = "█" * round(30 * offer.probability)
         table.add_row(
             ">" if index == chosen else " ",
-            Text(_shown(offer.text), style=style),
+            Text(_visible(offer.text), style=style),
             f"{offer.probability:.1%}",
             Text(bar, style="cyan"),
         )
-    below = Text(note, style="yellow") if note else Text("")
-    return Group(Text("\n").join(lines), Text(""), table, below, Text.from_markup(f"[dim]{escape(_HELP)}[/dim]"))
+    last = Text(note, style="yellow")
+    return Group(Text("\n").join(lines), Text(""), table, last, Text.from_markup(f"[dim]{escape(_HELP)}[/dim]"))
 
 
-def _shown(text: str) -> str:
-    """What a token writes, readable: blanks and line ends are drawn."""
+def _visible(text: str) -> str:
+    """The text of a token with symbols for blanks and line ends."""
     return text.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥") if text else "(end of the text)"

@@ -1,4 +1,4 @@
-"""What stands around a training run on a terminal: its display, once there is something to display, and Ctrl-C."""
+"""A training run in the terminal: its display and its handling of Ctrl-C."""
 
 import signal
 from types import FrameType
@@ -18,34 +18,38 @@ from charlm.training.events import Event
 
 
 class Interrupt:
-    """While training goes on, Ctrl-C, SIGTERM or the terminal's end ask it to save and end; a second Ctrl-C ends it."""
+    """Turns Ctrl-C, SIGTERM and SIGHUP during training into a request to save and stop; a second Ctrl-C stops at once.
+
+    Until `armed` is set, they raise KeyboardInterrupt.
+    """
 
     def __init__(self) -> None:
         self.armed = False
-        self._asked = False
+        self._requested = False
 
     def __enter__(self) -> Self:
         numbers = [signal.SIGINT, signal.SIGTERM]
         if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
             numbers.append(signal.SIGHUP)
-        self._before = {number: signal.signal(number, self._handle) for number in numbers}
+        self._previous = {number: signal.signal(number, self._handle) for number in numbers}
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._previous.items():
             signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if not self.armed or (self._asked and number == signal.SIGINT):
+        if not self.armed or (self._requested and number == signal.SIGINT):
             raise KeyboardInterrupt
-        self._asked = True
+        self._requested = True
 
     def __call__(self) -> bool:
-        return self._asked
+        """Whether the run is to save and stop."""
+        return self._requested
 
 
 class Screen:
-    """The training display, from the moment that there is something to display."""
+    """The training display, which begins once the run is prepared."""
 
     def __init__(self, console: Console, bars: Bars, interrupt: Interrupt) -> None:
         self._console = console
@@ -60,20 +64,20 @@ class Screen:
         if self._display is not None:
             self._display.__exit__(*error)
 
-    def planned(self, plan: AutotunedSettings) -> None:
-        """Say what was chosen, and why."""
+    def autotuned(self, selected: AutotunedSettings) -> None:
+        """Print the settings that were selected, and why."""
         self._bars.finish()
-        if not plan.model and not plan.training:
+        if not selected.model and not selected.training:
             return
         settings = ", ".join(
             f"{name.replace('_', ' ')} {f'{value:g}' if isinstance(value, float) else value}"
-            for name, value in (plan.model | plan.training).items()
+            for name, value in (selected.model | selected.training).items()
         )
-        self._console.print(f"chosen where nothing is said: {settings}", markup=False, soft_wrap=True)
-        self._console.print(f"because {plan.why}", markup=False, soft_wrap=True)
+        self._console.print(f"auto-selected: {settings}", markup=False, soft_wrap=True)
+        self._console.print(f"because {selected.why}", markup=False, soft_wrap=True)
 
     def prepared(self, run: RunFolder, dataset: Dataset, model: LanguageModel, config: TrainConfig) -> None:
-        """Take the bars away and begin the display."""
+        """Remove the bars and begin the display."""
         self._bars.finish()
         shape, threads = model.config, torch.get_num_threads()
         self._display = TrainingDisplay(
@@ -81,8 +85,8 @@ class Screen:
             f"{run.path}: {shape.cell} {shape.num_layers}x{shape.hidden_size}, "
             f"{thousands(model.num_parameters())} parameters, "
             + (f"n-gram prior of order {shape.ngram_order}, " if shape.ngram_order else "")
-            + f"{dataset.tokenizer.kind} tokens "
-            f"({thousands(shape.vocab_size)}), {thousands(dataset.train.facts.tokens)} to train on, "
+            + f"{dataset.tokenizer.kind} vocabulary of {thousands(shape.vocab_size)}, "
+            f"{thousands(dataset.train.facts.tokens)} training tokens, "
             f"{threads} {'thread' if threads == 1 else 'threads'}",
         )
         self._display.__enter__()

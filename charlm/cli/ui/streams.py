@@ -1,4 +1,4 @@
-"""Standard streams as a caller may leave them: closed, without a reader, or unable to write a character."""
+"""Standard streams that may be closed, have lost their reader, or have an encoding that lacks a character."""
 
 import contextlib
 import io
@@ -11,53 +11,53 @@ _BLANKS = re.compile(" +(?=\n)")
 
 
 def mend_streams() -> None:
-    """Replace closed streams by one that swallows all, and write ? on stdout for what its encoding lacks."""
+    """Replace closed streams by the null device, and let stdout write ? for characters its encoding lacks."""
     if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (open to the end)
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (stays open until exit)
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
 
 
-class Forgiving:
-    """A text stream that nothing depends on: once its reader is gone, or its terminal, what is written is lost."""
+class BestEffortStream:
+    """A text stream whose write errors are ignored: once its reader or terminal is gone, output is dropped."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write, or lose."""
+        """Write the text, or drop it."""
         try:
             return self._stream.write(text)
         except OSError:
-            self._lose()
+            self._redirect_to_null()
             return len(text)
 
     def flush(self) -> None:
-        """Flush, or lose."""
+        """Flush, or drop what is buffered."""
         try:
             self._stream.flush()
         except OSError:
-            self._lose()
+            self._redirect_to_null()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
-    def _lose(self) -> None:
-        """Let the stream run into the void, so that what it still holds fails no more, not even at exit."""
-        with contextlib.suppress(OSError), open(os.devnull, "wb") as void:
-            os.dup2(void.fileno(), self._stream.fileno())
+    def _redirect_to_null(self) -> None:
+        """Send the stream to the null device, so that flushing its buffer can't fail again, not even at exit."""
+        with contextlib.suppress(OSError), open(os.devnull, "wb") as null:
+            os.dup2(null.fileno(), self._stream.fileno())
 
 
-class Trimmed:
-    """A text stream whose lines end without blanks."""
+class TrimmedStream:
+    """A text stream that removes trailing blanks from lines."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write lines; a blank at the end of a text may be inside a line, and stays."""
+        """Write the text; blanks at its very end stay, since the line may continue."""
         self._stream.write(_BLANKS.sub("", text))
         return len(text)
 
@@ -65,8 +65,8 @@ class Trimmed:
         return getattr(self._stream, name)
 
 
-def complain(text: str) -> None:
-    """A line on stderr."""
-    stream = Forgiving(sys.stderr)
+def print_error(text: str) -> None:
+    """Print a line on stderr."""
+    stream = BestEffortStream(sys.stderr)
     stream.write(text + "\n")
     stream.flush()

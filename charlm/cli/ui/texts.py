@@ -1,4 +1,4 @@
-"""How written texts are shown: as they come, coloured by probability, or as JSON."""
+"""Shows generated texts: as they are generated, coloured by probability, or as JSON."""
 
 import math
 import sys
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     from charlm.sampling import Chunk, GeneratedText
 
 _SHADES = ((0.5, "at least 50%", 34), (0.2, "20%", 37), (0.05, "5%", 178), (0.01, "1%", 208), (0.0, "less", 196))
-"""Least probability, how the legend calls it, and colour of 256, from green to red."""
+"""Lowest probability, its name in the legend, and colour (of 256), from green to red."""
 
 
 class Texts:
     """Prints texts to stdout, one after another."""
 
     def __init__(self, *, one_line: bool, show_probs: bool) -> None:
-        """Begin.
+        """Print the legend of the colours if they are used.
 
         Args:
-            one_line: texts are lines, and no empty line stands between them.
-            show_probs: colour each character, if stdout shows colours, and explain the colours on stderr.
+            one_line: texts are single lines, printed without an empty line between them.
+            show_probs: colour each character if stdout shows colours, with a legend on stderr.
         """
         console = stdout()
-        self._between = "" if one_line else "\n"
+        self._separator = "" if one_line else "\n"
         self._terminal = console.is_terminal
         self._coloured = show_probs and console.is_terminal and not console.no_color
         self._first = True
@@ -36,75 +36,75 @@ class Texts:
             stderr().print(f"probability of each character: {shades}", soft_wrap=True)
         elif show_probs:
             stderr().print(
-                "note: no colours here, so --show-probs shows nothing; with --jsonl it prints figures",
+                "note: --show-probs needs a terminal with colours; add --jsonl to get the probabilities as numbers",
                 style="yellow",
                 markup=False,
                 soft_wrap=True,
             )
 
     def begin(self) -> None:
-        """Begin a text."""
+        """Start a text."""
         if not self._first:
-            sys.stdout.write(self._between)
+            sys.stdout.write(self._separator)
         self._first, self._last = False, ""
 
     def add(self, text: str, log_probabilities: Iterable[float], underlined: frozenset[int] = frozenset()) -> None:
-        """Go on with the text; the characters at the places `underlined` are."""
+        """Print the next part of a text, underlining the characters at the indices `underlined`."""
         self._last = text[-1:] or self._last
         characters = coloured(text, log_probabilities) if self._coloured else iter(text)
         if underlined:
             characters = (
-                f"\x1b[4m{character}\x1b[24m" if place in underlined and text[place] not in "\r\n" else character
-                for place, character in enumerate(characters)
+                f"\x1b[4m{character}\x1b[24m" if index in underlined and text[index] not in "\r\n" else character
+                for index, character in enumerate(characters)
             )
         sys.stdout.write("".join(characters))
         sys.stdout.flush()
 
     def end(self) -> None:
-        """End the text, in a line of its own."""
+        """End a text with a line end, unless it has one."""
         sys.stdout.write("" if self._last == "\n" else "\n")
 
     def show(self, written: "GeneratedText", copied: "Copied | None" = None) -> None:
-        """A whole text, what is copied of it underlined where there is a terminal."""
+        """Print a whole text; in a terminal, copied passages are underlined."""
         self.begin()
-        places = {
-            place
+        underlined = {
+            index
             for stretch in (copied.stretches if copied is not None and self._terminal else ())
-            for place in range(stretch.start, stretch.start + stretch.length)
+            for index in range(stretch.start, stretch.start + stretch.length)
         }
-        self.add(written.text, written.log_probabilities, frozenset(places))
+        self.add(written.text, written.log_probabilities, frozenset(underlined))
         self.end()
 
-    def stream(self, pieces: Iterator["Chunk"]) -> "GeneratedText":
-        """A text as it comes; the whole of it."""
+    def stream(self, chunks: Iterator["Chunk"]) -> "GeneratedText":
+        """Print a text as it is generated; returns the whole of it."""
         self.begin()
         while True:
             try:
-                piece = next(pieces)
+                chunk = next(chunks)
             except StopIteration as end:
                 self.end()
                 written: GeneratedText = end.value
                 return written
-            self.add(piece.text, piece.log_probabilities)
+            self.add(chunk.text, chunk.log_probabilities)
 
 
 def coloured(text: str, log_probabilities: Iterable[float]) -> Iterator[str]:
-    """The characters, each in the colour of its probability; those that have none, as a prefix, as they are."""
+    """Each character in the colour of its probability; without one, as in a prefix, it stays as it is."""
     nats = [*log_probabilities]
     nats = [math.inf] * (len(text) - len(nats)) + nats
     for character, log_p in zip(text, nats, strict=True):
         if log_p > 0 or character in "\r\n":
             yield character
         else:
-            shade = next(colour for least, _, colour in _SHADES if math.exp(log_p) >= least)
+            shade = next(colour for lowest, _, colour in _SHADES if math.exp(log_p) >= lowest)
             yield f"\x1b[38;5;{shade}m{character}\x1b[0m"
 
 
 def tell_copied(texts: "Sequence[tuple[str, Copied]]", least: int) -> None:
-    """How much of the texts is copied, and the longest stretch, on stderr."""
+    """Print the share of the texts that is copied and the longest copied passage, on stderr."""
     characters = sum(copied.characters for _, copied in texts)
     share = sum(copied.copied for _, copied in texts) / max(1, characters)
-    line = f"copied, in stretches of {least} characters or more: {share:.1%} of {characters:,}"
+    line = f"copied in passages of at least {least} characters: {share:.1%} of {characters:,} characters"
     longest = max(
         (
             (stretch.length, text[stretch.start : stretch.start + stretch.length])
@@ -114,14 +114,14 @@ def tell_copied(texts: "Sequence[tuple[str, Copied]]", least: int) -> None:
         default=None,
     )
     if longest is not None:
-        line += f"; the longest, {longest[0]:,} characters: {longest[1]!r}"
+        line += f"; longest, {longest[0]:,} characters: {longest[1]!r}"
     stderr().print(line, markup=False, soft_wrap=True)
 
 
 def record(
     written: "GeneratedText", seed: int | None, *, show_probs: bool, copied: "Copied | None" = None
 ) -> dict[str, Any]:
-    """A text for programs."""
+    """A text as a JSON object."""
     values: dict[str, Any] = {
         "text": written.text,
         "prefix": written.prefix,
@@ -136,7 +136,7 @@ def record(
 
 
 def print_records(records: Iterable[dict[str, Any]], *, lines: bool) -> None:
-    """All texts as one JSON value, or each as a line as soon as it is there."""
+    """Print all records as one JSON list, or with `lines` each on a line as soon as it is ready."""
     if not lines:
         print_json(list(records))
         return

@@ -137,8 +137,8 @@ def _candidates(
     """The texts to judge: what pieces from the tokens of both sides make, the best of all allowed lengths."""
     around = max(_AROUND, max(len(tokenizer.token_bytes(token)) for token in range(tokenizer.vocab_size)) // 2 + 1)
     size = {"width": config.beam, "length": reach_of(config.length, around)}
-    beginnings = find_extensions(forward, tokenizer, before, turned=False, **size)
-    endings = find_extensions(backward, tokenizer, after[::-1], turned=True, **size)
+    beginnings = find_extensions(forward, tokenizer, before, from_right=False, **size)
+    endings = find_extensions(backward, tokenizer, after[::-1], from_right=True, **size)
     best: dict[str, float] = {}
     floor = -math.inf
     for length in range(config.min_length, config.length + 1):

@@ -14,7 +14,7 @@ from charlm.model.language_model import LanguageModel
 from charlm.sampling.config import SampleConfig
 from charlm.sampling.controls import Controls
 from charlm.sampling.filters import log_probabilities
-from charlm.sampling.prefix import Start, starts_from
+from charlm.sampling.prefix import Start, find_starts_after
 from charlm.sampling.vocabulary import Ids, Vocabulary
 from charlm.tokenizers import Tokenizer
 
@@ -60,7 +60,7 @@ def quarters(data: bytes) -> int:
 
 
 def find_extensions(
-    model: LanguageModel, tokenizer: Tokenizer, side: Sequence[int], *, turned: bool, width: int, length: int
+    model: LanguageModel, tokenizer: Tokenizer, side: Sequence[int], *, from_right: bool, width: int, length: int
 ) -> dict[int, Extensions]:
     """The likeliest pieces that lead away from a side of a gap, by their number of characters.
 
@@ -70,23 +70,23 @@ def find_extensions(
     ends the document, or holds bytes that are no UTF-8.
 
     Args:
-        model: in evaluation mode; reads from the right where `turned`.
+        model: in evaluation mode; reads from the right if `from_right`.
         tokenizer: the model's.
         side: tokens of the text beside the gap, in the order of reading.
-        turned: whether the side is the right one.
+        from_right: whether the side is the right one.
         width: how many pieces of each length, at least 1.
         length: most characters.
     """
-    return _Search(model, tokenizer, side, turned=turned).run(width, length)
+    return _Search(model, tokenizer, side, from_right=from_right).run(width, length)
 
 
 class _Search:
     """What `find_extensions` works with: the states of the pieces that longer ones go on from, and how they do."""
 
-    def __init__(self, model: LanguageModel, tokenizer: Tokenizer, side: Sequence[int], *, turned: bool) -> None:
+    def __init__(self, model: LanguageModel, tokenizer: Tokenizer, side: Sequence[int], *, from_right: bool) -> None:
         self._model = model
-        self._vocabulary = vocabulary = Vocabulary(tokenizer, turned=turned)
-        self._turned = turned
+        self._vocabulary = vocabulary = Vocabulary(tokenizer, reversed_bytes=from_right)
+        self._from_right = from_right
         self._units = np.array([quarters(data) for data in vocabulary.bytes])
         self._units[[*vocabulary.never_written, vocabulary.eos]] = 0
         self._longest = int(self._units.max(initial=0))
@@ -94,7 +94,7 @@ class _Search:
         self._states: dict[int, LayerStates] = {}
         self._waiting: dict[int, list[_Steps]] = {}
         tokens = [tokenizer.bos, *side]
-        self._ways = starts_from(model, vocabulary, Controls(vocabulary, SampleConfig()), tokens)
+        self._ways = find_starts_after(model, vocabulary, Controls(vocabulary, SampleConfig()), tokens)
         self._last = tokens[-1]
 
     def run(self, width: int, length: int) -> dict[int, Extensions]:
@@ -184,10 +184,10 @@ class _Search:
         """Whether bytes of that many quarters are UTF-8, but for a character that is not whole yet."""
         rest = size % QUARTERS
         try:
-            if rest and not self._turned:
+            if rest and not self._from_right:
                 utf_8_decode(data, "strict", False)
                 return True
-            text = data[:: -1 if self._turned else 1]
+            text = data[:: -1 if self._from_right else 1]
             whole = text.lstrip(_CONTINUING) if rest else text
             whole.decode()
             return len(text) - len(whole) == rest

@@ -49,7 +49,7 @@ def test_the_planted_unit_is_found_and_told_by(labelled, vectors, planted) -> No
     assert found.unit.accuracy.share == found.full.share == 1.0
     assert found.words.share < 1.0  # x and y stand within words
     assert found.negative == "negative" and found.train == len(known.texts)
-    assert found.tells
+    assert found.conclusive
 
 
 def test_the_best_unit_as_a_direction(labelled, vectors, planted) -> None:
@@ -109,7 +109,7 @@ def test_labels_without_meaning_are_not_told(labelled, vectors) -> None:
     shuffled = np.random.default_rng(1).permutation(200)
     mixed = [Labelled(part.texts, [part.labels[index] for index in shuffled]) for part in (known, held_out)]
     found = probe(vectors(known), mixed[0], vectors(held_out), mixed[1], positive="positive")
-    assert not found.tells
+    assert not found.conclusive
 
 
 @pytest.mark.parametrize(

@@ -130,11 +130,11 @@ def test_figures_are_those_of_plain_counting(dataset_of, model_of) -> None:
         ids = torch.tensor([tokenizer.bos, *tokenizer.encode(text).tolist()])[:, None]
         layers, _ = follow(model, ids, model.initial_state(1))
     for finding in result.findings:
-        held = result.held[finding.name]
+        held = result.property_values[finding.name]
         for one in finding.followers:
             values = layers[one.unit.layer].states["c" if one.unit.cell_state else "h"][1:, 0, one.unit.number].numpy()
             assert result.values[one.unit] == pytest.approx(values, abs=1e-6)
-            for half, figure in ((~result.blind, one.chosen), (result.blind, one.found)):
+            for half, figure in ((~result.held_out, one.chosen), (result.held_out, one.found)):
                 asked = half & (held > 0) if finding.name == "depth of brackets" else half
                 a, b = values[asked], held[asked]
                 if finding.kind == "yes or no":
@@ -152,7 +152,7 @@ def test_windows_do_not_show(dataset_of, model_of, monkeypatch: pytest.MonkeyPat
     tokenizer = dataset_of(text).tokenizer
     model = model_of(tokenizer.vocab_size, "gru")
     whole = find_neurons(model, tokenizer, text)
-    monkeypatch.setattr(neurons, "_WINDOW", 7)
+    monkeypatch.setattr(neurons, "_CHUNK", 7)
     cut = find_neurons(model, tokenizer, text)
     assert [one.followers[0].unit for one in cut.findings] == [one.followers[0].unit for one in whole.findings]
     for unit, values in whole.values.items():
@@ -172,8 +172,8 @@ def test_a_token_has_the_properties_of_its_last_character(dataset_of, model_of, 
         character = len(text.encode()[:end].decode(errors="ignore")) - (
             end == len(text.encode()[:end]) and complete(text, end)
         )
-        assert result.held["upper case"][token] == text[character].isupper()
-        assert result.held["position in the line"][token] == character - text.rfind("\n", 0, character + 1)
+        assert result.property_values["upper case"][token] == text[character].isupper()
+        assert result.property_values["position in the line"][token] == character - text.rfind("\n", 0, character + 1)
 
 
 def complete(text: str, end: int) -> bool:

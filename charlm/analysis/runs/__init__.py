@@ -1,0 +1,1 @@
+"""What a run's log shows: training curves, samples and advice."""

@@ -1,0 +1,68 @@
+"""The layout of `charlm COMMAND --help`."""
+
+import inspect
+from copy import copy
+from typing import Any
+
+from typer.core import TyperArgument, TyperCommand, TyperOption
+
+
+class Command(TyperCommand):
+    """A command whose help uses the width of the terminal.
+
+    - Paragraphs of its docstring are reflowed; a block with indented lines, such as Examples, keeps its lines.
+    - Defaults stand at the end of an option's help, as [default: auto]. Typer would give them a line of their own, and
+      put a `show_default` text in double brackets.
+    - The negative form of a switch stands in the help, where Typer would give it a column.
+    - The metavar of an argument is shown as it is written: it says itself what is optional and what repeats.
+    """
+
+    def __init__(self, *args: Any, help: str | None = None, **settings: Any) -> None:
+        super().__init__(*args, help=None if help is None else reflow(help), **settings)
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The words of the usage line after the command's name."""
+        arguments = [parameter for parameter in self.get_params(ctx) if isinstance(parameter, TyperArgument)]
+        pieces = [[argument.metavar] if argument.metavar else argument.get_usage_pieces(ctx) for argument in arguments]
+        return ["[OPTIONS]", *(word for words in pieces for word in words)]
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help."""
+        shown = copy(self)
+        shown.params = [
+            _as_shown(part) if isinstance(part, TyperOption | TyperArgument) else part for part in self.params
+        ]
+        TyperCommand.format_help(shown, ctx, formatter)
+
+
+def reflow(text: str) -> str:
+    """Join the lines of each paragraph, unless some of its lines are indented."""
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    joined = "\n\n".join(part if "\n " in part else part.replace("\n", " ") for part in paragraphs)
+    return joined.replace("\n  [bold]", "\n[bold]  ")  # Typer would dedent a block of examples after a single line
+
+
+def _as_shown(parameter: TyperOption | TyperArgument) -> TyperOption | TyperArgument:
+    """The parameter with all that its help has to say in its help text, which is Rich markup."""
+    parts = [parameter.help or ""]
+    shown = copy(parameter)
+    if shown.secondary_opts:
+        parts.append(f"{', '.join(shown.secondary_opts)} turns it off.")
+        shown.secondary_opts = []
+    if (default := _default_text(parameter)) is not None:
+        parts.append(r"[dim]\[default: " + default.replace("[", r"\[") + "][/dim]")
+        shown.show_default = False
+    shown.help = " ".join(parts).strip()
+    return shown
+
+
+def _default_text(parameter: TyperOption | TyperArgument) -> str | None:
+    """The default as the help shows it, or None."""
+    default = parameter.default
+    if isinstance(parameter.show_default, str):
+        return parameter.show_default
+    if not parameter.show_default or default is None or default == "":
+        return None
+    if isinstance(default, bool):
+        return ("yes" if default else "no") if parameter.secondary_opts else None
+    return f"{default:g}" if isinstance(default, float) else str(default)

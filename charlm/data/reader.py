@@ -1,0 +1,89 @@
+"""Reading the sources of a corpus: decoded once while the text fits in memory, and hashed at every reading."""
+
+import hashlib
+import sys
+from collections.abc import Iterator
+
+from charlm.config import CorpusConfig
+from charlm.data.encoding import check_encoding, decoded
+from charlm.data.registry import Source
+from charlm.errors import CorpusError
+from charlm.progress import Progress, silent
+
+_MAX_KEPT_BYTES = 64 << 20  # memory for decoded text
+
+
+class TextReader:
+    """Reads the text of a corpus as often as needed.
+
+    The first reading must run to the end: it sets `bytes` and `sha256`. It also keeps the decoded text in memory, up to
+    64 MiB, so that later readings need not open the sources. A longer text, or one that was released, is read from its
+    sources again; a source whose bytes have changed since the first reading is then an error.
+    """
+
+    def __init__(self, sources: tuple[Source, ...], config: CorpusConfig) -> None:
+        """Raises `CorpusError` for an unknown encoding."""
+        check_encoding(config.encoding)
+        self.bytes = 0
+        """Bytes of all sources as stored."""
+        self._sources = sources
+        self._config = config
+        self._expected_bytes = sum(source.size for source in sources)
+        self._digests: list[bytes] = []  # sha256 of each source at the first reading
+        self._chunks: list[list[str]] | None = [[] for _ in sources]  # each source's text; None when too large
+        self._kept_bytes = 0
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the source's bytes; with several sources, the hash of their hashes."""
+        if len(self._digests) == 1:
+            return self._digests[0].hex()
+        return hashlib.sha256(b"".join(self._digests)).hexdigest()
+
+    def read(self, progress: Progress = silent) -> Iterator[Iterator[str]]:
+        """The decoded text of each source in order, in chunks. Exhaust one source before taking the next.
+
+        Args:
+            progress: called with the bytes read, during the first reading.
+
+        Raises:
+            CorpusError: a source can't be read or decoded, or has changed since the first reading.
+        """
+        if self._chunks is not None and len(self._digests) == len(self._sources):
+            yield from map(iter, self._chunks)
+        else:
+            for index in range(len(self._sources)):
+                yield self._read_source(index, progress)
+
+    def release(self) -> None:
+        """Free the text kept in memory; the next reading opens the sources again."""
+        self._chunks = None
+
+    def _read_source(self, index: int, progress: Progress) -> Iterator[str]:
+        source, digest = self._sources[index], hashlib.sha256()
+        first_reading = index == len(self._digests)
+        source_bytes = 0
+        try:
+            for text, source_bytes in decoded(source, self._config, digest):
+                if first_reading:
+                    self._keep(index, text)
+                    done = self.bytes + source_bytes
+                    progress("reading", done, max(self._expected_bytes, done))
+                yield text
+        except OSError as error:
+            raise CorpusError(f"{source.name} can't be read: {error.strerror}") from None
+        if first_reading:
+            self.bytes += source_bytes
+            self._digests.append(digest.digest())
+        elif digest.digest() != self._digests[index]:
+            raise CorpusError(
+                f"{source.name} changed while charlm was reading it; run the command again when nothing writes to it"
+            )
+
+    def _keep(self, index: int, text: str) -> None:
+        if self._chunks is not None:
+            self._kept_bytes += sys.getsizeof(text)
+            if self._kept_bytes > _MAX_KEPT_BYTES:
+                self._chunks = None
+            else:
+                self._chunks[index].append(text)

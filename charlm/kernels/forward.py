@@ -1,0 +1,138 @@
+"""The forward pass of a Program, laid out over memory: for the training kernel, for recording states, and for sampling."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from charlm.kernels import compiled
+from charlm.kernels.buffers import Buffer, Buffers, StepLoop, TorchLoop
+from charlm.kernels.program import Product, Program
+
+State = tuple[Tensor, ...]
+Weights = Mapping[str, Tensor]
+
+
+def depth_of(program: Program, state: State) -> int:
+    """How many steps back the states of a Program reach."""
+    return len(state) - ("c" in program.states)
+
+
+def forward_buffers(
+    program: Program,
+    gates: Tensor,
+    hidden: Tensor,
+    cells: Tensor | None,
+    saved: Sequence[Tensor],
+    weights: Weights,
+    *,
+    depth: int,
+) -> Buffers:
+    """The buffers of a forward pass by the names of `charlm.kernels.program`.
+
+    Args:
+        program: of the cell.
+        gates: V x + b, (T, B, G), or (B, G) for all steps.
+        hidden: h of `depth` steps before the first, then of each step, (depth + T, B, H).
+        cells: c before the first step, then of each step, (T + 1, B, H); None if the cell has none.
+        saved: what the Program saves, (T, B, H) each, or (B, H) for all steps.
+        weights: of the cell, by name.
+        depth: how many steps back the states reach.
+    """
+    width = hidden.shape[2]
+    buffers = {name: Buffer(gates[..., block(name, program.gates, width)]) for name in program.gates}
+    buffers |= {
+        "gates": Buffer(gates),
+        "h": Buffer(hidden, depth - 1),
+        "past": Buffer(hidden),
+        "h_next": Buffer(hidden, depth),
+    }
+    if cells is not None:
+        buffers |= {"c": Buffer(cells), "c_next": Buffer(cells, 1)}
+    buffers |= {name: Buffer(tensor) for name, tensor in zip(program.saved, saved, strict=True)}
+    return buffers | {name: Buffer(weights[name].detach().contiguous()) for name in program.biases or ()}
+
+
+Pack = Callable[[str, Tensor], Any]
+"""pack(name, matrix): a matrix as the loop takes it; the name tells the products of a Program apart."""
+
+
+def add_forward(
+    loop: StepLoop,
+    program: Program,
+    buffers: Buffers,
+    weights: Weights,
+    *,
+    pack: Pack = lambda name, matrix: matrix,
+) -> None:
+    """Add the products and stages of a step to a loop."""
+    for stage in program.stages:
+        for product in stage.products:
+            target = wide(product.into, program, buffers)
+            matrix = pack(" ".join((product.weight, *product.into)), matrix_of(product, program, weights))
+            loop.product(buffers[product.of], matrix, target, add=product.into[0] in program.gates)
+        loop.stage(stage.forward, buffers)
+
+
+def run_forward(
+    program: Program, projected: Tensor, state: State, weights: Weights, *, bfloat16: bool
+) -> tuple[Tensor, Tensor | None, list[Tensor]]:
+    """Run a window: `hidden`, `cells` and `saved` as in `forward_buffers`.
+
+    Args:
+        program: of the cell.
+        projected: V x + b, (T, B, G); becomes the activations of the gates.
+        state: before the first step, (B, H) each.
+        weights: of the cell, by name.
+        bfloat16: whether products are of bfloat16 numbers.
+    """
+    steps, rows, total = projected.shape
+    width, depth = total // len(program.gates), depth_of(program, state)
+    hidden = projected.new_empty(steps + depth, rows, width)
+    for back in range(depth):
+        hidden[depth - 1 - back] = state[back]
+    cells = None
+    if "c" in program.states:
+        cells = projected.new_empty(steps + 1, rows, width)
+        cells[0] = state[-1]
+    saved = [projected.new_empty(steps, rows, width) for _ in program.saved]
+    loop = loop_for(program, hidden, bfloat16=bfloat16)
+    buffers = forward_buffers(program, projected, hidden, cells, saved, weights, depth=depth)
+    add_forward(loop, program, buffers, weights)
+    loop.run(0, steps, 1)
+    return hidden, cells, saved
+
+
+def last_state(hidden: Tensor, cells: Tensor | None, depth: int) -> State:
+    """The state after the last step, (B, H) each, from what `run_forward` gives."""
+    after = tuple(hidden[len(hidden) - 1 - back] for back in range(depth))
+    return after if cells is None else (*after, cells[-1])
+
+
+def loop_for(program: Program, like: Tensor, *, bfloat16: bool) -> StepLoop:
+    """A compiled loop of steps (B, H) if possible, else one of torch operations; `like` is (..., B, H)."""
+    library = compiled.library(program.functions, like.dtype) if like.device.type == "cpu" else None
+    if library is None or (bfloat16 and not library.has_bfloat16):
+        return TorchLoop(bfloat16=bfloat16)
+    return compiled.CompiledLoop(library, like.shape[-2], like.shape[-1], bfloat16=bfloat16)
+
+
+def block(names: str | tuple[str, ...], all_names: tuple[str, ...], width: int) -> slice:
+    """Where the blocks of these neighbouring names lie among all."""
+    names = (names,) if isinstance(names, str) else names
+    first = all_names.index(names[0])
+    return slice(first * width, (first + len(names)) * width)
+
+
+def wide(names: tuple[str, ...], program: Program, buffers: Buffers, prefix: str = "") -> Buffer:
+    """The buffer of neighbouring gates together, (T, B, n H), or of one saved quantity."""
+    if names[0] not in program.gates:
+        return buffers[prefix + names[0]]
+    gates = buffers[prefix + "gates"].tensor
+    return Buffer(gates[..., block(names, program.gates, gates.shape[-1] // len(program.gates))])
+
+
+def matrix_of(product: Product, program: Program, weights: Weights) -> Tensor:
+    """The weights of a product, (n H, H)."""
+    matrix = weights[product.weight].detach()
+    return matrix[block(product.rows, program.recurrent, matrix.shape[1])] if product.rows else matrix

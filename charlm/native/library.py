@@ -1,0 +1,35 @@
+"""The C code that is written by hand, as one library: tries of n-grams, a step of sampling, and a draw."""
+
+import ctypes
+from ctypes import c_double, c_int64, c_void_p
+from functools import cache
+from typing import Any
+
+from charlm.native.compiler import shared_library
+from charlm.native.structures import Operation, Step
+
+_SOURCE = "".join(f'#include "{name}"\n' for name in ("trie.c", "step.c", "draw.c"))
+_ARGUMENTS: dict[str, list[Any]] = {
+    "trie_advance": [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_void_p],
+    "trie_known_contexts": [c_void_p, c_void_p, c_int64, c_void_p, c_void_p, c_void_p],
+    "trie_mixture": [c_void_p, c_void_p, c_int64, *[c_void_p] * 6],
+    "sampler_step": [c_void_p, c_void_p],
+    "sampler_draw": [c_void_p, c_int64, c_int64, c_void_p, c_double, c_int64, *[c_void_p] * 5],
+    "sizeof_operation": [],
+    "sizeof_step": [],
+}
+_RESULTS = {"trie_mixture": c_int64, "sizeof_operation": c_int64, "sizeof_step": c_int64}
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """The library, with the types of its functions; None if it can't be compiled here."""
+    code = shared_library(_SOURCE)
+    if code is None:
+        return None
+    for name, arguments in _ARGUMENTS.items():
+        function = getattr(code, name)
+        function.argtypes, function.restype = arguments, _RESULTS.get(name)
+    sizes = (code.sizeof_operation(), code.sizeof_step())
+    assert sizes == (ctypes.sizeof(Operation), ctypes.sizeof(Step)), "structures.py does not match the C headers"
+    return code
