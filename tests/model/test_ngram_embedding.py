@@ -193,7 +193,7 @@ def test_the_model_file_contains_them(train_run, with_vectors: dict, size: int) 
 
 def test_a_run_begins_with_those_of_another(train_run, with_vectors: dict, write) -> None:
     train_run("runs/first", model=with_vectors)
-    api.train(
+    api.train_run(
         write("the cat sat on the mat and the cat sat\n" * 50, "other.txt"),
         run="runs/second",
         training={"steps": 3, "batch_size": 4},

@@ -73,10 +73,10 @@ def test_outside_of_what_was_counted_the_whole_model_is_asked(dataset, monkeypat
 def test_a_run_that_counted_n_grams_otherwise_is_not_resumed(
     train_run, with_prior: dict, stop_after, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train_run(model=with_prior, hooks=stop_after(17))
+    train_run(model=with_prior, callbacks=stop_after(17))
     monkeypatch.setattr("charlm.ngram.model.FREQUENT_LENGTHS", (2, 2))
     with pytest.raises(RunError, match="counts n-grams otherwise"):
-        api.resume("runs/a")
+        api.resume_run("runs/a")
 
 
 @pytest.mark.parametrize("order", [1, 2])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from charlm.errors import ConfigError
-from charlm.sampling import SampleConfig, beam_search, generate
+from charlm.sampling import SampleConfig, beam_search
 
 
 def all_texts(model, letters, length: int, prefix: str = "", ban: str = "") -> list[tuple[float, str]]:
@@ -39,12 +39,12 @@ def test_a_wide_beam_finds_the_best_of_all_texts(uneven, bigrams, letters, kind:
     assert [text.text for text in found] == [text for _, text in all_texts(model, letters, 3, prefix, ban)[:5]]
 
 
-def test_a_narrow_beam_is_the_likeliest_token_again_and_again(bigrams, letters) -> None:
+def test_a_narrow_beam_is_the_likeliest_token_again_and_again(bigrams, letters, write_text) -> None:
     for seed in range(9):
         model = bigrams(9, seed)
         (text,) = beam_search(model, letters, width=1, config=SampleConfig(length=9))
         greedy = SampleConfig(length=9, temperature=0)
-        assert text.text == "".join(generate(model, letters, torch.Generator(), config=greedy))
+        assert text.text == write_text(model, letters, torch.Generator(), config=greedy)
 
 
 def test_a_search_ends_at_a_stop_text(bigrams, letters) -> None:

@@ -12,9 +12,10 @@ from charlm.config import TokenizerConfig
 from charlm.evaluation.copying import CopyIndex
 from charlm.model.language_model import LanguageModel
 from charlm.ngram.model import NgramModel
-from charlm.sampling import SampleConfig, beam_search, write_many
+from charlm.sampling import SampleConfig, beam_search, generate_many
 from charlm.sampling.steering import Hold
 from charlm.tokenizers import ByteTokenizer, CharTokenizer, SubwordTokenizer, Tokenizer
+from tests.sampling.conftest import parsed_config
 
 
 @pytest.fixture(scope="session")
@@ -76,11 +77,11 @@ def test_no_options_crash_hang_or_break_their_promise(
     kinds, kind: str, prefix: str, options: dict, batch: int, seed: int, steering: Sequence[Hold]
 ) -> None:
     options["min_length"] = min(options.get("min_length", 0), options["length"])
-    config = SampleConfig(**options)
+    config = parsed_config(**options)
     copies = CopyIndex([COPIED], least=config.no_copy + 1) if config.no_copy else None
     tokenizer, model = kinds[kind]
     texts = [
-        *write_many(
+        *generate_many(
             model,
             tokenizer,
             seed=seed,

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from charlm.errors import ConfigError
-from charlm.sampling import SampleConfig, beam_search, write_many
+from charlm.sampling import SampleConfig, beam_search, generate_many
 from charlm.sampling.session import Session
-from charlm.sampling.steering import Hold, Steered, parse_steer
+from charlm.sampling.steering import Hold, Steered
 from charlm.sampling.steppers import ModelStepper, SteeredStepper, prepare
 
 
@@ -19,13 +19,13 @@ def hold(value: float, vector: np.ndarray | None = None) -> Hold:
 
 
 @pytest.fixture
-def steered(planted):
+def steered(planted, sample_config):
     """Write six texts with the planted unit held at a value; None leaves it alone."""
 
     def steered(value: float | None, batch: int = 1, **settings) -> list[str]:
-        config = SampleConfig(length=20, prefix_in_output=False, **settings)
+        config = sample_config(length=20, prefix_in_output=False, **settings)
         options = {"prefix": "ab", "config": config, "steering": [] if value is None else [hold(value)]}
-        texts = write_many(planted.model(), planted.tokenizer, seed=1, num=6, batch=batch, **options)
+        texts = generate_many(planted.model(), planted.tokenizer, seed=1, num=6, batch=batch, **options)
         return [text.text for text in texts]
 
     return steered
@@ -54,7 +54,7 @@ def test_every_stepper_holds_as_the_equations_do(uneven, planted, cell: str, sin
     vector = np.random.default_rng(1).normal(size=12).astype(np.float32)
     steering = [Hold(layer=1, part=part, vector=vector / np.linalg.norm(vector), value=0.7)]
     states = model.initial_state(1)
-    stepper = prepare(model, [states], single=single, steering=steering)
+    stepper = prepare(model, [states] if single else [states, states], steering=steering)
     for token in (3, 4, 3, 5):
         with torch.no_grad():
             logits, states = model(torch.tensor([[token]]), states)

@@ -6,7 +6,7 @@ from charlm.training.events import StepEvent
 <<<<<<< HEAD:tests/test_gradient_watch.py
 from charlm.training.warnings import GradientMonitor
 =======
-from charlm.training.warnings import GradientWatch, remark
+from charlm.training.warnings import GradientMonitor, warn_about_run
 >>>>>>> tests:tests/training/test_warnings.py
 
 
@@ -57,5 +57,5 @@ def test_slow_products_earn_a_warning(
     dataset, network_with_prior, caplog, monkeypatch: pytest.MonkeyPatch, precision: str, quick: bool, warned: bool
 ) -> None:
     monkeypatch.setattr(Recurrent, "has_bfloat16_kernel", quick)
-    remark(dataset, network_with_prior(dataset), TrainConfig(steps=1, precision=precision))
+    warn_about_run(dataset, network_with_prior(dataset), TrainConfig(steps=1, precision=precision))
     assert ("many times as long" in caplog.text) == warned

@@ -10,7 +10,7 @@ from charlm.sampling import SampleConfig, choice
 from charlm.sampling.controls import NO_TOKEN, Controls
 from charlm.sampling.text_stream import TextStream
 from charlm.sampling.vocabulary import Vocabulary
-from tests.sampling.conftest import LETTERS
+from tests.sampling.conftest import LETTERS, parsed_config
 from tests.sampling.conftest import uneven_network as network
 from tests.sampling.conftest import write_with_seeds as many
 
@@ -21,15 +21,15 @@ VOCABULARY = Vocabulary(LETTERS)
 
 def both(config: SampleConfig, logits: np.ndarray, numbers: list[float]) -> tuple[tuple, tuple]:
     """Tokens and scores by either path."""
-    writers = [TextStream(VOCABULARY, config) for _ in numbers]
+    streams = [TextStream(VOCABULARY, config) for _ in numbers]
     found = []
     for compiled in (True, False):
         own = Controls(VOCABULARY, config)
-        assert own._native is not None
+        assert own._compiled is not None
         if not compiled:
-            own._native = None
-        streams = [iter([number]).__next__ for number in numbers]
-        found.append(own.scored(logits, writers, streams, score=True))
+            own._compiled = None
+        numbers_of = [iter([number]).__next__ for number in numbers]
+        found.append(own.draw(logits, streams, numbers_of, score=True))
     return found[0], found[1]
 
 
@@ -46,7 +46,7 @@ def test_both_paths_draw_alike(
 ) -> None:
     random = np.random.default_rng(seed)
     logits = (spread * random.normal(size=(rows, LETTERS.vocab_size))).astype(np.float32)
-    config = SampleConfig(temperature=temperature, min_length=least, bias=bias, length=5)
+    config = parsed_config(temperature=temperature, min_length=least, bias=bias, length=5)
     (tokens, scores), (wanted, wanted_scores) = both(config, logits, random.random(rows).tolist())
     assert tokens == wanted
     assert scores == pytest.approx(wanted_scores, abs=1e-9)
@@ -67,14 +67,14 @@ def test_where_nothing_may_be_written_there_is_no_token() -> None:
 
 def test_other_controls_take_the_other_path() -> None:
     for settings in ({"top_k": 3}, {"temperature": 0}, {"temperature": "0.5..1"}, {"ban": ("ab",)}, {"typical": 0.5}):
-        assert Controls(VOCABULARY, SampleConfig(**settings))._native is None
-    assert Controls(VOCABULARY, SampleConfig(repetition_penalty=2))._native is None
+        assert Controls(VOCABULARY, parsed_config(**settings))._compiled is None
+    assert Controls(VOCABULARY, SampleConfig(repetition_penalty=2))._compiled is None
 
 
 def test_texts_and_scores_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {"length": 30, "temperature": 0.8, "prefix": "ab"}
     found = many(network(LETTERS), LETTERS, 20, **settings)
-    monkeypatch.setattr(choice, "compiled", lambda: None)
+    monkeypatch.setattr("charlm.sampling.draws.library", lambda: None)
     wanted = many(network(LETTERS), LETTERS, 20, **settings)
     assert [(one.text, one.ended) for one in found] == [(one.text, one.ended) for one in wanted]
     for one, other in zip(found, wanted, strict=True):
