@@ -90,7 +90,7 @@ def check_products_in_pairs(library: native.Library, rows: int, width: int, bloc
     for add in (False, True):
         for weights in (matrix, matrix.T.contiguous().T):
             found = target.clone()
-            window = native.CompiledLoop(library, rows, width, brief=True)
+            window = native.CompiledLoop(library, rows, width, bfloat16=True)
             window.product(Buffer(source[..., 1:-1], 1), weights, Buffer(found[..., 2:-3]), add=add)
             window.run(1, 2, -1)
             wanted = target.double()
@@ -128,9 +128,9 @@ def test_matrix_registers_are_asked_for_and_done_without(threads: int, shape: tu
     source = native.write_c((of_tanh,))
     given, refused = (compilation.shared_library(text) for text in (source, source.replace("0x1023", "0x7fffffff")))
     assert given is not None and refused is not None
-    assert native.Library(given, torch.float32, (of_tanh,)).has_matrices
+    assert native.Library(given, torch.float32, (of_tanh,)).has_amx
     library = native.Library(refused, torch.float32, (of_tanh,))
-    assert library.has_bfloat16 and not library.has_matrices
+    assert library.has_bfloat16 and not library.has_amx
     check_products_in_pairs(library, *shape)
 
 

@@ -85,7 +85,7 @@ def test_every_cell_trains_resumes_samples_and_is_scored(
     sampled = charlm("sample", "--length", 20, "--prefix", "cat", "--seed", 3).stdout
     model = load("runs/text")
     assert sampled.removesuffix("\n") == "".join(model.generate("cat", length=20, seed=3)).removesuffix("\n")
-    for kernels in ("KERNELS", "LAYERS", "RECORDERS"):  # without them the cell's own equation is what computes
+    for kernels in ("KERNELS", "LAYERS", "STATE_KERNELS"):  # without them the cell's own equation is what computes
         monkeypatch.setattr(f"charlm.model.layers.{kernels}", {})
     again = json.loads(charlm("eval", "--no-baselines", "--json").stdout)
     assert again["nats"] == pytest.approx(scored["nats"], rel=1e-5)
