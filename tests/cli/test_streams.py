@@ -91,7 +91,7 @@ def test_a_file_name_need_not_be_utf8(sentences: str, write) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[0])["run"] == "runs/caf_"
     done = in_turn(["train", str(path), "--run", os.fsdecode(b"caf\xe9"), "--steps", "3", *SHORT])
-    assert done.returncode == 1 and b"is not UTF-8, as the name of a run must be" in done.stderr
+    assert done.returncode == 1 and b"is not UTF-8; a run needs a UTF-8 name" in done.stderr
 
 
 @pytest.mark.usefixtures("run")

@@ -64,7 +64,7 @@ def test_eval_without_baselines(charlm, text: Path, run: str, sentences: str, wr
     assert len(json.loads(charlm("eval", run, other, "--json").stdout)["baselines"]) == 5
     shutil.copy(f"{run}/model.safetensors", "model.safetensors")
     result = charlm("eval", "model.safetensors", other, "--json")
-    assert json.loads(result.stdout)["baselines"] == {} and "lies outside its run folder" in result.stderr
+    assert json.loads(result.stdout)["baselines"] == {} and "is outside its run folder" in result.stderr
     text.write_text(sentences + "more")
     result = charlm("eval", run, other)
     assert "bits per character" in result.stdout and "n-gram" not in result.stdout
@@ -88,7 +88,7 @@ def test_eval_takes_validation_where_there_is_no_test_part(
     charlm("train", text, "--splits", "100/0/0", "--run", "all", *brief)
     assert "has no held-out split" in failed("eval", "all")
     assert json.loads(charlm("eval", "all", "--split", "train", "--json").stdout)["characters"] == len(sentences)
-    assert "the valid split of text has nothing in it" in failed("eval", "all", "--split", "valid")
+    assert "the valid split of text is empty" in failed("eval", "all", "--split", "valid")
 
 
 def test_evaluation_can_learn_and_remember(charlm, failed, trained_run) -> None:
@@ -104,8 +104,8 @@ def test_evaluation_can_learn_and_remember(charlm, failed, trained_run) -> None:
         "test split, dynamic evaluation, neural cache"
         in charlm("eval", "--no-baselines", "--dynamic", "--cache").stdout
     )
-    assert "--dynamic-rate goes with --dynamic" in failed("eval", "--dynamic-rate", "0.1")
-    assert "--cache-share goes with --cache" in failed("eval", "--cache-share", "0.1")
+    assert "--dynamic-rate needs --dynamic" in failed("eval", "--dynamic-rate", "0.1")
+    assert "--cache-share needs --cache" in failed("eval", "--cache-share", "0.1")
 
 
 @pytest.mark.usefixtures("run")

@@ -51,7 +51,7 @@ def test_options_reach_the_model_file(charlm, text: Path, brief: list[str]) -> N
 
 def test_a_list_earns_a_hint(charlm, brief: list[str], write) -> None:
     shown = charlm("train", write("".join(f"name{n}\n" for n in range(999))), *brief).stderr
-    assert "note: text looks like a list of short lines; --documents line" in shown
+    assert "note: text looks like a list of short lines; with --documents line" in shown
 
 
 def test_a_sorted_list_earns_a_hint(charlm, brief: list[str], write) -> None:
@@ -96,7 +96,7 @@ def test_every_cell_trains_resumes_samples_and_is_scored(
 def test_resume_and_overwrite(charlm, failed, text: Path, brief: list[str]) -> None:
     assert "is not empty; continue it with --resume" in failed("train", text, "--run", "first", *brief)
     assert "40 steps" in charlm("train", text, "--resume", "--run", "first", "--steps", "40").stderr
-    assert "--resume goes on with the run's own settings" in failed("train", "--resume", "--hidden", "20")
+    assert "--resume continues with the run's own settings" in failed("train", "--resume", "--hidden", "20")
     charlm("train", text, "--overwrite", "--run", "first", *brief)
 
 
