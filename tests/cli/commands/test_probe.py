@@ -11,7 +11,7 @@ def test_a_probe_and_writing_by_what_it_found(charlm, reviews: dict[str, Path]) 
     shown = charlm("probe", "--positive", reviews["good"], "--negative", reviews["bad"], "--name", "mood")
     assert "positive or negative?" in shown.stdout and "best single unit (0:" in shown.stdout
     assert "1.000" in shown.stdout
-    assert re.search(r"learnt from \d+ texts, tested on \d+ others", shown.stderr)
+    assert re.search(r"trained on \d+ texts, tested on \d+ others", shown.stderr)
     assert Path("runs/a/directions/mood.safetensors").exists()
     for strength, letter in ((9, "a"), (-9, "b")):
         more = ("--seed", 1, "--length", 30, "--no-prefix-in-output", "--prefix", "a")
@@ -44,7 +44,7 @@ def test_each_of_several_labels_is_told_from_the_rest(charlm, failed, reviews: d
 
 def test_a_picture_of_the_best_unit(charlm, reviews: dict[str, Path]) -> None:
     shown = charlm("probe", "--labelled", reviews["both"], "--plot", "unit.png")
-    assert "picture in unit.png" in shown.stderr
+    assert "wrote unit.png" in shown.stderr
     assert Path("unit.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -56,8 +56,9 @@ def test_labels_are_no_markup(charlm, reviews: dict[str, Path], write) -> None:
 
 def test_a_model_that_reads_from_the_right_is_refused(charlm, failed, text: Path, reviews: dict[str, Path]) -> None:
     charlm("train", text, "--run", "back", "--direction", "backward", "--steps", 20, "--hidden", 8)
-    assert "runs/back/model.safetensors reads from right to left, and a probe from left to right" in failed(
-        "probe", "back", "--labelled", reviews["both"]
+    assert (
+        "runs/back/model.safetensors reads from right to left; a probe needs a model that reads from left to right"
+        in failed("probe", "back", "--labelled", reviews["both"])
     )
     assert "reads from right to left, and its vectors" in failed("features", "back", reviews["good"])
 
@@ -83,7 +84,7 @@ def test_mistakes_are_named(charlm, failed, reviews: dict[str, Path], write, pla
     ten = write(
         "".join(f"{text}\t{label}\n" for label in "ab" for text in planted.texts("positive", 5, ord(label))), "ten.tsv"
     )
-    assert "a probe needs 20 of each" in failed("probe", "--labelled", ten)
+    assert "a probe needs 20 per label" in failed("probe", "--labelled", ten)
     one = write("".join(f"{text}\tgood\n" for text in planted.texts("positive", 50, 1)), "one.tsv")
     assert "texts of one label only, 'good'" in failed("probe", "--labelled", one)
     assert "can't be called 'a=b'" in failed("probe", "--labelled", reviews["both"], "--name", "a=b")
