@@ -20,7 +20,7 @@ from typer.testing import CliRunner, Result
 from charlm import api
 from charlm.api import Callbacks, Trained
 from charlm.cli.app import app
-from charlm.config import CorpusConfig, ModelConfig, TokenizerConfig, TrainConfig
+from charlm.config import CorpusConfig, ModelConfig, TokenizerConfig
 from charlm.data.corpus import Corpus, open_corpus
 from charlm.data.dataset import Dataset, prepare
 from charlm.model.language_model import LanguageModel

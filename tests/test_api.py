@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from charlm import api
-from charlm.config import TokenizerConfig, TrainConfig
+from charlm.config import TokenizerConfig
 from charlm.errors import ConfigError, CorpusError, RunError, TrainingDivergedError
 from charlm.storage.checkpoint import load
 
@@ -90,9 +90,13 @@ def test_fine_tuning_begins_with_the_models_weights_and_tokenizer(train_run, wri
     assert first.tokenizer.fingerprint() == second.tokenizer.fingerprint()
     assert "characters of the training split are not in the vocabulary" in caplog.text
     with pytest.raises(ConfigError, match="has hidden_size 16, not 32"):
-        api.train_run(other, run="runs/third", init_from="runs/first", model={"hidden_size": 32}, training=tiny, auto=False)
+        api.train_run(
+            other, run="runs/third", init_from="runs/first", model={"hidden_size": 32}, training=tiny, auto=False
+        )
     with pytest.raises(ConfigError, match="brings its own tokenizer"):
-        api.train_run(other, run="runs/third", init_from="runs/first", tokenizer=TokenizerConfig(), training=tiny, auto=False)
+        api.train_run(
+            other, run="runs/third", init_from="runs/first", tokenizer=TokenizerConfig(), training=tiny, auto=False
+        )
 
 
 def test_a_run_without_time_for_a_step_is_an_error(train_run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,4 +136,6 @@ def test_a_large_vocabulary_shares_embedding_and_output(write, asked: dict, tied
     assert len("".join(api.load("runs/a").generate(length=5, seed=1))) == 5
     api.train_run(text, run="runs/b", init_from="runs/a", training=length, auto=False)
     with pytest.raises(ConfigError, match="has tie_weights"):
-        api.train_run(text, run="runs/c", init_from="runs/a", model={"tie_weights": not tied}, training=length, auto=False)
+        api.train_run(
+            text, run="runs/c", init_from="runs/a", model={"tie_weights": not tied}, training=length, auto=False
+        )

@@ -56,8 +56,8 @@ def test_a_search_ends_at_a_stop_text(bigrams, letters) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"temperature": 0.5}, "--temperature shapes a random choice"),
-        ({"top_k": 2}, "--top-k shapes"),
+        ({"temperature": 0.5}, "--temperature shapes a random draw"),
+        ({"top_k": 2}, "--top-k shapes a random draw"),
         ({"min_p": 0.1}, "--min-p shapes"),
         ({"until_eos": True}, "--until-eos has no bound"),
     ],

@@ -12,7 +12,7 @@ from charlm.config import TokenizerConfig
 from charlm.evaluation.copying import CopyIndex
 from charlm.model.language_model import LanguageModel
 from charlm.ngram.model import NgramModel
-from charlm.sampling import SampleConfig, beam_search, generate_many
+from charlm.sampling import beam_search, generate_many
 from charlm.sampling.steering import Hold
 from charlm.tokenizers import ByteTokenizer, CharTokenizer, SubwordTokenizer, Tokenizer
 from tests.sampling.conftest import parsed_config
@@ -119,7 +119,7 @@ def test_no_options_break_a_search(kinds, kind: str, prefix: str, options: dict,
     options = {
         name: options[name] for name in ("length", "ban", "stop", "bias", "repetition_penalty") if name in options
     }
-    config = SampleConfig(min_length=options["length"] // 2, **options)
+    config = parsed_config(min_length=options["length"] // 2, **options)
     tokenizer, model = kinds[kind]
     texts = beam_search(model, tokenizer, width=width, num=width, prefix=prefix, config=config)
     assert 1 <= len(texts) <= width and len({text.text for text in texts}) == len(texts)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charlm.native.compiler import compiler
-from charlm.sampling import SampleConfig, choice
+from charlm.sampling import SampleConfig
 from charlm.sampling.controls import NO_TOKEN, Controls
 from charlm.sampling.text_stream import TextStream
 from charlm.sampling.vocabulary import Vocabulary

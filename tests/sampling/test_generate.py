@@ -189,7 +189,9 @@ def test_pieces_bear_the_probabilities_of_their_characters(uneven) -> None:
 
 @pytest.mark.parametrize("kind", ["bigrams", "lstm", "gru-reset-after"])
 @pytest.mark.parametrize("batch", [1, 2, 7, 64])
-def test_a_text_is_the_same_whatever_stands_beside_it(uneven, bigrams, letters, write_text, kind: str, batch: int) -> None:
+def test_a_text_is_the_same_whatever_stands_beside_it(
+    uneven, bigrams, letters, write_text, kind: str, batch: int
+) -> None:
     model = bigrams(9) if kind == "bigrams" else uneven(letters, kind, num_layers=2)
     if kind == "bigrams":
         model.table[:, letters.eos] -= 1.5

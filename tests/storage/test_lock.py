@@ -19,7 +19,7 @@ def test_one_process_at_a_time_trains_in_a_folder(train_run) -> None:
 
     train_run(steps=10, callbacks=Callbacks(on_event=intrude))
     assert said and set(said) == {
-        f"run folder runs/a is in use by process {os.getpid()}; wait until it has ended, or name another with --run"
+        f"run folder runs/a is in use by process {os.getpid()}; wait until it ends, or name another with --run"
     }
     assert api.resume_run("runs/a", lengths={"steps": 12}).outcome.finished
 

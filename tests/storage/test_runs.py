@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 
 from charlm import api
-from charlm.config import TrainConfig
 from charlm.errors import ModelFileError, RunError
 from charlm.storage.runs import names_model
 
@@ -12,7 +11,7 @@ from charlm.storage.runs import names_model
 def test_a_run_folder_is_never_overwritten_unasked(text: Path, train_run, small_shape: dict) -> None:
     train_run(steps=5)
     before = Path("runs/a/model.safetensors").read_bytes()
-    with pytest.raises(RunError, match="not empty; go on with --resume, start anew with --overwrite"):
+    with pytest.raises(RunError, match="not empty; continue it with --resume, replace it with --overwrite"):
         train_run(steps=5, seed=2)
     assert Path("runs/a/model.safetensors").read_bytes() == before
     Path("runs/a/notes.txt").write_text("mine")
@@ -115,7 +114,7 @@ def test_a_damaged_configuration_is_an_error_that_names_the_file(trained_run, da
         damage(values)
         damage = json.dumps(values)
     path.write_text(damage)
-    for attempt in (lambda: api.resume_run("runs/a"), lambda: api.load("runs/a").evaluate_own("test")):
+    for attempt in (lambda: api.resume_run("runs/a"), lambda: api.load("runs/a").evaluate(split="test")):
         with pytest.raises(RunError, match=r"^runs/a/config.json (is damaged|can't be read): .") as error:
             attempt()
         assert "\n" not in str(error.value)
@@ -128,4 +127,4 @@ def test_logs_that_were_removed_are_begun_again_without_gaps(train_run, stop_aft
     api.resume_run("runs/a")
     assert [record["step"] for record in records_of("runs/a", "step")] == [30, 36, 40, 48, 50, 60]
     assert Path("runs/a/samples.txt").read_text().startswith("cut--- step 36")
-    assert "metrics.jsonl is shorter than the run left it" in caplog.text
+    assert "metrics.jsonl is shorter than at the last save" in caplog.text

@@ -9,7 +9,6 @@ import torch
 
 from charlm import api
 from charlm.api import Callbacks
-from charlm.config import TrainConfig
 from charlm.errors import TrainingDivergedError
 from charlm.storage.checkpoint import load
 from charlm.training import trainer
@@ -110,7 +109,9 @@ def test_without_a_validation_split_the_latest_is_kept(
     text: Path, small_shape: dict, weights_of, same_weights, caplog
 ) -> None:
     config = {"steps": 20, "batch_size": 4, "seq_len": 16}
-    result = api.train_run(text, run="runs/a", corpus={"splits": (100, 0, 0)}, training=config, model=small_shape, auto=False)
+    result = api.train_run(
+        text, run="runs/a", corpus={"splits": (100, 0, 0)}, training=config, model=small_shape, auto=False
+    )
     assert result.outcome.best is None
     assert same_weights(weights_of("runs/a"), weights_of("runs/a", "model.safetensors"))
     assert "no validation split" in caplog.text
@@ -121,8 +122,10 @@ def test_a_text_shorter_than_a_window_shrinks_the_window_and_says_so(
     small_shape: dict, write, caplog, content: str
 ) -> None:
     config = {"steps": 5}
-    api.train_run(write(content), run="runs/a", corpus={"splits": (100, 0, 0)}, training=config, model=small_shape, auto=False)
-    assert "fewer than one window of 32; the window is shrunk to fit" in caplog.text
+    api.train_run(
+        write(content), run="runs/a", corpus={"splits": (100, 0, 0)}, training=config, model=small_shape, auto=False
+    )
+    assert "fewer than --seq-len 32; shorter sequences are used" in caplog.text
 
 
 def test_a_run_that_is_interrupted_at_its_last_step_has_finished(train_run, stop_after) -> None:

@@ -104,9 +104,9 @@ class CompiledStepper:
     def change(self, layer: int, part: int, hold: Hold) -> NDArray[np.floating]:
         """See `Stepper.change`."""
         hidden, cells = self._histories[layer]
-        state = hidden[self._block.time + self._depth - 1]
-        if part != 0:
-            assert cells is not None
+        if part == 0 or cells is None:
+            state = hidden[self._block.time + self._depth - 1]
+        else:
             state = cells[self._block.time]
         return hold(state[: self._block.rows].numpy())
 

@@ -178,13 +178,13 @@ def test_mistakes_in_labelled_texts_are_named(write) -> None:
         ("good\n", "line 1 has no label"),
         ("good\t \n", "line 1 has no label"),
         ("a\tb\n \tbad\n", "line 2 has no text"),
-        ("\n\n", "no text in it"),
+        ("\n\n", "contains no text"),
     ):
         with pytest.raises(CorpusError, match=message):
             read_table(write(content, "a.tsv"))
     with pytest.raises(CorpusError, match="is no UTF-8: byte 0xff at byte offset 1"):
         read_table(write(b"a\xff", "a.tsv"))
-    with pytest.raises(CorpusError, match="no text in it"):
+    with pytest.raises(CorpusError, match="contains no text"):
         read_pair(write("a\n", "p.txt"), write("\n \n", "n.txt"))
     with pytest.raises(CorpusError, match="can't be read"):
         read_pair(write("a\n", "p.txt"), write("a", "x.txt").parent)

@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 
 from charlm.analysis.runs.curves import Curve, read_curves, read_samples
-from charlm.cli.ui.plot import number_of, plot
 from charlm.errors import RunError
 from charlm.storage.runs import RunFolder
 
@@ -48,12 +47,6 @@ def test_damaged_records_are_an_error(tmp_path: Path, content: str, message: str
 def test_a_run_without_records_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="can't be read"):
         read_curves(RunFolder(tmp_path))
-
-
-
-
-
-
 
 
 def test_the_samples_of_a_run_come_back(trained_run) -> None:
