@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, is_typeddict
 
 import pytest
-from conftest import TEXT
 from typer.testing import CliRunner
 
 import charlm
@@ -74,17 +73,17 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def _texts(write: Callable[..., Path], shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _texts(write: Callable[..., Path], sentences: str, shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The files that the pages name, and a short text instead of every named corpus."""
     monkeypatch.setenv("CHARLM_CACHE", str(shared_cache))
-    text = write(TEXT + "\nROMEO: I couldn't say. The owl, Q!\n\nI am the king of England.\n" + TEXT)
+    text = write(sentences + "\nROMEO: I couldn't say. The owl, Q!\n\nI am the king of England.\n" + sentences)
     monkeypatch.setattr(NamedCorpus, "sources", lambda self, progress=None: [file_source(text)])
     for name in ("novel.txt", "letter.txt", "colours.txt"):
         Path(name).write_bytes(text.read_bytes())
     for name, separator in (("recipes.txt", "\n\n"), ("jokes.txt", "\n%%\n")):
-        Path(name).write_text(TEXT.replace("\n", separator))
+        Path(name).write_text(sentences.replace("\n", separator))
     Path("old.txt").write_bytes(("Облака плывут по небу.\n" * 200).encode("cp1251"))
-    words = TEXT.split()
+    words = sentences.split()
     for name, kind in (("good.txt", "good"), ("bad.txt", "bad")):
         pairs = zip(words, words[7:], strict=False)
         Path(name).write_text("".join(f"{kind} {first} {last}\n" for first, last in pairs))
