@@ -7,6 +7,7 @@ import torch
 from charlm import api
 from charlm.config import TokenizerConfig
 from charlm.errors import ConfigError, CorpusError, RunError, TrainingDivergedError
+from charlm.sampling import SampleConfig
 from charlm.storage.checkpoint import load
 
 
@@ -14,7 +15,7 @@ def test_a_finished_run_goes_on_when_it_is_given_more(train_run) -> None:
     train_run(steps=20)
     before = Path("runs/a/config.json").read_bytes()
     for lengths in ({}, {"steps": 20}, {"steps": 7}, {"epochs": 0.01}):
-        with pytest.raises(RunError, match=r"run runs/a is over: it has had .*; to go on give a larger --"):
+        with pytest.raises(RunError, match=r"run runs/a is finished: it has done .*; give a larger --"):
             api.resume_run("runs/a", lengths=lengths)
     assert Path("runs/a/config.json").read_bytes() == before
     assert api.resume_run("runs/a", lengths={"steps": 30}).outcome.step == 30
@@ -64,7 +65,7 @@ def test_a_run_killed_before_its_first_save_begins_again(train_run, stop_after, 
 def test_resume_needs_the_same_text(text: Path, sentences: str, train_run, stop_after, write) -> None:
     train_run(callbacks=stop_after(10))
     text.write_text(sentences.replace("cat", "rat"))
-    with pytest.raises(CorpusError, match="not the one this run was begun with"):
+    with pytest.raises(CorpusError, match="not the one this run began with"):
         api.resume_run("runs/a")
     moved = write(sentences, "elsewhere.txt")
     assert api.resume_run("runs/a", text=moved).outcome.finished
@@ -100,7 +101,7 @@ def test_fine_tuning_begins_with_the_models_weights_and_tokenizer(train_run, wri
 
 
 def test_a_run_without_time_for_a_step_is_an_error(train_run, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match=r"reading the text took all of --minutes 1e-05; give more"):
+    with pytest.raises(ConfigError, match=r"reading the text took all of --minutes 1e-05; give a larger --minutes"):
         train_run(steps=None, minutes=1e-5)
     assert not Path("runs").exists()
     monkeypatch.setattr("charlm.api.require_rest", lambda *_: None)  # as if the time had been just enough until then
@@ -133,7 +134,7 @@ def test_a_large_vocabulary_shares_embedding_and_output(write, asked: dict, tied
     kept = json.loads(Path("runs/a/config.json").read_text())["model"]
     assert (kept["tie_weights"], kept["embedding_size"], kept["ngram_order"]) == (tied, width, 5)
     api.resume_run("runs/a", lengths={"steps": 8})
-    assert len("".join(api.load("runs/a").generate(length=5, seed=1))) == 5
+    assert len("".join(api.load("runs/a").generate(config=SampleConfig(length=5), seed=1))) == 5
     api.train_run(text, run="runs/b", init_from="runs/a", training=length, auto=False)
     with pytest.raises(ConfigError, match="has tie_weights"):
         api.train_run(

@@ -65,4 +65,4 @@ def test_a_search_ends_at_a_stop_text(bigrams, letters) -> None:
 def test_controls_of_the_draw_have_no_place(bigrams, letters, settings: dict, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         beam_search(bigrams(9), letters, width=2, config=SampleConfig(**settings))
-    assert beam_search(bigrams(9), letters, width=2, config=SampleConfig(temperature="1.0", length=3))
+    assert beam_search(bigrams(9), letters, width=2, config=SampleConfig(temperature=1.0, length=3))

@@ -83,7 +83,8 @@ def advise(
         return Advice(
             kind="falling",
             sentence=f"{'still improving' if improving else 'not overfitted'}: validation fell by {fall:.4f} in the "
-            f"second half of the run, to {last.validation:.4f}{training_course}",
+            f"second half of the run, to {last.validation:.4f}{training_course}; "
+            f"falling as much again, twice the time would give {last.validation - fall:.3f}",
             options=longer,
         )
     return _settled(best, last, fall)
