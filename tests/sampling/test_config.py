@@ -15,7 +15,6 @@ from charlm.ngram.model import NgramModel
 from charlm.sampling import beam_search, generate_many
 from charlm.sampling.steering import Hold
 from charlm.tokenizers import ByteTokenizer, CharTokenizer, SubwordTokenizer, Tokenizer
-from tests.sampling.conftest import parsed_config
 
 
 @pytest.fixture(scope="session")
@@ -74,10 +73,10 @@ CONFIGS = st.fixed_dictionaries(
     st.sampled_from([(), HELD[:1], HELD]),
 )
 def test_no_options_crash_hang_or_break_their_promise(
-    kinds, kind: str, prefix: str, options: dict, batch: int, seed: int, steering: Sequence[Hold]
+    kinds, sample_config, kind: str, prefix: str, options: dict, batch: int, seed: int, steering: Sequence[Hold]
 ) -> None:
     options["min_length"] = min(options.get("min_length", 0), options["length"])
-    config = parsed_config(**options)
+    config = sample_config(**options)
     copies = CopyIndex([COPIED], least=config.no_copy + 1) if config.no_copy else None
     tokenizer, model = kinds[kind]
     texts = [
@@ -115,11 +114,11 @@ def test_no_options_crash_hang_or_break_their_promise(
 
 @settings(max_examples=50)
 @given(KINDS, st.text("ab", max_size=3), CONFIGS, st.integers(1, 5))
-def test_no_options_break_a_search(kinds, kind: str, prefix: str, options: dict, width: int) -> None:
+def test_no_options_break_a_search(kinds, sample_config, kind: str, prefix: str, options: dict, width: int) -> None:
     options = {
         name: options[name] for name in ("length", "ban", "stop", "bias", "repetition_penalty") if name in options
     }
-    config = parsed_config(min_length=options["length"] // 2, **options)
+    config = sample_config(min_length=options["length"] // 2, **options)
     tokenizer, model = kinds[kind]
     texts = beam_search(model, tokenizer, width=width, num=width, prefix=prefix, config=config)
     assert 1 <= len(texts) <= width and len({text.text for text in texts}) == len(texts)
