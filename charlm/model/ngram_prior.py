@@ -47,7 +47,7 @@ class CrossFit:
 
 
 def default_order(vocab_size: int) -> int:
-    """n where nobody says otherwise; together with a network longer contexts pay than alone (docs/experiments.md)."""
+    """n where nobody says otherwise; together with a network longer contexts pay than alone (docs/notes/experiments.md)."""
     return _ORDER_OF_LARGE if vocab_size > SMALL_VOCABULARY else _ORDER
 
 

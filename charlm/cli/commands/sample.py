@@ -1,4 +1,4 @@
-"""`charlm sample`."""
+"""`charlm sample`: texts written by a model."""
 
 import os
 import sys
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from charlm.text_model import TextModel
 
 ModelArgument = Annotated[
-    str | None, typer.Argument(help="Model file, run folder or name of a run.", show_default="the newest run")
+    str | None,
+    typer.Argument(metavar="[MODEL]", help="Model file, run folder or name of a run.", show_default="the newest run"),
 ]
 
 
