@@ -17,7 +17,7 @@ from charlm.cells import LayerStates
 from charlm.kernels import PROGRAMS, compiled
 from charlm.kernels.buffers import Buffer
 from charlm.kernels.forward import add_forward, forward_buffers
-from charlm.kernels.program import add
+from charlm.kernels.program import residual_sum
 from charlm.model.language_model import LanguageModel
 from charlm.native.library import library
 from charlm.native.structures import Estimates, History, Orders, Start, Step
@@ -195,7 +195,7 @@ class CompiledStepper:
         if self._model.config.skip != "residual":
             return output
         above = Buffer(self._keep(torch.zeros(len(self._tokens), self._model.config.hidden_size)))
-        loop.stage(add, {"below": source, "own": output, "above": above})
+        loop.stage(residual_sum, {"layer_input": source, "layer_output": output, "next_input": above})
         return above
 
     def _add_prior(self, rows: int) -> NDArray[np.int32]:
