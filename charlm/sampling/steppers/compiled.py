@@ -20,7 +20,7 @@ from charlm.kernels.forward import add_forward, forward_buffers
 from charlm.kernels.program import residual_sum
 from charlm.model.language_model import LanguageModel
 from charlm.native.library import library
-from charlm.native.structures import Estimates, History, Orders, Start, Step
+from charlm.native.structures import Estimates, History, Orders, RowBias, Step
 from charlm.ngram.model import FREQUENT_LENGTHS
 from charlm.sampling.steering import Hold
 
@@ -115,7 +115,7 @@ class CompiledStepper:
         model, size = self._model, self._model.config.hidden_size
         self._kept: list[Any] = []  # what the argument block points to
         self._histories: list[tuple[Tensor, Tensor | None]] = []
-        self._starts: list[Start] = []
+        self._row_biases: list[RowBias] = []
         self._tokens = np.zeros(rows, np.int64)
         loop = compiled.CompiledLoop(self._code, rows, size)
         embedding = model.embedding.detach().contiguous()
@@ -154,7 +154,7 @@ class CompiledStepper:
             top_row=top_row,
         )
         self._point_to("operations", loop.operations())
-        self._point_to("starts", (Start * len(self._starts))(*self._starts))
+        self._point_to("row_biases", (RowBias * len(self._row_biases))(*self._row_biases))
         self._point_to("histories", self._history_blocks(rows * size))
         self._kept.append((loop, source))
         self._prior_states = self._add_prior(rows) if model.prior is not None else None
@@ -209,14 +209,14 @@ class CompiledStepper:
         chance = np.zeros((rows, trie.vocab_size), np.float32)
         block.trie, block.estimates = trie.block(), Estimates(*(table.ctypes.data for table in tables))
         block.orders = Orders(orders.ctypes.data, len(orders))
-        block.states, block.chance = states.ctypes.data, chance.ctypes.data
+        block.states, block.probabilities = states.ctypes.data, chance.ctypes.data
         block.gate_weight = self._keep(prior.weight.detach().contiguous()).data_ptr()
         block.gate_bias = self._keep(prior.bias.detach().contiguous()).data_ptr()
         self._kept.append((trie, tables, orders, chance))
         if contexts is not None:
             block.ngram_vectors = self._keep(contexts.table().detach().contiguous()).data_ptr()
             block.vector_of, block.last_node = contexts.rows.ctypes.data, len(contexts.rows) - 1
-            block.longest = min(FREQUENT_LENGTHS[-1], model.config.ngram_order - 1)
+            block.longest_ngram = min(FREQUENT_LENGTHS[-1], model.config.ngram_order - 1)
             self._kept.append(contexts.rows)
         return states
 
@@ -236,7 +236,9 @@ class CompiledStepper:
 
     def _start(self, bias: Tensor, rows: Tensor) -> None:
         """Let every row begin with a bias."""
-        self._starts.append(Start(self._keep(bias.contiguous()).data_ptr(), self._keep(rows).data_ptr(), rows.shape[1]))
+        self._row_biases.append(
+            RowBias(self._keep(bias.contiguous()).data_ptr(), self._keep(rows).data_ptr(), rows.shape[1])
+        )
 
     def _pack(self, name: str, matrix: Tensor) -> compiled.PackedMatrix:
         """A matrix as products read it, laid out once."""
