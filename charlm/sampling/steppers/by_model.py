@@ -1,4 +1,4 @@
-"""A step through the model itself: any cell, any device."""
+"""A stepper that calls the model itself. It works for any cell and any device."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from charlm.sampling.steppers.base import LogitRows
 
 
 class ModelStepper:
-    """Calls the model; see `charlm.sampling.steppers.base.Stepper`."""
+    """A stepper (see `charlm.sampling.steppers.Stepper`) that calls the model."""
 
     def __init__(self, model: LanguageModel, states: Sequence[LayerStates]) -> None:
         """Begin with the states of B texts, (1, H) each."""
@@ -62,7 +62,7 @@ def _with_row(part: Tensor, row: int, new: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def _stack(states: Sequence[LayerStates]) -> LayerStates:
-    """The states of single texts as the states of a batch."""
+    """The states of single texts, (1, H) each, as the states of a batch, (B, H) each."""
     return tuple(
         tuple(torch.cat([states[text][layer][part] for text in range(len(states))]) for part in range(len(first)))
         for layer, first in enumerate(states[0])
