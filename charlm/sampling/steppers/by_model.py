@@ -34,8 +34,8 @@ class ModelStepper:
     def load(self, row: int, states: LayerStates) -> None:
         """See `Stepper.load`."""
         self._states = tuple(
-            tuple(_with_row(part, row, new) for part, new in zip(own, given, strict=True))
-            for own, given in zip(self._states, states, strict=True)
+            tuple(_with_row(part, row, new_part) for part, new_part in zip(old, new, strict=True))
+            for old, new in zip(self._states, states, strict=True)
         )
 
     @torch.inference_mode()
@@ -48,13 +48,14 @@ class ModelStepper:
     def change(self, layer: int, part: int, hold: Hold) -> NDArray[np.floating]:
         """See `Stepper.change`."""
         values = self._states[layer][part].cpu().numpy()  # on the CPU this shares the memory of the state
-        moved = hold(values)
+        change = hold(values)
         if self._device.type != "cpu":
             self._states[layer][part].copy_(torch.from_numpy(values))
-        return moved
+        return change
 
 
 def _with_row(part: Tensor, row: int, new: Tensor) -> Tensor:
+    """A copy of a state (B, H) with one row replaced by `new` (1, H)."""
     part = part.clone()
     part[row] = new[0]
     return part
