@@ -27,11 +27,13 @@ class Vocabulary:
 
     def beginning_with(self, data: bytes) -> Ids:
         """Tokens whose bytes begin with `data`."""
-        return np.array([token for token, own in enumerate(self.bytes) if own.startswith(data)], dtype=np.int64)
+        return np.array(
+            [token for token, spelling in enumerate(self.bytes) if spelling.startswith(data)], dtype=np.int64
+        )
 
     def containing(self, data: bytes) -> Ids:
         """Tokens whose bytes contain `data`."""
-        return np.array([token for token, own in enumerate(self.bytes) if data in own], dtype=np.int64)
+        return np.array([token for token, spelling in enumerate(self.bytes) if data in spelling], dtype=np.int64)
 
     def going_beyond(self, data: bytes) -> Ids:
         """Tokens that begin with `data` and are longer than it."""
@@ -50,7 +52,11 @@ class Vocabulary:
         nats = np.zeros(self.size)
         for bias in biases:
             data = bias.text.encode("utf-8", "surrogatepass")
-            tokens = [token for token, own in enumerate(self.bytes) if own == data and token not in self.never_written]
+            tokens = [
+                token
+                for token, spelling in enumerate(self.bytes)
+                if spelling == data and token not in self.never_written
+            ]
             if not tokens:
                 raise ConfigError(
                     f"--bias has {bias.text!r}, which is not a token of this model; give the text of one token, such "

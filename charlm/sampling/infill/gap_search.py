@@ -100,13 +100,13 @@ class _Search:
     def run(self, width: int, length: int) -> dict[int, Extensions]:
         """See `find_extensions`."""
         max_size = length * QUARTERS
-        found = {0: self._begin(width, max_size)}
+        by_size = {0: self._begin(width, max_size)}
         for size in range(1, max_size + 1):
             self._states.pop(size - 1 - self._largest_token, None)  # no token is long enough to continue from there
-            if size in self._candidates and (extensions := self._read_best(size, found, width)) is not None:
-                found[size] = extensions
+            if size in self._candidates and (extensions := self._read_best(size, by_size, width)) is not None:
+                by_size[size] = extensions
                 self._add_candidates(extensions, size, self._token_sizes, width, max_size)
-        return {size // QUARTERS: extensions for size, extensions in found.items() if size % QUARTERS == 0}
+        return {size // QUARTERS: extensions for size, extensions in by_size.items() if size % QUARTERS == 0}
 
     def _begin(self, width: int, max_size: int) -> Extensions:
         """Add the candidates of every start; returns the empty extension of the start that drops no token."""
@@ -134,7 +134,7 @@ class _Search:
                     _Candidates(scores[best], size, rows + first_row, tokens[columns])
                 )
 
-    def _read_best(self, size: int, found: dict[int, Extensions], width: int) -> Extensions | None:
+    def _read_best(self, size: int, by_size: dict[int, Extensions], width: int) -> Extensions | None:
         """Choose the likeliest candidates of a length and let the model read them; None if no candidate is text."""
         candidates = self._candidates.pop(size)
         scores = np.concatenate([part.scores for part in candidates])
@@ -145,7 +145,7 @@ class _Search:
         for index in np.argsort(-scores, kind="stable").tolist():
             if scores[index] < floor:
                 break
-            data = self._bytes_of(found, int(parent_sizes[index]), int(rows[index]), int(tokens[index]))
+            data = self._bytes_of(by_size, int(parent_sizes[index]), int(rows[index]), int(tokens[index]))
             if data not in chosen and (not self._splits_characters or self._is_text(data, size)):
                 chosen[data] = index
                 if len(chosen) == width:
@@ -176,19 +176,21 @@ class _Search:
             (self._states[parent], torch.from_numpy(rows[parent_sizes == parent])) for parent in np.unique(parent_sizes)
         ]
         states = tuple(
-            tuple(torch.cat([parents[layer][part][own] for parents, own in groups]) for part in range(len(state)))
+            tuple(
+                torch.cat([parents[layer][part][indices] for parents, indices in groups]) for part in range(len(state))
+            )
             for layer, state in enumerate(groups[0][0])
         )
         ids = torch.from_numpy(tokens).unsqueeze(0).to(self._model.output_bias.device)  # (1, N)
         logits, self._states[size] = self._model(ids, states)
         return torch.log_softmax(logits[0], dim=-1).cpu().numpy()  # (N, V)
 
-    def _bytes_of(self, found: dict[int, Extensions], parent_size: int, row: int, token: int) -> bytes:
+    def _bytes_of(self, by_size: dict[int, Extensions], parent_size: int, row: int, token: int) -> bytes:
         """The bytes of a candidate."""
         data = self._vocabulary.bytes[token]
         if parent_size == 0:
             return data[len(self._starts[row].rest) :]
-        return found[parent_size].data[row] + data
+        return by_size[parent_size].data[row] + data
 
     def _is_text(self, data: bytes, size: int) -> bool:
         """Whether bytes of that length, in quarters, are UTF-8 except for an unfinished character at their end."""

@@ -36,9 +36,9 @@ def score_both(
     Returns each text with two log-probabilities in nats: by the forward model, of the text and the right text given the
     left one; by the backward model, of the text and the left text given the right one.
 
-    The left text, a text and the right text are tokenized as a whole, so tokens may span an edge of the gap. What is
-    given to a model is therefore only the tokens that all N wholes share. All N log-probabilities are of the same
-    event, so they can be compared.
+    The left text, a text and the right text are joined and then tokenized, so tokens may span an edge of the gap. What
+    a model is given is therefore only the tokens that all N joined texts share. So all N log-probabilities have the
+    same condition and can be compared.
 
     Args:
         forward: the forward model, in evaluation mode.
@@ -63,7 +63,7 @@ def score_both(
 def _split_shared(
     tokenizer: Tokenizer, texts: Sequence[str], left: str, right: str, unknown: Unknown
 ) -> tuple[list[list[int]], list[int], list[int]]:
-    """The tokens of each whole that are not shared by all, the shared tokens before them, and those after them.
+    """Tokenize the joined texts; returns the tokens that differ, the shared tokens before them, and those after them.
 
     Far from the gap the left and right texts are cut at a space and tokenized only once, since the gap does not affect
     tokens there.
@@ -74,11 +74,11 @@ def _split_shared(
         tokenizer.encode(part, unknown=unknown).tolist() for part in (left[:start], left[start:], right[end:])
     )
     near_right = tokenizer.encode(right[:end], unknown=unknown).tolist()
-    wholes = [tokenizer.encode(left[start:] + text + right[:end], unknown=unknown).tolist() for text in texts]
-    first = _common_prefix([near_left, *wholes])
-    last = _common_prefix([near_right[::-1], *(row[first:][::-1] for row in wholes)])
-    rows = [row[first : len(row) - last] for row in wholes]
-    return rows, far_left + near_left[:first], wholes[0][len(wholes[0]) - last :] + far_right
+    joined = [tokenizer.encode(left[start:] + text + right[:end], unknown=unknown).tolist() for text in texts]
+    first = _common_prefix([near_left, *joined])
+    last = _common_prefix([near_right[::-1], *(row[first:][::-1] for row in joined)])
+    rows = [row[first : len(row) - last] for row in joined]
+    return rows, far_left + near_left[:first], joined[0][len(joined[0]) - last :] + far_right
 
 
 def _common_prefix(rows: Sequence[Sequence[int]]) -> int:
