@@ -258,7 +258,7 @@ class TextModel:
         Raises `CorpusError` for the training split itself, which the predictors have memorised.
         """
         if split == "train" and dataset.corpus.sha256 == own.corpus.sha256:
-            raise CorpusError("the baselines have memorised the training split; score a text that they have not seen")
+            raise CorpusError("the predictors have memorised the training split; score a text that they have not seen")
         part = dataset.split(split)
         return measure_baselines(self.tokenizer, train=own.train, valid=own.valid, text=part, progress=progress)
 
@@ -360,11 +360,9 @@ def load_infill_models(
     backward_model = load(backward) if backward is not None else None
     forward_model = forward_model or _newest("forward", backward_model)
     backward_model = backward_model or _newest("backward", forward_model)
-    for model, direction in ((forward_model, "forward"), (backward_model, "backward")):
-        if model.corpus_config.direction != direction:
-            raise ConfigError(
-                f"{model.path} reads {model.corpus_config.direction}; name a model that reads {direction}"
-            )
+    for model, wanted in ((forward_model, "forward"), (backward_model, "backward")):
+        if model.corpus_config.direction != wanted:
+            raise ConfigError(f"{model.path} reads {model.corpus_config.direction}; name a model that reads {wanted}")
     if forward_model.tokenizer.fingerprint() != backward_model.tokenizer.fingerprint():
         raise ConfigError(
             f"{forward_model.path} and {backward_model.path} have different tokens; train both on the same text with "
@@ -373,7 +371,7 @@ def load_infill_models(
     return forward_model, backward_model
 
 
-def _newest(direction: str, like: TextModel | None) -> TextModel:
+def _newest(reading_direction: str, like: TextModel | None) -> TextModel:
     """The newest model with a reading direction and, if `like` is given, with the same tokens as that model."""
     for path in newest_models():
         try:
@@ -381,10 +379,10 @@ def _newest(direction: str, like: TextModel | None) -> TextModel:
         except CharlmError:  # damaged, or from another version of charlm
             continue
         has_same_tokens = like is None or model.tokenizer.fingerprint() == like.tokenizer.fingerprint()
-        if model.corpus_config.direction == direction and has_same_tokens:
+        if model.corpus_config.direction == reading_direction and has_same_tokens:
             return model
-    option = " --direction backward" if direction == "backward" else ""
-    raise RunError(f"no model in {RUNS}/ reads {direction}; train one with `charlm train TEXT{option}`")
+    option = " --direction backward" if reading_direction == "backward" else ""
+    raise RunError(f"no model in {RUNS}/ reads {reading_direction}; train one with `charlm train TEXT{option}`")
 
 
 def _first_characters(documents: Iterator[str]) -> Iterator[str]:

@@ -51,8 +51,8 @@ class StepLoop(Protocol):
     def stage(self, function: Function, buffers: Buffers) -> None:
         """Append a point-wise stage."""
 
-    def run(self, first: int, count: int, direction: int) -> None:
-        """Run the operations for `count` steps from step `first`, with `direction` 1 forwards and -1 backwards."""
+    def run(self, first: int, count: int, increment: int) -> None:
+        """Run the operations for `count` steps from step `first`: forwards with `increment` 1, backwards with -1."""
 
 
 class TorchLoop:
@@ -88,8 +88,8 @@ class TorchLoop:
 
         self._operations.append(run)
 
-    def run(self, first: int, count: int, direction: int) -> None:
+    def run(self, first: int, count: int, increment: int) -> None:
         """See `StepLoop.run`."""
-        for step in range(first, first + direction * count, direction):
+        for step in range(first, first + increment * count, increment):
             for operation in self._operations:
                 operation(step)

@@ -134,12 +134,12 @@ class CompiledLoop:
         """All operations as one array, which is valid as long as this loop exists."""
         return (Operation * len(self._operations))(*self._operations)
 
-    def run(self, first: int, count: int, direction: int) -> None:
+    def run(self, first: int, count: int, increment: int) -> None:
         """See `StepLoop.run`."""
         threads, size = torch.get_num_threads(), self._rows * self._most_lanes if self._bfloat16 else 0
         scratch = torch.empty(threads * size, dtype=torch.int32)
         self._library.run(
-            *(self.operations(), len(self._operations), first, count, direction),
+            *(self.operations(), len(self._operations), first, count, increment),
             *(self._rows, self._width, threads, scratch.data_ptr(), size),
         )
 

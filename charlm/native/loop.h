@@ -91,9 +91,9 @@ void NAME(pack)(const REAL *w, long row, long column, long blocks, long width, l
 
 typedef void (*NAME(stage))(const int64_t *table, long t, long rows, long from, long to);
 
-/* Run `number` operations in each of `count` steps from `first` on; `direction` is 1 forwards, -1 backwards. Each
+/* Run `number` operations in each of `count` steps from `first` on; `increment` is 1 forwards, -1 backwards. Each
    thread uses `scratch_size` elements of `scratch` for a source that is rounded to bfloat16. */
-void NAME(run)(const Operation *operations, long number, long first, long count, long direction, long rows, long width,
+void NAME(run)(const Operation *operations, long number, long first, long count, long increment, long rows, long width,
                long threads, uint32_t *scratch, long scratch_size) {
     int rounds = 0;
     for (long k = 0; k < number; k++) rounds |= operations[k].kind == BFLOAT16_PRODUCT;
@@ -111,7 +111,7 @@ void NAME(run)(const Operation *operations, long number, long first, long count,
         const long panels = (width + PANEL - 1) / PANEL;
         const long from = panels * mine / all * PANEL, end = panels * (mine + 1) / all * PANEL;
         const long to = end < width ? end : width;
-        for (long n = 0, t = first; n < count; n++, t += direction) {
+        for (long n = 0, t = first; n < count; n++, t += increment) {
             int written = 1;
             for (const Operation *o = operations; o < operations + number; o++) {
                 if (o->kind == STAGE) {

@@ -18,7 +18,7 @@ typedef struct {
     int64_t width;
 } RowBias;
 
-typedef void (*Run)(const Operation *operations, long number, long first, long count, long direction, long rows,
+typedef void (*Run)(const Operation *operations, long number, long first, long count, long increment, long rows,
                     long width, long threads, uint32_t *scratch, long scratch_size);
 
 /* The layout is that of charlm.native.structures.Step. */
