@@ -65,7 +65,8 @@ def sample(
 ) -> None:
     """Write text with a model, from a prefix or from nothing.
 
-    The text is printed as it is written. It ends when the model ends the document, at --length, or before a --stop text.
+    The text is printed as it is written. It ends at --length, before a --stop text, or when the model ends the
+    document.
     Controls are applied in the order in which they are listed.
 
     Examples:
