@@ -1,4 +1,4 @@
-"""Compiles C code at first use and keeps it in the cache, where there is a C compiler."""
+"""Compiles C code at first use and caches the result, if there is a C compiler."""
 
 import ctypes
 import hashlib
@@ -23,7 +23,10 @@ _FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-std
 
 @cache
 def compiler() -> str | None:
-    """The C compiler: the environment variable CC, or cc, gcc or clang; None if there is none or it is turned off."""
+    """The path of the C compiler: CC from the environment, or else cc, gcc or clang.
+
+    None if there is no compiler, or if CHARLM_NATIVE=0 turns compiled code off.
+    """
     if os.environ.get("CHARLM_NATIVE") == "0":
         return None
     names = [os.environ["CC"]] if os.environ.get("CC") else ["cc", "gcc", "clang"]
@@ -32,7 +35,7 @@ def compiler() -> str | None:
 
 @cache
 def shared_library(source: str) -> ctypes.CDLL | None:
-    """C code, compiled and loaded, with OpenMP if the compiler has it; None if it can't be compiled."""
+    """Compile C code and load it, with OpenMP if the compiler supports it; None if it can't be compiled."""
     command = compiler()
     if command is None:
         return None
@@ -45,32 +48,38 @@ def shared_library(source: str) -> ctypes.CDLL | None:
 
 
 def _compile(command: tuple[str, ...], source: str) -> Path:
-    """The shared library of a source: from the cache, or compiled to a temporary file and renamed when complete."""
+    """The shared library of a source, from the cache or newly compiled.
+
+    A new library is renamed into the cache when it is complete, so that an interrupted process leaves nothing broken.
+    """
     key = hashlib.sha256("\0".join((source, _included(), *command, _processor())).encode()).hexdigest()
     target = cache_folder("native") / f"{key}.so"
     if target.exists():
         return target
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        code, made = Path(folder) / "program.c", Path(folder) / "program.so"
+        code, compiled = Path(folder) / "program.c", Path(folder) / "program.so"
         code.write_text(source, encoding="ascii")
         done = subprocess.run(
-            [*command, f"-I{FOLDER}", str(code), "-o", str(made), "-lm"], capture_output=True, text=True, timeout=120
+            [*command, f"-I{FOLDER}", str(code), "-o", str(compiled), "-lm"],
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
         if done.returncode != 0:
             raise CharlmError(f"{command[0]}: {done.stderr.strip()[:200]}")
-        os.replace(made, target)
+        os.replace(compiled, target)
     return target
 
 
 @cache
 def _included() -> str:
-    """All that a source may include."""
+    """The text of every file that a source can include."""
     paths = sorted([*FOLDER.glob("*.h"), *FOLDER.glob("*.c")])
     return "\0".join(path.read_text(encoding="ascii") for path in paths)
 
 
 def _processor() -> str:
-    """What -march=native depends on: a cache on a shared home must not serve one machine's code to another."""
+    """The processor that -march=native compiles for, so that machines with a shared home folder don't share code."""
     try:
         facts = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n\n")[0]
         flags = [line for line in facts.splitlines() if line.startswith(("flags", "Features", "model name"))]
