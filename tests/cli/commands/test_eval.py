@@ -59,7 +59,7 @@ def test_eval_without_baselines(charlm, text: Path, run: str, sentences: str, wr
     for arguments in (["--split", "train"], [text]):
         result = charlm("eval", run, *arguments, "--json")
         assert json.loads(result.stdout)["baselines"] == {}
-        assert "note: no baselines: they have memorised the training split\n" in result.stderr
+        assert "note: no baselines: the predictors have memorised the training split\n" in result.stderr
     other = write("cat and the dog\n", "other.txt")
     assert len(json.loads(charlm("eval", run, other, "--json").stdout)["baselines"]) == 5
     shutil.copy(f"{run}/model.safetensors", "model.safetensors")

@@ -199,7 +199,7 @@ def test_what_can_not_be_filled_is_an_error(uneven, letters) -> None:
     model = uneven(letters)
     with pytest.raises(ConfigError, match="--right is empty"):
         fill(model, model, letters, left="a", right="")
-    with pytest.raises(ConfigError, match="of which the model knows nothing"):
+    with pytest.raises(ConfigError, match="has no character that the model knows"):
         fill(model, model, letters, left="a", right="xyz", config=FillConfig(unknown="skip"))
     with pytest.raises(UnknownCharacterError, match="'x'"):
         fill(model, model, letters, left="x", right="a")
