@@ -119,7 +119,7 @@ def test_every_line_end_ends_a_line(corpus_of, content: str) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf"])
 def test_an_empty_file_is_an_error(corpus_of, content: bytes) -> None:
-    with pytest.raises(CorpusError, match="no text in it"):
+    with pytest.raises(CorpusError, match="contains no text"):
         corpus_of(content)
 
 
@@ -128,7 +128,7 @@ def test_an_empty_file_is_an_error(corpus_of, content: bytes) -> None:
 )
 def test_a_text_of_separators_is_an_error_of_its_own(corpus_of, documents: str, content: str) -> None:
     separator = "%%" if documents == "separator" else None
-    with pytest.raises(CorpusError, match=rf"nothing but what separates documents \(--documents {documents}\) in it"):
+    with pytest.raises(CorpusError, match=rf"contains only document separators \(--documents {documents}\)"):
         corpus_of(content, documents=documents, separator=separator)
 
 

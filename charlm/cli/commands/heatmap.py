@@ -1,4 +1,4 @@
-"""`charlm heatmap`."""
+"""`charlm heatmap`: how unexpected each character of a text is."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
