@@ -51,7 +51,7 @@ TRAINING_FACTS = TrainingFacts(
 def parts(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
     with safetensors.safe_open(path, framework="pt") as file:
         description = json.loads(file.metadata()["charlm"])
-    del description["sha256"], description["tensors_sha256"]  # as in the first files, so that tensors can be changed too
+    del description["sha256"], description["tensors_sha256"]  # the first files have none
     return description, safetensors.torch.load_file(path)
 
 

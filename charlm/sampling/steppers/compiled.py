@@ -58,8 +58,9 @@ class CompiledStepper:
 
     def step(self, tokens: Sequence[int]) -> NDArray[np.floating]:
         """See `Stepper.step`; raises `ValueError` for a token outside the vocabulary."""
-        if not 0 <= min(tokens) <= max(tokens) < self._model.config.vocab_size:
-            raise ValueError(f"a token is not below the {self._model.config.vocab_size} tokens of the model")
+        vocab_size = self._logits.shape[1]
+        if not 0 <= min(tokens) <= max(tokens) < vocab_size:
+            raise ValueError(f"a token is not below the {vocab_size} tokens of the model")
         self._tokens[: len(tokens)] = tokens
         self._sampler_step(*self._arguments)
         return self._logits[: len(tokens)]
