@@ -1,6 +1,6 @@
 """Beam search for the most probable texts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -16,7 +16,10 @@ from charlm.sampling.text_stream import GeneratedText, TextStream
 from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
 
-_DRAW_CONTROLS = ("top_k", "top_p", "min_p", "typical", "no_copy")
+_SEARCH_CONTROLS = frozenset(
+    ["length", "min_length", "until_eos", "stop", "bias", "ban", "repetition_penalty", "steer", "unknown", "prefix_in_output"]
+)
+"""The controls that a search understands; all others must have their defaults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +130,8 @@ def _remember(finished: dict[str, _Hypothesis], hypothesis: _Hypothesis) -> None
 def _check(config: SampleConfig) -> None:
     """Raise `ConfigError` for a control that has no meaning in a search."""
     default = SampleConfig()
-    wrong = [name for name in _DRAW_CONTROLS if getattr(config, name) != getattr(default, name)]
-    if config.temperature != 1:
-        wrong.insert(0, "temperature")
+    names = [field.name for field in fields(config) if field.name not in _SEARCH_CONTROLS]
+    wrong = [name for name in names if getattr(config, name) != getattr(default, name)]
     if wrong:
         option = "--" + wrong[0].replace("_", "-")
         raise ConfigError(f"{option} shapes a random draw, but --beam does not draw; leave one of them out")

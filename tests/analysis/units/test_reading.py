@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from charlm.analysis.html.reading_page import page
+from charlm.analysis.html.heatmap_page import page
 from charlm.analysis.units import reading
 from charlm.analysis.units.activations import follow
 from charlm.analysis.units.reading import read
