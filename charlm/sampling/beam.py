@@ -16,9 +16,8 @@ from charlm.sampling.text_stream import GeneratedText, TextStream
 from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
 
-_SEARCH_CONTROLS = frozenset(
-    ["length", "min_length", "until_eos", "stop", "bias", "ban", "repetition_penalty", "steer", "unknown", "prefix_in_output"]
-)
+_OF_LENGTH = ("length", "min_length", "until_eos", "stop")
+_SEARCH_CONTROLS = (*_OF_LENGTH, "bias", "ban", "repetition_penalty", "steer", "unknown", "prefix_in_output")
 """The controls that a search understands; all others must have their defaults."""
 
 
