@@ -80,8 +80,8 @@ def train(
     """Train a model on a text.
 
     The run folder gets the best model (model.safetensors), metrics.jsonl, samples.txt and what --resume needs. Ctrl-C
-    saves and stops. Settings whose default is auto are selected from the text and the length of the run. The first
-    of --minutes, --epochs and --steps to be reached ends the run.
+    saves and stops. Settings whose default is auto are chosen to suit the text and the length of the run. The first of
+    --minutes, --epochs and --steps to be reached ends the run.
 
     Examples:
       [bold]charlm train corpus.txt[/bold]
