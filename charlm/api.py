@@ -1,4 +1,4 @@
-"""charlm from Python: train, resume and load, each what the command does, without the printing."""
+"""charlm from Python: train, resume and load do what the commands do, without printing."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -42,35 +42,35 @@ from charlm.training.warnings import warn_about_run
 __all__ = ["Callbacks", "Trained", "load", "resume", "resume_run", "train", "train_run"]
 
 DEFAULT_LENGTH: TrainOptions = {"minutes": 5.0, "epochs": 20.0}
-"""Length of a run without --minutes, --epochs and --steps: whichever ends first."""
+"""The default length of a run; it ends at whichever limit it reaches start_model."""
 _RESOLVED = ("embedding_size", "tie_weights", "ngram_order")
-"""Fields of `ModelConfig` that a run's configuration keeps as they were resolved."""
+"""Fields of `ModelConfig` whose defaults depend on the text; a run's configuration stores the values that were used."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Callbacks:
-    """Functions that are called during a run, and may end it."""
+    """Functions that are called during a run."""
 
     progress: Progress = silent
-    """Told how far reading and encoding are."""
+    """Called with the progress of reading and encoding."""
     on_settings: Callable[[AutotunedSettings], None] = lambda settings: None
-    """Given the auto-selected settings, with reasons."""
+    """Called with the auto-selected settings and the reasons for them."""
     on_start: Callable[[RunFolder, Dataset, LanguageModel, TrainConfig], None] = lambda *_: None
-    """Called when training is about to begin."""
+    """Called when training begins."""
     on_event: Callable[[Event], None] = lambda event: None
-    """Given every step, validation and sample."""
+    """Called with every step, validation and sample."""
     should_stop: Callable[[], bool] = lambda: False
-    """Asked after every step; True saves everything and stops."""
+    """Called after every step; if it returns True, the run is saved and stops."""
     started: float | None = None
-    """time.monotonic() from which the minutes of the run count; None is the moment of the call."""
+    """The time.monotonic() at which the run's minutes begin; None is when the function is called."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """What a run came to."""
+    """The result of a run."""
 
     run: Path
-    """Its folder."""
+    """The run folder."""
     outcome: Outcome
 
 
@@ -90,25 +90,26 @@ def train(
     overwrite: bool = False,
     callbacks: Callbacks | None = None,
 ) -> TextModel:
-    """Train a model on a text, keep it in a run folder, and load it.
+    """Train a model on a text, save it in a run folder, and load it.
 
     Args:
-        text: files, folders, "-" or registered names.
-        minutes: length of the run by the clock. Without any length it is five minutes, or 20 epochs if they end sooner.
-        epochs: length in passes over the training split.
-        steps: length in optimiser steps.
-        run: the folder; None is a new one in runs/, named after the text.
+        text: files, folders, "-" for standard input, or named corpora. minutes: length of the run in minutes of
+        wall-clock time. Without any length, a run ends after five minutes or 20
+            epochs, whichever comes first.
+        epochs: length of the run in passes over the training split.
+        steps: length of the run in optimiser steps.
+        run: the run folder; None is a new one in runs/, named after the text.
         corpus: how to read and split the text.
-        tokenizer: None is characters.
-        model: the shape of the model.
-        training: how to train it.
-        auto: choose what `model` and `training` don't give from the text and the length; False takes the defaults.
-        init_from: a model to begin with; its tokenizer and shape are taken over.
-        overwrite: replace the run that is in the folder; needs `run`.
-        callbacks: what is called during the run.
+        tokenizer: the tokenizer to build; None is one of characters.
+        model: options of the model, such as its cell and size.
+        training: options of training.
+        auto: select missing options from the text and the length of the run; False uses the defaults.
+        init_from: a model to start from; its tokenizer and configuration are used.
+        overwrite: replace the run in the folder `run`.
+        callbacks: functions to call during the run.
 
     Raises:
-        CharlmError: one of its kinds, for whatever a user can fix.
+        CharlmError: a subclass of it for every mistake that a user can fix.
     """
     trained = train_run(
         text,
@@ -134,18 +135,19 @@ def resume(
     text: TextLike | None = None,
     callbacks: Callbacks | None = None,
 ) -> TextModel:
-    """Continue a run from where it was saved last, and load its model.
+    """Continue a run from where it was last saved, and load its model.
 
     Args:
-        run: its folder or name.
-        minutes: a new length by the clock, all sessions added up. A new length replaces all that the run began with.
+        run: the run folder, or the name of the run.
+        minutes: a new length in minutes of wall-clock time, including earlier sessions. A new length of any kind
+            replaces all limits that the run had.
         epochs: a new length in passes over the training split.
         steps: a new length in optimiser steps.
-        text: where the text is now, if it was moved; it must be the same.
-        callbacks: what is called during the run.
+        text: the new location of the text, if it was moved; its content must be the same.
+        callbacks: functions to call during the run.
 
     Raises:
-        CharlmError: one of its kinds; a `RunError` if the run is over already, or in use.
+        CharlmError: a subclass of it; `RunError` if the run is already finished or in use.
     """
     lengths = _with_lengths(None, minutes, epochs, steps)
     return load(resume_run(run, text=text, lengths=lengths, callbacks=callbacks).run)
@@ -165,45 +167,46 @@ def train_run(
     overwrite: bool = False,
     callbacks: Callbacks | None = None,
 ) -> Trained:
-    """As `train`, with the lengths in `training`; returns how the run ended instead of its model."""
+    """Like `train`, with the length in `training`; returns the result of the run instead of the model."""
     if overwrite and run is None:
         raise ConfigError("--overwrite replaces the run that --run names; pass --run too")
     callbacks = _with_start(callbacks)
-    given = dict(training or {})
-    config = TrainConfig.from_json((dict(DEFAULT_LENGTH) if not _has_length(given) else {}) | given)
+    training_options = dict(training or {})
+    default_length: dict[str, Any] = {} if _has_length(training_options) else dict(DEFAULT_LENGTH)
+    config = TrainConfig.from_json(default_length | training_options)
     options: dict[str, Any] = dict(model or {})
-    _use_machine(config)
+    _set_threads(config)
     sources = find_sources(text, progress=callbacks.progress, encoding=(corpus or {}).get("encoding", "utf-8"))
     text_config = corpus_config(sources, corpus or {})
-    first = load(init_from) if init_from is not None else None
-    if first is not None and tokenizer is not None:
-        raise ConfigError("--init-from brings its own tokenizer; leave out the options of the tokenizer")
-    _model_config(options, first, 2)  # so that a wrong option fails here, before a long text is read
+    start_model = load(init_from) if init_from is not None else None
+    if start_model is not None and tokenizer is not None:
+        raise ConfigError("--init-from brings its own tokenizer; leave out the tokenizer options")
+    _model_config(options, start_model, 2)  # fails on a wrong option before a long text is read
     folder = RunFolder(find_run(str(run)) if run is not None else new_run(sources.name))
     folder.require_room(overwrite=overwrite)
     tokenizer = tokenizer or TokenizerConfig()
     dataset = prepare(
         read_corpus(sources, text_config, progress=callbacks.progress),
-        first.tokenizer if first else tokenizer,
+        start_model.tokenizer if start_model else tokenizer,
         progress=callbacks.progress,
     )
-    settings = _autotuned(dataset, options, first, config, given, callbacks) if auto else None
+    settings = _autotuned(dataset, options, start_model, config, training_options, callbacks) if auto else None
     if settings is not None:
         options, config = settings.model | options, replace(config, **settings.training)
-    state = _first_state(dataset, options, first, config, callbacks)
+    state = _first_state(dataset, options, start_model, config, callbacks)
     options |= {name: getattr(state.model.config, name) for name in _RESOLVED}
     require_rest(state, config, dataset.train, folder.path)
     if settings is not None:
         callbacks.on_settings(settings)
-    asked = RunConfig(
+    run_config = RunConfig(
         text=sources.arguments,
         corpus=text_config,
-        tokenizer=tokenizer if first is None else None,
+        tokenizer=tokenizer if start_model is None else None,
         model=options,
         training=config,
-        init_from=None if first is None else str(first.path.resolve()),
+        init_from=None if start_model is None else str(start_model.path.resolve()),
     )
-    with folder.begun(asked, overwrite=overwrite):
+    with folder.begun(run_config, overwrite=overwrite):
         return _fit(folder, state, dataset, config, callbacks)
 
 
@@ -215,36 +218,37 @@ def resume_run(
     lengths: TrainOptions | None = None,
     callbacks: Callbacks | None = None,
 ) -> Trained:
-    """As `resume`, with the lengths in `lengths`; returns how the run ended instead of its model."""
+    """Like `resume`, with the new length in `lengths`; returns the result of the run instead of the model."""
     callbacks = _with_start(callbacks)
     folder = RunFolder(find_run(str(run)))
-    with folder.reopened() as before:
-        asked = before
+    with folder.reopened() as saved_config:
+        run_config = saved_config
         if text is not None:
-            asked = replace(asked, text=find_sources(text, progress=callbacks.progress).arguments)
+            run_config = replace(run_config, text=find_sources(text, progress=callbacks.progress).arguments)
         if lengths:
-            without = {"minutes": None, "epochs": None, "steps": None}
-            asked = replace(asked, training=TrainConfig.from_json(asked.training.to_json() | without | dict(lengths)))
-        config = asked.training
-        _use_machine(config)
-        corpus = open_corpus(asked.text, asked.corpus, progress=callbacks.progress)
+            no_length = {"minutes": None, "epochs": None, "steps": None}
+            training = TrainConfig.from_json(run_config.training.to_json() | no_length | dict(lengths))
+            run_config = replace(run_config, training=training)
+        config = run_config.training
+        _set_threads(config)
+        corpus = open_corpus(run_config.text, run_config.corpus, progress=callbacks.progress)
         if folder.resume.exists():
-            state, checkpoint, written = restore(folder, config, pick_device(config.device), _beginning(callbacks))
+            state, checkpoint, log_sizes = restore(folder, config, pick_device(config.device), _beginning(callbacks))
             if corpus.sha256 != checkpoint.corpus.get("sha256"):
                 raise CorpusError(
                     f"the text {corpus.name} is not the one this run began with; --resume needs the same text"
                 )
             dataset = prepare(corpus, checkpoint.tokenizer, progress=callbacks.progress)
             _restore_prior(state, dataset, callbacks, folder)
-        else:  # it was stopped before it saved anything
-            first = load(asked.init_from) if asked.init_from is not None else None
-            tokenizer = first.tokenizer if first else asked.tokenizer or TokenizerConfig()
+        else:  # the run stopped before it saved anything
+            start_model = load(run_config.init_from) if run_config.init_from is not None else None
+            tokenizer = start_model.tokenizer if start_model else run_config.tokenizer or TokenizerConfig()
             dataset = prepare(corpus, tokenizer, progress=callbacks.progress)
-            state, written = _first_state(dataset, asked.model, first, config, callbacks), (0, 0)
+            state, log_sizes = _first_state(dataset, run_config.model, start_model, config, callbacks), (0, 0)
         require_rest(state, config, dataset.train, folder.path)
-        if asked != before:
-            folder.write_config(asked)
-        return _fit(folder, state, dataset, config, callbacks, written)
+        if run_config != saved_config:
+            folder.write_config(run_config)
+        return _fit(folder, state, dataset, config, callbacks, log_sizes)
 
 
 def _with_lengths(
@@ -255,12 +259,12 @@ def _with_lengths(
     return cast(TrainOptions, dict(training or {}) | given)
 
 
-def _has_length(given: Mapping[str, Any]) -> bool:
-    return any(given.get(name) is not None for name in ("minutes", "epochs", "steps"))
+def _has_length(training_options: Mapping[str, Any]) -> bool:
+    return any(training_options.get(name) is not None for name in ("minutes", "epochs", "steps"))
 
 
-def _use_machine(config: TrainConfig) -> None:
-    """Set the threads; raises `ConfigError` for a device that isn't there."""
+def _set_threads(config: TrainConfig) -> None:
+    """Set the number of threads; raises `ConfigError` for a device that is not available."""
     pick_device(config.device)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
@@ -269,40 +273,47 @@ def _use_machine(config: TrainConfig) -> None:
 def _autotuned(
     dataset: Dataset,
     options: Mapping[str, Any],
-    first: TextModel | None,
+    start_model: TextModel | None,
     config: TrainConfig,
-    given: Mapping[str, Any],
+    training_options: Mapping[str, Any],
     callbacks: Callbacks,
 ) -> AutotunedSettings:
-    """The settings that neither the options nor a first model fix, chosen from the text and the length."""
-    if first is not None:
-        width = first.model.config.hidden_size
+    """Settings selected from the text and the length of the run, without those that are given or fixed by a model."""
+    if start_model is not None:
+        width = start_model.model.config.hidden_size
     else:
         width = options.get("hidden_size", options.get("embedding_size") if options.get("tie_weights") else None)
-    gone, cell = time.monotonic() - _beginning(callbacks), options.get("cell", DEFAULT_CELL)
+    elapsed, cell = time.monotonic() - _beginning(callbacks), options.get("cell", DEFAULT_CELL)
     order = options.get("ngram_order", default_order(dataset.tokenizer.vocab_size))
-    settings = autotune(dataset, config, given, seconds=gone, width=width, cell=cell, ngram_order=order)
-    return settings.without({*options, *given} if first is None else {*settings.model, *given})
+    settings = autotune(dataset, config, training_options, seconds=elapsed, width=width, cell=cell, ngram_order=order)
+    fixed = options if start_model is None else settings.model
+    return settings.without({*fixed, *training_options})
 
 
 def _first_state(
-    dataset: Dataset, options: Mapping[str, Any], first: TextModel | None, config: TrainConfig, callbacks: Callbacks
+    dataset: Dataset,
+    options: Mapping[str, Any],
+    start_model: TextModel | None,
+    config: TrainConfig,
+    callbacks: Callbacks,
 ) -> TrainingState:
-    """The state before the first step: a model of freshly drawn weights, or the one to begin with."""
-    shape = _model_config(options, first, dataset.tokenizer.vocab_size)
-    if first is not None:
-        model = first.model
+    """The state before the first step, with newly drawn weights or those of the model to start from."""
+    model_config = _model_config(options, start_model, dataset.tokenizer.vocab_size)
+    if start_model is not None:
+        model = start_model.model
     else:
-        model = LanguageModel(shape)
+        model = LanguageModel(model_config)
         generator = torch.Generator().manual_seed(config.seed)
         model.initialise(generator, silent=dataset.tokenizer.never_written)
-    if shape.ngram_order:
-        model.build_on(*fit_prior(dataset.train, dataset.tokenizer, shape.ngram_order, progress=callbacks.progress))
+    if model_config.ngram_order:
+        model.build_on(
+            *fit_prior(dataset.train, dataset.tokenizer, model_config.ngram_order, progress=callbacks.progress)
+        )
     return begin(model, config, pick_device(config.device), _beginning(callbacks))
 
 
 def _restore_prior(state: TrainingState, dataset: Dataset, callbacks: Callbacks, folder: RunFolder) -> None:
-    """Count the n-grams that a resumed model builds on again; raises `RunError` if they are no longer the same."""
+    """Fit the n-gram prior of a resumed model again; raises `RunError` if it has other n-grams than before."""
     prior = state.model.prior
     if prior is None:
         return
@@ -324,7 +335,7 @@ def _fit(
     dataset: Dataset,
     config: TrainConfig,
     callbacks: Callbacks,
-    written: tuple[int, int] = (0, 0),
+    log_sizes: tuple[int, int] = (0, 0),
 ) -> Trained:
     keep_memory()
     warn_about_run(dataset, state.model, config)
@@ -334,25 +345,24 @@ def _fit(
         state,
         dataset,
         config,
-        log_sizes=written,
+        log_sizes=log_sizes,
         observer=callbacks.on_event,
         should_stop=callbacks.should_stop,
     )
     return Trained(run=folder.path, outcome=outcome)
 
 
-def _model_config(options: Mapping[str, Any], first: TextModel | None, vocab_size: int) -> ModelConfig:
-    """The model's shape from the options; with a model to begin with, its shape, which they must not contradict."""
+def _model_config(options: Mapping[str, Any], start_model: TextModel | None, vocab_size: int) -> ModelConfig:
+    """The configuration of the model; raises `ConfigError` for an option that contradicts the model to start from."""
     options = dict(options)
     if "cell" in options:
         find_cell(options["cell"])
-    if first is not None:
-        config = first.model.config
+    if start_model is not None:
+        config = start_model.model.config
         for name, value in options.items():
             if getattr(config, name) != value:
-                raise ConfigError(
-                    f"--init-from {first.path} has {name} {getattr(config, name)!r}, not {value!r}; leave the option out"
-                )
+                option = f"{name} {getattr(config, name)!r}"
+                raise ConfigError(f"--init-from {start_model.path} has {option}, not {value!r}; leave the option out")
         return config
     if options.get("embedding_size") is None:
         hidden = options.get("hidden_size", DEFAULT_HIDDEN)
@@ -362,11 +372,12 @@ def _model_config(options: Mapping[str, Any], first: TextModel | None, vocab_siz
 
 
 def _with_start(callbacks: Callbacks | None) -> Callbacks:
+    """The callbacks with `started` set."""
     callbacks = callbacks or Callbacks()
     return callbacks if callbacks.started is not None else replace(callbacks, started=time.monotonic())
 
 
 def _beginning(callbacks: Callbacks) -> float:
-    """The moment from which the run's time counts; `_with_start` has set it."""
+    """The time.monotonic() at which the run's minutes begin; `_with_start` has set it."""
     assert callbacks.started is not None
     return callbacks.started

@@ -411,7 +411,7 @@ def default_vectors(vocab_size: int, hidden_size: int, *, tie_weights: bool | No
     """The default `embedding_size` and `tie_weights` for a vocabulary of V tokens.
 
     A small vocabulary has narrow embeddings. A token of a large one is too rare to learn two vectors, so embedding and
-    output layer are tied (docs/experiments.md) unless `tie_weights` is given.
+    output layer are tied (docs/notes/experiments.md) unless `tie_weights` is given.
     """
     large = vocab_size > SMALL_VOCABULARY
     tied = large if tie_weights is None else tie_weights

@@ -1,4 +1,4 @@
-"""A model loaded from a file: it writes, scores, fills and adapts, each as the command of that name does."""
+"""A model loaded from a file, with methods that do what the commands do: write, score, fill and adapt."""
 
 import logging
 import shlex
@@ -34,50 +34,50 @@ from charlm.tokenizers import Tokenizer
 
 logger = logging.getLogger(__name__)
 
-_INDEXED = 50_000_000  # characters of a training text in which copies are looked for
-_SEPARATOR = "\x01"  # of texts that are searched together; not the one inside a `CopyIndex`
+_INDEXED = 50_000_000  # characters of the training text that are searched for copies
+_SEPARATOR = "\x01"  # between texts that are searched together; a `CopyIndex` uses another one
 
 
 @dataclass(frozen=True, kw_only=True)
 class TextModel:
-    """A trained model of a text, in evaluation mode, with its tokenizer."""
+    """A trained model with its tokenizer, in evaluation mode."""
 
     path: Path
     checkpoint: Checkpoint
     adapted_from: str | None = None
-    """The hash of the weights that these were adapted from, for which directions are valid; None if as loaded."""
+    """The SHA-256 of the weights before `adapt`, for which saved directions are valid; None if not adapted."""
 
     @property
     def model(self) -> LanguageModel:
-        """The network."""
+        """The language model."""
         return self.checkpoint.model
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """Its tokenizer."""
+        """The tokenizer of the model."""
         return self.checkpoint.tokenizer
 
     @property
     def corpus_config(self) -> CorpusConfig:
-        """How the model's corpus was read and split."""
+        """How the model's own text was read and split."""
         return CorpusConfig.from_json(self.checkpoint.corpus.get("config", {}))
 
     def sample(self, prefix: str = "", config: SampleConfig | None = None, *, seed: int | None = None) -> str:
-        """Write a text and return it whole; arguments as in `generate`."""
+        """Write a text and return it; arguments as in `generate`."""
         return "".join(self.generate(prefix, config, seed=seed))
 
     def generate(
         self, prefix: str = "", config: SampleConfig | None = None, *, seed: int | None = None
     ) -> Iterator[str]:
-        """Write a text and yield it in pieces as it is written, the prefix first.
+        """Write a text and yield it in parts as it is written, the prefix first.
 
         Args:
             prefix: what the text begins with.
             config: temperature, length and all other controls.
-            seed: of the random choices; None is another one each time.
+            seed: the random seed; None chooses a new one each time.
 
-        Raises `UnknownCharacterError` for a character of the prefix outside the vocabulary, unless `config.unknown` says
-        otherwise, and `ConfigError` for a model that reads from right to left.
+        Raises `UnknownCharacterError` if the prefix has a character outside the vocabulary and `config.unknown` is
+        "error", and `ConfigError` for a model that reads from right to left.
         """
         for chunk in self.generate_chunks(prefix, config, seed=seed, score=False):
             yield chunk.text
@@ -90,7 +90,7 @@ class TextModel:
         seed: int | None = None,
         score: bool = True,
     ) -> Generator[Chunk, None, GeneratedText]:
-        """As `generate`, with log-probabilities if `score`; the generator's value is the whole text."""
+        """Like `generate`, with log-probabilities if `score`; the generator's return value is the whole text."""
         self._require_forward()
         config, generator = config or SampleConfig(), torch.Generator()
         if seed is None:
@@ -111,7 +111,7 @@ class TextModel:
     def generate_many(
         self, prefix: str = "", config: SampleConfig | None = None, *, seed: int, num: int, batch: int = 1
     ) -> Iterator[GeneratedText]:
-        """Write `num` texts, `batch` at a time; text k is the one that `generate` writes with seed + k."""
+        """Write `num` texts, `batch` at a time; text k is the text that `generate` writes with seed + k."""
         self._require_forward()
         config = config or SampleConfig()
         return generate_many(
@@ -129,7 +129,7 @@ class TextModel:
     def beam(
         self, prefix: str = "", config: SampleConfig | None = None, *, width: int, num: int = 1
     ) -> list[GeneratedText]:
-        """The most probable texts that a beam search of that width finds, best first."""
+        """The most probable texts that a beam search finds, best first; see `charlm.sampling.beam_search`."""
         self._require_forward()
         config = config or SampleConfig()
         steering = self.steering(config)
@@ -147,11 +147,11 @@ class TextModel:
     def fill(
         self, backward: "TextModel", left: str, right: str, *, num: int = 5, config: FillConfig | None = None
     ) -> list[Filling]:
-        """The likeliest texts between two others, best first, with a second model that reads from right to left."""
+        """The likeliest texts between `left` and `right`, best first, with the help of a backward model."""
         return fill(self.model, backward.model, self.tokenizer, left=left, right=right, num=num, config=config)
 
     def adapt(self, text: TextLike, *, corpus: CorpusOptions | None = None, progress: Progress = silent) -> "TextModel":
-        """A copy of the model after it has learned from a text as dynamic evaluation does; arguments as in `read`."""
+        """A copy of the model, trained on a text as in dynamic evaluation; arguments as in `read`."""
         split = self.read(text, corpus=corpus, progress=progress).split("train")
         model = adapt(self.model, split, progress=progress)
         return replace(
@@ -173,14 +173,14 @@ class TextModel:
         """Score a text: every token once, given everything before it in its document.
 
         Args:
-            text: files, folders or registered names; None is the model's own text.
-            split: which part; None is all of a text, and the held-out split of the model's own.
-            dynamic: let the model learn from what it has scored.
-            neural_cache: mix the model with a neural cache.
-            corpus: how to read the text; what isn't given is as in training.
-            progress: told how far reading, encoding and scoring are.
+            text: files, folders or named corpora; None is the model's own text.
+            split: the split to score; None is the whole of `text`, or the held-out split of the model's own text.
+            dynamic: dynamic evaluation: the model learns from what it has scored.
+            neural_cache: mix the model's predictions with those of a neural cache.
+            corpus: how to read the text; settings that are missing are those of training.
+            progress: called with the progress of reading, encoding and scoring.
 
-        Raises what `read` does.
+        Raises: as `read`, and `ConfigError` if there is no held-out split.
         """
         if text is None and split is None:
             split = self.held_out_split()
@@ -204,13 +204,16 @@ class TextModel:
         corpus: CorpusOptions | None = None,
         progress: Progress = silent,
     ) -> Dataset:
-        """A text in the model's tokens: cut into splits if `split` names one, else all of it in the first.
+        """Read a text and encode it with the model's tokenizer.
 
-        Without a text it is the model's own, which must still be where it was, unchanged. Raises `CorpusError` if it
-        isn't, and `RunError` if the model's run folder isn't there to say where it was.
+        The result has the splits of the corpus configuration if `split` names one, else the whole text is in the first
+        split. Without `text` it is the model's own text with its splits.
+
+        Raises `CorpusError` if the model's own text is missing or has changed, and `RunError` if the model file is
+        outside its run folder, so that the location of its text is unknown.
         """
-        opened = self._own_text(progress) if text is None else self.open_text(text, split, corpus, progress=progress)
-        return prepare(opened, self.tokenizer, progress=progress)
+        source = self._own_text(progress) if text is None else self.open_text(text, split, corpus, progress=progress)
+        return prepare(source, self.tokenizer, progress=progress)
 
     def open_text(
         self,
@@ -220,7 +223,7 @@ class TextModel:
         *,
         progress: Progress = silent,
     ) -> Corpus:
-        """A text as `read` takes it, not yet in tokens."""
+        """Read a text without encoding it; arguments as in `read`."""
         config = replace(self.corpus_config, **(corpus or {}))
         return open_corpus(text, config if split else unsplit(config), progress=progress)
 
@@ -233,7 +236,7 @@ class TextModel:
         neural_cache: NeuralCacheConfig | None = None,
         progress: Progress = silent,
     ) -> Evaluation:
-        """Score one split of what `read` gave; arguments as in `evaluate`."""
+        """Score one split of a dataset from `read`; other arguments as in `evaluate`."""
         part = dataset.split(split)
         if dynamic is not None:
             return dynamic_evaluate(
@@ -247,24 +250,24 @@ class TextModel:
         """How simple predictors trained on the model's training split score a text; see `charlm.evaluation.baselines`.
 
         Args:
-            dataset: what `read` gave.
-            split: one of its splits.
-            own: what `read` gave without a text.
-            progress: told how far they are.
+            dataset: the dataset from `read`.
+            split: the split to score.
+            own: the dataset from `read` without a text.
+            progress: called with the progress of the predictors.
 
-        Raises `CorpusError` for a split that contains the training split, which they have memorised.
+        Raises `CorpusError` for the training split itself, which the predictors have memorised.
         """
         if split == "train" and dataset.corpus.sha256 == own.corpus.sha256:
-            raise CorpusError("they have memorised the training split; score a text that they have not seen")
+            raise CorpusError("the predictors have memorised the training split; score a text that they have not seen")
         part = dataset.split(split)
         return measure_baselines(self.tokenizer, train=own.train, valid=own.valid, text=part, progress=progress)
 
     def copy_index(self, least: int, *, progress: Progress = silent) -> CopyIndex:
-        """Finds stretches of at least `least` characters that stand in the model's own training text.
+        """An index that finds passages of at least `least` characters copied from the model's training text.
 
-        Raises what `read` does without a text.
+        Raises: as `read` without a text.
         """
-        return CopyIndex(_at_most(self._own_text(progress).split_documents("train")), least=least)
+        return CopyIndex(_first_characters(self._own_text(progress).split_documents("train")), least=least)
 
     def copying(
         self,
@@ -275,16 +278,16 @@ class TextModel:
         characters: int = 10_000,
         progress: Progress = silent,
     ) -> tuple[Copied, Copied]:
-        """How much of a text that the model writes is copied from its training text, and how much of a scored text.
+        """How much of a generated text is copied from the training text, and how much of a scored text for comparison.
 
         Args:
-            dataset: what `read` gave.
-            split: one of its splits, of which the first characters count.
-            least: characters of the shortest stretch that counts.
-            characters: of each text; the model writes at temperature 1.
-            progress: told how far reading and writing are.
+            dataset: the dataset from `read`.
+            split: the split of it to compare with; only its first characters are used.
+            least: length of the shortest passage that counts as copied, characters.
+            characters: length of each text. The model writes at temperature 1.
+            progress: called with the progress of reading and writing.
 
-        Raises what `read` does without a text.
+        Raises: as `read` without a text.
         """
         index = self.copy_index(least, progress=progress)
         texts: list[str] = []
@@ -298,9 +301,9 @@ class TextModel:
         return find_copies(_SEPARATOR.join(texts)[:characters], index), find_copies(held_out, index)
 
     def direction(self, name: str) -> Direction:
-        """A direction by the name of its file, or one that `charlm probe` saved next to the model.
+        """Load a direction: a file, or the name of one that `charlm probe` saved next to the model.
 
-        Raises `ConfigError` if there is none, or if it was found in another model.
+        Raises `ConfigError` if there is none, or if it was made for another model.
         """
         path = find_direction(name, self.path)
         direction = Direction.load(path)
@@ -308,38 +311,37 @@ class TextModel:
         return direction
 
     def steering(self, config: SampleConfig) -> list[Hold]:
-        """What `config.steer` means for this model; raises `ConfigError` for a unit or direction that it hasn't."""
+        """The holds for `config.steer`; raises `ConfigError` for a unit or direction that the model doesn't have."""
         return holds_for(self.model, config.steer, self.direction)
 
     def _copies(self, config: SampleConfig) -> CopyIndex | None:
         return self.copy_index(config.no_copy + 1) if config.no_copy else None
 
     def _require_forward(self) -> None:
-        """Raise `ConfigError` for a model that reads from right to left: its text can't be shown as it is written."""
+        """Raise `ConfigError` for a model that reads from right to left, since it would write the text backwards."""
         if self.corpus_config.direction == "backward":
-            raise ConfigError(f"{self.path} reads from right to left; such a model works with `charlm fill`")
+            raise ConfigError(f"{self.path} reads from right to left; use it with `charlm fill`")
 
     def _own_text(self, progress: Progress) -> Corpus:
-        """The text that the model was trained on."""
+        """The text that the model was trained on, read again."""
         run = RunFolder(self.path.parent)
         if not run.config.exists():
             raise RunError(
-                f"{self.path} is outside its run folder, so its text is unknown; name the text too, as in "
+                f"{self.path} is outside its run folder, so its text is unknown; name the text, as in "
                 f"`charlm eval {shlex.quote(str(self.path))} TEXT --split test`"
             )
         corpus = open_corpus(run.read_config().text, self.corpus_config, progress=progress)
         if corpus.sha256 != self.checkpoint.corpus.get("sha256"):
             raise CorpusError(
-                f"the text {corpus.name} has changed since the model was trained on it; name the text to score, or "
-                "restore the old one"
+                f"the text {corpus.name} has changed since the model was trained on it; restore it, or name a text"
             )
         return corpus
 
 
 def load(model: str | Path | None = None, *, device: str = "cpu") -> TextModel:
-    """Load a model: a model file, a run folder, the name of a run, or the newest run.
+    """Load a model from a model file, a run folder or the name of a run; None is the newest run.
 
-    Raises `RunError` if there is none, `ModelFileError` for a file that is damaged or foreign.
+    Raises `RunError` if there is none, and `ModelFileError` for a file that is damaged or not a charlm model.
     """
     path = find_model(None if model is None else str(model))
     return TextModel(path=path, checkpoint=files.load(path, pick_device(device)))
@@ -348,46 +350,47 @@ def load(model: str | Path | None = None, *, device: str = "cpu") -> TextModel:
 def load_infill_models(
     forward: str | Path | None = None, backward: str | Path | None = None
 ) -> tuple[TextModel, TextModel]:
-    """Load a model of each reading direction for `TextModel.fill`; if one is not named, the newest that fits the other.
+    """Load a model of each reading direction for `TextModel.fill`.
 
-    Raises `RunError` if there is none, and `ConfigError` if two don't belong together.
+    If one is None, it is the newest model of that reading direction with the same tokens as the other.
+
+    Raises `RunError` if there is none, and `ConfigError` if the two models don't belong together.
     """
-    one = load(forward) if forward is not None else None
-    other = load(backward) if backward is not None else None
-    one = one or _newest("forward", other)
-    other = other or _newest("backward", one)
-    for model, direction in ((one, "forward"), (other, "backward")):
-        if model.corpus_config.direction != direction:
-            raise ConfigError(
-                f"{model.path} reads {model.corpus_config.direction}; name a model that reads {direction}"
-            )
-    if one.tokenizer.fingerprint() != other.tokenizer.fingerprint():
+    forward_model = load(forward) if forward is not None else None
+    backward_model = load(backward) if backward is not None else None
+    forward_model = forward_model or _newest("forward", backward_model)
+    backward_model = backward_model or _newest("backward", forward_model)
+    for model, wanted in ((forward_model, "forward"), (backward_model, "backward")):
+        if model.corpus_config.direction != wanted:
+            raise ConfigError(f"{model.path} reads {model.corpus_config.direction}; name a model that reads {wanted}")
+    if forward_model.tokenizer.fingerprint() != backward_model.tokenizer.fingerprint():
         raise ConfigError(
-            f"{one.path} and {other.path} have different tokens; train both on the same text with the same tokenizer"
+            f"{forward_model.path} and {backward_model.path} have different tokens; train both on the same text with "
+            "the same tokenizer"
         )
-    return one, other
+    return forward_model, backward_model
 
 
-def _newest(direction: str, like: TextModel | None) -> TextModel:
-    """The newest run with a reading direction, and with the tokens of another model."""
+def _newest(reading_direction: str, like: TextModel | None) -> TextModel:
+    """The newest model with a reading direction and, if `like` is given, with the same tokens as that model."""
     for path in newest_models():
         try:
-            found = load(path)
-        except CharlmError:  # a run that is damaged, or of another version of charlm
+            model = load(path)
+        except CharlmError:  # damaged, or from another version of charlm
             continue
-        same = like is None or found.tokenizer.fingerprint() == like.tokenizer.fingerprint()
-        if found.corpus_config.direction == direction and same:
-            return found
-    option = " --direction backward" if direction == "backward" else ""
-    raise RunError(f"no model in {RUNS}/ reads {direction}; train one with `charlm train TEXT{option}`")
+        has_same_tokens = like is None or model.tokenizer.fingerprint() == like.tokenizer.fingerprint()
+        if model.corpus_config.direction == reading_direction and has_same_tokens:
+            return model
+    option = " --direction backward" if reading_direction == "backward" else ""
+    raise RunError(f"no model in {RUNS}/ reads {reading_direction}; train one with `charlm train TEXT{option}`")
 
 
-def _at_most(documents: Iterator[str]) -> Iterator[str]:
-    """The first documents, or parts of them, `_INDEXED` characters in all; warns if there are more."""
-    left = _INDEXED
+def _first_characters(documents: Iterator[str]) -> Iterator[str]:
+    """The first `_INDEXED` characters of the documents; warns if there are more."""
+    remaining = _INDEXED
     for document in documents:
-        yield document[:left]
-        left -= len(document)
-        if left < 0:
+        yield document[:remaining]
+        remaining -= len(document)
+        if remaining < 0:
             logger.warning("only the first %s characters of the training text are searched for copies", f"{_INDEXED:,}")
             return

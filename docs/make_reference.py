@@ -60,17 +60,12 @@ def _folder_lines(folder: Path, indent: str) -> list[str]:
 
 
 def _summary(path: Path) -> str:
-    """What a source file is: the first sentence of its docstring or first comment, else what it consists of."""
+    """What a source file is: the first sentence of its docstring or first comment."""
     source = path.read_text(encoding="utf-8")
     if path.suffix == ".py":
         return _first_sentence(ast.get_docstring(ast.parse(source)) or "")
     comment = re.match(r"(?:<!doctype[^>]*>\s*)?(?:<!--(.*?)-->|/\*(.*?)\*/)", source, re.DOTALL | re.IGNORECASE)
-    if comment:
-        return _first_sentence(comment[1] or comment[2])
-    if path.suffix == ".html":
-        return f"Template with {', '.join(dict.fromkeys(re.findall('@[A-Z]+@', source)))}."
-    selectors = dict.fromkeys(re.findall(r"^\s*([^@{}\n]+?)\s*\{", source, re.MULTILINE))
-    return f"Styles of {', '.join([*selectors][:4])} and more."
+    return _first_sentence(comment[1] or comment[2]) if comment else ""
 
 
 def _first_sentence(text: str) -> str:

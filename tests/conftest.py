@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, settings
 from typer.testing import CliRunner, Result
 
 from charlm import api
-from charlm.api import Hooks, Trained
+from charlm.api import Callbacks, Trained
 from charlm.cli.app import app
-from charlm.config import CorpusConfig, ModelConfig, TokenizerConfig, TrainConfig
+from charlm.config import CorpusConfig, ModelConfig, TokenizerConfig
 from charlm.data.corpus import Corpus, open_corpus
 from charlm.data.dataset import Dataset, prepare
 from charlm.model.language_model import LanguageModel
@@ -246,19 +246,20 @@ def train_run(text: Path, small_shape: dict[str, Any]) -> Callable[..., Trained]
         corpus: dict[str, Any] | None = None,
         tokenizer: TokenizerConfig | None = None,
         model: dict[str, Any] | None = None,
-        hooks: Hooks | None = None,
+        callbacks: Callbacks | None = None,
         overwrite: bool = False,
         **fields: Any,
     ) -> Trained:
-        return api.train(
+        return api.train_run(
             source,
             run=run,
             corpus=corpus,
             tokenizer=tokenizer,
             model=small_shape if model is None else model,
-            training=TrainConfig(**({"steps": 60, "batch_size": 4, "seq_len": 16, "validations": 5} | fields)),
+            training={"steps": 60, "batch_size": 4, "seq_len": 16, "validations": 5} | fields,
+            auto=False,
             overwrite=overwrite,
-            hooks=hooks,
+            callbacks=callbacks,
         )
 
     return train_run
@@ -323,12 +324,12 @@ def same_weights() -> Callable[[Weights, Weights], bool]:
 
 
 @pytest.fixture(scope="session")
-def stop_after() -> Callable[[int], Hooks]:
-    """Hooks that interrupt a run after some steps."""
+def stop_after() -> Callable[[int], Callbacks]:
+    """Callbacks that interrupt a run after some steps."""
 
-    def stop_after(steps: int) -> Hooks:
+    def stop_after(steps: int) -> Callbacks:
         left = iter([False] * (steps - 1) + [True] * 1000)
-        return Hooks(should_stop=lambda: next(left))
+        return Callbacks(should_stop=lambda: next(left))
 
     return stop_after
 

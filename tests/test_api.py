@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from charlm import api
-from charlm.config import TokenizerConfig, TrainConfig
+from charlm.config import TokenizerConfig
 from charlm.errors import ConfigError, CorpusError, RunError, TrainingDivergedError
+from charlm.sampling import SampleConfig
 from charlm.storage.checkpoint import load
 
 
@@ -14,12 +15,12 @@ def test_a_finished_run_goes_on_when_it_is_given_more(train_run) -> None:
     train_run(steps=20)
     before = Path("runs/a/config.json").read_bytes()
     for lengths in ({}, {"steps": 20}, {"steps": 7}, {"epochs": 0.01}):
-        with pytest.raises(RunError, match=r"run runs/a is over: it has had .*; to go on give a larger --"):
-            api.resume("runs/a", lengths=lengths)
+        with pytest.raises(RunError, match=r"run runs/a is finished: it has done .*; give a larger --"):
+            api.resume_run("runs/a", lengths=lengths)
     assert Path("runs/a/config.json").read_bytes() == before
-    assert api.resume("runs/a", lengths={"steps": 30}).outcome.step == 30
+    assert api.resume_run("runs/a", lengths={"steps": 30}).outcome.step == 30
     with pytest.raises(ConfigError, match="--steps is 0"):
-        api.resume("runs/a", lengths={"steps": 0})
+        api.resume_run("runs/a", lengths={"steps": 0})
 
 
 def test_overwriting_keeps_the_old_model_until_there_is_a_new_one(
@@ -34,40 +35,40 @@ def test_overwriting_keeps_the_old_model_until_there_is_a_new_one(
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("charlm.training.trainer.training_steps", killed)
-        api.train(text, init_from="runs/a", training=TrainConfig(steps=9), **config)
+        api.train_run(text, init_from="runs/a", training={"steps": 9}, **config, auto=False)
     assert same_weights(weights_of("runs/a", "model.safetensors"), before)
-    assert api.resume("runs/a").outcome.step == 9
+    assert api.resume_run("runs/a").outcome.step == 9
     before = weights_of("runs/a", "model.safetensors")
     with pytest.raises(TrainingDivergedError) as error:
-        exploding = TrainConfig(steps=400, validations=1, learning_rate=10.0, clip=0)
-        api.train(text, training=exploding, **config | {"model": small_shape | {"cell": "rnn"}})
+        exploding = {"steps": 400, "validations": 1, "learning_rate": 10.0, "clip": 0}
+        api.train_run(text, training=exploding, **config | {"model": small_shape | {"cell": "rnn"}}, auto=False)
     assert "is kept in" not in str(error.value)
     assert same_weights(weights_of("runs/a", "model.safetensors"), before)
-    api.train(text, training=TrainConfig(steps=100), hooks=stop_after(3), **config)
+    api.train_run(text, training={"steps": 100}, callbacks=stop_after(3), **config, auto=False)
     assert not same_weights(weights_of("runs/a", "model.safetensors"), before)
 
 
 def test_overwriting_needs_the_name_of_a_run(text: Path, small_shape: dict) -> None:
-    api.train(text, training=TrainConfig(steps=2), model=small_shape)
+    api.train_run(text, training={"steps": 2}, model=small_shape, auto=False)
     with pytest.raises(ConfigError, match="--overwrite replaces the run that --run names"):
-        api.train(text, training=TrainConfig(steps=2), model=small_shape, overwrite=True)
+        api.train_run(text, training={"steps": 2}, model=small_shape, overwrite=True, auto=False)
 
 
 def test_a_run_killed_before_its_first_save_begins_again(train_run, stop_after, weights_of, same_weights) -> None:
     train_run("runs/whole")
-    train_run("runs/early", hooks=stop_after(3))
+    train_run("runs/early", callbacks=stop_after(3))
     Path("runs/early/resume.safetensors").unlink()
-    assert api.resume("runs/early").outcome.finished
+    assert api.resume_run("runs/early").outcome.finished
     assert same_weights(weights_of("runs/early"), weights_of("runs/whole"))
 
 
 def test_resume_needs_the_same_text(text: Path, sentences: str, train_run, stop_after, write) -> None:
-    train_run(hooks=stop_after(10))
+    train_run(callbacks=stop_after(10))
     text.write_text(sentences.replace("cat", "rat"))
-    with pytest.raises(CorpusError, match="not the one this run was begun with"):
-        api.resume("runs/a")
+    with pytest.raises(CorpusError, match="not the one this run began with"):
+        api.resume_run("runs/a")
     moved = write(sentences, "elsewhere.txt")
-    assert api.resume("runs/a", text=moved).outcome.finished
+    assert api.resume_run("runs/a", text=moved).outcome.finished
 
 
 def test_a_bad_option_leaves_no_folder(train_run, write) -> None:
@@ -82,21 +83,25 @@ def test_a_bad_option_leaves_no_folder(train_run, write) -> None:
 def test_fine_tuning_begins_with_the_models_weights_and_tokenizer(train_run, write, caplog) -> None:
     train_run("runs/first")
     other = write("A cat and a dog, a zebra and the owl.\n" * 50, "other.txt")
-    tiny = TrainConfig(steps=1, learning_rate=1e-12, weight_decay=0)
-    api.train(other, run="runs/second", init_from="runs/first", training=tiny)
+    tiny = {"steps": 1, "learning_rate": 1e-12, "weight_decay": 0}
+    api.train_run(other, run="runs/second", init_from="runs/first", training=tiny, auto=False)
     first, second = load(Path("runs/first/model.safetensors")), load(Path("runs/second/model.safetensors"))
     for name, value in first.model.state_dict().items():
         torch.testing.assert_close(second.model.state_dict()[name], value, msg=name)
     assert first.tokenizer.fingerprint() == second.tokenizer.fingerprint()
     assert "characters of the training split are not in the vocabulary" in caplog.text
     with pytest.raises(ConfigError, match="has hidden_size 16, not 32"):
-        api.train(other, run="runs/third", init_from="runs/first", model={"hidden_size": 32}, training=tiny)
+        api.train_run(
+            other, run="runs/third", init_from="runs/first", model={"hidden_size": 32}, training=tiny, auto=False
+        )
     with pytest.raises(ConfigError, match="brings its own tokenizer"):
-        api.train(other, run="runs/third", init_from="runs/first", tokenizer=TokenizerConfig(), training=tiny)
+        api.train_run(
+            other, run="runs/third", init_from="runs/first", tokenizer=TokenizerConfig(), training=tiny, auto=False
+        )
 
 
 def test_a_run_without_time_for_a_step_is_an_error(train_run, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match=r"reading the text took all of --minutes 1e-05; give more"):
+    with pytest.raises(ConfigError, match=r"reading the text took all of --minutes 1e-05; give a larger --minutes"):
         train_run(steps=None, minutes=1e-5)
     assert not Path("runs").exists()
     monkeypatch.setattr("charlm.api.require_rest", lambda *_: None)  # as if the time had been just enough until then
@@ -105,7 +110,7 @@ def test_a_run_without_time_for_a_step_is_an_error(train_run, monkeypatch: pytes
 
 
 def test_the_token_before_every_text_is_silent_at_first(text: Path, small_shape: dict) -> None:
-    api.train(text, run="runs/a", training=TrainConfig(steps=1, weight_decay=0), model=small_shape)
+    api.train_run(text, run="runs/a", training={"steps": 1, "weight_decay": 0}, model=small_shape, auto=False)
     trained = load(Path("runs/a/resume.safetensors"))
     unseen = trained.tokenizer.unk
     assert (trained.model.embedding[unseen] == 0).all()
@@ -121,15 +126,17 @@ WIDE = "".join(chr(0x4E00 + (number * number // 7) % 601) for number in range(12
     [({}, True, 16), ({"embedding_size": 8}, False, 8), ({"tie_weights": False}, False, 128)],
 )
 def test_a_large_vocabulary_shares_embedding_and_output(write, asked: dict, tied: bool, width: int) -> None:
-    text, length = write(WIDE), TrainConfig(steps=4, batch_size=4, seq_len=8)
-    api.train(text, run="runs/a", model=asked | {"hidden_size": 16}, training=length)
+    text, length = write(WIDE), {"steps": 4, "batch_size": 4, "seq_len": 8}
+    api.train_run(text, run="runs/a", model=asked | {"hidden_size": 16}, training=length, auto=False)
     model = load(Path("runs/a/model.safetensors")).model
     assert (model.config.tie_weights, model.config.embedding_size) == (tied, width)
     assert (model.output is None) == tied
     kept = json.loads(Path("runs/a/config.json").read_text())["model"]
     assert (kept["tie_weights"], kept["embedding_size"], kept["ngram_order"]) == (tied, width, 5)
-    api.resume("runs/a", lengths={"steps": 8})
-    assert len("".join(api.load("runs/a").generate(length=5, seed=1))) == 5
-    api.train(text, run="runs/b", init_from="runs/a", training=length)
+    api.resume_run("runs/a", lengths={"steps": 8})
+    assert len("".join(api.load("runs/a").generate(config=SampleConfig(length=5), seed=1))) == 5
+    api.train_run(text, run="runs/b", init_from="runs/a", training=length, auto=False)
     with pytest.raises(ConfigError, match="has tie_weights"):
-        api.train(text, run="runs/c", init_from="runs/a", model={"tie_weights": not tied}, training=length)
+        api.train_run(
+            text, run="runs/c", init_from="runs/a", model={"tie_weights": not tied}, training=length, auto=False
+        )

@@ -18,7 +18,6 @@ from charlm.sampling import SampleConfig
         TokenizerConfig(kind="subword", vocab_size=500),
         ModelConfig(vocab_size=70, num_layers=2),
         TrainConfig(steps=10, clip=0),
-        SampleConfig(stop=("a", "b")),
     ],
 )
 def test_json_gives_the_same_config_back(config) -> None:
@@ -61,7 +60,7 @@ def test_a_value_of_the_wrong_type_is_an_error(values) -> None:
         (lambda: TokenizerConfig(vocab_size=10), "--vocab-size is 10"),
         (lambda: CorpusConfig(splits=(90, 5, 4)), "add up to 100"),
         (lambda: CorpusConfig(splits=(0, 50, 50)), "nothing to train on"),
-        (lambda: CorpusConfig(separator="x"), "goes with documents 'separator'"),
+        (lambda: CorpusConfig(separator="x"), "--separator and --documents separator need each other"),
         (lambda: SampleConfig(temperature=-1), "--temperature is -1"),
         (lambda: SampleConfig(stop=("",)), "--stop is empty"),
     ],

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any, is_typeddict
 
 import pytest
-from conftest import TEXT
-from typer.testing import CliRunner
 
 import charlm
 from charlm.cli.app import app
@@ -67,24 +65,17 @@ def tiny_python(code: str) -> str:
     return re.sub(r"minutes=[\d.]+", "steps=20", code)
 
 
-@pytest.fixture(scope="module")
-def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One cache for all pages, so that kernels are compiled once."""
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture
-def _texts(write: Callable[..., Path], shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _texts(write: Callable[..., Path], sentences: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The files that the pages name, and a short text instead of every named corpus."""
-    monkeypatch.setenv("CHARLM_CACHE", str(shared_cache))
-    text = write(TEXT + "\nROMEO: I couldn't say. The owl, Q!\n\nI am the king of England.\n" + TEXT)
+    text = write(sentences + "\nROMEO: I couldn't say. The owl, Q!\n\nI am the king of England.\n" + sentences)
     monkeypatch.setattr(NamedCorpus, "sources", lambda self, progress=None: [file_source(text)])
     for name in ("novel.txt", "letter.txt", "colours.txt"):
         Path(name).write_bytes(text.read_bytes())
     for name, separator in (("recipes.txt", "\n\n"), ("jokes.txt", "\n%%\n")):
-        Path(name).write_text(TEXT.replace("\n", separator))
+        Path(name).write_text(sentences.replace("\n", separator))
     Path("old.txt").write_bytes(("Облака плывут по небу.\n" * 200).encode("cp1251"))
-    words = TEXT.split()
+    words = sentences.split()
     for name, kind in (("good.txt", "good"), ("bad.txt", "bad")):
         pairs = zip(words, words[7:], strict=False)
         Path(name).write_text("".join(f"{kind} {first} {last}\n" for first, last in pairs))
@@ -94,7 +85,7 @@ def _texts(write: Callable[..., Path], shared_cache: Path, monkeypatch: pytest.M
 
 @pytest.mark.usefixtures("_texts", "one_thread")
 @pytest.mark.parametrize("page", PAGES)
-def test_what_a_page_shows_runs(page: str) -> None:
+def test_what_a_page_shows_runs(charlm, page: str) -> None:
     variables: dict[str, Any] = {}
     for language, block in blocks(page):
         if language == "python":
@@ -104,11 +95,10 @@ def test_what_a_page_shows_runs(page: str) -> None:
             if words[0] != "charlm":
                 assert words[0] in SHELL, words
                 continue
-            result = CliRunner().invoke(app, tiny(words[1:]))
             if "--interactive" in words:
-                assert "needs a terminal" in result.output
-                continue
-            assert result.exit_code == 0, f"{words}\n{result.output}\n{result.exception}"
+                assert "needs a terminal" in charlm(*tiny(words[1:]), status=1).stderr
+            else:
+                charlm(*tiny(words[1:]))
 
 
 def test_the_pages_show_every_command() -> None:

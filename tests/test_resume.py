@@ -27,11 +27,11 @@ def test_a_resumed_run_equals_an_unbroken_one(
 ) -> None:
     settings = settings | {"model": small_shape | settings.get("model", {})}
     train_run("runs/whole", **settings)
-    train_run("runs/broken", hooks=stop_after(17), **settings)
+    train_run("runs/broken", callbacks=stop_after(17), **settings)
     assert not same_weights(weights_of("runs/broken"), weights_of("runs/whole"))
-    outcome = api.resume("runs/broken", hooks=stop_after(20)).outcome
+    outcome = api.resume_run("runs/broken", callbacks=stop_after(20)).outcome
     assert (outcome.finished, outcome.step) == (False, 37)
-    outcome = api.resume("runs/broken").outcome
+    outcome = api.resume_run("runs/broken").outcome
     assert (outcome.finished, outcome.step) == (True, 60)
     for name in ("model.safetensors", "resume.safetensors"):
         assert same_weights(weights_of("runs/broken", name), weights_of("runs/whole", name))

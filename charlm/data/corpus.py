@@ -5,31 +5,21 @@ boundary cuts becomes two documents, so that each split consists of whole docume
 """
 
 import logging
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from charlm.config import CorpusConfig
+from charlm.data.documents import Fragment, cut_documents
 from charlm.data.reader import TextReader
 from charlm.data.sources import FoundText, TextLike, find_sources
+from charlm.data.splits import SPLITS, assign_splits, boundaries
 from charlm.errors import CorpusError
 from charlm.progress import Progress, silent
 
 logger = logging.getLogger(__name__)
 
-SPLITS = ("train", "valid", "test")
-_CHUNK = 1 << 20  # most characters of a document that are buffered
 _SORT_KEY_LENGTH = 64  # characters of a document's start that decide whether documents are sorted
-_LINE_END = r"(?:\r\n|\n|\r)"
-
-
-class Fragment(NamedTuple):
-    """A part of a document."""
-
-    text: str
-    ends: bool
-    """Whether the document ends with this fragment; the next fragment then starts another."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,23 +42,15 @@ class Corpus:
     _reader: TextReader = field(repr=False, compare=False)
 
     def boundaries(self) -> tuple[int, int, int]:
-        """Where the three splits end, in characters from the start: floor(characters * cumulative per cent / 100)."""
-        first, second, _ = self.config.splits
-        return (
-            int(self.characters * first // 100),
-            int(self.characters * (first + second) // 100),
-            self.characters,
-        )
+        """Where the three splits end, in characters from the start."""
+        return boundaries(self.characters, self.config.splits)
 
     def fragments(self) -> Iterator[tuple[int, Fragment]]:
         """All fragments in order, each with the index of its split in `SPLITS`.
 
-        With documents "file" a split ends at its exact character. Smaller documents are never cut: each belongs to the
-        split in which it starts. Raises `CorpusError` when a source can't be read again or has changed.
+        Raises `CorpusError` when a source can't be read again or has changed.
         """
-        fragments = _documents(self._reader, self.config)
-        cut = _cut_exactly if self.config.documents == "file" else _cut_between
-        return cut(fragments, self.boundaries())
+        return assign_splits(_documents(self._reader, self.config), self.boundaries(), self.config)
 
     def split_texts(self, split: str) -> Iterator[str]:
         """The text of one split in fragments, with documents run together; stops reading at the end of the split."""
@@ -169,84 +151,4 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
 def _documents(reader: TextReader, config: CorpusConfig, progress: Progress = silent) -> Iterator[Fragment]:
     """The documents of all sources, without empty ones."""
     for texts in reader.read(progress):
-        yield from _cut_documents(texts, config)
-
-
-def _cut_documents(texts: Iterable[str], config: CorpusConfig) -> Iterator[Fragment]:
-    """Cut one source into documents at its separators, buffering only what may be part of a separator."""
-    if config.documents == "file":
-        empty = True
-        for text in texts:
-            empty = False
-            yield Fragment(text, False)
-        if not empty:
-            yield Fragment("", True)
-        return
-    if config.documents == "separator":
-        assert config.separator is not None
-        separator = re.compile(re.escape(config.separator))
-        overlap = len(config.separator) - 1  # characters that may begin a separator
-        grows = False
-    else:
-        separator = re.compile(_LINE_END if config.documents == "line" else rf"{_LINE_END}(?:[ \t]*{_LINE_END})+")
-        overlap = 0
-        grows = True  # a separator at the end of the buffer may continue in the next text
-    buffer = ""
-    inside = False  # whether a fragment of the current document was yielded
-    for text in texts:
-        buffer += text
-        start = 0
-        settled = len(buffer.rstrip(" \t")) if config.documents == "paragraph" else len(buffer)
-        for match in separator.finditer(buffer):
-            if match.start() > start or inside:
-                yield Fragment(buffer[start : match.start()], True)
-            inside = False
-            start = match.end()
-            if grows and match.end() >= settled:
-                # Keep a shortened separator at the start of the buffer: there it yields no document.
-                short = buffer[match.end() - 1] * (1 if config.documents == "line" else 2)
-                buffer, start = short + buffer[match.end() :], 0
-                break
-        buffer = buffer[start:]
-        if len(buffer) > _CHUNK:
-            safe = len(buffer.rstrip(" \t\r\n")) if grows else len(buffer) - overlap
-            if safe > 0:
-                yield Fragment(buffer[:safe], False)
-                inside = True
-                buffer = buffer[safe:]
-    if config.documents == "paragraph":
-        buffer = buffer.rstrip("\r\n")
-    elif config.documents == "line":
-        buffer = "" if buffer in ("\r", "\n") else buffer
-    if buffer or inside:
-        yield Fragment(buffer, True)
-
-
-def _cut_exactly(fragments: Iterable[Fragment], boundaries: tuple[int, ...]) -> Iterator[tuple[int, Fragment]]:
-    """Add the split index to each fragment, cutting fragments, and so their documents, at split boundaries."""
-    position = index = 0
-    inside = False  # whether a document of this split has begun and not ended
-    for text, ends in fragments:
-        while len(text) > 0 and position + len(text) > boundaries[index]:
-            room = boundaries[index] - position
-            if room or inside:
-                yield index, Fragment(text[:room], True)
-            inside = False
-            text, position = text[room:], boundaries[index]
-            index += 1
-        if text or (ends and inside):
-            yield index, Fragment(text, ends)
-            inside = not ends
-        position += len(text)
-
-
-def _cut_between(fragments: Iterable[Fragment], boundaries: tuple[int, ...]) -> Iterator[tuple[int, Fragment]]:
-    """Add to each fragment the index of the split in which its document starts."""
-    position = index = 0
-    starts = True
-    for fragment in fragments:
-        while starts and position >= boundaries[index] and index < len(boundaries) - 1:
-            index += 1
-        yield index, fragment
-        position += len(fragment.text)
-        starts = fragment.ends
+        yield from cut_documents(texts, config)

@@ -21,8 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.config import CorpusConfig, TokenizerConfig
-from charlm.data.corpus import SPLITS, Corpus, Fragment
+from charlm.data.corpus import Corpus
+from charlm.data.documents import Fragment
 from charlm.data.split_writer import SplitFacts, SplitWriter
+from charlm.data.splits import SPLITS
 from charlm.data.verified_file import DamagedFileError, VerifiedFile, checksums
 from charlm.errors import CharlmError, CorpusError
 from charlm.files import atomic_write, cache_folder, flush_folder, parse_object, seal, unseal

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.config import JsonConfig
-from charlm.data.corpus import Fragment
+from charlm.data.documents import Fragment
 from charlm.tokenizers import Tokenizer
 
 

@@ -1,6 +1,6 @@
-"""The cells of `charlm.cells` through time, as fast as the machine allows; each must match its cell.
+"""Fast kernels that run the cells of `charlm.cells` over whole windows. Every kernel must match its cell.
 
-Everything is by the name of the cell. A cell that is missing here is computed step by step by its equation.
+The tables below are keyed by cell name. A cell without an entry is computed step by step from its equation.
 """
 
 from collections.abc import Callable, Mapping
@@ -38,7 +38,7 @@ Kernel = Callable[[Tensor, State, Mapping[str, Tensor]], tuple[Tensor, State]]
 
 
 def _mingru(projected: Tensor, state: State, weights: Mapping[str, Tensor]) -> tuple[Tensor, State]:
-    """One compiled pass over the window if possible, else a parallel scan."""
+    """A single compiled pass over the window if there is compiled code, else a parallel scan."""
     if projected.device.type == "cpu" and compiled.library(gru.MINGRU.functions, projected.dtype) is not None:
         return fused_layer(gru.MINGRU, projected, state, weights)
     return gru.scan_mingru(projected, state, weights)
@@ -47,24 +47,24 @@ def _mingru(projected: Tensor, state: State, weights: Mapping[str, Tensor]) -> t
 KERNELS: dict[str, Kernel] = {name: partial(fused_layer, program) for name, program in PROGRAMS.items()} | {
     "mingru": _mingru
 }
-"""From the input projection V x + b, (T, B, G), which is overwritten."""
+"""Kernels that take the input projection V x + b, (T, B, G), and overwrite it."""
 
 StateKernel = Callable[[Tensor, State, Mapping[str, Tensor]], tuple[dict[str, Tensor], State]]
 """kernel(projected, state, weights) -> (h and c after every step, (T, B, H) each; state after the last step)."""
 
 STATE_KERNELS: dict[str, StateKernel] = {name: partial(fused_states, program) for name, program in PROGRAMS.items()}
-"""As `KERNELS`, for looking inside; without gradients."""
+"""Like `KERNELS`, but they return the states of every step and compute no gradients."""
 
 LAYERS: dict[str, Kernel] = {"rnn": torch_rnn, "lstm": torch_lstm, "gru-reset-after": torch_gru}
-"""Torch's own layers, from x (T, B, I)."""
+"""Torch's own layers, which take x (T, B, I)."""
 
 
 def prefers_layer(cell: str, device: str) -> bool:
-    """Whether torch's own layer of a cell in `LAYERS` is the better choice.
+    """Whether to use torch's own layer for a cell in `LAYERS` instead of charlm's kernel.
 
-    Compiled kernels of charlm are faster in training, and for reading too except for the LSTM (docs/notes/benchmarks.md).
-    Elsewhere torch's layers are: on a GPU they are one launch per window, not three per step. Never in bfloat16 on the
-    CPU, where torch's layers round the states too, or fail.
+    On the CPU charlm's kernels are faster if they are compiled, except for an LSTM without gradients
+    (docs/notes/benchmarks.md). On a GPU torch's layers are faster: one launch per window instead of three per step. In
+    bfloat16 on the CPU torch's layers are never used, because they round the states too, or fail.
     """
     if device != "cpu":
         return True
@@ -72,7 +72,7 @@ def prefers_layer(cell: str, device: str) -> bool:
 
 
 def has_bfloat16(cell: str) -> bool:
-    """Whether this machine has instructions for products of bfloat16 numbers, and the cell a kernel that uses them."""
+    """Whether this processor has bfloat16 instructions and the cell has a kernel that uses them."""
     library = _library(cell)
     return library is not None and library.has_bfloat16
 
@@ -83,7 +83,7 @@ def is_compiled() -> bool:
 
 
 def has_amx() -> bool:
-    """Whether these instructions are those of matrix registers."""
+    """Whether the bfloat16 instructions are those of matrix registers (AMX)."""
     library = _library("lstm")
     return library is not None and library.has_amx
 

@@ -1,8 +1,8 @@
-"""A Program through a window: forward and backward, each one loop over the steps, as one autograd function.
+"""A Program over a window as one autograd function; forward and backward are each one loop over the steps.
 
-The caller computes the input projection of the whole window as one product. Each step then adds its recurrent products
-to preallocated memory and makes one point-wise pass per stage. The gradients of the weights are single products over all
-steps, after the loop (Appleyard et al. 2016, arXiv 1604.01946, sections 3.2 and 3.3).
+The caller computes the input projection of the whole window as a single product. Each step then adds its recurrent
+products to preallocated memory and makes one point-wise pass per stage. After the loop, the gradient of each weight
+matrix is a single product over all steps (Appleyard et al. 2016, arXiv 1604.01946, sections 3.2 and 3.3).
 """
 
 from typing import Any
@@ -18,26 +18,27 @@ from charlm.kernels.forward import (
     block,
     depth_of,
     forward_buffers,
+    joint_buffer,
     last_state,
     loop_for,
     matrix_of,
     run_forward,
-    wide,
 )
 from charlm.kernels.program import Program
 
 _GRADIENT = {"h": "dh_before", "past": "d_past"}
-"""Where the gradient of a product's source is added up. That of a saved quantity is set, by its only product."""
+"""The buffer in which the gradient of a product's source is accumulated. A saved quantity is the source of one product
+only, which assigns its gradient."""
 
 
 def fused_layer(program: Program, projected: Tensor, state: State, weights: Weights) -> tuple[Tensor, State]:
-    """A cell through a window.
+    """Run a cell over a window.
 
     Args:
-        program: of the cell.
-        projected: V x + b of all steps, (T, B, G). It is overwritten by the activations of the gates.
-        state: before the first step, (B, H) each.
-        weights: the recurrent ones, by the names of the cell.
+        program: the cell's.
+        projected: V x + b of all steps, (T, B, G); overwritten with the activations of the gates.
+        state: the state before the first step, (B, H) each.
+        weights: the cell's, by name; `input` and `bias` are ignored.
 
     Returns:
         Outputs (T, B, H) and the state after the last step.
@@ -52,8 +53,11 @@ def fused_layer(program: Program, projected: Tensor, state: State, weights: Weig
 def fused_states(
     program: Program, projected: Tensor, state: State, weights: Weights
 ) -> tuple[dict[str, Tensor], State]:
-    """h and, if the cell has one, c after every step of a window, (T, B, H) each, by name; and the state after the last
-    step. Without gradients; arguments as in `fused_layer`."""
+    """Run a cell over a window without gradients; arguments as in `fused_layer`.
+
+    Returns:
+        h and, if the cell has one, c after every step, (T, B, H) each, by name; and the state after the last step.
+    """
     depth = depth_of(program, state)
     hidden, cells, _ = run_forward(
         program, projected.detach().contiguous(), state, weights, bfloat16=bfloat16_products()
@@ -63,17 +67,19 @@ def fused_states(
 
 
 def bfloat16_products() -> bool:
-    """Whether products are of bfloat16 numbers, added up in single precision: inside `torch.autocast`."""
+    """Whether the operands of products are rounded to bfloat16, as inside `torch.autocast`; sums are float32."""
     return torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
 
 
 class _FusedLayer(torch.autograd.Function):
-    """`fused_layer` for autograd; it can be differentiated once."""
+    """`fused_layer` for autograd; it can be differentiated only once."""
 
     @staticmethod
     def forward(ctx: Any, program: Program, names: tuple[str, ...], projected: Tensor, *rest: Tensor) -> Any:
-        """Outputs (T, B, H) and the states after the last step, from V x + b (T, B, G), the states before the first
-        step, (B, H) each, and the recurrent weights of these names."""
+        """Outputs (T, B, H) and the state after the last step.
+
+        `rest` is the state before the first step, (B, H) each, and then the weights called `names`.
+        """
         weights = dict(zip(names, rest[len(rest) - len(names) :], strict=True))
         state = rest[: len(rest) - len(names)]
         projected, bfloat16, depth = projected.contiguous(), bfloat16_products(), depth_of(program, state)
@@ -85,7 +91,7 @@ class _FusedLayer(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        """Gradients of everything that `forward` took, from those of everything that it returned; shapes as there."""
+        """The gradients of the arguments of `forward`, from the gradients of its results; same shapes."""
         program: Program = ctx.program
         gates, hidden, cells, *others = ctx.saved_tensors
         saved, weights = others[: len(program.saved)], dict(zip(ctx.names, others[len(program.saved) :], strict=True))
@@ -105,7 +111,7 @@ class _FusedLayer(torch.autograd.Function):
         for stage in reversed(program.stages):
             loop.stage(stage.backward, buffers)
             for product in stage.products:
-                source = wide(product.into, program, buffers, "d_")
+                source = joint_buffer(product.into, program, buffers, "d_")
                 target = buffers[_GRADIENT.get(product.of, f"d_{product.of}")]
                 loop.product(source, matrix_of(product, program, weights).T, target, add=product.of in _GRADIENT)
         loop.run(steps - 1, steps, -1)
@@ -126,7 +132,7 @@ def _backward_buffers(program: Program, d_gates: Tensor, d_hidden: Tensor, depth
         "d_past": Buffer(d_hidden),
     }
     targets = {product.into[0] for stage in program.stages for product in stage.products}
-    for name in program.saved:  # the gradient of a product's result is kept for every step, for that of the weights
+    for name in program.saved:  # the gradients of the weights need those of a product's result in every step
         shape = (steps - depth, rows, width) if name in targets else (rows, width)
         buffers[f"d_{name}"] = Buffer(d_gates.new_empty(shape))
     return buffers
@@ -135,12 +141,12 @@ def _backward_buffers(program: Program, d_gates: Tensor, d_hidden: Tensor, depth
 def _weight_gradients(
     program: Program, buffers: Buffers, weights: Weights, steps: int, *, bfloat16: bool
 ) -> dict[str, Tensor]:
-    """Of each recurrent weight, one product over all steps; of each extra bias, a sum."""
+    """The gradient of each recurrent weight, a product over all steps, and of each extra bias, a sum."""
     gradients = {name: torch.empty_like(weight) for name, weight in weights.items()}
     for stage in program.stages:
         for product in stage.products:
             target = matrix_of(product, program, gradients)
-            into = wide(product.into, program, buffers, "d_").flat(steps)
+            into = joint_buffer(product.into, program, buffers, "d_").flat(steps)
             if bfloat16:
                 target.copy_(into.T.bfloat16() @ buffers[product.of].flat(steps).bfloat16())
             else:

@@ -1,8 +1,9 @@
 """Programs as compiled code: C generated from the stages of a Program, compiled once and kept in the cache.
 
-Torch makes a pass and a temporary for every operation of a point-wise stage, and packs the weights of a product anew in
-every step. The C of `charlm/native` makes one pass per stage, packs the weights once, and runs all steps of a window in
-one call on torch's threads. Without a C compiler `library` gives None, and torch runs the same Program more slowly.
+Torch makes a pass and a temporary for every operation of a point-wise stage, and packs the weights of a product again
+in every step. The C code makes one pass per stage, packs the weights once per window, and runs all steps of a window in
+one call on as many threads as torch has. Without a C compiler `library` returns None, and torch runs the same Program
+more slowly.
 """
 
 import ctypes
@@ -55,22 +56,22 @@ class Library:
         self.run.restype = None
         level = int(code.has_bfloat16()) if dtype == torch.float32 else 0
         self.has_bfloat16 = level > 0
-        """Whether the processor has instructions for products of bfloat16 numbers."""
+        """Whether the processor has bfloat16 instructions."""
         self.has_amx = level > 1
-        """Whether they are those of matrix registers (AMX)."""
+        """Whether these instructions are those of matrix registers (AMX)."""
         self.panel = int(getattr(code, f"panel_{suffix}")())
-        """Columns of a panel of packed weights."""
+        """Number of columns in a panel of packed weights."""
         self.stages = {
             function: ctypes.cast(getattr(code, f"stage{index}_{suffix}"), ctypes.c_void_p).value or 0
             for index, function in enumerate(functions)
         }
 
     def pack(self, matrix: Tensor, width: int, *, bfloat16: bool = False) -> "PackedMatrix":
-        """Lay a matrix (N, K) out for products: blocks of `width` rows if N is a multiple of that, else one block."""
+        """Pack a matrix (N, K) for products: blocks of `width` rows if N is a multiple of `width`, else one block."""
         columns, depth = matrix.shape
         blocks = columns // width if columns % width == 0 else 1
         width = columns // blocks
-        lanes = -(-depth // 2) if bfloat16 else depth  # of a column: two bfloat16 numbers share one
+        lanes = -(-depth // 2) if bfloat16 else depth  # two bfloat16 numbers share a lane
         numbers = torch.empty(
             blocks * -(-width // self.panel) * self.panel * lanes, dtype=torch.int32 if bfloat16 else matrix.dtype
         )
@@ -82,33 +83,36 @@ class Library:
 
 
 class PackedMatrix(NamedTuple):
-    """A matrix (blocks * width, depth) as the compiled products read it."""
+    """A matrix (blocks * width, depth), packed for the compiled products."""
 
     numbers: Tensor
     blocks: int
     width: int
     depth: int
     lanes: int
-    """Numbers of the packed matrix per row."""
+    """Elements of `numbers` for each row of the matrix."""
 
 
 class CompiledLoop:
-    """A loop of compiled operations; see `charlm.kernels.buffers.StepLoop`."""
+    """A step loop of compiled operations; see `charlm.kernels.buffers.StepLoop`."""
 
     def __init__(self, library: Library, rows: int, width: int, *, bfloat16: bool = False) -> None:
-        """Steps of (rows, width); with `bfloat16`, which needs `library.has_bfloat16`, products are of such numbers."""
+        """A loop over quantities (rows, width).
+
+        With `bfloat16`, the operands of products are rounded to bfloat16; this needs `library.has_bfloat16`.
+        """
         self._library, self._rows, self._width, self._bfloat16 = library, rows, width, bfloat16
-        self._deepest = 0
+        self._most_lanes = 0
         self._operations: list[Operation] = []
-        self._kept: list[object] = []  # what the operations point to
+        self._references: list[object] = []  # memory that the operations point to
 
     def product(self, source: Buffer, matrix: Tensor | PackedMatrix, target: Buffer, *, add: bool) -> None:
         """See `StepLoop.product`."""
         packed = matrix
         if isinstance(packed, Tensor):
             packed = self._library.pack(packed, self._width, bfloat16=self._bfloat16)
-        self._kept += [packed, source, target]
-        self._deepest = max(self._deepest, packed.lanes)
+        self._references += [packed, source, target]
+        self._most_lanes = max(self._most_lanes, packed.lanes)
         kind = Operation.BFLOAT16_PRODUCT if self._bfloat16 else Operation.PRODUCT
         self._operations.append(
             Operation(
@@ -121,34 +125,34 @@ class CompiledLoop:
         """See `StepLoop.stage`."""
         addresses = [number for name in operands(function) for number in buffers[name].address()]
         table = (ctypes.c_int64 * len(addresses))(*addresses)
-        self._kept += [table, buffers]
+        self._references += [table, buffers]
         self._operations.append(
             Operation(kind=Operation.STAGE, stage=self._library.stages[function], table=ctypes.addressof(table))
         )
 
     def operations(self) -> "ctypes.Array[Operation]":
-        """All operations as one block; it is valid as long as this object."""
+        """All operations as one array, which is valid as long as this loop exists."""
         return (Operation * len(self._operations))(*self._operations)
 
-    def run(self, first: int, count: int, direction: int) -> None:
+    def run(self, first: int, count: int, increment: int) -> None:
         """See `StepLoop.run`."""
-        threads, size = torch.get_num_threads(), self._rows * self._deepest if self._bfloat16 else 0
+        threads, size = torch.get_num_threads(), self._rows * self._most_lanes if self._bfloat16 else 0
         scratch = torch.empty(threads * size, dtype=torch.int32)
         self._library.run(
-            *(self.operations(), len(self._operations), first, count, direction),
+            *(self.operations(), len(self._operations), first, count, increment),
             *(self._rows, self._width, threads, scratch.data_ptr(), size),
         )
 
 
 def operands(function: Function) -> tuple[str, ...]:
-    """The quantities in a stage's table, in order: those it reads, then those it only writes."""
+    """The quantities in a stage's table, in order: first those it reads, then those it only writes."""
     names = reads(function)
     _, results = c_statements(function, names)
     return names + tuple(name for name in results if name not in names)
 
 
 def write_stage(name: str, function: Function) -> str:
-    """The C of a stage. Its table has the address, time stride and row stride of each operand, in bytes."""
+    """The C function of a stage. Its table has the address, time stride and row stride of each operand, in bytes."""
     names = reads(function)
     lines, results = c_statements(function, names)
     pad = " " * 12
@@ -164,7 +168,7 @@ def write_stage(name: str, function: Function) -> str:
 
 
 def write_c(functions: tuple[Function, ...]) -> str:
-    """The C of a Program: its stages, and the loop of `native/loop.h`, for each dtype."""
+    """The C source of a Program: its stages and the loop of `native/loop.h`, for each dtype."""
     stages = "".join(write_stage(f"stage{index}", function) for index, function in enumerate(functions))
     types = [_BEGIN_TYPE.format(real=real) + stages + _END_TYPE for real in _SUFFIXES.values()]
     return "".join(['#include "functions.h"\n#include "bfloat16.h"\n', *types])

@@ -1,4 +1,4 @@
-"""The forward pass of a Program, laid out over memory: for the training kernel, for recording states, and for sampling."""
+"""The forward pass of a Program: its memory and operations, shared by training, recording of states, and sampling."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ Weights = Mapping[str, Tensor]
 
 
 def depth_of(program: Program, state: State) -> int:
-    """How many steps back the states of a Program reach."""
+    """How many past h a Program's state contains: s for `rnn-skip`, 1 for all other cells."""
     return len(state) - ("c" in program.states)
 
 
@@ -28,16 +28,16 @@ def forward_buffers(
     *,
     depth: int,
 ) -> Buffers:
-    """The buffers of a forward pass by the names of `charlm.kernels.program`.
+    """The buffers of a forward pass, under the names that `charlm.kernels.program` defines.
 
     Args:
-        program: of the cell.
-        gates: V x + b, (T, B, G), or (B, G) for all steps.
-        hidden: h of `depth` steps before the first, then of each step, (depth + T, B, H).
-        cells: c before the first step, then of each step, (T + 1, B, H); None if the cell has none.
-        saved: what the Program saves, (T, B, H) each, or (B, H) for all steps.
-        weights: of the cell, by name.
-        depth: how many steps back the states reach.
+        program: the cell's.
+        gates: V x + b, (T, B, G); or (B, G), memory that all steps share.
+        hidden: h of the `depth` steps before the first, then h of each step, (depth + T, B, H).
+        cells: c before the first step, then c of each step, (T + 1, B, H); None if the cell has no c.
+        saved: memory for the saved quantities, (T, B, H) each; or (B, H), shared by all steps.
+        weights: the cell's, by name.
+        depth: see `depth_of`.
     """
     width = hidden.shape[2]
     buffers = {name: Buffer(gates[..., block(name, program.gates, width)]) for name in program.gates}
@@ -54,7 +54,7 @@ def forward_buffers(
 
 
 Pack = Callable[[str, Tensor], Any]
-"""pack(name, matrix): a matrix as the loop takes it; the name tells the products of a Program apart."""
+"""pack(name, matrix) -> the matrix in the form that the loop takes; the name is unique among a Program's products."""
 
 
 def add_forward(
@@ -65,10 +65,10 @@ def add_forward(
     *,
     pack: Pack = lambda name, matrix: matrix,
 ) -> None:
-    """Add the products and stages of a step to a loop."""
+    """Add the products and stages of a forward step to a loop."""
     for stage in program.stages:
         for product in stage.products:
-            target = wide(product.into, program, buffers)
+            target = joint_buffer(product.into, program, buffers)
             matrix = pack(" ".join((product.weight, *product.into)), matrix_of(product, program, weights))
             loop.product(buffers[product.of], matrix, target, add=product.into[0] in program.gates)
         loop.stage(stage.forward, buffers)
@@ -77,14 +77,14 @@ def add_forward(
 def run_forward(
     program: Program, projected: Tensor, state: State, weights: Weights, *, bfloat16: bool
 ) -> tuple[Tensor, Tensor | None, list[Tensor]]:
-    """Run a window: `hidden`, `cells` and `saved` as in `forward_buffers`.
+    """Run a Program over a window and return `hidden`, `cells` and `saved` as in `forward_buffers`.
 
     Args:
-        program: of the cell.
-        projected: V x + b, (T, B, G); becomes the activations of the gates.
-        state: before the first step, (B, H) each.
-        weights: of the cell, by name.
-        bfloat16: whether products are of bfloat16 numbers.
+        program: the cell's.
+        projected: V x + b, (T, B, G); overwritten with the activations of the gates.
+        state: the state before the first step, (B, H) each.
+        weights: the cell's, by name.
+        bfloat16: whether to round the operands of products to bfloat16.
     """
     steps, rows, total = projected.shape
     width, depth = total // len(program.gates), depth_of(program, state)
@@ -104,13 +104,16 @@ def run_forward(
 
 
 def last_state(hidden: Tensor, cells: Tensor | None, depth: int) -> State:
-    """The state after the last step, (B, H) each, from what `run_forward` gives."""
-    after = tuple(hidden[len(hidden) - 1 - back] for back in range(depth))
-    return after if cells is None else (*after, cells[-1])
+    """The state after the last step, (B, H) each, from the results of `run_forward`."""
+    hidden_states = tuple(hidden[len(hidden) - 1 - back] for back in range(depth))
+    return hidden_states if cells is None else (*hidden_states, cells[-1])
 
 
 def loop_for(program: Program, like: Tensor, *, bfloat16: bool) -> StepLoop:
-    """A compiled loop of steps (B, H) if possible, else one of torch operations; `like` is (..., B, H)."""
+    """A compiled loop if there is compiled code, else a loop of torch operations.
+
+    `like` is any tensor (..., B, H) with the dtype and device of the loop.
+    """
     library = compiled.library(program.functions, like.dtype) if like.device.type == "cpu" else None
     if library is None or (bfloat16 and not library.has_bfloat16):
         return TorchLoop(bfloat16=bfloat16)
@@ -118,14 +121,14 @@ def loop_for(program: Program, like: Tensor, *, bfloat16: bool) -> StepLoop:
 
 
 def block(names: str | tuple[str, ...], all_names: tuple[str, ...], width: int) -> slice:
-    """Where the blocks of these neighbouring names lie among all."""
+    """The slice of the adjacent blocks `names` in a concatenation of blocks of H = `width`."""
     names = (names,) if isinstance(names, str) else names
     first = all_names.index(names[0])
     return slice(first * width, (first + len(names)) * width)
 
 
-def wide(names: tuple[str, ...], program: Program, buffers: Buffers, prefix: str = "") -> Buffer:
-    """The buffer of neighbouring gates together, (T, B, n H), or of one saved quantity."""
+def joint_buffer(names: tuple[str, ...], program: Program, buffers: Buffers, prefix: str = "") -> Buffer:
+    """One buffer for n adjacent gates, (T, B, n H), or the buffer of a saved quantity."""
     if names[0] not in program.gates:
         return buffers[prefix + names[0]]
     gates = buffers[prefix + "gates"].tensor
@@ -133,6 +136,6 @@ def wide(names: tuple[str, ...], program: Program, buffers: Buffers, prefix: str
 
 
 def matrix_of(product: Product, program: Program, weights: Weights) -> Tensor:
-    """The weights of a product, (n H, H)."""
+    """The weight matrix of a product, (n H, H)."""
     matrix = weights[product.weight].detach()
     return matrix[block(product.rows, program.recurrent, matrix.shape[1])] if product.rows else matrix

@@ -1,4 +1,4 @@
-"""The Programs of both forms of the GRU and of minGRU, and minGRU as a parallel scan."""
+"""The Programs of gru, gru-reset-after and mingru, and mingru as a parallel scan."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -98,11 +98,11 @@ def _mingru_back(dh: Q, z: Q, g: Q, h: Q, dh_before: Q) -> Values:
 
 
 MINGRU = Program(gates=("z", "g"), recurrent=(), stages=(Stage(forward=_mingru, backward=_mingru_back),))
-"""Without products the whole window is one pass: a loop bound by memory is the fastest scan on a CPU."""
+"""It has no products, so a window is a single pass bound by memory, which is the fastest scan on a CPU."""
 
 
 def linear_scan(keep: Tensor, new: Tensor) -> Tensor:
-    """h_t = keep_t * h_{t-1} + new_t with h before the first step 0, for all t at once.
+    """h_t = keep_t * h_{t-1} + new_t for all t at once, with h = 0 before the first step.
 
     Args:
         keep: (T, B, H).
@@ -124,7 +124,7 @@ def linear_scan(keep: Tensor, new: Tensor) -> Tensor:
 def scan_mingru(
     projected: Tensor, state: tuple[Tensor, ...], weights: Mapping[str, Tensor]
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """`charlm.cells.gru.mingru_step` through time, from the input projection (T, B, 2H) on."""
+    """`charlm.cells.gru.mingru_step` over a window, given the input projection (T, B, 2H)."""
     (h,) = state
     z, g = projected.chunk(2, dim=-1)
     z = torch.sigmoid(z)

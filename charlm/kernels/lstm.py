@@ -1,4 +1,4 @@
-"""The programs of the LSTM and its kin. With s = sigm(a), dL/da = dL/ds * s * (1 - s)."""
+"""The Programs of the LSTM and its variants. With s = sigm(a), dL/da = dL/ds * s * (1 - s)."""
 
 from typing import Any
 

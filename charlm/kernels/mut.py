@@ -1,4 +1,4 @@
-"""The programs of mut1, mut2 and mut3."""
+"""The Programs of mut1, mut2 and mut3."""
 
 from typing import Any
 

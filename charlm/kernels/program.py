@@ -1,19 +1,20 @@
-"""A cell as a program: per step, matrix products and point-wise stages, each stage with its hand-derived backward.
+"""A cell as a Program: the matrix products and point-wise stages of a step, each stage with its hand-derived backward.
 
-Quantities have names, and a name says where a value lives while a window is computed:
+Stages are functions of named quantities. The names, in the forward pass:
 
-    GATE        a block of the input projection, (B, H) per step; begins as V x + b, products add to it, a stage may
-                replace it by its activation
-    SAVED       a further (B, H) per step that the program names
-    h, c        the state before the step; `past` is the h of s steps back
-    h_next, c_next  the state after it
-    NAME of an extra bias   (H,), the same for all rows and steps
+    GATE            a block of the input projection, (B, H) per step; starts as V x + b, products add to it, and a stage
+                    may replace it by its activation
+    SAVED           another (B, H) per step, named by the Program
+    h, c            the state before the step; `past` is the h of s steps back
+    h_next, c_next  the state after the step
+    BIAS            an extra bias of the cell, (H,), the same for all rows and steps
 
-and in the backward pass
+In the backward pass there are also
 
-    dh, dc      gradient of the state after the step, complete; a stage may rewrite dc, to that of the state before
-    dh_before   gradient of the h before the step, as far as it is known; a stage adds to it
-    d_GATE, d_SAVED    gradients of the former
+    dh, dc            gradient of the state after the step, complete; a stage may overwrite dc with the gradient of the
+                      state before the step
+    dh_before         gradient of the h before the step, accumulated so far; a stage adds to it
+    d_GATE, d_SAVED   gradients of the gates and the saved quantities
 """
 
 import inspect
@@ -24,30 +25,31 @@ from typing import Any
 from charlm.kernels.symbolic import Values
 
 Function = Callable[..., Values]
-"""Takes quantities by name, and gives by name those it writes."""
+"""Takes quantities by name and returns the quantities that it writes, by name."""
 
 
-def add(below: Any, own: Any) -> Values:
-    """The input of a layer plus its output."""
-    return {"above": below + own}
+def residual_sum(layer_input: Any, layer_output: Any) -> Values:
+    """The input of the next layer with residual connections."""
+    return {"next_input": layer_input + layer_output}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Product:
-    """into += W[rows] of, before the point-wise part of a stage; an `into` that isn't a gate is set, not added to."""
+    """into += W[rows] of, computed before the point-wise part of a stage. A saved quantity is assigned instead."""
 
     of: str
     """h, past, or a saved quantity."""
     rows: tuple[str, ...]
-    """Blocks of the recurrent weights, neighbours there; of `weight`, all of it, where that is no block matrix."""
+    """Adjacent blocks of the weight matrix; empty if the whole matrix is used."""
     into: tuple[str, ...]
-    """Gates, neighbours in the input projection, or one saved quantity."""
+    """Gates that are adjacent in the input projection, or one saved quantity."""
     weight: str = "recurrent"
+    """The name of the weight matrix."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stage:
-    """Products, then one pass over all elements; and that pass backwards."""
+    """Matrix products, then one point-wise pass over all elements, and the backward of that pass."""
 
     products: tuple[Product, ...] = ()
     forward: Function
@@ -56,25 +58,26 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Program:
-    """All that is done in a step."""
+    """Everything that a cell computes in a step, apart from the input projection."""
 
     gates: tuple[str, ...]
-    """Blocks of the input projection, as in the cell."""
+    """Blocks of the input projection; the cell's `gates`."""
     recurrent: tuple[str, ...]
-    """Blocks of the recurrent weights, as in the cell."""
+    """Blocks of the recurrent weights; the cell's `recurrent`."""
     stages: tuple[Stage, ...]
     saved: tuple[str, ...] = ()
+    """Names of the saved quantities."""
     states: tuple[str, ...] = ("h",)
-    """h, or h and c; of a program with `past` the depth is that of the state it is given."""
+    """h, or h and c. How far back `past` reaches follows from the length of the state at run time."""
     biases: dict[str, str] | None = None
-    """Extra biases, and the gate or saved quantity whose gradient, summed, is theirs."""
+    """For each extra bias, the gate or saved quantity whose gradient, summed over rows and steps, is its gradient."""
 
     @property
     def functions(self) -> tuple[Function, ...]:
-        """The point-wise parts of all stages, and `add`, which stacks of layers with residual connections need."""
-        return (add, *(function for stage in self.stages for function in (stage.forward, stage.backward)))
+        """All functions to compile: those of the stages, and `residual_sum` for stacks with residual connections."""
+        return (residual_sum, *(function for stage in self.stages for function in (stage.forward, stage.backward)))
 
 
 def reads(function: Any) -> tuple[str, ...]:
-    """The quantities that a stage's function asks for."""
+    """The names of the quantities that a stage's function reads."""
     return tuple(inspect.signature(function).parameters)

@@ -1,4 +1,4 @@
-"""The programs of rnn, irnn and rnn-skip. With g = tanh(a), dL/da = dL/dg * (1 - g * g)."""
+"""The Programs of rnn, irnn and rnn-skip. With g = tanh(a), dL/da = dL/dg * (1 - g * g)."""
 
 from typing import Any
 

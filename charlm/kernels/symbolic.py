@@ -1,7 +1,7 @@
-"""Point-wise arithmetic that is written once and runs two ways: on tensors by torch, or as one loop of C.
+"""Point-wise arithmetic that is written once and runs in two ways: on tensors by torch, or as a loop in C.
 
-A stage of a kernel (see `charlm.kernels.program`) is a Python function of named quantities. Given tensors it computes;
-given symbols it leaves a trace from which `c_statements` writes the body of a loop.
+A stage of a Program (see `charlm.kernels.program`) is a Python function of named quantities. Called with tensors, it
+computes. Called with symbols, it records each operation as a line of C, and `c_statements` returns these lines.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ Values = Mapping[str, Any]
 
 
 class Symbol:
-    """A quantity in a trace: a C expression that has a name."""
+    """A variable of generated C. Arithmetic on it appends a line to the shared list of lines."""
 
     def __init__(self, lines: list[str], name: str) -> None:
         self._lines = lines
@@ -31,40 +31,42 @@ class Symbol:
         return self._new(f"{function}({self.name})")
 
     def __add__(self, other: "Symbol | int") -> "Symbol":
-        return self._new(f"{self.name} + {_c(other)}")
+        return self._new(f"{self.name} + {_c_operand(other)}")
 
     def __sub__(self, other: "Symbol | int") -> "Symbol":
-        return self._new(f"{self.name} - {_c(other)}")
+        return self._new(f"{self.name} - {_c_operand(other)}")
 
     def __rsub__(self, other: int) -> "Symbol":
-        return self._new(f"{_c(other)} - {self.name}")
+        return self._new(f"{_c_operand(other)} - {self.name}")
 
     def __mul__(self, other: "Symbol | int") -> "Symbol":
-        return self._new(f"{self.name} * {_c(other)}")
+        return self._new(f"{self.name} * {_c_operand(other)}")
 
 
-def _c(value: "Symbol | int") -> str:
+def _c_operand(value: "Symbol | int") -> str:
     return value.name if isinstance(value, Symbol) else f"(REAL){value}"
 
 
-def _either(on_tensors: Callable[[Tensor], Tensor], in_c: str) -> Callable[[Any], Any]:
+def _pointwise(torch_function: Callable[[Tensor], Tensor], c_function: str) -> Callable[[Any], Any]:
+    """A function that works on tensors and on symbols."""
+
     def function(x: Any) -> Any:
-        return x.call(in_c) if isinstance(x, Symbol) else on_tensors(x)
+        return x.call(c_function) if isinstance(x, Symbol) else torch_function(x)
 
     return function
 
 
-sigmoid = _either(torch.sigmoid, "SIGMOID")
-tanh = _either(torch.tanh, "TANH")
-relu = _either(torch.relu, "RELU")
-positive = _either(lambda x: (x > 0).to(x.dtype), "POSITIVE")
-"""1 where x > 0, else 0: the slope of relu."""
+sigmoid = _pointwise(torch.sigmoid, "SIGMOID")
+tanh = _pointwise(torch.tanh, "TANH")
+relu = _pointwise(torch.relu, "RELU")
+positive = _pointwise(lambda x: (x > 0).to(x.dtype), "POSITIVE")
+"""1 where x > 0, else 0: the derivative of relu."""
 
 
 def c_statements(function: Callable[..., Values], reads: tuple[str, ...]) -> tuple[list[str], dict[str, str]]:
-    """The lines of C that compute what `function` returns, and by the name of each result the variable it is in.
+    """The lines of C that compute what `function` returns, and the C variable of each result, by name.
 
-    A quantity that is read is the variable `in_NAME`.
+    Each quantity in `reads` is the C variable `in_NAME`.
     """
     lines: list[str] = []
     results = function(**{name: Symbol(lines, f"in_{name}") for name in reads})

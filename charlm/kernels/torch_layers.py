@@ -1,7 +1,7 @@
-"""The cells that torch has kernels for: oneDNN on the CPU, cuDNN on CUDA.
+"""The cells that torch has its own kernels for: oneDNN on the CPU, cuDNN on CUDA.
 
-Each takes x (T, B, I), the state before the first step, (B, H) each, and the cell's weights as `charlm.cells` names
-them, and returns the outputs (T, B, H) and the state after the last step.
+Each function takes x (T, B, I), the state before the first step, (B, H) each, and the cell's weights by the names in
+`charlm.cells`. It returns the outputs (T, B, H) and the state after the last step.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def torch_rnn(x: Tensor, state: tuple[Tensor, ...], weights: Mapping[str, Tensor]) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """`charlm.cells.rnn.rnn_step` through time."""
+    """`charlm.cells.rnn.rnn_step` over a window."""
     (h,) = state
     bias = weights["bias"]
     outputs, h = torch.rnn_tanh(
@@ -31,7 +31,7 @@ def torch_rnn(x: Tensor, state: tuple[Tensor, ...], weights: Mapping[str, Tensor
 def torch_lstm(
     x: Tensor, state: tuple[Tensor, ...], weights: Mapping[str, Tensor]
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """`charlm.cells.lstm.lstm_step` through time."""
+    """`charlm.cells.lstm.lstm_step` over a window."""
     bias = weights["bias"]
     outputs, h, c = torch.lstm(
         x,
@@ -48,7 +48,7 @@ def torch_lstm(
 
 
 def torch_gru(x: Tensor, state: tuple[Tensor, ...], weights: Mapping[str, Tensor]) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """`charlm.cells.gru.gru_reset_after_step` through time."""
+    """`charlm.cells.gru.gru_reset_after_step` over a window."""
     (h,) = state
     bias, candidate = weights["bias"], weights["candidate_bias"]
     outputs, h = torch.gru(

@@ -1,4 +1,4 @@
-"""Where a model computes."""
+"""The choice of the device that a model runs on."""
 
 import torch
 
@@ -6,10 +6,13 @@ from charlm.errors import ConfigError
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of that name; "auto" is CUDA, then MPS, then the CPU. Raises `ConfigError` where it isn't there."""
-    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    """The torch device called `name`; "auto" is CUDA if there is one, else MPS, else the CPU.
+
+    Raises `ConfigError` for a device that torch doesn't see.
+    """
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
-        return torch.device(next(device for device, here in present.items() if here))
-    if not present[name]:
+        return torch.device(next(device for device, is_available in available.items() if is_available))
+    if not available[name]:
         raise ConfigError(f"--device {name}: torch sees no such device here; use --device cpu or auto")
     return torch.device(name)

@@ -1,6 +1,6 @@
-"""A bidirectional encoder: vectors of tokens and of documents that know both sides.
+"""A bidirectional encoder: vectors of tokens and documents that depend on the text on both sides.
 
-It is for reading, not for writing: a language model predicts what isn't there yet, so it can't look right.
+It can't write text: a language model predicts the next token, so it can't depend on what follows.
 """
 
 from dataclasses import replace
@@ -14,17 +14,16 @@ from charlm.model.layers import Recurrent
 
 
 class BidirectionalEncoder(nn.Module):
-    """One vector for each token and one for each document, from layers that read from both sides.
+    """A vector for each token and one for each document, from layers that read in both directions.
 
     Source: Schuster and Paliwal 1997, "Bidirectional recurrent neural networks", IEEE Transactions on Signal
     Processing 45.
     """
 
     def __init__(self, config: ModelConfig) -> None:
-        """Make the weights, with whatever the memory held; `initialise` or a state dict gives them values.
+        """Allocate the weights; `initialise` or a state dict sets their values.
 
-        What the configuration says of an output layer, an n-gram model and context vectors is of no account: nothing is
-        predicted here.
+        The settings of the output layer, the n-gram model and the context vectors are ignored.
         """
         super().__init__()
         self.config = replace(config, bidirectional=True)
@@ -33,26 +32,27 @@ class BidirectionalEncoder(nn.Module):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
-        """Draw all weights: embeddings from N(0, 1), the recurrent layers as the configuration says."""
+        """Draw all weights: embeddings from N(0, 1), the recurrent layers as configured."""
         nn.init.normal_(self.embedding, generator=generator)
         self.recurrent.initialise(self.config, generator)
 
     def forward(
         self, ids: Tensor, lengths: Tensor | None = None, *, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Read documents.
+        """Encode documents.
 
         Args:
-            ids: (T, B) int64, each below V; rows padded at the end with any token.
-            lengths: (B,) int64, tokens of each document; None where all have T.
+            ids: (T, B) int64, each below V; short rows are padded at the end with any token.
+            lengths: (B,) int64, number of tokens of each document; None if all have T.
             generator: what dropout draws from in training mode.
 
         Returns:
-            For each token a vector, (T, B, 2H), zeros where there is padding; and for each document one, (B, 2H): what
-            either reader holds when it has read all.
+            The vectors of the tokens, (T, B, 2H), zero for padding, and the vectors of the documents, (B, 2H): the
+            outputs of both reading directions after the whole document.
         """
         if lengths is None:
             lengths = torch.full((ids.shape[1],), len(ids), device=ids.device)
-        outputs, right, left = self.recurrent.both_ways(F.embedding(ids, self.embedding), lengths, generator)
-        there = torch.arange(len(ids), device=ids.device).unsqueeze(1) < lengths
-        return torch.where(there.unsqueeze(2), outputs, 0.0), torch.cat((right, left), dim=1)
+        x = F.embedding(ids, self.embedding)
+        outputs, last_forward, last_backward = self.recurrent.read_both_directions(x, lengths, generator)
+        is_token = torch.arange(len(ids), device=ids.device).unsqueeze(1) < lengths  # (T, B)
+        return torch.where(is_token.unsqueeze(2), outputs, 0.0), torch.cat((last_forward, last_backward), dim=1)

@@ -1,4 +1,4 @@
-"""The stack of recurrent layers; here a cell's equation and its kernel meet."""
+"""The stack of recurrent layers. Each layer runs its cell by a kernel if there is one, else by the cell's equation."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from charlm.config import ModelConfig
 
 try:
     from charlm.kernels import KERNELS, LAYERS, STATE_KERNELS, has_bfloat16, prefers_layer
-except ModuleNotFoundError:  # without the kernels charlm is slow and right
+except ModuleNotFoundError:  # without the kernels charlm is slow and correct
     KERNELS, LAYERS, STATE_KERNELS = {}, {}, {}
 
     def has_bfloat16(cell: str) -> bool:
@@ -19,29 +19,29 @@ except ModuleNotFoundError:  # without the kernels charlm is slow and right
 
 
 _LEAKY = 0.9
-"""What leaky-identity keeps of a state in a step: half of it after 6.6 steps."""
+"""The share of a state that leaky-identity keeps in a step; half the state is left after 6.6 steps."""
 
 
 def dropout(x: Tensor, probability: float, generator: torch.Generator | None) -> Tensor:
-    """Zero each unit of a row, in all steps, with the given probability, and scale the rest by 1 / (1 - probability).
+    """Zero each unit of a row with the given probability, and scale the others by 1 / (1 - probability).
 
-    Source: Gal and Ghahramani 2016 (arXiv 1512.05287): x (T, B, H) has one mask (B, H) for the whole window.
+    x (T, B, H) has one mask (B, H) for all steps. Source: Gal and Ghahramani 2016 (arXiv 1512.05287).
     """
     keep = 1 - probability
     return x * x.new_empty(x.shape[1:]).bernoulli_(keep, generator=generator).div_(keep)
 
 
-def embed(ids: Tensor, embedding: Tensor, beside: Tensor | None = None) -> Tensor:
-    """The embeddings (V, E) of token ids (T, B), and what stands beside them added, (T, B, E)."""
+def embed(ids: Tensor, embedding: Tensor, extra: Tensor | None = None) -> Tensor:
+    """The embeddings (V, E) of token ids (T, B), plus the extra vectors (T, B, E)."""
     x = F.embedding(ids, embedding)
-    return x if beside is None else x + beside
+    return x if extra is None else x + extra
 
 
 def reference_layer(cell: Cell, x: Tensor, state: State, weights: Mapping[str, Tensor]) -> tuple[Tensor, State]:
-    """A cell through time, step by step: x (T, B, I) to outputs (T, B, H) and the state after the last step."""
+    """Run a cell over a window, step by step: x (T, B, I) to outputs (T, B, H) and the state after the last step."""
     outputs = []
-    for moment in x:
-        state = cell.step(moment, state, weights)
+    for x_t in x:
+        state = cell.step(x_t, state, weights)
         outputs.append(state[0])
     return torch.stack(outputs), state
 
@@ -49,18 +49,22 @@ def reference_layer(cell: Cell, x: Tensor, state: State, weights: Mapping[str, T
 def reference_states(
     cell: Cell, x: Tensor, state: State, weights: Mapping[str, Tensor]
 ) -> tuple[dict[str, Tensor], State]:
-    """A cell through time, step by step: x (T, B, I) to what it holds after every step, h and, where there is one, c,
-    (T, B, H) each by name, and the state after the last step."""
-    found: dict[str, list[Tensor]] = {name: [] for name in ("h", "c") if name in cell.states}
-    for moment in x:
-        state = cell.step(moment, state, weights)
-        for name, values in found.items():
+    """Run a cell over a window, step by step, and record its states.
+
+    Returns:
+        h and, if the cell has one, c after every step of x (T, B, I), (T, B, H) each, by name; and the state after the
+        last step.
+    """
+    recorded: dict[str, list[Tensor]] = {name: [] for name in ("h", "c") if name in cell.states}
+    for x_t in x:
+        state = cell.step(x_t, state, weights)
+        for name, values in recorded.items():
             values.append(state[0 if name == "h" else -1])
-    return {name: torch.stack(values) for name, values in found.items()}, state
+    return {name: torch.stack(values) for name, values in recorded.items()}, state
 
 
 class RecurrentLayer(nn.Module):
-    """One recurrent layer: the weights of a cell, as `Cell.shapes` names them."""
+    """One recurrent layer: a cell and its weights, named as in `Cell.shapes`."""
 
     def __init__(self, cell: Cell, input_size: int, hidden_size: int, weight_dropout: float = 0.0) -> None:
         super().__init__()
@@ -71,10 +75,12 @@ class RecurrentLayer(nn.Module):
             self.register_parameter(name, nn.Parameter(torch.empty(shape)))
 
     def forward(self, x: Tensor, state: State, generator: torch.Generator | None = None) -> tuple[Tensor, State]:
-        """x (T, B, I) to outputs (T, B, H) and the state after the last step; `generator` is what dropout of weights
-        draws from in training mode."""
+        """Run over a window: x (T, B, I) to outputs (T, B, H) and the state after the last step.
+
+        In training mode `generator` is what weight dropout draws from.
+        """
         weights = self._weights(generator)
-        if self._by_torch(x):
+        if self._prefers_torch(x):
             return LAYERS[self.cell.name](x, state, weights)
         if kernel := KERNELS.get(self.cell.name):
             return kernel(self.project(x), state, weights)
@@ -86,52 +92,52 @@ class RecurrentLayer(nn.Module):
         embedding: Tensor,
         state: State,
         generator: torch.Generator | None = None,
-        beside: Tensor | None = None,
+        extra: Tensor | None = None,
     ) -> tuple[Tensor, State]:
-        """`forward` of the embeddings (V, E) of token ids (T, B), with what stands beside them, (T, B, E)."""
+        """`forward` for the embeddings (V, E) of token ids (T, B), plus the extra vectors (T, B, E)."""
         kernel = KERNELS.get(self.cell.name)
-        if kernel is None or beside is not None or self._by_torch(embedding):
-            return self.forward(embed(ids, embedding, beside), state, generator)
+        if kernel is None or extra is not None or self._prefers_torch(embedding):
+            return self.forward(embed(ids, embedding, extra), state, generator)
         return kernel(self.project_tokens(ids, embedding), state, self._weights(generator))
 
     def _weights(self, generator: torch.Generator | None) -> dict[str, Tensor]:
-        """The weights by name, in training those from state to state with some dropped."""
+        """The weights by name; in training mode with weight dropout on the recurrent ones."""
         weights: dict[str, Tensor] = dict(self.named_parameters())
         if self.training and self.weight_dropout > 0 and self.cell.recurrent:
             weights["recurrent"] = dropout(weights["recurrent"].unsqueeze(0), self.weight_dropout, generator)[0]
         return weights
 
     def record_states(self, x: Tensor, state: State) -> tuple[dict[str, Tensor], State]:
-        """`reference_states`, by the kernel where there is one; not for training: there may be no gradient."""
+        """Like `reference_states`, by a kernel if there is one. Not for training: a kernel computes no gradients."""
         weights = dict(self.named_parameters())
         if record := STATE_KERNELS.get(self.cell.name):
             return record(self.project(x), state, weights)
         return reference_states(self.cell, x, state, weights)
 
     def record_token_states(
-        self, ids: Tensor, embedding: Tensor, state: State, beside: Tensor | None = None
+        self, ids: Tensor, embedding: Tensor, state: State, extra: Tensor | None = None
     ) -> tuple[dict[str, Tensor], State]:
-        """`record_states` of the embeddings (V, E) of token ids (T, B), with what stands beside them, (T, B, E)."""
+        """`record_states` for the embeddings (V, E) of token ids (T, B), plus the extra vectors (T, B, E)."""
         record = STATE_KERNELS.get(self.cell.name)
-        if record is not None and beside is None:
+        if record is not None and extra is None:
             return record(self.project_tokens(ids, embedding), state, dict(self.named_parameters()))
-        return self.record_states(embed(ids, embedding, beside), state)
+        return self.record_states(embed(ids, embedding, extra), state)
 
-    def _by_torch(self, x: Tensor) -> bool:
-        """Whether torch's own layer is there and the better."""
+    def _prefers_torch(self, x: Tensor) -> bool:
+        """Whether to use torch's own layer."""
         return self.cell.name in LAYERS and prefers_layer(self.cell.name, x.device.type)
 
     def project(self, x: Tensor) -> Tensor:
-        """V x + b, what the gates see of the input: x (..., I) to (..., G)."""
+        """The input projection V x + b: x (..., I) to (..., G)."""
         weights = dict(self.named_parameters())
         unbiased = (len(self.cell.gates) - len(self.cell.biases)) * self.hidden_size
         return F.linear(x, weights["input"], F.pad(weights["bias"], (unbiased, 0))).to(weights["input"].dtype)
 
     def project_tokens(self, ids: Tensor, embedding: Tensor) -> Tensor:
-        """`project` of the embeddings (V, E) of token ids (T, B), (T, B, G).
+        """`project` for the embeddings (V, E) of token ids (T, B): (T, B, G).
 
-        Where there are more tokens than the vocabulary holds, V E + b is made once for each token, a table of V rows of
-        width G, and the projection becomes a look-up in it. The same to the last few bits.
+        If the window has at least twice as many tokens as the vocabulary, the projection of every token of the
+        vocabulary is computed once, a table (V, G), and then looked up. The result is the same up to rounding.
         """
         if 2 * embedding.shape[0] <= ids.numel():
             with torch.autocast(embedding.device.type, enabled=False):
@@ -140,7 +146,7 @@ class RecurrentLayer(nn.Module):
 
     @torch.no_grad()
     def initialise(self, config: ModelConfig, generator: torch.Generator) -> None:
-        """Draw the weights gate by gate, as the configuration says; biases are 0, those of gates that keep apart."""
+        """Draw the weights of each gate as configured. Biases are 0, except those of the gates named f, u and z."""
         weights = dict(self.named_parameters())
         bound = self.hidden_size**-0.5
         biases = {"f": config.forget_bias, "u": config.update_bias, "z": -config.update_bias}
@@ -167,10 +173,10 @@ class RecurrentLayer(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """L recurrent layers one upon the other, with dropout after each.
+    """A stack of L recurrent layers, with dropout after each.
 
-    Bidirectional, each layer has a twin that reads from the right, and the outputs of both, side by side, are what the
-    next layer reads (Schuster and Paliwal 1997): they tell of both sides, so that no text can be written with them.
+    If bidirectional, each layer has a twin that reads backwards, and the next layer reads the concatenated outputs of
+    both (Schuster and Paliwal 1997). Such a stack can't write text, because its outputs depend on what follows.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -192,11 +198,11 @@ class Recurrent(nn.Module):
 
     @property
     def has_bfloat16_kernel(self) -> bool:
-        """Whether the CPU has instructions for products of bfloat16 numbers, and the cell a kernel that uses them."""
+        """Whether the CPU has bfloat16 instructions and the cell has a kernel that uses them."""
         return has_bfloat16(self.cell.name)
 
     def initial_state(self, batch: int, like: Tensor) -> LayerStates:
-        """The state before the first token of a document: zeros, (B, H) for each state of each layer."""
+        """The state before the first token of a document: zeros, (B, H) for each state of each layer; B is `batch`."""
         return tuple(tuple(like.new_zeros(batch, self.hidden_size) for _ in self.cell.states) for _ in self.layers)
 
     def forward(
@@ -205,16 +211,16 @@ class Recurrent(nn.Module):
         embedding: Tensor,
         states: LayerStates,
         generator: torch.Generator | None = None,
-        beside: Tensor | None = None,
+        extra: Tensor | None = None,
     ) -> tuple[Tensor, LayerStates]:
-        """From left to right.
+        """Run the layers over a window; bidirectional twins are not used.
 
         Args:
             ids: (T, B) int64.
             embedding: (V, E).
-            states: before the first step.
-            generator: what dropout draws from in training mode; in evaluation mode nothing is dropped.
-            beside: what to add to the embeddings of the tokens, (T, B, E).
+            states: the states before the first step.
+            generator: what dropout draws from in training mode.
+            extra: vectors to add to the embeddings of the tokens, (T, B, E).
 
         Returns:
             Outputs of the last layer, (T, B, H), and the states after the last step.
@@ -223,7 +229,7 @@ class Recurrent(nn.Module):
         x = embedding
         for index, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
             if index == 0:
-                x, state = layer.read_tokens(ids, embedding, state, generator, beside)  # type: ignore[operator]
+                x, state = layer.read_tokens(ids, embedding, state, generator, extra)  # type: ignore[operator]
             else:
                 y, state = layer(x, state, generator)
                 x = x + y if self.residual else y
@@ -232,45 +238,49 @@ class Recurrent(nn.Module):
         return x, tuple(after)
 
     def record_states(
-        self, ids: Tensor, embedding: Tensor, states: LayerStates, beside: Tensor | None = None
+        self, ids: Tensor, embedding: Tensor, states: LayerStates, extra: Tensor | None = None
     ) -> tuple[tuple[dict[str, Tensor], ...], LayerStates]:
-        """For looking inside: what each layer holds after every step, h and, where there is one, c, (T, B, H) each by
-        name, and the states after the last step. Arguments as those of `forward`; there may be no gradient."""
-        found, after = [], []
+        """Run the layers over a window and record their states; without gradients; arguments as in `forward`.
+
+        Returns:
+            For each layer h and, if the cell has one, c after every step, (T, B, H) each, by name; and the states after
+            the last step.
+        """
+        recorded, after = [], []
         x = embedding
         for index, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
             if index == 0:
-                held, state = layer.record_token_states(ids, embedding, state, beside)  # type: ignore[operator]
+                layer_record, state = layer.record_token_states(ids, embedding, state, extra)  # type: ignore[operator]
             else:
-                held, state = layer.record_states(x, state)  # type: ignore[operator]
-            found.append(held)
+                layer_record, state = layer.record_states(x, state)  # type: ignore[operator]
+            recorded.append(layer_record)
             after.append(state)
-            x = x + held["h"] if self.residual and index else held["h"]
-        return tuple(found), tuple(after)
+            x = x + layer_record["h"] if self.residual and index else layer_record["h"]
+        return tuple(recorded), tuple(after)
 
-    def both_ways(
+    def read_both_directions(
         self, x: Tensor, lengths: Tensor, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """From both sides; needs `bidirectional`.
+        """Run the layers in both reading directions; needs a bidirectional configuration.
 
         Args:
-            x: (T, B, E), rows padded at the end.
-            lengths: (B,) int64, how many steps of each row count, at least 1.
+            x: (T, B, E), short rows padded at the end.
+            lengths: (B,) int64, number of steps of each row without padding, at least 1.
             generator: as in `forward`.
 
         Returns:
-            Outputs (T, B, 2H), those of padding undefined; and the last layer's output where each of its readers ends:
-            left to right at the last step, right to left at the first, (B, H) each.
+            Outputs (T, B, 2H), undefined for padding; and the last output of the top layer in each reading direction,
+            (B, H) each: forwards at the last step, backwards at the first.
         """
         steps = torch.arange(len(x), device=x.device).unsqueeze(1)
-        mirror = torch.where(steps < lengths, lengths - 1 - steps, steps).unsqueeze(2)  # (T, B, 1)
+        reversed_steps = torch.where(steps < lengths, lengths - 1 - steps, steps).unsqueeze(2)  # (T, B, 1)
         last = (lengths - 1).view(1, -1, 1)
         for index, (layer, twin) in enumerate(zip(self.layers, self.twins, strict=True)):
-            past = tuple(x.new_zeros(x.shape[1], self.hidden_size) for _ in self.cell.states)
-            right, _ = layer(x, past, generator)
-            left, _ = twin(x.gather(0, mirror.expand_as(x)), past, generator)
-            ends = tuple(way.gather(0, last.expand(1, -1, self.hidden_size))[0] for way in (right, left))
-            y = torch.cat((right, left.gather(0, mirror.expand_as(left))), dim=2)  # (T, B, 2H)
+            state = tuple(x.new_zeros(x.shape[1], self.hidden_size) for _ in self.cell.states)
+            forward, _ = layer(x, state, generator)
+            backward, _ = twin(x.gather(0, reversed_steps.expand_as(x)), state, generator)  # in its order of reading
+            ends = tuple(y.gather(0, last.expand(1, -1, self.hidden_size))[0] for y in (forward, backward))
+            y = torch.cat((forward, backward.gather(0, reversed_steps.expand_as(backward))), dim=2)  # (T, B, 2H)
             x = self._drop(x + y if self.residual and index else y, generator)
         return x, ends[0], ends[1]
 

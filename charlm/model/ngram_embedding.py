@@ -1,4 +1,4 @@
-"""Vectors for the last few tokens together, which a network reads beside that of the last token."""
+"""Vectors of frequent n-grams, which are added to the embedding of their last token."""
 
 from typing import Any
 
@@ -10,50 +10,50 @@ from torch.nn import functional as F
 
 from charlm.ngram.model import FREQUENT_LENGTHS, NgramModel
 
-_SIZE = 32  # numbers of a vector, at most
+_MAX_SIZE = 32  # of a vector
 
 
 class NgramEmbedding(nn.Module):
     """A vector for each of the most frequent n-grams of a training text, of 2 to 5 tokens (`NgramModel.frequent`).
 
-    What a network reads at a step is the sum of the last token's embedding and the vectors of those n-grams that end
-    there: x = e(w_t) + sum over k of U v(w_{t-k+1} ... w_t). An n-gram without a vector adds nothing. U is there where
-    embeddings are longer than 32: vectors of that length would learn a text by heart.
+    At each step the network reads the embedding of the last token plus the vectors of the n-grams that end with it:
+    x = e(w_t) + sum over k of U v(w_{t-k+1} ... w_t). An n-gram without a vector adds nothing. Vectors have at most 32
+    elements, since longer ones memorise the text; U projects them if the embedding is longer.
     """
 
     def __init__(self, number: int, embedding_size: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.dropout = dropout
-        size = min(_SIZE, embedding_size)
-        self.vectors = nn.Parameter(torch.empty(number + 1, size))  # (R + 1, S); row 0 stands for no vector
+        size = min(_MAX_SIZE, embedding_size)
+        self.vectors = nn.Parameter(torch.empty(number + 1, size))  # (R + 1, S); row 0 is for n-grams without a vector
         self.spread = nn.Parameter(torch.empty(embedding_size, size)) if size < embedding_size else None  # U, (E, S)
         self.rows = np.zeros(1, dtype=np.int32)
-        """The row of each node of the n-gram model, up to the last that has one, and 0 behind it; from `give`."""
+        """The row in `vectors` of each node of the n-gram model. The last entry is 0 and serves all later nodes."""
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
-        """All are 0: training begins as it would without them. U is drawn from N(0, 1/S)."""
+        """Set the vectors to 0, so that training begins as without them, and draw U from N(0, 1/S)."""
         self.vectors.zero_()
         if self.spread is not None:
             nn.init.normal_(self.spread, std=self.spread.shape[1] ** -0.5, generator=generator)
 
     @torch.no_grad()
     def give(self, ngram: NgramModel) -> None:
-        """Say which n-grams the vectors belong to: the first R that `ngram` calls frequent."""
-        self.vectors[0] = 0  # whatever a file says
+        """Assign the vectors to the first R frequent n-grams of `ngram`."""
+        self.vectors[0] = 0  # a file may have anything here
         nodes = ngram.frequent[: len(self.vectors) - 1]
         self.rows = np.zeros(nodes.max(initial=-1) + 2, dtype=np.int32)
         self.rows[nodes] = 1 + np.arange(len(nodes), dtype=np.int32)
 
     @torch.no_grad()
     def move(self, before: NgramModel, after: NgramModel) -> None:
-        """Rearrange the vectors for the n-grams of another text; those that were not known get 0."""
+        """Rearrange the vectors for the n-grams of another text; new n-grams get 0."""
         number = len(self.vectors) - 1
-        known = {before.tokens_of(node): row for row, node in enumerate(before.frequent[:number].tolist(), 1)}
-        kept = [known.get(after.tokens_of(node), 0) for node in after.frequent[:number].tolist()]
+        row_of = {before.tokens_of(node): row for row, node in enumerate(before.frequent[:number].tolist(), 1)}
+        old_rows = [row_of.get(after.tokens_of(node), 0) for node in after.frequent[:number].tolist()]
         moved = torch.zeros_like(self.vectors)
-        moved[1 : len(kept) + 1] = self.vectors[kept]
-        moved[1 : len(kept) + 1][[row == 0 for row in kept]] = 0
+        moved[1 : len(old_rows) + 1] = self.vectors[old_rows]
+        moved[1 : len(old_rows) + 1][[row == 0 for row in old_rows]] = 0
         self.vectors.copy_(moved)
         self.give(after)
 
@@ -62,16 +62,16 @@ class NgramEmbedding(nn.Module):
         return self.vectors if self.spread is None else F.linear(self.vectors, self.spread)
 
     def rows_of(self, nodes: NDArray[Any]) -> NDArray[np.int32]:
-        """The rows of `vectors` to add up in states of the n-gram model, (..., n - 1), as (..., K)."""
+        """The rows of `vectors` that are summed in each state (..., n - 1) of the n-gram model: (..., K)."""
         longer = nodes[..., FREQUENT_LENGTHS[0] - 1 : FREQUENT_LENGTHS[1]]
-        rows: NDArray[np.int32] = self.rows[np.minimum(longer, len(self.rows) - 1)]  # -1 is the last, and 0
+        rows: NDArray[np.int32] = self.rows[np.minimum(longer, len(self.rows) - 1)]  # -1 takes the last entry, 0
         return rows
 
     def forward(self, nodes: NDArray[Any], generator: torch.Generator | None = None) -> Tensor:
-        """What to add to the embeddings (T, B, E) in states of the n-gram model, (T, B, n - 1).
+        """What to add to the embeddings, (T, B, E), in the states `nodes` (T, B, n - 1) of the n-gram model.
 
-        In training mode each vector is left out with the probability `dropout`, wherever its n-gram ends anew, by
-        `generator`, and the rest are scaled by 1 / (1 - dropout).
+        In training mode each occurrence of an n-gram is dropped with the probability `dropout`, drawn from `generator`,
+        and the others are scaled by 1 / (1 - dropout).
         """
         rows = torch.from_numpy(self.rows_of(nodes)).to(self.vectors.device)  # (T, B, K)
         keep = 1 - self.dropout if self.training else 1.0

@@ -1,4 +1,4 @@
-"""An n-gram model that a network builds on: what counting can tell it need not learn."""
+"""An n-gram model whose log-probabilities are added to a network's logits, so that the network need not learn them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,50 +19,53 @@ from charlm.ngram.trie import Nodes
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 
-_ORDER = 12  # of the n-grams that a network builds on, unless told otherwise
-_ORDER_OF_LARGE = 5  # where the vocabulary is large
+_DEFAULT_ORDER = 12
+_DEFAULT_ORDER_LARGE = 5  # for a large vocabulary
 
-_MAX_TOKENS = 10_000_000  # of the training split that are counted, the last ones; of a large vocabulary a third
+_MAX_TOKENS = 10_000_000  # how many of the last training tokens are counted; a third for a large vocabulary
 _MAX_NGRAMS = 5_000_000
 _FOLDS = 10
-_AT_ONCE = 20_000_000  # tokens of all folds that are estimated at once, for the sake of memory
-_LOWER = (3, 5)  # orders that have a gate beside the highest
+_MAX_TOKENS_AT_ONCE = 20_000_000  # in all folds that are estimated in parallel; limits memory
+_LOWER_ORDERS = (3, 5)  # that have a gate, besides the highest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CrossFit:
-    """What honest n-gram models of a training text there are: one for each fold, which has not seen that fold."""
+    """The n-gram models for training: for each fold of the training text a model of all other folds.
+
+    A model of the whole text would predict a text that it has already counted.
+    """
 
     models: tuple[NgramModel, ...]
     first: int
-    """The place at which the part of the text that was counted begins; the whole model is honest outside it."""
+    """The position at which the counted part of the text begins."""
     size: int
-    """Tokens of that part."""
+    """Number of tokens in the counted part."""
 
     def fold_of(self, places: NDArray[Any]) -> Ints:
-        """The fold of each place of the text, -1 outside of what was counted."""
+        """The fold of each position in the text; -1 outside the counted part, which the whole model has not seen."""
         inside = places - self.first
         folds = fold_of(np.maximum(inside, 0), self.size, len(self.models))
         return np.where((inside >= 0) & (inside < self.size), folds, -1)
 
 
 def default_order(vocab_size: int) -> int:
-    """n where nobody says otherwise; together with a network longer contexts pay than alone (docs/experiments.md)."""
-    return _ORDER_OF_LARGE if vocab_size > SMALL_VOCABULARY else _ORDER
+    """The default n. It is higher than for an n-gram model without a network (docs/notes/experiments.md)."""
+    return _DEFAULT_ORDER_LARGE if vocab_size > SMALL_VOCABULARY else _DEFAULT_ORDER
 
 
 def fit_prior(
     split: TokenSplit, tokenizer: Tokenizer, order: int, *, progress: Progress = silent
 ) -> tuple[NgramModel, CrossFit]:
-    """An n-gram model of a training split, and those that are honest within it.
+    """Fit an n-gram model to a training split, and the cross-fitted models for training on it.
 
     Args:
-        split: of a large one the last tokens are counted (`_MAX_TOKENS`).
-        tokenizer: the one that made the split.
+        split: the training split; of a large one only the last tokens are counted (`_MAX_TOKENS`).
+        tokenizer: the tokenizer of the split.
         order: n.
-        progress: told how many lengths are counted, and how many models estimated.
+        progress: told how many n-gram lengths are counted and how many models are estimated.
     """
-    large = tokenizer.vocab_size > SMALL_VOCABULARY  # then most n-grams are distinct
+    large = tokenizer.vocab_size > SMALL_VOCABULARY  # most n-grams are distinct, so they need more memory
     ids = split.tail(_MAX_TOKENS // 3 if large else _MAX_TOKENS)
     counts = count_ngrams(
         ids,
@@ -71,7 +74,7 @@ def fit_prior(
         bos=tokenizer.bos,
         progress=progress,
     )
-    threads = min(torch.get_num_threads(), max(1, _AT_ONCE // max(1, len(ids))))
+    threads = min(torch.get_num_threads(), max(1, _MAX_TOKENS_AT_ONCE // max(1, len(ids))))
     whole, *models = NgramModel.without_folds(
         counts, min(_FOLDS, len(ids)), max_ngrams=_MAX_NGRAMS, threads=threads, progress=progress
     )
@@ -79,37 +82,38 @@ def fit_prior(
 
 
 class NgramPrior(nn.Module):
-    """Gates times the log-probabilities of n-gram models, to be added to a network's logits.
+    """Log-probabilities of an n-gram model, times gates, to be added to a network's logits.
 
-    There is one model, and those of lower order that it interpolates: of each the logarithm counts, by a gate that is a
-    number for each token, g_j = w_j h + b_jk, where k is how long a context the n-gram model that is query has seen.
+    The log-probabilities are those of the model itself and of up to two lower-order models inside it. Each
+    has a gate, one number per step: g_j = w_j h + b_jk, where h is the output of the last layer and k is the length of
+    the longest context that the n-gram model has seen.
     """
 
     def __init__(self, order: int, hidden_size: int) -> None:
         super().__init__()
         self.order = order
-        self.orders = tuple(sorted({min(lower, order) for lower in _LOWER} | {order}))
-        """Those that have a gate, J."""
+        self.orders = tuple(sorted({min(lower, order) for lower in _LOWER_ORDERS} | {order}))
+        """The J orders that have a gate, ascending."""
         self.weight = nn.Parameter(torch.empty(len(self.orders), hidden_size))  # (J, H)
         self.bias = nn.Parameter(torch.empty(len(self.orders), order))  # (J, n)
         self.ngram: NgramModel | None = None
-        """Given after the weights are made."""
+        """Set by `LanguageModel.build_on`."""
         self.cross_fit: CrossFit | None = None
-        """In training only."""
+        """Set for training only."""
 
     @torch.no_grad()
     def initialise(self) -> None:
-        """The gate of the highest order is 1, the others are 0: training begins where the n-gram model ends."""
+        """Set the gate of the highest order to 1 and the others to 0, so that training starts from the n-gram model."""
         self.weight.zero_()
         self.bias.zero_()
         self.bias[-1] = 1.0
 
     def initial_state(self, batch: int) -> State:
-        """The state before the first token: nothing is known, (B, n - 1)."""
+        """The state before the first token, with B = `batch`: no known contexts, -1, (B, n - 1)."""
         return (torch.full((batch, self.order - 1), -1, dtype=torch.int32),)
 
     def advance(self, ids: Tensor, state: State) -> Nodes:
-        """The states after each of the tokens (T, B), from that before the first, (T, B, n - 1)."""
+        """The states after each of the tokens (T, B): (T, B, n - 1), given the state before the first, (B, n - 1)."""
         assert self.ngram is not None
         return self.ngram.advance(state[0].cpu().numpy(), ids.cpu().numpy())
 
@@ -119,8 +123,8 @@ class NgramPrior(nn.Module):
         Args:
             states: after each token, (T, B, n - 1); see `advance`.
             hidden: outputs of the last layer, (T, B, H).
-            starts: where in the training text each row begins, (B,); the models that are query are then those that
-                have not seen it. None where the text is another.
+            starts: position in the training text at which each row begins, (B,). Each token is then predicted by the
+                model that has not counted it. None for any other text.
         """
         assert self.ngram is not None
         steps, rows, _ = states.shape
@@ -131,12 +135,12 @@ class NgramPrior(nn.Module):
         query = NgramQuery(states.reshape(steps * rows, self.order - 1), models, which)
         known = torch.from_numpy(query.known_contexts()).to(hidden.device)
         gates = F.linear(hidden.flatten(0, 1), self.weight) + F.embedding(known, self.bias.T)  # (T B, J)
-        more: Tensor = _Mixture.apply(gates, query, self.orders)  # type: ignore[no-untyped-call]
-        return more.view(steps, rows, -1)
+        logits: Tensor = _Mixture.apply(gates, query, self.orders)  # type: ignore[no-untyped-call]
+        return logits.view(steps, rows, -1)
 
 
 class _Mixture(torch.autograd.Function):
-    """`NgramQuery.mixture` of gates (N, J): (N, V)."""
+    """`NgramQuery.mixture` with gates (N, J), for autograd: (N, V)."""
 
     @staticmethod
     def forward(ctx: Any, gates: Tensor, query: NgramQuery, orders: tuple[int, ...]) -> Tensor:

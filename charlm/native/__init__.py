@@ -1,1 +1,1 @@
-"""C code, compiled at first use and kept in the cache: where there is no C compiler, charlm works without it."""
+"""C code, compiled at first use and cached. Without a C compiler charlm runs without it."""

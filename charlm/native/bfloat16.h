@@ -1,8 +1,8 @@
-/* Products of bfloat16 numbers, added up in single precision, where the processor has instructions for them.
+/* Products of bfloat16 numbers with sums in single precision, if the processor has instructions for them.
 
-   A number is rounded to the first 16 bits of a float. Two neighbours in k share a lane: an instruction multiplies 32
-   pairs and adds both products to the 16 sums. Where there are matrix registers (AMX), one multiplies 16 rows of 16
-   pairs by 16 pairs of 16 columns; the same layout serves both. */
+   A bfloat16 number is the upper 16 bits of a float, rounded. Two numbers with adjacent k share a lane: a vector
+   instruction computes 32 products and adds two of them to each of 16 sums. With matrix registers (AMX), one
+   instruction multiplies 16 rows of 16 pairs by 16 pairs of 16 columns. Both use the same layout. */
 
 #ifndef CHARLM_BFLOAT16_H
 #define CHARLM_BFLOAT16_H
@@ -12,7 +12,7 @@
 #ifdef __AVX512BF16__
 #include <immintrin.h>
 
-/* As `tile` of loop.h, of pairs: x[r, k] and w[k, n] hold two numbers each. */
+/* Like `tile` of loop.h, for pairs: x[r, k] and w[k, n] contain two numbers each. */
 INLINE void pair_tile(const uint32_t *x, long x_row, const uint32_t *w, long pairs, float *out, long out_row,
                       long columns, int add, const int height) {
     __m512 sum[8][2];
@@ -52,7 +52,7 @@ static void multiply_by_vectors(const uint32_t *x, long x_row, const uint32_t *w
 
 static int has_matrices;
 
-/* Linux gives a process the matrix registers when it asks for them. */
+/* On Linux a process must request the matrix registers. */
 __attribute__((constructor)) static void ask_for_matrices(void) {
     enum { REQUEST = 0x1023 /* ARCH_REQ_XCOMP_PERM */, MATRICES = 18 /* XFEATURE_XTILEDATA */ };
     has_matrices = syscall(SYS_arch_prctl, REQUEST, MATRICES) == 0;
@@ -62,7 +62,7 @@ __attribute__((constructor)) static void ask_for_matrices(void) {
 static const struct { uint8_t palette, start, reserved[14]; uint16_t bytes[16]; uint8_t rows[16]; } shapes = {
     .palette = 1, .bytes = {64, 64, 64, 64, 64, 64, 64, 64}, .rows = {16, 16, 16, 16, 16, 16, 16, 16}};
 
-/* What a thread does before and after its products. */
+/* Called by each thread before and after its products. */
 INLINE void begin_pairs(void) {
     if (has_matrices) _tile_loadconfig(&shapes);
 }
@@ -70,10 +70,10 @@ INLINE void end_pairs(void) {
     if (has_matrices) _tile_release();
 }
 
-/* gcc does not know what memory is read when a matrix is loaded. */
+/* gcc does not know which memory a matrix load reads. */
 #define IN_ORDER __asm__ volatile("" ::: "memory")
 
-/* 16 or, where `two`, 32 rows by 32 columns; a multiple of 16 pairs. */
+/* A tile of 16 rows, or 32 with `two`, by 32 columns; `pairs` must be a multiple of 16. */
 INLINE void matrix_tile(const uint32_t *x, long x_row, const uint32_t *w, long pairs, float *out, long out_row, int add,
                         const int two) {
     const long bytes = out_row * 4;
@@ -105,7 +105,7 @@ INLINE void matrix_tile(const uint32_t *x, long x_row, const uint32_t *w, long p
     if (two) _tile_stored(3, out + 16 * out_row + 16, bytes);
 }
 
-/* Rows and pairs that don't fill a matrix, and a panel of fewer than 32 columns, are left to the vectors. */
+/* Rows and pairs that don't fill a matrix, and panels of fewer than 32 columns, use vector instructions. */
 static void multiply_pairs_float(const uint32_t *x, const uint32_t *w, long pairs, float *out, long out_row,
                                  long columns, int add, long rows) {
     const long whole = has_matrices && columns == 32 ? pairs - pairs % 16 : 0, full = whole ? rows - rows % 16 : 0;
@@ -127,10 +127,10 @@ INLINE void multiply_pairs_float(const uint32_t *x, const uint32_t *w, long pair
 }
 #endif
 
-/* 2 where it is by matrix registers, 0 where there are no such instructions. */
+/* 2 with matrix registers, 1 with vector instructions only, 0 without bfloat16 instructions. */
 long has_bfloat16(void) { return has_matrices ? 2 : 1; }
 
-/* Round rows of `depth` numbers; of an odd number the last pair ends with a zero. */
+/* Round rows of `depth` numbers to pairs; if `depth` is odd, the last pair is padded with zero. */
 static void round_rows_float(const float *x, long x_row, long rows, long depth, void *pairs) {
     uint16_t *to = pairs;
     const long wide = depth + depth % 2;
@@ -148,14 +148,14 @@ static void round_rows_float(const float *x, long x_row, long rows, long depth, 
     }
 }
 
-/* The upper half of a float, rounded to even. */
+/* The upper 16 bits of a float, rounded to nearest even. */
 INLINE uint32_t rounded(float x) {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
     return x != x ? 0x7fc0 : (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
 }
 
-/* As `pack` of loop.h, in pairs. */
+/* Like `pack` of loop.h, for pairs. */
 void pack_pairs(const float *w, long row, long column, long blocks, long width, long depth, uint32_t *packed,
                 long threads) {
     const long panels = (width + 31) / 32, pairs = (depth + 1) / 2;

@@ -1,6 +1,6 @@
-/* A token for each row by the inverse of the cumulative distribution, and the log-probability that the model gave it:
-   what charlm.sampling.controls.draw does, with bias, bans of single tokens, least length and a constant temperature.
-   Without `nats` it does not look that up. */
+/* Draw a token for each row by the inverse of the cumulative distribution, with bias, bans of single tokens, minimum
+   length and a constant temperature: the common case of charlm.sampling.controls.Controls.draw. The model's
+   log-probability of each token is written to `nats`, unless that is NULL. */
 
 #include <math.h>
 #include <stdint.h>

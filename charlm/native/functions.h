@@ -1,4 +1,4 @@
-/* Shared by all C code: vector widths, the point-wise functions of cells, and the operations of a loop. */
+/* Shared by all C code: vector widths, the point-wise functions of cells, and the operations of a step loop. */
 
 #ifndef CHARLM_FUNCTIONS_H
 #define CHARLM_FUNCTIONS_H
@@ -10,8 +10,8 @@
 #include <omp.h>
 #endif
 
-/* Bytes of a vector, and the tile of a product that fits into the registers: rows, and vectors per row. Vectors wider
-   than the processor's are legal C, but about ten times slower. */
+/* Bytes of a vector, and the size of the product tile that fits into the registers: rows, and vectors per row. Vectors
+   wider than the processor's are legal C, but about ten times slower. */
 #if defined(__AVX512F__)
 enum { BYTES = 64, TILE = 12, VECTORS = 2 };
 #elif defined(__AVX__)
@@ -23,28 +23,29 @@ enum { BYTES = 16, TILE = 6, VECTORS = 2 };
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
-/* The iterations of a stage are independent; compilers can't prove that for more than a few operands. */
+/* The iterations of a stage are independent, but compilers can't prove it for more than a few operands. */
 #ifdef __clang__
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #else
 #define INDEPENDENT _Pragma("GCC ivdep")
 #endif
 
-/* What is done in every step of a loop: a point-wise stage, or a product. Strides are in bytes. The layout is that of
+/* An operation of every step: a point-wise stage or a matrix product. Strides are in bytes. The layout is that of
    charlm.native.structures.Operation. */
 enum { STAGE, PRODUCT, BFLOAT16_PRODUCT };
 
 typedef struct {
     int64_t kind;
-    int64_t source, source_time, source_row; /* of a product: address in step 0, strides of time and row */
+    int64_t source, source_time, source_row; /* of a product: address in step 0, time and row strides */
     int64_t target, target_time, target_row;
-    int64_t weights, depth; /* packed weights, and how many numbers of the source a row has */
-    int64_t blocks, width;  /* the columns of the target: so many blocks of so many */
-    int64_t add;            /* whether the product is added to the target */
-    int64_t stage, table;   /* of a stage: its function, and address, time stride and row stride of each operand */
+    int64_t weights, depth; /* packed weights; elements of the source in a row */
+    int64_t blocks, width;  /* the target has `blocks` blocks of `width` columns */
+    int64_t add;            /* whether to add the product to the target or to assign it */
+    int64_t stage, table;   /* of a stage: function; address, time stride and row stride of each operand */
 } Operation;
 
-/* exp: x = n ln 2 + r, a polynomial in r, times 2^n (Cephes); NaN goes through. No call, no branch: loops vectorise. */
+/* exp(x) with x = n ln 2 + r: a polynomial in r, times 2^n (Cephes). NaN stays NaN. Without calls and branches, so that
+   loops vectorise. */
 INLINE float exp_float(float x) {
     x = x > 88.0f ? 88.0f : x;
     x = x < -87.0f ? -87.0f : x;
@@ -65,7 +66,7 @@ INLINE float exp_float(float x) {
 
 INLINE float sigmoid_float(float x) { return 1.0f / (1.0f + exp_float(-x)); }
 
-/* tanh: an odd polynomial near 0, where 1 - 2 / (exp(2x) + 1) would cancel. */
+/* tanh(x): near 0 an odd polynomial, because 1 - 2 / (exp(2x) + 1) loses digits there. */
 INLINE float tanh_float(float x) {
     const float z = fabsf(x), s = x * x;
     const float near = ((((-5.70498872745e-3f * s + 2.06390887954e-2f) * s - 5.37397155531e-2f) * s

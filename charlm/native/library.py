@@ -1,4 +1,4 @@
-"""The C code that is written by hand, as one library: tries of n-grams, a step of sampling, and a draw."""
+"""The handwritten C code as one library: n-gram tries, the sampling step, and the draw of a token."""
 
 import ctypes
 from ctypes import c_double, c_int64, c_void_p
@@ -23,7 +23,7 @@ _RESULTS = {"trie_mixture": c_int64, "sizeof_operation": c_int64, "sizeof_step":
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The library, with the types of its functions; None if it can't be compiled here."""
+    """The loaded library, with its functions typed; None if it can't be compiled."""
     code = shared_library(_SOURCE)
     if code is None:
         return None

@@ -1,8 +1,9 @@
-/* A Program's operations, step after step, on all threads. Included once for each REAL, after functions.h and bfloat16.h.
+/* Runs the operations of a Program for many steps, on all threads. Included once for each REAL, after functions.h and
+   bfloat16.h.
 
-   Columns are dealt out to the threads in panels, for products and stages alike, so that each thread finds what it has
-   computed in its own cache again. The threads meet only before a product, which reads all columns. The weights of a
-   product are packed once: panel after panel, and in each panel the columns of one k side by side. */
+   Columns are divided among the threads in panels, in the same way for products and stages, so that a thread finds its
+   results in its cache. The threads synchronise only before a product, which reads all columns. The weights of a
+   product are packed once: panel by panel, and within a panel the columns for one k are adjacent. */
 
 typedef REAL NAME(vector) __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_alias));
 #define LANES ((long)(BYTES / sizeof(REAL)))
@@ -10,7 +11,7 @@ typedef REAL NAME(vector) __attribute__((vector_size(BYTES), aligned(sizeof(REAL
 
 long NAME(panel)(void) { return PANEL; }
 
-/* Write the sums of a row's panel, or add them: all of it, or only its first columns. */
+/* Write the sums to the first `columns` columns of a row's panel, or add them. */
 INLINE void NAME(store)(const NAME(vector) *sum, REAL *to, long columns, int add) {
     if (columns == PANEL) {
         for (int v = 0; v < VECTORS; v++) {
@@ -27,7 +28,7 @@ INLINE void NAME(store)(const NAME(vector) *sum, REAL *to, long columns, int add
     }
 }
 
-/* out[r, n] (+)= sum over k of x[r, k] w[k, n] for `height` rows, a constant where this is inlined. */
+/* out[r, n] (+)= sum over k of x[r, k] w[k, n] for `height` rows, which is a constant after inlining. */
 INLINE void NAME(tile)(const REAL *x, long x_row, const REAL *w, long depth, REAL *out, long out_row, long columns,
                        int add, const int height) {
     NAME(vector) sum[TILE][VECTORS];
@@ -42,8 +43,8 @@ INLINE void NAME(tile)(const REAL *x, long x_row, const REAL *w, long depth, REA
     for (int r = 0; r < height; r++) NAME(store)(sum[r], out + r * out_row, columns, add);
 }
 
-/* The same for a single row. Several k are added up side by side, so that no sum waits for the one before: a row is as
-   fast as its weights stream by. */
+/* The same for a single row. Several k have separate sums, so that no addition waits for the one before: the speed is
+   that of reading the weights. */
 INLINE void NAME(single_row)(const REAL *x, const REAL *w, long depth, REAL *out, long columns, int add) {
     enum { SUMS = 4 };
     NAME(vector) sum[SUMS][VECTORS];
@@ -70,7 +71,7 @@ static void NAME(multiply)(const REAL *x, long x_row, const REAL *w, long depth,
     for (; r < rows; r++) NAME(single_row)(x + r * x_row, w, depth, out + r * out_row, columns, add);
 }
 
-/* Lay out w, whose element for column n and k is w[n * column + k * row], in blocks of `width` columns. */
+/* Pack w, whose element for column n and k is w[n * column + k * row], in blocks of `width` columns. */
 void NAME(pack)(const REAL *w, long row, long column, long blocks, long width, long depth, REAL *packed, long threads) {
     const long panels = (width + PANEL - 1) / PANEL;
 #ifdef _OPENMP
@@ -90,9 +91,9 @@ void NAME(pack)(const REAL *w, long row, long column, long blocks, long width, l
 
 typedef void (*NAME(stage))(const int64_t *table, long t, long rows, long from, long to);
 
-/* Run `number` operations in every one of `count` steps from `first` on. Each thread has `scratch_size` numbers of
-   `scratch`, for a source that is rounded to bfloat16. */
-void NAME(run)(const Operation *operations, long number, long first, long count, long direction, long rows, long width,
+/* Run `number` operations in each of `count` steps from `first` on; `increment` is 1 forwards, -1 backwards. Each
+   thread uses `scratch_size` elements of `scratch` for a source that is rounded to bfloat16. */
+void NAME(run)(const Operation *operations, long number, long first, long count, long increment, long rows, long width,
                long threads, uint32_t *scratch, long scratch_size) {
     int rounds = 0;
     for (long k = 0; k < number; k++) rounds |= operations[k].kind == BFLOAT16_PRODUCT;
@@ -110,7 +111,7 @@ void NAME(run)(const Operation *operations, long number, long first, long count,
         const long panels = (width + PANEL - 1) / PANEL;
         const long from = panels * mine / all * PANEL, end = panels * (mine + 1) / all * PANEL;
         const long to = end < width ? end : width;
-        for (long n = 0, t = first; n < count; n++, t += direction) {
+        for (long n = 0, t = first; n < count; n++, t += increment) {
             int written = 1;
             for (const Operation *o = operations; o < operations + number; o++) {
                 if (o->kind == STAGE) {
@@ -138,8 +139,8 @@ void NAME(run)(const Operation *operations, long number, long first, long count,
                         const long columns = o->width - start < PANEL ? o->width - start : PANEL;
                         REAL *const part = out + block * o->width + start;
                         if (o->kind == BFLOAT16_PRODUCT)
-                            NAME(multiply_pairs)(rounded_rows, (const uint32_t *)o->weights + index * pairs, pairs, part,
-                                                 out_row, columns, add, rows);
+                            NAME(multiply_pairs)(rounded_rows, (const uint32_t *)o->weights + index * pairs, pairs,
+                                                 part, out_row, columns, add, rows);
                         else
                             NAME(multiply)(x, x_row, (const REAL *)o->weights + index * depth, depth, part, out_row,
                                            columns, add, rows);

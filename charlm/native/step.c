@@ -1,23 +1,24 @@
-/* One token further for the texts of a batch, in one call and without new memory: look-ups, all layers of a network as the
-   operations of its Program, the output layer, and the n-gram prior. */
+/* A step of sampling: reads one token for each text of a batch and computes the logits of the next, in one call and
+   without allocating memory. The step looks up embeddings, runs all layers as the operations of their Program, then the
+   output layer and the n-gram prior. */
 
 #include "trie.h"
 
-/* A buffer of `period` steps, and of `depth` steps before them: when the last step is done, the last `depth` states become
-   those before the first. */
+/* States of a layer: those of `depth` steps before the first step, then those of `period` steps. After the last step
+   the last `depth` states are moved to the front, and the time starts again at 0. */
 typedef struct {
     float *states;
-    int64_t depth, numbers; /* steps to keep, and numbers in each */
+    int64_t depth, size; /* how many states precede the first step; elements of a state, all rows together */
 } History;
 
-/* A bias that every row begins with, before products are added to it. */
+/* A bias that every row is set to at the beginning of a step; products are then added to the rows. */
 typedef struct {
     const float *bias;
     float *rows;
     int64_t width;
-} Start;
+} RowBias;
 
-typedef void (*Run)(const Operation *operations, long number, long first, long count, long direction, long rows,
+typedef void (*Run)(const Operation *operations, long number, long first, long count, long increment, long rows,
                     long width, long threads, uint32_t *scratch, long scratch_size);
 
 /* The layout is that of charlm.native.structures.Step. */
@@ -25,28 +26,28 @@ typedef struct {
     Run run;
     const Operation *operations;
     const History *histories;
-    const Start *starts;
-    int64_t num_operations, num_histories, num_starts;
+    const RowBias *row_biases;
+    int64_t num_operations, num_histories, num_row_biases;
     int64_t rows, hidden, threads;
-    int64_t time, period;
-    const float *table; /* (V, G): the input projection of each token; NULL: its embedding goes into `inputs` */
-    float *gates;       /* (rows, G), of the first layer */
+    int64_t time, period; /* the step to compute, 0 <= time < period */
+    const float *table; /* input projection of each token, (V, G); NULL if it is a product with `inputs` */
+    float *gates;       /* of the first layer, (rows, G) */
     int64_t gates_width;
     const float *embedding; /* (V, E) */
-    float *inputs;          /* (rows, E) */
+    float *inputs;          /* what the first layer reads, (rows, E) */
     int64_t embedding_size;
     float *logits; /* (rows, V) */
-    Trie trie;     /* of the n-gram prior; there is none where `keys` is NULL */
+    Trie trie;     /* of the n-gram prior; `keys` is NULL if there is no prior */
     Estimates estimates;
     Orders orders;
-    int32_t *states;                  /* of the trie, (rows, width) */
-    float *chance;                    /* (rows, V), for working */
+    int32_t *states;                  /* of the n-gram prior, (rows, width) */
+    float *probabilities;             /* working memory of the prior, (rows, V) */
     const float *gate_weight, *gate_bias; /* (J, H), (J, n) */
-    const float *ngram_vectors;       /* (R + 1, E) added to the embedding; NULL where there are none */
-    const int32_t *vector_of;         /* the row of `ngram_vectors` of a node; 0 for all nodes from the last entry on */
-    int64_t last_node, longest;       /* index of that entry; states of the trie before this one may have a vector */
-    const char *top;                  /* what the output layer reads, in step 0 */
-    int64_t top_time, top_row;        /* its strides, in bytes */
+    const float *ngram_vectors;       /* of the n-gram embedding, (R + 1, E), row 0 is zero; NULL if there is none */
+    const int32_t *vector_of;         /* the row of `ngram_vectors` for each node; 0 from `last_node` on */
+    int64_t last_node, longest_ngram; /* last index of `vector_of`; tokens of the longest n-gram with a vector */
+    const char *top;                  /* what the output layer reads: (rows, H) of step 0 */
+    int64_t top_time, top_row;        /* strides of `top` in bytes */
 } Step;
 
 int64_t sizeof_operation(void) { return sizeof(Operation); }
@@ -63,33 +64,35 @@ INLINE float dot(const float *a, const float *b, int64_t count) {
     return total;
 }
 
-/* The embedding of a token, and the vectors of the n-grams that end with it. */
+/* Write what the first layer reads: the embedding of the token plus the vectors of the n-grams that end with it. */
 INLINE void embed(const Step *step, int64_t row, int64_t token) {
     const int64_t size = step->embedding_size;
     float *to = step->inputs + row * size;
     memcpy(to, step->embedding + token * size, size * sizeof *to);
     if (!step->ngram_vectors) return;
     const int32_t *state = step->states + row * step->trie.width;
-    for (int64_t k = 1; k < step->longest; k++) { /* vector 0 is zero: to add it is quicker than to mispredict a branch */
+    for (int64_t k = 1; k < step->longest_ngram; k++) { /* adding vector 0 is faster than a mispredicted branch */
         const int64_t node = state[k] < 0 || state[k] > step->last_node ? step->last_node : state[k];
         const float *vector = step->ngram_vectors + step->vector_of[node] * size;
         for (int64_t e = 0; e < size; e++) to[e] += vector[e];
     }
 }
 
+/* Add the n-gram prior to the logits of a row: log-probabilities times gates, g_j = w_j h + b_jk. */
 INLINE void add_prior(const Step *step, int64_t row) {
-    enum { MOST = 8 };
+    enum { MAX_ORDERS = 8 };
     const int32_t *state = step->states + row * step->trie.width;
     const float *h = (const float *)(step->top + step->time * step->top_time + row * step->top_row);
     const int64_t known = known_contexts(&step->trie, state, &step->estimates), vocab = step->trie.vocab;
-    float gates[MOST];
-    for (int64_t j = 0; j < step->orders.number && j < MOST; j++)
+    float gates[MAX_ORDERS];
+    for (int64_t j = 0; j < step->orders.number && j < MAX_ORDERS; j++)
         gates[j] = step->gate_bias[j * (step->trie.width + 1) + known]
                    + dot(step->gate_weight + j * step->hidden, h, step->hidden);
-    mix_orders(&step->trie, state, step->estimates, step->orders, step->chance + row * vocab, gates,
+    mix_orders(&step->trie, state, step->estimates, step->orders, step->probabilities + row * vocab, gates,
                step->logits + row * vocab, NULL);
 }
 
+/* Read one token for each row; the logits of the next tokens are then in `logits`. */
 void sampler_step(Step *step, const int64_t *tokens) {
     const int64_t rows = step->rows;
     if (step->trie.keys)
@@ -107,9 +110,8 @@ void sampler_step(Step *step, const int64_t *tokens) {
             embed(step, row, tokens[row]);
         if (step->trie.keys) fetch_children(&step->trie, step->states + row * step->trie.width, &step->estimates);
     }
-    for (const Start *start = step->starts; start < step->starts + step->num_starts; start++)
-        for (int64_t row = 0; row < rows; row++)
-            memcpy(start->rows + row * start->width, start->bias, start->width * sizeof *start->bias);
+    for (const RowBias *b = step->row_biases; b < step->row_biases + step->num_row_biases; b++)
+        for (int64_t row = 0; row < rows; row++) memcpy(b->rows + row * b->width, b->bias, b->width * sizeof *b->bias);
     step->run(step->operations, step->num_operations, step->time, 1, 1, rows, step->hidden, step->threads, NULL, 0);
     if (step->trie.keys) {
 #ifdef _OPENMP
@@ -120,7 +122,7 @@ void sampler_step(Step *step, const int64_t *tokens) {
     if (++step->time == step->period) {
         step->time = 0;
         for (const History *history = step->histories; history < step->histories + step->num_histories; history++)
-            memmove(history->states, history->states + step->period * history->numbers,
-                    history->depth * history->numbers * sizeof *history->states);
+            memmove(history->states, history->states + step->period * history->size,
+                    history->depth * history->size * sizeof *history->states);
     }
 }

@@ -1,4 +1,7 @@
-"""The argument blocks of the C code, laid out as in its headers; `charlm.native.library` checks their sizes."""
+"""The structures that C code takes as arguments, with the layout of their C definitions.
+
+`charlm.native.library` checks the sizes of `Operation` and `Step`.
+"""
 
 import ctypes
 from ctypes import c_int64 as number
@@ -7,7 +10,7 @@ from typing import ClassVar
 
 
 class Operation(ctypes.Structure):
-    """A stage or a product of a loop (`functions.h`)."""
+    """A point-wise stage or a matrix product of a step (`functions.h`)."""
 
     STAGE, PRODUCT, BFLOAT16_PRODUCT = range(3)
     _fields_: ClassVar = [
@@ -20,7 +23,7 @@ class Operation(ctypes.Structure):
 
 
 class Trie(ctypes.Structure):
-    """The n-grams that all models of a text share (`trie.h`)."""
+    """The n-grams that all n-gram models of a text share (`trie.h`)."""
 
     _fields_: ClassVar = [("keys", pointer), ("first", pointer), ("vocab", number), ("width", number)]
 
@@ -32,34 +35,35 @@ class Estimates(ctypes.Structure):
 
 
 class Orders(ctypes.Structure):
-    """The orders of n-grams that are mixed (`trie.h`)."""
+    """The n-gram orders whose log-probabilities are mixed (`trie.h`)."""
 
     _fields_: ClassVar = [("orders", pointer), ("number", number)]
 
 
 class History(ctypes.Structure):
-    """A buffer of states and of those before them (`step.c`)."""
+    """A buffer of the last few states of a layer (`step.c`)."""
 
-    _fields_: ClassVar = [("states", pointer), ("depth", number), ("numbers", number)]
+    _fields_: ClassVar = [("states", pointer), ("depth", number), ("size", number)]
 
 
-class Start(ctypes.Structure):
-    """A bias that every row begins with (`step.c`)."""
+class RowBias(ctypes.Structure):
+    """A bias that rows are set to at the beginning of every step (`step.c`)."""
 
     _fields_: ClassVar = [("bias", pointer), ("rows", pointer), ("width", number)]
 
 
 class Step(ctypes.Structure):
-    """All that a step of sampling works with (`step.c`)."""
+    """The memory, weights and operations of a sampling step (`step.c`)."""
 
     _fields_: ClassVar = [
-        *((name, pointer) for name in ("run", "operations", "histories", "starts")),
-        *((name, number) for name in ("num_operations", "num_histories", "num_starts")),
+        *((name, pointer) for name in ("run", "operations", "histories", "row_biases")),
+        *((name, number) for name in ("num_operations", "num_histories", "num_row_biases")),
         *((name, number) for name in ("rows", "hidden", "threads", "time", "period")),
         *(("table", pointer), ("gates", pointer), ("gates_width", number)),
         *(("embedding", pointer), ("inputs", pointer), ("embedding_size", number), ("logits", pointer)),
         *(("trie", Trie), ("estimates", Estimates), ("orders", Orders)),
-        *((name, pointer) for name in ("states", "chance", "gate_weight", "gate_bias", "ngram_vectors", "vector_of")),
-        *((name, number) for name in ("last_node", "longest")),
+        *((name, pointer) for name in ("states", "probabilities", "gate_weight", "gate_bias")),
+        *((name, pointer) for name in ("ngram_vectors", "vector_of")),
+        *((name, number) for name in ("last_node", "longest_ngram")),
         *(("top", pointer), ("top_time", number), ("top_row", number)),
     ]

@@ -1,10 +1,10 @@
-/* What charlm/ngram/trie.py calls: the functions of trie.h for many tokens and states at a time. */
+/* The functions of trie.h for many tokens and states at a time; called by charlm/ngram/trie.py. */
 
 #include <stdlib.h>
 
 #include "trie.h"
 
-/* The states after each of the tokens (steps, rows), from those before the first (rows, width). */
+/* The states after each token of `tokens` (steps, rows): after (steps, rows, width), from `before` (rows, width). */
 void trie_advance(const Trie *trie, const int32_t *before, const int64_t *tokens, int64_t steps, int64_t rows,
                   int32_t *after) {
     for (int64_t t = 0; t < steps; t++) {
@@ -15,7 +15,7 @@ void trie_advance(const Trie *trie, const int32_t *before, const int64_t *tokens
     }
 }
 
-/* `known_contexts` of states (rows, width), each by the model whose index `which` gives: known (rows). */
+/* `known_contexts` of states (rows, width), each for the model whose index is in `which`: known (rows). */
 void trie_known_contexts(const Trie *trie, const int32_t *states, int64_t rows, const Estimates *models,
                          const int64_t *which, int64_t *known) {
     for (int64_t row = 0; row < rows; row++) {
@@ -27,8 +27,8 @@ void trie_known_contexts(const Trie *trie, const int32_t *states, int64_t rows, 
     }
 }
 
-/* `mix_orders` of states (rows, width): the sums to mixed (rows, vocab), and the logarithms to log_p
-   (rows, number, vocab) unless that is NULL. Returns 0 when out of memory. */
+/* `mix_orders` of states (rows, width): writes the sums to mixed (rows, vocab) and, unless it is NULL, the
+   log-probabilities to log_p (rows, number, vocab). Returns 0 if out of memory, else 1. */
 int64_t trie_mixture(const Trie *trie, const int32_t *states, int64_t rows, const Estimates *models,
                      const int64_t *which, const Orders *wanted, const float *gates, float *mixed, float *log_p) {
     const int64_t vocab = trie->vocab, width = trie->width, number = wanted->number;
@@ -37,8 +37,8 @@ int64_t trie_mixture(const Trie *trie, const int32_t *states, int64_t rows, cons
 #pragma omp parallel if (rows * vocab > 16384)
 #endif
     {
-        float *chance = malloc((size_t)vocab * sizeof *chance);
-        if (!chance) {
+        float *probabilities = malloc((size_t)vocab * sizeof *probabilities);
+        if (!probabilities) {
 #ifdef _OPENMP
 #pragma omp atomic write
 #endif
@@ -48,16 +48,16 @@ int64_t trie_mixture(const Trie *trie, const int32_t *states, int64_t rows, cons
 #pragma omp for schedule(static)
 #endif
         for (int64_t row = 0; row < rows; row++) {
-            if (!chance) continue;
+            if (!probabilities) continue;
             const int32_t *state = states + row * width;
             if (row + 2 < rows) fetch_contexts(trie, state + 2 * width, models + which[row + 2]);
             if (row + 1 < rows) fetch_children(trie, state + width, models + which[row + 1]);
             float *out = mixed + row * vocab;
             memset(out, 0, (size_t)vocab * sizeof *out);
-            mix_orders(trie, state, models[which[row]], *wanted, chance, gates + row * number, out,
+            mix_orders(trie, state, models[which[row]], *wanted, probabilities, gates + row * number, out,
                        log_p ? log_p + row * number * vocab : NULL);
         }
-        free(chance);
+        free(probabilities);
     }
     return enough;
 }

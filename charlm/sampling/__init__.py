@@ -1,4 +1,4 @@
-"""From logits to the next token, and from tokens to texts as they are written."""
+"""Sampling: from logits to tokens, and from tokens to texts as they are written."""
 
 from charlm.sampling.beam import beam_search
 from charlm.sampling.config import SampleConfig

@@ -1,6 +1,6 @@
-"""The most probable text, by beam search."""
+"""Beam search for the most probable texts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -16,12 +16,14 @@ from charlm.sampling.text_stream import GeneratedText, TextStream
 from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
 
-_DRAW_CONTROLS = ("top_k", "top_p", "min_p", "typical", "no_copy")
+_OF_LENGTH = ("length", "min_length", "until_eos", "stop")
+_SEARCH_CONTROLS = (*_OF_LENGTH, "bias", "ban", "repetition_penalty", "steer", "unknown", "prefix_in_output")
+"""The controls that a search understands; all others must have their defaults."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Hypothesis:
-    """A text that may be among the most probable."""
+    """A text in the beam."""
 
     score: float
     """Its log-probability under the controls, nats."""
@@ -40,18 +42,18 @@ def beam_search(
 ) -> list[GeneratedText]:
     """The most probable texts that a beam search finds, best first.
 
-    The score of a text is the sum of the log-probabilities of its tokens, EOS included, with bias, bans, least length
-    and repetition penalty, and without any correction for its length. At every step the `width` best continuations are
-    kept. Scores only fall, so the search ends when `num` texts have ended that no other can overtake. With width 1 this
-    is the text at temperature 0; with a width of V to the power of the length it is exact.
+    The score of a text is the sum of the log-probabilities of its tokens, EOS included, with bias, bans, minimum length
+    and repetition penalty. It is not corrected for length. At every step the `width` best continuations are kept.
+    Scores only fall, so the search stops when `num` texts have ended that no other text can overtake. With width 1 the
+    result is the text at temperature 0; with a width of V to the power of the length it is exact.
 
     Args:
         model: in evaluation mode.
-        tokenizer: of the model.
-        width: N, at least 1.
-        num: how many texts, at most the width; there can be fewer.
+        tokenizer: the model's.
+        width: number of texts in the beam, at least 1.
+        num: how many texts to return, at most the width; there may be fewer.
         prefix: what the texts begin with.
-        config: the controls; those of the draw must have their defaults.
+        config: the controls; those that shape a random draw must have their defaults.
         steering: as in `charlm.sampling.generate_chunks`.
 
     Raises: as `charlm.sampling.generate_chunks`, and `ConfigError` for a control that has no meaning in a search.
@@ -101,24 +103,24 @@ def beam_search(
 def _best(
     logits: LogitRows, live: list[_Hypothesis], controls: Controls, width: int
 ) -> list[tuple[int, int, _Hypothesis]]:
-    """The `width` best continuations, best first: of which hypothesis, by which token, and what it becomes."""
+    """The `width` best continuations, best first: the index of a hypothesis, a token, and the extended hypothesis."""
     adjusted = controls.allowed(logits, [hypothesis.stream for hypothesis in live])
     adjusted[np.isneginf(adjusted.max(-1))] = np.nan  # no continuation is allowed
     scores = log_probabilities(adjusted) + np.array([hypothesis.score for hypothesis in live])[:, None]
     scores = np.nan_to_num(scores, nan=-np.inf, neginf=-np.inf)
-    own = log_probabilities(logits.astype(np.float64))
+    model_log_p = log_probabilities(logits.astype(np.float64))
     extended = []
     for flat in np.argsort(-scores, axis=None, kind="stable")[:width].tolist():
         parent, token = divmod(flat, scores.shape[1])
         if scores[parent, token] > -np.inf:
             stream = live[parent].stream.copy()
-            stream.push(token, float(own[parent, token]))
+            stream.push(token, float(model_log_p[parent, token]))
             extended.append((parent, token, _Hypothesis(float(scores[parent, token]), stream)))
     return extended
 
 
 def _remember(finished: dict[str, _Hypothesis], hypothesis: _Hypothesis) -> None:
-    """Keep the better of two hypotheses with one text."""
+    """Add a finished hypothesis; of two with the same text the better one is kept."""
     text = hypothesis.stream.text
     if text not in finished or finished[text].score < hypothesis.score:
         finished[text] = hypothesis
@@ -126,12 +128,11 @@ def _remember(finished: dict[str, _Hypothesis], hypothesis: _Hypothesis) -> None
 
 def _check(config: SampleConfig) -> None:
     """Raise `ConfigError` for a control that has no meaning in a search."""
-    usual = SampleConfig()
-    wrong = [name for name in _DRAW_CONTROLS if getattr(config, name) != getattr(usual, name)]
-    if config.temperature != 1:
-        wrong.insert(0, "temperature")
+    default = SampleConfig()
+    names = [field.name for field in fields(config) if field.name not in _SEARCH_CONTROLS]
+    wrong = [name for name in names if getattr(config, name) != getattr(default, name)]
     if wrong:
         option = "--" + wrong[0].replace("_", "-")
-        raise ConfigError(f"{option} shapes a random draw, and --beam does not draw; leave one of them out")
+        raise ConfigError(f"{option} shapes a random draw, but --beam does not draw; leave one of them out")
     if config.until_eos:
-        raise ConfigError("--until-eos has no bound for a search; give --beam a --length")
+        raise ConfigError("--until-eos has no bound, which --beam needs; give --length instead")

@@ -1,6 +1,6 @@
-"""How text is written: the settings of sampling as typed values, and how each is read from text.
+"""The settings of sampling as typed values, and how each is parsed from the text of an option.
 
-Text is parsed here and nowhere else: everything else works with a `Temperature`, a `Bias` or a `Steer`.
+Settings are parsed only here. All other code works with a `Temperature`, a `Bias` or a `Steer`.
 """
 
 import math
@@ -11,14 +11,14 @@ from charlm.config import Unknown, check_choice, check_range
 from charlm.errors import ConfigError
 
 LONGEST = 1_000_000
-"""The most characters of a text with `until_eos`."""
+"""Maximum number of characters of a text with `until_eos`."""
 _LARGEST_STEER = 1e6
 _TEMPERATURES = "give a number such as 0.7, a ramp such as 0.5..1.2, or a cycle such as 0.5,0.7,1.0"
 
 
 @dataclass(frozen=True, slots=True)
 class Ramp:
-    """A temperature that changes evenly over the length of the text."""
+    """A temperature that changes linearly over the length of a text."""
 
     start: float
     end: float
@@ -28,13 +28,13 @@ class Ramp:
             check_range("--temperature", value, 0, math.inf)
             if math.isinf(value):
                 raise ConfigError(
-                    f"--temperature is {self.start:g}..{self.end:g}; both ends of a ramp must be finite, such as 0.5..1.2"
+                    f"--temperature is {self.start:g}..{self.end:g}; both ends of a ramp must be finite, as in 0.5..1.2"
                 )
 
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """Temperatures that take turns from token to token."""
+    """Temperatures that alternate from token to token."""
 
     values: tuple[float, ...]
 
@@ -48,12 +48,12 @@ Temperature = float | Ramp | Cycle
 
 
 def temperature_at(temperature: Temperature, token: int, progress: float) -> float:
-    """The temperature at a place of a text.
+    """The temperature for the next token of a text.
 
     Args:
         temperature: of the whole text.
-        token: how many tokens of the text were drawn before; a cycle turns with it.
-        progress: from 0 at the first character of the text to 1 at the last that there is room for.
+        token: number of tokens drawn so far, which selects the temperature of a cycle.
+        progress: 0 at the first character of the text, 1 at the last of its maximum length; selects that of a ramp.
     """
     if isinstance(temperature, Ramp):
         return temperature.start + (temperature.end - temperature.start) * min(1.0, progress)
@@ -63,7 +63,7 @@ def temperature_at(temperature: Temperature, token: int, progress: float) -> flo
 
 
 def parse_temperature(text: str) -> Temperature:
-    """0.7, 0.5..1.2 or 0.5,0.7,1.0 as a temperature; raises `ConfigError` for any other form."""
+    """Parse a temperature: 0.7, 0.5..1.2 or 0.5,0.7,1.0. Raises `ConfigError` for any other form."""
     is_ramp = ".." in text
     try:
         values = tuple(float(part) for part in text.split(".." if is_ramp else ","))
@@ -78,7 +78,7 @@ def parse_temperature(text: str) -> Temperature:
 
 @dataclass(frozen=True, slots=True)
 class Bias:
-    """Nats that are added to the logit of a text that is one token."""
+    """Nats that are added to the logit of the token with this text."""
 
     text: str
     nats: float
@@ -88,23 +88,23 @@ class Bias:
 
 
 def parse_bias(text: str) -> Bias:
-    """ "e=+2" as a bias of 2 nats for "e"; raises `ConfigError` for any other form."""
-    written, _, number = text.rpartition("=")
+    """Parse a bias such as "e=+2", 2 nats for "e". Raises `ConfigError` for any other form."""
+    token_text, _, number = text.rpartition("=")
     try:
         nats = float(number)
     except ValueError:
         nats = math.nan
-    if not written or math.isnan(nats):
+    if not token_text or math.isnan(nats):
         raise ConfigError(f"--bias is {text!r}; give a text and the nats to add, such as 'e=+2' or 'e=-1.5'")
-    return Bias(written, nats)
+    return Bias(token_text, nats)
 
 
 @dataclass(frozen=True, slots=True)
 class Steer:
-    """What the state is held at while writing: a direction at a strength, or a unit at a value."""
+    """A part of the state that is fixed while text is written: a direction at a strength, or a unit at a value."""
 
     name: str
-    """Of a direction, or of a unit such as 0:12 or 0:12:c."""
+    """The name of a direction, or of a unit such as 0:12 or 0:12:c."""
     value: float
 
     def __post_init__(self) -> None:
@@ -112,8 +112,10 @@ class Steer:
 
 
 def parse_steer(text: str, option: str = "--steer") -> Steer:
-    """ "sentiment=+2" as a strength of 2 for "sentiment"; raises `ConfigError`, which names the option, for any other
-    form."""
+    """Parse a steering setting such as "sentiment=+2", a strength of 2 for "sentiment".
+
+    Raises `ConfigError`, which names `option`, for any other form.
+    """
     name, _, number = text.rpartition("=")
     try:
         value = float(number)
@@ -121,47 +123,51 @@ def parse_steer(text: str, option: str = "--steer") -> Steer:
         value = math.nan
     if not name or not abs(value) <= _LARGEST_STEER:
         raise ConfigError(
-            f"{option} is {text!r}; give a direction and a strength, such as sentiment=+2, or a unit and its value, such "
-            "as 0:12=1.5 or 0:12:c=1.5"
+            f"{option} is {text!r}; give a direction and a strength, such as sentiment=+2, or a unit and its value, "
+            "such as 0:12=1.5 or 0:12:c=1.5"
         )
     return Steer(name, value)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SampleConfig:
-    """How text is written. The controls act in this order: bias, ban, repetition penalty, temperature, top-k, top-p,
-    min-p, typical, and no-copy, which draws again."""
+    """The settings of sampling.
+
+    The controls act in this order: bias, ban, repetition penalty, temperature, top-k, top-p, min-p, typical, and
+    no-copy, which draws again.
+    """
 
     temperature: Temperature = 1.0
-    """Softmax temperature; 0 always takes the likeliest token."""
+    """Softmax temperature; 0 always chooses the likeliest token."""
     top_k: int = 0
     """Keep the k likeliest tokens; 0 keeps all."""
     top_p: float = 1.0
-    """Keep the fewest likeliest tokens whose probabilities add up to this; 1 keeps all."""
+    """Keep the fewest, likeliest tokens whose probabilities add up to this; 1 keeps all."""
     min_p: float = 0.0
-    """Keep tokens at least this fraction as likely as the likeliest; 0 keeps all."""
+    """Keep tokens whose probability is at least this fraction of the highest; 0 keeps all."""
     typical: float = 1.0
-    """Keep the fewest tokens with the most expected surprise whose probabilities add up to this; 1 keeps all."""
+    """Keep the fewest tokens, those with surprise nearest to the entropy first, whose probabilities add up to this; 1
+    keeps all."""
     repetition_penalty: float = 1.0
     """Raise the probability of each of the last 64 tokens to this power; 1 changes nothing."""
     bias: tuple[Bias, ...] = ()
-    """Nats added to the logits of texts that are one token."""
+    """Nats added to the logits of single tokens."""
     ban: tuple[str, ...] = ()
     """Texts that are never written, however they are split into tokens."""
     stop: tuple[str, ...] = ()
-    """The text ends before any of these texts would be written."""
+    """Texts before which the text ends."""
     length: int = 500
-    """The most characters after the prefix."""
+    """Maximum number of characters after the prefix."""
     until_eos: bool = False
-    """Write until the model ends the document, up to a million characters, instead of `length`."""
+    """Write until the model ends the document, up to a million characters; `length` is ignored."""
     min_length: int = 0
-    """Before so many characters the model can't end the document, and stop texts are ignored."""
+    """Minimum number of characters: until then the model can't end the document, and stop texts are ignored."""
     prefix_in_output: bool = True
     """Whether the text includes the prefix."""
     steer: tuple[Steer, ...] = ()
-    """Directions or units at which the state is held."""
+    """Directions or units of the state that are fixed."""
     no_copy: int = 0
-    """The most characters in a row that may stand verbatim in the training text, the prefix included; 0 allows any."""
+    """Maximum length of a passage copied from the training text, in characters, prefix included; 0 for no limit."""
     unknown: Unknown = "error"
     """How to treat characters of the prefix that are not in the vocabulary."""
 
@@ -183,7 +189,7 @@ class SampleConfig:
             raise ConfigError("--ban is empty; give the text that must not be written")
         if any("\ufffd" in text for text in self.ban):
             raise ConfigError(
-                "--ban contains U+FFFD, which stands for bytes that are not text and can't be banned; leave it out"
+                "--ban contains U+FFFD, which stands for undecodable bytes and can't be banned; leave it out"
             )
         if self.min_length > self.max_length:
             raise ConfigError(f"--min-length is {self.min_length}; it must be at most the length, {self.max_length}")
@@ -192,5 +198,5 @@ class SampleConfig:
 
     @property
     def max_length(self) -> int:
-        """The most characters after the prefix."""
+        """Maximum number of characters after the prefix."""
         return LONGEST if self.until_eos else self.length

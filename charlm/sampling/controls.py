@@ -1,4 +1,4 @@
-"""From the logits of a step to the tokens of a step: all controls, in their order, and the draw."""
+"""From the logits of a step to its tokens: all controls, in their order, and the draw."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,22 +15,22 @@ from charlm.sampling.text_stream import TextStream
 from charlm.sampling.vocabulary import BannedTexts, Vocabulary
 
 NO_TOKEN = -1
-"""Instead of a token where none is allowed."""
+"""Stands for a token if none is allowed."""
 
 Uniform = Callable[[], float]
-"""Gives the next number in [0, 1) of a text."""
+"""Returns the next random number of a text, in [0, 1)."""
 
 
 class Controls:
-    """The controls of a configuration, prepared for a vocabulary."""
+    """The controls of a configuration for a vocabulary."""
 
     def __init__(self, vocabulary: Vocabulary, config: SampleConfig, copies: CopyIndex | None = None) -> None:
-        """Prepare.
+        """Prepare the controls.
 
         Args:
-            vocabulary: of the model.
+            vocabulary: the model's.
             config: the controls.
-            copies: the training text, needed with `config.no_copy`; its least length must be one more than that.
+            copies: index of the training text, needed with `config.no_copy`; its `least` must be `no_copy` + 1.
 
         Raises `ConfigError` for a bias that isn't one token, and for `no_copy` without `copies`.
         """
@@ -39,18 +39,21 @@ class Controls:
         self._copies = copies if config.no_copy else None
         self.banned = BannedTexts(vocabulary, config.ban)
         self._vocabulary, self._config = vocabulary, config
-        self._added = vocabulary.bias(config.bias)  # (V,), added to every row
-        self._added[self.banned.always] = -np.inf
+        self._bias = vocabulary.bias(config.bias)  # (V,), added to every row
+        self._bias[self.banned.always] = -np.inf
         self._filters = _filters(config)
         self._compiled: CompiledDraw | None = None
         if self._is_plain() and CompiledDraw.available():
             assert isinstance(config.temperature, int | float)
-            self._compiled = CompiledDraw(self._added, config.temperature, vocabulary.eos)
+            self._compiled = CompiledDraw(self._bias, config.temperature, vocabulary.eos)
 
     def allowed(self, logits: NDArray[np.floating], streams: Sequence[TextStream]) -> Logits:
-        """The model's logits (B, V) with bias, bans, least length and repetition penalty; a row may lose all tokens."""
+        """The model's logits (B, V) with bias, bans, minimum length and repetition penalty.
+
+        A row may be all -inf: no token is allowed.
+        """
         penalty = self._config.repetition_penalty
-        adjusted: Logits = logits + self._added
+        adjusted: Logits = logits + self._bias
         if not (self.banned.reach or self._config.min_length or penalty != 1):
             return adjusted
         for row, stream in zip(adjusted, streams, strict=True):
@@ -65,7 +68,7 @@ class Controls:
         return adjusted
 
     def shaped(self, logits: Logits, streams: Sequence[TextStream]) -> Logits:
-        """Logits (B, V) with temperature and truncation; every row must leave a token."""
+        """Logits (B, V) with temperature and truncation; no row may be all -inf."""
         temperature = self._config.temperature
         if isinstance(temperature, Ramp | Cycle):
             rows = zip(logits, streams, strict=True)
@@ -84,17 +87,18 @@ class Controls:
     def draw(
         self, logits: NDArray[np.floating], streams: Sequence[TextStream], uniforms: Sequence[Uniform], *, score: bool
     ) -> tuple[list[int], list[float]]:
-        """A token for each row, or `NO_TOKEN`, and the model's log-probability of each, nats; zeros without `score`.
+        """Draw a token for each row, or `NO_TOKEN`, and return the tokens and the model's log-probability of each,
+        nats.
 
         Args:
             logits: the model's, (B, V).
-            streams: of the B texts.
-            uniforms: for each text the source of its random numbers.
-            score: whether log-probabilities are wanted.
+            streams: the B texts so far.
+            uniforms: the random numbers of each text.
+            score: whether to compute log-probabilities; they are 0 otherwise.
         """
         if self._compiled is not None and logits.dtype == np.float32 and logits.flags.c_contiguous:
-            least = self._config.min_length
-            may_end = [stream.may_end for stream in streams] if least else [True] * len(streams)
+            has_minimum = self._config.min_length > 0
+            may_end = [stream.may_end for stream in streams] if has_minimum else [True] * len(streams)
             return self._compiled(logits, [uniform() for uniform in uniforms], may_end, score=score)
         tokens = self._draw(logits, streams, uniforms)
         if not score:
@@ -107,11 +111,11 @@ class Controls:
         self, logits: NDArray[np.floating], streams: Sequence[TextStream], uniforms: Sequence[Uniform]
     ) -> list[int]:
         adjusted = self.allowed(logits, streams)
-        dead = np.isneginf(adjusted.max(-1)).nonzero()[0].tolist()
-        for row in dead:
-            adjusted[row] = 0.0
+        dead_ends = np.isneginf(adjusted.max(-1)).nonzero()[0].tolist()
+        for row in dead_ends:
+            adjusted[row] = 0.0  # any distribution will do, since its token is discarded
         tokens = draw(self.shaped(adjusted, streams), [uniform() for uniform in uniforms])
-        for row in dead:
+        for row in dead_ends:
             tokens[row] = NO_TOKEN
         if self._copies is not None:
             for row, stream in enumerate(streams):
@@ -120,14 +124,14 @@ class Controls:
         return tokens
 
     def _is_plain(self) -> bool:
-        """Whether nothing but bias, single banned tokens, least length and one temperature shapes the draw."""
+        """Whether the only controls are bias, bans of single tokens, minimum length and a constant temperature."""
         temperature = self._config.temperature
-        tempered = isinstance(temperature, int | float) and 1e-3 <= temperature < np.inf
+        is_constant = isinstance(temperature, int | float) and 1e-3 <= temperature < np.inf
         others = self._filters or self.banned.reach or self._copies or self._config.repetition_penalty != 1
-        return tempered and not others
+        return is_constant and not others
 
     def _would_copy(self, stream: TextStream, token: int, copies: CopyIndex) -> bool:
-        """Whether a token would make a copied stretch too long."""
+        """Whether a token would make a copied passage too long."""
         if token == self._vocabulary.eos:
             return False
         before = stream.last_characters
@@ -136,7 +140,7 @@ class Controls:
         return any(copies.holds(text[end - copies.least : end]) for end in ends)
 
     def _draw_another(self, logits: Logits, token: int, stream: TextStream, uniform: Uniform) -> int:
-        """Rule a token out of a row's logits (1, V), and draw again."""
+        """Rule out a token in a row's logits (1, V), in place, and draw again."""
         logits[0, token] = -np.inf
         if np.isneginf(logits.max()):
             return NO_TOKEN
@@ -144,7 +148,7 @@ class Controls:
 
 
 def _filters(config: SampleConfig) -> list[Callable[[Logits], Logits]]:
-    """The truncations that a configuration asks for, in their order."""
+    """The truncations that a configuration switches on, in their order."""
     chosen: list[Callable[[Logits], Logits]] = []
     if config.top_k:
         chosen.append(lambda logits: filters.keep_top_k(logits, config.top_k))

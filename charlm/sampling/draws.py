@@ -1,4 +1,4 @@
-"""Random choices: a stream of numbers for each text, and a token from a distribution and a number."""
+"""Random draws: a stream of random numbers for each text, and the draw of a token with a random number."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 try:
     from charlm.native.library import library
-except ModuleNotFoundError:  # without the C code every draw is NumPy's
+except ModuleNotFoundError:  # without the C code, NumPy draws every token
 
     def library() -> None:  # type: ignore[misc]
         return None
@@ -19,9 +19,9 @@ _BLOCK = 256  # numbers drawn at a time
 
 
 class Uniforms:
-    """Numbers in [0, 1) from a generator, one for each choice.
+    """A stream of random numbers in [0, 1).
 
-    Each text has its own stream, so that it comes out the same whichever texts are written next to it.
+    Each text has its own stream, so that it does not depend on the other texts of a batch.
     """
 
     def __init__(self, generator: torch.Generator) -> None:
@@ -36,10 +36,10 @@ class Uniforms:
 
 
 def draw(logits: NDArray[np.float64], uniforms: list[float]) -> list[int]:
-    """One token for each row, by the inverse of the cumulative distribution.
+    """Draw a token for each row by the inverse of the cumulative distribution.
 
     Args:
-        logits: (B, V) float64, nats up to a constant for each row; -inf rules a token out, but not all of a row.
+        logits: (B, V) float64, nats up to a constant for each row; -inf rules a token out. No row may be all -inf.
         uniforms: B numbers in [0, 1). The token is the first whose cumulative probability exceeds the number.
 
     Source: Devroye 1986, Non-Uniform Random Variate Generation, section III.2.
@@ -55,52 +55,55 @@ def draw(logits: NDArray[np.float64], uniforms: list[float]) -> list[int]:
 
 
 class CompiledDraw:
-    """`draw` and the model's log-probability of each token, in one call of compiled code (`native/draw.c`)."""
+    """`draw`, bias, temperature and the model's log-probabilities in one call of compiled code (`native/draw.c`)."""
 
-    def __init__(self, added: NDArray[np.float64], temperature: float, eos: int) -> None:
-        """Prepare; needs `available`.
+    def __init__(self, bias: NDArray[np.float64], temperature: float, eos: int) -> None:
+        """Prepare the draw; only if `available`.
 
         Args:
-            added: nats to add to the logits, (V,).
+            bias: nats to add to the logits, (V,).
             temperature: above 0, finite.
-            eos: the token that is not drawn in a row that may not end yet.
+            eos: the token that is ruled out in rows that may not end.
         """
-        self._added, self._temperature, self._eos = np.ascontiguousarray(added), temperature, eos
-        self._cumulative = np.empty(len(added))
-        self._lay_out(1)
+        self._bias, self._temperature, self._eos = np.ascontiguousarray(bias), temperature, eos
+        self._cumulative = np.empty(len(bias))
+        self._allocate(1)
 
     @staticmethod
     def available() -> bool:
-        """Whether there is compiled code."""
+        """Whether the compiled code can be used."""
         return library() is not None
 
     def __call__(
         self, logits: NDArray[Any], uniforms: Sequence[float], may_end: Sequence[bool], *, score: bool
     ) -> tuple[list[int], list[float]]:
-        """Tokens, -1 for a row in which every token is ruled out, and the model's log-probabilities, nats; zeros without
-        `score`.
+        """Draw a token for each row; returns the tokens and the model's log-probability of each, nats.
+
+        The token is -1 for a row in which every token is ruled out.
 
         Args:
             logits: (B, V) float32, contiguous.
             uniforms: B numbers in [0, 1).
             may_end: for each row, whether EOS may be drawn.
+            score: whether to compute log-probabilities; they are 0 otherwise.
         """
         rows, vocab = logits.shape
         if rows != len(self._tokens):
-            self._lay_out(rows)
+            self._allocate(rows)
         self._uniforms[:] = uniforms
         self._may_end[:] = may_end
         address = logits.__array_interface__["data"][0]
         nats = self._nats.ctypes.data if score else None
-        self._draw(address, rows, vocab, self._at, self._temperature, self._eos, *self._addresses, nats)
+        self._draw(address, rows, vocab, self._bias_address, self._temperature, self._eos, *self._addresses, nats)
         return self._tokens.tolist(), self._nats.tolist()
 
-    def _lay_out(self, rows: int) -> None:
+    def _allocate(self, rows: int) -> None:
+        """Make the memory for B = `rows` texts."""
         code = library()
         assert code is not None
         self._draw = code.sampler_draw
         self._uniforms, self._may_end = np.empty(rows), np.empty(rows, np.uint8)
         self._tokens, self._nats = np.empty(rows, np.int64), np.zeros(rows)
-        self._at = self._added.ctypes.data
+        self._bias_address = self._bias.ctypes.data
         parts = (self._may_end, self._uniforms, self._cumulative, self._tokens)
         self._addresses = [part.ctypes.data for part in parts]

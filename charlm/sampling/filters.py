@@ -1,8 +1,8 @@
-"""Sampling filters, each a pure function from logits to logits, and the softmax that follows them.
+"""Sampling filters, which are pure functions from logits to logits, and the softmax that follows them.
 
-Logits are (..., V) float64, in nats, known up to a constant for each row; -inf rules a token out. A filter does not change
-its argument, and never rules out the last token of a row. Filters compose in any order; `charlm.sampling.controls` has
-the order that charlm uses.
+Logits are (..., V) float64, in nats up to a constant for each row; -inf rules a token out. A filter does not change its
+argument and never rules out the last token of a row. Filters can be applied in any order; `charlm.sampling.controls`
+defines the order that charlm uses.
 """
 
 import math
@@ -31,9 +31,10 @@ def log_probabilities(logits: Logits) -> Logits:
 
 
 def temper(logits: Logits, temperature: float) -> Logits:
-    """z_i / T, after the largest logit is moved to 0, so that no temperature overflows.
+    """z_i / T, after the largest logit is subtracted, so that no temperature overflows.
 
-    T = 0 rules out all but the largest logit (the first of equals), T = infinity makes all others equal.
+    T = 0 rules out all tokens but the one with the largest logit (the first of equals). T = infinity makes all tokens
+    equally likely that are not ruled out.
 
     Source: the softmax temperature of Ackley, Hinton and Sejnowski 1985, Cognitive Science 9:
     p_i = exp(z_i / T) / sum_k exp(z_k / T).
@@ -46,14 +47,14 @@ def temper(logits: Logits, temperature: float) -> Logits:
     if math.isinf(temperature):
         return np.where(np.isneginf(below), below, 0.0)
     if temperature < 1e-3:
-        with np.errstate(over="ignore"):  # -inf is right
+        with np.errstate(over="ignore"):  # -inf is the right result
             return below / temperature
     below /= temperature
     return below
 
 
 def keep_top_k(logits: Logits, k: int) -> Logits:
-    """Keep the k largest logits; of equal ones the first.
+    """Keep the k largest logits; of equal logits the first.
 
     Source: Fan, Lewis and Dauphin 2018 (arXiv 1805.04833), section 5.
     """
@@ -77,7 +78,7 @@ def _keep_mass(logits: Logits, rank: Logits, mass: float) -> Logits:
 
 
 def keep_top_p(logits: Logits, p: float) -> Logits:
-    """Keep the fewest likeliest tokens whose probabilities add up to at least p, 0 < p <= 1: the nucleus.
+    """Keep the fewest, likeliest tokens whose probabilities add up to at least p, 0 < p <= 1: the nucleus.
 
     Source: Holtzman et al. 2020 (arXiv 1904.09751), equation 2.
     """
@@ -95,7 +96,7 @@ def keep_min_p(logits: Logits, p: float) -> Logits:
 
 
 def keep_typical(logits: Logits, mass: float) -> Logits:
-    """Keep the fewest tokens whose probabilities add up to `mass`, those whose surprise is nearest to the entropy first.
+    """Keep the fewest tokens whose probabilities add up to `mass`, those with surprise nearest to the entropy first.
 
     The rank of a token is |H + log p_i|, with H = -sum_k p_k log p_k.
 
@@ -115,11 +116,11 @@ def penalise_repetition(logits: Logits, repeated: NDArray[np.bool_], penalty: fl
 
     Args:
         logits: (..., V).
-        repeated: (..., V), the tokens that were written recently.
+        repeated: (..., V), which tokens were written recently.
         penalty: above 1 makes them rarer, below 1 more frequent.
 
-    Source: Keskar et al. 2019 (arXiv 1909.05858), section 4.1, who scale the logits. Logits are known only up to a
-    constant, on which the result should not depend; hence log-probabilities here.
+    Source: Keskar et al. 2019 (arXiv 1909.05858), section 4.1, who scale the logits. The constant in the logits would
+    change their result, so log-probabilities are scaled here.
     """
     log_p = log_probabilities(logits)
     return np.where(repeated, log_p * penalty, log_p)
@@ -129,7 +130,7 @@ def distribution(logits: Tensor, temperature: float) -> Tensor:
     """Softmax with temperature: p_i = exp(z_i / T) / sum_k exp(z_k / T).
 
     Args:
-        logits: z, (..., V), of any finite size; -inf rules a token out.
+        logits: z, (..., V), finite, or -inf to rule a token out.
         temperature: T. 0 puts all probability on the largest logit (the first of equals), infinity spreads it evenly
             over the tokens that aren't ruled out.
 

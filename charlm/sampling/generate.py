@@ -1,4 +1,4 @@
-"""Texts as they are written: one, chunk by chunk, or many side by side."""
+"""Writes texts: one, chunk by chunk, or many in a batch."""
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ from charlm.tokenizers import Tokenizer
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Characters that are certain, in the order in which they are written."""
+    """The next characters of a text that can no longer change."""
 
     text: str
     log_probabilities: tuple[float, ...]
-    """Of each character, nats, the model's own; none for a prefix, or without scores."""
+    """The model's log-probability of each character, nats; empty for the prefix, or without scores."""
 
 
 @dataclass(slots=True)
@@ -37,7 +37,8 @@ class _Row:
     start: Start
     stream: TextStream
     uniforms: Uniforms
-    given_out: int = 0
+    emitted: int = 0
+    """Number of characters emitted so far."""
 
 
 def generate_chunks(
@@ -51,37 +52,37 @@ def generate_chunks(
     steering: Steering = (),
     score: bool = True,
 ) -> Generator[Chunk, None, GeneratedText]:
-    """Write a text, chunk by chunk as it is decoded, the prefix first; the generator's value is the whole text.
+    """Write a text and yield it in chunks, the prefix first; the generator's return value is the whole text.
 
-    The model reads BOS and the prefix, and then each token that was drawn; the state is carried all along. A character
-    whose bytes span several tokens comes whole, and bytes that are not UTF-8 come as U+FFFD.
+    The model reads BOS and the prefix, and then each drawn token; the state is carried throughout. A character whose
+    bytes span several tokens is emitted when it is complete. Bytes that are not UTF-8 become U+FFFD.
 
     Args:
         model: in evaluation mode.
-        tokenizer: of the model.
-        generator: a CPU generator that random numbers are drawn from.
+        tokenizer: the model's.
+        generator: the CPU generator of the random numbers.
         prefix: what the text begins with.
         config: the controls.
-        copies: the training text, needed with `config.no_copy`.
-        steering: what the state is held at from the end of the prefix; see `config.steer`.
-        score: whether the probability of each character is wanted; without, they are 0 nats.
+        copies: index of the training text, needed with `config.no_copy`.
+        steering: changes of the state from the end of the prefix on; see `config.steer`.
+        score: whether to compute log-probabilities; they are 0 otherwise.
 
     Raises:
         UnknownCharacterError: the prefix has a character outside the vocabulary and `config.unknown` is "error".
-        ConfigError: this vocabulary can't do what the configuration asks for.
+        ConfigError: the vocabulary does not allow a setting, such as a bias for a text that is not one token.
     """
     config = config or SampleConfig()
     events = _write(
         model, tokenizer, prefix, config, lambda _: generator, copies=copies, steering=steering, score=score
     )
-    first = next(events)[1]  # an unknown character in the prefix is an error before anything is written
+    first = next(events)[1]  # raises an error in the prefix before anything is written
     if prefix and config.prefix_in_output:
         yield Chunk(prefix, ())
     for event in chain((first,), (event for _, event in events)):
         if isinstance(event, GeneratedText):
             return event
         yield event
-    raise AssertionError("a text has no end")
+    raise AssertionError("the text did not end")
 
 
 def generate_many(
@@ -96,18 +97,18 @@ def generate_many(
     copies: CopyIndex | None = None,
     steering: Steering = (),
 ) -> Iterator[GeneratedText]:
-    """Write many texts, up to `batch` of them side by side; they come in order.
+    """Write many texts, up to `batch` at a time, and yield them in order.
 
-    Text k draws from its own generator, seeded with seed + k: it is the text that `generate_chunks` writes with that
-    seed, whatever the batch. Only a choice that depends on the last bits of a probability can differ, since matrix
-    products of another shape round differently.
+    Text k draws from a separate generator, seeded with seed + k, and is the text that `generate_chunks` writes with
+    this seed, whatever the batch size. Only a draw that depends on the last bits of a probability can differ, since
+    matrix products of another shape round differently.
 
     Args:
         model: in evaluation mode.
-        tokenizer: of the model.
-        seed: of the first text.
+        tokenizer: the model's.
+        seed: the seed of the first text.
         num: how many texts.
-        batch: how many at a time; a row whose text has ended continues with the next text.
+        batch: how many texts at a time; when a text ends, the next one takes its row.
         prefix: what every text begins with.
         config: the controls.
         copies: as in `generate_chunks`.
@@ -117,7 +118,7 @@ def generate_many(
     """
     config = config or SampleConfig()
     ready: dict[int, GeneratedText] = {}
-    following = 0
+    next_number = 0
     events = _write(
         model,
         tokenizer,
@@ -133,9 +134,9 @@ def generate_many(
     for number, event in events:
         if isinstance(event, GeneratedText):
             ready[number] = event
-        while following in ready:
-            yield ready.pop(following)
-            following += 1
+        while next_number in ready:
+            yield ready.pop(next_number)
+            next_number += 1
 
 
 def _write(
@@ -152,7 +153,7 @@ def _write(
     chunks: bool = True,
     score: bool = True,
 ) -> Iterator[tuple[int, Chunk | GeneratedText]]:
-    """The loop of all sampling: chunks and whole texts, each with the number of its text."""
+    """The sampling loop. Yields chunks and, at the end of each text, the whole text, with the number of the text."""
     vocabulary = Vocabulary(tokenizer)
     controls = Controls(vocabulary, config, copies)
     starts = find_starts(model, tokenizer, vocabulary, controls, prefix, config.unknown, steering)
@@ -172,32 +173,32 @@ def _write(
     logits: LogitRows = np.stack([row.start.logits for row in rows])
     while True:
         tokens, nats = controls.draw(logits, [row.stream for row in rows], [row.uniforms for row in rows], score=score)
-        for row, token, own in zip(rows, tokens, nats, strict=True):
-            text = row.stream.dead_end() if token == NO_TOKEN else row.stream.push(token, own)
+        for row, token, token_nats in zip(rows, tokens, nats, strict=True):
+            text = row.stream.dead_end() if token == NO_TOKEN else row.stream.push(token, token_nats)
             if text and chunks:
-                end = row.given_out + len(text)
-                yield row.number, Chunk(text, row.stream.nats_of(row.given_out, end) if score else ())
-                row.given_out = end
+                end = row.emitted + len(text)
+                yield row.number, Chunk(text, row.stream.nats_of(row.emitted, end) if score else ())
+                row.emitted = end
         ended = [index for index, row in enumerate(rows) if row.stream.ended]
         for index in ended:
             yield rows[index].number, rows[index].stream.result()
-        following = {index: begin_row(number) for index, number in zip(ended, waiting, strict=False)}
-        if len(following) == len(rows):
-            rows = list(following.values())
+        replacements = {index: begin_row(number) for index, number in zip(ended, waiting, strict=False)}
+        if len(replacements) == len(rows):
+            rows = list(replacements.values())
             logits = np.stack([row.start.logits for row in rows])
             for index, row in enumerate(rows):
                 if stepper is not None:
                     stepper.load(index, row.start.states)
             continue
-        if len(ended) == len(rows) and not following:
+        if len(ended) == len(rows) and not replacements:
             return
         stepper = stepper or prepare(model, [row.start.states for row in rows], steering=steering)
         logits = stepper.step([max(token, 0) for token in tokens])
-        for index, row in following.items():
+        for index, row in replacements.items():
             rows[index] = row
             stepper.load(index, row.start.states)
             logits[index] = row.start.logits
-        if len(following) < len(ended):
-            left = [index for index, row in enumerate(rows) if not row.stream.ended]
-            rows, logits = [rows[index] for index in left], logits[left]
-            stepper.take(left)
+        if len(replacements) < len(ended):
+            running = [index for index, row in enumerate(rows) if not row.stream.ended]
+            rows, logits = [rows[index] for index in running], logits[running]
+            stepper.take(running)

@@ -1,4 +1,4 @@
-"""What a text begins with: read by the model, with its last tokens healed."""
+"""Reads the prefix of a text, and finds the ways to continue it if it may end inside a token (token healing)."""
 
 import math
 from collections.abc import Sequence
@@ -21,8 +21,8 @@ from charlm.sampling.text_stream import TextStream
 from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
 
-_READ = 1024  # prefix tokens read at a time
-_MOST_DROPPED = 8  # tokens
+_CHUNK = 1024  # prefix tokens read at a time
+_MAX_DROPPED = 8  # tokens
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,24 +30,24 @@ class Start:
     """One way to continue a prefix."""
 
     states: LayerStates
-    """After the tokens that are kept, (1, H) each."""
+    """The states after the kept tokens of the prefix, (1, H) each."""
     logits: NDArray[np.float64]
-    """Of the next token, (V,); -inf for those that don't begin with `rest`."""
+    """The logits of the next token, (V,); -inf for tokens that don't begin with `rest`."""
     rest: bytes = b""
-    """The end of the prefix, with which the next token has to begin."""
+    """The text of the dropped tokens, with which the next token must begin."""
     log_probability: float = 0.0
-    """Of this way among all, nats."""
+    """The log-probability of this start among all starts of the prefix, nats."""
 
     def stream(self, vocabulary: Vocabulary, config: SampleConfig, prefix: str) -> TextStream:
-        """The stream of a text that continues from here."""
+        """The stream of a text that continues from this start."""
         return TextStream(vocabulary, config, prefix=prefix, rest=self.rest, nats=self.log_probability)
 
 
 @torch.inference_mode()
 def read_tokens(model: LanguageModel, tokens: list[int], last: int) -> list[tuple[NDArray[np.float64], LayerStates]]:
-    """Logits (V,) of the next token, and the states, after each of the last `last` + 1 places of the tokens."""
+    """Read tokens; returns the logits (V,) of the next token and the states at the last `last` + 1 positions."""
     ids = torch.tensor(tokens, device=model.output_bias.device).unsqueeze(1)  # (T, 1)
-    cuts = [*range(0, len(tokens) - last, _READ), *range(len(tokens) - last, len(tokens) + 1)]
+    cuts = [*range(0, len(tokens) - last, _CHUNK), *range(len(tokens) - last, len(tokens) + 1)]
     states = None
     places = []
     for start, end in pairwise(cuts):
@@ -65,18 +65,19 @@ def find_starts(
     unknown: Unknown,
     steering: Steering = (),
 ) -> list[Start]:
-    """The ways to continue a prefix, with their probabilities: one, unless a longer text would be split otherwise.
+    """The ways to continue a prefix, with their probabilities.
 
-    A prefix rarely ends where a token does: if "could" is a token, "coul" is split as no longer text that begins with it
-    is, and the model has never seen that. So each way drops some of the last tokens, up to `_MOST_DROPPED`, and requires
-    that the next token begin with their text and be longer; one way drops none. With t_1 .. t_m the tokens that can be
-    dropped, a way that keeps i of them has the weight p(t_1 .. t_i) * p(a token that goes beyond t_i+1 .. t_m), and the
-    way that keeps all has p(t_1 .. t_m). What is written then follows the model's own probabilities, given that the text
-    begins with the prefix and is split as before up to the token that spans its end.
+    There is only one if no token can span the end of the prefix. Otherwise the prefix may end inside a token: if
+    "could" is a token, "coul" is split in a way that the model has never seen. So each start drops some of the last
+    tokens, up to `_MAX_DROPPED`, and requires that the next token begin with their text and be longer; one start drops
+    none. With t_1 .. t_m the tokens that can be dropped, a start that keeps i of them has the weight
+    p(t_1 .. t_i) * p(a token that goes beyond t_i+1 .. t_m), and the start that keeps all has p(t_1 .. t_m). So texts
+    follow the model's probabilities, given that they begin with the prefix and are split like it up to the token that
+    spans its end.
+
+    With `steering`, each start continues from a steered state. The probabilities of the starts are those without it.
 
     Source: token healing of Lundberg's guidance library (2023), which backs up one token.
-
-    With `steering` each way continues from a held state; the probabilities of the ways are those without it.
 
     Raises:
         UnknownCharacterError: the prefix has a character outside the vocabulary and `unknown` is "error".
@@ -86,21 +87,21 @@ def find_starts(
     if not steering:
         return starts
     steered = Steered(model, steering)
-    return [_held(start, steered) for start in starts]
+    return [_apply_steering(start, steered) for start in starts]
 
 
 def find_starts_after(
     model: LanguageModel, vocabulary: Vocabulary, controls: Controls, tokens: list[int]
 ) -> list[Start]:
-    """`find_starts` from BOS and the tokens of a prefix, in the order in which the model reads them."""
-    own = tokens[1:]
-    longer = _longer_tokens(vocabulary, controls, own)
+    """`find_starts` given BOS and the tokens of a prefix, in reading order."""
+    prefix = tokens[1:]
+    longer = _longer_tokens(vocabulary, controls, prefix)
     last = max(longer, default=0)
     places = read_tokens(model, tokens, last)
     if not longer:
         return [Start(states=places[0][1], logits=places[0][0])]
     starts = []
-    weight = 0.0
+    weight = 0.0  # log-probability of those tokens that can be dropped but are kept
     for dropped in range(last, -1, -1):
         logits, states = places[last - dropped]
         log_p = log_probabilities(logits)
@@ -110,25 +111,25 @@ def find_starts_after(
             masked = np.full_like(logits, -np.inf)
             masked[longer[dropped]] = logits[longer[dropped]]
             mass = float(np.exp(log_p[longer[dropped]]).sum())
-            rest = vocabulary.spell(own[len(own) - dropped :])
+            rest = vocabulary.spell(prefix[len(prefix) - dropped :])
             nats = weight + math.log(mass) if mass > 0 else -math.inf
             starts.append(Start(states=states, logits=masked, rest=rest, log_probability=nats))
         if dropped:
-            weight += float(log_p[own[len(own) - dropped]])
+            weight += float(log_p[prefix[len(prefix) - dropped]])
     shares = log_probabilities(np.array([start.log_probability for start in starts])).tolist()
     return [replace(start, log_probability=share) for start, share in zip(starts, shares, strict=True)]
 
 
 def choose_start(starts: Sequence[Start], uniforms: Uniforms, *, likeliest: bool) -> Start:
-    """One of the ways, drawn by their probabilities or the likeliest."""
+    """Draw one of the starts by their probabilities, or take the likeliest."""
     if len(starts) == 1:
         return starts[0]
     shares = np.array([[start.log_probability for start in starts]])
     return starts[int(shares.argmax()) if likeliest else draw(shares, [uniforms()])[0]]
 
 
-def _held(start: Start, steered: Steered) -> Start:
-    """A way that continues from a held state."""
+def _apply_steering(start: Start, steered: Steered) -> Start:
+    """The start with a steered state."""
     logits = start.logits[None].copy()
     states = steered.states(start.states, logits)
     return replace(start, states=states, logits=logits[0])
@@ -137,7 +138,7 @@ def _held(start: Start, steered: Steered) -> Start:
 def _longer_tokens(vocabulary: Vocabulary, controls: Controls, tokens: list[int]) -> dict[int, NDArray[np.int64]]:
     """For each number of last tokens that can be dropped, the tokens that begin with their text and are longer."""
     longer = {}
-    for dropped in range(1, min(_MOST_DROPPED, len(tokens)) + 1):
+    for dropped in range(1, min(_MAX_DROPPED, len(tokens)) + 1):
         rest = vocabulary.spell(tokens[len(tokens) - dropped :])
         following = vocabulary.going_beyond(rest) if rest else np.zeros(0, dtype=np.int64)
         banned = {*controls.banned.always, *vocabulary.never_written}

@@ -1,4 +1,4 @@
-"""A text that a person and the model write together: pick one of the likeliest tokens, type, go back, let it continue."""
+"""A text that a person and the model write together: pick a likely token, type, go back, or let the model continue."""
 
 import codecs
 from collections.abc import Sequence
@@ -27,37 +27,38 @@ class Offer:
 
     token: int
     text: str
-    """What it adds to the text; empty for the end of the document."""
+    """The text that it adds; empty for EOS."""
     probability: float
-    """After all controls."""
-    way: int = 0
-    """Which of the ways to continue it belongs to."""
+    """The probability after all controls."""
+    branch: int = 0
+    """The index of the branch that it continues."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
-    """One way to continue from a place: there are several after a prefix whose last token may be unfinished."""
+class _Branch:
+    """One way to continue the text. There are several after a prefix that may end inside a token."""
 
     states: LayerStates
     logits: NDArray[np.float64]
     stream: TextStream
     rest: int = 0
-    """Bytes at the end of the text that the next token repeats."""
+    """Number of bytes at the end of the text that the next token repeats."""
     log_probability: float = 0.0
+    """Log-probability among all branches, nats."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """The text so far, and how it may continue."""
+class _Snapshot:
+    """The text after a step, and how it may continue."""
 
     data: bytes
     """The bytes of the text, the prefix included."""
-    ways: tuple[_Way, ...]
-    """The last one repeats nothing."""
+    branches: tuple[_Branch, ...]
+    """The last branch repeats nothing."""
 
 
 class Session:
-    """The text so far, and how it may continue; every step can be taken back."""
+    """The text so far and how it may continue. Every step can be undone."""
 
     def __init__(
         self,
@@ -69,15 +70,17 @@ class Session:
         config: SampleConfig | None = None,
         steering: Steering = (),
     ) -> None:
-        """Begin with a prefix; raises as `charlm.sampling.generate_chunks` does.
+        """Begin with a prefix.
 
         Args:
             model: in evaluation mode.
-            tokenizer: of the model.
-            generator: what `go_on` draws from.
+            tokenizer: the model's.
+            generator: the generator of the random numbers of `go_on`.
             prefix: what the text begins with.
-            config: the controls; the person says where the text ends.
-            steering: what the state is held at after every step.
+            config: the controls; the text does not end at their length or stop texts.
+            steering: changes of the state after every step.
+
+        Raises: as `charlm.sampling.generate_chunks`.
         """
         config = config or SampleConfig()
         self._model, self._tokenizer, self._unknown = model, tokenizer, config.unknown
@@ -86,8 +89,8 @@ class Session:
         self._controls = Controls(self._vocabulary, config)
         self._uniforms = Uniforms(generator)
         starts = find_starts(model, tokenizer, self._vocabulary, self._controls, prefix, config.unknown, steering)
-        ways = tuple(
-            _Way(
+        branches = tuple(
+            _Branch(
                 start.states,
                 start.logits,
                 start.stream(self._vocabulary, config, prefix),
@@ -96,77 +99,79 @@ class Session:
             )
             for start in starts
         )
-        self._places = [_Place(prefix.encode("utf-8", "surrogatepass"), ways)]
+        self._history = [_Snapshot(prefix.encode("utf-8", "surrogatepass"), branches)]
 
     @property
     def text(self) -> str:
-        """The text so far, the prefix first, without an unfinished character at its end."""
-        return codecs.getincrementaldecoder("utf-8")("replace").decode(self._places[-1].data)
+        """The text so far with the prefix, without an unfinished character at its end."""
+        return codecs.getincrementaldecoder("utf-8")("replace").decode(self._history[-1].data)
 
     def offers(self, number: int) -> list[Offer]:
-        """The likeliest tokens, at most `number`, the likeliest first."""
+        """The likeliest next tokens, at most `number`, likeliest first."""
         offers = []
-        for index, way in enumerate(self._places[-1].ways):
-            adjusted = self._controls.allowed(way.logits[None], [way.stream])
+        for index, branch in enumerate(self._history[-1].branches):
+            adjusted = self._controls.allowed(branch.logits[None], [branch.stream])
             if np.isneginf(adjusted.max()):
                 continue
-            log_p = log_probabilities(self._controls.shaped(adjusted, [way.stream]))[0]
-            chances = np.exp(log_p + way.log_probability)
-            best = np.argsort(-chances, kind="stable")[:number]
+            log_p = log_probabilities(self._controls.shaped(adjusted, [branch.stream]))[0]
+            probabilities = np.exp(log_p + branch.log_probability)
+            best = np.argsort(-probabilities, kind="stable")[:number]
             offers += [
-                Offer(int(token), self._added_by(int(token), way), float(chances[token]), index)
+                Offer(int(token), self._text_of(int(token), branch), float(probabilities[token]), index)
                 for token in best
-                if chances[token] > 0
+                if probabilities[token] > 0
             ]
         return sorted(offers, key=lambda offer: -offer.probability)[:number]
 
     def take(self, offer: Offer) -> None:
-        """Continue with an offer; EOS leaves the text as it is."""
+        """Continue with an offer; EOS changes nothing."""
         if offer.token != self._tokenizer.eos:
-            self._extend(self._places[-1].ways[offer.way], [offer.token])
+            self._extend(self._history[-1].branches[offer.branch], [offer.token])
 
     def type(self, text: str) -> None:
-        """Continue with a text; raises `UnknownCharacterError` if `config.unknown` says so."""
+        """Continue with a text; raises `UnknownCharacterError` as configured by `config.unknown`."""
         tokens = self._tokenizer.encode(text, unknown=self._unknown).tolist()
         if tokens:
-            self._extend(self._places[-1].ways[-1], tokens)
+            self._extend(self._history[-1].branches[-1], tokens)
 
     def go_on(self) -> str | None:
-        """Draw a token, continue with it, and return what it adds.
+        """Draw a token, continue with it, and return the text that it adds.
 
-        None, and nothing changes, if the model ends the text or no token is allowed.
+        If the model ends the text or no token is allowed, nothing changes and the result is None.
         """
-        ways = self._places[-1].ways
-        way = ways[0]
-        if len(ways) > 1:
-            way = ways[draw(np.array([[way.log_probability for way in ways]]), [self._uniforms()])[0]]
-        (token,), _ = self._controls.draw(way.logits[None], [way.stream], [self._uniforms], score=False)
+        branches = self._history[-1].branches
+        branch = branches[0]
+        if len(branches) > 1:
+            log_p = np.array([[branch.log_probability for branch in branches]])
+            branch = branches[draw(log_p, [self._uniforms()])[0]]
+        (token,), _ = self._controls.draw(branch.logits[None], [branch.stream], [self._uniforms], score=False)
         if token in (NO_TOKEN, self._tokenizer.eos):
             return None
-        self._extend(way, [token])
-        return self._added_by(token, way)
+        self._extend(branch, [token])
+        return self._text_of(token, branch)
 
     def back(self) -> bool:
-        """Take the last step back; False if there is none."""
-        if len(self._places) == 1:
+        """Undo the last step; False if there is none."""
+        if len(self._history) == 1:
             return False
-        self._places.pop()
+        self._history.pop()
         return True
 
-    def _added_by(self, token: int, way: _Way) -> str:
-        return self._vocabulary.bytes[token][way.rest :].decode("utf-8", "replace")
+    def _text_of(self, token: int, branch: _Branch) -> str:
+        """The text that a token adds to a branch."""
+        return self._vocabulary.bytes[token][branch.rest :].decode("utf-8", "replace")
 
     @torch.inference_mode()
-    def _extend(self, way: _Way, tokens: Sequence[int]) -> None:
-        """Read tokens as one step."""
+    def _extend(self, branch: _Branch, tokens: Sequence[int]) -> None:
+        """Continue a branch with tokens, as one step."""
         ids = torch.tensor(tokens, device=self._model.output_bias.device).unsqueeze(1)  # (T, 1)
-        logits, states = self._model(ids, way.states)
-        stream = way.stream.copy()
+        logits, states = self._model(ids, branch.states)
+        stream = branch.stream.copy()
         for token in tokens:
             stream.push(token)
-        data = self._places[-1].data
-        data = data[: len(data) - way.rest] + self._vocabulary.spell(tokens)
-        scores = logits[-1].double().cpu().numpy()  # (1, V)
+        data = self._history[-1].data
+        data = data[: len(data) - branch.rest] + self._vocabulary.spell(tokens)
+        next_logits = logits[-1].double().cpu().numpy()  # (1, V)
         if self._steered is not None:
-            states = self._steered.states(states, scores)
-        self._places.append(_Place(data, (_Way(states, scores[0], stream),)))
+            states = self._steered.states(states, next_logits)
+        self._history.append(_Snapshot(data, (_Branch(states, next_logits[0], stream),)))

@@ -1,8 +1,8 @@
-"""Steering: a state that is held while text is written. After every step a direction in it is set to a value.
+"""Steering: after every step, the component of a state along a direction is set to a value.
 
-The next step begins from the held state, and the output layer reads it: a hold in the hidden state of the last layer
-adds the change times the output weights to the logits. Everything in between (the layers above a lower one, an h that was
-computed from a c, the gates of the n-gram prior) sees the held state from the next step on.
+The next step begins from the changed state. The output layer reads it at once: for the hidden state of the last layer,
+the change times the output weights is added to the logits. Everything in between (the layers above a lower one, an h
+computed from a c, the gates of the n-gram prior) reads the changed state from the next step on.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,21 +22,23 @@ from charlm.storage.direction import Direction
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hold:
-    """A direction in a layer's state, and the value it is held at.
+    """A direction in a layer's state, and the value to which the component along it is set.
 
-    Source: Radford, Jozefowicz and Sutskever 2017 (arXiv 1704.01444), section 4, who fix the sentiment unit. A direction
-    of many units is held in the same way; what is orthogonal to it does not change.
+    What is orthogonal to the direction does not change.
+
+    Source: Radford, Jozefowicz and Sutskever 2017 (arXiv 1704.01444), section 4, who fix the sentiment unit. Here the
+    direction may be one unit or any combination of units.
     """
 
     layer: int
     part: int
-    """Which of the layer's states: 0 is h, -1 is c."""
+    """Which state of the layer: 0 is h, -1 is c."""
     vector: NDArray[np.floating]
-    """(H,), of length 1."""
+    """The direction, (H,), of length 1."""
     value: float
 
     def __call__(self, states: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Set states (B, H) in place so that states . vector is the value in each row; returns the change, (B,)."""
+        """Change states (B, H) in place so that states . vector = value in each row; returns the change, (B,)."""
         vector = self.vector.astype(states.dtype, copy=False)
         change: NDArray[np.floating] = self.value - states @ vector
         states += change[:, None] * vector
@@ -47,14 +49,14 @@ Steering = Sequence[Hold]
 """Holds, applied in order."""
 
 Change = Callable[[int, int, Hold], NDArray[np.floating]]
-"""change(layer, part, hold) applies a hold to a state, wherever that is stored, and returns what the hold returns."""
+"""change(layer, part, hold) applies a hold to a state, wherever it is stored, and returns the hold's result, (B,)."""
 
 
 class Steered:
-    """Holds, prepared for a model."""
+    """Applies holds to the states and logits of a model."""
 
     def __init__(self, model: LanguageModel, steering: Steering) -> None:
-        """Prepare; `steering` must fit the model."""
+        """Prepare the holds, which must fit the model."""
         weights = (model.embedding if model.output is None else model.output).detach().cpu().numpy()  # (V, H)
         last = model.config.num_layers - 1
         with np.errstate(over="ignore", invalid="ignore"):  # checked in the logits
@@ -63,20 +65,20 @@ class Steered:
             ]
 
     def __call__(self, change: Change, logits: NDArray[np.floating]) -> None:
-        """Apply the holds, and change the logits (B, V) accordingly, in place.
+        """Apply the holds to the states by `change`, and to the logits (B, V) in place.
 
-        Raises `ConfigError` if that leaves no probabilities.
+        Raises `ConfigError` if a logit becomes infinite or NaN.
         """
         with np.errstate(over="ignore", invalid="ignore"):
-            for hold, tilt in self._holds:
-                moved = change(hold.layer, hold.part, hold)
-                if tilt is not None:
-                    logits += moved[:, None] * tilt
+            for hold, logit_change in self._holds:  # (V,) for a change of 1
+                state_change = change(hold.layer, hold.part, hold)
+                if logit_change is not None:
+                    logits += state_change[:, None] * logit_change
         if not (logits < np.inf).all():  # -inf rules a token out
             raise ConfigError("--steer makes the probabilities not finite; give a smaller value")
 
     def states(self, states: LayerStates, logits: NDArray[np.floating]) -> LayerStates:
-        """Copies of states, (B, H) each, with the holds applied as in a call."""
+        """Copies of states, (B, H) each, with the holds applied; the logits are changed in place as in a call."""
         copies = tuple(tuple(part.clone() for part in state) for state in states)
 
         def change(layer: int, part: int, hold: Hold) -> NDArray[np.floating]:
@@ -90,26 +92,26 @@ class Steered:
 
 
 def holds_for(model: LanguageModel, steer: Sequence[Steer], find: Callable[[str], Direction]) -> list[Hold]:
-    """What settings of `--steer` mean for a model.
+    """The holds for the settings of `--steer`.
 
     Args:
-        model: whose state is held.
-        steer: units at values, and directions at strengths.
-        find: gives a direction by its name.
+        model: the model to steer.
+        steer: units with values, and directions with strengths.
+        find: find(name) -> the direction of that name.
 
-    Raises `ConfigError` for a unit that the model hasn't, and what `find` raises.
+    Raises `ConfigError` for a unit that the model doesn't have, and what `find` raises.
     """
     holds = []
-    for one in steer:
-        if names_unit(one.name):
-            unit = Unit.parse(one.name, "--steer")
+    for setting in steer:
+        if names_unit(setting.name):
+            unit = Unit.parse(setting.name, "--steer")
             unit.require_in(model, "--steer")
             vector = np.zeros(model.config.hidden_size, np.float32)
             vector[unit.number] = 1
-            holds.append(Hold(layer=unit.layer, part=-1 if unit.cell_state else 0, vector=vector, value=one.value))
+            holds.append(Hold(layer=unit.layer, part=-1 if unit.cell_state else 0, vector=vector, value=setting.value))
         else:
-            direction = find(one.name)
+            direction = find(setting.name)
             part = -1 if direction.facts.state == "c" else 0
-            value = direction.value(one.value)
+            value = direction.value(setting.value)
             holds.append(Hold(layer=direction.facts.layer, part=part, vector=direction.vector, value=value))
     return holds

@@ -1,4 +1,4 @@
-"""One text while it is written: from tokens to characters, to its end."""
+"""One text while it is written: its tokens are decoded to characters until the text ends."""
 
 import copy
 import math
@@ -14,33 +14,33 @@ RECENT = 64
 """How many tokens back the repetition penalty looks."""
 
 Ended = Literal["eos", "length", "stop", "banned"]
-"""Why a text ended: the model ended the document, there was no room left, a stop text came, or no token was allowed."""
+"""Why a text ended: EOS was drawn, the maximum length was reached, a stop text was written, or no token was allowed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GeneratedText:
-    """A whole text."""
+    """A finished text."""
 
     text: str
-    """The prefix, if it is wanted in the output, and what was written after it."""
+    """The text, with the prefix if `SampleConfig.prefix_in_output`."""
     prefix: str
     ended: Ended
     log_probability: float
-    """Nats of what was written after the prefix, and of EOS if the model ended the text. They are the model's own,
-    without any control except steering. A token that was cut counts by its share of characters."""
+    """The model's log-probability of the text after the prefix, and of EOS if the model ended it, nats. No control
+    except steering affects it. A token that is cut at the end counts by its share of characters."""
     characters: int
-    """Characters after the prefix."""
+    """Number of characters after the prefix."""
     log_probabilities: tuple[float, ...]
-    """Nats of each of these characters; the characters of a token share its nats evenly."""
+    """Nats of each of these characters; those of a token are divided evenly among its characters."""
 
     @property
     def bits_per_character(self) -> float:
-        """-log2 p over the number of characters, at least 1; EOS is charged to the text."""
+        """-log2 p / max(1, number of characters); EOS is included in p."""
         return -self.log_probability / math.log(2) / max(1, self.characters)
 
 
 class StopTexts:
-    """The texts before which a text ends."""
+    """Searches a text for the stop texts, before which it ends."""
 
     def __init__(self, texts: tuple[str, ...]) -> None:
         self._texts = texts
@@ -50,11 +50,11 @@ class StopTexts:
         return bool(self._texts)
 
     def find(self, text: str, start: int) -> int | None:
-        """Where the first stop text begins, at `start` or later; None if there is none."""
+        """The position of the first stop text at or after `start`; None if there is none."""
         return min((at for stop in self._texts if (at := text.find(stop, start)) >= 0), default=None)
 
     def unfinished(self, text: str) -> int:
-        """Length of the longest end of `text` with which a stop text begins."""
+        """The length of the longest end of `text` that a stop text begins with."""
         for length in range(min(len(text), self._longest), 0, -1):
             if any(stop.startswith(text[-length:]) for stop in self._texts):
                 return length
@@ -62,7 +62,7 @@ class StopTexts:
 
 
 class TextStream:
-    """Collects the tokens of a text, gives out characters as soon as they are certain, and knows when the text ends."""
+    """Collects the tokens of a text, emits characters that can no longer change, and decides when the text ends."""
 
     def __init__(
         self, vocabulary: Vocabulary, config: SampleConfig, *, prefix: str = "", rest: bytes = b"", nats: float = 0.0
@@ -70,20 +70,22 @@ class TextStream:
         """Begin after a prefix.
 
         Args:
-            vocabulary: of the model.
-            config: its length, least length, stop and banned texts count here.
+            vocabulary: the model's.
+            config: the settings; length, minimum length, stop texts and banned texts are used here.
             prefix: what the text begins with.
             rest: the end of the prefix that the next token repeats (see `charlm.sampling.prefix`).
-            nats: a log-probability that is charged to the first character.
+            nats: log-probability that is charged to the first character.
         """
         self._vocabulary, self._config, self._prefix = vocabulary, config, prefix
         self.last_characters = prefix[-config.no_copy :] if config.no_copy else ""
-        """The end of the text, as many characters as `no_copy` looks back."""
+        """The last `no_copy` characters of the text."""
         data = prefix.encode("utf-8", "surrogatepass")
         self.tail = data.removesuffix(rest) if rest else data
-        """The last bytes before the next token."""
+        """The last bytes before the next token, which may begin a banned text."""
         self.tokens = 0
+        """Number of tokens so far."""
         self.recent: deque[int] = deque(maxlen=RECENT)
+        """The tokens to which the repetition penalty applies."""
         self.ended: Ended | None = "length" if config.max_length == 0 else None
         self._stops = StopTexts(config.stop)
         self._tail_length = max((len(text.encode("utf-8", "surrogatepass")) for text in config.ban), default=0)
@@ -92,12 +94,12 @@ class TextStream:
         self._max_length = config.max_length
         self._parts: list[str] = []
         self._length = 0
-        self._held_back = ""  # characters that may turn out to begin a stop text
+        self._held_back = ""  # last characters, which may begin a stop text
         self._pending = b""  # bytes of an unfinished character
-        self._nats: list[float] = []  # of each character
+        self._nats: list[float] = []  # one for each character
 
     def copy(self) -> Self:
-        """Another stream that continues from here."""
+        """A copy that can continue independently."""
         other = copy.copy(self)
         other.recent = self.recent.copy()
         other._parts, other._nats = self._parts.copy(), self._nats.copy()
@@ -105,25 +107,25 @@ class TextStream:
 
     @property
     def text(self) -> str:
-        """What was given out so far."""
+        """The characters emitted so far."""
         return "".join(self._parts)
 
     @property
     def may_end(self) -> bool:
-        """Whether the text has its least length."""
+        """Whether the text has its minimum length."""
         return self._length + len(self._held_back) >= self._config.min_length
 
     @property
     def progress(self) -> float:
-        """How far the text is: 0 for its first character, 1 for the last that there is room for."""
+        """0 at the first character of the text, 1 at the last of its maximum length."""
         return (self._length + len(self._held_back)) / max(1, self._max_length - 1)
 
     def push(self, token: int, log_probability: float = 0.0) -> str:
-        """Take the next token, and give out the characters that are certain by now.
+        """Add the next token, and emit the characters that can no longer change.
 
         Args:
-            token: any that is written, or EOS.
-            log_probability: the model's, nats.
+            token: EOS, or any token that can be written.
+            log_probability: the model's log-probability of the token, nats.
         """
         self.tokens += 1
         self._uncharged += log_probability
@@ -131,7 +133,7 @@ class TextStream:
             return self._end_document()
         text = self._vocabulary.texts[token]
         if self._simple and text is not None and len(text) == 1 and not (self._pending or self._skip):
-            self._nats.append(self._uncharged)  # as `_add` does, for one character
+            self._nats.append(self._uncharged)  # the same as `_add`, for one character
             self._uncharged = 0.0
             self._parts.append(text)
             self._length += 1
@@ -153,16 +155,16 @@ class TextStream:
         return utf_8_decode(self._pending + self._vocabulary.bytes[token][self._skip :], "replace")[0]
 
     def dead_end(self) -> str:
-        """End the text because no token is allowed."""
+        """End the text because no token is allowed; emits the rest of it."""
         self.ended = "banned"
-        return self._give_out(self._held_back)
+        return self._emit(self._held_back)
 
     def nats_of(self, start: int, end: int) -> tuple[float, ...]:
-        """Log-probabilities of the characters from `start` to `end`."""
+        """Nats of the characters from `start` to `end`."""
         return tuple(self._nats[start:end])
 
     def result(self) -> GeneratedText:
-        """The whole text, once it has ended."""
+        """The whole text; only after it has ended."""
         assert self.ended is not None
         text = self.text
         nats = self._nats[: len(text)]
@@ -176,17 +178,18 @@ class TextStream:
         )
 
     def _end_document(self) -> str:
-        given_out = ""
+        """End the text with EOS, and emit the rest of it."""
+        emitted = ""
         if self._pending:
             rest, self._pending = self._pending.decode("utf-8", "replace"), b""
-            given_out = self._add(rest)
+            emitted = self._add(rest)
         if self.ended is None:
             self.ended = "eos"
-            given_out += self._give_out(self._held_back)
-        return given_out
+            emitted += self._emit(self._held_back)
+        return emitted
 
     def _add(self, text: str) -> str:
-        """Take decoded characters, charge the nats since the last to them, and give out what is certain."""
+        """Add decoded characters, charge them the nats since the last ones, and emit what can no longer change."""
         self._nats += [self._uncharged / len(text)] * len(text)
         self._uncharged = 0.0
         if self._config.no_copy:
@@ -197,15 +200,15 @@ class TextStream:
             at = self._stops.find(text, max(0, self._config.min_length - self._length))
             if at is not None and at <= room:
                 self.ended = "stop"
-                return self._give_out(text[:at])
+                return self._emit(text[:at])
             keep = self._stops.unfinished(text)
             text, self._held_back = text[: len(text) - keep], text[len(text) - keep :]
         if len(text) + len(self._held_back) >= room:
             self.ended = "length"
-            return self._give_out((text + self._held_back)[:room])
-        return self._give_out(text)
+            return self._emit((text + self._held_back)[:room])
+        return self._emit(text)
 
-    def _give_out(self, text: str) -> str:
+    def _emit(self, text: str) -> str:
         self._parts.append(text)
         self._length += len(text)
         return text

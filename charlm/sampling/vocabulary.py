@@ -1,4 +1,4 @@
-"""The bytes of a tokenizer's tokens, laid out for looking up."""
+"""Look-ups in the bytes of a tokenizer's tokens: which tokens begin with a text, contain it, or complete it."""
 
 from collections.abc import Sequence
 
@@ -13,10 +13,10 @@ Ids = NDArray[np.int64]
 
 
 class Vocabulary:
-    """The bytes of every token, and which tokens begin with or contain a text."""
+    """The bytes of every token, and searches in them."""
 
     def __init__(self, tokenizer: Tokenizer, *, reversed_bytes: bool = False) -> None:
-        """Lay out the tokens; `reversed_bytes` turns each around, as a model that reads from right to left writes it."""
+        """Read the bytes of all tokens; `reversed_bytes` reverses each, which is the order of a backward model."""
         self.size = tokenizer.vocab_size
         self.eos = tokenizer.eos
         self.never_written = list(tokenizer.never_written)
@@ -27,14 +27,16 @@ class Vocabulary:
 
     def beginning_with(self, data: bytes) -> Ids:
         """Tokens whose bytes begin with `data`."""
-        return np.array([token for token, own in enumerate(self.bytes) if own.startswith(data)], dtype=np.int64)
+        return np.array(
+            [token for token, spelling in enumerate(self.bytes) if spelling.startswith(data)], dtype=np.int64
+        )
 
     def containing(self, data: bytes) -> Ids:
         """Tokens whose bytes contain `data`."""
-        return np.array([token for token, own in enumerate(self.bytes) if data in own], dtype=np.int64)
+        return np.array([token for token, spelling in enumerate(self.bytes) if data in spelling], dtype=np.int64)
 
     def going_beyond(self, data: bytes) -> Ids:
-        """Tokens that begin with `data` and are longer."""
+        """Tokens that begin with `data` and are longer than it."""
         tokens = self.beginning_with(data)
         return tokens[[len(self.bytes[token]) > len(data) for token in tokens]] if len(tokens) else tokens
 
@@ -50,11 +52,15 @@ class Vocabulary:
         nats = np.zeros(self.size)
         for bias in biases:
             data = bias.text.encode("utf-8", "surrogatepass")
-            tokens = [token for token, own in enumerate(self.bytes) if own == data and token not in self.never_written]
+            tokens = [
+                token
+                for token, spelling in enumerate(self.bytes)
+                if spelling == data and token not in self.never_written
+            ]
             if not tokens:
                 raise ConfigError(
-                    f"--bias has {bias.text!r}, which is not a token of this model; give a text that is, such as a single "
-                    "character of its training text"
+                    f"--bias has {bias.text!r}, which is not a token of this model; give the text of one token, such "
+                    "as a single character of the training text"
                 )
             nats[tokens] += bias.nats
         nats[self.never_written] = -np.inf
@@ -62,18 +68,18 @@ class Vocabulary:
 
 
 class BannedTexts:
-    """Which tokens would complete a banned text.
+    """Finds the tokens that would complete a banned text.
 
-    The search is over bytes: in UTF-8 the bytes of one text occur inside those of another exactly where its characters
-    do. So it works for tokens that are part of a character, a character, or several words.
+    The search is over bytes: in UTF-8 the bytes of a text occur in those of another text exactly where its characters
+    occur. So a token may be part of a character, a character, or several words.
     """
 
     def __init__(self, vocabulary: Vocabulary, texts: tuple[str, ...]) -> None:
         banned = [text.encode("utf-8", "surrogatepass") for text in texts]
         self.reach = max((len(data) - 1 for data in banned), default=0)
-        """How many of the last bytes can be the beginning of a banned text."""
+        """How many of the last bytes of a text can begin a banned text; 0 if no search is needed."""
         self.always: list[int] = sorted({int(token) for data in banned for token in vocabulary.containing(data)})
-        """Tokens that contain a banned text."""
+        """Tokens that contain a whole banned text."""
         self._completions: list[tuple[bytes, Ids]] = []
         for data in banned:
             for cut in range(1, len(data)):
@@ -82,11 +88,12 @@ class BannedTexts:
                     self._completions.append((data[:cut], tokens))
 
     def after(self, tail: bytes) -> list[Ids]:
-        """Tokens that would complete a banned text after bytes that end with `tail`, in addition to `always`."""
+        """Tokens that would complete a banned text after the bytes `tail`, in addition to `always`."""
         return [tokens for beginning, tokens in self._completions if tail.endswith(beginning)]
 
 
 def _text(data: bytes) -> str | None:
+    """The bytes as text; None if they are not valid UTF-8."""
     try:
         return data.decode()
     except UnicodeDecodeError:

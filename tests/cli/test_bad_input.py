@@ -5,17 +5,17 @@ from pathlib import Path
 import pytest
 
 BAD_TEXTS = {
-    "empty": (b"", "no text in it; give a file that isn't empty"),
+    "empty": (b"", "contains no text; give a file that isn't empty"),
     "one character": (
         b"x",
-        "the train split of bad has nothing in it (documents: 1, characters: 1); give a longer text",
+        "the train split of bad is empty (documents: 1, characters: 1); give a longer text",
     ),
     "invalid UTF-8": (
         b"caf\xe9 \n" * 50,
         "byte 0xe9 at byte offset 3 is not valid utf-8; name another with --encoding",
     ),
     "NUL": (b"abc\0" * 50, "NUL at character offset 3"),
-    "nothing to validate on": (b"ab", "split of bad has nothing in it"),
+    "nothing to validate on": (b"ab", "the valid split of bad is empty"),
 }
 
 
@@ -29,7 +29,7 @@ BAD_ARGUMENTS = {
     "a missing file": ("train nowhere.txt", "no file or folder 'nowhere.txt'"),
     "no text": ("train", "no text given; name a file"),
     "no run to resume": ("train --resume", "no trained run in runs/ here"),
-    "splits in words": ("train hello --splits most", "--splits is 'most'; give three shares"),
+    "splits in words": ("train hello --splits most", "--splits is 'most'; give three percentages, such as 90/5/5"),
     "splits over 100": ("train hello --splits 90/20/5", "give three shares in per cent that add up to 100"),
     "dropout": ("train hello --dropout 1.5", "--dropout is 1.5; it must be at least 0 and at most 0.95"),
     "steps": ("train hello --steps -3", "--steps is -3; it must be above 0"),
@@ -37,13 +37,13 @@ BAD_ARGUMENTS = {
     "hidden": ("train hello --hidden 0", "--hidden is 0"),
     "cell": ("train hello --cell lsmt", "--cell is 'lsmt'; choose one of"),
     "threads": ("train hello --threads 0", "--threads is 0"),
-    "encoding": ("train hello --encoding klingon", "--encoding klingon is unknown"),
+    "encoding": ("train hello --encoding klingon", "--encoding klingon is not a known text encoding"),
     "errors": ("train hello --errors maybe", "--errors is 'maybe'; choose one of strict, replace"),
     "vocabulary": ("train hello --tokenizer subword --vocab-size 5", "--vocab-size is 5"),
-    "vocabulary without subwords": ("train hello --vocab-size 500", "go with --tokenizer subword"),
+    "vocabulary without subwords": ("train hello --vocab-size 500", "need --tokenizer subword"),
     "init from nothing": ("train hello --init-from nothing", "no model 'nothing'"),
     "no run to look into": ("info", "no trained run in runs/ here"),
-    "no such run": ("sample nothing", "no model 'nothing': give a model file"),
+    "no such run": ("sample nothing", "no model 'nothing'; give a model file"),
     "temperature": ("sample --temperature -1", "--temperature is -1"),
     "num": ("sample --num 0", "--num is 0"),
     "eval of no model": ("eval nothing.safetensors", "no model 'nothing.safetensors'"),

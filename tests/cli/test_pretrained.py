@@ -5,6 +5,7 @@ import json
 import pytest
 
 import charlm as package
+from charlm.sampling.config import parse_steer
 from charlm.storage.runs import PRETRAINED
 
 FOLDER = PRETRAINED / "reviews"
@@ -26,9 +27,9 @@ def test_it_is_small_and_has_a_card() -> None:
 def test_without_a_run_it_writes_and_says_so(charlm, failed) -> None:
     shown = charlm("sample", "--prefix", "I couldn't", "--length", 60, "--seed", 1)
     assert shown.stdout.startswith("I couldn't ") and len(shown.stdout) > 20
-    assert "no run in runs/ here; the model of reviews that comes with charlm writes" in shown.stderr
-    assert "or reviews, the model that comes with charlm" in failed("eval")
-    assert "both say which model writes" in failed("sample", "reviews", "--model", "other")
+    assert "no run in runs/; using the bundled model of film reviews" in shown.stderr
+    assert "or reviews, the bundled model" in failed("eval")
+    assert "both name the model" in failed("sample", "reviews", "--model", "other")
 
 
 def test_steering_turns_its_tone(charlm) -> None:
@@ -52,7 +53,9 @@ def test_every_way_of_looking_inside_takes_it(charlm, write) -> None:
 
 def test_from_python() -> None:
     model = package.load("reviews")
-    text = "".join(model.generate("The ", seed=3, length=40, steer=("sentiment=+2",)))
+    text = "".join(
+        model.generate("The ", package.SampleConfig(length=40, steer=(parse_steer("sentiment=+2"),)), seed=3)
+    )
     assert text.startswith("The ")
     assert model.direction("sentiment").facts.positive == "positive"
     with pytest.raises(package.errors.ConfigError, match="there is sentiment"):

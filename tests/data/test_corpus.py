@@ -1,13 +1,9 @@
 import hashlib
-import re
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from charlm.config import CorpusConfig
-from charlm.data import corpus as corpus_module
-from charlm.data.corpus import SPLITS, Corpus, Fragment, _cut_documents, _cut_exactly
+from charlm.data.corpus import Corpus
+from charlm.data.splits import SPLITS
 from charlm.errors import CorpusError
 
 
@@ -23,73 +19,10 @@ def documents(corpus: Corpus) -> list[tuple[str, str]]:
     return found
 
 
-def cut(texts: list[str], **config) -> list[str]:
-    found, text = [], ""
-    for piece in _cut_documents(texts, CorpusConfig(**config)):
-        text += piece.text
-        if piece.ends:
-            found.append(text)
-            text = ""
-    assert text == ""
-    return found
-
-
-CHUNKS = st.lists(st.text("ab \n\r%", max_size=6), max_size=8)
-
-
-@given(CHUNKS)
-def test_lines_are_cut_the_same_wherever_reading_stops(chunks: list[str]) -> None:
-    assert cut(chunks, documents="line") == [line for line in re.split(r"\r\n|\n|\r", "".join(chunks)) if line]
-
-
-@given(CHUNKS)
-def test_separators_are_found_wherever_reading_stops(chunks: list[str]) -> None:
-    found = cut(chunks, documents="separator", separator="%%")
-    assert found == [part for part in "".join(chunks).split("%%") if part]
-
-
-@given(CHUNKS)
-def test_paragraphs_are_cut_the_same_wherever_reading_stops(chunks: list[str]) -> None:
-    assert cut(chunks, documents="paragraph") == cut(["".join(chunks)], documents="paragraph")
-
-
-def test_paragraphs_have_blank_lines_between() -> None:
-    text = "\n\none\ntwo\r\n \t\r\n\n  three\n\n\nfour\n"
-    assert cut([text], documents="paragraph") == ["one\ntwo", "  three", "four"]
-
-
-@given(CHUNKS)
-def test_a_long_document_goes_out_in_pieces(chunks: list[str]) -> None:
-    before, corpus_module._CHUNK = corpus_module._CHUNK, 2
-    try:
-        found = {kind: cut(chunks, documents=kind) for kind in ("line", "paragraph")}
-        separated = cut(chunks, documents="separator", separator="%%")
-    finally:
-        corpus_module._CHUNK = before
-    assert found["line"] == cut(chunks, documents="line")
-    assert found["paragraph"] == cut(chunks, documents="paragraph")
-    assert separated == cut(chunks, documents="separator", separator="%%")
-
-
 def test_splits_of_a_file_end_at_their_exact_character(corpus_of) -> None:
     text = "".join(chr(ord("a") + i % 26) for i in range(1003))
     corpus = corpus_of(text)
     assert documents(corpus) == [("train", text[:902]), ("valid", text[902:952]), ("test", text[952:])]
-
-
-@given(st.lists(st.text("ab", max_size=5), max_size=6), st.integers(0, 12), st.integers(0, 12))
-def test_cutting_loses_nothing_and_ends_every_document(texts: list[str], first: int, second: int) -> None:
-    total = sum(map(len, texts))
-    ends = (min(first, total), min(first + second, total), total)
-    pieces = [piece for text in texts if text for piece in (Fragment(text, False), Fragment("", True))]
-    parts, ended = ["", "", ""], True
-    for split, piece in _cut_exactly(pieces, ends):
-        parts[split] += piece.text
-        ended = piece.ends
-        assert piece.text or not ended or parts[split]
-    whole = "".join(texts)
-    assert parts == [whole[: ends[0]], whole[ends[0] : ends[1]], whole[ends[1] :]]
-    assert ended
 
 
 def test_lines_are_never_cut_by_a_split(corpus_of) -> None:
@@ -119,7 +52,7 @@ def test_every_line_end_ends_a_line(corpus_of, content: str) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf"])
 def test_an_empty_file_is_an_error(corpus_of, content: bytes) -> None:
-    with pytest.raises(CorpusError, match="no text in it"):
+    with pytest.raises(CorpusError, match="contains no text"):
         corpus_of(content)
 
 
@@ -128,7 +61,7 @@ def test_an_empty_file_is_an_error(corpus_of, content: bytes) -> None:
 )
 def test_a_text_of_separators_is_an_error_of_its_own(corpus_of, documents: str, content: str) -> None:
     separator = "%%" if documents == "separator" else None
-    with pytest.raises(CorpusError, match=rf"nothing but what separates documents \(--documents {documents}\) in it"):
+    with pytest.raises(CorpusError, match=rf"contains only document separators \(--documents {documents}\)"):
         corpus_of(content, documents=documents, separator=separator)
 
 

@@ -1,6 +1,10 @@
+import io
+from pathlib import Path
+
 import pytest
 
 from charlm.data import encoding
+from charlm.data.encoding import read_utf8
 from charlm.errors import CorpusError
 
 
@@ -28,7 +32,7 @@ def test_nul_is_no_text(corpus_of) -> None:
 
 @pytest.mark.parametrize("name", ["klingon", "base64", "hex", "rot13", "zlib", "undefined", "", "a\0b"])
 def test_an_unknown_encoding_is_an_error(corpus_of, name: str) -> None:
-    with pytest.raises(CorpusError, match=r"--encoding .* is unknown, or no encoding of text; try utf-8"):
+    with pytest.raises(CorpusError, match=r"--encoding .* is not a known text encoding; try utf-8"):
         corpus_of("hello", encoding=name)
 
 
@@ -44,5 +48,37 @@ def test_a_codec_that_gives_no_text_is_an_error(corpus_of) -> None:
 
 @pytest.mark.parametrize("name", ["utf-16-le", "utf-16-be"])
 def test_utf16_is_recognised_by_its_mark(corpus_of, name: str) -> None:
-    with pytest.raises(CorpusError, match="at byte offset 0 is not valid utf-8; it begins as UTF-16 does: pass --enc"):
+    with pytest.raises(CorpusError, match="at byte offset 0 is not valid utf-8; it starts like UTF-16: pass --enc"):
         corpus_of("\ufeffпривет".encode(name))
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_file_is_read_without_its_byte_order_mark(tmp_path: Path, mark: str) -> None:
+    path = tmp_path / "text.txt"
+    path.write_bytes((mark + "né\r\n").encode())
+    assert read_utf8(str(path)) == "né\r\n"
+
+
+def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"piped")))
+    assert read_utf8("-") == "piped"
+    assert read_utf8("-", io.BytesIO(b"another stream")) == "another stream"
+
+
+def test_a_closed_standard_input_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(CorpusError, match="closed"):
+        read_utf8("-")
+
+
+@pytest.mark.parametrize(("data", "offset"), [(b"ab\xff", 2), (b"\xef\xbb\xbfab\xff", 5)])
+def test_an_error_gives_the_byte_and_its_offset_in_the_file(data: bytes, offset: int) -> None:
+    with pytest.raises(CorpusError, match=f"^text.txt is not valid UTF-8: byte 0xff at byte offset {offset};"):
+        read_utf8("text.txt", io.BytesIO(data))
+    with pytest.raises(CorpusError, match=r"^standard input is not"):
+        read_utf8("-", io.BytesIO(data))
+
+
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="can't be read: No such file"):
+        read_utf8(str(tmp_path / "none"))

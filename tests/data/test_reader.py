@@ -114,7 +114,7 @@ def test_a_text_that_changes_between_readings_is_an_error(reading: int, tmp_path
     corpus = source.corpus()
     with pytest.raises(CorpusError, match=r"^text\.txt changed while charlm was reading it; run the command again.*$"):
         prepare(corpus, TokenizerConfig())
-    cached = [path.name for path in (tmp_path / "cache").glob("*/*")]
+    cached = [path.name for path in (tmp_path / "cache").glob("*/*") if path.parent.name != "native"]
     assert len(cached) == reading - 1  # the vocabulary, which was collected before the change
 
 

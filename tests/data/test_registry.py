@@ -76,7 +76,7 @@ def test_asking_whether_a_corpus_is_here_makes_no_folder(tmp_path: Path, monkeyp
 
 def test_a_wrong_checksum_keeps_nothing(server: str, tmp_path: Path) -> None:
     entry = replace(corpus(f"{server}/text.txt"), sha256="0" * 64)
-    with pytest.raises(DownloadError, match="is not the served of the registry"):
+    with pytest.raises(DownloadError, match="doesn't match the registry"):
         entry.sources()
     assert list((tmp_path / "cache" / "corpora").iterdir()) == []
 

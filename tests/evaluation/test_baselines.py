@@ -136,7 +136,7 @@ def test_of_a_large_training_split_the_last_part_is_counted(
     monkeypatch.setattr(baselines, "MAX_TOKENS", 1000)
     with caplog.at_level(logging.WARNING):
         found = measure(dataset)
-    assert "know the last 1,000 tokens of the training split only" in caplog.text
+    assert "use only the last 1,000 tokens of the training split" in caplog.text
     model = ngram(dataset, dataset.train.ids[-1000:], found["ngram"].order)
     assert found["ngram"].nats == pytest.approx(token_nats(model, dataset.test.ids).sum())
     monkeypatch.undo()
@@ -150,7 +150,7 @@ def test_of_a_large_text_the_first_part_is_compressed(
     monkeypatch.setattr(baselines, "MAX_BYTES", 101)
     with caplog.at_level(logging.WARNING):
         found = measure(dataset)
-    assert "measured on the first 101 bytes of the text only" in caplog.text
+    assert "use only the first 101 bytes of the text" in caplog.text
     before, after = (("xü" * 350).encode() + b"\0")[-101:], ("x\ufffd" * 25 + "x").encode()
     bits = 8 * (xz_size(before + after) - xz_size(before)) + 25 * math.log2(dataset.tokenizer.unseen_characters)
     assert found["xz"].bits_per_character == pytest.approx(bits / 51)

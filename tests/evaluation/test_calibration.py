@@ -43,13 +43,13 @@ def test_a_model_that_is_too_sure_is_cooled(dataset, network_with_prior) -> None
 def test_the_model_that_is_kept_is_calibrated_and_its_file_says_so(
     train_run, records_of, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(validation, "_CALIBRATION_TOKENS", 100)
+    monkeypatch.setattr(validation, "_MIN_CALIBRATION_TOKENS", 100)
     result = train_run(steps=150)
     kept = load(Path("runs/a/model.safetensors"))
     raw = min(record["nats_per_token"] for record in records_of("runs/a", "validation"))
     assert result.outcome.best < raw
     assert kept.training["validation_nats_per_token"] == result.outcome.best
-    found = api.load("runs/a").evaluate_own("valid").nats_per_token
+    found = api.load("runs/a").evaluate(split="valid").nats_per_token
     assert found == pytest.approx(result.outcome.best, rel=0.02)
 
 

@@ -32,20 +32,13 @@ def apply(function, x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return y[0]
 
 
-@compiled
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize(("rows", "width", "blocks", "depth"), [(1, 1, 1, 1), (13, 70, 3, 9), (29, 32, 2, 40)])
-def test_products_are_those_of_torch(dtype, threads: int, rows: int, width: int, blocks: int, depth: int) -> None:
+def check_products(library: native.Library, dtype: torch.dtype, rows: int, width: int, blocks: int, depth: int) -> None:
     """Of every step, added to what is there or put in its place, in a part of a wider matrix, transposed or not."""
-    torch.set_num_threads(threads)
     generator = torch.Generator().manual_seed(1)
     steps, n = 3, blocks * width
     source = torch.randn(steps + 1, rows, depth + 2, dtype=dtype, generator=generator)
     target = torch.randn(steps, rows, n + 5, dtype=dtype, generator=generator)
     matrix = torch.randn(n, depth, dtype=dtype, generator=generator)
-    library = native.library((of_tanh,), dtype)
-    assert library is not None
     for add in (False, True):
         for weights in (matrix, matrix.T.contiguous().T):
             found = target.clone()
@@ -55,6 +48,20 @@ def test_products_are_those_of_torch(dtype, threads: int, rows: int, width: int,
             wanted = target.clone()
             wanted[..., 2 : 2 + n] = source[1:, :, 1:-1] @ matrix.T + (wanted[..., 2 : 2 + n] if add else 0)
             torch.testing.assert_close(found, wanted)
+
+
+SHAPES = [(1, 1, 1, 1), (13, 70, 3, 9), (29, 32, 2, 40)]
+
+
+@compiled
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_products_are_those_of_torch(dtype: torch.dtype, threads: int, shape: tuple[int, int, int, int]) -> None:
+    torch.set_num_threads(threads)
+    library = native.library((of_tanh,), dtype)
+    assert library is not None
+    check_products(library, dtype, *shape)
 
 
 @compiled
@@ -68,25 +75,13 @@ def test_narrower_vectors_give_the_same(monkeypatch: pytest.MonkeyPatch, dtype: 
     assert code is not None
     library = native.Library(code, dtype, (of_tanh,))
     assert library.panel * dtype.itemsize <= (64 if narrower == "-mno-avx512f" else 32)
-    monkeypatch.setattr(native, "library", lambda functions, dtype: library)
-    for shape in [(1, 1, 1, 1), (13, 70, 3, 9), (29, 32, 2, 40)]:
-        test_products_are_those_of_torch(dtype, 2, *shape)
+    torch.set_num_threads(2)
+    for shape in SHAPES:
+        check_products(library, dtype, *shape)
 
 
-@compiled
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize(
-    ("rows", "width", "blocks", "depth"),
-    [(1, 1, 1, 1), (13, 70, 3, 9), (29, 32, 2, 40), (16, 32, 1, 32), (49, 72, 2, 75), (64, 64, 3, 64)],
-)
-def test_products_in_pairs_are_those_of_rounded_numbers(
-    threads: int, rows: int, width: int, blocks: int, depth: int
-) -> None:
-    torch.set_num_threads(threads)
-    library = native.library((of_tanh,), torch.float32)
-    assert library is not None
-    if not library.has_bfloat16:
-        pytest.skip("no instructions for bfloat16 here")
+def check_products_in_pairs(library: native.Library, rows: int, width: int, blocks: int, depth: int) -> None:
+    """As `check_products`, of numbers rounded to bfloat16."""
     generator = torch.Generator().manual_seed(1)
     source = torch.randn(3, rows, depth + 2, generator=generator)
     target = torch.randn(2, rows, blocks * width + 5, generator=generator)
@@ -95,12 +90,24 @@ def test_products_in_pairs_are_those_of_rounded_numbers(
     for add in (False, True):
         for weights in (matrix, matrix.T.contiguous().T):
             found = target.clone()
-            window = native.CompiledLoop(library, rows, width, brief=True)
+            window = native.CompiledLoop(library, rows, width, bfloat16=True)
             window.product(Buffer(source[..., 1:-1], 1), weights, Buffer(found[..., 2:-3]), add=add)
             window.run(1, 2, -1)
             wanted = target.double()
             wanted[..., 2:-3] = exact + (wanted[..., 2:-3] if add else 0)
             torch.testing.assert_close(found.double(), wanted, rtol=1e-5, atol=1e-5)
+
+
+@compiled
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("shape", [*SHAPES, (16, 32, 1, 32), (49, 72, 2, 75), (64, 64, 3, 64)], ids=str)
+def test_products_in_pairs_are_those_of_rounded_numbers(threads: int, shape: tuple[int, int, int, int]) -> None:
+    torch.set_num_threads(threads)
+    library = native.library((of_tanh,), torch.float32)
+    assert library is not None
+    if not library.has_bfloat16:
+        pytest.skip("no instructions for bfloat16 here")
+    check_products_in_pairs(library, *shape)
 
 
 def matrix_registers() -> bool:
@@ -115,18 +122,16 @@ def matrix_registers() -> bool:
 @compiled
 @pytest.mark.skipif(not matrix_registers(), reason="no matrix registers here")
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize(("rows", "width", "blocks", "depth"), [(16, 32, 1, 32), (49, 72, 2, 75)])
-def test_matrix_registers_are_asked_for_and_done_without(
-    monkeypatch: pytest.MonkeyPatch, threads: int, rows: int, width: int, blocks: int, depth: int
-) -> None:
+@pytest.mark.parametrize("shape", [(16, 32, 1, 32), (49, 72, 2, 75)], ids=str)
+def test_matrix_registers_are_asked_for_and_done_without(threads: int, shape: tuple[int, int, int, int]) -> None:
+    torch.set_num_threads(threads)
     source = native.write_c((of_tanh,))
     given, refused = (compilation.shared_library(text) for text in (source, source.replace("0x1023", "0x7fffffff")))
     assert given is not None and refused is not None
-    assert native.Library(given, torch.float32, (of_tanh,)).has_matrices
+    assert native.Library(given, torch.float32, (of_tanh,)).has_amx
     library = native.Library(refused, torch.float32, (of_tanh,))
-    assert library.has_bfloat16 and not library.has_matrices
-    monkeypatch.setattr(native, "library", lambda functions, dtype: library)
-    test_products_in_pairs_are_those_of_rounded_numbers(threads, rows, width, blocks, depth)
+    assert library.has_bfloat16 and not library.has_amx
+    check_products_in_pairs(library, *shape)
 
 
 def of_sigmoid(x):
@@ -168,25 +173,29 @@ def test_not_a_number_stays_so_and_infinity_is_a_limit(dtype: torch.dtype) -> No
     assert apply(of_slope, special, dtype)[1:].tolist() == [1, 0, 0]
 
 
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "gru-reset-after"])
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_without_a_compiler_everything_goes_on(cell: str, precision: str) -> None:
+@pytest.mark.parametrize("environment", [{"CHARLM_NATIVE": "0"}, {"CC": "no-such-compiler"}], ids=str)
+def test_without_a_compiler_everything_goes_on(environment: dict[str, str]) -> None:
     code = (
-        "import torch\nfrom charlm.config import ModelConfig\nfrom charlm.kernels import native\n"
-        "from charlm.native.compiler import compiler\n"
+        "import torch\n"
+        "from charlm.config import ModelConfig\n"
+        "from charlm.kernels import compiled\n"
         "from charlm.model.language_model import LanguageModel\n"
-        f"model = LanguageModel(ModelConfig(vocab_size=9, cell='{cell}', hidden_size=8))\n"
-        "model.initialise(torch.Generator().manual_seed(1))\n"
-        f"with model.training_precision('{precision}'):\n"
-        "    logits, _ = model(torch.zeros(3, 2, dtype=torch.int64))\n"
-        "logits.sum().backward()\n"
-        "print(compiler(), native.library((), torch.float32), bool(torch.isfinite(logits).all()))\n"
+        "from charlm.native.compiler import compiler\n"
+        "for cell in ('rnn', 'lstm', 'gru', 'gru-reset-after'):\n"
+        "    for precision in ('float32', 'bfloat16'):\n"
+        "        model = LanguageModel(ModelConfig(vocab_size=9, cell=cell, hidden_size=8))\n"
+        "        model.initialise(torch.Generator().manual_seed(1))\n"
+        "        with model.training_precision(precision):\n"
+        "            logits, _ = model(torch.zeros(3, 2, dtype=torch.int64))\n"
+        "        logits.sum().backward()\n"
+        "        finite = all(x.isfinite().all() for x in (logits, *(p.grad for p in model.parameters())))\n"
+        "        print(cell, precision, compiler(), compiled.library((), torch.float32), finite)\n"
     )
-    for environment in ({"CHARLM_NATIVE": "0"}, {"CC": "no-such-compiler"}):
-        done = subprocess.run(
-            [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, check=True
-        )
-        assert done.stdout == "None None True\n", environment
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, check=True
+    )
+    lines = done.stdout.splitlines()
+    assert len(lines) == 8 and all(line.endswith(" None None True") for line in lines), done.stdout
 
 
 def test_a_compiler_that_fails_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

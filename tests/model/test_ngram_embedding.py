@@ -16,6 +16,7 @@ from charlm.model.language_model import LanguageModel
 from charlm.model.ngram_embedding import NgramEmbedding
 from charlm.model.ngram_prior import fit_prior
 from charlm.ngram.model import NgramModel
+from charlm.sampling import SampleConfig
 from charlm.storage.checkpoint import load
 
 
@@ -188,12 +189,12 @@ def test_the_model_file_contains_them(train_run, with_vectors: dict, size: int) 
     assert loaded.contexts.vectors[1:].any()
     assert not loaded.contexts.vectors[0].any()
     assert np.count_nonzero(loaded.contexts.rows) == 50
-    assert len(api.sample("runs/a", "cat", seed=1, length=40)) == 43
+    assert len(api.load("runs/a").sample("cat", SampleConfig(length=40), seed=1)) == 43
 
 
 def test_a_run_begins_with_those_of_another(train_run, with_vectors: dict, write) -> None:
     train_run("runs/first", model=with_vectors)
-    api.train(
+    api.train_run(
         write("the cat sat on the mat and the cat sat\n" * 50, "other.txt"),
         run="runs/second",
         training={"steps": 3, "batch_size": 4},
@@ -205,7 +206,7 @@ def test_a_run_begins_with_those_of_another(train_run, with_vectors: dict, write
 
 
 def test_they_need_ngrams(train_run, small_shape: dict) -> None:
-    with pytest.raises(ConfigError, match="--context-vectors is 5, and they are those of an n-gram model"):
+    with pytest.raises(ConfigError, match="--context-vectors is 5, but --ngram-order is 0"):
         train_run(model=small_shape | {"context_vectors": 5})
     with pytest.raises(CharlmError, match="context-vectors is 16385"):
         train_run(model=small_shape | {"ngram_order": 4, "context_vectors": 16_385})

@@ -6,12 +6,6 @@ import pytest
 import torch
 
 from charlm import api
-<<<<<<< HEAD:tests/test_prior.py
-from charlm.model import ngram_prior as prior
-from charlm.config import ModelConfig
-from charlm.data.dataset import Dataset
-=======
->>>>>>> tests:tests/model/test_ngram_prior.py
 from charlm.errors import RunError
 from charlm.evaluation.score import evaluate
 from charlm.model import ngram_prior
@@ -20,6 +14,7 @@ from charlm.ngram.arrays import to_arrays
 from charlm.ngram.counts import fold_of
 from charlm.ngram.mixture import NgramQuery
 from charlm.ngram.score import total_nats
+from charlm.sampling import SampleConfig
 from charlm.storage.checkpoint import load
 
 
@@ -73,10 +68,10 @@ def test_outside_of_what_was_counted_the_whole_model_is_asked(dataset, monkeypat
 def test_a_run_that_counted_n_grams_otherwise_is_not_resumed(
     train_run, with_prior: dict, stop_after, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train_run(model=with_prior, hooks=stop_after(17))
+    train_run(model=with_prior, callbacks=stop_after(17))
     monkeypatch.setattr("charlm.ngram.model.FREQUENT_LENGTHS", (2, 2))
-    with pytest.raises(RunError, match="counts n-grams otherwise"):
-        api.resume("runs/a")
+    with pytest.raises(RunError, match="counts n-grams differently"):
+        api.resume_run("runs/a")
 
 
 @pytest.mark.parametrize("order", [1, 2])
@@ -93,8 +88,8 @@ def test_the_model_file_contains_it(train_run, with_prior: dict) -> None:
     again = load(Path("runs/a/resume.safetensors")).model.prior
     arrays = to_arrays(loaded.checkpoint.model.prior.ngram)
     assert all(np.array_equal(array, to_arrays(again.ngram)[name]) for name, array in arrays.items())
-    assert loaded.evaluate_own("valid").nats_per_token == pytest.approx(result.outcome.best, rel=0.1)
-    assert len(api.sample("runs/a", "cat", seed=1, length=40)) == 43
+    assert loaded.evaluate(split="valid").nats_per_token == pytest.approx(result.outcome.best, rel=0.1)
+    assert len(api.load("runs/a").sample("cat", SampleConfig(length=40), seed=1)) == 43
 
 
 def test_a_gradient_reaches_the_gate(dataset, network_with_prior) -> None:

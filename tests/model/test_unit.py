@@ -36,7 +36,7 @@ def test_units_and_gates_are_named_by_layer_and_number() -> None:
         ("rnn", "0:1:f", "--gate names gate f; the cell rnn has no gates; --unit shows its state"),
         ("rnn", "2:0", "--unit names layer 2; the model has 2"),
         ("rnn", "0:8", "--unit names unit 8; a layer has 8"),
-        ("rnn", "0:1:c", "--unit names a cell state, and the cell rnn has none"),
+        ("rnn", "0:1:c", "--unit names a cell state, but the cell rnn has none"),
     ],
 )
 def test_what_a_model_lacks_is_an_error(network, cell: str, unit: str, message: str) -> None:

@@ -3,11 +3,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-<<<<<<< HEAD:tests/test_ngram_mixture.py
-from charlm.ngram import mixture as ngram_mixture
-=======
 from charlm.ngram import mixture
->>>>>>> tests:tests/ngram/test_mixture.py
 from charlm.ngram.counts import count_ngrams
 from charlm.ngram.kneser_ney import Estimates
 from charlm.ngram.mixture import NgramQuery
@@ -72,7 +68,7 @@ def test_each_row_is_what_the_model_that_it_asks_says_alone(vocab_size: int, ord
     assert_allclose(alike, mixed, rtol=1e-6, atol=1e-5)
     assert nothing is None
     assert_allclose(mixed, np.einsum("nj,njv->nv", gates, log_p), rtol=1e-5, atol=1e-4)
-    depths = query.known_contexts()
+    depths = asked.known_contexts()
     assert depths[:2].tolist() == [0, 0]
     for index, model in enumerate(models):
         rows = which == index

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charlm.errors import ModelFileError
 from charlm.native.compiler import compiler
 from charlm.ngram import model as ngram
 from charlm.ngram import score as score_module
@@ -296,46 +295,3 @@ def test_nothing_known_is_uniform() -> None:
     for order in (0, 3):
         with pytest.raises(ValueError, match=f"order is {order}; it must be at least 1 and at most 2"):
             NgramModel.from_counts(counts, order=order)
-
-
-@pytest.mark.parametrize("order", [1, 2, 5])
-def test_arrays_make_the_model_again(order: int) -> None:
-    ids = joined([[BOS, *np.random.default_rng(4).integers(A, V, 300), EOS], [BOS, EOS]])
-    model = fit([ids.tolist()], order)
-    again = NgramModel.from_arrays(model.to_arrays())
-    assert np.array_equal(again.score(ids), model.score(ids))
-    assert (again.order, again.vocab_size, again.bos, again.nbytes) == (order, V, BOS, model.nbytes)
-    assert np.array_equal(again.probabilities(along(again, ids)), model.probabilities(along(model, ids)))
-
-
-DAMAGES = {
-    "a part is missing": lambda arrays: arrays.pop("weights"),
-    "a part is short": lambda arrays: arrays.update(tokens=arrays["tokens"][1:]),
-    "weights and tokens are short": lambda arrays: arrays.update(
-        tokens=arrays["tokens"][:-1], weights=arrays["weights"][:-1]
-    ),
-    "a token out of range": lambda arrays: arrays.update(tokens=arrays["tokens"] + V),
-    "tokens out of order": lambda arrays: arrays["tokens"].__setitem__([1, 2], arrays["tokens"][[2, 1]]),
-    "not a number": lambda arrays: arrays["weights"].fill(np.nan),
-    "not a probability": lambda arrays: arrays["backoffs"].fill(1.5),
-    "a higher order": lambda arrays: arrays["sizes"].__setitem__(2, 4),
-    "a lower order": lambda arrays: arrays["sizes"].__setitem__(2, 2),
-    "an order without end": lambda arrays: arrays["sizes"].__setitem__(2, 2**62),
-    "weights of no width": lambda arrays: arrays.update(weights=arrays["weights"][:, None][:, :0]),
-    "unigrams of no width": lambda arrays: arrays.update(unigrams=arrays["unigrams"][:, None][:, :0]),
-    "no order": lambda arrays: arrays["sizes"].__setitem__(2, 0),
-    "a negative number of children": lambda arrays: arrays["children"].__setitem__(1, -1),
-    "frequent nodes that are none": lambda arrays: arrays["frequent"].__setitem__(0, 2**30),
-    "a single token among them": lambda arrays: arrays["frequent"].__setitem__(0, 1),
-    "a frequent node twice": lambda arrays: arrays["frequent"].__setitem__(0, arrays["frequent"][1]),
-    "frequent nodes of another type": lambda arrays: arrays.update(frequent=arrays["frequent"].astype(np.int64)),
-    "another type": lambda arrays: arrays.update(unigrams=arrays["unigrams"].astype(np.float64)),
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_damaged_arrays_are_refused(damage) -> None:
-    arrays = {name: array.copy() for name, array in fit(TOY, 3).to_arrays().items()}
-    damage(arrays)
-    with pytest.raises(ModelFileError, match="n-gram model is damaged"):
-        NgramModel.from_arrays(arrays)

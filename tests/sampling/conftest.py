@@ -10,7 +10,8 @@ from torch import Tensor
 
 from charlm.config import ModelConfig, TokenizerConfig, Unknown
 from charlm.model.language_model import LanguageModel
-from charlm.sampling import GeneratedText, SampleConfig, write_many
+from charlm.sampling import GeneratedText, SampleConfig, generate_chunks, generate_many
+from charlm.sampling.config import parse_bias, parse_steer, parse_temperature
 from charlm.tokenizers import CharTokenizer, Tokenizer
 
 LETTERS = CharTokenizer("abcdef")
@@ -77,12 +78,22 @@ def uneven_network(tokenizer: Tokenizer, cell: str = "lstm", *, spread: float = 
     return model
 
 
+def parsed_config(**settings: Any) -> SampleConfig:
+    """A configuration whose temperature, biases and steering may be given as text, as on the command line."""
+    if isinstance(settings.get("temperature"), str):
+        settings["temperature"] = parse_temperature(settings["temperature"])
+    for name, parse in (("bias", parse_bias), ("steer", parse_steer)):
+        if name in settings:
+            settings[name] = tuple(map(parse, settings[name]))
+    return SampleConfig(**settings)
+
+
 def write_with_seeds(
     model: LanguageModel, tokenizer: Tokenizer, num: int, *, prefix: str = "", **settings: Any
 ) -> list[GeneratedText]:
     """Texts with the seeds from 1 up."""
-    config = SampleConfig(**settings)
-    return [*write_many(model, tokenizer, seed=1, num=num, batch=1000, prefix=prefix, config=config)]
+    config = parsed_config(**settings)
+    return [*generate_many(model, tokenizer, seed=1, num=num, batch=1000, prefix=prefix, config=config)]
 
 
 @pytest.fixture(scope="session")
@@ -113,6 +124,22 @@ def uneven() -> Callable[..., LanguageModel]:
 def write_texts() -> Callable[..., list[GeneratedText]]:
     """Write texts with the seeds from 1 up."""
     return write_with_seeds
+
+
+@pytest.fixture(scope="session")
+def sample_config() -> Callable[..., SampleConfig]:
+    """Make a configuration from text, as on the command line."""
+    return parsed_config
+
+
+@pytest.fixture(scope="session")
+def write_text() -> Callable[..., str]:
+    """Write one text; arguments are those of `generate_chunks`."""
+
+    def write_text(*arguments: Any, **settings: Any) -> str:
+        return "".join(chunk.text for chunk in generate_chunks(*arguments, **settings))
+
+    return write_text
 
 
 @pytest.fixture(scope="session")

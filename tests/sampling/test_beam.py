@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from charlm.errors import ConfigError
-from charlm.sampling import SampleConfig, beam_search, generate
+from charlm.sampling import SampleConfig, beam_search
 
 
 def all_texts(model, letters, length: int, prefix: str = "", ban: str = "") -> list[tuple[float, str]]:
@@ -39,12 +39,12 @@ def test_a_wide_beam_finds_the_best_of_all_texts(uneven, bigrams, letters, kind:
     assert [text.text for text in found] == [text for _, text in all_texts(model, letters, 3, prefix, ban)[:5]]
 
 
-def test_a_narrow_beam_is_the_likeliest_token_again_and_again(bigrams, letters) -> None:
+def test_a_narrow_beam_is_the_likeliest_token_again_and_again(bigrams, letters, write_text) -> None:
     for seed in range(9):
         model = bigrams(9, seed)
         (text,) = beam_search(model, letters, width=1, config=SampleConfig(length=9))
         greedy = SampleConfig(length=9, temperature=0)
-        assert text.text == "".join(generate(model, letters, torch.Generator(), config=greedy))
+        assert text.text == write_text(model, letters, torch.Generator(), config=greedy)
 
 
 def test_a_search_ends_at_a_stop_text(bigrams, letters) -> None:
@@ -56,8 +56,8 @@ def test_a_search_ends_at_a_stop_text(bigrams, letters) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"temperature": 0.5}, "--temperature shapes a random choice"),
-        ({"top_k": 2}, "--top-k shapes"),
+        ({"temperature": 0.5}, "--temperature shapes a random draw"),
+        ({"top_k": 2}, "--top-k shapes a random draw"),
         ({"min_p": 0.1}, "--min-p shapes"),
         ({"until_eos": True}, "--until-eos has no bound"),
     ],
@@ -65,4 +65,4 @@ def test_a_search_ends_at_a_stop_text(bigrams, letters) -> None:
 def test_controls_of_the_draw_have_no_place(bigrams, letters, settings: dict, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         beam_search(bigrams(9), letters, width=2, config=SampleConfig(**settings))
-    assert beam_search(bigrams(9), letters, width=2, config=SampleConfig(temperature="1.0", length=3))
+    assert beam_search(bigrams(9), letters, width=2, config=SampleConfig(temperature=1.0, length=3))

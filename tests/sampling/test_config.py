@@ -12,7 +12,7 @@ from charlm.config import TokenizerConfig
 from charlm.evaluation.copying import CopyIndex
 from charlm.model.language_model import LanguageModel
 from charlm.ngram.model import NgramModel
-from charlm.sampling import SampleConfig, beam_search, write_many
+from charlm.sampling import beam_search, generate_many
 from charlm.sampling.steering import Hold
 from charlm.tokenizers import ByteTokenizer, CharTokenizer, SubwordTokenizer, Tokenizer
 
@@ -73,14 +73,14 @@ CONFIGS = st.fixed_dictionaries(
     st.sampled_from([(), HELD[:1], HELD]),
 )
 def test_no_options_crash_hang_or_break_their_promise(
-    kinds, kind: str, prefix: str, options: dict, batch: int, seed: int, steering: Sequence[Hold]
+    kinds, sample_config, kind: str, prefix: str, options: dict, batch: int, seed: int, steering: Sequence[Hold]
 ) -> None:
     options["min_length"] = min(options.get("min_length", 0), options["length"])
-    config = SampleConfig(**options)
+    config = sample_config(**options)
     copies = CopyIndex([COPIED], least=config.no_copy + 1) if config.no_copy else None
     tokenizer, model = kinds[kind]
     texts = [
-        *write_many(
+        *generate_many(
             model,
             tokenizer,
             seed=seed,
@@ -114,11 +114,11 @@ def test_no_options_crash_hang_or_break_their_promise(
 
 @settings(max_examples=50)
 @given(KINDS, st.text("ab", max_size=3), CONFIGS, st.integers(1, 5))
-def test_no_options_break_a_search(kinds, kind: str, prefix: str, options: dict, width: int) -> None:
+def test_no_options_break_a_search(kinds, sample_config, kind: str, prefix: str, options: dict, width: int) -> None:
     options = {
         name: options[name] for name in ("length", "ban", "stop", "bias", "repetition_penalty") if name in options
     }
-    config = SampleConfig(min_length=options["length"] // 2, **options)
+    config = sample_config(min_length=options["length"] // 2, **options)
     tokenizer, model = kinds[kind]
     texts = beam_search(model, tokenizer, width=width, num=width, prefix=prefix, config=config)
     assert 1 <= len(texts) <= width and len({text.text for text in texts}) == len(texts)

@@ -7,7 +7,8 @@ import torch
 from charlm.config import ModelConfig
 from charlm.errors import ConfigError, UnknownCharacterError
 from charlm.model.language_model import LanguageModel
-from charlm.sampling import SampleConfig, distribution, generate, write_many, write_pieces
+from charlm.sampling import SampleConfig, distribution, generate_chunks, generate_many
+from charlm.sampling.config import Bias
 from charlm.tokenizers import ByteTokenizer, CharTokenizer, Tokenizer
 
 
@@ -30,15 +31,15 @@ class Script(LanguageModel):
 
 
 def written(tokenizer: Tokenizer, tokens: list[int], **settings) -> tuple[list[str], str]:
-    pieces = generate(
+    chunks = generate_chunks(
         Script(tokenizer, tokens), tokenizer, torch.Generator().manual_seed(1), config=SampleConfig(**settings)
     )
-    found = []
+    texts = []
     while True:
         try:
-            found.append(next(pieces))
+            texts.append(next(chunks).text)
         except StopIteration as end:
-            return found, end.value
+            return texts, end.value.ended
 
 
 CHAR = CharTokenizer("\nabcdefgh")
@@ -84,12 +85,12 @@ def test_bytes_that_are_no_text_become_replacement_characters() -> None:
     assert "".join(pieces) == "\ufffd(\ufffd"
 
 
-def test_the_prefix_is_read_and_written_first() -> None:
+def test_the_prefix_is_read_and_written_first(write_text) -> None:
     model = LanguageModel(ModelConfig(vocab_size=CHAR.vocab_size, hidden_size=6, embedding_size=3)).eval()
     model.initialise(torch.Generator().manual_seed(1))
     config = SampleConfig(length=20)
     texts = {
-        prefix: "".join(generate(model, CHAR, torch.Generator().manual_seed(5), prefix=prefix, config=config))
+        prefix: write_text(model, CHAR, torch.Generator().manual_seed(5), prefix=prefix, config=config)
         for prefix in ("", "ab", "ba")
     }
     assert texts["ab"].startswith("ab") and texts["ba"].startswith("ba")
@@ -110,10 +111,10 @@ def test_the_prefix_is_read_and_written_first() -> None:
 def test_an_unknown_prefix_character_is_named_with_its_position() -> None:
     model = Script(CHAR, [A, CHAR.eos])
     with pytest.raises(UnknownCharacterError, match=r"character 'é' \(U\+00E9\) at position 2 .*--unknown nearest"):
-        list(generate(model, CHAR, torch.Generator(), prefix="abé"))
+        list(generate_chunks(model, CHAR, torch.Generator(), prefix="abé"))
     for unknown in ("skip", "replace"):
-        pieces = generate(model, CHAR, torch.Generator(), prefix="é", config=SampleConfig(unknown=unknown))
-        assert next(pieces) == "é"
+        chunks = generate_chunks(model, CHAR, torch.Generator(), prefix="é", config=SampleConfig(unknown=unknown))
+        assert next(chunks).text == "é"
 
 
 def test_bos_and_unk_are_never_written() -> None:
@@ -137,15 +138,15 @@ def test_until_eos_goes_beyond_the_length() -> None:
 
 
 def test_a_bias_needs_a_token() -> None:
-    with pytest.raises(ConfigError, match="'ab' is not a token of this model"):
-        written(CHAR, [A], bias=("ab=+1",))
+    with pytest.raises(ConfigError, match="'ab', which is not a token of this model"):
+        written(CHAR, [A], bias=(Bias("ab", 1.0),))
 
 
-def test_the_prefix_can_be_left_out() -> None:
+def test_the_prefix_can_be_left_out(write_text) -> None:
     generator = torch.Generator().manual_seed(1)
     config = SampleConfig(length=3, prefix_in_output=False)
-    pieces = list(generate(Script(CHAR, [A, B, C, D]), CHAR, generator, prefix="ab", config=config))
-    assert "".join(pieces) == "cda"  # a and b were read in their places
+    text = write_text(Script(CHAR, [A, B, C, D]), CHAR, generator, prefix="ab", config=config)
+    assert text == "cda"  # a and b were read in their places
 
 
 @pytest.mark.parametrize("prefix", ["", "ab"])
@@ -173,7 +174,7 @@ def test_a_cut_token_is_charged_by_its_share(bigrams, word_tokenizer, write_text
 
 def test_pieces_bear_the_probabilities_of_their_characters(uneven) -> None:
     tokenizer = ByteTokenizer()
-    run = write_pieces(uneven(tokenizer), tokenizer, torch.Generator().manual_seed(3), prefix="é")
+    run = generate_chunks(uneven(tokenizer), tokenizer, torch.Generator().manual_seed(3), prefix="é")
     pieces, whole = [], None
     while whole is None:
         try:
@@ -188,15 +189,17 @@ def test_pieces_bear_the_probabilities_of_their_characters(uneven) -> None:
 
 @pytest.mark.parametrize("kind", ["bigrams", "lstm", "gru-reset-after"])
 @pytest.mark.parametrize("batch", [1, 2, 7, 64])
-def test_a_text_is_the_same_whatever_stands_beside_it(uneven, bigrams, letters, kind: str, batch: int) -> None:
+def test_a_text_is_the_same_whatever_stands_beside_it(
+    uneven, bigrams, letters, write_text, kind: str, batch: int
+) -> None:
     model = bigrams(9) if kind == "bigrams" else uneven(letters, kind, num_layers=2)
     if kind == "bigrams":
         model.table[:, letters.eos] -= 1.5
     config = SampleConfig(length=12, top_p=0.98, stop=("ff",), ban=("bc",))
-    texts = [*write_many(model, letters, seed=5, num=20, batch=batch, prefix="a", config=config)]
+    texts = [*generate_many(model, letters, seed=5, num=20, batch=batch, prefix="a", config=config)]
     for number, text in enumerate(texts):
         generator = torch.Generator().manual_seed(5 + number)
-        assert "".join(generate(model, letters, generator, prefix="a", config=config)) == text.text
+        assert write_text(model, letters, generator, prefix="a", config=config) == text.text
     assert len({text.text for text in texts}) > 5 and len({text.ended for text in texts}) > 1
 
 
@@ -204,8 +207,8 @@ def test_texts_come_in_order_while_rows_are_filled_again(bigrams, letters) -> No
     """The first text is the longest by far; what is ready waits for it."""
     model = bigrams(9)
     config = SampleConfig(length=40)
-    one_by_one = [*write_many(model, letters, seed=1, num=50, batch=1, config=config)]
-    found = [*write_many(model, letters, seed=1, num=50, batch=4, config=config)]
+    one_by_one = [*generate_many(model, letters, seed=1, num=50, batch=1, config=config)]
+    found = [*generate_many(model, letters, seed=1, num=50, batch=4, config=config)]
     assert [(text.text, text.ended) for text in found] == [(text.text, text.ended) for text in one_by_one]
     assert [text.log_probability for text in found] == pytest.approx([text.log_probability for text in one_by_one])
     lengths = {text.characters for text in one_by_one}
@@ -214,7 +217,7 @@ def test_texts_come_in_order_while_rows_are_filled_again(bigrams, letters) -> No
 
 @pytest.mark.parametrize("num", [1, 3])
 def test_a_length_of_zero_writes_the_prefix(bigrams, letters, num: int) -> None:
-    texts = [*write_many(bigrams(9), letters, seed=1, num=num, batch=2, prefix="ab", config=SampleConfig(length=0))]
+    texts = [*generate_many(bigrams(9), letters, seed=1, num=num, batch=2, prefix="ab", config=SampleConfig(length=0))]
     assert [(text.text, text.ended, text.characters) for text in texts] == [("ab", "length", 0)] * num
 
 
@@ -226,5 +229,5 @@ def test_many_bytes_leave_characters_whole(bigrams) -> None:
     for one, other in zip(cycle, [*cycle[1:], cycle[1]], strict=True):
         model.table[one, other] = 20.0
     config = SampleConfig(length=7)
-    texts = [*write_many(model, tokenizer, seed=1, num=5, batch=3, config=config)]
+    texts = [*generate_many(model, tokenizer, seed=1, num=5, batch=3, config=config)]
     assert {text.text for text in texts} == {"é😀Жé😀Жé"}

@@ -5,7 +5,7 @@ import torch
 from charlm.errors import UnknownCharacterError
 from charlm.sampling import SampleConfig
 from charlm.sampling.prefix import read_tokens
-from charlm.sampling.session import Session
+from charlm.sampling.session import Offer, Session
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +38,7 @@ def test_taking_typing_and_going_back(session, letters) -> None:
     begun = session()
     first = begun.offers(3)
     letter = next(offer for offer in first if offer.text)
-    begun.take(letter.token)
+    begun.take(letter)
     begun.type("c")
     assert begun.text == "ab" + letter.text + "c"
     same = session("ab" + letter.text + "c").offers(3)
@@ -49,7 +49,7 @@ def test_taking_typing_and_going_back(session, letters) -> None:
     assert (begun.text, begun.offers(3)) == ("ab", first)
     with pytest.raises(UnknownCharacterError):
         begun.type("é")
-    begun.take(letters.eos)
+    begun.take(Offer(letters.eos, "", 1.0))
     assert begun.text == "ab"
 
 

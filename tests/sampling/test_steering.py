@@ -1,5 +1,6 @@
 """A state that is held: on a model whose unit 3 says which letter it writes."""
 
+import math
 from collections import Counter
 
 import numpy as np
@@ -7,9 +8,10 @@ import pytest
 import torch
 
 from charlm.errors import ConfigError
-from charlm.sampling import SampleConfig, beam_search, write_many
+from charlm.sampling import SampleConfig, beam_search, generate_many
+from charlm.sampling.config import Steer, parse_steer
 from charlm.sampling.session import Session
-from charlm.sampling.steering import Hold, Steered, parse_steer
+from charlm.sampling.steering import Hold, Steered
 from charlm.sampling.steppers import ModelStepper, SteeredStepper, prepare
 
 
@@ -19,13 +21,13 @@ def hold(value: float, vector: np.ndarray | None = None) -> Hold:
 
 
 @pytest.fixture
-def steered(planted):
+def steered(planted, sample_config):
     """Write six texts with the planted unit held at a value; None leaves it alone."""
 
     def steered(value: float | None, batch: int = 1, **settings) -> list[str]:
-        config = SampleConfig(length=20, prefix_in_output=False, **settings)
+        config = sample_config(length=20, prefix_in_output=False, **settings)
         options = {"prefix": "ab", "config": config, "steering": [] if value is None else [hold(value)]}
-        texts = write_many(planted.model(), planted.tokenizer, seed=1, num=6, batch=batch, **options)
+        texts = generate_many(planted.model(), planted.tokenizer, seed=1, num=6, batch=batch, **options)
         return [text.text for text in texts]
 
     return steered
@@ -54,7 +56,7 @@ def test_every_stepper_holds_as_the_equations_do(uneven, planted, cell: str, sin
     vector = np.random.default_rng(1).normal(size=12).astype(np.float32)
     steering = [Hold(layer=1, part=part, vector=vector / np.linalg.norm(vector), value=0.7)]
     states = model.initial_state(1)
-    stepper = prepare(model, [states], single=single, steering=steering)
+    stepper = prepare(model, [states] if single else [states, states], steering=steering)
     for token in (3, 4, 3, 5):
         with torch.no_grad():
             logits, states = model(torch.tensor([[token]]), states)
@@ -62,7 +64,9 @@ def test_every_stepper_holds_as_the_equations_do(uneven, planted, cell: str, sin
         moved = steering[0](states[1][part].numpy())
         if part == 0:  # what the output layer reads
             logits = logits + torch.from_numpy(moved * (model.output.detach().numpy() @ steering[0].vector))
-        np.testing.assert_allclose(stepper.step([token])[0], logits[0, 0].numpy(), rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(
+            stepper.step([token] * (1 if single else 2))[-1], logits[0, 0].numpy(), rtol=1e-3, atol=1e-4
+        )
 
 
 def test_a_hold_in_the_last_hidden_state_is_what_the_output_layer_reads(uneven, planted) -> None:
@@ -112,13 +116,17 @@ def test_steering_that_leaves_no_numbers_is_named(planted) -> None:
         model.output[:] = 2e38
     steered = Steered(model, [hold(1e6, np.full(6, 6**-0.5, np.float32))])
     stepper = SteeredStepper(ModelStepper(model, [model.initial_state(1)]), steered)
-    with pytest.raises(ConfigError, match="throws the model off"):  # all units at 1, and 6 * 2e38 is no float
+    with pytest.raises(
+        ConfigError, match="makes the probabilities not finite"
+    ):  # all units at 1, and 6 * 2e38 is no float
         stepper.step([3])
 
 
-def test_forms() -> None:
-    assert parse_steer("sentiment=+2") == ("sentiment", 2.0)
-    assert parse_steer("0:12:c=-1.5") == ("0:12:c", -1.5)
+def test_steering_is_parsed_from_the_command_line() -> None:
+    assert parse_steer("sentiment=+2") == Steer("sentiment", 2.0)
+    assert parse_steer("0:12:c=-1.5") == Steer("0:12:c", -1.5)
     for wrong in ("sentiment", "=2", "a=x", "a=nan", "a=inf", "0:1=1e7"):
         with pytest.raises(ConfigError, match="--steer is"):
-            SampleConfig(steer=(wrong,))
+            parse_steer(wrong)
+    with pytest.raises(ConfigError, match="--steer of a is nan"):
+        SampleConfig(steer=(Steer("a", math.nan),))

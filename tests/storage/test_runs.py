@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 
 from charlm import api
-from charlm.config import TrainConfig
 from charlm.errors import ModelFileError, RunError
 from charlm.storage.runs import names_model
 
@@ -12,20 +11,20 @@ from charlm.storage.runs import names_model
 def test_a_run_folder_is_never_overwritten_unasked(text: Path, train_run, small_shape: dict) -> None:
     train_run(steps=5)
     before = Path("runs/a/model.safetensors").read_bytes()
-    with pytest.raises(RunError, match="not empty; go on with --resume, start anew with --overwrite"):
+    with pytest.raises(RunError, match="not empty; continue it with --resume, replace it with --overwrite"):
         train_run(steps=5, seed=2)
     assert Path("runs/a/model.safetensors").read_bytes() == before
     Path("runs/a/notes.txt").write_text("mine")
-    api.train(text, run="runs/a", training=TrainConfig(steps=5, seed=2), model=small_shape, overwrite=True)
+    api.train_run(text, run="runs/a", training={"steps": 5, "seed": 2}, model=small_shape, overwrite=True, auto=False)
     assert Path("runs/a/model.safetensors").read_bytes() != before
     assert Path("runs/a/notes.txt").read_text() == "mine"
 
 
 def test_runs_get_names_of_their_own(sentences: str, small_shape: dict, write) -> None:
     text = write(sentences, "my novel.txt")
-    config = TrainConfig(steps=2)
-    assert api.train(text, training=config, model=small_shape).run == Path("runs/my novel")
-    assert api.train(text, training=config, model=small_shape).run == Path("runs/my novel-2")
+    config = {"steps": 2}
+    assert api.train_run(text, training=config, model=small_shape, auto=False).run == Path("runs/my novel")
+    assert api.train_run(text, training=config, model=small_shape, auto=False).run == Path("runs/my novel-2")
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(train_run, tmp_path: Path) -> None:
@@ -74,7 +73,7 @@ def test_a_model_is_found_by_path_name_and_age(text: Path, train_run) -> None:
 
 def test_resume_without_a_run_is_an_error() -> None:
     with pytest.raises(RunError, match="no run in runs/nothing"):
-        api.resume("nothing")
+        api.resume_run("nothing")
 
 
 @pytest.mark.parametrize("damage", ["cut", "model", "config"])
@@ -88,7 +87,7 @@ def test_a_damaged_run_is_an_error(trained_run, damage: str) -> None:
     else:
         (folder / "config.json").write_text("{")
     with pytest.raises((ModelFileError, RunError)) as error:
-        api.resume("runs/a")
+        api.resume_run("runs/a")
     assert "\n" not in str(error.value)
 
 
@@ -115,17 +114,17 @@ def test_a_damaged_configuration_is_an_error_that_names_the_file(trained_run, da
         damage(values)
         damage = json.dumps(values)
     path.write_text(damage)
-    for attempt in (lambda: api.resume("runs/a"), lambda: api.load("runs/a").evaluate_own("test")):
+    for attempt in (lambda: api.resume_run("runs/a"), lambda: api.load("runs/a").evaluate(split="test")):
         with pytest.raises(RunError, match=r"^runs/a/config.json (is damaged|can't be read): .") as error:
             attempt()
         assert "\n" not in str(error.value)
 
 
 def test_logs_that_were_removed_are_begun_again_without_gaps(train_run, stop_after, records_of, caplog) -> None:
-    train_run(hooks=stop_after(25))
+    train_run(callbacks=stop_after(25))
     Path("runs/a/metrics.jsonl").unlink()
     Path("runs/a/samples.txt").write_text("cut")
-    api.resume("runs/a")
+    api.resume_run("runs/a")
     assert [record["step"] for record in records_of("runs/a", "step")] == [30, 36, 40, 48, 50, 60]
     assert Path("runs/a/samples.txt").read_text().startswith("cut--- step 36")
-    assert "metrics.jsonl is shorter than the run left it" in caplog.text
+    assert "metrics.jsonl is shorter than at the last save" in caplog.text

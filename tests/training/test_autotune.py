@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from charlm import api
-from charlm.api import Hooks
+from charlm.api import Callbacks
 from charlm.config import ModelConfig, TrainConfig
 from charlm.storage.runs import RunFolder
 from charlm.training import autotune as autotune_module
@@ -135,7 +135,7 @@ def test_what_is_planned_is_for_the_passes_that_the_network_itself_makes(monkeyp
 def test_a_reason_is_given_for_what_is_chosen_only() -> None:
     found = settings_for(tokens=10**6, passes=20)
     assert "learning rate" in found.why and found.why.endswith(
-        ", and dropout of 0.2 keeps it from being learnt by heart"
+        ", and dropout of 0.2 keeps the text from being memorised"
     )
     assert "heart" not in found.without({"dropout"}).why and "learning rate" in found.without({"dropout"}).why
     assert found.without({"dropout", "learning_rate"}).why == "1,000,000 tokens will be seen about 20.0 times"
@@ -157,12 +157,12 @@ def test_the_speed_is_that_of_this_machine() -> None:
 
 def test_what_is_given_goes_before_what_is_chosen(text: Path) -> None:
     plans: list[AutotunedSettings] = []
-    api.train(
+    api.train_run(
         text,
         run="runs/a",
         model={"hidden_size": 8, "ngram_order": 0},
         training={"steps": 20, "learning_rate": 0.02},
-        hooks=Hooks(planned=plans.append),
+        callbacks=Callbacks(on_settings=plans.append),
     )
     (found,) = plans
     config = RunFolder(api.find_run("runs/a")).read_config()
@@ -171,15 +171,15 @@ def test_what_is_given_goes_before_what_is_chosen(text: Path) -> None:
     assert config.training == TrainConfig(**({"steps": 20} | found.training | {"learning_rate": 0.02}))
 
 
-def test_a_configuration_that_is_whole_is_taken_as_it_is(text: Path, small_shape: dict) -> None:
+def test_without_auto_the_defaults_are_taken(text: Path, small_shape: dict) -> None:
     plans: list[AutotunedSettings] = []
-    settings = TrainConfig(steps=20)
-    api.train(text, run="runs/a", model=small_shape, training=settings, hooks=Hooks(planned=plans.append))
+    callbacks = Callbacks(on_settings=plans.append)
+    api.train_run(text, run="runs/a", model=small_shape, training={"steps": 20}, auto=False, callbacks=callbacks)
     config = RunFolder(api.find_run("runs/a")).read_config()
-    assert (plans, config.model, config.training) == ([], small_shape | {"tie_weights": False}, settings)
+    assert (plans, config.model, config.training) == ([], small_shape | {"tie_weights": False}, TrainConfig(steps=20))
 
 
 def test_without_a_network_of_ones_own_order_it_is_chosen_by_the_text(text: Path) -> None:
-    api.train(text, run="runs/a", model={"hidden_size": 8}, training={"steps": 5})
+    api.train_run(text, run="runs/a", model={"hidden_size": 8}, training={"steps": 5})
     model = api.load("runs/a").checkpoint.model
     assert model.config.ngram_order == model.prior.ngram.order > 1

@@ -14,10 +14,10 @@ def test_a_model_too_large_for_the_memory_is_an_error_and_leaves_the_old_one(
     before = weights_of("runs/a", "model.safetensors")
     code = (
         "import resource, sys; from charlm import api\n"
-        "from charlm.config import TrainConfig; from charlm.errors import CharlmError\n"
+        "from charlm.errors import CharlmError\n"
         "resource.setrlimit(resource.RLIMIT_AS, (6 * 10**9, 6 * 10**9))\n"
-        "settings = {'model': {'hidden_size': 30000}, 'training': TrainConfig(steps=5)}\n"
-        "try: api.train(sys.argv[1], run='runs/a', overwrite=True, **settings)\n"
+        "settings = {'model': {'hidden_size': 30000}, 'training': {'steps': 5}, 'auto': False}\n"
+        "try: api.train_run(sys.argv[1], run='runs/a', overwrite=True, **settings)\n"
         "except CharlmError as error: print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(text)], capture_output=True, text=True, check=True)

@@ -5,17 +5,17 @@ import pytest
 import torch
 
 from charlm import api
-from charlm.api import Hooks
+from charlm.api import Callbacks
 from charlm.errors import CharlmError, TrainingDivergedError
 from charlm.training import run_log
 from charlm.training.events import StepEvent, ValidationEvent
 
 
 def test_what_a_killed_process_wrote_after_its_last_save_is_cut_off(train_run, stop_after, records_of) -> None:
-    train_run(hooks=stop_after(25))
+    train_run(callbacks=stop_after(25))
     with open("runs/a/metrics.jsonl", "a") as file:
         file.write('{"kind": "step", "step": 30}\n{"kind": "st')
-    api.resume("runs/a")
+    api.resume_run("runs/a")
     steps = [record["step"] for record in records_of("runs/a", "step")]
     assert steps == [10, 12, 20, 24, 30, 36, 40, 48, 50, 60]  # every ten, and at every validation
 
@@ -24,7 +24,7 @@ def test_what_a_killed_process_wrote_after_its_last_save_is_cut_off(train_run, s
 def test_a_loss_that_explodes_ends_the_run_and_keeps_the_best(
     train_run, small_shape: dict, weights_of, sparing: float, monkeypatch
 ) -> None:
-    monkeypatch.setattr(run_log, "_SPARING", sparing)  # whether the best has been written before
+    monkeypatch.setattr(run_log, "_SAVE_SPACING", sparing)  # whether the best has been written before
     with pytest.raises(TrainingDivergedError) as error:
         train_run(learning_rate=10.0, clip=0, steps=400, validations=100, model=small_shape | {"cell": "rnn"})
     assert "training diverged: the loss became" in str(error.value)
@@ -42,11 +42,11 @@ def test_files_that_are_slow_to_write_are_written_seldom(
     train_run("runs/often")
     plain_save = run_log.save
     monkeypatch.setattr(run_log, "save", lambda path, checkpoint: (written.append(path), plain_save(path, checkpoint)))
-    monkeypatch.setattr(run_log, "_SPARING", 0)
+    monkeypatch.setattr(run_log, "_SAVE_SPACING", 0)
     train_run("runs/each")
     assert len(written) > 2
     written.clear()
-    monkeypatch.setattr(run_log, "_SPARING", 1e9)
+    monkeypatch.setattr(run_log, "_SAVE_SPACING", 1e9)
     train_run("runs/seldom")
     assert len(written) == 1
     for name in ("model.safetensors", "resume.safetensors"):
@@ -57,16 +57,16 @@ def test_a_run_that_is_interrupted_before_its_first_validation_keeps_a_model(
     train_run, stop_after, weights_of, same_weights
 ) -> None:
     train_run("runs/whole", validations=1)
-    result = train_run(hooks=stop_after(3), validations=1)
+    result = train_run(callbacks=stop_after(3), validations=1)
     assert (result.outcome.finished, result.outcome.best_step) == (False, 3)
     assert same_weights(weights_of("runs/a", "model.safetensors"), weights_of("runs/a"))
-    api.resume("runs/a")
+    api.resume_run("runs/a")
     assert same_weights(weights_of("runs/a", "model.safetensors"), weights_of("runs/whole", "model.safetensors"))
 
 
 def test_a_validation_comes_with_the_figures_of_its_step(train_run) -> None:
     seen = []
-    train_run(steps=25, validations=4, hooks=Hooks(observer=seen.append))
+    train_run(steps=25, validations=4, callbacks=Callbacks(on_event=seen.append))
     steps = [record for record in seen if isinstance(record, StepEvent)]
     assert [record.step for record in steps] == [7, 10, 13, 19, 20, 25]
     pairs = [(before.step, record.step) for before, record in pairwise(seen) if isinstance(record, ValidationEvent)]
@@ -76,7 +76,7 @@ def test_a_validation_comes_with_the_figures_of_its_step(train_run) -> None:
 def test_a_full_disk_ends_the_run_and_keeps_the_last_save(
     train_run, stop_after, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train_run(hooks=stop_after(10))
+    train_run(callbacks=stop_after(10))
     before = Path("runs/a/resume.safetensors").read_bytes()
 
     def full(*arguments: object) -> None:
@@ -85,6 +85,6 @@ def test_a_full_disk_ends_the_run_and_keeps_the_last_save(
     with monkeypatch.context() as patch:
         patch.setattr("os.fsync", full)
         with pytest.raises(CharlmError, match="No space left on device"):
-            api.resume("runs/a")
+            api.resume_run("runs/a")
     assert Path("runs/a/resume.safetensors").read_bytes() == before
-    assert api.resume("runs/a").outcome.finished
+    assert api.resume_run("runs/a").outcome.finished

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from charlm import api
-from charlm.api import Hooks
+from charlm.api import Callbacks
 from charlm.errors import ModelFileError
 from charlm.storage.resume_file import load_resume_file, save_resume_file
 from charlm.training.events import SampleEvent
@@ -19,8 +19,8 @@ def test_the_model_that_is_kept_has_the_mean_of_the_last_weights(train_run) -> N
         if isinstance(record, SampleEvent):  # after every step: as many validations as steps
             seen.append({name: value.clone() for name, value in models[0].state_dict().items()})
 
-    hooks = Hooks(prepared=lambda run, dataset, model, config: models.append(model), observer=look)
-    train_run(hooks=hooks, steps=12, validations=12, averaging=1.0)
+    callbacks = Callbacks(on_start=lambda run, dataset, model, config: models.append(model), on_event=look)
+    train_run(callbacks=callbacks, steps=12, validations=12, averaging=1.0)
     average = {
         name.removeprefix("average/"): value
         for name, value in load_resume_file(Path("runs/a/resume.safetensors"))[1].tensors.items()
@@ -33,7 +33,7 @@ def test_the_model_that_is_kept_has_the_mean_of_the_last_weights(train_run) -> N
 
 @pytest.mark.parametrize("damage", ["missing", "not finite", "of another shape"])
 def test_an_average_that_is_damaged_is_an_error(train_run, stop_after, damage: str) -> None:
-    train_run(averaging=0.2, hooks=stop_after(7))
+    train_run(averaging=0.2, callbacks=stop_after(7))
     path = Path("runs/a/resume.safetensors")
     checkpoint, resume = load_resume_file(path)
     name = "average/output"
@@ -44,4 +44,4 @@ def test_an_average_that_is_damaged_is_an_error(train_run, stop_after, damage: s
         resume.tensors[name] = value * float("nan") if damage == "not finite" else value[:1]
     save_resume_file(path, checkpoint, resume)
     with pytest.raises(ModelFileError, match="is damaged"):
-        api.resume("runs/a")
+        api.resume_run("runs/a")

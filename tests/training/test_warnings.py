@@ -3,11 +3,7 @@ import pytest
 from charlm.config import TrainConfig
 from charlm.model.layers import Recurrent
 from charlm.training.events import StepEvent
-<<<<<<< HEAD:tests/test_gradient_watch.py
-from charlm.training.warnings import GradientMonitor
-=======
-from charlm.training.warnings import GradientWatch, remark
->>>>>>> tests:tests/training/test_warnings.py
+from charlm.training.warnings import GradientMonitor, warn_about_run
 
 
 def step(norm: float, clip: float = 1.0) -> StepEvent:
@@ -40,8 +36,8 @@ def test_clipping_in_more_than_half_of_the_steps_is_told_once(clipped: int, told
 def test_a_norm_that_grows_without_bound_is_told_once() -> None:
     found = warnings([1e-6 * 4**block for block in range(8) for _ in range(100)])
     assert found == [
-        "the gradient norm grows without bound: 1e-06 to 6.4e-05 in 300 steps; lower --learning-rate, or begin with "
-        "other --recurrent-init"
+        "the gradient norm grows without bound: 1e-06 to 6.4e-05 in 300 steps; lower --learning-rate or use another "
+        "--recurrent-init"
     ]
 
 
@@ -57,5 +53,5 @@ def test_slow_products_earn_a_warning(
     dataset, network_with_prior, caplog, monkeypatch: pytest.MonkeyPatch, precision: str, quick: bool, warned: bool
 ) -> None:
     monkeypatch.setattr(Recurrent, "has_bfloat16_kernel", quick)
-    remark(dataset, network_with_prior(dataset), TrainConfig(steps=1, precision=precision))
+    warn_about_run(dataset, network_with_prior(dataset), TrainConfig(steps=1, precision=precision))
     assert ("many times as long" in caplog.text) == warned

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.analysis.html.reading_page import fill_template
+from charlm.analysis.html.heatmap_page import fill_template
 from charlm.analysis.units.neurons import Finding, Follower, Neurons
 
 _EXCERPT = 700  # tokens

@@ -18,7 +18,7 @@ _RISE = 0.002  # relative rise of the last validation above the best that counts
 _SLIGHT = 0.01  # relative rise below which the overfitting is called slight
 _FLAT = 0.002  # relative fall of validation in the second half that counts as improving
 _CLOSE = 0.02  # relative gap between validation and training loss up to which they count as close
-_STRONG_DROPOUT = 0.4  # suggested after overfitting (docs/experiments.md)
+_STRONG_DROPOUT = 0.4  # suggested after overfitting (docs/notes/experiments.md)
 _MIN_VALIDATIONS = 6
 
 
@@ -83,7 +83,8 @@ def advise(
         return Advice(
             kind="falling",
             sentence=f"{'still improving' if improving else 'not overfitted'}: validation fell by {fall:.4f} in the "
-            f"second half of the run, to {last.validation:.4f}{training_course}",
+            f"second half of the run, to {last.validation:.4f}{training_course}; "
+            f"falling as much again, twice the time would give {last.validation - fall:.3f}",
             options=longer,
         )
     return _settled(best, last, fall)

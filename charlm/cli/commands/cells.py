@@ -1,4 +1,4 @@
-"""`charlm cells`."""
+"""`charlm cells`: the table of cells."""
 
 from charlm.cli.options.shared import JsonOption
 

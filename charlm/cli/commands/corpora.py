@@ -1,4 +1,4 @@
-"""`charlm corpora`."""
+"""`charlm corpora`: the table of named corpora."""
 
 from charlm.cli.options.shared import JsonOption
 

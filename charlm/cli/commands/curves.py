@@ -1,4 +1,4 @@
-"""`charlm curves`."""
+"""`charlm curves`: training curves of runs, and advice."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -18,7 +18,7 @@ def curves(
     ] = None,
     against: Annotated[
         Literal["steps", "time", "tokens"],
-        typer.Option(help="The x axis: optimiser steps, time in seconds, or tokens trained on."),
+        typer.Option(metavar="NAME", help="The x axis: steps, time (seconds) or tokens (trained on)."),
     ] = "steps",
     plot: Annotated[
         Path | None,

@@ -1,4 +1,4 @@
-"""`charlm diagnose`."""
+"""`charlm diagnose`: gradients through time, for several cells."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,7 +29,11 @@ def diagnose(
     lags: Annotated[int, typer.Option(help="Number of steps to follow the gradient back.")] = 200,
     init: Annotated[
         RecurrentInit,
-        typer.Option(help="Initial recurrent weights; auto is leaky-identity for irnn and orthogonal otherwise."),
+        typer.Option(
+            metavar="NAME",
+            help="Initial recurrent weights: orthogonal, identity, leaky-identity, xavier, uniform, or auto, which is "
+            "leaky-identity for irnn and orthogonal otherwise.",
+        ),
     ] = "auto",
     forget_bias: Annotated[
         float,

@@ -1,4 +1,4 @@
-"""`charlm eval`."""
+"""`charlm eval`: how well a model predicts a text, beside simple predictors."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 

@@ -1,4 +1,4 @@
-"""`charlm features`."""
+"""`charlm features`: documents as vectors of a model's states."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

@@ -1,4 +1,4 @@
-"""`charlm fill`."""
+"""`charlm fill`: texts for a gap."""
 
 import os
 from typing import TYPE_CHECKING, Annotated

@@ -1,4 +1,4 @@
-"""`charlm heatmap`."""
+"""`charlm heatmap`: how unexpected each character of a text is."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -55,7 +55,7 @@ def heatmap(
       [bold]charlm heatmap letter.txt --unit 0:12[/bold]
       [bold]charlm heatmap letter.txt --gate 0:12:f[/bold]
     """
-    from charlm.analysis.html.reading_page import page as page_of
+    from charlm.analysis.html.heatmap_page import page as page_of
     from charlm.analysis.units.reading import read
     from charlm.cli.ui.console import Bars, print_json, stderr
     from charlm.files import atomic_write

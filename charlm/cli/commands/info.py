@@ -1,4 +1,4 @@
-"""`charlm info`."""
+"""`charlm info`: what a model file, a run or a corpus holds."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any

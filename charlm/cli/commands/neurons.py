@@ -1,4 +1,4 @@
-"""`charlm neurons`."""
+"""`charlm neurons`: the units of a model that follow properties of a text."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

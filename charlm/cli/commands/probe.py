@@ -1,4 +1,4 @@
-"""`charlm probe`."""
+"""`charlm probe`: a linear probe of labelled texts, and a steering direction."""
 
 import shlex
 from pathlib import Path
@@ -47,8 +47,9 @@ _NameOption = Annotated[
 _DirectionOption = Annotated[
     Literal["weighted", "unit"],
     typer.Option(
+        metavar="NAME",
         help="Steering direction to save: weighted (all units that the output layer reads; makes texts with the label "
-        "likelier) or unit (the single unit that predicts the label best)."
+        "likelier) or unit (the single unit that predicts the label best).",
     ),
 ]
 _PlotOption = Annotated[

@@ -1,4 +1,4 @@
-"""`charlm sample`."""
+"""`charlm sample`: texts written by a model."""
 
 import os
 import sys
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from charlm.text_model import TextModel
 
 ModelArgument = Annotated[
-    str | None, typer.Argument(help="Model file, run folder or name of a run.", show_default="the newest run")
+    str | None,
+    typer.Argument(metavar="[MODEL]", help="Model file, run folder or name of a run.", show_default="the newest run"),
 ]
 
 
@@ -64,7 +65,8 @@ def sample(
 ) -> None:
     """Write text with a model, from a prefix or from nothing.
 
-    The text is printed as it is written. It ends when the model ends the document, at --length, or before a --stop text.
+    The text is printed as it is written. It ends at --length, before a --stop text, or when the model ends the
+    document.
     Controls are applied in the order in which they are listed.
 
     Examples:

@@ -1,4 +1,4 @@
-"""`charlm trace`."""
+"""`charlm trace`: a tiny model trained on one short text, step by step."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 

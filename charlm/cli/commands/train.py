@@ -1,4 +1,4 @@
-"""`charlm train`."""
+"""`charlm train`: train a model, or continue a run."""
 
 import shlex
 import time

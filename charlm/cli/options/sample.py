@@ -139,7 +139,11 @@ BatchOption = Annotated[
 UniqueOption = Annotated[bool, typer.Option("--unique", help="Leave out repeated texts.", rich_help_panel=MANY)]
 SortOption = Annotated[
     Literal["seed", "score"],
-    typer.Option(help="Order of the texts: by seed, or by bits per character, lowest first.", rich_help_panel=MANY),
+    typer.Option(
+        metavar="NAME",
+        help="Order of the texts: seed, or score (bits per character, lowest first).",
+        rich_help_panel=MANY,
+    ),
 ]
 SeedOption = Annotated[
     int | None,

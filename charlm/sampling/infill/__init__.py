@@ -1,1 +1,1 @@
-"""Filling a gap between two texts with two models, one for each reading direction."""
+"""Fills a gap between two texts with two models, one for each reading direction."""

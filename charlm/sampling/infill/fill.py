@@ -1,8 +1,8 @@
-"""What could stand between two texts, by a model that reads from the left and one that reads from the right.
+"""Fills a gap between two texts, with a model that reads forwards and one that reads backwards.
 
-The lecture's bidirectional network sees both sides of a gap, but can't write. Two models, one for each direction, can:
-each searches its way into the gap from its own side, what they find is joined where they meet, and both judge the
-whole.
+A bidirectional network, as in the lecture, sees both sides of a gap but can't write. Two models, one for each reading
+direction, can: the forward model extends the text before the gap, the backward model extends the text after it, these
+beginnings and endings are joined, and both models score the results.
 """
 
 import math
@@ -13,30 +13,30 @@ from charlm.config import JsonConfig, Unknown, check_choice, check_range
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
 from charlm.sampling.infill.gap_search import find_extensions
-from charlm.sampling.infill.join import join_extensions, reach_of
+from charlm.sampling.infill.join import join_extensions, longest_extension
 from charlm.sampling.infill.rerank import score_both
 from charlm.tokenizers import Tokenizer
 
-_NEAR = 16  # tokens beyond the gap by which joined texts are compared at first
-_WHOLE = 64  # of the best of them, how many are judged with all there is, at least
-_MOST_BYTES = 4_000_000_000  # that what is known of all pieces may take
-_AROUND = 2  # characters from the middle of a filling within which its pieces may meet, at least
+_FIRST_PASS_TOKENS = 16  # beyond the gap, which the first scoring of all candidates includes
+_FINALISTS = 64  # the least number of best candidates that are scored with the whole left and right text
+_MAX_BYTES = 4_000_000_000  # of the log-probabilities of all extensions
+_MIN_OFFSET = 2  # characters; how far from the middle of a filling the join may always be
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FillConfig(JsonConfig):
-    """How a gap is filled."""
+    """Settings of a filling."""
 
     length: int = 40
-    """Most characters of a filling."""
+    """Maximum number of characters of a filling."""
     min_length: int = 1
-    """Fewest characters of a filling."""
+    """Minimum number of characters of a filling."""
     beam: int = 256
-    """How many beginnings of each length, and how many endings, are kept."""
+    """How many beginnings, and how many endings, of each length are kept."""
     candidates: int = 512
-    """How many joined texts both models judge."""
+    """How many joined texts both models score."""
     unknown: Unknown = "error"
-    """What a character outside the vocabulary does."""
+    """How to treat characters outside the vocabulary."""
 
     def __post_init__(self) -> None:
         check_range("--length", self.length, 0, 1000)
@@ -50,21 +50,21 @@ class FillConfig(JsonConfig):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Filling:
-    """A text for the gap, and what the models think of it."""
+    """A text for the gap, with its scores."""
 
     text: str
     forward: float
-    """Nats: the logarithm of the probability of the filling and the right text, given the left one."""
+    """Log-probability, by the forward model, of the filling and the right text given the left one, nats."""
     backward: float
-    """The same from the other side: of the filling and the left text, given the right one."""
+    """Log-probability, by the backward model, of the filling and the left text given the right one, nats."""
 
     @property
     def score(self) -> float:
-        """The mean of both, nats; higher is better. Nothing is made of the length: short fillings are likelier."""
+        """The mean of both, nats; higher is better. It is not corrected for length, so short fillings score higher."""
         return (self.forward + self.backward) / 2
 
     def to_json(self) -> dict[str, Any]:
-        """The text and its figures."""
+        """The text and its scores."""
         return {"text": self.text, "score": self.score, "forward": self.forward, "backward": self.backward}
 
 
@@ -78,52 +78,53 @@ def fill(
     num: int = 5,
     config: FillConfig | None = None,
 ) -> list[Filling]:
-    """The likeliest texts between two others that a search from both sides finds, the best first.
+    """The likeliest texts for a gap, best first, by a search from both sides.
 
-    Either model looks for the likeliest pieces of every length on its side of the gap (`find_extensions`). Every two that
-    make a text of an allowed length about its middle are joined, and weighed by their own nats and those of the seam
-    (`join_extensions`). The best are judged by both models, which read them with some text beyond the gap, and the best of
-    these with all of it. There is no chance in it; with a wide enough beam and enough candidates nothing is missed.
+    Each model finds the likeliest extensions of every length on its side of the gap (`find_extensions`). A beginning
+    and an ending are joined if the result has an allowed length and the join is near its middle, and are ranked by
+    their nats and those across the join (`join_extensions`). Both models score the best results, first with some of the
+    text beyond the gap, then the best of these with all of it. The search is deterministic, and exact with a wide
+    enough beam and enough candidates.
 
     Args:
-        forward: reads from left to right; in evaluation mode.
-        backward: reads from right to left; in evaluation mode.
+        forward: a model that reads forwards, in evaluation mode.
+        backward: a model that reads backwards, in evaluation mode.
         tokenizer: of both.
-        left: what stands before the gap; may be empty.
-        right: what stands after it; must not be empty.
-        num: how many; there may be fewer.
-        config: lengths, and how wide the search is.
+        left: the text before the gap; may be empty.
+        right: the text after the gap; must not be empty.
+        num: how many fillings; there may be fewer.
+        config: lengths, and the width of the search.
 
     Raises:
-        ConfigError: the right text is empty, or a number is out of range.
+        ConfigError: the right text is empty or has no known character, or a number is out of range.
         UnknownCharacterError: a text has a character outside the vocabulary and `config.unknown` is "error".
     """
     config = config or FillConfig()
     check_range("--num", num, 1, 10_000)
     if not right:
-        raise ConfigError("--right is empty, so there is no gap to fill; `charlm sample` writes what follows a text")
-    before, after = (tokenizer.encode(side, unknown=config.unknown).tolist() for side in (left, right))
+        raise ConfigError("--right is empty; give the text after the gap, or continue a text with `charlm sample`")
+    before, after = (tokenizer.encode(text, unknown=config.unknown).tolist() for text in (left, right))
     if not after:
-        raise ConfigError(f"--right is {right!r}, of which the model knows nothing; give a text that it can read")
-    needed = 8 * config.beam * tokenizer.vocab_size * reach_of(config.length, _AROUND)
-    if needed > _MOST_BYTES:
+        raise ConfigError(f"--right is {right!r}, which has no character that the model knows; give another text")
+    needed = 8 * config.beam * tokenizer.vocab_size * longest_extension(config.length, _MIN_OFFSET)
+    if needed > _MAX_BYTES:
         raise ConfigError(
-            f"--beam {config.beam} with --length {config.length} takes {needed / 1e9:.0f} GB for a vocabulary of "
-            f"{tokenizer.vocab_size:,}; give less of one"
+            f"--beam {config.beam} with --length {config.length} needs {needed / 1e9:.0f} GB for a vocabulary of "
+            f"{tokenizer.vocab_size:,}; lower one of them"
         )
     texts = _candidates(forward, backward, tokenizer, before, after, config)
 
-    def ranked(texts: list[str], near: int | None) -> list[Filling]:
-        judged = score_both(
-            forward, backward, tokenizer, texts, left=left, right=right, unknown=config.unknown, near=near
+    def rerank(texts: list[str], far_tokens: int | None) -> list[Filling]:
+        scored = score_both(
+            forward, backward, tokenizer, texts, left=left, right=right, unknown=config.unknown, far_tokens=far_tokens
         )
-        fillings = [Filling(text=text, forward=one, backward=other) for text, one, other in judged]
+        fillings = [Filling(text=text, forward=nats, backward=backward_nats) for text, nats, backward_nats in scored]
         return sorted(fillings, key=lambda filling: -filling.score)
 
-    most = max(num, _WHOLE)
-    if len(texts) > most:
-        texts = [filling.text for filling in ranked(texts, _NEAR)[:most]]
-    return ranked(texts, None)[:num]
+    finalists = max(num, _FINALISTS)
+    if len(texts) > finalists:
+        texts = [filling.text for filling in rerank(texts, _FIRST_PASS_TOKENS)[:finalists]]
+    return rerank(texts, None)[:num]
 
 
 def _candidates(
@@ -134,15 +135,18 @@ def _candidates(
     after: list[int],
     config: FillConfig,
 ) -> list[str]:
-    """The texts to judge: what pieces from the tokens of both sides make, the best of all allowed lengths."""
-    around = max(_AROUND, max(len(tokenizer.token_bytes(token)) for token in range(tokenizer.vocab_size)) // 2 + 1)
-    size = {"width": config.beam, "length": reach_of(config.length, around)}
-    beginnings = find_extensions(forward, tokenizer, before, from_right=False, **size)
-    endings = find_extensions(backward, tokenizer, after[::-1], from_right=True, **size)
+    """The best joined texts of all allowed lengths, given the tokens before and after the gap."""
+    longest_token = max(len(tokenizer.token_bytes(token)) for token in range(tokenizer.vocab_size))
+    max_offset = max(_MIN_OFFSET, longest_token // 2 + 1)  # a token may span the middle
+    limits = {"width": config.beam, "length": longest_extension(config.length, max_offset)}
+    beginnings = find_extensions(forward, tokenizer, before, from_right=False, **limits)
+    endings = find_extensions(backward, tokenizer, after[::-1], from_right=True, **limits)
     best: dict[str, float] = {}
     floor = -math.inf
     for length in range(config.min_length, config.length + 1):
-        best |= join_extensions(beginnings, endings, length=length, num=config.candidates, around=around, floor=floor)
+        best |= join_extensions(
+            beginnings, endings, length=length, num=config.candidates, max_offset=max_offset, floor=floor
+        )
         best = dict(sorted(best.items(), key=lambda item: -item[1])[: config.candidates])
         if len(best) == config.candidates:
             floor = min(best.values())

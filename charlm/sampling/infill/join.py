@@ -1,4 +1,4 @@
-"""Texts for a gap where two searches meet: each is a beginning from the left and an ending from the right."""
+"""Joins beginnings, which extend the text before a gap, and endings, which extend the text after it, to fillings."""
 
 from collections.abc import Iterator
 
@@ -7,15 +7,9 @@ import numpy as np
 from charlm.sampling.infill.gap_search import Extensions, Nats
 
 
-def reach_of(length: int, around: int) -> int:
-    """Characters of the longest piece that a text of at most that length is made of."""
-    return min(length, (length + 1) // 2 + around)
-
-
-def _splits(length: int, around: int) -> range:
-    """Where a text of that length is put together: about its middle, so that both pieces are short."""
-    longest = reach_of(length, around)
-    return range(length - longest, longest + 1)
+def longest_extension(length: int, max_offset: int) -> int:
+    """Characters of the longest extension that is needed for fillings of at most `length` characters."""
+    return min(length, (length + 1) // 2 + max_offset)
 
 
 def join_extensions(
@@ -24,45 +18,47 @@ def join_extensions(
     *,
     length: int,
     num: int,
-    around: int,
+    max_offset: int,
     floor: float = -np.inf,
 ) -> dict[str, float]:
-    """The `num` likeliest texts of one length that the pieces make, with the nats that `seam` gives them.
+    """The `num` likeliest fillings of one length that beginnings and endings make, best first, with their
+    `pair_scores`.
 
     Args:
-        beginnings: what leads on from the left, by the number of characters.
-        endings: what leads back from the right.
-        length: of the texts, characters.
-        num: how many; there may be fewer.
-        around: how far from the middle of a text its pieces may meet, characters.
-        floor: nats below which no text is wanted.
+        beginnings: extensions of the text before the gap, by their number of characters.
+        endings: extensions of the text after the gap, by their number of characters.
+        length: of the fillings, characters.
+        num: how many fillings; there may be fewer.
+        max_offset: how far from the middle of a filling the join may be, characters.
+        floor: fillings with a lower score are dropped, nats.
     """
     best: dict[bytes, float] = {}
-    for cut in _splits(length, around):
+    longest = longest_extension(length, max_offset)
+    for cut in range(length - longest, longest + 1):
         if cut in beginnings and length - cut in endings:
-            for text, score in _likeliest(beginnings[cut], endings[length - cut], num, floor):
+            for text, score in _best_pairs(beginnings[cut], endings[length - cut], num, floor):
                 best[text] = max(score, best.get(text, -np.inf))
     return {text.decode(): best[text] for text in sorted(best, key=lambda text: -best[text])[:num]}
 
 
-def _likeliest(beginnings: Extensions, endings: Extensions, num: int, floor: float) -> Iterator[tuple[bytes, float]]:
-    """The `num` best of all pairs of two pieces that reach `floor`, with their scores."""
-    scores = seam(beginnings, endings).ravel()
+def _best_pairs(beginnings: Extensions, endings: Extensions, num: int, floor: float) -> Iterator[tuple[bytes, float]]:
+    """The fillings of the `num` best pairs whose score is at least `floor`, with their scores."""
+    scores = pair_scores(beginnings, endings).ravel()
     best = np.flatnonzero(scores >= floor)
     if num < len(best):
         best = best[np.argpartition(-scores[best], num - 1)[:num]]
     for flat in best.tolist():
-        one, other = divmod(flat, len(endings.data))
-        yield beginnings.data[one] + endings.data[other][::-1], float(scores[flat])
+        beginning, ending = divmod(flat, len(endings.data))
+        yield beginnings.data[beginning] + endings.data[ending][::-1], float(scores[flat])
 
 
-def seam(beginnings: Extensions, endings: Extensions) -> Nats:
-    """What is known of each pair without reading it, nats (N, M).
+def pair_scores(beginnings: Extensions, endings: Extensions) -> Nats:
+    """An estimate for each pair of a beginning and an ending without reading it, nats, (N, M).
 
-    The pieces were found without regard to each other. To the nats of both comes what either model makes of the first
-    token of the other's piece, by half, as it is asked from both sides.
+    It is the sum of the nats of both extensions and of the nats across the join: the mean of what the forward model
+    gives the first token of the ending, and the backward model the last token of the beginning.
     """
-    ahead = beginnings.log_p[:, endings.last]  # (N, M)
-    behind = endings.log_p[:, beginnings.last].T
-    together: Nats = beginnings.scores[:, None] + endings.scores + (ahead + behind) / 2
-    return together
+    forward = beginnings.log_p[:, endings.last]  # (N, M)
+    backward = endings.log_p[:, beginnings.last].T
+    scores: Nats = beginnings.scores[:, None] + endings.scores + (forward + backward) / 2
+    return scores

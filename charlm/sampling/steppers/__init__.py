@@ -1,4 +1,4 @@
-"""One token further, for one text or many: by compiled code if possible, else through the model."""
+"""Steppers, which read one token for each text of a batch: by compiled code if possible, else by the model itself."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ except ModuleNotFoundError:  # without the kernels and the C code, sampling is s
 
 
 class SteeredStepper:
-    """Another stepper whose states are held after every step."""
+    """A stepper that applies steering to the states of another stepper after every step."""
 
     def __init__(self, stepper: Stepper, steered: Steered) -> None:
         self._stepper, self._steered = stepper, steered
@@ -29,7 +29,7 @@ class SteeredStepper:
 
 
 def prepare(model: LanguageModel, states: Sequence[LayerStates], *, steering: Steering = ()) -> Stepper:
-    """The fastest stepper for a model, with the states of B texts, (1, H) each."""
+    """The fastest stepper for a model, starting from the states of B texts, (1, H) each."""
     if steering:
         return SteeredStepper(prepare(model, states), Steered(model, steering))
     if CompiledStepper is not None and CompiledStepper.supports(model):

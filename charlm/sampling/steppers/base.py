@@ -1,4 +1,4 @@
-"""What a stepper is: it holds the states of B texts, one in each row, and reads one token for each of them."""
+"""The interface of a stepper: it keeps the states of B texts, one in each row, and reads one token for each."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -14,16 +14,16 @@ LogitRows = NDArray[np.floating]
 
 
 class Stepper(Protocol):
-    """The states of B texts and how they continue. Made once for a batch, used for every token of it."""
+    """The states of B texts, which a step advances by one token. It is made once for a batch."""
 
     def step(self, tokens: Sequence[int]) -> LogitRows:
-        """Read one token for each row and return the logits of the next."""
+        """Read one token for each row and return the logits of the next tokens."""
 
     def load(self, row: int, states: LayerStates) -> None:
-        """Give a row the states of another text, (1, H) each."""
+        """Replace a row with another text, whose states are (1, H) each."""
 
     def take(self, rows: Sequence[int]) -> None:
-        """Row j becomes what row `rows[j]` was; B becomes the number of `rows`."""
+        """Rearrange the rows: row j becomes the old row `rows[j]`, and B becomes len(rows)."""
 
     def change(self, layer: int, part: int, hold: Hold) -> NDArray[np.floating]:
-        """Apply a hold to one of a layer's states and return what the hold returns."""
+        """Apply a hold to a layer's h (part 0) or c (part -1), and return the hold's result, (B,)."""

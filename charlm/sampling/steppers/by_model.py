@@ -1,4 +1,4 @@
-"""A step through the model itself: any cell, any device."""
+"""A stepper that calls the model itself. It works for any cell and any device."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from charlm.sampling.steppers.base import LogitRows
 
 
 class ModelStepper:
-    """Calls the model; see `charlm.sampling.steppers.base.Stepper`."""
+    """A stepper (see `charlm.sampling.steppers.Stepper`) that calls the model."""
 
     def __init__(self, model: LanguageModel, states: Sequence[LayerStates]) -> None:
         """Begin with the states of B texts, (1, H) each."""
@@ -34,8 +34,8 @@ class ModelStepper:
     def load(self, row: int, states: LayerStates) -> None:
         """See `Stepper.load`."""
         self._states = tuple(
-            tuple(_with_row(part, row, new) for part, new in zip(own, given, strict=True))
-            for own, given in zip(self._states, states, strict=True)
+            tuple(_with_row(part, row, new_part) for part, new_part in zip(old, new, strict=True))
+            for old, new in zip(self._states, states, strict=True)
         )
 
     @torch.inference_mode()
@@ -48,13 +48,14 @@ class ModelStepper:
     def change(self, layer: int, part: int, hold: Hold) -> NDArray[np.floating]:
         """See `Stepper.change`."""
         values = self._states[layer][part].cpu().numpy()  # on the CPU this shares the memory of the state
-        moved = hold(values)
+        change = hold(values)
         if self._device.type != "cpu":
             self._states[layer][part].copy_(torch.from_numpy(values))
-        return moved
+        return change
 
 
 def _with_row(part: Tensor, row: int, new: Tensor) -> Tensor:
+    """A copy of a state (B, H) with one row replaced by `new` (1, H)."""
     part = part.clone()
     part[row] = new[0]
     return part
@@ -62,7 +63,7 @@ def _with_row(part: Tensor, row: int, new: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def _stack(states: Sequence[LayerStates]) -> LayerStates:
-    """The states of single texts as the states of a batch."""
+    """The states of single texts, (1, H) each, as the states of a batch, (B, H) each."""
     return tuple(
         tuple(torch.cat([states[text][layer][part] for text in range(len(states))]) for part in range(len(first)))
         for layer, first in enumerate(states[0])

@@ -37,13 +37,8 @@ def by_hand(model: LanguageModel, text: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-<<<<<<< HEAD:tests/analysis/test_features.py
-def test_a_document_is_read_as_if_alone(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_CHUNK", 4)
-=======
 def test_a_document_is_read_as_if_alone(small, cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_CHUNK", 4)
->>>>>>> tests:tests/analysis/probing/test_features.py
     monkeypatch.setattr(module, "_ROWS", 3)
     monkeypatch.setattr(module, "_SORTED", 5)
     model = small(cell, skip="residual")

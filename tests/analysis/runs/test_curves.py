@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 
 from charlm.analysis.runs.curves import Curve, read_curves, read_samples
-from charlm.cli.ui.plot import number_of, plot
 from charlm.errors import RunError
 from charlm.storage.runs import RunFolder
 
@@ -32,7 +31,7 @@ def test_the_curves_are_those_of_the_records(trained_run) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "not made ten steps"),
+        ("", "no step has been logged yet"),
         ("{}\n{}\n", "damaged at line 1"),
         ('{"kind": "step", "step": "x"}\n', "damaged"),
         ('{"kind": "step", "step": 10}\n', "damaged"),
@@ -50,12 +49,6 @@ def test_a_run_without_records_is_an_error(tmp_path: Path) -> None:
         read_curves(RunFolder(tmp_path))
 
 
-
-
-
-
-
-
 def test_the_samples_of_a_run_come_back(trained_run) -> None:
     trained_run()
     run = RunFolder(Path("runs/a"))
@@ -65,7 +58,7 @@ def test_the_samples_of_a_run_come_back(trained_run) -> None:
     assert {one.step: one.nats_per_token for one in found} == scores
     assert "".join(f"--- step {one.step}\n{one.text}\n\n" for one in found) == run.samples.read_text()
     run.samples.write_text("")
-    with pytest.raises(RunError, match="not made a validation"):
+    with pytest.raises(RunError, match="has not reached its first validation"):
         read_samples(run)
     run.samples.unlink()
     with pytest.raises(RunError, match="can't be read"):

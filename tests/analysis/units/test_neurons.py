@@ -215,10 +215,10 @@ def test_a_long_text_is_cut_and_that_is_said(
     model = model_of(tokenizer.vocab_size)
     with caplog.at_level(logging.WARNING):
         assert len(find_neurons(model, tokenizer, text, tokens=300).texts) == 300
-        assert f"of the {len(text):,} tokens of the text the first 300 are read" in caplog.text
+        assert f"reading only the first 300 of {len(text):,} tokens" in caplog.text
         monkeypatch.setattr(neurons, "_MEMORY", 12 * 4 * 200)
         assert len(find_neurons(model, tokenizer, text).texts) == 200
-        assert "the first 200 are read (more values of 12 units take too much memory)" in caplog.text
+        assert f"reading only the first 200 of {len(text):,} tokens (the values of 12 units" in caplog.text
 
 
 def test_the_page_needs_nothing_else(dataset_of, model_of) -> None:

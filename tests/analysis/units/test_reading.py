@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from charlm.analysis.html.reading_page import page
+from charlm.analysis.html.heatmap_page import page
 from charlm.analysis.units import reading
 from charlm.analysis.units.activations import follow
 from charlm.analysis.units.reading import read
@@ -18,19 +18,12 @@ from charlm.model.unit import Unit
 
 @pytest.mark.parametrize("kind", ["char", "byte", "subword"])
 @pytest.mark.parametrize("unit", [Unit(layer=0, number=3), Unit(layer=1, number=5, cell_state=True)])
-<<<<<<< HEAD:tests/analysis/test_reading.py
-def test_it_is_what_a_plain_loop_gives(dataset_of, kind: str, unit: Unit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "_CHUNK", 7)
-    dataset = dataset_of(TEXT + "an öwl — ", TokenizerConfig(kind=kind, vocab_size=330), splits=(100, 0, 0))
-    model, tokenizer = model_for(dataset).eval(), dataset.tokenizer
-=======
 def test_it_is_what_a_plain_loop_gives(
     dataset_of, sentences: str, network_for, kind: str, unit: Unit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading, "_CHUNK", 7)
     dataset = dataset_of(sentences + "an öwl — ", TokenizerConfig(kind=kind, vocab_size=330), splits=(100, 0, 0))
     model, tokenizer = network_for(dataset).eval(), dataset.tokenizer
->>>>>>> tests:tests/analysis/units/test_reading.py
     text = "owl and the öwl — a cat"
     found = read(model, tokenizer, text, unit=unit)
     assert "".join(found.texts) == text

@@ -59,7 +59,7 @@ def test_seed_and_start_only(charlm, text: Path) -> None:
 def test_a_picture_is_drawn(charlm, text: Path) -> None:
     result = charlm("diagnose", text, "--cells", "rnn", "--plot", "out.png", *QUICK)
     assert Path("out.png").read_bytes().startswith(b"\x89PNG")
-    assert "picture in out.png" in result.stderr and "picture" not in result.stdout
+    assert "wrote out.png" in result.stderr and "out.png" not in result.stdout
 
 
 def test_documents_limit_the_lags(charlm, failed, text: Path) -> None:

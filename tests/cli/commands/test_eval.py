@@ -35,7 +35,7 @@ def test_eval_compares_with_baselines(charlm, text: Path, brief: list[str], sent
     assert uniform == pytest.approx(tokens * math.log2(symbols) / characters)
     shown = charlm("eval", run).stdout
     for name, figures in values["baselines"].items():
-        label = f"n-gram of order {figures['order']}" if name == "ngram" else name
+        label = f"n-gram, order {figures['order']}" if name == "ngram" else name
         assert re.search(rf"^{label} +{figures['bits_per_character']:.4f}$", shown, re.MULTILINE), shown
     assert re.search(rf"^this network +{values['bits_per_character']:.4f}$", shown, re.MULTILINE), shown
     bits = [float(line.split()[-1]) for line in shown.split("bits per character")[2].splitlines()[1:7]]
@@ -50,7 +50,7 @@ def test_eval_says_nothing_of_an_ngram_that_loses(charlm, run: str, monkeypatch:
     worse = Baseline(nats=9e9, characters=9, order=3)
     monkeypatch.setattr("charlm.text_model.measure_baselines", lambda *_, **__: {"ngram": worse})
     shown = charlm("eval", run).stdout
-    assert "n-gram of order 3" in shown and "predicts this text better" not in shown
+    assert "n-gram, order 3" in shown and "predicts this text better" not in shown
 
 
 def test_eval_without_baselines(charlm, text: Path, run: str, sentences: str, write) -> None:
@@ -59,12 +59,12 @@ def test_eval_without_baselines(charlm, text: Path, run: str, sentences: str, wr
     for arguments in (["--split", "train"], [text]):
         result = charlm("eval", run, *arguments, "--json")
         assert json.loads(result.stdout)["baselines"] == {}
-        assert "note: no baselines: they know the training split by heart\n" in result.stderr
+        assert "note: no baselines: the predictors have memorised the training split\n" in result.stderr
     other = write("cat and the dog\n", "other.txt")
     assert len(json.loads(charlm("eval", run, other, "--json").stdout)["baselines"]) == 5
     shutil.copy(f"{run}/model.safetensors", "model.safetensors")
     result = charlm("eval", "model.safetensors", other, "--json")
-    assert json.loads(result.stdout)["baselines"] == {} and "lies outside its run folder" in result.stderr
+    assert json.loads(result.stdout)["baselines"] == {} and "is outside its run folder" in result.stderr
     text.write_text(sentences + "more")
     result = charlm("eval", run, other)
     assert "bits per character" in result.stdout and "n-gram" not in result.stdout
@@ -86,9 +86,9 @@ def test_eval_takes_validation_where_there_is_no_test_part(
     charlm("train", text, "--splits", "90/10/0", *brief)
     assert json.loads(charlm("eval", "--json").stdout)["split"] == "valid"
     charlm("train", text, "--splits", "100/0/0", "--run", "all", *brief)
-    assert "kept no text back" in failed("eval", "all")
+    assert "has no held-out split" in failed("eval", "all")
     assert json.loads(charlm("eval", "all", "--split", "train", "--json").stdout)["characters"] == len(sentences)
-    assert "the valid split of text has nothing in it" in failed("eval", "all", "--split", "valid")
+    assert "the valid split of text is empty" in failed("eval", "all", "--split", "valid")
 
 
 def test_evaluation_can_learn_and_remember(charlm, failed, trained_run) -> None:
@@ -100,15 +100,18 @@ def test_evaluation_can_learn_and_remember(charlm, failed, trained_run) -> None:
     assert (plain["dynamic"], plain["cache"], both["dynamic"], both["cache"]) == (False, False, True, True)
     assert len({one["nats"] for one in (plain, dynamic, cached, both)}) == 4
     assert dynamic["nats"] < plain["nats"]
-    assert "test split, dynamic, with a cache" in charlm("eval", "--no-baselines", "--dynamic", "--cache").stdout
-    assert "--dynamic-rate goes with --dynamic" in failed("eval", "--dynamic-rate", "0.1")
-    assert "--cache-share goes with --cache" in failed("eval", "--cache-share", "0.1")
+    assert (
+        "test split, dynamic evaluation, neural cache"
+        in charlm("eval", "--no-baselines", "--dynamic", "--cache").stdout
+    )
+    assert "--dynamic-rate needs --dynamic" in failed("eval", "--dynamic-rate", "0.1")
+    assert "--cache-share needs --cache" in failed("eval", "--cache-share", "0.1")
 
 
 @pytest.mark.usefixtures("run")
 def test_eval_says_that_a_name_is_neither_model_nor_text(failed, text: Path) -> None:
     said = failed("eval", "frist", text)
-    assert "no model and no run is called 'frist', and there is no file or folder 'frist'" in said
+    assert "there is no model or run 'frist', and no file or folder 'frist'" in said
     assert "did you mean the named corpus dishes?" in failed("eval", "dihes")
 
 

@@ -8,12 +8,12 @@ import numpy as np
 
 def test_features_go_to_a_file(charlm, failed, planted, reviews: dict[str, Path]) -> None:
     shown = charlm("features", reviews["good"], "--documents", "line", "--out", "f.npy")
-    assert "60 documents, 12 numbers each in f.npy: final h of layer 0, mean h of layer 0" in shown.stderr
+    assert "wrote f.npy: 60 documents x 12 features (final h of layer 0, mean h of layer 0)" in shown.stderr
     values = np.load("f.npy")
     assert values.shape == (60, 12) and (values[:, planted.unit] > 0.9).all()
     told = json.loads(charlm("features", "a", reviews["good"], "--documents", "line", "--json").stdout)
     assert told["shape"] == [60, 12] and told["blocks"][1]["first"] == 6
     assert np.array_equal(np.load("features.npy"), values)
     assert "give a FILE to read" in failed("features")
-    assert "name a file in a folder that is there" in failed("features", reviews["good"], "--out", "no/such/f.npy")
-    assert "name a file in a folder that is there" in failed("features", reviews["good"], "--out", ".")
+    assert "name a file in an existing folder" in failed("features", reviews["good"], "--out", "no/such/f.npy")
+    assert "name a file in an existing folder" in failed("features", reviews["good"], "--out", ".")

@@ -37,7 +37,7 @@ def test_a_terminal_shows_colours(charlm, letter: Path, monkeypatch: pytest.Monk
 
 def test_a_page_and_the_values_of_a_unit(charlm, letter: Path) -> None:
     shown = charlm("heatmap", letter, "--html", "letter.html", "--unit", "0:3:c")
-    assert shown.stdout == "" and "page in letter.html" in shown.stderr
+    assert shown.stdout == "" and "wrote letter.html" in shown.stderr
     assert "letter.txt read by a" in Path("letter.html").read_text()
     values = json.loads(charlm("heatmap", letter, "--unit", "0:3", "--json").stdout)
     assert all(-1 <= value["unit"] <= 1 for value in values)
@@ -55,7 +55,7 @@ def test_the_values_of_a_gate(charlm, failed, letter: Path) -> None:
 def test_mistakes_are_named(failed, letter: Path, write) -> None:
     assert "give a TEXT to read" in failed("heatmap")
     assert "can't be read" in failed("heatmap", "nothing.txt")
-    assert "is no UTF-8: byte 0xff at byte offset 1" in failed("heatmap", write(b"a\xff", "odd.txt"))
+    assert "is not valid UTF-8: byte 0xff at byte offset 1" in failed("heatmap", write(b"a\xff", "odd.txt"))
     assert "no text to read" in failed("heatmap", write(b"", "empty.txt"))
     assert "--unit is 'x'" in failed("heatmap", letter, "--unit", "x")
     assert "can't write" in failed("heatmap", letter, "--html", "no/such/folder.html")

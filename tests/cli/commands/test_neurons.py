@@ -21,7 +21,7 @@ def test_it_shows_a_table_and_the_gates(charlm, letter: Path, monkeypatch: pytes
     assert any(line.startswith("position in the line") and "correlation" in line for line in lines)
     assert any(line.startswith("in a word") and "AUC" in line for line in lines)
     assert sum(line.startswith("layer") for line in lines) == 2 * 3
-    assert "note: left out: in quotes, which doesn't vary in this text" in result.stderr
+    assert "note: left out: in quotes (doesn't vary in this text)" in result.stderr
     monkeypatch.setenv("COLUMNS", "80")
     assert "\x1b" not in result.stdout
 
@@ -41,7 +41,7 @@ def test_json_has_all_units(charlm, letter: Path) -> None:
 
 def test_a_page_and_a_picture(charlm, letter: Path) -> None:
     result = charlm("neurons", letter, "--html", "units.html", "--plot", "gates.png")
-    assert "page in units.html" in result.stderr and "picture in gates.png" in result.stderr
+    assert "wrote units.html" in result.stderr and "wrote gates.png" in result.stderr
     assert "letter.txt read by a" in Path("units.html").read_text(encoding="utf-8")
     assert Path("gates.png").read_bytes().startswith(b"\x89PNG")
 

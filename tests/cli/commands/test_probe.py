@@ -11,7 +11,7 @@ def test_a_probe_and_writing_by_what_it_found(charlm, reviews: dict[str, Path]) 
     shown = charlm("probe", "--positive", reviews["good"], "--negative", reviews["bad"], "--name", "mood")
     assert "positive or negative?" in shown.stdout and "best single unit (0:" in shown.stdout
     assert "1.000" in shown.stdout
-    assert re.search(r"learnt from \d+ texts, tested on \d+ others", shown.stderr)
+    assert re.search(r"trained on \d+ texts, tested on \d+ others", shown.stderr)
     assert Path("runs/a/directions/mood.safetensors").exists()
     for strength, letter in ((9, "a"), (-9, "b")):
         more = ("--seed", 1, "--length", 30, "--no-prefix-in-output", "--prefix", "a")
@@ -44,7 +44,7 @@ def test_each_of_several_labels_is_told_from_the_rest(charlm, failed, reviews: d
 
 def test_a_picture_of_the_best_unit(charlm, reviews: dict[str, Path]) -> None:
     shown = charlm("probe", "--labelled", reviews["both"], "--plot", "unit.png")
-    assert "picture in unit.png" in shown.stderr
+    assert "wrote unit.png" in shown.stderr
     assert Path("unit.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -56,10 +56,11 @@ def test_labels_are_no_markup(charlm, reviews: dict[str, Path], write) -> None:
 
 def test_a_model_that_reads_from_the_right_is_refused(charlm, failed, text: Path, reviews: dict[str, Path]) -> None:
     charlm("train", text, "--run", "back", "--direction", "backward", "--steps", 20, "--hidden", 8)
-    assert "runs/back/model.safetensors reads from right to left, and a probe from left to right" in failed(
-        "probe", "back", "--labelled", reviews["both"]
+    assert (
+        "runs/back/model.safetensors reads from right to left; a probe needs a model that reads from left to right"
+        in failed("probe", "back", "--labelled", reviews["both"])
     )
-    assert "reads from right to left, and its vectors" in failed("features", "back", reviews["good"])
+    assert "reads from right to left; charlm features needs a model" in failed("features", "back", reviews["good"])
 
 
 def test_an_adapted_model_is_steered_as_the_one_it_was(charlm, reviews: dict[str, Path], write) -> None:
@@ -72,7 +73,7 @@ def test_an_adapted_model_is_steered_as_the_one_it_was(charlm, reviews: dict[str
 def test_too_few_to_tell_is_said(charlm, write, planted) -> None:
     planted.save(Path("runs/a/model.safetensors"))
     lines = [f"{text}\t{label}\n" for label in ("p", "q") for text in planted.texts("positive", 25, ord(label))]
-    assert "too few test texts" in charlm("probe", "--labelled", write("".join(lines), "same.tsv")).stderr
+    assert "give more test texts" in charlm("probe", "--labelled", write("".join(lines), "same.tsv")).stderr
 
 
 def test_mistakes_are_named(charlm, failed, reviews: dict[str, Path], write, planted) -> None:
@@ -83,9 +84,9 @@ def test_mistakes_are_named(charlm, failed, reviews: dict[str, Path], write, pla
     ten = write(
         "".join(f"{text}\t{label}\n" for label in "ab" for text in planted.texts("positive", 5, ord(label))), "ten.tsv"
     )
-    assert "a probe needs 20 of each" in failed("probe", "--labelled", ten)
+    assert "a probe needs 20 per label" in failed("probe", "--labelled", ten)
     one = write("".join(f"{text}\tgood\n" for text in planted.texts("positive", 50, 1)), "one.tsv")
-    assert "texts of one label only, 'good'" in failed("probe", "--labelled", one)
+    assert "all texts have the label 'good'" in failed("probe", "--labelled", one)
     assert "can't be called 'a=b'" in failed("probe", "--labelled", reviews["both"], "--name", "a=b")
     assert "can't be called '0:1'" in failed("probe", "--labelled", reviews["both"], "--name", "0:1")
     odd = write(reviews["both"].read_text().replace("\tgood", "\t[/b]x"), "odd.tsv")
@@ -95,7 +96,7 @@ def test_mistakes_are_named(charlm, failed, reviews: dict[str, Path], write, pla
     assert "--steer names unit 99; a layer has 6" in failed("sample", "--steer", "0:99=1")
     assert "--steer names a cell state" in failed("sample", "--steer", "0:1:c=1")
     assert "--steer is 'joy'" in failed("sample", "--steer", "joy")
-    assert "a unit has no scale" in failed("sample", "--compare-steer", "0:1=2")
+    assert "a unit, which has no scale" in failed("sample", "--compare-steer", "0:1=2")
     assert "pairs of texts; --beam doesn't go with it" in failed("sample", "--compare-steer", "joy", "--beam", 3)
     assert "--unique and --sort don't go with it" in failed(
         "sample", "--compare-steer", "joy", "--sort", "score", "--unique"

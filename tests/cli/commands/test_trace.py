@@ -47,7 +47,7 @@ def test_a_wide_state_and_many_characters_fit(charlm, monkeypatch: pytest.Monkey
 
 
 def test_what_is_not_learnt_is_said(charlm) -> None:
-    assert "not learnt yet, give more --steps or --hidden" in charlm("trace", "--steps", "1").stdout
+    assert "give more --steps or a larger --hidden" in charlm("trace", "--steps", "1").stdout
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from charlm import load
+from charlm import SampleConfig, load
 from charlm.cells import CELLS
 
 
@@ -51,7 +51,7 @@ def test_options_reach_the_model_file(charlm, text: Path, brief: list[str]) -> N
 
 def test_a_list_earns_a_hint(charlm, brief: list[str], write) -> None:
     shown = charlm("train", write("".join(f"name{n}\n" for n in range(999))), *brief).stderr
-    assert "note: text looks like a list of short lines; --documents line" in shown
+    assert "note: text looks like a list of short lines; with --documents line" in shown
 
 
 def test_a_sorted_list_earns_a_hint(charlm, brief: list[str], write) -> None:
@@ -84,8 +84,9 @@ def test_every_cell_trains_resumes_samples_and_is_scored(
     assert scored["bits_per_character"] < scored["baselines"]["uniform"]["bits_per_character"]
     sampled = charlm("sample", "--length", 20, "--prefix", "cat", "--seed", 3).stdout
     model = load("runs/text")
-    assert sampled.removesuffix("\n") == "".join(model.generate("cat", length=20, seed=3)).removesuffix("\n")
-    for kernels in ("KERNELS", "LAYERS", "RECORDERS"):  # without them the cell's own equation is what computes
+    written = "".join(model.generate("cat", SampleConfig(length=20), seed=3))
+    assert sampled.removesuffix("\n") == written.removesuffix("\n")
+    for kernels in ("KERNELS", "LAYERS", "STATE_KERNELS"):  # without them the cell's own equation is what computes
         monkeypatch.setattr(f"charlm.model.layers.{kernels}", {})
     again = json.loads(charlm("eval", "--no-baselines", "--json").stdout)
     assert again["nats"] == pytest.approx(scored["nats"], rel=1e-5)
@@ -93,9 +94,9 @@ def test_every_cell_trains_resumes_samples_and_is_scored(
 
 @pytest.mark.usefixtures("run")
 def test_resume_and_overwrite(charlm, failed, text: Path, brief: list[str]) -> None:
-    assert "is not empty; go on with --resume" in failed("train", text, "--run", "first", *brief)
+    assert "is not empty; continue it with --resume" in failed("train", text, "--run", "first", *brief)
     assert "40 steps" in charlm("train", text, "--resume", "--run", "first", "--steps", "40").stderr
-    assert "--resume goes on with the run's own settings" in failed("train", "--resume", "--hidden", "20")
+    assert "--resume continues with the run's own settings" in failed("train", "--resume", "--hidden", "20")
     charlm("train", text, "--overwrite", "--run", "first", *brief)
 
 
@@ -121,13 +122,15 @@ def test_ctrl_c_saves_and_says_how_to_continue(charlm, text: Path, brief: list[s
 
 @pytest.mark.usefixtures("run")
 def test_a_run_that_is_over_says_so(failed) -> None:
-    assert "run runs/first is over: it has had 30 of --steps 30; to go on give a larger --steps" in failed(
+    assert "run runs/first is finished: it has done 30 of --steps 30; give a larger --steps to continue" in failed(
         "train", "--resume"
     )
 
 
 def test_too_few_minutes_are_an_error(failed, text: Path) -> None:
-    assert "reading the text took all of --minutes 0.0001; give more" in failed("train", text, "--minutes", "0.0001")
+    assert "reading the text took all of --minutes 0.0001; give a larger --minutes" in failed(
+        "train", text, "--minutes", "0.0001"
+    )
 
 
 def test_overwriting_needs_a_name(failed, text: Path, brief: list[str]) -> None:

@@ -49,7 +49,7 @@ def test_figures_are_whole_at_any_width(width: int) -> None:
 @pytest.mark.parametrize(("sample", "lines"), [("one", 1), ("one\ntwo", 2), ("word " * 1000, 8), ("x\n" * 100, 8)])
 def test_the_sample_takes_the_room_it_needs_and_no_more_than_eight_lines(sample: str, lines: int) -> None:
     shown = frame(80, sample)
-    top = next(index for index, line in enumerate(shown) if "what it writes" in line)
+    top = next(index for index, line in enumerate(shown) if "sample at step" in line)
     assert len(shown) - top == lines + 2
 
 

@@ -20,7 +20,7 @@ def test_a_chart_puts_every_line_where_it_belongs() -> None:
 
 
 def test_a_chart_of_nothing_and_of_one_point() -> None:
-    assert plot([Curve(x=(), y=())], width=40).plain == "nothing yet"
+    assert plot([Curve(x=(), y=())], width=40).plain == "no data yet"
     assert plot([Curve(x=(3,), y=(1.0,))], width=40, height=3).plain.splitlines()[1].strip() == "│a"
 
 

@@ -158,7 +158,7 @@ def test_subwords_fill_a_gap_that_breaks_words_off(uneven, sentences: str) -> No
 
 def test_pieces_are_the_likeliest_of_their_length(uneven) -> None:
     model = uneven(THREE)
-    pieces = find_extensions(model, THREE, THREE.encode("ab").tolist(), turned=True, width=5, length=3)
+    pieces = find_extensions(model, THREE, THREE.encode("ab").tolist(), from_right=True, width=5, length=3)
     assert sorted(pieces) == [0, 1, 2, 3]
     given = [THREE.bos, *THREE.encode("ab").tolist()]
     for length, found in pieces.items():
@@ -167,17 +167,19 @@ def test_pieces_are_the_likeliest_of_their_length(uneven) -> None:
         assert found.scores == pytest.approx(log_probabilities(model, given, rows), abs=1e-4)
 
 
-@pytest.mark.parametrize("turned", [False, True])
-def test_a_token_that_the_side_breaks_off_is_one_way_to_go_on(bigrams, word_tokenizer, turned: bool) -> None:
+@pytest.mark.parametrize("from_right", [False, True])
+def test_a_token_that_the_side_breaks_off_is_one_way_to_go_on(bigrams, word_tokenizer, from_right: bool) -> None:
     """Beside "a" stands "b": as a token of its own, or as what remains of the token of both."""
-    words = word_tokenizer("a", "b", "ba" if turned else "ab")
+    words = word_tokenizer("a", "b", "ba" if from_right else "ab")
     a, b, both = 2, 3, 4
     model = bigrams(5, seed=4)
     first, after = model.table.log_softmax(-1)[[words.bos, a]].double()
     ended = torch.logaddexp(first[a], first[both])
     ways = torch.stack([first[both], first[a] + after[b]]) - ended
     (piece,) = [
-        found for size, found in find_extensions(model, words, [a], turned=turned, width=9, length=1).items() if size
+        found
+        for size, found in find_extensions(model, words, [a], from_right=from_right, width=9, length=1).items()
+        if size
     ]
     assert piece.scores[piece.data.index(b"b")] == pytest.approx(ways.max().item(), abs=1e-5)
 
@@ -197,7 +199,7 @@ def test_what_can_not_be_filled_is_an_error(uneven, letters) -> None:
     model = uneven(letters)
     with pytest.raises(ConfigError, match="--right is empty"):
         fill(model, model, letters, left="a", right="")
-    with pytest.raises(ConfigError, match="of which the model knows nothing"):
+    with pytest.raises(ConfigError, match="has no character that the model knows"):
         fill(model, model, letters, left="a", right="xyz", config=FillConfig(unknown="skip"))
     with pytest.raises(UnknownCharacterError, match="'x'"):
         fill(model, model, letters, left="x", right="a")

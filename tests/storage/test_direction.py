@@ -7,8 +7,8 @@ import pytest
 import safetensors.numpy
 
 from charlm.errors import CharlmError, ConfigError, ModelFileError
-from charlm.storage.direction import Direction, DirectionFacts, find_direction
 from charlm.storage.checkpoint import weights_sha256
+from charlm.storage.direction import Direction, DirectionFacts, find_direction
 
 VECTOR = np.array([0, 0, 0, 1, 0, 0], np.float32)
 

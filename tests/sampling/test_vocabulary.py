@@ -4,8 +4,7 @@ from hypothesis import strategies as st
 
 from charlm.errors import ConfigError
 from charlm.sampling import SampleConfig
-from charlm.sampling.bans import Bans
-from charlm.sampling.vocabulary import Vocabulary
+from charlm.sampling.vocabulary import BannedTexts, Vocabulary
 from charlm.tokenizers import ByteTokenizer
 
 
@@ -19,7 +18,7 @@ def parts(word_tokenizer):
 def test_the_tokens_that_complete_a_ban_are_found(parts, bans: list[str], before: str) -> None:
     """Against a search through the text: a token is banned if a ban would end inside it."""
     vocabulary = Vocabulary(parts)
-    found = Bans(vocabulary, tuple(bans))
+    found = BannedTexts(vocabulary, tuple(bans))
     tail = before.encode()
     banned = {*found.always} | {int(token) for tokens in found.after(tail) for token in tokens}
     for token, own in enumerate(vocabulary.bytes):

@@ -47,7 +47,7 @@ def page(reading: Reading, tokenizer: Tokenizer, *, title: str, unit: Unit | Non
     about = f"{len(reading.ids):,} tokens, {mean:.3f} bits per character"
     if unit is not None:
         about += f"; coloured by {unit.kind} {unit}"
-    return fill_template("reading.html", title=title, about=about, data=data)
+    return fill_template("heatmap.html", title=title, about=about, data=data)
 
 
 def fill_template(template: str, *, title: str, about: str, data: Any, body: str = "") -> str:

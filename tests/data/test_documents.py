@@ -1,0 +1,56 @@
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charlm.config import CorpusConfig
+from charlm.data import documents
+from charlm.data.documents import cut_documents
+
+
+def cut(texts: list[str], **config) -> list[str]:
+    found, text = [], ""
+    for piece in cut_documents(texts, CorpusConfig(**config)):
+        text += piece.text
+        if piece.ends:
+            found.append(text)
+            text = ""
+    assert text == ""
+    return found
+
+
+CHUNKS = st.lists(st.text("ab \n\r%", max_size=6), max_size=8)
+
+
+@given(CHUNKS)
+def test_lines_are_cut_the_same_wherever_reading_stops(chunks: list[str]) -> None:
+    assert cut(chunks, documents="line") == [line for line in re.split(r"\r\n|\n|\r", "".join(chunks)) if line]
+
+
+@given(CHUNKS)
+def test_separators_are_found_wherever_reading_stops(chunks: list[str]) -> None:
+    found = cut(chunks, documents="separator", separator="%%")
+    assert found == [part for part in "".join(chunks).split("%%") if part]
+
+
+@given(CHUNKS)
+def test_paragraphs_are_cut_the_same_wherever_reading_stops(chunks: list[str]) -> None:
+    assert cut(chunks, documents="paragraph") == cut(["".join(chunks)], documents="paragraph")
+
+
+def test_paragraphs_have_blank_lines_between() -> None:
+    text = "\n\none\ntwo\r\n \t\r\n\n  three\n\n\nfour\n"
+    assert cut([text], documents="paragraph") == ["one\ntwo", "  three", "four"]
+
+
+@given(CHUNKS)
+def test_a_long_document_goes_out_in_pieces(chunks: list[str]) -> None:
+    before, documents._CHUNK = documents._CHUNK, 2
+    try:
+        found = {kind: cut(chunks, documents=kind) for kind in ("line", "paragraph")}
+        separated = cut(chunks, documents="separator", separator="%%")
+    finally:
+        documents._CHUNK = before
+    assert found["line"] == cut(chunks, documents="line")
+    assert found["paragraph"] == cut(chunks, documents="paragraph")
+    assert separated == cut(chunks, documents="separator", separator="%%")

@@ -1,0 +1,111 @@
+"""The compiled step of every cell against the model, on random weights."""
+
+import platform
+
+import numpy as np
+import pytest
+import torch
+
+from charlm.cells import CELLS
+from charlm.kernels import PROGRAMS, compiled
+from charlm.native import compiler as compilation
+from charlm.native.compiler import compiler
+from charlm.ngram.model import NgramModel
+from charlm.sampling.steppers import layout
+from charlm.sampling.steppers.compiled import CompiledStepper
+
+pytestmark = pytest.mark.skipif(compiler() is None, reason="no C compiler here")
+
+
+@pytest.fixture(scope="session")
+def with_ngrams(uneven, letters):
+    """Make a network on n-grams of random letters, whose gates and n-gram vectors are not zero."""
+
+    def with_ngrams(cell: str, **shape):
+        model = uneven(letters, cell, spread=1.0, **shape)
+        if model.prior is not None:
+            text = np.random.default_rng(1).integers(3, 9, 300)
+            generator = torch.Generator().manual_seed(2)
+            with torch.no_grad():
+                model.prior.weight.normal_(std=0.5, generator=generator)
+                model.prior.bias.normal_(generator=generator)
+                if model.contexts is not None:
+                    model.contexts.vectors.normal_(std=0.3, generator=generator)
+            ids = np.array([letters.bos, *text])
+            model.build_on(NgramModel.fit(ids, order=model.prior.order, vocab_size=9, bos=letters.bos))
+        return model
+
+    return with_ngrams
+
+
+def check(model, states, *, tolerance: float = 1e-4) -> None:
+    """Twenty steps of B texts give the model's logits, each as if alone."""
+    assert CompiledStepper.supports(model)
+    stepper = CompiledStepper(model, states)
+    ids = torch.randint(9, (20, len(states)), generator=torch.Generator().manual_seed(3))
+    found = torch.stack([torch.from_numpy(stepper.step(tokens.tolist()).copy()) for tokens in ids])  # (T, B, V)
+    for row, beginning in enumerate(states):
+        with torch.no_grad():
+            expected, _ = model(ids[:, row : row + 1], beginning)
+        torch.testing.assert_close(found[:, row], expected[:, 0], rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("shape", [{}, {"num_layers": 2, "tie_weights": True, "embedding_size": 12}, {"num_layers": 3}])
+@pytest.mark.parametrize("batch", [1, 2, 13])
+@pytest.mark.parametrize("cell", [*CELLS])
+def test_it_gives_the_models_logits(with_ngrams, states_of, cell: str, batch: int, shape: dict) -> None:
+    model = with_ngrams(cell, **shape)
+    check(model, states_of(model, batch))
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 130])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn-skip", "mlstm", "mingru"])
+def test_any_width_and_residual_connections(with_ngrams, states_of, cell: str, size: int) -> None:
+    model = with_ngrams(cell, num_layers=3, hidden_size=size, skip="residual")
+    check(model, states_of(model, 5))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize(("vectors", "size"), [(0, 8), (30, 8), (30, 40)])
+@pytest.mark.parametrize("order", [4, 7])
+def test_it_uses_the_prior_and_the_ngram_embedding(
+    with_ngrams, states_of, order: int, vectors: int, size: int, batch: int, threads: int
+) -> None:
+    torch.set_num_threads(threads)
+    model = with_ngrams("lstm", num_layers=2, ngram_order=order, context_vectors=vectors, embedding_size=size)
+    check(model, states_of(model, batch))
+
+
+@pytest.mark.parametrize("narrower", ["-mno-avx512f", "-mno-avx"])
+@pytest.mark.parametrize("batch", [1, 13])
+def test_narrower_vectors_give_the_same(
+    with_ngrams, states_of, monkeypatch: pytest.MonkeyPatch, narrower: str, batch: int
+) -> None:
+    if platform.machine() not in ("x86_64", "AMD64"):
+        pytest.skip("no such flags here")
+    monkeypatch.setattr(compilation, "_FLAGS", (*compilation._FLAGS, narrower))
+    functions = PROGRAMS["lstm"].functions
+    code = compilation.shared_library.__wrapped__(compiled.write_c(functions))
+    assert code is not None
+    library = compiled.Library(code, torch.float32, functions)
+    monkeypatch.setattr(compiled, "library", lambda functions, dtype: library)
+    model = with_ngrams("lstm", num_layers=2, hidden_size=70)
+    check(model, states_of(model, batch))
+
+
+@pytest.mark.parametrize("cell", ["lstm", "rnn-skip", "gru"])
+def test_a_large_vocabulary_needs_no_table(uneven, letters, states_of, cell: str, monkeypatch) -> None:
+    model = uneven(letters, cell, spread=1.0, num_layers=2)
+    monkeypatch.setattr(layout, "LARGEST_TABLE", 0)
+    check(model, states_of(model, 3))
+
+
+def test_what_it_does_not_know_is_not_supported(uneven, letters, bigrams) -> None:
+    assert not CompiledStepper.supports(bigrams(9))
+    assert not CompiledStepper.supports(uneven(letters).double())
+    assert not CompiledStepper.supports(uneven(letters).bfloat16())
+    model = uneven(letters)
+    assert CompiledStepper.supports(model)
+    model.register_parameter("more", torch.nn.Parameter(torch.zeros(1)))
+    assert not CompiledStepper.supports(model)
