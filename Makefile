@@ -1,5 +1,6 @@
 # make demo   set up, train for a minute on text that comes with Python, evaluate, sample
 # make test   set up and run the tests
+# make fuzz   set up and read mutated files, for five minutes of each kind (FUZZ_SECONDS=60 for one)
 # make lint   set up and check style and types
 # make docs   write docs/reference/ and the map in CONTRIBUTING.md
 # make benchmarks   print the tables of docs/notes/benchmarks.md (takes an hour)
@@ -7,8 +8,9 @@
 PYTHON ?= python3
 BIN = .venv/bin
 RUN = runs/demo
+FUZZ_SECONDS ?= 300
 
-.PHONY: demo test lint docs benchmarks clean
+.PHONY: demo test fuzz lint docs benchmarks clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -22,6 +24,9 @@ demo: .venv/ready
 
 test: .venv/ready  # a process for each core, which keep out of each other's way
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+fuzz: .venv/ready
+	CHARLM_FUZZ_SECONDS=$(FUZZ_SECONDS) CHARLM_FUZZ_SEED=$$(date +%s) $(BIN)/python -m pytest tests/fuzz -s
 
 lint: .venv/ready
 	$(BIN)/ruff format --check .

@@ -251,7 +251,7 @@ def _open_dataset(folder: Path, corpus: Corpus, tokenizer: Tokenizer) -> Dataset
             return None
         splits = {name: TokenSplit.open(folder, name, description, tokenizer.vocab_size) for name in SPLITS}
     except (OSError, ValueError, KeyError, TypeError, CharlmError) as error:
-        logger.warning("the encoded text in the cache is damaged and made again: %s", error)
+        logger.warning("the encoded text in the cache is damaged and made again: %s", str(error))
         return None
     return Dataset(corpus=corpus, tokenizer=tokenizer, **splits)
 
@@ -277,7 +277,7 @@ def _cached_tokenizer(corpus: Corpus, config: TokenizerConfig, progress: Progres
         if (values := _read_sealed(path)) is not None:
             return tokenizer_from_json(values)
     except (OSError, ValueError, CharlmError) as error:
-        logger.warning("the tokenizer in the cache is damaged and made again: %s", error)
+        logger.warning("the tokenizer in the cache is damaged and made again: %s", str(error))
     characters = corpus.boundaries()[0]
 
     def training_texts() -> Iterator[str]:

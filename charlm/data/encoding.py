@@ -25,7 +25,9 @@ def check_encoding(encoding: str) -> None:
         " ".encode(encoding)  # fails for an unknown codec and for one that doesn't encode text
         codecs.getincrementaldecoder(encoding)
     except (LookupError, ValueError):
-        raise CorpusError(f"--encoding {encoding} is not a known text encoding; try utf-8, latin-1 or cp1251") from None
+        raise CorpusError(
+            f"--encoding {encoding[:40]!r} is not a known text encoding; try utf-8, latin-1 or cp1251"
+        ) from None
 
 
 def read_utf8(name: str, stream: BinaryIO | None = None) -> str:

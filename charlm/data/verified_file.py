@@ -75,7 +75,8 @@ class VerifiedFile:
         step = BLOCK // self.numbers.itemsize
         numbers = self.numbers[block * step : (block + 1) * step]
         if zlib.crc32(numbers.data) != self._sums[block] or numbers.max() >= self._limit:
-            raise DamagedFileError(f"{self.path} is damaged in bytes {block * BLOCK:,} to {(block + 1) * BLOCK - 1:,}")
+            end = min((block + 1) * BLOCK, self.numbers.nbytes)
+            raise DamagedFileError(f"{self.path} is damaged in bytes {block * BLOCK:,} to {end - 1:,}")
         self._unverified.remove(block)
         if (len(self._sums) - len(self._unverified)) % _RELEASED == 0:
             self.release()

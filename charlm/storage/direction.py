@@ -102,7 +102,7 @@ class Direction:
         except ConfigError as error:
             raise ModelFileError(f"{path} is damaged: {error}") from None
         usual = vector.ndim == 1 and vector.dtype == np.float32 and bool(np.isfinite(vector).all())
-        if not usual or abs(float(np.linalg.norm(vector)) - 1) > 1e-3:
+        if not usual or abs(float(np.linalg.norm(vector.astype(np.float64))) - 1) > 1e-3:
             raise ModelFileError(f"{path} is damaged: its vector is no direction")
         return cls(facts, vector)
 
