@@ -10,10 +10,10 @@ import typer
 from charlm.cli.options.shared import TEXT
 from charlm.config import (
     Device,
-    Direction,
     InputInit,
     Optimizer,
     Precision,
+    ReadingDirection,
     RecurrentInit,
     Skip,
     SubwordAlgorithm,
@@ -36,7 +36,7 @@ SplitsOption = Annotated[
     ),
 ]
 DirectionOption = Annotated[
-    Direction | None,
+    ReadingDirection | None,
     _option(
         "Reading direction: forward, or backward (from the end to the beginning), which `charlm fill` needs.",
         "forward",
