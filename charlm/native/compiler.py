@@ -5,6 +5,7 @@ else may be able to write to the folder.
 """
 
 import atexit
+import contextlib
 import ctypes
 import hashlib
 import json
@@ -27,7 +28,7 @@ from charlm.files import atomic_write, cache_folder, flush, open_regular, parse_
 logger = logging.getLogger(__name__)
 
 COMPILE_SECONDS = 20.0
-"""Time for all compilations of a process together; what isn't compiled by then runs without compiled code."""
+"""Time that a process may lose to compilations that fail, all together; then it does without compiled code."""
 
 FOLDER = Path(__file__).parent
 """The C sources and headers; generated code includes the headers by name."""
@@ -139,7 +140,7 @@ def _is_private(status: os.stat_result) -> bool:
 
 @dataclass
 class _Clock:
-    """The time that compilations have taken."""
+    """The time that was lost to compilations that failed."""
 
     seconds: float = 0.0
 
@@ -164,20 +165,23 @@ def _run(command: list[str], messages: Path) -> int:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
         )
+    status = None
     try:
-        return process.wait(left)
+        status = process.wait(left)
     except subprocess.TimeoutExpired:
         logger.warning(
             "the C compiler was stopped after %.0f seconds (%s), so charlm runs without compiled code, which is "
             "slower; set CC to another compiler, or CHARLM_NATIVE=0 to do without",
-            COMPILE_SECONDS,
+            left,
             command[0],
         )
         raise CharlmError(f"{command[0]} takes too long") from None
     finally:
-        if process.poll() is None:
+        if status is None:
             _end(process)
-        clock.seconds += time.monotonic() - started
+        if status != 0:
+            clock.seconds += time.monotonic() - started
+    return status
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -185,7 +189,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     if os.name == "nt":
         process.kill()
     else:
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 

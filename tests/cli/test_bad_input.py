@@ -37,7 +37,7 @@ BAD_ARGUMENTS = {
     "hidden": ("train hello --hidden 0", "--hidden is 0"),
     "cell": ("train hello --cell lsmt", "--cell is 'lsmt'; choose one of"),
     "threads": ("train hello --threads 0", "--threads is 0"),
-    "encoding": ("train hello --encoding klingon", "--encoding klingon is not a known text encoding"),
+    "encoding": ("train hello --encoding klingon", "--encoding 'klingon' is not a known text encoding"),
     "errors": ("train hello --errors maybe", "--errors is 'maybe'; choose one of strict, replace"),
     "vocabulary": ("train hello --tokenizer subword --vocab-size 5", "--vocab-size is 5"),
     "vocabulary without subwords": ("train hello --vocab-size 500", "need --tokenizer subword"),
