@@ -54,9 +54,9 @@ class Callbacks:
     progress: Progress = silent
     """Called with the progress of reading and encoding."""
     on_settings: Callable[[AutotunedSettings], None] = lambda settings: None
-    """Called with the auto-selected settings and the reasons for them."""
+    """Called by `train` with the auto-selected settings and the reasons for them, unless `auto` is False."""
     on_start: Callable[[RunFolder, Dataset, LanguageModel, TrainConfig], None] = lambda *_: None
-    """Called when training begins."""
+    """Called before the first step with the run folder, the dataset, the network and all settings of training."""
     on_event: Callable[[Event], None] = lambda event: None
     """Called with every step, validation and sample."""
     should_stop: Callable[[], bool] = lambda: False
@@ -103,7 +103,8 @@ def train(
         tokenizer: the tokenizer to build; None builds a character tokenizer.
         model: options of the model, such as its cell and size.
         training: options of training.
-        auto: select missing options from the text and the length of the run; False uses the defaults.
+        auto: choose any setting not given in `model` or `training` to suit the text and run length; False uses the
+            defaults.
         init_from: a model to start from; its tokenizer and configuration are used.
         overwrite: replace the run in the folder `run`.
         callbacks: functions to call during the run.
@@ -139,7 +140,7 @@ def resume(
 
     Args:
         run: the run folder, or the name of the run.
-        minutes: a new length in minutes of wall-clock time, including earlier sessions. A new length of any kind
+        minutes: a new total length in minutes of wall-clock time, including earlier sessions. A new length of any kind
             replaces all limits that the run had.
         epochs: a new length in passes over the training split.
         steps: a new length in optimiser steps.
@@ -147,7 +148,8 @@ def resume(
         callbacks: functions to call during the run.
 
     Raises:
-        CharlmError: a subclass of it; `RunError` if the run is already finished or in use.
+        CharlmError: a subclass of it; `RunError` if the run has already reached its length (give a larger one) or is in
+            use.
     """
     lengths = _with_lengths(None, minutes, epochs, steps)
     return load(resume_run(run, text=text, lengths=lengths, callbacks=callbacks).run)

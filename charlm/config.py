@@ -307,8 +307,8 @@ class TrainConfig(JsonConfig):
     device: Device = "auto"
     """Where to compute; auto prefers CUDA, then MPS, then the CPU."""
     precision: Precision = "auto"
-    """Precision of matrix products in training: bfloat16 rounds factors to 8 bits; auto uses bfloat16 if the CPU has
-    instructions for it. Weights, states and scoring stay in single precision."""
+    """Precision of matrix products in training: bfloat16 rounds factors to 8 bits; auto uses bfloat16 if the CPU
+    supports it. Weights, states and scoring stay in single precision."""
 
     def __post_init__(self) -> None:
         for name, length in (("--minutes", self.minutes), ("--epochs", self.epochs), ("--steps", self.steps)):
@@ -366,7 +366,7 @@ class CorpusOptions(TypedDict, total=False):
 
 
 class ModelOptions(TypedDict, total=False):
-    """Fields of `ModelConfig` but the size of the vocabulary; what isn't given is auto-selected, or the default."""
+    """Fields of `ModelConfig` except `vocab_size`; missing ones are auto-selected or have the default."""
 
     cell: str
     num_layers: int
@@ -386,7 +386,7 @@ class ModelOptions(TypedDict, total=False):
 
 
 class TrainOptions(TypedDict, total=False):
-    """Fields of `TrainConfig`; what isn't given is auto-selected, or the default."""
+    """Fields of `TrainConfig`; missing ones are auto-selected or have the default."""
 
     minutes: float | None
     epochs: float | None

@@ -10,8 +10,8 @@
         RunError                    a run folder is missing, in use, not empty, or can't be written
         TrainingDivergedError       the loss became NaN or infinite, or grew far beyond that of guessing
 
-A message is one line: what happened, to what value, what is allowed and what to do. The command line prints it and
-exits with status 1; in Python they are ordinary exceptions. Any other traceback is a bug in charlm.
+A message is one line: what went wrong, the offending value, what is allowed and what to do. The command line prints it
+and exits with status 1; in Python they are ordinary exceptions. Any other traceback is a bug in charlm.
 """
 
 

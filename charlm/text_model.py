@@ -111,7 +111,7 @@ class TextModel:
     def generate_many(
         self, prefix: str = "", config: SampleConfig | None = None, *, seed: int, num: int, batch: int = 1
     ) -> Iterator[GeneratedText]:
-        """Write `num` texts, `batch` at a time; text k is the text that `generate` writes with seed + k."""
+        """Write `num` texts, `batch` at a time; text k uses seed + k, as `generate` does."""
         self._require_forward()
         config = config or SampleConfig()
         return generate_many(

@@ -9,13 +9,24 @@ from pathlib import Path
 from typing import Any, is_typeddict
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
 import charlm
 from charlm.cli.app import app
 from charlm.data.registry import NamedCorpus, file_source
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/guide/student.md", "docs/guide/hobbyist.md", "docs/guide/researcher.md", "docs/python.md")
+PAGES = (
+    "README.md",
+    "docs/guide/student.md",
+    "docs/guide/hobbyist.md",
+    "docs/guide/researcher.md",
+    "docs/guide/gradients.md",
+    "docs/python.md",
+)
+PARSED_PAGES = ("docs/guide/inside.md",)
+"""Pages whose commands take minutes or need downloads: their options are checked, but they don't run."""
 TINY_MODEL = ("--hidden", "16")
 TINY_RUN = ("--steps", "40", "--batch-size", "4", "--seq-len", "16", "--validations", "2")
 LENGTHS = ("--minutes", "--epochs", "--steps")
@@ -99,6 +110,16 @@ def test_what_a_page_shows_runs(charlm, page: str) -> None:
                 assert "needs a terminal" in charlm(*tiny(words[1:]), status=1).stderr
             else:
                 charlm(*tiny(words[1:]))
+
+
+@pytest.mark.parametrize("page", PARSED_PAGES)
+def test_the_commands_of_a_page_have_valid_options(page: str) -> None:
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    shown = [words[1:] for words in all_commands(page) if words[0] == "charlm"]
+    assert shown
+    for name, *arguments in shown:
+        group.commands[name].make_context(name, arguments)
 
 
 def test_the_pages_show_every_command() -> None:

@@ -35,13 +35,13 @@ class DynamicConfig(JsonConfig):
     """How a model learns from the text it has scored."""
 
     rate: float = 1e-3
-    """Step of a weight whose gradient has its usual size."""
+    """Step size (for a gradient of typical size)."""
     decay: float = 3e-3
-    """Share of the distance to the trained weights that each step takes back."""
+    """Fraction by which weights are pulled back to the trained ones at each step."""
     seq_len: int = 32
-    """Tokens of a window, which is scored and then learnt from."""
+    """Tokens that are scored before each step."""
     batch_size: int = 8
-    """Most documents per window."""
+    """Maximum number of documents in parallel."""
 
     def __post_init__(self) -> None:
         check_range("--dynamic-rate", self.rate, 0, 1, open_low=True)

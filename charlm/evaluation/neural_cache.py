@@ -28,7 +28,7 @@ class NeuralCacheConfig(JsonConfig):
     share: float = 0.05
     """Weight of the cache in the mixture."""
     sharpness: float = 0.3
-    """How strongly positions with a similar hidden state are preferred."""
+    """How strongly the weighting favours similar hidden states."""
 
     def __post_init__(self) -> None:
         check_range("the size of the neural cache", self.size, 1, 1_000_000)

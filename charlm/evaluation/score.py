@@ -1,7 +1,8 @@
 """How well a model predicts a text: nats, perplexity, bits per character and bits per byte.
 
-Every token is scored exactly once, given all tokens before it in its document. EOS is charged to its document. A
-character outside the vocabulary costs <unk> plus a uniform code over all other Unicode scalar values.
+Every token is scored exactly once, given all tokens before it in its document. The cost of EOS counts towards its
+document. A character outside the vocabulary is charged the cost of <unk> plus that of a uniform choice among all other
+Unicode scalar values.
 """
 
 import math
@@ -36,7 +37,7 @@ class Evaluation:
     """Bytes of the text in UTF-8."""
     unknown_characters: int
     nats: float
-    """Nats of the whole text, including the code for unknown characters."""
+    """Total nats of the text, including the cost of unknown characters."""
 
     @property
     def nats_per_token(self) -> float:
@@ -64,7 +65,7 @@ class Evaluation:
         return self.nats / self.bytes / math.log(2)
 
     def to_json(self) -> dict[str, Any]:
-        """All figures by name."""
+        """All metrics by name."""
         derived = ("nats_per_token", "perplexity", "nats_per_character", "bits_per_character", "bits_per_byte")
         return asdict(self) | {name: getattr(self, name) for name in derived}
 

@@ -146,10 +146,10 @@ class SampleConfig:
     min_p: float = 0.0
     """Keep tokens whose probability is at least this fraction of the highest; 0 keeps all."""
     typical: float = 1.0
-    """Keep the fewest tokens, those with surprise nearest to the entropy first, whose probabilities add up to this; 1
-    keeps all."""
+    """Keep the smallest set of tokens whose surprise is closest to the entropy and whose probabilities add up to this;
+    1 keeps all."""
     repetition_penalty: float = 1.0
-    """Raise the probability of each of the last 64 tokens to this power; 1 changes nothing."""
+    """Values above 1 make the last 64 tokens less likely: p becomes p^penalty; 1 turns it off."""
     bias: tuple[Bias, ...] = ()
     """Nats added to the logits of single tokens."""
     ban: tuple[str, ...] = ()
@@ -161,7 +161,7 @@ class SampleConfig:
     until_eos: bool = False
     """Write until the model ends the document, up to a million characters; `length` is ignored."""
     min_length: int = 0
-    """Minimum number of characters: until then the model can't end the document, and stop texts are ignored."""
+    """Until this many characters the model can't end the document, and stop texts are ignored."""
     prefix_in_output: bool = True
     """Whether the text includes the prefix."""
     steer: tuple[Steer, ...] = ()

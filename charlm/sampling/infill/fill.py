@@ -32,7 +32,7 @@ class FillConfig(JsonConfig):
     min_length: int = 1
     """Minimum number of characters of a filling."""
     beam: int = 256
-    """How many beginnings, and how many endings, of each length are kept."""
+    """Beam width: partial fillings kept per length, from each side."""
     candidates: int = 512
     """How many joined texts both models score."""
     unknown: Unknown = "error"
