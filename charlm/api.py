@@ -42,7 +42,7 @@ from charlm.training.warnings import warn_about_run
 __all__ = ["Callbacks", "Trained", "load", "resume", "resume_run", "train", "train_run"]
 
 DEFAULT_LENGTH: TrainOptions = {"minutes": 5.0, "epochs": 20.0}
-"""The default length of a run; it ends at whichever limit it reaches start_model."""
+"""The default length of a run; it ends at the limit that it reaches first."""
 _RESOLVED = ("embedding_size", "tie_weights", "ngram_order")
 """Fields of `ModelConfig` whose defaults depend on the text; a run's configuration stores the values that were used."""
 
@@ -62,7 +62,7 @@ class Callbacks:
     should_stop: Callable[[], bool] = lambda: False
     """Called after every step; if it returns True, the run is saved and stops."""
     started: float | None = None
-    """The time.monotonic() at which the run's minutes begin; None is when the function is called."""
+    """The `time.monotonic()` from which the run's minutes count; None is the time of the call."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,14 +93,14 @@ def train(
     """Train a model on a text, save it in a run folder, and load it.
 
     Args:
-        text: files, folders, "-" for standard input, or named corpora. minutes: length of the run in minutes of
-        wall-clock time. Without any length, a run ends after five minutes or 20
-            epochs, whichever comes first.
+        text: files, folders, "-" for standard input, or named corpora.
+        minutes: length of the run in minutes of wall-clock time. Without any length, a run ends after five minutes or
+            20 epochs, whichever comes first.
         epochs: length of the run in passes over the training split.
         steps: length of the run in optimiser steps.
         run: the run folder; None is a new one in runs/, named after the text.
         corpus: how to read and split the text.
-        tokenizer: the tokenizer to build; None is one of characters.
+        tokenizer: the tokenizer to build; None builds a character tokenizer.
         model: options of the model, such as its cell and size.
         training: options of training.
         auto: select missing options from the text and the length of the run; False uses the defaults.
@@ -109,7 +109,7 @@ def train(
         callbacks: functions to call during the run.
 
     Raises:
-        CharlmError: a subclass of it for every mistake that a user can fix.
+        CharlmError: one of its subclasses, for any mistake that the user can fix.
     """
     trained = train_run(
         text,

@@ -21,7 +21,7 @@ RecurrentInit = Literal["auto", "orthogonal", "identity", "leaky-identity", "xav
 InputInit = Literal["xavier", "uniform"]
 Skip = Literal["none", "residual"]
 Unknown = Literal["error", "nearest", "skip", "replace"]
-Direction = Literal["forward", "backward"]
+ReadingDirection = Literal["forward", "backward"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Optimizer = Literal["adamw", "muon"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -161,7 +161,7 @@ class CorpusConfig(JsonConfig):
     """The text that separates documents; only with documents "separator"."""
     splits: tuple[float, float, float] = (90.0, 5.0, 5.0)
     """Train, validation and test split, in per cent of the characters; contiguous and in this order."""
-    direction: Direction = "forward"
+    direction: ReadingDirection = "forward"
     """The reading direction: documents are read from left to right or, token by token, from right to left."""
     encoding: str = "utf-8"
     """The text's encoding, by its name in Python."""
@@ -170,7 +170,7 @@ class CorpusConfig(JsonConfig):
 
     def __post_init__(self) -> None:
         check_choice("--documents", self.documents, get_args(DocumentKind))
-        check_choice("--direction", self.direction, get_args(Direction))
+        check_choice("--direction", self.direction, get_args(ReadingDirection))
         check_choice("--errors", self.errors, ("strict", "replace"))
         if (self.separator is not None) != (self.documents == "separator"):
             raise ConfigError("--separator and --documents separator need each other; give both or neither")
@@ -360,7 +360,7 @@ class CorpusOptions(TypedDict, total=False):
     documents: DocumentKind
     separator: str | None
     splits: tuple[float, float, float]
-    direction: Direction
+    direction: ReadingDirection
     encoding: str
     errors: Literal["strict", "replace"]
 

@@ -26,8 +26,8 @@ from charlm.sampling import Chunk, GeneratedText, SampleConfig, beam_search, gen
 from charlm.sampling.infill.fill import FillConfig, Filling, fill
 from charlm.sampling.session import Session
 from charlm.sampling.steering import Hold, holds_for
-from charlm.storage import checkpoint as files
 from charlm.storage.checkpoint import Checkpoint, weights_sha256
+from charlm.storage.checkpoint import load as load_checkpoint
 from charlm.storage.direction import Direction, find_direction
 from charlm.storage.runs import RUNS, RunFolder, find_model, newest_models
 from charlm.tokenizers import Tokenizer
@@ -344,7 +344,7 @@ def load(model: str | Path | None = None, *, device: str = "cpu") -> TextModel:
     Raises `RunError` if there is none, and `ModelFileError` for a file that is damaged or not a charlm model.
     """
     path = find_model(None if model is None else str(model))
-    return TextModel(path=path, checkpoint=files.load(path, pick_device(device)))
+    return TextModel(path=path, checkpoint=load_checkpoint(path, pick_device(device)))
 
 
 def load_infill_models(

@@ -1,5 +1,7 @@
 """Long short-term memory, with and without the forget gate, and without each of the other gates."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -91,7 +93,9 @@ def _preactivations(x: Tensor, h: Tensor, weights: Weights, count: int) -> tuple
     return (x @ weights["input"].T + h @ weights["recurrent"].T + weights["bias"]).chunk(count, dim=-1)
 
 
-def _lstm(name: str, gates: str, step: object, equations: str, reference: str) -> Cell:
+def _lstm(
+    name: str, gates: str, step: Callable[[Tensor, State, Weights], State], equations: str, reference: str
+) -> Cell:
     blocks = tuple(gates)
     return Cell(
         name=name,
@@ -99,7 +103,7 @@ def _lstm(name: str, gates: str, step: object, equations: str, reference: str) -
         recurrent=blocks,
         biases=blocks,
         states=("h", "c"),
-        step=step,  # type: ignore[arg-type]
+        step=step,
         equations=equations,
         reference=reference,
     )

@@ -4,6 +4,8 @@ Where the paper's equation adds x itself, x is first projected to width H (P bel
 `charlm.cells.gru` with z = 1 - u: the two differ only in their initial weights.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -61,11 +63,11 @@ def mut3_step(x: Tensor, state: State, weights: Weights) -> State:
     return _two_gates(x, state, weights, torch.tanh)
 
 
-def _two_gates(x: Tensor, state: State, weights: Weights, seen_by_z: object) -> State:
+def _two_gates(x: Tensor, state: State, weights: Weights, seen_by_z: Callable[[Tensor], Tensor]) -> State:
     (h,) = state
     r, z, g = (x @ weights["input"].T + weights["bias"]).chunk(3, dim=-1)
     w_r, w_z, w_h = weights["recurrent"].chunk(3)
-    z = torch.sigmoid(z + seen_by_z(h) @ w_z.T)  # type: ignore[operator]
+    z = torch.sigmoid(z + seen_by_z(h) @ w_z.T)
     r = torch.sigmoid(r + h @ w_r.T)
     return (torch.tanh((r * h) @ w_h.T + g) * z + h * (1 - z),)
 

@@ -39,7 +39,7 @@ Kernel = Callable[[Tensor, State, Mapping[str, Tensor]], tuple[Tensor, State]]
 
 def _mingru(projected: Tensor, state: State, weights: Mapping[str, Tensor]) -> tuple[Tensor, State]:
     """A single compiled pass over the window if there is compiled code, else a parallel scan."""
-    if projected.device.type == "cpu" and compiled.library(gru.MINGRU.functions, projected.dtype) is not None:
+    if projected.device.type == "cpu" and compiled.program_library(gru.MINGRU.functions, projected.dtype) is not None:
         return fused_layer(gru.MINGRU, projected, state, weights)
     return gru.scan_mingru(projected, state, weights)
 
@@ -90,7 +90,7 @@ def has_amx() -> bool:
 
 def _library(cell: str) -> compiled.Library | None:
     program = PROGRAMS.get(cell)
-    return None if program is None else compiled.library(program.functions, torch.float32)
+    return None if program is None else compiled.program_library(program.functions, torch.float32)
 
 
 __all__ = [

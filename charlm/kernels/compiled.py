@@ -2,8 +2,8 @@
 
 Torch makes a pass and a temporary for every operation of a point-wise stage, and packs the weights of a product again
 in every step. The C code makes one pass per stage, packs the weights once per window, and runs all steps of a window in
-one call on as many threads as torch has. Without a C compiler `library` returns None, and torch runs the same Program
-more slowly.
+one call on as many threads as torch has. Without a C compiler `program_library` returns None, and torch runs the same
+Program more slowly.
 """
 
 import ctypes
@@ -175,7 +175,7 @@ def write_c(functions: tuple[Function, ...]) -> str:
 
 
 @cache
-def library(functions: tuple[Function, ...], dtype: torch.dtype) -> Library | None:
+def program_library(functions: tuple[Function, ...], dtype: torch.dtype) -> Library | None:
     """The compiled code of a Program's stages; None if it can't be compiled."""
     code = shared_library(write_c(functions)) if dtype in _SUFFIXES else None
     return None if code is None else Library(code, dtype, functions)

@@ -114,7 +114,7 @@ def loop_for(program: Program, like: Tensor, *, bfloat16: bool) -> StepLoop:
 
     `like` is any tensor (..., B, H) with the dtype and device of the loop.
     """
-    library = compiled.library(program.functions, like.dtype) if like.device.type == "cpu" else None
+    library = compiled.program_library(program.functions, like.dtype) if like.device.type == "cpu" else None
     if library is None or (bfloat16 and not library.has_bfloat16):
         return TorchLoop(bfloat16=bfloat16)
     return compiled.CompiledLoop(library, like.shape[-2], like.shape[-1], bfloat16=bfloat16)

@@ -11,10 +11,15 @@ from charlm.config import ModelConfig
 
 try:
     from charlm.kernels import KERNELS, LAYERS, STATE_KERNELS, has_bfloat16, prefers_layer
-except ModuleNotFoundError:  # without the kernels charlm is slow and correct
+except ModuleNotFoundError as error:  # charlm also works without its kernels, more slowly
+    if not (error.name or "").startswith("charlm."):
+        raise
     KERNELS, LAYERS, STATE_KERNELS = {}, {}, {}
 
     def has_bfloat16(cell: str) -> bool:
+        return False
+
+    def prefers_layer(cell: str, device: str) -> bool:
         return False
 
 

@@ -4,6 +4,7 @@
 #define CHARLM_FUNCTIONS_H
 
 #include <math.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #ifdef _OPENMP

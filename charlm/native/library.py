@@ -17,12 +17,14 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "sampler_draw": [c_void_p, c_int64, c_int64, c_void_p, c_double, c_int64, *[c_void_p] * 5],
     "sizeof_operation": [],
     "sizeof_step": [],
+    "step_offsets": [c_void_p],
 }
+_STEP_FIELDS = ["row_biases", "rows", "table", "embedding", "logits", "trie", "states", "gate_bias", "vector_of", "top"]
 _RESULTS = {"trie_mixture": c_int64, "sizeof_operation": c_int64, "sizeof_step": c_int64}
 
 
 @cache
-def library() -> ctypes.CDLL | None:
+def native_library() -> ctypes.CDLL | None:
     """The loaded library, with its functions typed; None if it can't be compiled."""
     code = shared_library(_SOURCE)
     if code is None:
@@ -30,6 +32,9 @@ def library() -> ctypes.CDLL | None:
     for name, arguments in _ARGUMENTS.items():
         function = getattr(code, name)
         function.argtypes, function.restype = arguments, _RESULTS.get(name)
+    offsets = (c_int64 * len(_STEP_FIELDS))()
+    code.step_offsets(offsets)
+    assert [*offsets] == [getattr(Step, name).offset for name in _STEP_FIELDS], "structures.py does not match step.c"
     sizes = (code.sizeof_operation(), code.sizeof_step())
     assert sizes == (ctypes.sizeof(Operation), ctypes.sizeof(Step)), "structures.py does not match the C headers"
     return code

@@ -53,6 +53,15 @@ typedef struct {
 int64_t sizeof_operation(void) { return sizeof(Operation); }
 int64_t sizeof_step(void) { return sizeof(Step); }
 
+/* Where some fields of a step are, in bytes from its start: enough to find two that have changed places. */
+void step_offsets(int64_t *offsets) {
+    const int64_t own[] = {offsetof(Step, row_biases), offsetof(Step, rows),   offsetof(Step, table),
+                           offsetof(Step, embedding),  offsetof(Step, logits), offsetof(Step, trie),
+                           offsetof(Step, states),     offsetof(Step, gate_bias), offsetof(Step, vector_of),
+                           offsetof(Step, top)};
+    memcpy(offsets, own, sizeof own);
+}
+
 INLINE float dot(const float *a, const float *b, int64_t count) {
     enum { SUMS = 16 };
     float sum[SUMS] = {0}, total = 0;

@@ -1,10 +1,10 @@
 """The structures that C code takes as arguments, with the layout of their C definitions.
 
-`charlm.native.library` checks the sizes of `Operation` and `Step`.
+`charlm.native.library` checks the sizes of `Operation` and `Step`, and where the fields of `Step` are.
 """
 
 import ctypes
-from ctypes import c_int64 as number
+from ctypes import c_int64 as int64
 from ctypes import c_void_p as pointer
 from typing import ClassVar
 
@@ -14,7 +14,7 @@ class Operation(ctypes.Structure):
 
     STAGE, PRODUCT, BFLOAT16_PRODUCT = range(3)
     _fields_: ClassVar = [
-        (name, number)
+        (name, int64)
         for name in (
             *("kind", "source", "source_time", "source_row", "target", "target_time", "target_row"),
             *("weights", "depth", "blocks", "width", "add", "stage", "table"),
@@ -25,7 +25,7 @@ class Operation(ctypes.Structure):
 class Trie(ctypes.Structure):
     """The n-grams that all n-gram models of a text share (`trie.h`)."""
 
-    _fields_: ClassVar = [("keys", pointer), ("first", pointer), ("vocab", number), ("width", number)]
+    _fields_: ClassVar = [("keys", pointer), ("first", pointer), ("vocab", int64), ("width", int64)]
 
 
 class Estimates(ctypes.Structure):
@@ -37,33 +37,56 @@ class Estimates(ctypes.Structure):
 class Orders(ctypes.Structure):
     """The n-gram orders whose log-probabilities are mixed (`trie.h`)."""
 
-    _fields_: ClassVar = [("orders", pointer), ("number", number)]
+    _fields_: ClassVar = [("orders", pointer), ("number", int64)]
 
 
 class History(ctypes.Structure):
     """A buffer of the last few states of a layer (`step.c`)."""
 
-    _fields_: ClassVar = [("states", pointer), ("depth", number), ("size", number)]
+    _fields_: ClassVar = [("states", pointer), ("depth", int64), ("size", int64)]
 
 
 class RowBias(ctypes.Structure):
     """A bias that rows are set to at the beginning of every step (`step.c`)."""
 
-    _fields_: ClassVar = [("bias", pointer), ("rows", pointer), ("width", number)]
+    _fields_: ClassVar = [("bias", pointer), ("rows", pointer), ("width", int64)]
 
 
 class Step(ctypes.Structure):
     """The memory, weights and operations of a sampling step (`step.c`)."""
 
     _fields_: ClassVar = [
-        *((name, pointer) for name in ("run", "operations", "histories", "row_biases")),
-        *((name, number) for name in ("num_operations", "num_histories", "num_row_biases")),
-        *((name, number) for name in ("rows", "hidden", "threads", "time", "period")),
-        *(("table", pointer), ("gates", pointer), ("gates_width", number)),
-        *(("embedding", pointer), ("inputs", pointer), ("embedding_size", number), ("logits", pointer)),
-        *(("trie", Trie), ("estimates", Estimates), ("orders", Orders)),
-        *((name, pointer) for name in ("states", "probabilities", "gate_weight", "gate_bias")),
-        *((name, pointer) for name in ("ngram_vectors", "vector_of")),
-        *((name, number) for name in ("last_node", "longest_ngram")),
-        *(("top", pointer), ("top_time", number), ("top_row", number)),
+        ("run", pointer),
+        ("operations", pointer),
+        ("histories", pointer),
+        ("row_biases", pointer),
+        ("num_operations", int64),
+        ("num_histories", int64),
+        ("num_row_biases", int64),
+        ("rows", int64),
+        ("hidden", int64),
+        ("threads", int64),
+        ("time", int64),
+        ("period", int64),
+        ("table", pointer),
+        ("gates", pointer),
+        ("gates_width", int64),
+        ("embedding", pointer),
+        ("inputs", pointer),
+        ("embedding_size", int64),
+        ("logits", pointer),
+        ("trie", Trie),
+        ("estimates", Estimates),
+        ("orders", Orders),
+        ("states", pointer),
+        ("probabilities", pointer),
+        ("gate_weight", pointer),
+        ("gate_bias", pointer),
+        ("ngram_vectors", pointer),
+        ("vector_of", pointer),
+        ("last_node", int64),
+        ("longest_ngram", int64),
+        ("top", pointer),
+        ("top_time", int64),
+        ("top_row", int64),
     ]

@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 try:
-    from charlm.native.library import library
+    from charlm.native.library import native_library
     from charlm.native.structures import Orders
     from charlm.native.structures import Trie as TrieBlock
-except ModuleNotFoundError:  # without the C code, look-ups are slow and correct
+except ModuleNotFoundError as error:  # charlm also works without its C code, more slowly
+    if not (error.name or "").startswith("charlm."):
+        raise
 
-    def library() -> ctypes.CDLL | None:  # type: ignore[misc]
+    def native_library() -> ctypes.CDLL | None:  # type: ignore[misc]
         return None
 
 
@@ -139,5 +141,5 @@ def _addresses(models: Sequence[Tables]) -> NDArray[np.uintp]:
 @cache
 def compiled_lookup() -> CompiledLookup | None:
     """The compiled look-up; None if there is no C compiler."""
-    code = library()
+    code = native_library()
     return None if code is None else CompiledLookup(code)

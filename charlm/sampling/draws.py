@@ -8,10 +8,12 @@ import torch
 from numpy.typing import NDArray
 
 try:
-    from charlm.native.library import library
-except ModuleNotFoundError:  # without the C code, NumPy draws every token
+    from charlm.native.library import native_library
+except ModuleNotFoundError as error:  # charlm also works without its C code, more slowly
+    if not (error.name or "").startswith("charlm."):
+        raise
 
-    def library() -> None:  # type: ignore[misc]
+    def native_library() -> None:  # type: ignore[misc]
         return None
 
 
@@ -72,7 +74,7 @@ class CompiledDraw:
     @staticmethod
     def available() -> bool:
         """Whether the compiled code can be used."""
-        return library() is not None
+        return native_library() is not None
 
     def __call__(
         self, logits: NDArray[Any], uniforms: Sequence[float], may_end: Sequence[bool], *, score: bool
@@ -99,7 +101,7 @@ class CompiledDraw:
 
     def _allocate(self, rows: int) -> None:
         """Make the memory for B = `rows` texts."""
-        code = library()
+        code = native_library()
         assert code is not None
         self._draw = code.sampler_draw
         self._uniforms, self._may_end = np.empty(rows), np.empty(rows, np.uint8)

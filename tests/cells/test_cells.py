@@ -56,7 +56,7 @@ def kernel_of(cell: Cell):
 def _mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Point-wise stages as compiled loops, where there is a compiler, and on tensors."""
     if request.param == "torch":
-        monkeypatch.setattr(native, "library", lambda functions, dtype: None)
+        monkeypatch.setattr(native, "program_library", lambda functions, dtype: None)
     elif compiler() is None:
         pytest.skip("no C compiler here")
 

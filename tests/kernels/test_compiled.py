@@ -24,7 +24,7 @@ def apply(function, x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """A compiled stage that reads `x` and writes `y`, on one row."""
     x = x.to(dtype).view(1, -1).contiguous()
     y = torch.full_like(x, 7.0)
-    library = native.library((function,), dtype)
+    library = native.program_library((function,), dtype)
     assert library is not None
     window = native.CompiledLoop(library, 1, x.shape[1])
     window.stage(function, {"x": Buffer(x), "y": Buffer(y)})
@@ -189,7 +189,7 @@ def test_without_a_compiler_everything_goes_on(environment: dict[str, str]) -> N
         "            logits, _ = model(torch.zeros(3, 2, dtype=torch.int64))\n"
         "        logits.sum().backward()\n"
         "        finite = all(x.isfinite().all() for x in (logits, *(p.grad for p in model.parameters())))\n"
-        "        print(cell, precision, compiler(), compiled.library((), torch.float32), finite)\n"
+        "        print(cell, precision, compiler(), compiled.program_library((), torch.float32), finite)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, check=True

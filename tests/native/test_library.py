@@ -6,12 +6,12 @@ import torch
 
 from charlm.config import ModelConfig
 from charlm.model.language_model import LanguageModel
-from charlm.native.library import library
+from charlm.native.library import native_library
 from charlm.ngram.mixture import NgramQuery
 from charlm.ngram.model import NgramModel
 from charlm.sampling.steppers import CompiledStepper
 
-pytestmark = pytest.mark.skipif(library() is None, reason="no C compiler here")
+pytestmark = pytest.mark.skipif(native_library() is None, reason="no C compiler here")
 V = 6
 OUTSIDE = pytest.mark.parametrize("token", [-1, V, 2**31, 2**62])
 

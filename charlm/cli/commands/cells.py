@@ -8,7 +8,7 @@ _WIDTHS = {"input_size": 32, "hidden_size": 256}  # the first layer with default
 def cells(json: JsonOption = False) -> None:
     """List the recurrent cells: equations, number of weights and sources.
 
-    h' and c' are the state at the previous step, * is the elementwise product. The names are the values of
+    h' and c' are the state at the previous step; * is the elementwise product. The names are the values of
     `charlm train --cell`.
 
     Example: [bold]charlm train corpus.txt --cell gru[/bold]

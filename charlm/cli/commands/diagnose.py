@@ -61,9 +61,10 @@ def diagnose(
     errors: ErrorsOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show how gradients vanish, explode or are carried through time.
+    """Show how gradients vanish, explode or survive through time.
 
-    Trains a one-layer model of each cell on TEXT. Before and after, follows the gradient of the loss back in time.
+    Trains a one-layer model of each cell on TEXT. Before and after training it measures how much of the gradient flows
+    back in time.
 
     Examples:
       [bold]charlm diagnose tinyshakespeare[/bold]

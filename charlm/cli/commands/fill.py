@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charlm.cli.commands.sample import ModelArgument
-from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
+from charlm.cli.options.shared import JsonOption, ModelArgument, ThreadsOption, use_threads
 from charlm.config import Unknown
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ def fill(
         str | None,
         typer.Option(
             metavar="MODEL",
-            help="The model that reads from right to left: a model file, run folder or run name.",
+            help="The model that reads from the end to the beginning: a model file, run folder or run name.",
             show_default="the newest one trained on the same text",
         ),
     ] = None,
@@ -46,9 +45,10 @@ def fill(
 
     Needs two models of the same text: a normal one, and one trained with --direction backward.
 
-    Each searches from its side of the gap. Their partial fillings are joined, and both models score the result.
+    Each model searches from its own side, their partial fillings are joined, and both models score the result.
 
-    The score is the mean of their log-probabilities, in nats, of the filling and the far side given the near side.
+    Each model gives the log-probability, in nats, of the filling and the text beyond it, given the text before it in
+    its reading direction. The score is the mean of the two.
 
     Examples:
       [bold]charlm train novel.txt --run there[/bold]

@@ -43,11 +43,11 @@ def heatmap(
     threads: ThreadsOption = 1,
     json: JsonOption = False,
 ) -> None:
-    """Show how unexpected each character of a text is to a model: the redder, the more bits.
+    """Show how unexpected each character of a text is to a model: redder means more surprising.
 
     With subwords, whole tokens are coloured.
 
-    On a terminal without colours, each line is printed after its mean bits per character.
+    Without colour (no colour terminal, or redirected output), each line is preceded by its mean bits per character.
 
     Examples:
       [bold]charlm heatmap letter.txt[/bold]

@@ -44,12 +44,12 @@ def neurons(
 ) -> None:
     """Find the units of a model that follow quotes, brackets, lines, words and other properties of a text.
 
-    Units are selected on one half of the text (every other twentieth of it) and measured on the other, held-out half.
+    The text is cut into 20 blocks. Units are selected on every other block and measured on the rest, the held-out half.
 
     A unit is confirmed if
-      - its held-out AUC (or rank correlation, for numbers) is at least 0.75 (0.4),
+      - its held-out AUC is at least 0.75 (for properties that are numbers: its rank correlation at least 0.4),
       - that is at most 0.1 below its value on the selection half, and
-      - both exceed the best unit of eight untrained networks by 0.05 (0.1).
+      - both exceed the best unit of eight untrained networks, by 0.05 (rank correlation: by 0.1).
 
     Examples:
       [bold]charlm neurons novel.txt[/bold]

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from charlm.cli.commands.sample import ModelArgument
-from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
+from charlm.cli.options.shared import JsonOption, ModelArgument, ThreadsOption, use_threads
 from charlm.errors import CharlmError, ConfigError
 
 if TYPE_CHECKING:
@@ -48,8 +47,8 @@ _DirectionOption = Annotated[
     Literal["weighted", "unit"],
     typer.Option(
         metavar="NAME",
-        help="Steering direction to save: weighted (all units that the output layer reads; makes texts with the label "
-        "likelier) or unit (the single unit that predicts the label best).",
+        help="Steering direction to save: weighted (all units that the output layer reads)"
+        " or unit (the single unit that predicts the label best).",
     ),
 ]
 _PlotOption = Annotated[
@@ -77,7 +76,8 @@ def probe(
 ) -> None:
     """Measure how well a label that the model was not trained on, such as sentiment, can be predicted from its states.
 
-    Logistic regression uses all states; baselines use the best unit, the ten best features, or only the words.
+    The probe is a logistic regression on all states. For comparison: the best unit alone, the ten best features, and
+    the words alone.
 
     A steering direction is saved next to the model, for `charlm sample --steer`. Needs the extra charlm-rnn\\[probe].
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from charlm.cli.options import sample as options
-from charlm.cli.options.shared import JsonOption, unescape, use_threads
+from charlm.cli.options.shared import JsonOption, ModelArgument, unescape, use_threads
 from charlm.cli.ui.comparison import compare, show_pairs
 from charlm.config import check_range
 from charlm.errors import ConfigError
@@ -18,11 +18,6 @@ if TYPE_CHECKING:
     from charlm.evaluation.copying import CopyIndex
     from charlm.sampling import GeneratedText, SampleConfig
     from charlm.text_model import TextModel
-
-ModelArgument = Annotated[
-    str | None,
-    typer.Argument(metavar="[MODEL]", help="Model file, run folder or name of a run.", show_default="the newest run"),
-]
 
 
 def sample(
@@ -67,7 +62,8 @@ def sample(
 
     The text is printed as it is written. It ends at --length, before a --stop text, or when the model ends the
     document.
-    Controls are applied in the order in which they are listed.
+    The controls apply in this order: --bias, --ban,
+    --repetition-penalty, --temperature, --top-k, --top-p, --min-p, --typical, --no-copy.
 
     Examples:
       [bold]charlm sample --prefix "I couldn't" --temperature 0.7[/bold]

@@ -25,7 +25,7 @@ def trace(
 ) -> None:
     """Watch a tiny model learn one word, with the numbers inside it at every step.
 
-    Each step shows the input, the hidden state, the probabilities of the next character, and the actual one.
+    Each step shows the input, the hidden state, the probabilities of the next character, and the correct one.
 
     There are three tables: before training, after training, and generating from its own output.
 

@@ -80,8 +80,8 @@ def train(
     """Train a model on a text.
 
     The run folder gets the best model (model.safetensors), metrics.jsonl, samples.txt and what --resume needs. Ctrl-C
-    saves and stops. Settings whose default is auto are selected from the text and the length of the run. The first
-    of --minutes, --epochs and --steps to be reached ends the run.
+    saves and stops. Settings whose default is auto are chosen to suit the text and the length of the run. The first of
+    --minutes, --epochs and --steps to be reached ends the run.
 
     Examples:
       [bold]charlm train corpus.txt[/bold]
@@ -97,7 +97,7 @@ def train(
     from charlm.storage.runs import newest_run
 
     corpus = corpus_options(documents, separator, splits, encoding, errors, direction)
-    tokens = without_none(kind=tokenizer, vocab_size=vocab_size, algorithm=subword_algorithm)
+    tokenizer_options = without_none(kind=tokenizer, vocab_size=vocab_size, algorithm=subword_algorithm)
     model = without_none(
         cell=cell,
         num_layers=layers,
@@ -130,12 +130,12 @@ def train(
         device=device,
         precision=precision,
     )
-    if resume and (corpus or tokens or model or training or init_from or overwrite):
+    if resume and (corpus or tokenizer_options or model or training or init_from or overwrite):
         raise ConfigError(
             "--resume continues with the run's own settings; it can be combined only with --run, TEXT (the same text) "
             "and a new --minutes, --epochs or --steps"
         )
-    if tokens and tokens.get("kind") != "subword" and len(tokens) > ("kind" in tokens):
+    if {"vocab_size", "algorithm"} & tokenizer_options.keys() and tokenizer != "subword":
         raise ConfigError("--vocab-size and --subword-algorithm need --tokenizer subword")
     with _display(started) as callbacks:
         if resume:
@@ -146,7 +146,7 @@ def train(
                 text or [],
                 run=run,
                 corpus=corpus,
-                tokenizer=TokenizerConfig(**tokens) if tokens else None,
+                tokenizer=TokenizerConfig(**tokenizer_options) if tokenizer_options else None,
                 model=cast(ModelOptions, model),
                 training=cast(TrainOptions, lengths | training),
                 init_from=init_from,

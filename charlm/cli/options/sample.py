@@ -11,15 +11,15 @@ PREFIX, CONTROLS, ENDS, MANY = "Prefix", "Controls", "End of a text", "Several t
 PrefixOption = Annotated[
     str,
     typer.Option(
-        help="How the text begins; the model reads the prefix before it writes. - reads it from standard input, "
-        "without the final line end.",
+        help="How the text begins; the model reads the prefix before it writes. '-' reads it from standard input, "
+        "without the trailing newline.",
         rich_help_panel=PREFIX,
     ),
 ]
 PrefixFileOption = Annotated[
     str | None,
     typer.Option(
-        metavar="FILE", help="Read the prefix from a file, without the final line end.", rich_help_panel=PREFIX
+        metavar="FILE", help="Read the prefix from a file, without the trailing newline.", rich_help_panel=PREFIX
     ),
 ]
 PrefixInOutputOption = Annotated[bool, typer.Option(help="Print the prefix before the text.", rich_help_panel=PREFIX)]
@@ -36,38 +36,39 @@ TemperatureOption = Annotated[
     str,
     typer.Option(
         metavar="NUMBER",
-        help="Softmax temperature: below 1 safer, above 1 wilder, 0 always the likeliest token. 0.5..1.2 moves from "
+        help="Softmax temperature: below 1 safer, above 1 wilder, 0 always the most likely token. 0.5..1.2 moves from "
         "one to the other over the length; 0.5,0.7,1.0 cycles from token to token.",
         rich_help_panel=CONTROLS,
     ),
 ]
-TopKOption = Annotated[int, typer.Option(help="Keep the k likeliest tokens; 0 keeps all.", rich_help_panel=CONTROLS)]
+TopKOption = Annotated[int, typer.Option(help="Keep the k most likely tokens; 0 keeps all.", rich_help_panel=CONTROLS)]
 TopPOption = Annotated[
     float,
     typer.Option(
-        help="Keep the smallest set of likeliest tokens with at least this total probability; 1 keeps all.",
+        help="Keep the smallest set of most likely tokens with at least this total probability; 1 keeps all.",
         rich_help_panel=CONTROLS,
     ),
 ]
 MinPOption = Annotated[
     float,
     typer.Option(
-        help="Keep the tokens whose probability is at least this share of the likeliest token's; 0 keeps all.",
+        help="Keep the tokens whose probability is at least this fraction of the most likely token's; 0 keeps all.",
         rich_help_panel=CONTROLS,
     ),
 ]
 TypicalOption = Annotated[
     float,
     typer.Option(
-        help="Keep the tokens whose information is closest to the entropy, the fewest with at least this total "
-        "probability (typical sampling); 1 keeps all.",
+        help="Typical sampling: keep the smallest set of tokens with surprise closest to the entropy whose total "
+        "probability is at least this; 1 keeps all.",
         rich_help_panel=CONTROLS,
     ),
 ]
 RepetitionPenaltyOption = Annotated[
     float,
     typer.Option(
-        help="Raise the probability of each of the last 64 tokens to this power; 1 turns it off.",
+        help="Make the last 64 tokens less likely: their probability p becomes p^PENALTY, then all are scaled to a sum "
+        "of 1. 1 turns it off.",
         rich_help_panel=CONTROLS,
     ),
 ]
@@ -75,7 +76,8 @@ BiasOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="TEXT=NATS",
-        help=r"Make a character, or any text that is one token, likelier or rarer: 'e=-2', '\n=+1'. May be repeated.",
+        help="Add NATS to the log-probability of a character, or of any text that is one token: 'e=-2', '\\n=+1'. May "
+        "be repeated.",
         rich_help_panel=CONTROLS,
     ),
 ]
@@ -99,8 +101,8 @@ BeamOption = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Search for the most probable texts instead of sampling, keeping the N best beginnings; --num texts are "
-        "written, the best first.",
+        help="Search for the most probable texts instead of sampling, keeping the N best partial texts at each step. "
+        "--num texts are written, the best first.",
         show_default=False,
         rich_help_panel=CONTROLS,
     ),
@@ -120,7 +122,7 @@ UntilEosOption = Annotated[
 MinLengthOption = Annotated[
     int,
     typer.Option(
-        help="Minimum number of characters: before them the model can't end the document and --stop is ignored.",
+        help="Minimum number of characters: until then the model can't end the document and --stop is ignored.",
         rich_help_panel=ENDS,
     ),
 ]
@@ -167,21 +169,21 @@ InteractiveOption = Annotated[
     typer.Option(
         "--interactive",
         "-i",
-        help="Write together with the model: it shows the likeliest next tokens, and you pick one, type, or undo.",
+        help="Write together with the model: it shows the most likely next tokens, and you pick one, type, or undo.",
     ),
 ]
 CheckpointsOption = Annotated[
     bool,
     typer.Option(
         "--checkpoints",
-        help="Show the samples that the run wrote during training instead, each with its validation loss.",
+        help="Instead of writing, show the samples from training, each with its validation loss.",
     ),
 ]
 CopyCheckOption = Annotated[
     bool,
     typer.Option(
         "--copy-check",
-        help="Underline what is copied from the training text, and report the longest passage and the share copied.",
+        help="Underline what is copied from the training text, and report the longest passage and the fraction copied.",
     ),
 ]
 CopyLengthOption = Annotated[
@@ -191,9 +193,9 @@ SteerOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME=STRENGTH",
-        help="Hold the state while writing: a direction saved by `charlm probe` at a strength (sentiment=+2; 1 has a "
-        "clear effect, 4 is too strong), a unit at a value (0:12=1.5), or its cell state (0:12:c=1.5). May be "
-        "repeated.",
+        help="Fix part of the state while writing: a direction saved by `charlm probe` at a strength (sentiment=+2; "
+        "1 has a clear effect, 4 is too strong), a unit at a value (0:12=1.5; `charlm neurons` lists units), or its "
+        "cell state (0:12:c=1.5). May be repeated.",
         rich_help_panel=CONTROLS,
     ),
 ]
@@ -210,8 +212,9 @@ CompareSteerOption = Annotated[
 AdaptOption = Annotated[
     str | None,
     typer.Option(
-        metavar="TEXT",
-        help="Adapt the model to this text first, as `charlm eval --dynamic` does. The model file doesn't change.",
+        metavar="FILE",
+        help="Adapt the model to the text in this file first, as `charlm eval --dynamic` does. The model file doesn't "
+        "change.",
         rich_help_panel=CONTROLS,
     ),
 ]

@@ -9,11 +9,19 @@ from charlm.errors import ConfigError
 
 TEXT = "Text"
 
+ModelArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[MODEL]",
+        help="Model file, run folder or name of a run.",
+        show_default="the newest run, or the bundled model if there is none",
+    ),
+]
 TextArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[TEXT...]",
-        help="Files, folders (all text files below them), - for standard input, or names listed by `charlm corpora`.",
+        help="Files, folders (all text files below them), '-' for standard input, or names listed by `charlm corpora`.",
         show_default=False,
     ),
 ]
@@ -48,7 +56,7 @@ ErrorsOption = Annotated[
     ),
 ]
 ThreadsOption = Annotated[int, typer.Option(help="CPU threads.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 def use_threads(threads: int) -> None:

@@ -10,10 +10,10 @@ import typer
 from charlm.cli.options.shared import TEXT
 from charlm.config import (
     Device,
-    Direction,
     InputInit,
     Optimizer,
     Precision,
+    ReadingDirection,
     RecurrentInit,
     Skip,
     SubwordAlgorithm,
@@ -29,12 +29,16 @@ def _option(help: str, default: str | bool, panel: str, *, metavar: str | None =
 
 SplitsOption = Annotated[
     str | None,
-    _option("Percentages of the text for training, validation and test, in this order.", "90/5/5", TEXT),
+    _option(
+        "Percentages of the text for training, validation and test, in this order.",
+        "90/5/5, unless a named corpus sets it",
+        TEXT,
+    ),
 ]
 DirectionOption = Annotated[
-    Direction | None,
+    ReadingDirection | None,
     _option(
-        "Reading direction: forward, or backward (from right to left), which `charlm fill` needs.",
+        "Reading direction: forward, or backward (from the end to the beginning), which `charlm fill` needs.",
         "forward",
         TEXT,
         metavar="NAME",
@@ -65,7 +69,8 @@ SubwordAlgorithmOption = Annotated[
 CellOption = Annotated[
     str | None,
     _option(
-        "Recurrent cell, one of `charlm cells`: lstm remembers longest, gru has fewer weights, rnn forgets soonest.",
+        "Recurrent cell, one of `charlm cells`: lstm is the usual choice, gru has fewer weights, rnn has the shortest "
+        "memory.",
         "lstm",
         _MODEL,
     ),
@@ -77,14 +82,16 @@ LayersOption = Annotated[
 HiddenOption = Annotated[
     int | None,
     _option(
-        "Width of the hidden state. Twice the width learns more from a large text but takes 3-4x the time.",
+        "Width of the hidden state. Doubling it helps on large texts but takes 3-4x the time.",
         "auto",
         _MODEL,
     ),
 ]
 EmbeddingOption = Annotated[
     int | None,
-    _option("Width of the token embedding.", "32; equal to --hidden for a vocabulary above 512", _MODEL),
+    _option(
+        "Width of the token embedding.", "32; equal to --hidden if the vocabulary is larger than 512 tokens", _MODEL
+    ),
 ]
 DropoutOption = Annotated[
     float | None,
@@ -95,36 +102,37 @@ TieWeightsOption = Annotated[
     bool | None,
     typer.Option(
         help="Share one matrix between the embedding and the output layer; needs --embedding equal to --hidden.",
-        show_default="yes for a vocabulary above 512, unless --embedding is given",
+        show_default="yes if the vocabulary is larger than 512 tokens, unless --embedding is given",
         rich_help_panel=_MODEL,
     ),
 ]
 NgramOrderOption = Annotated[
     int | None,
     _option(
-        "Order of the n-gram model whose log-probabilities the network builds on through a learnt gate; 0 trains the "
-        "network alone.",
-        "12; 5 for a vocabulary above 512",
+        "Order of the n-gram model that the network is combined with through a learned gate; 0 trains the network "
+        "alone.",
+        "12; 5 if the vocabulary is larger than 512 tokens",
         _MODEL,
     ),
 ]
 ContextVectorsOption = Annotated[
     int | None,
     _option(
-        "Number of frequent n-grams (of 2 to 5 tokens) that have an embedding vector.", "auto, 16384 at most", _MODEL
+        "Number of frequent n-grams (of 2 to 5 tokens) with an embedding of their own.", "auto, 16384 at most", _MODEL
     ),
 ]
 SkipOption = Annotated[
     Skip | None,
     _option(
-        "none, or residual, which adds each layer's input to its output so that deep stacks learn sooner.",
+        "none, or residual, which adds the input of each layer after the first to its output; it helps deep stacks "
+        "train.",
         "none",
         _MODEL,
         metavar="NAME",
     ),
 ]
 SkipStepsOption = Annotated[
-    int | None, _option("How many steps back the second path of --cell rnn-skip reaches.", "4", _MODEL)
+    int | None, _option("How many steps back the skip connection of --cell rnn-skip reaches.", "4", _MODEL)
 ]
 RecurrentInitOption = Annotated[
     RecurrentInit | None,
@@ -144,12 +152,13 @@ ForgetBiasOption = Annotated[
 ]
 UpdateBiasOption = Annotated[
     float | None,
-    _option("The same for the gate that keeps the state in gru, mut1, mut2, mut3 and mingru.", "0", _MODEL),
+    _option("Initial bias of the gate that keeps the state in gru, mut1, mut2, mut3 and mingru.", "0", _MODEL),
 ]
 MinutesOption = Annotated[
     float | None,
     _option(
-        "Length of the run in minutes of wall-clock time, including start-up, saving and sessions before --resume.",
+        "Length of the run in minutes of wall-clock time, including start-up, saving and earlier sessions of a "
+        "resumed run.",
         "5, or 20 epochs if they end sooner",
         _TRAINING,
     ),
@@ -161,14 +170,17 @@ StepsOption = Annotated[int | None, _option("Length of the run in optimiser step
 BatchSizeOption = Annotated[
     int | None,
     _option(
-        "Sequences per step (batch size). Fewer learn sooner from small texts; more run faster.", "auto", _TRAINING
+        "Sequences per training step. Small batches learn faster from small texts; large ones process more text per "
+        "second.",
+        "auto",
+        _TRAINING,
     ),
 ]
 SeqLenOption = Annotated[
     int | None,
     _option(
-        "Tokens per sequence, through which the gradient is propagated back. Longer sequences teach longer memory "
-        "but mean fewer steps.",
+        "Tokens per sequence, through which the gradient is propagated back. With longer sequences the model can "
+        "learn longer dependencies, but makes fewer steps.",
         "auto",
         _TRAINING,
     ),
@@ -186,14 +198,14 @@ WeightDecayOption = Annotated[
 ]
 AveragingOption = Annotated[
     float | None,
-    _option("Keep the mean of the weights over this share of the steps; 0 turns it off.", "auto", _TRAINING),
+    _option("Average the weights over about this last fraction of the steps; 0 turns it off.", "auto", _TRAINING),
 ]
 ClipOption = Annotated[
     float | None,
-    _option("Largest gradient norm; larger gradients are scaled down to it. 0 turns clipping off.", "1", _TRAINING),
+    _option("Maximum gradient norm; larger gradients are scaled down to it. 0 turns clipping off.", "1", _TRAINING),
 ]
 SeedOption = Annotated[
-    int | None, _option("Seed of the initial weights, the order of the text and dropout.", "1", _TRAINING)
+    int | None, _option("Seed for the initial weights, the order of the text and dropout.", "1", _TRAINING)
 ]
 ValidationsOption = Annotated[
     int | None, _option("How many times during the run to validate, write a sample and save.", "20", _TRAINING)
@@ -231,5 +243,5 @@ OverwriteOption = Annotated[
 ]
 InitFromOption = Annotated[
     str | None,
-    _option("Model to fine-tune; the new model has its tokenizer and shape.", False, _RUN),
+    _option("Model to fine-tune; the new model keeps that model's tokenizer and shape.", False, _RUN),
 ]

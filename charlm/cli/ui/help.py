@@ -15,6 +15,7 @@ class Command(TyperCommand):
       put a `show_default` text in double brackets.
     - The negative form of a switch stands in the help, where Typer would give it a column.
     - The metavar of an argument is shown as it is written: it says itself what is optional and what repeats.
+    - Arguments and switches have no type, where Typer would write <list[str]> and <bool>.
     """
 
     def __init__(self, *args: Any, help: str | None = None, **settings: Any) -> None:
@@ -28,10 +29,11 @@ class Command(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help."""
-        shown = copy(self)
-        shown.params = [
-            _as_shown(part) if isinstance(part, TyperOption | TyperArgument) else part for part in self.params
+        parameters = [
+            _as_shown(part) if isinstance(part, TyperOption | TyperArgument) else part for part in self.get_params(ctx)
         ]
+        shown = copy(self)
+        shown.get_params = lambda ctx: parameters  # type: ignore[method-assign]
         TyperCommand.format_help(shown, ctx, formatter)
 
 
@@ -53,6 +55,8 @@ def _as_shown(parameter: TyperOption | TyperArgument) -> TyperOption | TyperArgu
         parts.append(r"[dim]\[default: " + default.replace("[", r"\[") + "][/dim]")
         shown.show_default = False
     shown.help = " ".join(parts).strip()
+    if isinstance(parameter, TyperArgument) or parameter.is_flag:
+        shown.display_type_rich = lambda ctx: None  # type: ignore[method-assign]
     return shown
 
 

@@ -10,7 +10,9 @@ from charlm.sampling.steppers.by_model import ModelStepper
 
 try:
     from charlm.sampling.steppers.compiled import CompiledStepper
-except ModuleNotFoundError:  # without the kernels and the C code, sampling is slow and correct
+except ModuleNotFoundError as error:  # charlm also works without its kernels, more slowly
+    if not (error.name or "").startswith("charlm."):
+        raise
     CompiledStepper = None  # type: ignore[assignment,misc]
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from charlm.cells import LayerStates
 from charlm.kernels import PROGRAMS, compiled
 from charlm.model.language_model import LanguageModel
-from charlm.native.library import library
+from charlm.native.library import native_library
 from charlm.sampling.steering import Hold
 from charlm.sampling.steppers.layout import StepLayout, StepWeights
 
@@ -23,7 +23,8 @@ class CompiledStepper:
 
     def __init__(self, model: LanguageModel, states: Sequence[LayerStates]) -> None:
         """Begin with the states of B texts, (1, H) each. The model must be one that `supports` accepts."""
-        code, sampler = compiled.library(PROGRAMS[model.config.cell].functions, torch.float32), library()
+        code = compiled.program_library(PROGRAMS[model.config.cell].functions, torch.float32)
+        sampler = native_library()
         assert code is not None and sampler is not None
         self._sampler_step = sampler.sampler_step
         self._weights = StepWeights(model, code)
@@ -52,8 +53,8 @@ class CompiledStepper:
             of_layers == set(weights) - shared
             and all(weight.dtype == torch.float32 and weight.device.type == "cpu" for weight in weights.values())
             and (prior is None or (prior.order <= _MAX_ORDER and len(prior.orders) <= _MAX_GATES))
-            and compiled.library(program.functions, torch.float32) is not None
-            and library() is not None
+            and compiled.program_library(program.functions, torch.float32) is not None
+            and native_library() is not None
         )
 
     def step(self, tokens: Sequence[int]) -> NDArray[np.floating]:

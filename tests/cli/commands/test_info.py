@@ -27,13 +27,13 @@ def test_info_tells_how_a_model_was_made(charlm, run: str, sentences: str) -> No
 
 def test_info_tells_what_charlm_computes_with(charlm, monkeypatch: pytest.MonkeyPatch) -> None:
     values = json.loads(charlm("info", "--system", "--json").stdout)
-    library = compiled.library(PROGRAMS["gru"].functions, torch.float32)
+    library = compiled.program_library(PROGRAMS["gru"].functions, torch.float32)
     assert (library is None) == (compiler() is None)
     expected = {"charlm": __version__, "torch": torch.__version__, "threads": torch.get_num_threads()}
     assert values | expected | {"compiler": compiler()} == values
     assert values["pointwise"] == ("torch" if library is None else "compiled")
     assert (values["bfloat16"] != "none") == (library is not None and library.has_bfloat16)
-    monkeypatch.setattr(compiled, "library", lambda functions, dtype: None)
+    monkeypatch.setattr(compiled, "program_library", lambda functions, dtype: None)
     values = json.loads(charlm("info", "--system", "--json").stdout)
     assert (values["pointwise"], values["bfloat16"]) == ("torch", "none")
     shown = dict(line.rsplit(maxsplit=1) for line in charlm("info", "--system").stdout.splitlines())

@@ -89,7 +89,7 @@ def test_narrower_vectors_give_the_same(
     code = compilation.shared_library.__wrapped__(compiled.write_c(functions))
     assert code is not None
     library = compiled.Library(code, torch.float32, functions)
-    monkeypatch.setattr(compiled, "library", lambda functions, dtype: library)
+    monkeypatch.setattr(compiled, "program_library", lambda functions, dtype: library)
     model = with_ngrams("lstm", num_layers=2, hidden_size=70)
     check(model, states_of(model, batch))
 

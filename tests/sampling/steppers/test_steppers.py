@@ -71,7 +71,7 @@ def test_what_it_does_not_know_goes_through_the_model(bigrams) -> None:
 
 def test_without_a_compiler_the_model_is_called(uneven, letters, states_of, monkeypatch: pytest.MonkeyPatch) -> None:
     model = uneven(letters)
-    monkeypatch.setattr("charlm.sampling.steppers.compiled.library", lambda: None)
+    monkeypatch.setattr("charlm.sampling.steppers.compiled.native_library", lambda: None)
     assert isinstance(prepare(model, states_of(model, 1)), ModelStepper)
     monkeypatch.setattr(steppers, "CompiledStepper", None)
     assert isinstance(prepare(model, states_of(model, 1)), ModelStepper)
