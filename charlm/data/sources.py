@@ -12,13 +12,14 @@ from typing import BinaryIO
 
 from charlm.data.registry import NamedCorpus, Source, file_source, registry
 from charlm.errors import CharlmError, CorpusError
-from charlm.files import cache_folder
+from charlm.files import cache_folder, cache_path, flush
 from charlm.progress import Progress, silent
 
 TextLike = str | Path | Sequence[str | Path]
 """How a user names a text: one or several files, folders or registered names, or - for standard input."""
 
 _SNIFFED_BYTES = 8192
+_COPIES = "stdin"  # the folder of the cache for copies of standard input
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +77,7 @@ def find_sources(
         elif os.path.exists(path):
             if not os.access(path, os.R_OK):
                 raise CorpusError(f"{argument} can't be read; check its permissions")
+            _check_copy(path)
             sources.append(file_source(path))
             reusable.append(str(path.resolve()))
         elif argument in registry():
@@ -143,9 +145,21 @@ def _standard_input() -> BinaryIO:
     return sys.stdin.buffer
 
 
+def _check_copy(path: Path) -> None:
+    """Raise `CorpusError` for a damaged copy of standard input: its name is its hash."""
+    if path.resolve().parent != cache_path(_COPIES).resolve():
+        return
+    with path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != path.stem:
+            raise CorpusError(
+                f"{path}, a copy of standard input, is damaged; pipe the text into charlm again to restore it, as in "
+                "`charlm eval MODEL -`"
+            )
+
+
 def _copy_to_cache(stream: BinaryIO) -> Path:
     """Copy a stream to the cache, named by its hash: a corpus may be read more than once, a pipe can't be."""
-    folder = cache_folder("stdin")
+    folder = cache_folder(_COPIES)
     digest = hashlib.sha256()
     try:
         with tempfile.TemporaryDirectory(dir=folder) as temporary:  # removed even when reading is interrupted
@@ -154,6 +168,7 @@ def _copy_to_cache(stream: BinaryIO) -> Path:
                 while chunk := stream.read(1 << 20):
                     digest.update(chunk)
                     file.write(chunk)
+            flush(copy)
             return copy.replace(folder / f"{digest.hexdigest()}.txt")
     except OSError as error:
         raise CharlmError(

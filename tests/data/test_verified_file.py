@@ -1,5 +1,6 @@
 """Damage to what the cache holds of a text is noticed, and mended or named."""
 
+import io
 import json
 import os
 from collections.abc import Callable
@@ -12,8 +13,9 @@ from charlm import api
 from charlm.config import TokenizerConfig
 from charlm.data import dataset as dataset_module
 from charlm.data import verified_file
+from charlm.data.sources import find_sources
 from charlm.data.verified_file import DamagedFileError, VerifiedFile, checksums
-from charlm.errors import CharlmError
+from charlm.errors import CharlmError, CorpusError
 from charlm.files import seal
 
 LINES = "".join(f"line number {number} of a text\n" for number in range(300))
@@ -166,6 +168,16 @@ def test_a_folder_that_cannot_be_removed_is_named(dataset_of, tmp_path: Path, mo
     monkeypatch.setattr(dataset_module.shutil, "rmtree", lambda *_, **__: None)
     with pytest.raises(CharlmError, match=f"remove {folder} and run the command again"):
         split.read(0, 5)
+
+
+def test_a_damaged_copy_of_standard_input_is_an_error_until_it_is_piped_again(tmp_path: Path) -> None:
+    (copy,) = find_sources("-", stdin=io.BytesIO(LINES.encode())).arguments
+    assert find_sources(copy).arguments == (copy,)
+    damage(Path(copy), flip)
+    with pytest.raises(CorpusError, match=r"a copy of standard input, is damaged; pipe the text into charlm again"):
+        find_sources(copy)
+    find_sources("-", stdin=io.BytesIO(LINES.encode()))
+    assert find_sources(copy).arguments == (copy,)
 
 
 def test_everything_is_flushed_before_the_folder_is_renamed(dataset_of, monkeypatch: pytest.MonkeyPatch) -> None:
