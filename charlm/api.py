@@ -1,5 +1,6 @@
 """charlm from Python: train, resume and load do what the commands do, without printing."""
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -37,7 +38,10 @@ from charlm.training.memory import keep_memory, memory_named
 from charlm.training.run_length import require_rest
 from charlm.training.state import TrainingState, begin, restore
 from charlm.training.trainer import Outcome, fit
+from charlm.training.validation import is_complete
 from charlm.training.warnings import warn_about_run
+
+logger = logging.getLogger(__name__)
 
 __all__ = ["Callbacks", "Trained", "load", "resume", "resume_run", "train", "train_run"]
 
@@ -133,6 +137,8 @@ def resume(
     minutes: float | None = None,
     epochs: float | None = None,
     steps: int | None = None,
+    learning_rate: float | None = None,
+    clip: float | None = None,
     text: TextLike | None = None,
     callbacks: Callbacks | None = None,
 ) -> TextModel:
@@ -144,6 +150,8 @@ def resume(
             replaces all limits that the run had.
         epochs: a new length in passes over the training split.
         steps: a new length in optimiser steps.
+        learning_rate: a new peak learning rate, for a run that diverged.
+        clip: a new largest gradient norm, for a run that diverged.
         text: the new location of the text, if it was moved; its content must be the same.
         callbacks: functions to call during the run.
 
@@ -152,7 +160,8 @@ def resume(
             use.
     """
     lengths = _with_lengths(None, minutes, epochs, steps)
-    return load(resume_run(run, text=text, lengths=lengths, callbacks=callbacks).run)
+    trained = resume_run(run, text=text, lengths=lengths, learning_rate=learning_rate, clip=clip, callbacks=callbacks)
+    return load(trained.run)
 
 
 @memory_named()
@@ -218,6 +227,8 @@ def resume_run(
     *,
     text: TextLike | None = None,
     lengths: TrainOptions | None = None,
+    learning_rate: float | None = None,
+    clip: float | None = None,
     callbacks: Callbacks | None = None,
 ) -> Trained:
     """Like `resume`, with the new length in `lengths`; returns the result of the run instead of the model."""
@@ -227,14 +238,17 @@ def resume_run(
         run_config = saved_config
         if text is not None:
             run_config = replace(run_config, text=find_sources(text, progress=callbacks.progress).arguments)
-        if lengths:
-            no_length = {"minutes": None, "epochs": None, "steps": None}
-            training = TrainConfig.from_json(run_config.training.to_json() | no_length | dict(lengths))
-            run_config = replace(run_config, training=training)
+        changes: dict[str, Any] = {"minutes": None, "epochs": None, "steps": None} | dict(lengths) if lengths else {}
+        for name, value in (("learning_rate", learning_rate), ("clip", clip)):
+            if value is not None:
+                changes[name] = value
+        training = TrainConfig.from_json(run_config.training.to_json() | changes)
+        run_config = replace(run_config, training=training)
         config = run_config.training
         _set_threads(config)
+        saved = folder.can_continue()
         corpus = open_corpus(run_config.text, run_config.corpus, progress=callbacks.progress)
-        if folder.resume.exists():
+        if saved:
             state, checkpoint, log_sizes = restore(folder, config, pick_device(config.device), _beginning(callbacks))
             if corpus.sha256 != checkpoint.corpus.get("sha256"):
                 raise CorpusError(
@@ -242,12 +256,16 @@ def resume_run(
                 )
             dataset = prepare(corpus, checkpoint.tokenizer, progress=callbacks.progress)
             _restore_prior(state, dataset, callbacks, folder)
+            if state.best_step > 0 and not folder.model.exists():
+                logger.warning("%s is missing; the next validation saves a new model", folder.model)
+                state.forget_best()
         else:  # the run stopped before it saved anything
             start_model = load(run_config.init_from) if run_config.init_from is not None else None
             tokenizer = start_model.tokenizer if start_model else run_config.tokenizer or TokenizerConfig()
             dataset = prepare(corpus, tokenizer, progress=callbacks.progress)
             state, log_sizes = _first_state(dataset, run_config.model, start_model, config, callbacks), (0, 0)
-        require_rest(state, config, dataset.train, folder.path)
+        if state.step == 0 or is_complete(folder, state, dataset):
+            require_rest(state, config, dataset.train, folder.path)
         if run_config != saved_config:
             folder.write_config(run_config)
         return _fit(folder, state, dataset, config, callbacks, log_sizes)

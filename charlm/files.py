@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -72,6 +73,11 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+def is_leftover(path: Path, target: Path) -> bool:
+    """Whether a path has the name of a temporary file of `replacing(target)`; a killed process leaves one."""
+    return re.fullmatch(rf"\.{re.escape(target.name)}\.[a-z0-9_]{{8}}\.tmp", path.name) is not None
 
 
 def flush(path: Path) -> None:

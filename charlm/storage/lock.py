@@ -18,31 +18,35 @@ LOCK = ".lock"
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Lock an existing folder; raises `RunError` when another process has locked it or it can't be written to."""
+def locked(folder: Path) -> Iterator[bool]:
+    """Lock an existing folder; False if the system or the file system has no locks.
+
+    Raises `RunError` when another process has locked the folder or it can't be written to.
+    """
     try:
         descriptor = open_run_file(folder / LOCK, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise RunError(f"can't write to {folder}: {error.strerror}; name another folder with --run") from None
     try:
-        _lock(descriptor, folder)
+        held = _lock(descriptor, folder)
         with contextlib.suppress(OSError):  # the process id is only for the message
             os.ftruncate(descriptor, 0)
             os.write(descriptor, str(os.getpid()).encode())
-        yield
+        yield held
     finally:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, folder: Path) -> None:
+def _lock(descriptor: int, folder: Path) -> bool:
     if fcntl is None:
-        return
+        return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
     except BlockingIOError:
         holder = os.read(descriptor, 20).decode(errors="replace")
         raise RunError(
             f"run folder {folder} is in use by process {holder}; wait until it ends, or name another with --run"
         ) from None
     except OSError:  # a file system without locks
-        pass
+        return False

@@ -43,6 +43,8 @@ class TrainingFacts(JsonConfig):
     """torch's version."""
     charlm: str
     """charlm's version."""
+    temperature: float | None = None
+    """What the logits were divided by at the end of the run (`charlm.evaluation.calibration`); None before that."""
 
     def __post_init__(self) -> None:
         check_amounts(self)

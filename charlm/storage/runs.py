@@ -5,6 +5,7 @@ runs/NAME/metrics.jsonl        one record per line
 runs/NAME/samples.txt          texts that the model wrote during training
 runs/NAME/model.safetensors    the weights that were best on validation
 runs/NAME/resume.safetensors   everything needed to continue
+runs/NAME/config.new.json      the configuration of a run that replaces this one and has saved nothing yet
 """
 
 import contextlib
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from charlm.config import RunConfig
 from charlm.errors import ConfigError, RunError
-from charlm.files import atomic_write, is_safetensors, parse_object
+from charlm.files import atomic_write, is_leftover, is_safetensors, parse_object
 from charlm.storage.append_log import naming_write_errors
 from charlm.storage.lock import LOCK, locked
 from charlm.storage.run_file import check_run_file, read_run_file
@@ -39,24 +40,39 @@ class RunFolder:
         self.samples = path / "samples.txt"
         self.model = path / MODEL
         self.resume = path / "resume.safetensors"
+        self.new_config = path / "config.new.json"
 
     @contextlib.contextmanager
     def begun(self, config: RunConfig, *, overwrite: bool) -> Iterator[None]:
         """Create the folder, write its configuration, and lock it for the length of the block.
 
+        A run that is overwritten stays as it is, except for its records and samples, until `settle`.
+
         Raises `RunError` when the folder isn't empty and `overwrite` is not set, when another process has locked it, or
-        when it can't be written. The model of an overwritten run stays until the new run saves one.
+        when it can't be written.
         """
         self.require_room(overwrite=overwrite)
         with naming_write_errors(self.path, "name another folder with --run"):
             self.path.mkdir(parents=True, exist_ok=True)
-        with locked(self.path):
+        with locked(self.path) as held:
             self.require_room(overwrite=overwrite)
             self._check_files()
-            with naming_write_errors(self.resume, "name another folder with --run"):
-                self.resume.unlink(missing_ok=True)  # first: it doesn't belong to the new configuration
-            self.write_config(config)
+            if held:
+                self._remove_leftovers()
+            replaces = any(path.exists() for path in (self.config, self.model, self.resume))
+            self._write(self.new_config if replaces else self.config, config)
             yield
+
+    def settle(self) -> None:
+        """Remove what is left of a run that this one replaces; to be called when the resume file is that of step 0.
+
+        A process that is killed before leaves the old configuration and model, one that is killed after this leaves the
+        new configuration and no model.
+        """
+        with naming_write_errors(self.path, "name another folder with --run"):
+            if self.new_config.exists():
+                os.replace(self.new_config, self.config)
+            self.model.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def reopened(self) -> Iterator[RunConfig]:
@@ -64,10 +80,27 @@ class RunFolder:
 
         Raises `RunError` as `read_config` does, or when another process has locked the folder.
         """
-        self._require_run()
-        with locked(self.path):
+        if not self.new_config.exists():
+            self._require_run()
+        with locked(self.path) as held:
             self._check_files()
-            yield self.read_config()
+            if held:
+                self._remove_leftovers()
+            yield self._read(self.new_config) if self.new_config.exists() else self.read_config()
+
+    def can_continue(self) -> bool:
+        """Whether the run has a resume file; without one it begins anew.
+
+        Raises `RunError` if there is a model, which a run that begins anew would overwrite.
+        """
+        if self.new_config.exists():  # the resume file and the model are those of the run that is replaced
+            return False
+        if not self.resume.exists() and self.model.exists():
+            raise RunError(
+                f"{self.resume} is missing, so run {self.path} can't be continued; restore that file, or start a new "
+                f"run from the model with `charlm train TEXT --init-from {self.path}`"
+            )
+        return self.resume.exists()
 
     def require_room(self, *, overwrite: bool) -> None:
         """Raise `RunError` unless a run may start here: the folder is missing, empty, or to be overwritten."""
@@ -76,7 +109,7 @@ class RunFolder:
         try:
             if self.path.exists() and not self.path.is_dir():
                 raise RunError(f"{self.path} is a file; name another folder with --run")
-            if not overwrite and self.path.is_dir() and {path.name for path in self.path.iterdir()} - {LOCK}:
+            if not overwrite and self.path.is_dir() and not all(map(self._is_left_behind, self.path.iterdir())):
                 raise RunError(
                     f"run folder {self.path} is not empty; continue it with --resume, replace it with --overwrite, or "
                     "name another with --run"
@@ -86,27 +119,48 @@ class RunFolder:
 
     def write_config(self, config: RunConfig) -> None:
         """Replace the configuration."""
-        atomic_write(
-            self.config, json.dumps(config.to_json(), indent=2).encode()
-        )  # ASCII, since a path may not be UTF-8
+        self._write(self.new_config if self.new_config.exists() else self.config, config)
 
     def read_config(self) -> RunConfig:
         """The configuration of the run; raises `RunError` when there is no run or the file is damaged."""
         self._require_run()
+        return self._read(self.config)
+
+    def _write(self, path: Path, config: RunConfig) -> None:
+        atomic_write(path, json.dumps(config.to_json(), indent=2).encode())  # ASCII, since a path may not be UTF-8
+
+    def _read(self, path: Path) -> RunConfig:
         try:
-            return RunConfig.from_json(parse_object(read_run_file(self.config)))
+            return RunConfig.from_json(parse_object(read_run_file(path)))
         except ConfigError as error:
-            raise RunError(f"{self.config} is damaged: {error}") from None
+            raise RunError(f"{path} is damaged: {error}") from None
         except (OSError, ValueError) as error:
-            raise RunError(f"{self.config} can't be read: {error}") from None
+            raise RunError(f"{path} can't be read: {error}") from None
 
     def _check_files(self) -> None:
         """Raise `RunError` if one of the files is no regular file."""
-        for path in (self.config, self.metrics, self.samples, self.model, self.resume):
+        for path in (self.config, self.metrics, self.samples, self.model, self.resume, self.new_config):
             check_run_file(path)
+
+    def _is_left_behind(self, path: Path) -> bool:
+        """Whether a file of the folder is the lock or a temporary file that a killed process left."""
+        replaced = (self.config, self.model, self.resume, self.new_config)
+        return path.name == LOCK or any(is_leftover(path, target) for target in replaced)
+
+    def _remove_leftovers(self) -> None:
+        """Remove the temporary files of killed processes; the lock must be held."""
+        with naming_write_errors(self.path, "name another folder with --run"):
+            for path in self.path.iterdir():
+                if path.name != LOCK and self._is_left_behind(path):
+                    path.unlink()
 
     def _require_run(self) -> None:
         if not os.path.isfile(self.config):
+            if self.resume.exists() and not os.path.lexists(self.config):
+                raise RunError(
+                    f"{self.config} is missing; restore it, or start a new run from the model with "
+                    f"`charlm train TEXT --init-from {self.path}`"
+                )
             raise RunError(f"no run in {self.path}; train one, or name another with --run")
 
 
@@ -138,13 +192,28 @@ def _is_path(name: str) -> bool:
 
 def newest_run(holding: str) -> Path:
     """The run in runs/ whose file named `holding` was written last; raises `RunError` if there is none."""
-    paths = [path for path in RUNS.glob(f"*/{holding}") if path.is_file()]
+    return _newest([path for path in RUNS.glob(f"*/{holding}") if path.is_file()])
+
+
+def _newest(paths: list[Path]) -> Path:
+    """The run with the file that was written last; raises `RunError` if there are no files."""
     if not paths:
         raise RunError(
             f"no trained run in {RUNS}/ here; train one with `charlm train TEXT`, or name a model file, or reviews, "
             "the bundled model"
         )
     return max(paths, key=lambda path: path.stat().st_mtime).parent
+
+
+def newest_resumable() -> Path:
+    """The run in runs/ that was saved last, or was begun last and killed before it saved anything.
+
+    Raises `RunError` if there is none.
+    """
+    written = [path for name in ("resume.safetensors", "config.new.json") for path in RUNS.glob(f"*/{name}")]
+    runs = [RunFolder(path.parent) for path in RUNS.glob("*/config.json")]
+    written += [run.config for run in runs if not (run.resume.exists() or run.model.exists())]
+    return _newest([path for path in written if path.is_file()])
 
 
 def newest_models() -> list[Path]:

@@ -24,9 +24,14 @@ def require_rest(state: TrainingState, config: TrainConfig, split: TokenSplit, r
         if state.step == 0:
             raise ConfigError(f"reading the text took all of {option} {whole:g}; give a larger {option}")
         raise RunError(
-            f"run {run} is finished: it has done {done:.10g} of {option} {whole:.10g}; give a larger {option} to "
-            "continue"
+            f"run {run} is finished ({_number(done)} of {_number(whole)} {option.removeprefix('--')}); to train longer "
+            f"pass a larger {option}"
         )
+
+
+def _number(value: float) -> str:
+    """Three digits of a fraction, but all digits of an integer."""
+    return f"{value:.0f}" if isinstance(value, int) or value >= 100 else f"{value:.3g}"
 
 
 def _lengths(state: TrainingState, config: TrainConfig, split: TokenSplit) -> list[tuple[str, float, float]]:

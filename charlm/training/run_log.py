@@ -2,7 +2,6 @@
 
 import copy
 import json
-import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -16,6 +15,7 @@ from charlm.sampling import SampleConfig, generate_chunks
 from charlm.storage.append_log import AppendLog
 from charlm.storage.checkpoint import Checkpoint, finite, save
 from charlm.storage.runs import RunFolder
+from charlm.training.divergence import diverged, largest_loss
 from charlm.training.events import Event, SampleEvent, StepEvent
 from charlm.training.state import TrainingState, checkpoint_of, save_resume
 from charlm.training.validation import validate, validation_tokens
@@ -43,9 +43,14 @@ class RunLog:
         self._run, self._state, self._dataset, self._config = run, state, dataset, config
         self._observer = observer
         self._metrics, self._samples = AppendLog(run.metrics, log_sizes[0]), AppendLog(run.samples, log_sizes[1])
-        self._saved_at, self._save_seconds, self._saved_step = time.monotonic(), 0.0, -1
+        self._saved_at, self._save_seconds = time.monotonic(), 0.0
+        self.saved_step = state.step
+        """The step of the resume file."""
+        self._unsaved_validation = False
         self._best: Checkpoint | None = None
         """The best model, until it is written."""
+        self._loss = 0.0
+        """Of the last step."""
 
     def close(self) -> None:
         """Write the best model if that is still to do, and close the files."""
@@ -61,11 +66,13 @@ class RunLog:
         Raises `TrainingDivergedError` if the loss is far worse than guessing.
         """
         self._state.recent.append(record)
+        self._loss = record.loss
         if self._state.step % _LOG_EVERY == 0:
             self._report()
 
     def validate(self) -> None:
-        """Validate, write a sample, keep the model if it is the best so far, and save unless that was done just now."""
+        """Validate, write a sample, keep the model if it is the best so far, and save unless that was done just now or
+        the run diverges."""
         state = self._state
         if state.recent:
             self._report()  # so that the loss shown with a validation is up to date
@@ -80,8 +87,8 @@ class RunLog:
         self._emit(SampleEvent(step=state.step, text=self._write_sample()))
         if better:
             self._keep_model()
-        self._saved_step = -1
-        if time.monotonic() - self._saved_at >= _SAVE_SPACING * self._save_seconds:
+        state.validated_step, self._unsaved_validation = state.step, True
+        if self._is_sound() and time.monotonic() - self._saved_at >= _SAVE_SPACING * self._save_seconds:
             self.save()
 
     def interrupt(self) -> None:
@@ -92,7 +99,7 @@ class RunLog:
 
     def finish(self) -> None:
         """Save, unless nothing has changed since the last save."""
-        if self._saved_step != self._state.step or self._best is not None:
+        if self.saved_step != self._state.step or self._unsaved_validation:
             self.save()
 
     def save(self) -> None:
@@ -100,13 +107,18 @@ class RunLog:
         started = time.monotonic()
         self._write_best()
         save_resume(self._run, self._state, self._dataset, self._config, (self._metrics.sync(), self._samples.sync()))
-        self._saved_at, self._saved_step = time.monotonic(), self._state.step
+        self._saved_at, self.saved_step, self._unsaved_validation = time.monotonic(), self._state.step, False
         self._save_seconds = self._saved_at - started
 
     def save_if_due(self) -> None:
-        """Save, if the last save is long enough ago."""
-        if time.monotonic() - self._saved_at > max(_SAVE_EVERY, _SAVE_SPACING * self._save_seconds):
+        """Save, if the last save is long enough ago and the run doesn't diverge."""
+        due = time.monotonic() - self._saved_at > max(_SAVE_EVERY, _SAVE_SPACING * self._save_seconds)
+        if due and self._is_sound():
             self.save()
+
+    def _is_sound(self) -> bool:
+        """Whether the last loss is one to continue from: a run that diverged is resumed from its last save."""
+        return self._loss <= largest_loss(self._dataset.tokenizer.vocab_size)
 
     def _emit(self, record: Event) -> None:
         """Append a record to its file and pass it to the observer."""
@@ -126,7 +138,7 @@ class RunLog:
         mean = _mean(self._state.recent)
         self._emit(mean)
         self._state.recent.clear()
-        if mean.loss > 4 * math.log(self._dataset.tokenizer.vocab_size) + 4:
+        if mean.loss > largest_loss(self._dataset.tokenizer.vocab_size):
             raise TrainingDivergedError(diverged(mean.loss, mean.gradient_norm, self._state.step, self._config))
 
     def _keep_model(self) -> None:
@@ -160,10 +172,3 @@ def _mean(records: list[StepEvent]) -> StepEvent:
         gradient_norm=sum(record.gradient_norm for record in records) / count,
         clipped_norm=sum(record.clipped_norm for record in records) / count,
     )
-
-
-def diverged(loss: float, norm: float, step: int, config: TrainConfig) -> str:
-    """The message for a diverged run, with what may help."""
-    what = f"the loss became {loss:.3g} and the gradient norm {norm:.3g} at step {step}"
-    clip = " or set --clip 1" if config.clip == 0 else ""
-    return f"training diverged: {what}; lower --learning-rate (it is {config.learning_rate:g}){clip}"

@@ -52,6 +52,8 @@ class TrainingState:
     best: float | None = None
     """Lowest validation so far, nats per token."""
     best_step: int = 0
+    validated_step: int = 0
+    """The step of the last validation."""
     recent: list[StepEvent] = field(default_factory=list)
     """Steps that are not in metrics.jsonl yet."""
 
@@ -66,6 +68,10 @@ class TrainingState:
             share = 1 / max(1.0, horizon * self.step)
             for mean, weight in zip(self.average.parameters(), self.model.parameters(), strict=True):
                 mean.lerp_(weight, share)
+
+    def forget_best(self) -> None:
+        """Let the next validation, at the latest after the last step, keep a model again."""
+        self.best, self.best_step, self.validated_step = None, 0, 0
 
     def elapsed(self) -> float:
         """Seconds of training, summed over all sessions."""
@@ -90,14 +96,17 @@ class ResumeValues(JsonConfig):
     recent: tuple[StepEvent, ...]
     lengths: tuple[int, int]
     """Bytes of metrics.jsonl and samples.txt that belong to the state."""
+    validated_step: int | None = None
+    """None in files of charlm 0.1."""
 
     def __post_init__(self) -> None:
         for values in (self, self.cursor, *self.recent):
             check_amounts(values)
-        if self.first_progress >= 1 or self.best_step > self.step or min(self.lengths) < 0:
+        steps = (self.best_step, self.validated_step or 0)
+        if self.first_progress >= 1 or max(steps) > self.step or min(self.lengths) < 0:
             raise ConfigError(
-                f"first_progress is {self.first_progress}, best_step {self.best_step} of {self.step} and lengths "
-                f"{self.lengths}"
+                f"first_progress is {self.first_progress}, best_step and validated_step {steps} of {self.step} and "
+                f"lengths {self.lengths}"
             )
 
 
@@ -166,6 +175,7 @@ def save_resume(
         best_step=state.best_step,
         recent=tuple(state.recent),
         lengths=log_sizes,
+        validated_step=state.validated_step,
     )
     checkpoint = checkpoint_of(state.model, state, dataset, config)
     save_resume_file(run.resume, checkpoint, ResumeState(values=values.to_json(), tensors=tensors))
@@ -191,6 +201,7 @@ def restore(
     state.cursor, state.step, state.tokens, state.seconds = values.cursor, values.step, values.tokens, values.seconds
     state.first_progress, state.validation_tokens = values.first_progress, values.validation_tokens
     state.best, state.best_step, state.recent = values.best, values.best_step, [*values.recent]
+    state.validated_step = values.step if values.validated_step is None else values.validated_step
     return state, checkpoint, values.lengths
 
 

@@ -13,9 +13,10 @@ from charlm.data.dataset import Dataset, TokenSplit
 from charlm.data.windows import IGNORE, carry, keep_rows, training_windows
 from charlm.errors import TrainingDivergedError
 from charlm.storage.runs import RunFolder
+from charlm.training.divergence import diverged, retry
 from charlm.training.events import Event, StepEvent
 from charlm.training.run_length import progress_of, require_rest
-from charlm.training.run_log import RunLog, diverged
+from charlm.training.run_log import RunLog
 from charlm.training.schedule import learning_rate
 from charlm.training.state import TrainingState
 from charlm.training.validation import calibrate
@@ -110,7 +111,8 @@ def fit(
 
     Args:
         run: the run folder, which has its configuration already.
-        state: from `begin` or `restore`.
+        state: from `begin` or `restore`. If its last step is done, only what follows that is made up for: the last
+            validation, and the calibration of the kept model.
         dataset: what to train and validate on; without a validation split the latest model counts as the best.
         config: of the run.
         log_sizes: bytes of metrics.jsonl and samples.txt that belong to `state`; from `restore`.
@@ -121,15 +123,20 @@ def fit(
         TrainingDivergedError: the loss is not finite, or far worse than that of guessing.
         CharlmError: a file can't be written.
     """
+    first_step = state.step
     log = RunLog(run, state, dataset, config, log_sizes=log_sizes, observer=observer)
     try:
         stopped = _train(log, run, state, dataset, config, should_stop)
     except TrainingDivergedError as error:
-        if state.best_step > 0:
-            raise TrainingDivergedError(
-                f"{error}; the best model, from step {state.best_step}, is kept in {run.model}"
-            ) from None
-        raise
+        remedy = retry(
+            run,
+            config,
+            first_step=first_step,
+            saved_step=log.saved_step,
+            diverged_step=state.step,
+            kept_step=state.best_step,
+        )
+        raise TrainingDivergedError(f"{error}{remedy}") from None
     finally:
         log.close()
     best = state.best
@@ -156,16 +163,16 @@ def _train(
 ) -> bool:
     """The loop of `fit`; returns whether it was stopped before the end."""
     if state.step == 0:
+        require_rest(state, config, dataset.train, run.path)
         log.save()
-    done, validated_step = progress_of(state, config, dataset.train), state.step
-    monitor, record = GradientMonitor(), None
+        run.settle()
+    done, monitor = progress_of(state, config, dataset.train), GradientMonitor()
     for record in training_steps(state, dataset.train, config):
         if warning := monitor(record):
             logger.warning(warning)
         log.add(record)
         if int(record.progress * config.validations) > int(done * config.validations):
             log.validate()
-            validated_step = state.step
         done = record.progress
         if should_stop():
             if done < 1:
@@ -173,9 +180,9 @@ def _train(
                 return True
             break
         log.save_if_due()
-    if record is None:  # the time ran out between the caller's check and the first step
+    if state.step == 0:  # the time ran out before the first step
         require_rest(state, config, dataset.train, run.path)
-    elif validated_step < state.step:
+    if state.validated_step < state.step:
         log.validate()
     log.finish()
     return False

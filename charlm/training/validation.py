@@ -1,4 +1,4 @@
-"""Use of the validation split in a run: scoring the model at intervals, and calibrating it at the end."""
+"""Use of the validation split in a run: scoring the model at intervals, and calibrating the kept one at the end."""
 
 import math
 from dataclasses import replace
@@ -9,7 +9,7 @@ from charlm.data.windows import Window, validation_windows
 from charlm.evaluation.calibration import best_temperature, divide_logits
 from charlm.evaluation.score import score, total
 from charlm.model.language_model import LanguageModel
-from charlm.storage.checkpoint import load, save
+from charlm.storage.checkpoint import Checkpoint, load, save
 from charlm.storage.runs import RunFolder
 from charlm.training.events import ValidationEvent
 from charlm.training.run_length import progress_of
@@ -31,16 +31,40 @@ def validation_tokens(state: TrainingState, config: TrainConfig, dataset: Datase
 def calibrate(run: RunFolder, state: TrainingState, dataset: Dataset) -> float | None:
     """Divide the logits of the kept model by the temperature that is best on the validation split; its new score there.
 
-    The score is in nats per token. Returns None, and changes nothing, if the split is too short.
+    The score is in nats per token. A model that is calibrated already stays as it is. So does one whose split is too
+    short; then the result is None.
     """
-    if dataset.valid.facts.tokens < _MIN_CALIBRATION_TOKENS or not run.model.exists():
-        return None
-    kept = load(run.model)
+    kept = _model_to_calibrate(run, dataset)
+    if kept is None or _is_calibrated(kept, state):
+        return None if kept is None else kept.training.get("validation_nats_per_token")
     windows = _sample(state, dataset)
-    divide_logits(kept.model, best_temperature(kept.model, windows))
+    temperature = best_temperature(kept.model, windows)
+    divide_logits(kept.model, temperature)
     nats = _nats_per_token(kept.model, windows, dataset)
-    save(run.model, replace(kept, training=kept.training | {"validation_nats_per_token": nats}))
+    facts = {"validation_nats_per_token": nats, "temperature": temperature}
+    save(run.model, replace(kept, training=kept.training | facts))
     return nats
+
+
+def is_complete(run: RunFolder, state: TrainingState, dataset: Dataset) -> bool:
+    """Whether all that follows the last step is done: the last validation, and the calibration of the kept model."""
+    if state.validated_step < state.step:
+        return False
+    kept = _model_to_calibrate(run, dataset)
+    return kept is None or _is_calibrated(kept, state)
+
+
+def _model_to_calibrate(run: RunFolder, dataset: Dataset) -> Checkpoint | None:
+    """The kept model; None if there is none, or the validation split is too short to calibrate it."""
+    long_enough = dataset.valid.facts.tokens >= _MIN_CALIBRATION_TOKENS
+    return load(run.model) if long_enough and run.model.exists() else None
+
+
+def _is_calibrated(kept: Checkpoint, state: TrainingState) -> bool:
+    """Whether the kept model is calibrated. A file of charlm 0.1 doesn't say so, but its score has changed by it."""
+    facts = kept.training
+    changed = facts.get("step") == state.best_step and facts.get("validation_nats_per_token") != state.best
+    return facts.get("temperature") is not None or changed
 
 
 def _sample(state: TrainingState, dataset: Dataset) -> list[Window]:

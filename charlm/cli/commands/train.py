@@ -94,7 +94,7 @@ def train(
     from charlm import api
     from charlm.config import ModelOptions, TokenizerConfig, TrainOptions
     from charlm.errors import ConfigError
-    from charlm.storage.runs import newest_run
+    from charlm.storage.runs import newest_resumable
 
     corpus = corpus_options(documents, separator, splits, encoding, errors, direction)
     tokenizer_options = without_none(kind=tokenizer, vocab_size=vocab_size, algorithm=subword_algorithm)
@@ -130,17 +130,24 @@ def train(
         device=device,
         precision=precision,
     )
-    if resume and (corpus or tokenizer_options or model or training or init_from or overwrite):
+    fixed = training.keys() - {"learning_rate", "clip"}
+    if resume and (corpus or tokenizer_options or model or fixed or init_from or overwrite):
         raise ConfigError(
-            "--resume continues with the run's own settings; it can be combined only with --run, TEXT (the same text) "
-            "and a new --minutes, --epochs or --steps"
+            "--resume continues with the run's own settings; it can be combined only with --run, TEXT (the same text), "
+            "a new --minutes, --epochs or --steps, and --learning-rate and --clip"
         )
     if {"vocab_size", "algorithm"} & tokenizer_options.keys() and tokenizer != "subword":
         raise ConfigError("--vocab-size and --subword-algorithm need --tokenizer subword")
     with _display(started) as callbacks:
         if resume:
-            folder = run if run is not None else newest_run("resume.safetensors")
-            result = api.resume_run(folder, text=text or None, lengths=cast(TrainOptions, lengths), callbacks=callbacks)
+            result = api.resume_run(
+                run if run is not None else newest_resumable(),
+                text=text or None,
+                lengths=cast(TrainOptions, lengths),
+                learning_rate=learning_rate,
+                clip=clip,
+                callbacks=callbacks,
+            )
         else:
             result = api.train_run(
                 text or [],

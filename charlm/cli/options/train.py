@@ -237,7 +237,7 @@ OverwriteOption = Annotated[
     bool,
     typer.Option(
         "--overwrite",
-        help="Replace the run named by --run; its model is kept until the new run saves one.",
+        help="Replace the run named by --run. Its model is removed when training begins.",
         rich_help_panel=_RUN,
     ),
 ]

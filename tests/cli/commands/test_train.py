@@ -122,7 +122,7 @@ def test_ctrl_c_saves_and_says_how_to_continue(charlm, text: Path, brief: list[s
 
 @pytest.mark.usefixtures("run")
 def test_a_run_that_is_over_says_so(failed) -> None:
-    assert "run runs/first is finished: it has done 30 of --steps 30; give a larger --steps to continue" in failed(
+    assert "run runs/first is finished (30 of 30 steps); to train longer pass a larger --steps" in failed(
         "train", "--resume"
     )
 

@@ -1,0 +1,47 @@
+"""Diverged runs: from which loss on a run counts as diverged, and the messages that say so and what to do."""
+
+import math
+import shlex
+
+from charlm.config import TrainConfig
+from charlm.storage.runs import RunFolder
+
+_RATE = 3e-3  # the highest that is suggested
+_FEW_STEPS = 10  # after a resumed state, within which a divergence is put down to that state
+
+
+def largest_loss(vocab_size: int) -> float:
+    """Nats per token, far worse than guessing: a run whose loss is larger has diverged."""
+    return 4 * math.log(vocab_size) + 4
+
+
+def diverged(loss: float, norm: float, step: int, config: TrainConfig) -> str:
+    """The message for a diverged run, with what may help."""
+    what = f"the loss became {loss:.3g} and the gradient norm {norm:.3g} at step {step}"
+    clip = " or set --clip 1" if config.clip == 0 else ""
+    return f"training diverged: {what}; lower --learning-rate (it is {config.learning_rate:g}){clip}"
+
+
+def retry(
+    run: RunFolder, config: TrainConfig, *, first_step: int, saved_step: int, diverged_step: int, kept_step: int
+) -> str:
+    """How to continue a diverged run, as the end of the message of `diverged`.
+
+    Args:
+        run: its folder.
+        config: with which it diverged.
+        first_step: from which this session continued; 0 for a new run.
+        saved_step: of the resume file.
+        diverged_step: at which it was noticed.
+        kept_step: of the model that is kept; 0 if there is none.
+    """
+    options = ["--learning-rate", f"{min(config.learning_rate / 3, _RATE):.2g}"]
+    if config.clip == 0 or config.clip > 1:
+        options += ["--clip", "1"]
+    kept = f"; the best model, from step {kept_step}, is kept in {run.model}" if kept_step > 0 else ""
+    if first_step > 0 and saved_step == first_step and diverged_step <= first_step + _FEW_STEPS:
+        model = ["--init-from", str(run.path)] if kept_step > 0 else []
+        new_run = f"start a new run with {shlex.join(model + options)}"
+        return f"; the state saved at step {saved_step} diverges at once: {new_run}{kept}"
+    command = shlex.join(["charlm", "train", "--resume", "--run", str(run.path), *options])
+    return f": `{command}` continues from step {saved_step}{kept}"
