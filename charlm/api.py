@@ -35,7 +35,7 @@ from charlm.text_model import TextModel, load
 from charlm.training.autotune import AutotunedSettings, autotune
 from charlm.training.events import Event
 from charlm.training.memory import keep_memory, memory_named
-from charlm.training.run_length import require_rest
+from charlm.training.schedule import require_rest
 from charlm.training.state import TrainingState, begin, restore
 from charlm.training.trainer import Outcome, fit
 from charlm.training.validation import is_complete

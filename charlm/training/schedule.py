@@ -1,6 +1,56 @@
-"""The learning rate as a function of progress."""
+"""The schedule of a run: its length, how much of it is done, and the learning rate at each moment."""
 
 import math
+from pathlib import Path
+
+from charlm.config import TrainConfig
+from charlm.data.dataset import TokenSplit
+from charlm.errors import ConfigError, RunError
+from charlm.training.state import TrainingState
+
+_FINAL_SECONDS = 2.0
+"""Reserved for the last validation, calibration and saving."""
+
+
+def progress_of(state: TrainingState, config: TrainConfig, split: TokenSplit) -> float:
+    """Share of the run that is done, 0 to 1; of several lengths, the one closest to its end counts."""
+    return min(1.0, max(done / whole for _, done, whole in _lengths(state, config, split)))
+
+
+def require_rest(state: TrainingState, config: TrainConfig, split: TokenSplit, run: Path) -> None:
+    """Raise unless part of the run is left: `RunError` if it is finished, `ConfigError` if it never began."""
+    for option, done, whole in _lengths(state, config, split):
+        if done < whole:
+            continue
+        if state.step == 0:
+            raise ConfigError(f"reading the text took all of {option} {whole:g}; give a larger {option}")
+        raise RunError(
+            f"run {run} is finished ({_number(done)} of {_number(whole)} {option.removeprefix('--')}); to train longer "
+            f"pass a larger {option}"
+        )
+
+
+def _number(value: float) -> str:
+    """Three digits of a fraction, but all digits of an integer."""
+    return f"{value:.0f}" if isinstance(value, int) or value >= 100 else f"{value:.3g}"
+
+
+def _lengths(state: TrainingState, config: TrainConfig, split: TokenSplit) -> list[tuple[str, float, float]]:
+    """The lengths that the run is limited by: the option, how much of it is done, and the whole."""
+    epochs = state.cursor.epoch + state.cursor.tokens / split.facts.tokens
+    lengths = (
+        ("--steps", state.step, config.steps),
+        ("--epochs", epochs, config.epochs),
+        ("--minutes", _minutes_used(state, config), config.minutes),
+    )
+    return [(option, done, whole) for option, done, whole in lengths if whole is not None]
+
+
+def _minutes_used(state: TrainingState, config: TrainConfig) -> float:
+    """Minutes used so far, including the time reserved for the work after the last step."""
+    if config.minutes is None:
+        return 0.0
+    return state.elapsed() / 60 + min(_FINAL_SECONDS / 60, 0.03 * config.minutes)
 
 
 def learning_rate(progress: float, *, peak: float, warmup: float, final: float) -> float:

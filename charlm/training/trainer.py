@@ -15,9 +15,8 @@ from charlm.errors import TrainingDivergedError
 from charlm.storage.runs import RunFolder
 from charlm.training.divergence import diverged, retry
 from charlm.training.events import Event, StepEvent
-from charlm.training.run_length import progress_of, require_rest
 from charlm.training.run_log import RunLog
-from charlm.training.schedule import learning_rate
+from charlm.training.schedule import learning_rate, progress_of, require_rest
 from charlm.training.state import TrainingState
 from charlm.training.validation import calibrate
 from charlm.training.warnings import GradientMonitor

@@ -12,7 +12,7 @@ from charlm.model.language_model import LanguageModel
 from charlm.storage.checkpoint import Checkpoint, load, save
 from charlm.storage.runs import RunFolder
 from charlm.training.events import ValidationEvent
-from charlm.training.run_length import progress_of
+from charlm.training.schedule import progress_of
 from charlm.training.state import TrainingState
 
 _TOKENS = (4096, 65_536)  # fewest and most that a validation scores

@@ -59,7 +59,7 @@ SHAPES = [(1, 1, 1, 1), (13, 70, 3, 9), (29, 32, 2, 40)]
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_products_are_those_of_torch(dtype: torch.dtype, threads: int, shape: tuple[int, int, int, int]) -> None:
     torch.set_num_threads(threads)
-    library = native.library((of_tanh,), dtype)
+    library = native.program_library((of_tanh,), dtype)
     assert library is not None
     check_products(library, dtype, *shape)
 
@@ -103,7 +103,7 @@ def check_products_in_pairs(library: native.Library, rows: int, width: int, bloc
 @pytest.mark.parametrize("shape", [*SHAPES, (16, 32, 1, 32), (49, 72, 2, 75), (64, 64, 3, 64)], ids=str)
 def test_products_in_pairs_are_those_of_rounded_numbers(threads: int, shape: tuple[int, int, int, int]) -> None:
     torch.set_num_threads(threads)
-    library = native.library((of_tanh,), torch.float32)
+    library = native.program_library((of_tanh,), torch.float32)
     assert library is not None
     if not library.has_bfloat16:
         pytest.skip("no instructions for bfloat16 here")
@@ -210,15 +210,15 @@ def test_a_compiler_that_fails_is_passed_over(tmp_path: Path, monkeypatch: pytes
 @compiled
 def test_a_library_is_compiled_once_and_kept(tmp_path: Path) -> None:
     compilation.shared_library.cache_clear()
-    native.library.cache_clear()
-    assert native.library((of_tanh,), torch.float32) is not None
+    native.program_library.cache_clear()
+    assert native.program_library((of_tanh,), torch.float32) is not None
     (kept,) = (tmp_path / "cache" / "native").glob("*.so")
     before = kept.stat().st_mtime_ns
     compilation.shared_library.cache_clear()
-    native.library.cache_clear()
-    assert native.library((of_tanh,), torch.float32) is not None
+    native.program_library.cache_clear()
+    assert native.program_library((of_tanh,), torch.float32) is not None
     assert kept.stat().st_mtime_ns == before
-    native.library.cache_clear()
+    native.program_library.cache_clear()
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 7, 8, 33])
