@@ -76,8 +76,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def is_leftover(path: Path, target: Path) -> bool:
-    """Whether a path has the name of a temporary file of `replacing(target)`; a killed process leaves one."""
-    return re.fullmatch(rf"\.{re.escape(target.name)}\.[a-z0-9_]{{8}}\.tmp", path.name) is not None
+    """Whether a path is a temporary file of `replacing(target)`, going by its name; a killed process leaves one."""
+    named = re.fullmatch(rf"\.{re.escape(target.name)}\.[a-z0-9_]{{8}}\.tmp", path.name) is not None
+    return named and path.is_file() and not path.is_symlink()
 
 
 def flush(path: Path) -> None:

@@ -34,8 +34,12 @@ class AppendLog:
         self._path = path
         with naming_write_errors(path, _REMEDY):
             self._file = os.fdopen(open_run_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab", buffering=0)
-            size = os.fstat(self._file.fileno()).st_size
-            self._file.truncate(min(length, size))
+            try:
+                size = os.fstat(self._file.fileno()).st_size
+                self._file.truncate(min(length, size))
+            except BaseException:
+                self._file.close()
+                raise
         if size < length:
             logger.warning("%s is shorter than at the last save, so records are missing; training continues", path)
 

@@ -7,12 +7,17 @@ from charlm.config import TrainConfig
 from charlm.storage.runs import RunFolder
 
 _RATE = 3e-3  # the highest that is suggested
-_FEW_STEPS = 10  # after a resumed state, within which a divergence is put down to that state
+_FEW_STEPS = 10  # a run that diverges so soon after it was resumed may have been saved too late
 
 
 def largest_loss(vocab_size: int) -> float:
     """Nats per token, far worse than guessing: a run whose loss is larger has diverged."""
     return 4 * math.log(vocab_size) + 4
+
+
+def is_sound(loss: float, vocab_size: int) -> bool:
+    """Whether the loss of a step, in nats per token, is about that of guessing or lower, so that a run can be saved."""
+    return loss <= math.log(vocab_size) + 1
 
 
 def diverged(loss: float, norm: float, step: int, config: TrainConfig) -> str:
@@ -38,10 +43,11 @@ def retry(
     options = ["--learning-rate", f"{min(config.learning_rate / 3, _RATE):.2g}"]
     if config.clip == 0 or config.clip > 1:
         options += ["--clip", "1"]
-    kept = f"; the best model, from step {kept_step}, is kept in {run.model}" if kept_step > 0 else ""
-    if first_step > 0 and saved_step == first_step and diverged_step <= first_step + _FEW_STEPS:
-        model = ["--init-from", str(run.path)] if kept_step > 0 else []
-        new_run = f"start a new run with {shlex.join(model + options)}"
-        return f"; the state saved at step {saved_step} diverges at once: {new_run}{kept}"
     command = shlex.join(["charlm", "train", "--resume", "--run", str(run.path), *options])
-    return f": `{command}` continues from step {saved_step}{kept}"
+    remedy = f": `{command}` continues from step {saved_step}"
+    if 0 < first_step == saved_step and diverged_step <= first_step + _FEW_STEPS:
+        source = f" from the best model with --init-from {run.path}" if kept_step > 0 else ""
+        remedy += f", and if that diverges too, start a new run{source}"
+    if kept_step > 0:
+        remedy += f"; the best model, from step {kept_step}, is kept in {run.model}"
+    return remedy

@@ -1,5 +1,6 @@
 """The files that a run writes: metrics, samples, the best model, and what `--resume` needs."""
 
+import contextlib
 import copy
 import json
 import time
@@ -15,7 +16,7 @@ from charlm.sampling import SampleConfig, generate_chunks
 from charlm.storage.append_log import AppendLog
 from charlm.storage.checkpoint import Checkpoint, finite, save
 from charlm.storage.runs import RunFolder
-from charlm.training.divergence import diverged, largest_loss
+from charlm.training.divergence import diverged, is_sound, largest_loss
 from charlm.training.events import Event, SampleEvent, StepEvent
 from charlm.training.state import TrainingState, checkpoint_of, save_resume
 from charlm.training.validation import validate, validation_tokens
@@ -42,7 +43,10 @@ class RunLog:
         """Open the files; the arguments are those of `charlm.training.trainer.fit`."""
         self._run, self._state, self._dataset, self._config = run, state, dataset, config
         self._observer = observer
-        self._metrics, self._samples = AppendLog(run.metrics, log_sizes[0]), AppendLog(run.samples, log_sizes[1])
+        with contextlib.ExitStack() as files:
+            self._metrics = files.enter_context(contextlib.closing(AppendLog(run.metrics, log_sizes[0])))
+            self._samples = files.enter_context(contextlib.closing(AppendLog(run.samples, log_sizes[1])))
+            self._files = files.pop_all()
         self._saved_at, self._save_seconds = time.monotonic(), 0.0
         self.saved_step = state.step
         """The step of the resume file."""
@@ -54,11 +58,8 @@ class RunLog:
 
     def close(self) -> None:
         """Write the best model if that is still to do, and close the files."""
-        try:
+        with self._files:
             self._write_best()
-        finally:
-            self._metrics.close()
-            self._samples.close()
 
     def add(self, record: StepEvent) -> None:
         """Record a step; the mean of every ten steps is written.
@@ -118,7 +119,7 @@ class RunLog:
 
     def _is_sound(self) -> bool:
         """Whether the last loss is one to continue from: a run that diverged is resumed from its last save."""
-        return self._loss <= largest_loss(self._dataset.tokenizer.vocab_size)
+        return is_sound(self._loss, self._dataset.tokenizer.vocab_size)
 
     def _emit(self, record: Event) -> None:
         """Append a record to its file and pass it to the observer."""

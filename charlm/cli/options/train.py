@@ -230,7 +230,10 @@ RunOption = Annotated[
 ResumeOption = Annotated[
     bool,
     typer.Option(
-        "--resume", help="Continue --run, or the newest run, from where it was last saved.", rich_help_panel=_RUN
+        "--resume",
+        help="Continue --run, or the newest run, from where it was last saved. Its length, --learning-rate and --clip "
+        "can be changed.",
+        rich_help_panel=_RUN,
     ),
 ]
 OverwriteOption = Annotated[
