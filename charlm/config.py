@@ -1,4 +1,4 @@
-"""All settings with their ranges: frozen dataclasses, to JSON and back.
+"""Every setting and its range, as frozen dataclasses that convert to and from JSON.
 
 Every class checks its values when it is created and raises `ConfigError`, which names the value, what is allowed and
 what to do. An unknown key in a file is an error.
@@ -221,7 +221,7 @@ class ModelConfig(JsonConfig):
     """Probability of dropping a recurrent weight for a window in training (Merity, Keskar and Socher 2018, arXiv
     1708.02182)."""
     tie_weights: bool = False
-    """Use the embedding as the output layer, too (Press and Wolf 2017); needs E = H."""
+    """Use the embedding also as the weights of the output layer (Press and Wolf 2017); needs E = H."""
     recurrent_init: RecurrentInit = "auto"
     """Initial recurrent weights of each gate; leaky-identity is 0.9 I; auto is that for irnn, otherwise orthogonal."""
     input_init: InputInit = "xavier"
@@ -230,7 +230,7 @@ class ModelConfig(JsonConfig):
     """Initial bias of an LSTM's forget gate (Gers et al. 1999; Jozefowicz et al. 2015)."""
     update_bias: float = 0.0
     """Initial bias of the gate that keeps the state in gru, mut1 to 3 and mingru; a high value keeps it from the start.
-    It is negated for a gate that is 1 for the new state."""
+    Gates that are 1 for the new state get the negative value."""
     ngram_order: int = 0
     """n of the n-gram model whose log-probabilities, times a learnt gate, are added to the logits; 0 for none."""
     context_vectors: int = 0
@@ -271,7 +271,7 @@ class ModelConfig(JsonConfig):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainConfig(JsonConfig):
-    """How a model is trained. The run ends at the first of its lengths that is reached."""
+    """How a model is trained. The run ends when it reaches the first of its lengths."""
 
     minutes: float | None = None
     """Length in minutes of wall-clock time from the start of the command."""
@@ -282,7 +282,7 @@ class TrainConfig(JsonConfig):
     batch_size: int = 16
     """B, sequences per step."""
     seq_len: int = 32
-    """T, tokens of truncated backpropagation through time."""
+    """T, window length of truncated backpropagation through time, in tokens."""
     learning_rate: float = 3e-3
     """Peak learning rate."""
     warmup: float = 0.02
@@ -299,7 +299,7 @@ class TrainConfig(JsonConfig):
     clip: float = 1.0
     """Largest global gradient norm (Pascanu et al. 2013); 0 turns clipping off."""
     seed: int = 1
-    """Seed of the initial weights, the order of the text and dropout."""
+    """Seed for the initial weights, the order of the text and dropout."""
     validations: int = 20
     """Number of times that a run scores the validation split."""
     threads: int | None = None

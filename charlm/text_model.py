@@ -282,7 +282,7 @@ class TextModel:
 
         Args:
             dataset: the dataset from `read`.
-            split: the split of it to compare with; only its first characters are used.
+            split: the split to compare with; only its first characters are used.
             least: length of the shortest passage that counts as copied, characters.
             characters: length of each text. The model writes at temperature 1.
             progress: called with the progress of reading and writing.

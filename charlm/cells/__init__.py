@@ -1,4 +1,4 @@
-"""One step of each recurrent cell, written as its equation: the truth that `charlm.kernels` must match."""
+"""One step of each recurrent cell, written as its equation: the reference that `charlm.kernels` must match."""
 
 from charlm.cells.base import Cell, LayerStates, State, Weights
 from charlm.cells.gru import GRU, GRU_RESET_AFTER, MINGRU

@@ -35,7 +35,7 @@ def fused_layer(program: Program, projected: Tensor, state: State, weights: Weig
     """Run a cell over a window.
 
     Args:
-        program: the cell's.
+        program: the Program of the cell.
         projected: V x + b of all steps, (T, B, G); overwritten with the activations of the gates.
         state: the state before the first step, (B, H) each.
         weights: the cell's, by name; `input` and `bias` are ignored.

@@ -58,7 +58,7 @@ class Library:
         self.has_bfloat16 = level > 0
         """Whether the processor has bfloat16 instructions."""
         self.has_amx = level > 1
-        """Whether these instructions are those of matrix registers (AMX)."""
+        """Whether the processor has AMX matrix instructions."""
         self.panel = int(getattr(code, f"panel_{suffix}")())
         """Number of columns in a panel of packed weights."""
         self.stages = {

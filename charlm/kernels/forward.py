@@ -31,12 +31,12 @@ def forward_buffers(
     """The buffers of a forward pass, under the names that `charlm.kernels.program` defines.
 
     Args:
-        program: the cell's.
+        program: the Program of the cell.
         gates: V x + b, (T, B, G); or (B, G), memory that all steps share.
         hidden: h of the `depth` steps before the first, then h of each step, (depth + T, B, H).
         cells: c before the first step, then c of each step, (T + 1, B, H); None if the cell has no c.
         saved: memory for the saved quantities, (T, B, H) each; or (B, H), shared by all steps.
-        weights: the cell's, by name.
+        weights: the weights of the cell, by name.
         depth: see `depth_of`.
     """
     width = hidden.shape[2]
@@ -80,10 +80,10 @@ def run_forward(
     """Run a Program over a window and return `hidden`, `cells` and `saved` as in `forward_buffers`.
 
     Args:
-        program: the cell's.
+        program: the Program of the cell.
         projected: V x + b, (T, B, G); overwritten with the activations of the gates.
         state: the state before the first step, (B, H) each.
-        weights: the cell's, by name.
+        weights: the weights of the cell, by name.
         bfloat16: whether to round the operands of products to bfloat16.
     """
     steps, rows, total = projected.shape

@@ -1,4 +1,4 @@
-"""A cell as a Program: the matrix products and point-wise stages of a step, each stage with its hand-derived backward.
+"""A cell as a Program: matrix products and point-wise stages per step, with a hand-derived backward for each stage.
 
 Stages are functions of named quantities. The names, in the forward pass:
 

@@ -26,14 +26,14 @@ _MAX_TOKENS = 10_000_000  # how many of the last training tokens are counted; a 
 _MAX_NGRAMS = 5_000_000
 _FOLDS = 10
 _MAX_TOKENS_AT_ONCE = 20_000_000  # in all folds that are estimated in parallel; limits memory
-_LOWER_ORDERS = (3, 5)  # that have a gate, besides the highest
+_LOWER_ORDERS = (3, 5)  # lower orders that also get a gate
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CrossFit:
     """The n-gram models for training: for each fold of the training text a model of all other folds.
 
-    A model of the whole text would predict a text that it has already counted.
+    A model of the whole text would be asked to predict text that it was fitted to.
     """
 
     models: tuple[NgramModel, ...]

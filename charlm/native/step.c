@@ -30,7 +30,7 @@ typedef struct {
     int64_t num_operations, num_histories, num_row_biases;
     int64_t rows, hidden, threads;
     int64_t time, period; /* the step to compute, 0 <= time < period */
-    const float *table; /* input projection of each token, (V, G); NULL if it is a product with `inputs` */
+    const float *table; /* input projection of each token, (V, G); NULL if the first layer multiplies `inputs` instead */
     float *gates;       /* of the first layer, (rows, G) */
     int64_t gates_width;
     const float *embedding; /* (V, E) */

@@ -15,7 +15,7 @@ from charlm.sampling.text_stream import TextStream
 from charlm.sampling.vocabulary import BannedTexts, Vocabulary
 
 NO_TOKEN = -1
-"""Stands for a token if none is allowed."""
+"""Returned when no token is allowed."""
 
 Uniform = Callable[[], float]
 """Returns the next random number of a text, in [0, 1)."""

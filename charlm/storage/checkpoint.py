@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 FORMAT_VERSION = 1
 _KEY = "charlm"
 _KEYS = {"version", "charlm", "model", "tokenizer", "corpus", "training", "resume", *digest.KEYS}
-"""Those of the description."""
+"""The keys that a description may have."""
 _NGRAM = "ngram/"
 _LARGEST_HEADER = 100_000_000
 
@@ -66,7 +66,7 @@ def save(
     """Write a model file, replacing an older one atomically.
 
     Args:
-        path: of the file.
+        path: where to write the file.
         checkpoint: the model and its description.
         half: round the weights to 16 bits in the file; they are 32 bits again when loaded.
         more: additional JSON values for the description.

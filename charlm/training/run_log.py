@@ -23,7 +23,7 @@ from charlm.training.validation import validate, validation_tokens
 
 _LOG_EVERY = 10  # steps per record of metrics.jsonl
 _SAVE_EVERY = 30.0  # seconds between saves, apart from those after validations
-_SAVE_SPACING = 30  # times the duration of the last save, before the next: saving takes at most 1/30 of the time
+_SAVE_SPACING = 30  # the next save waits this many times as long as the last one took
 _SAMPLE = SampleConfig(temperature=0.8, length=240)
 
 
@@ -57,7 +57,7 @@ class RunLog:
         """Of the last step."""
 
     def close(self) -> None:
-        """Write the best model if that is still to do, and close the files."""
+        """Write the best model if it has not been written, and close the files."""
         with self._files:
             self._write_best()
 
@@ -104,7 +104,7 @@ class RunLog:
             self.save()
 
     def save(self) -> None:
-        """Write the best model, if that is still to do, and everything that `--resume` needs."""
+        """Write the best model, if it has not been written, and everything that `--resume` needs."""
         started = time.monotonic()
         self._write_best()
         save_resume(self._run, self._state, self._dataset, self._config, (self._metrics.sync(), self._samples.sync()))

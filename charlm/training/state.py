@@ -50,7 +50,7 @@ class TrainingState:
     validation_tokens: int = 0
     """Tokens that every validation of this run scores; 0 before the first."""
     best: float | None = None
-    """Lowest validation so far, nats per token."""
+    """Lowest validation loss so far, nats per token."""
     best_step: int = 0
     validated_step: int = 0
     """The step of the last validation."""

@@ -35,13 +35,13 @@ class Outcome:
     tokens: int
     seconds: float
     best: float | None
-    """Validation of the kept model, nats per token; None without a validation split."""
+    """Validation loss of the saved model, nats per token; None without a validation split."""
     best_step: int
     """The step of the kept model."""
 
 
 def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig) -> Iterator[StepEvent]:
-    """Train until the end of the run and yield a record after each step; `state` is up to date at every yield.
+    """Train until the end of the run and yield an event after each step; `state` is up to date at every yield.
 
     A step reads a window (T, B) with the recurrent state carried over from the last window, and backpropagates through
     its T tokens (truncated backpropagation through time, Williams and Peng 1990). The gradient's global norm is clipped
@@ -113,7 +113,7 @@ def fit(
         state: from `begin` or `restore`. If its last step is done, only what follows that is made up for: the last
             validation, and the calibration of the kept model.
         dataset: what to train and validate on; without a validation split the latest model counts as the best.
-        config: of the run.
+        config: the training configuration.
         log_sizes: bytes of metrics.jsonl and samples.txt that belong to `state`; from `restore`.
         observer: called with every record.
         should_stop: called after every step; if it returns True, everything is saved and training stops.

@@ -14,7 +14,7 @@ LogitRows = NDArray[np.floating]
 
 
 class Stepper(Protocol):
-    """The states of B texts, which a step advances by one token. It is made once for a batch."""
+    """The states of B texts, which a step advances by one token. Create one for each batch."""
 
     def step(self, tokens: Sequence[int]) -> LogitRows:
         """Read one token for each row and return the logits of the next tokens."""

@@ -19,7 +19,7 @@ _MAX_GATES = 8
 
 
 class CompiledStepper:
-    """A stepper (see `charlm.sampling.steppers.Stepper`) by compiled code; equal to the model up to rounding."""
+    """A `charlm.sampling.steppers.Stepper` that runs compiled code. It agrees with the model up to rounding."""
 
     def __init__(self, model: LanguageModel, states: Sequence[LayerStates]) -> None:
         """Begin with the states of B texts, (1, H) each. The model must be one that `supports` accepts."""
