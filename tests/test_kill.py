@@ -58,7 +58,7 @@ def test_a_run_that_is_killed_ten_times(text: Path, start, weights_of, same_weig
         if moment != "starting":
             reached.append(records_of(folder, "step")[-1]["step"])
     assert begun.count(True) >= 8 and saved >= 1
-    assert 0 < reached[0] < reached[-1] < 1000
+    assert min(reached) > 0 and max(reached) < 1000 and len(set(reached)) > 1  # a kill loses the steps since a save
     assert start("train", "--resume", "--run", folder).wait() == 0
     assert start("train", text, "--run", "runs/whole", *OPTIONS).wait() == 0
     for name in ("model.safetensors", "resume.safetensors"):
