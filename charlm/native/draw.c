@@ -7,27 +7,44 @@
 
 enum { NO_TOKEN = -1 };
 
-void sampler_draw(const float *logits, int64_t rows, int64_t vocab, const double *added, double temperature,
-                  int64_t eos, const uint8_t *may_end, const double *uniforms, double *cumulative, int64_t *tokens,
-                  double *nats) {
-    for (int64_t row = 0; row < rows; row++) {
-        const float *own = logits + row * vocab;
+typedef struct {
+    const float *logits; /* (rows, vocab) */
+    int64_t rows, vocab;
+    const double *added; /* (vocab) */
+    double temperature;
+    int64_t eos;
+    const uint8_t *may_end; /* whether EOS may be drawn, by row */
+    const double *uniforms;
+    double *cumulative; /* memory for `vocab` numbers */
+    int64_t *tokens;
+    double *nats; /* or NULL */
+} Draw;
+
+int64_t sizeof_draw(void) { return sizeof(Draw); }
+
+void sampler_draw(const Draw *draw) {
+    const int64_t vocab = draw->vocab;
+    double *cumulative = draw->cumulative;
+    for (int64_t row = 0; row < draw->rows; row++) {
+        const float *own = draw->logits + row * vocab;
+        const int64_t forbidden = draw->may_end[row] ? NO_TOKEN : draw->eos;
         double largest = -INFINITY, highest = -INFINITY, sum = 0, total = 0;
         for (int64_t k = 0; k < vocab; k++) {
-            const double adjusted = k == eos && !may_end[row] ? -INFINITY : own[k] + added[k];
+            const double adjusted = k == forbidden ? -INFINITY : own[k] + draw->added[k];
             cumulative[k] = adjusted;
             if (adjusted > largest) largest = adjusted;
             if (own[k] > highest) highest = own[k];
         }
-        tokens[row] = NO_TOKEN;
+        draw->tokens[row] = NO_TOKEN;
         if (largest == -INFINITY) continue;
-        for (int64_t k = 0; k < vocab; k++) cumulative[k] = sum += exp((cumulative[k] - largest) / temperature);
-        const double target = uniforms[row] * sum;
+        for (int64_t k = 0; k < vocab; k++)
+            cumulative[k] = sum += exp((cumulative[k] - largest) / draw->temperature);
+        const double target = draw->uniforms[row] * sum;
         int64_t token = 0;
         while (token < vocab - 1 && cumulative[token] <= target) token++;
-        tokens[row] = token;
-        if (!nats) continue;
+        draw->tokens[row] = token;
+        if (!draw->nats) continue;
         for (int64_t k = 0; k < vocab; k++) total += exp(own[k] - highest);
-        nats[row] = own[token] - highest - log(total);
+        draw->nats[row] = own[token] - highest - log(total);
     }
 }

@@ -1,12 +1,12 @@
 """The handwritten C code as one library: n-gram tries, the sampling step, and the draw of a token."""
 
 import ctypes
-from ctypes import c_double, c_int64, c_void_p
+from ctypes import c_int64, c_void_p
 from functools import cache
 from typing import Any
 
 from charlm.native.compiler import shared_library
-from charlm.native.structures import Operation, Step
+from charlm.native.structures import Draw, Operation, Step
 
 _SOURCE = "".join(f'#include "{name}"\n' for name in ("trie.c", "step.c", "draw.c"))
 _ARGUMENTS: dict[str, list[Any]] = {
@@ -14,13 +14,14 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "trie_known_contexts": [c_void_p, c_void_p, c_int64, c_void_p, c_void_p, c_void_p],
     "trie_mixture": [c_void_p, c_void_p, c_int64, *[c_void_p] * 6],
     "sampler_step": [c_void_p, c_void_p],
-    "sampler_draw": [c_void_p, c_int64, c_int64, c_void_p, c_double, c_int64, *[c_void_p] * 5],
+    "sampler_draw": [c_void_p],
     "sizeof_operation": [],
     "sizeof_step": [],
+    "sizeof_draw": [],
     "step_offsets": [c_void_p],
 }
 _STEP_FIELDS = ["row_biases", "rows", "table", "embedding", "logits", "trie", "states", "gate_bias", "vector_of", "top"]
-_RESULTS = {"trie_mixture": c_int64, "sizeof_operation": c_int64, "sizeof_step": c_int64}
+_RESULTS = {"trie_mixture": c_int64, "sizeof_operation": c_int64, "sizeof_step": c_int64, "sizeof_draw": c_int64}
 
 
 @cache
@@ -35,6 +36,8 @@ def native_library() -> ctypes.CDLL | None:
     offsets = (c_int64 * len(_STEP_FIELDS))()
     code.step_offsets(offsets)
     assert [*offsets] == [getattr(Step, name).offset for name in _STEP_FIELDS], "structures.py does not match step.c"
-    sizes = (code.sizeof_operation(), code.sizeof_step())
-    assert sizes == (ctypes.sizeof(Operation), ctypes.sizeof(Step)), "structures.py does not match the C headers"
+    sizes = [code.sizeof_operation(), code.sizeof_step(), code.sizeof_draw()]
+    assert sizes == [ctypes.sizeof(block) for block in (Operation, Step, Draw)], (
+        "structures.py differs from the C code"
+    )
     return code

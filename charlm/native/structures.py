@@ -1,6 +1,6 @@
 """The structures that C code takes as arguments, with the layout of their C definitions.
 
-`charlm.native.library` checks the sizes of `Operation` and `Step`, and where the fields of `Step` are.
+`charlm.native.library` checks the sizes of `Operation`, `Step` and `Draw`, and where the fields of `Step` are.
 """
 
 import ctypes
@@ -89,4 +89,22 @@ class Step(ctypes.Structure):
         ("top", pointer),
         ("top_time", int64),
         ("top_row", int64),
+    ]
+
+
+class Draw(ctypes.Structure):
+    """The logits, controls and results of a draw (`draw.c`)."""
+
+    _fields_: ClassVar = [
+        ("logits", pointer),
+        ("rows", int64),
+        ("vocab", int64),
+        ("added", pointer),
+        ("temperature", ctypes.c_double),
+        ("eos", int64),
+        ("may_end", pointer),
+        ("uniforms", pointer),
+        ("cumulative", pointer),
+        ("tokens", pointer),
+        ("nats", pointer),
     ]

@@ -1,5 +1,6 @@
 """Random draws: a stream of random numbers for each text, and the draw of a token with a random number."""
 
+import ctypes
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 try:
     from charlm.native.library import native_library
+    from charlm.native.structures import Draw
 except ModuleNotFoundError as error:  # charlm also works without its C code, more slowly
     if not (error.name or "").startswith("charlm."):
         raise
@@ -67,8 +69,18 @@ class CompiledDraw:
             temperature: above 0, finite.
             eos: the token that is ruled out in rows that may not end.
         """
-        self._bias, self._temperature, self._eos = np.ascontiguousarray(bias), temperature, eos
-        self._cumulative = np.empty(len(bias))
+        self._bias, self._cumulative = np.ascontiguousarray(bias), np.empty(len(bias))
+        self._block = Draw(
+            vocab=len(bias),
+            added=self._bias.ctypes.data,
+            temperature=temperature,
+            eos=eos,
+            cumulative=self._cumulative.ctypes.data,
+        )
+        code = native_library()
+        assert code is not None
+        self._draw, self._address = code.sampler_draw, ctypes.addressof(self._block)
+        self._logits: NDArray[Any] | None = None
         self._allocate(1)
 
     @staticmethod
@@ -89,23 +101,19 @@ class CompiledDraw:
             may_end: for each row, whether EOS may be drawn.
             score: whether to compute log-probabilities; they are 0 otherwise.
         """
-        rows, vocab = logits.shape
-        if rows != len(self._tokens):
-            self._allocate(rows)
-        self._uniforms[:] = uniforms
-        self._may_end[:] = may_end
-        address = logits.__array_interface__["data"][0]
-        nats = self._nats.ctypes.data if score else None
-        self._draw(address, rows, vocab, self._bias_address, self._temperature, self._eos, *self._addresses, nats)
-        return self._tokens.tolist(), self._nats.tolist()
+        if logits is not self._logits:  # a stepper returns the same array as long as its batch does not change
+            self._logits, self._block.logits = logits, logits.ctypes.data
+            if len(logits) != self._block.rows:
+                self._allocate(len(logits))
+        self._uniforms[:], self._may_end[:] = [*uniforms], [*may_end]
+        self._block.nats = self._nats_address if score else None
+        self._draw(self._address)
+        return self._tokens[:], self._nats[:]
 
     def _allocate(self, rows: int) -> None:
         """Make the memory for B = `rows` texts."""
-        code = native_library()
-        assert code is not None
-        self._draw = code.sampler_draw
-        self._uniforms, self._may_end = np.empty(rows), np.empty(rows, np.uint8)
-        self._tokens, self._nats = np.empty(rows, np.int64), np.zeros(rows)
-        self._bias_address = self._bias.ctypes.data
-        parts = (self._may_end, self._uniforms, self._cumulative, self._tokens)
-        self._addresses = [part.ctypes.data for part in parts]
+        self._uniforms, self._may_end = (ctypes.c_double * rows)(), (ctypes.c_uint8 * rows)()
+        self._tokens, self._nats = (ctypes.c_int64 * rows)(), (ctypes.c_double * rows)()
+        block, self._nats_address = self._block, ctypes.addressof(self._nats)
+        block.rows, block.tokens = rows, ctypes.addressof(self._tokens)
+        block.may_end, block.uniforms = ctypes.addressof(self._may_end), ctypes.addressof(self._uniforms)

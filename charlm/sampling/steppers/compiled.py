@@ -29,6 +29,7 @@ class CompiledStepper:
         self._sampler_step = sampler.sampler_step
         self._weights = StepWeights(model, code)
         self._depth = self._weights.depth
+        self._vocab_size = model.config.vocab_size
         self._set_layout(StepLayout(self._weights, len(states)))
         for row, state in enumerate(states):
             self.load(row, state)
@@ -59,12 +60,11 @@ class CompiledStepper:
 
     def step(self, tokens: Sequence[int]) -> NDArray[np.floating]:
         """See `Stepper.step`; raises `ValueError` for a token outside the vocabulary."""
-        vocab_size = self._logits.shape[1]
-        if not 0 <= min(tokens) <= max(tokens) < vocab_size:
-            raise ValueError(f"a token is not below the {vocab_size} tokens of the model")
-        self._tokens[: len(tokens)] = tokens
+        if not 0 <= min(tokens) <= max(tokens) < self._vocab_size:
+            raise ValueError(f"a token is not below the {self._vocab_size} tokens of the model")
+        self._tokens[:] = [*tokens]
         self._sampler_step(*self._arguments)
-        return self._logits[: len(tokens)]
+        return self._logits
 
     def load(self, row: int, states: LayerStates) -> None:
         """See `Stepper.load`."""
@@ -90,7 +90,7 @@ class CompiledStepper:
                     after[:, : len(kept)] = before[:, kept]
         if old.prior_states is not None and new.prior_states is not None:
             new.prior_states[: len(kept)] = old.prior_states[kept]
-        new.block.rows = len(kept)
+        self._set_rows(len(kept))
 
     def change(self, layer: int, part: int, hold: Hold) -> NDArray[np.floating]:
         """See `Stepper.change`."""
@@ -99,5 +99,12 @@ class CompiledStepper:
         return hold(state[: block.rows].numpy())
 
     def _set_layout(self, layout: StepLayout) -> None:
-        self._layout, self._tokens, self._logits = layout, layout.tokens, layout.logits
-        self._arguments = (ctypes.addressof(layout.block), layout.tokens.ctypes.data)
+        self._layout = layout
+        self._set_rows(layout.rows)
+
+    def _set_rows(self, rows: int) -> None:
+        """Use the first rows of the layout."""
+        layout = self._layout
+        layout.block.rows = rows
+        self._tokens, self._logits = (ctypes.c_int64 * rows)(), layout.logits[:rows]
+        self._arguments = (ctypes.addressof(layout.block), ctypes.addressof(self._tokens))

@@ -80,8 +80,6 @@ class StepLayout:
         self._row_biases: list[RowBias] = []
         self._loop = compiled.CompiledLoop(weights.code, rows, self._hidden_size)
         self.rows = rows
-        self.tokens = np.zeros(rows, np.int64)
-        """The tokens that a step reads."""
         self.histories: list[LayerHistory] = []
         self.block = Step(
             run=ctypes.cast(weights.code.run, ctypes.c_void_p),
