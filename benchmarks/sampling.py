@@ -50,7 +50,7 @@ class Size(NamedTuple):
     """A row of the table of sizes."""
 
     layers: int
-    width: int
+    hidden_size: int
     texts: int
     """How many are written side by side."""
     order: int = 0
@@ -153,11 +153,11 @@ def print_sizes(cell: str, length: int) -> None:
         programs["plain loop"] = timed(plain_loop(network, size.texts), size.texts, own_length // 5)
         programs["short"] = timed(charlm_writer(network, size.texts), size.texts, own_length // 4)
         if size.order:
-            without = make_network(cell, Size(size.layers, size.width, size.texts))
+            without = make_network(cell, Size(size.layers, size.hidden_size, size.texts))
             programs["without prior"] = timed(charlm_writer(without, size.texts), size.texts, own_length)
         speeds = measure(programs)
         print_row(
-            f"{size.layers}x{size.width}",
+            f"{size.layers}x{size.hidden_size}",
             size.texts,
             size.order or "none",
             size.vectors or "none",
@@ -213,7 +213,7 @@ def make_network(cell: str, size: Size) -> "Network":
         vocab_size=tokenizer.vocab_size,
         cell=cell,
         num_layers=size.layers,
-        hidden_size=size.width,
+        hidden_size=size.hidden_size,
         ngram_order=size.order,
         context_vectors=size.vectors,
     )

@@ -27,7 +27,7 @@ Optimizer = Literal["adamw", "muon"]
 Precision = Literal["auto", "float32", "bfloat16"]
 SplitName = Literal["train", "valid", "test"]
 
-DEFAULT_HIDDEN = 256
+DEFAULT_HIDDEN_SIZE = 256
 """Default for H."""
 DEFAULT_CELL = "lstm"
 SMALL_VOCABULARY = 512
@@ -211,7 +211,7 @@ class ModelConfig(JsonConfig):
     """A name in `charlm.cells.CELLS`."""
     num_layers: int = 1
     """L, number of recurrent layers."""
-    hidden_size: int = DEFAULT_HIDDEN
+    hidden_size: int = DEFAULT_HIDDEN_SIZE
     """H, width of each layer's hidden state."""
     embedding_size: int = 32
     """E, width of a token's embedding."""

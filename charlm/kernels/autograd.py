@@ -96,9 +96,9 @@ class _FusedLayer(torch.autograd.Function):
         gates, hidden, cells, *others = ctx.saved_tensors
         saved, weights = others[: len(program.saved)], dict(zip(ctx.names, others[len(program.saved) :], strict=True))
         steps, rows, _ = gates.shape
-        depth, width = ctx.depth, hidden.shape[2]
+        depth, hidden_size = ctx.depth, hidden.shape[2]
         buffers = forward_buffers(program, gates, hidden, cells, saved, weights, depth=depth)
-        d_hidden = gates.new_empty(steps + depth, rows, width)
+        d_hidden = gates.new_empty(steps + depth, rows, hidden_size)
         d_hidden[:depth] = 0
         d_hidden[depth:] = grads[0]
         for back in range(depth):
@@ -123,8 +123,8 @@ class _FusedLayer(torch.autograd.Function):
 
 
 def _backward_buffers(program: Program, d_gates: Tensor, d_hidden: Tensor, depth: int) -> Buffers:
-    steps, rows, width = d_hidden.shape
-    buffers = {f"d_{name}": Buffer(d_gates[..., block(name, program.gates, width)]) for name in program.gates}
+    steps, rows, hidden_size = d_hidden.shape
+    buffers = {f"d_{name}": Buffer(d_gates[..., block(name, program.gates, hidden_size)]) for name in program.gates}
     buffers |= {
         "d_gates": Buffer(d_gates),
         "dh": Buffer(d_hidden, depth),
@@ -133,7 +133,7 @@ def _backward_buffers(program: Program, d_gates: Tensor, d_hidden: Tensor, depth
     }
     targets = {product.into[0] for stage in program.stages for product in stage.products}
     for name in program.saved:  # the gradients of the weights need those of a product's result in every step
-        shape = (steps - depth, rows, width) if name in targets else (rows, width)
+        shape = (steps - depth, rows, hidden_size) if name in targets else (rows, hidden_size)
         buffers[f"d_{name}"] = Buffer(d_gates.new_empty(shape))
     return buffers
 

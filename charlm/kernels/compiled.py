@@ -96,12 +96,12 @@ class PackedMatrix(NamedTuple):
 class CompiledLoop:
     """A step loop of compiled operations; see `charlm.kernels.buffers.StepLoop`."""
 
-    def __init__(self, library: Library, rows: int, width: int, *, bfloat16: bool = False) -> None:
-        """A loop over quantities (rows, width).
+    def __init__(self, library: Library, rows: int, hidden_size: int, *, bfloat16: bool = False) -> None:
+        """A loop over quantities (rows, hidden_size).
 
         With `bfloat16`, the operands of products are rounded to bfloat16; this needs `library.has_bfloat16`.
         """
-        self._library, self._rows, self._width, self._bfloat16 = library, rows, width, bfloat16
+        self._library, self._rows, self._hidden_size, self._bfloat16 = library, rows, hidden_size, bfloat16
         self._most_lanes = 0
         self._operations: list[Operation] = []
         self._references: list[object] = []  # memory that the operations point to
@@ -110,7 +110,7 @@ class CompiledLoop:
         """See `StepLoop.product`."""
         packed = matrix
         if isinstance(packed, Tensor):
-            packed = self._library.pack(packed, self._width, bfloat16=self._bfloat16)
+            packed = self._library.pack(packed, self._hidden_size, bfloat16=self._bfloat16)
         self._references += [packed, source, target]
         self._most_lanes = max(self._most_lanes, packed.lanes)
         kind = Operation.BFLOAT16_PRODUCT if self._bfloat16 else Operation.PRODUCT
@@ -140,7 +140,7 @@ class CompiledLoop:
         scratch = torch.empty(threads * size, dtype=torch.int32)
         self._library.run(
             *(self.operations(), len(self._operations), first, count, increment),
-            *(self._rows, self._width, threads, scratch.data_ptr(), size),
+            *(self._rows, self._hidden_size, threads, scratch.data_ptr(), size),
         )
 
 

@@ -39,8 +39,8 @@ def forward_buffers(
         weights: the weights of the cell, by name.
         depth: see `depth_of`.
     """
-    width = hidden.shape[2]
-    buffers = {name: Buffer(gates[..., block(name, program.gates, width)]) for name in program.gates}
+    hidden_size = hidden.shape[2]
+    buffers = {name: Buffer(gates[..., block(name, program.gates, hidden_size)]) for name in program.gates}
     buffers |= {
         "gates": Buffer(gates),
         "h": Buffer(hidden, depth - 1),
@@ -87,15 +87,15 @@ def run_forward(
         bfloat16: whether to round the operands of products to bfloat16.
     """
     steps, rows, total = projected.shape
-    width, depth = total // len(program.gates), depth_of(program, state)
-    hidden = projected.new_empty(steps + depth, rows, width)
+    hidden_size, depth = total // len(program.gates), depth_of(program, state)
+    hidden = projected.new_empty(steps + depth, rows, hidden_size)
     for back in range(depth):
         hidden[depth - 1 - back] = state[back]
     cells = None
     if "c" in program.states:
-        cells = projected.new_empty(steps + 1, rows, width)
+        cells = projected.new_empty(steps + 1, rows, hidden_size)
         cells[0] = state[-1]
-    saved = [projected.new_empty(steps, rows, width) for _ in program.saved]
+    saved = [projected.new_empty(steps, rows, hidden_size) for _ in program.saved]
     loop = loop_for(program, hidden, bfloat16=bfloat16)
     buffers = forward_buffers(program, projected, hidden, cells, saved, weights, depth=depth)
     add_forward(loop, program, buffers, weights)
@@ -120,11 +120,11 @@ def loop_for(program: Program, like: Tensor, *, bfloat16: bool) -> StepLoop:
     return compiled.CompiledLoop(library, like.shape[-2], like.shape[-1], bfloat16=bfloat16)
 
 
-def block(names: str | tuple[str, ...], all_names: tuple[str, ...], width: int) -> slice:
-    """The slice of the adjacent blocks `names` in a concatenation of blocks of H = `width`."""
+def block(names: str | tuple[str, ...], all_names: tuple[str, ...], hidden_size: int) -> slice:
+    """The slice of the adjacent blocks `names` in a concatenation of blocks of H = `hidden_size`."""
     names = (names,) if isinstance(names, str) else names
     first = all_names.index(names[0])
-    return slice(first * width, (first + len(names)) * width)
+    return slice(first * hidden_size, (first + len(names)) * hidden_size)
 
 
 def joint_buffer(names: tuple[str, ...], program: Program, buffers: Buffers, prefix: str = "") -> Buffer:

@@ -19,7 +19,7 @@ typedef struct {
 } RowBias;
 
 typedef void (*Run)(const Operation *operations, long number, long first, long count, long increment, long rows,
-                    long width, long threads, uint32_t *scratch, long scratch_size);
+                    long hidden_size, long threads, uint32_t *scratch, long scratch_size);
 
 /* The layout is that of charlm.native.structures.Step. */
 typedef struct {
@@ -28,9 +28,9 @@ typedef struct {
     const History *histories;
     const RowBias *row_biases;
     int64_t num_operations, num_histories, num_row_biases;
-    int64_t rows, hidden, threads;
+    int64_t rows, hidden_size, threads;
     int64_t time, period; /* the step to compute, 0 <= time < period */
-    const float *table; /* input projection of each token, (V, G); NULL if the first layer multiplies `inputs` instead */
+    const float *table; /* input projection of each token, (V, G); NULL if the first layer reads `inputs` instead */
     float *gates;       /* of the first layer, (rows, G) */
     int64_t gates_width;
     const float *embedding; /* (V, E) */
@@ -96,7 +96,7 @@ INLINE void add_prior(const Step *step, int64_t row) {
     float gates[MAX_ORDERS];
     for (int64_t j = 0; j < step->orders.number && j < MAX_ORDERS; j++)
         gates[j] = step->gate_bias[j * (step->trie.width + 1) + known]
-                   + dot(step->gate_weight + j * step->hidden, h, step->hidden);
+                   + dot(step->gate_weight + j * step->hidden_size, h, step->hidden_size);
     mix_orders(&step->trie, state, step->estimates, step->orders, step->probabilities + row * vocab, gates,
                step->logits + row * vocab, NULL);
 }
@@ -121,7 +121,8 @@ void sampler_step(Step *step, const int64_t *tokens) {
     }
     for (const RowBias *b = step->row_biases; b < step->row_biases + step->num_row_biases; b++)
         for (int64_t row = 0; row < rows; row++) memcpy(b->rows + row * b->width, b->bias, b->width * sizeof *b->bias);
-    step->run(step->operations, step->num_operations, step->time, 1, 1, rows, step->hidden, step->threads, NULL, 0);
+    step->run(step->operations, step->num_operations, step->time, 1, 1, rows, step->hidden_size, step->threads, NULL,
+              0);
     if (step->trie.keys) {
 #ifdef _OPENMP
 #pragma omp parallel for num_threads(step->threads) schedule(static) if (step->threads > 1 && rows > 1)

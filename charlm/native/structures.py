@@ -64,7 +64,7 @@ class Step(ctypes.Structure):
         ("num_histories", int64),
         ("num_row_biases", int64),
         ("rows", int64),
-        ("hidden", int64),
+        ("hidden_size", int64),
         ("threads", int64),
         ("time", int64),
         ("period", int64),

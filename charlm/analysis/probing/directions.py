@@ -164,13 +164,13 @@ def unit_direction(vectors: Vectors, truth: Truth, blocks: Sequence[Block]) -> F
         truth: (N,).
         blocks: the layout of the vectors.
     """
-    width = vectors.shape[1] // len(blocks)
+    hidden_size = vectors.shape[1] // len(blocks)
     mean_blocks = [index for index, block in enumerate(blocks) if block.moment == "mean"]
-    columns = np.concatenate([np.arange(index * width, (index + 1) * width) for index in mean_blocks])
+    columns = np.concatenate([np.arange(index * hidden_size, (index + 1) * hidden_size) for index in mean_blocks])
     best = best_unit(vectors[:, columns], truth)
-    index, number = divmod(int(columns[best.column]), width)
-    values = vectors[:, index * width + number] * (1 if best.above else -1)
-    vector = np.zeros(width, np.float32)
+    index, number = divmod(int(columns[best.column]), hidden_size)
+    values = vectors[:, index * hidden_size + number] * (1 if best.above else -1)
+    vector = np.zeros(hidden_size, np.float32)
     vector[number] = 1.0 if best.above else -1.0
     return FoundDirection(
         kind="unit",

@@ -84,7 +84,7 @@ class StepLayout:
         self.block = Step(
             run=ctypes.cast(weights.code.run, ctypes.c_void_p),
             rows=rows,
-            hidden=self._hidden_size,
+            hidden_size=self._hidden_size,
             threads=torch.get_num_threads(),
             period=weights.depth,
         )
