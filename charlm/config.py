@@ -232,7 +232,7 @@ class ModelConfig(JsonConfig):
     """Initial bias of the gate that keeps the state in gru, mut1 to 3 and mingru; a high value keeps it from the start.
     Gates that are 1 for the new state get the negative value."""
     ngram_order: int = 0
-    """n of the n-gram model whose log-probabilities, times a learnt gate, are added to the logits; 0 for none."""
+    """n of the n-gram model whose log-probabilities, times learnt weights, are added to the logits; 0 for none."""
     context_vectors: int = 0
     """How many of the most frequent n-grams of 2 to 5 tokens have a vector, which is added to the embedding of their
     last token; needs an n-gram model of order 3 or more."""

@@ -43,7 +43,7 @@ class Orders(ctypes.Structure):
 class History(ctypes.Structure):
     """A buffer of the last few states of a layer (`step.c`)."""
 
-    _fields_: ClassVar = [("states", pointer), ("depth", int64), ("size", int64)]
+    _fields_: ClassVar = [("states", pointer), ("lookback", int64), ("size", int64)]
 
 
 class RowBias(ctypes.Structure):
@@ -80,8 +80,8 @@ class Step(ctypes.Structure):
         ("orders", Orders),
         ("states", pointer),
         ("probabilities", pointer),
-        ("gate_weight", pointer),
-        ("gate_bias", pointer),
+        ("prior_weight", pointer),
+        ("prior_bias", pointer),
         ("ngram_vectors", pointer),
         ("vector_of", pointer),
         ("last_node", int64),

@@ -92,7 +92,7 @@ class CompiledLookup:
         which: NDArray[np.int64],
         states: Nodes,
         orders: Sequence[int],
-        gates: Singles,
+        order_weights: Singles,
         *,
         keep: bool,
     ) -> tuple[Singles, Singles | None]:
@@ -104,20 +104,20 @@ class CompiledLookup:
             which: the index in `models` of the model to ask in each state, (N,).
             states: (N, n - 1).
             orders: ascending, J of them.
-            gates: (N, J).
+            order_weights: the weight of each order in each state, (N, J).
             keep: whether to return the log-probabilities too.
 
         Raises `MemoryError` when out of memory.
         """
         states, ascending = _checked(trie, states), np.array(orders, dtype=np.int64)
         which, estimates = np.ascontiguousarray(which, dtype=np.int64), _addresses(models)
-        gates = np.ascontiguousarray(gates, dtype=np.float32)
+        order_weights = np.ascontiguousarray(order_weights, dtype=np.float32)
         mixed = np.empty((len(states), trie.vocab_size), dtype=np.float32)
         log_p = np.empty((len(states), len(orders), trie.vocab_size), dtype=np.float32) if keep else None
         wanted = Orders(ascending.ctypes.data, len(orders))
         enough = self._code.trie_mixture(
             *(ctypes.byref(trie.block()), states.ctypes.data, len(states)),
-            *(estimates.ctypes.data, which.ctypes.data, ctypes.byref(wanted), gates.ctypes.data),
+            *(estimates.ctypes.data, which.ctypes.data, ctypes.byref(wanted), order_weights.ctypes.data),
             *(mixed.ctypes.data, None if log_p is None else log_p.ctypes.data),
         )
         if not enough:
