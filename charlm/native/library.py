@@ -12,7 +12,7 @@ _SOURCE = "".join(f'#include "{name}"\n' for name in ("trie.c", "step.c", "draw.
 _ARGUMENTS: dict[str, list[Any]] = {
     "trie_advance": [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_void_p],
     "trie_known_contexts": [c_void_p, c_void_p, c_int64, c_void_p, c_void_p, c_void_p],
-    "trie_mixture": [c_void_p, c_void_p, c_int64, *[c_void_p] * 6],
+    "trie_mixture": [c_void_p, c_void_p, c_int64] + [c_void_p] * 6,
     "sampler_step": [c_void_p, c_void_p],
     "sampler_draw": [c_void_p],
     "max_order": [],

@@ -14,11 +14,20 @@ class Operation(ctypes.Structure):
 
     STAGE, PRODUCT, BFLOAT16_PRODUCT = range(3)
     _fields_: ClassVar = [
-        (name, int64)
-        for name in (
-            *("kind", "source", "source_time", "source_row", "target", "target_time", "target_row"),
-            *("weights", "depth", "blocks", "width", "add", "stage", "table"),
-        )
+        ("kind", int64),
+        ("source", int64),
+        ("source_time", int64),
+        ("source_row", int64),
+        ("target", int64),
+        ("target_time", int64),
+        ("target_row", int64),
+        ("weights", int64),
+        ("depth", int64),
+        ("blocks", int64),
+        ("width", int64),
+        ("add", int64),
+        ("stage", int64),
+        ("table", int64),
     ]
 
 

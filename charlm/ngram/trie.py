@@ -69,7 +69,7 @@ class CompiledLookup:
             raise ValueError("this state does not belong to this n-gram model")
         after = np.empty((steps, rows, trie.order - 1), dtype=np.int32)
         self._code.trie_advance(
-            *(ctypes.byref(trie.block()), state.ctypes.data, tokens.ctypes.data, steps, rows, after.ctypes.data)
+            ctypes.byref(trie.block()), state.ctypes.data, tokens.ctypes.data, steps, rows, after.ctypes.data
         )
         return after
 
@@ -80,8 +80,12 @@ class CompiledLookup:
         states, which = _checked(trie, states), np.ascontiguousarray(which, dtype=np.int64)
         estimates, known = _addresses(models), np.empty(len(states), dtype=np.int64)
         self._code.trie_known_contexts(
-            *(ctypes.byref(trie.block()), states.ctypes.data, len(states)),
-            *(estimates.ctypes.data, which.ctypes.data, known.ctypes.data),
+            ctypes.byref(trie.block()),
+            states.ctypes.data,
+            len(states),
+            estimates.ctypes.data,
+            which.ctypes.data,
+            known.ctypes.data,
         )
         return known
 
@@ -116,9 +120,15 @@ class CompiledLookup:
         log_p = np.empty((len(states), len(orders), trie.vocab_size), dtype=np.float32) if keep else None
         wanted = Orders(ascending.ctypes.data, len(orders))
         enough = self._code.trie_mixture(
-            *(ctypes.byref(trie.block()), states.ctypes.data, len(states)),
-            *(estimates.ctypes.data, which.ctypes.data, ctypes.byref(wanted), order_weights.ctypes.data),
-            *(mixed.ctypes.data, None if log_p is None else log_p.ctypes.data),
+            ctypes.byref(trie.block()),
+            states.ctypes.data,
+            len(states),
+            estimates.ctypes.data,
+            which.ctypes.data,
+            ctypes.byref(wanted),
+            order_weights.ctypes.data,
+            mixed.ctypes.data,
+            None if log_p is None else log_p.ctypes.data,
         )
         if not enough:
             raise MemoryError
