@@ -38,7 +38,7 @@ def fused_layer(program: Program, projected: Tensor, state: State, weights: Weig
         program: the Program of the cell.
         projected: V x + b of all steps, (T, B, G); overwritten with the activations of the gates.
         state: the state before the first step, (B, H) each.
-        weights: the cell's, by name; `input` and `bias` are ignored.
+        weights: the weights of the cell, by name; `input` and `bias` are ignored.
 
     Returns:
         Outputs (T, B, H) and the state after the last step.

@@ -62,8 +62,8 @@ def fit_prior(
     Args:
         split: the training split; of a large one only the last tokens are counted (`_MAX_TOKENS`).
         tokenizer: the tokenizer of the split.
-        order: n.
-        progress: told how many n-gram lengths are counted and how many models are estimated.
+        order: n, the length of the longest n-gram.
+        progress: receives how many n-gram lengths are counted and how many models are estimated.
     """
     large = tokenizer.vocab_size > SMALL_VOCABULARY  # most n-grams are distinct, so they need more memory
     ids = split.tail(_MAX_TOKENS // 3 if large else _MAX_TOKENS)
@@ -121,7 +121,7 @@ class NgramPrior(nn.Module):
         """What to add to the logits, (T, B, V).
 
         Args:
-            states: after each token, (T, B, n - 1); see `advance`.
+            states: the states after each token, (T, B, n - 1); see `advance`.
             hidden: outputs of the last layer, (T, B, H).
             starts: position in the training text at which each row begins, (B,). Each token is then predicted by the
                 model that has not counted it. None for any other text.

@@ -41,7 +41,7 @@ class NgramQuery:
         """Log-probabilities of the next token by each state's model, and by the lower orders in it.
 
         Args:
-            orders: ascending, from 1 to n; J of them.
+            orders: J orders from 1 to n, ascending.
 
         Returns:
             The negative of nats, (N, J, V), of probabilities of at least 1e-12.
@@ -60,7 +60,7 @@ class NgramQuery:
         """The sum over orders of `log_probabilities` times the weights of the orders.
 
         Args:
-            orders: ascending, from 1 to n; J of them.
+            orders: J orders from 1 to n, ascending.
             order_weights: the weight of each order in each state, (N, J).
             keep: whether to return the log-probabilities, too.
 

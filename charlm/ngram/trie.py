@@ -103,11 +103,11 @@ class CompiledLookup:
         """See `charlm.ngram.mixture.NgramQuery.mixture`.
 
         Args:
-            trie: shared by all models.
-            models: their probabilities.
+            trie: the trie that all models share.
+            models: the probabilities of each model.
             which: the index in `models` of the model to ask in each state, (N,).
-            states: (N, n - 1).
-            orders: ascending, J of them.
+            states: the states to predict from, (N, n - 1).
+            orders: J orders from 1 to n, ascending.
             order_weights: the weight of each order in each state, (N, J).
             keep: whether to return the log-probabilities too.
 

@@ -58,11 +58,11 @@ def generate_chunks(
     bytes span several tokens is emitted when it is complete. Bytes that are not UTF-8 become U+FFFD.
 
     Args:
-        model: in evaluation mode.
-        tokenizer: the model's.
+        model: a model in evaluation mode.
+        tokenizer: the tokenizer of the model.
         generator: the CPU generator of the random numbers.
         prefix: what the text begins with.
-        config: the controls.
+        config: the settings of the controls.
         copies: index of the training text, needed with `config.no_copy`.
         steering: changes of the state from the end of the prefix on; see `config.steer`.
         score: whether to compute log-probabilities; they are 0 otherwise.
@@ -104,15 +104,15 @@ def generate_many(
     matrix products of another shape round differently.
 
     Args:
-        model: in evaluation mode.
-        tokenizer: the model's.
+        model: a model in evaluation mode.
+        tokenizer: the tokenizer of the model.
         seed: the seed of the first text.
         num: how many texts.
         batch: how many texts at a time; when a text ends, the next one takes its row.
         prefix: what every text begins with.
-        config: the controls.
-        copies: as in `generate_chunks`.
-        steering: as in `generate_chunks`.
+        config: the settings of the controls.
+        copies: index of the training text, needed with `config.no_copy`.
+        steering: changes of the state from the end of the prefix on; see `config.steer`.
 
     Raises: as `generate_chunks`.
     """

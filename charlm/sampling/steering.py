@@ -97,7 +97,7 @@ def holds_for(model: LanguageModel, steer: Sequence[Steer], find: Callable[[str]
     Args:
         model: the model to steer.
         steer: units with values, and directions with strengths.
-        find: find(name) -> the direction of that name.
+        find: a function from the name of a direction to the direction.
 
     Raises `ConfigError` for a unit that the model doesn't have, and what `find` raises.
     """

@@ -133,11 +133,11 @@ def settings_for(
     """Regularisation, optimiser and learning rate; they don't depend on the machine.
 
     Args:
-        tokens: of the training split.
+        tokens: number of tokens in the training split.
         passes: how often the network reads each of them, approximately.
-        characters: of the training split; None means one per token.
-        hidden_size: H.
-        cell: name of the cell; weight dropout was measured for the LSTM and is used for it only.
+        characters: number of characters in the training split; None means one per token.
+        hidden_size: H, the width of the hidden state.
+        cell: name of the cell. Weight dropout was measured for the LSTM and is used for it only.
     """
     passes_per_million = passes * 1e6 / tokens if passes > 1 else 0.0
     dropout, weight_dropout, averaging = _value_for(
@@ -182,7 +182,7 @@ def autotune(
     """All automatic settings for a dataset and the length of a run: `settings_for`, and hidden size, batch and window.
 
     Args:
-        dataset: what to train on; its training split and vocabulary count.
+        dataset: the dataset to train on; the settings depend on its training split and vocabulary.
         config: the length of the run, and the values of the settings in `given`.
         given: names of the settings that the user has given.
         seconds: how much of the time has passed already.
@@ -235,8 +235,8 @@ def passes_of(config: TrainConfig, *, tokens: int, documents: int, seconds: floa
 
     Args:
         config: the lengths of the run, of which the shortest counts, and the batch size.
-        tokens: of the training split.
-        documents: of the training split.
+        tokens: number of tokens in the training split.
+        documents: number of documents in the training split.
         seconds: how much of the time has passed already.
         speed: tokens per second on this machine, from `tokens_per_second`; counts for `config.minutes` only.
     """

@@ -55,9 +55,9 @@ def output_scores(
     """Compute the Fisher score of each text from its first 256 tokens.
 
     Args:
-        model: in evaluation mode.
-        tokenizer: the model's.
-        texts: N texts.
+        model: a model in evaluation mode.
+        tokenizer: the tokenizer of the model.
+        texts: the N texts to score.
         progress: receives how many texts are read.
 
     Returns:
@@ -103,11 +103,11 @@ def weighted_direction(
     square of its distance from its mean.
 
     Args:
-        model: in evaluation mode.
-        tokenizer: the model's.
+        model: a model in evaluation mode.
+        tokenizer: the tokenizer of the model.
         labelled: texts with and without the label; at most 2,000 of each are used, drawn at random.
         label: the label of high values.
-        seed: for the draw.
+        seed: the random seed of the draw.
         progress: receives how many texts are read.
 
     Raises:
@@ -135,8 +135,8 @@ def discriminant(scores: Vectors, truth: Truth) -> NDArray[np.float32]:
     It is (S + ridge)^-1 (mean with the label - mean without it), where S is the covariance within the two groups.
 
     Args:
-        scores: (N, H); those longer than three times the median length are shortened to it.
-        truth: (N,).
+        scores: a vector for each text, (N, H); one longer than three times the median length is shortened to that.
+        truth: whether each text has the label, (N,).
 
     Raises:
         CharlmError: the two means are the same.
@@ -160,8 +160,8 @@ def unit_direction(vectors: Vectors, truth: Truth, blocks: Sequence[Block]) -> F
     """The unit whose mean over a text predicts the label best; a strength of 1 is the standard deviation of that mean.
 
     Args:
-        vectors: (N, D), from `charlm.analysis.probing.features`.
-        truth: (N,).
+        vectors: one vector for each text, (N, D), from `charlm.analysis.probing.features`.
+        truth: whether each text has the label, (N,).
         blocks: the layout of the vectors.
     """
     hidden_size = vectors.shape[1] // len(blocks)

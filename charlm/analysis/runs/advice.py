@@ -49,10 +49,10 @@ def advise(
     """Read the curves of a run that has ended.
 
     Args:
-        records: from `charlm.analysis.runs.curves.read_records`.
+        records: the metrics of the run, from `charlm.analysis.runs.curves.read_records`.
         hidden_size: H of the model; None if it can't be chosen, as in fine-tuning.
         dropout: dropout of the model, which is active in the training losses and off in validation.
-        training: its configured length; a longer run is suggested in the same unit.
+        training: how the run was trained, which includes its length; a longer run is suggested in the same unit.
 
     Returns:
         None if the run has fewer than six validations.
