@@ -103,11 +103,11 @@ def training_windows(
     """Endless windows, epoch after epoch, each epoch in another order.
 
     Args:
-        split: what to read; must not be empty.
-        batch_size: B, most rows of a window.
-        seq_len: T, most tokens of a window's row.
-        seed: of the order.
-        cursor: that of the last window seen; None starts at the beginning.
+        split: the split to read; must not be empty.
+        batch_size: B, the most rows of a window.
+        seq_len: T, the most tokens in a row of a window.
+        seed: the random seed of the order.
+        cursor: the cursor of the last window read; None starts at the beginning.
     """
     position = cursor or Cursor()
     sections = -(-split.facts.documents // _SECTION)

@@ -110,9 +110,9 @@ def fit(
 
     Args:
         run: the run folder, which has its configuration already.
-        state: from `begin` or `restore`. If its last step is done, only what follows that is made up for: the last
-            validation, and the calibration of the kept model.
-        dataset: what to train and validate on; without a validation split the latest model counts as the best.
+        state: the state from `begin` or `restore`. If its last step is done, only what follows that is made up for:
+            the last validation, and the calibration of the kept model.
+        dataset: the dataset to train and validate on; without a validation split the latest model counts as the best.
         config: the training configuration.
         log_sizes: bytes of metrics.jsonl and samples.txt that belong to `state`; from `restore`.
         observer: called with every record.
