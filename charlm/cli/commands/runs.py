@@ -54,16 +54,19 @@ def _show(summaries: "list[RunSummary]") -> None:
 
     from charlm.cli.ui.console import duration, stdout, thousands
 
+    console = stdout()
+    has_room = console.width >= 100  # for the text, which most runs are named after
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("run", overflow="fold")
-    table.add_column("text", no_wrap=True, overflow="ellipsis", max_width=14)
+    if has_room:
+        table.add_column("text", overflow="fold")
     table.add_column("network", no_wrap=True)
     for heading in ("done", "steps", "time", "bits/char", "saved"):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in summaries:
         table.add_row(
             Text(one.run),
-            Text(one.problem or one.text or ""),
+            *([Text(one.text or "")] if has_room else []),
             one.network or "",
             "" if one.progress is None else f"{one.progress:.0%}",
             "" if one.steps is None else thousands(one.steps),
@@ -71,7 +74,10 @@ def _show(summaries: "list[RunSummary]") -> None:
             "" if one.bits_per_character is None else f"{one.bits_per_character:.4f}",
             _ago(one.saved),
         )
-    stdout().print(table)
+    console.print(table)
+    for one in summaries:
+        if one.problem is not None:
+            console.print(f"{one.run}: {one.problem}", style="dim", markup=False, soft_wrap=True)
 
 
 def _ago(moment: "datetime") -> str:
