@@ -23,9 +23,11 @@ from charlm.config import (
     default_vectors,
 )
 from charlm.data.corpus import corpus_config, open_corpus, read_corpus
-from charlm.data.dataset import Dataset, prepare
+from charlm.data.dataset import Dataset, prepare, unsplit
 from charlm.data.sources import TextLike, find_sources
+from charlm.data.splits import HeldOutTexts, check_splits
 from charlm.errors import ConfigError, CorpusError, RunError
+from charlm.evaluation.overlap import warn_about_overlap
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
 from charlm.model.ngram_prior import default_order, fit_prior
@@ -89,6 +91,8 @@ def train(
     tokenizer: TokenizerConfig | None = None,
     model: ModelOptions | None = None,
     training: TrainOptions | None = None,
+    valid: TextLike | None = None,
+    test: TextLike | None = None,
     auto: bool = True,
     init_from: str | Path | None = None,
     overwrite: bool = False,
@@ -107,6 +111,8 @@ def train(
         tokenizer: the tokenizer to build; None builds a character tokenizer.
         model: options of the model, such as its cell and size.
         training: options of training.
+        valid: a text that is the whole validation split, as `text` is for training; None takes it from `text`.
+        test: the same for the test split, which is not read before it is scored.
         auto: choose any setting not given in `model` or `training` to suit the text and run length; False uses the
             defaults.
         init_from: a model to start from; its tokenizer and configuration are used.
@@ -123,6 +129,8 @@ def train(
         tokenizer=tokenizer,
         model=model,
         training=_with_lengths(training, minutes, epochs, steps),
+        valid=valid,
+        test=test,
         auto=auto,
         init_from=init_from,
         overwrite=overwrite,
@@ -173,6 +181,8 @@ def train_run(
     tokenizer: TokenizerConfig | None = None,
     model: ModelOptions | None = None,
     training: TrainOptions | None = None,
+    valid: TextLike | None = None,
+    test: TextLike | None = None,
     auto: bool = True,
     init_from: str | Path | None = None,
     overwrite: bool = False,
@@ -188,7 +198,10 @@ def train_run(
     options: dict[str, Any] = dict(model or {})
     _set_threads(config)
     sources = find_sources(text, progress=callbacks.progress, encoding=(corpus or {}).get("encoding", "utf-8"))
-    text_config = corpus_config(sources, corpus or {})
+    held_out = HeldOutTexts(valid, test).found_for(sources.named)
+    text_config = corpus_config(sources, corpus or {}, default_splits=held_out.default_splits)
+    check_splits(text_config.splits, valid=held_out.valid is not None, test=held_out.test is not None)
+    held_out_arguments = held_out.arguments()
     start_model = load(init_from) if init_from is not None else None
     if start_model is not None and tokenizer is not None:
         raise ConfigError("--init-from brings its own tokenizer; leave out the tokenizer options")
@@ -201,6 +214,7 @@ def train_run(
         start_model.tokenizer if start_model else tokenizer,
         progress=callbacks.progress,
     )
+    dataset = _with_valid(dataset, held_out_arguments["valid"], callbacks)
     settings = _autotuned(dataset, options, start_model, config, training_options, callbacks) if auto else None
     if settings is not None:
         options, config = settings.model | options, replace(config, **settings.training)
@@ -211,6 +225,7 @@ def train_run(
         callbacks.on_settings(settings)
     run_config = RunConfig(
         text=sources.arguments,
+        **held_out_arguments,
         corpus=text_config,
         tokenizer=tokenizer if start_model is None else None,
         model=options,
@@ -255,6 +270,10 @@ def resume_run(
                     f"the text {corpus.name} is not the one this run began with; --resume needs the same text"
                 )
             dataset = prepare(corpus, checkpoint.tokenizer, progress=callbacks.progress)
+            dataset = _with_valid(dataset, run_config.valid, callbacks)
+            own, facts = dataset.held_out.get("valid"), checkpoint.corpus.get("valid")
+            if own is not None and facts is not None and own.sha256 != facts["sha256"]:
+                raise CorpusError(f"the validation text {own.name} has changed; --resume needs the same text")
             _restore_prior(state, dataset, callbacks, folder)
             if state.best_step > 0 and not folder.model.exists():
                 logger.warning("%s is missing; the next validation saves a new model", folder.model)
@@ -263,12 +282,22 @@ def resume_run(
             start_model = load(run_config.init_from) if run_config.init_from is not None else None
             tokenizer = start_model.tokenizer if start_model else run_config.tokenizer or TokenizerConfig()
             dataset = prepare(corpus, tokenizer, progress=callbacks.progress)
+            dataset = _with_valid(dataset, run_config.valid, callbacks)
             state, log_sizes = _first_state(dataset, run_config.model, start_model, config, callbacks), (0, 0)
         if state.step == 0 or is_complete(folder, state, dataset):
             require_rest(state, config, dataset.train, folder.path)
         if run_config != saved_config:
             folder.write_config(run_config)
         return _fit(folder, state, dataset, config, callbacks, log_sizes)
+
+
+def _with_valid(dataset: Dataset, arguments: tuple[str, ...] | None, callbacks: Callbacks) -> Dataset:
+    """The dataset with a validation text of its own, if there is one; warns if it overlaps the training text."""
+    if arguments is None:
+        return dataset
+    corpus = open_corpus(arguments, unsplit(dataset.corpus.config), progress=callbacks.progress)
+    warn_about_overlap(dataset.corpus, corpus, "validation")
+    return dataset.with_held_out({"valid": corpus}, progress=callbacks.progress)
 
 
 def _with_lengths(

@@ -341,6 +341,10 @@ class RunConfig(JsonConfig):
 
     text: tuple[str, ...]
     """Arguments with which `find_sources` finds the text from any working folder."""
+    valid: tuple[str, ...] | None = None
+    """The same for the validation split, if it is a text of its own."""
+    test: tuple[str, ...] | None = None
+    """The same for the test split."""
     corpus: CorpusConfig
     tokenizer: TokenizerConfig | None
     """None when `init_from` provides the tokenizer."""

@@ -80,9 +80,13 @@ class Corpus:
         self._reader.release()
 
 
-def corpus_config(found: FoundText, options: Mapping[str, Any]) -> CorpusConfig:
-    """A configuration from the user's options, then the registry's settings, then the defaults."""
+def corpus_config(
+    found: FoundText, options: Mapping[str, Any], *, default_splits: tuple[float, float, float] | None = None
+) -> CorpusConfig:
+    """A configuration from the user's options, then `default_splits`, the registry's settings, and the defaults."""
     values = dict(options)
+    if default_splits is not None:
+        values.setdefault("splits", default_splits)
     if values.get("separator") is not None:
         values.setdefault("documents", "separator")
     if found.named is not None:

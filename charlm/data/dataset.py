@@ -12,15 +12,15 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.config import CorpusConfig, TokenizerConfig
+from charlm.config import CorpusConfig, SplitName, TokenizerConfig
 from charlm.data.corpus import Corpus
 from charlm.data.documents import Fragment
 from charlm.data.split_writer import SplitFacts, SplitWriter
@@ -124,6 +124,8 @@ class Dataset:
     train: TokenSplit
     valid: TokenSplit
     test: TokenSplit
+    held_out: Mapping[SplitName, Corpus] = field(default_factory=dict)
+    """The splits that are texts of their own, of which all is in their first split; see `with_held_out`."""
 
     def split(self, name: str) -> TokenSplit:
         """The split named train, valid or test; raises `CorpusError` when it is empty."""
@@ -131,6 +133,18 @@ class Dataset:
         if split.facts.tokens == 0:
             raise CorpusError(_empty_split(name, self.corpus))
         return split
+
+    def text_of(self, name: SplitName) -> tuple[Corpus, SplitName]:
+        """The text that a split is part of, and the name of the split there."""
+        own = self.held_out.get(name)
+        return (self.corpus, name) if own is None else (own, "train")
+
+    def with_held_out(self, texts: Mapping[SplitName, Corpus], *, progress: Progress = silent) -> "Dataset":
+        """The same with splits that are texts of their own; raises as `prepare` does."""
+        encoded: dict[str, TokenSplit] = {
+            name: prepare(corpus, self.tokenizer, progress=progress).train for name, corpus in texts.items()
+        }
+        return replace(self, held_out={**self.held_out, **texts}, **encoded)  # type: ignore[arg-type]
 
 
 def prepare(corpus: Corpus, tokenizer: Tokenizer | TokenizerConfig, *, progress: Progress = silent) -> Dataset:
@@ -253,7 +267,8 @@ def _open_dataset(folder: Path, corpus: Corpus, tokenizer: Tokenizer) -> Dataset
     except (OSError, ValueError, KeyError, TypeError, CharlmError) as error:
         logger.warning("the encoded text in the cache is damaged and made again: %s", str(error))
         return None
-    return Dataset(corpus=corpus, tokenizer=tokenizer, **splits)
+    train, valid, test = (splits[name] for name in SPLITS)
+    return Dataset(corpus=corpus, tokenizer=tokenizer, train=train, valid=valid, test=test)
 
 
 def _read_sealed(path: Path) -> dict[str, Any] | None:

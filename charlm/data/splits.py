@@ -1,14 +1,23 @@
-"""The training, validation and test splits of a text: where they end, and which documents belong to which."""
+"""The training, validation and test splits: where they end in a text, which documents belong to which, and splits that
+are texts of their own, as the official splits of a benchmark are."""
 
+import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 from charlm.config import CorpusConfig
 from charlm.data.documents import Fragment
+from charlm.data.registry import NamedCorpus
+from charlm.data.sources import TextLike, names_text, not_found
+from charlm.errors import ConfigError, CorpusError
 
 SPLITS = ("train", "valid", "test")
+Shares = tuple[float, float, float]
+"""Of a text for training, validation and test, per cent."""
 
 
-def boundaries(characters: int, shares: tuple[float, float, float]) -> tuple[int, int, int]:
+def boundaries(characters: int, shares: Shares) -> tuple[int, int, int]:
     """Where the three splits end, in characters from the start: floor(characters * cumulative per cent / 100)."""
     first, second, _ = shares
     return int(characters * first // 100), int(characters * (first + second) // 100), characters
@@ -53,3 +62,54 @@ def _cut_between(fragments: Iterable[Fragment], boundaries: tuple[int, ...]) -> 
         yield index, fragment
         position += len(fragment.text)
         starts = fragment.ends
+
+
+class HeldOutTexts(NamedTuple):
+    """The texts that are a whole validation and test split."""
+
+    valid: TextLike | None = None
+    test: TextLike | None = None
+
+    def found_for(self, named: NamedCorpus | None) -> "HeldOutTexts":
+        """The official splits of a named corpus, unless texts are given."""
+        if any(self) or named is None:
+            return self
+        return HeldOutTexts(*(part.name if (part := named.held_out.get(name)) else None for name in ("valid", "test")))
+
+    @property
+    def default_splits(self) -> Shares | None:
+        """The default shares of the training text; None for those of a text without held-out texts."""
+        if self.valid is not None:
+            return (100.0, 0.0, 0.0)
+        return None if self.test is None else (95.0, 5.0, 0.0)
+
+    def arguments(self) -> dict[str, tuple[str, ...] | None]:
+        """For each, the arguments with which it is found from any folder; nothing is read.
+
+        Raises `CorpusError` for a text that isn't there, `ConfigError` for standard input.
+        """
+        return {
+            name: None if text is None else _absolute(text, option=f"--{name}") for name, text in self._asdict().items()
+        }
+
+
+def _absolute(text: TextLike, *, option: str) -> tuple[str, ...]:
+    """The arguments of a text, with absolute paths."""
+    arguments = [str(text)] if isinstance(text, str | Path) else [str(part) for part in text]
+    for argument in arguments:
+        if argument == "-":
+            raise ConfigError(f"{option} can't be standard input; name a file")
+        if not names_text(argument):
+            raise CorpusError(f"{option}: {not_found(argument)}")
+    return tuple(str(Path(name).resolve()) if os.path.exists(name) else name for name in arguments)
+
+
+def check_splits(splits: Shares, *, valid: bool, test: bool) -> None:
+    """Raise `ConfigError` if the training text would give a share to a split that is a text of its own."""
+    for option, given, share in (("--valid", valid, splits[1]), ("--test", test, splits[2])):
+        if given and share > 0:
+            text = "/".join(f"{part:g}" for part in splits)
+            raise ConfigError(
+                f"{option} names the whole split, but --splits {text} also takes one from the training text; leave out "
+                "--splits"
+            )

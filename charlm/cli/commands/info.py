@@ -89,6 +89,9 @@ def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
         yield "text", f"{corpus['name']}, {thousands(corpus['characters'])} characters, {size(corpus['bytes'])}"
         yield "documents", f"{thousands(corpus['documents'])}, by {settings['documents']}; splits {splits}"
         yield "sha256", corpus["sha256"]
+        if valid := corpus.get("valid"):
+            sizes = f"{thousands(valid['characters'])} characters, {size(valid['bytes'])}"
+            yield "validation text", f"{valid['name']}, {sizes}, sha256 {valid['sha256']}"
     if training := checkpoint.training:
         settings = training["config"]
         yield (

@@ -31,6 +31,8 @@ def train(
     documents: DocumentsOption = None,
     separator: SeparatorOption = None,
     splits: options.SplitsOption = None,
+    valid: options.ValidOption = None,
+    test: options.TestOption = None,
     direction: options.DirectionOption = None,
     encoding: EncodingOption = None,
     errors: ErrorsOption = None,
@@ -86,6 +88,7 @@ def train(
     Examples:
       [bold]charlm train corpus.txt[/bold]
       [bold]charlm train tinyshakespeare --minutes 2 --splits 90/10/0[/bold]
+      [bold]charlm train train.txt --valid valid.txt --test test.txt[/bold]
       [bold]charlm train names.txt --documents line --epochs 10[/bold]
       [bold]charlm train novel.txt --tokenizer subword --hidden 512 --minutes 30[/bold]
       [bold]charlm train --resume[/bold]
@@ -131,7 +134,7 @@ def train(
         precision=precision,
     )
     fixed = training.keys() - {"learning_rate", "clip"}
-    if resume and (corpus or tokenizer_options or model or fixed or init_from or overwrite):
+    if resume and (corpus or valid or test or tokenizer_options or model or fixed or init_from or overwrite):
         raise ConfigError(
             "--resume continues with the run's own settings; it can be combined only with --run, TEXT (the same text), "
             "a new --minutes, --epochs or --steps, and --learning-rate and --clip"
@@ -156,6 +159,8 @@ def train(
                 tokenizer=TokenizerConfig(**tokenizer_options) if tokenizer_options else None,
                 model=cast(ModelOptions, model),
                 training=cast(TrainOptions, lengths | training),
+                valid=valid or None,
+                test=test or None,
                 init_from=init_from,
                 overwrite=overwrite,
                 callbacks=callbacks,

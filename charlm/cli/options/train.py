@@ -54,6 +54,25 @@ TokenizerOption = Annotated[
         metavar="NAME",
     ),
 ]
+ValidOption = Annotated[
+    list[str] | None,
+    _option(
+        "A text that is the whole validation split, as the official splits of a benchmark are: a file, folder or name. "
+        "It can be given several times.",
+        "a share of TEXT, or the official split of a named corpus",
+        TEXT,
+        metavar="FILE",
+    ),
+]
+TestOption = Annotated[
+    list[str] | None,
+    _option(
+        "The same for the test split, which is not read before `charlm eval`.",
+        "a share of TEXT, or the official split of a named corpus",
+        TEXT,
+        metavar="FILE",
+    ),
+]
 VocabSizeOption = Annotated[
     int | None,
     _option(
