@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 import typer
 
 from charlm.cli.options import train as options
+from charlm.cli.options.seeds import planned_runs, report_seeds
 from charlm.cli.options.shared import (
     DocumentsOption,
     EncodingOption,
@@ -68,6 +69,7 @@ def train(
     averaging: options.AveragingOption = None,
     clip: options.ClipOption = None,
     seed: options.SeedOption = None,
+    seeds: options.SeedsOption = None,
     validations: options.ValidationsOption = None,
     threads: options.ThreadsOption = None,
     device: options.DeviceOption = None,
@@ -91,6 +93,7 @@ def train(
       [bold]charlm train train.txt --valid valid.txt --test test.txt[/bold]
       [bold]charlm train names.txt --documents line --epochs 10[/bold]
       [bold]charlm train novel.txt --tokenizer subword --hidden 512 --minutes 30[/bold]
+      [bold]charlm train novel.txt --minutes 1 --seeds 3[/bold]
       [bold]charlm train --resume[/bold]
     """
     started = time.monotonic()
@@ -134,15 +137,15 @@ def train(
         precision=precision,
     )
     fixed = training.keys() - {"learning_rate", "clip"}
-    if resume and (corpus or valid or test or tokenizer_options or model or fixed or init_from or overwrite):
+    if resume and any((corpus, valid, test, tokenizer_options, model, fixed, seeds, init_from, overwrite)):
         raise ConfigError(
             "--resume continues with the run's own settings; it can be combined only with --run, TEXT (the same text), "
             "a new --minutes, --epochs or --steps, and --learning-rate and --clip"
         )
     if {"vocab_size", "algorithm"} & tokenizer_options.keys() and tokenizer != "subword":
         raise ConfigError("--vocab-size and --subword-algorithm need --tokenizer subword")
-    with _display(started) as callbacks:
-        if resume:
+    if resume:
+        with _display(started) as callbacks:
             result = api.resume_run(
                 run if run is not None else newest_resumable(),
                 text=text or None,
@@ -151,23 +154,28 @@ def train(
                 clip=clip,
                 callbacks=callbacks,
             )
-        else:
+        _report(result, json=json)
+        return
+    results: list[Trained] = []
+    for name, own_seed in planned_runs(text or [], run, seed, seeds, overwrite=overwrite):
+        with _display(started if not results else time.monotonic()) as callbacks:
             result = api.train_run(
                 text or [],
-                run=run,
+                run=name,
                 corpus=corpus,
                 tokenizer=TokenizerConfig(**tokenizer_options) if tokenizer_options else None,
                 model=cast(ModelOptions, model),
-                training=cast(TrainOptions, lengths | training),
+                training=cast(TrainOptions, lengths | training | own_seed),
                 valid=valid or None,
                 test=test or None,
                 init_from=init_from,
                 overwrite=overwrite,
                 callbacks=callbacks,
             )
-    _report(result, json=json)
-    if not result.outcome.finished:
-        raise typer.Exit(130)
+        _report(result, json=json)
+        results.append(result)
+    if seeds is not None:
+        report_seeds(results)
 
 
 @contextmanager
@@ -190,7 +198,7 @@ def _display(started: float) -> Iterator["Callbacks"]:
 
 
 def _report(result: "Trained", *, json: bool) -> None:
-    """Say on stderr how a run ended; with `json`, print it on stdout too."""
+    """Say on stderr how a run ended; with `json`, print it on stdout too. Exits if the run was interrupted."""
     from dataclasses import asdict
 
     from charlm.analysis.runs.advice import advice_on
@@ -203,6 +211,8 @@ def _report(result: "Trained", *, json: bool) -> None:
     if json:
         values = {"run": str(result.run), "model": str(result.run / "model.safetensors")} | asdict(result.outcome)
         print_json(values | {"advice": None if advice is None else asdict(advice)})
+    if not result.outcome.finished:
+        raise typer.Exit(130)
 
 
 def _summary(result: "Trained", advice: "Advice | None") -> Iterator[str]:

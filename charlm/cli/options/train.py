@@ -226,6 +226,14 @@ ClipOption = Annotated[
 SeedOption = Annotated[
     int | None, _option("Seed for the initial weights, the order of the text and dropout.", "1", _TRAINING)
 ]
+SeedsOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Train this many runs, NAME-1, NAME-2 and so on, each with the next seed, and print mean and spread.",
+        show_default=False,
+        rich_help_panel=_TRAINING,
+    ),
+]
 ValidationsOption = Annotated[
     int | None, _option("How many times during the run to validate, write a sample and save.", "20", _TRAINING)
 ]
