@@ -20,7 +20,7 @@ from charlm.config import (
     TokenizerConfig,
     TrainConfig,
     TrainOptions,
-    default_vectors,
+    default_embedding,
 )
 from charlm.data.corpus import corpus_config, open_corpus, read_corpus
 from charlm.data.dataset import Dataset, prepare, unsplit
@@ -417,7 +417,7 @@ def _model_config(options: Mapping[str, Any], start_model: TextModel | None, voc
         return config
     if options.get("embedding_size") is None:
         hidden_size = options.get("hidden_size", DEFAULT_HIDDEN_SIZE)
-        options |= default_vectors(vocab_size, hidden_size, tie_weights=options.get("tie_weights"))
+        options |= default_embedding(vocab_size, hidden_size, tie_weights=options.get("tie_weights"))
     options.setdefault("ngram_order", default_order(vocab_size))
     return ModelConfig.from_json(options | {"vocab_size": vocab_size})
 

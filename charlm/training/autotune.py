@@ -21,7 +21,7 @@ from charlm.config import (
     SMALL_VOCABULARY,
     ModelConfig,
     TrainConfig,
-    default_vectors,
+    default_embedding,
 )
 from charlm.data.dataset import Dataset
 from charlm.model.device import pick_device
@@ -254,7 +254,7 @@ def tokens_per_second(vocab_size: int, config: TrainConfig, seq_len: int) -> flo
     """Training speed of an LSTM with 256 units on this machine, from a few steps on B sequences of `seq_len` random
     tokens; B, device and precision are those of `config`."""
     generator = torch.Generator().manual_seed(0)
-    model = LanguageModel(ModelConfig(vocab_size=vocab_size, **default_vectors(vocab_size, DEFAULT_HIDDEN_SIZE)))
+    model = LanguageModel(ModelConfig(vocab_size=vocab_size, **default_embedding(vocab_size, DEFAULT_HIDDEN_SIZE)))
     model.initialise(generator)
     device = pick_device(config.device)
     model.to(device)
