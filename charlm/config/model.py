@@ -16,6 +16,8 @@ DEFAULT_HIDDEN_SIZE = 256
 DEFAULT_CELL = "lstm"
 DEFAULT_SKIP_STEPS = 4
 """Default for s, the number of steps that the skip path of `rnn-skip` reaches back."""
+MIN_VOCAB_SIZE = 2
+"""The least V: two tokens to choose from."""
 SMALL_VOCABULARY = 512
 """The size up to which a vocabulary counts as small, like letters or bytes; subwords or Chinese have larger ones."""
 MAX_CONTEXT_VECTORS = 1 << 14
@@ -67,7 +69,7 @@ class ModelConfig(JsonConfig):
     """Read from left and right; only for `charlm.model.encoder`, a language model refuses it."""
 
     def __post_init__(self) -> None:
-        check_range("the vocabulary size", self.vocab_size, 2, 4_000_000)
+        check_range("the vocabulary size", self.vocab_size, MIN_VOCAB_SIZE, 4_000_000)
         check_range("--layers", self.num_layers, 1, 64)
         check_range("--hidden", self.hidden_size, 1, 65_536)
         check_range("--embedding", self.embedding_size, 1, 65_536)

@@ -145,7 +145,7 @@ def train(
     if {"vocab_size", "algorithm"} & tokenizer_options.keys() and tokenizer != "subword":
         raise ConfigError("--vocab-size and --subword-algorithm need --tokenizer subword")
     if resume:
-        with _display(started) as callbacks:
+        with _display() as callbacks:
             result = api.resume_run(
                 run if run is not None else newest_resumable(),
                 text=text or None,
@@ -153,12 +153,13 @@ def train(
                 learning_rate=learning_rate,
                 clip=clip,
                 callbacks=callbacks,
+                started=started,
             )
         _report(result, json=json)
         return
     results: list[Trained] = []
     for name, own_seed in planned_runs(text or [], run, seed, seeds, overwrite=overwrite):
-        with _display(started if not results else time.monotonic()) as callbacks:
+        with _display() as callbacks:
             result = api.train_run(
                 text or [],
                 run=name,
@@ -171,6 +172,7 @@ def train(
                 init_from=init_from,
                 overwrite=overwrite,
                 callbacks=callbacks,
+                started=started if not results else time.monotonic(),
             )
         _report(result, json=json)
         results.append(result)
@@ -179,8 +181,8 @@ def train(
 
 
 @contextmanager
-def _display(started: float) -> Iterator["Callbacks"]:
-    """Callbacks that display a run and let Ctrl-C stop it; its time counts from `started`."""
+def _display() -> Iterator["Callbacks"]:
+    """Callbacks that display a run and let Ctrl-C stop it."""
     from charlm.api import Callbacks
     from charlm.cli.ui.console import Bars, stderr
     from charlm.cli.ui.screen import Interrupt, Screen
@@ -193,7 +195,6 @@ def _display(started: float) -> Iterator["Callbacks"]:
             on_start=screen.prepared,
             on_event=screen,
             should_stop=interrupt,
-            started=started,
         )
 
 
