@@ -10,7 +10,7 @@ import io
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any, Self
 
@@ -158,12 +158,16 @@ def _rare_characters(lines: Sequence[str], most: int) -> re.Pattern[str]:
     return re.compile(f"[{rare}]+" if rare else "(?!)")
 
 
-def _spread(texts: Iterable[str], characters: int) -> Iterator[str]:
+def _spread(texts: Iterable[str], characters: int) -> list[str]:
     """Evenly spaced blocks of the text, about `_SAMPLE` characters in all."""
     stride = max(1, -(-characters // _SAMPLE))
+    blocks: list[str] = []
     for text in texts:
-        for start in range(0, len(text), stride * _BLOCK):
-            yield text[start : start + _BLOCK] if stride > 1 else text[start : start + stride * _BLOCK]
+        if len(text) <= _BLOCK:
+            blocks.append(text)
+        else:
+            blocks += [text[start : start + _BLOCK] for start in range(0, len(text), stride * _BLOCK)]
+    return blocks
 
 
 def _lines(text: str) -> list[str]:

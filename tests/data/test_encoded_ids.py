@@ -3,6 +3,7 @@
 import re
 import sys
 from collections import Counter
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,7 @@ def test_each_document_is_encoded_as_by_itself(tmp_path_factory, kind: str, docu
             [tokenizer.bos, *tokenizer.encode(document, unknown="replace").tolist(), tokenizer.eos]
             for document in wanted
         ]
-        assert ids.tolist() == sum(encoded, [])
+        assert ids.tolist() == [*chain.from_iterable(encoded)]
         assert starts.tolist() == [sum(map(len, encoded[:index])) for index in range(len(encoded) + 1)]
 
 
