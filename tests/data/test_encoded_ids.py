@@ -55,7 +55,7 @@ def corpus_of(path: Path, text: str, config: CorpusConfig) -> Corpus:
 
 @pytest.mark.parametrize("kind", TOKENIZERS)
 @pytest.mark.parametrize("documents", ["file", "line", "paragraph", "separator"])
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20)
 @given(data=st.data())
 def test_each_document_is_encoded_as_by_itself(tmp_path_factory, kind: str, documents: str, data) -> None:
     text = data.draw(st.text("abé\u2581\U0001f600 \t\n\r%", max_size=80)).strip(" \t\r\n%") + "end"
