@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from charlm.config import CorpusConfig
-from charlm.data.documents import Fragment
+from charlm.data.documents import Part
 from charlm.data.registry import NamedCorpus
 from charlm.data.sources import TextLike, names_text, not_found
 from charlm.errors import ConfigError, CorpusError
@@ -24,44 +26,55 @@ def boundaries(characters: int, shares: Shares) -> tuple[int, int, int]:
 
 
 def assign_splits(
-    fragments: Iterable[Fragment], boundaries: tuple[int, int, int], config: CorpusConfig
-) -> Iterator[tuple[int, Fragment]]:
-    """The fragments in order, each with the index of its split in `SPLITS`.
+    parts: Iterable[Part], boundaries: tuple[int, int, int], config: CorpusConfig
+) -> Iterator[tuple[int, Part]]:
+    """The parts in order, cut where a split ends, each with the index of its split in `SPLITS`.
 
     With documents "file" a split ends at its exact character. Smaller documents are never cut: each belongs to the
     split in which it starts.
     """
-    return (_cut_exactly if config.documents == "file" else _cut_between)(fragments, boundaries)
+    return (_cut_exactly if config.documents == "file" else _cut_between)(parts, boundaries)
 
 
-def _cut_exactly(fragments: Iterable[Fragment], boundaries: tuple[int, ...]) -> Iterator[tuple[int, Fragment]]:
-    """Add the split index to each fragment, cutting fragments, and so their documents, at split boundaries."""
+def _cut_exactly(parts: Iterable[Part], boundaries: tuple[int, ...]) -> Iterator[tuple[int, Part]]:
+    """Add the split index to each part, which has one text, cutting texts, and so documents, at split boundaries."""
     position = index = 0
     inside = False  # whether a document of this split has begun and not ended
-    for text, ends in fragments:
+    for (text,), ends in parts:
         while len(text) > 0 and position + len(text) > boundaries[index]:
             room = boundaries[index] - position
             if room or inside:
-                yield index, Fragment(text[:room], True)
+                yield index, Part([text[:room]], True)
             inside = False
             text, position = text[room:], boundaries[index]
             index += 1
         if text or (ends and inside):
-            yield index, Fragment(text, ends)
+            yield index, Part([text], ends)
             inside = not ends
         position += len(text)
 
 
-def _cut_between(fragments: Iterable[Fragment], boundaries: tuple[int, ...]) -> Iterator[tuple[int, Fragment]]:
-    """Add to each fragment the index of the split in which its document starts."""
+def _cut_between(parts: Iterable[Part], boundaries: tuple[int, ...]) -> Iterator[tuple[int, Part]]:
+    """Add to each part the index of the split in which its documents start, cutting it between documents."""
     position = index = 0
-    starts = True
-    for fragment in fragments:
-        while starts and position >= boundaries[index] and index < len(boundaries) - 1:
-            index += 1
-        yield index, fragment
-        position += len(fragment.text)
-        starts = fragment.ends
+    inside = False  # whether the first text of a part continues a document
+    for texts, ends in parts:
+        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+        stops = position + np.cumsum(lengths)
+        starts = stops - lengths
+        if inside:
+            starts[0] = -1  # it stays in the split of its document
+        first = 0
+        while first < len(texts):
+            last = index == len(boundaries) - 1
+            end = len(texts) if last else int(np.searchsorted(starts, boundaries[index]))
+            if end > first:
+                yield index, Part(texts[first:end], ends if end == len(texts) else True)
+                first = end
+            if first < len(texts):
+                index += 1
+        position = int(stops[-1])
+        inside = not ends
 
 
 class HeldOutTexts(NamedTuple):
