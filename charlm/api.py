@@ -34,6 +34,7 @@ from charlm.storage.runs import RunFolder, find_run, new_run
 from charlm.text_model import TextModel, load
 from charlm.training.autotune import AutotunedSettings, autotune
 from charlm.training.events import Event
+from charlm.training.forecast import PassesCheck
 from charlm.training.memory import keep_memory, memory_named
 from charlm.training.schedule import require_rest
 from charlm.training.state import TrainingState, begin, restore
@@ -209,6 +210,8 @@ def train_run(
     require_rest(state, config, dataset.train, folder.path)
     if settings is not None:
         callbacks.on_settings(settings)
+        check = PassesCheck(settings, dataset, state.model.config, callbacks.on_event)
+        callbacks = replace(callbacks, on_event=check)
     run_config = RunConfig(
         text=sources.arguments,
         corpus=text_config,

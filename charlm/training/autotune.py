@@ -24,8 +24,10 @@ from charlm.config import (
     default_vectors,
 )
 from charlm.data.dataset import Dataset
+from charlm.data.windows import mean_window
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
+from charlm.training.optimizers import Optimizers
 
 _Value = TypeVar("_Value")
 
@@ -65,7 +67,7 @@ _MIN_STEPS_PER_PASS = 100
 _SEQUENCES = (8, 512)  # fewest and most per step
 _SEQ_LEN_OF_WIDE = 64
 _BENCHMARK_STEPS = (3, 8)  # warm-up steps and timed steps
-_SHARE_OF_STEPS = 0.6  # of the time of a run; n-grams, Muon, validations and files take the rest
+_SHARE_OF_STEPS = 0.8  # of the time of a run; n-grams, validations and files take the rest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,8 +78,10 @@ class AutotunedSettings:
     """Fields of `ModelConfig`."""
     training: dict[str, Any]
     """Fields of `TrainConfig`."""
+    passes: float
+    """How often the run is expected to read the training split."""
     exposure: str
-    """How often the run reads the text, as a sentence."""
+    """The same as a sentence."""
     reasons: dict[str, str]
     """Explanations, by the name of the setting."""
 
@@ -164,6 +168,7 @@ def settings_for(
     return AutotunedSettings(
         model={"dropout": dropout, "weight_dropout": weight_dropout if cell == DEFAULT_CELL else 0.0},
         training=training,
+        passes=passes,
         exposure=f"{tokens:,} tokens will be seen {often}",
         reasons=reasons,
     )
@@ -197,10 +202,17 @@ def autotune(
     else:
         batch_size = sequences_per_step(config, **text, vocab_size=vocab_size)
     window = replace(config, batch_size=batch_size)
+    seq_len, tokens_per_step = mean_window(dataset.train, batch_size=batch_size, seq_len=window.seq_len)
     speed = 0.0
     if config.minutes is not None:
-        speed = tokens_per_second(vocab_size, window, tokens_per_sequence(window, **text))
-    tokens_read = facts.tokens * passes_of(window, **text, seconds=seconds, speed=speed)
+        optimizer = config.optimizer if "optimizer" in given else "muon"
+        timed = replace(window, batch_size=max(1, round(tokens_per_step / seq_len)), optimizer=optimizer)
+        began = time.monotonic()
+        speed = tokens_per_second(vocab_size, timed, round(seq_len))
+        seconds += time.monotonic() - began
+    tokens_read = facts.tokens * passes_of(
+        window, tokens=facts.tokens, tokens_per_step=tokens_per_step, seconds=seconds, speed=speed
+    )
     units = width or width_for(facts.tokens, tokens_read)
     if units >= _WIDE:
         if "seq_len" not in given:
@@ -209,7 +221,9 @@ def autotune(
         large = facts.tokens >= _LARGE_TEXT and vocab_size <= SMALL_VOCABULARY
         if "batch_size" not in given and long_documents and large:
             window = replace(window, batch_size=min(_SEQUENCES[1], 2 * batch_size))
-    passes = passes_of(window, **text, seconds=seconds, speed=speed * _value_for(units, _RELATIVE_SPEEDS))
+    _, tokens_per_step = mean_window(dataset.train, batch_size=window.batch_size, seq_len=window.seq_len)
+    speed *= _value_for(units, _RELATIVE_SPEEDS)
+    passes = passes_of(window, tokens=facts.tokens, tokens_per_step=tokens_per_step, seconds=seconds, speed=speed)
     settings = settings_for(tokens=facts.tokens, characters=facts.characters, passes=passes, units=units, cell=cell)
     return replace(
         settings,
@@ -225,13 +239,13 @@ def _value_for(size: float, values: tuple[tuple[float, _Value], ...]) -> _Value:
     return next(value for limit, value in values if size <= limit)
 
 
-def passes_of(config: TrainConfig, *, tokens: int, documents: int, seconds: float, speed: float) -> float:
+def passes_of(config: TrainConfig, *, tokens: int, tokens_per_step: float, seconds: float, speed: float) -> float:
     """Approximately how often a run reads each token of the training split.
 
     Args:
-        config: the lengths of the run, of which the shortest counts, and the batch size.
+        config: the lengths of the run, of which the shortest counts.
         tokens: of the training split.
-        documents: of the training split.
+        tokens_per_step: from `charlm.data.windows.mean_window`.
         seconds: how much of the time has passed already.
         speed: tokens per second on this machine, from `tokens_per_second`; counts for `config.minutes` only.
     """
@@ -239,7 +253,7 @@ def passes_of(config: TrainConfig, *, tokens: int, documents: int, seconds: floa
     if config.epochs is not None:
         passes.append(config.epochs)
     if config.steps is not None:
-        passes.append(config.steps * config.batch_size * tokens_per_sequence(config, tokens, documents) / tokens)
+        passes.append(config.steps * tokens_per_step / tokens)
     if config.minutes is not None:
         passes.append(max(0.0, config.minutes * 60 - seconds) * _SHARE_OF_STEPS * speed / tokens)
     return min(passes)
@@ -247,13 +261,13 @@ def passes_of(config: TrainConfig, *, tokens: int, documents: int, seconds: floa
 
 def tokens_per_second(vocab_size: int, config: TrainConfig, seq_len: int) -> float:
     """Training speed of an LSTM with 256 units on this machine, from a few steps on B sequences of `seq_len` random
-    tokens; B, device and precision are those of `config`."""
+    tokens; B, optimiser, device and precision are those of `config`."""
     generator = torch.Generator().manual_seed(0)
     model = LanguageModel(ModelConfig(vocab_size=vocab_size, **default_vectors(vocab_size, DEFAULT_HIDDEN)))
     model.initialise(generator)
     device = pick_device(config.device)
     model.to(device)
-    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    optimizers = Optimizers(model, config)
     ids = torch.randint(vocab_size, (seq_len + 1, config.batch_size), generator=generator).to(device)  # (T + 1, B)
     dropout_generator = torch.Generator(device).manual_seed(0)
     warm_up, timed = _BENCHMARK_STEPS
@@ -263,9 +277,9 @@ def tokens_per_second(vocab_size: int, config: TrainConfig, seq_len: int) -> flo
         with model.training_precision(config.precision):
             logits, _ = model(ids[:-1], generator=dropout_generator)
         loss = F.cross_entropy(logits.flatten(0, 1), ids[1:].flatten())
-        optimizer.zero_grad()
+        optimizers.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        optimizers.step(config.learning_rate)
         loss.item()  # waits for the device
         seconds.append(time.perf_counter() - started)
     return seq_len * config.batch_size / median(seconds[warm_up:])
