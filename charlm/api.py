@@ -34,13 +34,12 @@ from charlm.storage.runs import RunFolder, find_run, new_run
 from charlm.text_model import TextModel, load
 from charlm.training.autotune import AutotunedSettings, autotune
 from charlm.training.events import Event
-from charlm.training.forecast import PassesCheck
 from charlm.training.memory import keep_memory, memory_named
 from charlm.training.schedule import require_rest
 from charlm.training.state import TrainingState, begin, restore
 from charlm.training.trainer import Outcome, fit
 from charlm.training.validation import is_complete
-from charlm.training.warnings import warn_about_run
+from charlm.training.warnings import PassesCheck, warn_about_run
 
 logger = logging.getLogger(__name__)
 

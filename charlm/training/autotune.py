@@ -4,6 +4,7 @@ The rule depends on the tokens and documents of the text, on the size of the voc
 each token. It is fitted to the measurements in docs/notes/autotune.md.
 """
 
+import math
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -67,6 +68,8 @@ _MIN_STEPS_PER_PASS = 100
 _SEQUENCES = (8, 512)  # fewest and most per step
 _SEQ_LEN_OF_WIDE = 64
 _BENCHMARK_STEPS = (3, 8)  # warm-up steps and timed steps
+_BENCHMARK_SHARE = 0.01  # of the minutes of a run: the longest that the timing may take
+_GAIN_OF_FEWER_THREADS = 1.2  # in speed, for which fewer threads are chosen
 _SHARE_OF_STEPS = 0.8  # of the time of a run; n-grams, validations and files take the rest
 
 
@@ -203,12 +206,12 @@ def autotune(
         batch_size = sequences_per_step(config, **text, vocab_size=vocab_size)
     window = replace(config, batch_size=batch_size)
     seq_len, tokens_per_step = mean_window(dataset.train, batch_size=batch_size, seq_len=window.seq_len)
-    speed = 0.0
+    threads, speed = config.threads, 0.0
     if config.minutes is not None:
         optimizer = config.optimizer if "optimizer" in given else "muon"
         timed = replace(window, batch_size=max(1, round(tokens_per_step / seq_len)), optimizer=optimizer)
         began = time.monotonic()
-        speed = tokens_per_second(vocab_size, timed, round(seq_len))
+        threads, speed = fastest_threads(vocab_size, timed, round(seq_len))
         seconds += time.monotonic() - began
     tokens_read = facts.tokens * passes_of(
         window, tokens=facts.tokens, tokens_per_step=tokens_per_step, seconds=seconds, speed=speed
@@ -225,12 +228,18 @@ def autotune(
     speed *= _value_for(units, _RELATIVE_SPEEDS)
     passes = passes_of(window, tokens=facts.tokens, tokens_per_step=tokens_per_step, seconds=seconds, speed=speed)
     settings = settings_for(tokens=facts.tokens, characters=facts.characters, passes=passes, units=units, cell=cell)
+    if threads != config.threads:
+        used = f"{threads} {'thread is' if threads == 1 else 'threads are'}"
+        settings.reasons["threads"] = f"{used} faster than more while other programs use the processor"
     return replace(
         settings,
         model=({} if width else {"hidden_size": units})
         | settings.model
         | {"context_vectors": context_vectors_for(facts.tokens, ngram_order=ngram_order)},
-        training={"batch_size": window.batch_size} | settings.training | {"seq_len": window.seq_len},
+        training={"batch_size": window.batch_size}
+        | settings.training
+        | {"seq_len": window.seq_len}
+        | ({} if threads is None else {"threads": threads}),
     )
 
 
@@ -259,9 +268,30 @@ def passes_of(config: TrainConfig, *, tokens: int, tokens_per_step: float, secon
     return min(passes)
 
 
+def fastest_threads(vocab_size: int, config: TrainConfig, seq_len: int) -> tuple[int | None, float]:
+    """The number of threads to train with, and its `tokens_per_second`; None for the number that torch has chosen.
+
+    Fewer threads are chosen if they are much faster. That happens next to other programs, where every thread waits for
+    one that has lost its core.
+    """
+    available = threads = torch.get_num_threads()
+    speed = tokens_per_second(vocab_size, config, seq_len)
+    if config.threads is not None or pick_device(config.device).type != "cpu":
+        return config.threads, speed
+    while threads > 1:
+        torch.set_num_threads(threads // 2)
+        gain = tokens_per_second(vocab_size, config, seq_len) / speed
+        if gain < _GAIN_OF_FEWER_THREADS:
+            break
+        threads, speed = threads // 2, speed * gain
+    torch.set_num_threads(threads)
+    return (None if threads == available else threads), speed
+
+
 def tokens_per_second(vocab_size: int, config: TrainConfig, seq_len: int) -> float:
     """Training speed of an LSTM with 256 units on this machine, from a few steps on B sequences of `seq_len` random
-    tokens; B, optimiser, device and precision are those of `config`."""
+    tokens; B, optimiser, device and precision are those of `config`. On a busy machine there are fewer steps, so that
+    they take a small part of the run's minutes."""
     generator = torch.Generator().manual_seed(0)
     model = LanguageModel(ModelConfig(vocab_size=vocab_size, **default_vectors(vocab_size, DEFAULT_HIDDEN)))
     model.initialise(generator)
@@ -271,8 +301,9 @@ def tokens_per_second(vocab_size: int, config: TrainConfig, seq_len: int) -> flo
     ids = torch.randint(vocab_size, (seq_len + 1, config.batch_size), generator=generator).to(device)  # (T + 1, B)
     dropout_generator = torch.Generator(device).manual_seed(0)
     warm_up, timed = _BENCHMARK_STEPS
-    seconds = []
-    for _ in range(warm_up + timed):
+    seconds: list[float] = []
+    most = _BENCHMARK_SHARE * 60 * (config.minutes or math.inf)
+    while len(seconds) < warm_up + timed and (len(seconds) < 2 or sum(seconds) < most):
         started = time.perf_counter()
         with model.training_precision(config.precision):
             logits, _ = model(ids[:-1], generator=dropout_generator)
@@ -282,4 +313,4 @@ def tokens_per_second(vocab_size: int, config: TrainConfig, seq_len: int) -> flo
         optimizers.step(config.learning_rate)
         loss.item()  # waits for the device
         seconds.append(time.perf_counter() - started)
-    return seq_len * config.batch_size / median(seconds[warm_up:])
+    return seq_len * config.batch_size / median(seconds[min(warm_up, len(seconds) - 1) :])

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from charlm import api
 from charlm.api import Callbacks
@@ -174,6 +175,36 @@ def test_large_texts_have_more_context_vectors() -> None:
     assert number(10**7) == 16_384
     assert context_vectors_for(10**6, ngram_order=3) == 5000
     assert context_vectors_for(10**6, ngram_order=2) == 0
+
+
+@pytest.mark.parametrize(
+    ("speeds", "given", "chosen"),
+    [
+        ({4: 1000, 2: 1100, 1: 5000}, None, None),  # two are not much faster than four, so one is not tried
+        ({4: 1000, 2: 2000, 1: 2100}, None, 2),
+        ({4: 100, 2: 300, 1: 9000}, None, 1),
+        ({4: 100, 2: 300, 1: 9000}, 4, 4),
+    ],
+)
+def test_fewer_threads_are_chosen_where_more_wait_for_each_other(
+    speeds: dict[int, float], given: int | None, chosen: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.set_num_threads(4)
+    monkeypatch.setattr(autotune_module, "tokens_per_second", lambda *_: speeds[torch.get_num_threads()])
+    plan = planned(TrainConfig(minutes=1, threads=given))
+    assert plan.training.get("threads") == chosen
+    assert torch.get_num_threads() == (chosen or 4)
+    assert ("threads" in plan.reasons) == (given is None and chosen is not None)
+
+
+def test_the_timing_takes_a_hundredth_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def steps(minutes: float) -> int:
+        clock = iter(range(1000))
+        monkeypatch.setattr(autotune_module.time, "perf_counter", lambda: next(clock))
+        assert tokens_per_second(20, TrainConfig(minutes=minutes, batch_size=2), 8) == 16
+        return next(clock) // 2
+
+    assert [steps(minutes) for minutes in (0.1, 10, 100)] == [2, 6, 11]
 
 
 def test_the_speed_is_that_of_this_machine() -> None:
