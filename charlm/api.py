@@ -206,7 +206,6 @@ def train_run(
         options, config = settings.model | options, replace(config, **settings.training)
     state = _first_state(dataset, options, start_model, config, callbacks)
     options |= {name: getattr(state.model.config, name) for name in _RESOLVED}
-    require_rest(state, config, dataset.train, folder.path)
     if settings is not None:
         callbacks.on_settings(settings)
         check = PassesCheck(settings, dataset, state.model.config, callbacks.on_event)
@@ -266,7 +265,7 @@ def resume_run(
             tokenizer = start_model.tokenizer if start_model else run_config.tokenizer or TokenizerConfig()
             dataset = prepare(corpus, tokenizer, progress=callbacks.progress)
             state, log_sizes = _first_state(dataset, run_config.model, start_model, config, callbacks), (0, 0)
-        if state.step == 0 or is_complete(folder, state, dataset):
+        if state.step > 0 and is_complete(folder, state, dataset):
             require_rest(state, config, dataset.train, folder.path)
         if run_config != saved_config:
             folder.write_config(run_config)
