@@ -133,8 +133,8 @@ class PassesCheck:
     def _check(self, first: StepEvent, event: StepEvent) -> None:
         pace = (event.epoch - first.epoch) / (event.progress - first.progress)
         passes, expected = event.epoch + (1 - event.progress) * pace, self._selected.passes
-        if expected / _FAR < passes < expected * _FAR:
-            return
+        if expected / _FAR < passes < expected * _FAR or max(passes, expected) <= 1:
+            return  # one pass or a part of it is said to be "less than once", and is trained alike
         selected = self._selected.model | self._selected.training
         suited = settings_for(
             tokens=self._facts.tokens,

@@ -80,6 +80,7 @@ def pace_warnings(expected: float, pace: float, caplog: pytest.LogCaptureFixture
 
 def test_a_forecast_that_holds_needs_no_word(caplog: pytest.LogCaptureFixture) -> None:
     assert pace_warnings(expected=9, pace=12, caplog=caplog) == []
+    assert pace_warnings(expected=0.9, pace=0.1, caplog=caplog) == []
 
 
 @pytest.mark.parametrize(
