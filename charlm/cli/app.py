@@ -10,6 +10,7 @@ import typer
 
 from charlm import __version__
 from charlm.cli.commands.cells import cells
+from charlm.cli.commands.compare import compare
 from charlm.cli.commands.corpora import corpora
 from charlm.cli.commands.curves import curves
 from charlm.cli.commands.diagnose import diagnose
@@ -20,6 +21,7 @@ from charlm.cli.commands.heatmap import heatmap
 from charlm.cli.commands.info import info
 from charlm.cli.commands.neurons import neurons
 from charlm.cli.commands.probe import probe
+from charlm.cli.commands.runs import runs
 from charlm.cli.commands.sample import sample
 from charlm.cli.commands.trace import trace
 from charlm.cli.commands.train import train
@@ -81,6 +83,8 @@ for _name, _command in (
     ("train", train),
     ("sample", sample),
     ("eval", evaluate),
+    ("compare", compare),
+    ("runs", runs),
     ("info", info),
     ("fill", fill),
     ("heatmap", heatmap),

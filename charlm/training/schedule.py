@@ -14,6 +14,19 @@ logger = logging.getLogger(__name__)
 _LEAST_RESERVE, _MOST_RESERVE = 0.03, 0.2
 """Shares of --minutes that are reserved for the work after the last step."""
 _LEAST_TRAINING = 0.1  # of --minutes
+_SCORED_PER_TRAINED = 0.1
+"""Most tokens that the last validation scores, as a share of those trained on."""
+_LARGEST_SAMPLE = 1 << 17
+"""Most tokens that it scores if that is not the whole split."""
+_SCORING_SPEED = 2.5
+"""Tokens scored per second as a multiple of those trained on: scoring needs no gradient."""
+
+
+def final_tokens(valid_tokens: int, trained_tokens: float) -> int:
+    """How many tokens of the validation split the kept model is scored on at the end: all, if that takes no more than a
+    twenty-fifth of the time of training."""
+    affordable = int(_SCORED_PER_TRAINED * trained_tokens)
+    return valid_tokens if valid_tokens <= affordable else min(_LARGEST_SAMPLE, affordable)
 
 
 def progress_of(state: TrainingState, config: TrainConfig, split: TokenSplit) -> float:
@@ -77,9 +90,15 @@ def _minutes_used(state: TrainingState, config: TrainConfig) -> float:
 
 
 def _reserve(state: TrainingState, config: TrainConfig) -> float:
-    """Seconds reserved for the work after the last step: the last validation, calibration and saving."""
+    """Seconds reserved for the work after the last step: validation, calibration, the final score and saving."""
     whole = 60 * (config.minutes or 0.0)
-    return min(max(state.final_seconds, min(2.0, _LEAST_RESERVE * whole)), _MOST_RESERVE * whole)
+    reserve = max(state.final_seconds, min(2.0, _LEAST_RESERVE * whole))
+    trained = state.elapsed() - state.uncounted - state.first_progress * whole  # seconds since the first step
+    if state.tokens and trained > 0:
+        speed = state.tokens / trained
+        scored = final_tokens(state.valid_tokens, speed * whole * (1 - state.first_progress))
+        reserve += scored / (_SCORING_SPEED * speed)
+    return min(reserve, _MOST_RESERVE * whole)
 
 
 def learning_rate(progress: float, *, peak: float, warmup: float, final: float) -> float:

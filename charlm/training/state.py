@@ -51,6 +51,8 @@ class TrainingState:
     """Seconds of preparing the text that don't count towards --minutes, so that some training is left."""
     final_seconds: float = 0.0
     """Estimate of the time that the work after the last step takes, from the last validation."""
+    valid_tokens: int = 0
+    """Tokens of the validation split."""
     validation_tokens: int = 0
     """Tokens that every validation of this run scores; 0 before the first."""
     best: float | None = None

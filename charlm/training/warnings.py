@@ -140,7 +140,7 @@ class PassesCheck:
             tokens=self._facts.tokens,
             characters=self._facts.characters,
             passes=passes,
-            units=self._model.hidden_size,
+            hidden_size=self._model.hidden_size,
             cell=self._model.cell,
         )
         better = [
