@@ -47,7 +47,13 @@ def test_every_command_that_computes_has_threads() -> None:
         name: {option for parameter in command.params for option in parameter.opts}
         for name, command in COMMANDS.items()
     }
-    assert {name for name, own in options.items() if "--threads" not in own} == {"cells", "corpora", "curves", "info"}
+    assert {name for name, own in options.items() if "--threads" not in own} == {
+        "cells",
+        "corpora",
+        "curves",
+        "info",
+        "runs",
+    }
 
 
 @pytest.mark.parametrize(
