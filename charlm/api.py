@@ -35,7 +35,7 @@ from charlm.training.start import (
 from charlm.training.state import TrainingState, restore
 from charlm.training.trainer import Outcome, fit
 from charlm.training.validation import is_complete
-from charlm.training.warnings import warn_about_run
+from charlm.training.warnings import PassesCheck, warn_about_run
 
 logger = logging.getLogger(__name__)
 
@@ -218,9 +218,10 @@ def train_run(
         options, config = settings.model | options, replace(config, **settings.training)
     state = first_state(dataset, options, start_model, config, started=started, progress=callbacks.progress)
     options |= {name: getattr(state.model.config, name) for name in _RESOLVED}
-    require_rest(state, config, dataset.train, folder.path)
     if settings is not None:
         callbacks.on_settings(settings)
+        check = PassesCheck(settings, dataset, state.model.config, callbacks.on_event)
+        callbacks = replace(callbacks, on_event=check)
     run_config = RunConfig(
         text=sources.arguments,
         **held_out_arguments,
@@ -287,7 +288,7 @@ def resume_run(
             dataset = with_valid_text(dataset, run_config.valid, progress=callbacks.progress)
             options, log_sizes = run_config.model, (0, 0)
             state = first_state(dataset, options, start_model, config, started=started, progress=callbacks.progress)
-        if state.step == 0 or is_complete(folder, state, dataset):
+        if state.step > 0 and is_complete(folder, state, dataset):
             require_rest(state, config, dataset.train, folder.path)
         if run_config != saved_config:
             folder.write_config(run_config)

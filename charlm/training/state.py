@@ -48,6 +48,10 @@ class TrainingState:
     """time.monotonic() when this session began."""
     first_progress: float = 0.0
     """Share of the run that had passed at the first step, since reading the text counts towards --minutes."""
+    uncounted: float = 0.0
+    """Seconds of preparing the text that don't count towards --minutes, so that some training is left."""
+    final_seconds: float = 0.0
+    """Estimate of the time that the work after the last step takes, from the last validation."""
     valid_tokens: int = 0
     """Tokens of the validation split."""
     validation_tokens: int = 0
@@ -101,6 +105,7 @@ class ResumeValues(JsonConfig):
     """Bytes of metrics.jsonl and samples.txt that belong to the state."""
     validated_step: int | None = None
     """None in files of charlm 0.1."""
+    uncounted: float = 0.0
 
     def __post_init__(self) -> None:
         for values in (self, self.cursor, *self.recent):
@@ -190,6 +195,7 @@ def save_resume(
         recent=tuple(state.recent),
         lengths=log_sizes,
         validated_step=state.validated_step,
+        uncounted=state.uncounted,
     )
     checkpoint = checkpoint_of(state.model, state, dataset, config)
     save_resume_file(run.resume, checkpoint, ResumeState(values=values.to_json(), tensors=tensors))
@@ -214,6 +220,7 @@ def restore(
         raise ModelFileError(f"{run.resume} is damaged: {' '.join(str(error).split())[:300]}") from None
     state.cursor, state.step, state.tokens, state.seconds = values.cursor, values.step, values.tokens, values.seconds
     state.first_progress, state.validation_tokens = values.first_progress, values.validation_tokens
+    state.uncounted = values.uncounted
     state.best, state.best_step, state.recent = values.best, values.best_step, [*values.recent]
     state.validated_step = values.step if values.validated_step is None else values.validated_step
     return state, checkpoint, values.lengths

@@ -32,6 +32,8 @@ class RunSummary:
     seconds: float | None = None
     nats_per_token: float | None = None
     """Lowest validation loss during training."""
+    margin: float | None = None
+    """Half the width of its 95% confidence interval, nats per token; 0 if the whole split was scored."""
     bits_per_character: float | None = None
     """The same in bits per character, comparable across tokenizers."""
     problem: str | None = None
@@ -80,5 +82,5 @@ def _figures(run: RunFolder) -> dict[str, Any]:
     scored = [record for record in records["validation"] if record["nats_per_token"] is not None]
     if scored:
         best = min(scored, key=lambda record: record["nats_per_token"])
-        values |= {name: best[name] for name in ("nats_per_token", "bits_per_character")}
+        values |= {name: best[name] for name in ("nats_per_token", "margin", "bits_per_character")}
     return values

@@ -11,6 +11,7 @@ from charlm.cli.options.shared import (
     JsonOption,
     SeparatorOption,
     corpus_options,
+    use_threads,
     without_none,
 )
 
@@ -77,6 +78,7 @@ def evaluate(
         bool,
         typer.Option("--no-baselines", help="Leave out the comparison with simple predictors."),
     ] = False,
+    threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="set by PyTorch")] = None,
     json: JsonOption = False,
 ) -> None:
     """Measure how well a model predicts a text it has not seen.
@@ -105,6 +107,8 @@ def evaluate(
         raise ConfigError("--cache-share needs --cache; pass both")
     dynamic_config = DynamicConfig(**without_none(rate=dynamic_rate)) if dynamic else None
     cache_config = NeuralCacheConfig(**without_none(share=cache_share)) if cache else None
+    if threads is not None:
+        use_threads(threads)
     names = list(arguments or [])
     model = names.pop(0) if names and names_model(names[0], text_follows=len(names) > 1) else None
     if model is None and names and not names_text(names[0]):

@@ -23,8 +23,8 @@ def runs(
 ) -> None:
     """List the runs in runs/ with their settings and figures.
 
-    The validation loss is the lowest during training, in bits per character; to compare models exactly, use
-    `charlm compare`.
+    The validation loss is the lowest during training, in bits per character; ± marks an estimate from a sample of the
+    split. To compare models exactly, use `charlm compare`.
 
     Examples:
       [bold]charlm runs[/bold]
@@ -52,7 +52,7 @@ def _show(summaries: "list[RunSummary]") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from charlm.cli.ui.console import duration, stdout, thousands
+    from charlm.cli.ui.console import duration, stdout, thousands, with_margin
 
     console = stdout()
     has_room = console.width >= 100  # for the text, which most runs are named after
@@ -64,6 +64,7 @@ def _show(summaries: "list[RunSummary]") -> None:
     for heading in ("done", "steps", "time", "bits/char", "saved"):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in summaries:
+        bits = one.bits_per_character
         table.add_row(
             Text(one.run),
             *([Text(one.text or "")] if has_room else []),
@@ -71,7 +72,7 @@ def _show(summaries: "list[RunSummary]") -> None:
             "" if one.progress is None else f"{one.progress:.0%}",
             "" if one.steps is None else thousands(one.steps),
             "" if one.seconds is None else duration(one.seconds),
-            "" if one.bits_per_character is None else f"{one.bits_per_character:.4f}",
+            "" if bits is None else with_margin(bits, (one.margin or 0) * bits / (one.nats_per_token or 1)),
             _ago(one.saved),
         )
     console.print(table)

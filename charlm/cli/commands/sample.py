@@ -199,7 +199,7 @@ def _load(model: str | None, threads: int) -> "TextModel":
 def _replay(loaded: "TextModel", *, json: bool) -> None:
     """Show the samples that a run wrote during training."""
     from charlm.analysis.runs.curves import read_samples
-    from charlm.cli.ui.console import print_json, stdout, thousands
+    from charlm.cli.ui.console import print_json, stdout, thousands, with_margin
     from charlm.storage.runs import RunFolder
 
     found = read_samples(RunFolder(loaded.path.parent))
@@ -208,7 +208,8 @@ def _replay(loaded: "TextModel", *, json: bool) -> None:
         return
     console = stdout()
     for one in found:
-        score = "" if one.nats_per_token is None else f", validation {one.nats_per_token:.4f} nats per token"
+        nats = one.nats_per_token
+        score = "" if nats is None else f", validation {with_margin(nats, one.margin)} nats per token"
         console.print(f"step {thousands(one.step)}{score}", style="bold")
         print(one.text.rstrip("\n"), end="\n\n")
 

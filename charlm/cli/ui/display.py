@@ -129,9 +129,10 @@ class TrainingDisplay:
         """The figures in a row, or in a column if the terminal is too narrow."""
         speed = self._speed()
         figures = {"step": thousands(step.step), "epoch": f"{step.epoch:.2f}", "loss": f"{step.loss:.4f}"}
-        figures["validation"] = "–" if self._validation is None else f"{self._validation.nats_per_token:.4f}"
-        if self._best is not None and self._best is not self._validation:
-            figures["best"] = f"{self._best.nats_per_token:.4f} at {thousands(self._best.step)}"
+        last, best = self._validation, self._best
+        figures["validation"] = "–" if last is None else with_margin(last.nats_per_token, last.margin)
+        if best is not None and best is not last:
+            figures["best"] = f"{with_margin(best.nats_per_token, best.margin)} at {thousands(best.step)}"
         figures["gradient norm"] = f"{step.gradient_norm:.3f}"
         figures["tokens/s"] = thousands(speed) if speed is not None else "–"
         row = _grid(len(figures))
