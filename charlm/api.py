@@ -39,7 +39,7 @@ from charlm.training.schedule import require_rest
 from charlm.training.state import TrainingState, begin, restore
 from charlm.training.trainer import Outcome, fit
 from charlm.training.validation import is_complete
-from charlm.training.warnings import warn_about_run
+from charlm.training.warnings import require_known, warn_about_run
 
 logger = logging.getLogger(__name__)
 
@@ -201,6 +201,8 @@ def train_run(
         start_model.tokenizer if start_model else tokenizer,
         progress=callbacks.progress,
     )
+    if start_model is not None:
+        require_known(dataset, str(start_model.path))
     settings = _autotuned(dataset, options, start_model, config, training_options, callbacks) if auto else None
     if settings is not None:
         options, config = settings.model | options, replace(config, **settings.training)

@@ -21,6 +21,12 @@ _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows lacks these
 _SAFE_FLAGS = _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
+def user_path(name: str | Path) -> Path:
+    """A path as a user types it: ~ at its start, if the shell has left it there, is the home folder."""
+    is_home = str(name).startswith("~") and not os.path.lexists(name)
+    return Path(os.path.expanduser(name)) if is_home else Path(name)
+
+
 def cache_path(part: str) -> Path:
     """A subfolder of the cache, which may not exist: of CHARLM_CACHE if set, otherwise of the user's cache folder."""
     return Path(os.environ.get("CHARLM_CACHE") or platformdirs.user_cache_dir("charlm", appauthor=False)) / part
