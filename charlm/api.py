@@ -1,6 +1,7 @@
 """charlm from Python: train, resume and load do what the commands do, without printing."""
 
 import logging
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ from charlm.config import (
 )
 from charlm.data.corpus import corpus_config, open_corpus, read_corpus
 from charlm.data.dataset import Dataset, prepare
-from charlm.data.sources import TextLike, find_sources
+from charlm.data.sources import TextLike, find_sources, missing_text
 from charlm.errors import ConfigError, CorpusError, RunError
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
@@ -195,6 +196,9 @@ def train_run(
     _model_config(options, start_model, 2)  # fails on a wrong option before a long text is read
     folder = RunFolder(find_run(str(run)) if run is not None else new_run(sources.name))
     folder.require_room(overwrite=overwrite)
+    for path in sources.paths():
+        if path in [file.resolve() for file in folder.files]:
+            raise ConfigError(f"the run {folder.path} would replace its own text {path}; copy the text first")
     tokenizer = tokenizer or TokenizerConfig()
     dataset = prepare(
         read_corpus(sources, text_config, progress=callbacks.progress),
@@ -249,6 +253,11 @@ def resume_run(
         config = run_config.training
         _set_threads(config)
         saved = folder.can_continue()
+        if (lost := missing_text(run_config.text)) is not None:
+            raise CorpusError(
+                f"the text {lost} of run {folder.path} is missing; move it back, or name its new place: charlm train "
+                f"NEWPLACE --resume --run {shlex.quote(str(run))}"
+            )
         corpus = open_corpus(run_config.text, run_config.corpus, progress=callbacks.progress)
         if saved:
             state, checkpoint, log_sizes = restore(folder, config, pick_device(config.device), _beginning(callbacks))
@@ -266,6 +275,8 @@ def resume_run(
             tokenizer = start_model.tokenizer if start_model else run_config.tokenizer or TokenizerConfig()
             dataset = prepare(corpus, tokenizer, progress=callbacks.progress)
             state, log_sizes = _first_state(dataset, run_config.model, start_model, config, callbacks), (0, 0)
+        if run_config.text != saved_config.text:  # also of a run that is finished
+            folder.write_config(replace(saved_config, text=run_config.text))
         if state.step == 0 or is_complete(folder, state, dataset):
             require_rest(state, config, dataset.train, folder.path)
         if run_config != saved_config:

@@ -12,7 +12,7 @@ import torch
 from charlm.config import CorpusConfig, CorpusOptions, SplitName
 from charlm.data.corpus import Corpus, open_corpus
 from charlm.data.dataset import Dataset, prepare, unsplit
-from charlm.data.sources import TextLike
+from charlm.data.sources import TextLike, missing_text
 from charlm.errors import CharlmError, ConfigError, CorpusError, RunError
 from charlm.evaluation.baselines import Baseline, measure_baselines
 from charlm.evaluation.copying import Copied, CopyIndex, find_copies
@@ -267,7 +267,14 @@ class TextModel:
 
         Raises: as `read` without a text.
         """
-        return CopyIndex(_first_characters(self._own_text(progress).split_documents("train")), least=least)
+        try:
+            own_text = self._own_text(progress)
+        except CharlmError as error:
+            raise RunError(
+                f"copies can't be found without the training text: {str(error).partition(';')[0]}; name the run folder "
+                "as MODEL, or leave out --copy-check and --no-copy"
+            ) from None
+        return CopyIndex(_first_characters(own_text.split_documents("train")), least=least)
 
     def copying(
         self,
@@ -330,7 +337,13 @@ class TextModel:
                 f"{self.path} is outside its run folder, so its text is unknown; name the text, as in "
                 f"`charlm eval {shlex.quote(str(self.path))} TEXT --split test`"
             )
-        corpus = open_corpus(run.read_config().text, self.corpus_config, progress=progress)
+        text = run.read_config().text
+        if (lost := missing_text(text)) is not None:
+            raise CorpusError(
+                f"the text {lost} of {self.path} is missing; move it back, or name its new place, as in "
+                f"`charlm eval {shlex.quote(str(self.path))} NEWPLACE --split test`"
+            )
+        corpus = open_corpus(text, self.corpus_config, progress=progress)
         if corpus.sha256 != self.checkpoint.corpus.get("sha256"):
             raise CorpusError(
                 f"the text {corpus.name} has changed since the model was trained on it; restore it, or name a text"

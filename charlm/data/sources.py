@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from charlm.data.inputs.folder import Folder, read_folder
+from charlm.data.inputs.folder import Folder, is_run, read_folder
 from charlm.data.inputs.mistakes import closest, looks_like
 from charlm.data.registry import NamedCorpus, Source, file_source, registry
 from charlm.errors import CharlmError, CorpusError
-from charlm.files import cache_folder, cache_path, flush, user_path
+from charlm.files import cache_folder, cache_path, flush, is_safetensors, user_path
 from charlm.progress import Progress, silent
 
 TextLike = str | Path | Sequence[str | Path]
@@ -79,6 +79,11 @@ def find_sources(
             path = _copy_to_cache(stdin if stdin is not None else _standard_input())
             sources.append(file_source(path, "stdin"))
             reusable.append(str(path))
+        elif is_safetensors(path) or is_run(path):
+            raise CorpusError(
+                f"{argument} is a {'run' if path.is_dir() else 'model'}, not a text; a model stands before the text, as "
+                "in `charlm eval MODEL TEXT`, and a run is continued with `charlm train --resume --run NAME`"
+            )
         elif os.path.isdir(path):
             folders.append(read_folder(path, encoding))
             sources += folders[-1].sources
@@ -109,6 +114,11 @@ def find_sources(
 def names_text(argument: str) -> bool:
     """Whether `find_sources` can resolve an argument."""
     return argument == "-" or (bool(argument) and os.path.exists(user_path(argument))) or argument in registry()
+
+
+def missing_text(arguments: Sequence[str]) -> str | None:
+    """The first of the arguments of an earlier command that names no text any more; None if all are there."""
+    return next((argument for argument in arguments if not names_text(argument)), None)
 
 
 def not_found(argument: str) -> str:

@@ -48,6 +48,7 @@ class RunFolder:
         self.model = path / MODEL
         self.resume = path / "resume.safetensors"
         self.new_config = path / "config.new.json"
+        self.files = (self.config, self.metrics, self.samples, self.model, self.resume, self.new_config)
 
     @contextlib.contextmanager
     def begun(self, config: RunConfig, *, overwrite: bool) -> Iterator[None]:
@@ -158,7 +159,7 @@ class RunFolder:
 
     def _check_files(self) -> None:
         """Raise `RunError` if one of the files is no regular file."""
-        for path in (self.config, self.metrics, self.samples, self.model, self.resume, self.new_config):
+        for path in self.files:
             check_run_file(path)
 
     def _is_left_behind(self, path: Path) -> bool:
@@ -292,9 +293,14 @@ def _no_model(name: str) -> str:
     """The message for an argument that names no model."""
     if (mistake := looks_like(name)) is not None:
         return f"{name!r} names no model: {mistake}, or give the name of a run"
-    if (near := closest(name, [*_run_names(), *_bundled()])) is not None:
+    if (near := nearest_model(name)) is not None:
         return f"no model {name!r}; did you mean {near}?"
     return f"no model {name!r}; give a model file, a run folder, the name of a run in {RUNS}/, or reviews, the bundled model"
+
+
+def nearest_model(name: str) -> str | None:
+    """The run or bundled model whose name is most like `name`; None if none is much like it."""
+    return closest(name, [*_run_names(), *_bundled()])
 
 
 def _run_names() -> list[str]:

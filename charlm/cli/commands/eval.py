@@ -1,5 +1,6 @@
 """`charlm eval`: how well a model predicts a text, beside simple predictors."""
 
+import shlex
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -92,12 +93,14 @@ def evaluate(
       [bold]charlm eval --dynamic[/bold]               with dynamic evaluation
     """
     import charlm
+    from charlm.cli.options.reader import require_model_first
     from charlm.cli.ui.console import Bars, print_json, stderr
+    from charlm.data.inputs.mistakes import looks_like
     from charlm.data.sources import names_text, not_found
     from charlm.errors import ConfigError, CorpusError
     from charlm.evaluation.dynamic import DynamicConfig
     from charlm.evaluation.neural_cache import NeuralCacheConfig
-    from charlm.storage.runs import names_model
+    from charlm.storage.runs import names_model, nearest_model
 
     if dynamic_rate is not None and not dynamic:
         raise ConfigError("--dynamic-rate needs --dynamic; pass both")
@@ -106,14 +109,24 @@ def evaluate(
     dynamic_config = DynamicConfig(**without_none(rate=dynamic_rate)) if dynamic else None
     cache_config = NeuralCacheConfig(**without_none(share=cache_share)) if cache else None
     names = list(arguments or [])
+    require_model_first(names, "charlm eval")
     model = names.pop(0) if names and names_model(names[0], text_follows=len(names) > 1) else None
     if model is None and names and not names_text(names[0]):
-        raise CorpusError(f"there is no model or run {names[0]!r}, and {not_found(names[0])}")
+        near = None if looks_like(names[0]) else nearest_model(names[0])
+        hint = not_found(names[0]) if near is None else f"no text of that name; did you mean the model {near}?"
+        raise CorpusError(f"there is no model or run {names[0]!r}, and {hint}")
     settings = corpus_options(documents, separator, None, encoding, errors)
     loaded = charlm.load(model)
     console = stderr()
     if model is None:
         console.print(f"using {loaded.path}", markup=False, soft_wrap=True)
+    elif not names and not loaded.path.is_relative_to(model) and names_text(model):
+        console.print(
+            f"note: {model} is a run and also a text; to score a model on that text: charlm eval MODEL {shlex.quote(model)}",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )
     with Bars(console) as progress:
         if names:
             dataset = loaded.read(names, split=split, corpus=settings, progress=progress)

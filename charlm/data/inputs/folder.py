@@ -16,6 +16,7 @@ _BINARY_STARTS = (b"%PDF-", b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"{
 """How PDF, zip (also docx), gzip, bzip2, xz and RTF start; their first bytes may have no NUL."""
 _TEXT_BYTES = bytes({*range(32, 256), *b"\t\n\v\f\r\b\x1b"})
 _MOST_CONTROLS = 0.02  # of the bytes of a text, a tenth of their share in compressed data
+_RUN_FILES = {"config.json", "metrics.jsonl"}
 _NAMED = 3  # kinds of files, and files of each kind, that are named
 
 
@@ -92,6 +93,11 @@ def read_folder(root: Path, encoding: str) -> Folder:
     return folder
 
 
+def is_run(path: Path) -> bool:
+    """Whether a path is the folder of a run."""
+    return all(os.path.isfile(path / name) for name in _RUN_FILES)
+
+
 def looks_like_text(start: bytes, encoding: str) -> bool:
     """Whether the first bytes of a file may be text: they have no binary format's mark, and few control characters."""
     if start.startswith(_BINARY_STARTS):
@@ -109,7 +115,7 @@ def _paths(root: Path, left_out: list[tuple[Reason, str]]) -> Iterator[Path]:
         left_out.append(("unreadable", f"{Path(error.filename).relative_to(root).as_posix()}/"))
 
     for folder, subfolders, names in os.walk(root, onerror=note):
-        if {"config.json", "metrics.jsonl"} <= set(names):
+        if _RUN_FILES <= set(names):
             subfolders.clear()
             continue
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
