@@ -77,6 +77,8 @@ class Trained:
     run: Path
     """The run folder."""
     outcome: Outcome
+    held_out: bool
+    """Whether the text has a validation or test split."""
 
 
 def train(
@@ -277,6 +279,7 @@ def resume_run(
             state, log_sizes = _first_state(dataset, run_config.model, start_model, config, callbacks), (0, 0)
         if run_config.text != saved_config.text:  # also of a run that is finished
             folder.write_config(replace(saved_config, text=run_config.text))
+            logger.warning("the text of run %s is now %s", folder.path, ", ".join(run_config.text))
         if state.step == 0 or is_complete(folder, state, dataset):
             require_rest(state, config, dataset.train, folder.path)
         if run_config != saved_config:
@@ -384,7 +387,8 @@ def _fit(
         observer=callbacks.on_event,
         should_stop=callbacks.should_stop,
     )
-    return Trained(run=folder.path, outcome=outcome)
+    held_out = dataset.valid.facts.tokens + dataset.test.facts.tokens > 0
+    return Trained(run=folder.path, outcome=outcome, held_out=held_out)
 
 
 def _model_config(options: Mapping[str, Any], start_model: TextModel | None, vocab_size: int) -> ModelConfig:

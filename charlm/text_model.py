@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -267,13 +268,7 @@ class TextModel:
 
         Raises: as `read` without a text.
         """
-        try:
-            own_text = self._own_text(progress)
-        except CharlmError as error:
-            raise RunError(
-                f"copies can't be found without the training text: {str(error).partition(';')[0]}; name the run folder "
-                "as MODEL, or leave out --copy-check and --no-copy"
-            ) from None
+        own_text = self._own_text(progress, purpose="copies")
         return CopyIndex(_first_characters(own_text.split_documents("train")), least=least)
 
     def copying(
@@ -329,24 +324,26 @@ class TextModel:
         if self.corpus_config.direction == "backward":
             raise ConfigError(f"{self.path} reads from right to left; use it with `charlm fill`")
 
-    def _own_text(self, progress: Progress) -> Corpus:
-        """The text that the model was trained on, read again."""
-        run = RunFolder(self.path.parent)
+    def _own_text(self, progress: Progress, *, purpose: Literal["scores", "copies"] = "scores") -> Corpus:
+        """The text that the model was trained on, read again; `purpose` decides what an error advises."""
+        run, path = RunFolder(self.path.parent), shlex.quote(str(self.path))
+        instead = {
+            "scores": f"name a text, as in `charlm eval {path} TEXT --split test`",
+            "copies": "leave out --copy-check and --no-copy",
+        }[purpose]
         if not run.config.exists():
-            raise RunError(
-                f"{self.path} is outside its run folder, so its text is unknown; name the text, as in "
-                f"`charlm eval {shlex.quote(str(self.path))} TEXT --split test`"
-            )
+            run_folder = "name the run folder that it was trained in as MODEL, or " if purpose == "copies" else ""
+            raise RunError(f"{self.path} is outside its run folder, so its text is unknown; {run_folder}{instead}")
         text = run.read_config().text
         if (lost := missing_text(text)) is not None:
             raise CorpusError(
-                f"the text {lost} of {self.path} is missing; move it back, or name its new place, as in "
-                f"`charlm eval {shlex.quote(str(self.path))} NEWPLACE --split test`"
+                f"the text {lost} of {run.path} is missing; move it back, or record its new place with `charlm train "
+                f"NEWPLACE --resume --run {shlex.quote(str(run.path))}`, or {instead}"
             )
         corpus = open_corpus(text, self.corpus_config, progress=progress)
         if corpus.sha256 != self.checkpoint.corpus.get("sha256"):
             raise CorpusError(
-                f"the text {corpus.name} has changed since the model was trained on it; restore it, or name a text"
+                f"the text {corpus.name} has changed since the model was trained on it; restore it, or {instead}"
             )
         return corpus
 

@@ -40,6 +40,9 @@ def heatmap(
             help="Colour by a gate of a unit, LAYER:NUMBER:GATE, such as 0:12:f: red where open, blue where closed."
         ),
     ] = None,
+    tokens: Annotated[
+        int, typer.Option(help="Maximum number of tokens to read from the start of the text.")
+    ] = 100_000,
     overwrite: OverwriteOption = False,
     unknown: UnknownOption = "replace",
     threads: ThreadsOption = 1,
@@ -72,7 +75,7 @@ def heatmap(
         raise ConfigError("--unit and --gate both choose what to colour by; give one of them")
     coloured_by = Unit.parse(unit) if unit is not None else None if gate is None else Unit.parse_gate(gate)
     with Bars(stderr()) as progress:
-        reading = read(model, tokenizer, text, unit=coloured_by, unknown=unknown, progress=progress)
+        reading = read(model, tokenizer, text, unit=coloured_by, tokens=tokens, unknown=unknown, progress=progress)
     if page is not None:
         atomic_write(page, page_of(reading, tokenizer, title=title, unit=coloured_by).encode())
         stderr().print(f"wrote {page}", markup=False, soft_wrap=True)

@@ -217,4 +217,5 @@ def _summary(result: "Trained", advice: "Advice | None") -> Iterator[str]:
     if advice is not None:
         options = f"; try: charlm train ... {advice.options}" if advice.options else ""
         yield f"{advice.sentence}{options}"
-    yield f"model saved to {result.run / 'model.safetensors'}; next: charlm sample {run}, charlm eval {run}"
+    evaluation = f"charlm eval {run}" + " TEXT" * (not result.held_out)
+    yield f"model saved to {result.run / 'model.safetensors'}; next: charlm sample {run}, {evaluation}"
