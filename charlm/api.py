@@ -77,8 +77,8 @@ class Trained:
     run: Path
     """The run folder."""
     outcome: Outcome
-    held_out: bool
-    """Whether the text has a validation or test split."""
+    dataset: Dataset
+    """The text of the run."""
 
 
 def train(
@@ -387,8 +387,7 @@ def _fit(
         observer=callbacks.on_event,
         should_stop=callbacks.should_stop,
     )
-    held_out = dataset.valid.facts.tokens + dataset.test.facts.tokens > 0
-    return Trained(run=folder.path, outcome=outcome, held_out=held_out)
+    return Trained(run=folder.path, outcome=outcome, dataset=dataset)
 
 
 def _model_config(options: Mapping[str, Any], start_model: TextModel | None, vocab_size: int) -> ModelConfig:

@@ -60,9 +60,7 @@ class TextReader:
         first: dict[bytes, Source] = {}
         pairs = zip(self._sources, self._digests, strict=True)
         return [
-            (source, earlier)
-            for source, digest in pairs
-            if (earlier := first.setdefault(digest, source)) is not source
+            (source, earlier) for source, digest in pairs if (earlier := first.setdefault(digest, source)) is not source
         ]
 
     def release(self) -> None:

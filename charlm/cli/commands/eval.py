@@ -94,12 +94,13 @@ def evaluate(
     """
     import charlm
     from charlm.cli.options.reader import require_model_first
-    from charlm.cli.ui.console import Bars, print_json, stderr
+    from charlm.cli.ui.console import Bars, print_json, stderr, stdout
     from charlm.data.inputs.mistakes import looks_like
     from charlm.data.sources import names_text, not_found
     from charlm.errors import ConfigError, CorpusError
     from charlm.evaluation.dynamic import DynamicConfig
     from charlm.evaluation.neural_cache import NeuralCacheConfig
+    from charlm.evaluation.verdict import verdict
     from charlm.storage.runs import names_model, nearest_model
 
     if dynamic_rate is not None and not dynamic:
@@ -142,6 +143,17 @@ def evaluate(
         baselines = {} if no_baselines else _baselines(loaded, dataset, scored, None if names else dataset, progress)
         writes = loaded.corpus_config.direction == "forward"
         copying = loaded.copying(dataset, scored, progress=progress) if baselines and writes else None
+    trained = loaded.checkpoint.training.get("validation_nats_per_token") if not names and split == "test" else None
+    sentences = list(
+        verdict(
+            result,
+            baselines,
+            is_own=not names,
+            is_sorted=not names and split != "train" and dataset.corpus.looks_sorted,
+            validation=trained,
+            copied=0.0 if copying is None else copying[1].share,
+        )
+    )
     if json:
         values: dict[str, Any] = {
             "model": str(loaded.path),
@@ -154,11 +166,13 @@ def evaluate(
         values["baselines"] = {name: baseline.to_json() for name, baseline in baselines.items()}
         if copying is not None:
             values["copying"] = dict(zip(("written", "scored"), (one.to_json() for one in copying), strict=True))
-        print_json(values)
+        print_json(values | {"verdict": sentences})
         return
     _show(what + ", dynamic evaluation" * dynamic + ", neural cache" * cache, result)
     if baselines:
         _compare(result, baselines)
+    for sentence in sentences:
+        stdout().print(sentence, markup=False, soft_wrap=True)
     if copying is not None:
         _show_copying(*copying)
 
@@ -224,12 +238,6 @@ def _compare(result: "Evaluation", baselines: "dict[str, Baseline]") -> None:
     console.print()
     console.print("bits per character", style="bold")
     console.print(table)
-    if result.bits_per_character > baselines["ngram"].bits_per_character:
-        console.print(
-            "The n-gram model, which only counts, predicts this text better than the network; train longer or use more "
-            "units.",
-            soft_wrap=True,
-        )
 
 
 def _show_copying(written: "Copied", scored: "Copied") -> None:

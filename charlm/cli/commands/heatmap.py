@@ -40,9 +40,7 @@ def heatmap(
             help="Colour by a gate of a unit, LAYER:NUMBER:GATE, such as 0:12:f: red where open, blue where closed."
         ),
     ] = None,
-    tokens: Annotated[
-        int, typer.Option(help="Maximum number of tokens to read from the start of the text.")
-    ] = 100_000,
+    tokens: Annotated[int, typer.Option(help="Maximum number of tokens to read from the start of the text.")] = 100_000,
     overwrite: OverwriteOption = False,
     unknown: UnknownOption = "replace",
     threads: ThreadsOption = 1,

@@ -15,9 +15,7 @@ OverwriteOption = Annotated[
 ]
 
 
-def output_path(
-    path: Path, option: str, *, inputs: Iterable[str | Path | None] = (), overwrite: bool = False
-) -> Path:
+def output_path(path: Path, option: str, *, inputs: Iterable[str | Path | None] = (), overwrite: bool = False) -> Path:
     """The path of a file to write, with ~ expanded.
 
     Args:

@@ -115,9 +115,8 @@ def _paths(root: Path, left_out: list[tuple[Reason, str]]) -> Iterator[Path]:
         left_out.append(("unreadable", f"{Path(error.filename).relative_to(root).as_posix()}/"))
 
     for folder, subfolders, names in os.walk(root, onerror=note):
-        if _RUN_FILES <= set(names):
+        if set(names) >= _RUN_FILES:
             subfolders.clear()
             continue
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         yield from (Path(folder, name) for name in names if not name.startswith("."))
-
