@@ -6,13 +6,14 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import torch
 
 from charlm.config import CorpusConfig, CorpusOptions, SplitName
 from charlm.data.corpus import Corpus, open_corpus
 from charlm.data.dataset import Dataset, prepare, unsplit
-from charlm.data.sources import TextLike
+from charlm.data.sources import TextLike, missing_text
 from charlm.errors import CharlmError, ConfigError, CorpusError, RunError
 from charlm.evaluation.baselines import Baseline, measure_baselines
 from charlm.evaluation.copying import Copied, CopyIndex, find_copies
@@ -279,7 +280,8 @@ class TextModel:
 
         Raises: as `read` without a text.
         """
-        return CopyIndex(_first_characters(self._own_text(progress).split_documents("train")), least=least)
+        own_text = self._own_text(progress, purpose="copies")
+        return CopyIndex(_first_characters(own_text.split_documents("train")), least=least)
 
     def copying(
         self,
@@ -335,18 +337,26 @@ class TextModel:
         if self.corpus_config.direction == "backward":
             raise ConfigError(f"{self.path} reads from right to left; use it with `charlm fill`")
 
-    def _own_text(self, progress: Progress) -> Corpus:
-        """The text that the model was trained on, read again."""
-        run = RunFolder(self.path.parent)
+    def _own_text(self, progress: Progress, *, purpose: Literal["scores", "copies"] = "scores") -> Corpus:
+        """The text that the model was trained on, read again; `purpose` decides what an error advises."""
+        run, path = RunFolder(self.path.parent), shlex.quote(str(self.path))
+        instead = {
+            "scores": f"name a text, as in `charlm eval {path} TEXT --split test`",
+            "copies": "leave out --copy-check and --no-copy",
+        }[purpose]
         if not run.config.exists():
-            raise RunError(
-                f"{self.path} is outside its run folder, so its text is unknown; name the text, as in "
-                f"`charlm eval {shlex.quote(str(self.path))} TEXT --split test`"
+            run_folder = "name the run folder that it was trained in as MODEL, or " if purpose == "copies" else ""
+            raise RunError(f"{self.path} is outside its run folder, so its text is unknown; {run_folder}{instead}")
+        text = run.read_config().text
+        if (lost := missing_text(text)) is not None:
+            raise CorpusError(
+                f"the text {lost} of {run.path} is missing; move it back, or record its new place with `charlm train "
+                f"NEWPLACE --resume --run {shlex.quote(str(run.path))}`, or {instead}"
             )
-        corpus = open_corpus(run.read_config().text, self.corpus_config, progress=progress)
+        corpus = open_corpus(text, self.corpus_config, progress=progress)
         if corpus.sha256 != self.checkpoint.corpus.get("sha256"):
             raise CorpusError(
-                f"the text {corpus.name} has changed since the model was trained on it; restore it, or name a text"
+                f"the text {corpus.name} has changed since the model was trained on it; restore it, or {instead}"
             )
         return corpus
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from charlm.config import CorpusConfig
 from charlm.data.documents import Part, cut_documents
+from charlm.data.inputs.table import Table, read_table
 from charlm.data.reader import TextReader
 from charlm.data.sources import FoundText, TextLike, find_sources
 from charlm.data.splits import SPLITS, assign_splits, boundaries
@@ -19,6 +20,8 @@ from charlm.progress import Progress, silent
 
 logger = logging.getLogger(__name__)
 
+_LIST_LINES = 10  # fewest lines of a document, on average, to look like a list
+_COPIES_SHARE = 0.01  # of the bytes, from which copies of files matter
 _SORT_KEY_LENGTH = 64  # characters of a document's start that decide whether documents are sorted
 _COMPARED = 4096  # documents of a part, at its start, that are compared for that
 
@@ -40,6 +43,10 @@ class Corpus:
     """Whether whole files consist of many short lines and no blank line; `--documents line` is then probably meant."""
     looks_sorted: bool
     """Whether documents are in alphabetical order, so that each split starts with different letters."""
+    copies: tuple[tuple[str, str], ...]
+    """Sources that are copies of earlier ones: the names of both. Empty if they are less than 1% of the bytes."""
+    table: Table | None
+    """The first of the files that is a table."""
     _reader: TextReader = field(repr=False, compare=False)
 
     def boundaries(self) -> tuple[int, int, int]:
@@ -111,8 +118,8 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
 
     Raises `CorpusError` when the text is empty, or has undecodable bytes or NUL characters with errors "strict".
     """
-    if found.skipped:
-        logger.warning("skipped %d files without text, such as %s", len(found.skipped), found.skipped[0])
+    for folder in found.folders:
+        logger.warning("%s", folder.summary())
     reader = TextReader(found.sources, config)
     characters = documents = newlines = ascending = differing = 0
     blank_line = False
@@ -142,7 +149,8 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
                 f"{names}: contains only document separators (--documents {config.documents}); give a file with text"
             )
         raise CorpusError(f"{names}: contains no text; give a file that isn't empty")
-    short_lines = newlines >= 200 and characters <= 120 * newlines
+    short_lines = newlines >= 200 and characters <= 120 * newlines and newlines >= _LIST_LINES * documents
+    copies = reader.copies()
     return Corpus(
         name=found.name,
         config=config,
@@ -152,6 +160,10 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
         sha256=reader.sha256,
         looks_like_list=config.documents == "file" and not blank_line and short_lines,
         looks_sorted=differing >= 200 and ascending >= 0.95 * differing,
+        copies=tuple((copy.name, first.name) for copy, first in copies)
+        if sum(copy.size for copy, _ in copies) >= _COPIES_SHARE * reader.bytes
+        else (),
+        table=next(filter(None, (read_table(path, config.encoding) for path in found.paths())), None),
         _reader=reader,
     )
 

@@ -4,12 +4,12 @@ import codecs
 import re
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from charlm.config import CorpusConfig
 from charlm.data.registry import Source
 from charlm.errors import CorpusError
+from charlm.files import user_path
 
 if TYPE_CHECKING:
     import hashlib
@@ -45,7 +45,7 @@ def read_utf8(name: str, stream: BinaryIO | None = None) -> str:
         if stream is not None:
             data = stream.read()
         elif name != "-":
-            data = Path(name).read_bytes()
+            data = user_path(name).read_bytes()
         elif sys.stdin is None:
             raise CorpusError("standard input is closed; name a file instead of -")
         else:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from charlm.cli.options.output import OverwriteOption, output_path
 from charlm.cli.options.shared import JsonOption
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def curves(
             help="Save a plot of the curves: .png, .svg or .pdf; needs the extra charlm-rnn\\[plots].",
         ),
     ] = None,
+    overwrite: OverwriteOption = False,
     json: JsonOption = False,
 ) -> None:
     """Plot the training curves of one or more runs: loss, validation, gradient norm and learning rate.
@@ -43,6 +45,7 @@ def curves(
 
     if plot is not None:
         check_plot(plot)
+        plot = output_path(plot, "--plot", overwrite=overwrite)
     folders = [find_run(name) for name in runs] if runs else [newest_run("metrics.jsonl")]
     run_curves = [read_curves(RunFolder(folder), against) for folder in folders]
     if plot is not None:

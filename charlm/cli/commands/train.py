@@ -203,20 +203,26 @@ def _report(result: "Trained", *, json: bool) -> None:
     from dataclasses import asdict
 
     from charlm.analysis.runs.advice import advice_on
-    from charlm.cli.ui.console import print_json, stderr
+    from charlm.cli.ui.console import Bars, print_json, stderr
+    from charlm.evaluation.verdict import validation_verdict
 
-    advice = advice_on(result.run) if result.outcome.finished else None
+    advice, sentences = None, list[str]()
     console = stderr()
-    for line in _summary(result, advice):
+    if result.outcome.finished:
+        advice = advice_on(result.run)
+        if result.outcome.best is not None:
+            with Bars(console) as progress:
+                sentences = validation_verdict(result.dataset, result.outcome.best, progress=progress)
+    for line in _summary(result, advice, sentences):
         console.print(line, markup=False, soft_wrap=True)
     if json:
         values = {"run": str(result.run), "model": str(result.run / "model.safetensors")} | asdict(result.outcome)
-        print_json(values | {"advice": None if advice is None else asdict(advice)})
+        print_json(values | {"advice": None if advice is None else asdict(advice), "verdict": sentences})
     if not result.outcome.finished:
         raise typer.Exit(130)
 
 
-def _summary(result: "Trained", advice: "Advice | None") -> Iterator[str]:
+def _summary(result: "Trained", advice: "Advice | None", sentences: list[str]) -> Iterator[str]:
     """The lines that end a run."""
     from charlm.cli.ui.console import duration, thousands, with_margin
 
@@ -233,4 +239,7 @@ def _summary(result: "Trained", advice: "Advice | None") -> Iterator[str]:
     if advice is not None:
         options = f"; try: charlm train ... {advice.options}" if advice.options else ""
         yield f"{advice.sentence}{options}"
-    yield f"model saved to {result.run / 'model.safetensors'}; next: charlm sample {run}, charlm eval {run}"
+    yield from sentences
+    held_out = result.dataset.valid.facts.tokens + result.dataset.test.facts.tokens
+    evaluation = f"charlm eval {run}" if held_out else f"charlm eval {run} TEXT"
+    yield f"model saved to {result.run / 'model.safetensors'}; next: charlm sample {run}, {evaluation}"

@@ -43,15 +43,16 @@ def _finite(value: Any) -> Any:
     return [_finite(part) for part in value] if isinstance(value, list | tuple) else value
 
 
-class _Notes(logging.Handler):
-    """Prints the library's warnings as notes."""
+class Notes(logging.Handler):
+    """Prints the library's warnings as notes, on stderr or on a console that writes there."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console | None = None) -> None:
         super().__init__(logging.WARNING)
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._console.print(f"note: {record.getMessage()}", style="yellow", markup=False, soft_wrap=True)
+        """Print a warning."""
+        (self._console or stderr()).print(f"note: {record.getMessage()}", style="yellow", markup=False, soft_wrap=True)
 
 
 class Bars:
@@ -63,7 +64,7 @@ class Bars:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._notes = _Notes(console)
+        self._notes = Notes(console)
         self._bars: Progress | None = None
         self._task: TaskID | None = None
         self._activity = ""

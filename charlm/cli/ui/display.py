@@ -70,8 +70,11 @@ class TrainingDisplay:
                 self._console.print(self._line(record), markup=False, soft_wrap=True)
         else:
             self._sample = record
+            validated = self._validation is not None and self._validation.step == record.step
+            if self._live is None and not validated:
+                self._console.print(self._line(record), markup=False, soft_wrap=True)
 
-    def _line(self, record: ValidationEvent) -> str:
+    def _line(self, record: ValidationEvent | SampleEvent) -> str:
         parts = [f"step {thousands(record.step)}"]
         if self._step is not None:
             parts += [
@@ -79,11 +82,12 @@ class TrainingDisplay:
                 f"loss {self._step.loss:.4f}",
                 f"gradient norm {self._step.gradient_norm:.3f}",
             ]
-        validation = with_margin(record.nats_per_token, record.margin)
-        parts.append(f"validation {validation} ({record.bits_per_character:.4f} bits/char)")
+        if isinstance(record, ValidationEvent):
+            validation = with_margin(record.nats_per_token, record.margin)
+            parts.append(f"validation {validation} ({record.bits_per_character:.4f} bits/char)")
         if (speed := self._speed()) is not None:
             parts.append(f"{thousands(speed)} tokens/s")
-        return "  ".join(parts) + ("  best" if record.best else "")
+        return "  ".join(parts) + "  best" * (isinstance(record, ValidationEvent) and record.best)
 
     def _speed(self) -> float | None:
         """Tokens per second over the last seconds."""

@@ -5,6 +5,7 @@ import io
 import os
 import re
 import sys
+from collections.abc import Iterator
 from typing import Any, TextIO
 
 _BLANKS = re.compile(" +(?=\n)")
@@ -18,6 +19,32 @@ def mend_streams() -> None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
+
+
+@contextlib.contextmanager
+def reporting_lost_output() -> Iterator[None]:
+    """End the process with a line on stderr if the block, or the last flush, can't write to stdout."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        discard_stdout()
+        raise SystemExit(141) from None
+    except OSError as error:
+        if error.filename is not None:  # another file, which the library should have reported
+            raise
+        discard_stdout()
+        print_error(
+            f"error: can't write to standard output: {error.strerror}; free some space, or send it to another place"
+        )
+        raise SystemExit(1) from None
+
+
+def discard_stdout() -> None:
+    """Send stdout to the null device, so that flushing its buffer can't fail at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class BestEffortStream:
