@@ -5,12 +5,14 @@ boundary cuts becomes two documents, so that each split consists of whole docume
 """
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from charlm.config import CorpusConfig
 from charlm.data.documents import Fragment, cut_documents
+from charlm.data.inputs.line_ends import count_line_ends, has_blank_line
 from charlm.data.reader import TextReader
 from charlm.data.sources import FoundText, TextLike, find_sources
 from charlm.data.splits import SPLITS, assign_splits, boundaries
@@ -19,6 +21,9 @@ from charlm.progress import Progress, silent
 
 logger = logging.getLogger(__name__)
 
+_QUOTED_LINE_END = re.compile(r"""(?:[\r\n,;\t|]|\A)"(?:[^"\r\n]|"")*[\r\n]""")
+"""A field of a table (RFC 4180) that begins with a quotation mark and goes on in the next line."""
+_SEARCHED = 1 << 20  # characters of the text, at its start, that are searched for such fields
 _SORT_KEY_LENGTH = 64  # characters of a document's start that decide whether documents are sorted
 
 
@@ -36,14 +41,32 @@ class Corpus:
     sha256: str
     """Hash of the source's bytes; with several sources, the hash of their hashes."""
     looks_like_list: bool
-    """Whether whole files consist of many short lines and no blank line; `--documents line` is then probably meant."""
+    """Whether whole files consist of many short lines, no blank line, and no record of several lines;
+    `--documents line` is then probably meant."""
     looks_sorted: bool
     """Whether documents are in alphabetical order, so that each split starts with different letters."""
+    files: int
+    """The number of sources."""
     _reader: TextReader = field(repr=False, compare=False)
 
     def boundaries(self) -> tuple[int, int, int]:
         """Where the three splits end, in characters from the start."""
         return boundaries(self.characters, self.config.splits)
+
+    @property
+    def undivided(self) -> str | None:
+        """What to say of a text that nothing divides into documents; None for any other text."""
+        kind = self.config.documents
+        if self.documents > self.files:
+            return None
+        if kind == "separator":
+            return (
+                f"--separator {self.config.separator!r} never occurs between two documents of {self.name}; give the "
+                "text that does"
+            )
+        if kind == "file" or self.files > 1:
+            return None
+        return f"{self.name} is a single {kind}, and with --documents {kind} a single document"
 
     def fragments(self) -> Iterator[tuple[int, Fragment]]:
         """All fragments in order, each with the index of its split in `SPLITS`.
@@ -108,7 +131,7 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
         logger.warning("skipped %d files without text, such as %s", len(found.skipped), found.skipped[0])
     reader = TextReader(found.sources, config)
     characters = documents = newlines = ascending = differing = 0
-    blank_line = False
+    blank_line = quoted_line_end = False
     tail = previous_key = ""
     starts = True
     for text, ends in _documents(reader, config, progress):
@@ -120,11 +143,13 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
         starts = ends
         characters += len(text)
         documents += ends
-        newlines += text.count("\n")
+        newlines += count_line_ends(text)
         if not blank_line:
             joined = tail + text  # a blank line may span two fragments
-            blank_line = "\n\n" in joined or "\n\r\n" in joined
+            blank_line = has_blank_line(joined)
             tail = text[-2:]
+        if characters <= _SEARCHED and config.documents == "file":
+            quoted_line_end = quoted_line_end or _QUOTED_LINE_END.search(text) is not None
     total = sum(source.size for source in found.sources)
     progress("reading", total, total)
     if characters == 0:
@@ -142,8 +167,9 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
         characters=characters,
         documents=documents,
         sha256=reader.sha256,
-        looks_like_list=config.documents == "file" and not blank_line and short_lines,
+        looks_like_list=config.documents == "file" and short_lines and not (blank_line or quoted_line_end),
         looks_sorted=differing >= 200 and ascending >= 0.95 * differing,
+        files=len(found.sources),
         _reader=reader,
     )
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from charlm.config import CorpusConfig
+from charlm.data.inputs.line_ends import LINE_END, any_line_end, with_lf, with_whole_line_ends
 
 _CHUNK = 1 << 20  # most characters of a document that are buffered
-_LINE_END = r"(?:\r\n|\n|\r)"
 
 
 class Fragment(NamedTuple):
@@ -30,16 +30,16 @@ def cut_documents(texts: Iterable[str], config: CorpusConfig) -> Iterator[Fragme
         return
     if config.documents == "separator":
         assert config.separator is not None
-        separator = re.compile(re.escape(config.separator))
-        overlap = len(config.separator) - 1  # characters that may begin a separator
+        separator = re.compile(any_line_end(config.separator))
+        overlap = len(with_lf(config.separator).replace("\n", "\r\n")) - 1  # characters that may begin a separator
         grows = False
     else:
-        separator = re.compile(_LINE_END if config.documents == "line" else rf"{_LINE_END}(?:[ \t]*{_LINE_END})+")
+        separator = re.compile(LINE_END if config.documents == "line" else rf"{LINE_END}(?:[ \t]*{LINE_END})+")
         overlap = 0
         grows = True  # a separator at the end of the buffer may continue in the next text
     buffer = ""
     inside = False  # whether a fragment of the current document was yielded
-    for text in texts:
+    for text in with_whole_line_ends(texts):
         buffer += text
         start = 0
         settled = len(buffer.rstrip(" \t")) if config.documents == "paragraph" else len(buffer)

@@ -1,0 +1,1 @@
+"""What a user names as a text: its format, encoding and line ends, and downloads."""
