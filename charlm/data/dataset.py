@@ -35,7 +35,7 @@ from charlm.tokenizers import Tokenizer, fit_tokenizer, tokenizer_from_json
 
 logger = logging.getLogger(__name__)
 
-_FORMAT = 1
+_FORMAT = 2
 _BATCH = 1 << 20  # characters encoded at a time
 _UNKNOWN_NAMED = 8  # characters outside the vocabulary that a message names
 _READS_BEFORE_RELEASE = 2048  # each may map 64 kB of pages
@@ -327,6 +327,8 @@ def _cached_tokenizer(corpus: Corpus, config: TokenizerConfig, progress: Progres
 
 def _empty_split(split: str, corpus: Corpus) -> str:
     """The message for a split that is empty."""
+    if corpus.undivided is not None:
+        return f"{corpus.undivided}, so the {split} split is empty; or make it one split with --splits 100/0/0"
     fix = "give a longer text, or make this split the whole text" if split == "train" else "change its share"
     return (
         f"the {split} split of {corpus.name} is empty (documents: {corpus.documents}, characters: "

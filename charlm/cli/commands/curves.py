@@ -74,6 +74,7 @@ def _show(runs: "list[RunCurves]", against: str) -> None:
     from charlm.analysis.runs.curves import QUANTITIES
     from charlm.cli.ui.console import stdout, with_margin
     from charlm.cli.ui.plot import mark, number_of, plot
+    from charlm.cli.ui.visible import for_stdout
 
     console = stdout()
     width = min(console.width, 100)
@@ -92,7 +93,7 @@ def _show(runs: "list[RunCurves]", against: str) -> None:
         scores = list(zip(validation.y, validation.x, validation.margin, strict=True))
         lowest = min(scores, key=lambda score: score[0], default=None)
         table.add_row(
-            Text(f"{letter} ", style=style).append(run.run, "default"),
+            Text(f"{letter} ", style=style).append(for_stdout(run.run), "default"),
             number_of(loss.x[-1] if loss.x else None),
             f"{sum(loss.y[-10:]) / len(loss.y[-10:]):.4f}" if loss.y else "",
             "" if lowest is None else with_margin(lowest[0], lowest[2]),
