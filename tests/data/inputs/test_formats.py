@@ -22,8 +22,16 @@ def zipped(name: str) -> bytes:
 @pytest.mark.parametrize(
     ("name", "data", "expected"),
     [
-        ("a.txt.gz", gzip.compress(b"text", mtime=0), r"a gzip archive, not a text; .*: gunzip -c \S+/a.txt.gz > a.txt$"),
-        ("a b.gz", gzip.compress(b"text", mtime=0), r"a gzip archive, not a text; .*: gunzip -c '\S+/a b.gz' > 'a b.txt'$"),
+        (
+            "a.txt.gz",
+            gzip.compress(b"text", mtime=0),
+            r"a gzip archive, not a text; .*: gunzip -c \S+/a.txt.gz > a.txt$",
+        ),
+        (
+            "a b.gz",
+            gzip.compress(b"text", mtime=0),
+            r"a gzip archive, not a text; .*: gunzip -c '\S+/a b.gz' > 'a b.txt'$",
+        ),
         ("a", gzip.compress(b"text", mtime=0), r"a gzip archive, not a text; .*: gunzip -c \S+/a > a.txt$"),
         ("a.bz2", bz2.compress(b"text"), "a bzip2 archive"),
         ("a.xz", lzma.compress(b"text"), "an xz archive"),
