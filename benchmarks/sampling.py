@@ -4,7 +4,7 @@
     python benchmarks/sampling.py --cells all
     python benchmarks/sampling.py --flags "-mno-avx512f"
 
-Prints the tables of docs/notes/benchmarks.md, section "Sampling speed". Networks have random weights and 65 characters;
+Makes the rows of docs/benchmarks.md, section "Sampling speed". Networks have random weights and 65 characters;
 the temperature is 1. Without --cells there is a row for each size:
 
 charlm             the compiled step and everything around it: controls, draw, text
@@ -38,6 +38,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import patch
+
+from results import Results, add_option
 
 if TYPE_CHECKING:
     from charlm.model.language_model import LanguageModel
@@ -93,6 +95,7 @@ def main() -> None:
     parser.add_argument("--cell", default="lstm", help="of the table of sizes")
     parser.add_argument("--cells", help="print the table of these cells, separated by commas; all is every cell")
     parser.add_argument("--flags", default="", help="compiler flags to add, such as -mno-avx512f")
+    add_option(parser)
     arguments = parser.parse_args(joined(sys.argv[1:]))
     os.environ["OPENBLAS_NUM_THREADS"] = str(arguments.threads)  # numpy reads it when it is imported
 
@@ -111,10 +114,13 @@ def main() -> None:
             f"threads: {arguments.threads}, compiled by {compiler()}{flags}; {what}, {len(VOCABULARY)} characters; "
             "characters per second over all texts\n"
         )
+        name = "sampling_cells" if arguments.cells else "sampling"
+        results = Results(name, arguments.results, threads=arguments.threads)
         if arguments.cells:
-            print_cells(list(CELLS) if arguments.cells == "all" else arguments.cells.split(","), arguments.length)
+            cells = list(CELLS) if arguments.cells == "all" else arguments.cells.split(",")
+            print_cells(cells, arguments.length, arguments.flags, results)
         else:
-            print_sizes(arguments.cell, arguments.length)
+            print_sizes(arguments.cell, arguments.length, arguments.flags, results)
 
 
 def joined(words: Sequence[str]) -> list[str]:
@@ -142,7 +148,7 @@ def compiling_with(flags: str) -> Iterator[None]:
         yield
 
 
-def print_sizes(cell: str, length: int) -> None:
+def print_sizes(cell: str, length: int, flags: str, results: Results) -> None:
     """The table of sizes."""
     headings = ("size", "texts", "prior", "n-gram vectors", "charlm", "through the model", "plain loop", "bound")
     print_headings(*headings, "charlm / bound", "short / long", "of the speed without prior")
@@ -167,9 +173,18 @@ def print_sizes(cell: str, length: int) -> None:
             f"{ratio(speeds, 'short', 'charlm'):.2f}",
             f"{ratio(speeds, 'charlm', 'without prior'):.2f}" if size.order else "",
         )
+        figures = figures_of(speeds, "charlm", "through the model", "plain loop", "bound") | {
+            "charlm_over_bound": ratio(speeds, "charlm", "bound"),
+            "short_over_long": ratio(speeds, "short", "charlm"),
+        }
+        if size.order:
+            figures["of_the_speed_without_prior"] = ratio(speeds, "charlm", "without prior")
+        settings = {"cell": cell, "size": f"{size.layers}x{size.width}", "texts": size.texts}
+        settings |= {"order": size.order, "vectors": size.vectors} | ({"flags": flags} if flags else {})
+        results.add(settings, figures, seed=1)
 
 
-def print_cells(cells: Sequence[str], length: int) -> None:
+def print_cells(cells: Sequence[str], length: int, flags: str, results: Results) -> None:
     """The table of cells."""
     print_headings("cell", "compiled step", "through the model", "ratio", "bound", "compiled / bound")
     for cell in cells:
@@ -182,6 +197,16 @@ def print_cells(cells: Sequence[str], length: int) -> None:
             f"{statistics.median(speeds['bound']):,.0f}",
             f"{ratio(speeds, 'charlm', 'bound'):.2f}",
         )
+        figures = figures_of(speeds, "charlm", "through the model", "bound") | {
+            "ratio": ratio(speeds, "charlm", "through the model"),
+            "charlm_over_bound": ratio(speeds, "charlm", "bound"),
+        }
+        results.add({"cell": cell} | ({"flags": flags} if flags else {}), figures, seed=1)
+
+
+def figures_of(speeds: Mapping[str, Sequence[float]], *programs: str) -> dict[str, float]:
+    """The median speeds of some programs, for the results file."""
+    return {name.replace(" ", "_"): statistics.median(speeds[name]) for name in programs}
 
 
 def print_headings(*headings: str) -> None:

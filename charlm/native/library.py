@@ -37,7 +37,5 @@ def native_library() -> ctypes.CDLL | None:
     code.step_offsets(offsets)
     assert [*offsets] == [getattr(Step, name).offset for name in _STEP_FIELDS], "structures.py does not match step.c"
     sizes = [code.sizeof_operation(), code.sizeof_step(), code.sizeof_draw()]
-    assert sizes == [ctypes.sizeof(block) for block in (Operation, Step, Draw)], (
-        "structures.py differs from the C code"
-    )
+    assert sizes == [ctypes.sizeof(block) for block in (Operation, Step, Draw)], "structures.py differs from the C code"
     return code
