@@ -33,15 +33,15 @@ EMBEDDING, BATCH, STEPS = 32, 16, 32
 SPLITS: tuple[SplitName, ...] = ("valid", "test")
 
 
-def num_parameters(cell: str, hidden: int, vocab_size: int) -> int:
+def num_parameters(cell: str, hidden_size: int, vocab_size: int) -> int:
     """Weights of a model of one layer."""
-    return find_cell(cell).num_parameters(EMBEDDING, hidden) + vocab_size * (EMBEDDING + hidden + 1)
+    return find_cell(cell).num_parameters(EMBEDDING, hidden_size) + vocab_size * (EMBEDDING + hidden_size + 1)
 
 
-def width(cell: str, vocab_size: int) -> int:
-    """The width that comes closest to the size of an LSTM of 128 units."""
+def equal_hidden_size(cell: str, vocab_size: int) -> int:
+    """The H whose model comes closest to the size of an LSTM of 128 units."""
     wanted = num_parameters("lstm", 128, vocab_size)
-    return min(range(8, 2048), key=lambda hidden: abs(num_parameters(cell, hidden, vocab_size) - wanted))
+    return min(range(8, 2048), key=lambda hidden_size: abs(num_parameters(cell, hidden_size, vocab_size) - wanted))
 
 
 def run(text: str, cell: str, rate: float, seed: int, budget: dict[str, float], threads: int) -> dict[str, Any]:
@@ -59,15 +59,15 @@ def run(text: str, cell: str, rate: float, seed: int, budget: dict[str, float], 
         training["steps"] = round(budget["tokens"] / (BATCH * STEPS))
     else:
         training["minutes"] = budget["seconds"] / 60
-    hidden = width(cell, 3 + len(set(Path(text).read_text(encoding="utf-8"))))
-    facts = {"text": text, "cell": cell, "rate": rate, "seed": seed, **budget, "hidden": hidden}
+    hidden_size = equal_hidden_size(cell, 3 + len(set(Path(text).read_text(encoding="utf-8"))))
+    facts = {"text": text, "cell": cell, "rate": rate, "seed": seed, **budget, "hidden": hidden_size}
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
         try:
             trained = train_run(
                 text,
                 run=f"{folder}/run",
-                model={"cell": cell, "hidden_size": hidden, "embedding_size": EMBEDDING, "ngram_order": 0},
+                model={"cell": cell, "hidden_size": hidden_size, "embedding_size": EMBEDDING, "ngram_order": 0},
                 training=training,
                 auto=False,
             )

@@ -32,7 +32,7 @@ def _draw(records: list[Record], digest: str, path: Path, colours: dict[str, Any
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    style = {"svg.hashsalt": digest, "font.size": 10, "axes.edgecolor": colours["grid"]}
+    style: Any = {"svg.hashsalt": digest, "font.size": 10, "axes.edgecolor": colours["grid"]}
     style |= dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), colours["text"])
     with matplotlib.rc_context(style):
         figure = Figure(figsize=(7.5, 4.2), layout="constrained")

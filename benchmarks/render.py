@@ -43,10 +43,11 @@ def block(name: str, folder: Path = FOLDER) -> str:
     """A table with the comments around it; ValueError if nothing was measured."""
     table = TABLES[name]
     path = folder / f"{table.results}.jsonl"
-    machines = by_machine(table.select(read(path)))
-    if not machines:
+    records = table.select(read(path))
+    if not (machines := by_machine(records)):
         raise ValueError(f"{path} has no results for the table {name}; run the benchmark, or delete the table")
-    body = "\n\n".join(caption(groups) + "\n\n" + "\n".join(lines(table, groups)) for groups in machines)
+    newest = state(newest_of(records))
+    body = "\n\n".join("\n".join([caption(groups, newest), "", *lines(table, groups)]) for groups in machines)
     if name == "peers" and curves(folder):
         body += f"\n\n{PICTURE}"
     return f"<!-- results: {name}, data {digest(path)} -->\n\n{body}\n\n<!-- end of results -->\n"
@@ -87,8 +88,8 @@ def state_name(record: Record) -> str:
     return f"`{record['commit']}`, {record['date'][:10]}" if record["commit"] else str(record["date"][:10])
 
 
-def caption(groups: list[Group]) -> str:
-    """What all rows of a table have in common."""
+def caption(groups: list[Group], newest: str) -> str:
+    """What all rows of a table have in common; it says so if they are older than others of that table."""
     record = groups[0][0]
     machine = record["machine"]
     cores = f"{machine['cores']} cores" if machine["cores"] != 1 else "1 core"
@@ -99,7 +100,8 @@ def caption(groups: list[Group]) -> str:
     if machine.get("conditions"):
         text += f" {machine['conditions']}"
     if not states_differ(groups):
-        text += f" Commit {state_name(newest_of(groups[0]))}."
+        older = "" if state(record) == newest else "An older state of charlm: "
+        text += f" {older}{'commit' if older else 'Commit'} {state_name(newest_of(groups[0]))}."
     if not seeds_differ(groups) and record["seed"] is not None:
         text += f" Seed {record['seed']}."
     return text

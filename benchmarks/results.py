@@ -54,6 +54,7 @@ SOURCES = {
     "sampling_cells": (*_NETWORK, "sampling"),
     "sentiment": (*_NETWORK, "analysis/probing", "evaluation", "pretrained", "sampling"),
     "time_to_quality": _TRAINING,
+    "validation": _TRAINING,
     "variants": _TRAINING,
 }
 """The files and folders of charlm/ that the figures of each benchmark depend on. If one of them changes, the figures
@@ -83,11 +84,12 @@ def add_option(parser: argparse.ArgumentParser) -> None:
 class Results:
     """The results file of one benchmark."""
 
-    def __init__(self, name: str, folder: Path, *, threads: int) -> None:
-        """`name` is one of `SOURCES`; `threads` is how many threads what is measured may use."""
+    def __init__(self, name: str, folder: Path, *, threads: int, instructions: str | None = None) -> None:
+        """`name` is one of `SOURCES`; `threads` is how many threads what is measured may use. `instructions` are the
+        instruction sets that it may use, if not all that the processor has."""
         self.path = folder / f"{name}.jsonl"
         self._head = {"commit": commit(), "code": code(name)}
-        self._machine = machine(threads)
+        self._machine = machine(threads) | ({"instructions": instructions} if instructions else {})
 
     def add(self, settings: Mapping[str, Any], figures: Mapping[str, Any], *, seed: int | None = None) -> None:
         """Append a measurement. Numbers are kept to seven digits."""

@@ -236,7 +236,6 @@ TABLES = {
             Column("charlm / bound", "charlm_over_bound", ".2f"),
             Column("short / long", "short_over_long", ".2f"),
             Column("of the speed without prior", "of_the_speed_without_prior", ".2f"),
-            Column("compiler flags", "flags"),
         ),
     ),
     "sampling_cells": Table(
@@ -248,7 +247,6 @@ TABLES = {
             Column("ratio", "ratio", ".1f"),
             Column("bound", "bound", ",.0f"),
             Column("compiled / bound", "charlm_over_bound", ".2f"),
-            Column("compiler flags", "flags"),
         ),
     ),
     "fill": Table(

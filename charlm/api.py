@@ -12,7 +12,7 @@ import torch
 from charlm.cells import find_cell
 from charlm.config import (
     DEFAULT_CELL,
-    DEFAULT_HIDDEN,
+    DEFAULT_HIDDEN_SIZE,
     CorpusOptions,
     ModelConfig,
     ModelOptions,
@@ -300,12 +300,14 @@ def _autotuned(
 ) -> AutotunedSettings:
     """Settings selected from the text and the length of the run, without those that are given or fixed by a model."""
     if start_model is not None:
-        width = start_model.model.config.hidden_size
+        hidden_size = start_model.model.config.hidden_size
     else:
-        width = options.get("hidden_size", options.get("embedding_size") if options.get("tie_weights") else None)
+        hidden_size = options.get("hidden_size", options.get("embedding_size") if options.get("tie_weights") else None)
     elapsed, cell = time.monotonic() - _beginning(callbacks), options.get("cell", DEFAULT_CELL)
     order = options.get("ngram_order", default_order(dataset.tokenizer.vocab_size))
-    settings = autotune(dataset, config, training_options, seconds=elapsed, width=width, cell=cell, ngram_order=order)
+    settings = autotune(
+        dataset, config, training_options, seconds=elapsed, hidden_size=hidden_size, cell=cell, ngram_order=order
+    )
     fixed = options if start_model is None else settings.model
     return settings.without({*fixed, *training_options})
 
@@ -385,8 +387,8 @@ def _model_config(options: Mapping[str, Any], start_model: TextModel | None, voc
                 raise ConfigError(f"--init-from {start_model.path} has {option}, not {value!r}; leave the option out")
         return config
     if options.get("embedding_size") is None:
-        hidden = options.get("hidden_size", DEFAULT_HIDDEN)
-        options |= default_vectors(vocab_size, hidden, tie_weights=options.get("tie_weights"))
+        hidden_size = options.get("hidden_size", DEFAULT_HIDDEN_SIZE)
+        options |= default_vectors(vocab_size, hidden_size, tie_weights=options.get("tie_weights"))
     options.setdefault("ngram_order", default_order(vocab_size))
     return ModelConfig.from_json(options | {"vocab_size": vocab_size})
 

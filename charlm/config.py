@@ -27,7 +27,7 @@ Optimizer = Literal["adamw", "muon"]
 Precision = Literal["auto", "float32", "bfloat16"]
 SplitName = Literal["train", "valid", "test"]
 
-DEFAULT_HIDDEN = 256
+DEFAULT_HIDDEN_SIZE = 256
 """Default for H."""
 DEFAULT_CELL = "lstm"
 SMALL_VOCABULARY = 512
@@ -211,7 +211,7 @@ class ModelConfig(JsonConfig):
     """A name in `charlm.cells.CELLS`."""
     num_layers: int = 1
     """L, number of recurrent layers."""
-    hidden_size: int = DEFAULT_HIDDEN
+    hidden_size: int = DEFAULT_HIDDEN_SIZE
     """H, width of each layer's hidden state."""
     embedding_size: int = 32
     """E, width of a token's embedding."""
@@ -232,7 +232,7 @@ class ModelConfig(JsonConfig):
     """Initial bias of the gate that keeps the state in gru, mut1 to 3 and mingru; a high value keeps it from the start.
     Gates that are 1 for the new state get the negative value."""
     ngram_order: int = 0
-    """n of the n-gram model whose log-probabilities, times a learnt gate, are added to the logits; 0 for none."""
+    """n of the n-gram model whose log-probabilities, times learnt weights, are added to the logits; 0 for none."""
     context_vectors: int = 0
     """How many of the most frequent n-grams of 2 to 5 tokens have a vector, which is added to the embedding of their
     last token; needs an n-gram model of order 3 or more."""

@@ -11,11 +11,21 @@ SKIP_STEPS = 4
 """Default for s, the number of steps that the skip path of `rnn-skip` reaches back."""
 
 _ALL = (
-    *(RNN, IRNN, rnn_skip(SKIP_STEPS)),
-    *(LSTM_1997, LSTM, LSTM_F, LSTM_I, LSTM_O),
-    *(GRU, GRU_RESET_AFTER),
-    *(MUT1, MUT2, MUT3),
-    *(MLSTM, MINGRU),
+    RNN,
+    IRNN,
+    rnn_skip(SKIP_STEPS),
+    LSTM_1997,
+    LSTM,
+    LSTM_F,
+    LSTM_I,
+    LSTM_O,
+    GRU,
+    GRU_RESET_AFTER,
+    MUT1,
+    MUT2,
+    MUT3,
+    MLSTM,
+    MINGRU,
 )
 
 CELLS: dict[str, Cell] = {cell.name: cell for cell in _ALL}

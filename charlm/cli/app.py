@@ -10,6 +10,7 @@ import typer
 
 from charlm import __version__
 from charlm.cli.commands.cells import cells
+from charlm.cli.commands.compare import compare
 from charlm.cli.commands.corpora import corpora
 from charlm.cli.commands.curves import curves
 from charlm.cli.commands.diagnose import diagnose
@@ -81,6 +82,7 @@ for _name, _command in (
     ("train", train),
     ("sample", sample),
     ("eval", evaluate),
+    ("compare", compare),
     ("info", info),
     ("fill", fill),
     ("heatmap", heatmap),

@@ -137,7 +137,7 @@ def prepare(corpus: Corpus, tokenizer: Tokenizer | TokenizerConfig, *, progress:
     """A corpus as token ids, from the cache if possible. Releases the text that the corpus keeps in memory.
 
     Args:
-        corpus: the text.
+        corpus: the text to encode.
         tokenizer: a tokenizer, or the settings to fit one to the training split.
         progress: called with the characters read and encoded.
 

@@ -34,8 +34,8 @@ def read_utf8(name: str, stream: BinaryIO | None = None) -> str:
     """The text of a whole UTF-8 file; a byte order mark at the start is dropped.
 
     Args:
-        name: a path, or - for standard input.
-        stream: read this instead; `name` then only stands in messages.
+        name: the path of the file, or - for standard input.
+        stream: a stream to read instead of the file; `name` is then used in messages only.
 
     Raises:
         CorpusError: it can't be read, or is not UTF-8; names the first invalid byte and its offset.
@@ -65,9 +65,9 @@ def decoded(source: Source, config: CorpusConfig, digest: "hashlib._Hash") -> It
     """One source's text in chunks, each with the number of bytes read so far; drops a byte order mark at the start.
 
     Args:
-        source: what to read.
-        config: its encoding, and how to treat undecodable bytes.
-        digest: updated with the bytes.
+        source: the source to read.
+        config: the encoding of the source, and how to treat undecodable bytes.
+        digest: the hash to update with the bytes.
 
     Raises:
         CorpusError: the source has undecodable bytes, NUL characters or lone surrogates, and errors is "strict".

@@ -45,10 +45,10 @@ def find_sources(
     A file or folder takes precedence over a registered name.
 
     Args:
-        text: one or several arguments.
+        text: one or several files, folders, registered names or -.
         progress: called with the bytes downloaded.
-        stdin: read for -; None is the process's standard input.
-        encoding: tells text from other files in a folder.
+        stdin: the stream that - stands for; None is the standard input of the process.
+        encoding: how to decode files; in a folder, a file that can't be decoded is not text.
 
     Raises:
         CorpusError: an argument can't be found or read, or a folder contains no text.

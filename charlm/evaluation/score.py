@@ -81,10 +81,10 @@ def evaluate(
     """Score a whole split, exactly and in one pass.
 
     Args:
-        model: scored in evaluation mode; its own mode stays unchanged.
-        tokenizer: the one that encoded the split.
-        split: must not be empty.
-        cache: mix the model with a neural cache; see `charlm.evaluation.neural_cache`.
+        model: the model to score, in evaluation mode; its own mode stays unchanged.
+        tokenizer: the tokenizer that encoded the split.
+        split: the split to score; must not be empty.
+        cache: the neural cache to mix the model with, if any; see `charlm.evaluation.neural_cache`.
         progress: called with the number of tokens scored.
     """
     rows = min(_ROWS, split.facts.documents)

@@ -48,13 +48,13 @@ def beam_search(
     result is the text at temperature 0; with a width of V to the power of the length it is exact.
 
     Args:
-        model: in evaluation mode.
-        tokenizer: the model's.
+        model: a model in evaluation mode.
+        tokenizer: the tokenizer of the model.
         width: number of texts in the beam, at least 1.
         num: how many texts to return, at most the width; there may be fewer.
         prefix: what the texts begin with.
-        config: the controls; those that shape a random draw must have their defaults.
-        steering: as in `charlm.sampling.generate_chunks`.
+        config: the settings of the controls; those that shape a random draw must have their defaults.
+        steering: changes of the state from the end of the prefix on; see `config.steer`.
 
     Raises: as `charlm.sampling.generate_chunks`, and `ConfigError` for a control that has no meaning in a search.
 

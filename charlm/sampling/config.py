@@ -51,9 +51,10 @@ def temperature_at(temperature: Temperature, token: int, progress: float) -> flo
     """The temperature for the next token of a text.
 
     Args:
-        temperature: of the whole text.
+        temperature: the temperature of the whole text.
         token: number of tokens drawn so far, which selects the temperature of a cycle.
-        progress: 0 at the first character of the text, 1 at the last of its maximum length; selects that of a ramp.
+        progress: the position in the text, 0 at the first character, 1 at the last of its maximum length; selects
+            the temperature of a ramp.
     """
     if isinstance(temperature, Ramp):
         return temperature.start + (temperature.end - temperature.start) * min(1.0, progress)

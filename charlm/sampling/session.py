@@ -73,11 +73,11 @@ class Session:
         """Begin with a prefix.
 
         Args:
-            model: in evaluation mode.
-            tokenizer: the model's.
+            model: a model in evaluation mode.
+            tokenizer: the tokenizer of the model.
             generator: the generator of the random numbers of `go_on`.
             prefix: what the text begins with.
-            config: the controls; the text does not end at their length or stop texts.
+            config: the settings of the controls; the text does not end at their length or stop texts.
             steering: changes of the state after every step.
 
         Raises: as `charlm.sampling.generate_chunks`.

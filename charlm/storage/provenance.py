@@ -37,6 +37,10 @@ class TrainingFacts(JsonConfig):
     seconds: float
     validation_nats_per_token: float | None
     """None when there was no validation at this step."""
+    validation_margin: float | None = None
+    """Half the width of its 95% confidence interval; 0 if the whole split was scored, None if unknown."""
+    validation_tokens: int | None = None
+    """Targets scored for it; None if unknown."""
     threads: int
     device: str
     torch: str

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from charlm.config import (
     DEFAULT_CELL,
-    DEFAULT_HIDDEN,
+    DEFAULT_HIDDEN_SIZE,
     LEAST_ORDER_OF_CONTEXTS,
     MAX_CONTEXT_VECTORS,
     SMALL_VOCABULARY,
@@ -31,20 +31,20 @@ _Value = TypeVar("_Value")
 
 _SMALL_TEXT = 1_000_000  # characters up to which the lowest learning rate is used; above, the rate rises in proportion
 _LARGE_TEXT = 2_000_000  # tokens
-_WIDE = 512  # units
-_WIDTHS = (
-    (_LARGE_TEXT, ((20e6, DEFAULT_HIDDEN), (40e6, 384), (float("inf"), _WIDE))),
-    (200_000, ((150e6, DEFAULT_HIDDEN), (float("inf"), _WIDE))),
-    (0, ((float("inf"), DEFAULT_HIDDEN),)),
+_WIDE = 512  # hidden_size from which a network counts as wide
+_HIDDEN_SIZES = (
+    (_LARGE_TEXT, ((20e6, DEFAULT_HIDDEN_SIZE), (40e6, 384), (float("inf"), _WIDE))),
+    (200_000, ((150e6, DEFAULT_HIDDEN_SIZE), (float("inf"), _WIDE))),
+    (0, ((float("inf"), DEFAULT_HIDDEN_SIZE),)),
 )
-"""(smallest training split in tokens, ((most tokens read, units), ...)), where the tokens read are those that a network
-of 256 units reads in the run. In a short run a narrow network learns more. Wide ones were measured on texts of 450,000
-tokens and more."""
-_RELATIVE_SPEEDS = ((DEFAULT_HIDDEN, 1.0), (384, 0.6), (float("inf"), 0.4))
-"""(most units, tokens per second relative to 256 units)."""
+"""(smallest training split in tokens, ((most tokens read, hidden_size), ...)), where the tokens read are those that a
+network of 256 units reads in the run. In a short run a narrow network learns more. Wide ones were measured on texts of
+450,000 tokens and more."""
+_RELATIVE_SPEEDS = ((DEFAULT_HIDDEN_SIZE, 1.0), (384, 0.6), (float("inf"), 0.4))
+"""(largest hidden_size, tokens per second relative to 256 units)."""
 _LOWEST_RATE = 3e-3
-_HIGHEST_RATES = ((DEFAULT_HIDDEN, 5e-3), (384, 4e-3), (float("inf"), _LOWEST_RATE))
-"""(most units, highest learning rate)."""
+_HIGHEST_RATES = ((DEFAULT_HIDDEN_SIZE, 5e-3), (384, 4e-3), (float("inf"), _LOWEST_RATE))
+"""(largest hidden_size, highest learning rate)."""
 _REGULARISATION = (
     (0.75, (0.0, 0.0, 0.05)),
     (5, (0.1, 0.0, 0.05)),
@@ -110,9 +110,9 @@ def sequences_per_step(config: TrainConfig, *, tokens: int, documents: int, voca
     return min(most, max(fewest, sequences // 8 * 8))
 
 
-def width_for(tokens: int, tokens_read: float) -> int:
-    """Hidden width H for a training split of `tokens`; a network of 256 units would read `tokens_read` in the run."""
-    return _value_for(tokens_read, next(widths for smallest, widths in _WIDTHS if tokens >= smallest))
+def hidden_size_for(tokens: int, tokens_read: float) -> int:
+    """H for a training split of `tokens`; a network of 256 units would read `tokens_read` in the run."""
+    return _value_for(tokens_read, next(sizes for smallest, sizes in _HIDDEN_SIZES if tokens >= smallest))
 
 
 def context_vectors_for(tokens: int, *, ngram_order: int) -> int:
@@ -127,24 +127,24 @@ def settings_for(
     tokens: int,
     passes: float,
     characters: int | None = None,
-    units: int = DEFAULT_HIDDEN,
+    hidden_size: int = DEFAULT_HIDDEN_SIZE,
     cell: str = DEFAULT_CELL,
 ) -> AutotunedSettings:
     """Regularisation, optimiser and learning rate; they don't depend on the machine.
 
     Args:
-        tokens: of the training split.
+        tokens: number of tokens in the training split.
         passes: how often the network reads each of them, approximately.
-        characters: of the training split; None means one per token.
-        units: H.
-        cell: name of the cell; weight dropout was measured for the LSTM and is used for it only.
+        characters: number of characters in the training split; None means one per token.
+        hidden_size: H, the width of the hidden state.
+        cell: name of the cell. Weight dropout was measured for the LSTM and is used for it only.
     """
     passes_per_million = passes * 1e6 / tokens if passes > 1 else 0.0
     dropout, weight_dropout, averaging = _value_for(
-        passes_per_million, _REGULARISATION_OF_WIDE if units >= _WIDE else _REGULARISATION
+        passes_per_million, _REGULARISATION_OF_WIDE if hidden_size >= _WIDE else _REGULARISATION
     )
     proportional = _LOWEST_RATE * (characters or tokens) / _SMALL_TEXT
-    rate = float(f"{min(_value_for(units, _HIGHEST_RATES), max(_LOWEST_RATE, proportional)):.2g}")
+    rate = float(f"{min(_value_for(hidden_size, _HIGHEST_RATES), max(_LOWEST_RATE, proportional)):.2g}")
     training = {
         "optimizer": "muon",
         "averaging": averaging,
@@ -152,7 +152,7 @@ def settings_for(
         "weight_decay": 0.01 if passes <= 1 else 0.1,
     }
     often = "less than once" if passes <= 1 else f"about {passes:.1f} times"
-    if units >= _WIDE:
+    if hidden_size >= _WIDE:
         why_this_rate = "a wide network needs a low learning rate"
     elif rate == _LOWEST_RATE:
         why_this_rate = "a small text needs a low learning rate"
@@ -175,18 +175,18 @@ def autotune(
     given: Collection[str],
     *,
     seconds: float,
-    width: int | None,
+    hidden_size: int | None,
     cell: str,
     ngram_order: int,
 ) -> AutotunedSettings:
-    """All automatic settings for a dataset and the length of a run: `settings_for`, and width, batch and window.
+    """All automatic settings for a dataset and the length of a run: `settings_for`, and hidden size, batch and window.
 
     Args:
-        dataset: what to train on; its training split and vocabulary count.
+        dataset: the dataset to train on; the settings depend on its training split and vocabulary.
         config: the length of the run, and the values of the settings in `given`.
         given: names of the settings that the user has given.
         seconds: how much of the time has passed already.
-        width: H, if it is given.
+        hidden_size: H; None selects it from the text.
         cell: name of the cell.
         ngram_order: n of the n-gram prior; 0 if there is none.
     """
@@ -201,19 +201,24 @@ def autotune(
     if config.minutes is not None:
         speed = tokens_per_second(vocab_size, window, tokens_per_sequence(window, **text))
     tokens_read = facts.tokens * passes_of(window, **text, seconds=seconds, speed=speed)
-    units = width or width_for(facts.tokens, tokens_read)
-    if units >= _WIDE:
+    selected = {}
+    if hidden_size is None:
+        hidden_size = hidden_size_for(facts.tokens, tokens_read)
+        selected["hidden_size"] = hidden_size
+    if hidden_size >= _WIDE:
         if "seq_len" not in given:
             window = replace(window, seq_len=_SEQ_LEN_OF_WIDE)
         long_documents = tokens_per_sequence(window, **text) == window.seq_len
         large = facts.tokens >= _LARGE_TEXT and vocab_size <= SMALL_VOCABULARY
         if "batch_size" not in given and long_documents and large:
             window = replace(window, batch_size=min(_SEQUENCES[1], 2 * batch_size))
-    passes = passes_of(window, **text, seconds=seconds, speed=speed * _value_for(units, _RELATIVE_SPEEDS))
-    settings = settings_for(tokens=facts.tokens, characters=facts.characters, passes=passes, units=units, cell=cell)
+    passes = passes_of(window, **text, seconds=seconds, speed=speed * _value_for(hidden_size, _RELATIVE_SPEEDS))
+    settings = settings_for(
+        tokens=facts.tokens, characters=facts.characters, passes=passes, hidden_size=hidden_size, cell=cell
+    )
     return replace(
         settings,
-        model=({} if width else {"hidden_size": units})
+        model=selected
         | settings.model
         | {"context_vectors": context_vectors_for(facts.tokens, ngram_order=ngram_order)},
         training={"batch_size": window.batch_size} | settings.training | {"seq_len": window.seq_len},
@@ -230,8 +235,8 @@ def passes_of(config: TrainConfig, *, tokens: int, documents: int, seconds: floa
 
     Args:
         config: the lengths of the run, of which the shortest counts, and the batch size.
-        tokens: of the training split.
-        documents: of the training split.
+        tokens: number of tokens in the training split.
+        documents: number of documents in the training split.
         seconds: how much of the time has passed already.
         speed: tokens per second on this machine, from `tokens_per_second`; counts for `config.minutes` only.
     """
@@ -249,7 +254,7 @@ def tokens_per_second(vocab_size: int, config: TrainConfig, seq_len: int) -> flo
     """Training speed of an LSTM with 256 units on this machine, from a few steps on B sequences of `seq_len` random
     tokens; B, device and precision are those of `config`."""
     generator = torch.Generator().manual_seed(0)
-    model = LanguageModel(ModelConfig(vocab_size=vocab_size, **default_vectors(vocab_size, DEFAULT_HIDDEN)))
+    model = LanguageModel(ModelConfig(vocab_size=vocab_size, **default_vectors(vocab_size, DEFAULT_HIDDEN_SIZE)))
     model.initialise(generator)
     device = pick_device(config.device)
     model.to(device)

@@ -12,6 +12,7 @@ import torch
 from charlm.config import TrainConfig
 from charlm.data.dataset import Dataset
 from charlm.errors import TrainingDivergedError
+from charlm.evaluation.estimate import SplitSample
 from charlm.sampling import SampleConfig, generate_chunks
 from charlm.storage.append_log import AppendLog
 from charlm.storage.checkpoint import Checkpoint, finite, save
@@ -19,7 +20,7 @@ from charlm.storage.runs import RunFolder
 from charlm.training.divergence import diverged, is_sound, largest_loss
 from charlm.training.events import Event, SampleEvent, StepEvent
 from charlm.training.state import TrainingState, checkpoint_of, save_resume
-from charlm.training.validation import validate, validation_tokens
+from charlm.training.validation import choose_sample, validate
 
 _LOG_EVERY = 10  # steps per record of metrics.jsonl
 _SAVE_EVERY = 30.0  # seconds between saves, apart from those after validations
@@ -55,6 +56,8 @@ class RunLog:
         """The best model, until it is written."""
         self._loss = 0.0
         """Of the last step."""
+        self._sample: SplitSample | None = None
+        """What the validations score; None before the first."""
 
     def close(self) -> None:
         """Write the best model if it has not been written, and close the files."""
@@ -79,8 +82,8 @@ class RunLog:
             self._report()  # so that the loss shown with a validation is up to date
         better = True
         if self._dataset.valid.facts.tokens:
-            state.validation_tokens = state.validation_tokens or validation_tokens(state, self._config, self._dataset)
-            record = validate(state, self._dataset)
+            self._sample = self._sample or choose_sample(state, self._config, self._dataset)
+            record = validate(state, self._dataset, self._sample)
             better = record.best
             if better:
                 state.best = record.nats_per_token

@@ -10,6 +10,19 @@ from charlm.training.state import TrainingState
 
 _FINAL_SECONDS = 2.0
 """Reserved for the last validation, calibration and saving."""
+_SCORED_PER_TRAINED = 0.1
+"""Most tokens that the last validation scores, as a share of those trained on."""
+_LARGEST_SAMPLE = 1 << 17
+"""Most tokens that it scores if that is not the whole split."""
+_SCORING_SPEED = 2.5
+"""Tokens scored per second as a multiple of those trained on: scoring needs no gradient."""
+
+
+def final_tokens(valid_tokens: int, trained_tokens: float) -> int:
+    """How many tokens of the validation split the kept model is scored on at the end: all, if that takes no more than a
+    twenty-fifth of the time of training."""
+    affordable = int(_SCORED_PER_TRAINED * trained_tokens)
+    return valid_tokens if valid_tokens <= affordable else min(_LARGEST_SAMPLE, affordable)
 
 
 def progress_of(state: TrainingState, config: TrainConfig, split: TokenSplit) -> float:
@@ -50,7 +63,14 @@ def _minutes_used(state: TrainingState, config: TrainConfig) -> float:
     """Minutes used so far, including the time reserved for the work after the last step."""
     if config.minutes is None:
         return 0.0
-    return state.elapsed() / 60 + min(_FINAL_SECONDS / 60, 0.03 * config.minutes)
+    used = state.elapsed() / 60
+    final = min(_FINAL_SECONDS / 60, 0.03 * config.minutes)
+    trained = used - state.first_progress * config.minutes  # minutes since the first step of the run
+    if state.tokens and trained > 0:
+        speed = state.tokens / trained
+        scored = final_tokens(state.valid_tokens, speed * config.minutes * (1 - state.first_progress))
+        final += scored / (_SCORING_SPEED * speed)
+    return used + final
 
 
 def learning_rate(progress: float, *, peak: float, warmup: float, final: float) -> float:

@@ -47,6 +47,8 @@ class TrainingState:
     """time.monotonic() when this session began."""
     first_progress: float = 0.0
     """Share of the run that had passed at the first step, since reading the text counts towards --minutes."""
+    valid_tokens: int = 0
+    """Tokens of the validation split."""
     validation_tokens: int = 0
     """Tokens that every validation of this run scores; 0 before the first."""
     best: float | None = None

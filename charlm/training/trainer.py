@@ -36,6 +36,9 @@ class Outcome:
     seconds: float
     best: float | None
     """Validation loss of the saved model, nats per token; None without a validation split."""
+    margin: float | None
+    """Half the width of its 95% confidence interval, nats per token; 0 if the whole split was scored, None if the model
+    is not calibrated."""
     best_step: int
     """The step of the kept model."""
 
@@ -110,9 +113,9 @@ def fit(
 
     Args:
         run: the run folder, which has its configuration already.
-        state: from `begin` or `restore`. If its last step is done, only what follows that is made up for: the last
-            validation, and the calibration of the kept model.
-        dataset: what to train and validate on; without a validation split the latest model counts as the best.
+        state: the state from `begin` or `restore`. If its last step is done, only what follows that is made up for:
+            the last validation, and the calibration of the kept model.
+        dataset: the dataset to train and validate on; without a validation split the latest model counts as the best.
         config: the training configuration.
         log_sizes: bytes of metrics.jsonl and samples.txt that belong to `state`; from `restore`.
         observer: called with every record.
@@ -122,7 +125,7 @@ def fit(
         TrainingDivergedError: the loss is not finite, or far worse than that of guessing.
         CharlmError: a file can't be written.
     """
-    first_step = state.step
+    first_step, state.valid_tokens = state.step, dataset.valid.facts.tokens
     log = RunLog(run, state, dataset, config, log_sizes=log_sizes, observer=observer)
     try:
         stopped = _train(log, run, state, dataset, config, should_stop)
@@ -138,9 +141,9 @@ def fit(
         raise TrainingDivergedError(f"{error}{remedy}") from None
     finally:
         log.close()
-    best = state.best
-    if not stopped and (calibrated := calibrate(run, state, dataset)) is not None:
-        best = calibrated
+    best, margin = state.best, None
+    if not stopped and (calibrated := calibrate(run, state, config, dataset)) is not None:
+        best, margin = calibrated.nats_per_token, calibrated.margin
     return Outcome(
         finished=not stopped,
         step=state.step,
@@ -148,6 +151,7 @@ def fit(
         tokens=state.tokens,
         seconds=state.elapsed(),
         best=best,
+        margin=margin,
         best_step=state.best_step,
     )
 

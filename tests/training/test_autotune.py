@@ -12,11 +12,11 @@ from charlm.training.autotune import (
     AutotunedSettings,
     autotune,
     context_vectors_for,
+    hidden_size_for,
     passes_of,
     sequences_per_step,
     settings_for,
     tokens_per_second,
-    width_for,
 )
 
 
@@ -31,19 +31,24 @@ def test_every_plan_is_a_configuration(tokens: int, passes: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("units", "wanted"),
+    ("hidden_size", "wanted"),
     [(256, [0, 0.1, 0.1, 0.15, 0.2, 0.2, 0.2, 0.4]), (512, [0, 0.1, 0.1, 0.15, 0.2, 0.5, 0.5, 0.5])],
 )
-def test_more_passes_need_more_dropout(units: int, wanted: list[float]) -> None:
+def test_more_passes_need_more_dropout(hidden_size: int, wanted: list[float]) -> None:
     passes = (0.5, 1.2, 2, 8, 20, 50, 100, 200)
-    assert [settings_for(tokens=10**6, passes=each, units=units).model["dropout"] for each in passes] == wanted
+    assert [
+        settings_for(tokens=10**6, passes=each, hidden_size=hidden_size).model["dropout"] for each in passes
+    ] == wanted
 
 
 def test_a_wide_network_wants_a_large_text_and_many_tokens_seen() -> None:
-    assert {width_for(10**5, 1e9), width_for(10**6, 60e6), width_for(3 * 10**6, 19e6)} == {256}
-    assert {width_for(3 * 10**6, 21e6), width_for(10**7, 39e6)} == {384}
-    assert {width_for(5 * 10**5, 160e6), width_for(3 * 10**6, 41e6), width_for(10**7, 41e6)} == {512}
-    rates = [settings_for(tokens=10**7, passes=9, units=units).training["learning_rate"] for units in (256, 384, 512)]
+    assert {hidden_size_for(10**5, 1e9), hidden_size_for(10**6, 60e6), hidden_size_for(3 * 10**6, 19e6)} == {256}
+    assert {hidden_size_for(3 * 10**6, 21e6), hidden_size_for(10**7, 39e6)} == {384}
+    assert {hidden_size_for(5 * 10**5, 160e6), hidden_size_for(3 * 10**6, 41e6), hidden_size_for(10**7, 41e6)} == {512}
+    rates = [
+        settings_for(tokens=10**7, passes=9, hidden_size=hidden_size).training["learning_rate"]
+        for hidden_size in (256, 384, 512)
+    ]
     assert rates == [5e-3, 4e-3, 3e-3]
 
 
@@ -59,7 +64,7 @@ def test_weights_are_dropped_from_the_lstm_only_and_never_in_one_pass() -> None:
     assert settings_for(tokens=10**6, passes=100).model["weight_dropout"] == 0.2
     assert settings_for(tokens=10**5, passes=100).model["weight_dropout"] == 0.4
     assert settings_for(tokens=10**5, passes=100, cell="irnn").model["weight_dropout"] == 0
-    model = settings_for(tokens=5 * 10**5, passes=300, units=512).model
+    model = settings_for(tokens=5 * 10**5, passes=300, hidden_size=512).model
     assert (model["dropout"], model["weight_dropout"]) == (0.5, 0.5)
     single = settings_for(tokens=1000, passes=0.9)
     assert (single.model["dropout"], single.model["weight_dropout"]) == (0, 0)
@@ -94,17 +99,17 @@ def test_a_step_has_as_many_rows_as_make_two_thousand_tokens() -> None:
 
 
 def planned(
-    config: TrainConfig, given=(), *, tokens=3 * 10**6, documents=1, vocab_size=68, width=None
+    config: TrainConfig, given=(), *, tokens=3 * 10**6, documents=1, vocab_size=68, hidden_size=None
 ) -> AutotunedSettings:
     """What is planned for a text that there need not be."""
     facts = SimpleNamespace(tokens=tokens, documents=documents, characters=tokens)
     dataset = SimpleNamespace(train=SimpleNamespace(facts=facts), tokenizer=SimpleNamespace(vocab_size=vocab_size))
-    return autotune(dataset, config, given, seconds=0, width=width, cell="lstm", ngram_order=12)
+    return autotune(dataset, config, given, seconds=0, hidden_size=hidden_size, cell="lstm", ngram_order=12)
 
 
 def test_a_wide_network_reads_twice_as_many_rows_of_a_large_text() -> None:
     def shape(*given: str, **text: int) -> tuple[int, int]:
-        training = planned(TrainConfig(epochs=40, batch_size=7), given, width=512, **text).training
+        training = planned(TrainConfig(epochs=40, batch_size=7), given, hidden_size=512, **text).training
         return training["batch_size"], training["seq_len"]
 
     assert shape() == (128, 64)
@@ -112,7 +117,7 @@ def test_a_wide_network_reads_twice_as_many_rows_of_a_large_text() -> None:
     assert shape(vocab_size=2000) == (32, 64)
     assert shape(documents=400_000) == (288, 64)  # lines
     assert shape("batch_size") == (7, 64)
-    assert planned(TrainConfig(epochs=1), width=256).training["batch_size"] == 64
+    assert planned(TrainConfig(epochs=1), hidden_size=256).training["batch_size"] == 64
 
 
 def test_what_is_planned_is_for_the_passes_that_the_network_itself_makes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,14 +127,14 @@ def test_what_is_planned_is_for_the_passes_that_the_network_itself_makes(monkeyp
         384: "about 3.6 times",
         512: "about 2.4 times",
     }
-    for units, often in seen.items():
-        assert often in planned(TrainConfig(minutes=500 / 60), width=units, tokens=5 * 10**6).why
+    for hidden_size, often in seen.items():
+        assert often in planned(TrainConfig(minutes=500 / 60), hidden_size=hidden_size, tokens=5 * 10**6).why
     assert planned(TrainConfig(minutes=500 / 60), tokens=5 * 10**6).model["hidden_size"] == 384
     steps = planned(
         TrainConfig(steps=30_000)
     )  # 61 million tokens by the batch of 256 units, by its own four times that
     assert steps.model["hidden_size"] == 512 and "about 81.9 times" in steps.why
-    assert "about 3.0 times" in planned(TrainConfig(epochs=3), width=512).why
+    assert "about 3.0 times" in planned(TrainConfig(epochs=3), hidden_size=512).why
 
 
 def test_a_reason_is_given_for_what_is_chosen_only() -> None:

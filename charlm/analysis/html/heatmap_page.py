@@ -22,8 +22,8 @@ def page(reading: Reading, tokenizer: Tokenizer, *, title: str, unit: Unit | Non
     """The page: each token coloured by its bits or by the unit's value; a tooltip shows both and the alternatives.
 
     Args:
-        reading: up to a few million tokens; each adds about 20 bytes to the page.
-        tokenizer: the one used for the reading.
+        reading: the text with its scores, up to a few million tokens; each adds about 20 bytes to the page.
+        tokenizer: the tokenizer that the reading was made with.
         title: title of the page.
         unit: the unit or gate whose values are in the reading, if any; a gate's values lie between 0 and 1.
     """

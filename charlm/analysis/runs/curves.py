@@ -77,6 +77,8 @@ class ValidationRecord(JsonConfig):
     bits_per_character: float | None
     tokens: int
     best: bool
+    margin: float | None = None
+    """None in files of charlm 0.1."""
 
     def __post_init__(self) -> None:
         check_amounts(self)

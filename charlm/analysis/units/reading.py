@@ -54,11 +54,11 @@ def read(
     """Let a model read a text, starting from BOS.
 
     Args:
-        model: in evaluation mode, on the CPU.
-        tokenizer: the model's.
-        text: must not be empty.
+        model: a model in evaluation mode, on the CPU.
+        tokenizer: the tokenizer of the model.
+        text: the text to read; must not be empty.
         unit: the unit or gate whose values to record.
-        alternatives: K.
+        alternatives: K, how many likely tokens to record at each position.
         unknown: how to treat a character outside the vocabulary.
         progress: receives how many tokens are read.
 

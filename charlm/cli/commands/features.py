@@ -75,7 +75,7 @@ def features(
     _report(layout, model.config.hidden_size, shape, out, json=json)
 
 
-def _report(layout: "list[Block]", width: int, shape: tuple[int, int], out: Path, *, json: bool) -> None:
+def _report(layout: "list[Block]", hidden_size: int, shape: tuple[int, int], out: Path, *, json: bool) -> None:
     """Print the shape of the written file and the layout of its vectors."""
     from charlm.cli.ui.console import print_json, stderr, thousands
 
@@ -85,7 +85,7 @@ def _report(layout: "list[Block]", width: int, shape: tuple[int, int], out: Path
                 "file": str(out),
                 "shape": list(shape),
                 "blocks": [
-                    {"first": index * width, "layer": block.layer, "state": block.state, "moment": block.moment}
+                    {"first": index * hidden_size, "layer": block.layer, "state": block.state, "moment": block.moment}
                     for index, block in enumerate(layout)
                 ],
             }

@@ -67,7 +67,7 @@ def _values(loaded: "TextModel") -> dict[str, Any]:
 def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
     """The facts about a model, as names and values for a person."""
     from charlm.cells import CELLS
-    from charlm.cli.ui.console import duration, size, thousands
+    from charlm.cli.ui.console import duration, size, thousands, with_margin
 
     checkpoint = loaded.checkpoint
     config, tokenizer = checkpoint.model.config, checkpoint.tokenizer
@@ -105,10 +105,10 @@ def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
             f"seed {settings['seed']}",
         )
         validation = training["validation_nats_per_token"]
-        yield (
-            "validation",
-            "none" if validation is None else f"{validation:.4f} nats per token (on a sample of the split)",
-        )
+        margin = training.get("validation_margin")
+        part = "the whole split" if margin == 0 else "estimated from a sample of the split"
+        figure = "none" if validation is None else f"{with_margin(validation, margin)} nats per token ({part})"
+        yield "validation", figure
         yield "versions", f"charlm {training['charlm']}, torch {training['torch']}"
 
 

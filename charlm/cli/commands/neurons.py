@@ -121,7 +121,8 @@ def _table(result: "Neurons") -> "Table":
         mean = f"{finding.mean:.1%}" if finding.kind == "yes or no" else f"{finding.mean:.2f}"
         for rank, follower in enumerate(finding.followers):
             table.add_row(
-                *((finding.name, mean) if rank == 0 else ("", "")),
+                finding.name if rank == 0 else "",
+                mean if rank == 0 else "",
                 str(follower.unit),
                 finding.response(follower),
                 finding.metric,

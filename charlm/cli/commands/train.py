@@ -202,7 +202,7 @@ def _report(result: "Trained", *, json: bool) -> None:
 
 def _summary(result: "Trained", advice: "Advice | None") -> Iterator[str]:
     """The lines that end a run."""
-    from charlm.cli.ui.console import duration, thousands
+    from charlm.cli.ui.console import duration, thousands, with_margin
 
     outcome = result.outcome
     run = shlex.quote(str(result.run))
@@ -211,7 +211,9 @@ def _summary(result: "Trained", advice: "Advice | None") -> Iterator[str]:
         return
     yield f"{thousands(outcome.step)} steps, {outcome.epoch:.2f} epochs, {duration(outcome.seconds)}"
     if outcome.best is not None:
-        yield f"best validation {outcome.best:.4f} nats per token at step {thousands(outcome.best_step)}"
+        whole = ", of the whole split" if outcome.margin == 0 else ""
+        figure = f"{with_margin(outcome.best, outcome.margin)} nats per token{whole}"
+        yield f"best validation {figure}, at step {thousands(outcome.best_step)}"
     if advice is not None:
         options = f"; try: charlm train ... {advice.options}" if advice.options else ""
         yield f"{advice.sentence}{options}"

@@ -109,8 +109,8 @@ TieWeightsOption = Annotated[
 NgramOrderOption = Annotated[
     int | None,
     _option(
-        "Order of the n-gram model that the network is combined with through a learned gate; 0 trains the network "
-        "alone.",
+        "Order of the n-gram model whose log-probabilities, times learned weights, are added to the network's; 0 "
+        "trains the network alone.",
         "12; 5 if the vocabulary is larger than 512 tokens",
         _MODEL,
     ),

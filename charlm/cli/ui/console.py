@@ -129,3 +129,8 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(max(0, round(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def with_margin(nats: float, margin: float | None) -> str:
+    """A loss as "1.2345 ± 0.0061", or "1.2345" without a margin."""
+    return f"{nats:.4f} ± {margin:.4f}" if margin else f"{nats:.4f}"

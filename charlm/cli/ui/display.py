@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from charlm.cli.ui.console import duration, thousands
+from charlm.cli.ui.console import duration, thousands, with_margin
 from charlm.training.events import Event, SampleEvent, StepEvent, ValidationEvent
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -79,7 +79,8 @@ class TrainingDisplay:
                 f"loss {self._step.loss:.4f}",
                 f"gradient norm {self._step.gradient_norm:.3f}",
             ]
-        parts.append(f"validation {record.nats_per_token:.4f} ({record.bits_per_character:.4f} bits/char)")
+        validation = with_margin(record.nats_per_token, record.margin)
+        parts.append(f"validation {validation} ({record.bits_per_character:.4f} bits/char)")
         if (speed := self._speed()) is not None:
             parts.append(f"{thousands(speed)} tokens/s")
         return "  ".join(parts) + ("  best" if record.best else "")
