@@ -87,7 +87,7 @@ def charlm_writer(network: Network, texts: int) -> Writer:
     model, tokenizer = network
 
     def write(length: int) -> None:
-        config = SampleConfig(length=length, min_length=length)
+        config = SampleConfig(temperature=1.0, length=length, min_length=length)
         if texts == 1:
             for _ in generate_chunks(model, tokenizer, torch.Generator().manual_seed(1), config=config):
                 pass

@@ -26,6 +26,7 @@ from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.sampling import Chunk, GeneratedText, SampleConfig, beam_search, generate_chunks, generate_many
+from charlm.sampling.edges.opening import needs_opening
 from charlm.sampling.infill.fill import FillConfig, Filling, fill
 from charlm.sampling.session import Session
 from charlm.sampling.steering import Hold, holds_for
@@ -112,6 +113,7 @@ class TextModel:
             config=config,
             copies=self._copies(config),
             steering=self.steering(config),
+            opening=needs_opening(self.checkpoint.corpus),
             progress=progress,
             score=score,
         )
@@ -142,6 +144,7 @@ class TextModel:
             config=config,
             copies=self._copies(config),
             steering=self.steering(config),
+            opening=needs_opening(self.checkpoint.corpus),
             progress=progress,
         )
 
@@ -166,6 +169,7 @@ class TextModel:
             prefix=prefix,
             config=config,
             steering=steering,
+            opening=needs_opening(self.checkpoint.corpus),
             progress=progress,
         )
 
@@ -183,6 +187,7 @@ class TextModel:
             prefix=prefix,
             config=config,
             steering=steering,
+            opening=needs_opening(self.checkpoint.corpus),
             progress=progress,
         )
 
@@ -344,7 +349,7 @@ class TextModel:
         """
         index = self.copy_index(least, progress=progress)
         texts: list[str] = []
-        config = SampleConfig(length=characters // 16)
+        config = SampleConfig(temperature=1.0, length=characters // 16)
         for generated in self.generate_many(config=config, seed=1, num=characters, batch=16):
             texts.append(generated.text)
             progress("looking for copies", min(characters, sum(map(len, texts))), characters)

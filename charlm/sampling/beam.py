@@ -3,14 +3,16 @@
 from dataclasses import dataclass, fields
 
 import numpy as np
+import torch
 
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.sampling.config import SampleConfig
 from charlm.sampling.controls import Controls
+from charlm.sampling.draws import Uniforms
+from charlm.sampling.edges.opening import Beginnings
 from charlm.sampling.filters import log_probabilities
-from charlm.sampling.prefix import find_starts
 from charlm.sampling.steering import Steering
 from charlm.sampling.steppers import LogitRows, prepare
 from charlm.sampling.text_stream import GeneratedText, TextStream
@@ -40,6 +42,7 @@ def beam_search(
     prefix: str = "",
     config: SampleConfig | None = None,
     steering: Steering = (),
+    opening: bool = False,
     progress: Progress = silent,
 ) -> list[GeneratedText]:
     """The most probable texts that a beam search finds, best first.
@@ -57,6 +60,7 @@ def beam_search(
         prefix: what the texts begin with.
         config: the settings of the controls; those that shape a random draw must have their defaults.
         steering: changes of the state from the end of the prefix on; see `config.steer`.
+        opening: as in `charlm.sampling.generate_chunks`; it is the same in every search.
         progress: called with how much of the prefix is read.
 
     Raises: as `charlm.sampling.generate_chunks`, and `ConfigError` for a control that has no meaning in a search.
@@ -67,13 +71,11 @@ def beam_search(
     _check(config)
     vocabulary = Vocabulary(tokenizer)
     controls = Controls(vocabulary, config)
-    starts = [
-        start
-        for start in find_starts(
-            model, tokenizer, vocabulary, controls, prefix, config.unknown, steering, progress=progress
-        )
-        if start.log_probability > -np.inf
-    ]
+    beginnings = Beginnings(
+        model, tokenizer, vocabulary, controls, prefix, config.unknown, steering, opening=opening, progress=progress
+    )
+    found = beginnings(Uniforms(torch.Generator()), likeliest=True)
+    starts = [start for start in found if start.log_probability > -np.inf]
     live = [_Hypothesis(start.log_probability, start.stream(vocabulary, config, prefix)) for start in starts]
     stepper = prepare(model, [start.states for start in starts], steering=steering)
     logits: LogitRows = np.stack([start.logits for start in starts])
@@ -136,6 +138,8 @@ def _check(config: SampleConfig) -> None:
     default = SampleConfig()
     names = [field.name for field in fields(config) if field.name not in _SEARCH_CONTROLS]
     wrong = [name for name in names if getattr(config, name) != getattr(default, name)]
+    if config.temperature == 1 and "temperature" in wrong:  # what a search maximises
+        wrong.remove("temperature")
     if wrong:
         option = "--" + wrong[0].replace("_", "-")
         raise ConfigError(f"{option} shapes a random draw, but --beam does not draw; leave one of them out")

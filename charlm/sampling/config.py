@@ -12,6 +12,9 @@ from charlm.errors import ConfigError
 
 LONGEST = 1_000_000
 """Maximum number of characters of a text with `until_eos`."""
+USUAL_LENGTH = 500
+"""Number of characters near which a text ends if no length is set."""
+_SHORTEST_USUAL, _LONGEST_USUAL = 400, 600
 _LARGEST_STEER = 1e6
 _TEMPERATURES = "give a number such as 0.7, a ramp such as 0.5..1.2, or a cycle such as 0.5,0.7,1.0"
 
@@ -45,6 +48,7 @@ class Cycle:
 
 Temperature = float | Ramp | Cycle
 """The softmax temperature; 0 is the argmax."""
+DEFAULT_TEMPERATURE = 0.8
 
 
 def temperature_at(temperature: Temperature, token: int, progress: float) -> float:
@@ -138,7 +142,7 @@ class SampleConfig:
     no-copy, which draws again.
     """
 
-    temperature: Temperature = 1.0
+    temperature: Temperature = DEFAULT_TEMPERATURE
     """Softmax temperature; 0 always chooses the likeliest token."""
     top_k: int = 0
     """Keep the k likeliest tokens; 0 keeps all."""
@@ -157,8 +161,9 @@ class SampleConfig:
     """Texts that are never written, however they are split into tokens."""
     stop: tuple[str, ...] = ()
     """Texts before which the text ends."""
-    length: int = 500
-    """Maximum number of characters after the prefix."""
+    length: int | None = None
+    """Maximum number of characters after the prefix. Without one, the text ends with a sentence after about 500
+    characters, or with a line or word if it has no sentences."""
     until_eos: bool = False
     """Write until the model ends the document, up to a million characters; `length` is ignored."""
     min_length: int = 0
@@ -180,7 +185,8 @@ class SampleConfig:
         check_range("--min-p", self.min_p, 0, 1)
         check_range("--typical", self.typical, 0, 1, exclusive_low=True)
         check_range("--repetition-penalty", self.repetition_penalty, 0, 100, exclusive_low=True)
-        check_range("--length", self.length, 0, 10**12)
+        if self.length is not None:
+            check_range("--length", self.length, 0, 10**12)
         check_range("--min-length", self.min_length, 0, 10**12)
         check_range("--no-copy", self.no_copy, 0, 1_000_000)
         check_choice("--unknown", self.unknown, get_args(Unknown))
@@ -200,4 +206,13 @@ class SampleConfig:
     @property
     def max_length(self) -> int:
         """Maximum number of characters after the prefix."""
-        return LONGEST if self.until_eos else self.length
+        if self.until_eos:
+            return LONGEST
+        return max(_LONGEST_USUAL, self.min_length + 100) if self.length is None else self.length
+
+    @property
+    def may_end_with_unit(self) -> int | None:
+        """From this many characters on the text ends where a sentence ends; None if only other things end it."""
+        if self.until_eos or self.length is not None:
+            return None
+        return max(_SHORTEST_USUAL, self.min_length)

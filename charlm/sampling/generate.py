@@ -13,7 +13,8 @@ from charlm.progress import Progress, silent
 from charlm.sampling.config import SampleConfig, temperature_at
 from charlm.sampling.controls import NO_TOKEN, Controls
 from charlm.sampling.draws import Uniforms
-from charlm.sampling.prefix import Start, choose_start, find_starts
+from charlm.sampling.edges.opening import Beginnings
+from charlm.sampling.edges.prefix import Start, choose_start
 from charlm.sampling.steering import Steering
 from charlm.sampling.steppers import LogitRows, prepare
 from charlm.sampling.text_stream import GeneratedText, TextStream
@@ -51,6 +52,7 @@ def generate_chunks(
     config: SampleConfig | None = None,
     copies: CopyIndex | None = None,
     steering: Steering = (),
+    opening: bool = False,
     progress: Progress = silent,
     score: bool = True,
 ) -> Generator[Chunk, None, GeneratedText]:
@@ -67,6 +69,8 @@ def generate_chunks(
         config: the settings of the controls.
         copies: index of the training text, needed with `config.no_copy`.
         steering: changes of the state from the end of the prefix on; see `config.steer`.
+        opening: whether a text without a prefix begins inside a document, at the start of a paragraph, sentence or
+            line; see `charlm.sampling.edges.opening`.
         progress: called with how much of the prefix is read.
         score: whether to compute log-probabilities; they are 0 otherwise.
 
@@ -83,6 +87,7 @@ def generate_chunks(
         lambda _: generator,
         copies=copies,
         steering=steering,
+        opening=opening,
         progress=progress,
         score=score,
     )
@@ -107,6 +112,7 @@ def generate_many(
     config: SampleConfig | None = None,
     copies: CopyIndex | None = None,
     steering: Steering = (),
+    opening: bool = False,
     progress: Progress = silent,
 ) -> Iterator[GeneratedText]:
     """Write many texts, up to `batch` at a time, and yield them in order.
@@ -125,6 +131,7 @@ def generate_many(
         config: the settings of the controls.
         copies: index of the training text, needed with `config.no_copy`.
         steering: changes of the state from the end of the prefix on; see `config.steer`.
+        opening: as in `generate_chunks`.
         progress: called with how much of the prefix is read.
 
     Raises: as `generate_chunks`.
@@ -142,6 +149,7 @@ def generate_many(
         batch=batch,
         copies=copies,
         steering=steering,
+        opening=opening,
         progress=progress,
         chunks=False,
     )
@@ -164,6 +172,7 @@ def _write(
     batch: int = 1,
     copies: CopyIndex | None = None,
     steering: Steering = (),
+    opening: bool = False,
     progress: Progress = silent,
     chunks: bool = True,
     score: bool = True,
@@ -175,12 +184,14 @@ def _write(
     """
     vocabulary = Vocabulary(tokenizer)
     controls = Controls(vocabulary, config, copies)
-    starts = find_starts(model, tokenizer, vocabulary, controls, prefix, config.unknown, steering, progress=progress)
+    beginnings = Beginnings(
+        model, tokenizer, vocabulary, controls, prefix, config.unknown, steering, opening=opening, progress=progress
+    )
     likeliest = temperature_at(config.temperature, 0, 0.0) == 0
 
     def begin_row(number: int) -> _Row:
         uniforms = Uniforms(generator_of(number))
-        start = choose_start(starts, uniforms, likeliest=likeliest)
+        start = choose_start(beginnings(uniforms, likeliest=likeliest), uniforms, likeliest=likeliest)
         return _Row(number, start, start.stream(vocabulary, config, prefix), uniforms)
 
     waiting = iter(range(num))  # the texts that have no row yet

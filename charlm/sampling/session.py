@@ -14,8 +14,8 @@ from charlm.progress import Progress, silent
 from charlm.sampling.config import SampleConfig
 from charlm.sampling.controls import NO_TOKEN, Controls
 from charlm.sampling.draws import Uniforms, draw
+from charlm.sampling.edges.opening import Beginnings
 from charlm.sampling.filters import log_probabilities
-from charlm.sampling.prefix import find_starts
 from charlm.sampling.steering import Steered, Steering
 from charlm.sampling.text_stream import TextStream
 from charlm.sampling.vocabulary import Vocabulary
@@ -42,8 +42,8 @@ class _Branch:
     states: LayerStates
     logits: NDArray[np.float64]
     stream: TextStream
-    rest: int = 0
-    """Number of bytes at the end of the text that the next token repeats."""
+    rest: bytes = b""
+    """The end of the text, or the blanks before it begins, which the next token repeats."""
     log_probability: float = 0.0
     """Log-probability among all branches, nats."""
 
@@ -55,7 +55,7 @@ class _Snapshot:
     data: bytes
     """The bytes of the text, the prefix included."""
     branches: tuple[_Branch, ...]
-    """The last branch repeats nothing."""
+    """The last branch repeats no part of the text."""
 
 
 class Session:
@@ -70,6 +70,7 @@ class Session:
         prefix: str = "",
         config: SampleConfig | None = None,
         steering: Steering = (),
+        opening: bool = False,
         progress: Progress = silent,
     ) -> None:
         """Begin with a prefix.
@@ -81,6 +82,7 @@ class Session:
             prefix: what the text begins with.
             config: the settings of the controls; the text does not end at their length or stop texts.
             steering: changes of the state after every step.
+            opening: as in `charlm.sampling.generate_chunks`.
             progress: called with how much of the prefix is read.
 
         Raises: as `charlm.sampling.generate_chunks`.
@@ -91,7 +93,7 @@ class Session:
         self._vocabulary = Vocabulary(tokenizer)
         self._controls = Controls(self._vocabulary, config)
         self._uniforms = Uniforms(generator)
-        starts = find_starts(
+        beginnings = Beginnings(
             model,
             tokenizer,
             self._vocabulary,
@@ -99,6 +101,7 @@ class Session:
             prefix,
             config.unknown,
             steering,
+            opening=opening,
             progress=progress,
         )
         branches = tuple(
@@ -106,10 +109,10 @@ class Session:
                 start.states,
                 start.logits,
                 start.stream(self._vocabulary, config, prefix),
-                len(start.rest),
+                start.rest,
                 start.log_probability,
             )
-            for start in starts
+            for start in beginnings(self._uniforms)
         )
         self._history = [_Snapshot(prefix.encode("utf-8", "surrogatepass"), branches)]
 
@@ -142,9 +145,10 @@ class Session:
 
     def type(self, text: str) -> None:
         """Continue with a text; raises `UnknownCharacterError` as configured by `config.unknown`."""
-        tokens = self._tokenizer.encode(text, unknown=self._unknown).tolist()
-        if tokens:
-            self._extend(self._history[-1].branches[-1], tokens)
+        branch = self._history[-1].branches[-1]
+        if text:
+            tokens = self._tokenizer.encode(branch.rest.decode() + text, unknown=self._unknown).tolist()
+            self._extend(branch, tokens)
 
     def go_on(self) -> str | None:
         """Draw a token, continue with it, and return the text that it adds.
@@ -171,7 +175,7 @@ class Session:
 
     def _text_of(self, token: int, branch: _Branch) -> str:
         """The text that a token adds to a branch."""
-        return self._vocabulary.bytes[token][branch.rest :].decode("utf-8", "replace")
+        return self._vocabulary.bytes[token][len(branch.rest) :].decode("utf-8", "replace")
 
     @torch.inference_mode()
     def _extend(self, branch: _Branch, tokens: Sequence[int]) -> None:
@@ -181,8 +185,7 @@ class Session:
         stream = branch.stream.copy()
         for token in tokens:
             stream.push(token)
-        data = self._history[-1].data
-        data = data[: len(data) - branch.rest] + self._vocabulary.spell(tokens)
+        data = self._history[-1].data + self._vocabulary.spell(tokens)[len(branch.rest) :]
         next_logits = logits[-1].double().cpu().numpy()  # (1, V)
         if self._steered is not None:
             states = self._steered.states(states, next_logits)

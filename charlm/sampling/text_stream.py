@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Literal, Self
 
 from charlm.data.inputs.line_ends import any_line_end, with_lf
-from charlm.sampling.config import SampleConfig
+from charlm.sampling.config import USUAL_LENGTH, SampleConfig
+from charlm.sampling.edges.boundary import WORD, unit_of
 from charlm.sampling.vocabulary import Vocabulary
 
+_LAST_WORD = 40  # characters before the maximum length
 RECENT = 64
 """How many tokens back the repetition penalty looks."""
 
@@ -76,7 +78,7 @@ class TextStream:
             vocabulary: the vocabulary of the model.
             config: the settings; length, minimum length, stop texts and banned texts are used here.
             prefix: what the text begins with.
-            rest: the end of the prefix that the next token repeats (see `charlm.sampling.prefix`).
+            rest: the end of the prefix that the next token repeats (see `charlm.sampling.edges.prefix`).
             nats: log-probability that is charged to the first character.
         """
         self._vocabulary, self._config, self._prefix = vocabulary, config, prefix
@@ -95,6 +97,7 @@ class TextStream:
         self._skip, self._uncharged = len(rest), nats
         self._simple = not (config.stop or config.ban or config.no_copy or config.repetition_penalty != 1)
         self._max_length = config.max_length
+        self._unit_from = config.may_end_with_unit
         self._parts: list[str] = []
         self._length = 0
         self._held_back = ""  # last characters, which may begin a stop text
@@ -120,8 +123,9 @@ class TextStream:
 
     @property
     def progress(self) -> float:
-        """0 at the first character of the text, 1 at the last of its maximum length."""
-        return (self._length + len(self._held_back)) / max(1, self._max_length - 1)
+        """0 at the first character of the text, 1 at the last of its length."""
+        last = (USUAL_LENGTH if self._unit_from is not None else self._max_length) - 1
+        return (self._length + len(self._held_back)) / max(1, last)
 
     def push(self, token: int, log_probability: float = 0.0) -> str:
         """Add the next token, and emit the characters that can no longer change.
@@ -142,6 +146,8 @@ class TextStream:
             self._length += 1
             if self._length >= self._max_length:
                 self.ended = "length"
+            elif self._unit_from is not None and self._length >= self._unit_from:
+                self._simple = False  # from here on `_add` looks for the end of a sentence
             return text
         if text is None or self._pending or self._skip:
             data = self._vocabulary.bytes[token][self._skip :]
@@ -208,8 +214,24 @@ class TextStream:
             text, self._held_back = text[: len(text) - keep], text[len(text) - keep :]
         if len(text) + len(self._held_back) >= room:
             self.ended = "length"
-            return self._emit((text + self._held_back)[:room])
+            text, self._held_back = (text + self._held_back)[:room], ""
+        if self._unit_from is not None and self._length + len(text) >= self._unit_from:
+            text = self._to_end_of_unit(text, self._unit_from)
         return self._emit(text)
+
+    def _to_end_of_unit(self, text: str, least: int) -> str:
+        """The part of `text`, which has not been emitted, up to the end of a sentence; the text ends with it.
+
+        If there is no such end, it is the end of a line or word: in a text without sentences, or just before the
+        maximum length.
+        """
+        written = self.text + text
+        unit = WORD if len(written) >= self._max_length - _LAST_WORD else unit_of(written)
+        at = None if unit is None else unit.first_end(written, max(least, self._length))
+        if at is None:
+            return text
+        self.ended = "length"
+        return written[self._length : at]
 
     def _emit(self, text: str) -> str:
         self._parts.append(text)

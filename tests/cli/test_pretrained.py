@@ -17,6 +17,10 @@ def words(text: str, kind: tuple[str, ...]) -> int:
     return sum(text.lower().count(word) for word in kind)
 
 
+def test_the_first_seed_writes_a_sentence(charlm) -> None:
+    assert len(charlm("sample", "--model", "reviews", "--seed", 1).stdout.split()) > 3
+
+
 def test_it_is_small_and_has_a_card() -> None:
     assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) <= 8_000_000
     card = (FOLDER / "README.md").read_text()

@@ -79,7 +79,11 @@ def uneven_network(tokenizer: Tokenizer, cell: str = "lstm", *, spread: float = 
 
 
 def parsed_config(**settings: Any) -> SampleConfig:
-    """A configuration whose temperature, biases and steering may be given as text, as on the command line."""
+    """A configuration whose temperature, biases and steering may be given as text, as on the command line.
+
+    The default temperature is 1, the model's own distribution.
+    """
+    settings.setdefault("temperature", 1.0)
     if isinstance(settings.get("temperature"), str):
         settings["temperature"] = parse_temperature(settings["temperature"])
     for name, parse in (("bias", parse_bias), ("steer", parse_steer)):
@@ -89,11 +93,13 @@ def parsed_config(**settings: Any) -> SampleConfig:
 
 
 def write_with_seeds(
-    model: LanguageModel, tokenizer: Tokenizer, num: int, *, prefix: str = "", **settings: Any
+    model: LanguageModel, tokenizer: Tokenizer, num: int, *, prefix: str = "", opening: bool = False, **settings: Any
 ) -> list[GeneratedText]:
     """Texts with the seeds from 1 up."""
     config = parsed_config(**settings)
-    return [*generate_many(model, tokenizer, seed=1, num=num, batch=1000, prefix=prefix, config=config)]
+    return [
+        *generate_many(model, tokenizer, seed=1, num=num, batch=1000, prefix=prefix, config=config, opening=opening)
+    ]
 
 
 @pytest.fixture(scope="session")

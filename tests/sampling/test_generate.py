@@ -102,7 +102,7 @@ def test_bytes_that_are_no_text_become_replacement_characters() -> None:
 def test_the_prefix_is_read_and_written_first(write_text) -> None:
     model = LanguageModel(ModelConfig(vocab_size=CHAR.vocab_size, hidden_size=6, embedding_size=3)).eval()
     model.initialise(torch.Generator().manual_seed(1))
-    config = SampleConfig(length=20)
+    config = SampleConfig(temperature=1.0, length=20)
     texts = {
         prefix: write_text(model, CHAR, torch.Generator().manual_seed(5), prefix=prefix, config=config)
         for prefix in ("", "ab", "ba")

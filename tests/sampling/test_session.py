@@ -4,7 +4,7 @@ import torch
 
 from charlm.errors import UnknownCharacterError
 from charlm.sampling import SampleConfig
-from charlm.sampling.prefix import read_tokens
+from charlm.sampling.edges.prefix import read_tokens
 from charlm.sampling.session import Offer, Session
 
 
@@ -15,7 +15,7 @@ def session(uneven, letters):
     def session(prefix: str = "ab", **settings) -> Session:
         model = uneven(letters, "lstm", num_layers=2)
         generator = torch.Generator().manual_seed(1)
-        return Session(model, letters, generator, prefix=prefix, config=SampleConfig(**settings))
+        return Session(model, letters, generator, prefix=prefix, config=SampleConfig(**{"temperature": 1.0} | settings))
 
     return session
 

@@ -27,7 +27,7 @@ def sample(
     prefix_file: options.PrefixFileOption = None,
     prefix_in_output: options.PrefixInOutputOption = True,
     unknown: options.UnknownOption = "error",
-    temperature: options.TemperatureOption = "1.0",
+    temperature: options.TemperatureOption = "0.8",
     top_k: options.TopKOption = 0,
     top_p: options.TopPOption = 1.0,
     min_p: options.MinPOption = 0.0,
@@ -61,7 +61,8 @@ def sample(
     """Write text with a model, from a prefix or from nothing.
 
     The text is printed as it is written. It ends at --length, before a --stop text, or when the model ends the
-    document.
+    document. Without a prefix, a model of one long document begins with a paragraph, sentence or line.
+
     The controls apply in this order: --bias, --ban,
     --repetition-penalty, --temperature, --top-k, --top-p, --min-p, --typical, --no-copy.
 
@@ -123,7 +124,7 @@ def sample(
         bias=tuple(parse_bias(unescape(text, "--bias")) for text in bias or ()),
         ban=tuple(unescape(text, "--ban") for text in ban or ()),
         stop=tuple(unescape(text, "--stop") for text in stop or ()),
-        length=500 if length is None else length,
+        length=length,
         until_eos=until_eos,
         min_length=min_length,
         prefix_in_output=prefix_in_output,

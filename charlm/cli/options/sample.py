@@ -109,7 +109,11 @@ BeamOption = Annotated[
 ]
 LengthOption = Annotated[
     int | None,
-    typer.Option(help="Maximum number of characters after the prefix.", show_default="500", rich_help_panel=ENDS),
+    typer.Option(
+        help="Maximum number of characters after the prefix.",
+        show_default="about 500, to the end of a sentence; in a text without sentences, of a line or word",
+        rich_help_panel=ENDS,
+    ),
 ]
 UntilEosOption = Annotated[
     bool,

@@ -13,8 +13,8 @@ from charlm.cells import LayerStates
 from charlm.model.language_model import LanguageModel
 from charlm.sampling.config import SampleConfig
 from charlm.sampling.controls import Controls
+from charlm.sampling.edges.prefix import Start, find_starts_after
 from charlm.sampling.filters import log_probabilities
-from charlm.sampling.prefix import Start, find_starts_after
 from charlm.sampling.vocabulary import Ids, Vocabulary
 from charlm.tokenizers import Tokenizer
 
@@ -66,7 +66,7 @@ def find_extensions(
 
     Extensions are compared only with others of the same length in characters, however many tokens they have. Lengths
     are processed in ascending order, and the `width` likeliest extensions of each are kept. If the text ends inside a
-    token, extensions start from all ways to complete it (`charlm.sampling.prefix.find_starts`). No extension contains
+    token, extensions start from all ways to complete it (`charlm.sampling.edges.prefix.find_starts`). No extension contains
     EOS or bytes that are not UTF-8.
 
     Args:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from charlm.cells import LayerStates
 from charlm.config import Unknown
 from charlm.model.language_model import LanguageModel
-from charlm.sampling.prefix import read_tokens
+from charlm.sampling.edges.prefix import read_tokens
 from charlm.tokenizers import Tokenizer
 
 _MAX_ROWS = 256  # texts in a batch

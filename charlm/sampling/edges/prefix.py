@@ -97,7 +97,7 @@ def find_starts(
     if not steering:
         return starts
     steered = Steered(model, steering)
-    return [_apply_steering(start, steered) for start in starts]
+    return [apply_steering(start, steered) for start in starts]
 
 
 def find_starts_after(
@@ -143,7 +143,7 @@ def choose_start(starts: Sequence[Start], uniforms: Uniforms, *, likeliest: bool
     return starts[int(shares.argmax()) if likeliest else draw(shares, [uniforms()])[0]]
 
 
-def _apply_steering(start: Start, steered: Steered) -> Start:
+def apply_steering(start: Start, steered: Steered) -> Start:
     """The start with a steered state."""
     logits = start.logits[None].copy()
     states = steered.states(start.states, logits)

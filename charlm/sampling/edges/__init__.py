@@ -1,0 +1,1 @@
+"""Where a text begins and where it may end."""

@@ -1,0 +1,130 @@
+"""Begins a text inside a document, at the start of a paragraph, sentence or line.
+
+A model that was trained on one long document has seen a single beginning. So it writes an opening that is not shown,
+and the text begins at the first paragraph in it, or else at a sentence; in a text without sentences at a line or word.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from charlm.config import Unknown
+from charlm.model.language_model import LanguageModel
+from charlm.progress import Progress, silent
+from charlm.sampling.controls import Controls
+from charlm.sampling.draws import Uniforms, draw
+from charlm.sampling.edges.boundary import last_paragraph_start, unit_of
+from charlm.sampling.edges.prefix import Start, apply_steering, find_starts, read_tokens
+from charlm.sampling.filters import temper
+from charlm.sampling.steering import Steered, Steering
+from charlm.sampling.steppers import Stepper, prepare
+from charlm.sampling.vocabulary import Vocabulary
+from charlm.tokenizers import Tokenizer
+
+_FEW_DOCUMENTS = 20
+_LONG_DOCUMENT = 2000  # characters
+_PARAGRAPH_WITHIN = 200  # characters; from there on any unit will do
+_LONGEST = 600  # characters
+_TEMPERATURE = 0.8
+
+
+def needs_opening(corpus: Mapping[str, Any]) -> bool:
+    """Whether a model has seen only few beginnings, given the facts about its text in the model file."""
+    documents: int = corpus.get("documents", 0)
+    characters: int = corpus.get("characters", 0)
+    return 0 < documents < _FEW_DOCUMENTS and characters >= _LONG_DOCUMENT * documents
+
+
+class Beginnings:
+    """Finds the starts of each text: those of its prefix or, with `opening`, one after a hidden opening."""
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        tokenizer: Tokenizer,
+        vocabulary: Vocabulary,
+        controls: Controls,
+        prefix: str,
+        unknown: Unknown,
+        steering: Steering = (),
+        *,
+        opening: bool = False,
+        progress: Progress = silent,
+    ) -> None:
+        """Read the prefix; the arguments are those of `find_starts`.
+
+        `opening`: write a hidden opening for a text without a prefix.
+        """
+        self._model, self._vocabulary, self._steering = model, vocabulary, steering
+        self._bos = tokenizer.bos
+        self._opens = opening and not prefix
+        own = () if self._opens else steering
+        self._starts = find_starts(model, tokenizer, vocabulary, controls, prefix, unknown, own, progress=progress)
+        self._stepper: Stepper | None = None
+        self._never = vocabulary.bias(())  # (V,)
+        self._never[vocabulary.eos] = -np.inf
+
+    def __call__(self, uniforms: Uniforms, *, likeliest: bool = False) -> list[Start]:
+        """The starts of a text.
+
+        Args:
+            uniforms: the random numbers of the text.
+            likeliest: the text must not depend on random numbers, so its opening is always the same.
+        """
+        if not self._opens:
+            return self._starts
+        start = self._after_opening(Uniforms(torch.Generator().manual_seed(1)) if likeliest else uniforms)
+        start = start or self._starts[0]
+        return [apply_steering(start, Steered(self._model, self._steering)) if self._steering else start]
+
+    def _after_opening(self, uniforms: Uniforms) -> Start | None:
+        """The start after an opening; None if no unit begins in it."""
+        first = self._starts[0]
+        if self._stepper is None:
+            self._stepper = prepare(self._model, [first.states])
+        else:
+            self._stepper.load(0, first.states)
+        logits: NDArray[np.floating] = first.logits[None]
+        tokens: list[int] = []
+        ends = [0]  # of each token, in bytes
+        data, text = b"", ""
+        while len(text) < _LONGEST:
+            token = draw(temper(logits.astype(np.float64) + self._never, _TEMPERATURE), [uniforms()])[0]
+            tokens.append(token)
+            data += self._vocabulary.bytes[token]
+            ends.append(len(data))
+            checked, text = len(text), data.decode("utf-8", "ignore")
+            at = _last_start(text)
+            if at is not None and at >= checked:
+                place = len(text[:at].encode())
+                kept = bisect_right(ends, place) - 1
+                return self._start(tokens[:kept], data[ends[kept] : place])
+            logits = self._stepper.step([token])
+        return None
+
+    def _start(self, tokens: list[int], rest: bytes) -> Start | None:
+        """The start after these tokens, where the next one begins with the blanks `rest` and goes on with another
+        character; None if there is no such token."""
+        logits, states = read_tokens(self._model, [self._bos, *tokens], 0)[0]
+        allowed = [
+            token
+            for token, spelling in enumerate(self._vocabulary.bytes)
+            if spelling.startswith(rest) and spelling[len(rest) : len(rest) + 1].strip()
+        ]
+        if not allowed:
+            return None
+        masked = np.full_like(logits, -np.inf)
+        masked[allowed] = logits[allowed]
+        return Start(states=states, logits=masked, rest=rest)
+
+
+def _last_start(text: str) -> int | None:
+    """The last place in an opening where the visible text may begin."""
+    if len(text) < _PARAGRAPH_WITHIN:
+        return last_paragraph_start(text)
+    unit = unit_of(text)
+    return None if unit is None else unit.last_start(text)
