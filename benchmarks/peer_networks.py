@@ -43,7 +43,11 @@ class Task:
         """The training part and the held-out part."""
         from charlm.data.sources import find_sources
 
-        whole = b"".join(source.open().read() for source in find_sources(self.text).sources).decode()
+        parts = []
+        for source in find_sources(self.text).sources:
+            with source.open() as file:
+                parts.append(file.read())
+        whole = b"".join(parts).decode()
         return whole[: len(whole) * 9 // 10], whole[len(whole) * 9 // 10 :]
 
     def encoded(self) -> tuple[Tensor, Tensor, int]:

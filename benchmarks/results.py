@@ -47,7 +47,7 @@ SOURCES = {
     "kernels": _KERNELS,
     "kernels_memory": _KERNELS,
     "large_text": _TRAINING,
-    "ngram": ("ngram", "native"),
+    "ngram": ("data", "native", "ngram", "tokenizers"),
     "peers": _TRAINING,
     "precision": _TRAINING,
     "sampling": (*_NETWORK, "sampling"),
