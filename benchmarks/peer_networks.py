@@ -183,9 +183,11 @@ def train_on_the_clock(model: nn.Module, clock: Clock, step: Callable[[float], N
             model.train()
         return nats
 
+    next_score = clock.progress() + 1 / CURVE_POINTS
     while (progress := clock.progress()) < 1:
-        if progress >= (len(curve) + 1) / CURVE_POINTS:
+        if progress >= next_score:
             curve.append((clock.seconds(), scored(exact=False)))
+            next_score = progress + 1 / CURVE_POINTS
         step(progress)
     seconds, nats = clock.seconds(), scored(exact=True)
     return {
