@@ -2,7 +2,7 @@
 
     python benchmarks/kernels.py [--cells rnn,lstm] [--rounds 15] [--sizes 0,1,2] [--memory]
 
-Prints the tables of docs/notes/benchmarks.md, section "Kernels".
+Makes the rows of docs/benchmarks.md, section "Kernels".
 
 The floor of a layer is the time of the matrix products that it can't avoid, with `torch.mm(out=)`: per step (B,H)x(H,R)
 forward and (B,R)x(R,H) backward, where R is the rows of recurrent weights; over the window the input projection, its
@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 
 import torch
+from results import Results, add_option
 from torch import Tensor, nn
 
 from charlm.cells import CELLS, Cell
@@ -32,16 +33,17 @@ SIZES = [(256, 16, 32, 1), (256, 64, 128, 2), (512, 64, 128, 2)]
 TORCH: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru-reset-after": nn.GRU}
 
 
-def floor(cell: Cell, hidden: int, batch: int, steps: int, layers: int) -> Callable[[], None]:
+def floor(cell: Cell, hidden_size: int, batch: int, steps: int, layers: int) -> Callable[[], None]:
     """The matrix products of a window."""
-    gates, rows = len(cell.gates) * hidden, len(cell.recurrent) * hidden + len(cell.extra_matrices) * hidden
-    h, x = torch.randn(batch, hidden), torch.randn(steps * batch, hidden)
-    v, w = torch.randn(gates, hidden), torch.randn(max(1, rows), hidden)
+    gates = len(cell.gates) * hidden_size
+    rows = (len(cell.recurrent) + len(cell.extra_matrices)) * hidden_size
+    h, x = torch.randn(batch, hidden_size), torch.randn(steps * batch, hidden_size)
+    v, w = torch.randn(gates, hidden_size), torch.randn(max(1, rows), hidden_size)
     d_gates, d_rows = torch.randn(steps * batch, gates), torch.randn(steps * batch, max(1, rows))
     d_step = torch.randn(batch, max(1, rows))
-    out_rows, out_h = torch.empty(batch, max(1, rows)), torch.empty(batch, hidden)
-    out_gates, out_x = torch.empty(steps * batch, gates), torch.empty(steps * batch, hidden)
-    out_v, out_w = torch.empty(gates, hidden), torch.empty(max(1, rows), hidden)
+    out_rows, out_h = torch.empty(batch, max(1, rows)), torch.empty(batch, hidden_size)
+    out_gates, out_x = torch.empty(steps * batch, gates), torch.empty(steps * batch, hidden_size)
+    out_v, out_w = torch.empty(gates, hidden_size), torch.empty(max(1, rows), hidden_size)
 
     def run() -> None:
         for _ in range(layers):
@@ -57,35 +59,41 @@ def floor(cell: Cell, hidden: int, batch: int, steps: int, layers: int) -> Calla
     return run
 
 
-def kernel(cell: Cell, hidden: int, batch: int, steps: int, layers: int) -> Callable[[], None]:
+def kernel(cell: Cell, hidden_size: int, batch: int, steps: int, layers: int) -> Callable[[], None]:
     """charlm's kernels."""
-    stack = [RecurrentLayer(cell, hidden, hidden) for _ in range(layers)]
+    stack = [RecurrentLayer(cell, hidden_size, hidden_size) for _ in range(layers)]
     for layer in stack:
         for parameter in layer.parameters():
             nn.init.uniform_(parameter, -0.05, 0.05)
-    x = torch.randn(steps, batch, hidden, requires_grad=True)
-    d_out = torch.randn(steps, batch, hidden)
+    x = torch.randn(steps, batch, hidden_size, requires_grad=True)
+    d_out = torch.randn(steps, batch, hidden_size)
 
     def run() -> None:
         out: Tensor = x
         for layer in stack:
-            state = tuple(torch.zeros(batch, hidden) for _ in cell.states)
+            state = tuple(torch.zeros(batch, hidden_size) for _ in cell.states)
             out, _ = KERNELS[cell.name](layer.project(out), state, dict(layer.named_parameters()))
         out.backward(d_out)  # type: ignore[no-untyped-call]
 
     return run
 
 
-def torch_layer(cell: Cell, hidden: int, batch: int, steps: int, layers: int) -> Callable[[], None]:
+def torch_layer(cell: Cell, hidden_size: int, batch: int, steps: int, layers: int) -> Callable[[], None]:
     """torch's own layers."""
-    stack = TORCH[cell.name](hidden, hidden, num_layers=layers)
-    x = torch.randn(steps, batch, hidden, requires_grad=True)
-    d_out = torch.randn(steps, batch, hidden)
+    stack = TORCH[cell.name](hidden_size, hidden_size, num_layers=layers)
+    x = torch.randn(steps, batch, hidden_size, requires_grad=True)
+    d_out = torch.randn(steps, batch, hidden_size)
 
     def run() -> None:
         stack(x)[0].backward(d_out)
 
     return run
+
+
+def size_name(size: int) -> str:
+    """How the tables name a size."""
+    h, b, t, layers = SIZES[size]
+    return f"{layers}x{h}, B={b}, T={t}"
 
 
 def measure(programs: dict[str, Callable[[], None]], rounds: int) -> dict[str, list[float]]:
@@ -102,11 +110,11 @@ def measure(programs: dict[str, Callable[[], None]], rounds: int) -> dict[str, l
 
 def peak(cell: str, size: int, program: str) -> float:
     """MB by which one window raises the peak of resident memory of this process, which must be fresh."""
-    hidden, batch, steps, layers = SIZES[size]
+    hidden_size, batch, steps, layers = SIZES[size]
     torch.set_num_threads(2)
     make = kernel if program == "charlm" else torch_layer
     make(CELLS[cell], 8, 2, 2, layers)()  # allocates what is allocated once per process
-    run = make(CELLS[cell], hidden, batch, steps, layers)
+    run = make(CELLS[cell], hidden_size, batch, steps, layers)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with open("/proc/self/statm") as file:
         now = int(file.read().split()[1]) * resource.getpagesize() // 1024
@@ -114,19 +122,22 @@ def peak(cell: str, size: int, program: str) -> float:
     return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - min(before, now)) / 1024
 
 
-def show_memory() -> None:
+def show_memory(results: Results) -> None:
     """Print the table of peaks, for the cells that torch has too."""
     print("| cell | H | B | T | layers | charlm, MB | torch, MB | ratio |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    for size, (hidden, batch, steps, layers) in enumerate(SIZES):
+    for size, (hidden_size, batch, steps, layers) in enumerate(SIZES):
         for cell in TORCH:
             peaks = {}
             for program in ("charlm", "torch"):
                 command = [sys.executable, __file__, "--peak", cell, str(size), program]
                 peaks[program] = float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
             own, other = peaks["charlm"], peaks["torch"]
+            figures = {"charlm_mb": own, "torch_mb": other, "ratio": own / other}
+            results.add({"cell": cell, "size": size_name(size)}, figures)
             print(
-                f"| `{cell}` | {hidden} | {batch} | {steps} | {layers} | {own:.0f} | {other:.0f} | {own / other:.2f} |"
+                f"| `{cell}` | {hidden_size} | {batch} | {steps} | {layers} "
+                f"| {own:.0f} | {other:.0f} | {own / other:.2f} |"
             )
 
 
@@ -137,22 +148,24 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--sizes", default="0,1,2", help="indices of the sizes to measure")
     parser.add_argument("--memory", action="store_true", help="measure memory instead of time")
+    add_option(parser)
     parser.add_argument("--peak", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.peak:
         print(peak(arguments.peak[0], int(arguments.peak[1]), arguments.peak[2]))
         return
     if arguments.memory:
-        show_memory()
+        show_memory(Results("kernels_memory", arguments.results, threads=2))
         return
     torch.set_num_threads(2)
+    results = Results("kernels", arguments.results, threads=2)
     print(f"torch {torch.__version__}, 2 threads, kernels compiled by {compiler()}")
-    for hidden, batch, steps, layers in [SIZES[int(index)] for index in arguments.sizes.split(",")]:
-        print(f"\nH={hidden} B={batch} T={steps}, layers: {layers}\n")
+    for hidden_size, batch, steps, layers in [SIZES[int(index)] for index in arguments.sizes.split(",")]:
+        print(f"\nH={hidden_size} B={batch} T={steps}, layers: {layers}\n")
         print("| cell | floor, ms | charlm | torch |\n| --- | --- | --- | --- |")
         for name in arguments.cells.split(","):
             cell = CELLS[name]
-            size = (hidden, batch, steps, layers)
+            size = (hidden_size, batch, steps, layers)
             programs = {"floor": floor(cell, *size), "charlm": kernel(cell, *size)}
             if name in TORCH:
                 programs["torch"] = torch_layer(cell, *size)
@@ -163,6 +176,9 @@ def main() -> None:
             }
             theirs = f"{ratios['torch']:.2f}" if "torch" in ratios else ""
             floor_ms = statistics.median(seconds["floor"]) * 1e3
+            settings = {"cell": name, "size": size_name(SIZES.index(size))}
+            figures = {other: value for other, value in ratios.items() if other != "floor"}
+            results.add(settings, figures | {"floor_ms": floor_ms})
             print(f"| `{name}` | {floor_ms:.2f} | {ratios['charlm']:.2f} | {theirs} |", flush=True)
 
 

@@ -10,6 +10,7 @@ one that has ended is kept.
 
 import argparse
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,15 +21,12 @@ import reviews
 from charlm.storage.checkpoint import load, save
 from charlm.storage.runs import MODEL, PRETRAINED
 
-TRAIN = (
-    *("--documents", "line", "--splits", "98/2/0", "--tokenizer", "subword", "--vocab-size", "2300"),
-    *("--cell", "mlstm", "--hidden", "512", "--embedding", "512", "--tie-weights", "--ngram-order", "0"),
-    *("--batch-size", "32", "--seq-len", "128", "--dropout", "0.1"),
-)
-LATER = (
-    *("--documents", "line", "--splits", "98/2/0"),
-    *("--batch-size", "32", "--seq-len", "128", "--weight-decay", "0.01"),
-)
+TRAIN = shlex.split("""
+    --documents line --splits 98/2/0 --tokenizer subword --vocab-size 2300
+    --cell mlstm --hidden 512 --embedding 512 --tie-weights --ngram-order 0
+    --batch-size 32 --seq-len 128 --dropout 0.1
+""")
+LATER = shlex.split("--documents line --splits 98/2/0 --batch-size 32 --seq-len 128 --weight-decay 0.01")
 RATES = ("0.003", "0.002")
 """Learning rate of the first leg, and of those after it."""
 

@@ -6,19 +6,22 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import torch
 
 from charlm.config import CorpusConfig, CorpusOptions, SplitName
 from charlm.data.corpus import Corpus, open_corpus
 from charlm.data.dataset import Dataset, prepare, unsplit
-from charlm.data.sources import TextLike
+from charlm.data.sources import TextLike, missing_text
 from charlm.errors import CharlmError, ConfigError, CorpusError, RunError
 from charlm.evaluation.baselines import Baseline, measure_baselines
 from charlm.evaluation.copying import Copied, CopyIndex, find_copies
 from charlm.evaluation.dynamic import DynamicConfig, adapt, dynamic_evaluate
 from charlm.evaluation.neural_cache import NeuralCacheConfig
+from charlm.evaluation.overlap import warn_about_overlap
 from charlm.evaluation.score import Evaluation, evaluate
+from charlm.evaluation.words import count_words
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
@@ -89,8 +92,12 @@ class TextModel:
         *,
         seed: int | None = None,
         score: bool = True,
+        progress: Progress = silent,
     ) -> Generator[Chunk, None, GeneratedText]:
-        """Like `generate`, with log-probabilities if `score`; the generator's return value is the whole text."""
+        """Like `generate`, with log-probabilities if `score`; the generator's return value is the whole text.
+
+        `progress` is called with how much of the prefix is read.
+        """
         self._require_forward()
         config, generator = config or SampleConfig(), torch.Generator()
         if seed is None:
@@ -105,13 +112,24 @@ class TextModel:
             config=config,
             copies=self._copies(config),
             steering=self.steering(config),
+            progress=progress,
             score=score,
         )
 
     def generate_many(
-        self, prefix: str = "", config: SampleConfig | None = None, *, seed: int, num: int, batch: int = 1
+        self,
+        prefix: str = "",
+        config: SampleConfig | None = None,
+        *,
+        seed: int,
+        num: int,
+        batch: int = 1,
+        progress: Progress = silent,
     ) -> Iterator[GeneratedText]:
-        """Write `num` texts, `batch` at a time; text k uses seed + k, as `generate` does."""
+        """Write `num` texts, `batch` at a time; text k uses seed + k, as `generate` does.
+
+        `progress` is called with how much of the prefix is read.
+        """
         self._require_forward()
         config = config or SampleConfig()
         return generate_many(
@@ -124,25 +142,49 @@ class TextModel:
             config=config,
             copies=self._copies(config),
             steering=self.steering(config),
+            progress=progress,
         )
 
     def beam(
-        self, prefix: str = "", config: SampleConfig | None = None, *, width: int, num: int = 1
+        self,
+        prefix: str = "",
+        config: SampleConfig | None = None,
+        *,
+        width: int,
+        num: int = 1,
+        progress: Progress = silent,
     ) -> list[GeneratedText]:
         """The most probable texts that a beam search finds, best first; see `charlm.sampling.beam_search`."""
         self._require_forward()
         config = config or SampleConfig()
         steering = self.steering(config)
         return beam_search(
-            self.model, self.tokenizer, width=width, num=num, prefix=prefix, config=config, steering=steering
+            self.model,
+            self.tokenizer,
+            width=width,
+            num=num,
+            prefix=prefix,
+            config=config,
+            steering=steering,
+            progress=progress,
         )
 
-    def session(self, prefix: str = "", config: SampleConfig | None = None, *, seed: int) -> Session:
+    def session(
+        self, prefix: str = "", config: SampleConfig | None = None, *, seed: int, progress: Progress = silent
+    ) -> Session:
         """A text that a person and the model write together; see `charlm.sampling.session`."""
         self._require_forward()
         config, generator = config or SampleConfig(), torch.Generator().manual_seed(seed)
         steering = self.steering(config)
-        return Session(self.model, self.tokenizer, generator, prefix=prefix, config=config, steering=steering)
+        return Session(
+            self.model,
+            self.tokenizer,
+            generator,
+            prefix=prefix,
+            config=config,
+            steering=steering,
+            progress=progress,
+        )
 
     def fill(
         self, backward: "TextModel", left: str, right: str, *, num: int = 5, config: FillConfig | None = None
@@ -190,9 +232,10 @@ class TextModel:
     def held_out_split(self) -> SplitName:
         """The test split of the model's own text, or the validation split; raises `ConfigError` if there is neither."""
         _, valid, test = self.corpus_config.splits
-        if test > 0:
+        own = self._held_out_arguments()
+        if test > 0 or "test" in own:
             return "test"
-        if valid > 0:
+        if valid > 0 or "valid" in own:
             return "valid"
         raise ConfigError("this model has no held-out split; name a TEXT, or pass --split train")
 
@@ -207,13 +250,19 @@ class TextModel:
         """Read a text and encode it with the model's tokenizer.
 
         The result has the splits of the corpus configuration if `split` names one, else the whole text is in the first
-        split. Without `text` it is the model's own text with its splits.
+        split. Without `text` it is the model's own text with its splits; a test split that is a text of its own is read
+        only if `split` is "test".
 
         Raises `CorpusError` if the model's own text is missing or has changed, and `RunError` if the model file is
         outside its run folder, so that the location of its text is unknown.
         """
-        source = self._own_text(progress) if text is None else self.open_text(text, split, corpus, progress=progress)
-        return prepare(source, self.tokenizer, progress=progress)
+        if text is not None:
+            return prepare(self.open_text(text, split, corpus, progress=progress), self.tokenizer, progress=progress)
+        own = prepare(self._own_text(progress), self.tokenizer, progress=progress)
+        texts = self._held_out(split, progress)
+        if "test" in texts:
+            warn_about_overlap(own.corpus, texts["test"], "test")
+        return own.with_held_out(texts, progress=progress)
 
     def open_text(
         self,
@@ -239,10 +288,13 @@ class TextModel:
         """Score one split of a dataset from `read`; other arguments as in `evaluate`."""
         part = dataset.split(split)
         if dynamic is not None:
-            return dynamic_evaluate(
+            scored = dynamic_evaluate(
                 self.model, self.tokenizer, part, config=dynamic, cache=neural_cache, progress=progress
             )
-        return evaluate(self.model, self.tokenizer, part, cache=neural_cache, progress=progress)
+        else:
+            scored = evaluate(self.model, self.tokenizer, part, cache=neural_cache, progress=progress)
+        corpus, name = dataset.text_of(split)
+        return replace(scored, words=count_words(corpus.split_documents(name)))
 
     def baselines(
         self, dataset: Dataset, split: SplitName, *, own: Dataset, progress: Progress = silent
@@ -267,7 +319,8 @@ class TextModel:
 
         Raises: as `read` without a text.
         """
-        return CopyIndex(_first_characters(self._own_text(progress).split_documents("train")), least=least)
+        own_text = self._own_text(progress, purpose="copies")
+        return CopyIndex(_first_characters(own_text.split_documents("train")), least=least)
 
     def copying(
         self,
@@ -297,7 +350,8 @@ class TextModel:
             progress("looking for copies", min(characters, sum(map(len, texts))), characters)
             if sum(map(len, texts)) >= characters:
                 break
-        held_out = _SEPARATOR.join(islice(dataset.corpus.split_documents(split), characters))[:characters]
+        corpus, part = dataset.text_of(split)
+        held_out = _SEPARATOR.join(islice(corpus.split_documents(part), characters))[:characters]
         return find_copies(_SEPARATOR.join(texts)[:characters], index), find_copies(held_out, index)
 
     def direction(self, name: str) -> Direction:
@@ -322,20 +376,52 @@ class TextModel:
         if self.corpus_config.direction == "backward":
             raise ConfigError(f"{self.path} reads from right to left; use it with `charlm fill`")
 
-    def _own_text(self, progress: Progress) -> Corpus:
-        """The text that the model was trained on, read again."""
-        run = RunFolder(self.path.parent)
+    def _own_text(self, progress: Progress, *, purpose: Literal["scores", "copies"] = "scores") -> Corpus:
+        """The text that the model was trained on, read again; `purpose` decides what an error advises."""
+        run, path = RunFolder(self.path.parent), shlex.quote(str(self.path))
+        instead = {
+            "scores": f"name a text, as in `charlm eval {path} TEXT --split test`",
+            "copies": "leave out --copy-check and --no-copy",
+        }[purpose]
         if not run.config.exists():
-            raise RunError(
-                f"{self.path} is outside its run folder, so its text is unknown; name the text, as in "
-                f"`charlm eval {shlex.quote(str(self.path))} TEXT --split test`"
+            run_folder = "name the run folder that it was trained in as MODEL, or " if purpose == "copies" else ""
+            raise RunError(f"{self.path} is outside its run folder, so its text is unknown; {run_folder}{instead}")
+        text = run.read_config().text
+        if (lost := missing_text(text)) is not None:
+            raise CorpusError(
+                f"the text {lost} of {run.path} is missing; move it back, or record its new place with `charlm train "
+                f"NEWPLACE --resume --run {shlex.quote(str(run.path))}`, or {instead}"
             )
-        corpus = open_corpus(run.read_config().text, self.corpus_config, progress=progress)
+        corpus = open_corpus(text, self.corpus_config, progress=progress)
         if corpus.sha256 != self.checkpoint.corpus.get("sha256"):
             raise CorpusError(
-                f"the text {corpus.name} has changed since the model was trained on it; restore it, or name a text"
+                f"the text {corpus.name} has changed since the model was trained on it; restore it, or {instead}"
             )
         return corpus
+
+    def _held_out_arguments(self) -> dict[SplitName, tuple[str, ...]]:
+        """Where the splits that are texts of their own are; nothing for a model outside its run folder."""
+        run = RunFolder(self.path.parent)
+        if not run.config.exists():
+            return {}
+        config = run.read_config()
+        arguments: dict[SplitName, tuple[str, ...] | None] = {"valid": config.valid, "test": config.test}
+        return {name: own for name, own in arguments.items() if own is not None}
+
+    def _held_out(self, split: SplitName | None, progress: Progress) -> dict[SplitName, Corpus]:
+        """The splits that are texts of their own, read again; the test split only if `split` names it."""
+        texts: dict[SplitName, Corpus] = {}
+        for name, arguments in self._held_out_arguments().items():
+            if name == "test" and split != "test":
+                continue
+            texts[name] = corpus = open_corpus(arguments, unsplit(self.corpus_config), progress=progress)
+            facts = self.checkpoint.corpus.get(name)
+            if facts is not None and corpus.sha256 != facts["sha256"]:
+                raise CorpusError(
+                    f"the validation text {corpus.name} has changed since the model was trained; restore it, or name a "
+                    "text"
+                )
+        return texts
 
 
 def load(model: str | Path | None = None, *, device: str = "cpu") -> TextModel:

@@ -49,6 +49,15 @@ def test_the_files_to_touch_exist() -> None:
     assert paths and not [path for path in paths if not ((ROOT / "charlm" / path).exists() or (ROOT / path).exists())]
 
 
+def test_the_reading_order_names_files_and_what_is_in_them() -> None:
+    section = CONTRIBUTING.read_text(encoding="utf-8").split("## Where to start reading\n")[1].split("\n## ")[0]
+    names = set(re.findall(r"`([\w/.]+\w)`", section))
+    files = {name for name in names if Path(name).suffix in CODE}
+    assert len(files) > 15
+    text = "\n".join((ROOT / "charlm" / file).read_text(encoding="utf-8") for file in files)
+    assert [name for name in sorted(names - files) if not re.search(rf"\b{name.split('.')[-1]}\b", text)] == []
+
+
 @pytest.mark.parametrize(
     ("page", "function"),
     [("CONTRIBUTING.md", "contributing_page"), ("docs/reference/commands.md", "commands_page")],

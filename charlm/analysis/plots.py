@@ -9,6 +9,7 @@ from charlm.analysis.gradients.diagnosis import Diagnosis
 from charlm.analysis.runs.curves import Against, RunCurves
 from charlm.analysis.units.saturation import OPEN, SHUT, GateSaturation
 from charlm.errors import CharlmError, ConfigError
+from charlm.files import MADE_BY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +25,7 @@ def check_plot(path: Path) -> None:
 
     Raises:
         CharlmError: matplotlib is missing.
-        ConfigError: the format is unknown, the folder doesn't exist, or the path is a folder.
+        ConfigError: the format is unknown.
     """
     try:
         import matplotlib  # noqa: F401
@@ -32,16 +33,13 @@ def check_plot(path: Path) -> None:
         raise CharlmError("--plot needs matplotlib; install it with: pip install 'charlm-rnn[plots]'") from None
     if path.suffix.lower() not in _SUFFIXES:
         raise ConfigError(f"--plot is {str(path)!r}; its name must end in {', '.join(_SUFFIXES)}")
-    if not path.parent.is_dir():
-        raise ConfigError(f"--plot is {str(path)!r}, but there is no folder {str(path.parent)!r}; create it first")
-    if path.is_dir():
-        raise ConfigError(f"--plot is {str(path)!r}, which is a folder; give a file name")
 
 
 def save_plot(figure: "Figure", path: Path) -> None:
     """Save a figure in the format given by the file's suffix; raises `CharlmError` if it can't be written."""
     try:
-        figure.savefig(path, dpi=160, facecolor="white")
+        key = "Software" if path.suffix.lower() == ".png" else "Creator"
+        figure.savefig(path, dpi=160, facecolor="white", metadata={key: MADE_BY})
     except OSError as error:
         raise CharlmError(f"can't write {path}: {error.strerror}; choose another folder") from None
 
@@ -93,13 +91,25 @@ def draw_curves(runs: Sequence[RunCurves], against: Against) -> "Figure":
                 curve.x, curve.y, color=colour, linewidth=1, alpha=0.45 if quantity == "loss" else 0.9
             )
         validation = run.curves["validation"]
-        panels["loss"].plot(
-            validation.x, validation.y, color=colour, linewidth=2.4, marker="o", markersize=4, label=run.run
+        margins = [margin or 0.0 for margin in validation.margin]
+        panels["loss"].errorbar(
+            validation.x,
+            validation.y,
+            yerr=margins,
+            color=colour,
+            linewidth=2.4,
+            marker="o",
+            markersize=4,
+            elinewidth=1,
+            label=run.run,
         )
     units = {"steps": "steps", "time": "seconds", "tokens": "tokens"}
     for quantity, axes in panels.items():
         axes.set_title(
-            {"loss": "training loss (thin) and validation (dots), nats per token"}.get(quantity, quantity), fontsize=12
+            {"loss": "training loss (thin) and validation (dots, 95% intervals), nats per token"}.get(
+                quantity, quantity
+            ),
+            fontsize=12,
         )
         axes.set_xlabel(units[against])
         axes.grid(color="#dddddd", linewidth=0.7)

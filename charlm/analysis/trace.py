@@ -81,9 +81,9 @@ def trace(text: str, *, cell: str = "rnn", hidden_size: int = 3, steps: int = 50
     Args:
         text: the training text, 1 to 64 characters; its distinct characters are the vocabulary.
         cell: a name from `charlm.cells.CELLS`.
-        hidden_size: H.
+        hidden_size: H, the width of the hidden state.
         steps: training steps, each on the whole text.
-        seed: for the initial weights.
+        seed: the random seed of the initial weights.
 
     Raises:
         CharlmError: the text is too short, too long or not valid Unicode, or a setting is out of range.

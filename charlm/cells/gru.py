@@ -10,7 +10,7 @@ def gru_step(x: Tensor, state: State, weights: Weights) -> State:
     """r, u = sigm(V x + W h' + b); g = tanh(V_g x + W_g (h' * r) + b_g); h = (1 - u) * g + u * h'.
 
     Args:
-        x: (B, I).
+        x: the input of the step, (B, I).
         state: (h',), (B, H).
         weights: V `input` (3H, I), W `recurrent` (3H, H), `bias` (3H,), rows in the order r, u, g.
 
@@ -34,7 +34,7 @@ def gru_reset_after_step(x: Tensor, state: State, weights: Weights) -> State:
     The reset gate is applied after the recurrent product, so that one product serves all gates.
 
     Args:
-        x: (B, I).
+        x: the input of the step, (B, I).
         state: (h',), (B, H).
         weights: V `input` (3H, I), W `recurrent` (3H, H), `bias` (3H,), rows in the order r, u, g;
             b_c `candidate_bias` (H,).
@@ -57,7 +57,7 @@ def mingru_step(x: Tensor, state: State, weights: Weights) -> State:
     """z = sigm(V_z x + b_z); g = V_g x + b_g; h = (1 - z) * h' + z * g. Only h depends on the last state.
 
     Args:
-        x: (B, I).
+        x: the input of the step, (B, I).
         state: (h',), (B, H).
         weights: V `input` (2H, I), `bias` (2H,), rows in the order z, g.
 

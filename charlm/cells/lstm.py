@@ -12,7 +12,7 @@ def lstm_step(x: Tensor, state: State, weights: Weights) -> State:
     """i, f, o = sigm(V x + W h' + b); g = tanh(V_g x + W_g h' + b_g); c = f * c' + i * g; h = o * tanh(c).
 
     Args:
-        x: (B, I).
+        x: the input of the step, (B, I).
         state: (h', c'), each (B, H).
         weights: V `input` (4H, I), W `recurrent` (4H, H), `bias` (4H,), rows in the order i, f, g, o.
 
@@ -69,7 +69,7 @@ def mlstm_step(x: Tensor, state: State, weights: Weights) -> State:
     """m = (W_mx x) * (W_mh h'); then the equations of `lstm_step` with m for h'.
 
     Args:
-        x: (B, I).
+        x: the input of the step, (B, I).
         state: (h', c'), each (B, H).
         weights: `input` (5H, I) and `recurrent` (5H, H) with rows in the order m, i, f, g, o; `bias` (4H,) for the
             last four.

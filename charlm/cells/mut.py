@@ -17,7 +17,7 @@ def mut1_step(x: Tensor, state: State, weights: Weights) -> State:
     h = tanh(W_hh (r * h') + tanh(P x) + b_h) * z + h' * (1 - z).
 
     Args:
-        x: (B, I).
+        x: the input of the step, (B, I).
         state: (h',), (B, H).
         weights: `input` (3H, I) with rows P, W_xz, W_xr; `recurrent` (2H, H) with rows W_hr, W_hh; `bias` (2H,) b_z,
             b_r; b_h `candidate_bias` (H,).
@@ -41,7 +41,7 @@ def mut2_step(x: Tensor, state: State, weights: Weights) -> State:
     h = tanh(W_hh (r * h') + W_xh x + b_h) * z + h' * (1 - z).
 
     Args:
-        x: (B, I).
+        x: the input of the step, (B, I).
         state: (h',), (B, H).
         weights: `input` (3H, I) with rows P, W_xz, W_xh; `recurrent` (3H, H) with rows W_hr, W_hz, W_hh; `bias` (3H,)
             b_r, b_z, b_h.

@@ -17,7 +17,7 @@ def rnn_step(x: Tensor, state: State, weights: Weights) -> State:
     """h = tanh(V x + W h' + b).
 
     Args:
-        x: (B, I).
+        x: the input of the step, (B, I).
         state: (h',), (B, H).
         weights: V `input` (H, I), W `recurrent` (H, H), `bias` (H,).
 
@@ -47,9 +47,9 @@ def rnn_skip_step(x: Tensor, state: State, weights: Weights) -> State:
     """h_t = tanh(V x + W h_{t-1} + W_s h_{t-s} + b). Every gradient has a path s times as short.
 
     Args:
-        x: (B, I).
+        x: the input of the step, (B, I).
         state: (h_{t-1}, h_{t-2}, ..., h_{t-s}), each (B, H).
-        weights: as in `rnn_step`, and W_s `skip` (H, H).
+        weights: the weights of `rnn_step`, and W_s `skip` (H, H).
 
     Returns:
         (h_t, h_{t-1}, ..., h_{t-s+1}).

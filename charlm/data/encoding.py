@@ -5,7 +5,6 @@ import io
 import re
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from charlm.config import CorpusConfig
@@ -13,6 +12,7 @@ from charlm.data.inputs.charset import iconv_command, likely_encoding
 from charlm.data.inputs.formats import require_text_format
 from charlm.data.registry import Source
 from charlm.errors import CorpusError
+from charlm.files import user_path
 
 if TYPE_CHECKING:
     import hashlib
@@ -36,8 +36,8 @@ def read_utf8(name: str, stream: BinaryIO | None = None) -> str:
     """The text of a whole UTF-8 file; a byte order mark at the start is dropped.
 
     Args:
-        name: a path, or - for standard input.
-        stream: read this instead; `name` then only stands in messages.
+        name: the path of the file, or - for standard input.
+        stream: a stream to read instead of the file; `name` is then used in messages only.
 
     Raises:
         CorpusError: it can't be read, or is not UTF-8; names the first invalid byte, its offset, and what to do.
@@ -47,7 +47,7 @@ def read_utf8(name: str, stream: BinaryIO | None = None) -> str:
         if stream is not None:
             data = stream.read()
         elif name != "-":
-            data = Path(name).read_bytes()
+            data = user_path(name).read_bytes()
         elif sys.stdin is None:
             raise CorpusError("standard input is closed; name a file instead of -")
         else:
@@ -72,9 +72,9 @@ def decoded(source: Source, config: CorpusConfig, digest: "hashlib._Hash") -> It
     """One source's text in chunks, each with the number of bytes read so far; drops a byte order mark at the start.
 
     Args:
-        source: what to read.
-        config: its encoding, and how to treat undecodable bytes.
-        digest: updated with the bytes.
+        source: the source to read.
+        config: the encoding of the source, and how to treat undecodable bytes.
+        digest: the hash to update with the bytes.
 
     Raises:
         CorpusError: the source has undecodable bytes, NUL characters or lone surrogates, and errors is "strict".

@@ -35,11 +35,11 @@ class VerifiedFile:
         """Map the file.
 
         Args:
-            path: of the file, which isn't empty.
-            dtype: of its numbers.
-            length: how many it has.
-            sums: the checksum of each block.
-            limit: all numbers are below it.
+            path: the file, which isn't empty.
+            dtype: the type of the numbers in the file.
+            length: how many numbers the file has.
+            sums: the checksum of each block of the file.
+            limit: the number that all numbers in the file are below.
 
         Raises `DamagedFileError` for a file of another length, `OSError` for one that can't be read.
         """

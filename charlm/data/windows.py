@@ -24,7 +24,10 @@ IGNORE = -100
 """The target of a padded position: torch's cross-entropy ignores it."""
 
 _SEGMENT = 8192  # tokens of a long document that a row reads before its state is reset
+_SEGMENT_OF_SAMPLE, _CONTEXT_OF_SAMPLE = 64, 64  # tokens; see docs/notes/experiments.md
+_SEGMENT_OF_WHOLE, _CONTEXT_OF_WHOLE = 2048, 256
 _SECTION = 1 << 20  # documents planned at a time, so that a plan's memory is bounded
+_SAMPLED = 1 << 16  # documents that are planned to learn how many tokens a step has
 _JITTER = 0.03  # relative change of the lengths by which documents are grouped, so that groups differ between epochs
 
 
@@ -70,12 +73,14 @@ class Segments:
 
     start: NDArray[np.int64]
     length: NDArray[np.int64]
+    context: NDArray[np.int64] | None = None
+    """How many of a row's first targets do not count, since its state is still that of a text that begins here."""
 
     def __len__(self) -> int:
         return len(self.start)
 
     def __getitem__(self, rows: NDArray[np.int64] | slice) -> "Segments":
-        return Segments(self.start[rows], self.length[rows])
+        return Segments(self.start[rows], self.length[rows], None if self.context is None else self.context[rows])
 
 
 def carry(states: LayerStates | None, window: Window) -> LayerStates | None:
@@ -103,11 +108,11 @@ def training_windows(
     """Endless windows, epoch after epoch, each epoch in another order.
 
     Args:
-        split: what to read; must not be empty.
-        batch_size: B, most rows of a window.
-        seq_len: T, most tokens of a window's row.
-        seed: of the order.
-        cursor: that of the last window seen; None starts at the beginning.
+        split: the split to read; must not be empty.
+        batch_size: B, the most rows of a window.
+        seq_len: T, the most tokens in a row of a window.
+        seed: the random seed of the order.
+        cursor: the cursor of the last window read; None starts at the beginning.
     """
     position = cursor or Cursor()
     sections = -(-split.facts.documents // _SECTION)
@@ -132,7 +137,24 @@ def training_windows(
 
 def plan(split: TokenSplit, section: int, batch_size: int, seq_len: int, rng: np.random.Generator) -> list[Segments]:
     """The groups of one section of documents, in the order of one epoch."""
-    documents = _documents(split, section)
+    return _plan(_documents(split, section), batch_size, seq_len, rng)
+
+
+def mean_window(split: TokenSplit, *, batch_size: int, seq_len: int) -> tuple[float, float]:
+    """Mean T and mean targets of a training window.
+
+    They are measured on the windows of an epoch, over at most 65,536 documents. A text too short to fill a window, and
+    documents of unequal length, have fewer targets than B times T.
+    """
+    documents = _documents(split, 0)
+    documents = documents[:: -(-len(documents) // _SAMPLED)]
+    groups = _plan(documents, batch_size, seq_len, np.random.default_rng(0))
+    longest = np.array([group.length[0] for group in groups])
+    windows = int((-(-longest // seq_len)).sum())
+    return float(longest.sum()) / windows, float(documents.length.sum()) / windows
+
+
+def _plan(documents: Segments, batch_size: int, seq_len: int, rng: np.random.Generator) -> list[Segments]:
     total = int(documents.length.sum())
     rows = max(1, min(batch_size, total // seq_len))
     rounds = max(1, round(total / (rows * _SEGMENT)))
@@ -144,16 +166,24 @@ def plan(split: TokenSplit, section: int, batch_size: int, seq_len: int, rng: np
     return [groups[index] for index in rng.permutation(len(groups))]
 
 
-def validation_windows(split: TokenSplit, *, tokens: int, batch_size: int, seq_len: int) -> Iterator[Window]:
-    """A fixed sample of a split, spread evenly over it, in segments that start from the initial state.
+def sample_windows(split: TokenSplit, *, tokens: int, batch_size: int, seq_len: int) -> Iterator[Window]:
+    """A fixed sample of a split: many short segments, spread evenly over it.
 
-    It contains about `tokens` targets (all, if there are fewer) and is cheap to score; `charlm.evaluation.score` scores
-    a whole split exactly.
+    A segment of a long document also reads the tokens before it, which do not count as targets. With these, its loss is
+    that of the same tokens in the whole document, up to a tenth of a per cent (docs/notes/experiments.md).
+
+    Args:
+        split: what to read; must not be empty.
+        tokens: about how many targets count; all of the split, if it has no more.
+        batch_size: B, most rows of a window.
+        seq_len: T, most tokens of a window's row.
     """
-    segments = _cut(_documents(split, None), max(seq_len, min(2048, -(-split.facts.tokens // batch_size))), None)
+    whole = split.facts.tokens <= tokens
+    longest, context = (_SEGMENT_OF_WHOLE, _CONTEXT_OF_WHOLE) if whole else (_SEGMENT_OF_SAMPLE, _CONTEXT_OF_SAMPLE)
+    segments = _cut(_documents(split, None), longest, None)
     wanted = max(1, min(len(segments), round(len(segments) * tokens / split.facts.tokens)))
     chosen = segments[np.linspace(0, len(segments) - 1, wanted).round().astype(np.int64)]
-    yield from _windows(split, chosen, batch_size, seq_len)
+    yield from _windows(split, _with_context(split, chosen, context), batch_size, seq_len)
 
 
 def document_windows(split: TokenSplit, *, batch_size: int, seq_len: int) -> Iterator[Window]:
@@ -175,14 +205,17 @@ def walk(split: TokenSplit, group: Segments, seq_len: int, *, first: int = 0) ->
         ids = np.zeros((len(lengths), width + 1), dtype=np.int64)
         for row, (start, length) in enumerate(zip(starts.tolist(), lengths.tolist(), strict=True)):
             ids[row, : length + 1] = split.read(start, start + length + 1)
-        targets = ids[:, 1:]
-        if lengths[-1] < width:
-            targets = np.where(np.arange(width) < lengths[:, None], targets, IGNORE)
+        targets, unscored = ids[:, 1:], np.zeros_like(lengths)
+        if group.context is not None:
+            unscored = np.clip(group.context[: len(lengths)] - index * steps, 0, lengths)
+        if lengths[-1] < width or unscored.any():
+            places = np.arange(width)
+            targets = np.where((unscored[:, None] <= places) & (places < lengths[:, None]), targets, IGNORE)
         yield Window(
             torch.from_numpy(np.ascontiguousarray(ids[:, :-1].T)),  # (T, B)
             torch.from_numpy(np.ascontiguousarray(targets.T)),  # (T, B)
             index == 0,
-            int(lengths.sum()),
+            int((lengths - unscored).sum()),
             starts,
             Cursor(),
         )
@@ -206,6 +239,13 @@ def _cut(documents: Segments, longest: int, rng: np.random.Generator | None) -> 
         starts.append(start + cuts[:-1])
         lengths.append(np.diff(cuts))
     return Segments(np.concatenate(starts), np.concatenate(lengths))
+
+
+def _with_context(split: TokenSplit, segments: Segments, context: int) -> Segments:
+    """The segments with up to `context` tokens of their document before them."""
+    document = np.searchsorted(split.starts, segments.start, side="right") - 1
+    start = np.maximum(np.asarray(split.starts)[document], segments.start - context)
+    return Segments(start, segments.length + segments.start - start, segments.start - start)
 
 
 def _grouped(segments: Segments, size: NDArray[Any], batch_size: int) -> list[Segments]:

@@ -67,10 +67,11 @@ def measure_baselines(
     never predicted. The compressors are charged the bytes that the text adds after the training split.
 
     Args:
-        tokenizer: the one that encoded the splits.
-        train: what the predictors learn from; only the end of a large split (`MAX_TOKENS`, `MAX_BYTES`).
-        valid: to choose the order; may be empty.
-        text: must not be empty; the compressors get only the start of a large text (`MAX_BYTES`).
+        tokenizer: the tokenizer that encoded the splits.
+        train: the split that the predictors learn from; only the end of a large split (`MAX_TOKENS`, `MAX_BYTES`).
+        valid: the split that the order is chosen on; may be empty.
+        text: the text to predict, which must not be empty; the compressors get only the start of a large text
+            (`MAX_BYTES`).
         progress: called with the work done in counting, scoring and compressing.
     """
     facts = text.facts

@@ -31,8 +31,8 @@ class CopyIndex:
         """Read a text.
 
         Args:
-            texts: its documents.
-            least: characters of the shortest stretch to find, at least 1.
+            texts: the documents of the text to index.
+            least: length of the shortest passage to find, characters; at least 1.
 
         Raises `ConfigError` for a `least` below 1.
         """

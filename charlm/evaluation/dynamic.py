@@ -44,7 +44,7 @@ class DynamicConfig(JsonConfig):
     """Maximum number of documents in parallel."""
 
     def __post_init__(self) -> None:
-        check_range("--dynamic-rate", self.rate, 0, 1, open_low=True)
+        check_range("--dynamic-rate", self.rate, 0, 1, exclusive_low=True)
         check_range("the decay of dynamic evaluation", self.decay, 0, 1)
         check_range("the window of dynamic evaluation", self.seq_len, 1, 65_536)
         check_range("the batch of dynamic evaluation", self.batch_size, 1, 65_536)
@@ -63,10 +63,10 @@ def dynamic_evaluate(
 
     Args:
         model: the trained model.
-        tokenizer: the one that encoded the split.
-        split: must not be empty. The longest documents come first.
-        config: how to learn.
-        cache: mix the model with a neural cache; see `charlm.evaluation.neural_cache`.
+        tokenizer: the tokenizer that encoded the split.
+        split: the split to score, which must not be empty. The longest documents come first.
+        config: how the model learns.
+        cache: the neural cache to mix the model with, if any; see `charlm.evaluation.neural_cache`.
         progress: called with the number of tokens scored.
     """
     scored = dynamic_score(model, _windows(split, config := config or DynamicConfig()), config, cache)

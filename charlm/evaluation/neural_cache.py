@@ -49,7 +49,7 @@ class NeuralCache:
 
         Args:
             window: the next window.
-            logits: the model's, (T, B, V).
+            logits: the logits of the model, (T, B, V).
             hidden: outputs of the last layer, (T, B, H).
         """
         steps, rows = window.ids.shape

@@ -16,10 +16,10 @@ from charlm.kernels.forward import (
     State,
     Weights,
     block,
-    depth_of,
     forward_buffers,
     joint_buffer,
     last_state,
+    lookback_of,
     loop_for,
     matrix_of,
     run_forward,
@@ -38,7 +38,7 @@ def fused_layer(program: Program, projected: Tensor, state: State, weights: Weig
         program: the Program of the cell.
         projected: V x + b of all steps, (T, B, G); overwritten with the activations of the gates.
         state: the state before the first step, (B, H) each.
-        weights: the cell's, by name; `input` and `bias` are ignored.
+        weights: the weights of the cell, by name; `input` and `bias` are ignored.
 
     Returns:
         Outputs (T, B, H) and the state after the last step.
@@ -58,12 +58,12 @@ def fused_states(
     Returns:
         h and, if the cell has one, c after every step, (T, B, H) each, by name; and the state after the last step.
     """
-    depth = depth_of(program, state)
+    lookback = lookback_of(program, state)
     hidden, cells, _ = run_forward(
         program, projected.detach().contiguous(), state, weights, bfloat16=bfloat16_products()
     )
-    states = {"h": hidden[depth:]} | ({} if cells is None else {"c": cells[1:]})
-    return states, last_state(hidden, cells, depth)
+    states = {"h": hidden[lookback:]} | ({} if cells is None else {"c": cells[1:]})
+    return states, last_state(hidden, cells, lookback)
 
 
 def bfloat16_products() -> bool:
@@ -82,11 +82,11 @@ class _FusedLayer(torch.autograd.Function):
         """
         weights = dict(zip(names, rest[len(rest) - len(names) :], strict=True))
         state = rest[: len(rest) - len(names)]
-        projected, bfloat16, depth = projected.contiguous(), bfloat16_products(), depth_of(program, state)
+        projected, bfloat16, lookback = projected.contiguous(), bfloat16_products(), lookback_of(program, state)
         hidden, cells, saved = run_forward(program, projected, state, weights, bfloat16=bfloat16)
-        ctx.program, ctx.names, ctx.depth, ctx.bfloat16 = program, names, depth, bfloat16
+        ctx.program, ctx.names, ctx.lookback, ctx.bfloat16 = program, names, lookback, bfloat16
         ctx.save_for_backward(projected, hidden, cells, *saved, *weights.values())
-        return (hidden[depth:], *last_state(hidden, cells, depth))
+        return (hidden[lookback:], *last_state(hidden, cells, lookback))
 
     @staticmethod
     @once_differentiable
@@ -96,15 +96,15 @@ class _FusedLayer(torch.autograd.Function):
         gates, hidden, cells, *others = ctx.saved_tensors
         saved, weights = others[: len(program.saved)], dict(zip(ctx.names, others[len(program.saved) :], strict=True))
         steps, rows, _ = gates.shape
-        depth, width = ctx.depth, hidden.shape[2]
-        buffers = forward_buffers(program, gates, hidden, cells, saved, weights, depth=depth)
-        d_hidden = gates.new_empty(steps + depth, rows, width)
-        d_hidden[:depth] = 0
-        d_hidden[depth:] = grads[0]
-        for back in range(depth):
-            d_hidden[steps + depth - 1 - back] += grads[1 + back]
+        lookback, hidden_size = ctx.lookback, hidden.shape[2]
+        buffers = forward_buffers(program, gates, hidden, cells, saved, weights, lookback=lookback)
+        d_hidden = gates.new_empty(steps + lookback, rows, hidden_size)
+        d_hidden[:lookback] = 0
+        d_hidden[lookback:] = grads[0]
+        for back in range(lookback):
+            d_hidden[steps + lookback - 1 - back] += grads[1 + back]
         d_gates = torch.empty_like(gates)
-        buffers |= _backward_buffers(program, d_gates, d_hidden, depth)
+        buffers |= _backward_buffers(program, d_gates, d_hidden, lookback)
         if cells is not None:
             buffers["dc"] = Buffer(grads[-1].clone(memory_format=torch.contiguous_format))
         loop = loop_for(program, d_hidden, bfloat16=ctx.bfloat16)
@@ -116,24 +116,24 @@ class _FusedLayer(torch.autograd.Function):
                 loop.product(source, matrix_of(product, program, weights).T, target, add=product.of in _GRADIENT)
         loop.run(steps - 1, steps, -1)
         d_weights = _weight_gradients(program, buffers, weights, steps, bfloat16=ctx.bfloat16)
-        d_state = [d_hidden[depth - 1 - back] for back in range(depth)]
+        d_state = [d_hidden[lookback - 1 - back] for back in range(lookback)]
         if cells is not None:
             d_state.append(buffers["dc"].tensor)
         return (None, None, d_gates, *d_state, *(d_weights[name] for name in ctx.names))
 
 
-def _backward_buffers(program: Program, d_gates: Tensor, d_hidden: Tensor, depth: int) -> Buffers:
-    steps, rows, width = d_hidden.shape
-    buffers = {f"d_{name}": Buffer(d_gates[..., block(name, program.gates, width)]) for name in program.gates}
+def _backward_buffers(program: Program, d_gates: Tensor, d_hidden: Tensor, lookback: int) -> Buffers:
+    steps, rows, hidden_size = d_hidden.shape
+    buffers = {f"d_{name}": Buffer(d_gates[..., block(name, program.gates, hidden_size)]) for name in program.gates}
     buffers |= {
         "d_gates": Buffer(d_gates),
-        "dh": Buffer(d_hidden, depth),
-        "dh_before": Buffer(d_hidden, depth - 1),
+        "dh": Buffer(d_hidden, lookback),
+        "dh_before": Buffer(d_hidden, lookback - 1),
         "d_past": Buffer(d_hidden),
     }
     targets = {product.into[0] for stage in program.stages for product in stage.products}
     for name in program.saved:  # the gradients of the weights need those of a product's result in every step
-        shape = (steps - depth, rows, width) if name in targets else (rows, width)
+        shape = (steps - lookback, rows, hidden_size) if name in targets else (rows, hidden_size)
         buffers[f"d_{name}"] = Buffer(d_gates.new_empty(shape))
     return buffers
 

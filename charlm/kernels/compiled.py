@@ -49,9 +49,9 @@ class Library:
         suffix = _SUFFIXES[dtype]
         self.run, self._pack = getattr(code, f"run_{suffix}"), getattr(code, f"pack_{suffix}")
         self._pack_pairs = code.pack_pairs
-        self.run.argtypes = [ctypes.c_void_p, *[ctypes.c_long] * 7, ctypes.c_void_p, ctypes.c_long]
+        self.run.argtypes = [ctypes.c_void_p] + [ctypes.c_long] * 7 + [ctypes.c_void_p, ctypes.c_long]
         for pack in (self._pack, self._pack_pairs):
-            pack.argtypes = [ctypes.c_void_p, *[ctypes.c_long] * 5, ctypes.c_void_p, ctypes.c_long]
+            pack.argtypes = [ctypes.c_void_p] + [ctypes.c_long] * 5 + [ctypes.c_void_p, ctypes.c_long]
             pack.restype = None
         self.run.restype = None
         level = int(code.has_bfloat16()) if dtype == torch.float32 else 0
@@ -75,9 +75,16 @@ class Library:
         numbers = torch.empty(
             blocks * -(-width // self.panel) * self.panel * lanes, dtype=torch.int32 if bfloat16 else matrix.dtype
         )
-        (self._pack_pairs if bfloat16 else self._pack)(
-            *(matrix.data_ptr(), matrix.stride(1), matrix.stride(0), blocks, width, depth),
-            *(numbers.data_ptr(), torch.get_num_threads()),
+        pack = self._pack_pairs if bfloat16 else self._pack
+        pack(
+            matrix.data_ptr(),
+            matrix.stride(1),
+            matrix.stride(0),
+            blocks,
+            width,
+            depth,
+            numbers.data_ptr(),
+            torch.get_num_threads(),
         )
         return PackedMatrix(numbers, blocks, width, depth, lanes)
 
@@ -96,12 +103,12 @@ class PackedMatrix(NamedTuple):
 class CompiledLoop:
     """A step loop of compiled operations; see `charlm.kernels.buffers.StepLoop`."""
 
-    def __init__(self, library: Library, rows: int, width: int, *, bfloat16: bool = False) -> None:
-        """A loop over quantities (rows, width).
+    def __init__(self, library: Library, rows: int, hidden_size: int, *, bfloat16: bool = False) -> None:
+        """A loop over quantities (rows, hidden_size).
 
         With `bfloat16`, the operands of products are rounded to bfloat16; this needs `library.has_bfloat16`.
         """
-        self._library, self._rows, self._width, self._bfloat16 = library, rows, width, bfloat16
+        self._library, self._rows, self._hidden_size, self._bfloat16 = library, rows, hidden_size, bfloat16
         self._most_lanes = 0
         self._operations: list[Operation] = []
         self._references: list[object] = []  # memory that the operations point to
@@ -110,14 +117,25 @@ class CompiledLoop:
         """See `StepLoop.product`."""
         packed = matrix
         if isinstance(packed, Tensor):
-            packed = self._library.pack(packed, self._width, bfloat16=self._bfloat16)
+            packed = self._library.pack(packed, self._hidden_size, bfloat16=self._bfloat16)
         self._references += [packed, source, target]
         self._most_lanes = max(self._most_lanes, packed.lanes)
-        kind = Operation.BFLOAT16_PRODUCT if self._bfloat16 else Operation.PRODUCT
+        source_address, source_time, source_row = source.address()
+        target_address, target_time, target_row = target.address()
         self._operations.append(
             Operation(
-                *(kind, *source.address(), *target.address()),
-                *(packed.numbers.data_ptr(), packed.depth, packed.blocks, packed.width, int(add)),
+                kind=Operation.BFLOAT16_PRODUCT if self._bfloat16 else Operation.PRODUCT,
+                source=source_address,
+                source_time=source_time,
+                source_row=source_row,
+                target=target_address,
+                target_time=target_time,
+                target_row=target_row,
+                weights=packed.numbers.data_ptr(),
+                depth=packed.depth,
+                blocks=packed.blocks,
+                width=packed.width,
+                add=int(add),
             )
         )
 
@@ -136,11 +154,20 @@ class CompiledLoop:
 
     def run(self, first: int, count: int, increment: int) -> None:
         """See `StepLoop.run`."""
-        threads, size = torch.get_num_threads(), self._rows * self._most_lanes if self._bfloat16 else 0
+        threads = torch.get_num_threads()
+        size = self._rows * self._most_lanes if self._bfloat16 else 0
         scratch = torch.empty(threads * size, dtype=torch.int32)
         self._library.run(
-            *(self.operations(), len(self._operations), first, count, increment),
-            *(self._rows, self._width, threads, scratch.data_ptr(), size),
+            self.operations(),
+            len(self._operations),
+            first,
+            count,
+            increment,
+            self._rows,
+            self._hidden_size,
+            threads,
+            scratch.data_ptr(),
+            size,
         )
 
 

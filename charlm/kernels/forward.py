@@ -13,8 +13,8 @@ State = tuple[Tensor, ...]
 Weights = Mapping[str, Tensor]
 
 
-def depth_of(program: Program, state: State) -> int:
-    """How many past h a Program's state contains: s for `rnn-skip`, 1 for all other cells."""
+def lookback_of(program: Program, state: Sequence[Tensor | str]) -> int:
+    """How many past h a Program reads, given the parts of a state or their names: s for `rnn-skip`, else 1."""
     return len(state) - ("c" in program.states)
 
 
@@ -26,26 +26,26 @@ def forward_buffers(
     saved: Sequence[Tensor],
     weights: Weights,
     *,
-    depth: int,
+    lookback: int,
 ) -> Buffers:
     """The buffers of a forward pass, under the names that `charlm.kernels.program` defines.
 
     Args:
         program: the Program of the cell.
         gates: V x + b, (T, B, G); or (B, G), memory that all steps share.
-        hidden: h of the `depth` steps before the first, then h of each step, (depth + T, B, H).
+        hidden: h of the `lookback` steps before the first, then h of each step, (lookback + T, B, H).
         cells: c before the first step, then c of each step, (T + 1, B, H); None if the cell has no c.
         saved: memory for the saved quantities, (T, B, H) each; or (B, H), shared by all steps.
         weights: the weights of the cell, by name.
-        depth: see `depth_of`.
+        lookback: number of steps before the first; see `lookback_of`.
     """
-    width = hidden.shape[2]
-    buffers = {name: Buffer(gates[..., block(name, program.gates, width)]) for name in program.gates}
+    hidden_size = hidden.shape[2]
+    buffers = {name: Buffer(gates[..., block(name, program.gates, hidden_size)]) for name in program.gates}
     buffers |= {
         "gates": Buffer(gates),
-        "h": Buffer(hidden, depth - 1),
+        "h": Buffer(hidden, lookback - 1),
         "past": Buffer(hidden),
-        "h_next": Buffer(hidden, depth),
+        "h_next": Buffer(hidden, lookback),
     }
     if cells is not None:
         buffers |= {"c": Buffer(cells), "c_next": Buffer(cells, 1)}
@@ -87,25 +87,25 @@ def run_forward(
         bfloat16: whether to round the operands of products to bfloat16.
     """
     steps, rows, total = projected.shape
-    width, depth = total // len(program.gates), depth_of(program, state)
-    hidden = projected.new_empty(steps + depth, rows, width)
-    for back in range(depth):
-        hidden[depth - 1 - back] = state[back]
+    hidden_size, lookback = total // len(program.gates), lookback_of(program, state)
+    hidden = projected.new_empty(steps + lookback, rows, hidden_size)
+    for back in range(lookback):
+        hidden[lookback - 1 - back] = state[back]
     cells = None
     if "c" in program.states:
-        cells = projected.new_empty(steps + 1, rows, width)
+        cells = projected.new_empty(steps + 1, rows, hidden_size)
         cells[0] = state[-1]
-    saved = [projected.new_empty(steps, rows, width) for _ in program.saved]
+    saved = [projected.new_empty(steps, rows, hidden_size) for _ in program.saved]
     loop = loop_for(program, hidden, bfloat16=bfloat16)
-    buffers = forward_buffers(program, projected, hidden, cells, saved, weights, depth=depth)
+    buffers = forward_buffers(program, projected, hidden, cells, saved, weights, lookback=lookback)
     add_forward(loop, program, buffers, weights)
     loop.run(0, steps, 1)
     return hidden, cells, saved
 
 
-def last_state(hidden: Tensor, cells: Tensor | None, depth: int) -> State:
+def last_state(hidden: Tensor, cells: Tensor | None, lookback: int) -> State:
     """The state after the last step, (B, H) each, from the results of `run_forward`."""
-    hidden_states = tuple(hidden[len(hidden) - 1 - back] for back in range(depth))
+    hidden_states = tuple(hidden[len(hidden) - 1 - back] for back in range(lookback))
     return hidden_states if cells is None else (*hidden_states, cells[-1])
 
 
@@ -120,11 +120,11 @@ def loop_for(program: Program, like: Tensor, *, bfloat16: bool) -> StepLoop:
     return compiled.CompiledLoop(library, like.shape[-2], like.shape[-1], bfloat16=bfloat16)
 
 
-def block(names: str | tuple[str, ...], all_names: tuple[str, ...], width: int) -> slice:
-    """The slice of the adjacent blocks `names` in a concatenation of blocks of H = `width`."""
+def block(names: str | tuple[str, ...], all_names: tuple[str, ...], hidden_size: int) -> slice:
+    """The slice of the adjacent blocks `names` in a concatenation of blocks of H = `hidden_size`."""
     names = (names,) if isinstance(names, str) else names
     first = all_names.index(names[0])
-    return slice(first * width, (first + len(names)) * width)
+    return slice(first * hidden_size, (first + len(names)) * hidden_size)
 
 
 def joint_buffer(names: tuple[str, ...], program: Program, buffers: Buffers, prefix: str = "") -> Buffer:

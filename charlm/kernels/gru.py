@@ -105,8 +105,8 @@ def linear_scan(keep: Tensor, new: Tensor) -> Tensor:
     """h_t = keep_t * h_{t-1} + new_t for all t at once, with h = 0 before the first step.
 
     Args:
-        keep: (T, B, H).
-        new: (T, B, H).
+        keep: how much of h each step keeps, (T, B, H).
+        new: what each step adds, (T, B, H).
 
     Returns:
         h, (T, B, H).

@@ -42,9 +42,9 @@ class BidirectionalEncoder(nn.Module):
         """Encode documents.
 
         Args:
-            ids: (T, B) int64, each below V; short rows are padded at the end with any token.
-            lengths: (B,) int64, number of tokens of each document; None if all have T.
-            generator: what dropout draws from in training mode.
+            ids: token ids, (T, B) int64, each below V; short rows are padded at the end with any token.
+            lengths: number of tokens of each document, (B,) int64; None if all have T.
+            generator: the random generator of dropout in training mode.
 
         Returns:
             The vectors of the tokens, (T, B, 2H), zero for padding, and the vectors of the documents, (B, 2H): the

@@ -97,9 +97,9 @@ class LanguageModel(nn.Module):
         """Logits of each next token.
 
         Args:
-            ids: (T, B) int64, each below V.
+            ids: token ids, (T, B) int64, each below V.
             states: the state before the first token; None is the initial state.
-            generator: what dropout draws from in training mode.
+            generator: the random generator of dropout in training mode.
             starts: position in the training text at which each row begins; see `NgramPrior.forward`.
 
         Returns:

@@ -221,10 +221,10 @@ class Recurrent(nn.Module):
         """Run the layers over a window; bidirectional twins are not used.
 
         Args:
-            ids: (T, B) int64.
-            embedding: (V, E).
+            ids: token ids, (T, B) int64.
+            embedding: the vector of each token, (V, E).
             states: the states before the first step.
-            generator: what dropout draws from in training mode.
+            generator: the random generator of dropout in training mode.
             extra: vectors to add to the embeddings of the tokens, (T, B, E).
 
         Returns:
@@ -269,9 +269,9 @@ class Recurrent(nn.Module):
         """Run the layers in both reading directions; needs a bidirectional configuration.
 
         Args:
-            x: (T, B, E), short rows padded at the end.
-            lengths: (B,) int64, number of steps of each row without padding, at least 1.
-            generator: as in `forward`.
+            x: the input, (T, B, E), short rows padded at the end.
+            lengths: number of steps of each row without padding, at least 1, (B,) int64.
+            generator: the random generator of dropout in training mode.
 
         Returns:
             Outputs (T, B, 2H), undefined for padding; and the last output of the top layer in each reading direction,

@@ -26,7 +26,7 @@ _MAX_TOKENS = 10_000_000  # how many of the last training tokens are counted; a 
 _MAX_NGRAMS = 5_000_000
 _FOLDS = 10
 _MAX_TOKENS_AT_ONCE = 20_000_000  # in all folds that are estimated in parallel; limits memory
-_LOWER_ORDERS = (3, 5)  # lower orders that also get a gate
+_LOWER_ORDERS = (3, 5)  # lower orders that also get a weight
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,8 +62,8 @@ def fit_prior(
     Args:
         split: the training split; of a large one only the last tokens are counted (`_MAX_TOKENS`).
         tokenizer: the tokenizer of the split.
-        order: n.
-        progress: told how many n-gram lengths are counted and how many models are estimated.
+        order: n, the length of the longest n-gram.
+        progress: receives how many n-gram lengths are counted and how many models are estimated.
     """
     large = tokenizer.vocab_size > SMALL_VOCABULARY  # most n-grams are distinct, so they need more memory
     ids = split.tail(_MAX_TOKENS // 3 if large else _MAX_TOKENS)
@@ -82,18 +82,18 @@ def fit_prior(
 
 
 class NgramPrior(nn.Module):
-    """Log-probabilities of an n-gram model, times gates, to be added to a network's logits.
+    """Log-probabilities of an n-gram model, times order weights, to be added to a network's logits.
 
-    The log-probabilities are those of the model itself and of up to two lower-order models inside it. Each
-    has a gate, one number per step: g_j = w_j h + b_jk, where h is the output of the last layer and k is the length of
-    the longest context that the n-gram model has seen.
+    The log-probabilities are those of the model itself and of up to two lower-order models inside it. The weight of
+    each order is one number per step: a_j = w_j h + b_jk, where h is the output of the last layer and k is the length
+    of the longest context that the n-gram model has seen.
     """
 
     def __init__(self, order: int, hidden_size: int) -> None:
         super().__init__()
         self.order = order
         self.orders = tuple(sorted({min(lower, order) for lower in _LOWER_ORDERS} | {order}))
-        """The J orders that have a gate, ascending."""
+        """The J orders that are mixed, ascending."""
         self.weight = nn.Parameter(torch.empty(len(self.orders), hidden_size))  # (J, H)
         self.bias = nn.Parameter(torch.empty(len(self.orders), order))  # (J, n)
         self.ngram: NgramModel | None = None
@@ -103,7 +103,7 @@ class NgramPrior(nn.Module):
 
     @torch.no_grad()
     def initialise(self) -> None:
-        """Set the gate of the highest order to 1 and the others to 0, so that training starts from the n-gram model."""
+        """Weight the highest order by 1 and the others by 0, so that training starts from the n-gram model."""
         self.weight.zero_()
         self.bias.zero_()
         self.bias[-1] = 1.0
@@ -121,7 +121,7 @@ class NgramPrior(nn.Module):
         """What to add to the logits, (T, B, V).
 
         Args:
-            states: after each token, (T, B, n - 1); see `advance`.
+            states: the states after each token, (T, B, n - 1); see `advance`.
             hidden: outputs of the last layer, (T, B, H).
             starts: position in the training text at which each row begins, (B,). Each token is then predicted by the
                 model that has not counted it. None for any other text.
@@ -134,20 +134,20 @@ class NgramPrior(nn.Module):
             which = 1 + self.cross_fit.fold_of(starts + 1 + np.arange(steps)[:, None]).ravel()
         query = NgramQuery(states.reshape(steps * rows, self.order - 1), models, which)
         known = torch.from_numpy(query.known_contexts()).to(hidden.device)
-        gates = F.linear(hidden.flatten(0, 1), self.weight) + F.embedding(known, self.bias.T)  # (T B, J)
-        logits: Tensor = _Mixture.apply(gates, query, self.orders)  # type: ignore[no-untyped-call]
+        order_weights = F.linear(hidden.flatten(0, 1), self.weight) + F.embedding(known, self.bias.T)  # (T B, J)
+        logits: Tensor = _Mixture.apply(order_weights, query, self.orders)  # type: ignore[no-untyped-call]
         return logits.view(steps, rows, -1)
 
 
 class _Mixture(torch.autograd.Function):
-    """`NgramQuery.mixture` with gates (N, J), for autograd: (N, V)."""
+    """`NgramQuery.mixture` with order weights (N, J), for autograd: (N, V)."""
 
     @staticmethod
-    def forward(ctx: Any, gates: Tensor, query: NgramQuery, orders: tuple[int, ...]) -> Tensor:
-        mixed, log_p = query.mixture(orders, gates.detach().cpu().numpy(), keep=ctx.needs_input_grad[0])
+    def forward(ctx: Any, order_weights: Tensor, query: NgramQuery, orders: tuple[int, ...]) -> Tensor:
+        mixed, log_p = query.mixture(orders, order_weights.detach().cpu().numpy(), keep=ctx.needs_input_grad[0])
         if log_p is not None:
-            ctx.save_for_backward(torch.from_numpy(log_p).to(gates))
-        return torch.from_numpy(mixed).to(gates)
+            ctx.save_for_backward(torch.from_numpy(log_p).to(order_weights))
+        return torch.from_numpy(mixed).to(order_weights)
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:

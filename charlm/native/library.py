@@ -8,31 +8,45 @@ from typing import Any
 from charlm.native.compiler import shared_library
 from charlm.native.structures import Draw, Operation, Step
 
-_SOURCE = "".join(f'#include "{name}"\n' for name in ("trie.c", "step.c", "draw.c"))
+SOURCE = "".join(f'#include "{name}"\n' for name in ("trie.c", "step.c", "draw.c"))
+"""All handwritten C code."""
 _ARGUMENTS: dict[str, list[Any]] = {
     "trie_advance": [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_void_p],
     "trie_known_contexts": [c_void_p, c_void_p, c_int64, c_void_p, c_void_p, c_void_p],
-    "trie_mixture": [c_void_p, c_void_p, c_int64, *[c_void_p] * 6],
+    "trie_mixture": [c_void_p, c_void_p, c_int64] + [c_void_p] * 6,
     "sampler_step": [c_void_p, c_void_p],
     "sampler_draw": [c_void_p],
+    "max_order": [],
+    "max_mixed_orders": [],
     "sizeof_operation": [],
     "sizeof_step": [],
     "sizeof_draw": [],
     "step_offsets": [c_void_p],
 }
-_STEP_FIELDS = ["row_biases", "rows", "table", "embedding", "logits", "trie", "states", "gate_bias", "vector_of", "top"]
-_RESULTS = {"trie_mixture": c_int64, "sizeof_operation": c_int64, "sizeof_step": c_int64, "sizeof_draw": c_int64}
+_STEP_FIELDS = [
+    "row_biases",
+    "rows",
+    "table",
+    "embedding",
+    "logits",
+    "trie",
+    "states",
+    "prior_bias",
+    "vector_of",
+    "top",
+]
+_RETURN_NUMBERS = {"trie_mixture", "max_order", "max_mixed_orders", "sizeof_operation", "sizeof_step", "sizeof_draw"}
 
 
 @cache
 def native_library() -> ctypes.CDLL | None:
     """The loaded library, with its functions typed; None if it can't be compiled."""
-    code = shared_library(_SOURCE)
+    code = shared_library(SOURCE)
     if code is None:
         return None
     for name, arguments in _ARGUMENTS.items():
         function = getattr(code, name)
-        function.argtypes, function.restype = arguments, _RESULTS.get(name)
+        function.argtypes, function.restype = arguments, c_int64 if name in _RETURN_NUMBERS else None
     offsets = (c_int64 * len(_STEP_FIELDS))()
     code.step_offsets(offsets)
     assert [*offsets] == [getattr(Step, name).offset for name in _STEP_FIELDS], "structures.py does not match step.c"

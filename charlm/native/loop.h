@@ -93,8 +93,8 @@ typedef void (*NAME(stage))(const int64_t *table, long t, long rows, long from, 
 
 /* Run `number` operations in each of `count` steps from `first` on; `increment` is 1 forwards, -1 backwards. Each
    thread uses `scratch_size` elements of `scratch` for a source that is rounded to bfloat16. */
-void NAME(run)(const Operation *operations, long number, long first, long count, long increment, long rows, long width,
-               long threads, uint32_t *scratch, long scratch_size) {
+void NAME(run)(const Operation *operations, long number, long first, long count, long increment, long rows,
+               long hidden_size, long threads, uint32_t *scratch, long scratch_size) {
     int rounds = 0;
     for (long k = 0; k < number; k++) rounds |= operations[k].kind == BFLOAT16_PRODUCT;
 #ifdef _OPENMP
@@ -108,9 +108,9 @@ void NAME(run)(const Operation *operations, long number, long first, long count,
 #endif
         uint32_t *const rounded_rows = scratch + mine * scratch_size;
         if (rounds) begin_pairs();
-        const long panels = (width + PANEL - 1) / PANEL;
+        const long panels = (hidden_size + PANEL - 1) / PANEL;
         const long from = panels * mine / all * PANEL, end = panels * (mine + 1) / all * PANEL;
-        const long to = end < width ? end : width;
+        const long to = end < hidden_size ? end : hidden_size;
         for (long n = 0, t = first; n < count; n++, t += increment) {
             int written = 1;
             for (const Operation *o = operations; o < operations + number; o++) {

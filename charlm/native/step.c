@@ -4,11 +4,14 @@
 
 #include "trie.h"
 
-/* States of a layer: those of `depth` steps before the first step, then those of `period` steps. After the last step
-   the last `depth` states are moved to the front, and the time starts again at 0. */
+/* The largest n-gram prior that a step can use: its order n, and how many orders are mixed. */
+enum { MAX_ORDER = 32, MAX_MIXED_ORDERS = 8 };
+
+/* States of a layer: those of `lookback` steps before the first step, then those of `period` steps. After the last step
+   the last `lookback` states are moved to the front, and the time starts again at 0. */
 typedef struct {
     float *states;
-    int64_t depth, size; /* how many states precede the first step; elements of a state, all rows together */
+    int64_t lookback, size; /* how many states precede the first step; elements of a state, all rows together */
 } History;
 
 /* A bias that every row is set to at the beginning of a step; products are then added to the rows. */
@@ -19,7 +22,7 @@ typedef struct {
 } RowBias;
 
 typedef void (*Run)(const Operation *operations, long number, long first, long count, long increment, long rows,
-                    long width, long threads, uint32_t *scratch, long scratch_size);
+                    long hidden_size, long threads, uint32_t *scratch, long scratch_size);
 
 /* The layout is that of charlm.native.structures.Step. */
 typedef struct {
@@ -28,9 +31,9 @@ typedef struct {
     const History *histories;
     const RowBias *row_biases;
     int64_t num_operations, num_histories, num_row_biases;
-    int64_t rows, hidden, threads;
+    int64_t rows, hidden_size, threads;
     int64_t time, period; /* the step to compute, 0 <= time < period */
-    const float *table; /* input projection of each token, (V, G); NULL if the first layer multiplies `inputs` instead */
+    const float *table; /* input projection of each token, (V, G); NULL if the first layer reads `inputs` instead */
     float *gates;       /* of the first layer, (rows, G) */
     int64_t gates_width;
     const float *embedding; /* (V, E) */
@@ -42,7 +45,7 @@ typedef struct {
     Orders orders;
     int32_t *states;                  /* of the n-gram prior, (rows, width) */
     float *probabilities;             /* working memory of the prior, (rows, V) */
-    const float *gate_weight, *gate_bias; /* (J, H), (J, n) */
+    const float *prior_weight, *prior_bias; /* (J, H), (J, n) */
     const float *ngram_vectors;       /* of the n-gram embedding, (R + 1, E), row 0 is zero; NULL if there is none */
     const int32_t *vector_of;         /* the row of `ngram_vectors` for each node; 0 from `last_node` on */
     int64_t last_node, longest_ngram; /* last index of `vector_of`; tokens of the longest n-gram with a vector */
@@ -52,12 +55,14 @@ typedef struct {
 
 int64_t sizeof_operation(void) { return sizeof(Operation); }
 int64_t sizeof_step(void) { return sizeof(Step); }
+int64_t max_order(void) { return MAX_ORDER; }
+int64_t max_mixed_orders(void) { return MAX_MIXED_ORDERS; }
 
 /* Where some fields of a step are, in bytes from its start: enough to find two that have changed places. */
 void step_offsets(int64_t *offsets) {
     const int64_t own[] = {offsetof(Step, row_biases), offsetof(Step, rows),   offsetof(Step, table),
                            offsetof(Step, embedding),  offsetof(Step, logits), offsetof(Step, trie),
-                           offsetof(Step, states),     offsetof(Step, gate_bias), offsetof(Step, vector_of),
+                           offsetof(Step, states),     offsetof(Step, prior_bias), offsetof(Step, vector_of),
                            offsetof(Step, top)};
     memcpy(offsets, own, sizeof own);
 }
@@ -87,17 +92,16 @@ INLINE void embed(const Step *step, int64_t row, int64_t token) {
     }
 }
 
-/* Add the n-gram prior to the logits of a row: log-probabilities times gates, g_j = w_j h + b_jk. */
+/* Add the n-gram prior to the logits of a row: log-probabilities times order weights, a_j = w_j h + b_jk. */
 INLINE void add_prior(const Step *step, int64_t row) {
-    enum { MAX_ORDERS = 8 };
     const int32_t *state = step->states + row * step->trie.width;
     const float *h = (const float *)(step->top + step->time * step->top_time + row * step->top_row);
     const int64_t known = known_contexts(&step->trie, state, &step->estimates), vocab = step->trie.vocab;
-    float gates[MAX_ORDERS];
-    for (int64_t j = 0; j < step->orders.number && j < MAX_ORDERS; j++)
-        gates[j] = step->gate_bias[j * (step->trie.width + 1) + known]
-                   + dot(step->gate_weight + j * step->hidden, h, step->hidden);
-    mix_orders(&step->trie, state, step->estimates, step->orders, step->probabilities + row * vocab, gates,
+    float order_weights[MAX_MIXED_ORDERS];
+    for (int64_t j = 0; j < step->orders.number && j < MAX_MIXED_ORDERS; j++)
+        order_weights[j] = step->prior_bias[j * (step->trie.width + 1) + known]
+                           + dot(step->prior_weight + j * step->hidden_size, h, step->hidden_size);
+    mix_orders(&step->trie, state, step->estimates, step->orders, step->probabilities + row * vocab, order_weights,
                step->logits + row * vocab, NULL);
 }
 
@@ -106,7 +110,7 @@ void sampler_step(Step *step, const int64_t *tokens) {
     const int64_t rows = step->rows;
     if (step->trie.keys)
         for (int64_t row = 0; row < rows; row++) {
-            int32_t after[32], *state = step->states + row * step->trie.width;
+            int32_t after[MAX_ORDER], *state = step->states + row * step->trie.width;
             advance(&step->trie, state, tokens[row], after);
             memcpy(state, after, step->trie.width * sizeof *after);
             fetch_contexts(&step->trie, state, &step->estimates);
@@ -121,7 +125,8 @@ void sampler_step(Step *step, const int64_t *tokens) {
     }
     for (const RowBias *b = step->row_biases; b < step->row_biases + step->num_row_biases; b++)
         for (int64_t row = 0; row < rows; row++) memcpy(b->rows + row * b->width, b->bias, b->width * sizeof *b->bias);
-    step->run(step->operations, step->num_operations, step->time, 1, 1, rows, step->hidden, step->threads, NULL, 0);
+    step->run(step->operations, step->num_operations, step->time, 1, 1, rows, step->hidden_size, step->threads, NULL,
+              0);
     if (step->trie.keys) {
 #ifdef _OPENMP
 #pragma omp parallel for num_threads(step->threads) schedule(static) if (step->threads > 1 && rows > 1)
@@ -132,6 +137,6 @@ void sampler_step(Step *step, const int64_t *tokens) {
         step->time = 0;
         for (const History *history = step->histories; history < step->histories + step->num_histories; history++)
             memmove(history->states, history->states + step->period * history->size,
-                    history->depth * history->size * sizeof *history->states);
+                    history->lookback * history->size * sizeof *history->states);
     }
 }

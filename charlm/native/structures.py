@@ -14,11 +14,20 @@ class Operation(ctypes.Structure):
 
     STAGE, PRODUCT, BFLOAT16_PRODUCT = range(3)
     _fields_: ClassVar = [
-        (name, int64)
-        for name in (
-            *("kind", "source", "source_time", "source_row", "target", "target_time", "target_row"),
-            *("weights", "depth", "blocks", "width", "add", "stage", "table"),
-        )
+        ("kind", int64),
+        ("source", int64),
+        ("source_time", int64),
+        ("source_row", int64),
+        ("target", int64),
+        ("target_time", int64),
+        ("target_row", int64),
+        ("weights", int64),
+        ("depth", int64),
+        ("blocks", int64),
+        ("width", int64),
+        ("add", int64),
+        ("stage", int64),
+        ("table", int64),
     ]
 
 
@@ -43,7 +52,7 @@ class Orders(ctypes.Structure):
 class History(ctypes.Structure):
     """A buffer of the last few states of a layer (`step.c`)."""
 
-    _fields_: ClassVar = [("states", pointer), ("depth", int64), ("size", int64)]
+    _fields_: ClassVar = [("states", pointer), ("lookback", int64), ("size", int64)]
 
 
 class RowBias(ctypes.Structure):
@@ -64,7 +73,7 @@ class Step(ctypes.Structure):
         ("num_histories", int64),
         ("num_row_biases", int64),
         ("rows", int64),
-        ("hidden", int64),
+        ("hidden_size", int64),
         ("threads", int64),
         ("time", int64),
         ("period", int64),
@@ -80,8 +89,8 @@ class Step(ctypes.Structure):
         ("orders", Orders),
         ("states", pointer),
         ("probabilities", pointer),
-        ("gate_weight", pointer),
-        ("gate_bias", pointer),
+        ("prior_weight", pointer),
+        ("prior_bias", pointer),
         ("ngram_vectors", pointer),
         ("vector_of", pointer),
         ("last_node", int64),

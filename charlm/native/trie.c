@@ -30,7 +30,8 @@ void trie_known_contexts(const Trie *trie, const int32_t *states, int64_t rows, 
 /* `mix_orders` of states (rows, width): writes the sums to mixed (rows, vocab) and, unless it is NULL, the
    log-probabilities to log_p (rows, number, vocab). Returns 0 if out of memory, else 1. */
 int64_t trie_mixture(const Trie *trie, const int32_t *states, int64_t rows, const Estimates *models,
-                     const int64_t *which, const Orders *wanted, const float *gates, float *mixed, float *log_p) {
+                     const int64_t *which, const Orders *wanted, const float *order_weights, float *mixed,
+                     float *log_p) {
     const int64_t vocab = trie->vocab, width = trie->width, number = wanted->number;
     int64_t enough = 1;
 #ifdef _OPENMP
@@ -54,7 +55,7 @@ int64_t trie_mixture(const Trie *trie, const int32_t *states, int64_t rows, cons
             if (row + 1 < rows) fetch_children(trie, state + width, models + which[row + 1]);
             float *out = mixed + row * vocab;
             memset(out, 0, (size_t)vocab * sizeof *out);
-            mix_orders(trie, state, models[which[row]], *wanted, probabilities, gates + row * number, out,
+            mix_orders(trie, state, models[which[row]], *wanted, probabilities, order_weights + row * number, out,
                        log_p ? log_p + row * number * vocab : NULL);
         }
         free(probabilities);

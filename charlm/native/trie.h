@@ -90,22 +90,23 @@ INLINE void fetch_children(const Trie *trie, const int32_t *state, const Estimat
 }
 
 /* The distributions of the token after a state, by a model and by the lower-order models in it. Their logarithms times
-   `gates` (one for each order) are added to `mixed` (vocab). Unless it is NULL, the logarithms are written to `log_p`
-   (number, vocab). `probabilities` (vocab) is working memory. */
+   `order_weights` (one for each order) are added to `mixed` (vocab). Unless it is NULL, the logarithms are written to
+   `log_p` (number, vocab). `probabilities` (vocab) is working memory. */
 INLINE void mix_orders(const Trie *trie, const int32_t *state, Estimates model, Orders wanted, float *probabilities,
-                       const float *gates, float *mixed, float *log_p) {
+                       const float *order_weights, float *mixed, float *log_p) {
     const int64_t vocab = trie->vocab;
     int64_t place = 0;
     for (int64_t token = 0; token < vocab; token++) probabilities[token] = model.unigrams[token];
     for (int64_t k = 0; k <= trie->width && place < wanted.number; k++) {
         if (k + 1 == wanted.orders[place]) {
-            const float gate = gates[place];
+            const float weight = order_weights[place];
             if (log_p) {
                 float *own = log_p + place * vocab;
                 for (int64_t token = 0; token < vocab; token++)
-                    mixed[token] += gate * (own[token] = log_float(probabilities[token]));
+                    mixed[token] += weight * (own[token] = log_float(probabilities[token]));
             } else {
-                for (int64_t token = 0; token < vocab; token++) mixed[token] += gate * log_float(probabilities[token]);
+                for (int64_t token = 0; token < vocab; token++)
+                    mixed[token] += weight * log_float(probabilities[token]);
             }
             place++;
         }

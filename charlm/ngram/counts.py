@@ -102,9 +102,9 @@ def count_ngrams(ids: Stream, *, order: int, vocab_size: int, bos: int, progress
     of positions, and the runs are in the order of the levels.
 
     Args:
-        ids: the text.
+        ids: the tokens of the text.
         order: length of the longest n-gram, at least 1.
-        vocab_size: V; every id is below it.
+        vocab_size: V, which every id is below.
         bos: the token that starts a document.
         progress: called with the number of lengths counted.
 

@@ -95,8 +95,8 @@ def estimate(counts: NgramCounts, kept: Sequence[KeptNgrams], fold: Fold | None)
     """Estimate the probabilities of the n-grams that are kept.
 
     Args:
-        counts: of the text.
-        kept: for each length from 2 to n.
+        counts: the counts of the text.
+        kept: which n-grams are kept, for each length from 2 to n.
         fold: the part of the text to leave out, if any. An n-gram whose count outside the fold is below the threshold
             of its length gets the weight 0: that it was kept reveals that the fold contains it.
     """

@@ -1,4 +1,4 @@
-"""Predictions of n-gram models of several orders combined: the sum of their log-probabilities times gates."""
+"""Predictions of n-gram models of several orders combined: the sum of their log-probabilities times order weights."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class NgramQuery:
         """Log-probabilities of the next token by each state's model, and by the lower orders in it.
 
         Args:
-            orders: ascending, from 1 to n; J of them.
+            orders: J orders from 1 to n, ascending.
 
         Returns:
             The negative of nats, (N, J, V), of probabilities of at least 1e-12.
@@ -55,20 +55,22 @@ class NgramQuery:
         return log_p
 
     def mixture(
-        self, orders: Sequence[int], gates: NDArray[Any], *, keep: bool = False
+        self, orders: Sequence[int], order_weights: NDArray[Any], *, keep: bool = False
     ) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
-        """The sum over orders of `log_probabilities` times gates.
+        """The sum over orders of `log_probabilities` times the weights of the orders.
 
         Args:
-            orders: ascending, from 1 to n; J of them.
-            gates: (N, J).
+            orders: J orders from 1 to n, ascending.
+            order_weights: the weight of each order in each state, (N, J).
             keep: whether to return the log-probabilities, too.
 
         Returns:
-            The sum, (N, V), of the gates' type; the log-probabilities, (N, J, V), or None without `keep`.
+            The sum, (N, V), of the type of the weights; the log-probabilities, (N, J, V), or None without `keep`.
         """
-        if gates.dtype == np.float32 and (lookup := compiled_lookup()):
+        if order_weights.dtype == np.float32 and (lookup := compiled_lookup()):
             estimates = [model.estimates for model in self.models]
-            return lookup.mixture(self.models[0].trie, estimates, self.which, self.states, orders, gates, keep=keep)
+            return lookup.mixture(
+                self.models[0].trie, estimates, self.which, self.states, orders, order_weights, keep=keep
+            )
         log_p = self.log_probabilities(orders)
-        return np.matmul(gates[:, None], log_p)[:, 0], log_p if keep else None
+        return np.matmul(order_weights[:, None], log_p)[:, 0], log_p if keep else None

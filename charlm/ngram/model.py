@@ -74,7 +74,7 @@ class NgramModel:
         """Estimate the probabilities.
 
         Args:
-            counts: of n-grams at least as long as `order`.
+            counts: the counts of n-grams at least as long as `order`.
             order: n; None is the longest that was counted.
             max_ngrams: if there are more n-grams of two tokens and above, those that occur once are dropped, from the
                 longest down, then if necessary those that occur twice, and so on. Their weight goes to the backoff of
@@ -101,11 +101,11 @@ class NgramModel:
         whole text, so a node means the same in each.
 
         Args:
-            counts: of n-grams at least as long as `order`.
+            counts: the counts of n-grams at least as long as `order`.
             folds: number of parts.
-            order: as in `from_counts`.
-            max_ngrams: as in `from_counts`.
-            threads: models estimated at the same time.
+            order: n; None is the longest that was counted.
+            max_ngrams: the most n-grams of two tokens and above to keep; see `from_counts`.
+            threads: number of models to estimate at the same time.
             progress: called with the number of models estimated.
 
         Raises `ValueError` for an order that was not counted.
@@ -162,8 +162,8 @@ class NgramModel:
         """The states after each token.
 
         Args:
-            state: before the first token, (B, n - 1).
-            ids: (T, B).
+            state: the state before the first token, (B, n - 1).
+            ids: token ids, (T, B).
 
         Returns:
             (T, B, n - 1).
@@ -244,8 +244,8 @@ def build_trie(keys: Ints, vocab_size: int, order: int, contexts: int) -> Trie:
 
     Args:
         keys: parent * V + token of each n-gram of two tokens and more, sorted; see `trie_keys`.
-        vocab_size: V.
-        order: n.
+        vocab_size: V, the number of tokens.
+        order: n, the length of the longest n-gram.
         contexts: number of nodes that have a backoff.
     """
     return Trie(vocab_size, order, keys, np.searchsorted(keys, np.arange(contexts + 1) * vocab_size))

@@ -19,8 +19,8 @@ def token_nats(model: NgramModel, ids: NDArray[Any]) -> Floats:
 
     Args:
         model: the n-gram model.
-        ids: documents one after the other, each starting with BOS, (N,). If the first starts otherwise, the tokens
-            before it are unknown.
+        ids: the tokens of the documents one after the other, each starting with BOS, (N,). If the first starts
+            otherwise, the tokens before it are unknown.
     """
     return np.concatenate([np.zeros(0), *_chunk_nats(model, ids)])
 

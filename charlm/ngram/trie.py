@@ -69,7 +69,7 @@ class CompiledLookup:
             raise ValueError("this state does not belong to this n-gram model")
         after = np.empty((steps, rows, trie.order - 1), dtype=np.int32)
         self._code.trie_advance(
-            *(ctypes.byref(trie.block()), state.ctypes.data, tokens.ctypes.data, steps, rows, after.ctypes.data)
+            ctypes.byref(trie.block()), state.ctypes.data, tokens.ctypes.data, steps, rows, after.ctypes.data
         )
         return after
 
@@ -80,8 +80,12 @@ class CompiledLookup:
         states, which = _checked(trie, states), np.ascontiguousarray(which, dtype=np.int64)
         estimates, known = _addresses(models), np.empty(len(states), dtype=np.int64)
         self._code.trie_known_contexts(
-            *(ctypes.byref(trie.block()), states.ctypes.data, len(states)),
-            *(estimates.ctypes.data, which.ctypes.data, known.ctypes.data),
+            ctypes.byref(trie.block()),
+            states.ctypes.data,
+            len(states),
+            estimates.ctypes.data,
+            which.ctypes.data,
+            known.ctypes.data,
         )
         return known
 
@@ -92,33 +96,39 @@ class CompiledLookup:
         which: NDArray[np.int64],
         states: Nodes,
         orders: Sequence[int],
-        gates: Singles,
+        order_weights: Singles,
         *,
         keep: bool,
     ) -> tuple[Singles, Singles | None]:
         """See `charlm.ngram.mixture.NgramQuery.mixture`.
 
         Args:
-            trie: shared by all models.
-            models: their probabilities.
+            trie: the trie that all models share.
+            models: the probabilities of each model.
             which: the index in `models` of the model to ask in each state, (N,).
-            states: (N, n - 1).
-            orders: ascending, J of them.
-            gates: (N, J).
+            states: the states to predict from, (N, n - 1).
+            orders: J orders from 1 to n, ascending.
+            order_weights: the weight of each order in each state, (N, J).
             keep: whether to return the log-probabilities too.
 
         Raises `MemoryError` when out of memory.
         """
         states, ascending = _checked(trie, states), np.array(orders, dtype=np.int64)
         which, estimates = np.ascontiguousarray(which, dtype=np.int64), _addresses(models)
-        gates = np.ascontiguousarray(gates, dtype=np.float32)
+        order_weights = np.ascontiguousarray(order_weights, dtype=np.float32)
         mixed = np.empty((len(states), trie.vocab_size), dtype=np.float32)
         log_p = np.empty((len(states), len(orders), trie.vocab_size), dtype=np.float32) if keep else None
         wanted = Orders(ascending.ctypes.data, len(orders))
         enough = self._code.trie_mixture(
-            *(ctypes.byref(trie.block()), states.ctypes.data, len(states)),
-            *(estimates.ctypes.data, which.ctypes.data, ctypes.byref(wanted), gates.ctypes.data),
-            *(mixed.ctypes.data, None if log_p is None else log_p.ctypes.data),
+            ctypes.byref(trie.block()),
+            states.ctypes.data,
+            len(states),
+            estimates.ctypes.data,
+            which.ctypes.data,
+            ctypes.byref(wanted),
+            order_weights.ctypes.data,
+            mixed.ctypes.data,
+            None if log_p is None else log_p.ctypes.data,
         )
         if not enough:
             raise MemoryError

@@ -53,9 +53,10 @@ def temperature_at(temperature: Temperature, token: int, progress: float) -> flo
     """The temperature for the next token of a text.
 
     Args:
-        temperature: of the whole text.
+        temperature: the temperature of the whole text.
         token: number of tokens drawn so far, which selects the temperature of a cycle.
-        progress: 0 at the first character of the text, 1 at the last of its maximum length; selects that of a ramp.
+        progress: the position in the text, 0 at the first character, 1 at the last of its maximum length; selects
+            the temperature of a ramp.
     """
     if isinstance(temperature, Ramp):
         return temperature.start + (temperature.end - temperature.start) * min(1.0, progress)
@@ -188,10 +189,10 @@ class SampleConfig:
         if isinstance(self.temperature, int | float):
             check_range("--temperature", self.temperature, 0, math.inf)
         check_range("--top-k", self.top_k, 0, math.inf)
-        check_range("--top-p", self.top_p, 0, 1, open_low=True)
+        check_range("--top-p", self.top_p, 0, 1, exclusive_low=True)
         check_range("--min-p", self.min_p, 0, 1)
-        check_range("--typical", self.typical, 0, 1, open_low=True)
-        check_range("--repetition-penalty", self.repetition_penalty, 0, 100, open_low=True)
+        check_range("--typical", self.typical, 0, 1, exclusive_low=True)
+        check_range("--repetition-penalty", self.repetition_penalty, 0, 100, exclusive_low=True)
         check_range("--length", self.length, 0, 10**12)
         check_range("--min-length", self.min_length, 0, 10**12)
         check_range("--no-copy", self.no_copy, 0, 1_000_000)

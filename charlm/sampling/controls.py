@@ -28,8 +28,8 @@ class Controls:
         """Prepare the controls.
 
         Args:
-            vocabulary: the model's.
-            config: the controls.
+            vocabulary: the vocabulary of the model.
+            config: the settings of the controls.
             copies: index of the training text, needed with `config.no_copy`; its `least` must be `no_copy` + 1.
 
         Raises `ConfigError` for a bias that isn't one token, and for `no_copy` without `copies`.
@@ -91,7 +91,7 @@ class Controls:
         nats.
 
         Args:
-            logits: the model's, (B, V).
+            logits: the logits of the model, (B, V).
             streams: the B texts so far.
             uniforms: the random numbers of each text.
             score: whether to compute log-probabilities; they are 0 otherwise.

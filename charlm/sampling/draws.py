@@ -43,8 +43,9 @@ def draw(logits: NDArray[np.float64], uniforms: list[float]) -> list[int]:
     """Draw a token for each row by the inverse of the cumulative distribution.
 
     Args:
-        logits: (B, V) float64, nats up to a constant for each row; -inf rules a token out. No row may be all -inf.
-        uniforms: B numbers in [0, 1). The token is the first whose cumulative probability exceeds the number.
+        logits: the logits, (B, V) float64, nats up to a constant for each row; -inf rules a token out. No row may be
+            all -inf.
+        uniforms: B random numbers in [0, 1). The token is the first whose cumulative probability exceeds the number.
 
     Source: Devroye 1986, Non-Uniform Random Variate Generation, section III.2.
     """
@@ -66,7 +67,7 @@ class CompiledDraw:
 
         Args:
             bias: nats to add to the logits, (V,).
-            temperature: above 0, finite.
+            temperature: the temperature of the softmax, above 0 and finite.
             eos: the token that is ruled out in rows that may not end.
         """
         self._bias, self._cumulative = np.ascontiguousarray(bias), np.empty(len(bias))
@@ -96,8 +97,8 @@ class CompiledDraw:
         The token is -1 for a row in which every token is ruled out.
 
         Args:
-            logits: (B, V) float32, contiguous.
-            uniforms: B numbers in [0, 1).
+            logits: the logits, (B, V) float32, contiguous.
+            uniforms: B random numbers in [0, 1).
             may_end: for each row, whether EOS may be drawn.
             score: whether to compute log-probabilities; they are 0 otherwise.
         """

@@ -115,9 +115,9 @@ def penalise_repetition(logits: Logits, repeated: NDArray[np.bool_], penalty: fl
     """Multiply the log-probability of each repeated token by the penalty; p_i becomes p_i ** penalty, renormalised.
 
     Args:
-        logits: (..., V).
-        repeated: (..., V), which tokens were written recently.
-        penalty: above 1 makes them rarer, below 1 more frequent.
+        logits: the logits of the model, (..., V).
+        repeated: which tokens were written recently, (..., V).
+        penalty: a factor; above 1 makes these tokens rarer, below 1 more frequent.
 
     Source: Keskar et al. 2019 (arXiv 1909.05858), section 4.1, who scale the logits. The constant in the logits would
     change their result, so log-probabilities are scaled here.
@@ -130,7 +130,7 @@ def distribution(logits: Tensor, temperature: float) -> Tensor:
     """Softmax with temperature: p_i = exp(z_i / T) / sum_k exp(z_k / T).
 
     Args:
-        logits: z, (..., V), finite, or -inf to rule a token out.
+        logits: the logits z, (..., V), each finite, or -inf to rule a token out.
         temperature: T. 0 puts all probability on the largest logit (the first of equals), infinity spreads it evenly
             over the tokens that aren't ruled out.
 

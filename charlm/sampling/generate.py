@@ -9,6 +9,7 @@ import torch
 
 from charlm.evaluation.copying import CopyIndex
 from charlm.model.language_model import LanguageModel
+from charlm.progress import Progress, silent
 from charlm.sampling.config import SampleConfig, temperature_at
 from charlm.sampling.controls import NO_TOKEN, Controls
 from charlm.sampling.draws import Uniforms
@@ -50,6 +51,7 @@ def generate_chunks(
     config: SampleConfig | None = None,
     copies: CopyIndex | None = None,
     steering: Steering = (),
+    progress: Progress = silent,
     score: bool = True,
 ) -> Generator[Chunk, None, GeneratedText]:
     """Write a text and yield it in chunks, the prefix first; the generator's return value is the whole text.
@@ -58,13 +60,14 @@ def generate_chunks(
     bytes span several tokens is emitted when it is complete. Bytes that are not UTF-8 become U+FFFD.
 
     Args:
-        model: in evaluation mode.
-        tokenizer: the model's.
+        model: a model in evaluation mode.
+        tokenizer: the tokenizer of the model.
         generator: the CPU generator of the random numbers.
         prefix: what the text begins with.
-        config: the controls.
+        config: the settings of the controls.
         copies: index of the training text, needed with `config.no_copy`.
         steering: changes of the state from the end of the prefix on; see `config.steer`.
+        progress: called with how much of the prefix is read.
         score: whether to compute log-probabilities; they are 0 otherwise.
 
     Raises:
@@ -73,7 +76,15 @@ def generate_chunks(
     """
     config = config or SampleConfig()
     events = _write(
-        model, tokenizer, prefix, config, lambda _: generator, copies=copies, steering=steering, score=score
+        model,
+        tokenizer,
+        prefix,
+        config,
+        lambda _: generator,
+        copies=copies,
+        steering=steering,
+        progress=progress,
+        score=score,
     )
     first = next(events)[1]  # raises an error in the prefix before anything is written
     if prefix and config.prefix_in_output:
@@ -96,6 +107,7 @@ def generate_many(
     config: SampleConfig | None = None,
     copies: CopyIndex | None = None,
     steering: Steering = (),
+    progress: Progress = silent,
 ) -> Iterator[GeneratedText]:
     """Write many texts, up to `batch` at a time, and yield them in order.
 
@@ -104,15 +116,16 @@ def generate_many(
     matrix products of another shape round differently.
 
     Args:
-        model: in evaluation mode.
-        tokenizer: the model's.
+        model: a model in evaluation mode.
+        tokenizer: the tokenizer of the model.
         seed: the seed of the first text.
         num: how many texts.
         batch: how many texts at a time; when a text ends, the next one takes its row.
         prefix: what every text begins with.
-        config: the controls.
-        copies: as in `generate_chunks`.
-        steering: as in `generate_chunks`.
+        config: the settings of the controls.
+        copies: index of the training text, needed with `config.no_copy`.
+        steering: changes of the state from the end of the prefix on; see `config.steer`.
+        progress: called with how much of the prefix is read.
 
     Raises: as `generate_chunks`.
     """
@@ -129,6 +142,7 @@ def generate_many(
         batch=batch,
         copies=copies,
         steering=steering,
+        progress=progress,
         chunks=False,
     )
     for number, event in events:
@@ -150,13 +164,18 @@ def _write(
     batch: int = 1,
     copies: CopyIndex | None = None,
     steering: Steering = (),
+    progress: Progress = silent,
     chunks: bool = True,
     score: bool = True,
 ) -> Iterator[tuple[int, Chunk | GeneratedText]]:
-    """The sampling loop. Yields chunks and, at the end of each text, the whole text, with the number of the text."""
+    """The sampling loop: draw a token for every row of the batch, then read all of them in one step.
+
+    A row is a place for one text at a time. Yields chunks and, at the end of each text, the whole text, with the number
+    of the text.
+    """
     vocabulary = Vocabulary(tokenizer)
     controls = Controls(vocabulary, config, copies)
-    starts = find_starts(model, tokenizer, vocabulary, controls, prefix, config.unknown, steering)
+    starts = find_starts(model, tokenizer, vocabulary, controls, prefix, config.unknown, steering, progress=progress)
     likeliest = temperature_at(config.temperature, 0, 0.0) == 0
 
     def begin_row(number: int) -> _Row:
@@ -164,12 +183,12 @@ def _write(
         start = choose_start(starts, uniforms, likeliest=likeliest)
         return _Row(number, start, start.stream(vocabulary, config, prefix), uniforms)
 
-    waiting = iter(range(num))
-    if config.max_length == 0:
+    waiting = iter(range(num))  # the texts that have no row yet
+    if config.max_length == 0:  # nothing is drawn, since every text is complete
         yield from ((number, begin_row(number).stream.result()) for number in waiting)
         return
     rows = [begin_row(number) for number in islice(waiting, batch)]
-    stepper = None
+    stepper = None  # made when a token has to be read for the first time; a text may end with the first that is drawn
     logits: LogitRows = np.stack([row.start.logits for row in rows])
     while True:
         tokens, nats = controls.draw(logits, [row.stream for row in rows], [row.uniforms for row in rows], score=score)
@@ -182,7 +201,9 @@ def _write(
         ended = [index for index, row in enumerate(rows) if row.stream.ended]
         for index in ended:
             yield rows[index].number, rows[index].stream.result()
+        # A new text takes the row of one that has ended, so that the batch stays full as long as texts are waiting.
         replacements = {index: begin_row(number) for index, number in zip(ended, waiting, strict=False)}
+        # If all rows are new, no text continues, and the step is skipped. The logits are those after the prefix.
         if len(replacements) == len(rows):
             rows = list(replacements.values())
             logits = np.stack([row.start.logits for row in rows])
@@ -192,12 +213,15 @@ def _write(
             continue
         if len(ended) == len(rows) and not replacements:
             return
+        # The step reads a token in every row. In rows whose text has ended the result is not used, so any token will do
+        # there for NO_TOKEN; a new text then overwrites the state and the logits.
         stepper = stepper or prepare(model, [row.start.states for row in rows], steering=steering)
         logits = stepper.step([max(token, 0) for token in tokens])
         for index, row in replacements.items():
             rows[index] = row
             stepper.load(index, row.start.states)
             logits[index] = row.start.logits
+        # When no more texts are waiting, the rows that have ended are taken out, and the batch becomes smaller.
         if len(replacements) < len(ended):
             running = [index for index, row in enumerate(rows) if not row.stream.ended]
             rows, logits = [rows[index] for index in running], logits[running]

@@ -2,7 +2,7 @@
 
 The next step begins from the changed state. The output layer reads it at once: for the hidden state of the last layer,
 the change times the output weights is added to the logits. Everything in between (the layers above a lower one, an h
-computed from a c, the gates of the n-gram prior) reads the changed state from the next step on.
+computed from a c, the order weights of the n-gram prior) reads the changed state from the next step on.
 """
 
 from collections.abc import Callable, Sequence
@@ -97,7 +97,7 @@ def holds_for(model: LanguageModel, steer: Sequence[Steer], find: Callable[[str]
     Args:
         model: the model to steer.
         steer: units with values, and directions with strengths.
-        find: find(name) -> the direction of that name.
+        find: a function from the name of a direction to the direction.
 
     Raises `ConfigError` for a unit that the model doesn't have, and what `find` raises.
     """

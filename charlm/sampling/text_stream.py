@@ -73,7 +73,7 @@ class TextStream:
         """Begin after a prefix.
 
         Args:
-            vocabulary: the model's.
+            vocabulary: the vocabulary of the model.
             config: the settings; length, minimum length, stop texts and banned texts are used here.
             prefix: what the text begins with.
             rest: the end of the prefix that the next token repeats (see `charlm.sampling.prefix`).
@@ -127,8 +127,8 @@ class TextStream:
         """Add the next token, and emit the characters that can no longer change.
 
         Args:
-            token: EOS, or any token that can be written.
-            log_probability: the model's log-probability of the token, nats.
+            token: the token to add: EOS, or any token that can be written.
+            log_probability: the log-probability that the model gives the token, nats.
         """
         self.tokens += 1
         self._uncharged += log_probability

@@ -4,6 +4,7 @@ The rule depends on the tokens and documents of the text, on the size of the voc
 each token. It is fitted to the measurements in docs/notes/autotune.md.
 """
 
+import math
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -15,36 +16,38 @@ from torch.nn import functional as F
 
 from charlm.config import (
     DEFAULT_CELL,
-    DEFAULT_HIDDEN,
+    DEFAULT_HIDDEN_SIZE,
     LEAST_ORDER_OF_CONTEXTS,
     MAX_CONTEXT_VECTORS,
     SMALL_VOCABULARY,
     ModelConfig,
     TrainConfig,
-    default_vectors,
+    default_embedding,
 )
 from charlm.data.dataset import Dataset
+from charlm.data.windows import mean_window
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
+from charlm.training.optimizers import Optimizers
 
 _Value = TypeVar("_Value")
 
 _SMALL_TEXT = 1_000_000  # characters up to which the lowest learning rate is used; above, the rate rises in proportion
 _LARGE_TEXT = 2_000_000  # tokens
-_WIDE = 512  # units
-_WIDTHS = (
-    (_LARGE_TEXT, ((20e6, DEFAULT_HIDDEN), (40e6, 384), (float("inf"), _WIDE))),
-    (200_000, ((150e6, DEFAULT_HIDDEN), (float("inf"), _WIDE))),
-    (0, ((float("inf"), DEFAULT_HIDDEN),)),
+_WIDE = 512  # hidden_size from which a network counts as wide
+_HIDDEN_SIZES = (
+    (_LARGE_TEXT, ((20e6, DEFAULT_HIDDEN_SIZE), (40e6, 384), (float("inf"), _WIDE))),
+    (200_000, ((150e6, DEFAULT_HIDDEN_SIZE), (float("inf"), _WIDE))),
+    (0, ((float("inf"), DEFAULT_HIDDEN_SIZE),)),
 )
-"""(smallest training split in tokens, ((most tokens read, units), ...)), where the tokens read are those that a network
-of 256 units reads in the run. In a short run a narrow network learns more. Wide ones were measured on texts of 450,000
-tokens and more."""
-_RELATIVE_SPEEDS = ((DEFAULT_HIDDEN, 1.0), (384, 0.6), (float("inf"), 0.4))
-"""(most units, tokens per second relative to 256 units)."""
+"""(smallest training split in tokens, ((most tokens read, hidden_size), ...)), where the tokens read are those that a
+network of 256 units reads in the run. In a short run a narrow network learns more. Wide ones were measured on texts of
+450,000 tokens and more."""
+_RELATIVE_SPEEDS = ((DEFAULT_HIDDEN_SIZE, 1.0), (384, 0.6), (float("inf"), 0.4))
+"""(largest hidden_size, tokens per second relative to 256 units)."""
 _LOWEST_RATE = 3e-3
-_HIGHEST_RATES = ((DEFAULT_HIDDEN, 5e-3), (384, 4e-3), (float("inf"), _LOWEST_RATE))
-"""(most units, highest learning rate)."""
+_HIGHEST_RATES = ((DEFAULT_HIDDEN_SIZE, 5e-3), (384, 4e-3), (float("inf"), _LOWEST_RATE))
+"""(largest hidden_size, highest learning rate)."""
 _REGULARISATION = (
     (0.75, (0.0, 0.0, 0.05)),
     (5, (0.1, 0.0, 0.05)),
@@ -65,7 +68,9 @@ _MIN_STEPS_PER_PASS = 100
 _SEQUENCES = (8, 512)  # fewest and most per step
 _SEQ_LEN_OF_WIDE = 64
 _BENCHMARK_STEPS = (3, 8)  # warm-up steps and timed steps
-_SHARE_OF_STEPS = 0.6  # of the time of a run; n-grams, Muon, validations and files take the rest
+_BENCHMARK_SHARE = 0.01  # of the minutes of a run: the longest that the timing may take
+_GAIN_OF_FEWER_THREADS = 1.2  # in speed, for which fewer threads are chosen
+_SHARE_OF_STEPS = 0.8  # of the time of a run; n-grams, validations and files take the rest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,8 +81,10 @@ class AutotunedSettings:
     """Fields of `ModelConfig`."""
     training: dict[str, Any]
     """Fields of `TrainConfig`."""
+    passes: float
+    """How often the run is expected to read the training split."""
     exposure: str
-    """How often the run reads the text, as a sentence."""
+    """The same as a sentence."""
     reasons: dict[str, str]
     """Explanations, by the name of the setting."""
 
@@ -110,9 +117,9 @@ def sequences_per_step(config: TrainConfig, *, tokens: int, documents: int, voca
     return min(most, max(fewest, sequences // 8 * 8))
 
 
-def width_for(tokens: int, tokens_read: float) -> int:
-    """Hidden width H for a training split of `tokens`; a network of 256 units would read `tokens_read` in the run."""
-    return _value_for(tokens_read, next(widths for smallest, widths in _WIDTHS if tokens >= smallest))
+def hidden_size_for(tokens: int, tokens_read: float) -> int:
+    """H for a training split of `tokens`; a network of 256 units would read `tokens_read` in the run."""
+    return _value_for(tokens_read, next(sizes for smallest, sizes in _HIDDEN_SIZES if tokens >= smallest))
 
 
 def context_vectors_for(tokens: int, *, ngram_order: int) -> int:
@@ -127,24 +134,24 @@ def settings_for(
     tokens: int,
     passes: float,
     characters: int | None = None,
-    units: int = DEFAULT_HIDDEN,
+    hidden_size: int = DEFAULT_HIDDEN_SIZE,
     cell: str = DEFAULT_CELL,
 ) -> AutotunedSettings:
     """Regularisation, optimiser and learning rate; they don't depend on the machine.
 
     Args:
-        tokens: of the training split.
+        tokens: number of tokens in the training split.
         passes: how often the network reads each of them, approximately.
-        characters: of the training split; None means one per token.
-        units: H.
-        cell: name of the cell; weight dropout was measured for the LSTM and is used for it only.
+        characters: number of characters in the training split; None means one per token.
+        hidden_size: H, the width of the hidden state.
+        cell: name of the cell. Weight dropout was measured for the LSTM and is used for it only.
     """
     passes_per_million = passes * 1e6 / tokens if passes > 1 else 0.0
     dropout, weight_dropout, averaging = _value_for(
-        passes_per_million, _REGULARISATION_OF_WIDE if units >= _WIDE else _REGULARISATION
+        passes_per_million, _REGULARISATION_OF_WIDE if hidden_size >= _WIDE else _REGULARISATION
     )
     proportional = _LOWEST_RATE * (characters or tokens) / _SMALL_TEXT
-    rate = float(f"{min(_value_for(units, _HIGHEST_RATES), max(_LOWEST_RATE, proportional)):.2g}")
+    rate = float(f"{min(_value_for(hidden_size, _HIGHEST_RATES), max(_LOWEST_RATE, proportional)):.2g}")
     training = {
         "optimizer": "muon",
         "averaging": averaging,
@@ -152,7 +159,7 @@ def settings_for(
         "weight_decay": 0.01 if passes <= 1 else 0.1,
     }
     often = "less than once" if passes <= 1 else f"about {passes:.1f} times"
-    if units >= _WIDE:
+    if hidden_size >= _WIDE:
         why_this_rate = "a wide network needs a low learning rate"
     elif rate == _LOWEST_RATE:
         why_this_rate = "a small text needs a low learning rate"
@@ -164,6 +171,7 @@ def settings_for(
     return AutotunedSettings(
         model={"dropout": dropout, "weight_dropout": weight_dropout if cell == DEFAULT_CELL else 0.0},
         training=training,
+        passes=passes,
         exposure=f"{tokens:,} tokens will be seen {often}",
         reasons=reasons,
     )
@@ -175,18 +183,18 @@ def autotune(
     given: Collection[str],
     *,
     seconds: float,
-    width: int | None,
+    hidden_size: int | None,
     cell: str,
     ngram_order: int,
 ) -> AutotunedSettings:
-    """All automatic settings for a dataset and the length of a run: `settings_for`, and width, batch and window.
+    """All automatic settings for a dataset and the length of a run: `settings_for`, and hidden size, batch and window.
 
     Args:
-        dataset: what to train on; its training split and vocabulary count.
+        dataset: the dataset to train on; the settings depend on its training split and vocabulary.
         config: the length of the run, and the values of the settings in `given`.
         given: names of the settings that the user has given.
         seconds: how much of the time has passed already.
-        width: H, if it is given.
+        hidden_size: H; None selects it from the text.
         cell: name of the cell.
         ngram_order: n of the n-gram prior; 0 if there is none.
     """
@@ -197,26 +205,46 @@ def autotune(
     else:
         batch_size = sequences_per_step(config, **text, vocab_size=vocab_size)
     window = replace(config, batch_size=batch_size)
-    speed = 0.0
+    seq_len, tokens_per_step = mean_window(dataset.train, batch_size=batch_size, seq_len=window.seq_len)
+    threads, speed = config.threads, 0.0
     if config.minutes is not None:
-        speed = tokens_per_second(vocab_size, window, tokens_per_sequence(window, **text))
-    tokens_read = facts.tokens * passes_of(window, **text, seconds=seconds, speed=speed)
-    units = width or width_for(facts.tokens, tokens_read)
-    if units >= _WIDE:
+        optimizer = config.optimizer if "optimizer" in given else "muon"
+        timed = replace(window, batch_size=max(1, round(tokens_per_step / seq_len)), optimizer=optimizer)
+        began = time.monotonic()
+        threads, speed = fastest_threads(vocab_size, timed, round(seq_len))
+        seconds += time.monotonic() - began
+    tokens_read = facts.tokens * passes_of(
+        window, tokens=facts.tokens, tokens_per_step=tokens_per_step, seconds=seconds, speed=speed
+    )
+    selected = {}
+    if hidden_size is None:
+        hidden_size = hidden_size_for(facts.tokens, tokens_read)
+        selected["hidden_size"] = hidden_size
+    if hidden_size >= _WIDE:
         if "seq_len" not in given:
             window = replace(window, seq_len=_SEQ_LEN_OF_WIDE)
         long_documents = tokens_per_sequence(window, **text) == window.seq_len
         large = facts.tokens >= _LARGE_TEXT and vocab_size <= SMALL_VOCABULARY
         if "batch_size" not in given and long_documents and large:
             window = replace(window, batch_size=min(_SEQUENCES[1], 2 * batch_size))
-    passes = passes_of(window, **text, seconds=seconds, speed=speed * _value_for(units, _RELATIVE_SPEEDS))
-    settings = settings_for(tokens=facts.tokens, characters=facts.characters, passes=passes, units=units, cell=cell)
+    _, tokens_per_step = mean_window(dataset.train, batch_size=window.batch_size, seq_len=window.seq_len)
+    speed *= _value_for(hidden_size, _RELATIVE_SPEEDS)
+    passes = passes_of(window, tokens=facts.tokens, tokens_per_step=tokens_per_step, seconds=seconds, speed=speed)
+    settings = settings_for(
+        tokens=facts.tokens, characters=facts.characters, passes=passes, hidden_size=hidden_size, cell=cell
+    )
+    if threads != config.threads:
+        used = f"{threads} {'thread is' if threads == 1 else 'threads are'}"
+        settings.reasons["threads"] = f"{used} faster than more while other programs use the processor"
     return replace(
         settings,
-        model=({} if width else {"hidden_size": units})
+        model=selected
         | settings.model
         | {"context_vectors": context_vectors_for(facts.tokens, ngram_order=ngram_order)},
-        training={"batch_size": window.batch_size} | settings.training | {"seq_len": window.seq_len},
+        training={"batch_size": window.batch_size}
+        | settings.training
+        | {"seq_len": window.seq_len}
+        | ({} if threads is None else {"threads": threads}),
     )
 
 
@@ -225,13 +253,13 @@ def _value_for(size: float, values: tuple[tuple[float, _Value], ...]) -> _Value:
     return next(value for limit, value in values if size <= limit)
 
 
-def passes_of(config: TrainConfig, *, tokens: int, documents: int, seconds: float, speed: float) -> float:
+def passes_of(config: TrainConfig, *, tokens: int, tokens_per_step: float, seconds: float, speed: float) -> float:
     """Approximately how often a run reads each token of the training split.
 
     Args:
-        config: the lengths of the run, of which the shortest counts, and the batch size.
-        tokens: of the training split.
-        documents: of the training split.
+        config: the lengths of the run, of which the shortest counts.
+        tokens: number of tokens in the training split.
+        tokens_per_step: from `charlm.data.windows.mean_window`.
         seconds: how much of the time has passed already.
         speed: tokens per second on this machine, from `tokens_per_second`; counts for `config.minutes` only.
     """
@@ -239,33 +267,55 @@ def passes_of(config: TrainConfig, *, tokens: int, documents: int, seconds: floa
     if config.epochs is not None:
         passes.append(config.epochs)
     if config.steps is not None:
-        passes.append(config.steps * config.batch_size * tokens_per_sequence(config, tokens, documents) / tokens)
+        passes.append(config.steps * tokens_per_step / tokens)
     if config.minutes is not None:
         passes.append(max(0.0, config.minutes * 60 - seconds) * _SHARE_OF_STEPS * speed / tokens)
     return min(passes)
 
 
+def fastest_threads(vocab_size: int, config: TrainConfig, seq_len: int) -> tuple[int | None, float]:
+    """The number of threads to train with, and its `tokens_per_second`; None for the number that torch has chosen.
+
+    Fewer threads are chosen if they are much faster. That happens next to other programs, where every thread waits for
+    one that has lost its core.
+    """
+    available = threads = torch.get_num_threads()
+    speed = tokens_per_second(vocab_size, config, seq_len)
+    if config.threads is not None or pick_device(config.device).type != "cpu":
+        return config.threads, speed
+    while threads > 1:
+        torch.set_num_threads(threads // 2)
+        gain = tokens_per_second(vocab_size, config, seq_len) / speed
+        if gain < _GAIN_OF_FEWER_THREADS:
+            break
+        threads, speed = threads // 2, speed * gain
+    torch.set_num_threads(threads)
+    return (None if threads == available else threads), speed
+
+
 def tokens_per_second(vocab_size: int, config: TrainConfig, seq_len: int) -> float:
     """Training speed of an LSTM with 256 units on this machine, from a few steps on B sequences of `seq_len` random
-    tokens; B, device and precision are those of `config`."""
+    tokens; B, optimiser, device and precision are those of `config`. On a busy machine there are fewer steps, so that
+    they take a small part of the run's minutes."""
     generator = torch.Generator().manual_seed(0)
-    model = LanguageModel(ModelConfig(vocab_size=vocab_size, **default_vectors(vocab_size, DEFAULT_HIDDEN)))
+    model = LanguageModel(ModelConfig(vocab_size=vocab_size, **default_embedding(vocab_size, DEFAULT_HIDDEN_SIZE)))
     model.initialise(generator)
     device = pick_device(config.device)
     model.to(device)
-    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    optimizers = Optimizers(model, config)
     ids = torch.randint(vocab_size, (seq_len + 1, config.batch_size), generator=generator).to(device)  # (T + 1, B)
     dropout_generator = torch.Generator(device).manual_seed(0)
     warm_up, timed = _BENCHMARK_STEPS
-    seconds = []
-    for _ in range(warm_up + timed):
+    seconds: list[float] = []
+    most = _BENCHMARK_SHARE * 60 * (config.minutes or math.inf)
+    while len(seconds) < warm_up + timed and (len(seconds) < 2 or sum(seconds) < most):
         started = time.perf_counter()
         with model.training_precision(config.precision):
             logits, _ = model(ids[:-1], generator=dropout_generator)
         loss = F.cross_entropy(logits.flatten(0, 1), ids[1:].flatten())
-        optimizer.zero_grad()
+        optimizers.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        optimizers.step(config.learning_rate)
         loss.item()  # waits for the device
         seconds.append(time.perf_counter() - started)
-    return seq_len * config.batch_size / median(seconds[warm_up:])
+    return seq_len * config.batch_size / median(seconds[min(warm_up, len(seconds) - 1) :])

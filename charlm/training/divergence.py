@@ -33,12 +33,12 @@ def retry(
     """How to continue a diverged run, as the end of the message of `diverged`.
 
     Args:
-        run: its folder.
-        config: with which it diverged.
-        first_step: from which this session continued; 0 for a new run.
-        saved_step: of the resume file.
-        diverged_step: at which it was noticed.
-        kept_step: of the model that is kept; 0 if there is none.
+        run: the folder of the run.
+        config: the configuration with which the run diverged.
+        first_step: the step from which this session continued; 0 for a new run.
+        saved_step: the step of the resume file.
+        diverged_step: the step at which the divergence was noticed.
+        kept_step: the step of the model that is kept; 0 if there is none.
     """
     options = ["--learning-rate", f"{min(config.learning_rate / 3, _RATE):.2g}"]
     if config.clip == 0 or config.clip > 1:

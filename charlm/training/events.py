@@ -37,6 +37,8 @@ class ValidationEvent:
     bits_per_character: float
     tokens: int
     """Targets scored."""
+    margin: float
+    """Half the width of the 95% confidence interval, nats per token; 0 if the whole split was scored."""
     best: bool
     """Whether it is the lowest so far."""
 

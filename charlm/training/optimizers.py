@@ -82,7 +82,9 @@ class Optimizers:
         for parameter, name in self._names.items():
             if config.optimizer == "muon" and _is_inner(name, parameter):
                 inner.append(parameter)
-            elif parameter.ndim > 1 and not name.startswith("prior."):  # a prior's gates should stay near 1, not 0
+            elif parameter.ndim > 1 and not name.startswith(
+                "prior."
+            ):  # a prior's order weights should stay near 1, not 0
                 decayed.append(parameter)
             else:
                 undecayed.append(parameter)

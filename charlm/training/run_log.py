@@ -12,6 +12,7 @@ import torch
 from charlm.config import TrainConfig
 from charlm.data.dataset import Dataset
 from charlm.errors import TrainingDivergedError
+from charlm.evaluation.estimate import SplitSample
 from charlm.sampling import SampleConfig, generate_chunks
 from charlm.storage.append_log import AppendLog
 from charlm.storage.checkpoint import Checkpoint, finite, save
@@ -19,11 +20,12 @@ from charlm.storage.runs import RunFolder
 from charlm.training.divergence import diverged, is_sound, largest_loss
 from charlm.training.events import Event, SampleEvent, StepEvent
 from charlm.training.state import TrainingState, checkpoint_of, save_resume
-from charlm.training.validation import validate, validation_tokens
+from charlm.training.validation import choose_sample, validate
 
 _LOG_EVERY = 10  # steps per record of metrics.jsonl
 _SAVE_EVERY = 30.0  # seconds between saves, apart from those after validations
 _SAVE_SPACING = 30  # the next save waits this many times as long as the last one took
+_FINAL_VALIDATIONS, _FINAL_SAVES = 3, 2  # of the work after the last step: calibration takes two validations
 _SAMPLE = SampleConfig(temperature=0.8, length=240)
 
 
@@ -55,6 +57,8 @@ class RunLog:
         """The best model, until it is written."""
         self._loss = 0.0
         """Of the last step."""
+        self._sample: SplitSample | None = None
+        """What the validations score; None before the first."""
 
     def close(self) -> None:
         """Write the best model if it has not been written, and close the files."""
@@ -74,18 +78,20 @@ class RunLog:
     def validate(self) -> None:
         """Validate, write a sample, keep the model if it is the best so far, and save unless that was done just now or
         the run diverges."""
-        state = self._state
+        state, started = self._state, time.monotonic()
         if state.recent:
             self._report()  # so that the loss shown with a validation is up to date
         better = True
         if self._dataset.valid.facts.tokens:
-            state.validation_tokens = state.validation_tokens or validation_tokens(state, self._config, self._dataset)
-            record = validate(state, self._dataset)
+            self._sample = self._sample or choose_sample(state, self._config, self._dataset)
+            record = validate(state, self._dataset, self._sample)
             better = record.best
             if better:
                 state.best = record.nats_per_token
             self._emit(record)
         self._emit(SampleEvent(step=state.step, text=self._write_sample()))
+        validation_seconds = time.monotonic() - started
+        state.final_seconds = _FINAL_VALIDATIONS * validation_seconds + _FINAL_SAVES * self._save_seconds
         if better:
             self._keep_model()
         state.validated_step, self._unsaved_validation = state.step, True

@@ -16,12 +16,14 @@ from charlm.storage.runs import RunFolder
 from charlm.training.divergence import diverged, retry
 from charlm.training.events import Event, StepEvent
 from charlm.training.run_log import RunLog
-from charlm.training.schedule import learning_rate, progress_of, require_rest
+from charlm.training.schedule import learning_rate, progress_of, reserve_training
 from charlm.training.state import TrainingState
 from charlm.training.validation import calibrate
 from charlm.training.warnings import GradientMonitor
 
 logger = logging.getLogger(__name__)
+
+_LATEST_START = 0.99  # share of the run: even a run whose time is over makes a step
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +38,9 @@ class Outcome:
     seconds: float
     best: float | None
     """Validation loss of the saved model, nats per token; None without a validation split."""
+    margin: float | None
+    """Half the width of its 95% confidence interval, nats per token; 0 if the whole split was scored, None if the model
+    is not calibrated."""
     best_step: int
     """The step of the kept model."""
 
@@ -55,9 +60,9 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
     windows = training_windows(
         split, batch_size=config.batch_size, seq_len=config.seq_len, seed=config.seed, cursor=state.cursor
     )
-    while (progress := progress_of(state, config, split)) < 1:
+    while (progress := progress_of(state, config, split)) < 1 or state.step == 0:
         if state.step == 0:  # the schedule begins here, after the time spent on reading the text
-            state.first_progress = progress
+            state.first_progress = progress = min(progress, _LATEST_START)
         window = next(windows)
         states = carry(state.states, window)
         with state.model.training_precision(config.precision):
@@ -110,9 +115,9 @@ def fit(
 
     Args:
         run: the run folder, which has its configuration already.
-        state: from `begin` or `restore`. If its last step is done, only what follows that is made up for: the last
-            validation, and the calibration of the kept model.
-        dataset: what to train and validate on; without a validation split the latest model counts as the best.
+        state: the state from `begin` or `restore`. If its last step is done, only what follows that is made up for:
+            the last validation, and the calibration of the kept model.
+        dataset: the dataset to train and validate on; without a validation split the latest model counts as the best.
         config: the training configuration.
         log_sizes: bytes of metrics.jsonl and samples.txt that belong to `state`; from `restore`.
         observer: called with every record.
@@ -122,7 +127,7 @@ def fit(
         TrainingDivergedError: the loss is not finite, or far worse than that of guessing.
         CharlmError: a file can't be written.
     """
-    first_step = state.step
+    first_step, state.valid_tokens = state.step, dataset.valid.facts.tokens
     log = RunLog(run, state, dataset, config, log_sizes=log_sizes, observer=observer)
     try:
         stopped = _train(log, run, state, dataset, config, should_stop)
@@ -138,9 +143,9 @@ def fit(
         raise TrainingDivergedError(f"{error}{remedy}") from None
     finally:
         log.close()
-    best = state.best
-    if not stopped and (calibrated := calibrate(run, state, dataset)) is not None:
-        best = calibrated
+    best, margin = state.best, None
+    if not stopped and (calibrated := calibrate(run, state, config, dataset)) is not None:
+        best, margin = calibrated.nats_per_token, calibrated.margin
     return Outcome(
         finished=not stopped,
         step=state.step,
@@ -148,6 +153,7 @@ def fit(
         tokens=state.tokens,
         seconds=state.elapsed(),
         best=best,
+        margin=margin,
         best_step=state.best_step,
     )
 
@@ -162,9 +168,9 @@ def _train(
 ) -> bool:
     """The loop of `fit`; returns whether it was stopped before the end."""
     if state.step == 0:
-        require_rest(state, config, dataset.train, run.path)
         log.save()
         run.settle()
+        reserve_training(state, config)
     done, monitor = progress_of(state, config, dataset.train), GradientMonitor()
     for record in training_steps(state, dataset.train, config):
         if warning := monitor(record):
@@ -172,15 +178,13 @@ def _train(
         log.add(record)
         if int(record.progress * config.validations) > int(done * config.validations):
             log.validate()
-        done = record.progress
+        done = max(done, record.progress)
         if should_stop():
             if done < 1:
                 log.interrupt()
                 return True
             break
         log.save_if_due()
-    if state.step == 0:  # the time ran out before the first step
-        require_rest(state, config, dataset.train, run.path)
     if state.validated_step < state.step:
         log.validate()
     log.finish()

@@ -5,45 +5,83 @@ from dataclasses import replace
 
 from charlm.config import TrainConfig
 from charlm.data.dataset import Dataset
-from charlm.data.windows import Window, validation_windows
 from charlm.evaluation.calibration import best_temperature, divide_logits
-from charlm.evaluation.score import score, total
-from charlm.model.language_model import LanguageModel
+from charlm.evaluation.estimate import Estimate, SplitSample
 from charlm.storage.checkpoint import Checkpoint, load, save
 from charlm.storage.runs import RunFolder
 from charlm.training.events import ValidationEvent
-from charlm.training.schedule import progress_of
+from charlm.training.schedule import final_tokens, progress_of
 from charlm.training.state import TrainingState
 
-_TOKENS = (4096, 65_536)  # fewest and most that a validation scores
-_SHARE = 0.3  # of the tokens trained on between two validations: a tenth of the time, since scoring is cheaper
+_TOKENS = (4096, 32_768)  # fewest and most that a validation scores
+_SHARE = 0.15  # of the tokens trained on between two validations: a twentieth of the time, since scoring is cheaper
 _MIN_CALIBRATION_TOKENS = 1000  # below, the split is too short to calibrate on
 
 
-def validation_tokens(state: TrainingState, config: TrainConfig, dataset: Dataset) -> int:
-    """How many tokens each validation of this run scores, from its speed so far."""
-    done = progress_of(state, config, dataset.train) - state.first_progress
-    tokens_between = state.tokens / max(done, 1e-9) * (1 - state.first_progress) / config.validations
-    fewest, most = _TOKENS
-    return min(most, max(fewest, int(_SHARE * tokens_between)))
+def choose_sample(state: TrainingState, config: TrainConfig, dataset: Dataset) -> SplitSample:
+    """The sample of the validation split that all validations of this run score; its size follows from the speed of the
+    run so far, and is kept in the state."""
+    if state.validation_tokens == 0:
+        done = progress_of(state, config, dataset.train) - state.first_progress
+        tokens_between = state.tokens / max(done, 1e-9) * (1 - state.first_progress) / config.validations
+        fewest, most = _TOKENS
+        state.validation_tokens = min(most, max(fewest, int(_SHARE * tokens_between)))
+    return _sample(state, dataset, state.validation_tokens)
 
 
-def calibrate(run: RunFolder, state: TrainingState, dataset: Dataset) -> float | None:
-    """Divide the logits of the kept model by the temperature that is best on the validation split; its new score there.
+def _sample(state: TrainingState, dataset: Dataset, tokens: int) -> SplitSample:
+    ngram = None if state.model.prior is None else state.model.prior.ngram
+    return SplitSample(dataset.valid, dataset.tokenizer, tokens=tokens, ngram=ngram)
 
-    The score is in nats per token. A model that is calibrated already stays as it is. So does one whose split is too
-    short; then the result is None.
+
+def validate(state: TrainingState, dataset: Dataset, sample: SplitSample) -> ValidationEvent:
+    """Score the validation split on a sample."""
+    facts, estimate = dataset.valid.facts, sample.estimate(state.average)
+    nats = estimate.nats_per_token
+    return ValidationEvent(
+        step=state.step,
+        seconds=state.elapsed(),
+        nats_per_token=nats,
+        bits_per_character=nats * facts.tokens / facts.characters / math.log(2),
+        tokens=estimate.tokens,
+        margin=estimate.margin,
+        best=math.isfinite(nats) and (state.best is None or nats < state.best),
+    )
+
+
+def calibrate(run: RunFolder, state: TrainingState, config: TrainConfig, dataset: Dataset) -> Estimate | None:
+    """Divide the logits of the kept model by the temperature that is best on the validation split, and score it there.
+
+    The score is that of the whole split if that takes little of the run's time; see `final_tokens`.
+    A model that is calibrated already stays as it is. So does one whose split is too short; then the result is None.
     """
     kept = _model_to_calibrate(run, dataset)
-    if kept is None or _is_calibrated(kept, state):
-        return None if kept is None else kept.training.get("validation_nats_per_token")
-    windows = _sample(state, dataset)
-    temperature = best_temperature(kept.model, windows)
+    if kept is None:
+        return None
+    if _is_calibrated(kept, state):
+        return _kept_estimate(kept)
+    sample = choose_sample(state, config, dataset)
+    temperature = best_temperature(kept.model, sample.windows())
     divide_logits(kept.model, temperature)
-    nats = _nats_per_token(kept.model, windows, dataset)
-    facts = {"validation_nats_per_token": nats, "temperature": temperature}
+    tokens = max(sample.tokens, final_tokens(dataset.valid.facts.tokens, state.tokens))
+    estimate = _sample(state, dataset, tokens).estimate(kept.model)
+    facts = {
+        "validation_nats_per_token": estimate.nats_per_token,
+        "validation_margin": estimate.margin,
+        "validation_tokens": estimate.tokens,
+        "temperature": temperature,
+    }
     save(run.model, replace(kept, training=kept.training | facts))
-    return nats
+    return estimate
+
+
+def _kept_estimate(kept: Checkpoint) -> Estimate | None:
+    """The score in the file of a calibrated model."""
+    facts = kept.training
+    nats, margin, tokens = (facts.get(f"validation_{name}") for name in ("nats_per_token", "margin", "tokens"))
+    if nats is None or margin is None or tokens is None:  # a file of charlm 0.1
+        return None
+    return Estimate(nats_per_token=nats, margin=margin, tokens=tokens)
 
 
 def is_complete(run: RunFolder, state: TrainingState, dataset: Dataset) -> bool:
@@ -65,31 +103,3 @@ def _is_calibrated(kept: Checkpoint, state: TrainingState) -> bool:
     facts = kept.training
     changed = facts.get("step") == state.best_step and facts.get("validation_nats_per_token") != state.best
     return facts.get("temperature") is not None or changed
-
-
-def _sample(state: TrainingState, dataset: Dataset) -> list[Window]:
-    """The windows that every validation of this run scores."""
-    width = max(1, min(256, (1 << 22) // (32 * dataset.tokenizer.vocab_size)))
-    return list(validation_windows(dataset.valid, tokens=state.validation_tokens, batch_size=32, seq_len=width))
-
-
-def _nats_per_token(model: LanguageModel, windows: list[Window], dataset: Dataset) -> float:
-    """The loss on a sample of the validation split, with the mean cost of unknown characters added."""
-    facts = dataset.valid.facts
-    nats = sum(total(scored) for scored in score(model, windows)) / sum(window.tokens for window in windows)
-    return nats + dataset.tokenizer.unknown_nats(facts.unknown_characters) / facts.tokens
-
-
-def validate(state: TrainingState, dataset: Dataset) -> ValidationEvent:
-    """Score the validation split, or a fixed sample of it; see `validation_windows`."""
-    facts = dataset.valid.facts
-    windows = _sample(state, dataset)
-    per_token = _nats_per_token(state.average, windows, dataset)
-    return ValidationEvent(
-        step=state.step,
-        seconds=state.elapsed(),
-        nats_per_token=per_token,
-        bits_per_character=per_token * facts.tokens / facts.characters / math.log(2),
-        tokens=sum(window.tokens for window in windows),
-        best=math.isfinite(per_token) and (state.best is None or per_token < state.best),
-    )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from charlm.data import windows as windows_module
 from charlm.data.dataset import SplitFacts, TokenSplit
-from charlm.data.windows import IGNORE, document_windows, training_windows, validation_windows
+from charlm.data.windows import IGNORE, document_windows, sample_windows, training_windows
 
 BOS, EOS = 0, 1
 
@@ -137,13 +137,31 @@ def test_many_documents_are_planned_in_sections(monkeypatch: pytest.MonkeyPatch)
     assert pairs(document_windows(split, batch_size=4, seq_len=8)) == all_pairs(split)
 
 
-def test_a_validation_sample_is_even_bounded_and_always_the_same() -> None:
+def test_a_sample_is_even_bounded_and_always_the_same() -> None:
     split = split_of([200_000])
-    sample = list(validation_windows(split, tokens=20_000, batch_size=8, seq_len=64))
+    sample = list(sample_windows(split, tokens=20_000, batch_size=8, seq_len=64))
     found = pairs(sample)
     assert 18_000 <= len(found) <= 22_000
     assert len(set(found)) == len(found) and set(found) <= set(all_pairs(split))
-    assert found[0][0] < 5000 and found[-1][0] > 195_000
-    assert found == pairs(validation_windows(split, tokens=20_000, batch_size=8, seq_len=64))
-    small = split_of([50, 60])
-    assert pairs(validation_windows(small, tokens=20_000, batch_size=8, seq_len=64)) == all_pairs(small)
+    assert found[0][0] < 1000 and found[-1][0] > 199_000
+    assert found == pairs(sample_windows(split, tokens=20_000, batch_size=8, seq_len=64))
+    small = split_of([50, 60, 5000])
+    assert pairs(sample_windows(small, tokens=20_000, batch_size=8, seq_len=64)) == all_pairs(small)
+
+
+@pytest.mark.parametrize("seq_len", [1, 7, 96, 1000])
+def test_a_segment_of_a_sample_reads_what_stands_before_it_in_its_document(seq_len: int) -> None:
+    split = split_of([10, 3000, 70, 5000])
+    windows = list(sample_windows(split, tokens=2000, batch_size=4, seq_len=seq_len))
+    assert all(window.tokens == int(window.mask.sum()) for window in windows)
+    read, scored = set[int](), set[int]()
+    for window in windows:
+        for row, start in enumerate(window.starts.tolist()):
+            places = range(start, start + len(window.ids))
+            read.update(places)
+            scored |= {place for place, counts in zip(places, window.mask[:, row].tolist(), strict=True) if counts}
+    assert len(scored) < 2500
+    for place in scored:
+        document = int(np.searchsorted(split.starts, place, side="right")) - 1
+        before = range(max(int(split.starts[document]), place - 32), place)
+        assert read.issuperset(before)

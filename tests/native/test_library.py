@@ -45,7 +45,11 @@ def test_a_state_outside_the_trie_is_not_asked(node: int) -> None:
     model = ngrams()
     states = np.array([[3, -1], [4, node]], dtype=np.int32)
     query = NgramQuery(states, [model], np.zeros(2, dtype=np.int64))
-    gates = np.ones((2, 1), dtype=np.float32)
-    for ask in (query.known_contexts, lambda: query.mixture((3,), gates), lambda: model.advance(states, [[3, 3]])):
+    order_weights = np.ones((2, 1), dtype=np.float32)
+    for ask in (
+        query.known_contexts,
+        lambda: query.mixture((3,), order_weights),
+        lambda: model.advance(states, [[3, 3]]),
+    ):
         with pytest.raises(ValueError, match="does not belong to this n-gram model"):
             ask()

@@ -60,20 +60,20 @@ def test_each_row_is_what_the_model_that_it_asks_says_alone(vocab_size: int, ord
     log_p = log_p.reshape(len(orders), 92, vocab_size).transpose(1, 0, 2)
     assert_allclose(asked.log_probabilities(orders), log_p, rtol=1e-6, atol=1e-6)
     assert_allclose(log_p[..., BOS], np.log(1e-12), rtol=1e-6)
-    gates = rng.normal(size=(92, len(orders))).astype(np.float32)
-    mixed, kept = asked.mixture(orders, gates, keep=True)
+    order_weights = rng.normal(size=(92, len(orders))).astype(np.float32)
+    mixed, kept = asked.mixture(orders, order_weights, keep=True)
     assert mixed.dtype == kept.dtype == np.float32
     assert_allclose(kept, log_p, rtol=1e-6, atol=1e-6)
-    alike, nothing = asked.mixture(orders, gates)
+    alike, nothing = asked.mixture(orders, order_weights)
     assert_allclose(alike, mixed, rtol=1e-6, atol=1e-5)
     assert nothing is None
-    assert_allclose(mixed, np.einsum("nj,njv->nv", gates, log_p), rtol=1e-5, atol=1e-4)
+    assert_allclose(mixed, np.einsum("nj,njv->nv", order_weights, log_p), rtol=1e-5, atol=1e-4)
     depths = asked.known_contexts()
     assert depths[:2].tolist() == [0, 0]
     for index, model in enumerate(models):
         rows = which == index
         alone = NgramQuery(states[rows], [model], np.zeros(rows.sum(), dtype=np.int64))
-        assert np.array_equal(alone.mixture(orders, gates[rows], keep=True)[0], mixed[rows])
+        assert np.array_equal(alone.mixture(orders, order_weights[rows], keep=True)[0], mixed[rows])
         assert np.array_equal(alone.known_contexts(), depths[rows])
 
 
@@ -107,14 +107,14 @@ def test_threads_change_nothing() -> None:
     models = models_of(text_of(500, 3000), 3, 500, 2)
     states = models[0].advance(models[0].no_context(1), text_of(500, 90, seed=5)[:, None])[:, 0]
     asked = NgramQuery(states, models, np.arange(90) % 3)
-    gates = np.random.default_rng(1).normal(size=(90, 2)).astype(np.float32)
+    order_weights = np.random.default_rng(1).normal(size=(90, 2)).astype(np.float32)
     before, found = torch.get_num_threads(), []
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            found.append(asked.mixture([2, 3], gates, keep=True))
+            found.append(asked.mixture([2, 3], order_weights, keep=True))
     finally:
         torch.set_num_threads(before)
     (mixed, kept), (same, alike) = found
     assert np.array_equal(mixed, same) and np.array_equal(kept, alike)
-    assert_allclose(mixed, asked.mixture([2, 3], gates.astype(np.float64))[0], rtol=1e-5, atol=1e-4)
+    assert_allclose(mixed, asked.mixture([2, 3], order_weights.astype(np.float64))[0], rtol=1e-5, atol=1e-4)

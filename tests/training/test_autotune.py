@@ -1,7 +1,9 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import torch
 
 from charlm import api
 from charlm.api import Callbacks
@@ -12,11 +14,11 @@ from charlm.training.autotune import (
     AutotunedSettings,
     autotune,
     context_vectors_for,
+    hidden_size_for,
     passes_of,
     sequences_per_step,
     settings_for,
     tokens_per_second,
-    width_for,
 )
 
 
@@ -31,19 +33,24 @@ def test_every_plan_is_a_configuration(tokens: int, passes: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("units", "wanted"),
+    ("hidden_size", "wanted"),
     [(256, [0, 0.1, 0.1, 0.15, 0.2, 0.2, 0.2, 0.4]), (512, [0, 0.1, 0.1, 0.15, 0.2, 0.5, 0.5, 0.5])],
 )
-def test_more_passes_need_more_dropout(units: int, wanted: list[float]) -> None:
+def test_more_passes_need_more_dropout(hidden_size: int, wanted: list[float]) -> None:
     passes = (0.5, 1.2, 2, 8, 20, 50, 100, 200)
-    assert [settings_for(tokens=10**6, passes=each, units=units).model["dropout"] for each in passes] == wanted
+    assert [
+        settings_for(tokens=10**6, passes=each, hidden_size=hidden_size).model["dropout"] for each in passes
+    ] == wanted
 
 
 def test_a_wide_network_wants_a_large_text_and_many_tokens_seen() -> None:
-    assert {width_for(10**5, 1e9), width_for(10**6, 60e6), width_for(3 * 10**6, 19e6)} == {256}
-    assert {width_for(3 * 10**6, 21e6), width_for(10**7, 39e6)} == {384}
-    assert {width_for(5 * 10**5, 160e6), width_for(3 * 10**6, 41e6), width_for(10**7, 41e6)} == {512}
-    rates = [settings_for(tokens=10**7, passes=9, units=units).training["learning_rate"] for units in (256, 384, 512)]
+    assert {hidden_size_for(10**5, 1e9), hidden_size_for(10**6, 60e6), hidden_size_for(3 * 10**6, 19e6)} == {256}
+    assert {hidden_size_for(3 * 10**6, 21e6), hidden_size_for(10**7, 39e6)} == {384}
+    assert {hidden_size_for(5 * 10**5, 160e6), hidden_size_for(3 * 10**6, 41e6), hidden_size_for(10**7, 41e6)} == {512}
+    rates = [
+        settings_for(tokens=10**7, passes=9, hidden_size=hidden_size).training["learning_rate"]
+        for hidden_size in (256, 384, 512)
+    ]
     assert rates == [5e-3, 4e-3, 3e-3]
 
 
@@ -59,7 +66,7 @@ def test_weights_are_dropped_from_the_lstm_only_and_never_in_one_pass() -> None:
     assert settings_for(tokens=10**6, passes=100).model["weight_dropout"] == 0.2
     assert settings_for(tokens=10**5, passes=100).model["weight_dropout"] == 0.4
     assert settings_for(tokens=10**5, passes=100, cell="irnn").model["weight_dropout"] == 0
-    model = settings_for(tokens=5 * 10**5, passes=300, units=512).model
+    model = settings_for(tokens=5 * 10**5, passes=300, hidden_size=512).model
     assert (model["dropout"], model["weight_dropout"]) == (0.5, 0.5)
     single = settings_for(tokens=1000, passes=0.9)
     assert (single.model["dropout"], single.model["weight_dropout"]) == (0, 0)
@@ -68,16 +75,38 @@ def test_weights_are_dropped_from_the_lstm_only_and_never_in_one_pass() -> None:
 
 
 def test_passes_are_those_of_the_shortest_length() -> None:
-    def passes(documents: int = 1, **lengths) -> float:
-        config = TrainConfig(batch_size=10, seq_len=10, **lengths)
-        return passes_of(config, tokens=5000, documents=documents, seconds=10.0, speed=1000.0)
+    def passes(tokens_per_step: float = 100, **lengths) -> float:
+        config = TrainConfig(**lengths)
+        return passes_of(config, tokens=5000, tokens_per_step=tokens_per_step, seconds=10.0, speed=1000.0)
 
     assert passes(epochs=3) == 3
     assert passes(steps=100) == 2
-    assert passes(minutes=1) == pytest.approx(50 * 0.6 * 1000 / 5000)
+    assert passes(minutes=1) == pytest.approx(50 * 0.8 * 1000 / 5000)
     assert passes(minutes=1, epochs=3, steps=100) == 2
     assert passes(minutes=0.1) == 0
-    assert passes(documents=2500, steps=100) == 0.4  # rows of two tokens, not of ten
+    assert passes(20, steps=100) == 0.4
+
+
+@pytest.mark.parametrize(
+    ("documents", "shape"),
+    [
+        ("file", {"batch_size": 512, "seq_len": 512}),
+        ("file", {"batch_size": 16, "seq_len": 300}),
+        ("line", {"batch_size": 100, "seq_len": 64}),
+        ("line", {"batch_size": 64, "seq_len": 7}),
+    ],
+)
+def test_the_forecast_is_how_often_the_steps_read_the_text(
+    text: Path, documents: str, shape: dict[str, int], small_shape: dict
+) -> None:
+    plans: list[AutotunedSettings] = []
+    training = {"steps": 15} | shape
+    callbacks = Callbacks(on_settings=plans.append)
+    corpus = {"documents": documents}
+    trained = api.train_run(
+        text, run="runs/a", corpus=corpus, model=small_shape, training=training, callbacks=callbacks
+    )
+    assert plans[0].passes == pytest.approx(trained.outcome.epoch, rel=0.1)
 
 
 def test_a_step_has_as_many_rows_as_make_two_thousand_tokens() -> None:
@@ -94,17 +123,19 @@ def test_a_step_has_as_many_rows_as_make_two_thousand_tokens() -> None:
 
 
 def planned(
-    config: TrainConfig, given=(), *, tokens=3 * 10**6, documents=1, vocab_size=68, width=None
+    config: TrainConfig, given=(), *, tokens=3 * 10**6, documents=1, vocab_size=68, hidden_size=None
 ) -> AutotunedSettings:
     """What is planned for a text that there need not be."""
     facts = SimpleNamespace(tokens=tokens, documents=documents, characters=tokens)
-    dataset = SimpleNamespace(train=SimpleNamespace(facts=facts), tokenizer=SimpleNamespace(vocab_size=vocab_size))
-    return autotune(dataset, config, given, seconds=0, width=width, cell="lstm", ngram_order=12)
+    starts = np.linspace(0, tokens + documents, documents + 1).astype(np.int64)
+    train = SimpleNamespace(facts=facts, starts=starts)
+    dataset = SimpleNamespace(train=train, tokenizer=SimpleNamespace(vocab_size=vocab_size))
+    return autotune(dataset, config, given, seconds=0, hidden_size=hidden_size, cell="lstm", ngram_order=12)
 
 
 def test_a_wide_network_reads_twice_as_many_rows_of_a_large_text() -> None:
     def shape(*given: str, **text: int) -> tuple[int, int]:
-        training = planned(TrainConfig(epochs=40, batch_size=7), given, width=512, **text).training
+        training = planned(TrainConfig(epochs=40, batch_size=7), given, hidden_size=512, **text).training
         return training["batch_size"], training["seq_len"]
 
     assert shape() == (128, 64)
@@ -112,24 +143,24 @@ def test_a_wide_network_reads_twice_as_many_rows_of_a_large_text() -> None:
     assert shape(vocab_size=2000) == (32, 64)
     assert shape(documents=400_000) == (288, 64)  # lines
     assert shape("batch_size") == (7, 64)
-    assert planned(TrainConfig(epochs=1), width=256).training["batch_size"] == 64
+    assert planned(TrainConfig(epochs=1), hidden_size=256).training["batch_size"] == 64
 
 
 def test_what_is_planned_is_for_the_passes_that_the_network_itself_makes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(autotune_module, "tokens_per_second", lambda vocab_size, config, across: 100_000.0)
+    monkeypatch.setattr(autotune_module, "tokens_per_second", lambda vocab_size, config, across: 75_000.0)
     seen = {
-        256: "about 6.0 times",  # 500 seconds, of which 0.6 are steps
+        256: "about 6.0 times",  # 500 seconds, of which 0.8 are steps
         384: "about 3.6 times",
         512: "about 2.4 times",
     }
-    for units, often in seen.items():
-        assert often in planned(TrainConfig(minutes=500 / 60), width=units, tokens=5 * 10**6).why
+    for hidden_size, often in seen.items():
+        assert often in planned(TrainConfig(minutes=500 / 60), hidden_size=hidden_size, tokens=5 * 10**6).why
     assert planned(TrainConfig(minutes=500 / 60), tokens=5 * 10**6).model["hidden_size"] == 384
     steps = planned(
         TrainConfig(steps=30_000)
     )  # 61 million tokens by the batch of 256 units, by its own four times that
-    assert steps.model["hidden_size"] == 512 and "about 81.9 times" in steps.why
-    assert "about 3.0 times" in planned(TrainConfig(epochs=3), width=512).why
+    assert steps.model["hidden_size"] == 512 and "about 81.3 times" in steps.why
+    assert "about 3.0 times" in planned(TrainConfig(epochs=3), hidden_size=512).why
 
 
 def test_a_reason_is_given_for_what_is_chosen_only() -> None:
@@ -149,6 +180,36 @@ def test_large_texts_have_more_context_vectors() -> None:
     assert number(10**7) == 16_384
     assert context_vectors_for(10**6, ngram_order=3) == 5000
     assert context_vectors_for(10**6, ngram_order=2) == 0
+
+
+@pytest.mark.parametrize(
+    ("speeds", "given", "chosen"),
+    [
+        ({4: 1000, 2: 1100, 1: 5000}, None, None),  # two are not much faster than four, so one is not tried
+        ({4: 1000, 2: 2000, 1: 2100}, None, 2),
+        ({4: 100, 2: 300, 1: 9000}, None, 1),
+        ({4: 100, 2: 300, 1: 9000}, 4, 4),
+    ],
+)
+def test_fewer_threads_are_chosen_where_more_wait_for_each_other(
+    speeds: dict[int, float], given: int | None, chosen: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.set_num_threads(4)
+    monkeypatch.setattr(autotune_module, "tokens_per_second", lambda *_: speeds[torch.get_num_threads()])
+    plan = planned(TrainConfig(minutes=1, threads=given))
+    assert plan.training.get("threads") == chosen
+    assert torch.get_num_threads() == (chosen or 4)
+    assert ("threads" in plan.reasons) == (given is None and chosen is not None)
+
+
+def test_the_timing_takes_a_hundredth_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def steps(minutes: float) -> int:
+        clock = iter(range(1000))
+        monkeypatch.setattr(autotune_module.time, "perf_counter", lambda: next(clock))
+        assert tokens_per_second(20, TrainConfig(minutes=minutes, batch_size=2), 8) == 16
+        return next(clock) // 2
+
+    assert [steps(minutes) for minutes in (0.1, 10, 100)] == [2, 6, 11]
 
 
 def test_the_speed_is_that_of_this_machine() -> None:

@@ -1,9 +1,13 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 
-from charlm.config import TrainConfig
+from charlm.config import ModelConfig, TrainConfig
 from charlm.model.layers import Recurrent
-from charlm.training.events import StepEvent
-from charlm.training.warnings import GradientMonitor, warn_about_run
+from charlm.training.autotune import settings_for
+from charlm.training.events import Event, StepEvent
+from charlm.training.warnings import GradientMonitor, PassesCheck, warn_about_run
 
 
 def step(norm: float, clip: float = 1.0) -> StepEvent:
@@ -55,3 +59,47 @@ def test_slow_products_earn_a_warning(
     monkeypatch.setattr(Recurrent, "has_bfloat16_kernel", quick)
     warn_about_run(dataset, network_with_prior(dataset), TrainConfig(steps=1, precision=precision))
     assert ("many times as long" in caplog.text) == warned
+
+
+def pace_warnings(expected: float, pace: float, caplog: pytest.LogCaptureFixture, *given: str) -> list[str]:
+    """The warnings of a run that reads the text `pace` times per whole progress, from a tenth of its time on."""
+    facts = SimpleNamespace(tokens=10**6, characters=10**6)
+    dataset = SimpleNamespace(train=SimpleNamespace(facts=facts))
+    selected = settings_for(tokens=10**6, passes=expected).without(given)
+    seen: list[Event] = []
+    check = PassesCheck(selected, dataset, ModelConfig(vocab_size=9), seen.append)
+    events = [
+        replace(step(1.0), progress=progress, epoch=pace * (progress - 0.1))
+        for progress in (0.11, 0.15, 0.25, 0.5, 1.0)
+    ]
+    for one in events:
+        check(one)
+    assert seen == events
+    return [record.getMessage() for record in caplog.records]
+
+
+def test_a_forecast_that_holds_needs_no_word(caplog: pytest.LogCaptureFixture) -> None:
+    assert pace_warnings(expected=9, pace=12, caplog=caplog) == []
+    assert pace_warnings(expected=0.9, pace=0.1, caplog=caplog) == []
+
+
+@pytest.mark.parametrize(
+    ("expected", "pace", "better"),
+    [
+        (1.3, 5.5, ""),
+        (7.2, 3, "; such a run would have --dropout 0.1 --averaging 0.05"),
+        (3, 30, "; such a run would have --dropout 0.2 --averaging 0.2"),
+    ],
+)
+def test_a_forecast_that_is_far_off_is_corrected_once(
+    expected: float, pace: float, better: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert pace_warnings(expected, pace, caplog) == [
+        f"at its present speed the run will read the training split about {0.9 * pace:.1f} times, not {expected:.1f} "
+        f"times as expected{better}"
+    ]
+
+
+def test_what_the_user_has_set_is_not_corrected(caplog: pytest.LogCaptureFixture) -> None:
+    (warning,) = pace_warnings(7.2, 3, caplog, "dropout")
+    assert warning.endswith("; such a run would have --averaging 0.05")

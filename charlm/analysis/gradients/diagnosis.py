@@ -18,7 +18,7 @@ from charlm.config import (
     TokenizerConfig,
     TrainConfig,
     check_range,
-    default_vectors,
+    default_embedding,
 )
 from charlm.data.corpus import corpus_config, read_corpus
 from charlm.data.dataset import Dataset, prepare, unsplit
@@ -99,11 +99,11 @@ def diagnose(
         cells: names from `charlm.cells.CELLS`.
         lags: K, the largest number of steps to follow a gradient back.
         steps: training steps between the two measurements, with the defaults of `TrainConfig`; 0 for none.
-        hidden_size: H.
+        hidden_size: H, the width of the hidden state.
         recurrent_init: initial recurrent weights; auto uses each cell's default.
         forget_bias: initial bias of an LSTM's forget gate.
         update_bias: initial bias of the gate that keeps the state in the GRU and related cells.
-        seed: for initial weights, order of the text and dropout.
+        seed: the random seed of the initial weights, the order of the text, and dropout.
         corpus: fields of `CorpusConfig`; the others come from the registry or are the defaults.
         progress: receives how far reading, training and measuring are.
 
@@ -156,7 +156,7 @@ def _diagnose(
 ) -> CellDiagnosis:
     """Measure a new model of one cell; if `steps` is above 0, train it and measure it again."""
     vocab = dataset.tokenizer.vocab_size
-    vectors = default_vectors(vocab, shape["hidden_size"], tie_weights=False)
+    vectors = default_embedding(vocab, shape["hidden_size"], tie_weights=False)
     model = LanguageModel(ModelConfig(vocab_size=vocab, cell=cell, **vectors, **shape))
     model.initialise(torch.Generator().manual_seed(config.seed), silent=dataset.tokenizer.never_written)
     start = measure(model, ids, lags=lags, progress=progress)
@@ -186,9 +186,9 @@ def stretches(dataset: Dataset, *, lags: int, positions: int, rows: int) -> Tens
 
     Args:
         dataset: the text.
-        lags: K.
-        positions: P, at most; fewer if no document is long enough.
-        rows: B, at most; fewer if there are fewer stretches.
+        lags: K, the largest number of steps to follow a gradient back.
+        positions: P, the most positions of a stretch; fewer if no document is long enough.
+        rows: B, the most stretches; fewer if the text has fewer.
 
     Returns:
         ids, (K + P + 1, B) int64.

@@ -67,8 +67,9 @@ def measure(model: LanguageModel, ids: Tensor, *, lags: int, progress: Progress 
     """Measure the top layer of a model on a stretch of text.
 
     Args:
-        model: not changed; a float64 copy without dropout is measured.
-        ids: (S + 1, B) int64, S tokens read and S predicted, with S > K; each row starts from the initial state.
+        model: the model to measure. It is not changed: a float64 copy without dropout is measured.
+        ids: token ids, (S + 1, B) int64: S tokens read and S predicted, with S > K; each row starts from the initial
+            state.
         lags: K, at least 1. The positions t are the last S - K, so each of them has all K lags.
         progress: receives how many positions and Jacobians are done.
     """
@@ -96,10 +97,10 @@ def gradient_norms(
     path from it to L_t counts: dL_t/dc_{t-k} includes the path through h_{t-k}.
 
     Args:
-        model: its output layer computes the loss.
-        unrolled: S steps, from `Unrolled.of`.
-        targets: (S, B).
-        lags: K.
+        model: the model whose output layer computes the loss.
+        unrolled: the S steps that `Unrolled.of` has run.
+        targets: the token that follows each step, (S, B).
+        lags: K, the largest number of steps to follow a gradient back.
         progress: receives how many positions are done.
 
     Returns:

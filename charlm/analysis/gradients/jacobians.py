@@ -15,7 +15,7 @@ def jacobian_norms(unrolled: Unrolled, *, rows: int, progress: Progress = silent
     """Exact spectral norms of the Jacobians of single steps; autograd builds each Jacobian row by row.
 
     Args:
-        unrolled: S steps, from `Unrolled.of`.
+        unrolled: the S steps that `Unrolled.of` has run.
         rows: R, how many rows of the batch to use.
         progress: receives how many Jacobians are done.
 
@@ -60,9 +60,9 @@ def step_jacobians(cell: Cell, x: Tensor, state: State, weights: Weights) -> Ten
 
     Args:
         cell: the cell to step.
-        x: (B, I).
-        state: before the step, (B, H) each.
-        weights: the cell's weights.
+        x: the input of the step, (B, I).
+        state: the state before the step, (B, H) each.
+        weights: the weights of the cell, by name.
     """
     state = tuple(part.detach().requires_grad_() for part in state)
     after = torch.cat(cell.step(x, state, weights), dim=-1)  # (B, nH)
@@ -77,8 +77,8 @@ def path_products(norms: Tensor, *, lags: int) -> Tensor:
     """Products of the last k factors before each position, mean over positions and rows.
 
     Args:
-        norms: (S, R), ||J_i|| of step i.
-        lags: K.
+        norms: ||J_i|| of each step i, (S, R).
+        lags: K, the largest number of steps to follow a gradient back.
 
     Returns:
         (K + 1,): at lag k the mean of prod_{i=t-k+1..t} ||J_i|| over the positions t = K ... S - 1 and the rows; 1 at

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.analysis.units.reading import Reading
+from charlm.files import MADE_BY
 from charlm.model.unit import Unit
 from charlm.tokenizers import Tokenizer
 
@@ -22,8 +23,8 @@ def page(reading: Reading, tokenizer: Tokenizer, *, title: str, unit: Unit | Non
     """The page: each token coloured by its bits or by the unit's value; a tooltip shows both and the alternatives.
 
     Args:
-        reading: up to a few million tokens; each adds about 20 bytes to the page.
-        tokenizer: the one used for the reading.
+        reading: the text with its scores, up to a few million tokens; each adds about 20 bytes to the page.
+        tokenizer: the tokenizer that the reading was made with.
         title: title of the page.
         unit: the unit or gate whose values are in the reading, if any; a gate's values lie between 0 and 1.
     """
@@ -64,6 +65,7 @@ def fill_template(template: str, *, title: str, about: str, data: Any, body: str
     page = folder.joinpath(template).read_text(encoding="utf-8")
     parts = {
         "STYLE": folder.joinpath("style.css").read_text(encoding="utf-8"),
+        "GENERATOR": MADE_BY,
         "TITLE": html.escape(title),
         "ABOUT": html.escape(about),
         "BODY": body,

@@ -80,8 +80,8 @@ def best_unit(vectors: Vectors, truth: Truth) -> Threshold:
     """The feature and threshold that classify most of the given texts correctly; `accuracy` is measured on them.
 
     Args:
-        vectors: (N, D).
-        truth: (N,).
+        vectors: one vector for each text, (N, D).
+        truth: whether each text has the label, (N,).
     """
     count, positives = len(truth), int(truth.sum())
     most_right, best = -1, (0, 0.0, True)
@@ -120,10 +120,10 @@ def regression(
     """Fit a logistic regression; the inverse penalty C is selected by cross-validation.
 
     Args:
-        vectors: (N, D), dense or sparse.
-        truth: (N,).
+        vectors: one vector for each text, (N, D), dense or sparse.
+        truth: whether each text has the label, (N,).
         penalties: candidates for C.
-        seed: for the folds.
+        seed: the random seed of the folds.
         progress: receives how many fits are done.
         sparse: use an L1 penalty, which leaves most weights at 0, instead of L2.
 

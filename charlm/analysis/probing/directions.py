@@ -55,9 +55,9 @@ def output_scores(
     """Compute the Fisher score of each text from its first 256 tokens.
 
     Args:
-        model: in evaluation mode.
-        tokenizer: the model's.
-        texts: N texts.
+        model: a model in evaluation mode.
+        tokenizer: the tokenizer of the model.
+        texts: the N texts to score.
         progress: receives how many texts are read.
 
     Returns:
@@ -103,11 +103,11 @@ def weighted_direction(
     square of its distance from its mean.
 
     Args:
-        model: in evaluation mode.
-        tokenizer: the model's.
+        model: a model in evaluation mode.
+        tokenizer: the tokenizer of the model.
         labelled: texts with and without the label; at most 2,000 of each are used, drawn at random.
         label: the label of high values.
-        seed: for the draw.
+        seed: the random seed of the draw.
         progress: receives how many texts are read.
 
     Raises:
@@ -135,8 +135,8 @@ def discriminant(scores: Vectors, truth: Truth) -> NDArray[np.float32]:
     It is (S + ridge)^-1 (mean with the label - mean without it), where S is the covariance within the two groups.
 
     Args:
-        scores: (N, H); those longer than three times the median length are shortened to it.
-        truth: (N,).
+        scores: a vector for each text, (N, H); one longer than three times the median length is shortened to that.
+        truth: whether each text has the label, (N,).
 
     Raises:
         CharlmError: the two means are the same.
@@ -160,17 +160,17 @@ def unit_direction(vectors: Vectors, truth: Truth, blocks: Sequence[Block]) -> F
     """The unit whose mean over a text predicts the label best; a strength of 1 is the standard deviation of that mean.
 
     Args:
-        vectors: (N, D), from `charlm.analysis.probing.features`.
-        truth: (N,).
+        vectors: one vector for each text, (N, D), from `charlm.analysis.probing.features`.
+        truth: whether each text has the label, (N,).
         blocks: the layout of the vectors.
     """
-    width = vectors.shape[1] // len(blocks)
+    hidden_size = vectors.shape[1] // len(blocks)
     mean_blocks = [index for index, block in enumerate(blocks) if block.moment == "mean"]
-    columns = np.concatenate([np.arange(index * width, (index + 1) * width) for index in mean_blocks])
+    columns = np.concatenate([np.arange(index * hidden_size, (index + 1) * hidden_size) for index in mean_blocks])
     best = best_unit(vectors[:, columns], truth)
-    index, number = divmod(int(columns[best.column]), width)
-    values = vectors[:, index * width + number] * (1 if best.above else -1)
-    vector = np.zeros(width, np.float32)
+    index, number = divmod(int(columns[best.column]), hidden_size)
+    values = vectors[:, index * hidden_size + number] * (1 if best.above else -1)
+    vector = np.zeros(hidden_size, np.float32)
     vector[number] = 1.0 if best.above else -1.0
     return FoundDirection(
         kind="unit",

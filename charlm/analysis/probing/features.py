@@ -50,9 +50,9 @@ def save_features(path: Path, vectors: Iterable[NDArray[np.float32]], shape: tup
     """Write vectors to a NumPy file of shape (N, D), one at a time.
 
     Args:
-        path: the file, which is replaced once it is complete.
-        vectors: N of them, (D,) each.
-        shape: N and D.
+        path: the file to write; it is replaced once the new one is complete.
+        vectors: the N vectors, (D,) each.
+        shape: the numbers N and D.
 
     Raises:
         CharlmError: the file can't be written.
@@ -91,9 +91,9 @@ def features(
     vocabulary as `<unk>`.
 
     Args:
-        model: in evaluation mode.
-        tokenizer: the model's.
-        documents: read lazily, so they needn't fit in memory.
+        model: a model in evaluation mode.
+        tokenizer: the tokenizer of the model.
+        documents: the texts, read lazily, so they needn't fit in memory.
         total: number of documents, for progress.
         progress: receives how many documents are read.
     """

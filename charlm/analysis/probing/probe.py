@@ -83,12 +83,12 @@ def probe(
     """Fit all classifiers to the training texts and measure them on the test texts.
 
     Args:
-        vectors: (N, D), of the training texts.
-        labelled: N training texts; all labels except `positive` count as one.
-        test_vectors: (M, D), of the test texts.
-        test: M test texts.
+        vectors: one vector for each training text, (N, D).
+        labelled: the N training texts; all labels except `positive` count as one.
+        test_vectors: one vector for each test text, (M, D).
+        test: the M test texts.
         positive: the label to predict.
-        seed: for the folds of cross-validation.
+        seed: the random seed of the folds of cross-validation.
         progress: receives how many fits are done.
     """
     truth, test_truth = labelled.truth(positive), test.truth(positive)

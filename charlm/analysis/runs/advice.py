@@ -10,7 +10,7 @@ from statistics import mean
 from typing import Any
 
 from charlm.analysis.runs.curves import read_records
-from charlm.config import DEFAULT_HIDDEN, TrainConfig
+from charlm.config import DEFAULT_HIDDEN_SIZE, TrainConfig
 from charlm.errors import RunError
 from charlm.storage.runs import RunFolder
 
@@ -49,10 +49,10 @@ def advise(
     """Read the curves of a run that has ended.
 
     Args:
-        records: from `charlm.analysis.runs.curves.read_records`.
+        records: the metrics of the run, from `charlm.analysis.runs.curves.read_records`.
         hidden_size: H of the model; None if it can't be chosen, as in fine-tuning.
         dropout: dropout of the model, which is active in the training losses and off in validation.
-        training: its configured length; a longer run is suggested in the same unit.
+        training: how the run was trained, which includes its length; a longer run is suggested in the same unit.
 
     Returns:
         None if the run has fewer than six validations.
@@ -123,9 +123,9 @@ def advice_on(run: Path) -> Advice | None:
         records, config = read_records(folder), folder.read_config()
     except RunError:
         return None
-    hidden = None if config.init_from is not None else int(config.model.get("hidden_size", DEFAULT_HIDDEN))
+    hidden_size = None if config.init_from is not None else int(config.model.get("hidden_size", DEFAULT_HIDDEN_SIZE))
     dropout = float(config.model.get("dropout", 1.0 if config.init_from is not None else 0.1))
-    return advise(records, hidden_size=hidden, dropout=dropout, training=config.training)
+    return advise(records, hidden_size=hidden_size, dropout=dropout, training=config.training)
 
 
 def _twice(training: TrainConfig, record: dict[str, Any], minutes: float) -> str:

@@ -36,9 +36,9 @@ def follow(
     """Compute every state and gate while the model reads, by the cells' equations.
 
     Args:
-        model: in evaluation mode.
-        ids: (T, B) int64, T at least 1.
-        states: before the first step, as `LanguageModel.forward` takes and returns them.
+        model: a model in evaluation mode.
+        ids: token ids, (T, B) int64, T at least 1.
+        states: the states before the first step, as `LanguageModel.forward` takes and returns them.
         layers: how many layers, from the lowest up; None for all.
         gates: whether to record gates.
 

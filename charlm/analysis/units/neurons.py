@@ -155,9 +155,9 @@ def find_neurons(
     """Let a model read a text, starting from BOS, and compare all its units with all properties of the text.
 
     Args:
-        model: in evaluation mode, on the CPU.
-        tokenizer: the model's.
-        text: must not be empty.
+        model: a model in evaluation mode, on the CPU.
+        tokenizer: the tokenizer of the model.
+        text: the text to read; must not be empty.
         top: how many units to report for each property.
         tokens: how many tokens to read at most, from the beginning of the text.
         unknown: how to treat a character outside the vocabulary.

@@ -38,10 +38,10 @@ def null_baseline(
     """The best that a unit of eight untrained networks reaches by chance, for each property.
 
     Args:
-        model: gives the shape and initialisation of the networks.
-        ids: N tokens; streams evenly spaced over them are read, 32,768 tokens at most.
+        model: the model whose shape and initialisation the networks have.
+        ids: the N tokens of the text; streams evenly spaced over them are read, 32,768 tokens at most.
         units: the units to compare.
-        properties: with N values each.
+        properties: the properties of the text, with N values each.
         halves: positions to select units on, and positions to measure them on, (N,) each.
         progress: receives how many networks are done.
 

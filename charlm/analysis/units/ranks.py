@@ -20,8 +20,8 @@ def rank_statistics(
     """Compare each unit with each property.
 
     Args:
-        values: (units, N).
-        properties: with N values each.
+        values: the values of each unit, (units, N).
+        properties: the properties of the text, with N values each.
         where: the positions to use, (N,); of these, only the ones where the property is defined count.
         progress: receives how many units are done.
 

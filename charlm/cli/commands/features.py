@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charlm.cli.options.output import OverwriteOption, output_path
 from charlm.cli.options.shared import (
     DocumentsOption,
     EncodingOption,
@@ -33,6 +34,7 @@ def features(
     out: Annotated[
         Path, typer.Option(metavar="FILE", help="Write the vectors to this NumPy file, of shape (documents, features).")
     ] = Path("features.npy"),
+    overwrite: OverwriteOption = False,
     documents: DocumentsOption = None,
     separator: SeparatorOption = None,
     encoding: EncodingOption = None,
@@ -53,16 +55,16 @@ def features(
     import charlm
     from charlm.analysis.probing.features import blocks, save_features
     from charlm.analysis.probing.features import features as read
-    from charlm.cli.options.reader import require_forward
+    from charlm.cli.options.reader import require_forward, require_model_first
     from charlm.cli.ui.console import Bars, stderr
 
     use_threads(threads)
     names = list(arguments or [])
     if not 1 <= len(names) <= 2:
         raise ConfigError("give a FILE to read, or a MODEL and a FILE")
-    if out.is_dir() or not out.parent.is_dir():
-        raise ConfigError(f"--out is {str(out)!r}; name a file in an existing folder")
+    require_model_first(names, "charlm features")
     loaded = charlm.load(names[0] if len(names) == 2 else None)
+    out = output_path(out, "--out", inputs=(names[-1], loaded.path), overwrite=overwrite)
     require_forward(loaded, "charlm features")
     options = corpus_options(documents, separator, encoding=encoding, errors=errors)
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
@@ -75,7 +77,7 @@ def features(
     _report(layout, model.config.hidden_size, shape, out, json=json)
 
 
-def _report(layout: "list[Block]", width: int, shape: tuple[int, int], out: Path, *, json: bool) -> None:
+def _report(layout: "list[Block]", hidden_size: int, shape: tuple[int, int], out: Path, *, json: bool) -> None:
     """Print the shape of the written file and the layout of its vectors."""
     from charlm.cli.ui.console import print_json, stderr, thousands
 
@@ -85,7 +87,7 @@ def _report(layout: "list[Block]", width: int, shape: tuple[int, int], out: Path
                 "file": str(out),
                 "shape": list(shape),
                 "blocks": [
-                    {"first": index * width, "layer": block.layer, "state": block.state, "moment": block.moment}
+                    {"first": index * hidden_size, "layer": block.layer, "state": block.state, "moment": block.moment}
                     for index, block in enumerate(layout)
                 ],
             }

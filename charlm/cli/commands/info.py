@@ -67,7 +67,7 @@ def _values(loaded: "TextModel") -> dict[str, Any]:
 def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
     """The facts about a model, as names and values for a person."""
     from charlm.cells import CELLS
-    from charlm.cli.ui.console import duration, size, thousands
+    from charlm.cli.ui.console import duration, size, thousands, with_margin
 
     checkpoint = loaded.checkpoint
     config, tokenizer = checkpoint.model.config, checkpoint.tokenizer
@@ -89,6 +89,9 @@ def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
         yield "text", f"{corpus['name']}, {thousands(corpus['characters'])} characters, {size(corpus['bytes'])}"
         yield "documents", f"{thousands(corpus['documents'])}, by {settings['documents']}; splits {splits}"
         yield "sha256", corpus["sha256"]
+        if valid := corpus.get("valid"):
+            sizes = f"{thousands(valid['characters'])} characters, {size(valid['bytes'])}"
+            yield "validation text", f"{valid['name']}, {sizes}, sha256 {valid['sha256']}"
     if training := checkpoint.training:
         settings = training["config"]
         yield (
@@ -105,10 +108,10 @@ def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
             f"seed {settings['seed']}",
         )
         validation = training["validation_nats_per_token"]
-        yield (
-            "validation",
-            "none" if validation is None else f"{validation:.4f} nats per token (on a sample of the split)",
-        )
+        margin = training.get("validation_margin")
+        part = "the whole split" if margin == 0 else "estimated from a sample of the split"
+        figure = "none" if validation is None else f"{with_margin(validation, margin)} nats per token ({part})"
+        yield "validation", figure
         yield "versions", f"charlm {training['charlm']}, torch {training['torch']}"
 
 
@@ -135,6 +138,7 @@ def _show_system(json: bool) -> None:
         "pointwise": pointwise,
         "bfloat16": bfloat16,
         "compiler": _compiler(),
+        "prebuilt": _prebuilt(),
     }
     if json:
         print_json(facts)
@@ -163,3 +167,13 @@ def _compiler() -> str | None:
     except ModuleNotFoundError:
         return None
     return compiler()
+
+
+def _prebuilt() -> str | None:
+    """The kind of processor whose compiled code comes from the wheel."""
+    try:
+        from charlm.native.prebuilt import chosen_variant
+    except ModuleNotFoundError:
+        return None
+    variant = chosen_variant()
+    return None if variant is None else variant.name

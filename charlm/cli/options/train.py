@@ -54,6 +54,25 @@ TokenizerOption = Annotated[
         metavar="NAME",
     ),
 ]
+ValidOption = Annotated[
+    list[str] | None,
+    _option(
+        "A text that is the whole validation split, as the official splits of a benchmark are: a file, folder or name. "
+        "It can be given several times.",
+        "a share of TEXT, or the official split of a named corpus",
+        TEXT,
+        metavar="FILE",
+    ),
+]
+TestOption = Annotated[
+    list[str] | None,
+    _option(
+        "The same for the test split, which is not read before `charlm eval`.",
+        "a share of TEXT, or the official split of a named corpus",
+        TEXT,
+        metavar="FILE",
+    ),
+]
 VocabSizeOption = Annotated[
     int | None,
     _option(
@@ -109,8 +128,8 @@ TieWeightsOption = Annotated[
 NgramOrderOption = Annotated[
     int | None,
     _option(
-        "Order of the n-gram model that the network is combined with through a learned gate; 0 trains the network "
-        "alone.",
+        "Order of the n-gram model whose log-probabilities, times learned weights, are added to the network's; 0 "
+        "trains the network alone.",
         "12; 5 if the vocabulary is larger than 512 tokens",
         _MODEL,
     ),
@@ -206,6 +225,14 @@ ClipOption = Annotated[
 ]
 SeedOption = Annotated[
     int | None, _option("Seed for the initial weights, the order of the text and dropout.", "1", _TRAINING)
+]
+SeedsOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Train this many runs, NAME-1, NAME-2 and so on, each with the next seed, and print mean and spread.",
+        show_default=False,
+        rich_help_panel=_TRAINING,
+    ),
 ]
 ValidationsOption = Annotated[
     int | None, _option("How many times during the run to validate, write a sample and save.", "20", _TRAINING)

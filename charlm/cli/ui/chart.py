@@ -18,7 +18,7 @@ def decade_line(curve: Sequence[float], width: int) -> Text:
 
     Args:
         curve: values at the lags 0 ... K, none negative.
-        width: columns, at most; fewer if there are fewer values.
+        width: the most columns; fewer if there are fewer values.
     """
     logs = [_log10(value / curve[0] if curve[0] > 0 else 0.0) for value in curve]
     line = Text()

@@ -5,7 +5,7 @@ import logging
 import math
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Self, TextIO, cast
 
@@ -66,15 +66,16 @@ def _finite(value: Any) -> Any:
     return [_finite(part) for part in value] if isinstance(value, list | tuple) else value
 
 
-class _Notes(logging.Handler):
-    """Prints the library's warnings as notes."""
+class Notes(logging.Handler):
+    """Prints the library's warnings as notes, on stderr or on a console that writes there."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console | None = None) -> None:
         super().__init__(logging.WARNING)
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._console.print(f"note: {record.getMessage()}", style="yellow", markup=False, soft_wrap=True)
+        """Print a warning."""
+        (self._console or stderr()).print(f"note: {record.getMessage()}", style="yellow", markup=False, soft_wrap=True)
 
 
 class Bars:
@@ -86,7 +87,7 @@ class Bars:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._notes = _Notes(console)
+        self._notes = Notes(console)
         self._bars: Progress | None = None
         self._task: TaskID | None = None
         self._activity = ""
@@ -132,6 +133,17 @@ class Bars:
         self._bars.update(self._task, completed=done, total=total)
 
 
+def passing_bar(bars: Bars) -> Callable[[str, int, int | None], None]:
+    """A `charlm.progress.Progress` that shows bars, and removes them when its work is done."""
+
+    def show(what: str, done: int, total: int | None) -> None:
+        bars(what, done, total)
+        if done == total:
+            bars.finish()
+
+    return show
+
+
 def thousands(value: float) -> str:
     """123456 as "123,456"."""
     return f"{value:,.0f}"
@@ -152,3 +164,8 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(max(0, round(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def with_margin(nats: float, margin: float | None) -> str:
+    """A loss as "1.2345 ± 0.0061", or "1.2345" without a margin."""
+    return f"{nats:.4f} ± {margin:.4f}" if margin else f"{nats:.4f}"

@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from charlm.cli.ui.console import duration, thousands
+from charlm.cli.ui.console import duration, thousands, with_margin
 from charlm.cli.ui.visible import visible
 from charlm.training.events import Event, SampleEvent, StepEvent, ValidationEvent
 
@@ -71,8 +71,11 @@ class TrainingDisplay:
                 self._console.print(self._line(record), markup=False, soft_wrap=True)
         else:
             self._sample = record
+            validated = self._validation is not None and self._validation.step == record.step
+            if self._live is None and not validated:
+                self._console.print(self._line(record), markup=False, soft_wrap=True)
 
-    def _line(self, record: ValidationEvent) -> str:
+    def _line(self, record: ValidationEvent | SampleEvent) -> str:
         parts = [f"step {thousands(record.step)}"]
         if self._step is not None:
             parts += [
@@ -80,10 +83,12 @@ class TrainingDisplay:
                 f"loss {self._step.loss:.4f}",
                 f"gradient norm {self._step.gradient_norm:.3f}",
             ]
-        parts.append(f"validation {record.nats_per_token:.4f} ({record.bits_per_character:.4f} bits/char)")
+        if isinstance(record, ValidationEvent):
+            validation = with_margin(record.nats_per_token, record.margin)
+            parts.append(f"validation {validation} ({record.bits_per_character:.4f} bits/char)")
         if (speed := self._speed()) is not None:
             parts.append(f"{thousands(speed)} tokens/s")
-        return "  ".join(parts) + ("  best" if record.best else "")
+        return "  ".join(parts) + "  best" * (isinstance(record, ValidationEvent) and record.best)
 
     def _speed(self) -> float | None:
         """Tokens per second over the last seconds."""
@@ -130,9 +135,10 @@ class TrainingDisplay:
         """The figures in a row, or in a column if the terminal is too narrow."""
         speed = self._speed()
         figures = {"step": thousands(step.step), "epoch": f"{step.epoch:.2f}", "loss": f"{step.loss:.4f}"}
-        figures["validation"] = "–" if self._validation is None else f"{self._validation.nats_per_token:.4f}"
-        if self._best is not None and self._best is not self._validation:
-            figures["best"] = f"{self._best.nats_per_token:.4f} at {thousands(self._best.step)}"
+        last, best = self._validation, self._best
+        figures["validation"] = "–" if last is None else with_margin(last.nats_per_token, last.margin)
+        if best is not None and best is not last:
+            figures["best"] = f"{with_margin(best.nats_per_token, best.margin)} at {thousands(best.step)}"
         figures["gradient norm"] = f"{step.gradient_norm:.3f}"
         figures["tokens/s"] = thousands(speed) if speed is not None else "–"
         row = _grid(len(figures))

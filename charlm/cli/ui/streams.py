@@ -6,6 +6,7 @@ import io
 import os
 import re
 import sys
+from collections.abc import Iterator
 from typing import Any, TextIO
 
 from charlm.cli.ui.visible import visible
@@ -50,6 +51,32 @@ class _Replacement:
                 "as ?; set PYTHONIOENCODING=utf-8 to keep them"
             )
         return "?" * len(lost), error.end
+
+
+@contextlib.contextmanager
+def reporting_lost_output() -> Iterator[None]:
+    """End the process with a line on stderr if the block, or the last flush, can't write to stdout."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        discard_stdout()
+        raise SystemExit(141) from None
+    except OSError as error:
+        if error.filename is not None:  # another file, which the library should have reported
+            raise
+        discard_stdout()
+        print_error(
+            f"error: can't write to standard output: {error.strerror}; free some space, or send it to another place"
+        )
+        raise SystemExit(1) from None
+
+
+def discard_stdout() -> None:
+    """Send stdout to the null device, so that flushing its buffer can't fail at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class BestEffortStream:

@@ -23,8 +23,8 @@ class Texts:
         """Print the legend of the colours if they are used.
 
         Args:
-            one_line: texts are single lines, printed without an empty line between them.
-            show_probs: colour each character if stdout shows colours, with a legend on stderr.
+            one_line: whether texts are single lines, printed without an empty line between them.
+            show_probs: whether to colour each character if stdout shows colours, with a legend on stderr.
         """
         console = stdout()
         self._separator = "" if one_line else "\n"

@@ -1,1 +1,1 @@
-"""What a user names as a text: its format, encoding and line ends, and downloads."""
+"""What a user names as a text: folders, tables and names of nothing; formats, encodings and line ends."""

@@ -89,11 +89,11 @@ def fill(
     Args:
         forward: a model that reads forwards, in evaluation mode.
         backward: a model that reads backwards, in evaluation mode.
-        tokenizer: of both.
+        tokenizer: the tokenizer of both models.
         left: the text before the gap; may be empty.
         right: the text after the gap; must not be empty.
         num: how many fillings; there may be fewer.
-        config: lengths, and the width of the search.
+        config: the lengths of the filling, and the width of the search.
 
     Raises:
         ConfigError: the right text is empty or has no known character, or a number is out of range.

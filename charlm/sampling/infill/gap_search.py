@@ -70,8 +70,8 @@ def find_extensions(
     EOS or bytes that are not UTF-8.
 
     Args:
-        model: in evaluation mode; a backward model if `from_right`.
-        tokenizer: the model's.
+        model: a model in evaluation mode; a backward model if `from_right`.
+        tokenizer: the tokenizer of the model.
         context: tokens of the text on one side of the gap, in reading order.
         from_right: whether this is the text after the gap, which is read backwards.
         width: how many extensions of each length to keep, at least 1.

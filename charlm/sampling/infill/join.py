@@ -27,7 +27,7 @@ def join_extensions(
     Args:
         beginnings: extensions of the text before the gap, by their number of characters.
         endings: extensions of the text after the gap, by their number of characters.
-        length: of the fillings, characters.
+        length: length of the fillings, characters.
         num: how many fillings; there may be fewer.
         max_offset: how far from the middle of a filling the join may be, characters.
         floor: fillings with a lower score are dropped, nats.

@@ -43,8 +43,8 @@ def score_both(
     Args:
         forward: the forward model, in evaluation mode.
         backward: the backward model, in evaluation mode.
-        tokenizer: of both.
-        texts: what to put in the gap.
+        tokenizer: the tokenizer of both models.
+        texts: the texts to put in the gap.
         left: the text before the gap.
         right: the text after the gap.
         unknown: how to treat characters outside the vocabulary.
@@ -94,7 +94,7 @@ def log_probabilities(
     """Log-probabilities of token sequences after a common context, nats, (N,).
 
     Args:
-        model: in evaluation mode.
+        model: a model in evaluation mode.
         context: tokens that precede every sequence, at least BOS; read only once.
         rows: N token sequences of any lengths.
     """

@@ -14,9 +14,6 @@ from charlm.native.library import native_library
 from charlm.sampling.steering import Hold
 from charlm.sampling.steppers.layout import StepLayout, StepWeights
 
-_MAX_ORDER = 32  # the sizes of two arrays in native/step.c
-_MAX_GATES = 8
-
 
 class CompiledStepper:
     """A `charlm.sampling.steppers.Stepper` that runs compiled code. It agrees with the model up to rounding."""
@@ -28,7 +25,6 @@ class CompiledStepper:
         assert code is not None and sampler is not None
         self._sampler_step = sampler.sampler_step
         self._weights = StepWeights(model, code)
-        self._depth = self._weights.depth
         self._vocab_size = model.config.vocab_size
         self._set_layout(StepLayout(self._weights, len(states)))
         for row, state in enumerate(states):
@@ -41,21 +37,21 @@ class CompiledStepper:
         Its cell must have a Program, its weights must be float32, on the CPU, and none other than those that a step
         uses, and there must be a C compiler.
         """
-        cell, prior = model.recurrent.cell, model.prior
+        cell, prior, sampler = model.recurrent.cell, model.prior, native_library()
         program = PROGRAMS.get(cell.name)
-        if program is None or type(model).forward is not LanguageModel.forward:
+        if program is None or sampler is None or type(model).forward is not LanguageModel.forward:
             return False
         weights = dict(model.named_parameters())
         shared = {"embedding", "output", "output_bias", "prior.weight", "prior.bias"}
         shared |= {"contexts.vectors", "contexts.spread"}
         layers = range(model.config.num_layers)
         of_layers = {f"recurrent.layers.{index}.{name}" for index in layers for name in cell.shapes(1, 1)}
+        max_order, max_mixed_orders = int(sampler.max_order()), int(sampler.max_mixed_orders())
         return (
             of_layers == set(weights) - shared
             and all(weight.dtype == torch.float32 and weight.device.type == "cpu" for weight in weights.values())
-            and (prior is None or (prior.order <= _MAX_ORDER and len(prior.orders) <= _MAX_GATES))
+            and (prior is None or (prior.order <= max_order and len(prior.orders) <= max_mixed_orders))
             and compiled.program_library(program.functions, torch.float32) is not None
-            and native_library() is not None
         )
 
     def step(self, tokens: Sequence[int]) -> NDArray[np.floating]:
@@ -68,10 +64,10 @@ class CompiledStepper:
 
     def load(self, row: int, states: LayerStates) -> None:
         """See `Stepper.load`."""
-        time = self._layout.block.time
+        time, lookback = self._layout.block.time, self._weights.lookback
         for (hidden, cells), state in zip(self._layout.histories, states, strict=False):
-            for back in range(self._depth):
-                hidden[time + self._depth - 1 - back, row] = state[back][0]
+            for back in range(lookback):
+                hidden[time + lookback - 1 - back, row] = state[back][0]
             if cells is not None:
                 cells[time, row] = state[-1][0]
         if self._layout.prior_states is not None:
@@ -95,7 +91,7 @@ class CompiledStepper:
     def change(self, layer: int, part: int, hold: Hold) -> NDArray[np.floating]:
         """See `Stepper.change`."""
         block, (hidden, cells) = self._layout.block, self._layout.histories[layer]
-        state = hidden[block.time + self._depth - 1] if part == 0 or cells is None else cells[block.time]
+        state = hidden[block.time + self._weights.lookback - 1] if part == 0 or cells is None else cells[block.time]
         return hold(state[: block.rows].numpy())
 
     def _set_layout(self, layout: StepLayout) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from charlm.kernels import PROGRAMS, compiled
 from charlm.kernels.buffers import Buffer
-from charlm.kernels.forward import add_forward, forward_buffers
+from charlm.kernels.forward import add_forward, forward_buffers, lookback_of
 from charlm.kernels.program import residual_sum
 from charlm.model.language_model import LanguageModel
 from charlm.native.structures import Estimates, History, Orders, RowBias, Step
@@ -32,8 +32,8 @@ class StepWeights:
     def __init__(self, model: LanguageModel, code: compiled.Library) -> None:
         self.model, self.code = model, code
         self.program = PROGRAMS[model.config.cell]
-        self.depth = len(model.recurrent.cell.states) - ("c" in self.program.states)
-        """How many past h a state contains; see `charlm.kernels.forward.depth_of`."""
+        self.lookback = lookback_of(self.program, model.recurrent.cell.states)
+        """How many past h a step reads."""
         self.embedding = model.embedding.detach().contiguous()  # (V, E)
         self.layers: list[dict[str, Tensor]] = [
             {name: weight.detach() for name, weight in layer.named_parameters()} for layer in model.recurrent.layers
@@ -65,9 +65,9 @@ class LayerHistory(NamedTuple):
     """The states of a layer before the first step of the block's period, then those of each step (`History` in C)."""
 
     hidden: Tensor
-    """h, (2 depth, B, H)."""
+    """h, (2 lookback, B, H)."""
     cells: Tensor | None
-    """c, (depth + 1, B, H); None if the cell has no c."""
+    """c, (lookback + 1, B, H); None if the cell has no c."""
 
 
 class StepLayout:
@@ -84,9 +84,9 @@ class StepLayout:
         self.block = Step(
             run=ctypes.cast(weights.code.run, ctypes.c_void_p),
             rows=rows,
-            hidden=self._hidden_size,
+            hidden_size=self._hidden_size,
             threads=torch.get_num_threads(),
-            period=weights.depth,
+            period=weights.lookback,
         )
         """The argument block. It is valid as long as this object."""
         top = self._add_layers()
@@ -117,23 +117,23 @@ class StepLayout:
 
         Returns the memory of the gates, (B, G), and the outputs.
         """
-        program, depth, weights = self._weights.program, self._weights.depth, self._weights.layers[layer]
+        program, lookback, weights = self._weights.program, self._weights.lookback, self._weights.layers[layer]
         gates = self._zeros(len(weights["input"]))
         if source is not None:
             self._add_row_bias(self._weights.gate_bias(layer), gates)
             matrix = self._weights.pack(f"layer {layer} input", weights["input"])
             self._loop.product(source, matrix, Buffer(gates), add=True)
-        hidden = torch.zeros(2 * depth, self.rows, self._hidden_size)
-        cells = torch.zeros(depth + 1, self.rows, self._hidden_size) if "c" in program.states else None
+        hidden = torch.zeros(2 * lookback, self.rows, self._hidden_size)
+        cells = torch.zeros(lookback + 1, self.rows, self._hidden_size) if "c" in program.states else None
         self.histories.append(LayerHistory(hidden, cells))
         saved = [self._zeros(self._hidden_size) for _ in program.saved]
-        buffers = forward_buffers(program, gates, hidden, cells, saved, weights, depth=depth)
+        buffers = forward_buffers(program, gates, hidden, cells, saved, weights, lookback=lookback)
 
         def pack(name: str, matrix: Tensor) -> compiled.PackedMatrix:
             return self._weights.pack(f"layer {layer} {name}", matrix)
 
         add_forward(self._loop, program, buffers, weights, pack=pack)
-        return gates, Buffer(hidden, depth)
+        return gates, Buffer(hidden, lookback)
 
     def _add_residual(self, layer_input: Buffer, layer_output: Buffer) -> Buffer:
         """Add the sum of a layer's input and output; returns it."""
@@ -166,8 +166,8 @@ class StepLayout:
         block.trie, block.estimates = trie.block(), Estimates(*(table.ctypes.data for table in tables))
         block.orders = Orders(orders.ctypes.data, len(orders))
         block.states, block.probabilities = states.ctypes.data, probabilities.ctypes.data
-        block.gate_weight = self._address(prior.weight.detach().contiguous())
-        block.gate_bias = self._address(prior.bias.detach().contiguous())
+        block.prior_weight = self._address(prior.weight.detach().contiguous())
+        block.prior_bias = self._address(prior.bias.detach().contiguous())
         self._references.append((trie, tables, orders, probabilities))
         if contexts is not None:
             block.ngram_vectors = self._address(contexts.table().detach().contiguous())
@@ -184,7 +184,7 @@ class StepLayout:
         """The buffers of states whose ends `step.c` moves to the front after each period."""
         size, blocks = self.rows * self._hidden_size, []
         for hidden, cells in self.histories:
-            blocks.append(History(hidden.data_ptr(), self._weights.depth, size))
+            blocks.append(History(hidden.data_ptr(), self._weights.lookback, size))
             if cells is not None:
                 blocks.append(History(cells.data_ptr(), 1, size))
         return (History * len(blocks))(*blocks)

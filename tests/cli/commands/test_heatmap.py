@@ -62,7 +62,7 @@ def test_mistakes_are_named(failed, letter: Path, write) -> None:
     assert "is not valid UTF-8: byte 0xff at byte offset 1" in failed("heatmap", write(b"a\xff", "odd.txt"))
     assert "no text to read" in failed("heatmap", write(b"", "empty.txt"))
     assert "--unit is 'x'" in failed("heatmap", letter, "--unit", "x")
-    assert "can't write" in failed("heatmap", letter, "--html", "no/such/folder.html")
+    assert "there is no folder 'no/such'" in failed("heatmap", letter, "--html", "no/such/folder.html")
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

@@ -19,7 +19,9 @@ STEP = StepEvent(
     learning_rate=0.001,
 )
 VALIDATIONS = [
-    ValidationEvent(step=step, seconds=1.0, nats_per_token=nats, bits_per_character=2.0, tokens=9, best=best)
+    ValidationEvent(
+        step=step, seconds=1.0, nats_per_token=nats, bits_per_character=2.0, tokens=9, margin=0.0, best=best
+    )
     for step, nats, best in ((11000, 1.5005, True), (12000, 1.6006, False))
 ]
 

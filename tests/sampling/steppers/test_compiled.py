@@ -10,6 +10,7 @@ from charlm.cells import CELLS
 from charlm.kernels import PROGRAMS, compiled
 from charlm.native import compiler as compilation
 from charlm.native.compiler import compiler
+from charlm.native.library import native_library
 from charlm.ngram.model import NgramModel
 from charlm.sampling.steppers import layout
 from charlm.sampling.steppers.compiled import CompiledStepper
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.skipif(compiler() is None, reason="no C compiler here")
 
 @pytest.fixture(scope="session")
 def with_ngrams(uneven, letters):
-    """Make a network on n-grams of random letters, whose gates and n-gram vectors are not zero."""
+    """Make a network on n-grams of random letters, whose order weights and n-gram vectors are not zero."""
 
     def with_ngrams(cell: str, **shape):
         model = uneven(letters, cell, spread=1.0, **shape)
@@ -77,6 +78,21 @@ def test_it_uses_the_prior_and_the_ngram_embedding(
     check(model, states_of(model, batch))
 
 
+def test_a_prior_larger_than_the_arrays_in_c_is_left_to_the_model(
+    with_ngrams, states_of, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampler = native_library()
+    assert sampler is not None
+    longest = with_ngrams("lstm", ngram_order=12)
+    check(longest, states_of(longest, 2))
+    for name, value in (("order", sampler.max_order()), ("orders", range(sampler.max_mixed_orders()))):
+        with monkeypatch.context() as patch:
+            patch.setattr(longest.prior, name, value)
+            assert CompiledStepper.supports(longest)
+            patch.setattr(longest.prior, name, value + 1 if name == "order" else range(len(value) + 1))
+            assert not CompiledStepper.supports(longest)
+
+
 @pytest.mark.parametrize("narrower", ["-mno-avx512f", "-mno-avx"])
 @pytest.mark.parametrize("batch", [1, 13])
 def test_narrower_vectors_give_the_same(
@@ -84,7 +100,7 @@ def test_narrower_vectors_give_the_same(
 ) -> None:
     if platform.machine() not in ("x86_64", "AMD64"):
         pytest.skip("no such flags here")
-    monkeypatch.setattr(compilation, "_FLAGS", (*compilation._FLAGS, narrower))
+    monkeypatch.setattr(compilation, "FLAGS", (*compilation.FLAGS, narrower))
     functions = PROGRAMS["lstm"].functions
     code = compilation.shared_library.__wrapped__(compiled.write_c(functions))
     assert code is not None

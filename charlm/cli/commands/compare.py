@@ -1,0 +1,240 @@
+"""`charlm compare`: several models on the same text."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from charlm.cli.options.shared import (
+    DocumentsOption,
+    EncodingOption,
+    ErrorsOption,
+    JsonOption,
+    SeparatorOption,
+    ThreadsOption,
+    corpus_options,
+    use_threads,
+)
+from charlm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from charlm.config import CorpusOptions, SplitName
+    from charlm.evaluation.comparison import Comparison
+    from charlm.text_model import TextModel
+
+
+def compare(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="MODEL MODEL... [TEXT...]",
+            help="Two or more model files, run folders or names of runs, then the text to score: files, folders, - or "
+            "names from `charlm corpora`.",
+            show_default=False,
+        ),
+    ] = None,
+    split: Annotated[
+        Literal["train", "valid", "test"] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Score only this split: train, valid or test.",
+            show_default="test, or valid if there is no test split",
+        ),
+    ] = None,
+    documents: DocumentsOption = None,
+    separator: SeparatorOption = None,
+    encoding: EncodingOption = None,
+    errors: ErrorsOption = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            "--html",
+            metavar="FILE",
+            help="Also write a self-contained HTML page to this file: the text, coloured by which of two models "
+            "predicts it better.",
+        ),
+    ] = None,
+    threads: ThreadsOption = 1,
+    json: JsonOption = False,
+) -> None:
+    """Compare models on a text that none of them has seen.
+
+    Every character is scored by each model, given everything before it in its document. Without TEXT, the test split of
+    the first model's own text is scored. A 95% confidence interval says whether a difference would hold on other texts
+    of the same kind; it is found by drawing blocks of the text at random (block bootstrap), since neighbouring
+    characters depend on each other.
+
+    Examples:
+      [bold]charlm compare runs/lstm runs/gru[/bold]
+      [bold]charlm compare novel novel-2 novel-3 letter.txt[/bold]
+      [bold]charlm compare runs/lstm runs/gru --html difference.html[/bold]
+    """
+    import charlm
+    from charlm.analysis.html.comparison_page import comparison_page
+    from charlm.cli.ui.console import Bars, stderr
+    from charlm.evaluation.comparison import compare as compare_networks
+    from charlm.files import atomic_write
+
+    use_threads(threads)
+    names, texts = _models_and_texts(list(arguments or []))
+    if page is not None and len(names) != 2:
+        raise ConfigError(f"--html shows the difference between two models; {len(names)} are given")
+    models = [charlm.load(name) for name in names]
+    with Bars(stderr()) as progress:
+        first = models[0]
+        settings = corpus_options(documents, separator, None, encoding, errors)
+        _check(models, texts, settings, split)
+        if not texts:
+            split = split or first.held_out_split()
+        dataset = first.read(texts or None, split=split, corpus=settings, progress=progress)
+        corpus, scored = dataset.text_of(split or "train")
+        networks = [(model.model, model.tokenizer) for model in models]
+        comparison = compare_networks(networks, corpus, scored, progress=progress)
+    what = (" ".join(texts) or dataset.corpus.name) + (f", {split} split" if split else "")
+    if page is not None:
+        atomic_write(page, comparison_page(comparison, names=(names[0], names[1]), title=what).encode())
+        stderr().print(f"wrote {page}", markup=False, soft_wrap=True)
+    if json:
+        _print_json(names, models, comparison, what)
+    else:
+        _show(names, models, comparison, what)
+
+
+def _models_and_texts(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """The leading arguments that name models, and the others, which name the text."""
+    from charlm.data.sources import names_text, not_found
+    from charlm.errors import CorpusError
+    from charlm.storage.runs import names_model
+
+    count = 0
+    while count < len(arguments) and names_model(arguments[count], text_follows=count < max(2, len(arguments) - 1)):
+        count += 1
+    names, texts = arguments[:count], arguments[count:]
+    if texts and not names_text(texts[0]):
+        raise CorpusError(f"there is no model or run {texts[0]!r}, and {not_found(texts[0])}")
+    if len(names) < 2:
+        raise ConfigError(
+            f"charlm compare needs at least two models, then a TEXT; {len(names)} of the arguments name a model, as "
+            "in: charlm compare runs/a runs/b"
+        )
+    return names, texts
+
+
+def _check(models: "list[TextModel]", texts: list[str], settings: "CorpusOptions", split: "SplitName | None") -> None:
+    """Raise `ConfigError` for models that can't be compared; warn if one may have been trained on the text."""
+    import logging
+
+    for model in models:
+        if model.corpus_config.direction == "backward":
+            raise ConfigError(f"{model.path} reads from right to left; compare models that read from left to right")
+    if texts:
+        return
+    if settings:
+        raise ConfigError("--documents, --separator, --encoding and --errors say how to read a TEXT; name one")
+    own, splits = models[0].checkpoint.corpus.get("sha256"), models[0].corpus_config.splits
+    for model in models[1:]:
+        if model.checkpoint.corpus.get("sha256") != own:
+            logging.getLogger(__name__).warning("%s was trained on another text than %s", model.path, models[0].path)
+        elif model.corpus_config.splits != splits:
+            logging.getLogger(__name__).warning(
+                "%s has other splits than %s, so it may have been trained on what is scored here; name a TEXT that "
+                "neither has seen",
+                model.path,
+                models[0].path,
+            )
+
+
+def _rows(names: list[str], models: "list[TextModel]", comparison: "Comparison") -> list[dict[str, Any]]:
+    """The figures of each model, in the order of the arguments."""
+    import math
+
+    won, best = comparison.documents_won(), comparison.best
+    rows: list[dict[str, Any]] = []
+    for index, (name, model) in enumerate(zip(names, models, strict=True)):
+        nats, seconds = float(comparison.nats[index].sum()), comparison.seconds[index]
+        per_word = nats / comparison.words
+        row: dict[str, Any] = {
+            "model": name,
+            "nats": nats,
+            "bits_per_character": nats / comparison.characters / math.log(2),
+            "bits_per_word": per_word / math.log(2),
+            "perplexity_per_word": math.exp(per_word) if per_word < 700 else math.inf,
+            "documents_won": won[index],
+            "parameters": sum(weight.numel() for weight in model.model.parameters()),
+            "file_bytes": model.path.stat().st_size,
+            "characters_per_second": comparison.characters / seconds,
+            "training_seconds": model.checkpoint.training.get("seconds"),
+            "difference": None,
+        }
+        if index != best:
+            found = comparison.difference(index, best)
+            row["difference"] = {
+                "than": names[best],
+                "bits_per_character": found.mean / math.log(2),
+                "low": found.low / math.log(2),
+                "high": found.high / math.log(2),
+                "clear": found.is_clear,
+            }
+        rows.append(row)
+    return rows
+
+
+def _print_json(names: list[str], models: "list[TextModel]", comparison: "Comparison", what: str) -> None:
+    from charlm.cli.ui.console import print_json
+
+    print_json(
+        {
+            "text": what,
+            "characters": comparison.characters,
+            "words": comparison.words,
+            "documents": len(comparison.lengths),
+            "models": _rows(names, models, comparison),
+        }
+    )
+
+
+def _show(names: list[str], models: "list[TextModel]", comparison: "Comparison", what: str) -> None:
+    """A table, the best model first, and a sentence for each of the others."""
+    from rich.table import Table
+
+    from charlm.cli.ui.console import duration, size, stdout, thousands
+
+    rows = sorted(_rows(names, models, comparison), key=lambda row: row["nats"])
+    columns: dict[str, Callable[[dict[str, Any]], str]] = {
+        "bits/char": lambda row: f"{row['bits_per_character']:.4f}",
+        "bits/word": lambda row: f"{row['bits_per_word']:.3f}",
+        "perplexity/word": lambda row: f"{row['perplexity_per_word']:,.1f}",
+        "documents won": lambda row: thousands(row["documents_won"]),
+        "parameters": lambda row: thousands(row["parameters"]),
+        "file": lambda row: size(row["file_bytes"]),
+        "chars/s": lambda row: thousands(row["characters_per_second"]),
+        "trained": lambda row: "–" if row["training_seconds"] is None else duration(row["training_seconds"]),
+    }
+    if len(comparison.lengths) == 1:
+        del columns["documents won"]
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("model", overflow="fold")
+    for heading in columns:
+        table.add_column(heading, justify="right")
+    for row in rows:
+        table.add_row(row["model"], *(cell(row) for cell in columns.values()))
+    console = stdout()
+    facts = f"{thousands(comparison.characters)} characters, {thousands(comparison.words)} words"
+    console.print(f"{what}: {facts}", style="bold", markup=False, soft_wrap=True)
+    console.print(table)
+    console.print()
+    for row in rows[1:]:
+        console.print(_sentence(row), markup=False, highlight=False, soft_wrap=True)
+
+
+def _sentence(row: dict[str, Any]) -> str:
+    """How a model compares with the best one."""
+    found = row["difference"]
+    interval = f"95% interval {found['low']:+.4f} to {found['high']:+.4f}"
+    if not found["clear"]:
+        return f"no difference between {row['model']} and {found['than']}: {interval} bits per character"
+    return (
+        f"{found['than']} is better than {row['model']} by {found['bits_per_character']:.4f} bits per character "
+        f"({interval})"
+    )

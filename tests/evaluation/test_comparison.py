@@ -1,0 +1,80 @@
+import math
+
+import numpy as np
+import pytest
+
+from charlm.config import TokenizerConfig
+from charlm.evaluation.comparison import compare, difference
+from charlm.evaluation.score import evaluate
+from charlm.evaluation.words import count_words
+
+BOTTLES = "".join(f"{n} bottles of beer on the wall, {n} böttles — of beer.\n" for n in range(60))
+
+
+@pytest.mark.parametrize("documents", ["file", "line"])
+def test_the_nats_of_the_characters_add_up_to_the_score(dataset_of, network_for, documents: str) -> None:
+    datasets = [
+        dataset_of(BOTTLES, TokenizerConfig(kind=kind, vocab_size=350), documents=documents, splits=(60, 20, 20))
+        for kind in ("char", "byte", "subword")
+    ]
+    networks = [(network_for(dataset), dataset.tokenizer) for dataset in datasets]
+    found = compare(networks, datasets[0].corpus, "test")
+    for dataset, (model, tokenizer), nats in zip(datasets, networks, found.nats, strict=True):
+        exact = evaluate(model, tokenizer, dataset.test)
+        assert len(nats) == exact.characters == found.characters == found.lengths.sum()
+        assert nats.sum() == pytest.approx(exact.nats, rel=1e-5)
+    assert sum(found.documents_won()) == len(found.lengths) == exact.documents
+    totals = [nats.sum() for nats in found.nats]
+    assert totals[found.best] == min(totals)
+
+
+def test_a_token_counts_where_it_ends(dataset_of, network_for) -> None:
+    """The characters of two bytes are two tokens, whose nats are those of one character."""
+    dataset = dataset_of(BOTTLES, TokenizerConfig(kind="byte"), splits=(60, 20, 20))
+    model = network_for(dataset)
+    found = compare([(model, dataset.tokenizer)], dataset.corpus, "valid")
+    part = dataset.valid
+    from charlm.evaluation.comparison import _token_nats
+
+    def ignore(*_: object) -> None:
+        pass
+
+    tokens = _token_nats(model, dataset.tokenizer, part, ignore)[1:]  # without BOS
+    place = found.text.index("ö")
+    assert place < found.text.index("—")
+    assert found.nats[0][:place] == pytest.approx(tokens[:place])
+    assert found.nats[0][place] == pytest.approx(tokens[place] + tokens[place + 1])
+    assert found.nats[0][place + 1] == pytest.approx(tokens[place + 2])
+
+
+def test_an_unknown_character_costs_what_it_does_in_evaluate(dataset_of, network_for) -> None:
+    dataset = dataset_of("abc " * 300 + "é" * 40, splits=(60, 20, 20))
+    model = network_for(dataset)
+    exact = evaluate(model, dataset.tokenizer, dataset.test)
+    assert exact.unknown_characters == 40
+    found = compare([(model, dataset.tokenizer)], dataset.corpus, "test")
+    assert found.nats[0].sum() == pytest.approx(exact.nats, rel=1e-6)
+
+
+def test_a_difference_is_clear_if_it_is_one_and_not_if_it_is_noise() -> None:
+    rng = np.random.default_rng(4)
+    noise = np.repeat(rng.normal(0, 0.3, 400), 100)  # neighbours are alike
+    noise -= noise.mean()
+    same, other = difference(noise, np.zeros(40_000)), difference(noise + 0.1, np.zeros(40_000))
+    assert same.low < 0 < same.high and not same.is_clear
+    assert 0 < other.low < other.mean < other.high and other.is_clear
+    assert other.high - other.low == pytest.approx(2 * 1.96 * 0.3 / math.sqrt(400), rel=0.2)
+
+
+def test_ninety_five_in_a_hundred_intervals_hold_the_mean() -> None:
+    rng, held = np.random.default_rng(2), 0
+    for _ in range(100):
+        passages = np.repeat(rng.normal(0.05, 0.3, 400), 50)
+        held += (found := difference(passages, np.zeros(20_000))).low <= 0.05 <= found.high
+    assert 88 <= held <= 99
+
+
+def test_words_are_those_of_the_papers() -> None:
+    assert count_words([" = Title = \n \n Two words .\n"]) == 3 + 3 + 3
+    assert count_words(["one line", "another one"]) == 6
+    assert count_words(["no line end\nlast"]) == 4 + 2
