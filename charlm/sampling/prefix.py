@@ -92,7 +92,7 @@ def find_starts(
     Raises:
         UnknownCharacterError: the prefix has a character outside the vocabulary and `unknown` is "error".
     """
-    tokens = tokenizer.encode(prefix, unknown=unknown).tolist()
+    tokens = tokenizer.encode(tokenizer.equivalent(prefix), unknown=unknown).tolist()
     starts = find_starts_after(model, vocabulary, controls, [tokenizer.bos, *tokens], progress=progress)
     if not steering:
         return starts
