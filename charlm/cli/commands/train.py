@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 import typer
 
 from charlm.cli.options import train as options
+from charlm.cli.options.repeated import repeated
 from charlm.cli.options.shared import (
     DocumentsOption,
     EncodingOption,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 
 def train(
+    context: typer.Context,
     text: TextArgument = None,
     # --- text
     documents: DocumentsOption = None,
@@ -160,7 +162,7 @@ def train(
                 overwrite=overwrite,
                 callbacks=callbacks,
             )
-    _report(result, json=json)
+    _report(result, context, json=json)
     if not result.outcome.finished:
         raise typer.Exit(130)
 
@@ -184,7 +186,7 @@ def _display(started: float) -> Iterator["Callbacks"]:
         )
 
 
-def _report(result: "Trained", *, json: bool) -> None:
+def _report(result: "Trained", context: typer.Context, *, json: bool) -> None:
     """Say on stderr how a run ended; with `json`, print it on stdout too."""
     from dataclasses import asdict
 
@@ -193,14 +195,14 @@ def _report(result: "Trained", *, json: bool) -> None:
 
     advice = advice_on(result.run) if result.outcome.finished else None
     console = stderr()
-    for line in _summary(result, advice):
+    for line in _summary(result, advice, context):
         console.print(line, markup=False, soft_wrap=True)
     if json:
         values = {"run": str(result.run), "model": str(result.run / "model.safetensors")} | asdict(result.outcome)
         print_json(values | {"advice": None if advice is None else asdict(advice)})
 
 
-def _summary(result: "Trained", advice: "Advice | None") -> Iterator[str]:
+def _summary(result: "Trained", advice: "Advice | None", context: typer.Context) -> Iterator[str]:
     """The lines that end a run."""
     from charlm.cli.ui.console import duration, thousands, with_margin
 
@@ -215,6 +217,6 @@ def _summary(result: "Trained", advice: "Advice | None") -> Iterator[str]:
         figure = f"{with_margin(outcome.best, outcome.margin)} nats per token{whole}"
         yield f"best validation {figure}, at step {thousands(outcome.best_step)}"
     if advice is not None:
-        options = f"; try: charlm train ... {advice.options}" if advice.options else ""
-        yield f"{advice.sentence}{options}"
+        command = repeated(context, advice.options) if advice.options else None
+        yield advice.sentence + (f"; try: {command}" if command else "")
     yield f"model saved to {result.run / 'model.safetensors'}; next: charlm sample {run}, charlm eval {run}"
