@@ -33,7 +33,8 @@ def train(text: str, tokenizer: str) -> None:
         tokenizer=TokenizerConfig(kind=tokenizer),  # type: ignore[arg-type]
         training={"steps": 200, "threads": 2, "validations": 1},
         auto=False,
-        callbacks=Callbacks(on_start=lambda *_: ready.append(time.monotonic() - started), started=started),
+        callbacks=Callbacks(on_start=lambda *_: ready.append(time.monotonic() - started)),
+        started=started,
     )
     print(ready[0], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 

@@ -95,8 +95,15 @@ def draw_curves(runs: Sequence[RunCurves], against: Against) -> "Figure":
         validation = run.curves["validation"]
         margins = [margin or 0.0 for margin in validation.margin]
         panels["loss"].errorbar(
-            *(validation.x, validation.y, margins),
-            **{"color": colour, "linewidth": 2.4, "marker": "o", "markersize": 4, "elinewidth": 1, "label": run.run},
+            validation.x,
+            validation.y,
+            yerr=margins,
+            color=colour,
+            linewidth=2.4,
+            marker="o",
+            markersize=4,
+            elinewidth=1,
+            label=run.run,
         )
     units = {"steps": "steps", "time": "seconds", "tokens": "tokens"}
     for quantity, axes in panels.items():

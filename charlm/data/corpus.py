@@ -1,6 +1,6 @@
 """A text as documents, and its contiguous training, validation and test splits.
 
-A long corpus is never whole in memory: it is read in fragments, once for each pass over it. A document that a split
+A long corpus is never whole in memory: it is read in parts, once for each pass over it. A document that a split
 boundary cuts becomes two documents, so that each split consists of whole documents.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from charlm.config import CorpusConfig
-from charlm.data.documents import Fragment, cut_documents
+from charlm.data.documents import Part, cut_documents
 from charlm.data.reader import TextReader
 from charlm.data.sources import FoundText, TextLike, find_sources
 from charlm.data.splits import SPLITS, assign_splits, boundaries
@@ -20,6 +20,7 @@ from charlm.progress import Progress, silent
 logger = logging.getLogger(__name__)
 
 _SORT_KEY_LENGTH = 64  # characters of a document's start that decide whether documents are sorted
+_COMPARED = 4096  # documents of a part, at its start, that are compared for that
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,44 +46,50 @@ class Corpus:
         """Where the three splits end, in characters from the start."""
         return boundaries(self.characters, self.config.splits)
 
-    def fragments(self) -> Iterator[tuple[int, Fragment]]:
-        """All fragments in order, each with the index of its split in `SPLITS`.
+    def parts(self) -> Iterator[tuple[int, Part]]:
+        """All parts in order, each with the index of its split in `SPLITS`.
 
         Raises `CorpusError` when a source can't be read again or has changed.
         """
         return assign_splits(_documents(self._reader, self.config), self.boundaries(), self.config)
 
     def split_texts(self, split: str) -> Iterator[str]:
-        """The text of one split in fragments, with documents run together; stops reading at the end of the split."""
-        wanted = SPLITS.index(split)
-        for index, fragment in self.fragments():
-            if index > wanted:
-                return
-            if index == wanted:
-                yield fragment.text
+        """The text of one split in parts, with documents run together; stops reading at the end of the split."""
+        for part in self._split_parts(split):
+            yield "".join(part.texts)
 
     def split_documents(self, split: str) -> Iterator[str]:
         """The documents of one split, each whole in memory; stops reading at the end of the split."""
-        wanted, parts = SPLITS.index(split), list[str]()
-        for index, fragment in self.fragments():
+        begun = list[str]()  # the document that the last part has not ended
+        for texts, ends in self._split_parts(split):
+            begun.append(texts[0])
+            if len(texts) > 1 or ends:
+                yield "".join(begun)
+                yield from texts[1 : len(texts) if ends else -1]
+                begun = [] if ends else texts[-1:]
+        if begun:
+            yield "".join(begun)
+
+    def _split_parts(self, split: str) -> Iterator[Part]:
+        wanted = SPLITS.index(split)
+        for index, part in self.parts():
             if index > wanted:
-                break
+                return
             if index == wanted:
-                parts.append(fragment.text)
-                if fragment.ends:
-                    yield "".join(parts)
-                    parts.clear()
-        if parts:
-            yield "".join(parts)
+                yield part
 
     def release_text(self) -> None:
         """Free the text kept in memory since the first reading; later readings open the sources again."""
         self._reader.release()
 
 
-def corpus_config(found: FoundText, options: Mapping[str, Any]) -> CorpusConfig:
-    """A configuration from the user's options, then the registry's settings, then the defaults."""
+def corpus_config(
+    found: FoundText, options: Mapping[str, Any], *, default_splits: tuple[float, float, float] | None = None
+) -> CorpusConfig:
+    """A configuration from the user's options, then `default_splits`, the registry's settings, and the defaults."""
     values = dict(options)
+    if default_splits is not None:
+        values.setdefault("splits", default_splits)
     if values.get("separator") is not None:
         values.setdefault("documents", "separator")
     if found.named is not None:
@@ -110,19 +117,20 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
     characters = documents = newlines = ascending = differing = 0
     blank_line = False
     tail = previous_key = ""
-    starts = True
-    for text, ends in _documents(reader, config, progress):
-        if starts:
-            key = text[:_SORT_KEY_LENGTH].casefold()
+    inside = False  # whether a document has begun and not ended
+    for texts, ends in _documents(reader, config, progress):
+        for start in texts[inside:_COMPARED]:
+            key = start[:_SORT_KEY_LENGTH].casefold()
             ascending += key > previous_key
             differing += key != previous_key
             previous_key = key
-        starts = ends
+        inside = not ends
+        text = "".join(texts)
         characters += len(text)
-        documents += ends
+        documents += len(texts) - inside
         newlines += text.count("\n")
         if not blank_line:
-            joined = tail + text  # a blank line may span two fragments
+            joined = tail + text  # a blank line may span two parts
             blank_line = "\n\n" in joined or "\n\r\n" in joined
             tail = text[-2:]
     total = sum(source.size for source in found.sources)
@@ -148,7 +156,7 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
     )
 
 
-def _documents(reader: TextReader, config: CorpusConfig, progress: Progress = silent) -> Iterator[Fragment]:
+def _documents(reader: TextReader, config: CorpusConfig, progress: Progress = silent) -> Iterator[Part]:
     """The documents of all sources, without empty ones."""
     for texts in reader.read(progress):
         yield from cut_documents(texts, config)

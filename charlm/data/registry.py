@@ -10,7 +10,7 @@ import os
 import sysconfig
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -37,6 +37,15 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RegisteredFile:
+    """A file to download."""
+
+    url: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class NamedCorpus:
     """An entry of the registry."""
 
@@ -57,6 +66,10 @@ class NamedCorpus:
     """The default for `CorpusConfig.documents`."""
     splits: tuple[float, float, float] | None = None
     """The default for `CorpusConfig.splits`; None leaves that of `CorpusConfig`."""
+    valid: RegisteredFile | None = None
+    """The official validation split, for a download in three files."""
+    test: RegisteredFile | None = None
+    """The official test split."""
 
     @property
     def here(self) -> bool:
@@ -65,7 +78,25 @@ class NamedCorpus:
 
     @property
     def _download_name(self) -> str:
-        return f"{self.name}.txt"
+        return f"{self.name.replace(':', '-')}.txt"
+
+    @property
+    def held_out(self) -> dict[str, "NamedCorpus"]:
+        """The official validation and test splits, as corpora named NAME:valid and NAME:test."""
+        parts = {"valid": self.valid, "test": self.test}
+        return {
+            part: replace(
+                self,
+                name=f"{self.name}:{part}",
+                valid=None,
+                test=None,
+                url=file.url,
+                bytes=file.bytes,
+                sha256=file.sha256,
+            )
+            for part, file in parts.items()
+            if file is not None
+        }
 
     def sources(self, progress: Progress = silent) -> list[Source]:
         """The text, downloaded first if necessary.
@@ -171,10 +202,20 @@ def registry() -> dict[str, NamedCorpus]:
     return read_registry(registry_folder() / "registry.toml")
 
 
+def find_named(name: str) -> NamedCorpus | None:
+    """A named corpus, or with NAME:valid or NAME:test one of its official splits; None if there is none."""
+    corpus, colon, part = name.partition(":")
+    entry = registry().get(corpus)
+    return entry if entry is None or not colon else entry.held_out.get(part)
+
+
 def read_registry(path: Path) -> dict[str, NamedCorpus]:
     """The named corpora in a TOML file."""
     entries = tomllib.loads(path.read_text(encoding="utf-8"))
     for entry in entries.values():
         if "splits" in entry:
             entry["splits"] = tuple(entry["splits"])
+        for part in ("valid", "test"):
+            if part in entry:
+                entry[part] = RegisteredFile(**entry[part])
     return {name: NamedCorpus(name=name, **entry) for name, entry in entries.items()}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from charlm.data.registry import NamedCorpus, Source, file_source, registry
+from charlm.data.registry import NamedCorpus, Source, file_source, find_named, registry
 from charlm.errors import CharlmError, CorpusError
 from charlm.files import cache_folder, cache_path, flush
 from charlm.progress import Progress, silent
@@ -80,8 +80,8 @@ def find_sources(
             _check_copy(path)
             sources.append(file_source(path))
             reusable.append(str(path.resolve()))
-        elif argument in registry():
-            named = registry()[argument]
+        elif (entry := find_named(argument)) is not None:
+            named = entry
             sources += named.sources(progress)
             reusable.append(argument)
         else:
@@ -98,7 +98,7 @@ def find_sources(
 
 def names_text(argument: str) -> bool:
     """Whether `find_sources` can resolve an argument."""
-    return argument == "-" or (bool(argument) and os.path.exists(argument)) or argument in registry()
+    return argument == "-" or (bool(argument) and os.path.exists(argument)) or find_named(argument) is not None
 
 
 def not_found(argument: str) -> str:

@@ -22,7 +22,7 @@ from charlm.config import (
     SMALL_VOCABULARY,
     ModelConfig,
     TrainConfig,
-    default_vectors,
+    default_embedding,
 )
 from charlm.data.dataset import Dataset
 from charlm.data.windows import mean_window
@@ -298,7 +298,7 @@ def tokens_per_second(vocab_size: int, config: TrainConfig, seq_len: int) -> flo
     tokens; B, optimiser, device and precision are those of `config`. On a busy machine there are fewer steps, so that
     they take a small part of the run's minutes."""
     generator = torch.Generator().manual_seed(0)
-    model = LanguageModel(ModelConfig(vocab_size=vocab_size, **default_vectors(vocab_size, DEFAULT_HIDDEN_SIZE)))
+    model = LanguageModel(ModelConfig(vocab_size=vocab_size, **default_embedding(vocab_size, DEFAULT_HIDDEN_SIZE)))
     model.initialise(generator)
     device = pick_device(config.device)
     model.to(device)

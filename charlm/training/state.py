@@ -10,12 +10,13 @@ from torch import Tensor
 from charlm import __version__
 from charlm.cells import LayerStates
 from charlm.config import JsonConfig, TrainConfig, check_amounts
+from charlm.data.corpus import Corpus
 from charlm.data.dataset import Dataset
 from charlm.data.windows import Cursor
 from charlm.errors import ConfigError, ModelFileError, RunError
 from charlm.model.language_model import LanguageModel
 from charlm.storage.checkpoint import Checkpoint
-from charlm.storage.provenance import TextFacts, TrainingFacts
+from charlm.storage.provenance import HeldOutFacts, TextFacts, TrainingFacts
 from charlm.storage.resume_file import ResumeState, load_resume_file, save_resume_file
 from charlm.storage.runs import RunFolder
 from charlm.training.events import StepEvent
@@ -131,7 +132,7 @@ def begin(model: LanguageModel, config: TrainConfig, device: torch.device, start
 
 def checkpoint_of(model: LanguageModel, state: TrainingState, dataset: Dataset, config: TrainConfig) -> Checkpoint:
     """A checkpoint of the state's model or its average, with the facts about text and training for a model file."""
-    corpus = dataset.corpus
+    corpus, valid = dataset.corpus, dataset.held_out.get("valid")
     return Checkpoint(
         model=model,
         tokenizer=dataset.tokenizer,
@@ -143,6 +144,7 @@ def checkpoint_of(model: LanguageModel, state: TrainingState, dataset: Dataset, 
             sha256=corpus.sha256,
             config=corpus.config,
             boundaries=corpus.boundaries(),
+            valid=None if valid is None else _held_out_facts(valid),
         ).to_json(),
         training=TrainingFacts(
             config=config,
@@ -156,6 +158,16 @@ def checkpoint_of(model: LanguageModel, state: TrainingState, dataset: Dataset, 
             torch=str(torch.__version__),
             charlm=__version__,
         ).to_json(),
+    )
+
+
+def _held_out_facts(corpus: Corpus) -> HeldOutFacts:
+    return HeldOutFacts(
+        name=corpus.name,
+        bytes=corpus.bytes,
+        characters=corpus.characters,
+        documents=corpus.documents,
+        sha256=corpus.sha256,
     )
 
 

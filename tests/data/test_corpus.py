@@ -10,11 +10,12 @@ from charlm.errors import CorpusError
 def documents(corpus: Corpus) -> list[tuple[str, str]]:
     """All documents, each with the name of its split."""
     found, text = [], ""
-    for split, piece in corpus.fragments():
-        text += piece.text
-        if piece.ends:
-            found.append((SPLITS[split], text))
-            text = ""
+    for split, piece in corpus.parts():
+        for index, document in enumerate(piece.texts):
+            text += document
+            if piece.ends or index < len(piece.texts) - 1:
+                found.append((SPLITS[split], text))
+                text = ""
     assert text == ""
     return found
 

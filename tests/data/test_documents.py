@@ -11,10 +11,11 @@ from charlm.data.documents import cut_documents
 def cut(texts: list[str], **config) -> list[str]:
     found, text = [], ""
     for piece in cut_documents(texts, CorpusConfig(**config)):
-        text += piece.text
-        if piece.ends:
-            found.append(text)
-            text = ""
+        for index, document in enumerate(piece.texts):
+            text += document
+            if piece.ends or index < len(piece.texts) - 1:
+                found.append(text)
+                text = ""
     assert text == ""
     return found
 

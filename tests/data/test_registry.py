@@ -9,11 +9,22 @@ import pytest
 
 from charlm.config import CorpusConfig
 from charlm.data.corpus import read_corpus
-from charlm.data.registry import NamedCorpus, registry, registry_folder
+from charlm.data.registry import NamedCorpus, find_named, registry, registry_folder
 from charlm.data.sources import find_sources
 from charlm.errors import DownloadError
 
 CONTENT = b"To be, or not to be.\n" * 5000
+
+
+def test_official_splits_are_corpora_of_their_own() -> None:
+    entry = registry()["wikitext-2"]
+    assert set(entry.held_out) == {"valid", "test"}
+    found = find_named("wikitext-2:test")
+    assert found == entry.held_out["test"]
+    assert (found.bytes, found.name, found.held_out) == (1_256_449, "wikitext-2:test", {})
+    assert found.url != entry.url and found.sha256 != entry.sha256 and found.licence == entry.licence
+    assert find_named("wikitext-2") == entry
+    assert find_named("wikitext-2:train") is find_named("tinyshakespeare:test") is find_named("x:test") is None
 
 
 @pytest.fixture

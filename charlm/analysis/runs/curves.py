@@ -50,7 +50,7 @@ class RunCurves:
 
     def to_json(self) -> dict[str, Any]:
         """The name of the run, and the x and y values of each curve."""
-        curves = {name: {"x": curve.x, "y": curve.y} for name, curve in self.curves.items()}
+        curves: dict[str, dict[str, Any]] = {name: {"x": curve.x, "y": curve.y} for name, curve in self.curves.items()}
         curves["validation"]["margin"] = self.curves["validation"].margin
         return {"run": self.run} | curves
 

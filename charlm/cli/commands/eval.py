@@ -126,7 +126,7 @@ def evaluate(
             if settings:
                 raise ConfigError("--documents, --separator, --encoding and --errors say how to read a TEXT; name one")
             split = split or loaded.held_out_split()
-            dataset = loaded.read(progress=progress)
+            dataset = loaded.read(split=split, progress=progress)
             what = f"{loaded.checkpoint.corpus.get('name')}, {split} split"
         scored: SplitName = split or "train"
         result = loaded.score(dataset, scored, dynamic=dynamic_config, neural_cache=cache_config, progress=progress)
@@ -183,9 +183,11 @@ def _show(what: str, result: "Evaluation") -> None:
         ("nats per character", f"{result.nats_per_character:.4f}"),
         ("nats per token", f"{result.nats_per_token:.4f}"),
         ("perplexity per token", f"{result.perplexity:.3f}"),
+        ("perplexity per word", "" if result.perplexity_per_word is None else f"{result.perplexity_per_word:,.2f}"),
         ("nats", f"{result.nats:,.1f}"),
         ("tokens", thousands(result.tokens)),
         ("characters", thousands(result.characters)),
+        ("words", "" if result.words is None else thousands(result.words)),
         ("bytes", thousands(result.bytes)),
         ("unknown characters", thousands(result.unknown_characters)),
         ("documents", thousands(result.documents)),

@@ -89,6 +89,9 @@ def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
         yield "text", f"{corpus['name']}, {thousands(corpus['characters'])} characters, {size(corpus['bytes'])}"
         yield "documents", f"{thousands(corpus['documents'])}, by {settings['documents']}; splits {splits}"
         yield "sha256", corpus["sha256"]
+        if valid := corpus.get("valid"):
+            sizes = f"{thousands(valid['characters'])} characters, {size(valid['bytes'])}"
+            yield "validation text", f"{valid['name']}, {sizes}, sha256 {valid['sha256']}"
     if training := checkpoint.training:
         settings = training["config"]
         yield (
@@ -134,6 +137,7 @@ def _show_system(json: bool) -> None:
         "pointwise": pointwise,
         "bfloat16": bfloat16,
         "compiler": _compiler(),
+        "prebuilt": _prebuilt(),
     }
     if json:
         print_json(facts)
@@ -162,3 +166,13 @@ def _compiler() -> str | None:
     except ModuleNotFoundError:
         return None
     return compiler()
+
+
+def _prebuilt() -> str | None:
+    """The kind of processor whose compiled code comes from the wheel."""
+    try:
+        from charlm.native.prebuilt import chosen_variant
+    except ModuleNotFoundError:
+        return None
+    variant = chosen_variant()
+    return None if variant is None else variant.name

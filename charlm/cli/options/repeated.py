@@ -25,5 +25,6 @@ def repeated(context: typer.Context, options: str) -> str | None:
         if isinstance(value, bool):
             words.append(option if value else max(parameter.secondary_opts, key=len))
         else:
-            words += [option, str(value)]
+            for one in value if isinstance(value, list | tuple) else [value]:
+                words += [option, str(one)]
     return f"{shlex.join(words)} {options}"
