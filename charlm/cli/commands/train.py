@@ -157,7 +157,7 @@ def train(
                 callbacks=callbacks,
                 started=started,
             )
-        _report(result, json=json)
+        _report(result, context, json=json)
         return
     results: list[Trained] = []
     for name, own_seed in planned_runs(text or [], run, seed, seeds, overwrite=overwrite):
