@@ -21,10 +21,11 @@ def main() -> None:
     """Run the command line."""
     wait_without_spinning()
     from charlm.cli.app import app
-    from charlm.cli.ui.streams import mend_streams
+    from charlm.cli.ui.streams import mend_streams, reporting_lost_output
 
     mend_streams()
-    app()
+    with reporting_lost_output():
+        app()
 
 
 if __name__ == "__main__":

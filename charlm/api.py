@@ -1,6 +1,7 @@
 """charlm from Python: train, resume and load do what the commands do, without printing."""
 
 import logging
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ import torch
 from charlm.config import CorpusOptions, ModelOptions, RunConfig, TokenizerConfig, TrainConfig, TrainOptions
 from charlm.data.corpus import corpus_config, open_corpus, read_corpus
 from charlm.data.dataset import Dataset, prepare
-from charlm.data.sources import TextLike, find_sources
+from charlm.data.sources import TextLike, find_sources, missing_text
 from charlm.data.splits import HeldOutTexts, check_splits
 from charlm.errors import ConfigError, CorpusError
 from charlm.model.device import pick_device
@@ -35,7 +36,7 @@ from charlm.training.start import (
 from charlm.training.state import TrainingState, restore
 from charlm.training.trainer import Outcome, fit
 from charlm.training.validation import is_complete
-from charlm.training.warnings import PassesCheck, warn_about_run
+from charlm.training.warnings import PassesCheck, require_known, warn_about_run
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +71,8 @@ class Trained:
     run: Path
     """The run folder."""
     outcome: Outcome
+    dataset: Dataset
+    """The text of the run."""
 
 
 def train(
@@ -204,12 +207,17 @@ def train_run(
     check_model_options(options, start_model)
     folder = RunFolder(find_run(str(run)) if run is not None else new_run(sources.name))
     folder.require_room(overwrite=overwrite)
+    for path in sources.paths():
+        if path in [file.resolve() for file in folder.files]:
+            raise ConfigError(f"the run {folder.path} would replace its own text {path}; copy the text first")
     tokenizer = tokenizer or TokenizerConfig()
     dataset = prepare(
         read_corpus(sources, text_config, progress=callbacks.progress),
         start_model.tokenizer if start_model else tokenizer,
         progress=callbacks.progress,
     )
+    if start_model is not None:
+        require_known(dataset, str(start_model.path))
     dataset = with_valid_text(dataset, held_out_arguments["valid"], progress=callbacks.progress)
     settings = None
     if auto:
@@ -265,6 +273,11 @@ def resume_run(
         config = run_config.training
         _set_threads(config)
         saved = folder.can_continue()
+        if (lost := missing_text(run_config.text)) is not None:
+            raise CorpusError(
+                f"the text {lost} of run {folder.path} is missing; move it back, or name its new place: charlm train "
+                f"NEWPLACE --resume --run {shlex.quote(str(run))}"
+            )
         corpus = open_corpus(run_config.text, run_config.corpus, progress=callbacks.progress)
         if saved:
             state, checkpoint, log_sizes = restore(folder, config, pick_device(config.device), started)
@@ -288,6 +301,9 @@ def resume_run(
             dataset = with_valid_text(dataset, run_config.valid, progress=callbacks.progress)
             options, log_sizes = run_config.model, (0, 0)
             state = first_state(dataset, options, start_model, config, started=started, progress=callbacks.progress)
+        if run_config.text != saved_config.text:  # also of a run that is finished
+            folder.write_config(replace(saved_config, text=run_config.text))
+            logger.warning("the text of run %s is now %s", folder.path, ", ".join(run_config.text))
         if state.step > 0 and is_complete(folder, state, dataset):
             require_rest(state, config, dataset.train, folder.path)
         if run_config != saved_config:
@@ -334,4 +350,4 @@ def _fit(
         observer=callbacks.on_event,
         should_stop=callbacks.should_stop,
     )
-    return Trained(run=folder.path, outcome=outcome)
+    return Trained(run=folder.path, outcome=outcome, dataset=dataset)

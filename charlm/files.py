@@ -16,9 +16,18 @@ import platformdirs
 
 from charlm.errors import CharlmError
 
+MADE_BY = "Made with charlm"
+"""What pages and plots say of themselves, so that charlm may replace them."""
+_MARKED_BYTES = 1 << 16
 _SEAL = "sha256"
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows lacks these
 _SAFE_FLAGS = _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+def user_path(name: str | Path) -> Path:
+    """A path as a user types it: ~ at its start, if the shell has left it there, is the home folder."""
+    is_home = str(name).startswith("~") and not os.path.lexists(name)
+    return Path(os.path.expanduser(name)) if is_home else Path(name)
 
 
 def cache_path(part: str) -> Path:
@@ -174,6 +183,17 @@ def is_safetensors(path: Path) -> bool:
     except (OSError, ValueError):
         return False
     return len(start) == 9 and start[8:] == b"{" and int.from_bytes(start[:8], "little") <= size - 8
+
+
+def is_made_by_charlm(path: Path) -> bool:
+    """Whether a page or a plot contains `MADE_BY`, near its start or its end; False if it can't be read."""
+    try:
+        with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
+            start = file.read(_MARKED_BYTES)
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _MARKED_BYTES))
+            return MADE_BY.encode() in start or MADE_BY.encode() in file.read()
+    except OSError:
+        return False
 
 
 def _umask() -> int:

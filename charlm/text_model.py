@@ -6,13 +6,14 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import torch
 
 from charlm.config import CorpusConfig, CorpusOptions, SplitName
 from charlm.data.corpus import Corpus, open_corpus
 from charlm.data.dataset import Dataset, prepare, unsplit
-from charlm.data.sources import TextLike
+from charlm.data.sources import TextLike, missing_text
 from charlm.errors import CharlmError, ConfigError, CorpusError, RunError
 from charlm.evaluation.baselines import Baseline, measure_baselines
 from charlm.evaluation.copying import Copied, CopyIndex, find_copies
@@ -91,8 +92,12 @@ class TextModel:
         *,
         seed: int | None = None,
         score: bool = True,
+        progress: Progress = silent,
     ) -> Generator[Chunk, None, GeneratedText]:
-        """Like `generate`, with log-probabilities if `score`; the generator's return value is the whole text."""
+        """Like `generate`, with log-probabilities if `score`; the generator's return value is the whole text.
+
+        `progress` is called with how much of the prefix is read.
+        """
         self._require_forward()
         config, generator = config or SampleConfig(), torch.Generator()
         if seed is None:
@@ -107,13 +112,24 @@ class TextModel:
             config=config,
             copies=self._copies(config),
             steering=self.steering(config),
+            progress=progress,
             score=score,
         )
 
     def generate_many(
-        self, prefix: str = "", config: SampleConfig | None = None, *, seed: int, num: int, batch: int = 1
+        self,
+        prefix: str = "",
+        config: SampleConfig | None = None,
+        *,
+        seed: int,
+        num: int,
+        batch: int = 1,
+        progress: Progress = silent,
     ) -> Iterator[GeneratedText]:
-        """Write `num` texts, `batch` at a time; text k uses seed + k, as `generate` does."""
+        """Write `num` texts, `batch` at a time; text k uses seed + k, as `generate` does.
+
+        `progress` is called with how much of the prefix is read.
+        """
         self._require_forward()
         config = config or SampleConfig()
         return generate_many(
@@ -126,25 +142,49 @@ class TextModel:
             config=config,
             copies=self._copies(config),
             steering=self.steering(config),
+            progress=progress,
         )
 
     def beam(
-        self, prefix: str = "", config: SampleConfig | None = None, *, width: int, num: int = 1
+        self,
+        prefix: str = "",
+        config: SampleConfig | None = None,
+        *,
+        width: int,
+        num: int = 1,
+        progress: Progress = silent,
     ) -> list[GeneratedText]:
         """The most probable texts that a beam search finds, best first; see `charlm.sampling.beam_search`."""
         self._require_forward()
         config = config or SampleConfig()
         steering = self.steering(config)
         return beam_search(
-            self.model, self.tokenizer, width=width, num=num, prefix=prefix, config=config, steering=steering
+            self.model,
+            self.tokenizer,
+            width=width,
+            num=num,
+            prefix=prefix,
+            config=config,
+            steering=steering,
+            progress=progress,
         )
 
-    def session(self, prefix: str = "", config: SampleConfig | None = None, *, seed: int) -> Session:
+    def session(
+        self, prefix: str = "", config: SampleConfig | None = None, *, seed: int, progress: Progress = silent
+    ) -> Session:
         """A text that a person and the model write together; see `charlm.sampling.session`."""
         self._require_forward()
         config, generator = config or SampleConfig(), torch.Generator().manual_seed(seed)
         steering = self.steering(config)
-        return Session(self.model, self.tokenizer, generator, prefix=prefix, config=config, steering=steering)
+        return Session(
+            self.model,
+            self.tokenizer,
+            generator,
+            prefix=prefix,
+            config=config,
+            steering=steering,
+            progress=progress,
+        )
 
     def fill(
         self, backward: "TextModel", left: str, right: str, *, num: int = 5, config: FillConfig | None = None
@@ -279,7 +319,8 @@ class TextModel:
 
         Raises: as `read` without a text.
         """
-        return CopyIndex(_first_characters(self._own_text(progress).split_documents("train")), least=least)
+        own_text = self._own_text(progress, purpose="copies")
+        return CopyIndex(_first_characters(own_text.split_documents("train")), least=least)
 
     def copying(
         self,
@@ -335,18 +376,26 @@ class TextModel:
         if self.corpus_config.direction == "backward":
             raise ConfigError(f"{self.path} reads from right to left; use it with `charlm fill`")
 
-    def _own_text(self, progress: Progress) -> Corpus:
-        """The text that the model was trained on, read again."""
-        run = RunFolder(self.path.parent)
+    def _own_text(self, progress: Progress, *, purpose: Literal["scores", "copies"] = "scores") -> Corpus:
+        """The text that the model was trained on, read again; `purpose` decides what an error advises."""
+        run, path = RunFolder(self.path.parent), shlex.quote(str(self.path))
+        instead = {
+            "scores": f"name a text, as in `charlm eval {path} TEXT --split test`",
+            "copies": "leave out --copy-check and --no-copy",
+        }[purpose]
         if not run.config.exists():
-            raise RunError(
-                f"{self.path} is outside its run folder, so its text is unknown; name the text, as in "
-                f"`charlm eval {shlex.quote(str(self.path))} TEXT --split test`"
+            run_folder = "name the run folder that it was trained in as MODEL, or " if purpose == "copies" else ""
+            raise RunError(f"{self.path} is outside its run folder, so its text is unknown; {run_folder}{instead}")
+        text = run.read_config().text
+        if (lost := missing_text(text)) is not None:
+            raise CorpusError(
+                f"the text {lost} of {run.path} is missing; move it back, or record its new place with `charlm train "
+                f"NEWPLACE --resume --run {shlex.quote(str(run.path))}`, or {instead}"
             )
-        corpus = open_corpus(run.read_config().text, self.corpus_config, progress=progress)
+        corpus = open_corpus(text, self.corpus_config, progress=progress)
         if corpus.sha256 != self.checkpoint.corpus.get("sha256"):
             raise CorpusError(
-                f"the text {corpus.name} has changed since the model was trained on it; restore it, or name a text"
+                f"the text {corpus.name} has changed since the model was trained on it; restore it, or {instead}"
             )
         return corpus
 

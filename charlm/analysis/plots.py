@@ -9,6 +9,7 @@ from charlm.analysis.gradients.diagnosis import Diagnosis
 from charlm.analysis.runs.curves import Against, RunCurves
 from charlm.analysis.units.saturation import OPEN, SHUT, GateSaturation
 from charlm.errors import CharlmError, ConfigError
+from charlm.files import MADE_BY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +25,7 @@ def check_plot(path: Path) -> None:
 
     Raises:
         CharlmError: matplotlib is missing.
-        ConfigError: the format is unknown, the folder doesn't exist, or the path is a folder.
+        ConfigError: the format is unknown.
     """
     try:
         import matplotlib  # noqa: F401
@@ -32,16 +33,13 @@ def check_plot(path: Path) -> None:
         raise CharlmError("--plot needs matplotlib; install it with: pip install 'charlm-rnn[plots]'") from None
     if path.suffix.lower() not in _SUFFIXES:
         raise ConfigError(f"--plot is {str(path)!r}; its name must end in {', '.join(_SUFFIXES)}")
-    if not path.parent.is_dir():
-        raise ConfigError(f"--plot is {str(path)!r}, but there is no folder {str(path.parent)!r}; create it first")
-    if path.is_dir():
-        raise ConfigError(f"--plot is {str(path)!r}, which is a folder; give a file name")
 
 
 def save_plot(figure: "Figure", path: Path) -> None:
     """Save a figure in the format given by the file's suffix; raises `CharlmError` if it can't be written."""
     try:
-        figure.savefig(path, dpi=160, facecolor="white")
+        key = "Software" if path.suffix.lower() == ".png" else "Creator"
+        figure.savefig(path, dpi=160, facecolor="white", metadata={key: MADE_BY})
     except OSError as error:
         raise CharlmError(f"can't write {path}: {error.strerror}; choose another folder") from None
 

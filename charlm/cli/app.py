@@ -1,8 +1,7 @@
 """The Typer application: the list of commands, and how errors end a command."""
 
 import functools
-import os
-import sys
+import logging
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -26,7 +25,7 @@ from charlm.cli.commands.sample import sample
 from charlm.cli.commands.trace import trace
 from charlm.cli.commands.train import train
 from charlm.cli.ui.help import Command
-from charlm.cli.ui.streams import print_error
+from charlm.cli.ui.streams import discard_stdout, print_error
 from charlm.errors import CharlmError
 
 app = typer.Typer(
@@ -64,6 +63,9 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
+        from charlm.cli.ui.console import Notes
+
+        logging.lastResort = Notes()  # prints what is logged outside of `Bars`
         try:
             command(*args, **kwargs)
         except CharlmError as error:
@@ -73,7 +75,7 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             print_error("interrupted")
             raise typer.Exit(130) from None
         except BrokenPipeError:  # `charlm sample | head`: the reader has closed the pipe
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            discard_stdout()
             raise typer.Exit(141) from None
 
     return run

@@ -5,12 +5,15 @@ boundary cuts becomes two documents, so that each split consists of whole docume
 """
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from charlm.config import CorpusConfig
 from charlm.data.documents import Part, cut_documents
+from charlm.data.inputs.line_ends import count_line_ends, has_blank_line
+from charlm.data.inputs.table import Table, read_table
 from charlm.data.reader import TextReader
 from charlm.data.sources import FoundText, TextLike, find_sources
 from charlm.data.splits import SPLITS, assign_splits, boundaries
@@ -19,6 +22,11 @@ from charlm.progress import Progress, silent
 
 logger = logging.getLogger(__name__)
 
+_LIST_LINES = 10  # fewest lines of a document, on average, to look like a list
+_COPIES_SHARE = 0.01  # of the bytes, from which copies of files matter
+_QUOTED_LINE_END = re.compile(r"""(?:[\r\n,;\t|]|\A)"(?:[^"\r\n]|"")*[\r\n]""")
+"""A field of a table (RFC 4180) that begins with a quotation mark and goes on in the next line."""
+_SEARCHED = 1 << 20  # characters of the text, at its start, that are searched for such fields
 _SORT_KEY_LENGTH = 64  # characters of a document's start that decide whether documents are sorted
 _COMPARED = 4096  # documents of a part, at its start, that are compared for that
 
@@ -37,14 +45,36 @@ class Corpus:
     sha256: str
     """Hash of the source's bytes; with several sources, the hash of their hashes."""
     looks_like_list: bool
-    """Whether whole files consist of many short lines and no blank line; `--documents line` is then probably meant."""
+    """Whether whole files consist of many short lines, no blank line, and no record of several lines;
+    `--documents line` is then probably meant."""
     looks_sorted: bool
     """Whether documents are in alphabetical order, so that each split starts with different letters."""
+    copies: tuple[tuple[str, str], ...]
+    """Sources that are copies of earlier ones: the names of both. Empty if they are less than 1% of the bytes."""
+    table: Table | None
+    """The first of the files that is a table."""
+    files: int
+    """The number of sources."""
     _reader: TextReader = field(repr=False, compare=False)
 
     def boundaries(self) -> tuple[int, int, int]:
         """Where the three splits end, in characters from the start."""
         return boundaries(self.characters, self.config.splits)
+
+    @property
+    def undivided(self) -> str | None:
+        """What to say of a text that nothing divides into documents; None for any other text."""
+        kind = self.config.documents
+        if self.documents > self.files:
+            return None
+        if kind == "separator":
+            return (
+                f"--separator {self.config.separator!r} never occurs between two documents of {self.name}; give the "
+                "text that does"
+            )
+        if kind == "file" or self.files > 1:
+            return None
+        return f"{self.name} is a single {kind}, and with --documents {kind} a single document"
 
     def parts(self) -> Iterator[tuple[int, Part]]:
         """All parts in order, each with the index of its split in `SPLITS`.
@@ -111,11 +141,11 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
 
     Raises `CorpusError` when the text is empty, or has undecodable bytes or NUL characters with errors "strict".
     """
-    if found.skipped:
-        logger.warning("skipped %d files without text, such as %s", len(found.skipped), found.skipped[0])
+    for folder in found.folders:
+        logger.warning("%s", folder.summary())
     reader = TextReader(found.sources, config)
     characters = documents = newlines = ascending = differing = 0
-    blank_line = False
+    blank_line = quoted_line_end = False
     tail = previous_key = ""
     inside = False  # whether a document has begun and not ended
     for texts, ends in _documents(reader, config, progress):
@@ -128,11 +158,13 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
         text = "".join(texts)
         characters += len(text)
         documents += len(texts) - inside
-        newlines += text.count("\n")
+        newlines += count_line_ends(text)
         if not blank_line:
             joined = tail + text  # a blank line may span two parts
-            blank_line = "\n\n" in joined or "\n\r\n" in joined
+            blank_line = has_blank_line(joined)
             tail = text[-2:]
+        if characters <= _SEARCHED and config.documents == "file":
+            quoted_line_end = quoted_line_end or _QUOTED_LINE_END.search(text) is not None
     total = sum(source.size for source in found.sources)
     progress("reading", total, total)
     if characters == 0:
@@ -142,7 +174,8 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
                 f"{names}: contains only document separators (--documents {config.documents}); give a file with text"
             )
         raise CorpusError(f"{names}: contains no text; give a file that isn't empty")
-    short_lines = newlines >= 200 and characters <= 120 * newlines
+    short_lines = newlines >= 200 and characters <= 120 * newlines and newlines >= _LIST_LINES * documents
+    copies = reader.copies()
     return Corpus(
         name=found.name,
         config=config,
@@ -150,8 +183,13 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
         characters=characters,
         documents=documents,
         sha256=reader.sha256,
-        looks_like_list=config.documents == "file" and not blank_line and short_lines,
+        looks_like_list=config.documents == "file" and short_lines and not (blank_line or quoted_line_end),
         looks_sorted=differing >= 200 and ascending >= 0.95 * differing,
+        copies=tuple((copy.name, first.name) for copy, first in copies)
+        if sum(copy.size for copy, _ in copies) >= _COPIES_SHARE * reader.bytes
+        else (),
+        table=next(filter(None, (read_table(path, config.encoding) for path in found.paths())), None),
+        files=len(found.sources),
         _reader=reader,
     )
 

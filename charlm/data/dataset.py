@@ -12,6 +12,7 @@ import logging
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
@@ -34,8 +35,9 @@ from charlm.tokenizers import Tokenizer, fit_tokenizer, tokenizer_from_json
 
 logger = logging.getLogger(__name__)
 
-_FORMAT = 1
+_FORMAT = 2
 _BATCH = 1 << 20  # characters encoded at a time
+_UNKNOWN_NAMED = 8  # characters outside the vocabulary that a message names
 _READS_BEFORE_RELEASE = 2048  # each may map 64 kB of pages
 _VERIFIED_AT_ONCE = 1 << 24  # tokens of a split up to which it is verified when it is opened: milliseconds
 
@@ -146,6 +148,20 @@ class Dataset:
             name: prepare(corpus, self.tokenizer, progress=progress).train for name, corpus in texts.items()
         }
         return replace(self, held_out={**self.held_out, **texts}, **encoded)  # type: ignore[arg-type]
+
+    def unknown_in(self, name: str) -> str:
+        """The most frequent characters of a split that are not in the vocabulary; reads the text again."""
+        counts: Counter[str] = Counter()
+        for text in self.corpus.split_texts(name):
+            counts.update(text)
+        unk = self.tokenizer.unk
+        unknown = [
+            character
+            for character, _ in counts.most_common()
+            if unk in self.tokenizer.encode(character, unknown="replace")
+        ]
+        shown = " ".join(repr(character)[1:-1] for character in unknown[:_UNKNOWN_NAMED])
+        return shown + " …" * (len(unknown) > _UNKNOWN_NAMED)
 
 
 def prepare(corpus: Corpus, tokenizer: Tokenizer | TokenizerConfig, *, progress: Progress = silent) -> Dataset:
@@ -311,6 +327,8 @@ def _cached_tokenizer(corpus: Corpus, config: TokenizerConfig, progress: Progres
 
 def _empty_split(split: str, corpus: Corpus) -> str:
     """The message for a split that is empty."""
+    if corpus.undivided is not None:
+        return f"{corpus.undivided}, so the {split} split is empty; or make it one split with --splits 100/0/0"
     fix = "give a longer text, or make this split the whole text" if split == "train" else "change its share"
     return (
         f"the {split} split of {corpus.name} is empty (documents: {corpus.documents}, characters: "

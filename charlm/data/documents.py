@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from charlm.config import CorpusConfig
+from charlm.data.inputs.line_ends import LINE_END, any_line_end, with_lf, with_whole_line_ends
 
 _CHUNK = 1 << 20  # most characters of a document that are buffered
-_LINE_END = r"(?:\r\n|\n|\r)"
-_BLANK_LINES = re.compile(rf"{_LINE_END}(?:[ \t]*{_LINE_END})+")
+_BLANK_LINES = re.compile(rf"{LINE_END}(?:[ \t]*{LINE_END})+")
 
 
 class Part(NamedTuple):
@@ -33,9 +33,10 @@ def cut_documents(texts: Iterable[str], config: CorpusConfig) -> Iterator[Part]:
     cut = _cut(config)
     blanks = " \t" if config.documents == "paragraph" else ""
     grows = config.documents != "separator"  # a separator at the end of the buffer may continue in the next text
+    longest = len(with_lf(config.separator or "").replace("\n", "\r\n"))  # characters of a separator
     buffer = ""
     inside = False  # whether a part of the current document was yielded
-    for text in texts:
+    for text in with_whole_line_ends(texts):
         buffer += text
         *whole, rest = cut(buffer)
         if whole:
@@ -48,8 +49,7 @@ def cut_documents(texts: Iterable[str], config: CorpusConfig) -> Iterator[Part]:
                 rest = short + rest
             buffer = rest
         if len(buffer) > _CHUNK:
-            overlap = len(config.separator or "") - 1  # characters that may begin a separator
-            safe = len(buffer.rstrip(" \t\r\n")) if grows else len(buffer) - overlap
+            safe = len(buffer.rstrip(" \t\r\n")) if grows else len(buffer) - (longest - 1)
             if safe > 0:
                 yield Part([buffer[:safe]], False)
                 inside = True
@@ -65,8 +65,8 @@ def cut_documents(texts: Iterable[str], config: CorpusConfig) -> Iterator[Part]:
 def _cut(config: CorpusConfig) -> Callable[[str], list[str]]:
     """The function that cuts a text at every separator."""
     if config.documents == "line":
-        return lambda text: text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        return lambda text: with_lf(text).split("\n")
     if config.documents == "paragraph":
         return _BLANK_LINES.split
-    separator = config.separator
-    return lambda text: text.split(separator)
+    assert config.separator is not None
+    return re.compile(any_line_end(config.separator)).split

@@ -55,6 +55,14 @@ class TextReader:
             for index in range(len(self._sources)):
                 yield self._read_source(index, progress)
 
+    def copies(self) -> list[tuple[Source, Source]]:
+        """Sources with the same bytes as an earlier one, each with that one; needs the first reading."""
+        first: dict[bytes, Source] = {}
+        pairs = zip(self._sources, self._digests, strict=True)
+        return [
+            (source, earlier) for source, digest in pairs if (earlier := first.setdefault(digest, source)) is not source
+        ]
+
     def release(self) -> None:
         """Free the text kept in memory; the next reading opens the sources again."""
         self._chunks = None

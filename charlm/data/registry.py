@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from charlm.config import DocumentKind
+from charlm.data.inputs.download import Downloader
 from charlm.errors import CorpusError, DownloadError
 from charlm.files import cache_folder, cache_path
 from charlm.progress import Progress, silent
@@ -114,7 +115,7 @@ class NamedCorpus:
         import pooch  # slow to import and rarely needed
         import requests
 
-        assert self.url is not None and self.sha256 is not None
+        assert self.url is not None and self.sha256 is not None and self.bytes is not None
         pooch.get_logger().setLevel("ERROR")
         path = cache_folder(_DOWNLOADS) / self._download_name
         try:
@@ -123,43 +124,20 @@ class NamedCorpus:
                 known_hash=f"sha256:{self.sha256}",
                 fname=path.name,
                 path=path.parent,
-                downloader=pooch.HTTPDownloader(
-                    progressbar=_PoochProgress(self.name, self.bytes, progress), timeout=30
-                ),
+                downloader=Downloader(self.name, self.bytes, progress),
             )
-        except ValueError:
-            raise DownloadError(
-                f"the download of {self.name} from {self.url} doesn't match the registry (its sha256 differs) and was "
-                "discarded; try again, or pass your own copy as a file"
-            ) from None
         except (requests.RequestException, OSError) as error:
-            reason = str(error).splitlines()[0][:120]
+            reason = str(error).partition("\n")[0][:120]
             raise DownloadError(
                 f"can't download {self.name} from {self.url} ({type(error).__name__}: {reason}); check the network, or "
                 f"save the file as {path}"
             ) from None
+        except ValueError:  # of pooch
+            raise DownloadError(
+                f"the download of {self.name} from {self.url} doesn't match the registry (its sha256 differs) and was "
+                "discarded; try again, or pass your own copy as a file"
+            ) from None
         return path
-
-
-class _PoochProgress:
-    """The progress bar interface of pooch, forwarded to a `Progress`."""
-
-    def __init__(self, name: str, expected: int | None, progress: Progress) -> None:
-        self._what = f"downloading {name}"
-        self._expected = expected
-        self._progress = progress
-        self._done = 0
-        self.total: int | None = expected
-
-    def update(self, amount: int) -> None:
-        self._done += amount
-        self._progress(self._what, self._done, self.total or self._expected)
-
-    def reset(self) -> None:
-        self._done = 0
-
-    def close(self) -> None:
-        self._progress(self._what, self._done, self._done)
 
 
 def file_source(path: Path, name: str | None = None) -> Source:

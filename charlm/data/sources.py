@@ -1,8 +1,8 @@
 """From a user's arguments (files, folders, standard input, registered names) to readable sources."""
 
-import difflib
 import hashlib
 import os
+import shlex
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from charlm.data.inputs.folder import Folder, is_run, read_folder
+from charlm.data.inputs.mistakes import closest, looks_like
 from charlm.data.registry import NamedCorpus, Source, file_source, find_named, registry
 from charlm.errors import CharlmError, CorpusError
-from charlm.files import cache_folder, cache_path, flush
+from charlm.files import cache_folder, cache_path, flush, is_safetensors, user_path
 from charlm.progress import Progress, silent
 
 TextLike = str | Path | Sequence[str | Path]
 """How a user names a text: one or several files, folders or registered names, or - for standard input."""
 
-_SNIFFED_BYTES = 8192
 _COPIES = "stdin"  # the folder of the cache for copies of standard input
 
 
@@ -33,8 +34,17 @@ class FoundText:
     """The arguments made absolute, with standard input replaced by its copy, so that they can be used again."""
     named: NamedCorpus | None
     """The registry's entry when the only argument is a registered name."""
-    skipped: tuple[str, ...]
-    """Files of a folder that contain no text."""
+    folders: tuple[Folder, ...] = ()
+    """The folders among the arguments."""
+
+    def paths(self) -> Iterator[Path]:
+        """The files that the user named, also those below a folder."""
+        folders = {str(folder.path.resolve()): folder for folder in self.folders}
+        for argument in self.arguments:
+            if argument in folders:
+                yield from (Path(argument, source.name) for source in folders[argument].sources)
+            elif os.path.isfile(argument):
+                yield Path(argument)
 
 
 def find_sources(
@@ -59,20 +69,24 @@ def find_sources(
         raise CorpusError("no text given; name a file, a folder, - for standard input, or one of `charlm corpora`")
     sources: list[Source] = []
     reusable: list[str] = []
-    skipped: list[str] = []
+    folders: list[Folder] = []
     named: NamedCorpus | None = None
     for argument in arguments:
-        path = Path(argument)
+        path = user_path(argument)
         if not argument:
             raise CorpusError("'' names no text; name a file, a folder (. is this one), or one of `charlm corpora`")
         if argument == "-":
             path = _copy_to_cache(stdin if stdin is not None else _standard_input())
             sources.append(file_source(path, "stdin"))
             reusable.append(str(path))
+        elif is_safetensors(path) or is_run(path):
+            raise CorpusError(
+                f"{argument} is a {'run' if path.is_dir() else 'model'}, not a text; a model stands before the text, "
+                "as in `charlm eval MODEL TEXT`, and a run is continued with `charlm train --resume --run NAME`"
+            )
         elif os.path.isdir(path):
-            folder_sources, folder_skipped = _folder_sources(path, encoding)
-            sources += folder_sources
-            skipped += folder_skipped
+            folders.append(read_folder(path, encoding))
+            sources += folders[-1].sources
             reusable.append(str(path.resolve()))
         elif os.path.exists(path):
             if not os.access(path, os.R_OK):
@@ -86,57 +100,44 @@ def find_sources(
             reusable.append(argument)
         else:
             raise CorpusError(not_found(argument))
-    name = "stdin" if arguments[0] == "-" else Path(arguments[0]).resolve().name
+    first = user_path(arguments[0])
+    name = "stdin" if arguments[0] == "-" else first.resolve().name
     return FoundText(
-        name=name if Path(arguments[0]).is_dir() else name.removesuffix(Path(name).suffix) or name,
+        name=name if first.is_dir() else name.removesuffix(Path(name).suffix) or name,
         sources=tuple(sources),
         arguments=tuple(reusable),
         named=named if len(arguments) == 1 else None,
-        skipped=tuple(skipped),
+        folders=tuple(folders),
     )
 
 
 def names_text(argument: str) -> bool:
     """Whether `find_sources` can resolve an argument."""
-    return argument == "-" or (bool(argument) and os.path.exists(argument)) or find_named(argument) is not None
+    is_there = bool(argument) and os.path.exists(user_path(argument))
+    return argument == "-" or is_there or find_named(argument) is not None
+
+
+def missing_text(arguments: Sequence[str]) -> str | None:
+    """The first of the arguments of an earlier command that names no text any more; None if all are there."""
+    return next((argument for argument in arguments if not names_text(argument)), None)
 
 
 def not_found(argument: str) -> str:
     """The message for an argument that names no text."""
-    close = difflib.get_close_matches(argument, registry(), n=1)
-    hint = f"; did you mean the named corpus {close[0]}?" if close else ", and no named corpus; see `charlm corpora`"
+    if (mistake := looks_like(argument)) is not None:
+        return f"{argument!r} names no text: {mistake}"
+    path = Path(argument)
+    try:
+        siblings = [name for name in os.listdir(path.parent) if not name.startswith(".")]
+    except (OSError, ValueError):
+        siblings = []
+    if (named := closest(argument, registry())) is not None:
+        hint = f"; did you mean the named corpus {named}?"
+    elif (sibling := closest(path.name, siblings)) is not None:
+        hint = f", and no named corpus; did you mean {shlex.quote(str(path.with_name(sibling)))}?"
+    else:
+        hint = ", and no named corpus; see `charlm corpora`"
     return f"no file or folder {argument!r}{hint}"
-
-
-def _folder_sources(root: Path, encoding: str) -> tuple[list[Source], list[str]]:
-    """The text files below a folder, without hidden ones, and the names of its other files."""
-    sources: list[Source] = []
-    skipped: list[str] = []
-    for path in sorted(_files(root)):
-        name = path.relative_to(root)
-        try:
-            with path.open("rb") as file:
-                start = file.read(_SNIFFED_BYTES)
-        except OSError as error:
-            raise CorpusError(f"{path} can't be read: {error.strerror}") from None
-        if start and (b"\0" not in start or encoding.lower().startswith(("utf-16", "utf-32"))):
-            sources.append(file_source(path, name.as_posix()))
-        else:
-            skipped.append(name.as_posix())
-    if not sources:
-        raise CorpusError(f"folder {root} holds no text file; give a folder with .txt, .md or other text in it")
-    return sources, skipped
-
-
-def _files(root: Path) -> Iterator[Path]:
-    """The files below a folder, without hidden ones and run folders: a run must not be trained on its own samples."""
-    for folder, subfolders, names in os.walk(root):
-        if {"config.json", "metrics.jsonl"} <= set(names):
-            subfolders.clear()
-            continue
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        paths = (Path(folder, name) for name in names if not name.startswith("."))
-        yield from (path for path in paths if path.is_file())
 
 
 def _standard_input() -> BinaryIO:

@@ -37,6 +37,20 @@ def locked(folder: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
+def require_unlocked(folder: Path) -> None:
+    """Raise `RunError` when another process has locked the folder."""
+    if fcntl is None:
+        return
+    try:
+        descriptor = open_run_file(folder / LOCK, os.O_RDWR)
+    except OSError:  # there is no lock, or it can't be locked by anyone
+        return
+    try:
+        _lock(descriptor, folder)
+    finally:
+        os.close(descriptor)
+
+
 def _lock(descriptor: int, folder: Path) -> bool:
     if fcntl is None:
         return False

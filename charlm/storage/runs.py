@@ -10,21 +10,28 @@ runs/NAME/config.new.json      the configuration of a run that replaces this one
 
 import contextlib
 import json
+import logging
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from charlm.config import RunConfig
+from charlm.data.inputs.mistakes import closest, looks_like
 from charlm.errors import ConfigError, RunError
-from charlm.files import atomic_write, is_leftover, is_safetensors, parse_object
+from charlm.files import atomic_write, is_leftover, is_safetensors, parse_object, user_path
 from charlm.storage.append_log import naming_write_errors
-from charlm.storage.lock import LOCK, locked
-from charlm.storage.run_file import check_run_file, read_run_file
+from charlm.storage.lock import LOCK, locked, require_unlocked
+from charlm.storage.run_file import check_run_file, open_run_file, read_run_file
+
+logger = logging.getLogger(__name__)
 
 RUNS = Path("runs")
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 """The bundled models, a folder each."""
 MODEL = "model.safetensors"
+_BRIEF = 20  # a run with this many times as many steps as another makes that one brief
+_LAST_RECORDS = 4096  # bytes at the end of metrics.jsonl, several records
 _UNDECODED_BYTES = frozenset(
     map(chr, range(0xDC80, 0xDD00))
 )  # Python's stand-ins for bytes of a path that are not UTF-8
@@ -41,6 +48,7 @@ class RunFolder:
         self.model = path / MODEL
         self.resume = path / "resume.safetensors"
         self.new_config = path / "config.new.json"
+        self.files = (self.config, self.metrics, self.samples, self.model, self.resume, self.new_config)
 
     @contextlib.contextmanager
     def begun(self, config: RunConfig, *, overwrite: bool) -> Iterator[None]:
@@ -55,7 +63,8 @@ class RunFolder:
         with naming_write_errors(self.path, "name another folder with --run"):
             self.path.mkdir(parents=True, exist_ok=True)
         with locked(self.path) as held:
-            self.require_room(overwrite=overwrite)
+            if not overwrite and not self._is_empty():  # another process was faster
+                raise self._not_empty()
             self._check_files()
             if held:
                 self._remove_leftovers()
@@ -103,19 +112,30 @@ class RunFolder:
         return self.resume.exists()
 
     def require_room(self, *, overwrite: bool) -> None:
-        """Raise `RunError` unless a run may start here: the folder is missing, empty, or to be overwritten."""
+        """Raise `RunError` unless a run may start here: the folder is missing, or empty or to be overwritten and not in
+        use."""
         if not _UNDECODED_BYTES.isdisjoint(str(self.path)):
             raise RunError(f"{str(self.path)!r} is not UTF-8; a run needs a UTF-8 name, so name another with --run")
         try:
             if self.path.exists() and not self.path.is_dir():
                 raise RunError(f"{self.path} is a file; name another folder with --run")
-            if not overwrite and self.path.is_dir() and not all(map(self._is_left_behind, self.path.iterdir())):
-                raise RunError(
-                    f"run folder {self.path} is not empty; continue it with --resume, replace it with --overwrite, or "
-                    "name another with --run"
-                )
+            if not self.path.is_dir():
+                return
+            require_unlocked(self.path)
+            if not overwrite and not self._is_empty():
+                raise self._not_empty()
         except OSError as error:
             raise RunError(f"can't read {self.path}: {error.strerror}; name another with --run") from None
+
+    def _is_empty(self) -> bool:
+        """Whether the folder has nothing but what a killed process may leave."""
+        return all(map(self._is_left_behind, self.path.iterdir()))
+
+    def _not_empty(self) -> RunError:
+        return RunError(
+            f"run folder {self.path} is not empty; continue it with --resume, replace it with --overwrite, or name "
+            "another with --run"
+        )
 
     def write_config(self, config: RunConfig) -> None:
         """Replace the configuration."""
@@ -139,7 +159,7 @@ class RunFolder:
 
     def _check_files(self) -> None:
         """Raise `RunError` if one of the files is no regular file."""
-        for path in (self.config, self.metrics, self.samples, self.model, self.resume, self.new_config):
+        for path in self.files:
             check_run_file(path)
 
     def _is_left_behind(self, path: Path) -> bool:
@@ -161,15 +181,17 @@ class RunFolder:
                     f"{self.config} is missing; restore it, or start a new run from the model with "
                     f"`charlm train TEXT --init-from {self.path}`"
                 )
-            raise RunError(f"no run in {self.path}; train one, or name another with --run")
+            near = closest(self.path.name, _run_names())
+            hint = f"did you mean --run {near}?" if near is not None else "train one, or name another with --run"
+            raise RunError(f"no run in {self.path}; {hint}")
 
 
 def new_run(name: str) -> Path:
-    """runs/NAME, or runs/NAME-2 and so on if that exists."""
+    """runs/NAME, or runs/NAME-2 and so on if that exists or is the name of a bundled model."""
     name = "".join("_" if character in _UNDECODED_BYTES else character for character in name)
     name = name.replace(os.sep, "-").lstrip(".") or "run"
     path, number = RUNS / name, 1
-    while os.path.lexists(path):
+    while os.path.lexists(path) or path.name in _bundled():  # a run hides the bundled model of its name
         number += 1
         path = RUNS / f"{name}-{number}"
     return path
@@ -180,10 +202,10 @@ def find_run(name: str) -> Path:
 
     Raises `RunError` for an empty name, the working folder, and folders above it.
     """
-    path = Path(name)
+    path = user_path(name)
     if path.name in ("", ".."):
         raise RunError(f"--run is {name!r}; give a name, such as first, or a separate folder, such as {RUNS}/first")
-    return path if _is_path(name) or os.path.isfile(path / "config.json") else RUNS / name
+    return path if path != Path(name) or _is_path(name) or os.path.isfile(path / "config.json") else RUNS / name
 
 
 def _is_path(name: str) -> bool:
@@ -231,16 +253,67 @@ def find_model(name: str | None) -> Path:
     if name is None:
         path = newest_run(MODEL) / MODEL
         check_run_file(path)
+        _warn_if_brief(path.parent)
         return path
     for path in _models(name, RUNS, PRETRAINED):
         if os.path.isfile(path):
-            if path != Path(name):  # the file in a folder that was named
+            if path != user_path(name):  # the file in a folder that was named
                 check_run_file(path)
+            if name in _bundled() and path == RUNS / name / MODEL:
+                logger.warning("%s is a run, which hides the bundled model %s; rename its folder", path.parent, name)
             return path
-    raise RunError(
+    raise RunError(_no_model(name))
+
+
+def _warn_if_brief(newest: Path) -> None:
+    """Log a warning if the newest run is but an experiment next to another one."""
+    steps, (most, longest) = _steps(newest), max((_steps(path.parent), path.parent) for path in newest_models())
+    if steps * _BRIEF < most:
+        logger.warning(
+            "the newest run, %s, has only %s steps; %s has %s, so name it if you mean that one",
+            newest,
+            f"{steps:,}",
+            longest,
+            f"{most:,}",
+        )
+
+
+def _steps(run: Path) -> int:
+    """The last step in metrics.jsonl; 0 if there is none."""
+    try:
+        with os.fdopen(open_run_file(run / "metrics.jsonl", os.O_RDONLY), "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _LAST_RECORDS))
+            steps = re.findall(rb'"step": ([0-9]{1,18})\b', file.read())
+    except (OSError, RunError):
+        return 0
+    return int(steps[-1]) if steps else 0
+
+
+def _no_model(name: str) -> str:
+    """The message for an argument that names no model."""
+    if (mistake := looks_like(name)) is not None:
+        return f"{name!r} names no model: {mistake}, or give the name of a run"
+    if (near := nearest_model(name)) is not None:
+        return f"no model {name!r}; did you mean {near}?"
+    return (
         f"no model {name!r}; give a model file, a run folder, the name of a run in {RUNS}/, or reviews, the bundled "
         "model"
     )
+
+
+def nearest_model(name: str) -> str | None:
+    """The run or bundled model whose name is most like `name`; None if none is much like it."""
+    return closest(name, [*_run_names(), *_bundled()])
+
+
+def _run_names() -> list[str]:
+    """The names of the runs in runs/."""
+    return sorted(path.parent.name for path in RUNS.glob("*/config.json"))
+
+
+def _bundled() -> list[str]:
+    """The names of the bundled models."""
+    return sorted(path.parent.name for path in PRETRAINED.glob(f"*/{MODEL}"))
 
 
 def names_model(name: str, *, text_follows: bool = False) -> bool:
@@ -262,4 +335,4 @@ def _models(name: str, *folders: Path) -> list[Path]:
     if not name:
         return []
     inside = [] if _is_path(name) or name in (".", "..") else [folder / name / MODEL for folder in folders]
-    return [Path(name), Path(name) / MODEL, *inside]
+    return [user_path(name), user_path(name) / MODEL, *inside]

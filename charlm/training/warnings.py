@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from charlm.config import ModelConfig, TrainConfig
 from charlm.data.dataset import Dataset
+from charlm.errors import TokenizerError
 from charlm.model.language_model import LanguageModel
 from charlm.training.autotune import AutotunedSettings, settings_for
 from charlm.training.events import Event, StepEvent
@@ -14,6 +15,8 @@ logger = logging.getLogger(__name__)
 
 _MIN_VALIDATION_TOKENS = 200
 """Below, the validation loss is too noisy to compare models by."""
+_MOST_UNKNOWN = 0.2
+"""Of the training split, if a run starts from another model."""
 
 
 def warn_about_run(dataset: Dataset, model: LanguageModel, config: TrainConfig) -> None:
@@ -25,10 +28,24 @@ def warn_about_run(dataset: Dataset, model: LanguageModel, config: TrainConfig) 
             tokens,
             config.seq_len,
         )
-    if corpus.looks_like_list:
+    if corpus.copies:
+        copy, first = corpus.copies[0]
+        which = f"{copy} is given twice" if copy == first else f"{copy} is a copy of {first}"
+        if len(corpus.copies) > 1:
+            which = f"{len(corpus.copies):,} of the files are copies of others; {which}"
+        logger.warning(
+            "%s; a text that is in the training split and again in a held-out split makes the scores too good, so "
+            "leave copies out",
+            which,
+        )
+    if corpus.table is not None:
+        logger.warning("%s", corpus.table.advice())
+    elif corpus.looks_like_list:
         logger.warning(
             "%s looks like a list of short lines; with --documents line each line is a document", corpus.name
         )
+    if corpus.undivided is not None:
+        logger.warning("%s", corpus.undivided)
     if corpus.looks_sorted and corpus.config.splits[0] < 100:
         logger.warning(
             "the documents of %s are in alphabetical order, so the held-out ones begin with letters that the training "
@@ -44,11 +61,27 @@ def warn_about_run(dataset: Dataset, model: LanguageModel, config: TrainConfig) 
             dataset.valid.facts.tokens,
         )
     if unknown := dataset.train.facts.unknown_characters:
-        logger.warning("%d characters of the training split are not in the vocabulary and become <unk>", unknown)
+        logger.warning(
+            "%s characters of the training split are not in the vocabulary and become <unk> (%s)",
+            f"{unknown:,}",
+            dataset.unknown_in("train"),
+        )
     if config.precision == "bfloat16" and not model.recurrent.has_bfloat16_kernel:
         logger.warning(
             "--precision bfloat16: this machine has no fast bfloat16 kernel for this cell, so training will take many "
             "times as long as without the option"
+        )
+
+
+def require_known(dataset: Dataset, model: str) -> None:
+    """Raise `TokenizerError` if more than a fifth of the training split is outside the vocabulary of `model`."""
+    facts = dataset.train.facts
+    share = facts.unknown_characters / facts.characters
+    if share > _MOST_UNKNOWN:
+        raise TokenizerError(
+            f"--init-from {model}: {share:.0%} of the characters of {dataset.corpus.name} are not in the model's "
+            f"vocabulary ({dataset.unknown_in('train')}) and would all become <unk>; at most {_MOST_UNKNOWN:.0%} may "
+            "be, so start from a model of the same script, or leave out --init-from"
         )
 
 

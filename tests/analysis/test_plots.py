@@ -10,6 +10,7 @@ from charlm.analysis.gradients.diagnosis import Diagnosis, diagnose
 from charlm.analysis.plots import check_plot, draw_gradients, draw_saturation, save_plot
 from charlm.analysis.units.saturation import GateSaturation
 from charlm.errors import CharlmError, ConfigError
+from charlm.files import is_made_by_charlm
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -49,17 +50,12 @@ def test_it_is_written_in_the_format_of_its_name(diagnosis: Diagnosis, name: str
     check_plot(Path(name))
     save_plot(draw_gradients(diagnosis), Path(name))
     assert Path(name).read_bytes().startswith(magic)
+    assert is_made_by_charlm(Path(name))
 
 
-def test_what_can_not_be_written_is_refused_beforehand() -> None:
-    Path("folder.png").mkdir()
-    for name, said in (
-        ("g.jpeg2", "must end in .png, .svg, .pdf"),
-        ("nowhere/g.png", "there is no folder 'nowhere'"),
-        ("folder.png", "is a folder"),
-    ):
-        with pytest.raises(ConfigError, match=said):
-            check_plot(Path(name))
+def test_an_unknown_format_is_refused_beforehand() -> None:
+    with pytest.raises(ConfigError, match=r"must end in .png, .svg, .pdf"):
+        check_plot(Path("g.jpeg2"))
 
 
 def test_without_matplotlib_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

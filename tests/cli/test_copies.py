@@ -72,5 +72,7 @@ def test_mistakes_are_named(charlm, failed, text: Path, trained_run) -> None:
     assert "--no-copy shapes a random draw" in failed("sample", "--beam", "2", "--no-copy", "5")
     assert "minimum length of a copied stretch is 0" in failed("sample", "--copy-check", "--copy-length", "0")
     text.unlink()
-    assert "no file" in failed("sample", "--no-copy", "5")
+    assert "record its new place with `charlm train NEWPLACE --resume --run runs/a`" in failed(
+        "sample", "--no-copy", "5"
+    )
     assert len(charlm("sample", "--seed", "1", "--length", "5").stdout) > 1  # which needs no text

@@ -41,7 +41,7 @@ def corpus_of(sources: Iterable[RecordedSource], config: CorpusConfig = CONFIG) 
     readable = tuple(
         Source(name=source.name, size=len(source.contents[0].encode()), open=source.open) for source in sources
     )
-    return read_corpus(FoundText(name="text", sources=readable, arguments=(), named=None, skipped=()), config)
+    return read_corpus(FoundText(name="text", sources=readable, arguments=(), named=None), config)
 
 
 @pytest.fixture

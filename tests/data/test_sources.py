@@ -43,7 +43,7 @@ def test_a_folder_is_all_its_text_files_in_order(write, tmp_path) -> None:
     write(b"\x89PNG\0\0", "folder/picture.png")
     found = find_sources([str(tmp_path / "folder")])
     assert [source.name for source in found.sources] == ["a/z.md", "b.txt"]
-    assert found.skipped == ("picture.png",)
+    assert found.folders[0].left_out == (("not text", "picture.png"),)
     assert found.name == "folder"
 
 

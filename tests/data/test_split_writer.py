@@ -20,7 +20,7 @@ from charlm.data.sources import find_sources
 from charlm.data.splits import SPLITS, boundaries
 from charlm.tokenizers import Tokenizer, fit_tokenizer
 
-SEPARATORS = {"line": r"\r\n|\n|\r", "paragraph": r"(?:\r\n|\n|\r)(?:[ \t]*(?:\r\n|\n|\r))+", "separator": "%%"}
+SEPARATORS = {"line": r"\r\n|\n|\r", "paragraph": r"(?>\r\n|\n|\r)(?:[ \t]*(?>\r\n|\n|\r))+", "separator": "%%"}
 LEARNT = "the cat sat on the mat, Ünïcode \U0001f600\n" * 40
 TOKENIZERS: dict[str, Tokenizer] = {
     kind: fit_tokenizer([LEARNT], len(LEARNT), TokenizerConfig(kind=kind, vocab_size=320))  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.analysis.units.reading import Reading
+from charlm.files import MADE_BY
 from charlm.model.unit import Unit
 from charlm.tokenizers import Tokenizer
 
@@ -64,6 +65,7 @@ def fill_template(template: str, *, title: str, about: str, data: Any, body: str
     page = folder.joinpath(template).read_text(encoding="utf-8")
     parts = {
         "STYLE": folder.joinpath("style.css").read_text(encoding="utf-8"),
+        "GENERATOR": MADE_BY,
         "TITLE": html.escape(title),
         "ABOUT": html.escape(about),
         "BODY": body,

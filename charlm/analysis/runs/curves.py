@@ -149,6 +149,11 @@ def read_samples(run: RunFolder) -> list[Sample]:
     Raises:
         RunError: the files can't be read, are damaged, or have no sample yet.
     """
+    if not run.config.exists():
+        raise RunError(
+            f"{run.path} is no run folder, and samples are kept there; name the run, as in "
+            "`charlm sample runs/NAME --checkpoints`"
+        )
     try:
         text = read_run_file(run.samples)
     except OSError as error:

@@ -1,6 +1,7 @@
 """A model's reading of a text: the bits of each token, the likeliest alternatives, and the values of a unit."""
 
 import codecs
+import logging
 import math
 from dataclasses import dataclass
 
@@ -10,12 +11,14 @@ from numpy.typing import NDArray
 
 from charlm.analysis.units.activations import follow
 from charlm.cells import LayerStates
-from charlm.config import Unknown
+from charlm.config import Unknown, check_range
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
 from charlm.model.unit import Unit
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
+
+logger = logging.getLogger(__name__)
 
 _CHUNK = 1024  # tokens read at a time
 
@@ -48,6 +51,7 @@ def read(
     *,
     unit: Unit | None = None,
     alternatives: int = 5,
+    tokens: int | None = None,
     unknown: Unknown = "error",
     progress: Progress = silent,
 ) -> Reading:
@@ -59,18 +63,24 @@ def read(
         text: the text to read; must not be empty.
         unit: the unit or gate whose values to record.
         alternatives: K, how many likely tokens to record at each position.
+        tokens: how many tokens to read at most, from the beginning of the text; None reads all.
         unknown: how to treat a character outside the vocabulary.
         progress: receives how many tokens are read.
 
     Raises:
-        ConfigError: the text is empty, or the model has no such unit or gate.
+        ConfigError: the text is empty, `tokens` is out of range, or the model has no such unit or gate.
         UnknownCharacterError: the text has a character outside the vocabulary and `unknown` is "error".
     """
     if unit is not None:
         unit.require_in(model)
+    if tokens is not None:
+        check_range("--tokens", tokens, 1, 100_000_000)
     ids = tokenizer.encode(text, unknown=unknown).astype(np.int64)
     if len(ids) == 0:
         raise ConfigError("there is no text to read; give a text that isn't empty")
+    if tokens is not None and len(ids) > tokens:
+        logger.warning("reading only the first %s of %s tokens; --tokens sets how many", f"{tokens:,}", f"{len(ids):,}")
+        ids = ids[:tokens]
     stream = torch.from_numpy(np.concatenate(([tokenizer.bos], ids)))
     count = min(alternatives, tokenizer.vocab_size)
     bits, likeliest, probabilities, values = [], [], [], []

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from charlm.cli.options.output import OverwriteOption, output_path
 from charlm.cli.options.shared import JsonOption
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def curves(
             help="Save a plot of the curves: .png, .svg or .pdf; needs the extra charlm-rnn\\[plots].",
         ),
     ] = None,
+    overwrite: OverwriteOption = False,
     json: JsonOption = False,
 ) -> None:
     """Plot the training curves of one or more runs: loss, validation, gradient norm and learning rate.
@@ -43,6 +45,7 @@ def curves(
 
     if plot is not None:
         check_plot(plot)
+        plot = output_path(plot, "--plot", overwrite=overwrite)
     folders = [find_run(name) for name in runs] if runs else [newest_run("metrics.jsonl")]
     run_curves = [read_curves(RunFolder(folder), against) for folder in folders]
     if plot is not None:
@@ -71,6 +74,7 @@ def _show(runs: "list[RunCurves]", against: str) -> None:
     from charlm.analysis.runs.curves import QUANTITIES
     from charlm.cli.ui.console import stdout, with_margin
     from charlm.cli.ui.plot import mark, number_of, plot
+    from charlm.cli.ui.visible import for_stdout
 
     console = stdout()
     width = min(console.width, 100)
@@ -89,7 +93,7 @@ def _show(runs: "list[RunCurves]", against: str) -> None:
         scores = list(zip(validation.y, validation.x, validation.margin, strict=True))
         lowest = min(scores, key=lambda score: score[0], default=None)
         table.add_row(
-            Text(f"{letter} ", style=style).append(run.run, "default"),
+            Text(f"{letter} ", style=style).append(for_stdout(run.run), "default"),
             number_of(loss.x[-1] if loss.x else None),
             f"{sum(loss.y[-10:]) / len(loss.y[-10:]):.4f}" if loss.y else "",
             "" if lowest is None else with_margin(lowest[0], lowest[2]),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charlm.cli.options.output import OverwriteOption, output_path
 from charlm.cli.options.shared import (
     DocumentsOption,
     EncodingOption,
@@ -55,6 +56,7 @@ def diagnose(
             help="Save a plot of the curves: .png, .svg or .pdf; needs the extra charlm-rnn\\[plots].",
         ),
     ] = None,
+    overwrite: OverwriteOption = False,
     documents: DocumentsOption = None,
     separator: SeparatorOption = None,
     encoding: EncodingOption = None,
@@ -77,6 +79,7 @@ def diagnose(
     use_threads(threads)
     if plot is not None:
         check_plot(plot)
+        plot = output_path(plot, "--plot", inputs=text or (), overwrite=overwrite)
     with Bars(stderr()) as progress:
         result = diagnosis.diagnose(
             text or [],

@@ -1,5 +1,6 @@
 """`charlm eval`: how well a model predicts a text, beside simple predictors."""
 
+import shlex
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -94,12 +95,15 @@ def evaluate(
       [bold]charlm eval --dynamic[/bold]               with dynamic evaluation
     """
     import charlm
-    from charlm.cli.ui.console import Bars, print_json, stderr
+    from charlm.cli.options.reader import require_model_first
+    from charlm.cli.ui.console import Bars, print_json, stderr, stdout
+    from charlm.data.inputs.mistakes import looks_like
     from charlm.data.sources import names_text, not_found
     from charlm.errors import ConfigError, CorpusError
     from charlm.evaluation.dynamic import DynamicConfig
     from charlm.evaluation.neural_cache import NeuralCacheConfig
-    from charlm.storage.runs import names_model
+    from charlm.evaluation.verdict import verdict
+    from charlm.storage.runs import names_model, nearest_model
 
     if dynamic_rate is not None and not dynamic:
         raise ConfigError("--dynamic-rate needs --dynamic; pass both")
@@ -110,14 +114,24 @@ def evaluate(
     if threads is not None:
         use_threads(threads)
     names = list(arguments or [])
+    require_model_first(names, "charlm eval")
     model = names.pop(0) if names and names_model(names[0], text_follows=len(names) > 1) else None
     if model is None and names and not names_text(names[0]):
-        raise CorpusError(f"there is no model or run {names[0]!r}, and {not_found(names[0])}")
+        near = None if looks_like(names[0]) else nearest_model(names[0])
+        hint = not_found(names[0]) if near is None else f"no text of that name; did you mean the model {near}?"
+        raise CorpusError(f"there is no model or run {names[0]!r}, and {hint}")
     settings = corpus_options(documents, separator, None, encoding, errors)
     loaded = charlm.load(model)
     console = stderr()
     if model is None:
         console.print(f"using {loaded.path}", markup=False, soft_wrap=True)
+    elif not names and not loaded.path.is_relative_to(model) and names_text(model):
+        console.print(
+            f"note: {model} is a run and also a text; to score a model on it: charlm eval MODEL {shlex.quote(model)}",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )
     with Bars(console) as progress:
         if names:
             dataset = loaded.read(names, split=split, corpus=settings, progress=progress)
@@ -133,6 +147,17 @@ def evaluate(
         baselines = {} if no_baselines else _baselines(loaded, dataset, scored, None if names else dataset, progress)
         writes = loaded.corpus_config.direction == "forward"
         copying = loaded.copying(dataset, scored, progress=progress) if baselines and writes else None
+    trained = loaded.checkpoint.training.get("validation_nats_per_token") if not names and split == "test" else None
+    sentences = list(
+        verdict(
+            result,
+            baselines,
+            is_own=not names,
+            is_sorted=not names and split != "train" and dataset.corpus.looks_sorted,
+            validation=trained,
+            copied=0.0 if copying is None else copying[1].share,
+        )
+    )
     if json:
         values: dict[str, Any] = {
             "model": str(loaded.path),
@@ -145,11 +170,13 @@ def evaluate(
         values["baselines"] = {name: baseline.to_json() for name, baseline in baselines.items()}
         if copying is not None:
             values["copying"] = dict(zip(("written", "scored"), (one.to_json() for one in copying), strict=True))
-        print_json(values)
+        print_json(values | {"verdict": sentences})
         return
     _show(what + ", dynamic evaluation" * dynamic + ", neural cache" * cache, result)
     if baselines:
         _compare(result, baselines)
+    for sentence in sentences:
+        stdout().print(sentence, markup=False, soft_wrap=True)
     if copying is not None:
         _show_copying(*copying)
 
@@ -217,12 +244,6 @@ def _compare(result: "Evaluation", baselines: "dict[str, Baseline]") -> None:
     console.print()
     console.print("bits per character", style="bold")
     console.print(table)
-    if result.bits_per_character > baselines["ngram"].bits_per_character:
-        console.print(
-            "The n-gram model, which only counts, predicts this text better than the network; train longer or use more "
-            "units.",
-            soft_wrap=True,
-        )
 
 
 def _show_copying(written: "Copied", scored: "Copied") -> None:

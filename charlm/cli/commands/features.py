@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charlm.cli.options.output import OverwriteOption, output_path
 from charlm.cli.options.shared import (
     DocumentsOption,
     EncodingOption,
@@ -33,6 +34,7 @@ def features(
     out: Annotated[
         Path, typer.Option(metavar="FILE", help="Write the vectors to this NumPy file, of shape (documents, features).")
     ] = Path("features.npy"),
+    overwrite: OverwriteOption = False,
     documents: DocumentsOption = None,
     separator: SeparatorOption = None,
     encoding: EncodingOption = None,
@@ -53,16 +55,16 @@ def features(
     import charlm
     from charlm.analysis.probing.features import blocks, save_features
     from charlm.analysis.probing.features import features as read
-    from charlm.cli.options.reader import require_forward
+    from charlm.cli.options.reader import require_forward, require_model_first
     from charlm.cli.ui.console import Bars, stderr
 
     use_threads(threads)
     names = list(arguments or [])
     if not 1 <= len(names) <= 2:
         raise ConfigError("give a FILE to read, or a MODEL and a FILE")
-    if out.is_dir() or not out.parent.is_dir():
-        raise ConfigError(f"--out is {str(out)!r}; name a file in an existing folder")
+    require_model_first(names, "charlm features")
     loaded = charlm.load(names[0] if len(names) == 2 else None)
+    out = output_path(out, "--out", inputs=(names[-1], loaded.path), overwrite=overwrite)
     require_forward(loaded, "charlm features")
     options = corpus_options(documents, separator, encoding=encoding, errors=errors)
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer

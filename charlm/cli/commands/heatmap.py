@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charlm.cli.options.output import OverwriteOption, output_path
 from charlm.cli.options.reader import ModelAndText, UnknownOption, open_reader
 from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
 from charlm.errors import ConfigError
@@ -39,6 +40,8 @@ def heatmap(
             help="Colour by a gate of a unit, LAYER:NUMBER:GATE, such as 0:12:f: red where open, blue where closed."
         ),
     ] = None,
+    tokens: Annotated[int, typer.Option(help="Maximum number of tokens to read from the start of the text.")] = 100_000,
+    overwrite: OverwriteOption = False,
     unknown: UnknownOption = "replace",
     threads: ThreadsOption = 1,
     json: JsonOption = False,
@@ -62,22 +65,24 @@ def heatmap(
     from charlm.model.unit import Unit
 
     use_threads(threads)
-    loaded, text, title = open_reader(arguments, what="a heatmap")
+    loaded, text, title = open_reader(arguments, command="charlm heatmap")
+    if page is not None:
+        page = output_path(page, "--html", inputs=((arguments or [])[-1], loaded.path), overwrite=overwrite)
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
     if unit is not None and gate is not None:
         raise ConfigError("--unit and --gate both choose what to colour by; give one of them")
     coloured_by = Unit.parse(unit) if unit is not None else None if gate is None else Unit.parse_gate(gate)
     with Bars(stderr()) as progress:
-        reading = read(model, tokenizer, text, unit=coloured_by, unknown=unknown, progress=progress)
+        reading = read(model, tokenizer, text, unit=coloured_by, tokens=tokens, unknown=unknown, progress=progress)
     if page is not None:
         atomic_write(page, page_of(reading, tokenizer, title=title, unit=coloured_by).encode())
         stderr().print(f"wrote {page}", markup=False, soft_wrap=True)
     if json:
-        tokens = [{"text": text, "bits": float(bits)} for text, bits in zip(reading.texts, reading.bits, strict=True)]
+        values = [{"text": text, "bits": float(bits)} for text, bits in zip(reading.texts, reading.bits, strict=True)]
         if reading.values is not None:
-            for token, value in zip(tokens, reading.values.tolist(), strict=True):
-                token["unit" if gate is None else "gate"] = value
-        print_json(tokens)
+            for own, value in zip(values, reading.values.tolist(), strict=True):
+                own["unit" if gate is None else "gate"] = value
+        print_json(values)
     elif page is None:
         _show(reading, neutral=0.0 if gate is None else 0.5)
 
@@ -89,6 +94,7 @@ def _show(reading: "Reading", *, neutral: float) -> None:
     from rich.text import Text
 
     from charlm.cli.ui.console import stdout
+    from charlm.cli.ui.visible import visible
 
     console = stdout()
     if not console.is_terminal or console.no_color or console.color_system is None:
@@ -104,9 +110,9 @@ def _show(reading: "Reading", *, neutral: float) -> None:
             strength, is_red = abs(float(values[index])) / largest, float(values[index]) > 0
         fade = round(255 * (1 - 0.6 * strength))
         colour = Color.from_rgb(255, fade, fade) if is_red else Color.from_rgb(fade, fade, 255)
-        coloured.append(text, Style(color="black", bgcolor=colour) if strength > 0.02 else Style())
+        coloured.append(visible(text), Style(color="black", bgcolor=colour) if strength > 0.02 else Style())
     console.print(coloured, soft_wrap=True)
-    console.print(f"{reading.bits.sum() / max(1, len(coloured.plain)):.3f} bits per character", style="dim")
+    console.print(f"{reading.bits.sum() / max(1, sum(map(len, reading.texts))):.3f} bits per character", style="dim")
 
 
 def _show_lines(reading: "Reading") -> None:
@@ -114,12 +120,21 @@ def _show_lines(reading: "Reading") -> None:
     line, total, count = "", 0.0, 0
     values = reading.bits if reading.values is None else reading.values
     for text, value in zip(reading.texts, values.tolist(), strict=True):
+        if line.endswith("\r") and not text.startswith("\n"):
+            _print_line(line, total, count)
+            line, total, count = "", 0.0, 0
         total += value
         line += text
         count += len(text) if reading.values is None else 1
         while "\n" in line:
             complete_line, _, line = line.partition("\n")
-            print(f"{total / max(1, count):7.3f}  {complete_line}")
+            _print_line(complete_line, total, count)
             total, count = 0.0, 0
     if line:
-        print(f"{total / max(1, count):7.3f}  {line}")
+        _print_line(line, total, count)
+
+
+def _print_line(line: str, total: float, count: int) -> None:
+    from charlm.cli.ui.visible import for_stdout
+
+    print(f"{total / max(1, count):7.3f}  {for_stdout(line.removesuffix(chr(13)))}")

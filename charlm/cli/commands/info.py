@@ -32,8 +32,8 @@ def info(
     if system:
         _show_system(json)
         return
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     import charlm
     from charlm.cli.ui.console import print_json, stdout
@@ -44,7 +44,7 @@ def info(
         return
     table = Table.grid(padding=(0, 2))
     for name, value in _rows(loaded):
-        table.add_row(f"[dim]{name}[/dim]", escape(str(value)))
+        table.add_row(Text(name, style="dim"), str(value))
     stdout().print(table)
 
 
@@ -121,6 +121,7 @@ def _show_system(json: bool) -> None:
 
     import torch
     from rich.table import Table
+    from rich.text import Text
 
     from charlm import __version__
     from charlm.cli.ui.console import print_json, stdout
@@ -145,7 +146,7 @@ def _show_system(json: bool) -> None:
     facts["bfloat16"] = {"amx": "AMX", "avx512_bf16": "AVX512-BF16"}.get(bfloat16, bfloat16)
     table = Table.grid(padding=(0, 2))
     for name, value in facts.items():
-        table.add_row(f"[dim]{name.replace('_', ' ')}[/dim]", "none" if value is None else str(value))
+        table.add_row(Text(name.replace("_", " "), style="dim"), "none" if value is None else str(value))
     stdout().print(table)
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charlm.cli.options.output import OverwriteOption, output_path
 from charlm.cli.options.reader import ModelAndText, UnknownOption, open_reader
 from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
 from charlm.errors import ConfigError
@@ -38,6 +39,7 @@ def neurons(
             "charlm-rnn\\[plots].",
         ),
     ] = None,
+    overwrite: OverwriteOption = False,
     unknown: UnknownOption = "replace",
     threads: ThreadsOption = 1,
     json: JsonOption = False,
@@ -66,7 +68,12 @@ def neurons(
     use_threads(threads)
     if plot is not None:
         check_plot(plot)
-    loaded, text, title = open_reader(arguments, what="charlm neurons")
+    loaded, text, title = open_reader(arguments, command="charlm neurons")
+    inputs = (arguments or [])[-1], loaded.path
+    if page is not None:
+        page = output_path(page, "--html", inputs=inputs, overwrite=overwrite)
+    if plot is not None:
+        plot = output_path(plot, "--plot", inputs=inputs, overwrite=overwrite)
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
     if plot is not None and not logistic_gates(model.recurrent.cell):
         raise ConfigError(f"--plot shows gates, but the cell {model.config.cell} has none; leave it out")

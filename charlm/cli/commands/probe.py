@@ -1,13 +1,15 @@
 """`charlm probe`: a linear probe of labelled texts, and a steering direction."""
 
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from charlm.cli.options.output import OverwriteOption, output_path
 from charlm.cli.options.shared import JsonOption, ModelArgument, ThreadsOption, use_threads
-from charlm.errors import CharlmError, ConfigError
+from charlm.errors import CharlmError, ConfigError, ModelFileError
 
 if TYPE_CHECKING:
     from charlm.analysis.probing.classifiers import Accuracy, Vectors
@@ -70,6 +72,7 @@ def probe(
     name: _NameOption = None,
     direction: _DirectionOption = "weighted",
     plot: _PlotOption = None,
+    overwrite: OverwriteOption = False,
     seed: Annotated[int, typer.Option(help="Random seed for drawing the test texts and for cross-validation.")] = 1,
     threads: ThreadsOption = 2,
     json: JsonOption = False,
@@ -98,6 +101,7 @@ def probe(
     require_sklearn()
     if plot is not None:
         check_plot(plot)
+        plot = output_path(plot, "--plot", inputs=(positive, negative, labelled, test), overwrite=overwrite)
     with Bars(stderr()):
         train_texts, test_texts = _split(_read(positive, negative, labelled), test, seed)
     labels = train_texts.names if len(train_texts.names) > 2 else train_texts.names[1:]
@@ -107,6 +111,8 @@ def probe(
     if model is None:
         stderr().print(f"using {loaded.path}", markup=False, soft_wrap=True)
     folder = _direction_folder(loaded)
+    for label in labels:
+        _check_direction_file(folder / f"{name or label}.safetensors", overwrite)
     train_vectors, test_vectors = _vectors(loaded, train_texts), _vectors(loaded, test_texts)
     results = []
     for label in labels:
@@ -224,6 +230,18 @@ def _direction_folder(loaded: "TextModel") -> Path:
     return folder
 
 
+def _check_direction_file(path: Path, overwrite: bool) -> None:
+    """Raise `ConfigError` if a direction would replace another kind of file, unless `overwrite` is set."""
+    from charlm.storage.direction import Direction
+
+    if overwrite or not os.path.lexists(path):
+        return
+    try:
+        Direction.load(path)
+    except ModelFileError as error:
+        raise ConfigError(f"{error}, and is not replaced; name the direction with --name, or add --overwrite") from None
+
+
 def _feature_name(loaded: "TextModel", column: int) -> str:
     """The name of a feature, such as "0:12:c, mean"."""
     from charlm.analysis.probing.features import blocks
@@ -236,13 +254,12 @@ def _feature_name(loaded: "TextModel", column: int) -> str:
 def _show(loaded: "TextModel", probe: "Probe") -> None:
     """Print the accuracy of each classifier, and notes on what it means."""
     from rich.table import Table
-    from rich.text import Text
 
     from charlm.analysis.probing.probe import TOP_FEATURES
     from charlm.cli.ui.console import stderr, stdout, thousands
 
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column(Text(f"{probe.positive} or {probe.negative}?"))
+    table.add_column(f"{probe.positive} or {probe.negative}?")
     table.add_column("accuracy", justify="right")
     table.add_column("95% interval", justify="right")
     rows: dict[str, Accuracy] = {

@@ -23,7 +23,6 @@ from charlm.cli.options.shared import (
 )
 
 if TYPE_CHECKING:
-    from charlm.analysis.runs.advice import Advice
     from charlm.api import Callbacks, Trained
 
 
@@ -205,20 +204,29 @@ def _report(result: "Trained", context: typer.Context, *, json: bool) -> None:
     from dataclasses import asdict
 
     from charlm.analysis.runs.advice import advice_on
-    from charlm.cli.ui.console import print_json, stderr
+    from charlm.cli.ui.console import Bars, print_json, stderr
+    from charlm.evaluation.verdict import validation_verdict
 
-    advice = advice_on(result.run) if result.outcome.finished else None
+    advice, sentences = None, list[str]()
     console = stderr()
-    for line in _summary(result, advice, context):
+    if result.outcome.finished:
+        advice = advice_on(result.run)
+        if advice is not None:
+            command = repeated(context, advice.options) if advice.options else None
+            sentences.append(advice.sentence + (f"; try: {command}" if command else ""))
+        if result.outcome.best is not None:
+            with Bars(console) as progress:
+                sentences += validation_verdict(result.dataset, result.outcome.best, progress=progress)
+    for line in _summary(result, sentences):
         console.print(line, markup=False, soft_wrap=True)
     if json:
         values = {"run": str(result.run), "model": str(result.run / "model.safetensors")} | asdict(result.outcome)
-        print_json(values | {"advice": None if advice is None else asdict(advice)})
+        print_json(values | {"advice": None if advice is None else asdict(advice), "verdict": sentences})
     if not result.outcome.finished:
         raise typer.Exit(130)
 
 
-def _summary(result: "Trained", advice: "Advice | None", context: typer.Context) -> Iterator[str]:
+def _summary(result: "Trained", sentences: list[str]) -> Iterator[str]:
     """The lines that end a run."""
     from charlm.cli.ui.console import duration, thousands, with_margin
 
@@ -232,7 +240,7 @@ def _summary(result: "Trained", advice: "Advice | None", context: typer.Context)
         whole = ", of the whole split" if outcome.margin == 0 else ""
         figure = f"{with_margin(outcome.best, outcome.margin)} nats per token{whole}"
         yield f"best validation {figure}, at step {thousands(outcome.best_step)}"
-    if advice is not None:
-        command = repeated(context, advice.options) if advice.options else None
-        yield advice.sentence + (f"; try: {command}" if command else "")
-    yield f"model saved to {result.run / 'model.safetensors'}; next: charlm sample {run}, charlm eval {run}"
+    yield from sentences
+    held_out = result.dataset.valid.facts.tokens + result.dataset.test.facts.tokens
+    evaluation = f"charlm eval {run}" if held_out else f"charlm eval {run} TEXT"
+    yield f"model saved to {result.run / 'model.safetensors'}; next: charlm sample {run}, {evaluation}"

@@ -1,5 +1,7 @@
 """Arguments of the commands that let a model read one text, and the checks on them."""
 
+import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,6 +9,7 @@ import typer
 
 from charlm.config import Unknown
 from charlm.errors import ConfigError
+from charlm.files import is_safetensors, user_path
 
 if TYPE_CHECKING:
     from charlm.text_model import TextModel
@@ -29,10 +32,10 @@ UnknownOption = Annotated[
 ]
 
 
-def open_reader(arguments: list[str] | None, *, what: str) -> "tuple[TextModel, str, str]":
+def open_reader(arguments: list[str] | None, *, command: str) -> "tuple[TextModel, str, str]":
     """The model, the text, and a title that names both.
 
-    Raises `ConfigError` for a model that reads from right to left; `what` is what the command makes, for the message.
+    Raises `ConfigError` for a model that reads from right to left; `command` is for the message.
     """
     import charlm
     from charlm.data.encoding import read_utf8
@@ -40,11 +43,24 @@ def open_reader(arguments: list[str] | None, *, what: str) -> "tuple[TextModel, 
     names = list(arguments or [])
     if not 1 <= len(names) <= 2:
         raise ConfigError("give a TEXT to read, or a MODEL and a TEXT")
+    require_model_first(names, command)
     text = read_utf8(names[-1])
     loaded = charlm.load(names[0] if len(names) == 2 else None)
-    require_forward(loaded, what)
+    require_forward(loaded, command)
     source = "standard input" if names[-1] == "-" else Path(names[-1]).name
     return loaded, text, f"{source} read by {loaded.path.parent.name}"
+
+
+def require_model_first(names: list[str], command: str) -> None:
+    """Raise `ConfigError` if a model stands after the text; `names` are the arguments of `command`."""
+    from charlm.data.sources import names_text
+    from charlm.storage.runs import names_model
+
+    for name in names[1:]:
+        is_text = os.path.isfile(user_path(name)) and not is_safetensors(user_path(name))
+        if names_model(name) and not is_text and names_text(names[0]) and not names_model(names[0]):
+            words = shlex.join([name, *(one for one in names if one != name)])
+            raise ConfigError(f"{name} is a model, and a model stands before the text: {command} {words}")
 
 
 def require_forward(loaded: "TextModel", what: str) -> None:

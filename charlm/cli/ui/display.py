@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from charlm.cli.ui.console import duration, thousands, with_margin
+from charlm.cli.ui.visible import visible
 from charlm.training.events import Event, SampleEvent, StepEvent, ValidationEvent
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -70,8 +71,11 @@ class TrainingDisplay:
                 self._console.print(self._line(record), markup=False, soft_wrap=True)
         else:
             self._sample = record
+            validated = self._validation is not None and self._validation.step == record.step
+            if self._live is None and not validated:
+                self._console.print(self._line(record), markup=False, soft_wrap=True)
 
-    def _line(self, record: ValidationEvent) -> str:
+    def _line(self, record: ValidationEvent | SampleEvent) -> str:
         parts = [f"step {thousands(record.step)}"]
         if self._step is not None:
             parts += [
@@ -79,11 +83,12 @@ class TrainingDisplay:
                 f"loss {self._step.loss:.4f}",
                 f"gradient norm {self._step.gradient_norm:.3f}",
             ]
-        validation = with_margin(record.nats_per_token, record.margin)
-        parts.append(f"validation {validation} ({record.bits_per_character:.4f} bits/char)")
+        if isinstance(record, ValidationEvent):
+            validation = with_margin(record.nats_per_token, record.margin)
+            parts.append(f"validation {validation} ({record.bits_per_character:.4f} bits/char)")
         if (speed := self._speed()) is not None:
             parts.append(f"{thousands(speed)} tokens/s")
-        return "  ".join(parts) + ("  best" if record.best else "")
+        return "  ".join(parts) + "  best" * (isinstance(record, ValidationEvent) and record.best)
 
     def _speed(self) -> float | None:
         """Tokens per second over the last seconds."""
@@ -101,7 +106,7 @@ class TrainingDisplay:
 
     def _render(self) -> RenderableType:
         self._clear_if_resized()
-        parts: list[RenderableType] = [Text(self._title, style="bold", overflow="ellipsis", no_wrap=True)]
+        parts: list[RenderableType] = [Text(visible(self._title), style="bold", overflow="ellipsis", no_wrap=True)]
         if self._step is None:
             return Group(*parts, Text("starting …", style="dim"))
         step = self._step
@@ -121,7 +126,8 @@ class TrainingDisplay:
         ]
         if self._sample is not None:
             title = f"sample at step {thousands(self._sample.step)}"
-            lines = Text(self._sample.text.strip("\n")).wrap(self._console, max(1, self._console.width - 4))
+            sample = visible(self._sample.text).strip("\n")
+            lines = Text(sample).wrap(self._console, max(1, self._console.width - 4))
             parts.append(Panel(Text("\n").join(lines[:_SAMPLE_LINES]), title=title, title_align="left"))
         return Group(*parts)
 
@@ -143,7 +149,7 @@ class TrainingDisplay:
             return row
         column = _grid(2)
         for name, value in figures.items():
-            column.add_row(f"[dim]{name}[/dim]", value)
+            column.add_row(Text(name, style="dim"), value)
         return column
 
     def _clear_if_resized(self) -> None:

@@ -15,5 +15,5 @@ def test_features_go_to_a_file(charlm, failed, planted, reviews: dict[str, Path]
     assert told["shape"] == [60, 12] and told["blocks"][1]["first"] == 6
     assert np.array_equal(np.load("features.npy"), values)
     assert "give a FILE to read" in failed("features")
-    assert "name a file in an existing folder" in failed("features", reviews["good"], "--out", "no/such/f.npy")
-    assert "name a file in an existing folder" in failed("features", reviews["good"], "--out", ".")
+    assert "there is no folder 'no/such'" in failed("features", reviews["good"], "--out", "no/such/f.npy")
+    assert "which is a folder; give a file name" in failed("features", reviews["good"], "--out", ".")

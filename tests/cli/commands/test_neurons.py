@@ -61,7 +61,7 @@ def test_mistakes_are_named(
     assert "no text to read" in failed("neurons", write("", "empty.txt"))
     assert "--top" in failed("neurons", letter, "--top", "0")
     assert "must end in" in failed("neurons", letter, "--plot", "gates.doc")
-    assert "can't write" in failed("neurons", letter, "--html", "no/such/folder.html")
+    assert "there is no folder 'no/such'" in failed("neurons", letter, "--html", "no/such/folder.html")
     charlm("train", text, "--run", "back", "--direction", "backward", *brief)
     assert "reads from right to left" in failed("neurons", "runs/back", letter)
     train_run("runs/rnn", model=small_shape | {"cell": "rnn"}, steps=2)

@@ -1,0 +1,51 @@
+"""The check on a file that a command is to write: it may replace neither an input nor a file of the user's."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from charlm.errors import ConfigError
+from charlm.files import is_made_by_charlm, user_path
+
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace an existing file, even one that charlm did not write.")
+]
+
+
+def output_path(path: Path, option: str, *, inputs: Iterable[str | Path | None] = (), overwrite: bool = False) -> Path:
+    """The path of a file to write, with ~ expanded.
+
+    Args:
+        path: as the user gave it.
+        option: the option that gives it, for messages.
+        inputs: files and folders that the command reads; names of nothing on disk are ignored.
+        overwrite: allow replacing a file that charlm did not write.
+
+    Raises `ConfigError` if there is no folder to write to, or if the file would replace one that it may not replace.
+    """
+    path = user_path(path)
+    if path.is_dir():
+        raise ConfigError(f"{option} is {str(path)!r}, which is a folder; give a file name")
+    if not path.parent.is_dir():
+        raise ConfigError(f"{option} is {str(path)!r}, but there is no folder {str(path.parent)!r}; create it first")
+    if not os.path.lexists(path):
+        return path
+    for source in inputs:
+        if source is not None and _holds(user_path(source), path):
+            raise ConfigError(f"{option} is {str(path)!r}, which is read as an input; name another file")
+    if not overwrite and not is_made_by_charlm(path):
+        raise ConfigError(
+            f"{option} is {str(path)!r}, which exists and isn't known to be written by charlm; name another file, or "
+            "replace it with --overwrite"
+        )
+    return path
+
+
+def _holds(source: Path, path: Path) -> bool:
+    """Whether an existing file is this input, or lies in this folder."""
+    if os.path.isdir(source):
+        return path.resolve().is_relative_to(source.resolve())
+    return os.path.exists(source) and os.path.exists(path) and os.path.samefile(source, path)

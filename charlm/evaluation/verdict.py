@@ -1,0 +1,153 @@
+"""What it means when a simple predictor beats a network, or when a held-out split is unlike the rest of a text."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from charlm.data.dataset import Dataset, TokenSplit
+from charlm.data.split_writer import SplitFacts
+from charlm.evaluation.baselines import Baseline, measure_baselines
+from charlm.evaluation.score import Evaluation
+from charlm.progress import Progress, silent
+from charlm.tokenizers import Tokenizer
+
+_TRAIN_TOKENS, _VALID_TOKENS = 200_000, 40_000  # compared at the end of a run: a second of work
+_MARGIN = 0.98  # of the network's bits, below which a baseline wins on a sample
+_REPEATS = 0.95  # of the n-gram model's bits; xz is below that on texts with long repeats only
+_COPIED = 0.1  # share of a text in copied passages, from which it repeats the training text
+_UNKNOWN = 0.005  # share of unknown characters, from which a text is of another kind
+_MIN_TOKENS = 200  # below, the frequencies of characters are too uncertain to compare
+_WORSE = 1.2  # times the validation loss, from which the test split is of another kind
+
+
+def verdict(
+    result: Evaluation,
+    baselines: Mapping[str, Baseline],
+    *,
+    is_own: bool = True,
+    is_sorted: bool = False,
+    validation: float | None = None,
+    copied: float = 0.0,
+    margin: float = 1.0,
+) -> Iterator[str]:
+    """Which baselines beat the network, and what the figures say about the text, in sentences; none if all is well.
+
+    Args:
+        result: the network's score of the text.
+        baselines: the scores of simple predictors on the text; may be empty.
+        is_own: whether it is a split of the text that the network was trained on.
+        is_sorted: whether the documents of the whole text are in alphabetical order.
+        validation: the network's nats per token on the validation split; give it for the test split only.
+        copied: share of the text that stands verbatim in the training text.
+        margin: share of the network's bits that a baseline must stay below to beat it.
+    """
+    bits = result.bits_per_character
+    winners = {name: one for name, one in baselines.items() if one.bits_per_character < margin * bits}
+    if winners:
+        yield _name_winners(bits, winners)
+    unknown = result.unknown_characters / result.characters
+    is_foreign = (
+        bool(baselines) and result.tokens >= _MIN_TOKENS and baselines["unigram"].nats > baselines["uniform"].nats
+    )
+    shuffle = "; if the documents are independent, shuffle them before training" if is_own else ""
+    reasons = []
+    if copied >= _COPIED or (_repeats(baselines, winners) and not is_sorted and not is_foreign):
+        share = f" ({copied:.0%} of it, verbatim)" if copied >= _COPIED else ""
+        reasons.append(
+            f"the text repeats passages of the training split or of its own{share}, so the scores don't show how well "
+            "a model predicts a new text; leave repeated passages out"
+        )
+    if unknown >= _UNKNOWN:
+        reasons.append(
+            f"{result.unknown_characters:,} of its characters ({unknown:.1%}) never occur in the training split, so it "
+            f"is of another kind{shuffle}"
+        )
+    elif is_foreign:
+        reasons.append(
+            "its characters are so unlike those of the training split that guessing beats knowing how frequent they "
+            f"are there, so it is of another kind{shuffle}"
+        )
+    elif validation is not None and result.nats_per_token > _WORSE * validation:
+        reasons.append(
+            f"the network is much worse here than on the validation split ({result.nats_per_token:.3f} against "
+            f"{validation:.3f} nats per token), so the end of the text is of another kind, or the text is sorted by "
+            f"something{shuffle}"
+        )
+    if is_sorted:
+        reasons.append(
+            "the documents are in alphabetical order, so this split begins with other letters than the training split; "
+            "shuffle them before training"
+        )
+    yield from (reason[0].upper() + reason[1:] + "." for reason in reasons)
+    if winners and not reasons:
+        yield _undertrained(winners)
+
+
+def _repeats(baselines: Mapping[str, Baseline], winners: Mapping[str, Baseline]) -> bool:
+    """Whether a compressor, which finds long repeats alone, beats the network and clearly the n-gram model too."""
+    compressed = [winners[name].bits_per_character for name in ("gzip", "xz") if name in winners]
+    return bool(compressed) and min(compressed) < _REPEATS * baselines["ngram"].bits_per_character
+
+
+def _name_winners(bits: float, winners: Mapping[str, Baseline]) -> str:
+    names = {"ngram": "the n-gram model", "unigram": "the unigram model", "uniform": "the uniform distribution"}
+    ordered = sorted(winners.items(), key=lambda item: item[1].bits_per_character)
+    shown = [f"{names.get(name, name)} ({one.bits_per_character:.3f})" for name, one in ordered]
+    listed = shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+    verb = "predicts" if len(shown) == 1 else "predict"
+    listed = re.sub("^the", "The", listed)
+    return f"{listed} {verb} this text better than the network ({bits:.3f} bits per character)."
+
+
+def _undertrained(winners: Mapping[str, Baseline]) -> str:
+    if "uniform" in winners:
+        return (
+            "So the network is worse than guessing here: it was trained for too few steps, at too high a rate, or on a "
+            "text of another kind."
+        )
+    if "unigram" in winners:
+        return (
+            "So the network does not even know how frequent each character is here: train longer, or on a text of this "
+            "kind."
+        )
+    return "These predictors only count or copy; train longer or use more units."
+
+
+def validation_verdict(dataset: Dataset, nats_per_token: float, *, progress: Progress = silent) -> list[str]:
+    """`verdict` on the validation split after a run, from the end of the training split and the start of that split.
+
+    Args:
+        dataset: the text of the run; its validation split must not be empty.
+        nats_per_token: the network's score of the validation split.
+        progress: called with the progress of the predictors.
+    """
+    tokenizer, facts = dataset.tokenizer, dataset.valid.facts
+    train = _part(dataset.train, max(0, len(dataset.train) - _TRAIN_TOKENS), len(dataset.train), tokenizer)
+    valid = _part(dataset.valid, 0, min(_VALID_TOKENS, len(dataset.valid)), tokenizer)
+    margin = 1.0 if len(valid) == len(dataset.valid) else _MARGIN
+    result = Evaluation(
+        documents=facts.documents,
+        tokens=facts.tokens,
+        characters=facts.characters,
+        bytes=facts.bytes,
+        unknown_characters=facts.unknown_characters,
+        nats=nats_per_token * facts.tokens,
+    )
+    baselines = measure_baselines(tokenizer, train=train, valid=valid, text=valid, progress=progress)
+    return list(verdict(result, baselines, is_sorted=dataset.corpus.looks_sorted, margin=margin))
+
+
+def _part(split: TokenSplit, start: int, stop: int, tokenizer: Tokenizer) -> TokenSplit:
+    """The tokens from `start` to `stop` as a split."""
+    ids = split.read(start, stop)
+    starts = np.flatnonzero(ids == tokenizer.bos)
+    text = tokenizer.decode(ids)
+    facts = SplitFacts(
+        documents=len(starts),
+        characters=max(1, len(text)),
+        bytes=len(text.encode()),
+        tokens=len(ids) - len(starts),
+        unknown_characters=0 if tokenizer.unk is None else int(np.count_nonzero(ids == tokenizer.unk)),
+    )
+    return TokenSplit(ids, np.append(starts, len(ids)), facts)
