@@ -90,8 +90,12 @@ class TextModel:
         *,
         seed: int | None = None,
         score: bool = True,
+        progress: Progress = silent,
     ) -> Generator[Chunk, None, GeneratedText]:
-        """Like `generate`, with log-probabilities if `score`; the generator's return value is the whole text."""
+        """Like `generate`, with log-probabilities if `score`; the generator's return value is the whole text.
+
+        `progress` is called with how much of the prefix is read.
+        """
         self._require_forward()
         config, generator = config or SampleConfig(), torch.Generator()
         if seed is None:
@@ -106,13 +110,24 @@ class TextModel:
             config=config,
             copies=self._copies(config),
             steering=self.steering(config),
+            progress=progress,
             score=score,
         )
 
     def generate_many(
-        self, prefix: str = "", config: SampleConfig | None = None, *, seed: int, num: int, batch: int = 1
+        self,
+        prefix: str = "",
+        config: SampleConfig | None = None,
+        *,
+        seed: int,
+        num: int,
+        batch: int = 1,
+        progress: Progress = silent,
     ) -> Iterator[GeneratedText]:
-        """Write `num` texts, `batch` at a time; text k uses seed + k, as `generate` does."""
+        """Write `num` texts, `batch` at a time; text k uses seed + k, as `generate` does.
+
+        `progress` is called with how much of the prefix is read.
+        """
         self._require_forward()
         config = config or SampleConfig()
         return generate_many(
@@ -125,25 +140,49 @@ class TextModel:
             config=config,
             copies=self._copies(config),
             steering=self.steering(config),
+            progress=progress,
         )
 
     def beam(
-        self, prefix: str = "", config: SampleConfig | None = None, *, width: int, num: int = 1
+        self,
+        prefix: str = "",
+        config: SampleConfig | None = None,
+        *,
+        width: int,
+        num: int = 1,
+        progress: Progress = silent,
     ) -> list[GeneratedText]:
         """The most probable texts that a beam search finds, best first; see `charlm.sampling.beam_search`."""
         self._require_forward()
         config = config or SampleConfig()
         steering = self.steering(config)
         return beam_search(
-            self.model, self.tokenizer, width=width, num=num, prefix=prefix, config=config, steering=steering
+            self.model,
+            self.tokenizer,
+            width=width,
+            num=num,
+            prefix=prefix,
+            config=config,
+            steering=steering,
+            progress=progress,
         )
 
-    def session(self, prefix: str = "", config: SampleConfig | None = None, *, seed: int) -> Session:
+    def session(
+        self, prefix: str = "", config: SampleConfig | None = None, *, seed: int, progress: Progress = silent
+    ) -> Session:
         """A text that a person and the model write together; see `charlm.sampling.session`."""
         self._require_forward()
         config, generator = config or SampleConfig(), torch.Generator().manual_seed(seed)
         steering = self.steering(config)
-        return Session(self.model, self.tokenizer, generator, prefix=prefix, config=config, steering=steering)
+        return Session(
+            self.model,
+            self.tokenizer,
+            generator,
+            prefix=prefix,
+            config=config,
+            steering=steering,
+            progress=progress,
+        )
 
     def fill(
         self, backward: "TextModel", left: str, right: str, *, num: int = 5, config: FillConfig | None = None

@@ -1,5 +1,6 @@
 """What it means when a simple predictor beats a network, or when a held-out split is unlike the rest of a text."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -7,11 +8,13 @@ import numpy as np
 from charlm.data.dataset import Dataset, TokenSplit
 from charlm.data.split_writer import SplitFacts
 from charlm.evaluation.baselines import Baseline, measure_baselines
+from charlm.evaluation.copying import CopyIndex, find_copies
 from charlm.evaluation.score import Evaluation
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 
 _TRAIN_TOKENS, _VALID_TOKENS = 200_000, 40_000  # compared at the end of a run: a second of work
+_CHECKED, _LEAST = 10_000, 40  # characters that are compared with the training text, and of the shortest copy
 _MARGIN = 0.98  # of the network's bits, below which a baseline wins on a sample
 _REPEATS = 0.95  # of the n-gram model's bits; xz is below that on texts with long repeats only
 _COPIED = 0.1  # share of a text in copied passages, from which it repeats the training text
@@ -54,18 +57,18 @@ def verdict(
     if copied >= _COPIED or (_repeats(baselines, winners) and not is_sorted and not is_foreign):
         share = f" ({copied:.0%} of it, verbatim)" if copied >= _COPIED else ""
         reasons.append(
-            f"the text repeats passages of the training split or of its own{share}, so the scores don't show how well a "
-            "model predicts a new text; leave repeated passages out"
+            f"the text repeats passages of the training split or of its own{share}, so the scores don't show how well "
+            "a model predicts a new text; leave repeated passages out"
         )
     if unknown >= _UNKNOWN:
         reasons.append(
-            f"{result.unknown_characters:,} of its characters ({unknown:.1%}) never occur in the training split, so it is "
-            f"of another kind{shuffle}"
+            f"{result.unknown_characters:,} of its characters ({unknown:.1%}) never occur in the training split, so it "
+            f"is of another kind{shuffle}"
         )
     elif is_foreign:
         reasons.append(
-            "its characters are so unlike those of the training split that guessing beats knowing how frequent they are "
-            f"there, so it is of another kind{shuffle}"
+            "its characters are so unlike those of the training split that guessing beats knowing how frequent they "
+            f"are there, so it is of another kind{shuffle}"
         )
     elif validation is not None and result.nats_per_token > _WORSE * validation:
         reasons.append(
@@ -95,7 +98,8 @@ def _name_winners(bits: float, winners: Mapping[str, Baseline]) -> str:
     shown = [f"{names.get(name, name)} ({one.bits_per_character:.3f})" for name, one in ordered]
     listed = shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
     verb = "predicts" if len(shown) == 1 else "predict"
-    return f"{listed.replace('the', 'The', 1) if listed.startswith('the') else listed} {verb} this text better than the network ({bits:.3f} bits per character)."
+    listed = re.sub("^the", "The", listed)
+    return f"{listed} {verb} this text better than the network ({bits:.3f} bits per character)."
 
 
 def _undertrained(winners: Mapping[str, Baseline]) -> str:
@@ -133,7 +137,10 @@ def validation_verdict(dataset: Dataset, nats_per_token: float, *, progress: Pro
         nats=nats_per_token * facts.tokens,
     )
     baselines = measure_baselines(tokenizer, train=train, valid=valid, text=valid, progress=progress)
-    return list(verdict(result, baselines, is_sorted=dataset.corpus.looks_sorted, margin=margin))
+    index = CopyIndex([tokenizer.decode(train.ids)], least=_LEAST)
+    copied = find_copies(tokenizer.decode(valid.ids)[:_CHECKED], index).share
+    is_sorted = dataset.corpus.looks_sorted
+    return list(verdict(result, baselines, is_sorted=is_sorted, copied=copied, margin=margin))
 
 
 def _part(split: TokenSplit, start: int, stop: int, tokenizer: Tokenizer) -> TokenSplit:

@@ -6,6 +6,7 @@ import numpy as np
 
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
+from charlm.progress import Progress, silent
 from charlm.sampling.config import SampleConfig
 from charlm.sampling.controls import Controls
 from charlm.sampling.filters import log_probabilities
@@ -39,6 +40,7 @@ def beam_search(
     prefix: str = "",
     config: SampleConfig | None = None,
     steering: Steering = (),
+    progress: Progress = silent,
 ) -> list[GeneratedText]:
     """The most probable texts that a beam search finds, best first.
 
@@ -55,6 +57,7 @@ def beam_search(
         prefix: what the texts begin with.
         config: the settings of the controls; those that shape a random draw must have their defaults.
         steering: changes of the state from the end of the prefix on; see `config.steer`.
+        progress: called with how much of the prefix is read.
 
     Raises: as `charlm.sampling.generate_chunks`, and `ConfigError` for a control that has no meaning in a search.
 
@@ -66,7 +69,9 @@ def beam_search(
     controls = Controls(vocabulary, config)
     starts = [
         start
-        for start in find_starts(model, tokenizer, vocabulary, controls, prefix, config.unknown, steering)
+        for start in find_starts(
+            model, tokenizer, vocabulary, controls, prefix, config.unknown, steering, progress=progress
+        )
         if start.log_probability > -np.inf
     ]
     live = [_Hypothesis(start.log_probability, start.stream(vocabulary, config, prefix)) for start in starts]

@@ -9,6 +9,7 @@ import torch
 
 from charlm.evaluation.copying import CopyIndex
 from charlm.model.language_model import LanguageModel
+from charlm.progress import Progress, silent
 from charlm.sampling.config import SampleConfig, temperature_at
 from charlm.sampling.controls import NO_TOKEN, Controls
 from charlm.sampling.draws import Uniforms
@@ -50,6 +51,7 @@ def generate_chunks(
     config: SampleConfig | None = None,
     copies: CopyIndex | None = None,
     steering: Steering = (),
+    progress: Progress = silent,
     score: bool = True,
 ) -> Generator[Chunk, None, GeneratedText]:
     """Write a text and yield it in chunks, the prefix first; the generator's return value is the whole text.
@@ -65,6 +67,7 @@ def generate_chunks(
         config: the settings of the controls.
         copies: index of the training text, needed with `config.no_copy`.
         steering: changes of the state from the end of the prefix on; see `config.steer`.
+        progress: called with how much of the prefix is read.
         score: whether to compute log-probabilities; they are 0 otherwise.
 
     Raises:
@@ -73,7 +76,15 @@ def generate_chunks(
     """
     config = config or SampleConfig()
     events = _write(
-        model, tokenizer, prefix, config, lambda _: generator, copies=copies, steering=steering, score=score
+        model,
+        tokenizer,
+        prefix,
+        config,
+        lambda _: generator,
+        copies=copies,
+        steering=steering,
+        progress=progress,
+        score=score,
     )
     first = next(events)[1]  # raises an error in the prefix before anything is written
     if prefix and config.prefix_in_output:
@@ -96,6 +107,7 @@ def generate_many(
     config: SampleConfig | None = None,
     copies: CopyIndex | None = None,
     steering: Steering = (),
+    progress: Progress = silent,
 ) -> Iterator[GeneratedText]:
     """Write many texts, up to `batch` at a time, and yield them in order.
 
@@ -113,6 +125,7 @@ def generate_many(
         config: the settings of the controls.
         copies: index of the training text, needed with `config.no_copy`.
         steering: changes of the state from the end of the prefix on; see `config.steer`.
+        progress: called with how much of the prefix is read.
 
     Raises: as `generate_chunks`.
     """
@@ -129,6 +142,7 @@ def generate_many(
         batch=batch,
         copies=copies,
         steering=steering,
+        progress=progress,
         chunks=False,
     )
     for number, event in events:
@@ -150,6 +164,7 @@ def _write(
     batch: int = 1,
     copies: CopyIndex | None = None,
     steering: Steering = (),
+    progress: Progress = silent,
     chunks: bool = True,
     score: bool = True,
 ) -> Iterator[tuple[int, Chunk | GeneratedText]]:
@@ -160,7 +175,7 @@ def _write(
     """
     vocabulary = Vocabulary(tokenizer)
     controls = Controls(vocabulary, config, copies)
-    starts = find_starts(model, tokenizer, vocabulary, controls, prefix, config.unknown, steering)
+    starts = find_starts(model, tokenizer, vocabulary, controls, prefix, config.unknown, steering, progress=progress)
     likeliest = temperature_at(config.temperature, 0, 0.0) == 0
 
     def begin_row(number: int) -> _Row:

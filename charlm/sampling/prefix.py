@@ -1,6 +1,7 @@
 """Reads the prefix of a text, and finds the ways to continue it if it may end inside a token (token healing)."""
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from charlm.cells import LayerStates
 from charlm.config import Unknown
 from charlm.model.language_model import LanguageModel
+from charlm.progress import Progress, silent
 from charlm.sampling.config import SampleConfig
 from charlm.sampling.controls import Controls
 from charlm.sampling.draws import Uniforms, draw
@@ -44,16 +46,22 @@ class Start:
 
 
 @torch.inference_mode()
-def read_tokens(model: LanguageModel, tokens: list[int], last: int) -> list[tuple[NDArray[np.float64], LayerStates]]:
-    """Read tokens; returns the logits (V,) of the next token and the states at the last `last` + 1 positions."""
+def read_tokens(
+    model: LanguageModel, tokens: list[int], last: int, *, progress: Progress = silent
+) -> list[tuple[NDArray[np.float64], LayerStates]]:
+    """Read tokens in windows that carry the state.
+
+    Returns the logits (V,) of the next token and the states at the last `last` + 1 positions.
+    """
     ids = torch.tensor(tokens, device=model.output_bias.device).unsqueeze(1)  # (T, 1)
     cuts = [*range(0, len(tokens) - last, _CHUNK), *range(len(tokens) - last, len(tokens) + 1)]
     states = None
-    places = []
+    places: deque[tuple[NDArray[np.float64], LayerStates]] = deque(maxlen=last + 1)
     for start, end in pairwise(cuts):
         logits, states = model(ids[start:end], states)
         places.append((logits[-1, 0].double().cpu().numpy(), states))
-    return places[-last - 1 :]
+        progress("reading the prefix", end, len(tokens))
+    return list(places)
 
 
 def find_starts(
@@ -64,6 +72,8 @@ def find_starts(
     prefix: str,
     unknown: Unknown,
     steering: Steering = (),
+    *,
+    progress: Progress = silent,
 ) -> list[Start]:
     """The ways to continue a prefix, with their probabilities.
 
@@ -83,7 +93,7 @@ def find_starts(
         UnknownCharacterError: the prefix has a character outside the vocabulary and `unknown` is "error".
     """
     tokens = tokenizer.encode(prefix, unknown=unknown).tolist()
-    starts = find_starts_after(model, vocabulary, controls, [tokenizer.bos, *tokens])
+    starts = find_starts_after(model, vocabulary, controls, [tokenizer.bos, *tokens], progress=progress)
     if not steering:
         return starts
     steered = Steered(model, steering)
@@ -91,13 +101,18 @@ def find_starts(
 
 
 def find_starts_after(
-    model: LanguageModel, vocabulary: Vocabulary, controls: Controls, tokens: list[int]
+    model: LanguageModel,
+    vocabulary: Vocabulary,
+    controls: Controls,
+    tokens: list[int],
+    *,
+    progress: Progress = silent,
 ) -> list[Start]:
     """`find_starts` given BOS and the tokens of a prefix, in reading order."""
     prefix = tokens[1:]
     longer = _longer_tokens(vocabulary, controls, prefix)
     last = max(longer, default=0)
-    places = read_tokens(model, tokens, last)
+    places = read_tokens(model, tokens, last, progress=progress)
     if not longer:
         return [Start(states=places[0][1], logits=places[0][0])]
     starts = []

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from charlm.cells import LayerStates
 from charlm.model.language_model import LanguageModel
+from charlm.progress import Progress, silent
 from charlm.sampling.config import SampleConfig
 from charlm.sampling.controls import NO_TOKEN, Controls
 from charlm.sampling.draws import Uniforms, draw
@@ -69,6 +70,7 @@ class Session:
         prefix: str = "",
         config: SampleConfig | None = None,
         steering: Steering = (),
+        progress: Progress = silent,
     ) -> None:
         """Begin with a prefix.
 
@@ -79,6 +81,7 @@ class Session:
             prefix: what the text begins with.
             config: the settings of the controls; the text does not end at their length or stop texts.
             steering: changes of the state after every step.
+            progress: called with how much of the prefix is read.
 
         Raises: as `charlm.sampling.generate_chunks`.
         """
@@ -88,7 +91,16 @@ class Session:
         self._vocabulary = Vocabulary(tokenizer)
         self._controls = Controls(self._vocabulary, config)
         self._uniforms = Uniforms(generator)
-        starts = find_starts(model, tokenizer, self._vocabulary, self._controls, prefix, config.unknown, steering)
+        starts = find_starts(
+            model,
+            tokenizer,
+            self._vocabulary,
+            self._controls,
+            prefix,
+            config.unknown,
+            steering,
+            progress=progress,
+        )
         branches = tuple(
             _Branch(
                 start.states,

@@ -295,7 +295,10 @@ def _no_model(name: str) -> str:
         return f"{name!r} names no model: {mistake}, or give the name of a run"
     if (near := nearest_model(name)) is not None:
         return f"no model {name!r}; did you mean {near}?"
-    return f"no model {name!r}; give a model file, a run folder, the name of a run in {RUNS}/, or reviews, the bundled model"
+    return (
+        f"no model {name!r}; give a model file, a run folder, the name of a run in {RUNS}/, or reviews, the bundled "
+        "model"
+    )
 
 
 def nearest_model(name: str) -> str | None:

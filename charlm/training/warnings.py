@@ -32,8 +32,8 @@ def warn_about_run(dataset: Dataset, model: LanguageModel, config: TrainConfig) 
         if len(corpus.copies) > 1:
             which = f"{len(corpus.copies):,} of the files are copies of others; {which}"
         logger.warning(
-            "%s; a text that is in the training split and again in a held-out split makes the scores too good, so leave "
-            "copies out",
+            "%s; a text that is in the training split and again in a held-out split makes the scores too good, so "
+            "leave copies out",
             which,
         )
     if corpus.table is not None:
@@ -76,8 +76,8 @@ def require_known(dataset: Dataset, model: str) -> None:
     if share > _MOST_UNKNOWN:
         raise TokenizerError(
             f"--init-from {model}: {share:.0%} of the characters of {dataset.corpus.name} are not in the model's "
-            f"vocabulary ({dataset.unknown_in('train')}) and would all become <unk>; at most {_MOST_UNKNOWN:.0%} may be, so "
-            "start from a model of the same script, or leave out --init-from"
+            f"vocabulary ({dataset.unknown_in('train')}) and would become <unk>; at most {_MOST_UNKNOWN:.0%} may be, "
+            "so start from a model of the same script, or leave out --init-from"
         )
 
 

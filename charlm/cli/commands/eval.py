@@ -123,7 +123,7 @@ def evaluate(
         console.print(f"using {loaded.path}", markup=False, soft_wrap=True)
     elif not names and not loaded.path.is_relative_to(model) and names_text(model):
         console.print(
-            f"note: {model} is a run and also a text; to score a model on that text: charlm eval MODEL {shlex.quote(model)}",
+            f"note: {model} is a run and also a text; to score a model on it: charlm eval MODEL {shlex.quote(model)}",
             style="yellow",
             markup=False,
             soft_wrap=True,

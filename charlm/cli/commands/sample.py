@@ -75,6 +75,7 @@ def sample(
       [bold]charlm sample --checkpoints[/bold]                  how the writing improved during training
       [bold]charlm sample --prefix ROMEO: --min-p 0.05 --stop '\\n\\n'[/bold]
     """
+    from charlm.cli.ui.console import Bars, stderr
     from charlm.sampling.config import SampleConfig, parse_bias, parse_steer, parse_temperature
 
     check_range("--num", num, 1, 10**9)
@@ -149,9 +150,11 @@ def sample(
         return
     index = loaded.copy_index(copy_length) if copy_check else None
     if beam is not None:
-        texts: Iterable[Seeded] = ((None, text) for text in loaded.beam(prefix, config, width=beam, num=num))
+        with Bars(stderr()) as progress:
+            found = loaded.beam(prefix, config, width=beam, num=num, progress=progress)
+        texts: Iterable[Seeded] = ((None, text) for text in found)
     elif json or jsonl or unique or batch > 1 or is_sorted or index is not None:
-        texts = enumerate(loaded.generate_many(prefix, config, seed=first, num=num, batch=batch), first)
+        texts = enumerate(_generate_many(loaded, prefix, config, seed=first, num=num, batch=batch), first)
     else:
         _stream(loaded, prefix, config, first, num, show_probs=show_probs)
         return
@@ -160,10 +163,25 @@ def sample(
 
 def _stream(loaded: "TextModel", prefix: str, config: "SampleConfig", seed: int, num: int, *, show_probs: bool) -> None:
     """Print texts as they are written."""
+    from charlm.cli.ui.console import Bars, passing_bar, stderr
+
     texts = _texts(loaded, show_probs)
-    for own_seed in range(seed, seed + num):
-        chunks = loaded.generate_chunks(prefix, config, seed=own_seed, score=show_probs)
-        _note(texts.stream(chunks), own_seed)
+    with Bars(stderr()) as bars:
+        for own_seed in range(seed, seed + num):
+            progress = passing_bar(bars)
+            chunks = loaded.generate_chunks(prefix, config, seed=own_seed, score=show_probs, progress=progress)
+            _note(texts.stream(chunks), own_seed)
+
+
+def _generate_many(
+    loaded: "TextModel", prefix: str, config: "SampleConfig", *, seed: int, num: int, batch: int
+) -> Iterator["GeneratedText"]:
+    """Write texts, with a bar while the prefix is read."""
+    from charlm.cli.ui.console import Bars, passing_bar, stderr
+
+    with Bars(stderr()) as bars:
+        progress = passing_bar(bars)
+        yield from loaded.generate_many(prefix, config, seed=seed, num=num, batch=batch, progress=progress)
 
 
 def _require_alone(why: str, **others: object) -> None:
@@ -215,9 +233,12 @@ def _replay(loaded: "TextModel", *, json: bool) -> None:
 
 def _write_together(loaded: "TextModel", prefix: str, seed: int, config: "SampleConfig") -> None:
     """Let a person and the model write a text together, and print it."""
+    from charlm.cli.ui.console import Bars, stderr
     from charlm.cli.ui.picker import pick
 
-    text = pick(loaded.session(prefix, config, seed=seed))
+    with Bars(stderr()) as progress:
+        session = loaded.session(prefix, config, seed=seed, progress=progress)
+    text = pick(session)
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
 

@@ -5,6 +5,7 @@ import logging
 import math
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TextIO, cast
 
@@ -108,6 +109,17 @@ class Bars:
         if self._task is None:
             self._task = self._bars.add_task(what, total=total)
         self._bars.update(self._task, completed=done, total=total)
+
+
+def passing_bar(bars: Bars) -> Callable[[str, int, int | None], None]:
+    """A `charlm.progress.Progress` that shows bars, and removes them when its work is done."""
+
+    def show(what: str, done: int, total: int | None) -> None:
+        bars(what, done, total)
+        if done == total:
+            bars.finish()
+
+    return show
 
 
 def thousands(value: float) -> str:
