@@ -50,7 +50,9 @@ def verdict(
         yield _name_winners(bits, winners)
     unknown = result.unknown_characters / result.characters
     is_foreign = (
-        bool(baselines) and result.tokens >= _MIN_TOKENS and baselines["unigram"].nats > baselines["uniform"].nats
+        baselines.keys() >= {"unigram", "uniform"}
+        and result.tokens >= _MIN_TOKENS
+        and baselines["unigram"].nats > baselines["uniform"].nats
     )
     shuffle = "; if the documents are independent, shuffle them before training" if is_own else ""
     reasons = []
