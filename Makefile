@@ -3,14 +3,15 @@
 # make fuzz   set up and read mutated files, for five minutes of each kind (FUZZ_SECONDS=60 for one)
 # make lint   set up and check style and types
 # make docs   write docs/reference/ and the map in CONTRIBUTING.md
-# make benchmarks   print the tables of docs/notes/benchmarks.md (takes an hour)
+# make benchmarks-quick   measure again what takes minutes, for docs/benchmarks.md (half an hour)
+# make benchmarks   measure everything again (a day); TEXTS="FILE..." adds your own copies of texts
 
 PYTHON ?= python3
 BIN = .venv/bin
 RUN = runs/demo
 FUZZ_SECONDS ?= 300
 
-.PHONY: demo test fuzz lint docs benchmarks clean
+.PHONY: demo test fuzz lint docs benchmarks benchmarks-quick clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -32,6 +33,7 @@ lint: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python benchmarks/render.py --check
 
 docs: .venv/ready
 	$(BIN)/python docs/make_reference.py

@@ -1,18 +1,17 @@
 """All cells at equal model size and equal budget, each with its own learning rate.
 
-    python benchmarks/cell_search.py FILE... [--tokens 400000 | --seconds 20] [--results cell_search.jsonl]
+    python benchmarks/cell_search.py FILE... [--tokens 400000 | --seconds 20]
 
-Prints the tables of docs/notes/cell_search.md, whose results are docs/notes/cell_search.jsonl. Every cell gets the
+Makes the rows of docs/notes/cell_search.md, whose results are docs/results/cell_search.jsonl. Every cell gets the
 width that brings its model closest to the size of an LSTM of 128 units. The learning rate is the one of a small grid
 that does best on the validation split with the first seed. The tables show nats per character on the test split: the
 mean over three seeds, and the spread, which is the largest minus the smallest.
 
-Every run is a line of the results file, and a run that is there is not repeated: a search can be stopped and continued
-at any time.
+A run that this machine has made in this state of the program is not repeated: a search can be stopped and continued at
+any time.
 """
 
 import argparse
-import json
 import statistics
 import tempfile
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from results import Results, add_option
 
 from charlm.api import train_run
 from charlm.cells import CELLS, find_cell
@@ -86,21 +86,17 @@ def run(text: str, cell: str, rate: float, seed: int, budget: dict[str, float], 
         )
 
 
-def search(texts: list[str], budget: dict[str, float], results: Path, threads: int) -> list[dict[str, Any]]:
+def search(texts: list[str], budget: dict[str, float], results: Results, threads: int) -> list[dict[str, Any]]:
     """The runs that the tables show; those that are not in the results file are made."""
-    lines = results.read_text().splitlines() if results.exists() else []
-    done: list[dict[str, Any]] = [json.loads(line) for line in lines]
 
     def get(text: str, cell: str, rate: float, seed: int) -> dict[str, Any]:
-        key = {"text": text, "cell": cell, "rate": rate, "seed": seed, **budget}
-        for one in done:
-            if all(one.get(name) == value for name, value in key.items()):
-                return one
-        one = run(text, cell, rate, seed, budget, threads)
-        done.append(one)
-        with results.open("a") as file:
-            file.write(json.dumps(one) + "\n")
-        return one
+        settings = {"text": Path(text).stem, "cell": cell, "rate": rate, **budget}
+        figures = results.find(settings, seed=seed)
+        if figures is None:
+            one = run(text, cell, rate, seed, budget, threads)
+            figures = {name: value for name, value in one.items() if name not in (*settings, "seed")}
+            results.add(settings, figures, seed=seed)
+        return settings | figures
 
     shown = []
     for text in texts:
@@ -137,12 +133,13 @@ def main() -> None:
     parser.add_argument("texts", nargs="+")
     parser.add_argument("--tokens", type=int, default=400_000)
     parser.add_argument("--seconds", type=float, help="a wall-clock budget instead; nothing else should run meanwhile")
-    parser.add_argument("--results", type=Path, default=Path("cell_search.jsonl"))
     parser.add_argument("--threads", type=int, default=2)
+    add_option(parser)
     arguments = parser.parse_args()
     budget = {"seconds": arguments.seconds} if arguments.seconds else {"tokens": arguments.tokens}
     print(f"torch {torch.__version__}, threads: {arguments.threads}, {budget}")
-    show(search(arguments.texts, budget, arguments.results, arguments.threads))
+    results = Results("cell_search", arguments.results, threads=arguments.threads)
+    show(search(arguments.texts, budget, results, arguments.threads))
 
 
 if __name__ == "__main__":

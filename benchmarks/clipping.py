@@ -10,8 +10,10 @@ with --clip 0. The table shows validation in nats per token, or how the run ende
 import argparse
 import logging
 import tempfile
+from pathlib import Path
 
 import torch
+from results import Results, add_option
 
 from charlm.api import train_run
 from charlm.errors import TrainingDivergedError
@@ -48,13 +50,18 @@ def main() -> None:
     parser.add_argument("text", nargs="?", default="tinyshakespeare")
     parser.add_argument("--learning-rate", type=float, default=0.01)
     parser.add_argument("--steps", type=int, default=400)
+    add_option(parser)
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
+    results = Results("clipping", arguments.results, threads=1)
     print(f"torch {torch.__version__}, 1 thread, learning rate {arguments.learning_rate:g}, {arguments.steps} steps\n")
     print("| seed | --clip 1 | --clip 0 |\n| --- | --- | --- |")
     for seed in (1, 2, 3):
-        ends = [run(arguments.text, clip, seed, arguments.steps, arguments.learning_rate) for clip in (1.0, 0.0)]
-        print(f"| {seed} | {ends[0]} | {ends[1]} |", flush=True)
+        ends = {clip: run(arguments.text, clip, seed, arguments.steps, arguments.learning_rate) for clip in (1.0, 0.0)}
+        print(f"| {seed} | {ends[1.0]} | {ends[0.0]} |", flush=True)
+        for clip, end in ends.items():
+            settings = {"text": Path(arguments.text).stem, "clip": clip, "steps": arguments.steps}
+            results.add(settings | {"learning_rate": arguments.learning_rate}, {"end": end}, seed=seed)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python benchmarks/fill.py FORWARD BACKWARD [--lines 200] [--gap 12] [--candidates 512] [--samples 512 1024]
 
-Prints the table of docs/notes/benchmarks.md, section "Filling gaps". FORWARD and BACKWARD are runs on the same text,
+Makes the rows of docs/benchmarks.md, section "Filling gaps". FORWARD and BACKWARD are runs on the same text,
 one for each reading direction. Gaps of twelve characters are cut into the middle of lines of its validation split. The
 left text is the 200 characters before the gap, the right text the rest of the line and the next line.
 
@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import torch
+from results import Results, add_option
 
 from charlm.sampling import SampleConfig, generate_many
 from charlm.sampling.infill.fill import FillConfig
@@ -84,10 +85,13 @@ def main() -> None:
     parser.add_argument("--gap", type=int, default=12)
     parser.add_argument("--candidates", type=int, default=512)
     parser.add_argument("--samples", type=int, nargs="+", default=[512, 1024])
+    add_option(parser)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    results = Results("fill", arguments.results, threads=1)
     forward, backward = load_infill_models(arguments.forward, arguments.backward)
-    valid = "".join(forward.read().corpus.split_texts("valid"))
+    corpus = forward.read().corpus
+    valid = "".join(corpus.split_texts("valid"))
     methods = {
         f"search from both sides, {arguments.candidates} scored": by_search(forward, backward, arguments.candidates)
     }
@@ -108,6 +112,9 @@ def main() -> None:
             for ranking, count in hits.items():
                 share = f"{count} ({count / len(chosen):.1%})"
                 print(f"| {length} | {name} | {ranking} | {share} | {seconds:.2f} |", flush=True)
+                settings = {"text": corpus.name, "length": length, "candidates": name, "ranking": ranking}
+                figures = {"hits": count, "seconds_per_gap": seconds}
+                results.add(settings | {"gaps": len(chosen)}, figures, seed=1)
 
 
 if __name__ == "__main__":

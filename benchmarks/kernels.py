@@ -2,7 +2,7 @@
 
     python benchmarks/kernels.py [--cells rnn,lstm] [--rounds 15] [--sizes 0,1,2] [--memory]
 
-Prints the tables of docs/notes/benchmarks.md, section "Kernels".
+Makes the rows of docs/benchmarks.md, section "Kernels".
 
 The floor of a layer is the time of the matrix products that it can't avoid, with `torch.mm(out=)`: per step (B,H)x(H,R)
 forward and (B,R)x(R,H) backward, where R is the rows of recurrent weights; over the window the input projection, its
@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 
 import torch
+from results import Results, add_option
 from torch import Tensor, nn
 
 from charlm.cells import CELLS, Cell
@@ -89,6 +90,12 @@ def torch_layer(cell: Cell, hidden_size: int, batch: int, steps: int, layers: in
     return run
 
 
+def size_name(size: int) -> str:
+    """How the tables name a size."""
+    h, b, t, layers = SIZES[size]
+    return f"{layers}x{h}, B={b}, T={t}"
+
+
 def measure(programs: dict[str, Callable[[], None]], rounds: int) -> dict[str, list[float]]:
     """Seconds of each program, a list over the rounds; two more rounds come first, to warm up."""
     seconds: dict[str, list[float]] = {name: [] for name in programs}
@@ -115,7 +122,7 @@ def peak(cell: str, size: int, program: str) -> float:
     return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - min(before, now)) / 1024
 
 
-def show_memory() -> None:
+def show_memory(results: Results) -> None:
     """Print the table of peaks, for the cells that torch has too."""
     print("| cell | H | B | T | layers | charlm, MB | torch, MB | ratio |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
@@ -126,6 +133,8 @@ def show_memory() -> None:
                 command = [sys.executable, __file__, "--peak", cell, str(size), program]
                 peaks[program] = float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
             own, other = peaks["charlm"], peaks["torch"]
+            figures = {"charlm_mb": own, "torch_mb": other, "ratio": own / other}
+            results.add({"cell": cell, "size": size_name(size)}, figures)
             print(
                 f"| `{cell}` | {hidden_size} | {batch} | {steps} | {layers} "
                 f"| {own:.0f} | {other:.0f} | {own / other:.2f} |"
@@ -139,15 +148,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--sizes", default="0,1,2", help="indices of the sizes to measure")
     parser.add_argument("--memory", action="store_true", help="measure memory instead of time")
+    add_option(parser)
     parser.add_argument("--peak", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.peak:
         print(peak(arguments.peak[0], int(arguments.peak[1]), arguments.peak[2]))
         return
     if arguments.memory:
-        show_memory()
+        show_memory(Results("kernels_memory", arguments.results, threads=2))
         return
     torch.set_num_threads(2)
+    results = Results("kernels", arguments.results, threads=2)
     print(f"torch {torch.__version__}, 2 threads, kernels compiled by {compiler()}")
     for hidden_size, batch, steps, layers in [SIZES[int(index)] for index in arguments.sizes.split(",")]:
         print(f"\nH={hidden_size} B={batch} T={steps}, layers: {layers}\n")
@@ -165,6 +176,9 @@ def main() -> None:
             }
             theirs = f"{ratios['torch']:.2f}" if "torch" in ratios else ""
             floor_ms = statistics.median(seconds["floor"]) * 1e3
+            settings = {"cell": name, "size": size_name(SIZES.index(size))}
+            figures = {other: value for other, value in ratios.items() if other != "floor"}
+            results.add(settings, figures | {"floor_ms": floor_ms})
             print(f"| `{name}` | {floor_ms:.2f} | {ratios['charlm']:.2f} | {theirs} |", flush=True)
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/large_text.py [TEXT] [--gigabytes 1] [--tokenizer char]
 
-Prints the table of docs/notes/benchmarks.md, section "A large text". TEXT is a file or a registered name,
+Makes the rows of docs/benchmarks.md, section "A large text". TEXT is a file or a registered name,
 tinyshakespeare by default. A row for the text once, and one for the large text: each trains 200 steps in a fresh
 process with an empty cache. The seconds count from the start of Python's work to the first step. The memory of the text
 once is that of torch and the model, for the most part.
@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import torch
+from results import Results, add_option
 
 
 def train(text: str, tokenizer: str) -> None:
@@ -33,7 +34,8 @@ def train(text: str, tokenizer: str) -> None:
         tokenizer=TokenizerConfig(kind=tokenizer),  # type: ignore[arg-type]
         training={"steps": 200, "threads": 2, "validations": 1},
         auto=False,
-        callbacks=Callbacks(on_start=lambda *_: ready.append(time.monotonic() - started), started=started),
+        callbacks=Callbacks(on_start=lambda *_: ready.append(time.monotonic() - started)),
+        started=started,
     )
     print(ready[0], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
@@ -59,6 +61,7 @@ def main() -> None:
     parser.add_argument("text", nargs="?", default="tinyshakespeare")
     parser.add_argument("--gigabytes", type=float, default=1.0)
     parser.add_argument("--tokenizer", default="char")
+    add_option(parser)
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
@@ -67,6 +70,7 @@ def main() -> None:
     from charlm.data.sources import find_sources
 
     found = find_sources(arguments.text)
+    results = Results("large_text", arguments.results, threads=2)
     content = b"".join(source.open().read() for source in found.sources)
     print(f"torch {torch.__version__}, 2 threads, {arguments.tokenizer} tokens, {found.name}\n")
     print("| text | seconds to the first step | peak resident memory, MB |\n| --- | --- | --- |")
@@ -77,7 +81,10 @@ def main() -> None:
                 for _ in range(copies):
                     file.write(content)
             seconds, memory = measure(large, arguments.tokenizer)
-            print(f"| {large.stat().st_size / 1e6:,.1f} MB | {seconds:.1f} | {memory:,.0f} |", flush=True)
+            megabytes = round(large.stat().st_size / 1e6, 1)
+            print(f"| {megabytes:,.1f} MB | {seconds:.1f} | {memory:,.0f} |", flush=True)
+            figures = {"seconds": seconds, "memory_mb": memory}
+            results.add({"text": found.name, "tokenizer": arguments.tokenizer, "megabytes": megabytes}, figures)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python benchmarks/precision.py TEXT [--steps 400] [--threads 2] [--hidden 256 512] [--rounds 3]
 
-Prints the table of docs/notes/benchmarks.md, section "Precision". For each width both precisions run in turn. The speed
+Makes the rows of docs/benchmarks.md, section "Precision". For each width both precisions run in turn. The speed
 is the median of the rounds; validation doesn't count in it. The loss is the mean training loss of the last tenth of the
 steps.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import mean, median
 
 import torch
+from results import Results, add_option
 
 from charlm.api import Callbacks, train_run
 from charlm.config import Precision
@@ -48,7 +49,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--hidden", type=int, nargs="+", default=[256, 512])
     parser.add_argument("--rounds", type=int, default=3)
+    add_option(parser)
     arguments = parser.parse_args()
+    kept = Results("precision", arguments.results, threads=arguments.threads)
     print(f"torch {torch.__version__}, threads: {arguments.threads}, {arguments.steps} steps\n")
     print("| hidden | precision | tokens/s | loss |")
     print("| --- | --- | --- | --- |")
@@ -60,6 +63,9 @@ def main() -> None:
         for precision, rounds in results.items():
             speed = median(speed for speed, _ in rounds)
             print(f"| {hidden} | {precision} | {speed:,.0f} | {rounds[0][1]:.4f} |", flush=True)
+            settings = {"text": Path(arguments.text).stem, "hidden": hidden, "precision": precision}
+            figures = {"tokens_per_second": speed, "loss": rounds[0][1]}
+            kept.add(settings | {"steps": arguments.steps}, figures, seed=1)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
     python benchmarks/sampling.py --cells all
     python benchmarks/sampling.py --without-avx512
 
-Prints the tables of docs/notes/benchmarks.md, section "Sampling speed". Networks have random weights and 65 characters;
+Makes the rows of docs/benchmarks.md, section "Sampling speed". Networks have random weights and 65 characters;
 the temperature is 1. Without --cells there is a row for each size:
 
 charlm             the compiled step and everything around it: controls, draw, text
@@ -33,6 +33,8 @@ import platform
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
+
+from results import Results, add_option
 
 
 class Size(NamedTuple):
@@ -76,6 +78,7 @@ def main() -> None:
     parser.add_argument("--cell", default="lstm", help="of the table of sizes")
     parser.add_argument("--cells", help="print the table of these cells, separated by commas; all is every cell")
     parser.add_argument("--without-avx512", action="store_true", help="imitate a processor without AVX-512")
+    add_option(parser)
     arguments = parser.parse_args()
     if arguments.without_avx512:
         leave_out_avx512()
@@ -96,10 +99,13 @@ def main() -> None:
         f"Python {platform.python_version()}, threads: {arguments.threads}, compiled by {compiler()}{instructions}; "
         f"{what}, {len(VOCABULARY)} characters; characters per second over all texts\n"
     )
+    name = "sampling_cells" if arguments.cells else "sampling"
+    instructions_used = "AVX2 (AVX-512 left out)" if arguments.without_avx512 else None
+    results = Results(name, arguments.results, threads=arguments.threads, instructions=instructions_used)
     if arguments.cells:
-        print_cells(list(CELLS) if arguments.cells == "all" else arguments.cells.split(","), arguments.length)
+        print_cells(list(CELLS) if arguments.cells == "all" else arguments.cells.split(","), arguments.length, results)
     else:
-        print_sizes(arguments.cell, arguments.length)
+        print_sizes(arguments.cell, arguments.length, results)
 
 
 def leave_out_avx512() -> None:
@@ -107,10 +113,10 @@ def leave_out_avx512() -> None:
     os.environ |= AVX2_ONLY
     from charlm.native import compiler
 
-    compiler._FLAGS = (*compiler._FLAGS, "-mno-avx512f")
+    compiler.FLAGS = (*compiler.FLAGS, "-mno-avx512f")
 
 
-def print_sizes(cell: str, length: int) -> None:
+def print_sizes(cell: str, length: int, results: Results) -> None:
     """The table of sizes."""
     from sampling_programs import charlm_writer, make_network, plain_loop, programs_of, timed
 
@@ -137,9 +143,17 @@ def print_sizes(cell: str, length: int) -> None:
             f"{ratio(speeds, 'short', 'charlm'):.2f}",
             f"{ratio(speeds, 'charlm', 'without prior'):.2f}" if size.order else "",
         )
+        figures = medians(speeds, "charlm", "through the model", "plain loop", "bound") | {
+            "charlm_over_bound": ratio(speeds, "charlm", "bound"),
+            "short_over_long": ratio(speeds, "short", "charlm"),
+        }
+        if size.order:
+            figures["of_the_speed_without_prior"] = ratio(speeds, "charlm", "without prior")
+        settings = {"cell": cell, "size": f"{size.layers}x{size.hidden_size}", "texts": size.texts}
+        results.add(settings | {"order": size.order, "vectors": size.vectors}, figures, seed=1)
 
 
-def print_cells(cells: Sequence[str], length: int) -> None:
+def print_cells(cells: Sequence[str], length: int, results: Results) -> None:
     """The table of cells."""
     from sampling_programs import make_network, programs_of
 
@@ -154,6 +168,16 @@ def print_cells(cells: Sequence[str], length: int) -> None:
             f"{statistics.median(speeds['bound']):,.0f}",
             f"{ratio(speeds, 'charlm', 'bound'):.2f}",
         )
+        figures = medians(speeds, "charlm", "through the model", "bound") | {
+            "ratio": ratio(speeds, "charlm", "through the model"),
+            "charlm_over_bound": ratio(speeds, "charlm", "bound"),
+        }
+        results.add({"cell": cell}, figures, seed=1)
+
+
+def medians(speeds: Mapping[str, Sequence[float]], *programs: str) -> dict[str, float]:
+    """The median speeds of some programs, for the results file."""
+    return {name.replace(" ", "_"): statistics.median(speeds[name]) for name in programs}
 
 
 def print_headings(*headings: str) -> None:

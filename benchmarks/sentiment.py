@@ -2,7 +2,7 @@
 
     python benchmarks/sentiment.py FOLDER [--model reviews] [--strength 2] [--samples 200] [--show 3]
 
-Prints the table of docs/notes/benchmarks.md, section "Sentiment". FOLDER has the files of `benchmarks/reviews.py`. The
+Makes the rows of docs/benchmarks.md, section "Sentiment". FOLDER has the files of `benchmarks/reviews.py`. The
 probes are trained on reviews of one source that the model was trained on, and tested on held-out reviews of the same
 source. The classifier of generated texts, a logistic regression on TF-IDF, is trained on other reviews. Texts begin
 with "I couldn't" and have at most 400 characters, at temperature 0.7.
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from results import Results, add_option
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -97,8 +98,10 @@ def main() -> None:
     parser.add_argument("--strength", type=float, default=2)
     parser.add_argument("--samples", type=int, default=200)
     parser.add_argument("--show", type=int, default=0, help="how many generated texts of each kind to print")
+    add_option(parser)
     arguments = parser.parse_args()
     torch.set_num_threads(2)
+    results = Results("sentiment", arguments.results, threads=2)
     loaded = charlm.load(arguments.model)
     train, tests = (
         {source: read_table(arguments.folder / f"{part}-{source}.tsv") for source in SOURCES}
@@ -106,8 +109,12 @@ def main() -> None:
     )
     for_classifier = read_table(arguments.folder / "classifier.tsv")
 
-    def row(what: str, figure: str) -> None:
-        print(f"| {what} | {figure} |", flush=True)
+    def row(what: str, figure: float, form: str, *, texts: int | None = None, **more: float) -> None:
+        count = f" ({texts:,} texts)" if texts else ""
+        notes = "".join(f", {name} {value:.3f}" for name, value in more.items())
+        print(f"| {what}{count} | {format(figure, form)}{notes} |", flush=True)
+        settings = {"what": what} | ({"texts": texts} if texts else {})
+        results.add(settings, {"figure": float(figure), **more}, seed=1)
 
     print(f"torch {torch.__version__}, 2 threads; {arguments.model}\n\n| what | figure |\n| --- | --- |")
     for source, test in tests.items():
@@ -118,30 +125,27 @@ def main() -> None:
             ("words", result.words),
         ):
             low, high = accuracy.interval
-            figure = f"{accuracy.share:.3f} ({low:.3f} to {high:.3f})"
-            row(f"{SOURCES[source]}, {name} ({result.full.total:,} texts)", figure)
+            what = f"{SOURCES[source]}, {name}"
+            row(what, accuracy.share, ".3f", texts=result.full.total, low=float(low), high=float(high))
     classifier = make_pipeline(TfidfVectorizer(min_df=2, ngram_range=(1, 2)), LogisticRegression(C=10, max_iter=1000))
     classifier.fit(for_classifier.texts, for_classifier.truth("positive"))
     for source, test in tests.items():
-        row(f"classifier accuracy on {SOURCES[source]}", f"{classifier.score(test.texts, test.truth('positive')):.3f}")
+        row(f"classifier accuracy on {SOURCES[source]}", classifier.score(test.texts, test.truth("positive")), ".3f")
     generated = {
         f"{strength:+g}" if strength else "unsteered": write(loaded, arguments.samples, strength)
         for strength in (0.0, arguments.strength, -arguments.strength)
     }
-    usual = bits_per_token(loaded, [one.text for one in generated["unsteered"]], PREFIX)
     for name, texts in generated.items():
         positive = classifier.predict([one.text for one in texts])
-        row(f"classified as positive, {name} ({arguments.samples} texts)", f"{positive.mean():.3f}")
-        bits = bits_per_token(loaded, [one.text for one in texts], PREFIX)
-        row(f"bits per token, {name}", f"{bits:.3f} ({bits / usual:.2f} times)")
+        row(f"classified as positive, {name}", positive.mean(), ".3f", texts=arguments.samples)
+        row(f"bits per token, {name}", bits_per_token(loaded, [one.text for one in texts], PREFIX), ".3f")
     own, ngram, order = bits_per_character(loaded, arguments.folder)
-    row("bits per character, held-out reviews", f"{own:.4f}")
-    row(f"bits per character, n-gram of order {order}", f"{ngram:.4f} (the model: {1 - own / ngram:.1%} fewer)")
+    row("bits per character, held-out reviews", own, ".4f")
+    row(f"bits per character, n-gram of order {order}", ngram, ".4f")
     texts_to_read = train["imdb"].texts[:10_000]
     own_speed, lstm_speed, count = documents_per_second(loaded, texts_to_read)
-    row(f"documents per second, {len(texts_to_read):,} reviews", f"{own_speed:.1f}")
-    faster = f"charlm: {own_speed / lstm_speed:.1f} times as many"
-    row(f"one at a time, torch.nn.LSTM ({count} of them)", f"{lstm_speed:.1f} ({faster})")
+    row("documents per second", own_speed, ".1f", texts=len(texts_to_read))
+    row("one at a time, torch.nn.LSTM", lstm_speed, ".1f", texts=count)
     for name, texts in generated.items():
         for one in texts[: arguments.show]:
             print(f"\n[{name}] {one.text}")

@@ -2,16 +2,17 @@
 
     python benchmarks/time_to_quality.py TEXT... [--minutes 1 5] [--seeds 1] [--tokenizer char] [--threads 2]
 
-Prints the tables of docs/notes/benchmarks.md, section "Time to quality". Each run is
+Makes the rows of docs/benchmarks.md, section "Time to quality". Each run is
 `charlm train TEXT --minutes M --threads N` without any other setting. tinyshakespeare is split 90/10 and scored on the
 10, as nanoGPT does; every other text is split 90/5/5 and scored on the test split. TEXT is a file or a registered name;
 with ":line" appended, each line is a document. Nothing else should run on the same cores.
 
-Every run is a line of the results file, and a run that is there is not repeated.
+A run that this machine has made in this state of the program is not repeated.
 """
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from results import Results, add_option
 
 PEAK = """
 import resource, subprocess, sys
@@ -32,7 +34,7 @@ sys.exit(done.returncode)
 def run(
     text: str, minutes: float, seed: int, tokenizer: str, folder: str, *, threads: int, dynamic: bool
 ) -> dict[str, Any]:
-    """Train in a folder, and evaluate: a line of the results file."""
+    """Train in a folder, and evaluate: the figures of a line of the results file."""
     path, _, documents = text.partition(":")
     name = Path(path).stem
     small = name == "tinyshakespeare"
@@ -53,11 +55,6 @@ def run(
     lines = trained.stdout.decode().splitlines()
     outcome, memory, score = json.loads(lines[0]), float(lines[1]), evaluate()
     facts = {
-        "text": name,
-        "tokenizer": tokenizer,
-        "minutes": minutes,
-        "seed": seed,
-        "threads": threads,
         "chosen": trained.stderr.decode().splitlines()[0],
         "steps": outcome["step"],
         "epoch": outcome["epoch"],
@@ -66,7 +63,7 @@ def run(
         "nats_per_character": score["nats_per_character"],
         "bits_per_byte": score["bits_per_byte"],
         "ngram_order": score["baselines"]["ngram"]["order"],
-        "ngram_nats": score["baselines"]["ngram"]["bits_per_character"] * 0.6931471805599453,
+        "ngram_nats": score["baselines"]["ngram"]["bits_per_character"] * math.log(2),
         "copied": score["copying"]["written"]["longest"],
     }
     if dynamic:
@@ -84,36 +81,30 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--dynamic", action="store_true", help="also score with dynamic evaluation")
     parser.add_argument("--runs", type=Path, help="a folder to keep the runs in")
-    parser.add_argument("--results", type=Path, default=Path("time_to_quality.jsonl"))
+    add_option(parser)
     arguments = parser.parse_args()
-    lines = arguments.results.read_text().splitlines() if arguments.results.exists() else []
-    done = {
-        (one["text"], one["tokenizer"], one["minutes"], one["seed"]): one
-        for one in map(json.loads, lines)
-        if one.get("threads", 2) == arguments.threads
-    }
+    results = Results("time_to_quality", arguments.results, threads=arguments.threads)
     print(f"torch {torch.__version__}, threads: {arguments.threads}, {arguments.tokenizer} tokens\n")
     print("| text | minutes | seed | passes | nats/char | dynamic | n-gram | fewer bits |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for minutes in arguments.minutes:
         for text in arguments.texts:
             for seed in arguments.seeds:
-                key = (Path(text.partition(":")[0]).stem, arguments.tokenizer, minutes, seed)
-                one = done.get(key)
+                settings = {"text": Path(text.partition(":")[0]).stem, "tokenizer": arguments.tokenizer}
+                settings |= {"minutes": minutes}
+                one = results.find(settings, seed=seed)
                 if one is None or (arguments.dynamic and "dynamic" not in one):
                     with tempfile.TemporaryDirectory() as temporary:
-                        folder = str((arguments.runs or Path(temporary)) / "-".join(map(str, key)))
+                        name = "-".join(map(str, (*settings.values(), seed)))
+                        folder = str((arguments.runs or Path(temporary)) / name)
                         options = {"threads": arguments.threads, "dynamic": arguments.dynamic}
                         one = run(text, minutes, seed, arguments.tokenizer, folder, **options)
-                    with arguments.results.open("a") as file:
-                        file.write(json.dumps(one) + "\n")
+                    results.add(settings, one, seed=seed)
                 share = 1 - one["nats_per_character"] / one["ngram_nats"]
                 dynamic = f"{one['dynamic']:.4f}" if "dynamic" in one else ""
-                print(
-                    f"| {one['text']} | {minutes:g} | {seed} | {one['epoch']:.1f} | {one['nats_per_character']:.4f} | "
-                    f"{dynamic} | {one['ngram_nats']:.4f} ({one['ngram_order']}) | {share:.1%} |",
-                    flush=True,
-                )
+                losses = f"{one['nats_per_character']:.4f} | {dynamic} | {one['ngram_nats']:.4f} ({one['ngram_order']})"
+                row = f"| {settings['text']} | {minutes:g} | {seed} | {one['epoch']:.1f} | {losses} | {share:.1%} |"
+                print(row, flush=True)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python benchmarks/validation.py TEXT... [--minutes 1] [--threads 2] [--seed 1]
 
-Prints the table of docs/notes/experiments.md, section "In-run validation". Each run is `charlm train TEXT --minutes M`
+Makes the rows of docs/notes/experiments.md, section "In-run validation". Each run is `charlm train TEXT --minutes M`
 without any other setting. TEXT is a file or a registered name; with ":line" appended, each line is a document.
 
 in the run  what the run said of the model that it kept, at the step that it kept, before calibration
@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 import torch
+from results import Results, add_option
 
 import charlm
 from charlm.evaluation.calibration import divide_logits
@@ -29,7 +30,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
+    add_option(parser)
     arguments = parser.parse_args()
+    results = Results("validation", arguments.results, threads=arguments.threads)
     torch.set_num_threads(arguments.threads)
     print(
         f"torch {torch.__version__}, threads: {arguments.threads}, seed {arguments.seed}, "
@@ -38,11 +41,11 @@ def main() -> None:
     print("| text | split, tokens | scored | in the run | whole | off | scored | at the end | whole | off |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for text in arguments.texts:
-        print(row(text, arguments.minutes, arguments.threads, arguments.seed), flush=True)
+        print(row(text, arguments.minutes, arguments.threads, arguments.seed, results), flush=True)
 
 
-def row(text: str, minutes: float, threads: int, seed: int) -> str:
-    """Train in a temporary folder, and compare."""
+def row(text: str, minutes: float, threads: int, seed: int, results: Results) -> str:
+    """Train in a temporary folder, compare, and keep the result."""
     path, _, documents = text.partition(":")
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
@@ -59,17 +62,20 @@ def row(text: str, minutes: float, threads: int, seed: int) -> str:
     calibrated = evaluate(model.model, model.tokenizer, split).nats_per_token
     divide_logits(model.model, 1 / (facts["temperature"] or 1.0))
     before = evaluate(model.model, model.tokenizer, split).nats_per_token
-    cells = [
-        *(Path(path).stem, f"{split.facts.tokens:,}"),
-        *compared(kept["tokens"], kept["nats_per_token"], kept["margin"], before),
-        *compared(
-            facts["validation_tokens"] or kept["tokens"],
-            facts["validation_nats_per_token"],
-            facts["validation_margin"] or 0.0,
-            calibrated,
-        ),
-    ]
-    return f"| {' | '.join(cells)} |"
+    name = Path(path).stem
+    in_run = (kept["tokens"], kept["nats_per_token"], kept["margin"], before)
+    at_end = (
+        facts["validation_tokens"] or kept["tokens"],
+        facts["validation_nats_per_token"],
+        facts["validation_margin"] or 0.0,
+        calibrated,
+    )
+    figures = {"tokens": split.facts.tokens}
+    for moment, values in (("in_run", in_run), ("at_end", at_end)):
+        named = zip(("scored", "nats_per_token", "margin", "whole"), values, strict=True)
+        figures |= {f"{moment}_{what}": value for what, value in named}
+    results.add({"text": name, "minutes": minutes}, figures, seed=seed)
+    return f"| {' | '.join([name, f'{split.facts.tokens:,}', *compared(*in_run), *compared(*at_end)])} |"
 
 
 def compared(tokens: int, nats: float, margin: float, exact: float) -> tuple[str, str, str, str]:

@@ -2,7 +2,7 @@
 
     python benchmarks/variants.py TEXT [--steps 2500] [--seeds 1 2 3] [--variants rule zoneout-0.2] [--threads 1]
 
-Prints the table of docs/notes/experiments.md, section "Other ways to train"; "rule" is training by the rule of
+Makes the figures of docs/notes/experiments.md, section "Other ways to train"; "rule" is training by the rule of
 docs/notes/autotune.md. Each variant is patched in from outside, so that charlm has no option that doesn't pay. TEXT is
 split 90/10/0. A row shows validation of the kept model, calibrated, in nats per token: for each seed, the mean, and its
 difference from the rule's.
@@ -20,6 +20,7 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
+from results import Results, add_option
 from torch import Tensor
 
 from charlm.api import train_run
@@ -257,13 +258,18 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--threads", type=int, default=1)
+    add_option(parser)
     arguments = parser.parse_args()
+    results = Results("variants", arguments.results, threads=arguments.threads)
     print(f"torch {torch.__version__}, threads: {arguments.threads}, {arguments.steps} steps of 64 sequences\n")
     print(f"| variant | {' | '.join(f'seed {seed}' for seed in arguments.seeds)} | mean | relative to the rule |")
     print("| --- |" + " --- |" * (len(arguments.seeds) + 2))
     rule = None
     for name in arguments.variants:
         losses = [run(arguments.text, name, seed, arguments.steps, arguments.threads) for seed in arguments.seeds]
+        for seed, nats in zip(arguments.seeds, losses, strict=True):
+            settings = {"text": Path(arguments.text).stem, "variant": name, "steps": arguments.steps}
+            results.add(settings, {"nats_per_token": nats}, seed=seed)
         rule = mean(losses) if name == "rule" else rule
         difference = "" if rule is None or name == "rule" else f"{mean(losses) / rule - 1:+.2%}"
         print(

@@ -1,8 +1,25 @@
 """`python -m charlm` and the command `charlm`."""
 
+import os
+
+_SPIN_BRIEFLY = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "1"}
+"""For GNU's OpenMP, about 20 microseconds; for LLVM's and Intel's, a millisecond."""
+_WAITING = {"OMP_WAIT_POLICY", *_SPIN_BRIEFLY}
+
+
+def wait_without_spinning() -> None:
+    """Let OpenMP threads sleep soon while they wait for each other, unless the environment sets how they wait.
+
+    By default they spin for milliseconds. When another program has taken the core of one thread, the others then use
+    up their own time on waiting for it. OpenMP reads these variables when torch is imported.
+    """
+    if not _WAITING & os.environ.keys():
+        os.environ.update(_SPIN_BRIEFLY)
+
 
 def main() -> None:
     """Run the command line."""
+    wait_without_spinning()
     from charlm.cli.app import app
     from charlm.cli.ui.streams import mend_streams, reporting_lost_output
 

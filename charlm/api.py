@@ -10,37 +10,33 @@ from typing import Any, cast
 
 import torch
 
-from charlm.cells import find_cell
-from charlm.config import (
-    DEFAULT_CELL,
-    DEFAULT_HIDDEN_SIZE,
-    CorpusOptions,
-    ModelConfig,
-    ModelOptions,
-    RunConfig,
-    TokenizerConfig,
-    TrainConfig,
-    TrainOptions,
-    default_vectors,
-)
+from charlm.config import CorpusOptions, ModelOptions, RunConfig, TokenizerConfig, TrainConfig, TrainOptions
 from charlm.data.corpus import corpus_config, open_corpus, read_corpus
 from charlm.data.dataset import Dataset, prepare
 from charlm.data.sources import TextLike, find_sources, missing_text
-from charlm.errors import ConfigError, CorpusError, RunError
+from charlm.data.splits import HeldOutTexts, check_splits
+from charlm.errors import ConfigError, CorpusError
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
-from charlm.model.ngram_prior import default_order, fit_prior
+from charlm.model.memory import keep_memory, memory_named
 from charlm.progress import Progress, silent
 from charlm.storage.runs import RunFolder, find_run, new_run
 from charlm.text_model import TextModel, load
-from charlm.training.autotune import AutotunedSettings, autotune
+from charlm.training.autotune import AutotunedSettings
 from charlm.training.events import Event
-from charlm.training.memory import keep_memory, memory_named
 from charlm.training.schedule import require_rest
-from charlm.training.state import TrainingState, begin, restore
+from charlm.training.start import (
+    autotuned,
+    check_model_options,
+    first_state,
+    load_start_model,
+    refit_prior,
+    with_valid_text,
+)
+from charlm.training.state import TrainingState, restore
 from charlm.training.trainer import Outcome, fit
 from charlm.training.validation import is_complete
-from charlm.training.warnings import require_known, warn_about_run
+from charlm.training.warnings import PassesCheck, require_known, warn_about_run
 
 logger = logging.getLogger(__name__)
 
@@ -66,8 +62,6 @@ class Callbacks:
     """Called with every step, validation and sample."""
     should_stop: Callable[[], bool] = lambda: False
     """Called after every step; if it returns True, the run is saved and stops."""
-    started: float | None = None
-    """The `time.monotonic()` from which the run's minutes count; None is the time of the call."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +86,8 @@ def train(
     tokenizer: TokenizerConfig | None = None,
     model: ModelOptions | None = None,
     training: TrainOptions | None = None,
+    valid: TextLike | None = None,
+    test: TextLike | None = None,
     auto: bool = True,
     init_from: str | Path | None = None,
     overwrite: bool = False,
@@ -110,6 +106,8 @@ def train(
         tokenizer: the tokenizer to build; None builds a character tokenizer.
         model: options of the model, such as its cell and size.
         training: options of training.
+        valid: a text that is the whole validation split, as `text` is for training; None takes it from `text`.
+        test: the same for the test split, which is not read before it is scored.
         auto: choose any setting not given in `model` or `training` to suit the text and run length; False uses the
             defaults.
         init_from: a model to start from; its tokenizer and configuration are used.
@@ -126,6 +124,8 @@ def train(
         tokenizer=tokenizer,
         model=model,
         training=_with_lengths(training, minutes, epochs, steps),
+        valid=valid,
+        test=test,
         auto=auto,
         init_from=init_from,
         overwrite=overwrite,
@@ -176,26 +176,35 @@ def train_run(
     tokenizer: TokenizerConfig | None = None,
     model: ModelOptions | None = None,
     training: TrainOptions | None = None,
+    valid: TextLike | None = None,
+    test: TextLike | None = None,
     auto: bool = True,
     init_from: str | Path | None = None,
     overwrite: bool = False,
     callbacks: Callbacks | None = None,
+    started: float | None = None,
 ) -> Trained:
-    """Like `train`, with the length in `training`; returns the result of the run instead of the model."""
+    """Like `train`, with the length in `training`; returns the result of the run instead of the model.
+
+    `started` is the `time.monotonic()` from which the run's minutes count; None is the time of the call.
+    """
+    callbacks, started = callbacks or Callbacks(), time.monotonic() if started is None else started
     if overwrite and run is None:
         raise ConfigError("--overwrite replaces the run that --run names; pass --run too")
-    callbacks = _with_start(callbacks)
     training_options = dict(training or {})
     default_length: dict[str, Any] = {} if _has_length(training_options) else dict(DEFAULT_LENGTH)
     config = TrainConfig.from_json(default_length | training_options)
     options: dict[str, Any] = dict(model or {})
     _set_threads(config)
     sources = find_sources(text, progress=callbacks.progress, encoding=(corpus or {}).get("encoding", "utf-8"))
-    text_config = corpus_config(sources, corpus or {})
-    start_model = load(init_from) if init_from is not None else None
+    held_out = HeldOutTexts(valid, test).found_for(sources.named)
+    text_config = corpus_config(sources, corpus or {}, default_splits=held_out.default_splits)
+    check_splits(text_config.splits, valid=held_out.valid is not None, test=held_out.test is not None)
+    held_out_arguments = held_out.arguments()
+    start_model = load_start_model(init_from)
     if start_model is not None and tokenizer is not None:
         raise ConfigError("--init-from brings its own tokenizer; leave out the tokenizer options")
-    _model_config(options, start_model, 2)  # fails on a wrong option before a long text is read
+    check_model_options(options, start_model)
     folder = RunFolder(find_run(str(run)) if run is not None else new_run(sources.name))
     folder.require_room(overwrite=overwrite)
     for path in sources.paths():
@@ -209,16 +218,21 @@ def train_run(
     )
     if start_model is not None:
         require_known(dataset, str(start_model.path))
-    settings = _autotuned(dataset, options, start_model, config, training_options, callbacks) if auto else None
-    if settings is not None:
+    dataset = with_valid_text(dataset, held_out_arguments["valid"], progress=callbacks.progress)
+    settings = None
+    if auto:
+        seconds = time.monotonic() - started
+        settings = autotuned(dataset, options, start_model, config, training_options, seconds=seconds)
         options, config = settings.model | options, replace(config, **settings.training)
-    state = _first_state(dataset, options, start_model, config, callbacks)
+    state = first_state(dataset, options, start_model, config, started=started, progress=callbacks.progress)
     options |= {name: getattr(state.model.config, name) for name in _RESOLVED}
-    require_rest(state, config, dataset.train, folder.path)
     if settings is not None:
         callbacks.on_settings(settings)
+        check = PassesCheck(settings, dataset, state.model.config, callbacks.on_event)
+        callbacks = replace(callbacks, on_event=check)
     run_config = RunConfig(
         text=sources.arguments,
+        **held_out_arguments,
         corpus=text_config,
         tokenizer=tokenizer if start_model is None else None,
         model=options,
@@ -238,9 +252,13 @@ def resume_run(
     learning_rate: float | None = None,
     clip: float | None = None,
     callbacks: Callbacks | None = None,
+    started: float | None = None,
 ) -> Trained:
-    """Like `resume`, with the new length in `lengths`; returns the result of the run instead of the model."""
-    callbacks = _with_start(callbacks)
+    """Like `resume`, with the new length in `lengths`; returns the result of the run instead of the model.
+
+    `started` is the `time.monotonic()` from which the minutes of this session count; None is the time of the call.
+    """
+    callbacks, started = callbacks or Callbacks(), time.monotonic() if started is None else started
     folder = RunFolder(find_run(str(run)))
     with folder.reopened() as saved_config:
         run_config = saved_config
@@ -262,25 +280,31 @@ def resume_run(
             )
         corpus = open_corpus(run_config.text, run_config.corpus, progress=callbacks.progress)
         if saved:
-            state, checkpoint, log_sizes = restore(folder, config, pick_device(config.device), _beginning(callbacks))
+            state, checkpoint, log_sizes = restore(folder, config, pick_device(config.device), started)
             if corpus.sha256 != checkpoint.corpus.get("sha256"):
                 raise CorpusError(
                     f"the text {corpus.name} is not the one this run began with; --resume needs the same text"
                 )
             dataset = prepare(corpus, checkpoint.tokenizer, progress=callbacks.progress)
-            _restore_prior(state, dataset, callbacks, folder)
+            dataset = with_valid_text(dataset, run_config.valid, progress=callbacks.progress)
+            own, facts = dataset.held_out.get("valid"), checkpoint.corpus.get("valid")
+            if own is not None and facts is not None and own.sha256 != facts["sha256"]:
+                raise CorpusError(f"the validation text {own.name} has changed; --resume needs the same text")
+            refit_prior(state, dataset, folder, progress=callbacks.progress)
             if state.best_step > 0 and not folder.model.exists():
                 logger.warning("%s is missing; the next validation saves a new model", folder.model)
                 state.forget_best()
         else:  # the run stopped before it saved anything
-            start_model = load(run_config.init_from) if run_config.init_from is not None else None
+            start_model = load_start_model(run_config.init_from)
             tokenizer = start_model.tokenizer if start_model else run_config.tokenizer or TokenizerConfig()
             dataset = prepare(corpus, tokenizer, progress=callbacks.progress)
-            state, log_sizes = _first_state(dataset, run_config.model, start_model, config, callbacks), (0, 0)
+            dataset = with_valid_text(dataset, run_config.valid, progress=callbacks.progress)
+            options, log_sizes = run_config.model, (0, 0)
+            state = first_state(dataset, options, start_model, config, started=started, progress=callbacks.progress)
         if run_config.text != saved_config.text:  # also of a run that is finished
             folder.write_config(replace(saved_config, text=run_config.text))
             logger.warning("the text of run %s is now %s", folder.path, ", ".join(run_config.text))
-        if state.step == 0 or is_complete(folder, state, dataset):
+        if state.step > 0 and is_complete(folder, state, dataset):
             require_rest(state, config, dataset.train, folder.path)
         if run_config != saved_config:
             folder.write_config(run_config)
@@ -306,67 +330,6 @@ def _set_threads(config: TrainConfig) -> None:
         torch.set_num_threads(config.threads)
 
 
-def _autotuned(
-    dataset: Dataset,
-    options: Mapping[str, Any],
-    start_model: TextModel | None,
-    config: TrainConfig,
-    training_options: Mapping[str, Any],
-    callbacks: Callbacks,
-) -> AutotunedSettings:
-    """Settings selected from the text and the length of the run, without those that are given or fixed by a model."""
-    if start_model is not None:
-        hidden_size = start_model.model.config.hidden_size
-    else:
-        hidden_size = options.get("hidden_size", options.get("embedding_size") if options.get("tie_weights") else None)
-    elapsed, cell = time.monotonic() - _beginning(callbacks), options.get("cell", DEFAULT_CELL)
-    order = options.get("ngram_order", default_order(dataset.tokenizer.vocab_size))
-    settings = autotune(
-        dataset, config, training_options, seconds=elapsed, hidden_size=hidden_size, cell=cell, ngram_order=order
-    )
-    fixed = options if start_model is None else settings.model
-    return settings.without({*fixed, *training_options})
-
-
-def _first_state(
-    dataset: Dataset,
-    options: Mapping[str, Any],
-    start_model: TextModel | None,
-    config: TrainConfig,
-    callbacks: Callbacks,
-) -> TrainingState:
-    """The state before the first step, with newly drawn weights or those of the model to start from."""
-    model_config = _model_config(options, start_model, dataset.tokenizer.vocab_size)
-    if start_model is not None:
-        model = start_model.model
-    else:
-        model = LanguageModel(model_config)
-        generator = torch.Generator().manual_seed(config.seed)
-        model.initialise(generator, silent=dataset.tokenizer.never_written)
-    if model_config.ngram_order:
-        model.build_on(
-            *fit_prior(dataset.train, dataset.tokenizer, model_config.ngram_order, progress=callbacks.progress)
-        )
-    return begin(model, config, pick_device(config.device), _beginning(callbacks))
-
-
-def _restore_prior(state: TrainingState, dataset: Dataset, callbacks: Callbacks, folder: RunFolder) -> None:
-    """Fit the n-gram prior of a resumed model again; raises `RunError` if it has other n-grams than before."""
-    prior = state.model.prior
-    if prior is None:
-        return
-    before = prior.ngram
-    ngram, cross_fit = fit_prior(dataset.train, dataset.tokenizer, prior.order, progress=callbacks.progress)
-    if before is None or not ngram.same_nodes(before):
-        raise RunError(
-            f"run {folder.path} was made by a version of charlm that counts n-grams differently; start a new run with "
-            f"--init-from {folder.model}"
-        )
-    prior.ngram, prior.cross_fit = ngram, cross_fit
-    if state.average.prior is not None:
-        state.average.prior.ngram = ngram
-
-
 def _fit(
     folder: RunFolder,
     state: TrainingState,
@@ -388,34 +351,3 @@ def _fit(
         should_stop=callbacks.should_stop,
     )
     return Trained(run=folder.path, outcome=outcome, dataset=dataset)
-
-
-def _model_config(options: Mapping[str, Any], start_model: TextModel | None, vocab_size: int) -> ModelConfig:
-    """The configuration of the model; raises `ConfigError` for an option that contradicts the model to start from."""
-    options = dict(options)
-    if "cell" in options:
-        find_cell(options["cell"])
-    if start_model is not None:
-        config = start_model.model.config
-        for name, value in options.items():
-            if getattr(config, name) != value:
-                option = f"{name} {getattr(config, name)!r}"
-                raise ConfigError(f"--init-from {start_model.path} has {option}, not {value!r}; leave the option out")
-        return config
-    if options.get("embedding_size") is None:
-        hidden_size = options.get("hidden_size", DEFAULT_HIDDEN_SIZE)
-        options |= default_vectors(vocab_size, hidden_size, tie_weights=options.get("tie_weights"))
-    options.setdefault("ngram_order", default_order(vocab_size))
-    return ModelConfig.from_json(options | {"vocab_size": vocab_size})
-
-
-def _with_start(callbacks: Callbacks | None) -> Callbacks:
-    """The callbacks with `started` set."""
-    callbacks = callbacks or Callbacks()
-    return callbacks if callbacks.started is not None else replace(callbacks, started=time.monotonic())
-
-
-def _beginning(callbacks: Callbacks) -> float:
-    """The time.monotonic() at which the run's minutes begin; `_with_start` has set it."""
-    assert callbacks.started is not None
-    return callbacks.started

@@ -20,7 +20,14 @@ class CharlmError(Exception):
 
 
 class ConfigError(CharlmError):
-    """A setting is out of range, unknown, or contradicts another."""
+    """A setting is out of range, unknown, or contradicts another.
+
+    The message names a setting by its command-line option. In Python that is a field of a configuration or an argument
+    of a function, with underscores: `--batch-size` is `batch_size`. A few have other names: `--hidden` is
+    `hidden_size`, `--embedding` is `embedding_size`, `--layers` is `num_layers`; `--tokenizer` and
+    `--subword-algorithm` are `kind` and `algorithm` of `TokenizerConfig`; `--dynamic-rate` is `rate` of
+    `DynamicConfig`, `--cache-share` is `share` of `NeuralCacheConfig`, and `--resume` is the function `resume`.
+    """
 
 
 class CorpusError(CharlmError):

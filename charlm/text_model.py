@@ -19,7 +19,9 @@ from charlm.evaluation.baselines import Baseline, measure_baselines
 from charlm.evaluation.copying import Copied, CopyIndex, find_copies
 from charlm.evaluation.dynamic import DynamicConfig, adapt, dynamic_evaluate
 from charlm.evaluation.neural_cache import NeuralCacheConfig
+from charlm.evaluation.overlap import warn_about_overlap
 from charlm.evaluation.score import Evaluation, evaluate
+from charlm.evaluation.words import count_words
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
@@ -230,9 +232,10 @@ class TextModel:
     def held_out_split(self) -> SplitName:
         """The test split of the model's own text, or the validation split; raises `ConfigError` if there is neither."""
         _, valid, test = self.corpus_config.splits
-        if test > 0:
+        own = self._held_out_arguments()
+        if test > 0 or "test" in own:
             return "test"
-        if valid > 0:
+        if valid > 0 or "valid" in own:
             return "valid"
         raise ConfigError("this model has no held-out split; name a TEXT, or pass --split train")
 
@@ -247,13 +250,19 @@ class TextModel:
         """Read a text and encode it with the model's tokenizer.
 
         The result has the splits of the corpus configuration if `split` names one, else the whole text is in the first
-        split. Without `text` it is the model's own text with its splits.
+        split. Without `text` it is the model's own text with its splits; a test split that is a text of its own is read
+        only if `split` is "test".
 
         Raises `CorpusError` if the model's own text is missing or has changed, and `RunError` if the model file is
         outside its run folder, so that the location of its text is unknown.
         """
-        source = self._own_text(progress) if text is None else self.open_text(text, split, corpus, progress=progress)
-        return prepare(source, self.tokenizer, progress=progress)
+        if text is not None:
+            return prepare(self.open_text(text, split, corpus, progress=progress), self.tokenizer, progress=progress)
+        own = prepare(self._own_text(progress), self.tokenizer, progress=progress)
+        texts = self._held_out(split, progress)
+        if "test" in texts:
+            warn_about_overlap(own.corpus, texts["test"], "test")
+        return own.with_held_out(texts, progress=progress)
 
     def open_text(
         self,
@@ -279,10 +288,13 @@ class TextModel:
         """Score one split of a dataset from `read`; other arguments as in `evaluate`."""
         part = dataset.split(split)
         if dynamic is not None:
-            return dynamic_evaluate(
+            scored = dynamic_evaluate(
                 self.model, self.tokenizer, part, config=dynamic, cache=neural_cache, progress=progress
             )
-        return evaluate(self.model, self.tokenizer, part, cache=neural_cache, progress=progress)
+        else:
+            scored = evaluate(self.model, self.tokenizer, part, cache=neural_cache, progress=progress)
+        corpus, name = dataset.text_of(split)
+        return replace(scored, words=count_words(corpus.split_documents(name)))
 
     def baselines(
         self, dataset: Dataset, split: SplitName, *, own: Dataset, progress: Progress = silent
@@ -338,7 +350,8 @@ class TextModel:
             progress("looking for copies", min(characters, sum(map(len, texts))), characters)
             if sum(map(len, texts)) >= characters:
                 break
-        held_out = _SEPARATOR.join(islice(dataset.corpus.split_documents(split), characters))[:characters]
+        corpus, part = dataset.text_of(split)
+        held_out = _SEPARATOR.join(islice(corpus.split_documents(part), characters))[:characters]
         return find_copies(_SEPARATOR.join(texts)[:characters], index), find_copies(held_out, index)
 
     def direction(self, name: str) -> Direction:
@@ -385,6 +398,30 @@ class TextModel:
                 f"the text {corpus.name} has changed since the model was trained on it; restore it, or {instead}"
             )
         return corpus
+
+    def _held_out_arguments(self) -> dict[SplitName, tuple[str, ...]]:
+        """Where the splits that are texts of their own are; nothing for a model outside its run folder."""
+        run = RunFolder(self.path.parent)
+        if not run.config.exists():
+            return {}
+        config = run.read_config()
+        arguments: dict[SplitName, tuple[str, ...] | None] = {"valid": config.valid, "test": config.test}
+        return {name: own for name, own in arguments.items() if own is not None}
+
+    def _held_out(self, split: SplitName | None, progress: Progress) -> dict[SplitName, Corpus]:
+        """The splits that are texts of their own, read again; the test split only if `split` names it."""
+        texts: dict[SplitName, Corpus] = {}
+        for name, arguments in self._held_out_arguments().items():
+            if name == "test" and split != "test":
+                continue
+            texts[name] = corpus = open_corpus(arguments, unsplit(self.corpus_config), progress=progress)
+            facts = self.checkpoint.corpus.get(name)
+            if facts is not None and corpus.sha256 != facts["sha256"]:
+                raise CorpusError(
+                    f"the validation text {corpus.name} has changed since the model was trained; restore it, or name a "
+                    "text"
+                )
+        return texts
 
 
 def load(model: str | Path | None = None, *, device: str = "cpu") -> TextModel:

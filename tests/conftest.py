@@ -248,6 +248,7 @@ def train_run(text: Path, small_shape: dict[str, Any]) -> Callable[..., Trained]
         model: dict[str, Any] | None = None,
         callbacks: Callbacks | None = None,
         overwrite: bool = False,
+        started: float | None = None,
         **fields: Any,
     ) -> Trained:
         return api.train_run(
@@ -260,6 +261,7 @@ def train_run(text: Path, small_shape: dict[str, Any]) -> Callable[..., Trained]
             auto=False,
             overwrite=overwrite,
             callbacks=callbacks,
+            started=started,
         )
 
     return train_run

@@ -91,13 +91,25 @@ def draw_curves(runs: Sequence[RunCurves], against: Against) -> "Figure":
                 curve.x, curve.y, color=colour, linewidth=1, alpha=0.45 if quantity == "loss" else 0.9
             )
         validation = run.curves["validation"]
-        panels["loss"].plot(
-            validation.x, validation.y, color=colour, linewidth=2.4, marker="o", markersize=4, label=run.run
+        margins = [margin or 0.0 for margin in validation.margin]
+        panels["loss"].errorbar(
+            validation.x,
+            validation.y,
+            yerr=margins,
+            color=colour,
+            linewidth=2.4,
+            marker="o",
+            markersize=4,
+            elinewidth=1,
+            label=run.run,
         )
     units = {"steps": "steps", "time": "seconds", "tokens": "tokens"}
     for quantity, axes in panels.items():
         axes.set_title(
-            {"loss": "training loss (thin) and validation (dots), nats per token"}.get(quantity, quantity), fontsize=12
+            {"loss": "training loss (thin) and validation (dots, 95% intervals), nats per token"}.get(
+                quantity, quantity
+            ),
+            fontsize=12,
         )
         axes.set_xlabel(units[against])
         axes.grid(color="#dddddd", linewidth=0.7)

@@ -5,15 +5,13 @@ from charlm.cells.gru import GRU, GRU_RESET_AFTER, MINGRU
 from charlm.cells.lstm import LSTM, LSTM_1997, LSTM_F, LSTM_I, LSTM_O, MLSTM
 from charlm.cells.mut import MUT1, MUT2, MUT3
 from charlm.cells.rnn import IRNN, RNN, rnn_skip
+from charlm.config import DEFAULT_SKIP_STEPS
 from charlm.errors import ConfigError
-
-SKIP_STEPS = 4
-"""Default for s, the number of steps that the skip path of `rnn-skip` reaches back."""
 
 _ALL = (
     RNN,
     IRNN,
-    rnn_skip(SKIP_STEPS),
+    rnn_skip(DEFAULT_SKIP_STEPS),
     LSTM_1997,
     LSTM,
     LSTM_F,
@@ -32,7 +30,7 @@ CELLS: dict[str, Cell] = {cell.name: cell for cell in _ALL}
 """All cells by name, families in historical order."""
 
 
-def find_cell(name: str, *, skip_steps: int = SKIP_STEPS) -> Cell:
+def find_cell(name: str, *, skip_steps: int = DEFAULT_SKIP_STEPS) -> Cell:
     """The cell with a name; raises `ConfigError` for an unknown name.
 
     `skip_steps` is the s of `rnn-skip`; other cells ignore it.
@@ -42,4 +40,4 @@ def find_cell(name: str, *, skip_steps: int = SKIP_STEPS) -> Cell:
     return rnn_skip(skip_steps) if name == "rnn-skip" else CELLS[name]
 
 
-__all__ = ["CELLS", "SKIP_STEPS", "Cell", "LayerStates", "State", "Weights", "find_cell"]
+__all__ = ["CELLS", "Cell", "LayerStates", "State", "Weights", "find_cell"]

@@ -20,6 +20,7 @@ from charlm.cli.commands.heatmap import heatmap
 from charlm.cli.commands.info import info
 from charlm.cli.commands.neurons import neurons
 from charlm.cli.commands.probe import probe
+from charlm.cli.commands.runs import runs
 from charlm.cli.commands.sample import sample
 from charlm.cli.commands.trace import trace
 from charlm.cli.commands.train import train
@@ -85,6 +86,7 @@ for _name, _command in (
     ("sample", sample),
     ("eval", evaluate),
     ("compare", compare),
+    ("runs", runs),
     ("info", info),
     ("fill", fill),
     ("heatmap", heatmap),

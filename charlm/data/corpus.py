@@ -1,16 +1,18 @@
 """A text as documents, and its contiguous training, validation and test splits.
 
-A long corpus is never whole in memory: it is read in fragments, once for each pass over it. A document that a split
+A long corpus is never whole in memory: it is read in parts, once for each pass over it. A document that a split
 boundary cuts becomes two documents, so that each split consists of whole documents.
 """
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from charlm.config import CorpusConfig
-from charlm.data.documents import Fragment, cut_documents
+from charlm.data.documents import Part, cut_documents
+from charlm.data.inputs.line_ends import count_line_ends, has_blank_line
 from charlm.data.inputs.table import Table, read_table
 from charlm.data.reader import TextReader
 from charlm.data.sources import FoundText, TextLike, find_sources
@@ -22,7 +24,11 @@ logger = logging.getLogger(__name__)
 
 _LIST_LINES = 10  # fewest lines of a document, on average, to look like a list
 _COPIES_SHARE = 0.01  # of the bytes, from which copies of files matter
+_QUOTED_LINE_END = re.compile(r"""(?:[\r\n,;\t|]|\A)"(?:[^"\r\n]|"")*[\r\n]""")
+"""A field of a table (RFC 4180) that begins with a quotation mark and goes on in the next line."""
+_SEARCHED = 1 << 20  # characters of the text, at its start, that are searched for such fields
 _SORT_KEY_LENGTH = 64  # characters of a document's start that decide whether documents are sorted
+_COMPARED = 4096  # documents of a part, at its start, that are compared for that
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,57 +45,81 @@ class Corpus:
     sha256: str
     """Hash of the source's bytes; with several sources, the hash of their hashes."""
     looks_like_list: bool
-    """Whether whole files consist of many short lines and no blank line; `--documents line` is then probably meant."""
+    """Whether whole files consist of many short lines, no blank line, and no record of several lines;
+    `--documents line` is then probably meant."""
     looks_sorted: bool
     """Whether documents are in alphabetical order, so that each split starts with different letters."""
     copies: tuple[tuple[str, str], ...]
     """Sources that are copies of earlier ones: the names of both. Empty if they are less than 1% of the bytes."""
     table: Table | None
     """The first of the files that is a table."""
+    files: int
+    """The number of sources."""
     _reader: TextReader = field(repr=False, compare=False)
 
     def boundaries(self) -> tuple[int, int, int]:
         """Where the three splits end, in characters from the start."""
         return boundaries(self.characters, self.config.splits)
 
-    def fragments(self) -> Iterator[tuple[int, Fragment]]:
-        """All fragments in order, each with the index of its split in `SPLITS`.
+    @property
+    def undivided(self) -> str | None:
+        """What to say of a text that nothing divides into documents; None for any other text."""
+        kind = self.config.documents
+        if self.documents > self.files:
+            return None
+        if kind == "separator":
+            return (
+                f"--separator {self.config.separator!r} never occurs between two documents of {self.name}; give the "
+                "text that does"
+            )
+        if kind == "file" or self.files > 1:
+            return None
+        return f"{self.name} is a single {kind}, and with --documents {kind} a single document"
+
+    def parts(self) -> Iterator[tuple[int, Part]]:
+        """All parts in order, each with the index of its split in `SPLITS`.
 
         Raises `CorpusError` when a source can't be read again or has changed.
         """
         return assign_splits(_documents(self._reader, self.config), self.boundaries(), self.config)
 
     def split_texts(self, split: str) -> Iterator[str]:
-        """The text of one split in fragments, with documents run together; stops reading at the end of the split."""
-        wanted = SPLITS.index(split)
-        for index, fragment in self.fragments():
-            if index > wanted:
-                return
-            if index == wanted:
-                yield fragment.text
+        """The text of one split in parts, with documents run together; stops reading at the end of the split."""
+        for part in self._split_parts(split):
+            yield "".join(part.texts)
 
     def split_documents(self, split: str) -> Iterator[str]:
         """The documents of one split, each whole in memory; stops reading at the end of the split."""
-        wanted, parts = SPLITS.index(split), list[str]()
-        for index, fragment in self.fragments():
+        begun = list[str]()  # the document that the last part has not ended
+        for texts, ends in self._split_parts(split):
+            begun.append(texts[0])
+            if len(texts) > 1 or ends:
+                yield "".join(begun)
+                yield from texts[1 : len(texts) if ends else -1]
+                begun = [] if ends else texts[-1:]
+        if begun:
+            yield "".join(begun)
+
+    def _split_parts(self, split: str) -> Iterator[Part]:
+        wanted = SPLITS.index(split)
+        for index, part in self.parts():
             if index > wanted:
-                break
+                return
             if index == wanted:
-                parts.append(fragment.text)
-                if fragment.ends:
-                    yield "".join(parts)
-                    parts.clear()
-        if parts:
-            yield "".join(parts)
+                yield part
 
     def release_text(self) -> None:
         """Free the text kept in memory since the first reading; later readings open the sources again."""
         self._reader.release()
 
 
-def corpus_config(found: FoundText, options: Mapping[str, Any]) -> CorpusConfig:
-    """A configuration from the user's options, then the registry's settings, then the defaults."""
+def corpus_config(
+    found: FoundText, options: Mapping[str, Any], *, default_splits: tuple[float, float, float] | None = None
+) -> CorpusConfig:
+    """A configuration from the user's options, then `default_splits`, the registry's settings, and the defaults."""
     values = dict(options)
+    if default_splits is not None:
+        values.setdefault("splits", default_splits)
     if values.get("separator") is not None:
         values.setdefault("documents", "separator")
     if found.named is not None:
@@ -115,23 +145,26 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
         logger.warning("%s", folder.summary())
     reader = TextReader(found.sources, config)
     characters = documents = newlines = ascending = differing = 0
-    blank_line = False
+    blank_line = quoted_line_end = False
     tail = previous_key = ""
-    starts = True
-    for text, ends in _documents(reader, config, progress):
-        if starts:
-            key = text[:_SORT_KEY_LENGTH].casefold()
+    inside = False  # whether a document has begun and not ended
+    for texts, ends in _documents(reader, config, progress):
+        for start in texts[inside:_COMPARED]:
+            key = start[:_SORT_KEY_LENGTH].casefold()
             ascending += key > previous_key
             differing += key != previous_key
             previous_key = key
-        starts = ends
+        inside = not ends
+        text = "".join(texts)
         characters += len(text)
-        documents += ends
-        newlines += text.count("\n")
+        documents += len(texts) - inside
+        newlines += count_line_ends(text)
         if not blank_line:
-            joined = tail + text  # a blank line may span two fragments
-            blank_line = "\n\n" in joined or "\n\r\n" in joined
+            joined = tail + text  # a blank line may span two parts
+            blank_line = has_blank_line(joined)
             tail = text[-2:]
+        if characters <= _SEARCHED and config.documents == "file":
+            quoted_line_end = quoted_line_end or _QUOTED_LINE_END.search(text) is not None
     total = sum(source.size for source in found.sources)
     progress("reading", total, total)
     if characters == 0:
@@ -150,17 +183,18 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
         characters=characters,
         documents=documents,
         sha256=reader.sha256,
-        looks_like_list=config.documents == "file" and not blank_line and short_lines,
+        looks_like_list=config.documents == "file" and short_lines and not (blank_line or quoted_line_end),
         looks_sorted=differing >= 200 and ascending >= 0.95 * differing,
         copies=tuple((copy.name, first.name) for copy, first in copies)
         if sum(copy.size for copy, _ in copies) >= _COPIES_SHARE * reader.bytes
         else (),
         table=next(filter(None, (read_table(path, config.encoding) for path in found.paths())), None),
+        files=len(found.sources),
         _reader=reader,
     )
 
 
-def _documents(reader: TextReader, config: CorpusConfig, progress: Progress = silent) -> Iterator[Fragment]:
+def _documents(reader: TextReader, config: CorpusConfig, progress: Progress = silent) -> Iterator[Part]:
     """The documents of all sources, without empty ones."""
     for texts in reader.read(progress):
         yield from cut_documents(texts, config)

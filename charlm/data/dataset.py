@@ -13,17 +13,18 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.config import CorpusConfig, TokenizerConfig
+from charlm.config import CorpusConfig, SplitName, TokenizerConfig
 from charlm.data.corpus import Corpus
-from charlm.data.documents import Fragment
+from charlm.data.documents import Part
 from charlm.data.split_writer import SplitFacts, SplitWriter
 from charlm.data.splits import SPLITS
 from charlm.data.verified_file import DamagedFileError, VerifiedFile, checksums
@@ -34,7 +35,7 @@ from charlm.tokenizers import Tokenizer, fit_tokenizer, tokenizer_from_json
 
 logger = logging.getLogger(__name__)
 
-_FORMAT = 1
+_FORMAT = 2
 _BATCH = 1 << 20  # characters encoded at a time
 _UNKNOWN_NAMED = 8  # characters outside the vocabulary that a message names
 _READS_BEFORE_RELEASE = 2048  # each may map 64 kB of pages
@@ -126,6 +127,8 @@ class Dataset:
     train: TokenSplit
     valid: TokenSplit
     test: TokenSplit
+    held_out: Mapping[SplitName, Corpus] = field(default_factory=dict)
+    """The splits that are texts of their own, of which all is in their first split; see `with_held_out`."""
 
     def split(self, name: str) -> TokenSplit:
         """The split named train, valid or test; raises `CorpusError` when it is empty."""
@@ -133,6 +136,18 @@ class Dataset:
         if split.facts.tokens == 0:
             raise CorpusError(_empty_split(name, self.corpus))
         return split
+
+    def text_of(self, name: SplitName) -> tuple[Corpus, SplitName]:
+        """The text that a split is part of, and the name of the split there."""
+        own = self.held_out.get(name)
+        return (self.corpus, name) if own is None else (own, "train")
+
+    def with_held_out(self, texts: Mapping[SplitName, Corpus], *, progress: Progress = silent) -> "Dataset":
+        """The same with splits that are texts of their own; raises as `prepare` does."""
+        encoded: dict[str, TokenSplit] = {
+            name: prepare(corpus, self.tokenizer, progress=progress).train for name, corpus in texts.items()
+        }
+        return replace(self, held_out={**self.held_out, **texts}, **encoded)  # type: ignore[arg-type]
 
     def unknown_in(self, name: str) -> str:
         """The most frequent characters of a split that are not in the vocabulary; reads the text again."""
@@ -204,9 +219,9 @@ def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, folder: Path, *, progres
         with contextlib.ExitStack() as stack:
             writers = [stack.enter_context(SplitWriter(temporary, name, dtype, tokenizer)) for name in SPLITS]
             done = 0
-            for index, fragments in _batches(corpus):
-                writers[index].write(fragments)
-                done += sum(len(fragment.text) for fragment in fragments)
+            for index, parts, characters in _batches(corpus):
+                writers[index].write(parts)
+                done += characters
                 progress("encoding", done, corpus.characters)
         if corpus.config.direction == "backward":
             for name in SPLITS:
@@ -245,18 +260,18 @@ def _reverse(folder: Path, name: str, dtype: np.dtype[Any], tokenizer: Tokenizer
     (length - starts[::-1]).tofile(folder / f"{name}.starts")
 
 
-def _batches(corpus: Corpus) -> Iterator[tuple[int, list[Fragment]]]:
-    """The fragments of a corpus in batches, each from one split, with the split's index."""
-    batch_index, batch, size = 0, list[Fragment](), 0
-    for index, fragment in corpus.fragments():
+def _batches(corpus: Corpus) -> Iterator[tuple[int, list[Part], int]]:
+    """The parts of a corpus in batches, each of one split: the split's index, the parts, and their characters."""
+    batch_index, batch, size = 0, list[Part](), 0
+    for index, part in corpus.parts():
         if batch and (index != batch_index or size >= _BATCH):
-            yield batch_index, batch
+            yield batch_index, batch, size
             batch, size = [], 0
         batch_index = index
-        batch.append(fragment)
-        size += len(fragment.text) + 1
+        batch.append(part)
+        size += sum(map(len, part.texts))
     if batch:
-        yield batch_index, batch
+        yield batch_index, batch, size
 
 
 def _open_dataset(folder: Path, corpus: Corpus, tokenizer: Tokenizer) -> Dataset | None:
@@ -269,7 +284,8 @@ def _open_dataset(folder: Path, corpus: Corpus, tokenizer: Tokenizer) -> Dataset
     except (OSError, ValueError, KeyError, TypeError, CharlmError) as error:
         logger.warning("the encoded text in the cache is damaged and made again: %s", str(error))
         return None
-    return Dataset(corpus=corpus, tokenizer=tokenizer, **splits)
+    train, valid, test = (splits[name] for name in SPLITS)
+    return Dataset(corpus=corpus, tokenizer=tokenizer, train=train, valid=valid, test=test)
 
 
 def _read_sealed(path: Path) -> dict[str, Any] | None:
@@ -296,21 +312,23 @@ def _cached_tokenizer(corpus: Corpus, config: TokenizerConfig, progress: Progres
         logger.warning("the tokenizer in the cache is damaged and made again: %s", str(error))
     characters = corpus.boundaries()[0]
 
-    def training_texts() -> Iterator[str]:
+    def training_texts() -> Iterator[list[str]]:
         done = 0
-        for index, fragment in corpus.fragments():  # to the end: a text that changed must not reach the cache
+        for index, part in corpus.parts():  # to the end: a text that changed must not reach the cache
             if SPLITS[index] == "train":
-                yield fragment.text
-                done += len(fragment.text)
+                yield part.texts
+                done += sum(map(len, part.texts))
                 progress("collecting the vocabulary", min(done, characters), characters)
 
-    tokenizer = fit_tokenizer(training_texts(), characters, config)
+    tokenizer = fit_tokenizer(chain.from_iterable(training_texts()), characters, config)
     atomic_write(path, json.dumps(seal(tokenizer.to_json())).encode())
     return tokenizer
 
 
 def _empty_split(split: str, corpus: Corpus) -> str:
     """The message for a split that is empty."""
+    if corpus.undivided is not None:
+        return f"{corpus.undivided}, so the {split} split is empty; or make it one split with --splits 100/0/0"
     fix = "give a longer text, or make this split the whole text" if split == "train" else "change its share"
     return (
         f"the {split} split of {corpus.name} is empty (documents: {corpus.documents}, characters: "

@@ -1,63 +1,57 @@
 """How a text falls into documents: the whole file, lines, paragraphs, or what stands between separators."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from charlm.config import CorpusConfig
+from charlm.data.inputs.line_ends import LINE_END, any_line_end, with_lf, with_whole_line_ends
 
 _CHUNK = 1 << 20  # most characters of a document that are buffered
-_LINE_END = r"(?:\r\n|\n|\r)"
+_BLANK_LINES = re.compile(rf"{LINE_END}(?:[ \t]*{LINE_END})+")
 
 
-class Fragment(NamedTuple):
-    """A part of a document."""
+class Part(NamedTuple):
+    """A part of a corpus: documents that follow each other, as many as fall into what is read at a time."""
 
-    text: str
+    texts: list[str]
+    """Each is a document; the first may be the rest of one that began in the part before."""
     ends: bool
-    """Whether the document ends with this fragment; the next fragment then starts another."""
+    """Whether the last document ends here; if not, it continues in the next part."""
 
 
-def cut_documents(texts: Iterable[str], config: CorpusConfig) -> Iterator[Fragment]:
+def cut_documents(texts: Iterable[str], config: CorpusConfig) -> Iterator[Part]:
     """Cut one source into documents at its separators, buffering only what may be part of a separator."""
     if config.documents == "file":
         empty = True
         for text in texts:
             empty = False
-            yield Fragment(text, False)
+            yield Part([text], False)
         if not empty:
-            yield Fragment("", True)
+            yield Part([""], True)
         return
-    if config.documents == "separator":
-        assert config.separator is not None
-        separator = re.compile(re.escape(config.separator))
-        overlap = len(config.separator) - 1  # characters that may begin a separator
-        grows = False
-    else:
-        separator = re.compile(_LINE_END if config.documents == "line" else rf"{_LINE_END}(?:[ \t]*{_LINE_END})+")
-        overlap = 0
-        grows = True  # a separator at the end of the buffer may continue in the next text
+    cut = _cut(config)
+    blanks = " \t" if config.documents == "paragraph" else ""
+    grows = config.documents != "separator"  # a separator at the end of the buffer may continue in the next text
+    longest = len(with_lf(config.separator or "").replace("\n", "\r\n"))  # characters of a separator
     buffer = ""
-    inside = False  # whether a fragment of the current document was yielded
-    for text in texts:
+    inside = False  # whether a part of the current document was yielded
+    for text in with_whole_line_ends(texts):
         buffer += text
-        start = 0
-        settled = len(buffer.rstrip(" \t")) if config.documents == "paragraph" else len(buffer)
-        for match in separator.finditer(buffer):
-            if match.start() > start or inside:
-                yield Fragment(buffer[start : match.start()], True)
+        *whole, rest = cut(buffer)
+        if whole:
+            if documents := [*whole[:inside], *filter(None, whole[inside:])]:  # empty ones are left out
+                yield Part(documents, True)
             inside = False
-            start = match.end()
-            if grows and match.end() >= settled:
+            if grows and not rest.strip(blanks):
                 # Keep a shortened separator at the start of the buffer: there it yields no document.
-                short = buffer[match.end() - 1] * (1 if config.documents == "line" else 2)
-                buffer, start = short + buffer[match.end() :], 0
-                break
-        buffer = buffer[start:]
+                short = buffer[-len(rest) - 1] * (1 if config.documents == "line" else 2)
+                rest = short + rest
+            buffer = rest
         if len(buffer) > _CHUNK:
-            safe = len(buffer.rstrip(" \t\r\n")) if grows else len(buffer) - overlap
+            safe = len(buffer.rstrip(" \t\r\n")) if grows else len(buffer) - (longest - 1)
             if safe > 0:
-                yield Fragment(buffer[:safe], False)
+                yield Part([buffer[:safe]], False)
                 inside = True
                 buffer = buffer[safe:]
     if config.documents == "paragraph":
@@ -65,4 +59,14 @@ def cut_documents(texts: Iterable[str], config: CorpusConfig) -> Iterator[Fragme
     elif config.documents == "line":
         buffer = "" if buffer in ("\r", "\n") else buffer
     if buffer or inside:
-        yield Fragment(buffer, True)
+        yield Part([buffer], True)
+
+
+def _cut(config: CorpusConfig) -> Callable[[str], list[str]]:
+    """The function that cuts a text at every separator."""
+    if config.documents == "line":
+        return lambda text: with_lf(text).split("\n")
+    if config.documents == "paragraph":
+        return _BLANK_LINES.split
+    assert config.separator is not None
+    return re.compile(any_line_end(config.separator)).split

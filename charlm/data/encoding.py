@@ -1,12 +1,15 @@
 """From the bytes of a source to text, in chunks; bytes that are no text are an error that gives their offset."""
 
 import codecs
+import io
 import re
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 from charlm.config import CorpusConfig
+from charlm.data.inputs.charset import iconv_command, likely_encoding
+from charlm.data.inputs.formats import require_text_format
 from charlm.data.registry import Source
 from charlm.errors import CorpusError
 from charlm.files import user_path
@@ -15,7 +18,6 @@ if TYPE_CHECKING:
     import hashlib
 
 _CHUNK = 1 << 20  # bytes read at a time
-_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _REMEDY = "name another with --encoding, or pass --errors replace"
 
 
@@ -38,7 +40,7 @@ def read_utf8(name: str, stream: BinaryIO | None = None) -> str:
         stream: a stream to read instead of the file; `name` is then used in messages only.
 
     Raises:
-        CorpusError: it can't be read, or is not UTF-8; names the first invalid byte and its offset.
+        CorpusError: it can't be read, or is not UTF-8; names the first invalid byte, its offset, and what to do.
     """
     shown = "standard input" if name == "-" else name
     try:
@@ -50,15 +52,20 @@ def read_utf8(name: str, stream: BinaryIO | None = None) -> str:
             raise CorpusError("standard input is closed; name a file instead of -")
         else:
             data = sys.stdin.buffer.read()
-        return data.removeprefix(codecs.BOM_UTF8).decode()
     except OSError as error:
         raise CorpusError(f"{shown} can't be read: {error.strerror}") from None
+    require_text_format(io.BytesIO(data), shown, name)
+    try:
+        text = data.decode()
+        if (offset := data.find(0)) < 0:
+            return text.removeprefix("\ufeff")
+        problem = f"has a NUL at byte offset {offset}, so it is not UTF-8 text"
     except UnicodeDecodeError as error:
-        offset = error.start + len(codecs.BOM_UTF8) * data.startswith(codecs.BOM_UTF8)
-        raise CorpusError(
-            f"{shown} is not valid UTF-8: byte {error.object[error.start]:#04x} at byte offset {offset}; save it as "
-            "UTF-8"
-        ) from None
+        offset = error.start
+        problem = f"is not valid UTF-8: byte {data[offset]:#04x} at byte offset {offset}"
+    found = likely_encoding(lambda: io.BytesIO(data), offset, "utf-8")
+    remedy = "save it as UTF-8" if found is None else f"it looks like {found}; convert it: {iconv_command(name, found)}"
+    raise CorpusError(f"{shown} {problem}; {remedy}")
 
 
 def decoded(source: Source, config: CorpusConfig, digest: "hashlib._Hash") -> Iterator[tuple[str, int]]:
@@ -76,6 +83,7 @@ def decoded(source: Source, config: CorpusConfig, digest: "hashlib._Hash") -> It
     decoder = codecs.getincrementaldecoder(config.encoding)(config.errors)
     offset = characters = 0
     with source.open() as file:
+        require_text_format(file, source.name)
         final = False
         while not final:
             chunk = file.read(_CHUNK)
@@ -86,30 +94,37 @@ def decoded(source: Source, config: CorpusConfig, digest: "hashlib._Hash") -> It
                 text = decoder.decode(chunk, final)
             except UnicodeDecodeError as error:
                 error_offset = offset - pending + error.start
-                is_utf16 = error_offset == 0 and error.object[:2] in _UTF16_MARKS
-                remedy = "it starts like UTF-16: pass --encoding utf-16" if is_utf16 else _REMEDY
+                remedy = _remedy(source, error_offset, config.encoding)
                 raise CorpusError(
                     f"{source.name}: byte {error.object[error.start]:#04x} at byte offset {error_offset} is not valid "
                     f"{config.encoding}; {remedy}"
                 ) from None
             except UnicodeError as error:  # some codecs give no position
-                raise CorpusError(f"{source.name} is not valid {config.encoding} ({error}); {_REMEDY}") from None
+                remedy = _remedy(source, offset, config.encoding)
+                raise CorpusError(f"{source.name} is not valid {config.encoding} ({error}); {remedy}") from None
             offset += len(chunk)
             if characters == 0:
                 text = text.removeprefix("\ufeff")
-            text = _checked(text, source.name, characters, config.errors)
+            text = _checked(text, source, characters, config)
             characters += len(text)
             if text:
                 yield text, offset
 
 
-def _checked(text: str, name: str, offset: int, errors: str) -> str:
+def _remedy(source: Source, offset: int, encoding: str, otherwise: str = _REMEDY) -> str:
+    """What to do about a source whose byte at an offset is invalid in an encoding."""
+    found = likely_encoding(source.open, offset, encoding)
+    return otherwise if found is None else f"it looks like {found}: pass --encoding {found}"
+
+
+def _checked(text: str, source: Source, offset: int, config: CorpusConfig) -> str:
     """`text`, with NULs and lone surrogates replaced by U+FFFD or refused; `offset` is its first character's."""
     if "\0" in text:
-        if errors == "strict":
+        if config.errors == "strict":
+            remedy = _remedy(source, 0, config.encoding, "to read it anyway, pass --errors replace")
             raise CorpusError(
-                f"{name}: NUL at character offset {offset + text.index(chr(0))}, so this is not plain text; if it is "
-                "UTF-16, pass --encoding utf-16; to read it anyway, pass --errors replace"
+                f"{source.name}: NUL at character offset {offset + text.index(chr(0))}, so this is not plain text in "
+                f"{config.encoding}; {remedy}"
             )
         text = text.replace("\0", "\ufffd")
     if text.isascii():
@@ -117,9 +132,9 @@ def _checked(text: str, name: str, offset: int, errors: str) -> str:
     try:
         text.encode()  # fails only on surrogates, which codecs such as unicode_escape let through
     except UnicodeEncodeError as error:
-        if errors == "strict":
+        if config.errors == "strict":
             raise CorpusError(
-                f"{name}: a lone surrogate (U+{ord(text[error.start]):04X}) at character offset "
+                f"{source.name}: a lone surrogate (U+{ord(text[error.start]):04X}) at character offset "
                 f"{offset + error.start}, which is not a character; {_REMEDY}"
             ) from None
         return re.sub("[\ud800-\udfff]", "\ufffd", text)

@@ -10,12 +10,13 @@ import os
 import sysconfig
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 from charlm.config import DocumentKind
+from charlm.data.inputs.download import Downloader
 from charlm.errors import CorpusError, DownloadError
 from charlm.files import cache_folder, cache_path
 from charlm.progress import Progress, silent
@@ -34,6 +35,15 @@ class Source:
     size: int
     """Size in bytes before reading; the file may change."""
     open: Callable[[], BinaryIO]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RegisteredFile:
+    """A file to download."""
+
+    url: str
+    bytes: int
+    sha256: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +67,10 @@ class NamedCorpus:
     """The default for `CorpusConfig.documents`."""
     splits: tuple[float, float, float] | None = None
     """The default for `CorpusConfig.splits`; None leaves that of `CorpusConfig`."""
+    valid: RegisteredFile | None = None
+    """The official validation split, for a download in three files."""
+    test: RegisteredFile | None = None
+    """The official test split."""
 
     @property
     def here(self) -> bool:
@@ -65,7 +79,25 @@ class NamedCorpus:
 
     @property
     def _download_name(self) -> str:
-        return f"{self.name}.txt"
+        return f"{self.name.replace(':', '-')}.txt"
+
+    @property
+    def held_out(self) -> dict[str, "NamedCorpus"]:
+        """The official validation and test splits, as corpora named NAME:valid and NAME:test."""
+        parts = {"valid": self.valid, "test": self.test}
+        return {
+            part: replace(
+                self,
+                name=f"{self.name}:{part}",
+                valid=None,
+                test=None,
+                url=file.url,
+                bytes=file.bytes,
+                sha256=file.sha256,
+            )
+            for part, file in parts.items()
+            if file is not None
+        }
 
     def sources(self, progress: Progress = silent) -> list[Source]:
         """The text, downloaded first if necessary.
@@ -83,7 +115,7 @@ class NamedCorpus:
         import pooch  # slow to import and rarely needed
         import requests
 
-        assert self.url is not None and self.sha256 is not None
+        assert self.url is not None and self.sha256 is not None and self.bytes is not None
         pooch.get_logger().setLevel("ERROR")
         path = cache_folder(_DOWNLOADS) / self._download_name
         try:
@@ -92,43 +124,20 @@ class NamedCorpus:
                 known_hash=f"sha256:{self.sha256}",
                 fname=path.name,
                 path=path.parent,
-                downloader=pooch.HTTPDownloader(
-                    progressbar=_PoochProgress(self.name, self.bytes, progress), timeout=30
-                ),
+                downloader=Downloader(self.name, self.bytes, progress),
             )
-        except ValueError:
-            raise DownloadError(
-                f"the download of {self.name} from {self.url} doesn't match the registry (its sha256 differs) and was "
-                "discarded; try again, or pass your own copy as a file"
-            ) from None
         except (requests.RequestException, OSError) as error:
-            reason = str(error).splitlines()[0][:120]
+            reason = str(error).partition("\n")[0][:120]
             raise DownloadError(
                 f"can't download {self.name} from {self.url} ({type(error).__name__}: {reason}); check the network, or "
                 f"save the file as {path}"
             ) from None
+        except ValueError:  # of pooch
+            raise DownloadError(
+                f"the download of {self.name} from {self.url} doesn't match the registry (its sha256 differs) and was "
+                "discarded; try again, or pass your own copy as a file"
+            ) from None
         return path
-
-
-class _PoochProgress:
-    """The progress bar interface of pooch, forwarded to a `Progress`."""
-
-    def __init__(self, name: str, expected: int | None, progress: Progress) -> None:
-        self._what = f"downloading {name}"
-        self._expected = expected
-        self._progress = progress
-        self._done = 0
-        self.total: int | None = expected
-
-    def update(self, amount: int) -> None:
-        self._done += amount
-        self._progress(self._what, self._done, self.total or self._expected)
-
-    def reset(self) -> None:
-        self._done = 0
-
-    def close(self) -> None:
-        self._progress(self._what, self._done, self._done)
 
 
 def file_source(path: Path, name: str | None = None) -> Source:
@@ -171,10 +180,20 @@ def registry() -> dict[str, NamedCorpus]:
     return read_registry(registry_folder() / "registry.toml")
 
 
+def find_named(name: str) -> NamedCorpus | None:
+    """A named corpus, or with NAME:valid or NAME:test one of its official splits; None if there is none."""
+    corpus, colon, part = name.partition(":")
+    entry = registry().get(corpus)
+    return entry if entry is None or not colon else entry.held_out.get(part)
+
+
 def read_registry(path: Path) -> dict[str, NamedCorpus]:
     """The named corpora in a TOML file."""
     entries = tomllib.loads(path.read_text(encoding="utf-8"))
     for entry in entries.values():
         if "splits" in entry:
             entry["splits"] = tuple(entry["splits"])
+        for part in ("valid", "test"):
+            if part in entry:
+                entry[part] = RegisteredFile(**entry[part])
     return {name: NamedCorpus(name=name, **entry) for name, entry in entries.items()}

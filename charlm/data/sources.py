@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from charlm.data.inputs.folder import Folder, is_run, read_folder
 from charlm.data.inputs.mistakes import closest, looks_like
-from charlm.data.registry import NamedCorpus, Source, file_source, registry
+from charlm.data.registry import NamedCorpus, Source, file_source, find_named, registry
 from charlm.errors import CharlmError, CorpusError
 from charlm.files import cache_folder, cache_path, flush, is_safetensors, user_path
 from charlm.progress import Progress, silent
@@ -94,8 +94,8 @@ def find_sources(
             _check_copy(path)
             sources.append(file_source(path))
             reusable.append(str(path.resolve()))
-        elif argument in registry():
-            named = registry()[argument]
+        elif (entry := find_named(argument)) is not None:
+            named = entry
             sources += named.sources(progress)
             reusable.append(argument)
         else:
@@ -113,7 +113,8 @@ def find_sources(
 
 def names_text(argument: str) -> bool:
     """Whether `find_sources` can resolve an argument."""
-    return argument == "-" or (bool(argument) and os.path.exists(user_path(argument))) or argument in registry()
+    is_there = bool(argument) and os.path.exists(user_path(argument))
+    return argument == "-" or is_there or find_named(argument) is not None
 
 
 def missing_text(arguments: Sequence[str]) -> str | None:

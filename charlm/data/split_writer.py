@@ -1,14 +1,14 @@
 """The files of a split as they are written, and what is counted meanwhile."""
 
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from charlm.config import JsonConfig
-from charlm.data.documents import Fragment
+from charlm.data.documents import Part
 from charlm.tokenizers import Tokenizer
 
 
@@ -56,27 +56,27 @@ class SplitWriter:
             unknown_characters=self._unknown,
         )
 
-    def write(self, fragments: list[Fragment]) -> None:
-        """Encode consecutive fragments."""
-        bos, eos = (np.array([token], dtype=np.int32) for token in (self._tokenizer.bos, self._tokenizer.eos))
-        parts: list[NDArray[np.int32]] = []
-        starts: list[int] = []
-        encoded = self._tokenizer.encode_all([fragment.text for fragment in fragments])
-        for (text, ends), ids in zip(fragments, encoded, strict=True):
-            if not self._inside:
-                starts.append(self._length)
-                parts.append(bos)
-                self._length += 1
-            parts.append(ids)
-            self._length += len(ids)
-            if ends:
-                parts.append(eos)
-                self._length += 1
-                self._documents += 1
-            self._inside = not ends
-            self._characters += len(text)
-            self._bytes += len(text) if text.isascii() else len(text.encode())
-            if self._tokenizer.unk is not None:
-                self._unknown += int(np.count_nonzero(ids == self._tokenizer.unk))
-        np.concatenate(parts).astype(self._dtype).tofile(self._ids)
-        np.array(starts, dtype=np.int64).tofile(self._starts)
+    def write(self, parts: list[Part]) -> None:
+        """Encode consecutive parts."""
+        texts = [*chain.from_iterable(part.texts for part in parts)]
+        ids, counts = self._tokenizer.encode_joined(texts)
+        last = np.cumsum([len(part.texts) for part in parts]) - 1
+        ends = np.ones(len(texts), dtype=bool)
+        ends[last] = [part.ends for part in parts]
+        begins = np.concatenate(([not self._inside], ends[:-1]))
+        bounds = np.concatenate(([0], np.cumsum(counts)))
+        # BOS before the first token of a text that begins, EOS after the last of one that ends.
+        marked = np.column_stack((begins, ends)).ravel()
+        places = np.repeat(bounds, 2)[1:-1][marked]
+        marks = np.tile([self._tokenizer.bos, self._tokenizer.eos], len(texts))[marked]
+        np.insert(ids, places, marks).astype(self._dtype).tofile(self._ids)
+        starts = self._length + (places + np.arange(len(places)))[marks == self._tokenizer.bos]
+        starts.astype(np.int64).tofile(self._starts)
+        self._length += len(ids) + len(places)
+        self._documents += int(np.count_nonzero(ends))
+        self._inside = not ends[-1]
+        text = "".join(texts)
+        self._characters += len(text)
+        self._bytes += len(text) if text.isascii() else len(text.encode())
+        if self._tokenizer.unk is not None:
+            self._unknown += int(np.count_nonzero(ids == self._tokenizer.unk))

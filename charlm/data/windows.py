@@ -27,6 +27,7 @@ _SEGMENT = 8192  # tokens of a long document that a row reads before its state i
 _SEGMENT_OF_SAMPLE, _CONTEXT_OF_SAMPLE = 64, 64  # tokens; see docs/notes/experiments.md
 _SEGMENT_OF_WHOLE, _CONTEXT_OF_WHOLE = 2048, 256
 _SECTION = 1 << 20  # documents planned at a time, so that a plan's memory is bounded
+_SAMPLED = 1 << 16  # documents that are planned to learn how many tokens a step has
 _JITTER = 0.03  # relative change of the lengths by which documents are grouped, so that groups differ between epochs
 
 
@@ -136,7 +137,24 @@ def training_windows(
 
 def plan(split: TokenSplit, section: int, batch_size: int, seq_len: int, rng: np.random.Generator) -> list[Segments]:
     """The groups of one section of documents, in the order of one epoch."""
-    documents = _documents(split, section)
+    return _plan(_documents(split, section), batch_size, seq_len, rng)
+
+
+def mean_window(split: TokenSplit, *, batch_size: int, seq_len: int) -> tuple[float, float]:
+    """Mean T and mean targets of a training window.
+
+    They are measured on the windows of an epoch, over at most 65,536 documents. A text too short to fill a window, and
+    documents of unequal length, have fewer targets than B times T.
+    """
+    documents = _documents(split, 0)
+    documents = documents[:: -(-len(documents) // _SAMPLED)]
+    groups = _plan(documents, batch_size, seq_len, np.random.default_rng(0))
+    longest = np.array([group.length[0] for group in groups])
+    windows = int((-(-longest // seq_len)).sum())
+    return float(longest.sum()) / windows, float(documents.length.sum()) / windows
+
+
+def _plan(documents: Segments, batch_size: int, seq_len: int, rng: np.random.Generator) -> list[Segments]:
     total = int(documents.length.sum())
     rows = max(1, min(batch_size, total // seq_len))
     rounds = max(1, round(total / (rows * _SEGMENT)))

@@ -44,7 +44,7 @@ class DynamicConfig(JsonConfig):
     """Maximum number of documents in parallel."""
 
     def __post_init__(self) -> None:
-        check_range("--dynamic-rate", self.rate, 0, 1, open_low=True)
+        check_range("--dynamic-rate", self.rate, 0, 1, exclusive_low=True)
         check_range("the decay of dynamic evaluation", self.decay, 0, 1)
         check_range("the window of dynamic evaluation", self.seq_len, 1, 65_536)
         check_range("the batch of dynamic evaluation", self.batch_size, 1, 65_536)

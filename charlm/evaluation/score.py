@@ -38,6 +38,8 @@ class Evaluation:
     unknown_characters: int
     nats: float
     """Total nats of the text, including the cost of unknown characters."""
+    words: int | None = None
+    """Words, as `charlm.evaluation.words` counts them; None if they were not counted."""
 
     @property
     def nats_per_token(self) -> float:
@@ -64,9 +66,20 @@ class Evaluation:
         """Bits per byte of the text in UTF-8, comparable across tokenizers and languages."""
         return self.nats / self.bytes / math.log(2)
 
+    @property
+    def perplexity_per_word(self) -> float | None:
+        """exp(nats per word), for any kind of tokens; infinite above exp(700), None without words."""
+        if self.words is None:
+            return None
+        per_word = self.nats / self.words
+        return math.exp(per_word) if per_word < 700 else math.inf
+
     def to_json(self) -> dict[str, Any]:
         """All metrics by name."""
-        derived = ("nats_per_token", "perplexity", "nats_per_character", "bits_per_character", "bits_per_byte")
+        derived = (
+            *("nats_per_token", "perplexity", "nats_per_character", "bits_per_character", "bits_per_byte"),
+            "perplexity_per_word",
+        )
         return asdict(self) | {name: getattr(self, name) for name in derived}
 
 

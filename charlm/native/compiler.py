@@ -1,4 +1,4 @@
-"""Compiles C code at first use and caches the result, if there is a C compiler.
+"""Compiles C code: at first use, with the result in a cache, if there is a C compiler; or for a wheel.
 
 Code is loaded only as it was compiled by this user: next to each library is a file with its size and hash, and nobody
 else may be able to write to the folder.
@@ -18,21 +18,33 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from charlm.errors import CharlmError
 from charlm.files import atomic_write, cache_folder, flush, open_regular, parse_object
+from charlm.native.prebuilt import (
+    CHECKSUMS,
+    SOURCES,
+    VARIANTS,
+    Variant,
+    file_name,
+    included,
+    library_facts,
+    prebuilt_library,
+    processor_facts,
+)
 
 logger = logging.getLogger(__name__)
 
 COMPILE_SECONDS = 20.0
 """Time that a process may lose to compilations that fail, all together; then it does without compiled code."""
 
-FOLDER = Path(__file__).parent
-"""The C sources and headers; generated code includes the headers by name."""
-_FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-std=gnu11", "-fPIC", "-shared")
+FLAGS = ("-O3", "-fno-math-errno", "-fno-trapping-math", "-std=gnu11", "-fPIC")
+"""What every compilation is told; the processor comes with it."""
 
 
 @cache
@@ -57,13 +69,19 @@ def compiler() -> str | None:
 
 @cache
 def shared_library(source: str) -> ctypes.CDLL | None:
-    """Compile C code and load it, with OpenMP if the compiler supports it; None if it can't be compiled."""
+    """The library of a C source: from the wheel, from the cache, or compiled; None if it can't be compiled.
+
+    It uses OpenMP if the compiler supports it. CHARLM_NATIVE=compile makes no use of what is in the wheel.
+    """
+    if (prebuilt := prebuilt_library(source)) is not None:
+        return prebuilt
     command = compiler()
     if command is None:
         return None
     for threads in (("-fopenmp",), ()):
         try:
-            return ctypes.CDLL(str(_compile((*shlex.split(command), *_FLAGS, *threads), source)))
+            flags = (*FLAGS, "-march=native", "-shared", *threads)
+            return ctypes.CDLL(str(_compile((*shlex.split(command), *flags), source)))
         except (OSError, CharlmError) as error:
             logger.info("compiling failed: %s", error)
     return None
@@ -74,19 +92,19 @@ def _compile(command: tuple[str, ...], source: str) -> Path:
 
     A new library is renamed into the cache when it is complete, so that an interrupted process leaves nothing broken.
     """
-    key = hashlib.sha256("\0".join((source, _included(), *command, _processor())).encode()).hexdigest()
+    key = hashlib.sha256("\0".join((source, included(), *command, _processor())).encode()).hexdigest()
     target = _trusted(cache_folder("native", private=True)) / f"{key}.so"
     if _is_sound(target):
         return target
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         code, compiled, messages = (Path(folder) / name for name in ("program.c", "program.so", "messages"))
         code.write_text(source, encoding="ascii")
-        if _run([*command, f"-I{FOLDER}", str(code), "-o", str(compiled), "-lm"], messages) != 0:
+        if _run([*command, f"-I{SOURCES}", str(code), "-o", str(compiled), "-lm"], messages) != 0:
             said = " ".join(messages.read_bytes().decode(errors="replace").split())
             raise CharlmError(f"{shlex.join(command[:1])}: {said[:200]}")
         compiled.chmod(0o700)
         flush(compiled)
-        facts = _facts(compiled.read_bytes())
+        facts = library_facts(compiled.read_bytes())
         os.replace(compiled, target)
     atomic_write(_facts_path(target), json.dumps(facts).encode())
     return target
@@ -97,18 +115,13 @@ def _is_sound(library: Path) -> bool:
     try:
         facts = parse_object(_facts_path(library).read_bytes())
         with os.fdopen(open_regular(library, os.O_RDONLY), "rb") as file:
-            return _is_private(os.fstat(file.fileno())) and facts == _facts(file.read())
+            return _is_private(os.fstat(file.fileno())) and facts == library_facts(file.read())
     except (OSError, ValueError):
         return False
 
 
 def _facts_path(library: Path) -> Path:
     return library.with_suffix(".json")
-
-
-def _facts(content: bytes) -> dict[str, int | str]:
-    """What is known of a library, to be compared before it is loaded."""
-    return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 @cache
@@ -194,18 +207,38 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-@cache
-def _included() -> str:
-    """The text of every file that a source can include."""
-    paths = sorted([*FOLDER.glob("*.h"), *FOLDER.glob("*.c")])
-    return "\0".join(path.read_text(encoding="ascii") for path in paths)
-
-
 def _processor() -> str:
     """The processor that -march=native compiles for, so that machines with a shared home folder don't share code."""
-    try:
-        facts = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n\n")[0]
-        flags = [line for line in facts.splitlines() if line.startswith(("flags", "Features", "model name"))]
-    except OSError:
-        flags = [platform.processor()]
+    known = processor_facts() or {"flags": platform.processor()}
+    flags = [f"{name}: {known[name]}" for name in ("flags", "Features", "model name") if name in known]
     return "\0".join((platform.system(), platform.machine(), *flags))
+
+
+def build_libraries(sources: Iterable[str], folder: Path) -> None:
+    """Compile sources for every variant of this machine's architecture, and write them to a folder with checksums.
+
+    The libraries run on any Linux machine: OpenMP and the mathematical functions are not linked, because torch has
+    loaded them. Raises `CharlmError` without a compiler, and `subprocess.CalledProcessError` when it fails.
+    """
+    if (command := compiler()) is None:
+        raise CharlmError("there is no C compiler to build a wheel with; install gcc, or set CC")
+    folder.mkdir(parents=True, exist_ok=True)
+    build = partial(_build_one, shlex.split(command), folder)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        jobs = [(source, variant) for source in sources for variant in VARIANTS[platform.machine()]]
+        paths = [*pool.map(lambda job: build(*job), jobs)]
+    checksums = {path.name: library_facts(path.read_bytes()) for path in paths}
+    (folder / CHECKSUMS).write_text(json.dumps(checksums, indent=1), encoding="ascii")
+
+
+def _build_one(command: list[str], folder: Path, source: str, variant: Variant) -> Path:
+    """Compile a source for a variant."""
+    target = folder / file_name(source, variant)
+    code, compiled = target.with_suffix(".c"), target.with_suffix(".o")
+    code.write_text(source, encoding="ascii")
+    flags = (*FLAGS, *variant.flags, "-fopenmp", f"-I{SOURCES}")
+    subprocess.run([*command, *flags, "-c", str(code), "-o", str(compiled)], check=True)
+    subprocess.run([*command, "-shared", "-s", str(compiled), "-o", str(target)], check=True)
+    code.unlink()
+    compiled.unlink()
+    return target

@@ -8,7 +8,8 @@ from typing import Any
 from charlm.native.compiler import shared_library
 from charlm.native.structures import Draw, Operation, Step
 
-_SOURCE = "".join(f'#include "{name}"\n' for name in ("trie.c", "step.c", "draw.c"))
+SOURCE = "".join(f'#include "{name}"\n' for name in ("trie.c", "step.c", "draw.c"))
+"""All handwritten C code."""
 _ARGUMENTS: dict[str, list[Any]] = {
     "trie_advance": [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_void_p],
     "trie_known_contexts": [c_void_p, c_void_p, c_int64, c_void_p, c_void_p, c_void_p],
@@ -40,7 +41,7 @@ _RETURN_NUMBERS = {"trie_mixture", "max_order", "max_mixed_orders", "sizeof_oper
 @cache
 def native_library() -> ctypes.CDLL | None:
     """The loaded library, with its functions typed; None if it can't be compiled."""
-    code = shared_library(_SOURCE)
+    code = shared_library(SOURCE)
     if code is None:
         return None
     for name, arguments in _ARGUMENTS.items():

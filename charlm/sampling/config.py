@@ -176,10 +176,10 @@ class SampleConfig:
         if isinstance(self.temperature, int | float):
             check_range("--temperature", self.temperature, 0, math.inf)
         check_range("--top-k", self.top_k, 0, math.inf)
-        check_range("--top-p", self.top_p, 0, 1, open_low=True)
+        check_range("--top-p", self.top_p, 0, 1, exclusive_low=True)
         check_range("--min-p", self.min_p, 0, 1)
-        check_range("--typical", self.typical, 0, 1, open_low=True)
-        check_range("--repetition-penalty", self.repetition_penalty, 0, 100, open_low=True)
+        check_range("--typical", self.typical, 0, 1, exclusive_low=True)
+        check_range("--repetition-penalty", self.repetition_penalty, 0, 100, exclusive_low=True)
         check_range("--length", self.length, 0, 10**12)
         check_range("--min-length", self.min_length, 0, 10**12)
         check_range("--no-copy", self.no_copy, 0, 1_000_000)

@@ -7,6 +7,20 @@ from charlm.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class HeldOutFacts(JsonConfig):
+    """A split that is a text of its own."""
+
+    name: str
+    bytes: int
+    characters: int
+    documents: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        check_amounts(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TextFacts(JsonConfig):
     """The text that a model was trained on."""
 
@@ -19,6 +33,8 @@ class TextFacts(JsonConfig):
     """How it was read, cut and split."""
     boundaries: tuple[int, int, int]
     """Where the splits end, in characters."""
+    valid: HeldOutFacts | None = None
+    """The validation split, if it is a text of its own. A test split of its own isn't read in training."""
 
     def __post_init__(self) -> None:
         check_amounts(self)

@@ -1,17 +1,19 @@
 """One token for each distinct Unicode character of the training split."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charlm.config import TokenizerConfig, Unknown
 from charlm.errors import TokenizerError
-from charlm.tokenizers.base import SCALAR_VALUES, Ids, Tokenizer, unknown_character
+from charlm.tokenizers.base import SCALAR_VALUES, Ids, Tokenizer, lengths, unknown_character
 from charlm.tokenizers.nearest import nearest_text
 
 _SPECIALS = 3
 _CODE_POINTS = 0x110000
+_SHORT = 1000  # characters of a text below which a set is faster than an array
 
 
 class CharTokenizer(Tokenizer):
@@ -35,9 +37,13 @@ class CharTokenizer(Tokenizer):
     @classmethod
     def fit(cls, texts: Iterable[str], characters: int, config: TokenizerConfig) -> Self:
         """Collect the distinct characters."""
-        seen = np.zeros(_CODE_POINTS, dtype=bool)
+        seen, in_short = np.zeros(_CODE_POINTS, dtype=bool), set[str]()
         for text in texts:
-            seen[_code_points(text)] = True
+            if len(text) < _SHORT:
+                in_short.update(text)
+            else:
+                seen[_code_points(text)] = True
+        seen[_code_points("".join(in_short))] = True
         return cls("".join(map(chr, np.flatnonzero(seen))))
 
     def encode(self, text: str, *, unknown: Unknown = "error") -> Ids:
@@ -62,11 +68,9 @@ class CharTokenizer(Tokenizer):
             parts[position] = nearest
         return "".join(parts)
 
-    def encode_all(self, texts: Iterable[str]) -> list[Ids]:
-        """See `Tokenizer.encode_all`; one look-up for all texts."""
-        texts = list(texts)
-        ids = self.encode("".join(texts), unknown="replace")
-        return np.split(ids, np.cumsum([len(text) for text in texts])[:-1]) if texts else []
+    def encode_joined(self, texts: Sequence[str]) -> tuple[Ids, NDArray[np.int64]]:
+        """See `Tokenizer.encode_joined`; one look-up for all texts."""
+        return self.encode("".join(texts), unknown="replace"), lengths(texts)
 
     def token_bytes(self, token: int) -> bytes:
         """See `Tokenizer.token_bytes`."""

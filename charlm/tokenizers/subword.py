@@ -10,15 +10,17 @@ import io
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, Self
 
 import numpy as np
 import sentencepiece
+from numpy.typing import NDArray
 
 from charlm.config import TokenizerConfig, Unknown
 from charlm.errors import TokenizerError
-from charlm.tokenizers.base import Ids, Tokenizer, encodable
+from charlm.tokenizers.base import Ids, Tokenizer, encodable, lengths
 
 _SPACE = "\u2581"
 _SAMPLE = 10_000_000  # characters that the vocabulary is fitted to, evenly spread over the text
@@ -60,9 +62,9 @@ class SubwordTokenizer(Tokenizer):
     @classmethod
     def fit(cls, texts: Iterable[str], characters: int, config: TokenizerConfig) -> Self:
         """Fit the subwords to at most ten million characters, spread evenly over the text."""
-        sample = list(_lines(_spread(texts, characters)))
-        rare = _rare_characters(sample, (config.vocab_size - _OVERHEAD) // 2)
-        sample = [part for line in sample for part in rare.split(line) if part]
+        lines = _lines("\n".join(_spread(texts, characters)))
+        rare = _rare_characters(lines, (config.vocab_size - _OVERHEAD) // 2)
+        sample = [*filter(None, rare.sub("\n", "\n".join(lines)).split("\n"))]
         model = io.BytesIO()
         try:
             sentencepiece.SentencePieceTrainer.train(
@@ -107,18 +109,19 @@ class SubwordTokenizer(Tokenizer):
                 parts += [np.array(ids, dtype=np.int32) for ids in encoded]
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32)
 
-    def encode_all(self, texts: Sequence[str]) -> list[Ids]:
-        """See `Tokenizer.encode_all`; one call for all short texts without U+2581."""
-        plain = [text for text in texts if len(text) <= _SEGMENT and _SPACE not in text]
-        encoded = iter(
-            self._processor.encode([encodable(text, "replace") for text in plain], num_threads=os.cpu_count() or 1)
-        )
-        return [
-            np.array(next(encoded), dtype=np.int32)
-            if len(text) <= _SEGMENT and _SPACE not in text
-            else self.encode(text, unknown="replace")
-            for text in texts
-        ]
+    def encode_joined(self, texts: Sequence[str]) -> tuple[Ids, NDArray[np.int64]]:
+        """See `Tokenizer.encode_joined`; one call for all short texts without U+2581, and each distinct text once."""
+        place = {text: index for index, text in enumerate(dict.fromkeys(texts))}
+        simple = [encodable(text, "replace") if len(text) <= _SEGMENT and _SPACE not in text else "" for text in place]
+        encoded = self._processor.encode(simple, num_threads=os.cpu_count() or 1)
+        for index, text in enumerate(place):
+            if text and not simple[index]:
+                encoded[index] = self.encode(text, unknown="replace").tolist()
+        ids, counts = np.fromiter(chain.from_iterable(encoded), np.int32), lengths(encoded)
+        chosen = np.fromiter(map(place.__getitem__, texts), np.int64, len(texts))
+        starts, counts = (np.cumsum(counts) - counts)[chosen], counts[chosen]
+        first = np.cumsum(counts) - counts  # of each text, among the results
+        return ids[np.arange(counts.sum()) + np.repeat(starts - first, counts)], counts
 
     def token_bytes(self, token: int) -> bytes:
         """See `Tokenizer.token_bytes`."""
@@ -144,9 +147,7 @@ class SubwordTokenizer(Tokenizer):
 
 def _rare_characters(lines: Sequence[str], most: int) -> re.Pattern[str]:
     """A pattern of the rare characters: all but the `most` frequent, and the rarest, which make up `_RARE` of it."""
-    counts = Counter[str]()
-    for line in lines:
-        counts.update(line)
+    counts = Counter("".join(lines))
     ranked = counts.most_common()
     total = uncovered = sum(counts.values())
     keep = 0
@@ -157,22 +158,26 @@ def _rare_characters(lines: Sequence[str], most: int) -> re.Pattern[str]:
     return re.compile(f"[{rare}]+" if rare else "(?!)")
 
 
-def _spread(texts: Iterable[str], characters: int) -> Iterator[str]:
+def _spread(texts: Iterable[str], characters: int) -> list[str]:
     """Evenly spaced blocks of the text, about `_SAMPLE` characters in all."""
     stride = max(1, -(-characters // _SAMPLE))
+    blocks: list[str] = []
     for text in texts:
-        for start in range(0, len(text), stride * _BLOCK):
-            yield text[start : start + _BLOCK] if stride > 1 else text[start : start + stride * _BLOCK]
+        if len(text) <= _BLOCK:
+            blocks.append(text)
+        else:
+            blocks += [text[start : start + _BLOCK] for start in range(0, len(text), stride * _BLOCK)]
+    return blocks
 
 
-def _lines(texts: Iterable[str]) -> Iterator[str]:
+def _lines(text: str) -> list[str]:
     """The lines of a text without U+2581; lines too long for SentencePiece are cut."""
-    for text in texts:
-        for line in text.split("\n"):
-            for start in range(0, len(line), _LONGEST_LINE):
-                part = line[start : start + _LONGEST_LINE].replace(_SPACE, "")
-                if part:
-                    yield part
+    lines = text.split("\n")
+    if max(map(len, lines)) > _LONGEST_LINE:
+        lines = [line[at : at + _LONGEST_LINE] for line in lines for at in range(0, len(line), _LONGEST_LINE)]
+    if _SPACE in text:
+        lines = [line.replace(_SPACE, "") for line in lines]
+    return [*filter(None, lines)]
 
 
 def _segments(text: str) -> list[str]:

@@ -4,6 +4,7 @@ The rule depends on the tokens and documents of the text, on the size of the voc
 each token. It is fitted to the measurements in docs/notes/autotune.md.
 """
 
+import math
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -21,11 +22,13 @@ from charlm.config import (
     SMALL_VOCABULARY,
     ModelConfig,
     TrainConfig,
-    default_vectors,
+    default_embedding,
 )
 from charlm.data.dataset import Dataset
+from charlm.data.windows import mean_window
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
+from charlm.training.optimizers import Optimizers
 
 _Value = TypeVar("_Value")
 
@@ -65,7 +68,9 @@ _MIN_STEPS_PER_PASS = 100
 _SEQUENCES = (8, 512)  # fewest and most per step
 _SEQ_LEN_OF_WIDE = 64
 _BENCHMARK_STEPS = (3, 8)  # warm-up steps and timed steps
-_SHARE_OF_STEPS = 0.6  # of the time of a run; n-grams, Muon, validations and files take the rest
+_BENCHMARK_SHARE = 0.01  # of the minutes of a run: the longest that the timing may take
+_GAIN_OF_FEWER_THREADS = 1.2  # in speed, for which fewer threads are chosen
+_SHARE_OF_STEPS = 0.8  # of the time of a run; n-grams, validations and files take the rest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,8 +81,10 @@ class AutotunedSettings:
     """Fields of `ModelConfig`."""
     training: dict[str, Any]
     """Fields of `TrainConfig`."""
+    passes: float
+    """How often the run is expected to read the training split."""
     exposure: str
-    """How often the run reads the text, as a sentence."""
+    """The same as a sentence."""
     reasons: dict[str, str]
     """Explanations, by the name of the setting."""
 
@@ -164,6 +171,7 @@ def settings_for(
     return AutotunedSettings(
         model={"dropout": dropout, "weight_dropout": weight_dropout if cell == DEFAULT_CELL else 0.0},
         training=training,
+        passes=passes,
         exposure=f"{tokens:,} tokens will be seen {often}",
         reasons=reasons,
     )
@@ -197,10 +205,17 @@ def autotune(
     else:
         batch_size = sequences_per_step(config, **text, vocab_size=vocab_size)
     window = replace(config, batch_size=batch_size)
-    speed = 0.0
+    seq_len, tokens_per_step = mean_window(dataset.train, batch_size=batch_size, seq_len=window.seq_len)
+    threads, speed = config.threads, 0.0
     if config.minutes is not None:
-        speed = tokens_per_second(vocab_size, window, tokens_per_sequence(window, **text))
-    tokens_read = facts.tokens * passes_of(window, **text, seconds=seconds, speed=speed)
+        optimizer = config.optimizer if "optimizer" in given else "muon"
+        timed = replace(window, batch_size=max(1, round(tokens_per_step / seq_len)), optimizer=optimizer)
+        began = time.monotonic()
+        threads, speed = fastest_threads(vocab_size, timed, round(seq_len))
+        seconds += time.monotonic() - began
+    tokens_read = facts.tokens * passes_of(
+        window, tokens=facts.tokens, tokens_per_step=tokens_per_step, seconds=seconds, speed=speed
+    )
     selected = {}
     if hidden_size is None:
         hidden_size = hidden_size_for(facts.tokens, tokens_read)
@@ -212,16 +227,24 @@ def autotune(
         large = facts.tokens >= _LARGE_TEXT and vocab_size <= SMALL_VOCABULARY
         if "batch_size" not in given and long_documents and large:
             window = replace(window, batch_size=min(_SEQUENCES[1], 2 * batch_size))
-    passes = passes_of(window, **text, seconds=seconds, speed=speed * _value_for(hidden_size, _RELATIVE_SPEEDS))
+    _, tokens_per_step = mean_window(dataset.train, batch_size=window.batch_size, seq_len=window.seq_len)
+    speed *= _value_for(hidden_size, _RELATIVE_SPEEDS)
+    passes = passes_of(window, tokens=facts.tokens, tokens_per_step=tokens_per_step, seconds=seconds, speed=speed)
     settings = settings_for(
         tokens=facts.tokens, characters=facts.characters, passes=passes, hidden_size=hidden_size, cell=cell
     )
+    if threads != config.threads:
+        used = f"{threads} {'thread is' if threads == 1 else 'threads are'}"
+        settings.reasons["threads"] = f"{used} faster than more while other programs use the processor"
     return replace(
         settings,
         model=selected
         | settings.model
         | {"context_vectors": context_vectors_for(facts.tokens, ngram_order=ngram_order)},
-        training={"batch_size": window.batch_size} | settings.training | {"seq_len": window.seq_len},
+        training={"batch_size": window.batch_size}
+        | settings.training
+        | {"seq_len": window.seq_len}
+        | ({} if threads is None else {"threads": threads}),
     )
 
 
@@ -230,13 +253,13 @@ def _value_for(size: float, values: tuple[tuple[float, _Value], ...]) -> _Value:
     return next(value for limit, value in values if size <= limit)
 
 
-def passes_of(config: TrainConfig, *, tokens: int, documents: int, seconds: float, speed: float) -> float:
+def passes_of(config: TrainConfig, *, tokens: int, tokens_per_step: float, seconds: float, speed: float) -> float:
     """Approximately how often a run reads each token of the training split.
 
     Args:
-        config: the lengths of the run, of which the shortest counts, and the batch size.
+        config: the lengths of the run, of which the shortest counts.
         tokens: number of tokens in the training split.
-        documents: number of documents in the training split.
+        tokens_per_step: from `charlm.data.windows.mean_window`.
         seconds: how much of the time has passed already.
         speed: tokens per second on this machine, from `tokens_per_second`; counts for `config.minutes` only.
     """
@@ -244,33 +267,55 @@ def passes_of(config: TrainConfig, *, tokens: int, documents: int, seconds: floa
     if config.epochs is not None:
         passes.append(config.epochs)
     if config.steps is not None:
-        passes.append(config.steps * config.batch_size * tokens_per_sequence(config, tokens, documents) / tokens)
+        passes.append(config.steps * tokens_per_step / tokens)
     if config.minutes is not None:
         passes.append(max(0.0, config.minutes * 60 - seconds) * _SHARE_OF_STEPS * speed / tokens)
     return min(passes)
 
 
+def fastest_threads(vocab_size: int, config: TrainConfig, seq_len: int) -> tuple[int | None, float]:
+    """The number of threads to train with, and its `tokens_per_second`; None for the number that torch has chosen.
+
+    Fewer threads are chosen if they are much faster. That happens next to other programs, where every thread waits for
+    one that has lost its core.
+    """
+    available = threads = torch.get_num_threads()
+    speed = tokens_per_second(vocab_size, config, seq_len)
+    if config.threads is not None or pick_device(config.device).type != "cpu":
+        return config.threads, speed
+    while threads > 1:
+        torch.set_num_threads(threads // 2)
+        gain = tokens_per_second(vocab_size, config, seq_len) / speed
+        if gain < _GAIN_OF_FEWER_THREADS:
+            break
+        threads, speed = threads // 2, speed * gain
+    torch.set_num_threads(threads)
+    return (None if threads == available else threads), speed
+
+
 def tokens_per_second(vocab_size: int, config: TrainConfig, seq_len: int) -> float:
     """Training speed of an LSTM with 256 units on this machine, from a few steps on B sequences of `seq_len` random
-    tokens; B, device and precision are those of `config`."""
+    tokens; B, optimiser, device and precision are those of `config`. On a busy machine there are fewer steps, so that
+    they take a small part of the run's minutes."""
     generator = torch.Generator().manual_seed(0)
-    model = LanguageModel(ModelConfig(vocab_size=vocab_size, **default_vectors(vocab_size, DEFAULT_HIDDEN_SIZE)))
+    model = LanguageModel(ModelConfig(vocab_size=vocab_size, **default_embedding(vocab_size, DEFAULT_HIDDEN_SIZE)))
     model.initialise(generator)
     device = pick_device(config.device)
     model.to(device)
-    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    optimizers = Optimizers(model, config)
     ids = torch.randint(vocab_size, (seq_len + 1, config.batch_size), generator=generator).to(device)  # (T + 1, B)
     dropout_generator = torch.Generator(device).manual_seed(0)
     warm_up, timed = _BENCHMARK_STEPS
-    seconds = []
-    for _ in range(warm_up + timed):
+    seconds: list[float] = []
+    most = _BENCHMARK_SHARE * 60 * (config.minutes or math.inf)
+    while len(seconds) < warm_up + timed and (len(seconds) < 2 or sum(seconds) < most):
         started = time.perf_counter()
         with model.training_precision(config.precision):
             logits, _ = model(ids[:-1], generator=dropout_generator)
         loss = F.cross_entropy(logits.flatten(0, 1), ids[1:].flatten())
-        optimizer.zero_grad()
+        optimizers.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        optimizers.step(config.learning_rate)
         loss.item()  # waits for the device
         seconds.append(time.perf_counter() - started)
-    return seq_len * config.batch_size / median(seconds[warm_up:])
+    return seq_len * config.batch_size / median(seconds[min(warm_up, len(seconds) - 1) :])

@@ -25,6 +25,7 @@ from charlm.training.validation import choose_sample, validate
 _LOG_EVERY = 10  # steps per record of metrics.jsonl
 _SAVE_EVERY = 30.0  # seconds between saves, apart from those after validations
 _SAVE_SPACING = 30  # the next save waits this many times as long as the last one took
+_FINAL_VALIDATIONS, _FINAL_SAVES = 3, 2  # of the work after the last step: calibration takes two validations
 _SAMPLE = SampleConfig(temperature=0.8, length=240)
 
 
@@ -77,7 +78,7 @@ class RunLog:
     def validate(self) -> None:
         """Validate, write a sample, keep the model if it is the best so far, and save unless that was done just now or
         the run diverges."""
-        state = self._state
+        state, started = self._state, time.monotonic()
         if state.recent:
             self._report()  # so that the loss shown with a validation is up to date
         better = True
@@ -89,6 +90,8 @@ class RunLog:
                 state.best = record.nats_per_token
             self._emit(record)
         self._emit(SampleEvent(step=state.step, text=self._write_sample()))
+        validation_seconds = time.monotonic() - started
+        state.final_seconds = _FINAL_VALIDATIONS * validation_seconds + _FINAL_SAVES * self._save_seconds
         if better:
             self._keep_model()
         state.validated_step, self._unsaved_validation = state.step, True

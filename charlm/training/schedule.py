@@ -1,15 +1,19 @@
 """The schedule of a run: its length, how much of it is done, and the learning rate at each moment."""
 
+import logging
 import math
 from pathlib import Path
 
 from charlm.config import TrainConfig
 from charlm.data.dataset import TokenSplit
-from charlm.errors import ConfigError, RunError
+from charlm.errors import RunError
 from charlm.training.state import TrainingState
 
-_FINAL_SECONDS = 2.0
-"""Reserved for the last validation, calibration and saving."""
+logger = logging.getLogger(__name__)
+
+_LEAST_RESERVE, _MOST_RESERVE = 0.03, 0.2
+"""Shares of --minutes that are reserved for the work after the last step."""
+_LEAST_TRAINING = 0.1  # of --minutes
 _SCORED_PER_TRAINED = 0.1
 """Most tokens that the last validation scores, as a share of those trained on."""
 _LARGEST_SAMPLE = 1 << 17
@@ -31,15 +35,34 @@ def progress_of(state: TrainingState, config: TrainConfig, split: TokenSplit) ->
 
 
 def require_rest(state: TrainingState, config: TrainConfig, split: TokenSplit, run: Path) -> None:
-    """Raise unless part of the run is left: `RunError` if it is finished, `ConfigError` if it never began."""
+    """Raise `RunError` unless part of the run is left."""
     for option, done, whole in _lengths(state, config, split):
-        if done < whole:
-            continue
-        if state.step == 0:
-            raise ConfigError(f"reading the text took all of {option} {whole:g}; give a larger {option}")
-        raise RunError(
-            f"run {run} is finished ({_number(done)} of {_number(whole)} {option.removeprefix('--')}); to train longer "
-            f"pass a larger {option}"
+        if done >= whole:
+            raise RunError(
+                f"run {run} is finished ({_number(done)} of {_number(whole)} {option.removeprefix('--')}); to train "
+                f"longer pass a larger {option}"
+            )
+
+
+def reserve_training(state: TrainingState, config: TrainConfig) -> None:
+    """Before the first step, leave at least a tenth of --minutes for training, however long the preparation took.
+
+    Logs a warning if the preparation took more than half of them.
+    """
+    if config.minutes is None:
+        return
+    whole, prepared = config.minutes * 60, state.elapsed()
+    state.uncounted = max(0.0, prepared - (1 - _LEAST_TRAINING) * whole + _reserve(state, config))
+    if prepared > whole / 2:
+        counting = " (much of it for n-gram counts, which --ngram-order 0 leaves out)" * (state.model.prior is not None)
+        logger.warning(
+            "preparing the text took %.3g seconds of --minutes %.3g%s, so training gets only %.2g seconds; --minutes "
+            "%.2g would leave three quarters for training",
+            prepared,
+            config.minutes,
+            counting,
+            whole - prepared + state.uncounted - _reserve(state, config),
+            4 * prepared / 60,
         )
 
 
@@ -63,14 +86,19 @@ def _minutes_used(state: TrainingState, config: TrainConfig) -> float:
     """Minutes used so far, including the time reserved for the work after the last step."""
     if config.minutes is None:
         return 0.0
-    used = state.elapsed() / 60
-    final = min(_FINAL_SECONDS / 60, 0.03 * config.minutes)
-    trained = used - state.first_progress * config.minutes  # minutes since the first step of the run
+    return (state.elapsed() - state.uncounted + _reserve(state, config)) / 60
+
+
+def _reserve(state: TrainingState, config: TrainConfig) -> float:
+    """Seconds reserved for the work after the last step: validation, calibration, the final score and saving."""
+    whole = 60 * (config.minutes or 0.0)
+    reserve = max(state.final_seconds, min(2.0, _LEAST_RESERVE * whole))
+    trained = state.elapsed() - state.uncounted - state.first_progress * whole  # seconds since the first step
     if state.tokens and trained > 0:
         speed = state.tokens / trained
-        scored = final_tokens(state.valid_tokens, speed * config.minutes * (1 - state.first_progress))
-        final += scored / (_SCORING_SPEED * speed)
-    return used + final
+        scored = final_tokens(state.valid_tokens, speed * whole * (1 - state.first_progress))
+        reserve += scored / (_SCORING_SPEED * speed)
+    return min(reserve, _MOST_RESERVE * whole)
 
 
 def learning_rate(progress: float, *, peak: float, warmup: float, final: float) -> float:

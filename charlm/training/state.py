@@ -10,12 +10,13 @@ from torch import Tensor
 from charlm import __version__
 from charlm.cells import LayerStates
 from charlm.config import JsonConfig, TrainConfig, check_amounts
+from charlm.data.corpus import Corpus
 from charlm.data.dataset import Dataset
 from charlm.data.windows import Cursor
 from charlm.errors import ConfigError, ModelFileError, RunError
 from charlm.model.language_model import LanguageModel
 from charlm.storage.checkpoint import Checkpoint
-from charlm.storage.provenance import TextFacts, TrainingFacts
+from charlm.storage.provenance import HeldOutFacts, TextFacts, TrainingFacts
 from charlm.storage.resume_file import ResumeState, load_resume_file, save_resume_file
 from charlm.storage.runs import RunFolder
 from charlm.training.events import StepEvent
@@ -47,6 +48,10 @@ class TrainingState:
     """time.monotonic() when this session began."""
     first_progress: float = 0.0
     """Share of the run that had passed at the first step, since reading the text counts towards --minutes."""
+    uncounted: float = 0.0
+    """Seconds of preparing the text that don't count towards --minutes, so that some training is left."""
+    final_seconds: float = 0.0
+    """Estimate of the time that the work after the last step takes, from the last validation."""
     valid_tokens: int = 0
     """Tokens of the validation split."""
     validation_tokens: int = 0
@@ -100,6 +105,7 @@ class ResumeValues(JsonConfig):
     """Bytes of metrics.jsonl and samples.txt that belong to the state."""
     validated_step: int | None = None
     """None in files of charlm 0.1."""
+    uncounted: float = 0.0
 
     def __post_init__(self) -> None:
         for values in (self, self.cursor, *self.recent):
@@ -126,7 +132,7 @@ def begin(model: LanguageModel, config: TrainConfig, device: torch.device, start
 
 def checkpoint_of(model: LanguageModel, state: TrainingState, dataset: Dataset, config: TrainConfig) -> Checkpoint:
     """A checkpoint of the state's model or its average, with the facts about text and training for a model file."""
-    corpus = dataset.corpus
+    corpus, valid = dataset.corpus, dataset.held_out.get("valid")
     return Checkpoint(
         model=model,
         tokenizer=dataset.tokenizer,
@@ -138,6 +144,7 @@ def checkpoint_of(model: LanguageModel, state: TrainingState, dataset: Dataset, 
             sha256=corpus.sha256,
             config=corpus.config,
             boundaries=corpus.boundaries(),
+            valid=None if valid is None else _held_out_facts(valid),
         ).to_json(),
         training=TrainingFacts(
             config=config,
@@ -151,6 +158,16 @@ def checkpoint_of(model: LanguageModel, state: TrainingState, dataset: Dataset, 
             torch=str(torch.__version__),
             charlm=__version__,
         ).to_json(),
+    )
+
+
+def _held_out_facts(corpus: Corpus) -> HeldOutFacts:
+    return HeldOutFacts(
+        name=corpus.name,
+        bytes=corpus.bytes,
+        characters=corpus.characters,
+        documents=corpus.documents,
+        sha256=corpus.sha256,
     )
 
 
@@ -178,6 +195,7 @@ def save_resume(
         recent=tuple(state.recent),
         lengths=log_sizes,
         validated_step=state.validated_step,
+        uncounted=state.uncounted,
     )
     checkpoint = checkpoint_of(state.model, state, dataset, config)
     save_resume_file(run.resume, checkpoint, ResumeState(values=values.to_json(), tensors=tensors))
@@ -202,6 +220,7 @@ def restore(
         raise ModelFileError(f"{run.resume} is damaged: {' '.join(str(error).split())[:300]}") from None
     state.cursor, state.step, state.tokens, state.seconds = values.cursor, values.step, values.tokens, values.seconds
     state.first_progress, state.validation_tokens = values.first_progress, values.validation_tokens
+    state.uncounted = values.uncounted
     state.best, state.best_step, state.recent = values.best, values.best_step, [*values.recent]
     state.validated_step = values.step if values.validated_step is None else values.validated_step
     return state, checkpoint, values.lengths

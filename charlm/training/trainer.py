@@ -16,12 +16,14 @@ from charlm.storage.runs import RunFolder
 from charlm.training.divergence import diverged, retry
 from charlm.training.events import Event, StepEvent
 from charlm.training.run_log import RunLog
-from charlm.training.schedule import learning_rate, progress_of, require_rest
+from charlm.training.schedule import learning_rate, progress_of, reserve_training
 from charlm.training.state import TrainingState
 from charlm.training.validation import calibrate
 from charlm.training.warnings import GradientMonitor
 
 logger = logging.getLogger(__name__)
+
+_LATEST_START = 0.99  # share of the run: even a run whose time is over makes a step
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,9 +60,9 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
     windows = training_windows(
         split, batch_size=config.batch_size, seq_len=config.seq_len, seed=config.seed, cursor=state.cursor
     )
-    while (progress := progress_of(state, config, split)) < 1:
+    while (progress := progress_of(state, config, split)) < 1 or state.step == 0:
         if state.step == 0:  # the schedule begins here, after the time spent on reading the text
-            state.first_progress = progress
+            state.first_progress = progress = min(progress, _LATEST_START)
         window = next(windows)
         states = carry(state.states, window)
         with state.model.training_precision(config.precision):
@@ -166,9 +168,9 @@ def _train(
 ) -> bool:
     """The loop of `fit`; returns whether it was stopped before the end."""
     if state.step == 0:
-        require_rest(state, config, dataset.train, run.path)
         log.save()
         run.settle()
+        reserve_training(state, config)
     done, monitor = progress_of(state, config, dataset.train), GradientMonitor()
     for record in training_steps(state, dataset.train, config):
         if warning := monitor(record):
@@ -176,15 +178,13 @@ def _train(
         log.add(record)
         if int(record.progress * config.validations) > int(done * config.validations):
             log.validate()
-        done = record.progress
+        done = max(done, record.progress)
         if should_stop():
             if done < 1:
                 log.interrupt()
                 return True
             break
         log.save_if_due()
-    if state.step == 0:  # the time ran out before the first step
-        require_rest(state, config, dataset.train, run.path)
     if state.validated_step < state.step:
         log.validate()
     log.finish()

@@ -1,3 +1,4 @@
+import os
 import re
 import shlex
 import subprocess
@@ -7,6 +8,7 @@ import pytest
 from typer.main import get_command
 
 from charlm import __version__
+from charlm.__main__ import wait_without_spinning
 from charlm.cli.app import app
 
 COMMANDS = get_command(app).commands
@@ -38,3 +40,34 @@ def test_help_names_every_option_and_its_examples_are_valid(charlm, name: str, m
 def test_help_needs_no_torch() -> None:
     code = "import sys; from charlm.cli.app import app; print('torch' in sys.modules, 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False False\n"
+
+
+def test_every_command_that_computes_has_threads() -> None:
+    options = {
+        name: {option for parameter in command.params for option in parameter.opts}
+        for name, command in COMMANDS.items()
+    }
+    assert {name for name, own in options.items() if "--threads" not in own} == {
+        "cells",
+        "corpora",
+        "curves",
+        "info",
+        "runs",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "1"}),
+        ({"OMP_WAIT_POLICY": "active"}, {"OMP_WAIT_POLICY": "active"}),
+        ({"GOMP_SPINCOUNT": "7"}, {"GOMP_SPINCOUNT": "7"}),
+    ],
+)
+def test_threads_sleep_while_they_wait_unless_the_user_says_how(
+    given: dict[str, str], expected: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = dict(given)
+    monkeypatch.setattr(os, "environ", environment)
+    wait_without_spinning()
+    assert environment == expected

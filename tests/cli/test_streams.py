@@ -82,10 +82,24 @@ def test_closed_streams_are_no_tracebacks(text: Path) -> None:
     assert shell("charlm sample <&- >&- 2>&-").returncode == 0
 
 
-def test_a_character_that_stdout_lacks_becomes_a_question_mark(train_run, write) -> None:
+@pytest.mark.parametrize(
+    ("settings", "written", "noted"),
+    [
+        ({"PYTHONIOENCODING": "ascii"}, b"??????", 1),
+        ({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, "привет".encode(), 0),
+    ],
+    ids=["asked for", "the locale's"],
+)
+def test_output_is_utf8_or_says_once_that_characters_are_lost(
+    train_run, write, settings: dict[str, str], written: bytes, noted: int
+) -> None:
     train_run(source=write("привет, мир\n" * 200), steps=3)
-    done = shell("charlm sample --prefix привет --length 9", env=os.environ | {"PYTHONIOENCODING": "ascii"})
-    assert done.returncode == 0 and done.stdout.startswith(b"??????"), done.stderr
+    prefix = write("привет", "prefix.txt")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONIOENCODING"} | settings
+    done = shell(f"charlm sample --prefix-file {prefix} --length 9", env=environment)
+    assert done.returncode == 0 and done.stdout.startswith(written), done.stderr
+    assert done.stderr.count(b"note: the output is") == noted
+    assert not noted or rb"which lacks '\u043f' and perhaps others; they are written as ?" in done.stderr
 
 
 def test_a_file_name_need_not_be_utf8(sentences: str, write) -> None:

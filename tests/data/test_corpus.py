@@ -10,11 +10,12 @@ from charlm.errors import CorpusError
 def documents(corpus: Corpus) -> list[tuple[str, str]]:
     """All documents, each with the name of its split."""
     found, text = [], ""
-    for split, piece in corpus.fragments():
-        text += piece.text
-        if piece.ends:
-            found.append((SPLITS[split], text))
-            text = ""
+    for split, piece in corpus.parts():
+        for index, document in enumerate(piece.texts):
+            text += document
+            if piece.ends or index < len(piece.texts) - 1:
+                found.append((SPLITS[split], text))
+                text = ""
     assert text == ""
     return found
 
@@ -71,7 +72,21 @@ def test_a_list_of_lines_looks_like_one(corpus_of) -> None:
     assert not corpus_of(names, documents="line").looks_like_list
     assert not corpus_of(names + "\n" + names).looks_like_list
     assert not corpus_of(names.replace("\n", "\r\n") + "\r\n" + names).looks_like_list
+    assert corpus_of(names.replace("\n", "\r")).looks_like_list
     assert not corpus_of("a long line of prose without end " * 2000).looks_like_list
+
+
+def test_a_table_whose_records_have_line_breaks_is_no_list_of_lines(corpus_of) -> None:
+    records = "".join(f'{i},"a note of\r\ntwo lines","it said ""no"""\r\n' for i in range(200))
+    assert not corpus_of("id,note,text\r\n" + records).looks_like_list
+    assert corpus_of("".join(f'{i},"a note of one line","it said ""no"""\n' for i in range(200))).looks_like_list
+
+
+def test_a_separator_that_divides_nothing_is_named(corpus_of) -> None:
+    assert "--separator '%%\\n' never occurs" in corpus_of("a\n%\nb", documents="separator", separator="%%\n").undivided
+    assert corpus_of("a\r\n%%\r\nb", documents="separator", separator="%%\n").undivided is None
+    assert "is a single line" in corpus_of("one", documents="line").undivided
+    assert corpus_of("one").undivided is None
 
 
 def test_a_list_in_alphabetical_order_looks_sorted(corpus_of) -> None:

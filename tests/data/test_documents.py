@@ -11,10 +11,11 @@ from charlm.data.documents import cut_documents
 def cut(texts: list[str], **config) -> list[str]:
     found, text = [], ""
     for piece in cut_documents(texts, CorpusConfig(**config)):
-        text += piece.text
-        if piece.ends:
-            found.append(text)
-            text = ""
+        for index, document in enumerate(piece.texts):
+            text += document
+            if piece.ends or index < len(piece.texts) - 1:
+                found.append(text)
+                text = ""
     assert text == ""
     return found
 
@@ -41,6 +42,27 @@ def test_paragraphs_are_cut_the_same_wherever_reading_stops(chunks: list[str]) -
 def test_paragraphs_have_blank_lines_between() -> None:
     text = "\n\none\ntwo\r\n \t\r\n\n  three\n\n\nfour\n"
     assert cut([text], documents="paragraph") == ["one\ntwo", "  three", "four"]
+
+
+def test_any_line_end_ends_a_paragraph_and_matches_that_of_a_separator() -> None:
+    text = "one two three\nfour five six\n\nseven eight nine\n\nten eleven twelve\n"
+    for end in ("\n", "\r\n", "\r"):
+        own = text.replace("\n", end)
+        paragraphs = [f"one two three{end}four five six", "seven eight nine", "ten eleven twelve"]
+        for parts in ([own], list(own)):
+            assert cut(parts, documents="paragraph") == paragraphs
+            for separator in ("\n\n", "\r\n\r\n"):
+                separated = cut(parts, documents="separator", separator=separator)
+                assert separated == [*paragraphs[:2], paragraphs[2] + end]
+
+
+@given(CHUNKS)
+def test_separators_with_line_ends_are_found_wherever_reading_stops(chunks: list[str]) -> None:
+    unified = "".join(chunks).replace("\r\n", "\n").replace("\r", "\n")
+    found = cut(chunks, documents="separator", separator="\n%\n")
+    assert [text.replace("\r\n", "\n").replace("\r", "\n") for text in found] == [
+        part for part in unified.split("\n%\n") if part
+    ]
 
 
 @given(CHUNKS)

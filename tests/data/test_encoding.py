@@ -37,7 +37,7 @@ def test_an_unknown_encoding_is_an_error(corpus_of, name: str) -> None:
 
 
 def test_a_codec_that_gives_no_text_is_an_error(corpus_of) -> None:
-    with pytest.raises(CorpusError, match=r"text.txt is not valid punycode \(.+\); name another"):
+    with pytest.raises(CorpusError, match=r"text.txt is not valid punycode \(.+\); it looks like utf-8: pass"):
         corpus_of(b"abc-99999", encoding="punycode")
     escaped = rb"caf\u00e9 \ud800!"
     with pytest.raises(CorpusError, match=r"a lone surrogate \(U\+D800\) at character offset 5"):
@@ -48,8 +48,49 @@ def test_a_codec_that_gives_no_text_is_an_error(corpus_of) -> None:
 
 @pytest.mark.parametrize("name", ["utf-16-le", "utf-16-be"])
 def test_utf16_is_recognised_by_its_mark(corpus_of, name: str) -> None:
-    with pytest.raises(CorpusError, match="at byte offset 0 is not valid utf-8; it starts like UTF-16: pass --enc"):
+    with pytest.raises(CorpusError, match="at byte offset 0 is not valid utf-8; it looks like utf-16: pass --encoding"):
         corpus_of("\ufeffпривет".encode(name))
+
+
+RUSSIAN = "Привет, мир. Это короткий текст.\n" * 40
+QUOTED = "It’s a “quoted” café – don’t worry.\n" * 40
+
+
+@pytest.mark.parametrize(
+    ("data", "given", "likely"),
+    [
+        ("\ufeff".encode("utf-32-le") + RUSSIAN.encode("utf-32-le"), "utf-8", "utf-32"),
+        ("\ufeff".encode("utf-32-le") + RUSSIAN.encode("utf-32-le"), "utf-16", "utf-32"),
+        (RUSSIAN.encode("utf-16-le"), "utf-8", "utf-16-le"),
+        (RUSSIAN.encode("utf-16-le"), "utf-16", "utf-16-le"),
+        (RUSSIAN.encode("utf-16-be"), "utf-8", "utf-16-be"),
+        (RUSSIAN.encode("cp1251"), "utf-8", "cp1251"),
+        (RUSSIAN.encode("koi8-r"), "utf-8", "koi8-r"),
+        (RUSSIAN.encode(), "ascii", "utf-8"),
+        (QUOTED.encode("cp1252"), "utf-8", "cp1252"),
+        (b"plain English\n" * 100_000 + QUOTED.encode("cp1252"), "utf-8", "cp1252"),
+    ],
+)
+def test_the_likely_encoding_is_named_and_works(corpus_of, data: bytes, given: str, likely: str) -> None:
+    with pytest.raises(CorpusError, match=rf"^text.txt.*; it looks like {likely}: pass --encoding {likely}$"):
+        corpus_of(data, encoding=given)
+    text = "".join(corpus_of(data, encoding=likely, splits=(100, 0, 0)).split_texts("train"))
+    assert text.endswith((RUSSIAN, QUOTED))
+
+
+@pytest.mark.parametrize("data", [RUSSIAN.encode() + b"\xff" + RUSSIAN.encode(), bytes(range(128, 256)) * 20])
+def test_no_encoding_is_named_for_a_damaged_text(corpus_of, data: bytes) -> None:
+    with pytest.raises(CorpusError, match=r"; name another with --encoding, or pass --errors replace$"):
+        corpus_of(data)
+
+
+def test_a_file_that_has_no_encoding_option_is_converted() -> None:
+    with pytest.raises(CorpusError, match=r"byte 0x92 at byte offset 2; it looks like cp1252; convert it: iconv -f "):
+        read_utf8("text.txt", io.BytesIO(QUOTED.encode("cp1252")))
+    with pytest.raises(CorpusError, match=r"NUL at byte offset 13, .*: iconv -f utf-16le -t utf-8 t.txt > t.utf8.txt$"):
+        read_utf8("t.txt", io.BytesIO(RUSSIAN.encode("utf-16-le")))
+    with pytest.raises(CorpusError, match=r"convert it: iconv -f cp1252 -t utf-8$"):
+        read_utf8("-", io.BytesIO(QUOTED.encode("cp1252")))
 
 
 @pytest.mark.parametrize("mark", ["", "\ufeff"])

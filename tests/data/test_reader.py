@@ -73,7 +73,7 @@ def test_the_text_is_released_when_preparing_fails() -> None:
     corpus = source.corpus(CorpusConfig())
     with pytest.raises(CorpusError, match="split of text"):
         prepare(corpus, TokenizerConfig())
-    list(corpus.fragments())
+    list(corpus.parts())
     assert source.opened == 2
 
 
@@ -91,7 +91,7 @@ def test_memory_makes_no_difference(documents: str, monkeypatch: pytest.MonkeyPa
     corpus = RecordedSource(text).corpus(config)
     monkeypatch.setattr(reader_module, "_MAX_KEPT_BYTES", 0)
     reread = RecordedSource(text).corpus(config)
-    assert list(corpus.fragments()) == list(reread.fragments())
+    assert list(corpus.parts()) == list(reread.parts())
     assert corpus == reread
     assert corpus.sha256 == hashlib.sha256(text.encode()).hexdigest()
 
@@ -100,10 +100,10 @@ def test_memory_is_bounded_by_what_the_text_takes(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(reader_module, "_MAX_KEPT_BYTES", 3000)
     for text, opened in (("a" * 2500, 1), ("a" * 3500, 2), ("я" * 2500, 2)):  # one byte a character, and two
         source = RecordedSource(text)
-        list(source.corpus().fragments())
+        list(source.corpus().parts())
         assert source.opened == opened
     many = [RecordedSource("a" * 100, name=f"{number}.txt") for number in range(30)]
-    list(corpus_of(many).fragments())
+    list(corpus_of(many).parts())
     assert [source.opened for source in many] == [2] * 30
 
 
@@ -122,7 +122,7 @@ def test_a_text_that_changes_between_readings_is_an_error(reading: int, tmp_path
 def test_the_source_that_changed_is_named() -> None:
     sources = [RecordedSource(LINES, name="a.txt"), RecordedSource("b", "c", name="b.txt")]
     with pytest.raises(CorpusError, match=r"^b\.txt changed"):
-        list(corpus_of(sources).fragments())
+        list(corpus_of(sources).parts())
 
 
 def test_a_source_that_is_gone_is_an_error(write: Callable[..., Path]) -> None:
@@ -131,7 +131,7 @@ def test_a_source_that_is_gone_is_an_error(write: Callable[..., Path]) -> None:
     corpus.release_text()
     path.unlink()
     with pytest.raises(CorpusError, match=r"^text\.txt can't be read: No such file"):
-        list(corpus.fragments())
+        list(corpus.parts())
 
 
 def test_several_sources_are_hashed_by_their_hashes() -> None:

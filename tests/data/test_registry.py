@@ -4,21 +4,39 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
 from charlm.config import CorpusConfig
 from charlm.data.corpus import read_corpus
-from charlm.data.registry import NamedCorpus, registry, registry_folder
+from charlm.data.inputs import download
+from charlm.data.registry import NamedCorpus, find_named, registry, registry_folder
 from charlm.data.sources import find_sources
 from charlm.errors import DownloadError
 
+SCHEMES = download._SCHEMES
 CONTENT = b"To be, or not to be.\n" * 5000
 
 
+def test_official_splits_are_corpora_of_their_own() -> None:
+    entry = registry()["wikitext-2"]
+    assert set(entry.held_out) == {"valid", "test"}
+    found = find_named("wikitext-2:test")
+    assert found == entry.held_out["test"]
+    assert (found.bytes, found.name, found.held_out) == (1_256_449, "wikitext-2:test", {})
+    assert found.url != entry.url and found.sha256 != entry.sha256 and found.licence == entry.licence
+    assert find_named("wikitext-2") == entry
+    assert find_named("wikitext-2:train") is find_named("tinyshakespeare:test") is find_named("x:test") is None
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
-    """The address of a web server on loopback that serves CONTENT as text.txt."""
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a web server on loopback, without https, that serves CONTENT as text.txt.
+
+    /redirect/N leads to text.txt by N redirects, /to?ADDRESS to an address.
+    """
+    monkeypatch.setattr(download, "_SCHEMES", ("http",))
     root = tmp_path / "served"
     root.mkdir()
     (root / "text.txt").write_bytes(CONTENT)
@@ -26,6 +44,19 @@ def server(tmp_path: Path) -> Iterator[str]:
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def __init__(self, *args, **kwargs) -> None:
             super().__init__(*args, directory=str(root), **kwargs)
+
+        def do_GET(self) -> None:
+            if self.path.startswith(("/redirect/", "/to?")):
+                left = self.path.removeprefix("/redirect/")
+                target = unquote(self.path.removeprefix("/to?"))
+                if left.isdigit():
+                    target = f"/redirect/{int(left) - 1}" if int(left) > 1 else "/text.txt"
+                self.send_response(302)
+                self.send_header("Location", target)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+            else:
+                super().do_GET()
 
         def log_message(self, *args) -> None:
             pass
@@ -86,6 +117,30 @@ def test_a_missing_page_and_a_missing_network_are_named(server: str) -> None:
         corpus(f"{server}/nothing.txt").sources()
     with pytest.raises(DownloadError, match="check the network, or save the file as"):
         corpus("http://127.0.0.1:9/text.txt").sources()
+
+
+def test_a_download_larger_than_the_registry_says_is_stopped(server: str, tmp_path: Path) -> None:
+    entry = replace(corpus(f"{server}/text.txt"), bytes=len(CONTENT) - 1)
+    with pytest.raises(DownloadError, match=f"is larger than the {len(CONTENT) - 1:,} bytes in the registry"):
+        entry.sources()
+    assert list((tmp_path / "cache" / "corpora").iterdir()) == []
+
+
+def test_redirects_are_followed_within_reason(server: str) -> None:
+    with pytest.raises(DownloadError, match="is redirected more than 5 times"):
+        corpus(f"{server}/redirect/6").sources()
+    with pytest.raises(DownloadError, match=r"leads to 'http://\[', which is not an https address"):
+        corpus(f"{server}/to?http://[").sources()
+    (source,) = corpus(f"{server}/redirect/5").sources()
+    assert source.size == len(CONTENT)
+
+
+def test_only_secure_addresses_are_read(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DownloadError, match=r"leads to 'file:///etc/passwd', which is not an https address"):
+        corpus(f"{server}/to?file:///etc/passwd").sources()
+    monkeypatch.setattr(download, "_SCHEMES", SCHEMES)
+    with pytest.raises(DownloadError, match=rf"leads to '{server}/text.txt', which is not an https address"):
+        corpus(f"{server}/text.txt").sources()
 
 
 def test_bundled_texts_are_what_the_registry_says() -> None:

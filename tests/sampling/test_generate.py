@@ -72,6 +72,20 @@ def test_a_stop_text_ends_before_it_across_tokens(stops: tuple[str, ...], expect
     assert ("".join(pieces), reason) == expected
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    ("stop", "expected"), [("\n\n", "ab\nc"), ("\r\n\r\n", "ab\nc"), ("\n", "ab"), ("c\n\na", "ab\n"), ("\n\nb", None)]
+)
+def test_a_line_end_in_a_stop_text_is_any_line_end(end: str, stop: str, expected: str | None) -> None:
+    tokenizer = CharTokenizer("\n\rabc")
+    tokens = tokenizer.encode("ab\nc\n\na".replace("\n", end)).tolist()
+    pieces, reason = written(tokenizer, tokens, stop=(stop,), length=len(tokens))
+    whole = tokenizer.decode(tokens)
+    assert ("".join(pieces), reason) == (
+        (whole, "length") if expected is None else (expected.replace("\n", end), "stop")
+    )
+
+
 def test_a_character_of_several_bytes_comes_whole() -> None:
     tokenizer = ByteTokenizer()
     tokens = [*"é😀".encode(), tokenizer.eos]

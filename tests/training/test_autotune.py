@@ -1,7 +1,9 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import torch
 
 from charlm import api
 from charlm.api import Callbacks
@@ -73,16 +75,38 @@ def test_weights_are_dropped_from_the_lstm_only_and_never_in_one_pass() -> None:
 
 
 def test_passes_are_those_of_the_shortest_length() -> None:
-    def passes(documents: int = 1, **lengths) -> float:
-        config = TrainConfig(batch_size=10, seq_len=10, **lengths)
-        return passes_of(config, tokens=5000, documents=documents, seconds=10.0, speed=1000.0)
+    def passes(tokens_per_step: float = 100, **lengths) -> float:
+        config = TrainConfig(**lengths)
+        return passes_of(config, tokens=5000, tokens_per_step=tokens_per_step, seconds=10.0, speed=1000.0)
 
     assert passes(epochs=3) == 3
     assert passes(steps=100) == 2
-    assert passes(minutes=1) == pytest.approx(50 * 0.6 * 1000 / 5000)
+    assert passes(minutes=1) == pytest.approx(50 * 0.8 * 1000 / 5000)
     assert passes(minutes=1, epochs=3, steps=100) == 2
     assert passes(minutes=0.1) == 0
-    assert passes(documents=2500, steps=100) == 0.4  # rows of two tokens, not of ten
+    assert passes(20, steps=100) == 0.4
+
+
+@pytest.mark.parametrize(
+    ("documents", "shape"),
+    [
+        ("file", {"batch_size": 512, "seq_len": 512}),
+        ("file", {"batch_size": 16, "seq_len": 300}),
+        ("line", {"batch_size": 100, "seq_len": 64}),
+        ("line", {"batch_size": 64, "seq_len": 7}),
+    ],
+)
+def test_the_forecast_is_how_often_the_steps_read_the_text(
+    text: Path, documents: str, shape: dict[str, int], small_shape: dict
+) -> None:
+    plans: list[AutotunedSettings] = []
+    training = {"steps": 15} | shape
+    callbacks = Callbacks(on_settings=plans.append)
+    corpus = {"documents": documents}
+    trained = api.train_run(
+        text, run="runs/a", corpus=corpus, model=small_shape, training=training, callbacks=callbacks
+    )
+    assert plans[0].passes == pytest.approx(trained.outcome.epoch, rel=0.1)
 
 
 def test_a_step_has_as_many_rows_as_make_two_thousand_tokens() -> None:
@@ -103,7 +127,9 @@ def planned(
 ) -> AutotunedSettings:
     """What is planned for a text that there need not be."""
     facts = SimpleNamespace(tokens=tokens, documents=documents, characters=tokens)
-    dataset = SimpleNamespace(train=SimpleNamespace(facts=facts), tokenizer=SimpleNamespace(vocab_size=vocab_size))
+    starts = np.linspace(0, tokens + documents, documents + 1).astype(np.int64)
+    train = SimpleNamespace(facts=facts, starts=starts)
+    dataset = SimpleNamespace(train=train, tokenizer=SimpleNamespace(vocab_size=vocab_size))
     return autotune(dataset, config, given, seconds=0, hidden_size=hidden_size, cell="lstm", ngram_order=12)
 
 
@@ -121,9 +147,9 @@ def test_a_wide_network_reads_twice_as_many_rows_of_a_large_text() -> None:
 
 
 def test_what_is_planned_is_for_the_passes_that_the_network_itself_makes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(autotune_module, "tokens_per_second", lambda vocab_size, config, across: 100_000.0)
+    monkeypatch.setattr(autotune_module, "tokens_per_second", lambda vocab_size, config, across: 75_000.0)
     seen = {
-        256: "about 6.0 times",  # 500 seconds, of which 0.6 are steps
+        256: "about 6.0 times",  # 500 seconds, of which 0.8 are steps
         384: "about 3.6 times",
         512: "about 2.4 times",
     }
@@ -133,7 +159,7 @@ def test_what_is_planned_is_for_the_passes_that_the_network_itself_makes(monkeyp
     steps = planned(
         TrainConfig(steps=30_000)
     )  # 61 million tokens by the batch of 256 units, by its own four times that
-    assert steps.model["hidden_size"] == 512 and "about 81.9 times" in steps.why
+    assert steps.model["hidden_size"] == 512 and "about 81.3 times" in steps.why
     assert "about 3.0 times" in planned(TrainConfig(epochs=3), hidden_size=512).why
 
 
@@ -154,6 +180,36 @@ def test_large_texts_have_more_context_vectors() -> None:
     assert number(10**7) == 16_384
     assert context_vectors_for(10**6, ngram_order=3) == 5000
     assert context_vectors_for(10**6, ngram_order=2) == 0
+
+
+@pytest.mark.parametrize(
+    ("speeds", "given", "chosen"),
+    [
+        ({4: 1000, 2: 1100, 1: 5000}, None, None),  # two are not much faster than four, so one is not tried
+        ({4: 1000, 2: 2000, 1: 2100}, None, 2),
+        ({4: 100, 2: 300, 1: 9000}, None, 1),
+        ({4: 100, 2: 300, 1: 9000}, 4, 4),
+    ],
+)
+def test_fewer_threads_are_chosen_where_more_wait_for_each_other(
+    speeds: dict[int, float], given: int | None, chosen: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.set_num_threads(4)
+    monkeypatch.setattr(autotune_module, "tokens_per_second", lambda *_: speeds[torch.get_num_threads()])
+    plan = planned(TrainConfig(minutes=1, threads=given))
+    assert plan.training.get("threads") == chosen
+    assert torch.get_num_threads() == (chosen or 4)
+    assert ("threads" in plan.reasons) == (given is None and chosen is not None)
+
+
+def test_the_timing_takes_a_hundredth_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def steps(minutes: float) -> int:
+        clock = iter(range(1000))
+        monkeypatch.setattr(autotune_module.time, "perf_counter", lambda: next(clock))
+        assert tokens_per_second(20, TrainConfig(minutes=minutes, batch_size=2), 8) == 16
+        return next(clock) // 2
+
+    assert [steps(minutes) for minutes in (0.1, 10, 100)] == [2, 6, 11]
 
 
 def test_the_speed_is_that_of_this_machine() -> None:

@@ -1,7 +1,6 @@
 import itertools
 import math
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,8 +75,8 @@ def test_a_run_by_the_clock_ends_and_counts_its_sessions(
 
 
 def test_the_schedule_begins_with_the_first_step_however_long_reading_took(train_run, stop_after, records_of) -> None:
-    callbacks = replace(stop_after(10), started=time.monotonic() - 600.0)
-    train_run(steps=None, minutes=20, warmup=0.5, callbacks=callbacks)
+    started = time.monotonic() - 600.0
+    train_run(steps=None, minutes=20, warmup=0.5, callbacks=stop_after(10), started=started)
     (rate,) = [record["learning_rate"] for record in records_of("runs/a", "step")]
     assert 0 < rate < 0.1 * 3e-3
 

@@ -1,12 +1,16 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 
-from charlm.config import CorpusConfig, TokenizerConfig, TrainConfig
+from charlm.config import CorpusConfig, ModelConfig, TokenizerConfig, TrainConfig
 from charlm.data.corpus import open_corpus
 from charlm.data.dataset import prepare
 from charlm.errors import TokenizerError
 from charlm.model.layers import Recurrent
-from charlm.training.events import StepEvent
-from charlm.training.warnings import GradientMonitor, require_known, warn_about_run
+from charlm.training.autotune import settings_for
+from charlm.training.events import Event, StepEvent
+from charlm.training.warnings import GradientMonitor, PassesCheck, require_known, warn_about_run
 
 
 def step(norm: float, clip: float = 1.0) -> StepEvent:
@@ -98,3 +102,47 @@ def test_a_model_of_other_letters_is_refused(text, write) -> None:
     with pytest.raises(TokenizerError, match=r"--init-from runs/a: 7.% of the characters of ru are not in .* \(. . ."):
         require_known(other, "runs/a")
     require_known(prepare(open_corpus(write("cat ö " * 200, "de.txt"), CorpusConfig()), tokenizer), "runs/a")
+
+
+def pace_warnings(expected: float, pace: float, caplog: pytest.LogCaptureFixture, *given: str) -> list[str]:
+    """The warnings of a run that reads the text `pace` times per whole progress, from a tenth of its time on."""
+    facts = SimpleNamespace(tokens=10**6, characters=10**6)
+    dataset = SimpleNamespace(train=SimpleNamespace(facts=facts))
+    selected = settings_for(tokens=10**6, passes=expected).without(given)
+    seen: list[Event] = []
+    check = PassesCheck(selected, dataset, ModelConfig(vocab_size=9), seen.append)
+    events = [
+        replace(step(1.0), progress=progress, epoch=pace * (progress - 0.1))
+        for progress in (0.11, 0.15, 0.25, 0.5, 1.0)
+    ]
+    for one in events:
+        check(one)
+    assert seen == events
+    return [record.getMessage() for record in caplog.records]
+
+
+def test_a_forecast_that_holds_needs_no_word(caplog: pytest.LogCaptureFixture) -> None:
+    assert pace_warnings(expected=9, pace=12, caplog=caplog) == []
+    assert pace_warnings(expected=0.9, pace=0.1, caplog=caplog) == []
+
+
+@pytest.mark.parametrize(
+    ("expected", "pace", "better"),
+    [
+        (1.3, 5.5, ""),
+        (7.2, 3, "; such a run would have --dropout 0.1 --averaging 0.05"),
+        (3, 30, "; such a run would have --dropout 0.2 --averaging 0.2"),
+    ],
+)
+def test_a_forecast_that_is_far_off_is_corrected_once(
+    expected: float, pace: float, better: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert pace_warnings(expected, pace, caplog) == [
+        f"at its present speed the run will read the training split about {0.9 * pace:.1f} times, not {expected:.1f} "
+        f"times as expected{better}"
+    ]
+
+
+def test_what_the_user_has_set_is_not_corrected(caplog: pytest.LogCaptureFixture) -> None:
+    (warning,) = pace_warnings(7.2, 3, caplog, "dropout")
+    assert warning.endswith("; such a run would have --averaging 0.05")

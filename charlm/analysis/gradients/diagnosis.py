@@ -18,7 +18,7 @@ from charlm.config import (
     TokenizerConfig,
     TrainConfig,
     check_range,
-    default_vectors,
+    default_embedding,
 )
 from charlm.data.corpus import corpus_config, read_corpus
 from charlm.data.dataset import Dataset, prepare, unsplit
@@ -156,7 +156,7 @@ def _diagnose(
 ) -> CellDiagnosis:
     """Measure a new model of one cell; if `steps` is above 0, train it and measure it again."""
     vocab = dataset.tokenizer.vocab_size
-    vectors = default_vectors(vocab, shape["hidden_size"], tie_weights=False)
+    vectors = default_embedding(vocab, shape["hidden_size"], tie_weights=False)
     model = LanguageModel(ModelConfig(vocab_size=vocab, cell=cell, **vectors, **shape))
     model.initialise(torch.Generator().manual_seed(config.seed), silent=dataset.tokenizer.never_written)
     start = measure(model, ids, lags=lags, progress=progress)

@@ -52,7 +52,7 @@ def _excerpt(neurons: Neurons, finding: Finding, follower: Follower) -> dict[str
     values, property_values = neurons.values[follower.unit], neurons.property_values[finding.name]
     start = _excerpt_start(property_values, neurons.held_out)
     search = range(start, min(start + _MAX_SHIFT, len(values)))
-    newline = next((place for place in search if neurons.texts[place].endswith("\n")), None)
+    newline = next((place for place in search if neurons.texts[place].endswith(("\n", "\r"))), None)
     start = newline + 1 if start and newline is not None else start
     while start + 1 < len(values) and neurons.texts[start] in ("\n", "\r"):
         start += 1

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.data.encoding import read_utf8
+from charlm.data.inputs.line_ends import with_lf
 from charlm.errors import CorpusError
 
 logger = logging.getLogger(__name__)
@@ -142,4 +143,4 @@ def require_alike(test: Labelled, labelled: Labelled) -> None:
 
 def _lines(path: Path) -> list[str]:
     """The lines of a UTF-8 file, without their line ends."""
-    return read_utf8(str(path)).replace("\r\n", "\n").split("\n")
+    return with_lf(read_utf8(str(path))).split("\n")

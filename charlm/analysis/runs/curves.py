@@ -1,6 +1,7 @@
 """The curves of a run, read from metrics.jsonl: loss, validation, gradient norm and learning rate; and its samples."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
@@ -35,6 +36,9 @@ class Curve:
 
     x: tuple[float, ...]
     y: tuple[float, ...]
+    margin: tuple[float | None, ...] = ()
+    """Validation only: half the width of the 95% confidence interval of each y, for a score of a sample of the split; 0
+    for one of the whole split, None in files of charlm 0.1."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +50,9 @@ class RunCurves:
 
     def to_json(self) -> dict[str, Any]:
         """The name of the run, and the x and y values of each curve."""
-        return {"run": self.run} | {name: {"x": curve.x, "y": curve.y} for name, curve in self.curves.items()}
+        curves: dict[str, dict[str, Any]] = {name: {"x": curve.x, "y": curve.y} for name, curve in self.curves.items()}
+        curves["validation"]["margin"] = self.curves["validation"].margin
+        return {"run": self.run} | curves
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,6 +134,8 @@ class Sample:
     step: int
     nats_per_token: float | None
     """Validation score at that step; None if there was no validation."""
+    margin: float | None
+    """Half the width of its 95% confidence interval; 0 if the whole split was scored."""
     text: str
 
     def to_json(self) -> dict[str, Any]:
@@ -152,14 +160,15 @@ def read_samples(run: RunFolder) -> list[Sample]:
         raise RunError(f"no samples in {run.path}: {run.samples} can't be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise RunError(f"{run.samples} is damaged: it is not UTF-8") from None
-    scores = {record["step"]: record["nats_per_token"] for record in read_records(run)["validation"]}
+    scores = {one["step"]: (one["nats_per_token"], one["margin"]) for one in read_records(run)["validation"]}
     parts = re.split(r"^--- step ([0-9]{1,18})\n", text, flags=re.MULTILINE)[1:]
     if not parts:
         raise RunError(f"no samples in {run.path}: the run has not reached its first validation")
-    return [
-        Sample(step=int(step), nats_per_token=scores.get(int(step)), text=written.removesuffix("\n\n"))
-        for step, written in zip(parts[::2], parts[1::2], strict=True)
-    ]
+    samples = []
+    for step, written in zip(map(int, parts[::2]), parts[1::2], strict=True):
+        nats, margin = scores.get(step, (None, None))
+        samples.append(Sample(step=step, nats_per_token=nats, margin=margin, text=written.removesuffix("\n\n")))
+    return samples
 
 
 def read_curves(run: RunFolder, against: Against = "steps") -> RunCurves:
@@ -172,6 +181,27 @@ def read_curves(run: RunFolder, against: Against = "steps") -> RunCurves:
     curves: dict[Quantity, Curve] = {}
     for quantity, key in _KEYS.items():
         kind = "validation" if quantity == "validation" else "step"
-        pairs = [(x, record[key]) for x, record in zip(xs[kind], records[kind], strict=True) if record[key] is not None]
-        curves[quantity] = Curve(x=tuple(x for x, _ in pairs), y=tuple(float(y) for _, y in pairs))
+        pairs = [(x, record) for x, record in zip(xs[kind], records[kind], strict=True) if record[key] is not None]
+        curves[quantity] = Curve(
+            x=tuple(x for x, _ in pairs),
+            y=tuple(float(record[key]) for _, record in pairs),
+            margin=tuple(record["margin"] for _, record in pairs) if quantity == "validation" else (),
+        )
     return RunCurves(run=run.path.name, curves=curves)
+
+
+def differences(runs: Sequence[RunFolder]) -> list[str]:
+    """Which of text, splits, documents, reading direction and tokenizer differ, so that losses can't be compared.
+
+    Raises `RunError` if a configuration can't be read.
+    """
+    configs = [run.read_config() for run in runs]
+    tokenizers = [config.tokenizer if config.init_from is None else config.init_from for config in configs]
+    values: dict[str, list[Any]] = {
+        "text": [config.text for config in configs],
+        "splits": [config.corpus.splits for config in configs],
+        "documents": [(config.corpus.documents, config.corpus.separator) for config in configs],
+        "reading direction": [config.corpus.direction for config in configs],
+        "tokenizer": tokenizers,
+    }
+    return [name for name, of_runs in values.items() if any(one != of_runs[0] for one in of_runs)]

@@ -11,7 +11,7 @@ not parse any particular language:
 - Brackets are ( ), [ ] and { }, outside quotes and comments. A closing bracket without a match is ignored. Round and
   square brackets are considered closed where text starts at the margin after an empty line.
   Depth is only defined inside brackets; otherwise a unit that tells inside from outside would seem to count.
-- Lines end in \\n or \\r\\n. The newline belongs to the new line: position and indentation are 0 there.
+- Lines end in \\n, \\r\\n or \\r. The newline belongs to the new line: position and indentation are 0 there.
 """
 
 import re
@@ -27,6 +27,7 @@ Kind = Literal["yes or no", "number"]
 _TAB = 8
 _CLOSES = {")": "(", "]": "[", "}": "{"}
 _DIRECTIVES = "include|define|undef|if|ifdef|ifndef|elif|else|endif|pragma|error|line"
+_LONE_CR = re.compile(r"\r(?!\n)")
 _EMPTY = r"\r?\n[ \t]*\r?\n"
 _MARKS = re.compile(
     rf"""
@@ -70,6 +71,7 @@ class Property:
 
 def properties(text: str) -> tuple[Property, ...]:
     """All properties of a text of N characters."""
+    text = _LONE_CR.sub("\n", text)
     quoted, comment, depth = _structure(text)
     yes = {
         "in quotes": quoted,

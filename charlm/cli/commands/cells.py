@@ -14,6 +14,7 @@ def cells(json: JsonOption = False) -> None:
     Example: [bold]charlm train corpus.txt --cell gru[/bold]
     """
     from rich.table import Table
+    from rich.text import Text
 
     from charlm.cells import CELLS
     from charlm.cli.ui.console import print_json, stdout, thousands
@@ -41,9 +42,9 @@ def cells(json: JsonOption = False) -> None:
         table.add_row(
             cell.name,
             thousands(cell.num_parameters(**_WIDTHS)),
-            f"{cell.equations.replace('; ', chr(10))}\n[dim]{cell.reference}[/dim]",
+            Text.assemble(cell.equations.replace("; ", "\n") + "\n", (cell.reference, "dim")),
         )
     stdout().print(table)
     stdout().print(
-        f"\n[dim]weights: for a layer of width {_WIDTHS['hidden_size']} with {_WIDTHS['input_size']} inputs[/dim]"
+        f"\nweights: for a layer of width {_WIDTHS['hidden_size']} with {_WIDTHS['input_size']} inputs", style="dim"
     )

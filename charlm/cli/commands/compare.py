@@ -88,9 +88,9 @@ def compare(
         if not texts:
             split = split or first.held_out_split()
         dataset = first.read(texts or None, split=split, corpus=settings, progress=progress)
-        scored: SplitName = split or "train"
+        corpus, scored = dataset.text_of(split or "train")
         networks = [(model.model, model.tokenizer) for model in models]
-        comparison = compare_networks(networks, dataset.corpus, scored, progress=progress)
+        comparison = compare_networks(networks, corpus, scored, progress=progress)
     what = (" ".join(texts) or dataset.corpus.name) + (f", {split} split" if split else "")
     if page is not None:
         atomic_write(page, comparison_page(comparison, names=(names[0], names[1]), title=what).encode())

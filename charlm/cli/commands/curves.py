@@ -39,7 +39,7 @@ def curves(
       [bold]charlm curves first second --plot curves.png[/bold]
     """
     from charlm.analysis.plots import check_plot, draw_curves, save_plot
-    from charlm.analysis.runs.curves import read_curves
+    from charlm.analysis.runs.curves import differences, read_curves
     from charlm.cli.ui.console import print_json, stderr
     from charlm.storage.runs import RunFolder, find_run, newest_run
 
@@ -54,6 +54,14 @@ def curves(
         print_json([run.to_json() for run in run_curves])
     else:
         _show(run_curves, against)
+        if different := differences([RunFolder(folder) for folder in folders]):
+            stderr().print(
+                f"note: these losses can't be compared, since the runs differ in {', '.join(different)}; compare the "
+                "models on one text with: charlm compare MODEL MODEL TEXT",
+                markup=False,
+                soft_wrap=True,
+                style="yellow",
+            )
     if plot is not None:
         stderr().print(f"wrote {plot}", markup=False, soft_wrap=True)
 
@@ -64,8 +72,9 @@ def _show(runs: "list[RunCurves]", against: str) -> None:
     from rich.text import Text
 
     from charlm.analysis.runs.curves import QUANTITIES
-    from charlm.cli.ui.console import stdout
+    from charlm.cli.ui.console import stdout, with_margin
     from charlm.cli.ui.plot import mark, number_of, plot
+    from charlm.cli.ui.visible import for_stdout
 
     console = stdout()
     width = min(console.width, 100)
@@ -81,14 +90,20 @@ def _show(runs: "list[RunCurves]", against: str) -> None:
     for index, run in enumerate(runs):
         letter, style = mark(index)
         loss, validation = run.curves["loss"], run.curves["validation"]
-        lowest = min(zip(validation.y, validation.x, strict=True), default=None)
+        scores = list(zip(validation.y, validation.x, validation.margin, strict=True))
+        lowest = min(scores, key=lambda score: score[0], default=None)
         table.add_row(
-            Text(f"{letter} ", style=style).append(run.run, "default"),
+            Text(f"{letter} ", style=style).append(for_stdout(run.run), "default"),
             number_of(loss.x[-1] if loss.x else None),
             f"{sum(loss.y[-10:]) / len(loss.y[-10:]):.4f}" if loss.y else "",
-            "" if lowest is None else f"{lowest[0]:.4f}",
+            "" if lowest is None else with_margin(lowest[0], lowest[2]),
             "" if lowest is None else number_of(lowest[1]),
-            f"{validation.y[-1]:.4f}" if validation.y else "",
+            with_margin(scores[-1][0], scores[-1][2]) if scores else "",
         )
     console.print(table)
     console.print("losses in nats per token; loss: mean of the last ten log entries (up to 100 steps)", style="dim")
+    if any(margin for run in runs for margin in run.curves["validation"].margin):
+        console.print(
+            "±: 95% interval of an estimate from a sample of the validation split; charlm compare scores whole splits",
+            style="dim",
+        )

@@ -12,6 +12,7 @@ from charlm.cli.options.shared import (
     JsonOption,
     SeparatorOption,
     corpus_options,
+    use_threads,
     without_none,
 )
 
@@ -78,6 +79,7 @@ def evaluate(
         bool,
         typer.Option("--no-baselines", help="Leave out the comparison with simple predictors."),
     ] = False,
+    threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="set by PyTorch")] = None,
     json: JsonOption = False,
 ) -> None:
     """Measure how well a model predicts a text it has not seen.
@@ -109,6 +111,8 @@ def evaluate(
         raise ConfigError("--cache-share needs --cache; pass both")
     dynamic_config = DynamicConfig(**without_none(rate=dynamic_rate)) if dynamic else None
     cache_config = NeuralCacheConfig(**without_none(share=cache_share)) if cache else None
+    if threads is not None:
+        use_threads(threads)
     names = list(arguments or [])
     require_model_first(names, "charlm eval")
     model = names.pop(0) if names and names_model(names[0], text_follows=len(names) > 1) else None
@@ -136,7 +140,7 @@ def evaluate(
             if settings:
                 raise ConfigError("--documents, --separator, --encoding and --errors say how to read a TEXT; name one")
             split = split or loaded.held_out_split()
-            dataset = loaded.read(progress=progress)
+            dataset = loaded.read(split=split, progress=progress)
             what = f"{loaded.checkpoint.corpus.get('name')}, {split} split"
         scored: SplitName = split or "train"
         result = loaded.score(dataset, scored, dynamic=dynamic_config, neural_cache=cache_config, progress=progress)
@@ -206,9 +210,11 @@ def _show(what: str, result: "Evaluation") -> None:
         ("nats per character", f"{result.nats_per_character:.4f}"),
         ("nats per token", f"{result.nats_per_token:.4f}"),
         ("perplexity per token", f"{result.perplexity:.3f}"),
+        ("perplexity per word", "" if result.perplexity_per_word is None else f"{result.perplexity_per_word:,.2f}"),
         ("nats", f"{result.nats:,.1f}"),
         ("tokens", thousands(result.tokens)),
         ("characters", thousands(result.characters)),
+        ("words", "" if result.words is None else thousands(result.words)),
         ("bytes", thousands(result.bytes)),
         ("unknown characters", thousands(result.unknown_characters)),
         ("documents", thousands(result.documents)),

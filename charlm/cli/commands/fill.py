@@ -79,12 +79,13 @@ def _show(fillings: "list[Filling]", left: str, right: str) -> None:
     from rich.text import Text
 
     from charlm.cli.ui.console import stdout
+    from charlm.cli.ui.visible import for_stdout
 
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("score", "forward", "backward"):
         table.add_column(name, justify="right")
     table.add_column("text", overflow="fold")
     for filling in fillings:
-        text = f"{left}[{filling.text}]{right}".replace("\n", "⏎")
+        text = for_stdout(f"{left}[{filling.text}]{right}".replace("\n", "⏎"))
         table.add_row(f"{filling.score:.2f}", f"{filling.forward:.2f}", f"{filling.backward:.2f}", Text(text))
     stdout().print(table)

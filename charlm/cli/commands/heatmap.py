@@ -94,6 +94,7 @@ def _show(reading: "Reading", *, neutral: float) -> None:
     from rich.text import Text
 
     from charlm.cli.ui.console import stdout
+    from charlm.cli.ui.visible import visible
 
     console = stdout()
     if not console.is_terminal or console.no_color or console.color_system is None:
@@ -109,9 +110,9 @@ def _show(reading: "Reading", *, neutral: float) -> None:
             strength, is_red = abs(float(values[index])) / largest, float(values[index]) > 0
         fade = round(255 * (1 - 0.6 * strength))
         colour = Color.from_rgb(255, fade, fade) if is_red else Color.from_rgb(fade, fade, 255)
-        coloured.append(text, Style(color="black", bgcolor=colour) if strength > 0.02 else Style())
+        coloured.append(visible(text), Style(color="black", bgcolor=colour) if strength > 0.02 else Style())
     console.print(coloured, soft_wrap=True)
-    console.print(f"{reading.bits.sum() / max(1, len(coloured.plain)):.3f} bits per character", style="dim")
+    console.print(f"{reading.bits.sum() / max(1, sum(map(len, reading.texts))):.3f} bits per character", style="dim")
 
 
 def _show_lines(reading: "Reading") -> None:
@@ -119,12 +120,21 @@ def _show_lines(reading: "Reading") -> None:
     line, total, count = "", 0.0, 0
     values = reading.bits if reading.values is None else reading.values
     for text, value in zip(reading.texts, values.tolist(), strict=True):
+        if line.endswith("\r") and not text.startswith("\n"):
+            _print_line(line, total, count)
+            line, total, count = "", 0.0, 0
         total += value
         line += text
         count += len(text) if reading.values is None else 1
         while "\n" in line:
             complete_line, _, line = line.partition("\n")
-            print(f"{total / max(1, count):7.3f}  {complete_line}")
+            _print_line(complete_line, total, count)
             total, count = 0.0, 0
     if line:
-        print(f"{total / max(1, count):7.3f}  {line}")
+        _print_line(line, total, count)
+
+
+def _print_line(line: str, total: float, count: int) -> None:
+    from charlm.cli.ui.visible import for_stdout
+
+    print(f"{total / max(1, count):7.3f}  {for_stdout(line.removesuffix(chr(13)))}")

@@ -32,8 +32,8 @@ def info(
     if system:
         _show_system(json)
         return
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     import charlm
     from charlm.cli.ui.console import print_json, stdout
@@ -44,7 +44,7 @@ def info(
         return
     table = Table.grid(padding=(0, 2))
     for name, value in _rows(loaded):
-        table.add_row(f"[dim]{name}[/dim]", escape(str(value)))
+        table.add_row(Text(name, style="dim"), str(value))
     stdout().print(table)
 
 
@@ -89,6 +89,9 @@ def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
         yield "text", f"{corpus['name']}, {thousands(corpus['characters'])} characters, {size(corpus['bytes'])}"
         yield "documents", f"{thousands(corpus['documents'])}, by {settings['documents']}; splits {splits}"
         yield "sha256", corpus["sha256"]
+        if valid := corpus.get("valid"):
+            sizes = f"{thousands(valid['characters'])} characters, {size(valid['bytes'])}"
+            yield "validation text", f"{valid['name']}, {sizes}, sha256 {valid['sha256']}"
     if training := checkpoint.training:
         settings = training["config"]
         yield (
@@ -118,6 +121,7 @@ def _show_system(json: bool) -> None:
 
     import torch
     from rich.table import Table
+    from rich.text import Text
 
     from charlm import __version__
     from charlm.cli.ui.console import print_json, stdout
@@ -134,6 +138,7 @@ def _show_system(json: bool) -> None:
         "pointwise": pointwise,
         "bfloat16": bfloat16,
         "compiler": _compiler(),
+        "prebuilt": _prebuilt(),
     }
     if json:
         print_json(facts)
@@ -141,7 +146,7 @@ def _show_system(json: bool) -> None:
     facts["bfloat16"] = {"amx": "AMX", "avx512_bf16": "AVX512-BF16"}.get(bfloat16, bfloat16)
     table = Table.grid(padding=(0, 2))
     for name, value in facts.items():
-        table.add_row(f"[dim]{name.replace('_', ' ')}[/dim]", "none" if value is None else str(value))
+        table.add_row(Text(name.replace("_", " "), style="dim"), "none" if value is None else str(value))
     stdout().print(table)
 
 
@@ -162,3 +167,13 @@ def _compiler() -> str | None:
     except ModuleNotFoundError:
         return None
     return compiler()
+
+
+def _prebuilt() -> str | None:
+    """The kind of processor whose compiled code comes from the wheel."""
+    try:
+        from charlm.native.prebuilt import chosen_variant
+    except ModuleNotFoundError:
+        return None
+    variant = chosen_variant()
+    return None if variant is None else variant.name

@@ -254,13 +254,12 @@ def _feature_name(loaded: "TextModel", column: int) -> str:
 def _show(loaded: "TextModel", probe: "Probe") -> None:
     """Print the accuracy of each classifier, and notes on what it means."""
     from rich.table import Table
-    from rich.text import Text
 
     from charlm.analysis.probing.probe import TOP_FEATURES
     from charlm.cli.ui.console import stderr, stdout, thousands
 
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column(Text(f"{probe.positive} or {probe.negative}?"))
+    table.add_column(f"{probe.positive} or {probe.negative}?")
     table.add_column("accuracy", justify="right")
     table.add_column("95% interval", justify="right")
     rows: dict[str, Accuracy] = {

@@ -217,7 +217,8 @@ def _load(model: str | None, threads: int) -> "TextModel":
 def _replay(loaded: "TextModel", *, json: bool) -> None:
     """Show the samples that a run wrote during training."""
     from charlm.analysis.runs.curves import read_samples
-    from charlm.cli.ui.console import print_json, stdout, thousands
+    from charlm.cli.ui.console import print_json, stdout, thousands, with_margin
+    from charlm.cli.ui.visible import for_stdout
     from charlm.storage.runs import RunFolder
 
     found = read_samples(RunFolder(loaded.path.parent))
@@ -226,19 +227,21 @@ def _replay(loaded: "TextModel", *, json: bool) -> None:
         return
     console = stdout()
     for one in found:
-        score = "" if one.nats_per_token is None else f", validation {one.nats_per_token:.4f} nats per token"
+        nats = one.nats_per_token
+        score = "" if nats is None else f", validation {with_margin(nats, one.margin)} nats per token"
         console.print(f"step {thousands(one.step)}{score}", style="bold")
-        print(one.text.rstrip("\n"), end="\n\n")
+        print(for_stdout(one.text.rstrip("\n")), end="\n\n")
 
 
 def _write_together(loaded: "TextModel", prefix: str, seed: int, config: "SampleConfig") -> None:
     """Let a person and the model write a text together, and print it."""
     from charlm.cli.ui.console import Bars, stderr
     from charlm.cli.ui.picker import pick
+    from charlm.cli.ui.visible import for_stdout
 
     with Bars(stderr()) as progress:
         session = loaded.session(prefix, config, seed=seed, progress=progress)
-    text = pick(session)
+    text = for_stdout(pick(session))
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
 

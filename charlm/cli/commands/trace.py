@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from charlm.cli.options.shared import JsonOption
+from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,6 +21,7 @@ def trace(
     hidden: Annotated[int, typer.Option(help="Width of the hidden state.")] = 3,
     steps: Annotated[int, typer.Option(help="Training steps, each on the whole word.")] = 500,
     seed: Annotated[int, typer.Option(help="Random seed for the initial weights.")] = 1,
+    threads: ThreadsOption = 1,
     json: JsonOption = False,
 ) -> None:
     """Watch a tiny model learn one word, with the numbers inside it at every step.
@@ -33,13 +34,11 @@ def trace(
       [bold]charlm trace --text hello[/bold]
       [bold]charlm trace --text banana --cell lstm --hidden 4[/bold]
     """
-    import torch
-
     from charlm.analysis.trace import EOS
     from charlm.analysis.trace import trace as trace_model
     from charlm.cli.ui.console import print_json, stdout
 
-    torch.set_num_threads(1)
+    use_threads(threads)
     result = trace_model(text, cell=cell, hidden_size=hidden, steps=steps, seed=seed)
     if json:
         print_json(result.to_json())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 import typer
 
 from charlm.cli.options import train as options
+from charlm.cli.options.seeds import planned_runs, report_seeds
 from charlm.cli.options.shared import (
     DocumentsOption,
     EncodingOption,
@@ -31,6 +32,8 @@ def train(
     documents: DocumentsOption = None,
     separator: SeparatorOption = None,
     splits: options.SplitsOption = None,
+    valid: options.ValidOption = None,
+    test: options.TestOption = None,
     direction: options.DirectionOption = None,
     encoding: EncodingOption = None,
     errors: ErrorsOption = None,
@@ -66,6 +69,7 @@ def train(
     averaging: options.AveragingOption = None,
     clip: options.ClipOption = None,
     seed: options.SeedOption = None,
+    seeds: options.SeedsOption = None,
     validations: options.ValidationsOption = None,
     threads: options.ThreadsOption = None,
     device: options.DeviceOption = None,
@@ -86,8 +90,10 @@ def train(
     Examples:
       [bold]charlm train corpus.txt[/bold]
       [bold]charlm train tinyshakespeare --minutes 2 --splits 90/10/0[/bold]
+      [bold]charlm train train.txt --valid valid.txt --test test.txt[/bold]
       [bold]charlm train names.txt --documents line --epochs 10[/bold]
       [bold]charlm train novel.txt --tokenizer subword --hidden 512 --minutes 30[/bold]
+      [bold]charlm train novel.txt --minutes 1 --seeds 3[/bold]
       [bold]charlm train --resume[/bold]
     """
     started = time.monotonic()
@@ -131,15 +137,15 @@ def train(
         precision=precision,
     )
     fixed = training.keys() - {"learning_rate", "clip"}
-    if resume and (corpus or tokenizer_options or model or fixed or init_from or overwrite):
+    if resume and any((corpus, valid, test, tokenizer_options, model, fixed, seeds, init_from, overwrite)):
         raise ConfigError(
             "--resume continues with the run's own settings; it can be combined only with --run, TEXT (the same text), "
             "a new --minutes, --epochs or --steps, and --learning-rate and --clip"
         )
     if {"vocab_size", "algorithm"} & tokenizer_options.keys() and tokenizer != "subword":
         raise ConfigError("--vocab-size and --subword-algorithm need --tokenizer subword")
-    with _display(started) as callbacks:
-        if resume:
+    if resume:
+        with _display() as callbacks:
             result = api.resume_run(
                 run if run is not None else newest_resumable(),
                 text=text or None,
@@ -147,27 +153,36 @@ def train(
                 learning_rate=learning_rate,
                 clip=clip,
                 callbacks=callbacks,
+                started=started,
             )
-        else:
+        _report(result, json=json)
+        return
+    results: list[Trained] = []
+    for name, own_seed in planned_runs(text or [], run, seed, seeds, overwrite=overwrite):
+        with _display() as callbacks:
             result = api.train_run(
                 text or [],
-                run=run,
+                run=name,
                 corpus=corpus,
                 tokenizer=TokenizerConfig(**tokenizer_options) if tokenizer_options else None,
                 model=cast(ModelOptions, model),
-                training=cast(TrainOptions, lengths | training),
+                training=cast(TrainOptions, lengths | training | own_seed),
+                valid=valid or None,
+                test=test or None,
                 init_from=init_from,
                 overwrite=overwrite,
                 callbacks=callbacks,
+                started=started if not results else time.monotonic(),
             )
-    _report(result, json=json)
-    if not result.outcome.finished:
-        raise typer.Exit(130)
+        _report(result, json=json)
+        results.append(result)
+    if seeds is not None:
+        report_seeds(results)
 
 
 @contextmanager
-def _display(started: float) -> Iterator["Callbacks"]:
-    """Callbacks that display a run and let Ctrl-C stop it; its time counts from `started`."""
+def _display() -> Iterator["Callbacks"]:
+    """Callbacks that display a run and let Ctrl-C stop it."""
     from charlm.api import Callbacks
     from charlm.cli.ui.console import Bars, stderr
     from charlm.cli.ui.screen import Interrupt, Screen
@@ -180,12 +195,11 @@ def _display(started: float) -> Iterator["Callbacks"]:
             on_start=screen.prepared,
             on_event=screen,
             should_stop=interrupt,
-            started=started,
         )
 
 
 def _report(result: "Trained", *, json: bool) -> None:
-    """Say on stderr how a run ended; with `json`, print it on stdout too."""
+    """Say on stderr how a run ended; with `json`, print it on stdout too. Exits if the run was interrupted."""
     from dataclasses import asdict
 
     from charlm.analysis.runs.advice import advice_on
@@ -204,6 +218,8 @@ def _report(result: "Trained", *, json: bool) -> None:
     if json:
         values = {"run": str(result.run), "model": str(result.run / "model.safetensors")} | asdict(result.outcome)
         print_json(values | {"advice": None if advice is None else asdict(advice), "verdict": sentences})
+    if not result.outcome.finished:
+        raise typer.Exit(130)
 
 
 def _summary(result: "Trained", advice: "Advice | None", sentences: list[str]) -> Iterator[str]:

@@ -54,6 +54,25 @@ TokenizerOption = Annotated[
         metavar="NAME",
     ),
 ]
+ValidOption = Annotated[
+    list[str] | None,
+    _option(
+        "A text that is the whole validation split, as the official splits of a benchmark are: a file, folder or name. "
+        "It can be given several times.",
+        "a share of TEXT, or the official split of a named corpus",
+        TEXT,
+        metavar="FILE",
+    ),
+]
+TestOption = Annotated[
+    list[str] | None,
+    _option(
+        "The same for the test split, which is not read before `charlm eval`.",
+        "a share of TEXT, or the official split of a named corpus",
+        TEXT,
+        metavar="FILE",
+    ),
+]
 VocabSizeOption = Annotated[
     int | None,
     _option(
@@ -206,6 +225,14 @@ ClipOption = Annotated[
 ]
 SeedOption = Annotated[
     int | None, _option("Seed for the initial weights, the order of the text and dropout.", "1", _TRAINING)
+]
+SeedsOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Train this many runs, NAME-1, NAME-2 and so on, each with the next seed, and print mean and spread.",
+        show_default=False,
+        rich_help_panel=_TRAINING,
+    ),
 ]
 ValidationsOption = Annotated[
     int | None, _option("How many times during the run to validate, write a sample and save.", "20", _TRAINING)

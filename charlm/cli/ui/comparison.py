@@ -74,6 +74,7 @@ def show_pairs(pairs: Pairs, *, json: bool, jsonl: bool) -> None:
 
     from charlm.cli.ui.console import stdout
     from charlm.cli.ui.texts import print_records
+    from charlm.cli.ui.visible import for_stdout
 
     if json or jsonl:
         records = (
@@ -84,8 +85,8 @@ def show_pairs(pairs: Pairs, *, json: bool, jsonl: bool) -> None:
         return
     table = Table(show_lines=True, header_style="bold", expand=True)
     for label, steer in pairs.sides.items():
-        table.add_column(Text(f"{label}  ({steer})"), ratio=1, overflow="fold")
+        table.add_column(Text(for_stdout(f"{label}  ({steer})")), ratio=1, overflow="fold")
     for pair in pairs.texts:
-        table.add_row(*(Text(one.text) for one in pair))
+        table.add_row(*(Text(for_stdout(one.text)) for one in pair))
     console = stdout()
     console.print(table, width=min(_MAX_WIDTH, console.width))

@@ -5,29 +5,51 @@ import logging
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Self, TextIO, cast
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.segment import Segment
+from rich.text import Text
 
 from charlm.cli.ui.streams import BestEffortStream, TrimmedStream
+from charlm.cli.ui.visible import visible
 
 _WIDE = 10_000  # columns where stdout is not a terminal
 _BAR_DELAY = 0.5  # seconds of work before a bar appears
 
 
+class VisibleConsole(Console):
+    """A console whose texts are visible if it is a terminal; a string is markup only if it is printed as such."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(highlight=False, emoji=False, markup=False, **settings)
+
+    def _visible(self, text: str) -> str:
+        return visible(text) if self.is_terminal or self.file.isatty() else text
+
+    def render_str(self, text: str, **settings: Any) -> Text:
+        """A string as a `Text`, which would drop some control characters."""
+        return super().render_str(self._visible(text), **settings)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The segments of a renderable."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(self._visible(segment.text), segment.style)
+
+
 def stderr() -> Console:
     """A console for everything but data; it is no error if nobody reads it."""
-    return Console(file=cast(TextIO, BestEffortStream(sys.stderr)), highlight=False, emoji=False)
+    return VisibleConsole(file=cast(TextIO, BestEffortStream(sys.stderr)))
 
 
 def stdout() -> Console:
     """A console for data. Without a terminal, lines are not wrapped and have no trailing blanks."""
-    console = Console(highlight=False, emoji=False)
+    console = VisibleConsole()
     if not console.is_terminal:
-        console = Console(file=cast(TextIO, TrimmedStream(sys.stdout)), width=_WIDE, highlight=False, emoji=False)
+        console = VisibleConsole(file=cast(TextIO, TrimmedStream(sys.stdout)), width=_WIDE)
     return console
 
 
@@ -98,7 +120,7 @@ class Bars:
             return
         if self._bars is None:
             self._bars = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 TaskProgressColumn(),
                 TimeRemainingColumn(),

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from charlm.cli.ui.console import duration, thousands, with_margin
+from charlm.cli.ui.visible import visible
 from charlm.training.events import Event, SampleEvent, StepEvent, ValidationEvent
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -105,7 +106,7 @@ class TrainingDisplay:
 
     def _render(self) -> RenderableType:
         self._clear_if_resized()
-        parts: list[RenderableType] = [Text(self._title, style="bold", overflow="ellipsis", no_wrap=True)]
+        parts: list[RenderableType] = [Text(visible(self._title), style="bold", overflow="ellipsis", no_wrap=True)]
         if self._step is None:
             return Group(*parts, Text("starting …", style="dim"))
         step = self._step
@@ -125,7 +126,8 @@ class TrainingDisplay:
         ]
         if self._sample is not None:
             title = f"sample at step {thousands(self._sample.step)}"
-            lines = Text(self._sample.text.strip("\n")).wrap(self._console, max(1, self._console.width - 4))
+            sample = visible(self._sample.text).strip("\n")
+            lines = Text(sample).wrap(self._console, max(1, self._console.width - 4))
             parts.append(Panel(Text("\n").join(lines[:_SAMPLE_LINES]), title=title, title_align="left"))
         return Group(*parts)
 
@@ -133,9 +135,10 @@ class TrainingDisplay:
         """The figures in a row, or in a column if the terminal is too narrow."""
         speed = self._speed()
         figures = {"step": thousands(step.step), "epoch": f"{step.epoch:.2f}", "loss": f"{step.loss:.4f}"}
-        figures["validation"] = "–" if self._validation is None else f"{self._validation.nats_per_token:.4f}"
-        if self._best is not None and self._best is not self._validation:
-            figures["best"] = f"{self._best.nats_per_token:.4f} at {thousands(self._best.step)}"
+        last, best = self._validation, self._best
+        figures["validation"] = "–" if last is None else with_margin(last.nats_per_token, last.margin)
+        if best is not None and best is not last:
+            figures["best"] = f"{with_margin(best.nats_per_token, best.margin)} at {thousands(best.step)}"
         figures["gradient norm"] = f"{step.gradient_norm:.3f}"
         figures["tokens/s"] = thousands(speed) if speed is not None else "–"
         row = _grid(len(figures))
@@ -146,7 +149,7 @@ class TrainingDisplay:
             return row
         column = _grid(2)
         for name, value in figures.items():
-            column.add_row(f"[dim]{name}[/dim]", value)
+            column.add_row(Text(name, style="dim"), value)
         return column
 
     def _clear_if_resized(self) -> None:

@@ -1,10 +1,13 @@
 """The layout of `charlm COMMAND --help`."""
 
 import inspect
+import sys
 from copy import copy
 from typing import Any
 
 from typer.core import TyperArgument, TyperCommand, TyperOption
+
+from charlm.cli.ui.visible import visible
 
 
 class Command(TyperCommand):
@@ -26,6 +29,15 @@ class Command(TyperCommand):
         arguments = [parameter for parameter in self.get_params(ctx) if isinstance(parameter, TyperArgument)]
         pieces = [[argument.metavar] if argument.metavar else argument.get_usage_pieces(ctx) for argument in arguments]
         return ["[OPTIONS]", *(word for words in pieces for word in words)]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments; an error about them is visible on a terminal."""
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            if sys.stderr.isatty() and isinstance(message := getattr(error, "message", None), str):
+                error.message = visible(message)  # type: ignore[attr-defined]
+            raise
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help."""

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 import typer
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from charlm.cli.ui.console import stderr
+from charlm.cli.ui.visible import visible
 from charlm.errors import CharlmError, ConfigError
 from charlm.sampling.session import Offer, Session
 
@@ -107,21 +107,21 @@ def _write_word(session: Session) -> str:
 
 def _screen(console: Console, text: str, offers: list[Offer], chosen: int, note: str) -> RenderableType:
     height = max(3, console.height - OFFERS - 5)
-    lines = Text(text).wrap(console, max(10, console.width))[-height:]
+    lines = Text(visible(text)).wrap(console, max(10, console.width))[-height:]
     table = Table.grid(padding=(0, 1))
     for index, offer in enumerate(offers):
         style = "bold reverse" if index == chosen else ""
         bar = "█" * round(30 * offer.probability)
         table.add_row(
             ">" if index == chosen else " ",
-            Text(_visible(offer.text), style=style),
+            Text(_symbols(offer.text), style=style),
             f"{offer.probability:.1%}",
             Text(bar, style="cyan"),
         )
-    last = Text(note, style="yellow")
-    return Group(Text("\n").join(lines), Text(""), table, last, Text.from_markup(f"[dim]{escape(_HELP)}[/dim]"))
+    last = Text(visible(note), style="yellow")
+    return Group(Text("\n").join(lines), Text(""), table, last, Text(_HELP, style="dim"))
 
 
-def _visible(text: str) -> str:
-    """The text of a token with symbols for blanks and line ends."""
-    return text.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥") if text else "(end of the text)"
+def _symbols(text: str) -> str:
+    """The text of a token with symbols for blanks, line ends and control characters."""
+    return visible(text.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥")) if text else "(end of the text)"

@@ -1,5 +1,6 @@
 """Standard streams that may be closed, have lost their reader, or have an encoding that lacks a character."""
 
+import codecs
 import contextlib
 import io
 import os
@@ -8,17 +9,48 @@ import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
 
+from charlm.cli.ui.visible import visible
+
+_REPLACE = "charlm.replace"
 _BLANKS = re.compile(" +(?=\n)")
 
 
 def mend_streams() -> None:
-    """Replace closed streams by the null device, and let stdout write ? for characters its encoding lacks."""
+    """Replace closed streams by the null device, and let stdout write every character.
+
+    Output to a file or a pipe is UTF-8, unless PYTHONIOENCODING says otherwise. Elsewhere a character that the encoding
+    lacks becomes ?, and a note on stderr says so once. Bytes of a file name that are not UTF-8 stay as they are.
+    """
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (stays open until exit)
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
+        codecs.register_error(_REPLACE, _Replacement())
+        is_utf8 = not sys.stdout.isatty() and not os.environ.get("PYTHONIOENCODING")
+        sys.stdout.reconfigure(encoding="utf-8" if is_utf8 else None, errors=_REPLACE)
+
+
+class _Replacement:
+    """An error handler of codecs, which says once that characters are lost."""
+
+    def __init__(self) -> None:
+        self._said = False
+
+    def __call__(self, error: UnicodeError) -> tuple[str | bytes, int]:
+        """What to write in place of characters that can't be encoded, and the position after them."""
+        if not isinstance(error, UnicodeEncodeError):
+            raise error
+        lost = error.object[error.start : error.end]
+        with contextlib.suppress(UnicodeEncodeError):
+            return lost.encode("ascii", "surrogateescape"), error.end
+        if not self._said:
+            self._said = True
+            print_error(
+                f"note: the output is {error.encoding}, which lacks {lost[0]!a} and perhaps others; they are written "
+                "as ?; set PYTHONIOENCODING=utf-8 to keep them"
+            )
+        return "?" * len(lost), error.end
 
 
 @contextlib.contextmanager
@@ -95,5 +127,5 @@ class TrimmedStream:
 def print_error(text: str) -> None:
     """Print a line on stderr."""
     stream = BestEffortStream(sys.stderr)
-    stream.write(text + "\n")
+    stream.write((visible(text) if stream.isatty() else text) + "\n")
     stream.flush()

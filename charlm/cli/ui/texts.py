@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from charlm.cli.ui.console import print_json, stderr, stdout
+from charlm.cli.ui.visible import VisibleParts
 
 if TYPE_CHECKING:
     from charlm.evaluation.copying import Copied
@@ -29,11 +30,12 @@ class Texts:
         self._separator = "" if one_line else "\n"
         self._terminal = console.is_terminal
         self._coloured = show_probs and console.is_terminal and not console.no_color
+        self._visible = VisibleParts() if sys.stdout.isatty() else None
         self._first = True
         self._last = ""
         if self._coloured:
             shades = ", ".join(f"[color({colour})]{name}[/]" for _, name, colour in _SHADES)
-            stderr().print(f"probability of each character: {shades}", soft_wrap=True)
+            stderr().print(f"probability of each character: {shades}", markup=True, soft_wrap=True)
         elif show_probs:
             stderr().print(
                 "note: --show-probs needs a terminal with colours; add --jsonl to get the probabilities as numbers",
@@ -51,7 +53,9 @@ class Texts:
     def add(self, text: str, log_probabilities: Iterable[float], underlined: frozenset[int] = frozenset()) -> None:
         """Print the next part of a text, underlining the characters at the indices `underlined`."""
         self._last = text[-1:] or self._last
-        characters = coloured(text, log_probabilities) if self._coloured else iter(text)
+        characters: Iterable[str] = text if self._visible is None else map(self._visible.add, text)
+        if self._coloured:
+            characters = coloured([*characters], log_probabilities)
         if underlined:
             characters = (
                 f"\x1b[4m{character}\x1b[24m" if index in underlined and text[index] not in "\r\n" else character
@@ -62,6 +66,8 @@ class Texts:
 
     def end(self) -> None:
         """End a text with a line end, unless it has one."""
+        if self._visible is not None:
+            sys.stdout.write(self._visible.end())
         sys.stdout.write("" if self._last == "\n" else "\n")
 
     def show(self, written: "GeneratedText", copied: "Copied | None" = None) -> None:
@@ -88,7 +94,7 @@ class Texts:
             self.add(chunk.text, chunk.log_probabilities)
 
 
-def coloured(text: str, log_probabilities: Iterable[float]) -> Iterator[str]:
+def coloured(text: Sequence[str], log_probabilities: Iterable[float]) -> Iterator[str]:
     """Each character in the colour of its probability; without one, as in a prefix, it stays as it is."""
     nats = [*log_probabilities]
     nats = [math.inf] * (len(text) - len(nats)) + nats

@@ -23,6 +23,17 @@ def test_eval_json_has_every_figure(charlm, run: str, sentences: str) -> None:
     )
 
 
+def test_the_perplexity_per_word_is_that_of_the_papers(charlm, run: str, write) -> None:
+    text = write("The cat sat on the mat .\n\nA dog ran .\n", "words.txt")
+    values = json.loads(charlm("eval", run, text, "--no-baselines", "--json").stdout)
+    assert values["words"] == 7 + 4 + 3
+    assert values["perplexity_per_word"] == pytest.approx(math.exp(values["nats"] / 14))
+    shown = charlm("eval", run, text, "--no-baselines").stdout
+    assert re.search(rf"^perplexity per word +{values['perplexity_per_word']:,.2f}$", shown, re.MULTILINE), shown
+    dynamic = json.loads(charlm("eval", run, text, "--no-baselines", "--dynamic", "--json").stdout)
+    assert dynamic["perplexity_per_word"] == pytest.approx(math.exp(dynamic["nats"] / 14))
+
+
 def test_eval_compares_with_baselines(charlm, text: Path, brief: list[str], sentences: str) -> None:
     charlm("train", text, "--run", "alone", "--ngram-order", "0", *brief)
     run = "alone"

@@ -5,7 +5,7 @@ from charlm.config import (
     ModelConfig,
     TokenizerConfig,
     TrainConfig,
-    default_vectors,
+    default_embedding,
 )
 from charlm.errors import ConfigError
 from charlm.sampling import SampleConfig
@@ -73,7 +73,7 @@ def test_out_of_range_names_value_and_remedy(make, said: str) -> None:
 
 
 def test_embedding_follows_the_vocabulary() -> None:
-    assert default_vectors(512, 256) == {"tie_weights": False, "embedding_size": 32}
-    assert default_vectors(512, 256, tie_weights=True) == {"tie_weights": True, "embedding_size": 256}
-    assert default_vectors(513, 384) == {"tie_weights": True, "embedding_size": 384}
-    assert default_vectors(513, 384, tie_weights=False) == {"tie_weights": False, "embedding_size": 128}
+    assert default_embedding(512, 256) == {"tie_weights": False, "embedding_size": 32}
+    assert default_embedding(512, 256, tie_weights=True) == {"tie_weights": True, "embedding_size": 256}
+    assert default_embedding(513, 384) == {"tie_weights": True, "embedding_size": 384}
+    assert default_embedding(513, 384, tie_weights=False) == {"tie_weights": False, "embedding_size": 128}

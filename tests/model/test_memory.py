@@ -30,7 +30,7 @@ def test_large_blocks_are_kept_for_the_next_step() -> None:
     if platform.libc_ver()[0] != "glibc":
         pytest.skip("another C library")
     code = (
-        "import resource, numpy; from charlm.training.memory import keep_memory\n"
+        "import resource, numpy; from charlm.model.memory import keep_memory\n"
         "def faults():\n"
         "    numpy.ones(10_000_000)\n"
         "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"

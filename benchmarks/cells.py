@@ -1,0 +1,60 @@
+"""What every cell learns in a minute at equal width, without an n-gram prior.
+
+    python benchmarks/cells.py [TEXT] [--minutes 1] [--seeds 1] [--cells lstm,gru] [--threads 1]
+
+Makes the rows of docs/benchmarks.md, section "Cells". TEXT is a file or a registered name, tinyshakespeare by default.
+It is split 90/10/0, and the whole validation split is scored. A run that this machine has made in this state of the
+program is not repeated.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from results import Results, add_option
+
+from charlm.cells import CELLS
+
+OPTIONS = ("--splits", "90/10/0", "--ngram-order", "0", "--learning-rate", "0.003", "--dropout", "0.1")
+
+
+def run(text: str, cell: str, minutes: float, seed: int, threads: int) -> dict[str, Any]:
+    """Train once and score."""
+    charlm = [sys.executable, "-m", "charlm"]
+    with tempfile.TemporaryDirectory() as folder:
+        options = [*OPTIONS, "--minutes", str(minutes), "--seed", str(seed), "--threads", str(threads), "--cell", cell]
+        command = [*charlm, "train", text, *options, "--run", f"{folder}/run", "--json"]
+        outcome = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+        command = [*charlm, "eval", f"{folder}/run", "--no-baselines", "--json"]
+        score = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return {"steps": outcome["step"], "nats_per_character": score["nats_per_character"]}
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("text", nargs="?", default="tinyshakespeare")
+    parser.add_argument("--minutes", type=float, default=1.0)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    parser.add_argument("--cells", default=",".join(CELLS))
+    parser.add_argument("--threads", type=int, default=1)
+    add_option(parser)
+    arguments = parser.parse_args()
+    results = Results("cells", arguments.results, threads=arguments.threads)
+    print("| cell | seed | steps | nats/char |\n| --- | --- | --- | --- |")
+    for cell in arguments.cells.split(","):
+        settings = {"text": Path(arguments.text).stem, "minutes": arguments.minutes, "cell": cell}
+        for seed in arguments.seeds:
+            one = results.find(settings, seed=seed)
+            if one is None:
+                one = run(arguments.text, cell, arguments.minutes, seed, arguments.threads)
+                results.add(settings, one, seed=seed)
+            print(f"| `{cell}` | {seed} | {one['steps']:,} | {one['nats_per_character']:.4f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

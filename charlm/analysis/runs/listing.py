@@ -1,0 +1,86 @@
+"""The runs in a folder, each with its settings and figures, from the configuration and metrics.jsonl alone."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from charlm.analysis.runs.curves import read_records
+from charlm.config import DEFAULT_CELL, DEFAULT_HIDDEN_SIZE
+from charlm.errors import CharlmError
+from charlm.storage.runs import RUNS, RunFolder
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunSummary:
+    """One run. What it has not logged yet, or what can't be read, is None."""
+
+    run: str
+    """Name of the folder."""
+    saved: datetime
+    """When the run last wrote to one of its files."""
+    text: str | None = None
+    """What it was trained on: the names of the arguments."""
+    network: str | None = None
+    """Cell, layers and hidden size, such as "lstm 1x256"."""
+    seed: int | None = None
+    progress: float | None = None
+    """Share of the run that is done, 0 to 1."""
+    steps: int | None = None
+    epochs: float | None = None
+    seconds: float | None = None
+    nats_per_token: float | None = None
+    """Lowest validation loss during training."""
+    margin: float | None = None
+    """Half the width of its 95% confidence interval, nats per token; 0 if the whole split was scored."""
+    bits_per_character: float | None = None
+    """The same in bits per character, comparable across tokenizers."""
+    problem: str | None = None
+    """Why figures are missing."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON values."""
+        return asdict(self) | {"saved": self.saved.isoformat(timespec="seconds")}
+
+
+def list_runs(folder: Path = RUNS) -> list[RunSummary]:
+    """All runs in a folder, the one that was written to last first. A damaged run has a `problem`."""
+    return sorted(_summaries(folder), key=lambda summary: summary.saved, reverse=True)
+
+
+def _summaries(folder: Path) -> Iterator[RunSummary]:
+    for path in folder.glob("*/"):
+        run = RunFolder(path)
+        files = [file for file in (run.config, run.metrics, run.model, run.resume) if file.is_file()]
+        if not files:
+            continue
+        values: dict[str, Any] = {}
+        try:
+            values = _settings(run)
+            values |= _figures(run)
+        except CharlmError as error:
+            values["problem"] = str(error)
+        saved = max(file.stat().st_mtime for file in files)
+        yield RunSummary(run=path.name, saved=datetime.fromtimestamp(saved, UTC), **values)
+
+
+def _settings(run: RunFolder) -> dict[str, Any]:
+    config = run.read_config()
+    model = {"cell": DEFAULT_CELL, "num_layers": 1, "hidden_size": DEFAULT_HIDDEN_SIZE} | config.model
+    return {
+        "text": " ".join(Path(argument).name for argument in config.text),
+        "network": f"{model['cell']} {model['num_layers']}x{model['hidden_size']}",
+        "seed": config.training.seed,
+    }
+
+
+def _figures(run: RunFolder) -> dict[str, Any]:
+    records = read_records(run)
+    last = records["step"][-1]
+    values = {"progress": last["progress"], "steps": last["step"], "epochs": last["epoch"], "seconds": last["seconds"]}
+    scored = [record for record in records["validation"] if record["nats_per_token"] is not None]
+    if scored:
+        best = min(scored, key=lambda record: record["nats_per_token"])
+        values |= {name: best[name] for name in ("nats_per_token", "margin", "bits_per_character")}
+    return values

@@ -1,0 +1,63 @@
+"""`charlm train --seeds`: several runs that differ only in their seed."""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from charlm.config import check_range
+from charlm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from charlm.api import Trained
+
+
+def planned_runs(
+    texts: Sequence[str], run: str | None, first_seed: int | None, seeds: int | None, *, overwrite: bool
+) -> Iterator[tuple[str | None, dict[str, int]]]:
+    """The name of each run, and its setting of the seed; a single run without --seeds.
+
+    Raises `ConfigError` for a wrong number, and `RunError` if a run folder is not empty, before the first run begins.
+    """
+    if seeds is None:
+        yield run, {}
+        return
+    from charlm.storage.runs import RunFolder, find_run
+
+    check_range("--seeds", seeds, 2, 1000)
+    if "-" in texts:
+        raise ConfigError("--seeds reads the text once for each run; save standard input in a file")
+    name = run if run is not None else _free_name(texts, seeds)
+    names = [f"{name}-{number}" for number in range(1, seeds + 1)]
+    for own in names:
+        RunFolder(find_run(own)).require_room(overwrite=overwrite)
+    for number, own in enumerate(names):
+        yield own, {"seed": (1 if first_seed is None else first_seed) + number}
+
+
+def _free_name(texts: Sequence[str], seeds: int) -> str:
+    """The name of the text, or NAME-b, NAME-c and so on, of which no run with a number exists yet."""
+    from charlm.data.sources import find_sources
+    from charlm.storage.runs import RUNS
+
+    name = find_sources(texts).name
+    for suffix in ("", *(f"-{letter}" for letter in "bcdefghijklmnopqrstuvwxyz")):
+        if not any(os.path.lexists(RUNS / f"{name}{suffix}-{number}") for number in range(1, seeds + 1)):
+            return name + suffix
+    raise ConfigError(f"{RUNS}/ has runs of {name} up to {name}-z; name others with --run")
+
+
+def report_seeds(results: "Sequence[Trained]") -> None:
+    """Say the mean and the spread of the validation loss on stderr."""
+    import statistics
+
+    from charlm.cli.ui.console import stderr
+
+    losses = [result.outcome.best for result in results if result.outcome.best is not None]
+    if len(losses) > 1:
+        each = ", ".join(f"{loss:.4f}" for loss in losses)
+        stderr().print(
+            f"{len(losses)} seeds: validation {statistics.mean(losses):.4f} nats per token, standard deviation "
+            f"{statistics.stdev(losses):.4f} ({each})",
+            markup=False,
+            soft_wrap=True,
+        )

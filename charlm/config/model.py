@@ -1,0 +1,125 @@
+"""Settings of the language model: its shape and its initial weights."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypedDict, get_args
+
+from charlm.config.checks import check_choice, check_range
+from charlm.config.json_config import JsonConfig
+from charlm.errors import ConfigError
+
+RecurrentInit = Literal["auto", "orthogonal", "identity", "leaky-identity", "xavier", "uniform"]
+InputInit = Literal["xavier", "uniform"]
+Skip = Literal["none", "residual"]
+
+DEFAULT_HIDDEN_SIZE = 256
+"""Default for H."""
+DEFAULT_CELL = "lstm"
+DEFAULT_SKIP_STEPS = 4
+"""Default for s, the number of steps that the skip path of `rnn-skip` reaches back."""
+MIN_VOCAB_SIZE = 2
+"""The least V: two tokens to choose from."""
+SMALL_VOCABULARY = 512
+"""The size up to which a vocabulary counts as small, like letters or bytes; subwords or Chinese have larger ones."""
+MAX_CONTEXT_VECTORS = 1 << 14
+"""The most n-grams that can have a vector."""
+LEAST_ORDER_OF_CONTEXTS = 3
+"""The lowest n-gram order with contexts of two tokens."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelConfig(JsonConfig):
+    """The shape of a language model, and its initial weights."""
+
+    vocab_size: int
+    """V, including special tokens."""
+    cell: str = DEFAULT_CELL
+    """A name in `charlm.cells.CELLS`."""
+    num_layers: int = 1
+    """L, number of recurrent layers."""
+    hidden_size: int = DEFAULT_HIDDEN_SIZE
+    """H, width of each layer's hidden state."""
+    embedding_size: int = 32
+    """E, width of a token's embedding."""
+    dropout: float = 0.1
+    """Probability of dropping an output of a recurrent layer in training."""
+    weight_dropout: float = 0.0
+    """Probability of dropping a recurrent weight for a window in training (Merity, Keskar and Socher 2018, arXiv
+    1708.02182)."""
+    tie_weights: bool = False
+    """Use the embedding also as the weights of the output layer (Press and Wolf 2017); needs E = H."""
+    recurrent_init: RecurrentInit = "auto"
+    """Initial recurrent weights of each gate; leaky-identity is 0.9 I; auto is that for irnn, otherwise orthogonal."""
+    input_init: InputInit = "xavier"
+    """Initial input weights of each gate."""
+    forget_bias: float = 1.0
+    """Initial bias of an LSTM's forget gate (Gers et al. 1999; Jozefowicz et al. 2015)."""
+    update_bias: float = 0.0
+    """Initial bias of the gate that keeps the state in gru, mut1 to 3 and mingru; a high value keeps it from the start.
+    Gates that are 1 for the new state get the negative value."""
+    ngram_order: int = 0
+    """n of the n-gram model whose log-probabilities, times learnt weights, are added to the logits; 0 for none."""
+    context_vectors: int = 0
+    """How many of the most frequent n-grams of 2 to 5 tokens have a vector, which is added to the embedding of their
+    last token; needs an n-gram model of order 3 or more."""
+    skip: Skip = "none"
+    """residual adds the input of each layer but the first to its output (He et al. 2016)."""
+    skip_steps: int = DEFAULT_SKIP_STEPS
+    """Steps that the skip path of the cell rnn-skip reaches back."""
+    bidirectional: bool = False
+    """Read from left and right; only for `charlm.model.encoder`, a language model refuses it."""
+
+    def __post_init__(self) -> None:
+        check_range("the vocabulary size", self.vocab_size, MIN_VOCAB_SIZE, 4_000_000)
+        check_range("--layers", self.num_layers, 1, 64)
+        check_range("--hidden", self.hidden_size, 1, 65_536)
+        check_range("--embedding", self.embedding_size, 1, 65_536)
+        check_range("--dropout", self.dropout, 0, 0.95)
+        check_range("--weight-dropout", self.weight_dropout, 0, 0.95)
+        check_range("--forget-bias", self.forget_bias, -100, 100)
+        check_range("--update-bias", self.update_bias, -100, 100)
+        check_range("--ngram-order", self.ngram_order, 0, 12)
+        check_range("--context-vectors", self.context_vectors, 0, MAX_CONTEXT_VECTORS)
+        if self.context_vectors and self.ngram_order < LEAST_ORDER_OF_CONTEXTS:
+            raise ConfigError(
+                f"--context-vectors is {self.context_vectors}, but --ngram-order is {self.ngram_order}; they need "
+                f"--ngram-order {LEAST_ORDER_OF_CONTEXTS} or more"
+            )
+        check_range("--skip-steps", self.skip_steps, 2, 1024)
+        check_choice("--skip", self.skip, get_args(Skip))
+        check_choice("--recurrent-init", self.recurrent_init, get_args(RecurrentInit))
+        check_choice("--input-init", self.input_init, get_args(InputInit))
+        if self.tie_weights and self.embedding_size != self.hidden_size:
+            raise ConfigError(
+                f"--tie-weights needs --embedding equal to --hidden, not {self.embedding_size} and {self.hidden_size}"
+            )
+
+
+class ModelOptions(TypedDict, total=False):
+    """Fields of `ModelConfig` except `vocab_size`; missing ones are auto-selected or have the default."""
+
+    cell: str
+    num_layers: int
+    hidden_size: int
+    embedding_size: int
+    dropout: float
+    weight_dropout: float
+    tie_weights: bool
+    recurrent_init: RecurrentInit
+    input_init: InputInit
+    forget_bias: float
+    update_bias: float
+    ngram_order: int
+    context_vectors: int
+    skip: Skip
+    skip_steps: int
+
+
+def default_embedding(vocab_size: int, hidden_size: int, *, tie_weights: bool | None = None) -> dict[str, Any]:
+    """The default `embedding_size` and `tie_weights` for a vocabulary of V tokens.
+
+    A small vocabulary has narrow embeddings. A token of a large one is too rare to learn two vectors, so embedding and
+    output layer are tied (docs/notes/experiments.md) unless `tie_weights` is given.
+    """
+    large = vocab_size > SMALL_VOCABULARY
+    tied = large if tie_weights is None else tie_weights
+    return {"tie_weights": tied, "embedding_size": hidden_size if tied else 128 if large else 32}

@@ -1,0 +1,84 @@
+"""Downloads: from https addresses alone, with few redirects, and of a size that is known before."""
+
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from charlm.errors import DownloadError
+from charlm.progress import Progress
+
+_SCHEMES = ("https",)
+_MOST_REDIRECTS = 5
+_TIMEOUT = 30  # seconds without an answer, or without data
+_CHUNK = 1 << 16
+
+
+class Downloader:
+    """Downloads a file of a known size; called by pooch with an address and the path to write to."""
+
+    def __init__(self, what: str, size: int, progress: Progress) -> None:
+        """Begin nothing.
+
+        Args:
+            what: the name of the file, for progress and errors.
+            size: its size in bytes; a larger file is refused.
+            progress: called with the bytes downloaded.
+        """
+        self._what, self._size, self._progress = what, size, progress
+
+    def __call__(self, url: str, output_file: str, pooch: Any) -> None:
+        """Download `url` to `output_file`.
+
+        Raises `DownloadError` for an address that isn't https, too many redirects, or too large a file, and the errors
+        of requests.
+        """
+        import requests
+
+        url = self._secure(url, "")
+        with requests.Session() as session:
+            for _ in range(_MOST_REDIRECTS + 1):
+                # A compressed answer could be small and grow beyond any bound.
+                with session.get(
+                    url,
+                    stream=True,
+                    timeout=_TIMEOUT,
+                    allow_redirects=False,
+                    headers={"Accept-Encoding": "identity"},
+                ) as answer:
+                    if not answer.is_redirect:
+                        answer.raise_for_status()
+                        self._write(answer, output_file)
+                        return
+                    url = self._secure(url, answer.headers["location"])
+        raise DownloadError(
+            f"the download of {self._what} is redirected more than {_MOST_REDIRECTS} times; save the file yourself and "
+            "name it as the text"
+        )
+
+    def _secure(self, base: str, location: str) -> str:
+        """The address of a location that an answer from `base` names; raises `DownloadError` unless it is https."""
+        try:
+            url = urljoin(base, location)
+            is_secure = urlsplit(url).scheme in _SCHEMES
+        except ValueError:
+            url, is_secure = location, False
+        if not is_secure:
+            raise DownloadError(
+                f"the download of {self._what} leads to {url[:200]!r}, which is not an https address; save the file "
+                "yourself and name it as the text"
+            )
+        return url
+
+    def _write(self, answer: Any, output_file: str) -> None:
+        """Write the body of an answer, and stop as soon as it is too large."""
+        activity, done = f"downloading {self._what}", 0
+        with open(output_file, "wb") as file:
+            for chunk in answer.iter_content(_CHUNK):
+                done += len(chunk)
+                if done > self._size:
+                    raise DownloadError(
+                        f"the download of {self._what} from {answer.url} is larger than the {self._size:,} bytes "
+                        "in the registry and was stopped; try again, or pass your own copy as a file"
+                    )
+                file.write(chunk)
+                self._progress(activity, done, self._size)
+        self._progress(activity, done, done)
