@@ -9,6 +9,7 @@ from typing import BinaryIO
 from charlm.errors import CorpusError
 
 _LONGEST_MARK = 16
+_ZIP_MARK = b"PK\x03\x04"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,11 @@ _IN_ZIP = (
 )
 
 
+def is_other_format(start: bytes) -> bool:
+    """Whether the first bytes of a file are those of a format that is no text."""
+    return start.startswith((_ZIP_MARK, *(mark for mark, _ in _MARKS))) or _is_bzip2(start)
+
+
 def require_text_format(file: BinaryIO, name: str, path: str | None = None) -> None:
     """Raise `CorpusError` for a file whose first bytes are those of a format that is no text.
 
@@ -57,9 +63,9 @@ def require_text_format(file: BinaryIO, name: str, path: str | None = None) -> N
     start = file.read(_LONGEST_MARK)
     file.seek(0)
     found = next((form for mark, form in _MARKS if start.startswith(mark)), None)
-    if start.startswith(b"BZh") and start[4:10] == b"1AY&SY":
+    if _is_bzip2(start):
         found = _BZIP2
-    elif start.startswith(b"PK\x03\x04"):
+    elif start.startswith(_ZIP_MARK):
         found = _in_zip(file)
     if found is None:
         return
@@ -71,6 +77,10 @@ def require_text_format(file: BinaryIO, name: str, path: str | None = None) -> N
     command = found.command.format(**{key: shlex.quote(value) for key, value in places.items()})
     remedy = f"make a text of it first: {command}" if command else "save it as plain text and name that file"
     raise CorpusError(f"{name} is {found.name}, not a text; {remedy}")
+
+
+def _is_bzip2(start: bytes) -> bool:
+    return start.startswith(b"BZh") and start[4:10] == b"1AY&SY"
 
 
 def _in_zip(file: BinaryIO) -> _Format:
