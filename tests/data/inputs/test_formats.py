@@ -19,20 +19,23 @@ def zipped(name: str) -> bytes:
     return file.getvalue()
 
 
+GZIP = gzip.compress(b"text", mtime=0)
+
+
 @pytest.mark.parametrize(
     ("name", "data", "expected"),
     [
         (
             "a.txt.gz",
-            gzip.compress(b"text", mtime=0),
+            GZIP,
             r"a gzip archive, not a text; .*: gunzip -c \S+/a.txt.gz > a.txt$",
         ),
         (
             "a b.gz",
-            gzip.compress(b"text", mtime=0),
+            GZIP,
             r"a gzip archive, not a text; .*: gunzip -c '\S+/a b.gz' > 'a b.txt'$",
         ),
-        ("a", gzip.compress(b"text", mtime=0), r"a gzip archive, not a text; .*: gunzip -c \S+/a > a.txt$"),
+        ("a", GZIP, r"a gzip archive, not a text; .*: gunzip -c \S+/a > a.txt$"),
         ("a.bz2", bz2.compress(b"text"), "a bzip2 archive"),
         ("a.xz", lzma.compress(b"text"), "an xz archive"),
         ("a.zip", zipped("a.txt"), r"a zip archive, not a text; .*: unzip -d a \S+/a.zip$"),
