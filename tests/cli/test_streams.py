@@ -42,6 +42,17 @@ def test_training_continues_when_nobody_reads_its_output(text: Path, records_of)
     assert load("runs/a").checkpoint.training["step"] > 0
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.parametrize("words", ["--help", "--version", "sample --length 9", "corpora", "cells --json"])
+def test_a_full_disk_is_one_line(words: str) -> None:
+    done = shell(f"charlm {words} >/dev/full")
+    lines = [line for line in done.stderr.decode().splitlines() if not line.startswith("no run in")]
+    assert done.returncode == 1
+    assert lines == [
+        "error: can't write to standard output: No space left on device; free some space, or send it to another place"
+    ]
+
+
 def test_an_error_that_nobody_reads_is_still_an_error() -> None:
     assert shell("charlm train nowhere.txt 2>/dev/full").returncode == 1
 
