@@ -5,13 +5,14 @@
 
 import ctypes
 import hashlib
-import json
 import logging
 import os
 import platform
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+
+from charlm.files import parse_object
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ def prebuilt_library(source: str) -> ctypes.CDLL | None:
 
     path = FOLDER / file_name(source, variant)
     try:
-        known = json.loads((FOLDER / CHECKSUMS).read_bytes()).get(path.name)
+        known = parse_object((FOLDER / CHECKSUMS).read_bytes()).get(path.name)
         if known is None:
             return None
         if library_facts(path.read_bytes()) != known:

@@ -134,6 +134,7 @@ def _show_system(json: bool) -> None:
         "pointwise": pointwise,
         "bfloat16": bfloat16,
         "compiler": _compiler(),
+        "prebuilt": _prebuilt(),
     }
     if json:
         print_json(facts)
@@ -162,3 +163,13 @@ def _compiler() -> str | None:
     except ModuleNotFoundError:
         return None
     return compiler()
+
+
+def _prebuilt() -> str | None:
+    """The kind of processor whose compiled code comes from the wheel."""
+    try:
+        from charlm.native.prebuilt import chosen_variant
+    except ModuleNotFoundError:
+        return None
+    variant = chosen_variant()
+    return None if variant is None else variant.name
