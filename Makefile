@@ -3,6 +3,7 @@
 # make fuzz   set up and read mutated files, for five minutes of each kind (FUZZ_SECONDS=60 for one)
 # make lint   set up and check style and types
 # make docs   write docs/reference/ and the map in CONTRIBUTING.md
+# make wheel  set up and build dist/charlm_rnn-*.whl, with compiled code for this machine's platform
 # make benchmarks   print the tables of docs/notes/benchmarks.md (takes an hour)
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ BIN = .venv/bin
 RUN = runs/demo
 FUZZ_SECONDS ?= 300
 
-.PHONY: demo test fuzz lint docs benchmarks clean
+.PHONY: demo test fuzz lint docs wheel benchmarks clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -35,6 +36,16 @@ lint: .venv/ready
 
 docs: .venv/ready
 	$(BIN)/python docs/make_reference.py
+
+.venv/wheel: .venv/ready
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[wheel]"
+	touch .venv/wheel
+
+wheel: .venv/wheel  # the C sources come from charlm's kernels, which need torch, hence no isolated environment
+	rm -rf dist
+	CHARLM_PREBUILT=1 $(BIN)/python -m build --no-isolation
+	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/auditwheel show dist/*.whl
 
 benchmarks: .venv/ready
 	$(BIN)/python benchmarks/time_to_quality.py tinyshakespeare --minutes 1
