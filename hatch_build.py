@@ -30,8 +30,8 @@ class PrebuiltHook(BuildHookInterface):  # type: ignore[type-arg]
         from charlm.kernels import PROGRAMS
         from charlm.kernels.compiled import write_c
         from charlm.native import library
+        from charlm.native.compiler import build_libraries
         from charlm.native.prebuilt import FOLDER, VARIANTS
-        from charlm.native.wheel import build_libraries
 
         if platform.system() != "Linux" or platform.machine() not in VARIANTS:
             raise SystemExit(f"wheels with compiled code are built on Linux on {' or '.join(VARIANTS)}, not here")

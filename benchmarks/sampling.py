@@ -137,7 +137,7 @@ def compiling_with(flags: str) -> Iterator[None]:
     with (
         tempfile.TemporaryDirectory() as folder,
         patch.dict(os.environ, CHARLM_CACHE=folder),
-        patch.object(compiler, "FLAGS", (*compiler.FLAGS, *shlex.split(flags))),
+        patch.object(compiler, "_FLAGS", (*compiler._FLAGS, *shlex.split(flags))),
     ):
         yield
 

@@ -11,8 +11,8 @@ from charlm.kernels.buffers import Buffer
 from charlm.kernels.program import residual_sum
 from charlm.native import compiler as compilation
 from charlm.native import prebuilt
+from charlm.native.compiler import build_libraries
 from charlm.native.prebuilt import VARIANTS, Variant, processor_facts, supported
-from charlm.native.wheel import build_libraries
 
 HERE = supported(platform.machine(), processor_facts())
 SOURCE = "int answer(void) { return 42; }"
