@@ -3,6 +3,7 @@
 # make fuzz   set up and read mutated files, for five minutes of each kind (FUZZ_SECONDS=60 for one)
 # make lint   set up and check style and types
 # make docs   write docs/reference/ and the map in CONTRIBUTING.md
+# make wheel  set up and build dist/charlm_rnn-*.whl, with compiled code for this machine's platform
 # make benchmarks-quick   measure again what takes minutes, for docs/benchmarks.md (half an hour)
 # make benchmarks   measure everything again, with three seeds (a day)
 #   NANOGPT=FOLDER    for both: a checkout of karpathy/nanoGPT to measure, too
@@ -20,7 +21,7 @@ PEERS = $(MEASURE)/peers.py tinyshakespeare $(if $(NANOGPT),--nanogpt $(NANOGPT)
 MEASURED = runs/benchmarks
 FILL = $(BIN)/charlm train tinyshakespeare --splits 90/10/0 --minutes 3 --threads 1 --hidden 256 --ngram-order 8 --overwrite
 
-.PHONY: demo test fuzz lint docs benchmarks benchmarks-quick clean
+.PHONY: demo test fuzz lint docs wheel benchmarks benchmarks-quick clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -46,6 +47,16 @@ lint: .venv/ready
 
 docs: .venv/ready
 	$(BIN)/python docs/make_reference.py
+
+.venv/wheel: .venv/ready
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[wheel]"
+	touch .venv/wheel
+
+wheel: .venv/wheel  # the C sources come from charlm's kernels, which need torch, hence no isolated environment
+	rm -rf dist
+	CHARLM_PREBUILT=1 $(BIN)/python -m build --no-isolation
+	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/auditwheel show dist/*.whl
 
 benchmarks-quick: .venv/ready
 	$(PEERS) --minutes 1
