@@ -293,7 +293,7 @@ def _show(
     jsonl: bool,
     show_probs: bool,
 ) -> None:
-    """Print whole texts, with the stretches that `index` finds in the training text."""
+    """Print whole texts, with the passages that `index` finds in the training text."""
     from charlm.cli.ui.texts import print_records, record, tell_copied
     from charlm.evaluation.copying import Copied, find_copies
 
