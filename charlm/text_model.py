@@ -8,7 +8,7 @@ import torch
 
 from charlm.config import CorpusConfig, CorpusOptions, SplitName
 from charlm.data.corpus import Corpus, open_corpus
-from charlm.data.dataset import Dataset, prepare, unsplit
+from charlm.data.dataset import Dataset, make_dataset, unsplit
 from charlm.data.sources import TextLike
 from charlm.errors import CharlmError, ConfigError, CorpusError, RunError
 from charlm.evaluation.baselines import Baseline, measure_baselines
@@ -249,9 +249,10 @@ class TextModel:
         outside its run folder, so that the location of its text is unknown.
         """
         if text is not None:
-            return prepare(self.open_text(text, split, corpus, progress=progress), self.tokenizer, progress=progress)
+            other = self.open_text(text, split, corpus, progress=progress)
+            return make_dataset(other, self.tokenizer, progress=progress)
         facts = self.checkpoint.corpus
-        own = prepare(read_own_text(self.path, facts, progress=progress), self.tokenizer, progress=progress)
+        own = make_dataset(read_own_text(self.path, facts, progress=progress), self.tokenizer, progress=progress)
         texts = read_held_out(self.path, facts, split, progress=progress)
         if "test" in texts:
             warn_about_overlap(own.corpus, texts["test"], "test")

@@ -22,7 +22,7 @@ from charlm.api import Callbacks, Trained
 from charlm.cli.app import app
 from charlm.config import CorpusConfig, ModelConfig, TokenizerConfig
 from charlm.data.corpus import Corpus, open_corpus
-from charlm.data.dataset import Dataset, prepare
+from charlm.data.dataset import Dataset, make_dataset
 from charlm.model.language_model import LanguageModel
 from charlm.model.ngram_prior import fit_prior
 from charlm.storage.checkpoint import Checkpoint, load, save
@@ -111,7 +111,7 @@ def dataset_of(corpus_of: Callable[..., Corpus]) -> Callable[..., Dataset]:
     """Make a dataset of one file with some content."""
 
     def dataset_of(content: str | bytes, tokenizer: TokenizerConfig | None = None, **config: Any) -> Dataset:
-        return prepare(corpus_of(content, **config), tokenizer or TokenizerConfig())
+        return make_dataset(corpus_of(content, **config), tokenizer or TokenizerConfig())
 
     return dataset_of
 

@@ -29,7 +29,7 @@ from charlm.cli.commands import info
 from charlm.config import CorpusConfig, TokenizerConfig
 from charlm.data import dataset as dataset_module
 from charlm.data.corpus import open_corpus
-from charlm.data.dataset import prepare
+from charlm.data.dataset import make_dataset
 from charlm.errors import CharlmError
 from charlm.sampling import SampleConfig
 from charlm.storage import digest
@@ -340,7 +340,7 @@ def test_files_of_the_cache(sound: Path, tmp_path: Path, monkeypatch, at_once: i
     config = CorpusConfig(documents="line")
 
     def read() -> tuple[Any, ...]:
-        dataset = prepare(open_corpus(sound / "text.txt", config), TokenizerConfig(kind=kind, vocab_size=310))
+        dataset = make_dataset(open_corpus(sound / "text.txt", config), TokenizerConfig(kind=kind, vocab_size=310))
         splits = (dataset.train, dataset.valid, dataset.test)
         return dataset.tokenizer.to_json(), [(part.ids.tobytes(), part.starts.tobytes(), part.facts) for part in splits]
 
