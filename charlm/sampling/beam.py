@@ -12,7 +12,7 @@ from charlm.sampling.controls import Controls
 from charlm.sampling.filters import log_probabilities
 from charlm.sampling.prefix import find_starts
 from charlm.sampling.steering import Steering
-from charlm.sampling.steppers import LogitRows, prepare
+from charlm.sampling.steppers import LogitRows, make_stepper
 from charlm.sampling.text_stream import GeneratedText, TextStream
 from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
@@ -75,7 +75,7 @@ def beam_search(
         if start.log_probability > -np.inf
     ]
     live = [_Hypothesis(start.log_probability, start.stream(vocabulary, config, prefix)) for start in starts]
-    stepper = prepare(model, [start.states for start in starts], steering=steering)
+    stepper = make_stepper(model, [start.states for start in starts], steering=steering)
     logits: LogitRows = np.stack([start.logits for start in starts])
     finished: dict[str, _Hypothesis] = {}
     if config.max_length == 0:

@@ -11,7 +11,7 @@ from charlm import __version__
 from charlm.cells import LayerStates
 from charlm.config import JsonConfig, TrainConfig, check_amounts
 from charlm.data.corpus import Corpus
-from charlm.data.dataset import Dataset
+from charlm.data.dataset import Dataset, TokenSplit
 from charlm.data.windows import Cursor
 from charlm.errors import ConfigError, ModelFileError, RunError
 from charlm.model.language_model import LanguageModel
@@ -75,6 +75,10 @@ class TrainingState:
             share = 1 / max(1.0, horizon * self.step)
             for mean, weight in zip(self.average.parameters(), self.model.parameters(), strict=True):
                 mean.lerp_(weight, share)
+
+    def epoch(self, split: TokenSplit) -> float:
+        """Passes over the training split so far."""
+        return self.cursor.epoch + self.cursor.tokens / split.facts.tokens
 
     def forget_best(self) -> None:
         """Let the next validation, at the latest after the last step, keep a model again."""
@@ -149,7 +153,7 @@ def checkpoint_of(model: LanguageModel, state: TrainingState, dataset: Dataset, 
         training=TrainingFacts(
             config=config,
             step=state.step,
-            epoch=state.cursor.epoch + state.cursor.tokens / dataset.train.facts.tokens,
+            epoch=state.epoch(dataset.train),
             tokens=state.tokens,
             seconds=state.elapsed(),
             validation_nats_per_token=state.best if state.best_step == state.step else None,

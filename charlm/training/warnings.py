@@ -103,10 +103,10 @@ class GradientMonitor:
         self._means: list[float] = []
         self._issued: set[str] = set()
 
-    def __call__(self, record: StepEvent) -> str | None:
+    def __call__(self, event: StepEvent) -> str | None:
         """The warning that is due after this step, or None."""
-        self._norms.append(record.gradient_norm)
-        self._clipped += record.clipped_norm < record.gradient_norm
+        self._norms.append(event.gradient_norm)
+        self._clipped += event.clipped_norm < event.gradient_norm
         if len(self._norms) < _BLOCK:
             return None
         clipped, mean = self._clipped / _BLOCK, sum(self._norms) / _BLOCK
@@ -147,9 +147,9 @@ class PassesCheck:
     """
 
     def __init__(
-        self, selected: AutotunedSettings, dataset: Dataset, model: ModelConfig, observer: Callable[[Event], None]
+        self, selected: AutotunedSettings, dataset: Dataset, model: ModelConfig, on_event: Callable[[Event], None]
     ) -> None:
-        self._selected, self._facts, self._model, self._observer = selected, dataset.train.facts, model, observer
+        self._selected, self._facts, self._model, self._on_event = selected, dataset.train.facts, model, on_event
         self._first: StepEvent | None = None
         self._checked = False
 
@@ -161,7 +161,7 @@ class PassesCheck:
             elif event.progress - self._first.progress >= _SHARE * (1 - self._first.progress):
                 self._checked = True
                 self._check(self._first, event)
-        self._observer(event)
+        self._on_event(event)
 
     def _check(self, first: StepEvent, event: StepEvent) -> None:
         pace = (event.epoch - first.epoch) / (event.progress - first.progress)

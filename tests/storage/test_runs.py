@@ -5,7 +5,8 @@ import pytest
 
 from charlm import api
 from charlm.errors import ConfigError, CorpusError, ModelFileError, RunError
-from charlm.storage.runs import MODEL, PRETRAINED, find_model, find_run, names_model
+from charlm.files import MODEL_FILE
+from charlm.storage.runs import PRETRAINED, find_model, find_run, names_model
 
 
 def test_a_run_folder_is_never_overwritten_unasked(text: Path, train_run, small_shape: dict) -> None:
@@ -133,7 +134,7 @@ def test_logs_that_were_removed_are_begun_again_without_gaps(train_run, stop_aft
 def test_a_run_hides_no_bundled_model(sentences: str, small_shape: dict, write, caplog) -> None:
     text = write(sentences, "reviews.txt")
     run = api.train_run(text, training={"steps": 2}, model=small_shape, auto=False).run
-    assert run == Path("runs/reviews-2") and api.load("reviews").path == PRETRAINED / "reviews" / MODEL
+    assert run == Path("runs/reviews-2") and api.load("reviews").path == PRETRAINED / "reviews" / MODEL_FILE
     run.rename("runs/reviews")
     assert api.load("reviews").path == Path("runs/reviews/model.safetensors")
     assert "runs/reviews is a run, which hides the bundled model reviews; rename its folder" in caplog.text

@@ -5,7 +5,7 @@ import pytest
 
 from charlm.config import CorpusConfig, ModelConfig, TokenizerConfig, TrainConfig
 from charlm.data.corpus import open_corpus
-from charlm.data.dataset import prepare
+from charlm.data.dataset import make_dataset
 from charlm.errors import TokenizerError
 from charlm.model.layers import Recurrent
 from charlm.training.autotune import settings_for
@@ -66,7 +66,7 @@ def test_slow_products_earn_a_warning(
 
 def warned(text, caplog, network, **config: str) -> str:
     """The warnings at the start of a run on a text."""
-    dataset = prepare(open_corpus(text, CorpusConfig(**config)), TokenizerConfig())
+    dataset = make_dataset(open_corpus(text, CorpusConfig(**config)), TokenizerConfig())
     warn_about_run(dataset, network(vocab_size=dataset.tokenizer.vocab_size), TrainConfig(steps=1))
     return caplog.text
 
@@ -97,11 +97,11 @@ def test_a_table_earns_a_hint_with_its_columns(caplog, network, write) -> None:
 
 
 def test_a_model_of_other_letters_is_refused(text, write) -> None:
-    tokenizer = prepare(open_corpus(text, CorpusConfig()), TokenizerConfig()).tokenizer
-    other = prepare(open_corpus(write("Привет, как дела? " * 200, "ru.txt"), CorpusConfig()), tokenizer)
+    tokenizer = make_dataset(open_corpus(text, CorpusConfig()), TokenizerConfig()).tokenizer
+    other = make_dataset(open_corpus(write("Привет, как дела? " * 200, "ru.txt"), CorpusConfig()), tokenizer)
     with pytest.raises(TokenizerError, match=r"--init-from runs/a: 7.% of the characters of ru are not in .* \(. . ."):
         require_known(other, "runs/a")
-    require_known(prepare(open_corpus(write("cat ö " * 200, "de.txt"), CorpusConfig()), tokenizer), "runs/a")
+    require_known(make_dataset(open_corpus(write("cat ö " * 200, "de.txt"), CorpusConfig()), tokenizer), "runs/a")
 
 
 def pace_warnings(expected: float, pace: float, caplog: pytest.LogCaptureFixture, *given: str) -> list[str]:

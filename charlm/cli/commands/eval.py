@@ -252,7 +252,7 @@ def _show_copying(written: "Copied", scored: "Copied") -> None:
     from charlm.cli.ui.console import stdout
 
     def describe(copied: "Copied") -> str:
-        if not copied.stretches:
+        if not copied.passages:
             return "no passage of 40 characters or more"
         return f"{copied.share:.1%}, longest passage {copied.longest} characters"
 

@@ -21,6 +21,7 @@ from charlm.cli.options.shared import (
     corpus_options,
     without_none,
 )
+from charlm.files import MODEL_FILE
 
 if TYPE_CHECKING:
     from charlm.api import Callbacks, Trained
@@ -220,7 +221,7 @@ def _report(result: "Trained", context: typer.Context, *, json: bool) -> None:
     for line in _summary(result, sentences):
         console.print(line, markup=False, soft_wrap=True)
     if json:
-        values = {"run": str(result.run), "model": str(result.run / "model.safetensors")} | asdict(result.outcome)
+        values = {"run": str(result.run), "model": str(result.run / MODEL_FILE)} | asdict(result.outcome)
         print_json(values | {"advice": None if advice is None else asdict(advice), "verdict": sentences})
     if not result.outcome.finished:
         raise typer.Exit(130)
@@ -243,4 +244,4 @@ def _summary(result: "Trained", sentences: list[str]) -> Iterator[str]:
     yield from sentences
     held_out = result.dataset.valid.facts.tokens + result.dataset.test.facts.tokens
     evaluation = f"charlm eval {run}" if held_out else f"charlm eval {run} TEXT"
-    yield f"model saved to {result.run / 'model.safetensors'}; next: charlm sample {run}, {evaluation}"
+    yield f"model saved to {result.run / MODEL_FILE}; next: charlm sample {run}, {evaluation}"

@@ -10,12 +10,13 @@ from typing import Literal, get_args
 from charlm.data.inputs.formats import is_no_text
 from charlm.data.registry import Source, file_source
 from charlm.errors import CorpusError
+from charlm.files import CONFIG_FILE, METRICS_FILE
 
 Reason = Literal["not text", "empty", "unreadable", "already read under another name"]
 _SNIFFED_BYTES = 8192
 _TEXT_BYTES = bytes({*range(32, 256), *b"\t\n\v\f\r\b\x1b"})
 _MOST_CONTROLS = 0.02  # of the bytes of a text, a tenth of their share in compressed data
-_RUN_FILES = {"config.json", "metrics.jsonl"}
+_RUN_FILES = {CONFIG_FILE, METRICS_FILE}
 _NAMED = 3  # kinds of files, and files of each kind, that are named
 
 
