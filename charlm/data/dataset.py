@@ -329,8 +329,8 @@ def _empty_split(split: str, corpus: Corpus) -> str:
     """The message for a split that is empty."""
     if corpus.undivided is not None:
         return (
-            f"{corpus.undivided} and the {split} split is empty; give another separator or --documents, or train on all "
-            "of it with --splits 100/0/0"
+            f"{corpus.undivided} and the {split} split is empty; give another separator or --documents, or train on "
+            "all of it with --splits 100/0/0"
         )
     fix = "give a longer text, or make this split the whole text" if split == "train" else "change its share"
     return (
