@@ -281,14 +281,14 @@ def resume_run(
         corpus = open_corpus(run_config.text, run_config.corpus, progress=callbacks.progress)
         if saved:
             state, checkpoint, log_sizes = restore(folder, config, pick_device(config.device), started)
-            if corpus.sha256 != checkpoint.corpus.get("sha256"):
+            if checkpoint.corpus is None or corpus.sha256 != checkpoint.corpus.sha256:
                 raise CorpusError(
                     f"the text {corpus.name} is not the one this run began with; --resume needs the same text"
                 )
             dataset = prepare(corpus, checkpoint.tokenizer, progress=callbacks.progress)
             dataset = with_valid_text(dataset, run_config.valid, progress=callbacks.progress)
-            own, facts = dataset.held_out.get("valid"), checkpoint.corpus.get("valid")
-            if own is not None and facts is not None and own.sha256 != facts["sha256"]:
+            own, facts = dataset.held_out.get("valid"), checkpoint.corpus.valid
+            if own is not None and facts is not None and own.sha256 != facts.sha256:
                 raise CorpusError(f"the validation text {own.name} has changed; --resume needs the same text")
             refit_prior(state, dataset, folder, progress=callbacks.progress)
             if state.best_step > 0 and not folder.model.exists():

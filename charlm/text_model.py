@@ -63,7 +63,7 @@ class TextModel:
     @property
     def corpus_config(self) -> CorpusConfig:
         """How the model's own text was read and split."""
-        return CorpusConfig.from_json(self.checkpoint.corpus.get("config", {}))
+        return CorpusConfig() if self.checkpoint.corpus is None else self.checkpoint.corpus.config
 
     def sample(self, prefix: str = "", config: SampleConfig | None = None, *, seed: int | None = None) -> str:
         """Write a text and return it; arguments as in `generate`."""
@@ -393,7 +393,7 @@ class TextModel:
                 f"NEWPLACE --resume --run {shlex.quote(str(run.path))}`, or {instead}"
             )
         corpus = open_corpus(text, self.corpus_config, progress=progress)
-        if corpus.sha256 != self.checkpoint.corpus.get("sha256"):
+        if self.checkpoint.corpus is None or corpus.sha256 != self.checkpoint.corpus.sha256:
             raise CorpusError(
                 f"the text {corpus.name} has changed since the model was trained on it; restore it, or {instead}"
             )
@@ -415,8 +415,8 @@ class TextModel:
             if name == "test" and split != "test":
                 continue
             texts[name] = corpus = open_corpus(arguments, unsplit(self.corpus_config), progress=progress)
-            facts = self.checkpoint.corpus.get(name)
-            if facts is not None and corpus.sha256 != facts["sha256"]:
+            facts = self.checkpoint.corpus.valid if name == "valid" and self.checkpoint.corpus is not None else None
+            if facts is not None and corpus.sha256 != facts.sha256:
                 raise CorpusError(
                     f"the validation text {corpus.name} has changed since the model was trained; restore it, or name a "
                     "text"

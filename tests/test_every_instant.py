@@ -101,7 +101,7 @@ def go_on(kind: Kind, source: Path, on_instant: Callable[[str], None] = lambda n
     try:
         api.resume_run(RUN, callbacks=callbacks(on_instant))
     except RunError as error:
-        if "no run in" in str(error) or (kind.replaces and load(RUN / "model.safetensors").training["step"] == 2):
+        if "no run in" in str(error) or (kind.replaces and load(RUN / "model.safetensors").training.step == 2):
             begin(kind, source, on_instant)
         elif "is finished (12 of 12 steps); to train longer pass a larger --steps" not in str(error):
             raise
@@ -229,7 +229,7 @@ def outcome(folder: Path) -> dict[str, Any]:
             "weights": {key: value.numpy().tobytes() for key, value in checkpoint.model.state_dict().items()},
             "tokenizer": checkpoint.tokenizer.to_json(),
             "corpus": checkpoint.corpus,
-            "training": checkpoint.training | {"seconds": None},
+            "training": replace(checkpoint.training, seconds=0.0),
         }
     resume = load_resume_file(folder / "resume.safetensors")[1]
     recent = [record | {"seconds": None} for record in resume.values["recent"]]

@@ -51,7 +51,7 @@ def read_tokens(
 ) -> list[tuple[NDArray[np.float64], LayerStates]]:
     """Read tokens in windows that carry the state.
 
-    Returns the logits (V,) of the next token and the states, at the last `last` + 1 positions.
+    Returns the logits (V,) of the next token and the states at the last `last` + 1 positions.
     """
     ids = torch.tensor(tokens, device=model.output_bias.device).unsqueeze(1)  # (T, 1)
     cuts = [*range(0, len(tokens) - last, _CHUNK), *range(len(tokens) - last, len(tokens) + 1)]

@@ -145,7 +145,7 @@ def checkpoint_of(model: LanguageModel, state: TrainingState, dataset: Dataset, 
             config=corpus.config,
             boundaries=corpus.boundaries(),
             valid=None if valid is None else _held_out_facts(valid),
-        ).to_json(),
+        ),
         training=TrainingFacts(
             config=config,
             step=state.step,
@@ -157,7 +157,7 @@ def checkpoint_of(model: LanguageModel, state: TrainingState, dataset: Dataset, 
             device=str(state.model.output_bias.device),
             torch=str(torch.__version__),
             charlm=__version__,
-        ).to_json(),
+        ),
     )
 
 
@@ -228,12 +228,12 @@ def restore(
 
 def _require_same_order(run: RunFolder, config: TrainConfig, checkpoint: Checkpoint) -> None:
     """Raise `RunError` if the windows would not continue as the run was saved."""
-    saved = checkpoint.training.get("config", {})
+    if checkpoint.training is None:
+        return
     for name in _ORDER:
-        if saved.get(name, getattr(config, name)) != getattr(config, name):
-            raise RunError(
-                f"{run.config} has {name} {getattr(config, name)}, but the run was saved with {saved[name]}; restore it"
-            )
+        saved, current = getattr(checkpoint.training.config, name), getattr(config, name)
+        if saved != current:
+            raise RunError(f"{run.config} has {name} {current}, but the run was saved with {saved}; restore it")
 
 
 def _restore_tensors(

@@ -80,8 +80,8 @@ def require_known(dataset: Dataset, model: str) -> None:
     if share > _MOST_UNKNOWN:
         raise TokenizerError(
             f"--init-from {model}: {share:.0%} of the characters of {dataset.corpus.name} are not in the model's "
-            f"vocabulary ({dataset.unknown_in('train')}) and would all become <unk>; at most {_MOST_UNKNOWN:.0%} may "
-            "be, so start from a model of the same script, or leave out --init-from"
+            f"vocabulary ({dataset.unknown_in('train')}) and would become <unk>; at most {_MOST_UNKNOWN:.0%} may be, "
+            "so start from a model of the same script, or leave out --init-from"
         )
 
 

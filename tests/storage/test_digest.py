@@ -48,8 +48,7 @@ def path(tmp_path: Path) -> Path:
         charlm="0.1.0",
     )
     path = tmp_path / "model.safetensors"
-    facts = {"corpus": text.to_json(), "training": training.to_json()}
-    save(path, Checkpoint(model=model, tokenizer=CharTokenizer("bcdef"), **facts))
+    save(path, Checkpoint(model=model, tokenizer=CharTokenizer("bcdef"), corpus=text, training=training))
     return path
 
 
@@ -185,7 +184,7 @@ def test_values_that_do_not_fit_are_an_error_of_one_short_line(path: Path, edit)
 
 def test_missing_settings_of_training_are_the_defaults(path: Path) -> None:
     change(path, lambda d, t: d["training"]["config"].pop("clip"), sign=True)
-    assert load(path).training["config"]["clip"] == 1.0
+    assert load(path).training.config.clip == 1.0
 
 
 @pytest.mark.parametrize("depth", [100, 900, 990, 100_000])
