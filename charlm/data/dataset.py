@@ -328,7 +328,10 @@ def _cached_tokenizer(corpus: Corpus, config: TokenizerConfig, progress: Progres
 def _empty_split(split: str, corpus: Corpus) -> str:
     """The message for a split that is empty."""
     if corpus.undivided is not None:
-        return f"{corpus.undivided}, so the {split} split is empty; or make it one split with --splits 100/0/0"
+        return (
+            f"{corpus.undivided} and the {split} split is empty; give another separator or --documents, or train on "
+            "all of it with --splits 100/0/0"
+        )
     fix = "give a longer text, or make this split the whole text" if split == "train" else "change its share"
     return (
         f"the {split} split of {corpus.name} is empty (documents: {corpus.documents}, characters: "

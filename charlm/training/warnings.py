@@ -45,7 +45,7 @@ def warn_about_run(dataset: Dataset, model: LanguageModel, config: TrainConfig) 
             "%s looks like a list of short lines; with --documents line each line is a document", corpus.name
         )
     if corpus.undivided is not None:
-        logger.warning("%s", corpus.undivided)
+        logger.warning("%s; check what separates its documents", corpus.undivided)
     if corpus.looks_sorted and corpus.config.splits[0] < 100:
         logger.warning(
             "the documents of %s are in alphabetical order, so the held-out ones begin with letters that the training "

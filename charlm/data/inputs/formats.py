@@ -9,7 +9,6 @@ from typing import BinaryIO
 from charlm.errors import CorpusError
 
 _LONGEST_MARK = 16
-_ZIP_MARK = b"PK\x03\x04"
 
 
 @dataclass(frozen=True, slots=True)
