@@ -208,21 +208,21 @@ def _report(result: "Trained", context: typer.Context, *, json: bool) -> None:
     from charlm.cli.ui.console import Bars, print_json, stderr
     from charlm.evaluation.verdict import validation_verdict
 
-    advice, sentences = None, list[str]()
+    advice, verdict, suggestion = None, list[str](), list[str]()
     console = stderr()
     if result.outcome.finished:
         advice = advice_on(result.run)
         if advice is not None:
             command = repeated(context, advice.options) if advice.options else None
-            sentences.append(advice.sentence + (f"; try: {command}" if command else ""))
+            suggestion = [advice.sentence + (f"; try: {command}" if command else "")]
         if result.outcome.best is not None:
             with Bars(console) as progress:
-                sentences += validation_verdict(result.dataset, result.outcome.best, progress=progress)
-    for line in _summary(result, sentences):
+                verdict = validation_verdict(result.dataset, result.outcome.best, progress=progress)
+    for line in _summary(result, suggestion + verdict):
         console.print(line, markup=False, soft_wrap=True)
     if json:
         values = {"run": str(result.run), "model": str(result.run / MODEL_FILE)} | asdict(result.outcome)
-        print_json(values | {"advice": None if advice is None else asdict(advice), "verdict": sentences})
+        print_json(values | {"advice": None if advice is None else asdict(advice), "verdict": verdict})
     if not result.outcome.finished:
         raise typer.Exit(130)
 
