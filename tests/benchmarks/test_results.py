@@ -13,6 +13,7 @@ from results import ROOT, SOURCES, Results, read
 SCRIPTS = sorted((ROOT / "benchmarks").glob("*.py"))
 MEASURING = [path for path in SCRIPTS if re.search(r"\bResults\(", path.read_text()) and path.stem != "results"]
 NOT_MEASURING = {
+    "advice",  # its file, which is not rendered, has runs that the advice is fitted to
     "peer_networks",
     "plot",
     "pretrain",
