@@ -3,15 +3,25 @@
 # make fuzz   set up and read mutated files, for five minutes of each kind (FUZZ_SECONDS=60 for one)
 # make lint   set up and check style and types
 # make docs   write docs/reference/ and the map in CONTRIBUTING.md
+# make wheel  set up and build dist/charlm_rnn-*.whl, with compiled code for this machine's platform
 # make benchmarks-quick   measure again what takes minutes, for docs/benchmarks.md (half an hour)
-# make benchmarks   measure everything again (a day); TEXTS="FILE..." adds your own copies of texts
+# make benchmarks   measure everything again, with three seeds (a day)
+#   NANOGPT=FOLDER    for both: a checkout of karpathy/nanoGPT to measure, too
+#   TEXTS="FILE..."   for the second: more texts for the time to quality, and more seeds with SEEDS="1 2 3 4"
 
 PYTHON ?= python3
 BIN = .venv/bin
 RUN = runs/demo
 FUZZ_SECONDS ?= 300
+SEEDS ?= 1 2 3
+TEXTS ?=
+NAMED_TEXTS = war-and-peace names tang-poems
+MEASURE = $(BIN)/python benchmarks
+PEERS = $(MEASURE)/peers.py tinyshakespeare $(if $(NANOGPT),--nanogpt $(NANOGPT))
+MEASURED = runs/benchmarks
+FILL = $(BIN)/charlm train tinyshakespeare --splits 90/10/0 --minutes 3 --threads 1 --hidden 256 --ngram-order 8 --overwrite
 
-.PHONY: demo test fuzz lint docs benchmarks benchmarks-quick clean
+.PHONY: demo test fuzz lint docs wheel benchmarks benchmarks-quick clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -38,11 +48,51 @@ lint: .venv/ready
 docs: .venv/ready
 	$(BIN)/python docs/make_reference.py
 
-benchmarks: .venv/ready
-	$(BIN)/python benchmarks/time_to_quality.py tinyshakespeare --minutes 1
-	$(BIN)/python benchmarks/sampling.py
-	$(BIN)/python benchmarks/large_text.py
-	$(BIN)/python benchmarks/ngram.py
+.venv/wheel: .venv/ready
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[wheel]"
+	touch .venv/wheel
+
+wheel: .venv/wheel  # the C sources come from charlm's kernels, which need torch, hence no isolated environment
+	rm -rf dist
+	CHARLM_PREBUILT=1 $(BIN)/python -m build --no-isolation
+	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/auditwheel show dist/*.whl
+
+benchmarks-quick: .venv/ready
+	$(PEERS) --minutes 1
+	$(MEASURE)/time_to_quality.py tinyshakespeare --minutes 1 --dynamic
+	$(MEASURE)/time_to_quality.py $(NAMED_TEXTS) --minutes 1
+	$(MEASURE)/precision.py tinyshakespeare --threads 1 --steps 120
+	$(MEASURE)/kernels.py --rounds 5
+	$(MEASURE)/kernels.py --memory
+	$(MEASURE)/sampling.py --threads 1
+	$(MEASURE)/sampling.py --threads 1 --without-avx512
+	$(MEASURE)/sampling.py --threads 1 --cells all
+	$(MEASURE)/ngram.py tinyshakespeare
+	$(MEASURE)/ngram.py war-and-peace --orders 6 8 10
+	$(MEASURE)/large_text.py war-and-peace
+	$(MEASURE)/render.py
+
+benchmarks: benchmarks-quick
+	$(PEERS) --minutes 1 --seeds $(SEEDS)
+	$(PEERS) --minutes 5 --seeds $(SEEDS)
+	$(MEASURE)/time_to_quality.py tinyshakespeare --minutes 1 5 --dynamic --seeds $(SEEDS)
+	$(MEASURE)/time_to_quality.py $(NAMED_TEXTS) $(TEXTS) --minutes 1 5 --seeds $(SEEDS)
+	$(MEASURE)/time_to_quality.py war-and-peace --minutes 1 5 30 --tokenizer subword
+	$(MEASURE)/time_to_quality.py tinyshakespeare --minutes 30 --dynamic
+	$(MEASURE)/time_to_quality.py $(NAMED_TEXTS) $(TEXTS) --minutes 30
+	$(MEASURE)/validation.py tinyshakespeare $(NAMED_TEXTS) $(TEXTS)
+	$(MEASURE)/cells.py
+	$(MEASURE)/cell_search.py tinyshakespeare --tokens 300000 --threads 1
+	$(MEASURE)/cell_search.py tinyshakespeare --seconds 8 --threads 1
+	$(MEASURE)/clipping.py
+	$(MEASURE)/variants.py tinyshakespeare
+	$(FILL) --run $(MEASURED)/forward
+	$(FILL) --run $(MEASURED)/backward --direction backward
+	$(MEASURE)/fill.py $(MEASURED)/forward $(MEASURED)/backward
+	$(MEASURE)/reviews.py $(MEASURED)/reviews
+	$(MEASURE)/sentiment.py $(MEASURED)/reviews
+	$(MEASURE)/render.py
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache

@@ -1,11 +1,11 @@
 """All cells at equal model size and equal budget, each with its own learning rate.
 
-    python benchmarks/cell_search.py FILE... [--tokens 400000 | --seconds 20]
+    python benchmarks/cell_search.py TEXT... [--tokens 400000 | --seconds 20]
 
-Makes the rows of docs/notes/cell_search.md, whose results are docs/results/cell_search.jsonl. Every cell gets the
-width that brings its model closest to the size of an LSTM of 128 units. The learning rate is the one of a small grid
-that does best on the validation split with the first seed. The tables show nats per character on the test split: the
-mean over three seeds, and the spread, which is the largest minus the smallest.
+Makes the rows of docs/notes/cell_search.md. TEXT is a file or a registered name. Every cell gets the width that brings
+its model closest to the size of an LSTM of 128 units. The learning rate is the one of a small grid that does best on
+the validation split with the first seed. The tables show nats per character on the test split: the mean over three
+seeds, and the spread, which is the largest minus the smallest.
 
 A run that this machine has made in this state of the program is not repeated: a search can be stopped and continued at
 any time.
@@ -24,6 +24,7 @@ from results import Results, add_option
 from charlm.api import train_run
 from charlm.cells import CELLS, find_cell
 from charlm.config import SplitName, TrainOptions
+from charlm.data.sources import find_sources
 from charlm.errors import TrainingDivergedError
 from charlm.text_model import load
 
@@ -44,6 +45,15 @@ def equal_hidden_size(cell: str, vocab_size: int) -> int:
     return min(range(8, 2048), key=lambda hidden_size: abs(num_parameters(cell, hidden_size, vocab_size) - wanted))
 
 
+def num_characters(text: str) -> int:
+    """Distinct characters of a text."""
+    characters: set[str] = set()
+    for source in find_sources(text).sources:
+        with source.open() as file:
+            characters |= set(file.read().decode())
+    return len(characters)
+
+
 def run(text: str, cell: str, rate: float, seed: int, budget: dict[str, float], threads: int) -> dict[str, Any]:
     """Train once and score validation and test; both are None if training diverged."""
     training: TrainOptions = {
@@ -59,7 +69,7 @@ def run(text: str, cell: str, rate: float, seed: int, budget: dict[str, float], 
         training["steps"] = round(budget["tokens"] / (BATCH * STEPS))
     else:
         training["minutes"] = budget["seconds"] / 60
-    hidden_size = equal_hidden_size(cell, 3 + len(set(Path(text).read_text(encoding="utf-8"))))
+    hidden_size = equal_hidden_size(cell, 3 + num_characters(text))
     facts = {"text": text, "cell": cell, "rate": rate, "seed": seed, **budget, "hidden": hidden_size}
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()

@@ -18,7 +18,7 @@ from results import Results, add_option
 
 from charlm.config import CorpusConfig, TokenizerConfig
 from charlm.data.corpus import open_corpus
-from charlm.data.dataset import prepare
+from charlm.data.dataset import make_dataset
 from charlm.ngram.model import NgramModel
 from charlm.ngram.score import token_nats
 
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--orders", type=int, nargs="+", default=[5, 6, 7, 8])
     add_option(parser)
     arguments = parser.parse_args()
-    dataset = prepare(open_corpus(arguments.text, CorpusConfig(splits=(90, 0, 10))), TokenizerConfig(kind="char"))
+    dataset = make_dataset(open_corpus(arguments.text, CorpusConfig(splits=(90, 0, 10))), TokenizerConfig(kind="char"))
     train, test = dataset.train.ids, dataset.test.ids
     counted = np.isin(test, [dataset.tokenizer.bos, dataset.tokenizer.eos], invert=True)
 

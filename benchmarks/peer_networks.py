@@ -43,7 +43,11 @@ class Task:
         """The training part and the held-out part."""
         from charlm.data.sources import find_sources
 
-        whole = b"".join(source.open().read() for source in find_sources(self.text).sources).decode()
+        parts = []
+        for source in find_sources(self.text).sources:
+            with source.open() as file:
+                parts.append(file.read())
+        whole = b"".join(parts).decode()
         return whole[: len(whole) * 9 // 10], whole[len(whole) * 9 // 10 :]
 
     def encoded(self) -> tuple[Tensor, Tensor, int]:
@@ -179,9 +183,11 @@ def train_on_the_clock(model: nn.Module, clock: Clock, step: Callable[[float], N
             model.train()
         return nats
 
+    next_score = clock.progress() + 1 / CURVE_POINTS
     while (progress := clock.progress()) < 1:
-        if progress >= (len(curve) + 1) / CURVE_POINTS:
+        if progress >= next_score:
             curve.append((clock.seconds(), scored(exact=False)))
+            next_score = progress + 1 / CURVE_POINTS
         step(progress)
     seconds, nats = clock.seconds(), scored(exact=True)
     return {

@@ -189,7 +189,8 @@ def measure(name: str, arguments: argparse.Namespace, *, seed: int, width: int) 
     if done.returncode:
         sys.exit(f"{PROGRAMS[name].title} failed")
     figures: Figures = json.loads(done.stdout.splitlines()[-1])
-    return {"command": f"python benchmarks/peers.py --only {name}"} | figures
+    budget = f" --minutes {arguments.minutes:g}" if PROGRAMS[name].timed else ""
+    return {"command": f"python benchmarks/peers.py --only {name}{budget}"} | figures
 
 
 def main() -> None:

@@ -43,6 +43,7 @@ def _draw(records: list[Record], digest: str, path: Path, colours: dict[str, Any
             colour = colours["lines"][index % len(colours["lines"])]
             axes.plot(seconds, losses, color=colour, label=record["settings"]["program"], marker="o", markersize=3)
         final = [record["figures"]["nats_per_character"] for record in records]
+        axes.set_facecolor("none")
         axes.set_ylim(min(final) - 0.03, max(final) + 0.5)
         axes.set_xlabel("seconds since the program was started")
         axes.set_ylabel("nats per character, held-out part")

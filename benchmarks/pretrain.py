@@ -18,8 +18,9 @@ from pathlib import Path
 
 import reviews
 
+from charlm.files import MODEL_FILE
 from charlm.storage.checkpoint import load, save
-from charlm.storage.runs import MODEL, PRETRAINED
+from charlm.storage.runs import PRETRAINED
 
 TRAIN = shlex.split("""
     --documents line --splits 98/2/0 --tokenizer subword --vocab-size 2300
@@ -64,9 +65,9 @@ def main() -> None:
     bundled = PRETRAINED / "reviews"
     shutil.rmtree(bundled / "directions", ignore_errors=True)
     bundled.mkdir(parents=True, exist_ok=True)
-    save(bundled / MODEL, load(run / MODEL), half=True)
+    save(bundled / MODEL_FILE, load(run / MODEL_FILE), half=True)
     labelled = ("--labelled", arguments.folder / "train.tsv", "--test", arguments.folder / "test.tsv")
-    charlm("probe", bundled / MODEL, *labelled, "--name", "sentiment")
+    charlm("probe", bundled / MODEL_FILE, *labelled, "--name", "sentiment")
 
 
 if __name__ == "__main__":

@@ -102,8 +102,8 @@ def caption(groups: list[Group], newest: str) -> str:
     if not states_differ(groups):
         older = "" if state(record) == newest else "An older state of charlm: "
         text += f" {older}{'commit' if older else 'Commit'} {state_name(newest_of(groups[0]))}."
-    if not seeds_differ(groups) and record["seed"] is not None:
-        text += f" Seed {record['seed']}."
+    if len(used := seeds(groups)) == 1:
+        text += f" Seed {used.pop()}."
     return text
 
 
@@ -117,9 +117,9 @@ def states_differ(groups: list[Group]) -> bool:
     return len({state(group[0]) for group in groups}) > 1
 
 
-def seeds_differ(groups: list[Group]) -> bool:
-    """Whether a table has several seeds."""
-    return len({one["seed"] for group in groups for one in group}) > 1
+def seeds(groups: list[Group]) -> set[int]:
+    """The seeds of a table."""
+    return {one["seed"] for group in groups for one in group if one["seed"] is not None}
 
 
 def lines(table: Table, groups: list[Group]) -> Iterator[str]:
@@ -167,10 +167,10 @@ def across(table: Table, groups: list[Group]) -> tuple[list[list[str]], list[str
 
 def common_columns(groups: list[Group]) -> list[tuple[str, bool, Callable[[Group], str]]]:
     """The columns that any table may have: heading, whether the rows differ in it, and the text of a row."""
-    seeds = seeds_differ(groups)
+    several = len(seeds(groups)) > 1
     return [
-        ("seeds", seeds, lambda group: ", ".join(str(one["seed"]) for one in group if one["seed"] is not None)),
-        ("runs", not seeds and any(len(group) > 1 for group in groups), lambda group: str(len(group))),
+        ("seeds", several, lambda group: ", ".join(str(one["seed"]) for one in group if one["seed"] is not None)),
+        ("runs", not several and any(len(group) > 1 for group in groups), lambda group: str(len(group))),
         ("commit", states_differ(groups), lambda group: state_name(newest_of(group))),
     ]
 
@@ -202,9 +202,14 @@ def rendered(page: str, folder: Path = FOLDER) -> str:
 
 
 def curves(folder: Path = FOLDER) -> list[Record]:
-    """The newest record of each program with a curve, on the machine that was used last."""
+    """The curve of each program that has one: the newest of its longest runs on the machine that was used last."""
     records = [one for one in read(folder / "peers.jsonl") if one["figures"].get("curve")]
-    return [newest_of(group) for group in next(iter(by_machine(records)), [])]
+    longest: dict[str, Record] = {}
+    for one in (newest_of(group) for group in next(iter(by_machine(records)), [])):
+        program, minutes = one["settings"]["program"], one["settings"].get("minutes", 0)
+        if program not in longest or minutes > longest[program]["settings"].get("minutes", 0):
+            longest[program] = one
+    return list(longest.values())
 
 
 def plot_is_right(path: Path, folder: Path = FOLDER) -> bool:

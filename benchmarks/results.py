@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "results"
 
 _NETWORK = ("cells", "kernels", "model", "native", "ngram", "tokenizers")
-_TRAINING = (*_NETWORK, "api.py", "config.py", "data", "evaluation", "training")
+_TRAINING = (*_NETWORK, "api.py", "config", "data", "evaluation", "training")
 _KERNELS = ("cells", "kernels", "model/layers.py", "native")
 SOURCES = {
     "cell_search": _TRAINING,
@@ -47,7 +47,7 @@ SOURCES = {
     "kernels": _KERNELS,
     "kernels_memory": _KERNELS,
     "large_text": _TRAINING,
-    "ngram": ("ngram", "native"),
+    "ngram": ("data", "native", "ngram", "tokenizers"),
     "peers": _TRAINING,
     "precision": _TRAINING,
     "sampling": (*_NETWORK, "sampling"),
@@ -147,7 +147,7 @@ def code(name: str, root: Path = ROOT) -> str:
 @cache
 def commit() -> str | None:
     """The commit that is checked out, with "modified" after it if it isn't what runs; None without git."""
-    head = _output("git", "-C", str(ROOT), "rev-parse", "--short=9", "HEAD")
+    head = _output("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD")
     if not head:
         return None
     changes = _output("git", "-C", str(ROOT), "status", "--porcelain", "--", "charlm", "benchmarks")

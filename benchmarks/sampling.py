@@ -113,7 +113,7 @@ def leave_out_avx512() -> None:
     os.environ |= AVX2_ONLY
     from charlm.native import compiler
 
-    compiler.FLAGS = (*compiler.FLAGS, "-mno-avx512f")
+    compiler._FLAGS = (*compiler._FLAGS, "-mno-avx512f")
 
 
 def print_sizes(cell: str, length: int, results: Results) -> None:

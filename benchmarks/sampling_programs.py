@@ -100,13 +100,13 @@ def charlm_writer(network: Network, texts: int) -> Writer:
 def model_writer(network: Network, texts: int) -> Writer:
     """`charlm_writer` with a call of the model for every step."""
 
-    def prepare(model: LanguageModel, states: Any, *, steering: object = ()) -> ModelStepper:
+    def make_stepper(model: LanguageModel, states: Any, *, steering: object = ()) -> ModelStepper:
         return ModelStepper(model, states)
 
     write = charlm_writer(network, texts)
 
     def write_through_model(length: int) -> None:
-        with patch("charlm.sampling.generate.prepare", prepare):
+        with patch("charlm.sampling.generate.make_stepper", make_stepper):
             write(length)
 
     return write_through_model

@@ -58,16 +58,16 @@ def row(text: str, minutes: float, threads: int, seed: int, results: Results) ->
         )
         facts, split = model.checkpoint.training, model.read().valid
         records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    kept = next(record for record in records if record["kind"] == "validation" and record["step"] == facts["step"])
+    kept = next(record for record in records if record["kind"] == "validation" and record["step"] == facts.step)
     calibrated = evaluate(model.model, model.tokenizer, split).nats_per_token
-    divide_logits(model.model, 1 / (facts["temperature"] or 1.0))
+    divide_logits(model.model, 1 / (facts.temperature or 1.0))
     before = evaluate(model.model, model.tokenizer, split).nats_per_token
     name = Path(path).stem
     in_run = (kept["tokens"], kept["nats_per_token"], kept["margin"], before)
     at_end = (
-        facts["validation_tokens"] or kept["tokens"],
-        facts["validation_nats_per_token"],
-        facts["validation_margin"] or 0.0,
+        facts.validation_tokens or kept["tokens"],
+        facts.validation_nats_per_token,
+        facts.validation_margin or 0.0,
         calibrated,
     )
     figures = {"tokens": split.facts.tokens}

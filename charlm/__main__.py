@@ -2,8 +2,8 @@
 
 import os
 
-_SPIN_BRIEFLY = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "1"}
-"""For GNU's OpenMP, about 20 microseconds; for LLVM's and Intel's, a millisecond."""
+_SPIN_BRIEFLY = {"GOMP_SPINCOUNT": "3000", "KMP_BLOCKTIME": "1"}
+"""For GNU's OpenMP rounds of a loop, some 100 microseconds; for LLVM's and Intel's a millisecond."""
 _WAITING = {"OMP_WAIT_POLICY", *_SPIN_BRIEFLY}
 
 

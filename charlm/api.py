@@ -3,7 +3,7 @@
 import logging
 import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +12,7 @@ import torch
 
 from charlm.config import CorpusOptions, ModelOptions, RunConfig, TokenizerConfig, TrainConfig, TrainOptions
 from charlm.data.corpus import corpus_config, open_corpus, read_corpus
-from charlm.data.dataset import Dataset, prepare
+from charlm.data.dataset import Dataset, make_dataset
 from charlm.data.sources import TextLike, find_sources, missing_text
 from charlm.data.splits import HeldOutTexts, check_splits
 from charlm.errors import ConfigError, CorpusError
@@ -192,7 +192,8 @@ def train_run(
     if overwrite and run is None:
         raise ConfigError("--overwrite replaces the run that --run names; pass --run too")
     training_options = dict(training or {})
-    default_length: dict[str, Any] = {} if _has_length(training_options) else dict(DEFAULT_LENGTH)
+    has_length = any(training_options.get(name) is not None for name in ("minutes", "epochs", "steps"))
+    default_length: dict[str, Any] = {} if has_length else dict(DEFAULT_LENGTH)
     config = TrainConfig.from_json(default_length | training_options)
     options: dict[str, Any] = dict(model or {})
     _set_threads(config)
@@ -211,7 +212,7 @@ def train_run(
         if path in [file.resolve() for file in folder.files]:
             raise ConfigError(f"the run {folder.path} would replace its own text {path}; copy the text first")
     tokenizer = tokenizer or TokenizerConfig()
-    dataset = prepare(
+    dataset = make_dataset(
         read_corpus(sources, text_config, progress=callbacks.progress),
         start_model.tokenizer if start_model else tokenizer,
         progress=callbacks.progress,
@@ -281,14 +282,14 @@ def resume_run(
         corpus = open_corpus(run_config.text, run_config.corpus, progress=callbacks.progress)
         if saved:
             state, checkpoint, log_sizes = restore(folder, config, pick_device(config.device), started)
-            if corpus.sha256 != checkpoint.corpus.get("sha256"):
+            if checkpoint.corpus is None or corpus.sha256 != checkpoint.corpus.sha256:
                 raise CorpusError(
                     f"the text {corpus.name} is not the one this run began with; --resume needs the same text"
                 )
-            dataset = prepare(corpus, checkpoint.tokenizer, progress=callbacks.progress)
+            dataset = make_dataset(corpus, checkpoint.tokenizer, progress=callbacks.progress)
             dataset = with_valid_text(dataset, run_config.valid, progress=callbacks.progress)
-            own, facts = dataset.held_out.get("valid"), checkpoint.corpus.get("valid")
-            if own is not None and facts is not None and own.sha256 != facts["sha256"]:
+            own, facts = dataset.held_out.get("valid"), checkpoint.corpus.valid
+            if own is not None and facts is not None and own.sha256 != facts.sha256:
                 raise CorpusError(f"the validation text {own.name} has changed; --resume needs the same text")
             refit_prior(state, dataset, folder, progress=callbacks.progress)
             if state.best_step > 0 and not folder.model.exists():
@@ -297,7 +298,7 @@ def resume_run(
         else:  # the run stopped before it saved anything
             start_model = load_start_model(run_config.init_from)
             tokenizer = start_model.tokenizer if start_model else run_config.tokenizer or TokenizerConfig()
-            dataset = prepare(corpus, tokenizer, progress=callbacks.progress)
+            dataset = make_dataset(corpus, tokenizer, progress=callbacks.progress)
             dataset = with_valid_text(dataset, run_config.valid, progress=callbacks.progress)
             options, log_sizes = run_config.model, (0, 0)
             state = first_state(dataset, options, start_model, config, started=started, progress=callbacks.progress)
@@ -317,10 +318,6 @@ def _with_lengths(
     lengths = {"minutes": minutes, "epochs": epochs, "steps": steps}
     given = {name: length for name, length in lengths.items() if length is not None}
     return cast(TrainOptions, dict(training or {}) | given)
-
-
-def _has_length(training_options: Mapping[str, Any]) -> bool:
-    return any(training_options.get(name) is not None for name in ("minutes", "epochs", "steps"))
 
 
 def _set_threads(config: TrainConfig) -> None:
@@ -347,7 +344,7 @@ def _fit(
         dataset,
         config,
         log_sizes=log_sizes,
-        observer=callbacks.on_event,
+        on_event=callbacks.on_event,
         should_stop=callbacks.should_stop,
     )
     return Trained(run=folder.path, outcome=outcome, dataset=dataset)

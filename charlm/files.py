@@ -16,6 +16,14 @@ import platformdirs
 
 from charlm.errors import CharlmError
 
+CONFIG_FILE = "config.json"
+"""The files of a run folder; `charlm.storage.runs` says what they hold."""
+NEW_CONFIG_FILE = "config.new.json"
+METRICS_FILE = "metrics.jsonl"
+SAMPLES_FILE = "samples.txt"
+MODEL_FILE = "model.safetensors"
+RESUME_FILE = "resume.safetensors"
+
 MADE_BY = "Made with charlm"
 """What pages and plots say of themselves, so that charlm may replace them."""
 _MARKED_BYTES = 1 << 16

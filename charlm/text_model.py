@@ -1,22 +1,18 @@
 """A model loaded from a file, with methods that do what the commands do: write, score, fill and adapt."""
 
-import logging
-import shlex
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
-from typing import Literal
 
 import torch
 
 from charlm.config import CorpusConfig, CorpusOptions, SplitName
 from charlm.data.corpus import Corpus, open_corpus
-from charlm.data.dataset import Dataset, prepare, unsplit
-from charlm.data.sources import TextLike, missing_text
+from charlm.data.dataset import Dataset, make_dataset, unsplit
+from charlm.data.sources import TextLike
 from charlm.errors import CharlmError, ConfigError, CorpusError, RunError
 from charlm.evaluation.baselines import Baseline, measure_baselines
-from charlm.evaluation.copying import Copied, CopyIndex, find_copies
+from charlm.evaluation.copying import Copied, CopyIndex, find_copies_in_texts, index_training_text
 from charlm.evaluation.dynamic import DynamicConfig, adapt, dynamic_evaluate
 from charlm.evaluation.neural_cache import NeuralCacheConfig
 from charlm.evaluation.overlap import warn_about_overlap
@@ -33,13 +29,9 @@ from charlm.sampling.steering import Hold, holds_for
 from charlm.storage.checkpoint import Checkpoint, weights_sha256
 from charlm.storage.checkpoint import load as load_checkpoint
 from charlm.storage.direction import Direction, find_direction
-from charlm.storage.runs import RUNS, RunFolder, find_model, newest_models
+from charlm.storage.own_text import held_out_arguments, read_held_out, read_own_text
+from charlm.storage.runs import RUNS, find_model, newest_models
 from charlm.tokenizers import Tokenizer
-
-logger = logging.getLogger(__name__)
-
-_INDEXED = 50_000_000  # characters of the training text that are searched for copies
-_SEPARATOR = "\x01"  # between texts that are searched together; a `CopyIndex` uses another one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +56,7 @@ class TextModel:
     @property
     def corpus_config(self) -> CorpusConfig:
         """How the model's own text was read and split."""
-        return CorpusConfig.from_json(self.checkpoint.corpus.get("config", {}))
+        return CorpusConfig() if self.checkpoint.corpus is None else self.checkpoint.corpus.config
 
     def sample(self, prefix: str = "", config: SampleConfig | None = None, *, seed: int | None = None) -> str:
         """Write a text and return it; arguments as in `generate`."""
@@ -99,7 +91,7 @@ class TextModel:
 
         `progress` is called with how much of the prefix is read.
         """
-        self._require_forward()
+        require_forward(self)
         config, generator = config or SampleConfig(), torch.Generator()
         if seed is None:
             generator.seed()
@@ -132,7 +124,7 @@ class TextModel:
 
         `progress` is called with how much of the prefix is read.
         """
-        self._require_forward()
+        require_forward(self)
         config = config or SampleConfig()
         return generate_many(
             self.model,
@@ -158,7 +150,7 @@ class TextModel:
         progress: Progress = silent,
     ) -> list[GeneratedText]:
         """The most probable texts that a beam search finds, best first; see `charlm.sampling.beam_search`."""
-        self._require_forward()
+        require_forward(self)
         config = config or SampleConfig()
         steering = self.steering(config)
         return beam_search(
@@ -177,7 +169,7 @@ class TextModel:
         self, prefix: str = "", config: SampleConfig | None = None, *, seed: int, progress: Progress = silent
     ) -> Session:
         """A text that a person and the model write together; see `charlm.sampling.session`."""
-        self._require_forward()
+        require_forward(self)
         config, generator = config or SampleConfig(), torch.Generator().manual_seed(seed)
         steering = self.steering(config)
         return Session(
@@ -237,7 +229,7 @@ class TextModel:
     def held_out_split(self) -> SplitName:
         """The test split of the model's own text, or the validation split; raises `ConfigError` if there is neither."""
         _, valid, test = self.corpus_config.splits
-        own = self._held_out_arguments()
+        own = held_out_arguments(self.path)
         if test > 0 or "test" in own:
             return "test"
         if valid > 0 or "valid" in own:
@@ -262,9 +254,11 @@ class TextModel:
         outside its run folder, so that the location of its text is unknown.
         """
         if text is not None:
-            return prepare(self.open_text(text, split, corpus, progress=progress), self.tokenizer, progress=progress)
-        own = prepare(self._own_text(progress), self.tokenizer, progress=progress)
-        texts = self._held_out(split, progress)
+            other = self.open_text(text, split, corpus, progress=progress)
+            return make_dataset(other, self.tokenizer, progress=progress)
+        facts = self.checkpoint.corpus
+        own = make_dataset(read_own_text(self.path, facts, progress=progress), self.tokenizer, progress=progress)
+        texts = read_held_out(self.path, facts, split, progress=progress)
         if "test" in texts:
             warn_about_overlap(own.corpus, texts["test"], "test")
         return own.with_held_out(texts, progress=progress)
@@ -324,8 +318,8 @@ class TextModel:
 
         Raises: as `read` without a text.
         """
-        own_text = self._own_text(progress, purpose="copies")
-        return CopyIndex(_first_characters(own_text.split_documents("train")), least=least)
+        text = read_own_text(self.path, self.checkpoint.corpus, purpose="copies", progress=progress)
+        return index_training_text(text.split_documents("train"), least=least)
 
     def copying(
         self,
@@ -348,16 +342,23 @@ class TextModel:
         Raises: as `read` without a text.
         """
         index = self.copy_index(least, progress=progress)
-        texts: list[str] = []
         config = SampleConfig(temperature=1.0, length=characters // 16)
-        for generated in self.generate_many(config=config, seed=1, num=characters, batch=16):
-            texts.append(generated.text)
-            progress("looking for copies", min(characters, sum(map(len, texts))), characters)
-            if sum(map(len, texts)) >= characters:
-                break
+
+        def write() -> Iterator[str]:
+            written = 0
+            for generated in self.generate_many(config=config, seed=1, num=characters, batch=16):
+                written += len(generated.text)
+                progress("looking for copies", min(characters, written), characters)
+                yield generated.text
+                if written >= characters:
+                    return
+
         corpus, part = dataset.text_of(split)
-        held_out = _SEPARATOR.join(islice(corpus.split_documents(part), characters))[:characters]
-        return find_copies(_SEPARATOR.join(texts)[:characters], index), find_copies(held_out, index)
+        generated, held_out = write(), corpus.split_documents(part)
+        return (
+            find_copies_in_texts(generated, index, characters=characters),
+            find_copies_in_texts(held_out, index, characters=characters),
+        )
 
     def direction(self, name: str) -> Direction:
         """Load a direction: a file, or the name of one that `charlm probe` saved next to the model.
@@ -376,57 +377,15 @@ class TextModel:
     def _copies(self, config: SampleConfig) -> CopyIndex | None:
         return self.copy_index(config.no_copy + 1) if config.no_copy else None
 
-    def _require_forward(self) -> None:
-        """Raise `ConfigError` for a model that reads from right to left, since it would write the text backwards."""
-        if self.corpus_config.direction == "backward":
-            raise ConfigError(f"{self.path} reads from right to left; use it with `charlm fill`")
 
-    def _own_text(self, progress: Progress, *, purpose: Literal["scores", "copies"] = "scores") -> Corpus:
-        """The text that the model was trained on, read again; `purpose` decides what an error advises."""
-        run, path = RunFolder(self.path.parent), shlex.quote(str(self.path))
-        instead = {
-            "scores": f"name a text, as in `charlm eval {path} TEXT --split test`",
-            "copies": "leave out --copy-check and --no-copy",
-        }[purpose]
-        if not run.config.exists():
-            run_folder = "name the run folder that it was trained in as MODEL, or " if purpose == "copies" else ""
-            raise RunError(f"{self.path} is outside its run folder, so its text is unknown; {run_folder}{instead}")
-        text = run.read_config().text
-        if (lost := missing_text(text)) is not None:
-            raise CorpusError(
-                f"the text {lost} of {run.path} is missing; move it back, or record its new place with `charlm train "
-                f"NEWPLACE --resume --run {shlex.quote(str(run.path))}`, or {instead}"
-            )
-        corpus = open_corpus(text, self.corpus_config, progress=progress)
-        if corpus.sha256 != self.checkpoint.corpus.get("sha256"):
-            raise CorpusError(
-                f"the text {corpus.name} has changed since the model was trained on it; restore it, or {instead}"
-            )
-        return corpus
+def require_forward(model: TextModel, what: str | None = None) -> None:
+    """Raise `ConfigError` for a model that reads from right to left, since it would write or read a text backwards.
 
-    def _held_out_arguments(self) -> dict[SplitName, tuple[str, ...]]:
-        """Where the splits that are texts of their own are; nothing for a model outside its run folder."""
-        run = RunFolder(self.path.parent)
-        if not run.config.exists():
-            return {}
-        config = run.read_config()
-        arguments: dict[SplitName, tuple[str, ...] | None] = {"valid": config.valid, "test": config.test}
-        return {name: own for name, own in arguments.items() if own is not None}
-
-    def _held_out(self, split: SplitName | None, progress: Progress) -> dict[SplitName, Corpus]:
-        """The splits that are texts of their own, read again; the test split only if `split` names it."""
-        texts: dict[SplitName, Corpus] = {}
-        for name, arguments in self._held_out_arguments().items():
-            if name == "test" and split != "test":
-                continue
-            texts[name] = corpus = open_corpus(arguments, unsplit(self.corpus_config), progress=progress)
-            facts = self.checkpoint.corpus.get(name)
-            if facts is not None and corpus.sha256 != facts["sha256"]:
-                raise CorpusError(
-                    f"the validation text {corpus.name} has changed since the model was trained; restore it, or name a "
-                    "text"
-                )
-        return texts
+    `what` is what needs the model, for the message.
+    """
+    if model.corpus_config.direction == "backward":
+        remedy = "use it with `charlm fill`" if what is None else f"{what} needs a model that reads from left to right"
+        raise ConfigError(f"{model.path} reads from right to left; {remedy}")
 
 
 def load(model: str | Path | None = None, *, device: str = "cpu") -> TextModel:
@@ -474,14 +433,3 @@ def _newest(reading_direction: str, like: TextModel | None) -> TextModel:
             return model
     option = " --direction backward" if reading_direction == "backward" else ""
     raise RunError(f"no model in {RUNS}/ reads {reading_direction}; train one with `charlm train TEXT{option}`")
-
-
-def _first_characters(documents: Iterator[str]) -> Iterator[str]:
-    """The first `_INDEXED` characters of the documents; warns if there are more."""
-    remaining = _INDEXED
-    for document in documents:
-        yield document[:remaining]
-        remaining -= len(document)
-        if remaining < 0:
-            logger.warning("only the first %s characters of the training text are searched for copies", f"{_INDEXED:,}")
-            return

@@ -1,17 +1,13 @@
 """Fixtures for all tests. Uninitialised memory is filled with NaN, so that no test misses a weight that nobody set."""
 
-import itertools
 import json
-import os
 import shutil
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
@@ -22,11 +18,15 @@ from charlm.api import Callbacks, Trained
 from charlm.cli.app import app
 from charlm.config import CorpusConfig, ModelConfig, TokenizerConfig
 from charlm.data.corpus import Corpus, open_corpus
-from charlm.data.dataset import Dataset, prepare
+from charlm.data.dataset import Dataset, make_dataset
 from charlm.model.language_model import LanguageModel
 from charlm.model.ngram_prior import fit_prior
-from charlm.storage.checkpoint import Checkpoint, load, save
-from charlm.tokenizers import CharTokenizer
+from charlm.storage.checkpoint import load
+from charlm.storage.direction import Direction, DirectionFacts
+
+sys.path.append(str(Path(__file__).parent))
+
+from planted import Planted
 
 settings.register_profile("charlm", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 settings.load_profile("charlm")
@@ -65,9 +65,6 @@ def _isolated(tmp_path: Path, native_folder: Path, monkeypatch: pytest.MonkeyPat
 def one_thread() -> None:
     """One CPU thread, with which tiny models are fastest; `_isolated` restores the number."""
     torch.set_num_threads(1)
-
-
-# --- texts
 
 
 @pytest.fixture(scope="session")
@@ -111,7 +108,7 @@ def dataset_of(corpus_of: Callable[..., Corpus]) -> Callable[..., Dataset]:
     """Make a dataset of one file with some content."""
 
     def dataset_of(content: str | bytes, tokenizer: TokenizerConfig | None = None, **config: Any) -> Dataset:
-        return prepare(corpus_of(content, **config), tokenizer or TokenizerConfig())
+        return make_dataset(corpus_of(content, **config), tokenizer or TokenizerConfig())
 
     return dataset_of
 
@@ -120,9 +117,6 @@ def dataset_of(corpus_of: Callable[..., Corpus]) -> Callable[..., Dataset]:
 def dataset(dataset_of: Callable[..., Dataset], sentences: str) -> Dataset:
     """The dataset of `sentences`, by characters."""
     return dataset_of(sentences)
-
-
-# --- models
 
 
 @pytest.fixture(scope="session")
@@ -170,63 +164,27 @@ def network_with_prior(network: Callable[..., LanguageModel]) -> Callable[..., L
     return network_with_prior
 
 
-class Planted:
-    """A model with a unit that is known: it goes to 1 with an x and to -1 with a y, stays there, and writes a or b."""
-
-    tokenizer = CharTokenizer("abxy")
-    unit = 3
-
-    def __init__(self, network: Callable[..., LanguageModel]) -> None:
-        self._network = network
-
-    def model(self, cell: str = "rnn") -> LanguageModel:
-        """Unit 3 of 6 remembers the last x or y; the logit of a is it, that of b minus it; the rest is noise."""
-        size = self.tokenizer.vocab_size
-        model = self._network(seed=2, cell=cell, vocab_size=size, hidden_size=6, embedding_size=6).eval()
-        x, y, a, b = (int(self.tokenizer.encode(letter)[0]) for letter in "xyab")
-        layer = dict(model.recurrent.layers[0].named_parameters())
-        with torch.no_grad():
-            model.embedding[:, self.unit] = 0
-            model.embedding[x, self.unit], model.embedding[y, self.unit] = 1, -1
-            for weight, own in ((layer["recurrent"], 3.0), (layer["input"], 8.0)):
-                weight[self.unit] = 0
-                weight[self.unit, self.unit] = own
-            layer["bias"][self.unit] = 0
-            model.output.zero_()
-            model.output[a, self.unit], model.output[b, self.unit] = 1, -1
-            model.output_bias[:] = -20
-            model.output_bias[[a, b]] = 0
-        return model
-
-    def save(self, path: Path) -> None:
-        """Write the model as a file."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save(path, Checkpoint(model=self.model(), tokenizer=self.tokenizer))
-
-    def texts(self, label: str, count: int, seed: int, *, consistent: bool = False) -> list[str]:
-        """Random texts of a and b with an x (positive) or a y (negative) somewhere.
-
-        `consistent`: only a follows the x, and only b the y.
-        """
-        generator = torch.Generator().manual_seed(seed)
-        letter, following = ("x", "aaaa") if label == "positive" else ("y", "bbbb")
-        following = following if consistent else "abab"
-        texts = []
-        for _ in range(count):
-            at = int(torch.randint(8, (1,), generator=generator))
-            drawn = torch.randint(4, (at + 12,), generator=generator).tolist()
-            before = ["abab"[index] for index in drawn[:at]]
-            texts.append("".join([*before, letter, *(following[index] for index in drawn[at:])]))
-        return texts
-
-
 @pytest.fixture(scope="session")
 def planted(network: Callable[..., LanguageModel]) -> Planted:
     """A model with a unit that is known, and texts that move it."""
     return Planted(network)
 
 
-# --- runs
+@pytest.fixture(scope="session")
+def mood() -> Direction:
+    """A direction in a layer of 6 units."""
+    facts = DirectionFacts(
+        name="mood",
+        kind="unit",
+        layer=0,
+        state="h",
+        mean=0.25,
+        scale=0.5,
+        negative="bad",
+        positive="good",
+        model_sha256="0" * 64,
+    )
+    return Direction(facts, np.eye(6, dtype=np.float32)[2])
 
 
 @pytest.fixture(scope="session")
@@ -347,9 +305,6 @@ def records_of() -> Callable[..., list[dict[str, Any]]]:
     return records_of
 
 
-# --- commands
-
-
 @pytest.fixture(scope="session")
 def charlm() -> Callable[..., Result]:
     """Run a command in this process, check its exit status, and give stdout and stderr apart."""
@@ -362,109 +317,3 @@ def charlm() -> Callable[..., Result]:
         return result
 
     return charlm
-
-
-_SERVER = """
-import json, os, signal, sys
-import charlm.api, charlm.cli.app, torch
-from charlm.__main__ import main
-torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))])  # so that what the optimisers import is here, too
-for line in sys.stdin:
-    order = json.loads(line)
-    if "wait" in order:
-        print(os.waitstatus_to_exitcode(os.waitpid(order["wait"], 0)[1]), flush=True)
-        continue
-    child = os.fork()
-    if child == 0:
-        os.chdir(order["folder"])
-        os.environ.update(order["environment"])
-        for stream, path in enumerate((os.devnull, order["stdout"], order["stderr"])):
-            os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666), stream)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN if order["nohup"] else signal.SIG_DFL)
-        sys.argv = ["charlm", *order["arguments"]]
-        main()
-    print(child, flush=True)
-"""
-
-
-class Server:
-    """A process that has imported charlm, from which others are forked: importing torch takes seconds."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[str] | None = None
-
-    def ask(self, **order: Any) -> int:
-        """Send an order, and return the number that is the answer."""
-        if self._process is None:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-            )
-        assert self._process.stdin is not None and self._process.stdout is not None
-        print(json.dumps(order), file=self._process.stdin, flush=True)
-        return int(self._process.stdout.readline())
-
-    def close(self) -> None:
-        """End the process, if it was ever begun."""
-        if self._process is not None:
-            self._process.communicate()
-
-
-@dataclass(kw_only=True)
-class Child:
-    """A command in a process of its own."""
-
-    server: Server
-    pid: int
-    output: Path
-
-    @property
-    def stdout(self) -> str:
-        """What it has written so far."""
-        return self.output.with_suffix(".out").read_text()
-
-    @property
-    def stderr(self) -> str:
-        """What it has written so far."""
-        return self.output.with_suffix(".err").read_text()
-
-    def send(self, number: int) -> None:
-        """Send a signal."""
-        os.kill(self.pid, number)
-
-    def wait(self) -> int:
-        """Wait until it ends, and return its exit status; below zero that is the signal that ended it."""
-        return self.server.ask(wait=self.pid)
-
-    def wait_for(self, condition: Callable[[], bool], *, seconds: float = 60) -> None:
-        """Wait until something is so that the command brings about."""
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, self.stderr
-            time.sleep(0.0005)
-
-
-@pytest.fixture(scope="session")
-def _server() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def start(_server: Server, tmp_path: Path) -> Callable[..., Child]:
-    """Run a command of charlm in a process of its own, which can be killed."""
-    numbers = itertools.count()
-
-    def start(*arguments: object, nohup: bool = False) -> Child:
-        output = tmp_path / f"process{next(numbers)}"
-        pid = _server.ask(
-            arguments=[str(argument) for argument in arguments],
-            folder=os.getcwd(),
-            environment={name: os.environ[name] for name in ("CHARLM_CACHE", "NO_COLOR")},
-            stdout=f"{output}.out",
-            stderr=f"{output}.err",
-            nohup=nohup,
-        )
-        return Child(server=_server, pid=pid, output=output)
-
-    return start

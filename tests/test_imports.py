@@ -23,6 +23,7 @@ LEVELS = (
 LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
 ROOT = Path(charlm.__file__).parent
 MOST_FILES = 12
+SPANNING = {Path(), *map(Path, ("benchmarks", "cli", "fuzz", "instants"))}
 MOST_MODULES_AT_THE_TOP = 8
 
 
@@ -85,11 +86,11 @@ def test_cells_and_kernels_do_not_know_each_other() -> None:
 def test_tests_mirror_the_package() -> None:
     """tests/data/test_corpus.py tests charlm/data/corpus.py, and tests/cells/test_cells.py charlm/cells/__init__.py.
 
-    Tests of what spans modules are those right below tests/ and tests/cli/.
+    Tests of what spans modules are those right below tests/ and in the folders of `SPANNING`.
     """
     tests = Path(__file__).parent
     for path in tests.rglob("test_*.py"):
         folder, name = path.parent.relative_to(tests), path.stem.removeprefix("test_")
         package = ROOT / folder
         mirrored = (package / f"{name}.py").exists() or (name == folder.name and (package / "__init__.py").exists())
-        assert mirrored or folder in (Path(), Path("cli"), Path("fuzz")), f"{path} tests no module of its name"
+        assert mirrored or folder in SPANNING, f"{path} tests no module of its name"

@@ -77,6 +77,6 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_end(tmp_path: Path) -> None:
     shutil.copytree(OLD / "stopped", run)
     model = charlm.resume(run, text=OLD / "text.txt")
     training = model.checkpoint.training
-    assert training["validation_nats_per_token"] == pytest.approx(EXPECTED["resumed"]["best"], rel=0.02)
+    assert training.validation_nats_per_token == pytest.approx(EXPECTED["resumed"]["best"], rel=0.02)
     steps = [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert steps[-1] == EXPECTED["resumed"]["step"] and steps == sorted(steps)

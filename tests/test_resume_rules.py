@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,7 @@ def test_a_run_without_its_model_keeps_one_again(train_run, stop_after, weights_
     train_run("runs/whole")
     train_run(callbacks=stop_after(25))
     MODEL.unlink()
-    assert api.resume_run("runs/a").outcome.best_step == api.load("runs/whole").checkpoint.training["step"]
+    assert api.resume_run("runs/a").outcome.best_step == api.load("runs/whole").checkpoint.training.step
     assert same_weights(weights_of("runs/a", MODEL.name), weights_of("runs/whole", MODEL.name))
     assert "model.safetensors is missing; the next validation saves a new model" in caplog.text
     MODEL.unlink()
@@ -134,16 +135,16 @@ def test_a_run_that_stopped_at_its_new_length_is_validated_and_calibrated(train_
     outcome = api.resume_run("runs/a", lengths={"steps": 17}).outcome
     assert (outcome.finished, outcome.step) == (True, 17)
     assert [record["step"] for record in records_of("runs/a", "validation")] == [12, 17]
-    assert load(MODEL).training["temperature"] is not None
+    assert load(MODEL).training.temperature is not None
 
 
 def old_form(*, calibrated: bool) -> None:
     """Make the files of the run what charlm 0.1 wrote."""
     model = load(MODEL)
     checkpoint, resume = load_resume_file(RESUME)
-    score = model.training["validation_nats_per_token"] if calibrated else resume.values["best"]
-    model.training.update(temperature=None, validation_nats_per_token=score)
-    save(MODEL, model)
+    score = model.training.validation_nats_per_token if calibrated else resume.values["best"]
+    facts = replace(model.training, temperature=None, validation_nats_per_token=score)
+    save(MODEL, replace(model, training=facts))
     del resume.values["validated_step"]
     save_resume_file(RESUME, checkpoint, resume)
 
@@ -174,7 +175,7 @@ def test_a_calibrated_model_is_not_calibrated_again(train_run, weights_of, same_
     train_run(corpus=LONG_VALIDATION, steps=40, learning_rate=0.05)
     before, facts = weights_of("runs/a", MODEL.name), load(MODEL).training
     outcome = api.resume_run("runs/a", lengths={"steps": 50}, learning_rate=5.0).outcome
-    assert outcome.best_step == facts["step"] <= 40 and outcome.best == facts["validation_nats_per_token"]
+    assert outcome.best_step == facts.step <= 40 and outcome.best == facts.validation_nats_per_token
     assert same_weights(weights_of("runs/a", MODEL.name), before)
 
 

@@ -42,7 +42,7 @@ for name in names:
     layers, _ = follow(model.model, torch.zeros(3, 1, dtype=torch.long), model.model.initial_state(1))
     assert layers[0].gates
     again = charlm.resume(f"runs/{name}", steps=16)
-    assert again.checkpoint.training["step"] >= 12
+    assert again.checkpoint.training.step >= 12
 print("done")
 """
 

@@ -63,18 +63,14 @@ class Corpus:
 
     @property
     def undivided(self) -> str | None:
-        """What to say of a text that nothing divides into documents; None for any other text."""
+        """A clause about a text that nothing divides into documents; None for any other text."""
         kind = self.config.documents
-        if self.documents > self.files:
+        if kind == "file" or self.documents > self.files:
             return None
         if kind == "separator":
-            return (
-                f"--separator {self.config.separator!r} never occurs between two documents of {self.name}; give the "
-                "text that does"
-            )
-        if kind == "file" or self.files > 1:
-            return None
-        return f"{self.name} is a single {kind}, and with --documents {kind} a single document"
+            what = f"--separator {self.config.separator!r} never occurs inside {self.name}"
+            return f"{what}, so {'it' if self.files == 1 else 'each file'} is one document"
+        return f"{self.name} is a single {kind}, so it is one document" if self.files == 1 else None
 
     def parts(self) -> Iterator[tuple[int, Part]]:
         """All parts in order, each with the index of its split in `SPLITS`.

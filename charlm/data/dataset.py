@@ -143,9 +143,9 @@ class Dataset:
         return (self.corpus, name) if own is None else (own, "train")
 
     def with_held_out(self, texts: Mapping[SplitName, Corpus], *, progress: Progress = silent) -> "Dataset":
-        """The same with splits that are texts of their own; raises as `prepare` does."""
+        """The same with splits that are texts of their own; raises as `make_dataset` does."""
         encoded: dict[str, TokenSplit] = {
-            name: prepare(corpus, self.tokenizer, progress=progress).train for name, corpus in texts.items()
+            name: make_dataset(corpus, self.tokenizer, progress=progress).train for name, corpus in texts.items()
         }
         return replace(self, held_out={**self.held_out, **texts}, **encoded)  # type: ignore[arg-type]
 
@@ -164,7 +164,7 @@ class Dataset:
         return shown + " …" * (len(unknown) > _UNKNOWN_NAMED)
 
 
-def prepare(corpus: Corpus, tokenizer: Tokenizer | TokenizerConfig, *, progress: Progress = silent) -> Dataset:
+def make_dataset(corpus: Corpus, tokenizer: Tokenizer | TokenizerConfig, *, progress: Progress = silent) -> Dataset:
     """A corpus as token ids, from the cache if possible. Releases the text that the corpus keeps in memory.
 
     Args:
@@ -178,12 +178,12 @@ def prepare(corpus: Corpus, tokenizer: Tokenizer | TokenizerConfig, *, progress:
         CharlmError: the cache can't be written.
     """
     try:
-        return _prepare(corpus, tokenizer, progress)
+        return _make_dataset(corpus, tokenizer, progress)
     finally:
         corpus.release_text()
 
 
-def _prepare(corpus: Corpus, tokenizer: Tokenizer | TokenizerConfig, progress: Progress) -> Dataset:
+def _make_dataset(corpus: Corpus, tokenizer: Tokenizer | TokenizerConfig, progress: Progress) -> Dataset:
     if corpus.boundaries()[0] == 0:
         raise CorpusError(_empty_split("train", corpus))
     if isinstance(tokenizer, TokenizerConfig):
@@ -328,7 +328,10 @@ def _cached_tokenizer(corpus: Corpus, config: TokenizerConfig, progress: Progres
 def _empty_split(split: str, corpus: Corpus) -> str:
     """The message for a split that is empty."""
     if corpus.undivided is not None:
-        return f"{corpus.undivided}, so the {split} split is empty; or make it one split with --splits 100/0/0"
+        return (
+            f"{corpus.undivided} and the {split} split is empty; give another separator or --documents, or train on "
+            "all of it with --splits 100/0/0"
+        )
     fix = "give a longer text, or make this split the whole text" if split == "train" else "change its share"
     return (
         f"the {split} split of {corpus.name} is empty (documents: {corpus.documents}, characters: "

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from charlm.config import SplitName
 from charlm.data.corpus import Corpus
-from charlm.data.dataset import TokenSplit, prepare
+from charlm.data.dataset import TokenSplit, make_dataset
 from charlm.data.windows import document_windows
 from charlm.evaluation.score import score
 from charlm.evaluation.words import count_words
@@ -169,7 +169,7 @@ def compare(
     documents = [*corpus.split_documents(split)]
     text, nats, seconds = "".join(documents), [], []
     for model, tokenizer in networks:
-        part = prepare(corpus, tokenizer, progress=progress).split(split)
+        part = make_dataset(corpus, tokenizer, progress=progress).split(split)
         started = time.perf_counter()
         nats.append(character_nats(model, tokenizer, part, text, progress=progress))
         seconds.append(time.perf_counter() - started)

@@ -4,20 +4,26 @@ The other text is kept in memory, with the hash of a substring at every 16th cha
 any passage of the minimum length contains one of them, so a passage without a known hash needs no search.
 """
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from charlm.errors import ConfigError
 
+logger = logging.getLogger(__name__)
+
 _STRIDE = 16  # characters from one hashed substring to the next
 _DOCUMENT_END = "\0"  # no text contains it, so no passage spans two documents
+_SEARCH_SEPARATOR = "\x01"  # between searched texts; it differs from `_DOCUMENT_END`, so no passage spans two of them
+_MOST_CHARACTERS = 50_000_000  # of a training text, to bound memory
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Passage:
     """Characters that occur verbatim in the other text, and wouldn't with one more on either side."""
 
     start: int
@@ -46,15 +52,15 @@ class CopyIndex:
         hashes = (hash(self._text[start : start + self._size]) for start in range(0, last + 1, self._stride))
         self._hashes = np.unique(np.fromiter(hashes, dtype=np.int64))
 
-    def holds(self, stretch: str) -> bool:
-        """Whether the text contains a stretch of at least the minimum length."""
-        starts = range(min(self._stride, len(stretch) - self._size + 1))
-        return any(self._is_hashed(stretch, start) for start in starts) and stretch in self._text
+    def holds(self, passage: str) -> bool:
+        """Whether the text contains a passage of at least the minimum length."""
+        starts = range(min(self._stride, len(passage) - self._size + 1))
+        return any(self._is_hashed(passage, start) for start in starts) and passage in self._text
 
-    def stretches(self, text: str) -> Iterator[Stretch]:
-        """All stretches of `text` of at least the minimum length, from left to right; they may overlap."""
+    def passages(self, text: str) -> Iterator[Passage]:
+        """All passages of `text` of at least the minimum length, from left to right; they may overlap."""
         hashed = [start for start in range(len(text) - self._size + 1) if self._is_hashed(text, start)]
-        end = upcoming = 0  # where the last stretch ends, and the index of the next hashed substring
+        end = upcoming = 0  # where the last passage ends, and the index of the next hashed substring
         for start in range(len(text) - self.least + 1):
             while upcoming < len(hashed) and hashed[upcoming] < start:
                 upcoming += 1
@@ -65,7 +71,7 @@ class CopyIndex:
             shortest = max(self.least, end + 1 - start)
             if start + shortest <= len(text) and text[start : start + shortest] in self._text:
                 end = start + self._longest(text, start, shortest)
-                yield Stretch(start, end - start)
+                yield Passage(start, end - start)
 
     def _is_hashed(self, text: str, start: int) -> bool:
         value = hash(text[start : start + self._size])
@@ -73,7 +79,7 @@ class CopyIndex:
         return index < len(self._hashes) and int(self._hashes[index]) == value
 
     def _longest(self, text: str, start: int, known: int) -> int:
-        """The length of the longest stretch at `start`, whose first `known` characters are known to be copied."""
+        """The length of the longest passage at `start`, whose first `known` characters are known to be copied."""
         step = 1
         while start + known + step <= len(text) and text[start : start + known + step] in self._text:
             known += step
@@ -89,16 +95,16 @@ class CopyIndex:
 class Copied:
     """How much of a text is copied."""
 
-    stretches: tuple[Stretch, ...]
+    passages: tuple[Passage, ...]
     characters: int
     """Length of the text."""
     copied: int
-    """Characters in any of the stretches."""
+    """Characters in any of the passages."""
 
     @property
     def longest(self) -> int:
-        """Characters of the longest stretch; 0 without any."""
-        return max((stretch.length for stretch in self.stretches), default=0)
+        """Characters of the longest passage; 0 without any."""
+        return max((passage.length for passage in self.passages), default=0)
 
     @property
     def share(self) -> float:
@@ -106,17 +112,43 @@ class Copied:
         return self.copied / self.characters if self.characters else 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """The figures by name, and the stretches."""
-        stretches = [asdict(stretch) for stretch in self.stretches]
-        return {"longest": self.longest, "share": self.share, "stretches": stretches}
+        """The figures by name, and the passages."""
+        passages = [asdict(passage) for passage in self.passages]
+        return {"longest": self.longest, "share": self.share, "stretches": passages}
 
 
 def find_copies(text: str, index: CopyIndex) -> Copied:
-    """All stretches of a text that are copied, and how much of it they make up."""
-    stretches = tuple(index.stretches(text))
+    """All passages of a text that are copied, and how much of it they make up."""
+    passages = tuple(index.passages(text))
     copied = end = 0
-    for stretch in stretches:
-        stop = stretch.start + stretch.length
-        copied += max(0, stop - max(end, stretch.start))
+    for passage in passages:
+        stop = passage.start + passage.length
+        copied += max(0, stop - max(end, passage.start))
         end = max(end, stop)
-    return Copied(stretches=stretches, characters=len(text), copied=copied)
+    return Copied(passages=passages, characters=len(text), copied=copied)
+
+
+def find_copies_in_texts(texts: Iterable[str], index: CopyIndex, *, characters: int) -> Copied:
+    """As `find_copies`, for the first `characters` characters of several texts taken together."""
+    return find_copies(_SEARCH_SEPARATOR.join(islice(texts, characters))[:characters], index)
+
+
+def index_training_text(documents: Iterable[str], *, least: int) -> CopyIndex:
+    """An index of the documents of a training text; of a very long text only the start is indexed, with a warning.
+
+    `least` is the length of the shortest passage to find, characters. Raises `ConfigError` if it is below 1.
+    """
+    return CopyIndex(_first_characters(documents), least=least)
+
+
+def _first_characters(documents: Iterable[str]) -> Iterator[str]:
+    """The first `_MOST_CHARACTERS` characters of the documents; warns if there are more."""
+    remaining = _MOST_CHARACTERS
+    for document in documents:
+        yield document[:remaining]
+        remaining -= len(document)
+        if remaining < 0:
+            logger.warning(
+                "only the first %s characters of the training text are searched for copies", f"{_MOST_CHARACTERS:,}"
+            )
+            return

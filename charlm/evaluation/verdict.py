@@ -8,11 +8,13 @@ import numpy as np
 from charlm.data.dataset import Dataset, TokenSplit
 from charlm.data.split_writer import SplitFacts
 from charlm.evaluation.baselines import Baseline, measure_baselines
+from charlm.evaluation.copying import CopyIndex, find_copies
 from charlm.evaluation.score import Evaluation
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 
 _TRAIN_TOKENS, _VALID_TOKENS = 200_000, 40_000  # compared at the end of a run: a second of work
+_CHECKED, _LEAST = 10_000, 40  # characters that are compared with the training text, and of the shortest copy
 _MARGIN = 0.98  # of the network's bits, below which a baseline wins on a sample
 _REPEATS = 0.95  # of the n-gram model's bits; xz is below that on texts with long repeats only
 _COPIED = 0.1  # share of a text in copied passages, from which it repeats the training text
@@ -48,7 +50,9 @@ def verdict(
         yield _name_winners(bits, winners)
     unknown = result.unknown_characters / result.characters
     is_foreign = (
-        bool(baselines) and result.tokens >= _MIN_TOKENS and baselines["unigram"].nats > baselines["uniform"].nats
+        baselines.keys() >= {"unigram", "uniform"}
+        and result.tokens >= _MIN_TOKENS
+        and baselines["unigram"].nats > baselines["uniform"].nats
     )
     shuffle = "; if the documents are independent, shuffle them before training" if is_own else ""
     reasons = []
@@ -135,7 +139,10 @@ def validation_verdict(dataset: Dataset, nats_per_token: float, *, progress: Pro
         nats=nats_per_token * facts.tokens,
     )
     baselines = measure_baselines(tokenizer, train=train, valid=valid, text=valid, progress=progress)
-    return list(verdict(result, baselines, is_sorted=dataset.corpus.looks_sorted, margin=margin))
+    index = CopyIndex([tokenizer.decode(train.ids)], least=_LEAST)
+    copied = find_copies(tokenizer.decode(valid.ids)[:_CHECKED], index).share
+    is_sorted = dataset.corpus.looks_sorted
+    return list(verdict(result, baselines, is_sorted=is_sorted, copied=copied, margin=margin))
 
 
 def _part(split: TokenSplit, start: int, stop: int, tokenizer: Tokenizer) -> TokenSplit:

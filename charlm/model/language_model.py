@@ -45,18 +45,18 @@ class LanguageModel(nn.Module):
         self.contexts = NgramEmbedding(number, config.embedding_size, config.dropout) if number else None
 
     @torch.no_grad()
-    def initialise(self, generator: torch.Generator, *, silent: Sequence[int] = ()) -> None:
+    def initialise(self, generator: torch.Generator, *, zero_tokens: Sequence[int] = ()) -> None:
         """Draw all weights: embeddings from N(0, 1), or N(0, 1/E) with tied weights, the output layer uniformly within
         1/sqrt(H), the recurrent layers as configured.
 
-        Tokens in `silent` get an embedding of zeros. A token that training rarely shows keeps its initial vector, and a
+        The embeddings of `zero_tokens` are zeros. A token that training rarely shows keeps its initial vector, and a
         random vector would move the state to where no other token does: a text of one document has a single BOS, and
         every sample begins with it. With tied weights the gradients of the output layer change such a vector too, but
         only a little with an n-gram prior, which gives such tokens almost no probability.
         """
         std = self.config.embedding_size**-0.5 if self.output is None else 1.0
         nn.init.normal_(self.embedding, std=std, generator=generator)
-        self.embedding[list(silent)] = 0
+        self.embedding[list(zero_tokens)] = 0
         self.recurrent.initialise(self.config, generator)
         if self.output is not None:
             bound = self.config.hidden_size**-0.5

@@ -1,4 +1,4 @@
-"""Compiles C code: at first use, with the result in a cache, if there is a C compiler; or for a wheel.
+"""Compiles C code at first use and caches the result, if there is a C compiler; a wheel has it compiled already.
 
 Code is loaded only as it was compiled by this user: next to each library is a file with its size and hash, and nobody
 else may be able to write to the folder.
@@ -43,8 +43,7 @@ logger = logging.getLogger(__name__)
 COMPILE_SECONDS = 20.0
 """Time that a process may lose to compilations that fail, all together; then it does without compiled code."""
 
-FLAGS = ("-O3", "-fno-math-errno", "-fno-trapping-math", "-std=gnu11", "-fPIC")
-"""What every compilation is told; the processor comes with it."""
+_FLAGS = ("-O3", "-fno-math-errno", "-fno-trapping-math", "-std=gnu11", "-fPIC")
 
 
 @cache
@@ -80,11 +79,41 @@ def shared_library(source: str) -> ctypes.CDLL | None:
         return None
     for threads in (("-fopenmp",), ()):
         try:
-            flags = (*FLAGS, "-march=native", "-shared", *threads)
+            flags = (*_FLAGS, "-march=native", "-shared", *threads)
             return ctypes.CDLL(str(_compile((*shlex.split(command), *flags), source)))
         except (OSError, CharlmError) as error:
             logger.info("compiling failed: %s", error)
     return None
+
+
+def build_libraries(sources: Iterable[str], folder: Path) -> None:
+    """Compile sources for every variant of this machine's architecture, and write them to a folder with checksums.
+
+    The libraries run on any Linux machine: OpenMP and the mathematical functions are not linked, because torch has
+    loaded them. Raises `CharlmError` without a compiler, and `subprocess.CalledProcessError` when it fails.
+    """
+    if (command := compiler()) is None:
+        raise CharlmError("there is no C compiler to build a wheel with; install gcc, or set CC")
+    folder.mkdir(parents=True, exist_ok=True)
+    build = partial(_build_library, shlex.split(command), folder)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        jobs = [(source, variant) for source in sources for variant in VARIANTS[platform.machine()]]
+        paths = [*pool.map(lambda job: build(*job), jobs)]
+    checksums = {path.name: library_facts(path.read_bytes()) for path in paths}
+    (folder / CHECKSUMS).write_text(json.dumps(checksums, indent=1), encoding="ascii")
+
+
+def _build_library(command: list[str], folder: Path, source: str, variant: Variant) -> Path:
+    """Compile a source for a variant."""
+    target = folder / file_name(source, variant)
+    code, compiled = target.with_suffix(".c"), target.with_suffix(".o")
+    code.write_text(source, encoding="ascii")
+    flags = (*_FLAGS, *variant.flags, "-fopenmp", f"-I{SOURCES}")
+    subprocess.run([*command, *flags, "-c", str(code), "-o", str(compiled)], check=True)
+    subprocess.run([*command, "-shared", "-s", str(compiled), "-o", str(target)], check=True)
+    code.unlink()
+    compiled.unlink()
+    return target
 
 
 def _compile(command: tuple[str, ...], source: str) -> Path:
@@ -212,33 +241,3 @@ def _processor() -> str:
     known = processor_facts() or {"flags": platform.processor()}
     flags = [f"{name}: {known[name]}" for name in ("flags", "Features", "model name") if name in known]
     return "\0".join((platform.system(), platform.machine(), *flags))
-
-
-def build_libraries(sources: Iterable[str], folder: Path) -> None:
-    """Compile sources for every variant of this machine's architecture, and write them to a folder with checksums.
-
-    The libraries run on any Linux machine: OpenMP and the mathematical functions are not linked, because torch has
-    loaded them. Raises `CharlmError` without a compiler, and `subprocess.CalledProcessError` when it fails.
-    """
-    if (command := compiler()) is None:
-        raise CharlmError("there is no C compiler to build a wheel with; install gcc, or set CC")
-    folder.mkdir(parents=True, exist_ok=True)
-    build = partial(_build_one, shlex.split(command), folder)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = [(source, variant) for source in sources for variant in VARIANTS[platform.machine()]]
-        paths = [*pool.map(lambda job: build(*job), jobs)]
-    checksums = {path.name: library_facts(path.read_bytes()) for path in paths}
-    (folder / CHECKSUMS).write_text(json.dumps(checksums, indent=1), encoding="ascii")
-
-
-def _build_one(command: list[str], folder: Path, source: str, variant: Variant) -> Path:
-    """Compile a source for a variant."""
-    target = folder / file_name(source, variant)
-    code, compiled = target.with_suffix(".c"), target.with_suffix(".o")
-    code.write_text(source, encoding="ascii")
-    flags = (*FLAGS, *variant.flags, "-fopenmp", f"-I{SOURCES}")
-    subprocess.run([*command, *flags, "-c", str(code), "-o", str(compiled)], check=True)
-    subprocess.run([*command, "-shared", "-s", str(compiled), "-o", str(target)], check=True)
-    code.unlink()
-    compiled.unlink()
-    return target

@@ -14,7 +14,7 @@ from charlm.sampling.draws import Uniforms
 from charlm.sampling.edges.opening import Beginnings
 from charlm.sampling.filters import log_probabilities
 from charlm.sampling.steering import Steering
-from charlm.sampling.steppers import LogitRows, prepare
+from charlm.sampling.steppers import LogitRows, make_stepper
 from charlm.sampling.text_stream import GeneratedText, TextStream
 from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
@@ -77,7 +77,7 @@ def beam_search(
     found = beginnings(Uniforms(torch.Generator()), likeliest=True)
     starts = [start for start in found if start.log_probability > -np.inf]
     live = [_Hypothesis(start.log_probability, start.stream(vocabulary, config, prefix)) for start in starts]
-    stepper = prepare(model, [start.states for start in starts], steering=steering)
+    stepper = make_stepper(model, [start.states for start in starts], steering=steering)
     logits: LogitRows = np.stack([start.logits for start in starts])
     finished: dict[str, _Hypothesis] = {}
     if config.max_length == 0:

@@ -4,6 +4,7 @@ Settings are parsed only here. All other code works with a `Temperature`, a `Bia
 """
 
 import math
+import re
 from dataclasses import dataclass
 from typing import get_args
 
@@ -16,6 +17,7 @@ USUAL_LENGTH = 500
 """Number of characters near which a text ends if no length is set."""
 _SHORTEST_USUAL, _LONGEST_USUAL = 400, 600
 _LARGEST_STEER = 1e6
+_TWO_WHOLE_NUMBERS = re.compile(r"\s*(\d+)\s*,\s*(\d+)\s*")
 _TEMPERATURES = "give a number such as 0.7, a ramp such as 0.5..1.2, or a cycle such as 0.5,0.7,1.0"
 
 
@@ -68,8 +70,19 @@ def temperature_at(temperature: Temperature, token: int, progress: float) -> flo
 
 
 def parse_temperature(text: str) -> Temperature:
-    """Parse a temperature: 0.7, 0.5..1.2 or 0.5,0.7,1.0. Raises `ConfigError` for any other form."""
+    """Parse a temperature: 0.7, 0.5..1.2 or 0.5,0.7,1.0. Raises `ConfigError` for any other form.
+
+    A comma between two whole numbers, as in 0,7, may be a decimal comma and is refused; in a ramp it can't be anything
+    else.
+    """
     is_ramp = ".." in text
+    if is_ramp:
+        text = text.replace(",", ".")
+    elif (match := _TWO_WHOLE_NUMBERS.fullmatch(text)) is not None:
+        raise ConfigError(
+            f"--temperature is {text!r}; for a number write a point, {match[1]}.{match[2]}, and for a cycle of two "
+            f"temperatures {match[1]}.0,{match[2]}.0"
+        )
     try:
         values = tuple(float(part) for part in text.split(".." if is_ramp else ","))
     except ValueError:

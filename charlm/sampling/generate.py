@@ -16,7 +16,7 @@ from charlm.sampling.draws import Uniforms
 from charlm.sampling.edges.opening import Beginnings
 from charlm.sampling.edges.prefix import Start, choose_start
 from charlm.sampling.steering import Steering
-from charlm.sampling.steppers import LogitRows, prepare
+from charlm.sampling.steppers import LogitRows, make_stepper
 from charlm.sampling.text_stream import GeneratedText, TextStream
 from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
@@ -226,7 +226,7 @@ def _write(
             return
         # The step reads a token in every row. In rows whose text has ended the result is not used, so any token will do
         # there for NO_TOKEN; a new text then overwrites the state and the logits.
-        stepper = stepper or prepare(model, [row.start.states for row in rows], steering=steering)
+        stepper = stepper or make_stepper(model, [row.start.states for row in rows], steering=steering)
         logits = stepper.step([max(token, 0) for token in tokens])
         for index, row in replacements.items():
             rows[index] = row

@@ -11,7 +11,7 @@ import math
 import reprlib
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from charlm.model.language_model import LanguageModel
 from charlm.ngram.arrays import from_arrays, to_arrays
 from charlm.ngram.model import NgramModel
 from charlm.storage import digest
-from charlm.storage.provenance import TextFacts, TrainingFacts
+from charlm.storage.provenance import TextFacts, TrainingFacts, facts_json
 from charlm.tokenizers import Tokenizer, tokenizer_from_json
 
 logger = logging.getLogger(__name__)
@@ -47,10 +47,10 @@ class Checkpoint:
 
     model: LanguageModel
     tokenizer: Tokenizer
-    corpus: dict[str, Any] = field(default_factory=dict)
-    """The text it was trained on, the JSON of `charlm.storage.provenance.TextFacts`; empty if unknown."""
-    training: dict[str, Any] = field(default_factory=dict)
-    """How it was trained, the JSON of `charlm.storage.provenance.TrainingFacts`; empty if unknown."""
+    corpus: TextFacts | None = None
+    """The text it was trained on; None if unknown."""
+    training: TrainingFacts | None = None
+    """How it was trained; None if unknown."""
     checked: digest.Coverage = "all"
     """What the checksums of the file it was loaded from cover; older files have weaker ones."""
 
@@ -80,8 +80,8 @@ def save(
         "charlm": __version__,
         "model": checkpoint.model.config.to_json(),
         "tokenizer": checkpoint.tokenizer.to_json(),
-        "corpus": checkpoint.corpus,
-        "training": checkpoint.training,
+        "corpus": facts_json(checkpoint.corpus),
+        "training": facts_json(checkpoint.training),
     }
     tensors = {name: tensor.detach() for name, tensor in checkpoint.model.state_dict().items()}
     if half:
@@ -116,10 +116,8 @@ def checkpoint_from(
         with torch.device("meta"):
             model = LanguageModel(config)
         corpus, training = description["corpus"], description["training"]
-        if corpus != {}:
-            corpus = TextFacts.from_json(corpus).to_json()
-        if training != {}:
-            training = TrainingFacts.from_json(training).to_json()
+        text_facts = TextFacts.from_json(corpus) if corpus != {} else None
+        training_facts = TrainingFacts.from_json(training) if training != {} else None
     except KeyError as error:
         raise _damaged(path, f"its description has no {error}") from None
     except CharlmError as error:
@@ -148,7 +146,9 @@ def checkpoint_from(
     for parameter in model.parameters():
         parameter.requires_grad_(True)
     checked = digest.coverage(description)
-    return Checkpoint(model=model.eval(), tokenizer=tokenizer, corpus=corpus, training=training, checked=checked)
+    return Checkpoint(
+        model=model.eval(), tokenizer=tokenizer, corpus=text_facts, training=training_facts, checked=checked
+    )
 
 
 def _ngram(path: Path, config: ModelConfig, tensors: Mapping[str, Tensor]) -> NgramModel:

@@ -1,6 +1,7 @@
 """The facts in a model file about the text its model was trained on, and about the training."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from charlm.config import CorpusConfig, JsonConfig, TrainConfig, check_amounts
 from charlm.errors import ConfigError
@@ -68,3 +69,8 @@ class TrainingFacts(JsonConfig):
 
     def __post_init__(self) -> None:
         check_amounts(self)
+
+
+def facts_json(facts: TextFacts | TrainingFacts | None) -> dict[str, Any]:
+    """Facts as plain JSON values; an empty object if they are unknown."""
+    return {} if facts is None else facts.to_json()

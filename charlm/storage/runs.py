@@ -19,7 +19,19 @@ from pathlib import Path
 from charlm.config import RunConfig
 from charlm.data.inputs.mistakes import closest, looks_like
 from charlm.errors import ConfigError, RunError
-from charlm.files import atomic_write, is_leftover, is_safetensors, parse_object, user_path
+from charlm.files import (
+    CONFIG_FILE,
+    METRICS_FILE,
+    MODEL_FILE,
+    NEW_CONFIG_FILE,
+    RESUME_FILE,
+    SAMPLES_FILE,
+    atomic_write,
+    is_leftover,
+    is_safetensors,
+    parse_object,
+    user_path,
+)
 from charlm.storage.append_log import naming_write_errors
 from charlm.storage.lock import LOCK, locked, require_unlocked
 from charlm.storage.run_file import check_run_file, open_run_file, read_run_file
@@ -29,7 +41,6 @@ logger = logging.getLogger(__name__)
 RUNS = Path("runs")
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 """The bundled models, a folder each."""
-MODEL = "model.safetensors"
 _BRIEF = 20  # a run with this many times as many steps as another makes that one brief
 _LAST_RECORDS = 4096  # bytes at the end of metrics.jsonl, several records
 _UNDECODED_BYTES = frozenset(
@@ -42,12 +53,12 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.config = path / "config.json"
-        self.metrics = path / "metrics.jsonl"
-        self.samples = path / "samples.txt"
-        self.model = path / MODEL
-        self.resume = path / "resume.safetensors"
-        self.new_config = path / "config.new.json"
+        self.config = path / CONFIG_FILE
+        self.metrics = path / METRICS_FILE
+        self.samples = path / SAMPLES_FILE
+        self.model = path / MODEL_FILE
+        self.resume = path / RESUME_FILE
+        self.new_config = path / NEW_CONFIG_FILE
         self.files = (self.config, self.metrics, self.samples, self.model, self.resume, self.new_config)
 
     @contextlib.contextmanager
@@ -205,7 +216,7 @@ def find_run(name: str) -> Path:
     path = user_path(name)
     if path.name in ("", ".."):
         raise RunError(f"--run is {name!r}; give a name, such as first, or a separate folder, such as {RUNS}/first")
-    return path if path != Path(name) or _is_path(name) or os.path.isfile(path / "config.json") else RUNS / name
+    return path if path != Path(name) or _is_path(name) or os.path.isfile(path / CONFIG_FILE) else RUNS / name
 
 
 def _is_path(name: str) -> bool:
@@ -232,15 +243,15 @@ def newest_resumable() -> Path:
 
     Raises `RunError` if there is none.
     """
-    written = [path for name in ("resume.safetensors", "config.new.json") for path in RUNS.glob(f"*/{name}")]
-    runs = [RunFolder(path.parent) for path in RUNS.glob("*/config.json")]
+    written = [path for name in (RESUME_FILE, NEW_CONFIG_FILE) for path in RUNS.glob(f"*/{name}")]
+    runs = [RunFolder(path.parent) for path in RUNS.glob(f"*/{CONFIG_FILE}")]
     written += [run.config for run in runs if not (run.resume.exists() or run.model.exists())]
     return _newest([path for path in written if path.is_file()])
 
 
 def newest_models() -> list[Path]:
     """The models of all runs in runs/, the newest first."""
-    paths = [path for path in RUNS.glob(f"*/{MODEL}") if path.is_file() and not path.is_symlink()]
+    paths = [path for path in RUNS.glob(f"*/{MODEL_FILE}") if path.is_file() and not path.is_symlink()]
     return sorted(paths, key=lambda path: -path.stat().st_mtime)
 
 
@@ -251,7 +262,7 @@ def find_model(name: str | None) -> Path:
     `RunError` when there is no such model, or its file in a folder is a link.
     """
     if name is None:
-        path = newest_run(MODEL) / MODEL
+        path = newest_run(MODEL_FILE) / MODEL_FILE
         check_run_file(path)
         _warn_if_brief(path.parent)
         return path
@@ -259,7 +270,7 @@ def find_model(name: str | None) -> Path:
         if os.path.isfile(path):
             if path != user_path(name):  # the file in a folder that was named
                 check_run_file(path)
-            if name in _bundled() and path == RUNS / name / MODEL:
+            if name in _bundled() and path == RUNS / name / MODEL_FILE:
                 logger.warning("%s is a run, which hides the bundled model %s; rename its folder", path.parent, name)
             return path
     raise RunError(_no_model(name))
@@ -281,7 +292,7 @@ def _warn_if_brief(newest: Path) -> None:
 def _steps(run: Path) -> int:
     """The last step in metrics.jsonl; 0 if there is none."""
     try:
-        with os.fdopen(open_run_file(run / "metrics.jsonl", os.O_RDONLY), "rb") as file:
+        with os.fdopen(open_run_file(run / METRICS_FILE, os.O_RDONLY), "rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - _LAST_RECORDS))
             steps = re.findall(rb'"step": ([0-9]{1,18})\b', file.read())
     except (OSError, RunError):
@@ -308,12 +319,12 @@ def nearest_model(name: str) -> str | None:
 
 def _run_names() -> list[str]:
     """The names of the runs in runs/."""
-    return sorted(path.parent.name for path in RUNS.glob("*/config.json"))
+    return sorted(path.parent.name for path in RUNS.glob(f"*/{CONFIG_FILE}"))
 
 
 def _bundled() -> list[str]:
     """The names of the bundled models."""
-    return sorted(path.parent.name for path in PRETRAINED.glob(f"*/{MODEL}"))
+    return sorted(path.parent.name for path in PRETRAINED.glob(f"*/{MODEL_FILE}"))
 
 
 def names_model(name: str, *, text_follows: bool = False) -> bool:
@@ -325,7 +336,7 @@ def names_model(name: str, *, text_follows: bool = False) -> bool:
     return (
         name.endswith(".safetensors")
         or is_safetensors(Path(name))
-        or any(os.path.isfile(path.parent / file) for path in own[1:] for file in (MODEL, "metrics.jsonl"))
+        or any(os.path.isfile(path.parent / file) for path in own[1:] for file in (MODEL_FILE, METRICS_FILE))
         or (text_follows and not os.path.exists(name) and any(map(os.path.isfile, bundled)))
     )
 
@@ -334,5 +345,5 @@ def _models(name: str, *folders: Path) -> list[Path]:
     """The paths at which a named model may be: a file, a folder, or a name in one of `folders`."""
     if not name:
         return []
-    inside = [] if _is_path(name) or name in (".", "..") else [folder / name / MODEL for folder in folders]
-    return [user_path(name), user_path(name) / MODEL, *inside]
+    inside = [] if _is_path(name) or name in (".", "..") else [folder / name / MODEL_FILE for folder in folders]
+    return [user_path(name), user_path(name) / MODEL_FILE, *inside]

@@ -18,10 +18,8 @@ Ids = NDArray[np.int32]
 SCALAR_VALUES = 0x110000 - 0x800
 """The number of Unicode scalar values: all code points except surrogates."""
 
-_REMEDY = (
-    "remove it, or pass --unknown nearest (read é as e), --unknown skip (leave it out) or --unknown replace (read it "
-    "as <unk>)"
-)
+_NEAREST = "--unknown nearest (read é as e), "
+_REMEDY = "--unknown skip (leave it out) or --unknown replace (read it as <unk>)"
 
 
 class Tokenizer(ABC):
@@ -53,8 +51,8 @@ class Tokenizer(ABC):
         Args:
             text: any string.
             unknown: how to treat a character outside the vocabulary: "error" raises `UnknownCharacterError` with its
-                position, "nearest" reads it as the nearest known text (an error if there is none), "skip" leaves it
-                out, and "replace" makes it `unk`.
+                position, "nearest" reads it as the nearest known text (an error if there is none), together with the
+                marks after it, "skip" leaves it out, and "replace" makes it `unk`.
         """
 
     @abstractmethod
@@ -84,6 +82,10 @@ class Tokenizer(ABC):
         """Tokens that never occur in generated text: BOS and `unk`."""
         return (self.bos,) if self.unk is None else (self.bos, self.unk)
 
+    def equivalent(self, text: str) -> str:
+        """A canonically equivalent text without unknown characters (é as one character or two); else `text` itself."""
+        return text
+
     def encode_all(self, texts: Sequence[str]) -> list[Ids]:
         """`encode` many texts, with unknown characters as `unk`."""
         ids, counts = self.encode_joined(texts)
@@ -108,9 +110,10 @@ def lengths(values: Sequence[Sized]) -> NDArray[np.int64]:
     return np.fromiter(map(len, values), np.int64, len(values))
 
 
-def unknown_character(text: str, position: int) -> UnknownCharacterError:
-    """The error for the character at `position` of `text`."""
-    return UnknownCharacterError(text[position], position, remedy=_REMEDY)
+def unknown_character(text: str, position: int, *, has_nearest: bool = False) -> UnknownCharacterError:
+    """The error for the character at `position` of `text`; `has_nearest` if "nearest" can read the text."""
+    remedy = f"remove it, or pass {_NEAREST if has_nearest else ''}{_REMEDY}"
+    return UnknownCharacterError(text[position], position, remedy=remedy)
 
 
 def encodable(text: str, unknown: Unknown) -> str:

@@ -1,6 +1,6 @@
 """One token for each distinct Unicode character of the training split."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from charlm.config import TokenizerConfig, Unknown
 from charlm.errors import TokenizerError
 from charlm.tokenizers.base import SCALAR_VALUES, Ids, Tokenizer, lengths, unknown_character
-from charlm.tokenizers.nearest import nearest_text
+from charlm.tokenizers.nearest import canonical_text, clusters, nearest_text
 
 _SPECIALS = 3
 _CODE_POINTS = 0x110000
@@ -49,23 +49,33 @@ class CharTokenizer(Tokenizer):
     def encode(self, text: str, *, unknown: Unknown = "error") -> Ids:
         """See `Tokenizer.encode`."""
         ids: Ids = self._id_of[_code_points(text)]
-        if unknown == "nearest" and (missing := np.flatnonzero(ids == self.unk)).size:
-            return self.encode(self._with_nearest(text, missing.tolist()))
-        if unknown == "error" and (missing := np.flatnonzero(ids == self.unk)).size:
-            raise unknown_character(text, int(missing[0]))
+        if unknown in ("nearest", "error") and (missing := np.flatnonzero(ids == self.unk)).size:
+            readable = self._read_as(text, nearest_text)
+            if unknown == "nearest" and isinstance(readable, str):
+                return self.encode(readable)
+            position = readable if unknown == "nearest" and isinstance(readable, int) else int(missing[0])
+            raise unknown_character(text, position, has_nearest=isinstance(readable, str))
         return ids[ids != self.unk] if unknown == "skip" else ids
 
-    def _with_nearest(self, text: str, positions: list[int]) -> str:
-        """`text` with the nearest known text at these positions.
+    def equivalent(self, text: str) -> str:
+        """See `Tokenizer.equivalent`."""
+        same = text if set(self.characters).issuperset(text) else self._read_as(text, canonical_text)
+        return same if isinstance(same, str) else text
 
-        Raises `UnknownCharacterError` for a character without one.
-        """
-        parts = list(text)
-        for position in positions:
-            nearest = nearest_text(text[position], self.characters.__contains__)
-            if nearest is None:
-                raise unknown_character(text, position)
-            parts[position] = nearest
+    def _read_as(self, text: str, alternative: Callable[[str, Callable[[str], bool]], str | None]) -> str | int:
+        """`text` with alternatives of its unknown clusters, or the position of the first character without one."""
+        known = set(self.characters).__contains__
+        parts: list[str] = []
+        position = 0
+        for cluster in clusters(text):
+            if not all(map(known, cluster)):
+                read = alternative(cluster, known)
+                if read is None:
+                    return position + next(index for index, part in enumerate(cluster) if not known(part))
+                parts.append(read)
+            else:
+                parts.append(cluster)
+            position += len(cluster)
         return "".join(parts)
 
     def encode_joined(self, texts: Sequence[str]) -> tuple[Ids, NDArray[np.int64]]:

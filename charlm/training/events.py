@@ -37,10 +37,10 @@ class ValidationEvent:
     bits_per_character: float
     tokens: int
     """Targets scored."""
-    margin: float
-    """Half the width of the 95% confidence interval, nats per token; 0 if the whole split was scored."""
     best: bool
     """Whether it is the lowest so far."""
+    margin: float
+    """Half the width of the 95% confidence interval, nats per token; 0 if the whole split was scored."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -40,11 +40,11 @@ class RunLog:
         config: TrainConfig,
         *,
         log_sizes: tuple[int, int],
-        observer: Callable[[Event], None],
+        on_event: Callable[[Event], None],
     ) -> None:
         """Open the files; the arguments are those of `charlm.training.trainer.fit`."""
         self._run, self._state, self._dataset, self._config = run, state, dataset, config
-        self._observer = observer
+        self._on_event = on_event
         with contextlib.ExitStack() as files:
             self._metrics = files.enter_context(contextlib.closing(AppendLog(run.metrics, log_sizes[0])))
             self._samples = files.enter_context(contextlib.closing(AppendLog(run.samples, log_sizes[1])))
@@ -65,13 +65,13 @@ class RunLog:
         with self._files:
             self._write_best()
 
-    def add(self, record: StepEvent) -> None:
+    def add(self, event: StepEvent) -> None:
         """Record a step; the mean of every ten steps is written.
 
         Raises `TrainingDivergedError` if the loss is far worse than guessing.
         """
-        self._state.recent.append(record)
-        self._loss = record.loss
+        self._state.recent.append(event)
+        self._loss = event.loss
         if self._state.step % _LOG_EVERY == 0:
             self._report()
 
@@ -84,11 +84,11 @@ class RunLog:
         better = True
         if self._dataset.valid.facts.tokens:
             self._sample = self._sample or choose_sample(state, self._config, self._dataset)
-            record = validate(state, self._dataset, self._sample)
-            better = record.best
+            event = validate(state, self._dataset, self._sample)
+            better = event.best
             if better:
-                state.best = record.nats_per_token
-            self._emit(record)
+                state.best = event.nats_per_token
+            self._emit(event)
         self._emit(SampleEvent(step=state.step, text=self._write_sample()))
         validation_seconds = time.monotonic() - started
         state.final_seconds = _FINAL_VALIDATIONS * validation_seconds + _FINAL_SAVES * self._save_seconds
@@ -127,17 +127,15 @@ class RunLog:
         """Whether the last loss is one to continue from: a run that diverged is resumed from its last save."""
         return is_sound(self._loss, self._dataset.tokenizer.vocab_size)
 
-    def _emit(self, record: Event) -> None:
-        """Append a record to its file and pass it to the observer."""
-        kind = type(record).__name__.removesuffix("Event").lower()
-        if isinstance(record, SampleEvent):
-            self._samples.write(f"--- step {record.step}\n{record.text}\n\n")
+    def _emit(self, event: Event) -> None:
+        """Append an event to its file and pass it to `on_event`."""
+        kind = type(event).__name__.removesuffix("Event").lower()
+        if isinstance(event, SampleEvent):
+            self._samples.write(f"--- step {event.step}\n{event.text}\n\n")
         else:
-            values = {
-                key: finite(value) if isinstance(value, float) else value for key, value in asdict(record).items()
-            }
+            values = {key: finite(value) if isinstance(value, float) else value for key, value in asdict(event).items()}
             self._metrics.write(json.dumps({"kind": kind} | values) + "\n")
-        self._observer(record)
+        self._on_event(event)
 
     def _report(self) -> None:
         """Emit the mean of the steps since the last report; raise `TrainingDivergedError` if it is far worse than
@@ -170,12 +168,12 @@ class RunLog:
             state.model.train()
 
 
-def _mean(records: list[StepEvent]) -> StepEvent:
-    """The last record, with the mean loss and norms of all."""
-    count = len(records)
+def _mean(events: list[StepEvent]) -> StepEvent:
+    """The last event, with the mean loss and norms of all."""
+    count = len(events)
     return replace(
-        records[-1],
-        loss=sum(record.loss for record in records) / count,
-        gradient_norm=sum(record.gradient_norm for record in records) / count,
-        clipped_norm=sum(record.clipped_norm for record in records) / count,
+        events[-1],
+        loss=sum(event.loss for event in events) / count,
+        gradient_norm=sum(event.gradient_norm for event in events) / count,
+        clipped_norm=sum(event.clipped_norm for event in events) / count,
     )

@@ -73,10 +73,9 @@ def _number(value: float) -> str:
 
 def _lengths(state: TrainingState, config: TrainConfig, split: TokenSplit) -> list[tuple[str, float, float]]:
     """The lengths that the run is limited by: the option, how much of it is done, and the whole."""
-    epochs = state.cursor.epoch + state.cursor.tokens / split.facts.tokens
     lengths = (
         ("--steps", state.step, config.steps),
-        ("--epochs", epochs, config.epochs),
+        ("--epochs", state.epoch(split), config.epochs),
         ("--minutes", _minutes_used(state, config), config.minutes),
     )
     return [(option, done, whole) for option, done, whole in lengths if whole is not None]

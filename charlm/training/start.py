@@ -144,7 +144,7 @@ def first_state(
     else:
         model = LanguageModel(model_config)
         generator = torch.Generator().manual_seed(config.seed)
-        model.initialise(generator, silent=dataset.tokenizer.never_written)
+        model.initialise(generator, zero_tokens=dataset.tokenizer.never_written)
     if model_config.ngram_order:
         model.build_on(*fit_prior(dataset.train, dataset.tokenizer, model_config.ngram_order, progress=progress))
     return begin(model, config, pick_device(config.device), started)

@@ -11,7 +11,7 @@ from charlm import __version__
 from charlm.cells import LayerStates
 from charlm.config import JsonConfig, TrainConfig, check_amounts
 from charlm.data.corpus import Corpus
-from charlm.data.dataset import Dataset
+from charlm.data.dataset import Dataset, TokenSplit
 from charlm.data.windows import Cursor
 from charlm.errors import ConfigError, ModelFileError, RunError
 from charlm.model.language_model import LanguageModel
@@ -75,6 +75,10 @@ class TrainingState:
             share = 1 / max(1.0, horizon * self.step)
             for mean, weight in zip(self.average.parameters(), self.model.parameters(), strict=True):
                 mean.lerp_(weight, share)
+
+    def epoch(self, split: TokenSplit) -> float:
+        """Passes over the training split so far."""
+        return self.cursor.epoch + self.cursor.tokens / split.facts.tokens
 
     def forget_best(self) -> None:
         """Let the next validation, at the latest after the last step, keep a model again."""
@@ -145,11 +149,11 @@ def checkpoint_of(model: LanguageModel, state: TrainingState, dataset: Dataset, 
             config=corpus.config,
             boundaries=corpus.boundaries(),
             valid=None if valid is None else _held_out_facts(valid),
-        ).to_json(),
+        ),
         training=TrainingFacts(
             config=config,
             step=state.step,
-            epoch=state.cursor.epoch + state.cursor.tokens / dataset.train.facts.tokens,
+            epoch=state.epoch(dataset.train),
             tokens=state.tokens,
             seconds=state.elapsed(),
             validation_nats_per_token=state.best if state.best_step == state.step else None,
@@ -157,7 +161,7 @@ def checkpoint_of(model: LanguageModel, state: TrainingState, dataset: Dataset, 
             device=str(state.model.output_bias.device),
             torch=str(torch.__version__),
             charlm=__version__,
-        ).to_json(),
+        ),
     )
 
 
@@ -228,12 +232,12 @@ def restore(
 
 def _require_same_order(run: RunFolder, config: TrainConfig, checkpoint: Checkpoint) -> None:
     """Raise `RunError` if the windows would not continue as the run was saved."""
-    saved = checkpoint.training.get("config", {})
+    if checkpoint.training is None:
+        return
     for name in _ORDER:
-        if saved.get(name, getattr(config, name)) != getattr(config, name):
-            raise RunError(
-                f"{run.config} has {name} {getattr(config, name)}, but the run was saved with {saved[name]}; restore it"
-            )
+        saved, current = getattr(checkpoint.training.config, name), getattr(config, name)
+        if saved != current:
+            raise RunError(f"{run.config} has {name} {current}, but the run was saved with {saved}; restore it")
 
 
 def _restore_tensors(

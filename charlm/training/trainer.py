@@ -90,7 +90,7 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
         state.tokens += window.tokens
         yield StepEvent(
             step=state.step,
-            epoch=state.cursor.epoch + state.cursor.tokens / split.facts.tokens,
+            epoch=state.epoch(split),
             progress=progress_of(state, config, split),
             tokens=state.tokens,
             seconds=state.elapsed(),
@@ -108,7 +108,7 @@ def fit(
     config: TrainConfig,
     *,
     log_sizes: tuple[int, int] = (0, 0),
-    observer: Callable[[Event], None] = lambda record: None,
+    on_event: Callable[[Event], None] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Outcome:
     """Train to the end of the run; log, validate, write samples, and keep the best and the latest model.
@@ -120,7 +120,7 @@ def fit(
         dataset: the dataset to train and validate on; without a validation split the latest model counts as the best.
         config: the training configuration.
         log_sizes: bytes of metrics.jsonl and samples.txt that belong to `state`; from `restore`.
-        observer: called with every record.
+        on_event: called with every event.
         should_stop: called after every step; if it returns True, everything is saved and training stops.
 
     Raises:
@@ -128,7 +128,7 @@ def fit(
         CharlmError: a file can't be written.
     """
     first_step, state.valid_tokens = state.step, dataset.valid.facts.tokens
-    log = RunLog(run, state, dataset, config, log_sizes=log_sizes, observer=observer)
+    log = RunLog(run, state, dataset, config, log_sizes=log_sizes, on_event=on_event)
     try:
         stopped = _train(log, run, state, dataset, config, should_stop)
     except TrainingDivergedError as error:
@@ -149,7 +149,7 @@ def fit(
     return Outcome(
         finished=not stopped,
         step=state.step,
-        epoch=state.cursor.epoch + state.cursor.tokens / dataset.train.facts.tokens,
+        epoch=state.epoch(dataset.train),
         tokens=state.tokens,
         seconds=state.elapsed(),
         best=best,
@@ -172,13 +172,13 @@ def _train(
         run.settle()
         reserve_training(state, config)
     done, monitor = progress_of(state, config, dataset.train), GradientMonitor()
-    for record in training_steps(state, dataset.train, config):
-        if warning := monitor(record):
+    for event in training_steps(state, dataset.train, config):
+        if warning := monitor(event):
             logger.warning(warning)
-        log.add(record)
-        if int(record.progress * config.validations) > int(done * config.validations):
+        log.add(event)
+        if int(event.progress * config.validations) > int(done * config.validations):
             log.validate()
-        done = max(done, record.progress)
+        done = max(done, event.progress)
         if should_stop():
             if done < 1:
                 log.interrupt()

@@ -8,6 +8,7 @@ from charlm.data.dataset import Dataset
 from charlm.evaluation.calibration import best_temperature, divide_logits
 from charlm.evaluation.estimate import Estimate, SplitSample
 from charlm.storage.checkpoint import Checkpoint, load, save
+from charlm.storage.provenance import TrainingFacts
 from charlm.storage.runs import RunFolder
 from charlm.training.events import ValidationEvent
 from charlm.training.schedule import final_tokens, progress_of
@@ -58,27 +59,28 @@ def calibrate(run: RunFolder, state: TrainingState, config: TrainConfig, dataset
     kept = _model_to_calibrate(run, dataset)
     if kept is None:
         return None
-    if _is_calibrated(kept, state):
-        return _kept_estimate(kept)
+    checkpoint, facts = kept
+    if _is_calibrated(facts, state):
+        return _kept_estimate(facts)
     sample = choose_sample(state, config, dataset)
-    temperature = best_temperature(kept.model, sample.windows())
-    divide_logits(kept.model, temperature)
+    temperature = best_temperature(checkpoint.model, sample.windows())
+    divide_logits(checkpoint.model, temperature)
     tokens = max(sample.tokens, final_tokens(dataset.valid.facts.tokens, state.tokens))
-    estimate = _sample(state, dataset, tokens).estimate(kept.model)
-    facts = {
-        "validation_nats_per_token": estimate.nats_per_token,
-        "validation_margin": estimate.margin,
-        "validation_tokens": estimate.tokens,
-        "temperature": temperature,
-    }
-    save(run.model, replace(kept, training=kept.training | facts))
+    estimate = _sample(state, dataset, tokens).estimate(checkpoint.model)
+    facts = replace(
+        facts,
+        validation_nats_per_token=estimate.nats_per_token,
+        validation_margin=estimate.margin,
+        validation_tokens=estimate.tokens,
+        temperature=temperature,
+    )
+    save(run.model, replace(checkpoint, training=facts))
     return estimate
 
 
-def _kept_estimate(kept: Checkpoint) -> Estimate | None:
+def _kept_estimate(facts: TrainingFacts) -> Estimate | None:
     """The score in the file of a calibrated model."""
-    facts = kept.training
-    nats, margin, tokens = (facts.get(f"validation_{name}") for name in ("nats_per_token", "margin", "tokens"))
+    nats, margin, tokens = facts.validation_nats_per_token, facts.validation_margin, facts.validation_tokens
     if nats is None or margin is None or tokens is None:  # a file of charlm 0.1
         return None
     return Estimate(nats_per_token=nats, margin=margin, tokens=tokens)
@@ -89,17 +91,18 @@ def is_complete(run: RunFolder, state: TrainingState, dataset: Dataset) -> bool:
     if state.validated_step < state.step:
         return False
     kept = _model_to_calibrate(run, dataset)
-    return kept is None or _is_calibrated(kept, state)
+    return kept is None or _is_calibrated(kept[1], state)
 
 
-def _model_to_calibrate(run: RunFolder, dataset: Dataset) -> Checkpoint | None:
-    """The kept model; None if there is none, or the validation split is too short to calibrate it."""
-    long_enough = dataset.valid.facts.tokens >= _MIN_CALIBRATION_TOKENS
-    return load(run.model) if long_enough and run.model.exists() else None
+def _model_to_calibrate(run: RunFolder, dataset: Dataset) -> tuple[Checkpoint, TrainingFacts] | None:
+    """The kept model and how it was trained; None if either is unknown, or the validation split is too short."""
+    if dataset.valid.facts.tokens < _MIN_CALIBRATION_TOKENS or not run.model.exists():
+        return None
+    checkpoint = load(run.model)
+    return None if checkpoint.training is None else (checkpoint, checkpoint.training)
 
 
-def _is_calibrated(kept: Checkpoint, state: TrainingState) -> bool:
+def _is_calibrated(facts: TrainingFacts, state: TrainingState) -> bool:
     """Whether the kept model is calibrated. A file of charlm 0.1 doesn't say so, but its score has changed by it."""
-    facts = kept.training
-    changed = facts.get("step") == state.best_step and facts.get("validation_nats_per_token") != state.best
-    return facts.get("temperature") is not None or changed
+    changed = facts.step == state.best_step and facts.validation_nats_per_token != state.best
+    return facts.temperature is not None or changed

@@ -45,7 +45,7 @@ def warn_about_run(dataset: Dataset, model: LanguageModel, config: TrainConfig) 
             "%s looks like a list of short lines; with --documents line each line is a document", corpus.name
         )
     if corpus.undivided is not None:
-        logger.warning("%s", corpus.undivided)
+        logger.warning("%s; check what separates its documents", corpus.undivided)
     if corpus.looks_sorted and corpus.config.splits[0] < 100:
         logger.warning(
             "the documents of %s are in alphabetical order, so the held-out ones begin with letters that the training "
@@ -80,8 +80,8 @@ def require_known(dataset: Dataset, model: str) -> None:
     if share > _MOST_UNKNOWN:
         raise TokenizerError(
             f"--init-from {model}: {share:.0%} of the characters of {dataset.corpus.name} are not in the model's "
-            f"vocabulary ({dataset.unknown_in('train')}) and would all become <unk>; at most {_MOST_UNKNOWN:.0%} may "
-            "be, so start from a model of the same script, or leave out --init-from"
+            f"vocabulary ({dataset.unknown_in('train')}) and would become <unk>; at most {_MOST_UNKNOWN:.0%} may be, "
+            "so start from a model of the same script, or leave out --init-from"
         )
 
 
@@ -103,10 +103,10 @@ class GradientMonitor:
         self._means: list[float] = []
         self._issued: set[str] = set()
 
-    def __call__(self, record: StepEvent) -> str | None:
+    def __call__(self, event: StepEvent) -> str | None:
         """The warning that is due after this step, or None."""
-        self._norms.append(record.gradient_norm)
-        self._clipped += record.clipped_norm < record.gradient_norm
+        self._norms.append(event.gradient_norm)
+        self._clipped += event.clipped_norm < event.gradient_norm
         if len(self._norms) < _BLOCK:
             return None
         clipped, mean = self._clipped / _BLOCK, sum(self._norms) / _BLOCK
@@ -147,9 +147,9 @@ class PassesCheck:
     """
 
     def __init__(
-        self, selected: AutotunedSettings, dataset: Dataset, model: ModelConfig, observer: Callable[[Event], None]
+        self, selected: AutotunedSettings, dataset: Dataset, model: ModelConfig, on_event: Callable[[Event], None]
     ) -> None:
-        self._selected, self._facts, self._model, self._observer = selected, dataset.train.facts, model, observer
+        self._selected, self._facts, self._model, self._on_event = selected, dataset.train.facts, model, on_event
         self._first: StepEvent | None = None
         self._checked = False
 
@@ -161,7 +161,7 @@ class PassesCheck:
             elif event.progress - self._first.progress >= _SHARE * (1 - self._first.progress):
                 self._checked = True
                 self._check(self._first, event)
-        self._observer(event)
+        self._on_event(event)
 
     def _check(self, first: StepEvent, event: StepEvent) -> None:
         pace = (event.epoch - first.epoch) / (event.progress - first.progress)

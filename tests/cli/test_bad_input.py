@@ -12,7 +12,7 @@ BAD_TEXTS = {
     ),
     "invalid UTF-8": (
         b"caf\xe9 \n" * 50,
-        "byte 0xe9 at byte offset 3 is not valid utf-8; name another with --encoding",
+        "byte 0xe9 at byte offset 3 is not valid utf-8; it looks like cp1252: pass --encoding cp1252",
     ),
     "NUL": (b"abc\0" * 50, "NUL at character offset 3"),
     "nothing to validate on": (b"ab", "the valid split of bad is empty"),

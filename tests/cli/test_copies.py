@@ -67,6 +67,14 @@ def test_evaluation_tells_how_much_is_copied(charlm, sentences: str, trained_run
     assert f"first {len(sentences) - int(len(sentences) * 0.95):,} characters of this text: " in shown
 
 
+@pytest.mark.parametrize("options", [["--copy-check"], ["--no-copy", "5"]])
+def test_a_model_alone_says_what_it_lacks(failed, trained_run, options: list[str]) -> None:
+    Path("model.safetensors").write_bytes((trained_run() / "model.safetensors").read_bytes())
+    said = failed("sample", "model.safetensors", *options)
+    assert "name the run folder that it was trained in as MODEL, or leave out --copy-check and --no-copy" in said
+    assert "name the run, as in `charlm sample runs/NAME --ch" in failed("sample", "model.safetensors", "--checkpoints")
+
+
 def test_mistakes_are_named(charlm, failed, text: Path, trained_run) -> None:
     trained_run()
     assert "--no-copy shapes a random draw" in failed("sample", "--beam", "2", "--no-copy", "5")

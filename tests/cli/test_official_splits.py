@@ -96,8 +96,8 @@ def test_the_files_say_what_the_splits_were(charlm, texts: dict[str, Path], offi
     config = json.loads(Path("runs/official/config.json").read_text())
     assert config["valid"] == [str(texts["valid"])] and config["test"] == [str(texts["test"])]
     facts = library.load(official).checkpoint.corpus
-    assert facts["characters"] == characters(texts["train"])
-    assert facts["valid"]["characters"] == characters(texts["valid"]) and len(facts["valid"]["sha256"]) == 64
+    assert facts.characters == characters(texts["train"])
+    assert facts.valid.characters == characters(texts["valid"]) and len(facts.valid.sha256) == 64
     shown = charlm("info", official).stdout
     assert f"validation text  valid, {characters(texts['valid']):,} characters" in shown
     assert f"train, {characters(texts['train']):,} characters" in shown

@@ -39,7 +39,18 @@ def test_training_continues_when_nobody_reads_its_output(text: Path, records_of)
     done = shell(line)
     assert done.returncode == 0 and len(done.stdout.splitlines()) == 2
     assert records_of("runs/a")[-1]["step"] == 100
-    assert load("runs/a").checkpoint.training["step"] > 0
+    assert load("runs/a").checkpoint.training.step > 0
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.parametrize("words", ["--help", "--version", "sample --length 9", "corpora", "cells --json"])
+def test_a_full_disk_is_one_line(words: str) -> None:
+    done = shell(f"charlm {words} >/dev/full")
+    lines = [line for line in done.stderr.decode().splitlines() if not line.startswith("no run in")]
+    assert done.returncode == 1
+    assert lines == [
+        "error: can't write to standard output: No space left on device; free some space, or send it to another place"
+    ]
 
 
 def test_an_error_that_nobody_reads_is_still_an_error() -> None:
@@ -60,7 +71,7 @@ def test_a_terminal_that_goes_away_saves_the_run(text: Path, start, nohup: bool)
         child.send(signal.SIGTERM)
     assert child.wait() == 130
     assert "saved at step" in child.stderr and "Traceback" not in child.stderr
-    assert load("runs/a").checkpoint.training["step"] > 0
+    assert load("runs/a").checkpoint.training.step > 0
 
 
 def test_closed_streams_are_no_tracebacks(text: Path) -> None:

@@ -83,7 +83,8 @@ def test_a_table_whose_records_have_line_breaks_is_no_list_of_lines(corpus_of) -
 
 
 def test_a_separator_that_divides_nothing_is_named(corpus_of) -> None:
-    assert "--separator '%%\\n' never occurs" in corpus_of("a\n%\nb", documents="separator", separator="%%\n").undivided
+    undivided = corpus_of("a\n%\nb", documents="separator", separator="%%\n").undivided
+    assert undivided == "--separator '%%\\n' never occurs inside text, so it is one document"
     assert corpus_of("a\r\n%%\r\nb", documents="separator", separator="%%\n").undivided is None
     assert "is a single line" in corpus_of("one", documents="line").undivided
     assert corpus_of("one").undivided is None

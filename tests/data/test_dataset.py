@@ -8,7 +8,7 @@ import pytest
 from charlm.config import CorpusConfig, TokenizerConfig
 from charlm.data import dataset as dataset_module
 from charlm.data.corpus import open_corpus
-from charlm.data.dataset import prepare
+from charlm.data.dataset import make_dataset
 from charlm.errors import CharlmError, CorpusError
 
 
@@ -94,7 +94,9 @@ def test_reading_gives_pages_back(dataset_of, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("content", ["x", "xy", "ab\n"])
 def test_a_split_with_nothing_in_it_is_an_error(dataset_of, content: str) -> None:
-    with pytest.raises(CorpusError, match=r"^--separator '%%' never occurs between two documents of text; .*100/0/0"):
+    with pytest.raises(
+        CorpusError, match=r"^--separator '%%' never occurs inside text, so it is one document and the valid"
+    ):
         dataset_of("one\ntwo\n", documents="separator", separator="%%")
     with pytest.raises(CorpusError, match=r"split of text is empty .*--splits \(such as 100/0/0\)"):
         dataset_of(content)
@@ -109,7 +111,7 @@ def test_a_cache_that_cannot_be_made_is_an_error(corpus_of, tmp_path: Path, monk
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("CHARLM_CACHE", str(tmp_path / "file"))
     with pytest.raises(CharlmError, match="set CHARLM_CACHE to a writable folder"):
-        prepare(corpus, TokenizerConfig())
+        make_dataset(corpus, TokenizerConfig())
 
 
 def test_the_fitted_tokenizer_is_kept(dataset_of, tmp_path: Path) -> None:
@@ -123,8 +125,8 @@ def test_the_fitted_tokenizer_is_kept(dataset_of, tmp_path: Path) -> None:
 @pytest.mark.parametrize("documents", ["file", "line"])
 def test_a_backward_dataset_is_the_forward_one_reversed(text: Path, kind: str, documents: str) -> None:
     tokenizer = TokenizerConfig(kind=kind, vocab_size=320)
-    ahead = prepare(open_corpus(text, CorpusConfig(documents=documents)), tokenizer)
-    behind = prepare(open_corpus(text, CorpusConfig(documents=documents, direction="backward")), ahead.tokenizer)
+    ahead = make_dataset(open_corpus(text, CorpusConfig(documents=documents)), tokenizer)
+    behind = make_dataset(open_corpus(text, CorpusConfig(documents=documents, direction="backward")), ahead.tokenizer)
     for name in ("train", "valid", "test"):
         one, other = ahead.split(name), behind.split(name)
         assert one.facts == other.facts

@@ -10,7 +10,7 @@ import pytest
 from charlm.config import CorpusConfig, TokenizerConfig
 from charlm.data import reader as reader_module
 from charlm.data.corpus import Corpus, open_corpus, read_corpus
-from charlm.data.dataset import prepare
+from charlm.data.dataset import make_dataset
 from charlm.data.reader import TextReader
 from charlm.data.registry import Source
 from charlm.data.sources import FoundText
@@ -54,7 +54,7 @@ def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_first_run_reads_each_source_once(kind: str) -> None:
     sources = [RecordedSource(LINES, name="a.txt"), RecordedSource(LINES[::-1], name="b.txt")]
     corpus = corpus_of(sources)
-    prepare(corpus, TokenizerConfig(kind=kind, vocab_size=320))
+    make_dataset(corpus, TokenizerConfig(kind=kind, vocab_size=320))
     assert [source.opened for source in sources] == [1, 1]
 
 
@@ -63,7 +63,7 @@ def test_the_text_is_released_once_the_dataset_is_prepared() -> None:
     corpus = source.corpus()
     before = list(corpus.split_documents("train"))
     assert source.opened == 1
-    prepare(corpus, TokenizerConfig())
+    make_dataset(corpus, TokenizerConfig())
     assert list(corpus.split_documents("train")) == before
     assert source.opened == 2
 
@@ -72,7 +72,7 @@ def test_the_text_is_released_when_preparing_fails() -> None:
     source = RecordedSource("xy")
     corpus = source.corpus(CorpusConfig())
     with pytest.raises(CorpusError, match="split of text"):
-        prepare(corpus, TokenizerConfig())
+        make_dataset(corpus, TokenizerConfig())
     list(corpus.parts())
     assert source.opened == 2
 
@@ -80,7 +80,7 @@ def test_the_text_is_released_when_preparing_fails() -> None:
 @pytest.mark.usefixtures("little_memory")
 def test_a_text_too_long_for_memory_is_read_again() -> None:
     source = RecordedSource(LINES)
-    prepare(source.corpus(), TokenizerConfig())
+    make_dataset(source.corpus(), TokenizerConfig())
     assert source.opened == 3  # to count, to collect the vocabulary, to encode
 
 
@@ -113,7 +113,7 @@ def test_a_text_that_changes_between_readings_is_an_error(reading: int, tmp_path
     source = RecordedSource(*[LINES] * reading, LINES + "Nachtrag\n")
     corpus = source.corpus()
     with pytest.raises(CorpusError, match=r"^text\.txt changed while charlm was reading it; run the command again.*$"):
-        prepare(corpus, TokenizerConfig())
+        make_dataset(corpus, TokenizerConfig())
     cached = [path.name for path in (tmp_path / "cache").glob("*/*") if path.parent.name != "native"]
     assert len(cached) == reading - 1  # the vocabulary, which was collected before the change
 

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import unquote
 
 import pytest
 
@@ -48,7 +47,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         def do_GET(self) -> None:
             if self.path.startswith(("/redirect/", "/to?")):
                 left = self.path.removeprefix("/redirect/")
-                target = unquote(self.path.removeprefix("/to?"))
+                target = self.path.removeprefix("/to?")
                 if left.isdigit():
                     target = f"/redirect/{int(left) - 1}" if int(left) > 1 else "/text.txt"
                 self.send_response(302)
@@ -129,8 +128,6 @@ def test_a_download_larger_than_the_registry_says_is_stopped(server: str, tmp_pa
 def test_redirects_are_followed_within_reason(server: str) -> None:
     with pytest.raises(DownloadError, match="is redirected more than 5 times"):
         corpus(f"{server}/redirect/6").sources()
-    with pytest.raises(DownloadError, match=r"leads to 'http://\[', which is not an https address"):
-        corpus(f"{server}/to?http://[").sources()
     (source,) = corpus(f"{server}/redirect/5").sources()
     assert source.size == len(CONTENT)
 

@@ -61,6 +61,21 @@ def test_a_folder_without_text_is_an_error(write, tmp_path) -> None:
         find_sources([str(tmp_path / "folder")])
 
 
+def test_a_run_and_a_model_are_no_texts(write, tmp_path) -> None:
+    for name in ("config.json", "metrics.jsonl"):
+        folder = write("{}", f"runs/a/{name}").parent
+    with pytest.raises(CorpusError, match=r"runs/a is a run, not a text; a model stands before the text"):
+        find_sources([str(folder)])
+    model = write((2).to_bytes(8, "little") + b"{}", "model.safetensors")
+    with pytest.raises(CorpusError, match=r"model.safetensors is a model, not a text"):
+        find_sources([str(model)])
+
+
+def test_a_home_folder_that_the_shell_left_alone_is_found(write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(write("mine", "home/text.txt").parent))
+    assert content(find_sources(["~/text.txt"])) == b"mine"
+
+
 def test_a_file_wins_over_a_registered_name(write, tmp_path, monkeypatch) -> None:
     write("mine", "hello")
     monkeypatch.chdir(tmp_path)

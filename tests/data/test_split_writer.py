@@ -15,7 +15,7 @@ from charlm.config import CorpusConfig, TokenizerConfig
 from charlm.data import documents as documents_module
 from charlm.data import encoding
 from charlm.data.corpus import Corpus, read_corpus
-from charlm.data.dataset import encode_corpus, prepare
+from charlm.data.dataset import encode_corpus, make_dataset
 from charlm.data.sources import find_sources
 from charlm.data.splits import SPLITS, boundaries
 from charlm.tokenizers import Tokenizer, fit_tokenizer
@@ -98,7 +98,7 @@ def test_no_python_function_is_called_for_each_document(tmp_path: Path, kind: st
     sys.setprofile(lambda frame, event, _: calls.update([event]))
     try:
         corpus = read_corpus(find_sources(tmp_path / "text"), CorpusConfig(documents="line"))
-        dataset = prepare(corpus, TokenizerConfig(kind=kind, vocab_size=300))  # type: ignore[arg-type]
+        dataset = make_dataset(corpus, TokenizerConfig(kind=kind, vocab_size=300))  # type: ignore[arg-type]
     finally:
         sys.setprofile(None)
     assert sum(dataset.split(name).facts.documents for name in SPLITS) == corpus.documents == count

@@ -48,7 +48,7 @@ def test_the_model_that_is_kept_is_calibrated_and_its_file_says_so(
     kept = load(Path("runs/a/model.safetensors"))
     raw = min(record["nats_per_token"] for record in records_of("runs/a", "validation"))
     assert result.outcome.best < raw
-    assert kept.training["validation_nats_per_token"] == result.outcome.best
+    assert kept.training.validation_nats_per_token == result.outcome.best
     found = api.load("runs/a").evaluate(split="valid").nats_per_token
     assert found == pytest.approx(result.outcome.best, rel=0.02)
 
@@ -56,7 +56,7 @@ def test_the_model_that_is_kept_is_calibrated_and_its_file_says_so(
 def test_short_splits_are_left_alone(train_run, records_of) -> None:
     best = train_run().outcome.best
     assert best == min(record["nats_per_token"] for record in records_of("runs/a", "validation"))
-    assert load(Path("runs/a/model.safetensors")).training["validation_nats_per_token"] == best
+    assert load(Path("runs/a/model.safetensors")).training.validation_nats_per_token == best
 
 
 @pytest.mark.parametrize("tied", [False, True])

@@ -69,4 +69,5 @@ def test_a_split_that_repeats_the_training_split_is_recognised(dataset_of) -> No
     verse = "".join(draw.choice("abcdefgh \n") for _ in range(2000))
     sentences = validation_verdict(dataset_of(verse * 12), 2.0)
     assert "xz" in sentences[0] and "repeats passages" in sentences[1]
-    assert validation_verdict(dataset_of(verse * 12), 0.001) == []
+    (sentence,) = validation_verdict(dataset_of(verse * 12), 0.001)  # also when the network wins
+    assert sentence.startswith("The text repeats passages of the training split or of its own (100% of it, verbatim)")

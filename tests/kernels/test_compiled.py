@@ -70,7 +70,7 @@ def test_products_are_those_of_torch(dtype: torch.dtype, threads: int, shape: tu
 def test_narrower_vectors_give_the_same(monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype, narrower: str) -> None:
     if platform.machine() not in ("x86_64", "AMD64"):
         pytest.skip("no such flags here")
-    monkeypatch.setattr(compilation, "FLAGS", (*compilation.FLAGS, narrower))
+    monkeypatch.setattr(compilation, "_FLAGS", (*compilation._FLAGS, narrower))
     code = compilation.shared_library.__wrapped__(native.write_c((of_tanh,)))
     assert code is not None
     library = native.Library(code, dtype, (of_tanh,))

@@ -58,7 +58,7 @@ def test_every_weight_gets_a_value_and_the_seed_decides_it(network) -> None:
 
 def test_a_silent_token_moves_the_state_no_more_than_the_biases_do(network) -> None:
     net = network(cell="rnn")
-    net.initialise(torch.Generator().manual_seed(1), silent=(0, 2))
+    net.initialise(torch.Generator().manual_seed(1), zero_tokens=(0, 2))
     assert (net.embedding[[0, 2]] == 0).all() and (net.embedding[[1, 3]] != 0).all()
     _, ((after,),) = net(torch.tensor([[0]]))
     assert (after == 0).all()

@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charlm.config import TokenizerConfig
+from charlm.errors import ConfigError
 from charlm.evaluation.copying import CopyIndex
 from charlm.model.language_model import LanguageModel
 from charlm.ngram.model import NgramModel
 from charlm.sampling import beam_search, generate_many
+from charlm.sampling.config import Cycle, Ramp, parse_temperature
 from charlm.sampling.steering import Hold
 from charlm.tokenizers import ByteTokenizer, CharTokenizer, SubwordTokenizer, Tokenizer
 
@@ -123,3 +125,10 @@ def test_no_options_break_a_search(kinds, sample_config, kind: str, prefix: str,
     texts = beam_search(model, tokenizer, width=width, num=width, prefix=prefix, config=config)
     assert 1 <= len(texts) <= width and len({text.text for text in texts}) == len(texts)
     assert all(text.characters <= config.length for text in texts)
+
+
+def test_a_comma_in_a_ramp_is_a_decimal_comma() -> None:
+    assert parse_temperature("0,5..1,2") == Ramp(0.5, 1.2)
+    assert parse_temperature("2.0,0") == Cycle((2.0, 0.0))
+    with pytest.raises(ConfigError, match=r"--temperature is '1, 2'; for a number write a point, 1.2, .* 1.0,2.0$"):
+        parse_temperature("1, 2")

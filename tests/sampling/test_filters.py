@@ -162,7 +162,7 @@ def test_the_penalty_falls_on_what_was_written(bigrams, write_texts, chi_square,
 def test_a_cycle_turns_and_a_ramp_rises(bigrams, write_texts, letters) -> None:
     model = bigrams(9)
     model.table[:] = torch.tensor([-math.inf, -math.inf, -math.inf, *map(math.log, SHARES)])
-    for settings, changing in (("0,1", [False, True] * 3), ("0..1", [False, True, True, True, True, True])):
+    for settings, changing in (("0.0,1.0", [False, True] * 3), ("0..1", [False, True, True, True, True, True])):
         texts = [written.text for written in write_texts(model, letters, 300, length=6, temperature=settings)]
         assert [len(set(column)) > 1 for column in zip(*texts, strict=True)] == changing
     shares = [sum(text[place] == "a" for text in texts) / 300 for place in range(6)]

@@ -12,7 +12,7 @@ from charlm.sampling import SampleConfig, beam_search, generate_many
 from charlm.sampling.config import Steer, parse_steer
 from charlm.sampling.session import Session
 from charlm.sampling.steering import Hold, Steered
-from charlm.sampling.steppers import ModelStepper, SteeredStepper, prepare
+from charlm.sampling.steppers import ModelStepper, SteeredStepper, make_stepper
 
 
 def hold(value: float, vector: np.ndarray | None = None) -> Hold:
@@ -56,7 +56,7 @@ def test_every_stepper_holds_as_the_equations_do(uneven, planted, cell: str, sin
     vector = np.random.default_rng(1).normal(size=12).astype(np.float32)
     steering = [Hold(layer=1, part=part, vector=vector / np.linalg.norm(vector), value=0.7)]
     states = model.initial_state(1)
-    stepper = prepare(model, [states] if single else [states, states], steering=steering)
+    stepper = make_stepper(model, [states] if single else [states, states], steering=steering)
     for token in (3, 4, 3, 5):
         with torch.no_grad():
             logits, states = model(torch.tensor([[token]]), states)
@@ -72,7 +72,7 @@ def test_every_stepper_holds_as_the_equations_do(uneven, planted, cell: str, sin
 def test_a_hold_in_the_last_hidden_state_is_what_the_output_layer_reads(uneven, planted) -> None:
     model = uneven(planted.tokenizer, "lstm", num_layers=2)
     vector = np.eye(12, dtype=np.float32)[5]
-    stepper = prepare(model, [model.initial_state(1)], steering=[Hold(layer=1, part=0, vector=vector, value=2.5)])
+    stepper = make_stepper(model, [model.initial_state(1)], steering=[Hold(layer=1, part=0, vector=vector, value=2.5)])
     with torch.no_grad():
         _, hidden, _ = model.read(torch.tensor([[4]]))
         hidden[..., 5] = 2.5

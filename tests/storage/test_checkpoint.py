@@ -10,7 +10,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from charlm.config import CorpusConfig, ModelConfig, TrainConfig
+from charlm.config import ModelConfig
 from charlm.errors import CharlmError, ModelFileError
 from charlm.files import atomic_write
 from charlm.model.language_model import LanguageModel
@@ -19,33 +19,6 @@ from charlm.storage.checkpoint import Checkpoint, load, save
 from charlm.storage.provenance import TextFacts, TrainingFacts
 from charlm.storage.resume_file import load_resume_file
 from charlm.tokenizers import CharTokenizer
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A sound model file."""
-    model = LanguageModel(ModelConfig(vocab_size=6, hidden_size=4, embedding_size=3))
-    model.initialise(torch.Generator().manual_seed(1))
-    path = tmp_path / "model.safetensors"
-    save(path, Checkpoint(model=model, tokenizer=CharTokenizer("abc"), corpus=TEXT_FACTS, training=TRAINING_FACTS))
-    return path
-
-
-TEXT_FACTS = TextFacts(
-    name="x", bytes=9, characters=9, documents=1, sha256="0" * 64, config=CorpusConfig(), boundaries=(8, 9, 9)
-).to_json()
-TRAINING_FACTS = TrainingFacts(
-    config=TrainConfig(steps=5),
-    step=3,
-    epoch=0.5,
-    tokens=4,
-    seconds=0.1,
-    validation_nats_per_token=None,
-    threads=1,
-    device="cpu",
-    torch="2.6.0",
-    charlm="0.1.0",
-).to_json()
 
 
 def parts(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
@@ -60,12 +33,12 @@ def rewrite(path: Path, description: object, tensors: dict[str, torch.Tensor]) -
     safetensors.torch.save_file(tensors, path, {"charlm": text})
 
 
-def test_a_model_comes_back(path: Path) -> None:
-    found = load(path)
+def test_a_model_comes_back(model_file: Path, text_facts: TextFacts, training_facts: TrainingFacts) -> None:
+    found = load(model_file)
     assert found.model.config == ModelConfig(vocab_size=6, hidden_size=4, embedding_size=3)
     assert found.tokenizer.characters == "abc"
-    assert TextFacts.from_json(found.corpus).to_json() == TEXT_FACTS
-    assert found.training == TRAINING_FACTS
+    assert found.corpus == text_facts
+    assert found.training == training_facts
     assert not found.model.training
     expected = LanguageModel(found.model.config)
     expected.initialise(torch.Generator().manual_seed(1))
@@ -73,17 +46,17 @@ def test_a_model_comes_back(path: Path) -> None:
         assert torch.equal(one, other), name
 
 
-def test_nothing_is_pickled(path: Path) -> None:
-    content = path.read_bytes()
+def test_nothing_is_pickled(model_file: Path) -> None:
+    content = model_file.read_bytes()
     (length,) = struct.unpack("<Q", content[:8])
     assert json.loads(content[8 : 8 + length])["__metadata__"].keys() == {"charlm"}
 
 
 @pytest.mark.parametrize("length", [0, 1, 7, 8, 9, 100, 1500, -1])
-def test_a_file_cut_short_is_an_error(path: Path, length: int) -> None:
-    path.write_bytes(path.read_bytes()[:length])
+def test_a_file_cut_short_is_an_error(model_file: Path, length: int) -> None:
+    model_file.write_bytes(model_file.read_bytes()[:length])
     with pytest.raises(ModelFileError) as error:
-        load(path)
+        load(model_file)
     assert "\n" not in str(error.value)
 
 
@@ -97,10 +70,10 @@ def test_a_file_cut_short_is_an_error(path: Path, length: int) -> None:
         (struct.pack("<Q", 5) + b"{oops", "damaged or cut short"),
     ],
 )
-def test_a_foreign_or_hostile_file_is_an_error(path: Path, content: bytes, said: str) -> None:
-    path.write_bytes(content)
+def test_a_foreign_or_hostile_file_is_an_error(model_file: Path, content: bytes, said: str) -> None:
+    model_file.write_bytes(content)
     with pytest.raises(ModelFileError, match=said):
-        load(path)
+        load(model_file)
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
@@ -134,29 +107,29 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
         (lambda d, t: t.update(embedding=torch.zeros(6, 3, dtype=torch.float64)), "different number types"),
     ],
 )
-def test_a_file_that_contradicts_itself_is_an_error(path: Path, change, said: str) -> None:
-    description, tensors = parts(path)
+def test_a_file_that_contradicts_itself_is_an_error(model_file: Path, change, said: str) -> None:
+    description, tensors = parts(model_file)
     change(description, tensors)
-    rewrite(path, description, tensors)
+    rewrite(model_file, description, tensors)
     with pytest.raises(ModelFileError, match=said) as error:
-        load(path)
-    assert str(error.value).startswith(str(path)) and "\n" not in str(error.value)
+        load(model_file)
+    assert str(error.value).startswith(str(model_file)) and "\n" not in str(error.value)
 
 
-def test_every_bit_of_the_weights_counts(path: Path) -> None:
-    sound = path.read_bytes()
+def test_every_bit_of_the_weights_counts(model_file: Path) -> None:
+    sound = model_file.read_bytes()
     for place in (-1, -100, -400):
         content = bytearray(sound)
         content[place] ^= 1
-        path.write_bytes(content)
+        model_file.write_bytes(content)
         with pytest.raises(ModelFileError, match="its weights differ from those that were saved; use another copy"):
-            load(path)
+            load(model_file)
 
 
-def test_a_model_that_tells_nothing_of_its_origin_is_read(path: Path) -> None:
-    description, tensors = parts(path)
-    rewrite(path, description | {"corpus": {}, "training": {}}, tensors)
-    assert (load(path).corpus, load(path).training) == ({}, {})
+def test_a_model_that_tells_nothing_of_its_origin_is_read(model_file: Path) -> None:
+    description, tensors = parts(model_file)
+    rewrite(model_file, description | {"corpus": {}, "training": {}}, tensors)
+    assert (load(model_file).corpus, load(model_file).training) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +146,7 @@ def test_ngrams_that_contradict_the_model_are_an_error(tmp_path: Path, change, s
     model.initialise(torch.Generator().manual_seed(1))
     model.build_on(NgramModel.fit(np.array([1, *[3, 4, 5, 3] * 9, 2]), order=3, vocab_size=6, bos=1))
     path = tmp_path / "model.safetensors"
-    save(path, Checkpoint(model=model, tokenizer=CharTokenizer("abc"), corpus=TEXT_FACTS, training=TRAINING_FACTS))
+    save(path, Checkpoint(model=model, tokenizer=CharTokenizer("abc")))
     assert np.array_equal(load(path).model.contexts.rows, model.contexts.rows)
     description, tensors = parts(path)
     change(tensors)
@@ -184,15 +157,15 @@ def test_ngrams_that_contradict_the_model_are_an_error(tmp_path: Path, change, s
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "null", "[" * 100_000])
-def test_a_description_that_is_no_object_is_an_error(path: Path, text: str) -> None:
-    rewrite(path, text, parts(path)[1])
+def test_a_description_that_is_no_object_is_an_error(model_file: Path, text: str) -> None:
+    rewrite(model_file, text, parts(model_file)[1])
     with pytest.raises(ModelFileError, match="its description is invalid"):
-        load(path)
+        load(model_file)
 
 
-def test_a_model_file_is_no_resume_file(path: Path) -> None:
+def test_a_model_file_is_no_resume_file(model_file: Path) -> None:
     with pytest.raises(ModelFileError, match="--init-from"):
-        load_resume_file(path)
+        load_resume_file(model_file)
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,9 +182,9 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyt
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-def test_a_disk_that_fills_leaves_the_old_checkpoint(path: Path) -> None:
+def test_a_disk_that_fills_leaves_the_old_checkpoint(model_file: Path, training_facts: TrainingFacts) -> None:
     """For real: the process may write no file larger than 1,000 bytes."""
-    before = path.read_bytes()
+    before = model_file.read_bytes()
     code = (
         "import resource, signal, sys; from pathlib import Path\n"
         "from charlm.storage.checkpoint import load, save\n"
@@ -222,8 +195,8 @@ def test_a_disk_that_fills_leaves_the_old_checkpoint(path: Path) -> None:
         "try: save(path, loaded)\n"
         "except CharlmError as error: print(error)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code, str(model_file)], capture_output=True, text=True, check=True)
     assert "can't write" in done.stdout and "the old file is kept" in done.stdout
-    assert path.read_bytes() == before
-    assert load(path).training == TRAINING_FACTS
-    assert [other.name for other in path.parent.iterdir() if other.suffix == ".tmp"] == []
+    assert model_file.read_bytes() == before
+    assert load(model_file).training == training_facts
+    assert [other.name for other in model_file.parent.iterdir() if other.suffix == ".tmp"] == []

@@ -12,7 +12,7 @@ def test_one_process_at_a_time_trains_in_a_folder(train_run) -> None:
     said = []
 
     def intrude(record: object) -> None:
-        for attempt in (lambda: api.resume_run("runs/a"), lambda: train_run(overwrite=True)):
+        for attempt in (lambda: api.resume_run("runs/a"), lambda: train_run(overwrite=True), train_run):
             with pytest.raises(RunError) as error:
                 attempt()
             said.append(str(error.value))

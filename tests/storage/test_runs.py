@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from charlm import api
-from charlm.errors import ModelFileError, RunError
-from charlm.storage.runs import names_model
+from charlm.errors import ConfigError, CorpusError, ModelFileError, RunError
+from charlm.files import MODEL_FILE
+from charlm.storage.runs import PRETRAINED, find_model, find_run, names_model
 
 
 def test_a_run_folder_is_never_overwritten_unasked(text: Path, train_run, small_shape: dict) -> None:
@@ -128,3 +129,58 @@ def test_logs_that_were_removed_are_begun_again_without_gaps(train_run, stop_aft
     assert [record["step"] for record in records_of("runs/a", "step")] == [30, 36, 40, 48, 50, 60]
     assert Path("runs/a/samples.txt").read_text().startswith("cut--- step 36")
     assert "metrics.jsonl is shorter than at the last save" in caplog.text
+
+
+def test_a_run_hides_no_bundled_model(sentences: str, small_shape: dict, write, caplog) -> None:
+    text = write(sentences, "reviews.txt")
+    run = api.train_run(text, training={"steps": 2}, model=small_shape, auto=False).run
+    assert run == Path("runs/reviews-2") and api.load("reviews").path == PRETRAINED / "reviews" / MODEL_FILE
+    run.rename("runs/reviews")
+    assert api.load("reviews").path == Path("runs/reviews/model.safetensors")
+    assert "runs/reviews is a run, which hides the bundled model reviews; rename its folder" in caplog.text
+
+
+def test_a_newest_run_that_is_but_an_experiment_is_said(trained_run, train_run, caplog) -> None:
+    trained_run("runs/long")
+    train_run("runs/tried", steps=2)
+    assert find_model(None) == Path("runs/tried/model.safetensors")
+    assert "the newest run, runs/tried, has only 2 steps; runs/long has 60" in caplog.text
+    caplog.clear()
+    train_run("runs/tried", steps=4, overwrite=True)
+    find_model(None)
+    assert caplog.text == "" or "newest run" not in caplog.text
+
+
+def test_a_home_folder_that_the_shell_left_alone_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert find_run("~/mine") == tmp_path / "mine"
+
+
+@pytest.mark.parametrize("name", ["FRIST", "First"])
+def test_a_misspelt_run_is_recognised(trained_run, name: str) -> None:
+    trained_run("runs/first")
+    with pytest.raises(RunError, match=f"no model '{name}'; did you mean first"):
+        api.load(name)
+    with pytest.raises(RunError, match="did you mean --run first"):
+        api.resume_run(name)
+
+
+def test_a_run_does_not_replace_its_own_text(train_run) -> None:
+    train_run(steps=5)
+    samples = Path("runs/a/samples.txt")
+    samples.write_text(samples.read_text() * 20)
+    with pytest.raises(ConfigError, match=r"would replace its own text .*samples.txt; copy the text first"):
+        train_run(source=samples, overwrite=True)
+    assert samples.stat().st_size > 0
+
+
+def test_a_text_that_was_moved_is_named_anew(text: Path, train_run) -> None:
+    train_run(steps=5)
+    moved = text.rename(text.with_name("moved.txt"))
+    with pytest.raises(CorpusError, match=r"text.txt of run runs/a is missing; .* NEWPLACE --resume --run a$"):
+        api.resume_run("a", lengths={"steps": 9})
+    with pytest.raises(CorpusError, match=r"record its new place with `charlm train NEWPLACE --resume --run runs/a`"):
+        api.load("a").evaluate()
+    with pytest.raises(RunError, match=r"is finished \(5 of 5 steps\)"):
+        api.resume_run("a", text=moved)  # which is recorded all the same
+    assert api.load("a").evaluate().tokens > 0

@@ -1,4 +1,5 @@
 import string
+import unicodedata
 
 import pytest
 from hypothesis import given, settings
@@ -6,7 +7,7 @@ from hypothesis import strategies as st
 
 from charlm.errors import UnknownCharacterError
 from charlm.tokenizers import ByteTokenizer, CharTokenizer
-from charlm.tokenizers.nearest import nearest_text
+from charlm.tokenizers.nearest import clusters, nearest_text
 
 ENGLISH = "".join(sorted(string.ascii_lowercase + "'\"-., \n"))
 
@@ -29,6 +30,10 @@ ENGLISH = "".join(sorted(string.ascii_lowercase + "'\"-., \n"))
         ("Ａ", "a"),
         ("\t", " "),
         ("\r", "\n"),
+        ("\r\n", "\n"),
+        ("e\u0301", "e"),
+        ("E\u0323\u0302", "e"),
+        ("“\u0301", '"'),
         ("Ж", None),
         ("😀", None),
         ("\ud800", None),
@@ -36,6 +41,26 @@ ENGLISH = "".join(sorted(string.ascii_lowercase + "'\"-., \n"))
 )
 def test_likenesses(character: str, nearest: str | None) -> None:
     assert nearest_text(character, ENGLISH.__contains__) == nearest
+
+
+@pytest.mark.parametrize(
+    ("known", "text"),
+    [("café", "cafe\u0301"), ("cafe\u0301", "café"), ("각", "\u1100\u1161\u11a8"), ("ệ", "e\u0323\u0302")],
+)
+def test_a_text_is_composed_or_decomposed_to_known_characters(known: str, text: str) -> None:
+    tokenizer = CharTokenizer("".join(sorted(set(known))))
+    assert tokenizer.decode(tokenizer.encode(text, unknown="nearest")) == known
+    assert tokenizer.equivalent(text) == known
+    assert tokenizer.equivalent(text + "Ж") == text + "Ж"
+
+
+def test_the_same_advice_is_not_given_twice() -> None:
+    tokenizer = CharTokenizer(ENGLISH)
+    with pytest.raises(UnknownCharacterError, match=r"at position 0 .* or pass --unknown nearest"):
+        tokenizer.encode("é")
+    with pytest.raises(UnknownCharacterError, match=r"at position 1 .*; remove it, or pass --unknown skip"):
+        tokenizer.encode("éЖ", unknown="nearest")
+    assert tokenizer.equivalent("é") == "é"
 
 
 def test_the_closest_form_comes_first() -> None:
@@ -53,13 +78,22 @@ def test_what_is_read_is_known(text: str) -> None:
     try:
         ids = tokenizer.encode(text, unknown="nearest")
     except UnknownCharacterError as error:
-        assert nearest_text(text[error.position], ENGLISH.__contains__) is None
+        assert text[error.position] not in ENGLISH
+        assert None in [nearest_text(part, ENGLISH.__contains__) for part in clusters(text)]
         return
     assert tokenizer.unk not in ids
-    assert tokenizer.decode(ids) == "".join(nearest_text(part, ENGLISH.__contains__) or "" for part in text)
+    parts = [part if set(part) <= set(ENGLISH) else nearest_text(part, ENGLISH.__contains__) for part in clusters(text)]
+    assert tokenizer.decode(ids) == "".join(parts)
+
+
+@given(st.text("ae\u0301é\r\n\u1100\u1161Ж"))
+def test_clusters_are_the_whole_text(text: str) -> None:
+    parts = list(clusters(text))
+    assert "".join(parts) == text
+    assert "".join(unicodedata.normalize("NFC", part) for part in parts) == unicodedata.normalize("NFC", text)
 
 
 def test_bytes_know_all_but_lone_surrogates() -> None:
     assert ByteTokenizer().encode("é", unknown="nearest").tolist() == [0xC3, 0xA9]
-    with pytest.raises(UnknownCharacterError, match="at position 1"):
+    with pytest.raises(UnknownCharacterError, match=r"at position 1"):
         ByteTokenizer().encode("a\ud800", unknown="nearest")

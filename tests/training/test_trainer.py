@@ -23,8 +23,8 @@ def test_training_lowers_the_loss_and_keeps_the_best(train_run) -> None:
     best = min(validations, key=lambda record: record.nats_per_token)
     assert (result.outcome.best, result.outcome.best_step) == (best.nats_per_token, best.step)
     kept = load(Path("runs/a/model.safetensors"))
-    assert kept.training["step"] == best.step
-    assert kept.training["validation_nats_per_token"] == best.nats_per_token
+    assert kept.training.step == best.step
+    assert kept.training.validation_nats_per_token == best.nats_per_token
     assert [record.step for record in steps] == list(range(10, 201, 10))
     assert all(record.clipped_norm <= 1.0 + 1e-6 and record.clipped_norm <= record.gradient_norm for record in steps)
     assert sum(isinstance(record, SampleEvent) for record in seen) == len(validations) == 5

@@ -3,11 +3,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from charlm.config import ModelConfig, TrainConfig
+from charlm.config import CorpusConfig, ModelConfig, TokenizerConfig, TrainConfig
+from charlm.data.corpus import open_corpus
+from charlm.data.dataset import make_dataset
+from charlm.errors import TokenizerError
 from charlm.model.layers import Recurrent
 from charlm.training.autotune import settings_for
 from charlm.training.events import Event, StepEvent
-from charlm.training.warnings import GradientMonitor, PassesCheck, warn_about_run
+from charlm.training.warnings import GradientMonitor, PassesCheck, require_known, warn_about_run
 
 
 def step(norm: float, clip: float = 1.0) -> StepEvent:
@@ -59,6 +62,46 @@ def test_slow_products_earn_a_warning(
     monkeypatch.setattr(Recurrent, "has_bfloat16_kernel", quick)
     warn_about_run(dataset, network_with_prior(dataset), TrainConfig(steps=1, precision=precision))
     assert ("many times as long" in caplog.text) == warned
+
+
+def warned(text, caplog, network, **config: str) -> str:
+    """The warnings at the start of a run on a text."""
+    dataset = make_dataset(open_corpus(text, CorpusConfig(**config)), TokenizerConfig())
+    warn_about_run(dataset, network(vocab_size=dataset.tokenizer.vocab_size), TrainConfig(steps=1))
+    return caplog.text
+
+
+def test_a_text_that_is_given_twice_earns_a_warning(text, caplog, network, write, sentences: str) -> None:
+    assert "text.txt is given twice; a text that is in the" in warned([text, text], caplog, network)
+    copy = write(sentences, "copy.txt")
+    assert "copy.txt is a copy of text.txt" in warned([text, copy], caplog, network)
+
+
+def test_a_small_copy_among_large_files_earns_none(text, caplog, network, write) -> None:
+    small = [write("x", f"{number}.txt") for number in range(2)]
+    assert "copy of" not in warned([text, *small], caplog, network)
+
+
+def test_a_folder_of_single_sentences_is_no_list(caplog, network, write) -> None:
+    for number in range(250):
+        folder = write(f"This is note {number}.\n", f"notes/{number}.txt").parent
+    assert "--documents line" not in warned(folder, caplog, network)
+    assert "folder" in caplog.text and "reading 250 files (250 .txt)" in caplog.text
+    assert "--documents line" in warned(write("a short line\n" * 250), caplog, network)
+
+
+def test_a_table_earns_a_hint_with_its_columns(caplog, network, write) -> None:
+    table = write("title,words\n" + 'one,"some words\nhere"\n' * 250, "songs.csv")
+    said = warned(table, caplog, network)
+    assert "songs.csv is a table with the columns title, words" in said and "--documents line" not in said
+
+
+def test_a_model_of_other_letters_is_refused(text, write) -> None:
+    tokenizer = make_dataset(open_corpus(text, CorpusConfig()), TokenizerConfig()).tokenizer
+    other = make_dataset(open_corpus(write("Привет, как дела? " * 200, "ru.txt"), CorpusConfig()), tokenizer)
+    with pytest.raises(TokenizerError, match=r"--init-from runs/a: 7.% of the characters of ru are not in .* \(. . ."):
+        require_known(other, "runs/a")
+    require_known(make_dataset(open_corpus(write("cat ö " * 200, "de.txt"), CorpusConfig()), tokenizer), "runs/a")
 
 
 def pace_warnings(expected: float, pace: float, caplog: pytest.LogCaptureFixture, *given: str) -> list[str]:

@@ -21,7 +21,7 @@ from charlm.config import (
     default_embedding,
 )
 from charlm.data.corpus import corpus_config, read_corpus
-from charlm.data.dataset import Dataset, prepare, unsplit
+from charlm.data.dataset import Dataset, make_dataset, unsplit
 from charlm.data.sources import TextLike, find_sources
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
@@ -122,7 +122,7 @@ def diagnose(
     ModelConfig(vocab_size=2, **shape)
     config = TrainConfig(steps=max(1, steps), seed=seed, device="cpu", precision="float32")
     sources = find_sources(text, progress=progress, encoding=(corpus or {}).get("encoding", "utf-8"))
-    dataset = prepare(
+    dataset = make_dataset(
         read_corpus(sources, unsplit(corpus_config(sources, corpus or {})), progress=progress),
         TokenizerConfig(),
         progress=progress,
@@ -158,13 +158,13 @@ def _diagnose(
     vocab = dataset.tokenizer.vocab_size
     vectors = default_embedding(vocab, shape["hidden_size"], tie_weights=False)
     model = LanguageModel(ModelConfig(vocab_size=vocab, cell=cell, **vectors, **shape))
-    model.initialise(torch.Generator().manual_seed(config.seed), silent=dataset.tokenizer.never_written)
+    model.initialise(torch.Generator().manual_seed(config.seed), zero_tokens=dataset.tokenizer.never_written)
     start = measure(model, ids, lags=lags, progress=progress)
     if steps == 0:
         return CellDiagnosis(cell=cell, start=start, trained=None)
     state = begin(model, config, torch.device("cpu"), time.monotonic())
-    for record in training_steps(state, dataset.train, config):
-        progress(f"training {cell}", record.step, steps)
+    for event in training_steps(state, dataset.train, config):
+        progress(f"training {cell}", event.step, steps)
     return CellDiagnosis(cell=cell, start=start, trained=measure(model, ids, lags=lags, progress=progress))
 
 

@@ -132,9 +132,9 @@ def _check(models: "list[TextModel]", texts: list[str], settings: "CorpusOptions
         return
     if settings:
         raise ConfigError("--documents, --separator, --encoding and --errors say how to read a TEXT; name one")
-    own, splits = models[0].checkpoint.corpus.get("sha256"), models[0].corpus_config.splits
+    own, splits = _text_sha256(models[0]), models[0].corpus_config.splits
     for model in models[1:]:
-        if model.checkpoint.corpus.get("sha256") != own:
+        if _text_sha256(model) != own:
             logging.getLogger(__name__).warning("%s was trained on another text than %s", model.path, models[0].path)
         elif model.corpus_config.splits != splits:
             logging.getLogger(__name__).warning(
@@ -145,6 +145,11 @@ def _check(models: "list[TextModel]", texts: list[str], settings: "CorpusOptions
             )
 
 
+def _text_sha256(model: "TextModel") -> str | None:
+    """The SHA-256 of the text that a model was trained on; None if unknown."""
+    return None if model.checkpoint.corpus is None else model.checkpoint.corpus.sha256
+
+
 def _rows(names: list[str], models: "list[TextModel]", comparison: "Comparison") -> list[dict[str, Any]]:
     """The figures of each model, in the order of the arguments."""
     import math
@@ -153,6 +158,7 @@ def _rows(names: list[str], models: "list[TextModel]", comparison: "Comparison")
     rows: list[dict[str, Any]] = []
     for index, (name, model) in enumerate(zip(names, models, strict=True)):
         nats, seconds = float(comparison.nats[index].sum()), comparison.seconds[index]
+        training = model.checkpoint.training
         per_word = nats / comparison.words
         row: dict[str, Any] = {
             "model": name,
@@ -164,7 +170,7 @@ def _rows(names: list[str], models: "list[TextModel]", comparison: "Comparison")
             "parameters": sum(weight.numel() for weight in model.model.parameters()),
             "file_bytes": model.path.stat().st_size,
             "characters_per_second": comparison.characters / seconds,
-            "training_seconds": model.checkpoint.training.get("seconds"),
+            "training_seconds": None if training is None else training.seconds,
             "difference": None,
         }
         if index != best:

@@ -7,6 +7,7 @@ import typer
 
 from charlm.cli.options.output import OverwriteOption, output_path
 from charlm.cli.options.shared import JsonOption
+from charlm.files import METRICS_FILE
 
 if TYPE_CHECKING:
     from charlm.analysis.runs.curves import RunCurves
@@ -46,7 +47,7 @@ def curves(
     if plot is not None:
         check_plot(plot)
         plot = output_path(plot, "--plot", overwrite=overwrite)
-    folders = [find_run(name) for name in runs] if runs else [newest_run("metrics.jsonl")]
+    folders = [find_run(name) for name in runs] if runs else [newest_run(METRICS_FILE)]
     run_curves = [read_curves(RunFolder(folder), against) for folder in folders]
     if plot is not None:
         save_plot(draw_curves(run_curves, against), plot)

@@ -141,20 +141,21 @@ def evaluate(
                 raise ConfigError("--documents, --separator, --encoding and --errors say how to read a TEXT; name one")
             split = split or loaded.held_out_split()
             dataset = loaded.read(split=split, progress=progress)
-            what = f"{loaded.checkpoint.corpus.get('name')}, {split} split"
+            trained_on = loaded.checkpoint.corpus or dataset.corpus
+            what = f"{trained_on.name}, {split} split"
         scored: SplitName = split or "train"
         result = loaded.score(dataset, scored, dynamic=dynamic_config, neural_cache=cache_config, progress=progress)
         baselines = {} if no_baselines else _baselines(loaded, dataset, scored, None if names else dataset, progress)
         writes = loaded.corpus_config.direction == "forward"
         copying = loaded.copying(dataset, scored, progress=progress) if baselines and writes else None
-    trained = loaded.checkpoint.training.get("validation_nats_per_token") if not names and split == "test" else None
+    facts = loaded.checkpoint.training if not names and split == "test" else None
     sentences = list(
         verdict(
             result,
             baselines,
             is_own=not names,
             is_sorted=not names and split != "train" and dataset.corpus.looks_sorted,
-            validation=trained,
+            validation=None if facts is None else facts.validation_nats_per_token,
             copied=0.0 if copying is None else copying[1].share,
         )
     )
@@ -251,7 +252,7 @@ def _show_copying(written: "Copied", scored: "Copied") -> None:
     from charlm.cli.ui.console import stdout
 
     def describe(copied: "Copied") -> str:
-        if not copied.stretches:
+        if not copied.passages:
             return "no passage of 40 characters or more"
         return f"{copied.share:.1%}, longest passage {copied.longest} characters"
 

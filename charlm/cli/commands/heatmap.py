@@ -78,11 +78,11 @@ def heatmap(
         atomic_write(page, page_of(reading, tokenizer, title=title, unit=coloured_by).encode())
         stderr().print(f"wrote {page}", markup=False, soft_wrap=True)
     if json:
-        values = [{"text": text, "bits": float(bits)} for text, bits in zip(reading.texts, reading.bits, strict=True)]
+        records = [{"text": text, "bits": float(bits)} for text, bits in zip(reading.texts, reading.bits, strict=True)]
         if reading.values is not None:
-            for own, value in zip(values, reading.values.tolist(), strict=True):
-                own["unit" if gate is None else "gate"] = value
-        print_json(values)
+            for record, value in zip(records, reading.values.tolist(), strict=True):
+                record["unit" if gate is None else "gate"] = value
+        print_json(records)
     elif page is None:
         _show(reading, neutral=0.0 if gate is None else 0.5)
 

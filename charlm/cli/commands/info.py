@@ -52,14 +52,16 @@ def _values(loaded: "TextModel") -> dict[str, Any]:
     """The facts about a model, as JSON values."""
     from dataclasses import asdict
 
+    from charlm.storage.provenance import facts_json
+
     checkpoint = loaded.checkpoint
     return {
         "path": str(loaded.path),
         "parameters": checkpoint.model.num_parameters(),
         "model": asdict(checkpoint.model.config),
         "tokenizer": {"kind": checkpoint.tokenizer.kind, "vocab_size": checkpoint.tokenizer.vocab_size},
-        "corpus": checkpoint.corpus,
-        "training": checkpoint.training,
+        "corpus": facts_json(checkpoint.corpus),
+        "training": facts_json(checkpoint.training),
         "checked": checkpoint.checked,
     }
 
@@ -83,36 +85,34 @@ def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
     yield "equations", CELLS[config.cell].equations
     yield "parameters", thousands(checkpoint.model.num_parameters())
     yield "tokenizer", f"{tokenizer.kind}, {thousands(tokenizer.vocab_size)} tokens"
-    if corpus := checkpoint.corpus:
-        settings = corpus["config"]
-        splits = "/".join(f"{share:g}" for share in settings["splits"])
-        yield "text", f"{corpus['name']}, {thousands(corpus['characters'])} characters, {size(corpus['bytes'])}"
-        yield "documents", f"{thousands(corpus['documents'])}, by {settings['documents']}; splits {splits}"
-        yield "sha256", corpus["sha256"]
-        if valid := corpus.get("valid"):
-            sizes = f"{thousands(valid['characters'])} characters, {size(valid['bytes'])}"
-            yield "validation text", f"{valid['name']}, {sizes}, sha256 {valid['sha256']}"
-    if training := checkpoint.training:
-        settings = training["config"]
+    if (corpus := checkpoint.corpus) is not None:
+        splits = "/".join(f"{share:g}" for share in corpus.config.splits)
+        yield "text", f"{corpus.name}, {thousands(corpus.characters)} characters, {size(corpus.bytes)}"
+        yield "documents", f"{thousands(corpus.documents)}, by {corpus.config.documents}; splits {splits}"
+        yield "sha256", corpus.sha256
+        if (valid := corpus.valid) is not None:
+            sizes = f"{thousands(valid.characters)} characters, {size(valid.bytes)}"
+            yield "validation text", f"{valid.name}, {sizes}, sha256 {valid.sha256}"
+    if (training := checkpoint.training) is not None:
+        settings = training.config
         yield (
             "trained",
-            f"{thousands(training['step'])} steps, {training['epoch']:.2f} epochs, "
-            f"{thousands(training['tokens'])} tokens, {duration(training['seconds'])} on {training['device']} "
-            f"with {training['threads']} threads",
+            f"{thousands(training.step)} steps, {training.epoch:.2f} epochs, "
+            f"{thousands(training.tokens)} tokens, {duration(training.seconds)} on {training.device} "
+            f"with {training.threads} threads",
         )
         yield (
             "settings",
-            f"{settings.get('optimizer', 'adamw')}, batch size {settings['batch_size']}, sequence length "
-            f"{settings['seq_len']}, "
-            f"learning rate {settings['learning_rate']:g}, dropout {config.dropout:g}, clip {settings['clip']:g}, "
-            f"seed {settings['seed']}",
+            f"{settings.optimizer}, batch size {settings.batch_size}, sequence length {settings.seq_len}, "
+            f"learning rate {settings.learning_rate:g}, dropout {config.dropout:g}, clip {settings.clip:g}, "
+            f"seed {settings.seed}",
         )
-        validation = training["validation_nats_per_token"]
-        margin = training.get("validation_margin")
+        validation = training.validation_nats_per_token
+        margin = training.validation_margin
         part = "the whole split" if margin == 0 else "estimated from a sample of the split"
         figure = "none" if validation is None else f"{with_margin(validation, margin)} nats per token ({part})"
         yield "validation", figure
-        yield "versions", f"charlm {training['charlm']}, torch {training['torch']}"
+        yield "versions", f"charlm {training.charlm}, torch {training.torch}"
 
 
 def _show_system(json: bool) -> None:

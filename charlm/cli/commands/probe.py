@@ -92,9 +92,9 @@ def probe(
     from charlm.analysis.plots import check_plot
     from charlm.analysis.probing.classifiers import require_sklearn
     from charlm.analysis.probing.probe import probe as fit_probe
-    from charlm.cli.options.reader import require_forward
     from charlm.cli.ui.console import Bars, print_json, stderr
     from charlm.config import check_range
+    from charlm.text_model import require_forward
 
     use_threads(threads)
     check_range("--seed", seed, 0, 2**32 - 1)

@@ -50,7 +50,6 @@ def runs(
 
 def _show(summaries: "list[RunSummary]") -> None:
     from rich.table import Table
-    from rich.text import Text
 
     from charlm.cli.ui.console import duration, stdout, thousands, with_margin
 
@@ -66,8 +65,8 @@ def _show(summaries: "list[RunSummary]") -> None:
     for one in summaries:
         bits = one.bits_per_character
         table.add_row(
-            Text(one.run),
-            *([Text(one.text or "")] if has_room else []),
+            one.run,
+            *([one.text or ""] if has_room else []),
             one.network or "",
             "" if one.progress is None else f"{one.progress:.0%}",
             "" if one.steps is None else thousands(one.steps),

@@ -12,6 +12,7 @@ from charlm.cli.options.shared import JsonOption, ModelArgument, unescape, use_t
 from charlm.cli.ui.comparison import compare, show_pairs
 from charlm.config import check_range
 from charlm.errors import ConfigError
+from charlm.files import MODEL_FILE
 
 if TYPE_CHECKING:
     from charlm.cli.ui.texts import Texts
@@ -203,12 +204,12 @@ def _load(model: str | None, threads: int) -> "TextModel":
 
     import charlm
     from charlm.cli.ui.console import stderr
-    from charlm.storage.runs import MODEL, PRETRAINED, RUNS, newest_models
+    from charlm.storage.runs import PRETRAINED, RUNS, newest_models
 
     use_threads(threads)
     if model is None and not newest_models():
         stderr().print(f"no run in {RUNS}/; using the bundled model of film reviews")
-        return charlm.load(PRETRAINED / "reviews" / MODEL)
+        return charlm.load(PRETRAINED / "reviews" / MODEL_FILE)
     loaded = charlm.load(model)
     if model is None:
         stderr().print(f"using {loaded.path}", markup=False, soft_wrap=True)
@@ -294,7 +295,7 @@ def _show(
     jsonl: bool,
     show_probs: bool,
 ) -> None:
-    """Print whole texts, with the stretches that `index` finds in the training text."""
+    """Print whole texts, with the passages that `index` finds in the training text."""
     from charlm.cli.ui.texts import print_records, record, tell_copied
     from charlm.evaluation.copying import Copied, find_copies
 

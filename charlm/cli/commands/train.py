@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 import typer
 
 from charlm.cli.options import train as options
+from charlm.cli.options.repeated import repeated
 from charlm.cli.options.seeds import planned_runs, report_seeds
 from charlm.cli.options.shared import (
     DocumentsOption,
@@ -20,13 +21,14 @@ from charlm.cli.options.shared import (
     corpus_options,
     without_none,
 )
+from charlm.files import MODEL_FILE
 
 if TYPE_CHECKING:
-    from charlm.analysis.runs.advice import Advice
     from charlm.api import Callbacks, Trained
 
 
 def train(
+    context: typer.Context,
     text: TextArgument = None,
     # --- text
     documents: DocumentsOption = None,
@@ -155,7 +157,7 @@ def train(
                 callbacks=callbacks,
                 started=started,
             )
-        _report(result, json=json)
+        _report(result, context, json=json)
         return
     results: list[Trained] = []
     for name, own_seed in planned_runs(text or [], run, seed, seeds, overwrite=overwrite):
@@ -174,7 +176,7 @@ def train(
                 callbacks=callbacks,
                 started=started if not results else time.monotonic(),
             )
-        _report(result, json=json)
+        _report(result, context, json=json)
         results.append(result)
     if seeds is not None:
         report_seeds(results)
@@ -198,7 +200,7 @@ def _display() -> Iterator["Callbacks"]:
         )
 
 
-def _report(result: "Trained", *, json: bool) -> None:
+def _report(result: "Trained", context: typer.Context, *, json: bool) -> None:
     """Say on stderr how a run ended; with `json`, print it on stdout too. Exits if the run was interrupted."""
     from dataclasses import asdict
 
@@ -206,23 +208,26 @@ def _report(result: "Trained", *, json: bool) -> None:
     from charlm.cli.ui.console import Bars, print_json, stderr
     from charlm.evaluation.verdict import validation_verdict
 
-    advice, sentences = None, list[str]()
+    advice, verdict, suggestion = None, list[str](), list[str]()
     console = stderr()
     if result.outcome.finished:
         advice = advice_on(result.run)
+        if advice is not None:
+            command = repeated(context, advice.options) if advice.options else None
+            suggestion = [advice.sentence + (f"; try: {command}" if command else "")]
         if result.outcome.best is not None:
             with Bars(console) as progress:
-                sentences = validation_verdict(result.dataset, result.outcome.best, progress=progress)
-    for line in _summary(result, advice, sentences):
+                verdict = validation_verdict(result.dataset, result.outcome.best, progress=progress)
+    for line in _summary(result, suggestion + verdict):
         console.print(line, markup=False, soft_wrap=True)
     if json:
-        values = {"run": str(result.run), "model": str(result.run / "model.safetensors")} | asdict(result.outcome)
-        print_json(values | {"advice": None if advice is None else asdict(advice), "verdict": sentences})
+        values = {"run": str(result.run), "model": str(result.run / MODEL_FILE)} | asdict(result.outcome)
+        print_json(values | {"advice": None if advice is None else asdict(advice), "verdict": verdict})
     if not result.outcome.finished:
         raise typer.Exit(130)
 
 
-def _summary(result: "Trained", advice: "Advice | None", sentences: list[str]) -> Iterator[str]:
+def _summary(result: "Trained", sentences: list[str]) -> Iterator[str]:
     """The lines that end a run."""
     from charlm.cli.ui.console import duration, thousands, with_margin
 
@@ -236,10 +241,7 @@ def _summary(result: "Trained", advice: "Advice | None", sentences: list[str]) -
         whole = ", of the whole split" if outcome.margin == 0 else ""
         figure = f"{with_margin(outcome.best, outcome.margin)} nats per token{whole}"
         yield f"best validation {figure}, at step {thousands(outcome.best_step)}"
-    if advice is not None:
-        options = f"; try: charlm train ... {advice.options}" if advice.options else ""
-        yield f"{advice.sentence}{options}"
     yield from sentences
     held_out = result.dataset.valid.facts.tokens + result.dataset.test.facts.tokens
     evaluation = f"charlm eval {run}" if held_out else f"charlm eval {run} TEXT"
-    yield f"model saved to {result.run / 'model.safetensors'}; next: charlm sample {run}, {evaluation}"
+    yield f"model saved to {result.run / MODEL_FILE}; next: charlm sample {run}, {evaluation}"

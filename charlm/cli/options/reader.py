@@ -39,6 +39,7 @@ def open_reader(arguments: list[str] | None, *, command: str) -> "tuple[TextMode
     """
     import charlm
     from charlm.data.encoding import read_utf8
+    from charlm.text_model import require_forward
 
     names = list(arguments or [])
     if not 1 <= len(names) <= 2:
@@ -61,9 +62,3 @@ def require_model_first(names: list[str], command: str) -> None:
         if names_model(name) and not is_text and names_text(names[0]) and not names_model(names[0]):
             words = shlex.join([name, *(one for one in names if one != name)])
             raise ConfigError(f"{name} is a model, and a model stands before the text: {command} {words}")
-
-
-def require_forward(loaded: "TextModel", what: str) -> None:
-    """Raise `ConfigError` for a model that reads from right to left; `what` is what the command makes."""
-    if loaded.corpus_config.direction == "backward":
-        raise ConfigError(f"{loaded.path} reads from right to left; {what} needs a model that reads from left to right")

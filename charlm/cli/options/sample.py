@@ -134,7 +134,8 @@ StopOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="TEXT",
-        help=r"Stop before this text would be written. May be repeated. Escapes: \n, \r, \t and \\.",
+        help=r"Stop before this text would be written. May be repeated. Escapes: \n (any line end: LF, CRLF or CR), "
+        r"\r, \t and \\.",
         rich_help_panel=ENDS,
     ),
 ]

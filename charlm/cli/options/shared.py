@@ -38,7 +38,8 @@ DocumentsOption = Annotated[
 SeparatorOption = Annotated[
     str | None,
     typer.Option(
-        help=r"Text that separates documents, such as '\n%%\n'. Escapes: \n, \r, \t and \\.",
+        help=r"Text that separates documents, such as '\n%%\n'. Escapes: \n (any line end: LF, CRLF or CR), \r, \t and "
+        r"\\.",
         rich_help_panel=TEXT,
     ),
 ]

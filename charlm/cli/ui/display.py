@@ -56,39 +56,39 @@ class TrainingDisplay:
         if self._live is not None:
             self._live.stop()
 
-    def __call__(self, record: Event) -> None:
-        if isinstance(record, StepEvent):
-            self._step = record
-            self._losses.append(record.loss)
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, StepEvent):
+            self._step = event
+            self._losses.append(event.loss)
             now = time.monotonic()
-            self._recent.append((now, record.tokens, record.progress))
+            self._recent.append((now, event.tokens, event.progress))
             while len(self._recent) > 2 and now - self._recent[0][0] > _SPEED_PERIOD:
                 self._recent.popleft()
-        elif isinstance(record, ValidationEvent):
-            self._validation = record
-            self._best = record if record.best else self._best
+        elif isinstance(event, ValidationEvent):
+            self._validation = event
+            self._best = event if event.best else self._best
             if self._live is None:
-                self._console.print(self._line(record), markup=False, soft_wrap=True)
+                self._console.print(self._line(event), markup=False, soft_wrap=True)
         else:
-            self._sample = record
-            validated = self._validation is not None and self._validation.step == record.step
+            self._sample = event
+            validated = self._validation is not None and self._validation.step == event.step
             if self._live is None and not validated:
-                self._console.print(self._line(record), markup=False, soft_wrap=True)
+                self._console.print(self._line(event), markup=False, soft_wrap=True)
 
-    def _line(self, record: ValidationEvent | SampleEvent) -> str:
-        parts = [f"step {thousands(record.step)}"]
+    def _line(self, event: ValidationEvent | SampleEvent) -> str:
+        parts = [f"step {thousands(event.step)}"]
         if self._step is not None:
             parts += [
                 f"{self._step.progress:.0%}",
                 f"loss {self._step.loss:.4f}",
                 f"gradient norm {self._step.gradient_norm:.3f}",
             ]
-        if isinstance(record, ValidationEvent):
-            validation = with_margin(record.nats_per_token, record.margin)
-            parts.append(f"validation {validation} ({record.bits_per_character:.4f} bits/char)")
+        if isinstance(event, ValidationEvent):
+            validation = with_margin(event.nats_per_token, event.margin)
+            parts.append(f"validation {validation} ({event.bits_per_character:.4f} bits/char)")
         if (speed := self._speed()) is not None:
             parts.append(f"{thousands(speed)} tokens/s")
-        return "  ".join(parts) + "  best" * (isinstance(record, ValidationEvent) and record.best)
+        return "  ".join(parts) + "  best" * (isinstance(event, ValidationEvent) and event.best)
 
     def _speed(self) -> float | None:
         """Tokens per second over the last seconds."""

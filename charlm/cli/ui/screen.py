@@ -92,6 +92,6 @@ class Screen:
         self._display.__enter__()
         self._interrupt.armed = True
 
-    def __call__(self, record: Event) -> None:
+    def __call__(self, event: Event) -> None:
         assert self._display is not None
-        self._display(record)
+        self._display(event)

@@ -75,8 +75,8 @@ class Texts:
         self.begin()
         underlined = {
             index
-            for stretch in (copied.stretches if copied is not None and self._terminal else ())
-            for index in range(stretch.start, stretch.start + stretch.length)
+            for passage in (copied.passages if copied is not None and self._terminal else ())
+            for index in range(passage.start, passage.start + passage.length)
         }
         self.add(written.text, written.log_probabilities, frozenset(underlined))
         self.end()
@@ -113,9 +113,9 @@ def tell_copied(texts: "Sequence[tuple[str, Copied]]", least: int) -> None:
     line = f"copied in passages of at least {least} characters: {share:.1%} of {characters:,} characters"
     longest = max(
         (
-            (stretch.length, text[stretch.start : stretch.start + stretch.length])
+            (passage.length, text[passage.start : passage.start + passage.length])
             for text, copied in texts
-            for stretch in copied.stretches
+            for passage in copied.passages
         ),
         default=None,
     )

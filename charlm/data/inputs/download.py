@@ -56,12 +56,8 @@ class Downloader:
 
     def _secure(self, base: str, location: str) -> str:
         """The address of a location that an answer from `base` names; raises `DownloadError` unless it is https."""
-        try:
-            url = urljoin(base, location)
-            is_secure = urlsplit(url).scheme in _SCHEMES
-        except ValueError:
-            url, is_secure = location, False
-        if not is_secure:
+        url = urljoin(base, location)
+        if urlsplit(url).scheme not in _SCHEMES:
             raise DownloadError(
                 f"the download of {self._what} leads to {url[:200]!r}, which is not an https address; save the file "
                 "yourself and name it as the text"

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from charlm.data.inputs.formats import is_no_text
 from charlm.data.registry import Source, file_source
 from charlm.errors import CorpusError
+from charlm.files import CONFIG_FILE, METRICS_FILE
 
 Reason = Literal["not text", "empty", "unreadable", "already read under another name"]
 _SNIFFED_BYTES = 8192
-_BINARY_STARTS = (b"%PDF-", b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"{\\rtf")
-"""How PDF, zip (also docx), gzip, bzip2, xz and RTF start; their first bytes may have no NUL."""
 _TEXT_BYTES = bytes({*range(32, 256), *b"\t\n\v\f\r\b\x1b"})
 _MOST_CONTROLS = 0.02  # of the bytes of a text, a tenth of their share in compressed data
-_RUN_FILES = {"config.json", "metrics.jsonl"}
+_RUN_FILES = {CONFIG_FILE, METRICS_FILE}
 _NAMED = 3  # kinds of files, and files of each kind, that are named
 
 
@@ -100,7 +100,7 @@ def is_run(path: Path) -> bool:
 
 def looks_like_text(start: bytes, encoding: str) -> bool:
     """Whether the first bytes of a file may be text: they have no binary format's mark, and few control characters."""
-    if start.startswith(_BINARY_STARTS):
+    if is_no_text(start):
         return False
     if encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32", "utf16", "utf32")):
         return True

@@ -21,7 +21,9 @@ class _Format:
     """What makes a text of the file {file}; the text is {text} and, for several, in the folder {folder}."""
 
 
+_ZIP = _Format("a zip archive", ".zip", "unzip -d {folder} {file}")
 _MARKS = (
+    (b"PK\x03\x04", _ZIP),
     (b"\x1f\x8b", _Format("a gzip archive", ".gz", "gunzip -c {file} > {text}")),
     (b"\x28\xb5\x2f\xfd", _Format("a zstd archive", ".zst", "zstd -dc {file} > {text}")),
     (b"\xfd7zXZ\0", _Format("an xz archive", ".xz", "xz -dc {file} > {text}")),
@@ -36,7 +38,6 @@ _MARKS = (
     (b"\x7fELF", _Format("a program", "")),
 )
 _BZIP2 = _Format("a bzip2 archive", ".bz2", "bzip2 -dc {file} > {text}")
-_ZIP = _Format("a zip archive", ".zip", "unzip -d {folder} {file}")
 _IN_ZIP = (
     ("word/document.xml", _Format("a Word document", ".docx", "pandoc -t plain -o {text} {file}")),
     ("xl/workbook.xml", _Format("an Excel document", ".xlsx")),
@@ -44,6 +45,11 @@ _IN_ZIP = (
     ("META-INF/container.xml", _Format("an EPUB book", ".epub", "pandoc -t plain -o {text} {file}")),
     ("content.xml", _Format("an OpenDocument file", ".odt", "pandoc -t plain -o {text} {file}")),
 )
+
+
+def is_no_text(start: bytes) -> bool:
+    """Whether the first bytes of a file are those of a format that is no text."""
+    return _format_of(start) is not None
 
 
 def require_text_format(file: BinaryIO, name: str, path: str | None = None) -> None:
@@ -54,15 +60,12 @@ def require_text_format(file: BinaryIO, name: str, path: str | None = None) -> N
         name: for the message.
         path: of the file, for the command; None is that of `file`.
     """
-    start = file.read(_LONGEST_MARK)
+    found = _format_of(file.read(_LONGEST_MARK))
     file.seek(0)
-    found = next((form for mark, form in _MARKS if start.startswith(mark)), None)
-    if start.startswith(b"BZh") and start[4:10] == b"1AY&SY":
-        found = _BZIP2
-    elif start.startswith(b"PK\x03\x04"):
-        found = _in_zip(file)
     if found is None:
         return
+    if found is _ZIP:
+        found = _in_zip(file)
     path = path or str(getattr(file, "name", name))
     own_name = Path(path).name
     stem = own_name.removesuffix(found.suffix) or "text"
@@ -71,6 +74,12 @@ def require_text_format(file: BinaryIO, name: str, path: str | None = None) -> N
     command = found.command.format(**{key: shlex.quote(value) for key, value in places.items()})
     remedy = f"make a text of it first: {command}" if command else "save it as plain text and name that file"
     raise CorpusError(f"{name} is {found.name}, not a text; {remedy}")
+
+
+def _format_of(start: bytes) -> _Format | None:
+    if start.startswith(b"BZh") and start[4:10] == b"1AY&SY":
+        return _BZIP2
+    return next((form for mark, form in _MARKS if start.startswith(mark)), None)
 
 
 def _in_zip(file: BinaryIO) -> _Format:

@@ -5,8 +5,6 @@ and the text begins at the first paragraph in it, or else at a sentence; in a te
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,8 +19,9 @@ from charlm.sampling.edges.boundary import last_paragraph_start, unit_of
 from charlm.sampling.edges.prefix import Start, apply_steering, find_starts, read_tokens
 from charlm.sampling.filters import temper
 from charlm.sampling.steering import Steered, Steering
-from charlm.sampling.steppers import Stepper, prepare
+from charlm.sampling.steppers import Stepper, make_stepper
 from charlm.sampling.vocabulary import Vocabulary
+from charlm.storage.provenance import TextFacts
 from charlm.tokenizers import Tokenizer
 
 _FEW_DOCUMENTS = 20
@@ -32,11 +31,11 @@ _LONGEST = 600  # characters
 _TEMPERATURE = 0.8
 
 
-def needs_opening(corpus: Mapping[str, Any]) -> bool:
-    """Whether a model has seen only few beginnings, given the facts about its text in the model file."""
-    documents: int = corpus.get("documents", 0)
-    characters: int = corpus.get("characters", 0)
-    return 0 < documents < _FEW_DOCUMENTS and characters >= _LONG_DOCUMENT * documents
+def needs_opening(corpus: TextFacts | None) -> bool:
+    """Whether a model has seen only few beginnings, given the facts about its text; False if they are unknown."""
+    if corpus is None:
+        return False
+    return 0 < corpus.documents < _FEW_DOCUMENTS and corpus.characters >= _LONG_DOCUMENT * corpus.documents
 
 
 class Beginnings:
@@ -85,7 +84,7 @@ class Beginnings:
         """The start after an opening; None if no unit begins in it."""
         first = self._starts[0]
         if self._stepper is None:
-            self._stepper = prepare(self._model, [first.states])
+            self._stepper = make_stepper(self._model, [first.states])
         else:
             self._stepper.load(0, first.states)
         logits: NDArray[np.floating] = first.logits[None]

@@ -51,7 +51,7 @@ def read_tokens(
 ) -> list[tuple[NDArray[np.float64], LayerStates]]:
     """Read tokens in windows that carry the state.
 
-    Returns the logits (V,) of the next token and the states, at the last `last` + 1 positions.
+    Returns the logits (V,) of the next token and the states at the last `last` + 1 positions.
     """
     ids = torch.tensor(tokens, device=model.output_bias.device).unsqueeze(1)  # (T, 1)
     cuts = [*range(0, len(tokens) - last, _CHUNK), *range(len(tokens) - last, len(tokens) + 1)]
@@ -92,7 +92,7 @@ def find_starts(
     Raises:
         UnknownCharacterError: the prefix has a character outside the vocabulary and `unknown` is "error".
     """
-    tokens = tokenizer.encode(prefix, unknown=unknown).tolist()
+    tokens = tokenizer.encode(tokenizer.equivalent(prefix), unknown=unknown).tolist()
     starts = find_starts_after(model, vocabulary, controls, [tokenizer.bos, *tokens], progress=progress)
     if not steering:
         return starts

@@ -103,6 +103,7 @@ def fill(
     check_range("--num", num, 1, 10_000)
     if not right:
         raise ConfigError("--right is empty; give the text after the gap, or continue a text with `charlm sample`")
+    left, right = tokenizer.equivalent(left), tokenizer.equivalent(right)
     before, after = (tokenizer.encode(text, unknown=config.unknown).tolist() for text in (left, right))
     if not after:
         raise ConfigError(f"--right is {right!r}, which has no character that the model knows; give another text")

@@ -66,8 +66,8 @@ def find_extensions(
 
     Extensions are compared only with others of the same length in characters, however many tokens they have. Lengths
     are processed in ascending order, and the `width` likeliest extensions of each are kept. If the text ends inside a
-    token, extensions start from all ways to complete it (`charlm.sampling.edges.prefix.find_starts`). No extension contains
-    EOS or bytes that are not UTF-8.
+    token, extensions start from all ways to complete it (`charlm.sampling.edges.prefix.find_starts`). No extension
+    contains EOS or bytes that are not UTF-8.
 
     Args:
         model: a model in evaluation mode; a backward model if `from_right`.

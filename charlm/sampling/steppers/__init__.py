@@ -30,13 +30,13 @@ class SteeredStepper:
         return logits
 
 
-def prepare(model: LanguageModel, states: Sequence[LayerStates], *, steering: Steering = ()) -> Stepper:
+def make_stepper(model: LanguageModel, states: Sequence[LayerStates], *, steering: Steering = ()) -> Stepper:
     """The fastest stepper for a model, starting from the states of B texts, (1, H) each."""
     if steering:
-        return SteeredStepper(prepare(model, states), Steered(model, steering))
+        return SteeredStepper(make_stepper(model, states), Steered(model, steering))
     if CompiledStepper is not None and CompiledStepper.supports(model):
         return CompiledStepper(model, states)
     return ModelStepper(model, states)
 
 
-__all__ = ["CompiledStepper", "LogitRows", "ModelStepper", "SteeredStepper", "Stepper", "prepare"]
+__all__ = ["CompiledStepper", "LogitRows", "ModelStepper", "SteeredStepper", "Stepper", "make_stepper"]

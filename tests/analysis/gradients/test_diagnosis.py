@@ -11,7 +11,7 @@ from charlm.analysis.gradients.diagnosis import diagnose, known_cells, stretches
 from charlm.analysis.gradients.gradient_flow import measure
 from charlm.config import CorpusConfig, ModelConfig, TokenizerConfig, TrainConfig
 from charlm.data.corpus import open_corpus
-from charlm.data.dataset import Dataset, prepare
+from charlm.data.dataset import Dataset, make_dataset
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
 from charlm.training.state import begin
@@ -45,11 +45,11 @@ def test_lags_that_no_document_has_are_refused(dataset_of) -> None:
 
 def test_the_trained_model_is_that_of_the_trainer(text: Path) -> None:
     result = diagnose(text, cells=["gru"], seed=4, recurrent_init="identity", **SMALL)
-    dataset = prepare(open_corpus(text, CorpusConfig(splits=(100, 0, 0))), TokenizerConfig())
+    dataset = make_dataset(open_corpus(text, CorpusConfig(splits=(100, 0, 0))), TokenizerConfig())
     model = LanguageModel(
         ModelConfig(vocab_size=dataset.tokenizer.vocab_size, cell="gru", hidden_size=6, recurrent_init="identity")
     )
-    model.initialise(torch.Generator().manual_seed(4), silent=dataset.tokenizer.never_written)
+    model.initialise(torch.Generator().manual_seed(4), zero_tokens=dataset.tokenizer.never_written)
     ids = stretches(dataset, lags=9, positions=16, rows=16)
     (one,) = result.cells
     assert one.start == measure(model, ids, lags=9)

@@ -52,7 +52,7 @@ def test_eval_compares_with_baselines(charlm, text: Path, brief: list[str], sent
     bits = [float(line.split()[-1]) for line in shown.split("bits per character")[2].splitlines()[1:7]]
     assert bits == sorted(bits)
     assert values["baselines"]["ngram"]["bits_per_character"] < values["bits_per_character"]
-    assert "predicts this text better than the network" in shown
+    assert "predict this text better than the network" in shown and values["verdict"][0] in shown
     again = json.loads(charlm("eval", run, text, "--split", "test", "--json").stdout)
     assert again["baselines"] == values["baselines"]
 
@@ -121,9 +121,24 @@ def test_evaluation_can_learn_and_remember(charlm, failed, trained_run) -> None:
 
 @pytest.mark.usefixtures("run")
 def test_eval_says_that_a_name_is_neither_model_nor_text(failed, text: Path) -> None:
-    said = failed("eval", "frist", text)
-    assert "there is no model or run 'frist', and no file or folder 'frist'" in said
+    said = failed("eval", "nothing", text)
+    assert "there is no model or run 'nothing', and no file or folder 'nothing'" in said
+    assert "'FIRST', and no text of that name; did you mean the model first?" in failed("eval", "FIRST")
+    assert "it looks like a web address" in failed("eval", "https://example.com/text.txt")
     assert "did you mean the named corpus dishes?" in failed("eval", "dihes")
+
+
+@pytest.mark.parametrize("command", ["eval", "heatmap", "features", "neurons"])
+def test_a_model_after_the_text_is_put_in_order(failed, text: Path, run: str, command: str) -> None:
+    for model in (run, "first", f"{run}/model.safetensors"):
+        said = failed(command, text, model)
+        assert said.endswith(f"{model} is a model, and a model stands before the text: charlm {command} {model} {text}")
+
+
+def test_eval_of_a_name_that_is_also_a_text_says_so(charlm, run: str) -> None:
+    Path(run).rename("runs/hello")
+    assert "hello is a run and also a text" in charlm("eval", "hello", "--no-baselines").stderr
+    assert "also a text" not in charlm("eval", "runs/hello", "--no-baselines").stderr
 
 
 def test_eval_knows_a_model_by_its_content(charlm, text: Path, run: str) -> None:

@@ -56,6 +56,13 @@ def test_the_values_of_a_gate(charlm, failed, letter: Path) -> None:
     assert "the gates of the cell lstm are i, f, o" in failed("heatmap", letter, "--gate", "0:3:z")
 
 
+def test_a_long_text_is_cut_and_it_says_so(charlm, failed, letter: Path) -> None:
+    result = charlm("heatmap", letter, "--tokens", "10", "--json")
+    assert "".join(value["text"] for value in json.loads(result.stdout)) == "cat and th"
+    assert "note: reading only the first 10 of 51 tokens; --tokens sets how many" in result.stderr
+    assert "--tokens is 0" in failed("heatmap", letter, "--tokens", "0")
+
+
 def test_mistakes_are_named(failed, letter: Path, write) -> None:
     assert "give a TEXT to read" in failed("heatmap")
     assert "can't be read" in failed("heatmap", "nothing.txt")

@@ -64,7 +64,7 @@ def test_controls_reach_the_text(charlm, run: str) -> None:
         assert text(*option) == greedy
     assert text("--typical", 0.3) != text()
     assert text("--repetition-penalty", 3) != text()
-    assert text("--temperature", "0..0") == greedy != text("--temperature", "2,0")
+    assert text("--temperature", "0..0") == greedy != text("--temperature", "2.0,0")
     assert text("--bias", "a=1000") == "a" * 60 + "\n"
     assert "e" in text() and "e" not in text("--ban", "e")
     assert text("--bias", r"\n=1000")[1:] == "\n" * 59  # a text doesn't begin with a blank
@@ -105,6 +105,10 @@ def test_probabilities_are_coloured_where_there_is_colour(
 
 BAD = {
     "temperature in words": ("--temperature warm", "--temperature is 'warm'; give a number such as 0.7, a ramp"),
+    "a decimal comma": (
+        "--temperature 0,7",
+        "write a point, 0.7, and for a cycle of two temperatures 0.0,7.0",
+    ),
     "a ramp with one end": ("--temperature 0.5..", "--temperature is '0.5..'"),
     "a ramp to infinity": ("--temperature 1..inf", "both ends of a ramp must be finite"),
     "a cycle below 0": ("--temperature 1,-1", "--temperature is -1; it must be at least 0"),
@@ -203,3 +207,12 @@ def test_what_a_run_wrote_while_it_learnt_is_shown(charlm, trained_run) -> None:
     for one in values:
         assert f"step {one['step']}, validation {one['nats_per_token']:.4f} nats per token" in shown
         assert one["text"].rstrip("\n") in shown
+
+
+def test_a_prefix_file_may_have_a_byte_order_mark_and_decomposed_letters(charlm, write, train_run) -> None:
+    train_run(source=write("the café at the end\n" * 60), steps=3)
+    options = ["--length", 0]
+    marked = write(b"\xef\xbb\xbfthe end", "prefix-bom.txt")
+    assert charlm("sample", *options, "--prefix-file", marked).stdout == "the end\n"
+    decomposed = write(b"the cafe\xcc\x81", "nfd.txt")
+    assert charlm("sample", *options, "--prefix-file", decomposed).stdout == "the cafe\u0301\n"

@@ -1,6 +1,7 @@
 """`charlm train` as a user types it."""
 
 import json
+import re
 import shlex
 import signal
 from pathlib import Path
@@ -153,6 +154,20 @@ def test_the_next_commands_that_it_shows_can_be_pasted(charlm, text: Path, brief
     shown = charlm("train", text, "--run", "my run", *brief).stderr
     words = shlex.split(shown.rpartition("next: ")[2].replace(",", " "))
     assert words == ["charlm", "sample", "runs/my run", "charlm", "eval", "runs/my run"]
+
+
+def test_a_run_without_a_held_out_split_shows_its_steps_and_advises_another_text(
+    charlm, text: Path, brief: list[str]
+) -> None:
+    shown = charlm("train", text, "--splits", "100/0/0", "--run", "all", *brief).stderr
+    assert len(re.findall(r"^step [0-9]+  [0-9]+%  loss", shown, re.MULTILINE)) == 3
+    assert shown.splitlines()[-1].endswith("charlm eval runs/all TEXT")
+
+
+def test_the_end_of_training_says_which_predictor_wins(charlm, brief: list[str], text: Path) -> None:
+    shown = charlm("train", text, "--ngram-order", "0", "--json", *brief)
+    (sentence, *_) = json.loads(shown.stdout)["verdict"]
+    assert "predict this text better than the network" in sentence and sentence in shown.stderr
 
 
 def test_a_small_validation_split_earns_a_note(charlm, text: Path, brief: list[str]) -> None:

@@ -1,7 +1,9 @@
 import pytest
 
+from charlm.config import CorpusConfig
 from charlm.sampling.config import SampleConfig
 from charlm.sampling.edges.opening import needs_opening
+from charlm.storage.provenance import TextFacts
 
 LONG = "x" * 90
 
@@ -68,8 +70,17 @@ def test_a_prefix_needs_no_opening(cycle) -> None:
     ("documents", "characters", "needed"), [(1, 10**6, True), (1, 100, False), (300, 10**6, False), (0, 0, False)]
 )
 def test_only_a_model_of_few_long_documents_needs_one(documents: int, characters: int, needed: bool) -> None:
-    assert needs_opening({"documents": documents, "characters": characters}) is needed
-    assert not needs_opening({})
+    facts = TextFacts(
+        name="text",
+        bytes=characters,
+        characters=characters,
+        documents=documents,
+        sha256="",
+        config=CorpusConfig(),
+        boundaries=(0, 0, characters),
+    )
+    assert needs_opening(facts) is needed
+    assert not needs_opening(None)
 
 
 SENTENCES = ("A", " short", " one.", "\n")

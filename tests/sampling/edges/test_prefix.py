@@ -6,6 +6,8 @@ import torch
 
 from charlm.config import TokenizerConfig
 from charlm.sampling import SampleConfig, beam_search
+from charlm.sampling.edges.prefix import read_tokens
+from charlm.tokenizers import CharTokenizer
 from charlm.tokenizers.subword import SubwordTokenizer
 
 
@@ -93,3 +95,13 @@ def test_subwords_are_healed(uneven, write_texts, sentences: str, prefix: str) -
     for text in write_texts(model, tokenizer, 30, prefix=prefix, length=12):
         assert text.text.startswith(prefix) and len(text.text) <= len(prefix) + 12
         assert math.isfinite(text.log_probability)
+
+
+def test_a_long_prefix_is_read_in_windows_with_progress(network) -> None:
+    char_tokenizer = CharTokenizer("ab")
+    model, steps = network(vocab_size=char_tokenizer.vocab_size).eval(), []
+    tokens = [char_tokenizer.bos, *char_tokenizer.encode("ab" * 1500).tolist()]
+    ((logits, _),) = read_tokens(model, tokens, 0, progress=lambda what, done, total: steps.append((what, done, total)))
+    assert steps == [("reading the prefix", done, 3001) for done in (1024, 2048, 3001)]
+    whole, _ = model(torch.tensor(tokens).unsqueeze(1))
+    assert logits == pytest.approx(whole[-1, 0].detach().numpy(), abs=1e-5)

@@ -6,7 +6,7 @@ import torch
 from charlm.cells import CELLS
 from charlm.native.compiler import compiler
 from charlm.sampling import steppers
-from charlm.sampling.steppers import CompiledStepper, ModelStepper, prepare
+from charlm.sampling.steppers import CompiledStepper, ModelStepper, make_stepper
 
 STEPPERS = [ModelStepper] if compiler() is None else [CompiledStepper, ModelStepper]
 
@@ -62,16 +62,16 @@ def test_a_step_leaves_the_states_it_was_given(uneven, letters, states_of) -> No
 @pytest.mark.parametrize("cell", [*CELLS])
 def test_every_cell_is_stepped_by_compiled_code(uneven, letters, states_of, cell: str, batch: int) -> None:
     model = uneven(letters, cell, skip="residual", num_layers=2)
-    assert isinstance(prepare(model, states_of(model, batch)), CompiledStepper)
+    assert isinstance(make_stepper(model, states_of(model, batch)), CompiledStepper)
 
 
 def test_what_it_does_not_know_goes_through_the_model(bigrams) -> None:
-    assert isinstance(prepare(bigrams(9), [((torch.zeros(1, 1),),)]), ModelStepper)
+    assert isinstance(make_stepper(bigrams(9), [((torch.zeros(1, 1),),)]), ModelStepper)
 
 
 def test_without_a_compiler_the_model_is_called(uneven, letters, states_of, monkeypatch: pytest.MonkeyPatch) -> None:
     model = uneven(letters)
     monkeypatch.setattr("charlm.sampling.steppers.compiled.native_library", lambda: None)
-    assert isinstance(prepare(model, states_of(model, 1)), ModelStepper)
+    assert isinstance(make_stepper(model, states_of(model, 1)), ModelStepper)
     monkeypatch.setattr(steppers, "CompiledStepper", None)
-    assert isinstance(prepare(model, states_of(model, 1)), ModelStepper)
+    assert isinstance(make_stepper(model, states_of(model, 1)), ModelStepper)

@@ -1,0 +1,71 @@
+"""Files that commands write: they replace neither an input nor a file of the user's."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def letter(run: str, write) -> Path:
+    """A text to read, in the working folder, beside a run."""
+    return Path(shutil.copy(write("cat and the cat, a 3 of cats.\n" * 40, "letter.txt"), "letter.txt"))
+
+
+OUTPUTS = {
+    "heatmap": (["heatmap", "letter.txt", "--html"], "out.html"),
+    "neurons page": (["neurons", "letter.txt", "--tokens", "1200", "--html"], "out.html"),
+    "neurons plot": (["neurons", "letter.txt", "--tokens", "1200", "--plot"], "out.svg"),
+    "features": (["features", "letter.txt", "--out"], "out.npy"),
+    "curves": (["curves", "--plot"], "out.pdf"),
+    "diagnose": (["diagnose", "letter.txt", "--steps", "0", "--lags", "2", "--cells", "rnn", "--plot"], "out.png"),
+}
+
+
+@pytest.mark.usefixtures("letter")
+@pytest.mark.parametrize(("command", "name"), OUTPUTS.values(), ids=OUTPUTS)
+def test_a_file_of_the_users_is_kept(charlm, failed, command: list[str], name: str) -> None:
+    Path(name).write_text("mine")
+    assert "exists and isn't known to be written by charlm; name another file" in failed(*command, name)
+    assert Path(name).read_text() == "mine"
+    charlm(*command, name, "--overwrite")
+    written = Path(name).read_bytes()
+    assert written != b"mine"
+    if name != "out.npy":  # which has no room for charlm's mark
+        charlm(*command, name)
+
+
+@pytest.mark.parametrize("command", [["heatmap", "--html"], ["neurons", "--html"], ["features", "--out"]])
+def test_no_input_is_replaced(failed, letter: Path, command: list[str]) -> None:
+    Path("link.txt").symlink_to(letter)
+    for name in ("letter.txt", "./letter.txt", "link.txt", "runs/first/model.safetensors"):
+        said = failed(command[0], "runs/first", letter, command[1], name, "--overwrite")
+        assert "which is read as an input; name another file" in said
+    assert letter.read_text().startswith("cat and")
+
+
+def test_a_folder_of_texts_is_no_place_for_an_output(failed, letter: Path) -> None:
+    Path("texts").mkdir()
+    shutil.copy(letter, "texts/a.txt")
+    said = failed("features", "texts", "--out", "texts/a.txt", "--overwrite")
+    assert "which is read as an input" in said
+
+
+def test_the_home_folder_is_found(charlm, letter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    charlm("heatmap", letter, "--html=~/page.html")
+    assert (tmp_path / "page.html").exists() and not Path("~").exists()
+
+
+def test_a_direction_replaces_nothing_but_a_direction(charlm, failed, planted, write) -> None:
+    pytest.importorskip("sklearn")
+    planted.save(Path("runs/a/model.safetensors"))
+    good, bad = (write("\n".join(planted.texts(label, 60, 1)), label) for label in ("positive", "negative"))
+    command = ["probe", "--positive", good, "--negative", bad, "--name", "mood"]
+    path = Path("runs/a/directions/mood.safetensors")
+    charlm(*command)
+    charlm(*command)
+    path.write_text("mine")
+    assert "and is not replaced; name the direction with --name, or add --overwrite" in failed(*command)
+    assert path.read_text() == "mine"
+    charlm(*command, "--overwrite")
