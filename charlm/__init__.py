@@ -1,9 +1,20 @@
 """charlm trains small recurrent language models on your own text, measures them and writes text with them.
 
+    import charlm
+
+    model = charlm.train("novel.txt", minutes=5)        # or charlm.load(), the newest run
+    print(model.sample("The ", temperature=0.7, seed=1))
+    print(model.evaluate().bits_per_character)          # of the test split
+    nats = model.surprisal("The cat sat on the mat.")   # of each character
+
+`train`, `resume` and `load` return a `TextModel`; help(charlm.TextModel) shows what it does, help(charlm.train) how to
+train it. A mistake raises a `CharlmError`, whose message says what to do. docs/python.md describes every name.
+
 Letters in the docstrings: T time steps, B batch, E embedding width, H hidden width, G gate count times H, V vocabulary,
 L layers. Sequences are time-major, (T, B, ...). Losses are nats unless a name says bits.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +76,8 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     if name in _HOME_OF:  # imported when needed: torch takes a second or two
         return getattr(import_module(f"charlm.{_HOME_OF[name]}"), name)
-    raise AttributeError(f"module 'charlm' has no attribute {name!r}")
+    own = sys.modules[__name__]  # from which Python finds the nearest name
+    raise AttributeError(f"module 'charlm' has no attribute {name!r}", name=name, obj=own)
 
 
 def __dir__() -> list[str]:

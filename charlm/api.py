@@ -6,11 +6,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 import torch
 
-from charlm.config import CorpusOptions, ModelOptions, RunConfig, TokenizerConfig, TrainConfig, TrainOptions
+from charlm.config import (
+    CorpusOptions,
+    ModelOptions,
+    RunConfig,
+    RunSettings,
+    TokenizerConfig,
+    TrainConfig,
+    TrainOptions,
+)
+from charlm.config.names import divide_settings, names_checked
 from charlm.data.corpus import corpus_config, open_corpus, read_corpus
 from charlm.data.dataset import Dataset, make_dataset
 from charlm.data.sources import TextLike, find_sources, missing_text
@@ -48,6 +57,7 @@ _RESOLVED = ("embedding_size", "tie_weights", "ngram_order")
 """Fields of `ModelConfig` whose defaults depend on the text; a run's configuration stores the values that were used."""
 
 
+@names_checked
 @dataclass(frozen=True, kw_only=True)
 class Callbacks:
     """Functions that are called during a run."""
@@ -92,6 +102,7 @@ def train(
     init_from: str | Path | None = None,
     overwrite: bool = False,
     callbacks: Callbacks | None = None,
+    **settings: Unpack[RunSettings],
 ) -> TextModel:
     """Train a model on a text, save it in a run folder, and load it.
 
@@ -113,17 +124,19 @@ def train(
         init_from: a model to start from; its tokenizer and configuration are used.
         overwrite: replace the run in the folder `run`.
         callbacks: functions to call during the run.
+        settings: any setting of `corpus`, `model` and `training`, such as documents="line", cell="gru" or seed=2.
 
     Raises:
         CharlmError: one of its subclasses, for any mistake that the user can fix.
     """
+    own_corpus, own_model, own_training = divide_settings(train, settings, CorpusOptions, ModelOptions, TrainOptions)
     trained = train_run(
         text,
         run=run,
-        corpus=corpus,
+        corpus=cast(CorpusOptions, {**(corpus or {}), **own_corpus}),
         tokenizer=tokenizer,
-        model=model,
-        training=_with_lengths(training, minutes, epochs, steps),
+        model=cast(ModelOptions, {**(model or {}), **own_model}),
+        training=_with_lengths(cast(TrainOptions, {**(training or {}), **own_training}), minutes, epochs, steps),
         valid=valid,
         test=test,
         auto=auto,

@@ -2,11 +2,14 @@
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
+from typing import Unpack, get_args
 
 import torch
 
-from charlm.config import CorpusConfig, CorpusOptions, SplitName
+from charlm.analysis.strings import score_text, surprisal
+from charlm.config import CorpusConfig, CorpusOptions, SplitName, check_choice
 from charlm.data.corpus import Corpus, open_corpus
 from charlm.data.dataset import Dataset, make_dataset, unsplit
 from charlm.data.sources import TextLike
@@ -22,6 +25,7 @@ from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.sampling import Chunk, GeneratedText, SampleConfig, beam_search, generate_chunks, generate_many
+from charlm.sampling.config import SampleSettings, sample_config
 from charlm.sampling.edges.opening import needs_opening
 from charlm.sampling.infill.fill import FillConfig, Filling, fill
 from charlm.sampling.session import Session
@@ -31,10 +35,11 @@ from charlm.storage.checkpoint import load as load_checkpoint
 from charlm.storage.direction import Direction, find_direction
 from charlm.storage.own_text import held_out_arguments, read_held_out, read_own_text
 from charlm.storage.runs import RUNS, find_model, newest_models
+from charlm.storage.summary import summarise
 from charlm.tokenizers import Tokenizer
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class TextModel:
     """A trained model with its tokenizer, in evaluation mode."""
 
@@ -42,6 +47,13 @@ class TextModel:
     checkpoint: Checkpoint
     adapted_from: str | None = None
     """The SHA-256 of the weights before `adapt`, for which saved directions are valid; None if not adapted."""
+
+    def __repr__(self) -> str:
+        return "\n  ".join(summarise(self.path, self.checkpoint))
+
+    def _repr_html_(self) -> str:
+        first, *others = map(escape, summarise(self.path, self.checkpoint))
+        return "<br>".join([f"<b>{first}</b>", *others])
 
     @property
     def model(self) -> LanguageModel:
@@ -58,12 +70,24 @@ class TextModel:
         """How the model's own text was read and split."""
         return CorpusConfig() if self.checkpoint.corpus is None else self.checkpoint.corpus.config
 
-    def sample(self, prefix: str = "", config: SampleConfig | None = None, *, seed: int | None = None) -> str:
+    def sample(
+        self,
+        prefix: str = "",
+        config: SampleConfig | None = None,
+        *,
+        seed: int | None = None,
+        **settings: Unpack[SampleSettings],
+    ) -> str:
         """Write a text and return it; arguments as in `generate`."""
-        return "".join(self.generate(prefix, config, seed=seed))
+        return "".join(self.generate(prefix, config, seed=seed, **settings))
 
     def generate(
-        self, prefix: str = "", config: SampleConfig | None = None, *, seed: int | None = None
+        self,
+        prefix: str = "",
+        config: SampleConfig | None = None,
+        *,
+        seed: int | None = None,
+        **settings: Unpack[SampleSettings],
     ) -> Iterator[str]:
         """Write a text and yield it in parts as it is written, the prefix first.
 
@@ -71,11 +95,12 @@ class TextModel:
             prefix: what the text begins with.
             config: temperature, length and all other controls.
             seed: the random seed; None chooses a new one each time.
+            settings: settings by name, such as temperature=0.7; they replace those of `config`.
 
         Raises `UnknownCharacterError` if the prefix has a character outside the vocabulary and `config.unknown` is
         "error", and `ConfigError` for a model that reads from right to left.
         """
-        for chunk in self.generate_chunks(prefix, config, seed=seed, score=False):
+        for chunk in self.generate_chunks(prefix, config, seed=seed, score=False, **settings):
             yield chunk.text
 
     def generate_chunks(
@@ -86,13 +111,14 @@ class TextModel:
         seed: int | None = None,
         score: bool = True,
         progress: Progress = silent,
+        **settings: Unpack[SampleSettings],
     ) -> Generator[Chunk, None, GeneratedText]:
         """Like `generate`, with log-probabilities if `score`; the generator's return value is the whole text.
 
         `progress` is called with how much of the prefix is read.
         """
         require_forward(self)
-        config, generator = config or SampleConfig(), torch.Generator()
+        config, generator = sample_config(config, settings), torch.Generator()
         if seed is None:
             generator.seed()
         else:
@@ -119,13 +145,14 @@ class TextModel:
         num: int,
         batch: int = 1,
         progress: Progress = silent,
+        **settings: Unpack[SampleSettings],
     ) -> Iterator[GeneratedText]:
         """Write `num` texts, `batch` at a time; text k uses seed + k, as `generate` does.
 
         `progress` is called with how much of the prefix is read.
         """
         require_forward(self)
-        config = config or SampleConfig()
+        config = sample_config(config, settings)
         return generate_many(
             self.model,
             self.tokenizer,
@@ -148,10 +175,11 @@ class TextModel:
         width: int,
         num: int = 1,
         progress: Progress = silent,
+        **settings: Unpack[SampleSettings],
     ) -> list[GeneratedText]:
         """The most probable texts that a beam search finds, best first; see `charlm.sampling.beam_search`."""
         require_forward(self)
-        config = config or SampleConfig()
+        config = sample_config(config, settings)
         steering = self.steering(config)
         return beam_search(
             self.model,
@@ -166,11 +194,17 @@ class TextModel:
         )
 
     def session(
-        self, prefix: str = "", config: SampleConfig | None = None, *, seed: int, progress: Progress = silent
+        self,
+        prefix: str = "",
+        config: SampleConfig | None = None,
+        *,
+        seed: int,
+        progress: Progress = silent,
+        **settings: Unpack[SampleSettings],
     ) -> Session:
         """A text that a person and the model write together; see `charlm.sampling.session`."""
         require_forward(self)
-        config, generator = config or SampleConfig(), torch.Generator().manual_seed(seed)
+        config, generator = sample_config(config, settings), torch.Generator().manual_seed(seed)
         steering = self.steering(config)
         return Session(
             self.model,
@@ -221,10 +255,30 @@ class TextModel:
 
         Raises: as `read`, and `ConfigError` if there is no held-out split.
         """
+        if text is None and corpus:
+            raise ConfigError("corpus says how to read a text; give a text, or leave out corpus")
         if text is None and split is None:
             split = self.held_out_split()
         dataset = self.read(text, split=split, corpus=corpus, progress=progress)
         return self.score(dataset, split or "train", dynamic=dynamic, neural_cache=neural_cache, progress=progress)
+
+    def score_text(self, text: str) -> Evaluation:
+        """Score a string as `evaluate` scores a file with that content.
+
+        Raises `ConfigError` if it is empty, or the model reads from right to left.
+        """
+        require_forward(self)
+        return score_text(self.model, self.tokenizer, text, self.corpus_config)
+
+    def surprisal(self, text: str) -> list[float]:
+        """-ln p of each character of a string given those before it, nats; divided by ln 2 they are bits.
+
+        The string is one document. The nats of a token of several characters are divided evenly among them.
+
+        Raises `ConfigError` for a model that reads from right to left.
+        """
+        require_forward(self)
+        return surprisal(self.model, self.tokenizer, text)
 
     def held_out_split(self) -> SplitName:
         """The test split of the model's own text, or the validation split; raises `ConfigError` if there is neither."""
@@ -253,6 +307,8 @@ class TextModel:
         Raises `CorpusError` if the model's own text is missing or has changed, and `RunError` if the model file is
         outside its run folder, so that the location of its text is unknown.
         """
+        if split is not None:
+            check_choice("--split", split, get_args(SplitName))
         if text is not None:
             other = self.open_text(text, split, corpus, progress=progress)
             return make_dataset(other, self.tokenizer, progress=progress)

@@ -115,3 +115,14 @@ def test_a_large_vocabulary_shares_embedding_and_output(write, asked: dict, tied
         api.train_run(
             text, run="runs/c", init_from="runs/a", model={"tie_weights": not tied}, training=length, auto=False
         )
+
+
+def test_the_settings_of_a_run_are_keywords_too(text: Path, small_shape: dict) -> None:
+    settings = {"batch_size": 4, "seq_len": 16, "seed": 3, "splits": (80, 10, 10)}
+    model = api.train(text, steps=3, auto=False, model={"cell": "rnn"}, **small_shape, **settings)
+    config, corpus = model.checkpoint.training.config, model.checkpoint.corpus.config
+    assert (config.batch_size, config.seed, config.steps, corpus.splits) == (4, 3, 3, (80, 10, 10))
+    assert (model.model.config.cell, model.model.config.hidden_size) == ("rnn", 16)
+    for wrong, right in {"overwite": "overwrite", "hidden": "hidden_size", "documnts": "documents"}.items():
+        with pytest.raises(ConfigError, match=f"train has no setting '{wrong}'; did you mean {right}"):
+            api.train(text, **{wrong: 1})

@@ -1,10 +1,11 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from charlm import api
-from charlm.errors import CorpusError, RunError
+from charlm.errors import ConfigError, CorpusError, RunError
 from charlm.evaluation import copying
 from charlm.sampling import SampleConfig
 
@@ -35,3 +36,45 @@ def test_copies_are_looked_for_in_the_beginning_of_a_large_text(
     index = model.copy_index(10)
     assert index.holds(sentences[1400:1420]) and not index.holds(sentences[1490:1510])
     assert "first 1,500 characters" in caplog.text
+
+
+def test_settings_are_keywords_too(trained_run) -> None:
+    model = api.load(trained_run())
+    config = SampleConfig(temperature=0.5, length=30)
+    text = model.sample("cat", config, seed=1)
+    assert model.sample("cat", seed=1, temperature=0.5, length=30) == text
+    assert model.sample("cat", config, seed=1, length=10) == text[:13]
+    assert [one.text for one in model.generate_many("cat", seed=1, num=1, temperature=0.5, length=30)] == [text]
+    assert model.session("cat", seed=1, temperature=0.5).offers(1)[0].probability > 0
+    assert model.beam("cat", width=2, length=3)[0].characters == 3
+    with pytest.raises(ConfigError, match="did you mean temperature"):
+        model.sample(temprature=0.5)
+    with pytest.raises(ConfigError, match="config is dict, not SampleConfig"):
+        model.sample(config={"temperature": 0.5})  # type: ignore[arg-type]
+
+
+def test_a_misspelt_split_is_named(trained_run) -> None:
+    model = api.load(trained_run())
+    for use in (lambda: model.evaluate(split="tset"), lambda: model.read().split("tset")):
+        with pytest.raises(ConfigError, match="--split is 'tset'; choose one of train, valid, test; did you mean test"):
+            use()
+    with pytest.raises(ConfigError, match="corpus says how to read a text"):
+        model.evaluate(corpus={"documents": "line"})
+
+
+def test_a_model_shows_itself_in_three_lines(trained_run) -> None:
+    model = api.load(trained_run(steps=60))
+    first, shape, training = repr(model).splitlines()
+    assert first == "model runs/a/model.safetensors"
+    assert shape.strip().startswith("lstm, 2 x 16, ") and "characters" in shape and "parameters" in shape
+    assert re.fullmatch(
+        r"trained on text \([\d,]+ characters\) for 0:\d\d, validation [\d.]+ nats per token", training.strip()
+    )
+    assert model._repr_html_().count("<br>") == 2
+    assert "<th>bits per character</th>" in model.evaluate()._repr_html_()
+
+
+def test_strings_are_scored(trained_run, text: Path) -> None:
+    model = api.load(trained_run())
+    assert model.score_text(text.read_text()) == model.evaluate(text)
+    assert len(model.surprisal("the cat")) == 7

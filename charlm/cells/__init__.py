@@ -5,8 +5,7 @@ from charlm.cells.gru import GRU, GRU_RESET_AFTER, MINGRU
 from charlm.cells.lstm import LSTM, LSTM_1997, LSTM_F, LSTM_I, LSTM_O, MLSTM
 from charlm.cells.mut import MUT1, MUT2, MUT3
 from charlm.cells.rnn import IRNN, RNN, rnn_skip
-from charlm.config import DEFAULT_SKIP_STEPS
-from charlm.errors import ConfigError
+from charlm.config import DEFAULT_SKIP_STEPS, check_choice
 
 _ALL = (
     RNN,
@@ -35,8 +34,7 @@ def find_cell(name: str, *, skip_steps: int = DEFAULT_SKIP_STEPS) -> Cell:
 
     `skip_steps` is the s of `rnn-skip`; other cells ignore it.
     """
-    if name not in CELLS:
-        raise ConfigError(f"--cell is {name!r}; choose one of {', '.join(CELLS)}")
+    check_choice("--cell", name, tuple(CELLS))
     return rnn_skip(skip_steps) if name == "rnn-skip" else CELLS[name]
 
 

@@ -32,7 +32,7 @@ from charlm.config.model import (
     Skip,
     default_embedding,
 )
-from charlm.config.training import Device, Optimizer, Precision, RunConfig, TrainConfig, TrainOptions
+from charlm.config.training import Device, Optimizer, Precision, RunConfig, RunSettings, TrainConfig, TrainOptions
 
 __all__ = [
     "DEFAULT_CELL",
@@ -55,6 +55,7 @@ __all__ = [
     "ReadingDirection",
     "RecurrentInit",
     "RunConfig",
+    "RunSettings",
     "Skip",
     "SplitName",
     "SubwordAlgorithm",

@@ -2,6 +2,7 @@
 
 import math
 
+from charlm.config.names import closest
 from charlm.errors import ConfigError
 
 
@@ -23,4 +24,6 @@ def _number(value: float) -> str:
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     """Raise `ConfigError` unless `value` is one of `choices`."""
     if value not in choices:
-        raise ConfigError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
+        nearest = closest(str(value), choices)
+        hint = "" if nearest is None else f"; did you mean {nearest}?"
+        raise ConfigError(f"{name} is {value!r}; choose one of {', '.join(choices)}{hint}")

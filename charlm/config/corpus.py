@@ -5,6 +5,7 @@ from typing import Literal, TypedDict, get_args
 
 from charlm.config.checks import check_choice, check_range
 from charlm.config.json_config import JsonConfig
+from charlm.config.names import names_checked
 from charlm.errors import ConfigError
 
 DocumentKind = Literal["file", "line", "paragraph", "separator"]
@@ -15,6 +16,7 @@ SplitName = Literal["train", "valid", "test"]
 Unknown = Literal["error", "nearest", "skip", "replace"]
 
 
+@names_checked
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CorpusConfig(JsonConfig):
     """How a text is read, cut into documents and split."""
@@ -59,6 +61,7 @@ class CorpusOptions(TypedDict, total=False):
     errors: Literal["strict", "replace"]
 
 
+@names_checked
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TokenizerConfig(JsonConfig):
     """How text becomes token ids."""

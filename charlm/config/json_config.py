@@ -8,6 +8,7 @@ from dataclasses import MISSING, asdict, fields
 from types import NoneType, UnionType
 from typing import Any, Literal, Self, TypeGuard, get_args, get_origin
 
+from charlm.config.names import check_names
 from charlm.errors import ConfigError
 
 
@@ -26,11 +27,8 @@ class JsonConfig:
         if not isinstance(values, dict):
             raise ConfigError(f"{cls.__name__} must be an object, not {type(values).__name__}")
         annotations = {field.name: field.type for field in fields(cls)}  # type: ignore[arg-type]
+        check_names(cls.__name__, values, annotations)
         for key, value in values.items():
-            if key not in annotations:
-                raise ConfigError(
-                    f"{cls.__name__} has no setting {_shown(key)}; its settings are {', '.join(sorted(annotations))}"
-                )
             if not _accepts(annotations[key], value):
                 raise ConfigError(f"{cls.__name__}: {key} can't be {_shown(value)}")
         return annotations

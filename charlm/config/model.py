@@ -5,6 +5,7 @@ from typing import Any, Literal, TypedDict, get_args
 
 from charlm.config.checks import check_choice, check_range
 from charlm.config.json_config import JsonConfig
+from charlm.config.names import names_checked
 from charlm.errors import ConfigError
 
 RecurrentInit = Literal["auto", "orthogonal", "identity", "leaky-identity", "xavier", "uniform"]
@@ -26,6 +27,7 @@ LEAST_ORDER_OF_CONTEXTS = 3
 """The lowest n-gram order with contexts of two tokens."""
 
 
+@names_checked
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelConfig(JsonConfig):
     """The shape of a language model, and its initial weights."""

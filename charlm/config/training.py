@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypedDict, get_args
 
 from charlm.config.checks import check_choice, check_range
-from charlm.config.corpus import CorpusConfig, TokenizerConfig
+from charlm.config.corpus import CorpusConfig, CorpusOptions, TokenizerConfig
 from charlm.config.json_config import JsonConfig
-from charlm.config.model import ModelConfig
+from charlm.config.model import ModelConfig, ModelOptions
+from charlm.config.names import names_checked
 from charlm.errors import ConfigError
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -15,6 +16,7 @@ Optimizer = Literal["adamw", "muon"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
+@names_checked
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainConfig(JsonConfig):
     """How a model is trained. The run ends when it reaches the first of its lengths."""
@@ -81,12 +83,9 @@ class TrainConfig(JsonConfig):
         check_choice("--precision", self.precision, get_args(Precision))
 
 
-class TrainOptions(TypedDict, total=False):
-    """Fields of `TrainConfig`; missing ones are auto-selected or have the default."""
+class _TrainSettings(TypedDict, total=False):
+    """Fields of `TrainConfig` without the length of the run."""
 
-    minutes: float | None
-    epochs: float | None
-    steps: int | None
     batch_size: int
     seq_len: int
     learning_rate: float
@@ -103,6 +102,19 @@ class TrainOptions(TypedDict, total=False):
     precision: Precision
 
 
+class TrainOptions(_TrainSettings, total=False):
+    """Fields of `TrainConfig`; missing ones are auto-selected or have the default."""
+
+    minutes: float | None
+    epochs: float | None
+    steps: int | None
+
+
+class RunSettings(CorpusOptions, ModelOptions, _TrainSettings, total=False):
+    """What `CorpusOptions`, `ModelOptions` and `TrainOptions` hold, without the length of the run."""
+
+
+@names_checked
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunConfig(JsonConfig):
     """The configuration of a run, as saved in its folder."""

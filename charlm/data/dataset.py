@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.config import CorpusConfig, SplitName, TokenizerConfig
+from charlm.config import CorpusConfig, SplitName, TokenizerConfig, check_choice
 from charlm.data.corpus import Corpus
 from charlm.data.documents import Part
 from charlm.data.split_writer import SplitFacts, SplitWriter
@@ -131,7 +131,8 @@ class Dataset:
     """The splits that are texts of their own, of which all is in their first split; see `with_held_out`."""
 
     def split(self, name: str) -> TokenSplit:
-        """The split named train, valid or test; raises `CorpusError` when it is empty."""
+        """The split named train, valid or test; raises `ConfigError` for another name, `CorpusError` if it is empty."""
+        check_choice("--split", name, SPLITS)
         split: TokenSplit = {"train": self.train, "valid": self.valid, "test": self.test}[name]
         if split.facts.tokens == 0:
             raise CorpusError(_empty_split(name, self.corpus))

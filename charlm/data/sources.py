@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from charlm.config.names import closest
 from charlm.data.inputs.folder import Folder, is_run, read_folder
-from charlm.data.inputs.mistakes import closest, looks_like
+from charlm.data.inputs.mistakes import looks_like
 from charlm.data.registry import NamedCorpus, Source, file_source, find_named, registry
 from charlm.errors import CharlmError, CorpusError
 from charlm.files import cache_folder, cache_path, flush, is_safetensors, user_path

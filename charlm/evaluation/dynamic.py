@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from charlm.config import JsonConfig, check_range
+from charlm.config.names import names_checked
 from charlm.data.dataset import TokenSplit
 from charlm.data.windows import Window, carry, document_windows
 from charlm.evaluation.neural_cache import NeuralCache, NeuralCacheConfig
@@ -30,6 +31,7 @@ _MEAN_DECAY = 0.99  # of the running mean of squared gradients
 _EPSILON = 1e-6
 
 
+@names_checked
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DynamicConfig(JsonConfig):
     """How a model learns from the text it has scored."""

@@ -16,9 +16,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from charlm.config import JsonConfig, check_range
+from charlm.config.names import names_checked
 from charlm.data.windows import IGNORE, Window
 
 
+@names_checked
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NeuralCacheConfig(JsonConfig):
     """The size and weight of a neural cache."""

@@ -74,6 +74,11 @@ class Evaluation:
         per_word = self.nats / self.words
         return math.exp(per_word) if per_word < 700 else math.inf
 
+    def _repr_html_(self) -> str:
+        rows = {name: value for name, value in self.to_json().items() if value is not None}
+        cells = (f"<tr><th>{name.replace('_', ' ')}</th><td>{_short(value)}</td></tr>" for name, value in rows.items())
+        return f"<table>{''.join(cells)}</table>"
+
     def to_json(self) -> dict[str, Any]:
         """All metrics by name."""
         derived = (
@@ -81,6 +86,11 @@ class Evaluation:
             "perplexity_per_word",
         )
         return asdict(self) | {name: getattr(self, name) for name in derived}
+
+
+def _short(value: float) -> str:
+    """A figure for a person."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.4f}"
 
 
 def evaluate(

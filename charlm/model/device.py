@@ -1,7 +1,10 @@
 """The choice of the device that a model runs on."""
 
+from typing import get_args
+
 import torch
 
+from charlm.config import Device, check_choice
 from charlm.errors import ConfigError
 
 
@@ -10,6 +13,7 @@ def pick_device(name: str) -> torch.device:
 
     Raises `ConfigError` for a device that torch doesn't see.
     """
+    check_choice("--device", name, get_args(Device))
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return torch.device(next(device for device, is_available in available.items() if is_available))

@@ -5,10 +5,11 @@ Settings are parsed only here. All other code works with a `Temperature`, a `Bia
 
 import math
 import re
-from dataclasses import dataclass
-from typing import get_args
+from dataclasses import dataclass, replace
+from typing import TypedDict, get_args
 
 from charlm.config import Unknown, check_choice, check_range
+from charlm.config.names import check_names, names_checked
 from charlm.errors import ConfigError
 
 LONGEST = 1_000_000
@@ -147,6 +148,7 @@ def parse_steer(text: str, option: str = "--steer") -> Steer:
     return Steer(name, value)
 
 
+@names_checked
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SampleConfig:
     """The settings of sampling.
@@ -229,3 +231,34 @@ class SampleConfig:
         if self.until_eos or self.length is not None:
             return None
         return max(_SHORTEST_USUAL, self.min_length)
+
+
+class SampleSettings(TypedDict, total=False):
+    """Fields of `SampleConfig`."""
+
+    temperature: Temperature
+    top_k: int
+    top_p: float
+    min_p: float
+    typical: float
+    repetition_penalty: float
+    bias: tuple[Bias, ...]
+    ban: tuple[str, ...]
+    stop: tuple[str, ...]
+    length: int | None
+    until_eos: bool
+    min_length: int
+    prefix_in_output: bool
+    steer: tuple[Steer, ...]
+    no_copy: int
+    unknown: Unknown
+
+
+def sample_config(config: SampleConfig | None, settings: SampleSettings) -> SampleConfig:
+    """The configuration with other settings; raises `ConfigError` for one that doesn't exist."""
+    if config is not None and not isinstance(config, SampleConfig):
+        raise ConfigError(
+            f"config is {type(config).__name__}, not SampleConfig; settings can also be named, as in temperature=0.7"
+        )
+    check_names("SampleConfig", settings, SampleSettings.__annotations__)
+    return replace(config or SampleConfig(), **settings)

@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from charlm.config import RunConfig
-from charlm.data.inputs.mistakes import closest, looks_like
+from charlm.config.names import closest
+from charlm.data.inputs.mistakes import looks_like
 from charlm.errors import ConfigError, RunError
 from charlm.files import (
     CONFIG_FILE,

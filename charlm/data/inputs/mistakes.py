@@ -1,10 +1,8 @@
 """What an argument that names no text and no model may be: an address, a path of Windows, or a misspelt name."""
 
-import difflib
 import os
 import re
 import shlex
-from collections.abc import Iterable
 
 _ADDRESS = re.compile(r"(?:https?|ftp)://\S+|www\.\S+\.\S+", re.IGNORECASE)
 _WINDOWS = re.compile(r"([A-Za-z]):(.*)", re.DOTALL)
@@ -29,10 +27,3 @@ def looks_like(argument: str) -> str | None:
             f"/mnt/{drive}/, and folders are separated by /"
         )
     return None
-
-
-def closest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is most like `name`, whatever the case of their letters; None if none is much like it."""
-    by_folded = {one.casefold(): one for one in known}
-    matches = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.75)
-    return by_folded[matches[0]] if matches else None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from charlm.config import JsonConfig, Unknown, check_choice, check_range
+from charlm.config.names import names_checked
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
 from charlm.sampling.infill.gap_search import find_extensions
@@ -23,6 +24,7 @@ _MAX_BYTES = 4_000_000_000  # of the log-probabilities of all extensions
 _MIN_OFFSET = 2  # characters; how far from the middle of a filling the join may always be
 
 
+@names_checked
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FillConfig(JsonConfig):
     """Settings of a filling."""

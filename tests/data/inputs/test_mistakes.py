@@ -1,6 +1,7 @@
 import pytest
 
-from charlm.data.inputs.mistakes import closest, looks_like
+from charlm.config.names import closest
+from charlm.data.inputs.mistakes import looks_like
 from charlm.data.sources import not_found
 
 
