@@ -24,13 +24,13 @@ from charlm.cli.commands.runs import runs
 from charlm.cli.commands.sample import sample
 from charlm.cli.commands.trace import trace
 from charlm.cli.commands.train import train
+from charlm.cli.state import show_state
 from charlm.cli.ui.help import Command
 from charlm.cli.ui.streams import discard_stdout, print_error
 from charlm.errors import CharlmError
 
 app = typer.Typer(
     name="charlm",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
@@ -43,10 +43,11 @@ def _show_version(requested: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def charlm(
+    context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+        bool, typer.Option("--version", "-V", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """Train small recurrent language models on your own text, evaluate them, and generate text.
@@ -56,6 +57,8 @@ def charlm(
     [bold]  charlm sample --prefix "I couldn't" --temperature 0.7[/bold]
     [bold]  charlm eval[/bold]
     """
+    if context.invoked_subcommand is None:
+        guarded(show_state)()
 
 
 def guarded(command: Callable[..., None]) -> Callable[..., None]:

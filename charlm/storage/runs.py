@@ -193,7 +193,7 @@ class RunFolder:
                     f"{self.config} is missing; restore it, or start a new run from the model with "
                     f"`charlm train TEXT --init-from {self.path}`"
                 )
-            near = closest(self.path.name, _run_names())
+            near = closest(self.path.name, run_names())
             hint = f"did you mean --run {near}?" if near is not None else "train one, or name another with --run"
             raise RunError(f"no run in {self.path}; {hint}")
 
@@ -203,7 +203,7 @@ def new_run(name: str) -> Path:
     name = "".join("_" if character in _UNDECODED_BYTES else character for character in name)
     name = name.replace(os.sep, "-").lstrip(".") or "run"
     path, number = RUNS / name, 1
-    while os.path.lexists(path) or path.name in _bundled():  # a run hides the bundled model of its name
+    while os.path.lexists(path) or path.name in bundled_names():  # a run hides the bundled model of its name
         number += 1
         path = RUNS / f"{name}-{number}"
     return path
@@ -271,7 +271,7 @@ def find_model(name: str | None) -> Path:
         if os.path.isfile(path):
             if path != user_path(name):  # the file in a folder that was named
                 check_run_file(path)
-            if name in _bundled() and path == RUNS / name / MODEL_FILE:
+            if name in bundled_names() and path == RUNS / name / MODEL_FILE:
                 logger.warning("%s is a run, which hides the bundled model %s; rename its folder", path.parent, name)
             return path
     raise RunError(_no_model(name))
@@ -315,15 +315,15 @@ def _no_model(name: str) -> str:
 
 def nearest_model(name: str) -> str | None:
     """The run or bundled model whose name is most like `name`; None if none is much like it."""
-    return closest(name, [*_run_names(), *_bundled()])
+    return closest(name, [*run_names(), *bundled_names()])
 
 
-def _run_names() -> list[str]:
+def run_names() -> list[str]:
     """The names of the runs in runs/."""
     return sorted(path.parent.name for path in RUNS.glob(f"*/{CONFIG_FILE}"))
 
 
-def _bundled() -> list[str]:
+def bundled_names() -> list[str]:
     """The names of the bundled models."""
     return sorted(path.parent.name for path in PRETRAINED.glob(f"*/{MODEL_FILE}"))
 

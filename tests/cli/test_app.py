@@ -15,7 +15,32 @@ COMMANDS = get_command(app).commands
 
 
 def test_version(charlm) -> None:
-    assert charlm("--version").stdout == f"charlm {__version__}\n"
+    assert charlm("--version").stdout == charlm("-V").stdout == f"charlm {__version__}\n"
+
+
+def test_options_have_the_short_names_that_people_type(charlm) -> None:
+    names = {"-t": "temperature", "--temp": "temperature", "-p": "prefix", "-n": "num", "-l": "length"}
+    values = {"temperature": "0.3", "prefix": "x", "num": 3, "length": 4}
+    for name, field in names.items():
+        context = COMMANDS["sample"].make_context("sample", [name, str(values[field])])
+        assert context.params[field] == values[field]
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("heatmap x --out y", "Possible options: --html"),
+        ("curves --output y", "Possible options: --plot"),
+        ("train x --out y", "Possible options: --run"),
+        ("eval --out y", None),
+        ("sample --temprature 2", "Possible options: --temperature)"),
+        ("train x --hiden 3", "Possible options: --hidden)"),
+    ],
+)
+def test_a_wrong_option_gets_the_right_suggestion(charlm, words: str, hint: str | None) -> None:
+    shown = " ".join(charlm(*words.split(), status=2).stderr.replace("│", " ").split())
+    assert "No such option" in shown
+    assert ("Possible options" in shown) == (hint is not None) and (hint is None or hint in shown)
 
 
 def test_help_names_every_command(charlm) -> None:

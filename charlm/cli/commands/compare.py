@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from charlm.cli.options.completion import complete_model_or_text
 from charlm.cli.options.shared import (
     DocumentsOption,
     EncodingOption,
@@ -29,6 +30,7 @@ def compare(
         list[str] | None,
         typer.Argument(
             metavar="MODEL MODEL... [TEXT...]",
+            autocompletion=complete_model_or_text,
             help="Two or more model files, run folders or names of runs, then the text to score: files, folders, - or "
             "names from `charlm corpora`.",
             show_default=False,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from charlm.cli.options.completion import complete_run
 from charlm.cli.options.output import OverwriteOption, output_path
 from charlm.cli.options.shared import JsonOption
 from charlm.files import METRICS_FILE
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
 def curves(
     runs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[RUN...]", help="Run folders or run names.", show_default="the newest run"),
+        typer.Argument(
+            metavar="[RUN...]",
+            autocompletion=complete_run,
+            help="Run folders or run names.",
+            show_default="the newest run",
+        ),
     ] = None,
     against: Annotated[
         Literal["steps", "time", "tokens"],

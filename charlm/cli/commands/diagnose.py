@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charlm.cli.options.completion import complete_cells
 from charlm.cli.options.output import OverwriteOption, output_path
 from charlm.cli.options.shared import (
     DocumentsOption,
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 def diagnose(
     text: TextArgument = None,
-    cells: Annotated[str, typer.Option(help="Recurrent cells to compare, separated by commas.")] = "rnn,lstm,gru",
+    cells: Annotated[
+        str, typer.Option(autocompletion=complete_cells, help="Recurrent cells to compare, separated by commas.")
+    ] = "rnn,lstm,gru",
     lags: Annotated[int, typer.Option(help="Number of steps to follow the gradient back.")] = 200,
     init: Annotated[
         RecurrentInit,

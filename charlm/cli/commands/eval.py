@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from charlm.cli.options.completion import complete_model_or_text
 from charlm.cli.options.shared import (
     DocumentsOption,
     EncodingOption,
@@ -33,6 +34,7 @@ def evaluate(
         list[str] | None,
         typer.Argument(
             metavar="[MODEL] [TEXT...]",
+            autocompletion=complete_model_or_text,
             help="A model file, run folder or name of a run (the newest run if none is given), then the text to score: "
             "files, folders, - or names from `charlm corpora`.",
             show_default=False,

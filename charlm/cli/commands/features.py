@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charlm.cli.options.completion import complete_model_or_text
 from charlm.cli.options.output import OverwriteOption, output_path
 from charlm.cli.options.shared import (
     DocumentsOption,
@@ -27,6 +28,7 @@ def features(
         list[str] | None,
         typer.Argument(
             metavar="[MODEL] FILE",
+            autocompletion=complete_model_or_text,
             help="A model file, run folder or run name (default: the newest run), then the text.",
             show_default=False,
         ),

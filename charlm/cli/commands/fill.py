@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charlm.cli.options.completion import complete_model
 from charlm.cli.options.shared import JsonOption, ModelArgument, ThreadsOption, use_threads
 from charlm.config import Unknown
 
@@ -18,14 +19,15 @@ def fill(
         str | None,
         typer.Option(
             metavar="MODEL",
+            autocompletion=complete_model,
             help="The model that reads from the end to the beginning: a model file, run folder or run name.",
             show_default="the newest one trained on the same text",
         ),
     ] = None,
     left: Annotated[str, typer.Option(help="Text before the gap.")] = "",
     right: Annotated[str, typer.Option(help="Text after the gap.")] = "",
-    num: Annotated[int, typer.Option(help="Number of fillings to print, the best first.")] = 5,
-    length: Annotated[int, typer.Option(help="Maximum number of characters in a filling.")] = 40,
+    num: Annotated[int, typer.Option("--num", "-n", help="Number of fillings to print, the best first.")] = 5,
+    length: Annotated[int, typer.Option("--length", "-l", help="Maximum number of characters in a filling.")] = 40,
     min_length: Annotated[
         int, typer.Option(help="Minimum number of characters in a filling; short fillings score higher.")
     ] = 1,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charlm.cli.options.completion import complete_model
 from charlm.cli.options.shared import JsonOption
 
 if TYPE_CHECKING:
@@ -15,7 +16,10 @@ def info(
     model: Annotated[
         str | None,
         typer.Argument(
-            metavar="[MODEL]", help="Model file, run folder or name of a run.", show_default="the newest run"
+            metavar="[MODEL]",
+            autocompletion=complete_model,
+            help="Model file, run folder or name of a run.",
+            show_default="the newest run",
         ),
     ] = None,
     system: Annotated[

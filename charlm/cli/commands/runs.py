@@ -7,8 +7,6 @@ import typer
 from charlm.cli.options.shared import JsonOption
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from charlm.analysis.runs.listing import RunSummary
 
 _FIGURES = {"loss": "bits_per_character", "time": "seconds", "steps": "steps"}
@@ -51,7 +49,7 @@ def runs(
 def _show(summaries: "list[RunSummary]") -> None:
     from rich.table import Table
 
-    from charlm.cli.ui.console import duration, stdout, thousands, with_margin
+    from charlm.cli.ui.console import ago, duration, stdout, thousands, with_margin
 
     console = stdout()
     has_room = console.width >= 100  # for the text, which most runs are named after
@@ -72,20 +70,9 @@ def _show(summaries: "list[RunSummary]") -> None:
             "" if one.steps is None else thousands(one.steps),
             "" if one.seconds is None else duration(one.seconds),
             "" if bits is None else with_margin(bits, (one.margin or 0) * bits / (one.nats_per_token or 1)),
-            _ago(one.saved),
+            ago(one.saved),
         )
     console.print(table)
     for one in summaries:
         if one.problem is not None:
             console.print(f"{one.run}: {one.problem}", style="dim", markup=False, soft_wrap=True)
-
-
-def _ago(moment: "datetime") -> str:
-    """How long ago a moment was, such as "5 min ago"; after a week its date."""
-    from datetime import UTC, datetime
-
-    seconds = (datetime.now(UTC) - moment).total_seconds()
-    for unit, length, most in (("s", 1, 60), ("min", 60, 3600), ("h", 3600, 86_400), ("days", 86_400, 7 * 86_400)):
-        if seconds < most:
-            return f"{max(0, seconds) // length:.0f} {unit} ago".replace("1 days", "1 day")
-    return f"{moment:%Y-%m-%d}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from charlm.cli.options import sample as options
+from charlm.cli.options.completion import complete_model
 from charlm.cli.options.shared import JsonOption, ModelArgument, unescape, use_threads
 from charlm.cli.ui.comparison import compare, show_pairs
 from charlm.config import check_range
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 def sample(
     model: ModelArgument = None,
-    model_option: Annotated[str | None, typer.Option("--model", help="Same as MODEL.", show_default=False)] = None,
+    model_option: Annotated[
+        str | None, typer.Option("--model", help="Same as MODEL.", show_default=False, autocompletion=complete_model)
+    ] = None,
     prefix: options.PrefixOption = "",
     prefix_file: options.PrefixFileOption = None,
     prefix_in_output: options.PrefixInOutputOption = True,
@@ -243,8 +246,11 @@ def _write_together(loaded: "TextModel", prefix: str, seed: int, config: "Sample
 
     with Bars(stderr()) as progress:
         session = loaded.session(prefix, config, seed=seed, progress=progress)
-    text = for_stdout(pick(session))
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    try:
+        pick(session)
+    finally:  # after Ctrl-C too
+        text = for_stdout(session.text)
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
 
 def _adapted(loaded: "TextModel", text: str) -> "TextModel":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charlm.cli.options.completion import complete_model_or_text
 from charlm.config import Unknown
 from charlm.errors import ConfigError
 from charlm.files import is_safetensors, user_path
@@ -18,6 +19,7 @@ ModelAndText = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[MODEL] TEXT",
+        autocompletion=complete_model_or_text,
         help="A model file, run folder or name of a run (the newest run if none is given), then the file to read, "
         "or - for standard input.",
         show_default=False,

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from charlm.cli.options.completion import complete_direction, complete_steer
 from charlm.config import Unknown
 
 PREFIX, CONTROLS, ENDS, MANY = "Prefix", "Controls", "End of a text", "Several texts"
@@ -11,6 +12,8 @@ PREFIX, CONTROLS, ENDS, MANY = "Prefix", "Controls", "End of a text", "Several t
 PrefixOption = Annotated[
     str,
     typer.Option(
+        "--prefix",
+        "-p",
         help="How the text begins; the model reads the prefix before it writes. '-' reads it from standard input, "
         "without the trailing newline.",
         rich_help_panel=PREFIX,
@@ -35,6 +38,9 @@ UnknownOption = Annotated[
 TemperatureOption = Annotated[
     str,
     typer.Option(
+        "--temperature",
+        "--temp",
+        "-t",
         metavar="NUMBER",
         help="Softmax temperature: below 1 safer, above 1 wilder, 0 always the most likely token. 0.5..1.2 moves from "
         "one to the other over the length; 0.5,0.7,1.0 cycles from token to token.",
@@ -110,6 +116,8 @@ BeamOption = Annotated[
 LengthOption = Annotated[
     int | None,
     typer.Option(
+        "--length",
+        "-l",
         help="Maximum number of characters after the prefix.",
         show_default="about 500, to the end of a sentence; in a text without sentences, of a line or word",
         rich_help_panel=ENDS,
@@ -139,7 +147,7 @@ StopOption = Annotated[
         rich_help_panel=ENDS,
     ),
 ]
-NumOption = Annotated[int, typer.Option(help="Number of texts to write.", rich_help_panel=MANY)]
+NumOption = Annotated[int, typer.Option("--num", "-n", help="Number of texts to write.", rich_help_panel=MANY)]
 BatchOption = Annotated[
     int, typer.Option(help="Number of texts to write in parallel; it doesn't change the texts.", rich_help_panel=MANY)
 ]
@@ -198,6 +206,7 @@ SteerOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME=STRENGTH",
+        autocompletion=complete_steer,
         help="Fix part of the state while writing: a direction saved by `charlm probe` at a strength (sentiment=+2; "
         "1 has a clear effect, 4 is too strong), a unit at a value (0:12=1.5; `charlm neurons` lists units), or its "
         "cell state (0:12:c=1.5). May be repeated.",
@@ -208,6 +217,7 @@ CompareSteerOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
+        autocompletion=complete_direction,
         help="Write each text twice from the same seed, steered towards both ends of a direction, and show the "
         "pairs side by side. The strength is 2; NAME=3 sets another.",
         show_default=False,

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, cast
 
 import typer
 
+from charlm.cli.options.completion import complete_model, complete_text
 from charlm.config import CorpusOptions, check_range
 from charlm.errors import ConfigError
 
@@ -13,6 +14,7 @@ ModelArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="[MODEL]",
+        autocompletion=complete_model,
         help="Model file, run folder or name of a run.",
         show_default="the newest run, or the bundled model if there is none",
     ),
@@ -21,6 +23,7 @@ TextArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[TEXT...]",
+        autocompletion=complete_text,
         help="Files, folders (all text files below them), '-' for standard input, or names listed by `charlm corpora`.",
         show_default=False,
     ),

@@ -3,10 +3,12 @@
 The default "auto" is a value that `charlm.training.autotune` selects from the text and the length of the run.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
+from charlm.cli.options.completion import complete_cell, complete_model, complete_run
 from charlm.cli.options.shared import TEXT
 from charlm.config import (
     Device,
@@ -23,8 +25,17 @@ from charlm.config import (
 _TOKENIZER, _MODEL, _TRAINING, _RUN = "Tokenizer", "Model", "Training", "Run"
 
 
-def _option(help: str, default: str | bool, panel: str, *, metavar: str | None = None) -> Any:
-    return typer.Option(help=help, show_default=default, rich_help_panel=panel, metavar=metavar)
+def _option(
+    help: str,
+    default: str | bool,
+    panel: str,
+    *,
+    metavar: str | None = None,
+    complete: Callable[[str], list[str]] | None = None,
+) -> Any:
+    return typer.Option(
+        help=help, show_default=default, rich_help_panel=panel, metavar=metavar, autocompletion=complete
+    )
 
 
 SplitsOption = Annotated[
@@ -92,6 +103,7 @@ CellOption = Annotated[
         "memory.",
         "lstm",
         _MODEL,
+        complete=complete_cell,
     ),
 ]
 LayersOption = Annotated[
@@ -252,7 +264,10 @@ PrecisionOption = Annotated[
     ),
 ]
 RunOption = Annotated[
-    str | None, _option("Run folder, or its name in runs/.", "a new folder in runs/, named after the text", _RUN)
+    str | None,
+    _option(
+        "Run folder, or its name in runs/.", "a new folder in runs/, named after the text", _RUN, complete=complete_run
+    ),
 ]
 ResumeOption = Annotated[
     bool,
@@ -273,5 +288,10 @@ OverwriteOption = Annotated[
 ]
 InitFromOption = Annotated[
     str | None,
-    _option("Model to fine-tune; the new model keeps that model's tokenizer and shape.", False, _RUN),
+    _option(
+        "Model to fine-tune; the new model keeps that model's tokenizer and shape.",
+        False,
+        _RUN,
+        complete=complete_model,
+    ),
 ]

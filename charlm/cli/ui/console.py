@@ -6,6 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TextIO, cast
 
@@ -169,3 +170,12 @@ def duration(seconds: float) -> str:
 def with_margin(nats: float, margin: float | None) -> str:
     """A loss as "1.2345 ± 0.0061", or "1.2345" without a margin."""
     return f"{nats:.4f} ± {margin:.4f}" if margin else f"{nats:.4f}"
+
+
+def ago(moment: datetime) -> str:
+    """How long ago a moment was, such as "5 min ago"; after a week its date."""
+    seconds = (datetime.now(UTC) - moment).total_seconds()
+    for unit, length, most in (("s", 1, 60), ("min", 60, 3600), ("h", 3600, 86_400), ("days", 86_400, 7 * 86_400)):
+        if seconds < most:
+            return f"{max(0, seconds) // length:.0f} {unit} ago".replace("1 days", "1 day")
+    return f"{moment:%Y-%m-%d}"

@@ -8,6 +8,11 @@ from typing import Any
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
 from charlm.cli.ui.visible import visible
+from charlm.config.names import closest
+
+_OUTPUT = ("--out", "--output", "--outfile", "--file", "--save", "-o")
+_FILES = ("--out", "--html", "--plot", "--run")
+"""The options that say where a command writes, which are what `_OUTPUT` may mean."""
 
 
 class Command(TyperCommand):
@@ -35,9 +40,19 @@ class Command(TyperCommand):
         try:
             return super().parse_args(ctx, args)
         except Exception as error:
+            if isinstance(option := getattr(error, "option_name", None), str):
+                error.possibilities = self._suggestions(ctx, option)  # type: ignore[attr-defined]
             if sys.stderr.isatty() and isinstance(message := getattr(error, "message", None), str):
                 error.message = visible(message)  # type: ignore[attr-defined]
             raise
+
+    def _suggestions(self, ctx: Any, option: str) -> list[str]:
+        """The options that may be meant by one that doesn't exist."""
+        known = [name for parameter in self.get_params(ctx) for name in parameter.opts if name.startswith("--")]
+        if option in _OUTPUT:
+            return [name for name in _FILES if name in known]
+        nearest = closest(option, known)
+        return [] if nearest is None else [nearest]
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help."""

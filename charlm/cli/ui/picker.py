@@ -60,7 +60,7 @@ def keyboard() -> Iterator[Callable[[], str]]:
 def pick(session: Session) -> str:
     """Let a person write a text together with the model; returns the text.
 
-    Raises `ConfigError` without a terminal.
+    Raises `ConfigError` without a terminal, and KeyboardInterrupt on Ctrl-C; the session then has the text.
     """
     if not sys.stdin.isatty() or not sys.stderr.isatty():
         raise ConfigError("--interactive needs a terminal on stdin and stderr; leave it out when you redirect them")
@@ -95,12 +95,18 @@ def pick(session: Session) -> str:
 
 
 def _write_word(session: Session) -> str:
-    """Let the model write to the end of a word; returns a note for the user, or an empty string."""
-    for number in range(_MAX_WORD):
+    """Let the model write to the end of a word; returns a note for the user, or an empty string.
+
+    The word ends before a token that begins with a blank: with subwords a blank belongs to the word after it.
+    """
+    before = len(session.text)
+    for _ in range(_MAX_WORD):
+        inside = bool(session.text[before:].strip())
         written = session.go_on()
         if written is None:
-            return "the model ends the text here"
-        if number and written[-1:].isspace():
+            return "" if inside else "the model ends the text here"
+        if inside and written[:1].isspace():
+            session.back()
             break
     return ""
 

@@ -2,12 +2,17 @@
 
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+
+from charlm.api import load
+from charlm.cli.ui import picker
+from charlm.config import TokenizerConfig
 
 pty = pytest.importorskip("pty")
 
@@ -44,11 +49,11 @@ class Terminal:
         os.write(self.own, key.encode())
         self.expect(then)
 
-    def end(self, key: str) -> str:
+    def end(self, key: str, status: int = 0) -> str:
         os.write(self.own, key.encode())
         stdout, _ = self.process.communicate(timeout=60)
         os.close(self.own)
-        assert self.process.returncode == 0
+        assert self.process.returncode == status
         return stdout.decode()
 
 
@@ -85,3 +90,23 @@ def test_the_model_writes_a_word_and_ctrl_d_ends(run: Path) -> None:
 def test_without_a_terminal_it_says_so(failed, run: Path) -> None:
     assert "--interactive needs a terminal" in failed("sample", run, "-i")
     assert "--interactive writes one text with you" in failed("sample", run, "-i", "--num", "2")
+
+
+def test_ctrl_c_keeps_the_text(run: Path) -> None:
+    terminal = Terminal("sample", str(run), "-i", "-p", "owl")
+    terminal.expect("Esc end")
+    terminal.press("s", then="owls")
+    os.kill(terminal.process.pid, signal.SIGINT)
+    assert terminal.end("", status=130) == "owls\n"
+
+
+@pytest.mark.parametrize("kind", ["char", "subword"])
+def test_a_generated_word_is_one_word(kind: str, trained_run) -> None:
+    tokenizer = TokenizerConfig(kind=kind, vocab_size=300)
+    model = load(trained_run(tokenizer=tokenizer, steps=100))
+    session = model.session("the cat", seed=1, temperature=0.8, min_length=10_000)
+    for number in range(1, 6):
+        picker._write_word(session)
+        words = session.text.removeprefix("the cat")
+        assert words and not words[-1].isspace()
+        assert number - 1 <= len(words.split()) <= number
