@@ -211,7 +211,8 @@ def train_run(
     options: dict[str, Any] = dict(model or {})
     _set_threads(config)
     sources = find_sources(text, progress=callbacks.progress, encoding=(corpus or {}).get("encoding", "utf-8"))
-    held_out = HeldOutTexts(valid, test).found_for(sources.named)
+    named = None if "splits" in (corpus or {}) else sources.named  # splits that are given replace the official ones
+    held_out = HeldOutTexts(valid, test).or_official(named)
     text_config = corpus_config(sources, corpus or {}, default_splits=held_out.default_splits)
     check_splits(text_config.splits, valid=held_out.valid is not None, test=held_out.test is not None)
     held_out_arguments = held_out.arguments()

@@ -83,8 +83,8 @@ class HeldOutTexts(NamedTuple):
     valid: TextLike | None = None
     test: TextLike | None = None
 
-    def found_for(self, named: NamedCorpus | None) -> "HeldOutTexts":
-        """The official splits of a named corpus, unless texts are given."""
+    def or_official(self, named: NamedCorpus | None) -> "HeldOutTexts":
+        """These texts, or if there are none, the official splits of a named corpus."""
         if any(self) or named is None:
             return self
         return HeldOutTexts(*(part.name if (part := named.held_out.get(name)) else None for name in ("valid", "test")))

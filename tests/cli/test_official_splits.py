@@ -1,5 +1,6 @@
 """Validation and test splits that are texts of their own: `charlm train TEXT --valid FILE --test FILE`."""
 
+import hashlib
 import json
 import logging
 from pathlib import Path
@@ -7,7 +8,9 @@ from pathlib import Path
 import pytest
 
 import charlm as library
+from charlm.data.registry import NamedCorpus, RegisteredFile
 from charlm.errors import ConfigError
+from charlm.files import cache_folder
 
 WORDS = (
     "the",
@@ -116,6 +119,30 @@ def test_compare_scores_the_test_text(charlm, texts: dict[str, Path], official: 
     given = ["--valid", texts["valid"], "--test", texts["test"]]
     charlm("train", texts["train"], *given, "--run", "other", *brief, "--seed", "2")
     assert json.loads(charlm("compare", official, "other", "--json").stdout)["characters"] == characters(texts["test"])
+
+
+def test_a_named_corpus_brings_its_official_splits_unless_others_are_given(
+    charlm, texts: dict[str, Path], brief: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {}
+    for name, path in texts.items():
+        data = path.read_bytes()
+        target = cache_folder("corpora") / ("three.txt" if name == "train" else f"three-{name}.txt")
+        target.write_bytes(data)  # as if it had been downloaded
+        sha256 = hashlib.sha256(data).hexdigest()
+        files[name] = RegisteredFile(url=f"https://example.org/{name}.txt", bytes=len(data), sha256=sha256)
+    train = files.pop("train")
+    about = {"kind": "download", "description": "three files", "licence": "MIT", "origin": "made for this test"}
+    three = NamedCorpus(name="three", url=train.url, bytes=train.bytes, sha256=train.sha256, **about, **files)
+    monkeypatch.setattr("charlm.data.registry.registry", lambda: {"three": three})
+    charlm("train", "three", "--run", "official", *brief)
+    charlm("train", "three", "--run", "own", "--splits", "80/10/10", *brief)
+    found = {
+        run: json.loads(charlm("eval", run, "--json", "--no-baselines").stdout)["characters"]
+        for run in ("official", "own")
+    }
+    whole = characters(texts["train"])
+    assert found == {"official": characters(texts["test"]), "own": whole - int(whole * 0.9)}
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ def letter(run: str, write) -> Path:
 
 OUTPUTS = {
     "heatmap": (["heatmap", "letter.txt", "--html"], "out.html"),
+    "comparison": (["compare", "first", "first", "letter.txt", "--html"], "out.html"),
     "neurons page": (["neurons", "letter.txt", "--tokens", "1200", "--html"], "out.html"),
     "neurons plot": (["neurons", "letter.txt", "--tokens", "1200", "--plot"], "out.svg"),
     "features": (["features", "letter.txt", "--out"], "out.npy"),
@@ -35,11 +36,20 @@ def test_a_file_of_the_users_is_kept(charlm, failed, command: list[str], name: s
         charlm(*command, name)
 
 
-@pytest.mark.parametrize("command", [["heatmap", "--html"], ["neurons", "--html"], ["features", "--out"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["heatmap", "runs/first", "letter.txt", "--html"],
+        ["compare", "first", "first", "letter.txt", "--html"],
+        ["neurons", "runs/first", "letter.txt", "--html"],
+        ["features", "runs/first", "letter.txt", "--out"],
+    ],
+    ids=lambda command: command[0],
+)
 def test_no_input_is_replaced(failed, letter: Path, command: list[str]) -> None:
     Path("link.txt").symlink_to(letter)
     for name in ("letter.txt", "./letter.txt", "link.txt", "runs/first/model.safetensors"):
-        said = failed(command[0], "runs/first", letter, command[1], name, "--overwrite")
+        said = failed(*command, name, "--overwrite")
         assert "which is read as an input; name another file" in said
     assert letter.read_text().startswith("cat and")
 

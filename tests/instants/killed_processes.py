@@ -16,12 +16,13 @@ from small_runs import KINDS, RUN, Kind, begin, begin_older, go_on, saving
 
 
 def run_killed_processes(source: str, rounds: str) -> None:
-    """Begin runs of each kind, kill them, continue them, kill that, and continue them to their end; print the kills.
+    """Begin runs of each kind, kill them, continue them, kill that, and continue them to their end; print the kills at
+    instants and those by the clock.
 
     The runs are moved to ended/KIND/NUMBER, those that are not killed to ended/KIND/unbroken. The processes are forked,
     since importing torch takes longer than all of them.
     """
-    chance, kills, counted = random.Random(1), 0, Path("instants")
+    chance, at_instants, by_clock, counted = random.Random(1), 0, 0, Path("instants")
     torch.use_deterministic_algorithms(True)  # as in the tests
     torch.set_num_threads(1)
 
@@ -73,11 +74,11 @@ def run_killed_processes(source: str, rounds: str) -> None:
         for number in range(int(rounds)):
             process(kind, begin_older)
             instant = (number * instants + chance.randrange(instants)) // int(rounds)
-            kills += process(kind, begin, kill_at(instant))
-            kills += process(kind, go_on, seconds=chance.uniform(0, 0.8 * seconds))
+            at_instants += process(kind, begin, kill_at(instant))
+            by_clock += process(kind, go_on, seconds=chance.uniform(0, 0.5 * seconds))
             assert process(kind, go_on) == 0
             RUN.rename(f"ended/{name}/{number}")
-    print(kills)
+    print(at_instants, by_clock)
 
 
 if __name__ == "__main__":

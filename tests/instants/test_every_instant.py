@@ -133,7 +133,9 @@ def test_a_process_that_is_killed_twice_ends_as_one_that_was_not(write) -> None:
     command = [sys.executable, str(PROGRAM), str(write(text())), str(rounds)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) >= 1.5 * rounds * len(KINDS), "too many processes ended before they were killed"
+    at_instants, by_clock = map(int, done.stdout.split())
+    assert at_instants == rounds * len(KINDS)
+    assert by_clock >= 1, "every process ended before its moment by the clock"  # how many depends on the machine
     for name in KINDS:
         unbroken = outcome(Path("ended", name, "unbroken"))
         for number in range(rounds):

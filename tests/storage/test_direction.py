@@ -14,19 +14,9 @@ VECTOR = np.array([0, 0, 0, 1, 0, 0], np.float32)
 
 
 @pytest.fixture(scope="session")
-def facts(planted) -> DirectionFacts:
+def facts(mood: Direction, planted) -> DirectionFacts:
     """A direction in the model with a planted unit."""
-    return DirectionFacts(
-        name="mood",
-        kind="unit",
-        layer=0,
-        state="h",
-        mean=0.25,
-        scale=0.5,
-        negative="bad",
-        positive="good",
-        model_sha256=weights_sha256(planted.model()),
-    )
+    return replace(mood.facts, model_sha256=weights_sha256(planted.model()))
 
 
 def test_a_file_gives_back_what_was_saved(facts, planted, tmp_path: Path) -> None:

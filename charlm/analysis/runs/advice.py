@@ -1,7 +1,7 @@
 """Read the validations of a finished run: whether a longer run would help, and what to try next.
 
 What is forecast is fitted to runs of T, 2T and 4T steps on texts of ten kinds, and comes true in nine of ten cases on a
-kind that it was not fitted to (benchmarks/advice.py, docs/notes/autotune.md). For a run that is not like those there is
+kind that it was not fitted to (benchmarks/advice.py, docs/notes/advice.md). For a run that is not like those there is
 no forecast, and without enough validations there is no advice.
 """
 

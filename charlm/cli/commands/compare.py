@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from charlm.cli.options.completion import complete_model_or_text
+from charlm.cli.options.output import OverwriteOption, output_path
 from charlm.cli.options.shared import (
     DocumentsOption,
     EncodingOption,
     ErrorsOption,
     JsonOption,
     SeparatorOption,
+    SplitOption,
     ThreadsOption,
     corpus_options,
     use_threads,
@@ -36,14 +38,7 @@ def compare(
             show_default=False,
         ),
     ] = None,
-    split: Annotated[
-        Literal["train", "valid", "test"] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Score only this split: train, valid or test.",
-            show_default="test, or valid if there is no test split",
-        ),
-    ] = None,
+    split: SplitOption = None,
     documents: DocumentsOption = None,
     separator: SeparatorOption = None,
     encoding: EncodingOption = None,
@@ -57,6 +52,7 @@ def compare(
             "predicts it better.",
         ),
     ] = None,
+    overwrite: OverwriteOption = False,
     threads: ThreadsOption = 1,
     json: JsonOption = False,
 ) -> None:
@@ -83,6 +79,8 @@ def compare(
     if page is not None and len(names) != 2:
         raise ConfigError(f"--html shows the difference between two models; {len(names)} are given")
     models = [charlm.load(name) for name in names]
+    if page is not None:
+        page = output_path(page, "--html", inputs=(*texts, *(model.path for model in models)), overwrite=overwrite)
     with Bars(stderr()) as progress:
         first = models[0]
         settings = corpus_options(documents, separator, None, encoding, errors)

@@ -1,7 +1,7 @@
 """`charlm eval`: how well a model predicts a text, beside simple predictors."""
 
 import shlex
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from charlm.cli.options.shared import (
     ErrorsOption,
     JsonOption,
     SeparatorOption,
+    SplitOption,
     corpus_options,
     use_threads,
     without_none,
@@ -40,14 +41,7 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
-    split: Annotated[
-        Literal["train", "valid", "test"] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Score only this split: train, valid or test.",
-            show_default="test, or valid if there is no test split",
-        ),
-    ] = None,
+    split: SplitOption = None,
     documents: DocumentsOption = None,
     separator: SeparatorOption = None,
     encoding: EncodingOption = None,

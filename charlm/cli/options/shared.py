@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, cast
 import typer
 
 from charlm.cli.options.completion import complete_model, complete_text
-from charlm.config import CorpusOptions, check_range
+from charlm.config import CorpusOptions, SplitName, check_range
 from charlm.errors import ConfigError
 
 TEXT = "Text"
@@ -57,6 +57,14 @@ ErrorsOption = Annotated[
         help="How to treat undecodable bytes: strict (an error that gives the offset) or replace (with U+FFFD).",
         show_default="strict",
         rich_help_panel=TEXT,
+    ),
+]
+SplitOption = Annotated[
+    SplitName | None,
+    typer.Option(
+        metavar="NAME",
+        help="Score only this split: train, valid or test.",
+        show_default="test, or valid if there is no test split",
     ),
 ]
 ThreadsOption = Annotated[int, typer.Option(help="CPU threads.")]
