@@ -70,6 +70,11 @@ def temperature_at(temperature: Temperature, token: int, progress: float) -> flo
     return temperature
 
 
+def takes_likeliest(config: "SampleConfig") -> bool:
+    """Whether a text begins with its most likely token, so that nothing may be drawn before it."""
+    return temperature_at(config.temperature, 0, 0.0) == 0
+
+
 def parse_temperature(text: str) -> Temperature:
     """Parse a temperature: 0.7, 0.5..1.2 or 0.5,0.7,1.0. Raises `ConfigError` for any other form.
 

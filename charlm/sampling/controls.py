@@ -41,7 +41,7 @@ class Controls:
         self._vocabulary, self._config = vocabulary, config
         self._bias = vocabulary.bias(config.bias)  # (V,), added to every row
         self._bias[self.banned.always] = -np.inf
-        self._filters = _filters(config)
+        self._filters = filters.truncations(config)
         self._compiled: CompiledDraw | None = None
         if self._is_plain() and CompiledDraw.available():
             assert isinstance(config.temperature, int | float)
@@ -145,17 +145,3 @@ class Controls:
         if np.isneginf(logits.max()):
             return NO_TOKEN
         return draw(self.shaped(logits, [stream]), [uniform()])[0]
-
-
-def _filters(config: SampleConfig) -> list[Callable[[Logits], Logits]]:
-    """The truncations that a configuration switches on, in their order."""
-    chosen: list[Callable[[Logits], Logits]] = []
-    if config.top_k:
-        chosen.append(lambda logits: filters.keep_top_k(logits, config.top_k))
-    if config.top_p < 1:
-        chosen.append(lambda logits: filters.keep_top_p(logits, config.top_p))
-    if config.min_p:
-        chosen.append(lambda logits: filters.keep_min_p(logits, config.min_p))
-    if config.typical < 1:
-        chosen.append(lambda logits: filters.keep_typical(logits, config.typical))
-    return chosen

@@ -1,16 +1,19 @@
 """Sampling filters, which are pure functions from logits to logits, and the softmax that follows them.
 
 Logits are (..., V) float64, in nats up to a constant for each row; -inf rules a token out. A filter does not change its
-argument and never rules out the last token of a row. Filters can be applied in any order; `charlm.sampling.controls`
-defines the order that charlm uses.
+argument and never rules out the last token of a row. A new filter is a function here, a field of `SampleConfig` and a
+line of `truncations`, which gives their order.
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from charlm.sampling.config import SampleConfig
 
 Logits = NDArray[np.float64]
 Tokens = NDArray[np.int64]
@@ -140,3 +143,17 @@ def distribution(logits: Tensor, temperature: float) -> Tensor:
     Source: see `temper`.
     """
     return torch.from_numpy(probabilities(temper(logits.detach().double().cpu().numpy(), temperature)))
+
+
+def truncations(config: SampleConfig) -> list[Callable[[Logits], Logits]]:
+    """The filters that a configuration switches on, in the order in which they are applied."""
+    chosen: list[Callable[[Logits], Logits]] = []
+    if config.top_k:
+        chosen.append(lambda logits: keep_top_k(logits, config.top_k))
+    if config.top_p < 1:
+        chosen.append(lambda logits: keep_top_p(logits, config.top_p))
+    if config.min_p:
+        chosen.append(lambda logits: keep_min_p(logits, config.min_p))
+    if config.typical < 1:
+        chosen.append(lambda logits: keep_typical(logits, config.typical))
+    return chosen

@@ -10,7 +10,7 @@ import torch
 from charlm.evaluation.copying import CopyIndex
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
-from charlm.sampling.config import SampleConfig, temperature_at
+from charlm.sampling.config import SampleConfig, takes_likeliest
 from charlm.sampling.controls import NO_TOKEN, Controls
 from charlm.sampling.draws import Uniforms
 from charlm.sampling.edges.opening import Beginnings
@@ -187,11 +187,12 @@ def _write(
     beginnings = Beginnings(
         model, tokenizer, vocabulary, controls, prefix, config.unknown, steering, opening=opening, progress=progress
     )
-    likeliest = temperature_at(config.temperature, 0, 0.0) == 0
+    likeliest = takes_likeliest(config)
 
     def begin_row(number: int) -> _Row:
         uniforms = Uniforms(generator_of(number))
-        start = choose_start(beginnings(uniforms, likeliest=likeliest), uniforms, likeliest=likeliest)
+        starts = beginnings(uniforms, likeliest=likeliest)
+        start = starts[choose_start([start.log_probability for start in starts], uniforms, likeliest=likeliest)]
         return _Row(number, start, start.stream(vocabulary, config, prefix), uniforms)
 
     waiting = iter(range(num))  # the texts that have no row yet

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from charlm.cells import LayerStates
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
-from charlm.sampling.config import SampleConfig
+from charlm.sampling.config import SampleConfig, takes_likeliest
 from charlm.sampling.controls import NO_TOKEN, Controls
-from charlm.sampling.draws import Uniforms, draw
+from charlm.sampling.draws import Uniforms
 from charlm.sampling.edges.opening import Beginnings
+from charlm.sampling.edges.prefix import choose_start
 from charlm.sampling.filters import log_probabilities
 from charlm.sampling.steering import Steered, Steering
 from charlm.sampling.text_stream import TextStream
@@ -93,6 +94,7 @@ class Session:
         self._vocabulary = Vocabulary(tokenizer)
         self._controls = Controls(self._vocabulary, config)
         self._uniforms = Uniforms(generator)
+        self._likeliest = takes_likeliest(config)
         beginnings = Beginnings(
             model,
             tokenizer,
@@ -112,7 +114,7 @@ class Session:
                 start.rest,
                 start.log_probability,
             )
-            for start in beginnings(self._uniforms)
+            for start in beginnings(self._uniforms, likeliest=self._likeliest)
         )
         self._history = [_Snapshot(prefix.encode("utf-8", "surrogatepass"), branches)]
 
@@ -156,10 +158,8 @@ class Session:
         If the model ends the text or no token is allowed, nothing changes and the result is None.
         """
         branches = self._history[-1].branches
-        branch = branches[0]
-        if len(branches) > 1:
-            log_p = np.array([[branch.log_probability for branch in branches]])
-            branch = branches[draw(log_p, [self._uniforms()])[0]]
+        shares = [branch.log_probability for branch in branches]
+        branch = branches[choose_start(shares, self._uniforms, likeliest=self._likeliest)]
         (token,), _ = self._controls.draw(branch.logits[None], [branch.stream], [self._uniforms], score=False)
         if token in (NO_TOKEN, self._tokenizer.eos):
             return None

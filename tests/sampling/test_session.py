@@ -67,3 +67,16 @@ def test_a_character_of_several_tokens_comes_whole(uneven, word_tokenizer) -> No
     begun = Session(model, words, torch.Generator(), prefix="a")
     begun.type("é")
     assert begun.text == "aé"
+
+
+def test_at_temperature_zero_the_text_goes_on_with_the_likeliest_start(word_tokenizer, bigrams, write_texts) -> None:
+    """After "ab" the next token is after the token "ab", or is "abc", which begins with it."""
+    words = word_tokenizer("a", "b", "ab", "abc", "c")
+    model = bigrams(words.vocab_size, spread=1.0)
+    model.table[:, [words.bos, words.eos]] = -50.0
+    (expected,) = write_texts(model, words, 1, prefix="ab", length=1, temperature=0.0)
+    config = SampleConfig(temperature=0.0)
+    for seed in range(20):
+        begun = Session(model, words, torch.Generator().manual_seed(seed), prefix="ab", config=config)
+        assert len(begun._history[0].branches) > 1
+        assert (begun.go_on() or "")[:1] == expected.text.removeprefix("ab")

@@ -241,9 +241,10 @@ def _replay(loaded: "TextModel", *, json: bool) -> None:
 def _write_together(loaded: "TextModel", prefix: str, seed: int, config: "SampleConfig") -> None:
     """Let a person and the model write a text together, and print it."""
     from charlm.cli.ui.console import Bars, stderr
-    from charlm.cli.ui.picker import pick
+    from charlm.cli.ui.picker import pick, require_terminal
     from charlm.cli.ui.visible import for_stdout
 
+    require_terminal()
     with Bars(stderr()) as progress:
         session = loaded.session(prefix, config, seed=seed, progress=progress)
     try:

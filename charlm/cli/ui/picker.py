@@ -57,13 +57,17 @@ def keyboard() -> Iterator[Callable[[], str]]:
         termios.tcsetattr(terminal, termios.TCSADRAIN, settings)
 
 
-def pick(session: Session) -> str:
-    """Let a person write a text together with the model; returns the text.
-
-    Raises `ConfigError` without a terminal, and KeyboardInterrupt on Ctrl-C; the session then has the text.
-    """
+def require_terminal() -> None:
+    """Raise `ConfigError` unless a person sits at stdin and stderr."""
     if not sys.stdin.isatty() or not sys.stderr.isatty():
         raise ConfigError("--interactive needs a terminal on stdin and stderr; leave it out when you redirect them")
+
+
+def pick(session: Session) -> None:
+    """Let a person write a text together with the model, in a terminal; the session then has the text.
+
+    Raises KeyboardInterrupt on Ctrl-C.
+    """
     console = stderr()
     chosen, note = 0, ""
     with keyboard() as read_key, Live(console=console, auto_refresh=False, transient=True) as live:
@@ -74,13 +78,13 @@ def pick(session: Session) -> str:
             note = ""
             key = read_key()
             if key in _END:
-                return session.text
+                return
             if key in _UP or key in _DOWN:
                 chosen += 1 if key in _DOWN else -1
                 continue
             if key in _TAKE and offers:
                 if not offers[chosen].text:
-                    return session.text
+                    return
                 session.take(offers[chosen])
             elif key in _BACK:
                 note = "" if session.back() else "nothing to undo"
@@ -97,7 +101,7 @@ def pick(session: Session) -> str:
 def _write_word(session: Session) -> str:
     """Let the model write to the end of a word; returns a note for the user, or an empty string.
 
-    The word ends before a token that begins with a blank: with subwords a blank belongs to the word after it.
+    The word ends with a blank, or before a token that adds a blank and more: a subword has its blank in front.
     """
     before = len(session.text)
     for _ in range(_MAX_WORD):
@@ -106,7 +110,8 @@ def _write_word(session: Session) -> str:
         if written is None:
             return "" if inside else "the model ends the text here"
         if inside and written[:1].isspace():
-            session.back()
+            if not written.isspace():
+                session.back()
             break
     return ""
 

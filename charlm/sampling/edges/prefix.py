@@ -135,12 +135,12 @@ def find_starts_after(
     return [replace(start, log_probability=share) for start, share in zip(starts, shares, strict=True)]
 
 
-def choose_start(starts: Sequence[Start], uniforms: Uniforms, *, likeliest: bool) -> Start:
-    """Draw one of the starts by their probabilities, or take the likeliest."""
-    if len(starts) == 1:
-        return starts[0]
-    shares = np.array([[start.log_probability for start in starts]])
-    return starts[int(shares.argmax()) if likeliest else draw(shares, [uniforms()])[0]]
+def choose_start(log_probabilities: Sequence[float], uniforms: Uniforms, *, likeliest: bool) -> int:
+    """The index of one of the starts, drawn by their log-probabilities, or of the likeliest."""
+    if len(log_probabilities) == 1:
+        return 0
+    shares = np.array([log_probabilities])
+    return int(shares.argmax()) if likeliest else draw(shares, [uniforms()])[0]
 
 
 def apply_steering(start: Start, steered: Steered) -> Start:
