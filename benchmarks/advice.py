@@ -34,8 +34,8 @@ from charlm.analysis.runs.curves import read_records
 from charlm.api import train_run
 from charlm.config import TrainConfig
 from charlm.data.sources import find_sources
+from charlm.loading import load
 from charlm.storage.runs import RunFolder
-from charlm.text_model import load
 
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 500_000)
 SHAPES: tuple[tuple[dict[str, Any], tuple[int, ...]], ...] = (

@@ -26,7 +26,7 @@ from charlm.cells import CELLS, find_cell
 from charlm.config import SplitName, TrainOptions
 from charlm.data.sources import find_sources
 from charlm.errors import TrainingDivergedError
-from charlm.text_model import load
+from charlm.loading import load
 
 RATES = (1e-3, 3e-3, 1e-2, 3e-2)
 SEEDS = (1, 2, 3)

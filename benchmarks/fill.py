@@ -21,10 +21,11 @@ from collections.abc import Callable
 import torch
 from results import Results, add_option
 
+from charlm.loading import load_infill_models
 from charlm.sampling import SampleConfig, generate_many
 from charlm.sampling.infill.fill import FillConfig
 from charlm.sampling.infill.rerank import log_probabilities
-from charlm.text_model import TextModel, load_infill_models
+from charlm.text_model import TextModel
 
 Fill = Callable[[str, str, int, int], dict[str, list[str]]]
 """From left text, right text, least and greatest length to fillings, best first, by the name of their ranking."""

@@ -52,6 +52,7 @@ SOURCES = {
     "precision": _TRAINING,
     "sampling": (*_NETWORK, "sampling"),
     "sampling_cells": (*_NETWORK, "sampling"),
+    "seeds": _TRAINING,
     "sentiment": (*_NETWORK, "analysis/probing", "evaluation", "pretrained", "sampling"),
     "time_to_quality": _TRAINING,
     "validation": _TRAINING,

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "api": ("Callbacks", "load", "resume", "train"),
-    "text_model": ("TextModel", "load_infill_models"),
+    "api": ("Callbacks", "resume", "train"),
+    "loading": ("load", "load_infill_models"),
+    "text_model": ("TextModel",),
     "config": ("CorpusOptions", "ModelConfig", "ModelOptions", "TokenizerConfig", "TrainOptions"),
     "errors": ("CharlmError",),
     "evaluation.dynamic": ("DynamicConfig",),
@@ -61,16 +62,17 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from charlm.api import Callbacks, load, resume, train
+    from charlm.api import Callbacks, resume, train
     from charlm.config import CorpusOptions, ModelConfig, ModelOptions, TokenizerConfig, TrainOptions
     from charlm.errors import CharlmError
     from charlm.evaluation.dynamic import DynamicConfig
     from charlm.evaluation.neural_cache import NeuralCacheConfig
     from charlm.evaluation.score import Evaluation
+    from charlm.loading import load, load_infill_models
     from charlm.model.encoder import BidirectionalEncoder
     from charlm.sampling.config import Bias, Cycle, Ramp, SampleConfig, Steer
     from charlm.sampling.infill.fill import FillConfig, Filling
-    from charlm.text_model import TextModel, load_infill_models
+    from charlm.text_model import TextModel
 
 
 def __getattr__(name: str) -> Any:

@@ -25,12 +25,13 @@ from charlm.data.dataset import Dataset, make_dataset
 from charlm.data.sources import TextLike, find_sources, missing_text
 from charlm.data.splits import HeldOutTexts, check_splits
 from charlm.errors import ConfigError, CorpusError
+from charlm.loading import load
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
 from charlm.model.memory import keep_memory, memory_named
 from charlm.progress import Progress, silent
 from charlm.storage.runs import RunFolder, find_run, new_run
-from charlm.text_model import TextModel, load
+from charlm.text_model import TextModel
 from charlm.training.autotune import AutotunedSettings
 from charlm.training.events import Event
 from charlm.training.schedule import require_rest

@@ -16,6 +16,7 @@ LEVELS = (
     ("training",),
     ("analysis",),
     ("text_model",),
+    ("loading",),
     ("api",),
     ("cli",),
     ("__main__",),

@@ -60,8 +60,8 @@ def fill(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", str(threads))
 
     from charlm.cli.ui.console import print_json, stderr
+    from charlm.loading import load_infill_models
     from charlm.sampling.infill.fill import FillConfig
-    from charlm.text_model import load_infill_models
 
     use_threads(threads)
     config = FillConfig(length=length, min_length=min_length, beam=beam, candidates=candidates, unknown=unknown)
