@@ -1,5 +1,6 @@
 """How models compare on the same text: the nats of each character, and intervals for the differences."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,11 @@ _LOGITS = 1 << 24  # most logits of one window
 _RESAMPLES = 2000
 _BLOCK = 1000  # characters of a block of the bootstrap, unless that makes too few or too many blocks:
 _BLOCKS = (100, 5000)
+_TWO_SIDED = 1.96  # standard deviations of a normal distribution that 95% lies within
+
+SEED_DEVIATION = 0.003
+"""Standard deviation, as a fraction of the loss, between runs that differ only in their seed: the root mean square over
+seven texts (`benchmarks/seeds.py`)."""
 
 
 def character_nats(
@@ -78,25 +84,37 @@ def _token_nats(model: LanguageModel, tokenizer: Tokenizer, split: TokenSplit, p
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Difference:
-    """The mean difference between two models, nats per character; positive if the first needs more."""
+    """The mean difference between two models, nats per character; positive if the first needs more.
+
+    Each interval is a 95% confidence interval.
+    """
 
     mean: float
+    text_low: float
+    """Lower end of the interval for other texts of the same kind."""
+    text_high: float
     low: float
-    """Lower end of the 95% confidence interval."""
+    """Lower end of the interval for other texts of the same kind and other seeds of the training."""
     high: float
 
     @property
     def is_clear(self) -> bool:
-        """Whether the interval excludes 0."""
+        """Whether the interval for other texts and seeds excludes 0."""
         return self.low > 0 or self.high < 0
+
+    @property
+    def is_clear_on_the_text(self) -> bool:
+        """Whether the interval for other texts excludes 0."""
+        return self.text_low > 0 or self.text_high < 0
 
 
 def difference(first: Floats, second: Floats, *, seed: int = 1) -> Difference:
-    """The mean of `first - second`, with an interval for other texts of the same kind and length.
+    """The mean of `first - second`, with intervals for other texts of the same kind and length, and for other seeds.
 
     Neighbouring characters are not independent, so whole blocks of the text are drawn, with the ends joined: the
-    circular block bootstrap with 2,000 resamples (Politis and Romano 1992; percentile interval of Efron 1979). The
-    interval does not cover the chance in training: another seed gives another model.
+    circular block bootstrap with 2,000 resamples (Politis and Romano 1992; percentile interval of Efron 1979). How much
+    another seed would change the loss can't be known from one run of each; `SEED_DEVIATION` is what it was on other
+    texts. The two parts are independent, so their distances from the mean are added as squares (Zou and Donner 2008).
 
     Args:
         first: nats of each character under one model, (C,).
@@ -104,7 +122,7 @@ def difference(first: Floats, second: Floats, *, seed: int = 1) -> Difference:
         seed: of the resamples.
     """
     differences = first - second
-    count = len(differences)
+    count, mean = len(differences), float(differences.mean())
     fewest, most = _BLOCKS
     block = max(1, min(_BLOCK, count // fewest), count // most)
     blocks = -(-count // block)
@@ -112,7 +130,14 @@ def difference(first: Floats, second: Floats, *, seed: int = 1) -> Difference:
     starts = np.random.default_rng(seed).integers(0, count, (_RESAMPLES, blocks))
     means = (sums[starts + block] - sums[starts]).sum(1) / (blocks * block)
     low, high = np.quantile(means, (0.025, 0.975)).tolist()
-    return Difference(mean=float(differences.mean()), low=low, high=high)
+    training = _TWO_SIDED * SEED_DEVIATION * math.hypot(float(first.mean()), float(second.mean()))
+    return Difference(
+        mean=mean,
+        text_low=low,
+        text_high=high,
+        low=mean - math.hypot(mean - low, training),
+        high=mean + math.hypot(high - mean, training),
+    )
 
 
 def document_nats(nats: Floats, lengths: NDArray[np.int64]) -> Floats:

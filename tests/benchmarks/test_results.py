@@ -23,7 +23,7 @@ NOT_MEASURING = {
     "sampling_programs",
     "tables",
 }
-NOT_COUNTED = {"api", "config", "errors", "storage", "text_model"}
+NOT_COUNTED = {"api", "config", "errors", "loading", "storage", "text_model"}
 """Modules of charlm that a script may import though its figures don't depend on them."""
 
 

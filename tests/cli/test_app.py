@@ -1,4 +1,3 @@
-import os
 import re
 import shlex
 import subprocess
@@ -8,7 +7,6 @@ import pytest
 from typer.main import get_command
 
 from charlm import __version__
-from charlm.__main__ import wait_without_spinning
 from charlm.cli.app import app
 
 COMMANDS = get_command(app).commands
@@ -79,20 +77,3 @@ def test_every_command_that_computes_has_threads() -> None:
         "info",
         "runs",
     }
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
-        ({}, {"GOMP_SPINCOUNT": "3000", "KMP_BLOCKTIME": "1"}),
-        ({"OMP_WAIT_POLICY": "active"}, {"OMP_WAIT_POLICY": "active"}),
-        ({"GOMP_SPINCOUNT": "7"}, {"GOMP_SPINCOUNT": "7"}),
-    ],
-)
-def test_threads_sleep_while_they_wait_unless_the_user_says_how(
-    given: dict[str, str], expected: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    environment = dict(given)
-    monkeypatch.setattr(os, "environ", environment)
-    wait_without_spinning()
-    assert environment == expected

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from charlm.config import TokenizerConfig
-from charlm.evaluation.comparison import compare, difference
+from charlm.evaluation.comparison import SEED_DEVIATION, compare, difference
 from charlm.evaluation.score import evaluate
 from charlm.evaluation.words import count_words
 
@@ -63,14 +63,24 @@ def test_a_difference_is_clear_if_it_is_one_and_not_if_it_is_noise() -> None:
     same, other = difference(noise, np.zeros(40_000)), difference(noise + 0.1, np.zeros(40_000))
     assert same.low < 0 < same.high and not same.is_clear
     assert 0 < other.low < other.mean < other.high and other.is_clear
-    assert other.high - other.low == pytest.approx(2 * 1.96 * 0.3 / math.sqrt(400), rel=0.2)
+    assert other.text_high - other.text_low == pytest.approx(2 * 1.96 * 0.3 / math.sqrt(400), rel=0.2)
+
+
+def test_a_difference_that_another_seed_can_make_is_clear_on_the_text_alone() -> None:
+    """The second model needs as much less for every character, so that other texts would give the same."""
+    nats = np.random.default_rng(5).exponential(1.0, 40_000)
+    usual = SEED_DEVIATION * math.sqrt(2) * nats.mean()
+    small, large = difference(nats, nats - usual), difference(nats, nats - 3 * usual)
+    assert small.is_clear_on_the_text and not small.is_clear
+    assert large.is_clear_on_the_text and large.is_clear
+    assert small.high - small.low == pytest.approx(2 * 1.96 * usual, rel=0.02)
 
 
 def test_ninety_five_in_a_hundred_intervals_hold_the_mean() -> None:
     rng, held = np.random.default_rng(2), 0
     for _ in range(100):
         passages = np.repeat(rng.normal(0.05, 0.3, 400), 50)
-        held += (found := difference(passages, np.zeros(20_000))).low <= 0.05 <= found.high
+        held += (found := difference(passages, np.zeros(20_000))).text_low <= 0.05 <= found.text_high
     assert 88 <= held <= 99
 
 
