@@ -10,12 +10,13 @@ import os
 import sysconfig
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from charlm.config import DocumentKind
+from charlm.data.inputs.archive import extract
 from charlm.data.inputs.download import Downloader
 from charlm.errors import CorpusError, DownloadError
 from charlm.files import cache_folder, cache_path
@@ -38,12 +39,19 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RegisteredFile:
-    """A file to download."""
+class OfficialSplit:
+    """Where a split of a named corpus is; what is None is as for the corpus itself."""
 
-    url: str
-    bytes: int
-    sha256: str
+    url: str | None = None
+    bytes: int | None = None
+    sha256: str | None = None
+    member: str | None = None
+    range: tuple[int, int] | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What differs from the corpus."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,19 +65,25 @@ class NamedCorpus:
     origin: str
     """Where the text comes from, for people to read."""
     bytes: int | None = None
-    """Size; None when it depends on the running Python."""
+    """Size of the text, or of the archive that it is in; None when it depends on the running Python."""
     sha256: str | None = None
+    """Checksum of the same file."""
     file: str | None = None
     """For a bundled text: the file next to the registry."""
     url: str | None = None
     """For a download: its address."""
+    member: str | None = None
+    """For a zip archive: the name of the text in it."""
+    range: tuple[int, int] | None = None
+    """For a text in an archive: its first byte, and the byte after its last; None for all of it. A character
+    that the end would cut in two belongs to the part."""
     documents: DocumentKind = "file"
     """The default for `CorpusConfig.documents`."""
     splits: tuple[float, float, float] | None = None
     """The default for `CorpusConfig.splits`; None leaves that of `CorpusConfig`."""
-    valid: RegisteredFile | None = None
-    """The official validation split, for a download in three files."""
-    test: RegisteredFile | None = None
+    valid: OfficialSplit | None = None
+    """The official validation split of a download."""
+    test: OfficialSplit | None = None
     """The official test split."""
 
     @property
@@ -84,19 +98,10 @@ class NamedCorpus:
     @property
     def held_out(self) -> dict[str, "NamedCorpus"]:
         """The official validation and test splits, as corpora named NAME:valid and NAME:test."""
-        parts = {"valid": self.valid, "test": self.test}
         return {
-            part: replace(
-                self,
-                name=f"{self.name}:{part}",
-                valid=None,
-                test=None,
-                url=file.url,
-                bytes=file.bytes,
-                sha256=file.sha256,
-            )
-            for part, file in parts.items()
-            if file is not None
+            part: replace(self, name=f"{self.name}:{part}", valid=None, test=None, **split.settings)
+            for part, split in (("valid", self.valid), ("test", self.test))
+            if split is not None
         }
 
     def sources(self, progress: Progress = silent) -> list[Source]:
@@ -112,12 +117,23 @@ class NamedCorpus:
         return {"python-docs": _python_docs, "python-source": _python_source}[self.name]()
 
     def _fetch(self, progress: Progress) -> Path:
+        path = cache_folder(_DOWNLOADS) / self._download_name
+        if self.member is None:
+            self._download(path, progress)
+        elif not path.exists():
+            assert self.url is not None
+            archive = path.with_name(self.url.rpartition("/")[2])
+            self._download(archive, progress)
+            extract(archive, self.member, path, part=self.range, what=self.name, progress=progress)
+        return path
+
+    def _download(self, path: Path, progress: Progress) -> None:
+        """Download to `path`, unless the right file is there."""
         import pooch  # slow to import and rarely needed
         import requests
 
         assert self.url is not None and self.sha256 is not None and self.bytes is not None
         pooch.get_logger().setLevel("ERROR")
-        path = cache_folder(_DOWNLOADS) / self._download_name
         try:
             pooch.retrieve(
                 self.url,
@@ -137,7 +153,6 @@ class NamedCorpus:
                 f"the download of {self.name} from {self.url} doesn't match the registry (its sha256 differs) and was "
                 "discarded; try again, or pass your own copy as a file"
             ) from None
-        return path
 
 
 def file_source(path: Path, name: str | None = None) -> Source:
@@ -191,9 +206,12 @@ def read_registry(path: Path) -> dict[str, NamedCorpus]:
     """The named corpora in a TOML file."""
     entries = tomllib.loads(path.read_text(encoding="utf-8"))
     for entry in entries.values():
-        if "splits" in entry:
-            entry["splits"] = tuple(entry["splits"])
         for part in ("valid", "test"):
             if part in entry:
-                entry[part] = RegisteredFile(**entry[part])
-    return {name: NamedCorpus(name=name, **entry) for name, entry in entries.items()}
+                entry[part] = OfficialSplit(**_with_tuples(entry[part]))
+    return {name: NamedCorpus(name=name, **_with_tuples(entry)) for name, entry in entries.items()}
+
+
+def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
+    """The values of a table, each list as a tuple."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

@@ -1,6 +1,7 @@
 import hashlib
 import http.server
 import threading
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,10 @@ import pytest
 from charlm.config import CorpusConfig
 from charlm.data.corpus import read_corpus
 from charlm.data.inputs import download
-from charlm.data.registry import NamedCorpus, find_named, registry, registry_folder
+from charlm.data.registry import NamedCorpus, OfficialSplit, find_named, registry, registry_folder
 from charlm.data.sources import find_sources
 from charlm.errors import DownloadError
+from charlm.progress import silent
 
 SCHEMES = download._SCHEMES
 CONTENT = b"To be, or not to be.\n" * 5000
@@ -102,6 +104,70 @@ def test_asking_whether_a_corpus_is_here_makes_no_folder(tmp_path: Path, monkeyp
     assert not cache.exists()
     cache.write_text("a file")
     assert not corpus("http://127.0.0.1:9/text.txt").here
+
+
+ACCENTS = "é and ü and 水 and 🦉, ".encode()
+"""21 bytes, of which the cuts below fall into characters."""
+
+
+@pytest.fixture
+def zipped(server: str, tmp_path: Path):
+    """A corpus that is a file in a zip archive, with two official splits."""
+
+    def zipped(**fields) -> NamedCorpus:
+        archive = tmp_path / "served" / "texts.zip"
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+            file.writestr("folder/all.txt", ACCENTS)
+            file.writestr("folder/test.txt", b"the test part")
+        content = archive.read_bytes()
+        entry = replace(
+            corpus(f"{server}/texts.zip"),
+            bytes=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+            member="folder/all.txt",
+            range=(0, 1),
+            valid=OfficialSplit(range=(1, len(ACCENTS))),
+            test=OfficialSplit(member="folder/test.txt", range=(0, 13)),
+        )
+        return replace(entry, **fields)
+
+    return zipped
+
+
+def read(entry: NamedCorpus, progress=silent) -> bytes:
+    (source,) = entry.sources(progress)
+    with source.open() as file:
+        return file.read()
+
+
+def test_a_text_in_an_archive_is_unpacked_and_the_archive_is_downloaded_once(zipped, tmp_path: Path) -> None:
+    entry, seen = zipped(), []
+    assert not entry.here
+    assert read(entry, lambda what, *_: seen.append(what)) == "é".encode()
+    assert entry.here and list(dict.fromkeys(seen)) == ["downloading served", "unpacking served"]
+    (tmp_path / "served" / "texts.zip").unlink()
+    assert read(entry.held_out["valid"]) == ACCENTS[2:]
+    assert read(entry.held_out["test"]) == b"the test part"
+    assert entry.held_out["test"].held_out == {}
+
+
+@pytest.mark.parametrize("cut", range(1, len(ACCENTS)))
+def test_the_parts_of_a_text_have_all_its_characters(cut: int, zipped) -> None:
+    entry = zipped(range=(0, cut), valid=OfficialSplit(range=(cut, len(ACCENTS))))
+    first, second = read(entry), read(entry.held_out["valid"])
+    assert first + second == ACCENTS and first.decode() + second.decode() == ACCENTS.decode()
+    assert 0 <= len(first) - cut <= 3
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [({"member": "absent"}, "can't unpack absent"), ({"range": (0, 1000)}, "and served needs 1,000")],
+)
+def test_an_archive_without_the_text_is_named(fields: dict, message: str, zipped) -> None:
+    entry = zipped(**fields)
+    with pytest.raises(DownloadError, match=message):
+        entry.sources()
+    assert not entry.here
 
 
 def test_a_wrong_checksum_keeps_nothing(server: str, tmp_path: Path) -> None:
