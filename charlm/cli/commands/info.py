@@ -1,4 +1,4 @@
-"""`charlm info`: what a model file, a run or a corpus holds."""
+"""`charlm info`: what a model file, a run or a corpus contains."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
