@@ -1,4 +1,4 @@
-"""The errors that a user can meet.
+"""Errors a user may encounter.
 
     CharlmError                     anything the user can fix
         ConfigError                 a setting is out of range, unknown, or contradicts another
@@ -6,12 +6,12 @@
             DownloadError           a named corpus can't be downloaded, or differs from the registry
         TokenizerError              a tokenizer can't be fitted to this text or restored from this file
             UnknownCharacterError   a character is not in the vocabulary
-        ModelFileError              a model or resume file is damaged, foreign, or of an unknown version
+        ModelFileError              a model or resume file is damaged, not a charlm file, or of an unknown version
         RunError                    a run folder is missing, in use, not empty, or can't be written
-        TrainingDivergedError       the loss became NaN or infinite, or grew far beyond that of guessing
+        TrainingDivergedError       the loss became NaN or infinite, or rose far above the loss of random guessing
 
 A message is one line: what went wrong, the offending value, what is allowed and what to do. The command line prints it
-and exits with status 1; in Python they are ordinary exceptions. Any other traceback is a bug in charlm.
+and exits with status 1; in Python the errors are ordinary exceptions. Any other traceback is a bug in charlm.
 """
 
 
@@ -55,7 +55,7 @@ class UnknownCharacterError(TokenizerError):
 
 
 class ModelFileError(CharlmError):
-    """A model or resume file is damaged, foreign, or of a version that this charlm doesn't know."""
+    """A model or resume file is damaged, not a charlm file, or of an unknown version."""
 
 
 class RunError(CharlmError):
@@ -63,4 +63,4 @@ class RunError(CharlmError):
 
 
 class TrainingDivergedError(CharlmError):
-    """The loss became NaN or infinite, or grew far beyond that of guessing."""
+    """The loss became NaN or infinite, or rose far above the loss of random guessing."""

@@ -142,6 +142,6 @@ MLSTM = Cell(
     biases=("i", "f", "g", "o"),
     states=("h", "c"),
     step=mlstm_step,
-    equations="m = (W_mx x) * (W_mh h'); then as lstm, with m in the place of h'",
+    equations="m = (W_mx x) * (W_mh h'); then as lstm, with m in place of h'",
     reference="Krause et al. 2016, arXiv 1609.07959",
 )

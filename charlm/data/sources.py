@@ -82,8 +82,8 @@ def find_sources(
             reusable.append(str(path))
         elif is_safetensors(path) or is_run(path):
             raise CorpusError(
-                f"{argument} is a {'run' if path.is_dir() else 'model'}, not a text; a model stands before the text, "
-                "as in `charlm eval MODEL TEXT`, and a run is continued with `charlm train --resume --run NAME`"
+                f"{argument} is a {'run' if path.is_dir() else 'model'}, not a text; the model must come before the "
+                "text, as in `charlm eval MODEL TEXT`, and a run is continued with `charlm train --resume --run NAME`"
             )
         elif os.path.isdir(path):
             folders.append(read_folder(path, encoding))

@@ -91,7 +91,7 @@ class AutotunedSettings:
     @property
     def why(self) -> str:
         """One line that explains the settings."""
-        return ": ".join(filter(None, (self.exposure, ", and ".join(self.reasons.values()))))
+        return "; ".join(filter(None, (self.exposure, ", and ".join(self.reasons.values()))))
 
     def without(self, names: Collection[str]) -> "AutotunedSettings":
         """The same without the settings of these names."""
@@ -234,8 +234,8 @@ def autotune(
         tokens=facts.tokens, characters=facts.characters, passes=passes, hidden_size=hidden_size, cell=cell
     )
     if threads != config.threads:
-        used = f"{threads} {'thread is' if threads == 1 else 'threads are'}"
-        settings.reasons["threads"] = f"{used} faster than more while other programs use the processor"
+        used = f"{threads} {'thread was' if threads == 1 else 'threads were'}"
+        settings.reasons["threads"] = f"{used} faster than more, because other programs are using the CPU"
     return replace(
         settings,
         model=selected

@@ -1,4 +1,4 @@
-"""Warnings about a run: about its text and settings at the start, about its gradients and its pace during training."""
+"""Warnings about a run: about its text and settings at the start, about its gradients and its speed during training."""
 
 import logging
 from collections.abc import Callable
@@ -34,22 +34,22 @@ def warn_about_run(dataset: Dataset, model: LanguageModel, config: TrainConfig) 
         if len(corpus.copies) > 1:
             which = f"{len(corpus.copies):,} of the files are copies of others; {which}"
         logger.warning(
-            "%s; a text that is in the training split and again in a held-out split makes the scores too good, so "
-            "leave copies out",
+            "%s; text that appears in both the training split and a held-out split inflates the scores, so remove "
+            "duplicates",
             which,
         )
     if corpus.table is not None:
         logger.warning("%s", corpus.table.advice())
     elif corpus.looks_like_list:
         logger.warning(
-            "%s looks like a list of short lines; with --documents line each line is a document", corpus.name
+            "%s looks like a list of short lines; use --documents line to treat each line as a document", corpus.name
         )
     if corpus.undivided is not None:
         logger.warning("%s; check what separates its documents", corpus.undivided)
     if corpus.looks_sorted and corpus.config.splits[0] < 100:
         logger.warning(
-            "the documents of %s are in alphabetical order, so the held-out ones begin with letters that the training "
-            "split lacks; shuffle the documents first",
+            "the documents of %s are in alphabetical order, so the held-out ones start with letters that no training "
+            "document starts with; shuffle the documents first",
             corpus.name,
         )
     if dataset.valid.facts.tokens == 0:
@@ -80,8 +80,8 @@ def require_known(dataset: Dataset, model: str) -> None:
     if share > _MOST_UNKNOWN:
         raise TokenizerError(
             f"--init-from {model}: {share:.0%} of the characters of {dataset.corpus.name} are not in the model's "
-            f"vocabulary ({dataset.unknown_in('train')}) and would become <unk>; at most {_MOST_UNKNOWN:.0%} may be, "
-            "so start from a model of the same script, or leave out --init-from"
+            f"vocabulary ({dataset.unknown_in('train')}) and would become <unk>; the limit is {_MOST_UNKNOWN:.0%}, so "
+            "start from a model trained on the same script, or leave out --init-from"
         )
 
 
@@ -135,7 +135,7 @@ class GradientMonitor:
 
 
 _SHARE = 0.1  # of the run, after which the forecast of passes is checked
-_FAR = 1.5  # factor between forecast and pace
+_FAR = 1.5  # factor between the forecast and the actual passes
 _REGULARISATION = ("dropout", "weight_dropout", "averaging", "weight_decay")
 
 
@@ -167,7 +167,7 @@ class PassesCheck:
         pace = (event.epoch - first.epoch) / (event.progress - first.progress)
         passes, expected = event.epoch + (1 - event.progress) * pace, self._selected.passes
         if expected / _FAR < passes < expected * _FAR or max(passes, expected) <= 1:
-            return  # one pass or a part of it is said to be "less than once", and is trained alike
+            return  # one pass or a part of it is shown as "less than once", and gets the same settings
         selected = self._selected.model | self._selected.training
         suited = settings_for(
             tokens=self._facts.tokens,
@@ -182,8 +182,9 @@ class PassesCheck:
             if name in _REGULARISATION and name in selected and value != selected[name]
         ]
         logger.warning(
-            "at its present speed the run will read the training split about %.1f times, not %.1f times as expected%s",
+            "at its current speed, this run will read the training split about %.1f times instead of the expected "
+            "%.1f%s",
             passes,
             expected,
-            f"; such a run would have {' '.join(better)}" if better else "",
+            f"; for that many passes, the automatic settings would be {' '.join(better)}" if better else "",
         )

@@ -42,8 +42,8 @@ def test_copies_are_told_of(charlm, sentences: str, trained_run) -> None:
     trained_run(model=MODEL, steps=100)
     shown = charlm("sample", "--prefix", sentences[300:380], "--length", "20", "--seed", "1", "--copy-check")
     assert shown.stdout.startswith(sentences[300:380]) and "\x1b" not in shown.stdout
-    assert "copied in passages of at least 40 characters: " in shown.stderr
-    assert "of 100 characters; longest, " in shown.stderr
+    assert "of 100 characters are copied, in passages of at least 40 characters" in shown.stderr
+    assert "; the longest passage has " in shown.stderr
     values = json.loads(
         charlm(
             "sample", "--prefix", sentences[300:380], "--length", "20", "--copy-check", "--copy-length", "60", "--json"

@@ -27,7 +27,9 @@ OUTPUTS = {
 @pytest.mark.parametrize(("command", "name"), OUTPUTS.values(), ids=OUTPUTS)
 def test_a_file_of_the_users_is_kept(charlm, failed, command: list[str], name: str) -> None:
     Path(name).write_text("mine")
-    assert "exists and isn't known to be written by charlm; name another file" in failed(*command, name)
+    assert "already exists and doesn't appear to have been written by charlm; choose another file" in failed(
+        *command, name
+    )
     assert Path(name).read_text() == "mine"
     charlm(*command, name, "--overwrite")
     written = Path(name).read_bytes()
@@ -50,7 +52,7 @@ def test_no_input_is_replaced(failed, letter: Path, command: list[str]) -> None:
     Path("link.txt").symlink_to(letter)
     for name in ("letter.txt", "./letter.txt", "link.txt", "runs/first/model.safetensors"):
         said = failed(*command, name, "--overwrite")
-        assert "which is read as an input; name another file" in said
+        assert "which is also an input; choose another file" in said
     assert letter.read_text().startswith("cat and")
 
 
@@ -58,7 +60,7 @@ def test_a_folder_of_texts_is_no_place_for_an_output(failed, letter: Path) -> No
     Path("texts").mkdir()
     shutil.copy(letter, "texts/a.txt")
     said = failed("features", "texts", "--out", "texts/a.txt", "--overwrite")
-    assert "which is read as an input" in said
+    assert "which is also an input" in said
 
 
 def test_the_home_folder_is_found(charlm, letter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,6 +78,6 @@ def test_a_direction_replaces_nothing_but_a_direction(charlm, failed, planted, w
     charlm(*command)
     charlm(*command)
     path.write_text("mine")
-    assert "and is not replaced; name the direction with --name, or add --overwrite" in failed(*command)
+    assert "it won't be replaced. Choose another name with --name, or add --overwrite" in failed(*command)
     assert path.read_text() == "mine"
     charlm(*command, "--overwrite")

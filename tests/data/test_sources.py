@@ -64,7 +64,7 @@ def test_a_folder_without_text_is_an_error(write, tmp_path) -> None:
 def test_a_run_and_a_model_are_no_texts(write, tmp_path) -> None:
     for name in ("config.json", "metrics.jsonl"):
         folder = write("{}", f"runs/a/{name}").parent
-    with pytest.raises(CorpusError, match=r"runs/a is a run, not a text; a model stands before the text"):
+    with pytest.raises(CorpusError, match=r"runs/a is a run, not a text; the model must come before the text"):
         find_sources([str(folder)])
     model = write((2).to_bytes(8, "little") + b"{}", "model.safetensors")
     with pytest.raises(CorpusError, match=r"model.safetensors is a model, not a text"):

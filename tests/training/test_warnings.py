@@ -72,7 +72,7 @@ def warned(text, caplog, network, **config: str) -> str:
 
 
 def test_a_text_that_is_given_twice_earns_a_warning(text, caplog, network, write, sentences: str) -> None:
-    assert "text.txt is given twice; a text that is in the" in warned([text, text], caplog, network)
+    assert "text.txt is given twice; text that appears in both the" in warned([text, text], caplog, network)
     copy = write(sentences, "copy.txt")
     assert "copy.txt is a copy of text.txt" in warned([text, copy], caplog, network)
 
@@ -130,19 +130,19 @@ def test_a_forecast_that_holds_needs_no_word(caplog: pytest.LogCaptureFixture) -
     ("expected", "pace", "better"),
     [
         (1.3, 5.5, ""),
-        (7.2, 3, "; such a run would have --dropout 0.1 --averaging 0.05"),
-        (3, 30, "; such a run would have --dropout 0.2 --averaging 0.2"),
+        (7.2, 3, "; for that many passes, the automatic settings would be --dropout 0.1 --averaging 0.05"),
+        (3, 30, "; for that many passes, the automatic settings would be --dropout 0.2 --averaging 0.2"),
     ],
 )
 def test_a_forecast_that_is_far_off_is_corrected_once(
     expected: float, pace: float, better: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert pace_warnings(expected, pace, caplog) == [
-        f"at its present speed the run will read the training split about {0.9 * pace:.1f} times, not {expected:.1f} "
-        f"times as expected{better}"
+        f"at its current speed, this run will read the training split about {0.9 * pace:.1f} times instead of the "
+        f"expected {expected:.1f}{better}"
     ]
 
 
 def test_what_the_user_has_set_is_not_corrected(caplog: pytest.LogCaptureFixture) -> None:
     (warning,) = pace_warnings(7.2, 3, caplog, "dropout")
-    assert warning.endswith("; such a run would have --averaging 0.05")
+    assert warning.endswith("; for that many passes, the automatic settings would be --averaging 0.05")

@@ -1,8 +1,8 @@
 """Read the validations of a finished run: whether a longer run would help, and what to try next.
 
-What is forecast is fitted to runs of T, 2T and 4T steps on texts of ten kinds, and comes true in nine of ten cases on a
-kind that it was not fitted to (benchmarks/advice.py, docs/notes/advice.md). For a run that is not like those there is
-no forecast, and without enough validations there is no advice.
+The forecast is fitted to runs of T, 2T and 4T steps on ten kinds of text, and is right in nine of ten cases on a kind
+that it was not fitted to (benchmarks/advice.py, docs/notes/advice.md). A run that is not like those gets no forecast,
+and a run with too few validations gets no advice.
 """
 
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ _AT_LOWEST = 0.0005  # relative rise of the last validation above the lowest up 
 _ROSE = 0.01  # relative rise from which validation counts as rising
 _LEAST_GAIN = (0.003, 0.1)
 _MOST_GAIN = (0.0075, 2.3)
-"""(a, b): if validation fell by the share f in the second half of a run, twice the length gains at least and at most
-the share a + b f."""
+"""(a, b): if the validation loss fell by the fraction f in the second half of a run, training twice as long lowers it
+by at least and at most the fraction a + b f."""
 _NARROW = 128  # units: the largest network whose double was measured
 _CLOSE = (-0.06, 0.04)  # validation minus training loss, as a share of validation, at which a wider network gains more
 
@@ -32,13 +32,13 @@ class Advice:
     """How a run ended, and what to try next."""
 
     kind: str
-    """improving: the last validation is the lowest. small: so it is, and a wider network would gain more. overfitted:
-    validation rises. level: none of these, so that there is no forecast."""
+    """improving: the last validation is the lowest. small: the same, and a wider network would gain more. overfitted:
+    the validation loss rises. level: none of these; there is no forecast."""
     sentence: str
     options: str | None
     """Options of `charlm train` to try; None if the curves suggest none."""
     gain: tuple[float, float] | None
-    """Least and most relative fall of the validation loss to expect from twice the length; None without a forecast."""
+    """Least and most relative fall of the validation loss from training twice as long; None without a forecast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +77,17 @@ def advise(
     gain = (_LEAST_GAIN[0] + _LEAST_GAIN[1] * max(0.0, fall), _MOST_GAIN[0] + _MOST_GAIN[1] * max(0.0, fall))
     low, high = (f"{100 * share:.1f}" for share in gain)
     sentence = (
-        f"still improving: validation is lowest at the end, {last.validation:.4f}, and fell by {100 * fall:.1f}% in "
-        f"the second half of the run; twice the length would probably lower it by another {low}% to {high}%"
+        f"still improving: the validation loss is lowest at the end, {last.validation:.4f}, and fell by "
+        f"{100 * fall:.1f}% in the second half of the run; training twice as long would probably lower it by another "
+        f"{low}% to {high}%"
     )
     gap = 1 - last.training / last.validation
     close, counted = _CLOSE[0] <= gap <= _CLOSE[1], option != "--minutes"  # wider networks make fewer steps a minute
     if hidden_size and hidden_size <= _NARROW and counted and close and records["step"][-1]["epoch"] >= 1:
         return Advice(
             kind="small",
-            sentence=f"{sentence}, and a network twice as wide by more, since training loss ({last.training:.4f}) is "
-            "hardly lower than validation",
+            sentence=f"{sentence}; doubling the width as well would probably lower it further, since the training loss "
+            f"({last.training:.4f}) is close to the validation loss",
             options=f"--hidden {2 * hidden_size} {longer}",
             gain=gain,
         )
@@ -96,15 +97,16 @@ def advise(
 def _past_lowest(best: _Point, last: _Point, rise: float) -> Advice:
     """Advice for a run whose last validation is not its lowest: the model of an earlier step is kept."""
     course = (
-        f"validation was lowest at step {best.step:,} ({best.validation:.4f}) and is {last.validation:.4f} at the end"
+        f"the validation loss was lowest at step {best.step:,} ({best.validation:.4f}) and is {last.validation:.4f} at "
+        "the end"
     )
     kept = f"the model of step {best.step:,} is kept"
     if rise < _ROSE or last.training >= best.training:
         return Advice(kind="level", sentence=f"{course}; {kept}", options=None, gain=None)
     return Advice(
         kind="overfitted",
-        sentence=f"overfitted: {course}, while training loss fell from {best.training:.4f} to {last.training:.4f}; "
-        f"{kept}, and twice the length would probably gain less than 0.5%",
+        sentence=f"overfitted: {course}, while the training loss fell from {best.training:.4f} to {last.training:.4f}; "
+        f"{kept}, and training twice as long would probably gain less than 0.5%",
         options=None,
         gain=(-1.0, 0.005),
     )

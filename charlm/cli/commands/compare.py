@@ -132,15 +132,17 @@ def _check(models: "list[TextModel]", texts: list[str], settings: "CorpusOptions
     if texts:
         return
     if settings:
-        raise ConfigError("--documents, --separator, --encoding and --errors say how to read a TEXT; name one")
+        raise ConfigError(
+            "--documents, --separator, --encoding and --errors apply only when a TEXT is given; add a TEXT"
+        )
     own, splits = _text_sha256(models[0]), models[0].corpus_config.splits
     for model in models[1:]:
         if _text_sha256(model) != own:
-            logging.getLogger(__name__).warning("%s was trained on another text than %s", model.path, models[0].path)
+            logging.getLogger(__name__).warning("%s and %s were trained on different texts", model.path, models[0].path)
         elif model.corpus_config.splits != splits:
             logging.getLogger(__name__).warning(
-                "%s has other splits than %s, so it may have been trained on what is scored here; name a TEXT that "
-                "neither has seen",
+                "%s uses different splits from %s, so it may have been trained on the text being scored; give a TEXT "
+                "that neither has seen",
                 model.path,
                 models[0].path,
             )

@@ -38,7 +38,7 @@ def curves(
     overwrite: OverwriteOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Plot the training curves of one or more runs: loss, validation, gradient norm and learning rate.
+    """Plot the training curves of one or more runs: loss, validation loss, gradient norm and learning rate.
 
     Examples:
       [bold]charlm curves[/bold]

@@ -1,4 +1,4 @@
-"""`charlm eval`: how well a model predicts a text, beside simple predictors."""
+"""`charlm eval`: how well a model predicts a text, compared with simple predictors."""
 
 import shlex
 from typing import TYPE_CHECKING, Annotated, Any
@@ -123,7 +123,8 @@ def evaluate(
         console.print(f"using {loaded.path}", markup=False, soft_wrap=True)
     elif not names and not loaded.path.is_relative_to(model) and names_text(model):
         console.print(
-            f"note: {model} is a run and also a text; to score a model on it: charlm eval MODEL {shlex.quote(model)}",
+            f"note: {model} is the name of both a run and a text, and was taken as the run; to score a model on the "
+            f"text, use: charlm eval MODEL {shlex.quote(model)}",
             style="yellow",
             markup=False,
             soft_wrap=True,
@@ -134,7 +135,9 @@ def evaluate(
             what = " ".join(names) + (f", {split} split" if split else "")
         else:
             if settings:
-                raise ConfigError("--documents, --separator, --encoding and --errors say how to read a TEXT; name one")
+                raise ConfigError(
+                    "--documents, --separator, --encoding and --errors apply only when a TEXT is given; add a TEXT"
+                )
             split = split or loaded.held_out_split()
             dataset = loaded.read(split=split, progress=progress)
             trained_on = loaded.checkpoint.corpus or dataset.corpus

@@ -46,7 +46,8 @@ def features(
 ) -> None:
     """Turn documents into feature vectors made from the states of a model that reads them.
 
-    Per layer: the hidden state h after the last token, its mean over all tokens, and the same for the cell state c.
+    For each layer, the vector contains the hidden state h after the last token and its mean over all tokens, and
+    likewise for the cell state c.
 
     Empty documents are left out. By default the text is split into documents as in training.
 

@@ -49,13 +49,13 @@ def fill(
 
     Each model searches from its own side, their partial fillings are joined, and both models score the result.
 
-    Each model gives the log-probability, in nats, of the filling and the text beyond it, given the text before it in
-    its reading direction. The score is the mean of the two.
+    Each model's score is the log-probability, in nats, of the filling and everything the model reads after it, given
+    what the model has read before it. The score of a filling is the mean of the two.
 
     Examples:
-      [bold]charlm train novel.txt --run there[/bold]
-      [bold]charlm train novel.txt --run back --direction backward[/bold]
-      [bold]charlm fill there --backward back --left "She opened the " --right " and went out."[/bold]
+      [bold]charlm train novel.txt --run novel[/bold]
+      [bold]charlm train novel.txt --run novel-backward --direction backward[/bold]
+      [bold]charlm fill novel --backward novel-backward --left "She opened the " --right " and went out."[/bold]
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", str(threads))
 

@@ -1,4 +1,4 @@
-"""`charlm info`: what a model file, a run or a corpus holds."""
+"""`charlm info`: what a model file, a run or a corpus contains."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
@@ -81,7 +81,10 @@ def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
     shape = f"{config.cell}, {config.num_layers} x {config.hidden_size}, embedding {config.embedding_size}"
     yield "file", f"{loaded.path} ({size(loaded.path.stat().st_size)})"
     if checkpoint.checked != "all":
-        yield "checksum", f"an older one, which covers {checkpoint.checked}"
+        yield (
+            "checksum",
+            "older format, covering " + ("only the weights" if checkpoint.checked == "weights" else "nothing"),
+        )
     yield "model", shape + tied
     if config.ngram_order:
         vectors = f", {thousands(config.context_vectors)} context vectors" if config.context_vectors else ""

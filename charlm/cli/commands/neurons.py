@@ -47,11 +47,13 @@ def neurons(
     """Find the units of a model that follow quotes, brackets, lines, words and other properties of a text.
 
     The text is cut into 20 blocks. Units are selected on every other block and measured on the rest, the held-out half.
+    A unit's score is its AUC, or its rank correlation for properties that are numbers. The untrained score is that of
+    the best unit of eight untrained networks.
 
     A unit is confirmed if
-      - its held-out AUC is at least 0.75 (for properties that are numbers: its rank correlation at least 0.4),
-      - that is at most 0.1 below its value on the selection half, and
-      - both exceed the best unit of eight untrained networks, by 0.05 (rank correlation: by 0.1).
+      - its held-out score is at least 0.75 (AUC) or 0.4 (rank correlation),
+      - the held-out score is at most 0.1 below the selection score, and
+      - both are at least 0.05 (AUC) or 0.1 (rank correlation) above the untrained score.
 
     Examples:
       [bold]charlm neurons novel.txt[/bold]
@@ -76,7 +78,7 @@ def neurons(
         plot = output_path(plot, "--plot", inputs=inputs, overwrite=overwrite)
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
     if plot is not None and not logistic_gates(model.recurrent.cell):
-        raise ConfigError(f"--plot shows gates, but the cell {model.config.cell} has none; leave it out")
+        raise ConfigError(f"--plot shows gates, but the cell {model.config.cell} has none; leave out --plot")
     with Bars(stderr()) as progress:
         result = find_neurons(model, tokenizer, text, top=top, tokens=tokens, unknown=unknown, progress=progress)
     if page is not None:

@@ -161,9 +161,11 @@ def _check_labels(labels: list[str], name: str | None, plot: Path | None) -> Non
     from charlm.storage.direction import check_name
 
     if name is not None and len(labels) > 1:
-        raise ConfigError(f"--name is for two labels; with {len(labels)}, each direction is named after its label")
+        raise ConfigError(
+            f"--name works only with two labels; with {len(labels)}, each direction is named after its label"
+        )
     if plot is not None and len(labels) > 1:
-        raise ConfigError(f"--plot is for two labels, but there are {len(labels)}; leave it out")
+        raise ConfigError(f"--plot works only with two labels, but there are {len(labels)}; leave out --plot")
     for label in labels:
         check_name(name or label)
 
@@ -239,7 +241,9 @@ def _check_direction_file(path: Path, overwrite: bool) -> None:
     try:
         Direction.load(path)
     except ModelFileError as error:
-        raise ConfigError(f"{error}, and is not replaced; name the direction with --name, or add --overwrite") from None
+        raise ConfigError(
+            f"{error}; it won't be replaced. Choose another name with --name, or add --overwrite"
+        ) from None
 
 
 def _feature_name(loaded: "TextModel", column: int) -> str:
@@ -288,7 +292,7 @@ def _show(loaded: "TextModel", probe: "Probe") -> None:
 
 
 def _show_steer_hint(model: str, direction: Path) -> None:
-    """Say where the steering direction is and how to use it."""
+    """Print where the steering direction is and how to use it."""
     from charlm.cli.ui.console import stderr
 
     hint = f"charlm sample {shlex.quote(model)} --steer {shlex.quote(direction.stem)}=+2"

@@ -1,4 +1,4 @@
-"""`charlm runs`: the runs in runs/, with their figures."""
+"""`charlm runs`: the runs in runs/, with their metrics."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -19,7 +19,7 @@ def runs(
     ] = "newest",
     json: JsonOption = False,
 ) -> None:
-    """List the runs in runs/ with their settings and figures.
+    """List the runs in runs/ with their settings and metrics.
 
     The validation loss is the lowest during training, in bits per character; ± marks an estimate from a sample of the
     split. To compare models exactly, use `charlm compare`.

@@ -62,7 +62,7 @@ def sample(
     json: JsonOption = False,
     jsonl: options.JsonLinesOption = False,
 ) -> None:
-    """Write text with a model, from a prefix or from nothing.
+    """Write text with a model, with or without a prefix.
 
     The text is printed as it is written. It ends at --length, before a --stop text, or when the model ends the
     document. Without a prefix, a model of one long document begins with a paragraph, sentence or line.
@@ -90,13 +90,13 @@ def sample(
     if beam is not None:
         check_range("--beam", beam, num, 10_000)
     if prefix and prefix_file is not None:
-        raise ConfigError("--prefix and --prefix-file both give the beginning of the text; pass one of them")
+        raise ConfigError("--prefix and --prefix-file both set the beginning of the text; pass one of them")
     if json and jsonl:
         raise ConfigError("--json prints one value and --jsonl one per line; pass one of them")
     is_search, is_sorted = beam is not None, sort == "score"
     if interactive:
         _require_alone(
-            "--interactive writes one text with you",
+            "--interactive writes a single text with you",
             num=num > 1,
             beam=is_search,
             no_copy=no_copy,
@@ -117,7 +117,7 @@ def sample(
             sort=is_sorted,
         )
     if until_eos and length is not None:
-        raise ConfigError("--until-eos and --length both say where the text ends; pass one of them")
+        raise ConfigError("--until-eos and --length both set where the text ends; pass one of them")
     config = SampleConfig(
         temperature=parse_temperature(temperature),
         top_k=top_k,
@@ -193,8 +193,7 @@ def _require_alone(why: str, **others: object) -> None:
     """Raise `ConfigError` if any of these other options, named as their parameters, was passed."""
     options = [f"--{name.replace('_', '-')}" for name, value in others.items() if value]
     if options:
-        verb = "doesn't" if len(options) == 1 else "don't"
-        raise ConfigError(f"{why}; {' and '.join(options)} {verb} go with it")
+        raise ConfigError(f"{why} and can't be combined with {' or '.join(options)}")
 
 
 Seeded = tuple[int | None, "GeneratedText"]
@@ -330,13 +329,13 @@ def _show(
 
 
 def _note(text: "GeneratedText", seed: int | None) -> None:
-    """Say so if a text had to end because every token was banned."""
+    """Print a note if a text ended because every token was banned."""
     from charlm.cli.ui.console import stderr
 
     if text.ended == "banned":
         which = "a text" if seed is None else f"the text of seed {seed}"
         stderr().print(
-            f"note: {which} ended because every token was banned; ban less, or lower --min-length",
+            f"note: {which} ended because every token was banned; use fewer --ban options or lower --min-length",
             style="yellow",
             markup=False,
             soft_wrap=True,

@@ -28,7 +28,7 @@ def trace(
 
     Each step shows the input, the hidden state, the probabilities of the next character, and the correct one.
 
-    There are three tables: before training, after training, and generating from its own output.
+    Three tables show the model before training, after training, and generating from its own output.
 
     Examples:
       [bold]charlm trace --text hello[/bold]
@@ -60,7 +60,7 @@ def trace(
     if result.learnt:
         conclusion = f"learnt: it writes {result.written!r}"
     else:
-        ended = "" if result.generation[-1].says == EOS else " without an end"
+        ended = "" if result.generation[-1].says == EOS else " and doesn't stop"
         conclusion = f"not learnt: it writes {result.written!r}{ended}; give more --steps or a larger --hidden"
     console.print(conclusion, style="bold", markup=False, soft_wrap=True)
 

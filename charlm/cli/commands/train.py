@@ -86,8 +86,8 @@ def train(
     """Train a model on a text.
 
     The run folder gets the best model (model.safetensors), metrics.jsonl, samples.txt and what --resume needs. Ctrl-C
-    saves and stops. Settings whose default is auto are chosen to suit the text and the length of the run. The first of
-    --minutes, --epochs and --steps to be reached ends the run.
+    saves and stops. Settings whose default is auto are chosen to suit the text and the length of the run. The run ends
+    when the first of --minutes, --epochs and --steps is reached.
 
     Examples:
       [bold]charlm train corpus.txt[/bold]
@@ -141,8 +141,8 @@ def train(
     fixed = training.keys() - {"learning_rate", "clip"}
     if resume and any((corpus, valid, test, tokenizer_options, model, fixed, seeds, init_from, overwrite)):
         raise ConfigError(
-            "--resume continues with the run's own settings; it can be combined only with --run, TEXT (the same text), "
-            "a new --minutes, --epochs or --steps, and --learning-rate and --clip"
+            "--resume continues with the run's own settings; besides TEXT (the same text), only --run, --minutes, "
+            "--epochs, --steps, --learning-rate and --clip can be combined with it"
         )
     if {"vocab_size", "algorithm"} & tokenizer_options.keys() and tokenizer != "subword":
         raise ConfigError("--vocab-size and --subword-algorithm need --tokenizer subword")
@@ -201,7 +201,7 @@ def _display() -> Iterator["Callbacks"]:
 
 
 def _report(result: "Trained", context: typer.Context, *, json: bool) -> None:
-    """Say on stderr how a run ended; with `json`, print it on stdout too. Exits if the run was interrupted."""
+    """Print on stderr how a run ended; with `json`, print it on stdout too. Exits if the run was interrupted."""
     from dataclasses import asdict
 
     from charlm.analysis.runs.advice import advice_on
@@ -238,9 +238,9 @@ def _summary(result: "Trained", sentences: list[str]) -> Iterator[str]:
         return
     yield f"{thousands(outcome.step)} steps, {outcome.epoch:.2f} epochs, {duration(outcome.seconds)}"
     if outcome.best is not None:
-        whole = ", of the whole split" if outcome.margin == 0 else ""
+        whole = ", over the whole split" if outcome.margin == 0 else ""
         figure = f"{with_margin(outcome.best, outcome.margin)} nats per token{whole}"
-        yield f"best validation {figure}, at step {thousands(outcome.best_step)}"
+        yield f"best validation loss {figure}, at step {thousands(outcome.best_step)}"
     yield from sentences
     held_out = result.dataset.valid.facts.tokens + result.dataset.test.facts.tokens
     evaluation = f"charlm eval {run}" if held_out else f"charlm eval {run} TEXT"

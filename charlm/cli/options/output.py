@@ -35,11 +35,11 @@ def output_path(path: Path, option: str, *, inputs: Iterable[str | Path | None] 
         return path
     for source in inputs:
         if source is not None and _holds(user_path(source), path):
-            raise ConfigError(f"{option} is {str(path)!r}, which is read as an input; name another file")
+            raise ConfigError(f"{option} is {str(path)!r}, which is also an input; choose another file")
     if not overwrite and not is_made_by_charlm(path):
         raise ConfigError(
-            f"{option} is {str(path)!r}, which exists and isn't known to be written by charlm; name another file, or "
-            "replace it with --overwrite"
+            f"{option} is {str(path)!r}, which already exists and doesn't appear to have been written by charlm; "
+            "choose another file, or replace it with --overwrite"
         )
     return path
 

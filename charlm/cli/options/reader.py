@@ -55,7 +55,7 @@ def open_reader(arguments: list[str] | None, *, command: str) -> "tuple[TextMode
 
 
 def require_model_first(names: list[str], command: str) -> None:
-    """Raise `ConfigError` if a model stands after the text; `names` are the arguments of `command`."""
+    """Raise `ConfigError` if a model comes after the text; `names` are the arguments of `command`."""
     from charlm.data.sources import names_text
     from charlm.storage.runs import names_model
 
@@ -63,4 +63,4 @@ def require_model_first(names: list[str], command: str) -> None:
         is_text = os.path.isfile(user_path(name)) and not is_safetensors(user_path(name))
         if names_model(name) and not is_text and names_text(names[0]) and not names_model(names[0]):
             words = shlex.join([name, *(one for one in names if one != name)])
-            raise ConfigError(f"{name} is a model, and a model stands before the text: {command} {words}")
+            raise ConfigError(f"{name} is a model; the model must come before the text: {command} {words}")

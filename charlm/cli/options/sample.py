@@ -65,8 +65,8 @@ MinPOption = Annotated[
 TypicalOption = Annotated[
     float,
     typer.Option(
-        help="Typical sampling: keep the smallest set of tokens with surprise closest to the entropy whose total "
-        "probability is at least this; 1 keeps all.",
+        help="Typical sampling: keep the tokens whose surprisal is closest to the entropy, as few as are needed to "
+        "reach this total probability; 1 keeps all.",
         rich_help_panel=CONTROLS,
     ),
 ]
@@ -163,7 +163,8 @@ SortOption = Annotated[
 SeedOption = Annotated[
     int | None,
     typer.Option(
-        help="Random seed; text k uses seed + k. The same seed gives the same text.",
+        help="Random seed; the texts use consecutive seeds: SEED, SEED + 1, and so on. The same seed gives the same "
+        "text.",
         show_default="random",
         rich_help_panel=MANY,
     ),

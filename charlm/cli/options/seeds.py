@@ -25,7 +25,9 @@ def planned_runs(
 
     check_range("--seeds", seeds, 2, 1000)
     if "-" in texts:
-        raise ConfigError("--seeds reads the text once for each run; save standard input in a file")
+        raise ConfigError(
+            "--seeds reads the text once per run, so it can't use standard input; save the text to a file first"
+        )
     name = run if run is not None else _free_name(texts, seeds)
     names = [f"{name}-{number}" for number in range(1, seeds + 1)]
     for own in names:
@@ -43,11 +45,11 @@ def _free_name(texts: Sequence[str], seeds: int) -> str:
     for suffix in ("", *(f"-{letter}" for letter in "bcdefghijklmnopqrstuvwxyz")):
         if not any(os.path.lexists(RUNS / f"{name}{suffix}-{number}") for number in range(1, seeds + 1)):
             return name + suffix
-    raise ConfigError(f"{RUNS}/ has runs of {name} up to {name}-z; name others with --run")
+    raise ConfigError(f"{RUNS}/ already has runs named {name} through {name}-z; choose another name with --run")
 
 
 def report_seeds(results: "Sequence[Trained]") -> None:
-    """Say the mean and the spread of the validation loss on stderr."""
+    """Print the mean and the spread of the validation loss on stderr."""
     import statistics
 
     from charlm.cli.ui.console import stderr
@@ -56,7 +58,7 @@ def report_seeds(results: "Sequence[Trained]") -> None:
     if len(losses) > 1:
         each = ", ".join(f"{loss:.4f}" for loss in losses)
         stderr().print(
-            f"{len(losses)} seeds: validation {statistics.mean(losses):.4f} nats per token, standard deviation "
+            f"{len(losses)} seeds: validation loss {statistics.mean(losses):.4f} nats per token, standard deviation "
             f"{statistics.stdev(losses):.4f} ({each})",
             markup=False,
             soft_wrap=True,

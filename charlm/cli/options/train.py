@@ -68,8 +68,8 @@ TokenizerOption = Annotated[
 ValidOption = Annotated[
     list[str] | None,
     _option(
-        "A text that is the whole validation split, as the official splits of a benchmark are: a file, folder or name. "
-        "It can be given several times.",
+        "Text to use as the entire validation split, such as a benchmark's official one: a file, a folder or a corpus "
+        "name. May be repeated.",
         "a share of TEXT, or the official split of a named corpus",
         TEXT,
         metavar="FILE",
@@ -78,7 +78,7 @@ ValidOption = Annotated[
 TestOption = Annotated[
     list[str] | None,
     _option(
-        "The same for the test split, which is not read before `charlm eval`.",
+        "The same for the test split, which is not read until `charlm eval`.",
         "a share of TEXT, or the official split of a named corpus",
         TEXT,
         metavar="FILE",
@@ -87,7 +87,7 @@ TestOption = Annotated[
 VocabSizeOption = Annotated[
     int | None,
     _option(
-        "Number of subwords. More subwords make the text shorter in tokens and the output layer slower.",
+        "Number of subwords. With more subwords, texts take fewer tokens, but the output layer is slower.",
         "2000",
         _TOKENIZER,
     ),
@@ -99,8 +99,8 @@ SubwordAlgorithmOption = Annotated[
 CellOption = Annotated[
     str | None,
     _option(
-        "Recurrent cell, one of `charlm cells`: lstm is the usual choice, gru has fewer weights, rnn has the shortest "
-        "memory.",
+        "Recurrent cell, one of those listed by `charlm cells`: lstm is the usual choice, gru has fewer weights, rnn "
+        "has the shortest memory.",
         "lstm",
         _MODEL,
         complete=complete_cell,
@@ -108,7 +108,9 @@ CellOption = Annotated[
 ]
 LayersOption = Annotated[
     int | None,
-    _option("Number of recurrent layers. A second layer helps long runs and doubles the time.", "1", _MODEL),
+    _option(
+        "Number of recurrent layers. A second layer helps in long runs but doubles the training time.", "1", _MODEL
+    ),
 ]
 HiddenOption = Annotated[
     int | None,
@@ -140,8 +142,8 @@ TieWeightsOption = Annotated[
 NgramOrderOption = Annotated[
     int | None,
     _option(
-        "Order of the n-gram model whose log-probabilities, times learned weights, are added to the network's; 0 "
-        "trains the network alone.",
+        "Order of the n-gram model. Its log-probabilities, scaled by learned weights, are added to the network's. 0 "
+        "trains the network without it.",
         "12; 5 if the vocabulary is larger than 512 tokens",
         _MODEL,
     ),
@@ -190,7 +192,7 @@ MinutesOption = Annotated[
     _option(
         "Length of the run in minutes of wall-clock time, including start-up, saving and earlier sessions of a "
         "resumed run.",
-        "5, or 20 epochs if they end sooner",
+        "5 minutes or 20 epochs, whichever comes first",
         _TRAINING,
     ),
 ]
@@ -229,7 +231,11 @@ WeightDecayOption = Annotated[
 ]
 AveragingOption = Annotated[
     float | None,
-    _option("Average the weights over about this last fraction of the steps; 0 turns it off.", "auto", _TRAINING),
+    _option(
+        "Average the weights over roughly the last part of the run, given as a fraction of its steps; 0 turns it off.",
+        "auto",
+        _TRAINING,
+    ),
 ]
 ClipOption = Annotated[
     float | None,

@@ -42,7 +42,7 @@ class VisibleConsole(Console):
 
 
 def stderr() -> Console:
-    """A console for everything but data; it is no error if nobody reads it."""
+    """A console for everything but data; write errors are ignored, since its reader may be gone."""
     return VisibleConsole(file=cast(TextIO, BestEffortStream(sys.stderr)))
 
 

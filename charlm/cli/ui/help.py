@@ -12,18 +12,18 @@ from charlm.config.names import closest
 
 _OUTPUT = ("--out", "--output", "--outfile", "--file", "--save", "-o")
 _FILES = ("--out", "--html", "--plot", "--run")
-"""The options that say where a command writes, which are what `_OUTPUT` may mean."""
+"""The options that set where a command writes; they are suggested to a user who types one of `_OUTPUT`."""
 
 
 class Command(TyperCommand):
     """A command whose help uses the width of the terminal.
 
     - Paragraphs of its docstring are reflowed; a block with indented lines, such as Examples, keeps its lines.
-    - Defaults stand at the end of an option's help, as [default: auto]. Typer would give them a line of their own, and
-      put a `show_default` text in double brackets.
-    - The negative form of a switch stands in the help, where Typer would give it a column.
-    - The metavar of an argument is shown as it is written: it says itself what is optional and what repeats.
-    - Arguments and switches have no type, where Typer would write <list[str]> and <bool>.
+    - Defaults are shown at the end of an option's help, as [default: auto]. Typer would put them on a separate line,
+      and a `show_default` text in double brackets.
+    - The negative form of a switch is shown in its help text. Typer would add a column for it.
+    - The metavar of an argument is shown unchanged: it already shows what is optional and what can be repeated.
+    - Arguments and switches are shown without a type. Typer would print <list[str]> and <bool>.
     """
 
     def __init__(self, *args: Any, help: str | None = None, **settings: Any) -> None:
@@ -72,7 +72,7 @@ def reflow(text: str) -> str:
 
 
 def _as_shown(parameter: TyperOption | TyperArgument) -> TyperOption | TyperArgument:
-    """The parameter with all that its help has to say in its help text, which is Rich markup."""
+    """The parameter with its default and negative form moved into its help text, which is Rich markup."""
     parts = [parameter.help or ""]
     shown = copy(parameter)
     if shown.secondary_opts:

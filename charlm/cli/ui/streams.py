@@ -1,4 +1,4 @@
-"""Standard streams that may be closed, have lost their reader, or have an encoding that lacks a character."""
+"""Standard streams that may be closed, have lost their reader, or have an encoding that can't represent a character."""
 
 import codecs
 import contextlib
@@ -18,8 +18,9 @@ _BLANKS = re.compile(" +(?=\n)")
 def mend_streams() -> None:
     """Replace closed streams by the null device, and let stdout write every character.
 
-    Output to a file or a pipe is UTF-8, unless PYTHONIOENCODING says otherwise. Elsewhere a character that the encoding
-    lacks becomes ?, and a note on stderr says so once. Bytes of a file name that are not UTF-8 stay as they are.
+    Output to a file or a pipe is UTF-8, unless PYTHONIOENCODING sets another encoding. In any other encoding, a
+    character that it can't represent becomes ?, with one note on stderr. Bytes of a file name that are not UTF-8 stay
+    as they are.
     """
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (stays open until exit)
@@ -32,10 +33,10 @@ def mend_streams() -> None:
 
 
 class _Replacement:
-    """An error handler of codecs, which says once that characters are lost."""
+    """An error handler for codecs that prints one note when characters are lost."""
 
     def __init__(self) -> None:
-        self._said = False
+        self._noted = False
 
     def __call__(self, error: UnicodeError) -> tuple[str | bytes, int]:
         """What to write in place of characters that can't be encoded, and the position after them."""
@@ -44,11 +45,11 @@ class _Replacement:
         lost = error.object[error.start : error.end]
         with contextlib.suppress(UnicodeEncodeError):
             return lost.encode("ascii", "surrogateescape"), error.end
-        if not self._said:
-            self._said = True
+        if not self._noted:
+            self._noted = True
             print_error(
-                f"note: the output is {error.encoding}, which lacks {lost[0]!a} and perhaps others; they are written "
-                "as ?; set PYTHONIOENCODING=utf-8 to keep them"
+                f"note: the output encoding is {error.encoding}, which can't represent {lost[0]!a} and possibly other "
+                "characters; these are written as ?; set PYTHONIOENCODING=utf-8 to keep them"
             )
         return "?" * len(lost), error.end
 
@@ -69,7 +70,8 @@ def reporting_lost_output() -> Iterator[None]:
             raise
         discard_stdout()
         print_error(
-            f"error: can't write to standard output: {error.strerror}; free some space, or send it to another place"
+            f"error: can't write to standard output: {error.strerror}; free some disk space or redirect the output "
+            "elsewhere"
         )
         raise SystemExit(1) from None
 

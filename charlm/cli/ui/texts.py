@@ -95,7 +95,7 @@ class Texts:
 
 
 def coloured(text: Sequence[str], log_probabilities: Iterable[float]) -> Iterator[str]:
-    """Each character in the colour of its probability; without one, as in a prefix, it stays as it is."""
+    """Each character in the colour of its probability; a character without one, as in a prefix, is not coloured."""
     nats = [*log_probabilities]
     nats = [math.inf] * (len(text) - len(nats)) + nats
     for character, log_p in zip(text, nats, strict=True):
@@ -110,7 +110,7 @@ def tell_copied(texts: "Sequence[tuple[str, Copied]]", least: int) -> None:
     """Print the share of the texts that is copied and the longest copied passage, on stderr."""
     characters = sum(copied.characters for _, copied in texts)
     share = sum(copied.copied for _, copied in texts) / max(1, characters)
-    line = f"copied in passages of at least {least} characters: {share:.1%} of {characters:,} characters"
+    line = f"{share:.1%} of {characters:,} characters are copied, in passages of at least {least} characters"
     longest = max(
         (
             (passage.length, text[passage.start : passage.start + passage.length])
@@ -120,7 +120,7 @@ def tell_copied(texts: "Sequence[tuple[str, Copied]]", least: int) -> None:
         default=None,
     )
     if longest is not None:
-        line += f"; longest, {longest[0]:,} characters: {longest[1]!r}"
+        line += f"; the longest passage has {longest[0]:,} characters: {longest[1]!r}"
     stderr().print(line, markup=False, soft_wrap=True)
 
 

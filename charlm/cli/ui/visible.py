@@ -1,7 +1,7 @@
 """Control characters as visible symbols, so that a text can't steer the terminal on which it is shown.
 
 The text of a corpus, a model or a file name may come from a stranger. Its control characters could clear the screen,
-change the title or reorder what is read. Other output, to a file or a pipe, keeps them.
+change the title or reorder the displayed text. Output to a file or a pipe keeps them.
 """
 
 import sys
@@ -31,7 +31,7 @@ def for_stdout(text: str) -> str:
 
 
 class VisibleParts:
-    """Makes a text visible that comes in parts, as `visible` does for the whole."""
+    """Applies `visible` to a text that arrives in parts."""
 
     def __init__(self) -> None:
         self._held_back = ""  # a CR, which may begin CRLF

@@ -36,9 +36,9 @@ def test_an_overfitted_run() -> None:
     found = advice([2.0, 1.8, 1.6, 1.65, 1.7, 1.8, 1.9, 2.0], [2.0, 1.7, 1.5, 1.3, 1.1, 0.9, 0.7, 0.5])
     assert found == Advice(
         kind="overfitted",
-        sentence="overfitted: validation was lowest at step 30 (1.6000) and is 2.0000 at the end, while training loss "
-        "fell from 1.5000 to 0.5000; the model of step 30 is kept, and twice the length would probably gain less than "
-        "0.5%",
+        sentence="overfitted: the validation loss was lowest at step 30 (1.6000) and is 2.0000 at the end, while the "
+        "training loss fell from 1.5000 to 0.5000; the model of step 30 is kept, and training twice as long would "
+        "probably gain less than 0.5%",
         options=None,
         gain=(-1.0, 0.005),
     )
@@ -55,7 +55,7 @@ def test_a_run_past_its_lowest_validation_has_no_forecast(last: float, training:
     found = advice([2.0, 1.8, 1.6, 1.603, 1.604, 1.605, 1.606, last], [2.0, 1.7, 1.5, 1.3, 1.1, 0.9, 0.7, training])
     assert found is not None and (found.kind, found.options, found.gain) == ("level", None, None)
     assert found.sentence == (
-        f"validation was lowest at step 30 (1.6000) and is {last:.4f} at the end; the model of step 30 is kept"
+        f"the validation loss was lowest at step 30 (1.6000) and is {last:.4f} at the end; the model of step 30 is kept"
     )
 
 
@@ -63,8 +63,8 @@ def test_a_run_that_ends_at_its_lowest_validation_still_improves() -> None:
     found = advice(FALLING, [2.0, 1.85, 1.75, 1.65, 1.5, 1.4, 1.3, 1.2], 0.4)
     assert found is not None and (found.kind, found.options) == ("improving", "--minutes 20")
     assert found.sentence == (
-        "still improving: validation is lowest at the end, 1.4800, and fell by 12.9% in the second half of the run; "
-        "twice the length would probably lower it by another 1.6% to 30.5%"
+        "still improving: the validation loss is lowest at the end, 1.4800, and fell by 12.9% in the second half of "
+        "the run; training twice as long would probably lower it by another 1.6% to 30.5%"
     )
     assert found.gain == pytest.approx((0.0159, 0.3051), abs=1e-4)
 
@@ -104,7 +104,8 @@ def test_a_network_that_is_too_small(training: float, epochs: float, length: dic
     assert found is not None and (found.kind, found.options) == (kind, options)
     if kind == "small":
         assert found.sentence.endswith(
-            ", and a network twice as wide by more, since training loss (1.4700) is hardly lower than validation"
+            "; doubling the width as well would probably lower it further, since the training loss (1.4700) is close "
+            "to the validation loss"
         )
 
 

@@ -81,7 +81,7 @@ def test_the_page_has_the_text_and_both_models(charlm, runs: list[str], write) -
         (["long"], "needs at least two models"),
         (["long", "nonsense"], "no model or run 'nonsense'"),
         (["long", "short", "long", "--html", "page.html"], "--html shows the difference between two models; 3"),
-        (["long", "short", "--documents", "line"], "name one"),
+        (["long", "short", "--documents", "line"], "apply only when a TEXT is given; add a TEXT"),
     ],
 )
 def test_what_can_not_be_compared_is_one_line(charlm, runs: list[str], arguments: list[str], message: str) -> None:
@@ -91,6 +91,6 @@ def test_what_can_not_be_compared_is_one_line(charlm, runs: list[str], arguments
 
 def test_a_model_that_may_have_seen_the_text_is_named(charlm, text: Path, runs: list[str], brief: list[str]) -> None:
     charlm("train", text, "--run", "whole", "--splits", "100/0/0", *brief)
-    assert "whole/model.safetensors has other splits" in charlm("compare", "long", "whole").stderr
+    assert "whole/model.safetensors uses different splits" in charlm("compare", "long", "whole").stderr
     charlm("train", text, "--run", "left", "--direction", "backward", *brief)
     assert "reads from right to left" in charlm("compare", "long", "left", status=1).stderr

@@ -132,13 +132,18 @@ def test_eval_says_that_a_name_is_neither_model_nor_text(failed, text: Path) -> 
 def test_a_model_after_the_text_is_put_in_order(failed, text: Path, run: str, command: str) -> None:
     for model in (run, "first", f"{run}/model.safetensors"):
         said = failed(command, text, model)
-        assert said.endswith(f"{model} is a model, and a model stands before the text: charlm {command} {model} {text}")
+        assert said.endswith(
+            f"{model} is a model; the model must come before the text: charlm {command} {model} {text}"
+        )
 
 
 def test_eval_of_a_name_that_is_also_a_text_says_so(charlm, run: str) -> None:
     Path(run).rename("runs/hello")
-    assert "hello is a run and also a text" in charlm("eval", "hello", "--no-baselines").stderr
-    assert "also a text" not in charlm("eval", "runs/hello", "--no-baselines").stderr
+    assert (
+        "hello is the name of both a run and a text, and was taken as the run"
+        in charlm("eval", "hello", "--no-baselines").stderr
+    )
+    assert "both a run and a text" not in charlm("eval", "runs/hello", "--no-baselines").stderr
 
 
 def test_eval_knows_a_model_by_its_content(charlm, text: Path, run: str) -> None:

@@ -39,7 +39,7 @@ def test_each_of_several_labels_is_told_from_the_rest(charlm, failed, reviews: d
     found = json.loads(charlm("probe", "--labelled", more, "--direction", "unit", "--json").stdout)
     assert [one["positive"] for one in found] == ["bad", "good", "odd"]
     assert found[2]["negative"] == "not odd"
-    assert "--name is for two labels" in failed("probe", "--labelled", more, "--name", "x")
+    assert "--name works only with two labels" in failed("probe", "--labelled", more, "--name", "x")
 
 
 def test_a_picture_of_the_best_unit(charlm, reviews: dict[str, Path]) -> None:
@@ -97,8 +97,8 @@ def test_mistakes_are_named(charlm, failed, reviews: dict[str, Path], write, pla
     assert "--steer names a cell state" in failed("sample", "--steer", "0:1:c=1")
     assert "--steer is 'joy'" in failed("sample", "--steer", "joy")
     assert "a unit, which has no scale" in failed("sample", "--compare-steer", "0:1=2")
-    assert "pairs of texts; --beam doesn't go with it" in failed("sample", "--compare-steer", "joy", "--beam", 3)
-    assert "--unique and --sort don't go with it" in failed(
+    assert "pairs of texts and can't be combined with --beam" in failed("sample", "--compare-steer", "joy", "--beam", 3)
+    assert "can't be combined with --unique or --sort" in failed(
         "sample", "--compare-steer", "joy", "--sort", "score", "--unique"
     )
     charlm("probe", "--labelled", reviews["both"], "--name", "mood")

@@ -52,7 +52,7 @@ def test_options_reach_the_model_file(charlm, text: Path, brief: list[str]) -> N
 
 def test_a_list_earns_a_hint(charlm, brief: list[str], write) -> None:
     shown = charlm("train", write("".join(f"name{n}\n" for n in range(999))), *brief).stderr
-    assert "note: text looks like a list of short lines; with --documents line" in shown
+    assert "note: text looks like a list of short lines; use --documents line" in shown
 
 
 def test_a_sorted_list_earns_a_hint(charlm, brief: list[str], write) -> None:
@@ -132,7 +132,7 @@ def test_too_few_minutes_are_said_to_be_too_few(charlm, text: Path) -> None:
     shown = charlm("train", text, "--minutes", "0.0001").stderr
     assert "note: preparing the text took" in shown
     assert "of --minutes 0.0001 (much of it for n-gram counts, which --ngram-order 0 leaves out)" in shown
-    assert "best validation" in shown
+    assert "best validation loss" in shown
 
 
 def test_overwriting_needs_a_name(failed, text: Path, brief: list[str]) -> None:

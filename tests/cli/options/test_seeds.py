@@ -15,7 +15,7 @@ def test_the_runs_differ_in_their_seed_alone(charlm, text: Path, brief: list[str
     losses = [value["best"] for value in values]
     assert len(set(losses)) == 3
     summary = f"{statistics.mean(losses):.4f} nats per token, standard deviation {statistics.stdev(losses):.4f}"
-    assert f"3 seeds: validation {summary}" in shown.stderr
+    assert f"3 seeds: validation loss {summary}" in shown.stderr
     alone = charlm("train", text, "--seed", "6", "--run", "alone", *brief, "--json")
     assert json.loads(alone.stdout)["best"] == losses[1]
     again = charlm("train", text, "--seeds", "2", *brief, "--json").stdout.splitlines()

@@ -89,7 +89,9 @@ def test_the_model_writes_a_word_and_ctrl_d_ends(run: Path) -> None:
 
 def test_without_a_terminal_it_says_so(failed, run: Path) -> None:
     assert "--interactive needs a terminal" in failed("sample", run, "-i")
-    assert "--interactive writes one text with you" in failed("sample", run, "-i", "--num", "2")
+    assert "--interactive writes a single text with you and can't be combined with --num" in failed(
+        "sample", run, "-i", "--num", "2"
+    )
 
 
 def test_ctrl_c_keeps_the_text(run: Path) -> None:
