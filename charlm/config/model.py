@@ -63,6 +63,8 @@ class ModelConfig(JsonConfig):
     context_vectors: int = 0
     """How many of the most frequent n-grams of 2 to 5 tokens have a vector, which is added to the embedding of their
     last token; needs an n-gram model of order 3 or more."""
+    match: bool = False
+    """Let the network use what followed the longest earlier occurrence of the last tokens in the document."""
     skip: Skip = "none"
     """residual adds the input of each layer but the first to its output (He et al. 2016)."""
     skip_steps: int = DEFAULT_SKIP_STEPS
@@ -112,6 +114,7 @@ class ModelOptions(TypedDict, total=False):
     update_bias: float
     ngram_order: int
     context_vectors: int
+    match: bool
     skip: Skip
     skip_steps: int
 

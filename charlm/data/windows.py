@@ -7,8 +7,9 @@ last. The order is a pure function of seed and epoch: a cursor of five numbers s
 from it exactly.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,8 @@ class Window:
     """The position in the split at which each row begins, (B,)."""
     cursor: Cursor
     """Where the next window begins."""
+    read_past: Callable[[int], list[NDArray[Any]]] | None = None
+    """The last tokens, at most as many as its argument, before each row in its document."""
 
     @property
     def mask(self) -> torch.Tensor:
@@ -218,7 +221,15 @@ def walk(split: TokenSplit, group: Segments, seq_len: int, *, first: int = 0) ->
             int((lengths - unscored).sum()),
             starts,
             Cursor(),
+            partial(_past, split, starts),
         )
+
+
+def _past(split: TokenSplit, starts: NDArray[np.int64], most: int) -> list[NDArray[Any]]:
+    """The last tokens, at most `most`, before each position in its document."""
+    documents = np.searchsorted(split.starts, starts, side="right") - 1
+    firsts = np.maximum(np.asarray(split.starts)[documents], starts - most)
+    return [split.read(first, start) for first, start in zip(firsts.tolist(), starts.tolist(), strict=True)]
 
 
 def _documents(split: TokenSplit, section: int | None) -> Segments:

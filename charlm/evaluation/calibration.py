@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import torch
 from torch.nn import functional as F
 
-from charlm.data.windows import IGNORE, Window, carry
+from charlm.data.windows import IGNORE, Window
 from charlm.model.language_model import LanguageModel
 
 TEMPERATURES = tuple(0.8 + 0.05 * step for step in range(17))
@@ -23,17 +23,22 @@ _LOGITS = 1 << 20
 def best_temperature(model: LanguageModel, windows: Iterable[Window]) -> float:
     """The temperature with the lowest nats on the windows' targets; `model` must be in evaluation mode.
 
-    In a window with many logits every n-th target counts, which is enough to fit one number.
+    In a window with many logits the targets of every n-th step count, which is enough to fit one number. A match is
+    added to the divided logits.
     """
     device = model.output_bias.device
     nats = torch.zeros(len(TEMPERATURES), dtype=torch.float64)
     states = None
     for window in windows:
-        logits, states = model(window.ids.to(device), carry(states, window))
+        logits, _, voices, states = model.read_alone(window.ids.to(device), model.carry(states, window))
         every = -(-logits.numel() // _LOGITS)
-        logits, targets = logits.flatten(0, 1)[::every], window.targets.to(device).flatten()[::every]
+        logits, targets = logits[::every], window.targets.to(device)[::every].flatten()
         for index, temperature in enumerate(TEMPERATURES):
-            nats[index] += F.cross_entropy(logits / temperature, targets, ignore_index=IGNORE, reduction="sum").cpu()
+            divided = logits / temperature
+            if voices is not None:
+                divided = model.add_match(divided, voices[::every])
+            divided = divided.flatten(0, 1)
+            nats[index] += F.cross_entropy(divided, targets, ignore_index=IGNORE, reduction="sum").cpu()
     best = int(nats.argmin())
     if best in (0, len(TEMPERATURES) - 1):
         return TEMPERATURES[best]
@@ -45,7 +50,7 @@ def best_temperature(model: LanguageModel, windows: Iterable[Window]) -> float:
 
 @torch.no_grad()
 def divide_logits(model: LanguageModel, temperature: float) -> None:
-    """Divide all logits of a model by a temperature, in its weights.
+    """Divide all logits of a model by a temperature, in its weights; a match is then added as before.
 
     When the embedding is also the output layer, the first layer's input weights are multiplied to compensate.
     """

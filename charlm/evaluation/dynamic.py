@@ -20,7 +20,7 @@ from torch import Tensor
 from charlm.config import JsonConfig, check_range
 from charlm.config.names import names_checked
 from charlm.data.dataset import TokenSplit
-from charlm.data.windows import Window, carry, document_windows
+from charlm.data.windows import Window, document_windows
 from charlm.evaluation.neural_cache import NeuralCache, NeuralCacheConfig
 from charlm.evaluation.score import Evaluation, nats_of, summed
 from charlm.model.language_model import LanguageModel
@@ -110,7 +110,7 @@ def _learn(
     states = None
     for number, window in enumerate(windows, start=1):
         with torch.enable_grad():
-            logits, hidden, states = model.read(window.ids.to(device), carry(states, window))
+            logits, hidden, states = model.read(window.ids.to(device), model.carry(states, window))
             nats = nats_of(logits, window.targets.to(device))
             (nats.sum() / window.tokens).backward()  # type: ignore[no-untyped-call]
         scored = nats.detach()

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from charlm.data.dataset import TokenSplit
-from charlm.data.windows import IGNORE, Window, carry, document_windows
+from charlm.data.windows import IGNORE, Window, document_windows
 from charlm.evaluation.neural_cache import NeuralCache, NeuralCacheConfig
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
@@ -151,7 +151,7 @@ def score(model: LanguageModel, windows: Iterable[Window], cache: NeuralCache | 
     try:
         states = None
         for window in windows:
-            logits, hidden, states = model.read(window.ids.to(device), carry(states, window))
+            logits, hidden, states = model.read(window.ids.to(device), model.carry(states, window))
             yield nats_of(logits, window.targets.to(device)) if cache is None else cache.score(window, logits, hidden)
     finally:
         model.train(was_training)

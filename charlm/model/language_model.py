@@ -1,6 +1,7 @@
 """The language model: embedding, recurrent layers, output layer."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,10 +11,14 @@ from torch.nn import functional as F
 
 from charlm.cells import LayerStates
 from charlm.config import ModelConfig, Precision
+from charlm.data.windows import Window, carry
 from charlm.errors import ConfigError
 from charlm.model.layers import Recurrent, embed
+from charlm.model.match import Match
 from charlm.model.ngram_embedding import NgramEmbedding
 from charlm.model.ngram_prior import CrossFit, NgramPrior
+from charlm.ngram.match import WINDOW as MEMORY
+from charlm.ngram.match import States as Voices
 from charlm.ngram.model import NgramModel
 from charlm.ngram.trie import Nodes
 
@@ -43,6 +48,7 @@ class LanguageModel(nn.Module):
         self.prior = NgramPrior(config.ngram_order, config.hidden_size) if config.ngram_order else None
         number = config.context_vectors
         self.contexts = NgramEmbedding(number, config.embedding_size, config.dropout) if number else None
+        self.match = Match(config.vocab_size) if config.match else None
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, *, zero_tokens: Sequence[int] = ()) -> None:
@@ -66,6 +72,8 @@ class LanguageModel(nn.Module):
             self.prior.initialise()
         if self.contexts is not None:
             self.contexts.initialise(generator)
+        if self.match is not None:
+            self.match.initialise()
 
     def build_on(self, ngram: NgramModel, cross_fit: CrossFit | None = None) -> None:
         """Give the prior its n-gram model and, for training, the cross-fitted models.
@@ -84,7 +92,19 @@ class LanguageModel(nn.Module):
     def initial_state(self, batch: int) -> LayerStates:
         """The state before the first token of a document, for B = `batch` rows."""
         states = self.recurrent.initial_state(batch, self.embedding)
-        return states if self.prior is None else (*states, self.prior.initial_state(batch))
+        voices = (part.initial_state(batch) for part in (self.prior, self.match) if part is not None)
+        return (*states, *voices)
+
+    def carry(self, states: LayerStates | None, window: Window) -> LayerStates | None:
+        """The states with which a window starts: those after the last window (`charlm.data.windows.carry`), or the initial
+        state, except that the match has read what precedes the rows of the window in their documents."""
+        carried = carry(states, window)
+        if carried is not None or self.match is None or window.read_past is None:
+            return carried
+        past = window.read_past(MEMORY)
+        if not any(map(len, past)):
+            return None
+        return (*self.initial_state(len(past))[:-1], self.match.state_after(past))
 
     def forward(
         self,
@@ -117,17 +137,37 @@ class LanguageModel(nn.Module):
         starts: NDArray[np.int64] | None = None,
     ) -> tuple[Tensor, Tensor, LayerStates]:
         """Like `forward`, but also returns the outputs of the last layer, (T, B, H), as the second of three results."""
+        logits, hidden, voices, states = self.read_alone(ids, states, generator=generator, starts=starts)
+        return logits if voices is None else self.add_match(logits, voices), hidden, states
+
+    def read_alone(
+        self,
+        ids: Tensor,
+        states: LayerStates | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        starts: NDArray[np.int64] | None = None,
+    ) -> tuple[Tensor, Tensor, Voices | None, LayerStates]:
+        """Like `read`, but the logits are those without the match, whose predictions (T, B, 2) are the third of four
+        results; None if the model has no match."""
         if states is None:
             states = self.initial_state(ids.shape[1])
-        nodes, extra = self._read_ngrams(ids, states, generator)
-        hidden, after = self.recurrent(ids, self.embedding, self._layer_states(states), generator, extra)
+        past = self._read_past(ids, states, generator)
+        hidden, after = self.recurrent(ids, self.embedding, self._layer_states(states), generator, past.extra)
         weight = self.embedding if self.output is None else self.output
         logits = F.linear(hidden, weight, self.output_bias).to(hidden.dtype)  # (T, B, V)
         if self.prior is not None:
-            assert nodes is not None
+            assert past.nodes is not None
             with torch.autocast(hidden.device.type, enabled=False):
-                logits = logits + self.prior(nodes, hidden, starts)
-        return logits, hidden, self._with_ngram_state(after, nodes)
+                logits = logits + self.prior(past.nodes, hidden, starts)
+        return logits, hidden, past.voices, (*after, *past.states)
+
+    def add_match(self, logits: Tensor, voices: Voices) -> Tensor:
+        """The logits (T, B, V) with what the match adds to them; `voices` are from `read_alone`."""
+        assert self.match is not None
+        with torch.autocast(logits.device.type, enabled=False):
+            changed: Tensor = self.match(logits.float(), voices)
+        return changed
 
     def record_states(
         self, ids: Tensor, states: LayerStates | None = None
@@ -135,33 +175,32 @@ class LanguageModel(nn.Module):
         """`Recurrent.record_states` for ids (T, B), and the state after the last token; `states` as in `forward`."""
         if states is None:
             states = self.initial_state(ids.shape[1])
-        nodes, extra = self._read_ngrams(ids, states)
-        recorded, after = self.recurrent.record_states(ids, self.embedding, self._layer_states(states), extra)
-        return recorded, self._with_ngram_state(after, nodes)
+        past = self._read_past(ids, states)
+        recorded, after = self.recurrent.record_states(ids, self.embedding, self._layer_states(states), past.extra)
+        return recorded, (*after, *past.states)
 
     def inputs(self, ids: Tensor, states: LayerStates) -> tuple[Tensor, LayerStates]:
-        """What the first layer reads, (T, B, E), and the state of the n-gram prior after the last token, if there is
-        one; arguments as in `forward`."""
-        nodes, extra = self._read_ngrams(ids, states)
-        return embed(ids, self.embedding, extra), self._with_ngram_state((), nodes)
+        """What the first layer reads, (T, B, E), and the states of the n-gram prior and the match after the last token,
+        if there are any; arguments as in `forward`."""
+        past = self._read_past(ids, states)
+        return embed(ids, self.embedding, past.extra), past.states
 
     def _layer_states(self, states: LayerStates) -> LayerStates:
-        """The states of the layers, without the state of the prior."""
+        """The states of the layers, without those of the prior and the match."""
         return states[: self.config.num_layers]
 
-    def _read_ngrams(
-        self, ids: Tensor, states: LayerStates, generator: torch.Generator | None = None
-    ) -> tuple[Nodes | None, Tensor | None]:
-        """The states of the n-gram model after each token, (T, B, n - 1), and the context vectors to add to the
-        embeddings, (T, B, E); None for a part that the model doesn't have."""
-        if self.prior is None:
-            return None, None
-        nodes = self.prior.advance(ids, states[-1])
-        return nodes, None if self.contexts is None else self.contexts(nodes, generator)
-
-    def _with_ngram_state(self, after: LayerStates, nodes: Nodes | None) -> LayerStates:
-        """The states of the layers, followed by the state of the prior after the last token."""
-        return after if nodes is None else (*after, (torch.from_numpy(nodes[-1]),))
+    def _read_past(self, ids: Tensor, states: LayerStates, generator: torch.Generator | None = None) -> "_Past":
+        """What the n-gram model and the match make of the tokens (T, B)."""
+        nodes = extra = voices = None
+        after: LayerStates = ()
+        if self.prior is not None:
+            nodes = self.prior.advance(ids, states[self.config.num_layers])
+            extra = None if self.contexts is None else self.contexts(nodes, generator)
+            after = ((torch.from_numpy(nodes[-1]),),)
+        if self.match is not None:
+            voices, matches = self.match.advance(ids, states[-1])
+            after = (*after, matches)
+        return _Past(nodes, extra, voices, after)
 
     def training_precision(self, precision: Precision) -> torch.autocast:
         """The context in which to compute a training loss; `precision` is that of `TrainConfig`."""
@@ -178,3 +217,16 @@ class LanguageModel(nn.Module):
     def num_parameters(self) -> int:
         """The number of weights."""
         return sum(parameter.numel() for parameter in self.parameters())
+
+
+class _Past(NamedTuple):
+    """What is known of a text besides the states of the layers."""
+
+    nodes: Nodes | None
+    """The states of the n-gram model after each token, (T, B, n - 1)."""
+    extra: Tensor | None
+    """The context vectors to add to the embeddings, (T, B, E)."""
+    voices: Voices | None
+    """The predictions of the match after each token, (T, B, 2)."""
+    states: LayerStates
+    """The states of the n-gram model and the match after the last token."""

@@ -1,4 +1,4 @@
-"""The handwritten C code as one library: n-gram tries, the sampling step, and the draw of a token."""
+"""The handwritten C code as one library: n-gram tries, matches, the sampling step, and the draw of a token."""
 
 import ctypes
 from ctypes import c_int64, c_void_p
@@ -8,12 +8,14 @@ from typing import Any
 from charlm.native.compiler import shared_library
 from charlm.native.structures import Draw, Operation, Step
 
-SOURCE = "".join(f'#include "{name}"\n' for name in ("trie.c", "step.c", "draw.c"))
+SOURCE = "".join(f'#include "{name}"\n' for name in ("trie.c", "match.c", "step.c", "draw.c"))
 """All handwritten C code."""
 _ARGUMENTS: dict[str, list[Any]] = {
     "trie_advance": [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_void_p],
     "trie_known_contexts": [c_void_p, c_void_p, c_int64, c_void_p, c_void_p, c_void_p],
     "trie_mixture": [c_void_p, c_void_p, c_int64] + [c_void_p] * 6,
+    "match_advance": [c_void_p, c_void_p, c_int64, c_void_p, c_int64, c_int64, c_void_p],
+    "match_step": [c_void_p, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64, c_void_p],
     "sampler_step": [c_void_p, c_void_p],
     "sampler_draw": [c_void_p],
     "max_order": [],

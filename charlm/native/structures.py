@@ -49,6 +49,12 @@ class Orders(ctypes.Structure):
     _fields_: ClassVar = [("orders", pointer), ("number", int64)]
 
 
+class MatchShape(ctypes.Structure):
+    """The sizes of a match model (`match.h`)."""
+
+    _fields_: ClassVar = [("window", int64), ("longer", int64), ("shorter", int64)]
+
+
 class History(ctypes.Structure):
     """A buffer of the last few states of a layer (`step.c`)."""
 

@@ -69,6 +69,8 @@ def orthogonal(matrix: Tensor, dtype: torch.dtype) -> Tensor:
     return (x.T if tall else x).to(matrix.dtype)
 
 
+_UNDECAYED = ("prior.", "match.")
+"""The order weights of a prior should stay near 1, not 0, and a gate of the match has no reason to be near 0."""
 _KEYS = {torch.optim.AdamW: ("step", "exp_avg", "exp_avg_sq"), Muon: ("momentum_buffer",)}
 """The state that each optimiser keeps for a weight."""
 
@@ -82,9 +84,7 @@ class Optimizers:
         for parameter, name in self._names.items():
             if config.optimizer == "muon" and _is_inner(name, parameter):
                 inner.append(parameter)
-            elif parameter.ndim > 1 and not name.startswith(
-                "prior."
-            ):  # a prior's order weights should stay near 1, not 0
+            elif parameter.ndim > 1 and not name.startswith(_UNDECAYED):
                 decayed.append(parameter)
             else:
                 undecayed.append(parameter)

@@ -15,6 +15,7 @@ from charlm.data.dataset import Dataset, TokenSplit
 from charlm.data.windows import Cursor
 from charlm.errors import ConfigError, ModelFileError, RunError
 from charlm.model.language_model import LanguageModel
+from charlm.ngram.match import check_states
 from charlm.storage.checkpoint import Checkpoint
 from charlm.storage.provenance import HeldOutFacts, TextFacts, TrainingFacts
 from charlm.storage.resume_file import ResumeState, load_resume_file, save_resume_file
@@ -273,6 +274,8 @@ def _checked_states(model: LanguageModel, tensors: dict[str, Tensor]) -> LayerSt
                 raise ValueError(f"state {layer}/{index} is {part.dtype} {tuple(part.shape)}, or not finite")
         states.append(tuple(saved))
     ngram = None if model.prior is None else model.prior.ngram
-    if ngram is not None and not ngram.trie.has_states(states[-1][0].numpy()):
+    if ngram is not None and not ngram.trie.has_states(states[model.config.num_layers][0].numpy()):
         raise ValueError("a state of the n-gram model is outside of it")
+    if model.match is not None:
+        check_states(states[-1][0].numpy())
     return tuple(states)

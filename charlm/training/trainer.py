@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from charlm.config import TrainConfig
 from charlm.data.dataset import Dataset, TokenSplit
-from charlm.data.windows import IGNORE, carry, keep_rows, training_windows
+from charlm.data.windows import IGNORE, keep_rows, training_windows
 from charlm.errors import TrainingDivergedError
 from charlm.storage.runs import RunFolder
 from charlm.training.divergence import diverged, retry
@@ -64,7 +64,7 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
         if state.step == 0:  # the schedule begins here, after the time spent on reading the text
             state.first_progress = progress = min(progress, _LATEST_START)
         window = next(windows)
-        states = carry(state.states, window)
+        states = state.model.carry(state.states, window)
         with state.model.training_precision(config.precision):
             logits, states = state.model(window.ids.to(device), states, generator=state.generator, starts=window.starts)
         loss = F.cross_entropy(logits.flatten(0, 1), window.targets.to(device).flatten(), ignore_index=IGNORE)

@@ -89,6 +89,8 @@ def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
     if config.ngram_order:
         vectors = f", {thousands(config.context_vectors)} context vectors" if config.context_vectors else ""
         yield "n-gram prior", f"order {config.ngram_order}{vectors}"
+    if config.match:
+        yield "match", "continues repeats in a document"
     yield "equations", CELLS[config.cell].equations
     yield "parameters", thousands(checkpoint.model.num_parameters())
     yield "tokenizer", f"{tokenizer.kind}, {thousands(tokenizer.vocab_size)} tokens"

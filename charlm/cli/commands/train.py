@@ -53,6 +53,7 @@ def train(
     tie_weights: options.TieWeightsOption = None,
     ngram_order: options.NgramOrderOption = None,
     context_vectors: options.ContextVectorsOption = None,
+    match: options.MatchOption = None,
     skip: options.SkipOption = None,
     skip_steps: options.SkipStepsOption = None,
     recurrent_init: options.RecurrentInitOption = None,
@@ -120,6 +121,7 @@ def train(
         update_bias=update_bias,
         ngram_order=ngram_order,
         context_vectors=context_vectors,
+        match=match,
         skip=skip,
         skip_steps=skip_steps,
     )

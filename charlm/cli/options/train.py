@@ -154,6 +154,16 @@ ContextVectorsOption = Annotated[
         "Number of frequent n-grams (of 2 to 5 tokens) with an embedding of their own.", "auto, 16384 at most", _MODEL
     ),
 ]
+MatchOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--match/--no-match",
+        help="Let the network use what followed the longest earlier occurrence of the last tokens in the document, so "
+        "that it continues repeats.",
+        show_default="auto: on if documents are long",
+        rich_help_panel=_MODEL,
+    ),
+]
 SkipOption = Annotated[
     Skip | None,
     _option(

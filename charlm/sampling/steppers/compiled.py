@@ -11,6 +11,7 @@ from charlm.cells import LayerStates
 from charlm.kernels import PROGRAMS, compiled
 from charlm.model.language_model import LanguageModel
 from charlm.native.library import native_library
+from charlm.ngram.match import check_states
 from charlm.sampling.steering import Hold
 from charlm.sampling.steppers.layout import StepLayout, StepWeights
 
@@ -23,7 +24,7 @@ class CompiledStepper:
         code = compiled.program_library(PROGRAMS[model.config.cell].functions, torch.float32)
         sampler = native_library()
         assert code is not None and sampler is not None
-        self._sampler_step = sampler.sampler_step
+        self._sampler_step, self._match_step = sampler.sampler_step, sampler.match_step
         self._weights = StepWeights(model, code)
         self._vocab_size = model.config.vocab_size
         self._set_layout(StepLayout(self._weights, len(states)))
@@ -43,7 +44,7 @@ class CompiledStepper:
             return False
         weights = dict(model.named_parameters())
         shared = {"embedding", "output", "output_bias", "prior.weight", "prior.bias"}
-        shared |= {"contexts.vectors", "contexts.spread"}
+        shared |= {"contexts.vectors", "contexts.spread", "match.gate"}
         layers = range(model.config.num_layers)
         of_layers = {f"recurrent.layers.{index}.{name}" for index in layers for name in cell.shapes(1, 1)}
         max_order, max_mixed_orders = int(sampler.max_order()), int(sampler.max_mixed_orders())
@@ -60,6 +61,8 @@ class CompiledStepper:
             raise ValueError(f"a token is not below the {self._vocab_size} tokens of the model")
         self._tokens[:] = [*tokens]
         self._sampler_step(*self._arguments)
+        if self._match_arguments is not None:
+            self._match_step(*self._match_arguments)
         return self._logits
 
     def load(self, row: int, states: LayerStates) -> None:
@@ -71,7 +74,9 @@ class CompiledStepper:
             if cells is not None:
                 cells[time, row] = state[-1][0]
         if self._layout.prior_states is not None:
-            self._layout.prior_states[row] = states[-1][0][0].numpy()
+            self._layout.prior_states[row] = states[len(self._layout.histories)][0][0].numpy()
+        if self._layout.match_states is not None:
+            self._layout.match_states[row] = check_states(states[-1][0].numpy())[0]
 
     def take(self, rows: Sequence[int]) -> None:
         """See `Stepper.take`."""
@@ -84,8 +89,9 @@ class CompiledStepper:
             for before, after in zip(old_history, new_history, strict=True):
                 if before is not None and after is not None:
                     after[:, : len(kept)] = before[:, kept]
-        if old.prior_states is not None and new.prior_states is not None:
-            new.prior_states[: len(kept)] = old.prior_states[kept]
+        for before, after in ((old.prior_states, new.prior_states), (old.match_states, new.match_states)):
+            if before is not None and after is not None:
+                after[: len(kept)] = before[kept]
         self._set_rows(len(kept))
 
     def change(self, layer: int, part: int, hold: Hold) -> NDArray[np.floating]:
@@ -104,3 +110,4 @@ class CompiledStepper:
         layout.block.rows = rows
         self._tokens, self._logits = (ctypes.c_int64 * rows)(), layout.logits[:rows]
         self._arguments = (ctypes.addressof(layout.block), ctypes.addressof(self._tokens))
+        self._match_arguments = layout.match_arguments(ctypes.addressof(self._tokens), rows)

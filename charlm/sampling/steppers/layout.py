@@ -19,7 +19,9 @@ from charlm.kernels.buffers import Buffer
 from charlm.kernels.forward import add_forward, forward_buffers, lookback_of
 from charlm.kernels.program import residual_sum
 from charlm.model.language_model import LanguageModel
+from charlm.model.match import SCALE
 from charlm.native.structures import Estimates, History, Orders, RowBias, Step
+from charlm.ngram.match import match_shape, no_matches
 from charlm.ngram.model import FREQUENT_LENGTHS
 
 LARGEST_TABLE = 1 << 26
@@ -94,6 +96,10 @@ class StepLayout:
         """The logits that a step writes, (B, V)."""
         self.prior_states = self._add_prior()
         """The states of the n-gram prior, (B, n - 1); None if there is no prior."""
+        match = self._model.match
+        self.match_states = None if match is None else no_matches(rows)
+        """The states of the match, (B, S); None if there is no match."""
+        self._match_gate = None if match is None else (SCALE * match.gate.detach()).contiguous()
         self._point_to("operations", self._loop.operations())
         self._point_to("row_biases", (RowBias * len(self._row_biases))(*self._row_biases))
         self._point_to("histories", self._history_blocks())
@@ -175,6 +181,16 @@ class StepLayout:
             block.longest_ngram = min(FREQUENT_LENGTHS[-1], self._model.config.ngram_order - 1)
             self._references.append(contexts.rows)
         return states
+
+    def match_arguments(self, tokens: int, rows: int) -> tuple[Any, ...] | None:
+        """The arguments of `match_step`, with the address of the tokens; None if there is no match."""
+        match, states, gate = self._model.match, self.match_states, self._match_gate
+        if match is None or states is None or gate is None:
+            return None
+        shape = match_shape(match.lengths)
+        self._references.append(shape)
+        memory = (ctypes.addressof(shape), states.ctypes.data, states.shape[1])
+        return (*memory, tokens, rows, self.logits.ctypes.data, self.logits.shape[1], gate.data_ptr())
 
     def _add_row_bias(self, bias: Tensor, rows: Tensor) -> None:
         """Set every row to a bias at the beginning of a step."""

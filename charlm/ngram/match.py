@@ -1,0 +1,169 @@
+"""What followed an earlier occurrence of the last tokens of the document: a match of any length.
+
+An n-gram model sees n - 1 tokens and only what the training text has. A match follows a repeat for as long as it
+lasts, in what the document itself has said so far: the chorus of a song, the name of a person, a line of a table.
+
+After each token, if the token is the one that the match predicted, the match is followed by one token. Otherwise, and
+while it is short, the last tokens are looked up by their hash, the longer length first; what is found is the latest
+occurrence, and is compared token by token.
+
+Source: the match model of Mahoney's PAQ (2002, "The PAQ1 Data Compression Program").
+
+A state is a row of S = 4 + 3 M int32: the number of tokens read, the position of the predicted token (0 for none), the
+length of the match, and the wrong predictions in a row (at most 3); then the last M tokens; then two tables of M
+positions by the hash of the tokens before them. A row of zeros is the initial state.
+"""
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charlm.config import SMALL_VOCABULARY
+
+try:
+    from charlm.native.library import native_library
+    from charlm.native.structures import MatchShape
+except ModuleNotFoundError as error:  # charlm also works without its C code, more slowly
+    if not (error.name or "").startswith("charlm."):
+        raise
+
+    def native_library() -> ctypes.CDLL | None:  # type: ignore[misc]
+        return None
+
+
+WINDOW = 1 << 13
+"""M, the tokens that are remembered."""
+BUCKETS = 80
+"""Kinds of matches: 20 lengths (0 to 15, then from 16, 32, 64 and 128 up) times 4 numbers of misses."""
+_HEAD = 4
+_VERIFIED, _MOST_MISSES, _LONGEST_COUNT = 32, 3, 1 << 30
+
+States = NDArray[np.int32]
+
+
+class Lengths(NamedTuple):
+    """How many tokens must agree for a match; a lookup tries `longer` first."""
+
+    longer: int
+    shorter: int
+
+
+def lengths_for(vocab_size: int) -> Lengths:
+    """The lengths for a vocabulary: tokens of a large one, such as subwords, say more each."""
+    return Lengths(12, 5) if vocab_size <= SMALL_VOCABULARY else Lengths(4, 2)
+
+
+def no_matches(rows: int) -> States:
+    """The state before the first token, (B, S)."""
+    return np.zeros((rows, _HEAD + 3 * WINDOW), dtype=np.int32)
+
+
+def advance(lengths: Lengths, states: States, ids: NDArray[Any]) -> tuple[States, States]:
+    """Read tokens.
+
+    Args:
+        lengths: from `lengths_for`.
+        states: the states before the first token, (B, S); they stay as they are.
+        ids: token ids, (T, B).
+
+    Returns:
+        After each token the predicted token, or -1, and the bucket of the match, (T, B, 2), and the states after the
+        last token. Raises `ValueError` for states of another shape, or whose position lies outside the text.
+    """
+    tokens, states = np.ascontiguousarray(ids, dtype=np.int64), check_states(states).copy()
+    if len(states) != tokens.shape[1]:
+        raise ValueError(f"there are {len(states)} states for {tokens.shape[1]} rows")
+    voices = np.empty((*tokens.shape, 2), dtype=np.int32)
+    if code := native_library():
+        code.match_advance(
+            ctypes.byref(match_shape(lengths)),
+            states.ctypes.data,
+            states.shape[1],
+            tokens.ctypes.data,
+            *tokens.shape,
+            voices.ctypes.data,
+        )
+        return voices, states
+    for row, state in enumerate(states):
+        values = state.tolist()
+        for step, token in enumerate(tokens[:, row].tolist()):
+            _read(lengths, values, token)
+            voices[step, row] = _voice(values)
+        state[:] = values
+    return voices, states
+
+
+def check_states(states: States) -> States:
+    """The states as the compiled code reads them; raises `ValueError` for those of another shape or type, and for
+    positions outside the text."""
+    if states.ndim != 2 or states.shape[1] != _HEAD + 3 * WINDOW or states.dtype != np.int32:
+        raise ValueError("this is not the state of a match")
+    count, pointer, length, misses = states[:, :_HEAD].T
+    right = (count >= 0) & (count <= _LONGEST_COUNT) & (pointer >= 0) & (pointer < np.maximum(count, 1)) & (length >= 0)
+    if not (right & (misses >= 0) & (misses <= _MOST_MISSES)).all():
+        raise ValueError("this is not the state of a match")
+    return np.ascontiguousarray(states)
+
+
+def match_shape(lengths: Lengths) -> "MatchShape":
+    """The argument block of the compiled code."""
+    return MatchShape(WINDOW, lengths.longer, lengths.shorter)
+
+
+def _read(lengths: Lengths, state: list[int], token: int) -> None:
+    """`match_read` of native/match.h."""
+    if state[0] == _LONGEST_COUNT:
+        state[:] = [0] * len(state)
+    count, pointer, length, misses = state[:_HEAD]
+    if pointer and state[_HEAD + pointer % WINDOW] == token:
+        pointer, length, misses = pointer + 1, length + 1, 0
+    elif pointer:
+        pointer, length, misses = 0, 0, min(misses + 1, _MOST_MISSES)
+    state[_HEAD + count % WINDOW] = token
+    count += 1
+    slots = {
+        needed: _HEAD + table * WINDOW + _slot(state, count, needed)
+        for table, needed in enumerate(lengths, 1)
+        if count >= needed
+    }
+    for needed, slot in slots.items():
+        found = state[slot]
+        if length >= lengths.longer or not found or count - found >= WINDOW - _VERIFIED:
+            continue
+        agreeing = _agreeing(state, count, found)
+        if agreeing >= needed and agreeing > length:
+            pointer, length = found, agreeing
+            break
+    for slot in slots.values():
+        state[slot] = count
+    state[:_HEAD] = [count, pointer, length, misses]
+
+
+def _slot(state: Sequence[int], count: int, length: int) -> int:
+    """The place in a table for the last `length` tokens."""
+    value = 0
+    for k in range(1, length + 1):
+        value = ((value ^ state[_HEAD + (count - k) % WINDOW]) * 0x9E3779B1) & 0xFFFFFFFF
+        value ^= value >> 15
+    return value % WINDOW
+
+
+def _agreeing(state: Sequence[int], count: int, position: int) -> int:
+    """How many tokens before a position agree with the last ones, at most `_VERIFIED`."""
+    k = 0
+    while k < min(_VERIFIED, position) and (
+        state[_HEAD + (position - k - 1) % WINDOW] == state[_HEAD + (count - k - 1) % WINDOW]
+    ):
+        k += 1
+    return k
+
+
+def _voice(state: Sequence[int]) -> tuple[int, int]:
+    """`match_voice` of native/match.h: the predicted token, or -1, and the bucket."""
+    _, pointer, length, misses = state[:_HEAD]
+    if length >= 16:
+        length = 16 + min(3, length.bit_length() - 5)
+    return state[_HEAD + pointer % WINDOW] if pointer else -1, length * (_MOST_MISSES + 1) + misses
