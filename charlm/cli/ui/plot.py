@@ -1,54 +1,88 @@
-"""Line charts drawn with characters: each curve has its own letter, so the chart is readable without colour."""
+"""Line charts of runs: each run has its mark, dashes and colour, so that a chart is readable without colour."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from string import ascii_lowercase
 
 from rich.text import Text
 
 from charlm.analysis.runs.curves import Curve
+from charlm.analysis.runs.limits import Limits
+from charlm.analysis.runs.ticks import labels, ticks
+from charlm.cli.ui.braille import BrailleCanvas
 
-_STYLES = ("cyan", "magenta", "yellow", "green", "red", "blue")
+_MARKS = "●▲■◆○△□◇" + ascii_lowercase
+_DASHES = ("#", "####..", "##..", "#..", "#####..#..")
+_STYLES = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#0072b2")  # Okabe and Ito, for all colour vision
+_ABOVE, _BELOW = "↑", "↓"
+_MIN_COLUMNS = 10
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Series:
+    """What a chart shows of one run."""
+
+    line: Curve
+    points: Curve | None = None
+    """Drawn with the mark of the run, and with their margins."""
+    outliers: Curve | None = None
+    """Its values beyond the limits are marked at the edge; the line's, if None."""
+
+    def curves(self) -> list[Curve]:
+        """The curves whose values may lie beyond the limits."""
+        return [self.outliers or self.line, *([] if self.points is None else [self.points])]
 
 
 def mark(number: int) -> tuple[str, str]:
-    """The letter and style of a curve."""
-    return chr(ord("a") + number % 26), _STYLES[number % len(_STYLES)]
+    """The mark and style of a run."""
+    return _MARKS[number % len(_MARKS)], _STYLES[number % len(_STYLES)]
 
 
-def plot(curves: Sequence[Curve], *, width: int, height: int = 10, label: str = "") -> Text:
-    """A chart of several curves.
+def plot(series: Sequence[Series], limits: Limits, *, right: float, unit: str, width: int, height: int = 10) -> Text:
+    """A chart.
+
+    A line shows the highest value of each column of dots. At its right end stands the mark of the run, if there are
+    several.
 
     Args:
-        curves: each column shows the mean of the values in it; where two curves meet, the later one is visible.
+        series: one for each run; where two meet, the later one is visible.
+        limits: of the y axis.
+        right: end of the x axis, which starts at 0.
+        unit: label of the x axis.
         width: total width in columns.
-        height: rows of the chart, without the axis.
-        label: label of the x axis.
+        height: rows of the chart, without the x axis.
     """
-    points = [(x, y) for curve in curves for x, y in zip(curve.x, curve.y, strict=True)]
-    if not points:
-        return Text("no data yet", style="dim")
-    left, right = min(x for x, _ in points), max(x for x, _ in points)
-    columns = max(10, width - 10)
-    means = [_column_means(curve, left, right, columns) for curve in curves]
-    shown = [y for line in means for y in line if y is not None]
-    low, high = min(shown), max(shown)
-    grid: list[list[int | None]] = [[None] * columns for _ in range(height)]
-    for index, line in enumerate(means):
-        for column, y in enumerate(line):
-            if y is not None:
-                share = (y - low) / (high - low) if high > low else 0.5
-                grid[height - 1 - round(share * (height - 1))][column] = index
+    values = ticks(limits, max(2, (height + 1) // 2))
+    texts = labels(values, log=limits.log)
+    margin = max(map(len, texts), default=0) + 2
+    columns = max(_MIN_COLUMNS, width - margin - (2 if len(series) > 1 else 0))
+    chart = _Chart(BrailleCanvas(columns, height), limits, right)
+    for number, one in enumerate(series):
+        chart.draw(number, one)
+    names = dict(zip((chart.place(0, value)[1] // 4 for value in values), texts, strict=True))
+    ends = chart.ends(series) if len(series) > 1 else {}
     text = Text()
-    for row, cells in enumerate(grid):
-        value = {0: high, height - 1: low}.get(row)
-        text.append(f"{number_of(value):>8} ", style="dim").append("│" if value is None else "┤", style="dim")
-        for cell in cells:
-            letter, style = (" ", "") if cell is None else mark(cell)
-            text.append(letter, style=style)
+    for row in range(height):
+        name = names.get(row)
+        text.append(f"{name or '':>{margin - 2}} {'│' if name is None else '┤'}", style="dim")
+        text.append(chart.canvas.row(row))
+        if row in ends:
+            symbol, style = mark(ends[row])
+            text.append(f" {symbol}", style=style)
         text.append("\n")
-    text.append(" " * 9 + "└" + "─" * columns + "\n", style="dim")
-    start, end = number_of(left), f"{number_of(right)} {label}".rstrip()
-    return text.append(" " * 10 + start + end.rjust(columns - len(start)), style="dim")
+    return text.append(_x_axis(right, unit, columns, margin), style="dim")
+
+
+def beyond(series: Sequence[Series], limits: Limits) -> str:
+    """What the marks at the edges of a chart mean; empty if all values lie between the limits."""
+    values = [value for one in series for curve in one.curves() for value in curve.y]
+    highest, lowest = max(values, default=limits.high), min(values, default=limits.low)
+    parts = []
+    if highest > limits.high:
+        parts.append(f"{_ABOVE} above the chart: up to {number_of(highest)}")
+    if lowest < limits.low:
+        parts.append(f"{_BELOW} below the chart: down to {number_of(lowest)}")
+    return "; ".join(parts)
 
 
 def number_of(value: float | None) -> str:
@@ -60,13 +94,75 @@ def number_of(value: float | None) -> str:
     return f"{value:,.0f}" if 100 <= abs(value) < 1e6 else f"{value:.2g}"
 
 
-def _column_means(curve: Curve, left: float, right: float, columns: int) -> list[float | None]:
-    """The mean of the values in each column; None if there are none or the mean is not finite."""
-    sums, counts = [0.0] * columns, [0] * columns
-    for x, y in zip(curve.x, curve.y, strict=True):
-        column = min(columns - 1, int((x - left) / (right - left) * columns)) if right > left else 0
-        sums[column] += y
-        counts[column] += 1
-    return [
-        total / count if count and math.isfinite(total) else None for total, count in zip(sums, counts, strict=True)
-    ]
+@dataclass(frozen=True, slots=True)
+class _Chart:
+    """A canvas with axes."""
+
+    canvas: BrailleCanvas
+    limits: Limits
+    right: float
+
+    def place(self, x: float, y: float) -> tuple[int, int]:
+        """The dot of a point; that of the nearest limit, if y lies beyond it."""
+        share = self.limits.share(self.limits.clip(y))
+        column = round(x / self.right * (self.canvas.dot_columns - 1)) if self.right else 0
+        return column, round((1 - share) * (self.canvas.dot_rows - 1))
+
+    def draw(self, number: int, series: Series) -> None:
+        """Draw a run: its line, points, and marks of outliers."""
+        symbol, style = mark(number)
+        dashes = _DASHES[number % len(_DASHES)]
+        before = None
+        for place in self._line(series.line):
+            self.canvas.line(before or place, place, style, dashes)
+            before = place
+        points = series.points or Curve(x=(), y=())
+        for index, (x, y) in enumerate(zip(points.x, points.y, strict=True)):
+            half = (points.margin[index] if points.margin else None) or 0.0
+            column, row = self.place(x, y)
+            if half:
+                ends = (self.place(x, end)[1] for end in (y + half, y - half))
+                top, bottom = ends
+                self.canvas.line((column, top), (column, bottom), style)
+            self.canvas.character(column // 2, row // 4, symbol, style)
+        for curve in series.curves():
+            for x, y in zip(curve.x, curve.y, strict=True):
+                if y != self.limits.clip(y):
+                    column, row = self.place(x, y)
+                    self.canvas.character(column // 2, row // 4, _ABOVE if y > self.limits.high else _BELOW, style)
+
+    def ends(self, series: Sequence[Series]) -> dict[int, int]:
+        """The row in which each line ends, or a free one near it, with the number of the run."""
+        rows: dict[int, int] = {}
+        height = self.canvas.dot_rows // 4
+        for number, one in enumerate(series):
+            free = [row for row in range(height) if row not in rows]
+            if one.line.y and free:
+                end = self.place(one.line.x[-1], one.line.y[-1])[1] // 4
+                rows[min(free, key=lambda row: abs(row - end))] = number
+        return rows
+
+    def _line(self, curve: Curve) -> Iterator[tuple[int, int]]:
+        """The highest dot of a curve in each column of dots that it has values in."""
+        highest: dict[int, int] = {}
+        for x, y in zip(curve.x, curve.y, strict=True):
+            column, row = self.place(x, y)
+            highest[column] = min(row, highest.get(column, row))
+        yield from sorted(highest.items())
+
+
+def _x_axis(right: float, unit: str, columns: int, margin: int) -> str:
+    """A line with ticks, and their values below it, the last with the unit. Values without room are left out."""
+    line, below = ["─"] * columns, [" "] * columns
+    values = ticks(Limits(low=0.0, high=right), max(2, columns // 10))
+    texts = labels(values)
+    free = columns
+    for value, text in zip(reversed(values), reversed(texts), strict=True):
+        column = round(value / right * (columns - 1)) if right else 0
+        line[column] = "┬"
+        shown = f"{text} {unit}" if value == values[-1] else text
+        start = max(0, min(column - len(text) // 2, columns - len(shown)))
+        if start + len(shown) <= free:
+            below[start : start + len(shown)] = shown
+            free = start - 2
+    return f"{' ' * (margin - 1)}└{''.join(line)}\n{' ' * margin}{''.join(below)}".rstrip()
