@@ -1,8 +1,9 @@
 """Figures drawn with matplotlib, an optional dependency (the extra `plots`)."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from charlm.analysis.gradients.decay_fit import DecayFit, percent
 from charlm.analysis.gradients.diagnosis import Diagnosis
@@ -92,70 +93,76 @@ def draw_curves(runs: Sequence[RunCurves], against: Against) -> "Figure":
 
     figure = Figure(figsize=(10, 7), layout="constrained")
     panels = figure.subplot_mosaic([["loss", "loss"], ["gradient norm", "learning rate"]], height_ratios=[1.6, 1])
-    unit, size = x_unit(against, max((x for run in runs for one in run.curves.values() for x in one.x), default=0.0))
-    runs = [run.scaled(size) for run in runs]
-    limits = {
-        "loss": loss_limits(runs),
-        "gradient norm": robust_limits((y for run in runs for y in run.curves["gradient norm"].y), log=True),
-    }
-    for index, run in enumerate(runs):
-        look: dict[str, Any] = {"color": _COLOURS[index % len(_COLOURS)], "linestyle": _LINES[index % len(_LINES)]}
-        if (shown := limits["loss"]) is not None:
-            loss, validation = smoothed(run.curves["loss"], shown), run.curves["validation"]
-            panels["loss"].plot(loss.x, loss.y, linewidth=1.6, **look)
-            panels["loss"].errorbar(
-                validation.x,
-                validation.y,
-                yerr=[margin or 0.0 for margin in validation.margin],
-                color=look["color"],
-                linestyle="none",
-                marker=_MARKERS[index % len(_MARKERS)],
-                markersize=6,
-                elinewidth=1.2,
-            )
-            panels["loss"].plot([], [], marker=_MARKERS[index % len(_MARKERS)], label=run.run, **look)
-        for quantity in ("gradient norm", "learning rate"):
-            curve = run.curves[quantity]
-            panels[quantity].plot(curve.x, curve.y, linewidth=1.2, **look)
-        for quantity, panel, shown in (
-            ("loss", "loss", limits["loss"]),
-            ("validation", "loss", limits["loss"]),
-            ("gradient norm", "gradient norm", limits["gradient norm"]),
-        ):
-            if shown is not None:
-                _mark_outliers(panels[panel], run.curves[quantity], shown, look["color"])
     titles = {
         "loss": "training loss (lines, smoothed) and validation (marks, 95% intervals)",
         "gradient norm": "gradient norm before clipping",
     }
+    right = max((x for run in runs for one in run.curves.values() for x in one.x), default=0.0)
+    unit, size = x_unit(against, right)
     for quantity, axes in panels.items():
         axes.set_title(titles.get(quantity, quantity), fontsize=12)
         axes.set_xlabel(unit)
-        axes.set_xlim(left=0)
         axes.grid(color="#dddddd", linewidth=0.7)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
+    runs = [run.scaled(size) for run in runs]
+    norms = robust_limits((y for run in runs for y in run.curves["gradient norm"].y), log=True)
+    losses = loss_limits(runs)
+    for index, run in enumerate(runs):
+        colour, dashes = _COLOURS[index % len(_COLOURS)], _LINES[index % len(_LINES)]
+        for curve, axes in (
+            (run.curves["gradient norm"], panels["gradient norm"]),
+            (run.curves["learning rate"], panels["learning rate"]),
+        ):
+            axes.plot(curve.x, curve.y, color=colour, linestyle=dashes, linewidth=1.2)
+        if norms is not None:
+            _mark_outliers(panels["gradient norm"], run.curves["gradient norm"], norms, colour)
+        if losses is not None:
+            _draw_losses(panels["loss"], run, losses, colour, dashes, _MARKERS[index % len(_MARKERS)])
+    for limits, axes in ((losses, panels["loss"]), (norms, panels["gradient norm"])):
+        if limits is not None:
+            values = ticks(limits, 8)
+            axes.set_yscale("log" if limits.log else "linear")
+            axes.set_ylim(*limits.padded(0.08))
+            axes.set_yticks(values, labels(values))
+            axes.set_yticks([], minor=True)
+    for quantity, axes in panels.items():
+        values = ticks(Limits(low=0.0, high=right / size), 8 if quantity == "loss" else 5)
+        axes.set_xticks(values, labels(values))
+        axes.set_xlim(left=0)
     panels["loss"].set_ylabel("nats per token")
     panels["learning rate"].set_ylim(bottom=0)
-    for quantity, shown in limits.items():
-        if shown is not None:
-            values = ticks(shown, 8)
-            panels[quantity].set_yscale("log" if shown.log else "linear")
-            panels[quantity].set_ylim(*shown.padded(0.08))
-            panels[quantity].set_yticks(values, labels(values, log=shown.log))
-            panels[quantity].minorticks_off()
     panels["loss"].legend(frameon=False)
     return figure
 
 
+def _draw_losses(axes: "Axes", run: RunCurves, limits: Limits, colour: str, dashes: str, marker: str) -> None:
+    """Draw the training loss of a run as a line, and its validations as marks with their intervals."""
+    loss, validation = smoothed(run.curves["loss"], limits), run.curves["validation"]
+    axes.plot(loss.x, loss.y, color=colour, linestyle=dashes, linewidth=1.6)
+    axes.errorbar(
+        validation.x,
+        [y if y == limits.clip(y) else math.nan for y in validation.y],
+        yerr=[margin or 0.0 for margin in validation.margin],
+        color=colour,
+        linestyle="none",
+        marker=marker,
+        markersize=6,
+        elinewidth=1.2,
+    )
+    axes.plot([], [], color=colour, linestyle=dashes, marker=marker, label=run.run)
+    for curve in (run.curves["loss"], validation):
+        _mark_outliers(axes, curve, limits, colour)
+
+
 def _mark_outliers(axes: "Axes", curve: Curve, limits: Limits, colour: str) -> None:
     """An arrow at the edge of a panel for each value beyond its limits."""
-    for marker, is_outlier in (("^", lambda y: y > limits.high), ("v", lambda y: y < limits.low)):
-        xs = [x for x, y in zip(curve.x, curve.y, strict=True) if is_outlier(y)]
-        edge = 0.97 if marker == "^" else 0.03
+    points = list(zip(curve.x, curve.y, strict=True))
+    above, below = [x for x, y in points if y > limits.high], [x for x, y in points if y < limits.low]
+    for marker, xs, height in (("^", above, 0.97), ("v", below, 0.03)):
         axes.plot(
             xs,
-            [edge] * len(xs),
+            [height] * len(xs),
             color=colour,
             linestyle="none",
             marker=marker,

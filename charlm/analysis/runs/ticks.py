@@ -38,9 +38,12 @@ def _even_ticks(low: float, high: float, most: int) -> list[float]:
     return [number * step for number in range(first, last + 1)]
 
 
-def labels(values: Sequence[float], *, log: bool = False) -> list[str]:
-    """The values as text: all with as many decimals as the finest needs; on a log axis each with its own."""
+def labels(values: Sequence[float]) -> list[str]:
+    """The values as text, with as many decimals as the finest needs; over several powers of ten, each with its own."""
     if any(value and not 1e-4 <= abs(value) < 1e7 for value in values):
-        return [f"{value:.3g}" for value in values]
+        digits = next((n for n in range(2, 12) if all(math.isclose(float(f"{v:.{n}g}"), v) for v in values)), 12)
+        return [f"{value:.{digits}g}" for value in values]
     decimals = [len(f"{value:.9f}".rstrip("0").partition(".")[2]) for value in values]
-    return [f"{value:,.{own if log else max(decimals)}f}" for value, own in zip(values, decimals, strict=True)]
+    if values and not 0 < 100 * min(values) <= max(values):
+        decimals = [max(decimals)] * len(values)
+    return [f"{value:,.{places}f}" for value, places in zip(values, decimals, strict=True)]

@@ -28,21 +28,25 @@ class BrailleCanvas:
             self._dots[y // 4][x // 2] |= _DOTS[y % 4][x % 2]
             self._styles[y // 4][x // 2] = style
 
-    def line(self, start: tuple[int, int], end: tuple[int, int], style: str = "", dashes: str = "#") -> None:
-        """A straight line.
+    def line(
+        self, start: tuple[int, int], end: tuple[int, int], style: str = "", dashes: str = "#", phase: int = 0
+    ) -> int:
+        """A straight line; returns the phase with which the next line continues its dashes.
 
         Args:
             start: column and row of its first dot.
             end: column and row of its last dot.
             style: style of the cells that it crosses.
-            dashes: pattern that repeats along the columns: a dot is set where it has a #.
+            dashes: pattern that repeats along the line: a dot is set where it has a #.
+            phase: where in the pattern the first dot is.
         """
         (x, y), (to_x, to_y) = start, end
-        length = max(abs(to_x - x), abs(to_y - y), 1)
+        length = max(abs(to_x - x), abs(to_y - y))
         for step in range(length + 1):
-            column = x + round((to_x - x) * step / length)
-            if dashes[column % len(dashes)] == "#":
-                self.dot(column, y + round((to_y - y) * step / length), style)
+            if dashes[(phase + step) % len(dashes)] == "#":
+                share = step / max(1, length)
+                self.dot(x + round((to_x - x) * share), y + round((to_y - y) * share), style)
+        return phase + length
 
     def character(self, column: int, row: int, character: str, style: str = "") -> None:
         """Put a character into a cell."""

@@ -53,7 +53,7 @@ def plot(series: Sequence[Series], limits: Limits, *, right: float, unit: str, w
         height: rows of the chart, without the x axis.
     """
     values = ticks(limits, max(2, (height + 1) // 2))
-    texts = labels(values, log=limits.log)
+    texts = labels(values)
     margin = max(map(len, texts), default=0) + 2
     columns = max(_MIN_COLUMNS, width - margin - (2 if len(series) > 1 else 0))
     chart = _Chart(BrailleCanvas(columns, height), limits, right)
@@ -112,18 +112,16 @@ class _Chart:
         """Draw a run: its line, points, and marks of outliers."""
         symbol, style = mark(number)
         dashes = _DASHES[number % len(_DASHES)]
-        before = None
-        for place in self._line(series.line):
-            self.canvas.line(before or place, place, style, dashes)
-            before = place
+        places = list(self._line(series.line))
+        phase = 0
+        for start, end in zip(places, places[1:] or places, strict=False):
+            phase = self.canvas.line(start, end, style, dashes, phase)
         points = series.points or Curve(x=(), y=())
         for index, (x, y) in enumerate(zip(points.x, points.y, strict=True)):
             half = (points.margin[index] if points.margin else None) or 0.0
             column, row = self.place(x, y)
             if half:
-                ends = (self.place(x, end)[1] for end in (y + half, y - half))
-                top, bottom = ends
-                self.canvas.line((column, top), (column, bottom), style)
+                self.canvas.line(self.place(x, y + half), self.place(x, y - half), style)
             self.canvas.character(column // 2, row // 4, symbol, style)
         for curve in series.curves():
             for x, y in zip(curve.x, curve.y, strict=True):
