@@ -44,8 +44,8 @@ def curves(
     """
     from charlm.analysis.plots import check_plot, draw_curves, save_plot
     from charlm.analysis.runs.curves import differences, read_curves
+    from charlm.cli.charts.runs import show_charts
     from charlm.cli.ui.console import print_json, stderr
-    from charlm.cli.ui.run_charts import show_charts
     from charlm.storage.runs import RunFolder, find_run, newest_run
 
     if plot is not None:

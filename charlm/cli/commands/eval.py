@@ -92,9 +92,9 @@ def evaluate(
       [bold]charlm eval --dynamic[/bold]               with dynamic evaluation
     """
     import charlm
+    from charlm.cli.charts.scores import headline, show_bars
     from charlm.cli.options.reader import require_model_first
     from charlm.cli.ui.console import Bars, print_json, stderr, stdout
-    from charlm.cli.ui.scores import headline, show_bars
     from charlm.data.inputs.mistakes import looks_like
     from charlm.data.sources import names_text, not_found
     from charlm.errors import ConfigError, CorpusError
