@@ -107,11 +107,8 @@ def _show_table(console: Console, runs: Sequence[RunCurves], unit: str) -> None:
                 table.add_row(Text(heading, style="dim"), value)
             table.add_row()
     console.print(table)
-    console.print(
-        "losses in nats per token; loss: mean of the last ten log entries (up to 100 steps); gradient norm: before "
-        "clipping, the highest in each column",
-        style="dim",
-    )
+    console.print("losses in nats per token; loss: mean of the last ten log entries (up to 100 steps)", style="dim")
+    console.print("gradient norm: before clipping, the highest in each column", style="dim")
     if any(margin for run in runs for margin in run.curves["validation"].margin):
         console.print(
             "±: 95% interval of an estimate from a sample of the validation split; charlm compare scores whole splits",
