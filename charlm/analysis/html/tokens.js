@@ -13,22 +13,23 @@
     parent.append(mark, " ");
   }
 
-  const tip = document.getElementById("tip");
+  const tip = document.getElementById("tip"), cursor = document.getElementById("cursor");
   let current = null;
 
   const place = (element) => element.getClientRects()[0] ?? element.getBoundingClientRect();
 
-  // Next to the current token: below it, or above where the window ends.
+  // The cursor frames the current token: to change the token itself would lay out the whole of a long text again.
+  // The tip is below the token, or above it where the window ends.
   function placeTip() {
-    const { left, top, bottom } = place(current);
+    const { left, top, bottom, width, height } = place(current);
+    Object.assign(cursor.style, { left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px` });
     const below = bottom + 8 + tip.offsetHeight < innerHeight;
     tip.style.left = `${Math.max(8, Math.min(left, document.documentElement.clientWidth - tip.offsetWidth - 8))}px`;
     tip.style.top = `${below ? bottom + 8 : top - tip.offsetHeight - 8}px`;
   }
 
   function closeTip() {
-    tip.style.display = "none";
-    current?.classList.remove("current");
+    tip.style.display = cursor.style.display = "none";
     current = null;
   }
 
@@ -37,12 +38,10 @@
     let last = 0; // the token that was shown last
 
     function show(index) {
-      closeTip();
       last = index;
       current = elementOf(index);
-      current.classList.add("current");
       tip.textContent = describe(index);
-      tip.style.display = "block";
+      tip.style.display = cursor.style.display = "block";
       placeTip();
     }
 

@@ -50,7 +50,7 @@ def test_a_page_is_valid_and_fits_a_phone(made: str) -> None:
     assert ("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}) in elements.seen
     assert [tag for tag, _ in elements.seen][:3] == ["html", "head", "meta"]
     ids = [attributes["id"] for _, attributes in elements.seen if "id" in attributes]
-    assert len(ids) == len(set(ids)) and "tip" in ids
+    assert len(ids) == len(set(ids)) and {"tip", "cursor"} <= {*ids}
 
 
 def test_a_page_needs_no_network_and_holds_its_data(made: str) -> None:
