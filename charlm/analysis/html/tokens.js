@@ -82,4 +82,4 @@
 
   document.addEventListener("keydown", (event) => event.key === "Escape" && closeTip());
   document.addEventListener("click", (event) => event.target.closest(".text") || closeTip());
-  document.addEventListener("scroll", () => current && place && closeTip);
+  for (const moved of ["scroll", "resize"]) window.addEventListener(moved, () => current && placeTip());
