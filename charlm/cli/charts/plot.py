@@ -9,7 +9,7 @@ from rich.text import Text
 from charlm.analysis.runs.curves import Curve
 from charlm.analysis.runs.limits import Limits
 from charlm.analysis.runs.ticks import labels, ticks
-from charlm.cli.ui.braille import BrailleCanvas
+from charlm.cli.charts.braille import BrailleCanvas
 
 _MARKS = "●▲■◆○△□◇" + ascii_lowercase
 _DASHES = ("#", "####..", "##..", "#..", "#####..#..")

@@ -1,4 +1,4 @@
-from charlm.cli.ui.braille import BrailleCanvas
+from charlm.cli.charts.braille import BrailleCanvas
 
 
 def test_every_dot_has_its_place() -> None:
