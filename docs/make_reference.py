@@ -15,7 +15,7 @@ MARKS = ("<!-- map: written by `make docs` -->\n", "<!-- end of map -->\n")
 ROOT = Path(__file__).parents[1]
 COMMANDS = ROOT / "docs" / "reference" / "commands.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
-CODE = (".py", ".c", ".h", ".html", ".css")
+CODE = (".py", ".c", ".h", ".html", ".css", ".js")
 
 
 def commands_page() -> str:

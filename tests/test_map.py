@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
-CODE = {".py", ".c", ".h", ".html", ".css"}
+CODE = {".py", ".c", ".h", ".html", ".css", ".js"}
 
 
 def generated(function: str) -> str:

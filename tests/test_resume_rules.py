@@ -232,7 +232,7 @@ def test_only_lengths_rate_and_clipping_can_change(charlm, train_run, stop_after
 
     train_run(callbacks=stop_after(5))
     for option in (("--seed", 2), ("--batch-size", 8), ("--hidden", 8), ("--init-from", "reviews"), ("--overwrite",)):
-        assert "--resume continues with the run's own settings; it can be combined only with" in failed(
+        assert "--resume continues with the run's own settings; besides TEXT (the same text), only --run," in failed(
             "train", "--resume", "--learning-rate", "0.001", *option
         )
     assert "--learning-rate is 11; it must be above 0" in failed("train", "--resume", "--learning-rate", "11")

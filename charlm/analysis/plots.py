@@ -1,12 +1,15 @@
 """Figures drawn with matplotlib, an optional dependency (the extra `plots`)."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charlm.analysis.gradients.decay_fit import DecayFit, percent
 from charlm.analysis.gradients.diagnosis import Diagnosis
-from charlm.analysis.runs.curves import Against, RunCurves
+from charlm.analysis.runs.curves import Against, Curve, RunCurves
+from charlm.analysis.runs.limits import Limits, loss_limits, robust_limits, smoothed, x_unit
+from charlm.analysis.runs.ticks import labels, ticks
 from charlm.analysis.units.saturation import OPEN, SHUT, GateSaturation
 from charlm.errors import CharlmError, ConfigError
 from charlm.files import MADE_BY
@@ -16,7 +19,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SUFFIXES = (".png", ".svg", ".pdf")
-_COLOURS = ("#d1495b", "#00798c", "#edae49", "#30638e", "#6a994e", "#8e6c8a", "#7f5539", "#5c677d")
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+"""Colours that the colour-blind can tell apart (Okabe and Ito 2008)."""
+_LINES = ("-", "--", ":", "-.")
+_MARKERS = ("o", "^", "s", "D", "v", "P", "X")
 _FLOOR, _CEILING = 1e-8, 1e2
 
 
@@ -78,50 +84,92 @@ def draw_gradients(diagnosis: Diagnosis) -> "Figure":
 
 
 def draw_curves(runs: Sequence[RunCurves], against: Against) -> "Figure":
-    """Overlay the curves of several runs: loss and validation in one panel, gradient norm and learning rate in two."""
+    """Overlay the curves of several runs: loss and validation in one panel, gradient norm and learning rate in two.
+
+    Training losses are smoothed. Limits are those of `charlm.analysis.runs.limits`; an arrow at the edge of a panel
+    marks a value beyond them.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 7), layout="constrained")
     panels = figure.subplot_mosaic([["loss", "loss"], ["gradient norm", "learning rate"]], height_ratios=[1.6, 1])
-    for index, run in enumerate(runs):
-        colour = _COLOURS[index % len(_COLOURS)]
-        for quantity in ("loss", "gradient norm", "learning rate"):
-            curve = run.curves[quantity]
-            panels[quantity].plot(
-                curve.x, curve.y, color=colour, linewidth=1, alpha=0.45 if quantity == "loss" else 0.9
-            )
-        validation = run.curves["validation"]
-        margins = [margin or 0.0 for margin in validation.margin]
-        panels["loss"].errorbar(
-            validation.x,
-            validation.y,
-            yerr=margins,
-            color=colour,
-            linewidth=2.4,
-            marker="o",
-            markersize=4,
-            elinewidth=1,
-            label=run.run,
-        )
-    units = {"steps": "steps", "time": "seconds", "tokens": "tokens"}
+    titles = {
+        "loss": "training loss (lines, smoothed) and validation (marks, 95% intervals)",
+        "gradient norm": "gradient norm before clipping",
+    }
+    right = max((x for run in runs for one in run.curves.values() for x in one.x), default=0.0)
+    unit, size = x_unit(against, right)
     for quantity, axes in panels.items():
-        axes.set_title(
-            {"loss": "training loss (thin) and validation (dots, 95% intervals), nats per token"}.get(
-                quantity, quantity
-            ),
-            fontsize=12,
-        )
-        axes.set_xlabel(units[against])
+        axes.set_title(titles.get(quantity, quantity), fontsize=12)
+        axes.set_xlabel(unit)
         axes.grid(color="#dddddd", linewidth=0.7)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
-    steady = [y for run in runs for y in run.curves["loss"].y[len(run.curves["loss"].y) // 10 :]]
-    shown = steady + [y for run in runs for y in run.curves["validation"].y]
-    if shown:  # the steep first steps may leave the panel
-        margin = 0.05 * (max(shown) - min(shown)) or 0.1
-        panels["loss"].set_ylim(min(shown) - margin, max(shown) + margin)
+    runs = [run.scaled(size) for run in runs]
+    norms = robust_limits((y for run in runs for y in run.curves["gradient norm"].y), log=True)
+    losses = loss_limits(runs)
+    for index, run in enumerate(runs):
+        colour, dashes = _COLOURS[index % len(_COLOURS)], _LINES[index % len(_LINES)]
+        for curve, axes in (
+            (run.curves["gradient norm"], panels["gradient norm"]),
+            (run.curves["learning rate"], panels["learning rate"]),
+        ):
+            axes.plot(curve.x, curve.y, color=colour, linestyle=dashes, linewidth=1.2)
+        if norms is not None:
+            _mark_outliers(panels["gradient norm"], run.curves["gradient norm"], norms, colour)
+        if losses is not None:
+            _draw_losses(panels["loss"], run, losses, colour, dashes, _MARKERS[index % len(_MARKERS)])
+    for limits, axes in ((losses, panels["loss"]), (norms, panels["gradient norm"])):
+        if limits is not None:
+            values = ticks(limits, 8)
+            axes.set_yscale("log" if limits.log else "linear")
+            axes.set_ylim(*limits.padded(0.08))
+            axes.set_yticks(values, labels(values))
+            axes.set_yticks([], minor=True)
+    for quantity, axes in panels.items():
+        values = ticks(Limits(low=0.0, high=right / size), 8 if quantity == "loss" else 5)
+        axes.set_xticks(values, labels(values))
+        axes.set_xlim(left=0)
+    panels["loss"].set_ylabel("nats per token")
+    panels["learning rate"].set_ylim(bottom=0)
     panels["loss"].legend(frameon=False)
     return figure
+
+
+def _draw_losses(axes: "Axes", run: RunCurves, limits: Limits, colour: str, dashes: str, marker: str) -> None:
+    """Draw the training loss of a run as a line, and its validations as marks with their intervals."""
+    loss, validation = smoothed(run.curves["loss"], limits), run.curves["validation"]
+    axes.plot(loss.x, loss.y, color=colour, linestyle=dashes, linewidth=1.6)
+    axes.errorbar(
+        validation.x,
+        [y if y == limits.clip(y) else math.nan for y in validation.y],
+        yerr=[margin or 0.0 for margin in validation.margin],
+        color=colour,
+        linestyle="none",
+        marker=marker,
+        markersize=6,
+        elinewidth=1.2,
+    )
+    axes.plot([], [], color=colour, linestyle=dashes, marker=marker, label=run.run)
+    for curve in (run.curves["loss"], validation):
+        _mark_outliers(axes, curve, limits, colour)
+
+
+def _mark_outliers(axes: "Axes", curve: Curve, limits: Limits, colour: str) -> None:
+    """An arrow at the edge of a panel for each value beyond its limits."""
+    points = list(zip(curve.x, curve.y, strict=True))
+    above, below = [x for x, y in points if y > limits.high], [x for x, y in points if y < limits.low]
+    for marker, xs, height in (("^", above, 0.97), ("v", below, 0.03)):
+        axes.plot(
+            xs,
+            [height] * len(xs),
+            color=colour,
+            linestyle="none",
+            marker=marker,
+            markersize=8,
+            fillstyle="none",
+            transform=axes.get_xaxis_transform(),
+        )
 
 
 def draw_unit(values_by_label: Mapping[str, Sequence[float]], *, threshold: float, name: str) -> "Figure":

@@ -45,10 +45,15 @@ class ValidationEvent:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SampleEvent:
-    """A text that the model wrote during training."""
+    """What the model wrote at a step of training: one text, or several if its documents are short."""
 
     step: int
-    text: str
+    texts: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """All texts: one a line, or with a blank line between them if one of them has several lines."""
+        return ("\n\n" if any("\n" in text for text in self.texts) else "\n").join(self.texts)
 
 
 Event = StepEvent | ValidationEvent | SampleEvent

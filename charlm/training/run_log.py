@@ -7,13 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 
-import torch
-
 from charlm.config import TrainConfig
 from charlm.data.dataset import Dataset
 from charlm.errors import TrainingDivergedError
 from charlm.evaluation.estimate import SplitSample
-from charlm.sampling import SampleConfig, generate_chunks
+from charlm.sampling import SampleConfig, generate_many
 from charlm.storage.append_log import AppendLog
 from charlm.storage.checkpoint import Checkpoint, finite, save
 from charlm.storage.runs import RunFolder
@@ -26,7 +24,8 @@ _LOG_EVERY = 10  # steps per record of metrics.jsonl
 _SAVE_EVERY = 30.0  # seconds between saves, apart from those after validations
 _SAVE_SPACING = 30  # the next save waits this many times as long as the last one took
 _FINAL_VALIDATIONS, _FINAL_SAVES = 3, 2  # of the work after the last step: calibration takes two validations
-_SAMPLE = SampleConfig(temperature=0.8, length=240)
+_SAMPLE_CHARACTERS, _SAMPLE_TEXTS = 240, 10  # of short documents; the first that is reached ends a sample
+_SAMPLE = SampleConfig(temperature=0.8, length=_SAMPLE_CHARACTERS)
 
 
 class RunLog:
@@ -89,7 +88,7 @@ class RunLog:
             if better:
                 state.best = event.nats_per_token
             self._emit(event)
-        self._emit(SampleEvent(step=state.step, text=self._write_sample()))
+        self._emit(SampleEvent(step=state.step, texts=self._sample_texts()))
         validation_seconds = time.monotonic() - started
         state.final_seconds = _FINAL_VALIDATIONS * validation_seconds + _FINAL_SAVES * self._save_seconds
         if better:
@@ -156,16 +155,27 @@ class RunLog:
             save(self._run.model, self._best)
             self._best = None
 
-    def _write_sample(self) -> str:
+    def _sample_texts(self) -> tuple[str, ...]:
+        """A text of the average model, or, if documents are short, as many as cost about the same.
+
+        They draw from generators seeded with the step, so that training's own are left alone.
+        """
         state = self._state
-        generator = torch.Generator().manual_seed(self._config.seed + state.step)
+        backward = self._dataset.corpus.config.direction == "backward"
+        facts = self._dataset.train.facts
+        num = _SAMPLE_TEXTS if facts.characters < _SAMPLE_CHARACTERS * facts.documents else 1
+        seed = self._config.seed + _SAMPLE_TEXTS * state.step
+        texts, characters = list[str](), 0
         state.average.eval()
         try:
-            chunks = generate_chunks(state.average, self._dataset.tokenizer, generator, config=_SAMPLE, score=False)
-            text = "".join(chunk.text for chunk in chunks)
-            return text[::-1] if self._dataset.corpus.config.direction == "backward" else text
+            for written in generate_many(state.average, self._dataset.tokenizer, seed=seed, num=num, config=_SAMPLE):
+                texts.append(written.text[::-1] if backward else written.text)
+                characters += written.characters
+                if characters >= _SAMPLE_CHARACTERS:
+                    break
         finally:
             state.model.train()
+        return tuple(texts)
 
 
 def _mean(events: list[StepEvent]) -> StepEvent:

@@ -65,6 +65,17 @@ def test_help_needs_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False False\n"
 
 
+@pytest.mark.parametrize("words", [["train", "text.txt"], ["train", "--resume"]])
+def test_training_says_what_it_loads_before_it_loads_it(words: list[str]) -> None:
+    code = (
+        "import sys; from charlm.cli.app import app; from charlm.cli.ui.console import Bars\n"
+        "def status(bars, activity): print(activity, 'torch' in sys.modules, 'numpy' in sys.modules); sys.exit()\n"
+        f"Bars.status = status; app({words})"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.split() == ["loading", "torch", "False", "False"]
+
+
 def test_every_command_that_computes_has_threads() -> None:
     options = {
         name: {option for parameter in command.params for option in parameter.opts}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import charlm as library
-from charlm.data.registry import NamedCorpus, RegisteredFile
+from charlm.data.registry import NamedCorpus, OfficialSplit
 from charlm.errors import ConfigError
 from charlm.files import cache_folder
 
@@ -130,7 +130,7 @@ def test_a_named_corpus_brings_its_official_splits_unless_others_are_given(
         target = cache_folder("corpora") / ("three.txt" if name == "train" else f"three-{name}.txt")
         target.write_bytes(data)  # as if it had been downloaded
         sha256 = hashlib.sha256(data).hexdigest()
-        files[name] = RegisteredFile(url=f"https://example.org/{name}.txt", bytes=len(data), sha256=sha256)
+        files[name] = OfficialSplit(url=f"https://example.org/{name}.txt", bytes=len(data), sha256=sha256)
     train = files.pop("train")
     about = {"kind": "download", "description": "three files", "licence": "MIT", "origin": "made for this test"}
     three = NamedCorpus(name="three", url=train.url, bytes=train.bytes, sha256=train.sha256, **about, **files)

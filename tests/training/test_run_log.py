@@ -8,7 +8,7 @@ from charlm import api
 from charlm.api import Callbacks
 from charlm.errors import CharlmError, TrainingDivergedError
 from charlm.training import run_log
-from charlm.training.events import StepEvent, ValidationEvent
+from charlm.training.events import SampleEvent, StepEvent, ValidationEvent
 
 
 def test_what_a_killed_process_wrote_after_its_last_save_is_cut_off(train_run, stop_after, records_of) -> None:
@@ -88,3 +88,30 @@ def test_a_full_disk_ends_the_run_and_keeps_the_last_save(
             api.resume_run("runs/a")
     assert Path("runs/a/resume.safetensors").read_bytes() == before
     assert api.resume_run("runs/a").outcome.finished
+
+
+def test_a_sample_of_short_documents_is_ten_of_them_and_of_a_long_one_one(
+    train_run, write, stop_after, weights_of, same_weights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[SampleEvent] = []
+    callbacks = Callbacks(on_event=lambda event: seen.append(event) if isinstance(event, SampleEvent) else None)
+    names = {"source": write("anna\nbert\ncleo\n" * 40, "names.txt"), "corpus": {"documents": "line"}}
+    train_run("runs/names", callbacks=callbacks, **names)
+    assert [len(event.texts) for event in seen] == [10] * 5
+    assert seen[-1].text == "\n".join(seen[-1].texts)
+    samples = Path("runs/names/samples.txt").read_text()
+    assert samples == "".join(f"--- step {event.step}\n{event.text}\n\n" for event in seen)
+    train_run("runs/broken", callbacks=stop_after(25), **names)
+    api.resume_run("runs/broken")
+    assert Path("runs/broken/samples.txt").read_text() == samples
+    seen.clear()
+    train_run("runs/sentences", callbacks=callbacks)
+    assert [len(event.texts) for event in seen] == [1] * 5
+    monkeypatch.setattr(run_log.RunLog, "_sample_texts", lambda _: ())
+    train_run("runs/silent", **names)
+    assert same_weights(*(weights_of(run) for run in ("runs/silent", "runs/names")))
+
+
+def test_texts_of_several_lines_have_a_blank_line_between_them() -> None:
+    assert SampleEvent(step=1, texts=("a", "b")).text == "a\nb"
+    assert SampleEvent(step=1, texts=("a\nb", "c")).text == "a\nb\n\nc"

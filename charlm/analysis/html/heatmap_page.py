@@ -1,17 +1,14 @@
 """A reading as a self-contained HTML page: no network, light and dark mode, and only visible text is coloured."""
 
 import base64
-import html
-import json
-import re
-from importlib import resources
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm.analysis.html.template import fill_template
 from charlm.analysis.units.reading import Reading
-from charlm.files import MADE_BY
+from charlm.analysis.units.scale import scale_of
 from charlm.model.unit import Unit
 from charlm.tokenizers import Tokenizer
 
@@ -28,6 +25,7 @@ def page(reading: Reading, tokenizer: Tokenizer, *, title: str, unit: Unit | Non
         title: title of the page.
         unit: the unit or gate whose values are in the reading, if any; a gate's values lie between 0 and 1.
     """
+    scale = scale_of(reading, unit)
     narrow = np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.uint32
     distinct_texts, places = np.unique(np.array(reading.texts, dtype=object), return_inverse=True)
     data: dict[str, Any] = {
@@ -42,6 +40,9 @@ def page(reading: Reading, tokenizer: Tokenizer, *, title: str, unit: Unit | Non
         "probabilities": _packed((reading.probabilities * _PROBABILITY_SCALE).round().astype(np.uint8)),
         "alternatives": reading.likeliest.shape[1],
         "values": None if reading.values is None else _packed(reading.values.astype(np.float32)),
+        "middle": scale.middle,
+        "reach": scale.reach,
+        "marks": scale.marks,
         "gate": unit is not None and unit.gate is not None,
     }
     mean = float(reading.bits.sum()) / max(1, len("".join(reading.texts)))
@@ -49,29 +50,6 @@ def page(reading: Reading, tokenizer: Tokenizer, *, title: str, unit: Unit | Non
     if unit is not None:
         about += f"; coloured by {unit.kind} {unit}"
     return fill_template("heatmap.html", title=title, about=about, data=data)
-
-
-def fill_template(template: str, *, title: str, about: str, data: Any, body: str = "") -> str:
-    """Make a page from one of this package's templates.
-
-    Args:
-        template: file name of the template.
-        title: plain text.
-        about: plain text below the title.
-        data: JSON values for the page's script.
-        body: HTML placed before the script's output.
-    """
-    folder = resources.files("charlm.analysis.html")
-    page = folder.joinpath(template).read_text(encoding="utf-8")
-    parts = {
-        "STYLE": folder.joinpath("style.css").read_text(encoding="utf-8"),
-        "GENERATOR": MADE_BY,
-        "TITLE": html.escape(title),
-        "ABOUT": html.escape(about),
-        "BODY": body,
-        "DATA": json.dumps(data).replace("<", "\\u003c"),
-    }
-    return re.sub(f"@({'|'.join(parts)})@", lambda match: parts[match[1]], page)
 
 
 def _packed(array: NDArray[Any]) -> str:

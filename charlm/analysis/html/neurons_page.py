@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.analysis.html.heatmap_page import fill_template
+from charlm.analysis.html.template import fill_template
 from charlm.analysis.units.neurons import Finding, Follower, Neurons
 
 _EXCERPT = 700  # tokens
 _MAX_SHIFT = 150  # tokens by which an excerpt may shift to begin at a line start
+_COLUMNS = ("property", "unit", "response", "metric", "held-out", "selection", "untrained", "confirmed")
 
 
 def neurons_page(neurons: Neurons, *, title: str) -> str:
@@ -24,8 +25,8 @@ def neurons_page(neurons: Neurons, *, title: str) -> str:
         if (follower := finding.confirmed) is not None
     ]
     about = (
-        f"{len(neurons.texts):,} tokens; {len(data)} of {len(neurons.findings)} properties have a confirmed unit. Red: "
-        "above the unit's mean. Blue: below it. Underlined: the property holds."
+        f"{len(neurons.texts):,} tokens; {len(data)} of {len(neurons.findings)} properties have a confirmed unit. "
+        "Orange: above the unit's mean. Blue: below it. Underlined: the property holds."
     )
     return fill_template("neurons.html", title=title, about=about, data=data, body=_table(neurons))
 
@@ -40,11 +41,11 @@ def _table(neurons: Neurons) -> str:
             name, section = f'<a href="#property-{section}">{name}</a>', section + 1
         cells = [name, str(follower.unit), finding.response(follower), finding.metric]
         cells += [f"{value:.3f}" for value in (follower.found, follower.chosen, finding.untrained)]
-        cells.append("" if follower.confirmed else "not confirmed")
-        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    names = ("property", "unit", "response", "metric", "held-out", "selection", "untrained", "")
-    head = "".join(f"<th>{name}</th>" for name in names)
-    return f"<table><tr>{head}</tr>{''.join(rows)}</table>" if rows else ""
+        cells.append("yes" if follower.confirmed else "no")
+        labelled = (f'<td data-name="{name}">{cell}</td>' for name, cell in zip(_COLUMNS, cells, strict=True))
+        rows.append(f"<tr>{''.join(labelled)}</tr>")
+    head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>" if rows else ""
 
 
 def _excerpt(neurons: Neurons, finding: Finding, follower: Follower) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
@@ -47,6 +47,11 @@ class RunCurves:
 
     run: str
     curves: dict[Quantity, Curve]
+
+    def scaled(self, size: float) -> Self:
+        """The same curves with every x divided by the size of another unit."""
+        curves = {name: replace(curve, x=tuple(x / size for x in curve.x)) for name, curve in self.curves.items()}
+        return replace(self, curves=curves)
 
     def to_json(self) -> dict[str, Any]:
         """The name of the run, and the x and y values of each curve."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.cli.options.completion import complete_model_or_text
-from charlm.cli.options.output import OverwriteOption, output_path
+from charlm.cli.options.output import OpenOption, OverwriteOption, check_open, output_path, write_page
 from charlm.cli.options.shared import (
     DocumentsOption,
     EncodingOption,
@@ -52,6 +52,7 @@ def compare(
             "predicts it better.",
         ),
     ] = None,
+    open_page: OpenOption = False,
     overwrite: OverwriteOption = False,
     threads: ThreadsOption = 1,
     json: JsonOption = False,
@@ -73,8 +74,8 @@ def compare(
     from charlm.analysis.html.comparison_page import comparison_page
     from charlm.cli.ui.console import Bars, stderr
     from charlm.evaluation.comparison import compare as compare_networks
-    from charlm.files import atomic_write
 
+    check_open(open_page, page)
     use_threads(threads)
     names, texts = _models_and_texts(list(arguments or []))
     if page is not None and len(names) != 2:
@@ -94,8 +95,7 @@ def compare(
         comparison = compare_networks(networks, corpus, scored, progress=progress)
     what = (" ".join(texts) or dataset.corpus.name) + (f", {split} split" if split else "")
     if page is not None:
-        atomic_write(page, comparison_page(comparison, names=(names[0], names[1]), title=what).encode())
-        stderr().print(f"wrote {page}", markup=False, soft_wrap=True)
+        write_page(page, comparison_page(comparison, names=(names[0], names[1]), title=what), open_page=open_page)
     if json:
         _print_json(names, models, comparison, what)
     else:

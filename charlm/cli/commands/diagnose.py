@@ -140,7 +140,7 @@ def _show_chart(console: "Console", result: "Diagnosis") -> None:
     """Print a line of blocks for each curve."""
     from rich.text import Text
 
-    from charlm.cli.ui.chart import LEGEND, axis, decade_line
+    from charlm.cli.charts.decades import LEGEND, axis, decade_line
 
     label_width = max(len(diagnosed.cell) for diagnosed in result.cells) + 12
     width = max(10, min(console.width, 100) - label_width)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from charlm.text_model import TextModel
 
 _ADAPTATION = "Adaptation while scoring"
+_FEW = 3  # texts that the headline names
 
 
 def evaluate(
@@ -91,6 +92,7 @@ def evaluate(
       [bold]charlm eval --dynamic[/bold]               with dynamic evaluation
     """
     import charlm
+    from charlm.cli.charts.scores import headline, show_bars
     from charlm.cli.options.reader import require_model_first
     from charlm.cli.ui.console import Bars, print_json, stderr, stdout
     from charlm.data.inputs.mistakes import looks_like
@@ -132,7 +134,8 @@ def evaluate(
     with Bars(console) as progress:
         if names:
             dataset = loaded.read(names, split=split, corpus=settings, progress=progress)
-            what = " ".join(names) + (f", {split} split" if split else "")
+            name = " ".join(names)
+            what = name + (f", {split} split" if split else "")
         else:
             if settings:
                 raise ConfigError(
@@ -141,7 +144,8 @@ def evaluate(
             split = split or loaded.held_out_split()
             dataset = loaded.read(split=split, progress=progress)
             trained_on = loaded.checkpoint.corpus or dataset.corpus
-            what = f"{trained_on.name}, {split} split"
+            name = trained_on.name
+            what = f"{name}, {split} split"
         scored: SplitName = split or "train"
         result = loaded.score(dataset, scored, dynamic=dynamic_config, neural_cache=cache_config, progress=progress)
         baselines = {} if no_baselines else _baselines(loaded, dataset, scored, None if names else dataset, progress)
@@ -172,11 +176,21 @@ def evaluate(
             values["copying"] = dict(zip(("written", "scored"), (one.to_json() for one in copying), strict=True))
         print_json(values | {"verdict": sentences})
         return
-    _show(what + ", dynamic evaluation" * dynamic + ", neural cache" * cache, result)
+    adaptations = ["dynamic evaluation"] * dynamic + ["neural cache"] * cache
+    if len(names) > _FEW:
+        name = f"{len(names)} texts"
+    elif name == "-":
+        name = "standard input"
+    scored_text = f"the {split} split of {name}" if split else name
+    line = headline(scored_text, result.characters, result.bits_per_character, baselines, adaptations=adaptations)
+    stdout().print(line, style="bold", markup=False)
     if baselines:
-        _compare(result, baselines)
+        show_bars(result.bits_per_character, baselines)
+    _show(result)
+    if sentences:
+        stdout().print()
     for sentence in sentences:
-        stdout().print(sentence, markup=False, soft_wrap=True)
+        stdout().print(sentence, markup=False)
     if copying is not None:
         _show_copying(*copying)
 
@@ -196,7 +210,8 @@ def _baselines(
         return {}
 
 
-def _show(what: str, result: "Evaluation") -> None:
+def _show(result: "Evaluation") -> None:
+    """A table of all figures."""
     from rich.table import Table
 
     from charlm.cli.ui.console import stdout, thousands
@@ -221,28 +236,7 @@ def _show(what: str, result: "Evaluation") -> None:
     ):
         table.add_row(name, value)
     console = stdout()
-    console.print(what, style="bold", markup=False, soft_wrap=True)
-    console.print(table)
-
-
-def _compare(result: "Evaluation", baselines: "dict[str, Baseline]") -> None:
-    """A table of the network and the baselines, the best first."""
-    from rich.table import Table
-
-    from charlm.cli.ui.console import stdout
-
-    rows = [("this network", result.bits_per_character)]
-    for name, baseline in baselines.items():
-        label = name if baseline.order is None else f"n-gram, order {baseline.order}"
-        rows.append((label, baseline.bits_per_character))
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column()
-    table.add_column(justify="right")
-    for label, bits in sorted(rows, key=lambda row: row[1]):
-        table.add_row(label, f"{bits:.4f}")
-    console = stdout()
     console.print()
-    console.print("bits per character", style="bold")
     console.print(table)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charlm.cli.options.output import OverwriteOption, output_path
+from charlm.cli.options.output import OpenOption, OverwriteOption, check_open, output_path, write_page
 from charlm.cli.options.reader import ModelAndText, UnknownOption, open_reader
 from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
 from charlm.errors import ConfigError
@@ -39,6 +39,7 @@ def neurons(
             "charlm-rnn\\[plots].",
         ),
     ] = None,
+    open_page: OpenOption = False,
     overwrite: OverwriteOption = False,
     unknown: UnknownOption = "replace",
     threads: ThreadsOption = 1,
@@ -65,8 +66,8 @@ def neurons(
     from charlm.analysis.units.neurons import find_neurons
     from charlm.cells.gates import logistic_gates
     from charlm.cli.ui.console import Bars, print_json, stderr
-    from charlm.files import atomic_write
 
+    check_open(open_page, page)
     use_threads(threads)
     if plot is not None:
         check_plot(plot)
@@ -82,8 +83,7 @@ def neurons(
     with Bars(stderr()) as progress:
         result = find_neurons(model, tokenizer, text, top=top, tokens=tokens, unknown=unknown, progress=progress)
     if page is not None:
-        atomic_write(page, neurons_page(result, title=title).encode())
-        stderr().print(f"wrote {page}", markup=False, soft_wrap=True)
+        write_page(page, neurons_page(result, title=title), open_page=open_page)
     if plot is not None:
         save_plot(draw_saturation(result.saturation, title), plot)
         stderr().print(f"wrote {plot}", markup=False, soft_wrap=True)

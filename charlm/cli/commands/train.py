@@ -1,6 +1,7 @@
 """`charlm train`: train a model, or continue a run."""
 
 import shlex
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -100,10 +101,8 @@ def train(
       [bold]charlm train --resume[/bold]
     """
     started = time.monotonic()
-    from charlm import api
     from charlm.config import ModelOptions, TokenizerConfig, TrainOptions
     from charlm.errors import ConfigError
-    from charlm.storage.runs import newest_resumable
 
     corpus = corpus_options(documents, separator, splits, encoding, errors, direction)
     tokenizer_options = without_none(kind=tokenizer, vocab_size=vocab_size, algorithm=subword_algorithm)
@@ -149,7 +148,10 @@ def train(
     if {"vocab_size", "algorithm"} & tokenizer_options.keys() and tokenizer != "subword":
         raise ConfigError("--vocab-size and --subword-algorithm need --tokenizer subword")
     if resume:
-        with _display() as callbacks:
+        with _display(text) as callbacks:
+            from charlm import api
+            from charlm.storage.runs import newest_resumable
+
             result = api.resume_run(
                 run if run is not None else newest_resumable(),
                 text=text or None,
@@ -163,7 +165,9 @@ def train(
         return
     results: list[Trained] = []
     for name, own_seed in planned_runs(text or [], run, seed, seeds, overwrite=overwrite):
-        with _display() as callbacks:
+        with _display(text) as callbacks:
+            from charlm import api
+
             result = api.train_run(
                 text or [],
                 run=name,
@@ -185,14 +189,20 @@ def train(
 
 
 @contextmanager
-def _display() -> Iterator["Callbacks"]:
-    """Callbacks that display a run and let Ctrl-C stop it."""
-    from charlm.api import Callbacks
+def _display(text: list[str] | None) -> Iterator["Callbacks"]:
+    """Callbacks that display a run and let Ctrl-C stop it; says what is done before the run begins."""
     from charlm.cli.ui.console import Bars, stderr
     from charlm.cli.ui.screen import Interrupt, Screen
 
     console = stderr()
     with Bars(console) as bars, Interrupt() as interrupt, Screen(console, bars, interrupt) as screen:
+        bars.status("loading torch")
+        from charlm.api import Callbacks
+
+        if "-" in (text or []) and sys.stdin.isatty():  # the user is typing the text
+            bars.finish()
+        else:
+            bars.status("reading the text")
         yield Callbacks(
             progress=bars,
             on_settings=screen.autotuned,

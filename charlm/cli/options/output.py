@@ -1,4 +1,4 @@
-"""The check on a file that a command is to write: it may replace neither an input nor a file of the user's."""
+"""Files that a command writes: they may replace neither an input nor a file of the user's; a page may be opened."""
 
 import os
 from collections.abc import Iterable
@@ -8,11 +8,19 @@ from typing import Annotated
 import typer
 
 from charlm.errors import ConfigError
-from charlm.files import is_made_by_charlm, user_path
+from charlm.files import atomic_write, is_made_by_charlm, user_path
 
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace an existing file, even one that charlm did not write.")
 ]
+
+OpenOption = Annotated[bool, typer.Option("--open", help="Open the page of --html in the browser.")]
+
+
+def check_open(open_page: bool, page: Path | None) -> None:
+    """Raise `ConfigError` if there is no page for `--open` to open."""
+    if open_page and page is None:
+        raise ConfigError("--open opens the page that --html writes, and --html is missing; add --html FILE")
 
 
 def output_path(path: Path, option: str, *, inputs: Iterable[str | Path | None] = (), overwrite: bool = False) -> Path:
@@ -42,6 +50,19 @@ def output_path(path: Path, option: str, *, inputs: Iterable[str | Path | None] 
             "choose another file, or replace it with --overwrite"
         )
     return path
+
+
+def write_page(path: Path, page: str, *, open_page: bool) -> None:
+    """Write an HTML page, say so on stderr, and open it in the default browser if `open_page`."""
+    import webbrowser
+
+    from charlm.cli.ui.console import stderr
+
+    atomic_write(path, page.encode())
+    stderr().print(f"wrote {path}", markup=False, soft_wrap=True)
+    if open_page and not webbrowser.open(path.resolve().as_uri()):
+        note = f"note: found no browser to open {path}; set the environment variable BROWSER to one"
+        stderr().print(note, style="yellow", markup=False, soft_wrap=True)
 
 
 def _holds(source: Path, path: Path) -> bool:

@@ -11,22 +11,25 @@ from types import TracebackType
 from typing import Any, Self, TextIO, cast
 
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.segment import Segment
 from rich.text import Text
+from rich.theme import Theme
 
 from charlm.cli.ui.streams import BestEffortStream, TrimmedStream
 from charlm.cli.ui.visible import visible
 
 _WIDE = 10_000  # columns where stdout is not a terminal
 _BAR_DELAY = 0.5  # seconds of work before a bar appears
+_THEME = Theme({"bar.complete": "cyan", "bar.pulse": "cyan", "bar.finished": "green"})  # Rich's own are red, as errors
 
 
 class VisibleConsole(Console):
     """A console whose texts are visible if it is a terminal; a string is markup only if it is printed as such."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(highlight=False, emoji=False, markup=False, **settings)
+        super().__init__(highlight=False, emoji=False, markup=False, theme=_THEME, **settings)
 
     def _visible(self, text: str) -> str:
         return visible(text) if self.is_terminal or self.file.isatty() else text
@@ -83,12 +86,14 @@ class Bars:
     """A context that shows the library's progress bars and warnings on stderr.
 
     It is called as a `charlm.progress.Progress`. A bar appears only for work that takes more than half a second, and
-    disappears when the context ends or `finish` is called. Without a terminal there are no bars.
+    disappears when the context ends or `finish` is called. `status` shows a line at once, until a bar replaces it.
+    Without a terminal there are no bars and no such line.
     """
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._notes = Notes(console)
+        self._status: Live | None = None
         self._bars: Progress | None = None
         self._task: TaskID | None = None
         self._activity = ""
@@ -104,8 +109,19 @@ class Bars:
         self.finish()
         logging.getLogger("charlm").removeHandler(self._notes)
 
+    def status(self, activity: str) -> None:
+        """Show what is being done, for work that reports no progress or has not begun to."""
+        if not self._console.is_terminal or self._console.is_dumb_terminal:
+            return
+        if self._status is None:
+            # Drawn only here, since a thread that redraws it would slow down the imports it announces.
+            self._status = Live(console=self._console, auto_refresh=False, transient=True)
+            self._status.start()
+        self._status.update(Text(f"{activity} …", style="dim", no_wrap=True, overflow="ellipsis"), refresh=True)
+
     def finish(self) -> None:
-        """Remove the bars."""
+        """Remove the bars and the status line."""
+        self._end_status()
         if self._bars is not None:
             self._bars.stop()
             self._bars = None
@@ -117,8 +133,11 @@ class Bars:
         now = time.monotonic()
         if what != self._activity:
             self._activity, self._since, self._task = what, now, None
+            if self._status is not None:
+                self.status(what)
         if self._task is None and (now - self._since < _BAR_DELAY or done == total):
             return
+        self._end_status()
         if self._bars is None:
             self._bars = Progress(
                 TextColumn("{task.description}", markup=False),
@@ -132,6 +151,11 @@ class Bars:
         if self._task is None:
             self._task = self._bars.add_task(what, total=total)
         self._bars.update(self._task, completed=done, total=total)
+
+    def _end_status(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
 
 
 def passing_bar(bars: Bars) -> Callable[[str, int, int | None], None]:

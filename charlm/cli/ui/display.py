@@ -2,25 +2,26 @@
 
 import time
 from collections import deque
-from itertools import pairwise
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.control import Control
 from rich.live import Live
-from rich.panel import Panel
 from rich.progress_bar import ProgressBar
+from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from charlm.cli.charts.losses import TRAINING, VALIDATION, Point, loss_chart, smoothed
 from charlm.cli.ui.console import duration, thousands, with_margin
 from charlm.cli.ui.visible import visible
 from charlm.training.events import Event, SampleEvent, StepEvent, ValidationEvent
 
-_BLOCKS = "▁▂▃▄▅▆▇█"
-_SAMPLE_LINES = 8
-_UNLIMITED = 1000  # columns, more than any frame needs
+_SAMPLE_LINES = 10
+_CHART_LINES = (4, 12)  # the fewest, with which the chart is worth its place, and the most
+_MOST_LOSSES = 4000  # so that a frame of a long run costs no more than a few milliseconds
+_MARKS = {"loss": TRAINING, "validation": VALIDATION}
 _SPEED_PERIOD = 5.0  # seconds over which the displayed speed is averaged
 
 
@@ -35,7 +36,8 @@ class TrainingDisplay:
         self._validation: ValidationEvent | None = None
         self._best: ValidationEvent | None = None
         self._sample: SampleEvent | None = None
-        self._losses: list[float] = []
+        self._losses: list[Point] = []
+        self._validations: list[Point] = []
         self._recent: deque[tuple[float, int, float]] = deque()  # (time, tokens, progress) of the last seconds
         self._live = (
             Live(console=console, get_renderable=self._render, refresh_per_second=4, transient=False)
@@ -47,7 +49,7 @@ class TrainingDisplay:
         if self._live is None:
             self._console.print(self._title, markup=False, soft_wrap=True)
         else:
-            self._live.start()
+            self._live.start(refresh=True)
         return self
 
     def __exit__(
@@ -59,13 +61,16 @@ class TrainingDisplay:
     def __call__(self, event: Event) -> None:
         if isinstance(event, StepEvent):
             self._step = event
-            self._losses.append(event.loss)
+            self._losses.append((event.step, event.loss))
+            if len(self._losses) == _MOST_LOSSES:
+                self._losses = smoothed(self._losses, _MOST_LOSSES // 2)
             now = time.monotonic()
             self._recent.append((now, event.tokens, event.progress))
             while len(self._recent) > 2 and now - self._recent[0][0] > _SPEED_PERIOD:
                 self._recent.popleft()
         elif isinstance(event, ValidationEvent):
             self._validation = event
+            self._validations.append((event.step, event.nats_per_token))
             self._best = event if event.best else self._best
             if self._live is None:
                 self._console.print(self._line(event), markup=False, soft_wrap=True)
@@ -119,20 +124,34 @@ class TrainingDisplay:
             f"{step.progress:.0%}  {duration(step.seconds)} elapsed"
             + (f", {duration(remaining)} left" if remaining is not None else ""),
         )
-        parts += [
-            head,
-            self._numbers(step),
-            Text(sparkline(self._losses, max(10, self._console.width - 12)) + " loss", style="cyan"),
-        ]
-        if self._sample is not None:
-            title = f"sample at step {thousands(self._sample.step)}"
-            sample = visible(self._sample.text).strip("\n")
-            lines = Text(sample).wrap(self._console, max(1, self._console.width - 4))
-            parts.append(Panel(Text("\n").join(lines[:_SAMPLE_LINES]), title=title, title_align="left"))
+        figures = self._figures(step)
+        parts += [head, *figures]
+        room = self._console.height - 1 - 2 - len(figures)  # one line stays free for the prompt
+        fewest, most = _CHART_LINES
+        if room >= fewest:
+            height = min(most, max(fewest, room - 1 - _SAMPLE_LINES))
+            parts.append(loss_chart(self._losses, self._validations, width=self._console.width, height=height))
+            room -= height
+        if self._sample is not None and room > 1:
+            parts += self._sample_lines(self._sample, min(room - 1, _SAMPLE_LINES))
         return Group(*parts)
 
-    def _numbers(self, step: StepEvent) -> Table:
-        """The figures in a row, or in a column if the terminal is too narrow."""
+    def _sample_lines(self, sample: SampleEvent, most: int) -> list[RenderableType]:
+        """A title and at most `most` lines; of several texts, each begins a line and is indented where it continues."""
+        several = len(sample.texts) > 1
+        indent = "  " if several else ""
+        lines: list[RenderableType] = []
+        for text in sample.texts:
+            shown = visible(text)
+            wrapped = Text(shown if several else shown.strip("\n")).wrap(
+                self._console, max(1, self._console.width - len(indent))
+            )
+            lines += [Text(indent * (number > 0)) + line for number, line in enumerate(wrapped)]
+        title = f"{'samples' if several else 'sample'} at step {thousands(sample.step)}"
+        return [Rule(Text(title), align="left", style="dim"), *lines[:most]]
+
+    def _figures(self, step: StepEvent) -> list[Text]:
+        """The figures as two lines, names above values, or name by name if the terminal is too narrow."""
         speed = self._speed()
         figures = {"step": thousands(step.step), "epoch": f"{step.epoch:.2f}", "loss": f"{step.loss:.4f}"}
         last, best = self._validation, self._best
@@ -141,16 +160,23 @@ class TrainingDisplay:
             figures["best"] = f"{with_margin(best.nats_per_token, best.margin)} at {thousands(best.step)}"
         figures["gradient norm"] = f"{step.gradient_norm:.3f}"
         figures["tokens/s"] = thousands(speed) if speed is not None else "–"
-        row = _grid(len(figures))
-        row.add_row(*figures, style="dim")
-        row.add_row(*figures.values())
-        unlimited = self._console.options.update(width=_UNLIMITED)
-        if self._console.measure(row, options=unlimited).maximum <= self._console.width:
-            return row
-        column = _grid(2)
-        for name, value in figures.items():
-            column.add_row(Text(name, style="dim"), value)
-        return column
+        names = [_named(name) for name in figures]
+        widths = [max(name.cell_len, len(value)) for name, value in zip(names, figures.values(), strict=True)]
+        if sum(widths) + 2 * (len(widths) - 1) <= self._console.width:
+            above, below = Text(), Text()
+            for name, value, width in zip(names, figures.values(), widths, strict=True):
+                above.append_text(name).append(" " * (width - name.cell_len + 2))
+                below.append(value.ljust(width + 2))
+            above.rstrip()
+            below.rstrip()
+            return [above, below]
+        lines = [Text(no_wrap=True)]
+        for name, value in zip(names, figures.values(), strict=True):
+            pair = name.append(f" {value}", style="default not dim")
+            if lines[-1] and lines[-1].cell_len + 2 + pair.cell_len > self._console.width:
+                lines.append(Text(no_wrap=True))
+            lines[-1].append("  " if lines[-1] else "").append_text(pair)
+        return lines
 
     def _clear_if_resized(self) -> None:
         """Clear the screen after a change of size, since the terminal has rewrapped the lines of the old frame."""
@@ -159,21 +185,10 @@ class TrainingDisplay:
             self._console.control(Control.clear(), Control.home())
 
 
-def _grid(columns: int) -> Table:
-    """A grid whose cells are never wrapped."""
-    grid = Table.grid(padding=(0, 2))
-    for _ in range(columns):
-        grid.add_column(no_wrap=True)
-    return grid
-
-
-def sparkline(values: list[float], width: int) -> str:
-    """Values as a row of at most `width` blocks: the means of equal sections, the highest block for the largest."""
-    if not values:
-        return ""
-    width = min(width, len(values))
-    edges = [round(index * len(values) / width) for index in range(width + 1)]
-    means = [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
-    low, high = min(means), max(means)
-    scale = (len(_BLOCKS) - 1) / (high - low) if high > low else 0.0
-    return "".join(_BLOCKS[round((mean - low) * scale)] for mean in means)
+def _named(name: str) -> Text:
+    """The name of a figure, after its mark in the chart."""
+    text = Text()
+    if name in _MARKS:
+        mark, style = _MARKS[name]
+        text.append(mark, style=style).append(" ")
+    return text.append(name, style="dim")

@@ -2,19 +2,20 @@
 
 import signal
 from types import FrameType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import torch
 from rich.console import Console
 
 from charlm.cli.ui.console import Bars, thousands
 from charlm.cli.ui.display import TrainingDisplay
 from charlm.config import TrainConfig
-from charlm.data.dataset import Dataset
-from charlm.model.language_model import LanguageModel
-from charlm.storage.runs import RunFolder
-from charlm.training.autotune import AutotunedSettings
 from charlm.training.events import Event
+
+if TYPE_CHECKING:  # these modules import torch, which takes longer than a first line on the screen should
+    from charlm.data.dataset import Dataset
+    from charlm.model.language_model import LanguageModel
+    from charlm.storage.runs import RunFolder
+    from charlm.training.autotune import AutotunedSettings
 
 
 class Interrupt:
@@ -64,7 +65,7 @@ class Screen:
         if self._display is not None:
             self._display.__exit__(*error)
 
-    def autotuned(self, selected: AutotunedSettings) -> None:
+    def autotuned(self, selected: "AutotunedSettings") -> None:
         """Print the settings that were selected, and why."""
         self._bars.finish()
         if not selected.model and not selected.training:
@@ -76,8 +77,10 @@ class Screen:
         self._console.print(f"auto-selected: {settings}", markup=False, soft_wrap=True)
         self._console.print(f"reason: {selected.why}", markup=False, soft_wrap=True)
 
-    def prepared(self, run: RunFolder, dataset: Dataset, model: LanguageModel, config: TrainConfig) -> None:
+    def prepared(self, run: "RunFolder", dataset: "Dataset", model: "LanguageModel", config: TrainConfig) -> None:
         """Remove the bars and begin the display."""
+        import torch
+
         self._bars.finish()
         shape, threads = model.config, torch.get_num_threads()
         self._display = TrainingDisplay(

@@ -5,15 +5,18 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rich.text import Text
+
 from charlm.cli.ui.console import print_json, stderr, stdout
+from charlm.cli.ui.heatmaps.shades import Shades, shows_colours
 from charlm.cli.ui.visible import VisibleParts
 
 if TYPE_CHECKING:
     from charlm.evaluation.copying import Copied
     from charlm.sampling import Chunk, GeneratedText
 
-_SHADES = ((0.5, "at least 50%", 34), (0.2, "20%", 37), (0.05, "5%", 178), (0.01, "1%", 208), (0.0, "less", 196))
-"""Lowest probability, its name in the legend, and colour (of 256), from green to red."""
+_LEVELS = ((0.5, "at least 50%", 0.0), (0.2, "20%", 0.25), (0.05, "5%", 0.5), (0.01, "1%", 0.75), (0.0, "less", 1.0))
+"""Lowest probability, its name in the legend, and the share of the full colour."""
 
 
 class Texts:
@@ -29,13 +32,15 @@ class Texts:
         console = stdout()
         self._separator = "" if one_line else "\n"
         self._terminal = console.is_terminal
-        self._coloured = show_probs and console.is_terminal and not console.no_color
+        self._shades = Shades(console) if show_probs and shows_colours(console) else None
         self._visible = VisibleParts() if sys.stdout.isatty() else None
         self._first = True
         self._last = ""
-        if self._coloured:
-            shades = ", ".join(f"[color({colour})]{name}[/]" for _, name, colour in _SHADES)
-            stderr().print(f"probability of each character: {shades}", markup=True, soft_wrap=True)
+        if self._shades is not None:
+            legend = Text("probability of each character:")
+            for _, name, share in _LEVELS:
+                legend.append(" ").append(f" {name} ", self._shades.style(share))
+            stderr().print(legend, soft_wrap=True)
         elif show_probs:
             stderr().print(
                 "note: --show-probs needs a terminal with colours; add --jsonl to get the probabilities as numbers",
@@ -54,8 +59,8 @@ class Texts:
         """Print the next part of a text, underlining the characters at the indices `underlined`."""
         self._last = text[-1:] or self._last
         characters: Iterable[str] = text if self._visible is None else map(self._visible.add, text)
-        if self._coloured:
-            characters = coloured([*characters], log_probabilities)
+        if self._shades is not None:
+            characters = shaded([*characters], log_probabilities, self._shades)
         if underlined:
             characters = (
                 f"\x1b[4m{character}\x1b[24m" if index in underlined and text[index] not in "\r\n" else character
@@ -94,16 +99,16 @@ class Texts:
             self.add(chunk.text, chunk.log_probabilities)
 
 
-def coloured(text: Sequence[str], log_probabilities: Iterable[float]) -> Iterator[str]:
-    """Each character in the colour of its probability; a character without one, as in a prefix, is not coloured."""
+def shaded(text: Sequence[str], log_probabilities: Iterable[float], shades: Shades) -> Iterator[str]:
+    """Each character in the shade of its probability; without one, as in a prefix, it stays as it is."""
     nats = [*log_probabilities]
     nats = [math.inf] * (len(text) - len(nats)) + nats
     for character, log_p in zip(text, nats, strict=True):
         if log_p > 0 or character in "\r\n":
             yield character
         else:
-            shade = next(colour for lowest, _, colour in _SHADES if math.exp(log_p) >= lowest)
-            yield f"\x1b[38;5;{shade}m{character}\x1b[0m"
+            share = next(share for lowest, _, share in _LEVELS if math.exp(log_p) >= lowest)
+            yield shades.render(character, share)
 
 
 def tell_copied(texts: "Sequence[tuple[str, Copied]]", least: int) -> None:

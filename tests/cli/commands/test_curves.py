@@ -1,26 +1,51 @@
 """`charlm curves`, `eval --dynamic`, `eval --cache` and `sample --adapt` as a user types them."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
 
-def test_runs_are_laid_over_each_other(charlm, trained_run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_are_laid_over_each_other(charlm, trained_run) -> None:
     trained_run("runs/first")
     trained_run("runs/second", learning_rate=0.01)
-    monkeypatch.setenv("COLUMNS", "80")
     shown = charlm("curves", "first", "second").stdout
-    assert max(map(len, shown.splitlines())) <= 100
-    for quantity in ("loss", "validation", "gradient norm", "learning rate"):
-        chart = shown.split(f"\n{quantity}\n" if quantity != "loss" else "loss\n", 1)[1].split("\n\n")[0]
-        assert "b" in chart and "steps" in chart
-    assert "a first" in shown and "b second" in shown and "\x1b" not in shown
+    assert max(map(len, shown.splitlines())) <= 100 and "\x1b" not in shown
+    first, losses, others = shown.split("\n\n")[:3]
+    assert first == "● first  ▲ second"
+    assert losses.startswith("loss, nats per token (lines: training, smoothed; marks: validation)\n")
+    assert "●" in losses and "▲" in losses and "60 steps" in losses
+    assert re.match("gradient norm [(]log scale[)] +learning rate\n", others) and others.count("60 steps") == 2
+    assert re.search("^● first +60 ", shown, re.MULTILINE) and re.search("^▲ second +60 ", shown, re.MULTILINE)
     values = json.loads(charlm("curves", "first", "runs/second", "--against", "tokens", "--json").stdout)
     assert [one["run"] for one in values] == ["first", "second"]
     assert len(values[0]["loss"]["x"]) == len(values[0]["loss"]["y"]) > 5
     assert values[0]["learning rate"]["y"] != values[1]["learning rate"]["y"]
+
+
+def test_charts_fit_a_narrow_terminal(charlm, trained_run, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained_run("runs/first")
+    set_margin("runs/first", 0.0625)
+    monkeypatch.setattr("charlm.cli.ui.console._WIDE", 40)
+    lines = charlm("curves", "first", "first").stdout.splitlines()
+    assert max(map(len, lines)) <= 40
+    assert "gradient norm (log scale)" in lines and "learning rate" in lines
+    assert lines.count("run                ● first") == 1 and lines.count("run                ▲ first") == 1
+
+
+def test_a_spike_does_not_flatten_the_chart(charlm, trained_run) -> None:
+    trained_run("runs/first")
+    calm = charlm("curves").stdout
+    metrics = Path("runs/first/metrics.jsonl")
+    records = [json.loads(line) for line in metrics.read_text().splitlines()]
+    next(one for one in records if one["kind"] == "step")["loss"] = 123_456.0
+    metrics.write_text("".join(json.dumps(one) + "\n" for one in records))
+    shown = charlm("curves").stdout
+    assert "↑ above the chart: up to 123,456\n" in shown and "123,456" not in calm
+    ticks = [line.partition("┤")[0].strip() for line in shown.split("\n\n")[0].splitlines() if "┤" in line]
+    assert len(ticks) >= 2 and all(float(tick) < 10 for tick in ticks)
 
 
 def set_margin(run: str, margin: float) -> None:

@@ -47,10 +47,17 @@ def test_eval_compares_with_baselines(charlm, text: Path, brief: list[str], sent
     shown = charlm("eval", run).stdout
     for name, figures in values["baselines"].items():
         label = f"n-gram, order {figures['order']}" if name == "ngram" else name
-        assert re.search(rf"^{label} +{figures['bits_per_character']:.4f}$", shown, re.MULTILINE), shown
-    assert re.search(rf"^this network +{values['bits_per_character']:.4f}$", shown, re.MULTILINE), shown
-    bits = [float(line.split()[-1]) for line in shown.split("bits per character")[2].splitlines()[1:7]]
-    assert bits == sorted(bits)
+        assert re.search(rf"^{label} +{figures['bits_per_character']:.4f}  ░+$", shown, re.MULTILINE), shown
+    assert re.search(rf"^this network +{values['bits_per_character']:.4f}  █+$", shown, re.MULTILINE), shown
+    bars = shown.split("bits per character, shorter is better\n")[1].splitlines()[:6]
+    bits, lengths = [float(bar.split()[-2]) for bar in bars], [len(bar.split()[-1]) for bar in bars]
+    assert bits == sorted(bits) and lengths == sorted(lengths)
+    own, best = values["bits_per_character"], values["baselines"]["xz"]["bits_per_character"]
+    assert shown.splitlines()[0] == (
+        f"{own:.4f} bits per character on the test split of text ({characters:,} characters): "
+        f"{own / best:.3g} times as many as the best baseline, xz"
+    )
+    assert "\x1b" not in shown
     assert values["baselines"]["ngram"]["bits_per_character"] < values["bits_per_character"]
     assert "predict this text better than the network" in shown and values["verdict"][0] in shown
     again = json.loads(charlm("eval", run, text, "--split", "test", "--json").stdout)
@@ -87,6 +94,9 @@ def test_eval_of_a_text(charlm, run: str, write) -> None:
     values = json.loads(charlm("eval", run, other, "--json").stdout)
     assert (values["characters"], values["documents"], values["unknown_characters"]) == (16, 1, 0)
     assert json.loads(charlm("eval", other, "--json").stdout)["nats"] == values["nats"]
+    shown = charlm("eval", run, other, "--no-baselines").stdout
+    assert shown.splitlines()[0] == f"{values['bits_per_character']:.4f} bits per character on {other} (16 characters)"
+    assert " on 4 texts (64 characters)\n" in charlm("eval", run, *[other] * 4, "--no-baselines").stdout
     lines = json.loads(charlm("eval", run, other, other, "--documents", "line", "--json").stdout)
     assert (lines["characters"], lines["documents"]) == (30, 2)
 
@@ -111,10 +121,9 @@ def test_evaluation_can_learn_and_remember(charlm, failed, trained_run) -> None:
     assert (plain["dynamic"], plain["cache"], both["dynamic"], both["cache"]) == (False, False, True, True)
     assert len({one["nats"] for one in (plain, dynamic, cached, both)}) == 4
     assert dynamic["nats"] < plain["nats"]
-    assert (
-        "test split, dynamic evaluation, neural cache"
-        in charlm("eval", "--no-baselines", "--dynamic", "--cache").stdout
-    )
+    first = charlm("eval", "--no-baselines", "--dynamic", "--cache").stdout.splitlines()[0]
+    assert " on the test split of text (" in first
+    assert first.endswith(" characters) with dynamic evaluation and neural cache")
     assert "--dynamic-rate needs --dynamic" in failed("eval", "--dynamic-rate", "0.1")
     assert "--cache-share needs --cache" in failed("eval", "--cache-share", "0.1")
 

@@ -4,12 +4,8 @@ import json
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 from rich.console import Console
-
-from charlm.analysis.units.reading import Reading
-from charlm.cli.commands.heatmap import _show_lines
 
 
 @pytest.fixture
@@ -20,7 +16,9 @@ def letter(trained_run, write) -> Path:
 
 
 def test_without_colours_each_line_stands_behind_its_bits(charlm, letter: Path) -> None:
-    lines = charlm("heatmap", letter).stdout.splitlines()
+    shown = charlm("heatmap", letter)
+    assert "in front of each line: its bits per character" in shown.stderr
+    lines = shown.stdout.splitlines()
     assert lines[0][9:] == "cat and the cat, a 3 of cats."
     known, other = (float(line[:7]) for line in lines)
     values = json.loads(charlm("heatmap", "runs/a", letter, "--json").stdout)
@@ -31,12 +29,15 @@ def test_without_colours_each_line_stands_behind_its_bits(charlm, letter: Path) 
 
 def test_a_terminal_shows_colours(charlm, letter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR")
-    monkeypatch.setattr("charlm.cli.ui.console.stdout", lambda: Console(force_terminal=True, color_system="truecolor"))
+    console = Console(force_terminal=True, color_system="truecolor")
+    monkeypatch.setattr("charlm.cli.ui.heatmaps.reading.stdout", lambda: console)
     shown = charlm("heatmap", letter).stdout
-    assert re.search(r"\x1b\[30;48;2;255;", shown) and "bits per character" in shown
+    assert re.search(r"\x1b\[38;2;\d+;\d+;\d+;48;2;\d+", shown) and "bits per character" in shown
+    assert all(mark in shown for mark in (" 0 bits ", " 5 bits ", " 10 bits or more "))
     assert re.sub(r"\x1b\[[0-9;]*m", "", shown).startswith("cat and the cat, a 3 of cats.\n")
     shown = charlm("heatmap", letter, "--unit", "0:3").stdout
-    assert re.search(r"\x1b\[30;48;2;\d+;\d+;255m", shown)  # below zero
+    backgrounds = [[*map(int, found)] for found in re.findall(r";48;2;(\d+);(\d+);(\d+)m", shown)]
+    assert any(blue > red for red, _, blue in backgrounds) and any(red > blue for red, _, blue in backgrounds)
 
 
 def test_a_page_and_the_values_of_a_unit(charlm, letter: Path) -> None:
@@ -70,14 +71,3 @@ def test_mistakes_are_named(failed, letter: Path, write) -> None:
     assert "no text to read" in failed("heatmap", write(b"", "empty.txt"))
     assert "--unit is 'x'" in failed("heatmap", letter, "--unit", "x")
     assert "there is no folder 'no/such'" in failed("heatmap", letter, "--html", "no/such/folder.html")
-
-
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_lines_of_any_line_end_have_their_own_bits(capsys: pytest.CaptureFixture[str], end: str) -> None:
-    texts = [*f"a{end}bc{end}{end}d"]
-    bits = np.array([{"a": 1.0, "b": 2.0, "c": 2.0, "d": 4.0}.get(text, 0.0) for text in texts])
-    none = np.zeros((len(texts), 0))
-    _show_lines(Reading(ids=none, texts=tuple(texts), bits=bits, likeliest=none, probabilities=none, values=None))
-    ends = 1 + len(end)
-    expected = [(1 / ends, "a"), (4 / (1 + ends), "bc"), (0.0, ""), (4.0, "d")]
-    assert capsys.readouterr().out.splitlines() == [f"{value:7.3f}  {line}" for value, line in expected]

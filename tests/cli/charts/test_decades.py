@@ -1,6 +1,6 @@
 from rich.console import Console
 
-from charlm.cli.ui.chart import axis, decade_line
+from charlm.cli.charts.decades import axis, decade_line
 
 
 def test_a_line_of_blocks_falls_a_block_a_decade() -> None:

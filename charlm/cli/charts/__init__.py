@@ -1,0 +1,1 @@
+"""What commands draw with characters: curves of runs, and bars of scores."""

@@ -1,0 +1,1 @@
+"""Heat maps in a terminal: a text whose characters are shaded by a figure."""

@@ -1,0 +1,42 @@
+import webbrowser
+from pathlib import Path
+
+import pytest
+
+PAGES = {
+    "heatmap": ["heatmap", "letter.txt"],
+    "neurons": ["neurons", "letter.txt", "--tokens", "1200"],
+    "compare": ["compare", "first", "first", "letter.txt"],
+}
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The addresses that a browser is asked to open, which it does."""
+    addresses: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", lambda address: addresses.append(address) or True)
+    return addresses
+
+
+@pytest.fixture
+def letter(run: str) -> None:
+    """A text to read in the working folder, and a run."""
+    Path("letter.txt").write_text("cat and the cat, a 3 of cats.\n" * 40)
+
+
+@pytest.mark.usefixtures("letter")
+@pytest.mark.parametrize("command", PAGES.values(), ids=PAGES)
+def test_a_page_is_opened_only_on_request(charlm, failed, opened: list[str], command: list[str]) -> None:
+    said = failed(*command, "--open")
+    assert said == "error: --open opens the page that --html writes, and --html is missing; add --html FILE"
+    charlm(*command, "--html", "a page.html")
+    assert opened == []
+    charlm(*command, "--html", "a page.html", "--open")
+    assert opened == [Path("a page.html").absolute().as_uri()]
+
+
+@pytest.mark.usefixtures("letter")
+def test_a_machine_without_a_browser_is_no_error(charlm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webbrowser, "open", lambda _: False)
+    shown = charlm("heatmap", "letter.txt", "--html", "page.html", "--open")
+    assert "note: found no browser to open page.html" in shown.stderr and Path("page.html").exists()
