@@ -17,6 +17,7 @@ SETTINGS = {
     "n-grams": {"model": {"ngram_order": 4}},
     "vectors of n-grams": {"model": {"ngram_order": 4, "context_vectors": 50}},
     "wide vectors of n-grams": {"model": {"ngram_order": 4, "context_vectors": 50, "embedding_size": 40}},
+    "match": {"model": {"match": True, "ngram_order": 4}},
     "bfloat16": {"precision": "bfloat16", "optimizer": "muon", "averaging": 0.3},
 }
 

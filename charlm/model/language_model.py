@@ -96,8 +96,8 @@ class LanguageModel(nn.Module):
         return (*states, *voices)
 
     def carry(self, states: LayerStates | None, window: Window) -> LayerStates | None:
-        """The states with which a window starts: those after the last window (`charlm.data.windows.carry`), or the initial
-        state, except that the match has read what precedes the rows of the window in their documents."""
+        """The states with which a window starts: those after the last window (see `charlm.data.windows.carry`), or the
+        initial state, in which the match has read what precedes the rows of the window in their documents."""
         carried = carry(states, window)
         if carried is not None or self.match is None or window.read_past is None:
             return carried

@@ -89,9 +89,9 @@ class CompiledStepper:
             for before, after in zip(old_history, new_history, strict=True):
                 if before is not None and after is not None:
                     after[:, : len(kept)] = before[:, kept]
-        for before, after in ((old.prior_states, new.prior_states), (old.match_states, new.match_states)):
-            if before is not None and after is not None:
-                after[: len(kept)] = before[kept]
+        for own, others in ((old.prior_states, new.prior_states), (old.match_states, new.match_states)):
+            if own is not None and others is not None:
+                others[: len(kept)] = own[kept]
         self._set_rows(len(kept))
 
     def change(self, layer: int, part: int, hold: Hold) -> NDArray[np.floating]:

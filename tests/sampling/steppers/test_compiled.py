@@ -24,6 +24,9 @@ def with_ngrams(uneven, letters):
 
     def with_ngrams(cell: str, **shape):
         model = uneven(letters, cell, spread=1.0, **shape)
+        if model.match is not None:
+            with torch.no_grad():
+                model.match.gate.normal_(std=0.1, generator=torch.Generator().manual_seed(4))
         if model.prior is not None:
             text = np.random.default_rng(1).integers(3, 9, 300)
             generator = torch.Generator().manual_seed(2)
@@ -44,6 +47,7 @@ def check(model, states, *, tolerance: float = 1e-4) -> None:
     assert CompiledStepper.supports(model)
     stepper = CompiledStepper(model, states)
     ids = torch.randint(9, (20, len(states)), generator=torch.Generator().manual_seed(3))
+    ids[12:] = ids[:8]  # a repeat, which a match follows
     found = torch.stack([torch.from_numpy(stepper.step(tokens.tolist()).copy()) for tokens in ids])  # (T, B, V)
     for row, beginning in enumerate(states):
         with torch.no_grad():
@@ -51,7 +55,9 @@ def check(model, states, *, tolerance: float = 1e-4) -> None:
         torch.testing.assert_close(found[:, row], expected[:, 0], rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("shape", [{}, {"num_layers": 2, "tie_weights": True, "embedding_size": 12}, {"num_layers": 3}])
+@pytest.mark.parametrize(
+    "shape", [{}, {"num_layers": 2, "tie_weights": True, "embedding_size": 12}, {"num_layers": 3}, {"match": True}]
+)
 @pytest.mark.parametrize("batch", [1, 2, 13])
 @pytest.mark.parametrize("cell", [*CELLS])
 def test_it_gives_the_models_logits(with_ngrams, states_of, cell: str, batch: int, shape: dict) -> None:
