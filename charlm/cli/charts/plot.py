@@ -10,6 +10,7 @@ from charlm.analysis.runs.curves import Curve
 from charlm.analysis.runs.limits import Limits
 from charlm.analysis.runs.ticks import labels, ticks
 from charlm.cli.charts.braille import BrailleCanvas
+from charlm.cli.charts.numbers import number_of
 
 _MARKS = "●▲■◆○△□◇" + ascii_lowercase
 _DASHES = ("#", "####..", "##..", "#..", "#####..#..")
@@ -83,15 +84,6 @@ def beyond(series: Sequence[Series], limits: Limits) -> str:
     if lowest < limits.low:
         parts.append(f"{_BELOW} below the chart: down to {number_of(lowest)}")
     return "; ".join(parts)
-
-
-def number_of(value: float | None) -> str:
-    """A number in at most eight characters; empty for None."""
-    if value is None:
-        return ""
-    if value == 0 or 0.001 <= abs(value) < 100:
-        return f"{value:.4g}"
-    return f"{value:,.0f}" if 100 <= abs(value) < 1e6 else f"{value:.2g}"
 
 
 @dataclass(frozen=True, slots=True)

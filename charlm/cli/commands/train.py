@@ -199,7 +199,7 @@ def _display(text: list[str] | None) -> Iterator["Callbacks"]:
         bars.status("loading torch")
         from charlm.api import Callbacks
 
-        if "-" in (text or []) and sys.stdin.isatty():  # the user is typing the text
+        if "-" in (text or []) and sys.stdin is not None and sys.stdin.isatty():  # the user is typing the text
             bars.finish()
         else:
             bars.status("reading the text")

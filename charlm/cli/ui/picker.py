@@ -59,7 +59,7 @@ def keyboard() -> Iterator[Callable[[], str]]:
 
 def require_terminal() -> None:
     """Raise `ConfigError` unless a person sits at stdin and stderr."""
-    if not sys.stdin.isatty() or not sys.stderr.isatty():
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
         raise ConfigError("--interactive needs a terminal on stdin and stderr; leave it out when you redirect them")
 
 
