@@ -24,7 +24,7 @@ from typing import Any
 from results import FOLDER, ROOT, SOURCES, Record, code, read
 from tables import TABLES, Column, Table
 
-PAGES = ("docs/benchmarks.md", "docs/notes/cell_search.md")
+PAGES = ("docs/benchmarks.md", "docs/notes/cell_search.md", "docs/notes/experiments.md")
 BLOCK = re.compile(r"<!-- results: (\w+).*? -->\n(.*?)<!-- end of results -->\n", re.DOTALL)
 PLOTS = ("docs/peers-light.svg", "docs/peers-dark.svg")
 PICTURE = """<picture>

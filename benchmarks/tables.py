@@ -283,6 +283,19 @@ TABLES = {
             Column("peak resident memory, MB", "memory_mb", ",.0f"),
         ),
     ),
+    "seeds": Table(
+        results="seeds",
+        columns=(
+            Column("text", "text"),
+            Column("steps", "steps", "g"),
+            Column("seeds", "seeds", "g"),
+            Column("loss", "loss", ".4f"),
+            Column("SD / loss", "deviation", ".2%"),
+            Column("pairs", "pairs", "g"),
+            Column("clear by the text", "clear_on_the_text", "g"),
+            Column("clear", "clear", "g"),
+        ),
+    ),
     "sentiment": Table(
         results="sentiment",
         columns=(

@@ -28,9 +28,9 @@ _BLOCK = 1000  # characters of a block of the bootstrap, unless that makes too f
 _BLOCKS = (100, 5000)
 _TWO_SIDED = 1.96  # standard deviations of a normal distribution that 95% lies within
 
-SEED_DEVIATION = 0.003
-"""Standard deviation, as a fraction of the loss, between runs that differ only in their seed: the root mean square over
-seven texts (`benchmarks/seeds.py`)."""
+SEED_DEVIATION = 0.002
+"""Standard deviation, as a fraction of the loss, between runs that differ only in their seed: the largest on six texts.
+On a seventh it is 0.04 (docs/notes/experiments.md, "Chance in training")."""
 
 
 def character_nats(

@@ -63,7 +63,7 @@ def compare(
     the first model's own text is scored. A 95% confidence interval says whether a difference would hold on other texts
     of the same kind and with other seeds. The part for other texts is found by drawing blocks of the text at random
     (block bootstrap), since neighbouring characters depend on each other; the part for other seeds is what they
-    changed on seven texts, 0.3% of the loss (standard deviation).
+    changed on most texts, 0.2% of the loss (standard deviation).
 
     Examples:
       [bold]charlm compare runs/lstm runs/gru[/bold]
