@@ -47,6 +47,7 @@ SOURCES = {
     "kernels": _KERNELS,
     "kernels_memory": _KERNELS,
     "large_text": _TRAINING,
+    "match": _TRAINING,
     "ngram": ("data", "native", "ngram", "tokenizers"),
     "peers": _TRAINING,
     "precision": _TRAINING,

@@ -195,7 +195,7 @@ def write_stage(name: str, function: Function) -> str:
 
 
 def write_c(functions: tuple[Function, ...]) -> str:
-    """The C source of a Program: its stages and the loop of `native/loop.h`, for each dtype."""
+    """The C source of a Program: its stages and the loop of `native/sources/loop.h`, for each dtype."""
     stages = "".join(write_stage(f"stage{index}", function) for index, function in enumerate(functions))
     types = [_BEGIN_TYPE.format(real=real) + stages + _END_TYPE for real in _SUFFIXES.values()]
     return "".join(['#include "functions.h"\n#include "bfloat16.h"\n', *types])

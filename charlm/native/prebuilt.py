@@ -16,9 +16,9 @@ from charlm.files import parse_object
 
 logger = logging.getLogger(__name__)
 
-SOURCES = Path(__file__).parent
+SOURCES = Path(__file__).parent / "sources"
 """The C sources and headers; generated code includes the headers by name."""
-FOLDER = SOURCES / "prebuilt"
+FOLDER = Path(__file__).parent / "prebuilt"
 """The libraries of a wheel, which may not exist."""
 CHECKSUMS = "checksums.json"
 """The file in `FOLDER` with the size and hash of each library."""

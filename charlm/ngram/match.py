@@ -114,7 +114,7 @@ def match_shape(lengths: Lengths) -> "MatchShape":
 
 
 def _read(lengths: Lengths, state: list[int], token: int) -> None:
-    """`match_read` of native/match.h."""
+    """`match_read` of native/sources/match.h."""
     if state[0] == _LONGEST_COUNT:
         state[:] = [0] * len(state)
     count, pointer, length, misses = state[:_HEAD]
@@ -162,7 +162,7 @@ def _agreeing(state: Sequence[int], count: int, position: int) -> int:
 
 
 def _voice(state: Sequence[int]) -> tuple[int, int]:
-    """`match_voice` of native/match.h: the predicted token, or -1, and the bucket."""
+    """`match_voice` of native/sources/match.h: the predicted token, or -1, and the bucket."""
     _, pointer, length, misses = state[:_HEAD]
     if length >= 16:
         length = 16 + min(3, length.bit_length() - 5)

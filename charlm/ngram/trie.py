@@ -1,4 +1,4 @@
-"""Looking up n-grams in a trie by compiled code (`native/trie.h`), about 10x as fast as by NumPy.
+"""Looking up n-grams in a trie by compiled code (`native/sources/trie.h`), about 10x as fast as by NumPy.
 
 Where there is no C compiler, or CHARLM_NATIVE=0, `compiled_lookup` gives None and `charlm.ngram.model` uses NumPy.
 """

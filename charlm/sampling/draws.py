@@ -60,7 +60,7 @@ def draw(logits: NDArray[np.float64], uniforms: list[float]) -> list[int]:
 
 
 class CompiledDraw:
-    """`draw`, bias, temperature and the model's log-probabilities in one call of compiled code (`native/draw.c`)."""
+    """`draw`, bias, temperature and the model's log-probabilities in one call of compiled code (`draw.c`)."""
 
     def __init__(self, bias: NDArray[np.float64], temperature: float, eos: int) -> None:
         """Prepare the draw; only if `available`.

@@ -1,9 +1,8 @@
 """What a compiled sampling step works on: packed weights, memory for a batch, and the argument block for
-`native/step.c`.
+`native/sources/step.c`.
 
 The block contains a list of operations, the products and stages of all layers and of the output layer, which the step
-runs with the loop of `native/loop.h`. It also points to the embedding and to the n-gram prior, which `step.c` computes
-itself.
+runs with the loop of `loop.h`. It also points to the embedding and to the n-gram prior, which `step.c` computes itself.
 """
 
 import ctypes
