@@ -7,16 +7,15 @@ last. The order is a pure function of seed and epoch: a cursor of five numbers s
 from it exactly.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charlm.cells import LayerStates
+from charlm.cells import LayerStates, State
 from charlm.config import JsonConfig
 from charlm.data.dataset import TokenSplit
 from charlm.errors import RunError
@@ -61,13 +60,31 @@ class Window:
     """The position in the split at which each row begins, (B,)."""
     cursor: Cursor
     """Where the next window begins."""
-    read_past: Callable[[int], list[NDArray[Any]]] | None = None
-    """The last tokens, at most as many as its argument, before each row in its document."""
+    past: "Past | None" = None
+    """What stands before the rows in their documents."""
 
     @property
     def mask(self) -> torch.Tensor:
         """True where a target counts, (T, B) bool."""
         return self.targets != IGNORE
+
+
+class Past:
+    """The text before each row of a window in its document."""
+
+    def __init__(self, split: TokenSplit, starts: NDArray[np.int64]) -> None:
+        """`starts` are the positions in `split` at which the rows begin, (B,)."""
+        self._split, self._starts = split, starts
+        self.state: State | None = None
+        """The state of a match after these texts, kept by `LanguageModel.carry` for the next time."""
+
+    def read(self, most: int) -> list[NDArray[Any]]:
+        """The last tokens before each row, at most `most`."""
+        documents = np.searchsorted(self._split.starts, self._starts, side="right") - 1
+        firsts = np.maximum(np.asarray(self._split.starts)[documents], self._starts - most)
+        return [
+            self._split.read(first, start) for first, start in zip(firsts.tolist(), self._starts.tolist(), strict=True)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,15 +238,8 @@ def walk(split: TokenSplit, group: Segments, seq_len: int, *, first: int = 0) ->
             int((lengths - unscored).sum()),
             starts,
             Cursor(),
-            partial(_past, split, starts),
+            Past(split, starts),
         )
-
-
-def _past(split: TokenSplit, starts: NDArray[np.int64], most: int) -> list[NDArray[Any]]:
-    """The last tokens, at most `most`, before each position in its document."""
-    documents = np.searchsorted(split.starts, starts, side="right") - 1
-    firsts = np.maximum(np.asarray(split.starts)[documents], starts - most)
-    return [split.read(first, start) for first, start in zip(firsts.tolist(), starts.tolist(), strict=True)]
 
 
 def _documents(split: TokenSplit, section: int | None) -> Segments:

@@ -99,12 +99,14 @@ class LanguageModel(nn.Module):
         """The states with which a window starts: those after the last window (see `charlm.data.windows.carry`), or the
         initial state, in which the match has read what precedes the rows of the window in their documents."""
         carried = carry(states, window)
-        if carried is not None or self.match is None or window.read_past is None:
+        if carried is not None or self.match is None or window.past is None:
             return carried
-        past = window.read_past(MEMORY)
-        if not any(map(len, past)):
-            return None
-        return (*self.initial_state(len(past))[:-1], self.match.state_after(past))
+        if window.past.state is None:
+            texts = window.past.read(MEMORY)
+            if not any(map(len, texts)):
+                return None
+            window.past.state = self.match.state_after(texts)
+        return (*self.initial_state(len(window.starts))[:-1], window.past.state)
 
     def forward(
         self,
