@@ -63,7 +63,7 @@ def show_bars(bits: float, baselines: Mapping[str, Baseline]) -> None:
     digits = max(len(f"{value:.4f}") for _, value, _ in rows)
     room = min(console.width, _MAX_WIDTH) - longest - digits - 4
     console.print()
-    console.print("bits per character, shorter is better", style="bold")
+    console.print("bits per character (lower is better)", style="bold")
     for label, value, is_own in rows:
         line = Text(f"{label:<{longest}}  {value:>{digits}.4f}", style="bold cyan" if is_own else "")
         if room >= _MIN_BAR:

@@ -6,7 +6,7 @@ from charlm.cli.options.shared import JsonOption
 def corpora(json: JsonOption = False) -> None:
     """List the named corpora.
 
-    Every command that takes a text also takes the name of a corpus.
+    `train`, `eval`, `compare`, `features` and `diagnose` also take these names as their text.
 
     Example: [bold]charlm train tinyshakespeare[/bold]
     """

@@ -50,7 +50,9 @@ def diagnose(
         int, typer.Option(help="Training steps between the two measurements; 0 measures the initial weights only.")
     ] = 300,
     hidden: Annotated[int, typer.Option(help="Width of the hidden state; above 128, measuring takes minutes.")] = 64,
-    seed: Annotated[int, typer.Option(help="Random seed for initial weights, order of the text and dropout.")] = 1,
+    seed: Annotated[
+        int, typer.Option(help="Random seed for the initial weights, the order in which the text is read, and dropout.")
+    ] = 1,
     threads: Annotated[int, typer.Option(help="CPU threads; narrow layers are fastest with one.")] = 1,
     plot: Annotated[
         Path | None,

@@ -7,10 +7,10 @@ import typer
 
 from charlm.cli.options.completion import complete_model_or_text
 from charlm.cli.options.shared import (
-    DocumentsOption,
-    EncodingOption,
-    ErrorsOption,
     JsonOption,
+    ScoredDocumentsOption,
+    ScoredEncodingOption,
+    ScoredErrorsOption,
     SeparatorOption,
     SplitOption,
     corpus_options,
@@ -43,10 +43,10 @@ def evaluate(
         ),
     ] = None,
     split: SplitOption = None,
-    documents: DocumentsOption = None,
+    documents: ScoredDocumentsOption = None,
     separator: SeparatorOption = None,
-    encoding: EncodingOption = None,
-    errors: ErrorsOption = None,
+    encoding: ScoredEncodingOption = None,
+    errors: ScoredErrorsOption = None,
     dynamic: Annotated[
         bool,
         typer.Option(
@@ -83,7 +83,7 @@ def evaluate(
 
     Every token is scored exactly once, given everything before it in its document. Without TEXT, the test split of
     the model's own text is scored. For comparison the same text is scored by an n-gram model, a unigram model, a
-    uniform distribution, gzip and xz, which know only the model's training split.
+    uniform distribution, gzip and xz, which are fitted only to the model's training split.
 
     Examples:
       [bold]charlm eval[/bold]                         the newest run, on its test split

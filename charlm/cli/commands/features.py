@@ -8,10 +8,10 @@ import typer
 from charlm.cli.options.completion import complete_model_or_text
 from charlm.cli.options.output import OverwriteOption, output_path
 from charlm.cli.options.shared import (
-    DocumentsOption,
-    EncodingOption,
-    ErrorsOption,
     JsonOption,
+    ScoredDocumentsOption,
+    ScoredEncodingOption,
+    ScoredErrorsOption,
     SeparatorOption,
     ThreadsOption,
     corpus_options,
@@ -37,10 +37,10 @@ def features(
         Path, typer.Option(metavar="FILE", help="Write the vectors to this NumPy file, of shape (documents, features).")
     ] = Path("features.npy"),
     overwrite: OverwriteOption = False,
-    documents: DocumentsOption = None,
+    documents: ScoredDocumentsOption = None,
     separator: SeparatorOption = None,
-    encoding: EncodingOption = None,
-    errors: ErrorsOption = None,
+    encoding: ScoredEncodingOption = None,
+    errors: ScoredErrorsOption = None,
     threads: ThreadsOption = 2,
     json: JsonOption = False,
 ) -> None:

@@ -65,7 +65,8 @@ def sample(
     """Write text with a model, with or without a prefix.
 
     The text is printed as it is written. It ends at --length, before a --stop text, or when the model ends the
-    document. Without a prefix, a model of one long document begins with a paragraph, sentence or line.
+    document. Without a prefix, a model of one long document starts at the beginning of a paragraph, sentence or
+    line.
 
     The controls apply in this order: --bias, --ban,
     --repetition-penalty, --temperature, --top-k, --top-p, --min-p, --typical, --no-copy.

@@ -24,9 +24,9 @@ def trace(
     threads: ThreadsOption = 1,
     json: JsonOption = False,
 ) -> None:
-    """Watch a tiny model learn one word, with the numbers inside it at every step.
+    """Train a tiny model on one word, and show the numbers inside it at every character, before and after training.
 
-    Each step shows the input, the hidden state, the probabilities of the next character, and the correct one.
+    Each row shows the character read, the hidden state, the probabilities of the next character, and the correct one.
 
     Three tables show the model before training, after training, and generating from its own output.
 

@@ -45,7 +45,7 @@ def _free_name(texts: Sequence[str], seeds: int) -> str:
     for suffix in ("", *(f"-{letter}" for letter in "bcdefghijklmnopqrstuvwxyz")):
         if not any(os.path.lexists(RUNS / f"{name}{suffix}-{number}") for number in range(1, seeds + 1)):
             return name + suffix
-    raise ConfigError(f"{RUNS}/ already has runs named {name} through {name}-z; choose another name with --run")
+    raise ConfigError(f"the names {name}, {name}-b, ... {name}-z are all in use in {RUNS}/; choose another with --run")
 
 
 def report_seeds(results: "Sequence[Trained]") -> None:

@@ -28,16 +28,38 @@ TextArgument = Annotated[
         show_default=False,
     ),
 ]
-DocumentsOption = Annotated[
-    Literal["file", "line", "paragraph"] | None,
-    typer.Option(
+
+
+def _documents(default: str) -> Any:
+    return typer.Option(
         metavar="KIND",
         help="What one document is: a file, a line, or a paragraph (separated by blank lines). The state is reset at "
         "the start of every document, and the model learns where documents end.",
-        show_default="file, unless a named corpus sets it",
+        show_default=default,
         rich_help_panel=TEXT,
-    ),
+    )
+
+
+def _encoding(default: str) -> Any:
+    return typer.Option(
+        help="Encoding of the text, any that Python supports.", show_default=default, rich_help_panel=TEXT
+    )
+
+
+def _errors(default: str) -> Any:
+    return typer.Option(
+        metavar="ACTION",
+        help="How to treat undecodable bytes: strict (an error that gives the offset) or replace (with U+FFFD).",
+        show_default=default,
+        rich_help_panel=TEXT,
+    )
+
+
+_AS_TRAINED = "as in the model's training"
+DocumentsOption = Annotated[
+    Literal["file", "line", "paragraph"] | None, _documents("file, unless a named corpus sets it")
 ]
+ScoredDocumentsOption = Annotated[Literal["file", "line", "paragraph"] | None, _documents(_AS_TRAINED)]
 SeparatorOption = Annotated[
     str | None,
     typer.Option(
@@ -46,19 +68,10 @@ SeparatorOption = Annotated[
         rich_help_panel=TEXT,
     ),
 ]
-EncodingOption = Annotated[
-    str | None,
-    typer.Option(help="Encoding of the text, any that Python supports.", show_default="utf-8", rich_help_panel=TEXT),
-]
-ErrorsOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="ACTION",
-        help="How to treat undecodable bytes: strict (an error that gives the offset) or replace (with U+FFFD).",
-        show_default="strict",
-        rich_help_panel=TEXT,
-    ),
-]
+EncodingOption = Annotated[str | None, _encoding("utf-8")]
+ScoredEncodingOption = Annotated[str | None, _encoding(_AS_TRAINED)]
+ErrorsOption = Annotated[str | None, _errors("strict")]
+ScoredErrorsOption = Annotated[str | None, _errors(_AS_TRAINED)]
 SplitOption = Annotated[
     SplitName | None,
     typer.Option(

@@ -242,7 +242,7 @@ WeightDecayOption = Annotated[
 AveragingOption = Annotated[
     float | None,
     _option(
-        "Average the weights over roughly the last part of the run, given as a fraction of its steps; 0 turns it off.",
+        "Average the weights over about this fraction of the steps, at the end of the run; 0 turns it off.",
         "auto",
         _TRAINING,
     ),
@@ -252,7 +252,8 @@ ClipOption = Annotated[
     _option("Maximum gradient norm; larger gradients are scaled down to it. 0 turns clipping off.", "1", _TRAINING),
 ]
 SeedOption = Annotated[
-    int | None, _option("Seed for the initial weights, the order of the text and dropout.", "1", _TRAINING)
+    int | None,
+    _option("Seed for the initial weights, the order in which the text is read, and dropout.", "1", _TRAINING),
 ]
 SeedsOption = Annotated[
     int | None,

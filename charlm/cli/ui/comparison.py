@@ -55,7 +55,7 @@ def compare(
     steer = parse_steer(direction, "--compare-steer") if "=" in direction else Steer(direction, _STRENGTH)
     if names_unit(steer.name):
         raise ConfigError(
-            f"--compare-steer is {direction!r}, a unit, which has no scale; give the name of a steering direction"
+            f"--compare-steer {direction!r} is a unit; give the name of a steering direction, such as sentiment"
         )
     facts, strength = loaded.direction(steer.name).facts, abs(steer.value)
     sides = {facts.positive: Steer(steer.name, strength), facts.negative: Steer(steer.name, -strength)}
