@@ -49,7 +49,7 @@ def test_eval_compares_with_baselines(charlm, text: Path, brief: list[str], sent
         label = f"n-gram, order {figures['order']}" if name == "ngram" else name
         assert re.search(rf"^{label} +{figures['bits_per_character']:.4f}  ░+$", shown, re.MULTILINE), shown
     assert re.search(rf"^this network +{values['bits_per_character']:.4f}  █+$", shown, re.MULTILINE), shown
-    bars = shown.split("bits per character, shorter is better\n")[1].splitlines()[:6]
+    bars = shown.split("bits per character (lower is better)\n")[1].splitlines()[:6]
     bits, lengths = [float(bar.split()[-2]) for bar in bars], [len(bar.split()[-1]) for bar in bars]
     assert bits == sorted(bits) and lengths == sorted(lengths)
     own, best = values["bits_per_character"], values["baselines"]["xz"]["bits_per_character"]

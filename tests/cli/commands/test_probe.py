@@ -96,7 +96,7 @@ def test_mistakes_are_named(charlm, failed, reviews: dict[str, Path], write, pla
     assert "--steer names unit 99; a layer has 6" in failed("sample", "--steer", "0:99=1")
     assert "--steer names a cell state" in failed("sample", "--steer", "0:1:c=1")
     assert "--steer is 'joy'" in failed("sample", "--steer", "joy")
-    assert "a unit, which has no scale" in failed("sample", "--compare-steer", "0:1=2")
+    assert "is a unit; give the name of a steering direction" in failed("sample", "--compare-steer", "0:1=2")
     assert "pairs of texts and can't be combined with --beam" in failed("sample", "--compare-steer", "joy", "--beam", 3)
     assert "can't be combined with --unique or --sort" in failed(
         "sample", "--compare-steer", "joy", "--sort", "score", "--unique"
