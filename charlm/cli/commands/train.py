@@ -88,8 +88,8 @@ def train(
     """Train a model on a text.
 
     The best model (model.safetensors), metrics.jsonl, samples.txt and what --resume needs are saved in the run folder.
-    Ctrl-C saves and stops. Settings whose default is auto are chosen to suit the text and the length of the run. It ends
-    when the first of --minutes, --epochs and --steps is reached.
+    Ctrl-C saves and stops. Settings whose default is auto are chosen to suit the text and the length of the run, which
+    ends when the first of --minutes, --epochs and --steps is reached.
 
     Examples:
       [bold]charlm train corpus.txt[/bold]
