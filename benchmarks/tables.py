@@ -283,6 +283,23 @@ TABLES = {
             Column("peak resident memory, MB", "memory_mb", ",.0f"),
         ),
     ),
+    "match": Table(
+        results="match",
+        columns=(
+            Column("text", "text"),
+            Column("minutes", "minutes", "g"),
+            Column("with a match", "with", ".4f"),
+            Column("without", "without", ".4f"),
+            Column("fewer bits", "gain", ".1%"),
+            Column("best n-gram", "ngram", ".4f"),
+            Column("xz", "xz", ".4f"),
+        ),
+    ),
+    "waiting": Table(
+        results="waiting",
+        columns=(Column("busy programs", "busy", "g"), Column("tokens/s", "tokens_per_second", ",.0f")),
+        across="waiting",
+    ),
     "seeds": Table(
         results="seeds",
         columns=(
