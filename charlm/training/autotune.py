@@ -60,7 +60,7 @@ _REGULARISATION = (
 text that is read often is memorised; averaging over many steps prevents that, and so does weight dropout."""
 _REGULARISATION_OF_WIDE = (*_REGULARISATION[:3], (24, (0.2, 0.0, 0.2)), (float("inf"), (0.5, 0.5, 0.05)))
 """The same for a wide network, which memorises sooner."""
-_LONG_DOCUMENT = 200  # tokens; in shorter ones little is repeated
+_LONG_DOCUMENT = 200  # tokens; in shorter ones little is repeated, and with a large vocabulary a match takes too long
 _TOKENS_PER_CONTEXT_VECTOR = 200  # tokens of the training split
 _TOKENS_PER_STEP = 2048
 _TOKENS_PER_STEP_OF_LARGE = 1024  # for a large vocabulary, whose tokens carry more information and take longer
@@ -243,7 +243,7 @@ def autotune(
         | settings.model
         | {
             "context_vectors": context_vectors_for(facts.tokens, ngram_order=ngram_order),
-            "match": facts.tokens >= _LONG_DOCUMENT * facts.documents,
+            "match": vocab_size <= SMALL_VOCABULARY and facts.tokens >= _LONG_DOCUMENT * facts.documents,
         },
         training={"batch_size": window.batch_size}
         | settings.training

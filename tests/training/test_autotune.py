@@ -183,6 +183,15 @@ def test_large_texts_have_more_context_vectors() -> None:
 
 
 @pytest.mark.parametrize(
+    ("documents", "vocab_size", "match"),
+    [(1, 68, True), (15_000, 68, True), (15_001, 68, False), (1, 512, True), (1, 513, False)],
+)
+def test_long_documents_of_a_small_vocabulary_have_a_match(documents: int, vocab_size: int, match: bool) -> None:
+    model = planned(TrainConfig(epochs=1), documents=documents, vocab_size=vocab_size).model
+    assert model["match"] is match
+
+
+@pytest.mark.parametrize(
     ("speeds", "given", "chosen"),
     [
         ({4: 1000, 2: 1100, 1: 5000}, None, None),  # two are not much faster than four, so one is not tried

@@ -160,7 +160,7 @@ MatchOption = Annotated[
         "--match/--no-match",
         help="Let the network use what followed the longest earlier occurrence of the last tokens in the document, so "
         "that it continues repeats.",
-        show_default="auto: on if documents are long",
+        show_default="auto: on if documents are long and the vocabulary is small",
         rich_help_panel=_MODEL,
     ),
 ]
