@@ -392,14 +392,16 @@ class TextModel:
             characters: length of each text. The model writes at temperature 1.
             progress: called with the progress of reading and writing.
 
-        Raises: as `read` without a text.
+        Raises: as `read` without a text, and `ConfigError` for a model that reads from right to left.
         """
+        require_forward(self)
         index = self.copy_index(least, progress=progress)
         config = SampleConfig(temperature=1.0, length=characters // 16)
 
         def write() -> Iterator[str]:
+            """Texts from the start of a document, since hidden openings would only take time."""
             written = 0
-            for generated in self.generate_many(config=config, seed=1, num=characters, batch=16):
+            for generated in generate_many(self.model, self.tokenizer, config=config, seed=1, num=characters, batch=16):
                 written += len(generated.text)
                 progress("looking for copies", min(characters, written), characters)
                 yield generated.text

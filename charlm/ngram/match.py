@@ -22,17 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.config import SMALL_VOCABULARY
-
-try:
-    from charlm.native.library import native_library
-    from charlm.native.structures import MatchShape
-except ModuleNotFoundError as error:  # charlm also works without its C code, more slowly
-    if not (error.name or "").startswith("charlm."):
-        raise
-
-    def native_library() -> ctypes.CDLL | None:  # type: ignore[misc]
-        return None
-
+from charlm.ngram.native_code import native_library, structures
 
 WINDOW = 1 << 13
 """M, the tokens that are remembered."""
@@ -108,9 +98,9 @@ def check_states(states: States) -> States:
     return np.ascontiguousarray(states)
 
 
-def match_shape(lengths: Lengths) -> "MatchShape":
+def match_shape(lengths: Lengths) -> "structures.MatchShape":
     """The argument block of the compiled code."""
-    return MatchShape(WINDOW, lengths.longer, lengths.shorter)
+    return structures.MatchShape(WINDOW, lengths.longer, lengths.shorter)
 
 
 def _read(lengths: Lengths, state: list[int], token: int) -> None:

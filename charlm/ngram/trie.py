@@ -12,17 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-try:
-    from charlm.native.library import native_library
-    from charlm.native.structures import Orders
-    from charlm.native.structures import Trie as TrieBlock
-except ModuleNotFoundError as error:  # charlm also works without its C code, more slowly
-    if not (error.name or "").startswith("charlm."):
-        raise
-
-    def native_library() -> ctypes.CDLL | None:  # type: ignore[misc]
-        return None
-
+from charlm.ngram.native_code import native_library, structures
 
 Nodes = NDArray[np.int32]
 Singles = NDArray[np.float32]
@@ -47,9 +37,9 @@ class Trie:
         """Whether all nodes of states are contexts, or -1."""
         return states.size == 0 or bool(-1 <= states.min() <= states.max() < len(self.first) - 1)
 
-    def block(self) -> "TrieBlock":
+    def block(self) -> "structures.Trie":
         """The argument block of the compiled code; it is valid as long as this object."""
-        return TrieBlock(self.keys.ctypes.data, self.first.ctypes.data, self.vocab_size, self.order - 1)
+        return structures.Trie(self.keys.ctypes.data, self.first.ctypes.data, self.vocab_size, self.order - 1)
 
 
 class CompiledLookup:
@@ -118,7 +108,7 @@ class CompiledLookup:
         order_weights = np.ascontiguousarray(order_weights, dtype=np.float32)
         mixed = np.empty((len(states), trie.vocab_size), dtype=np.float32)
         log_p = np.empty((len(states), len(orders), trie.vocab_size), dtype=np.float32) if keep else None
-        wanted = Orders(ascending.ctypes.data, len(orders))
+        wanted = structures.Orders(ascending.ctypes.data, len(orders))
         enough = self._code.trie_mixture(
             ctypes.byref(trie.block()),
             states.ctypes.data,

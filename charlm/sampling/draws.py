@@ -8,16 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-try:
-    from charlm.native.library import native_library
-    from charlm.native.structures import Draw
-except ModuleNotFoundError as error:  # charlm also works without its C code, more slowly
-    if not (error.name or "").startswith("charlm."):
-        raise
-
-    def native_library() -> None:  # type: ignore[misc]
-        return None
-
+from charlm.ngram.native_code import native_library, structures
 
 _BLOCK = 256  # numbers drawn at a time
 
@@ -71,7 +62,7 @@ class CompiledDraw:
             eos: the token that is ruled out in rows that may not end.
         """
         self._bias, self._cumulative = np.ascontiguousarray(bias), np.empty(len(bias))
-        self._block = Draw(
+        self._block = structures.Draw(
             vocab=len(bias),
             added=self._bias.ctypes.data,
             temperature=temperature,

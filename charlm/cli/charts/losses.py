@@ -32,7 +32,7 @@ def loss_chart(training: Sequence[Point], validation: Sequence[Point], *, width:
     beginning = first + _LEFT_OUT * (last - first) if len(training) >= _MANY else first
     kept = [point for point in training if point[0] >= beginning]
     start = kept[0][0]
-    line = smoothed(kept, max(min(len(kept), _UNSMOOTHED), min(_MEANS, len(kept) // 2)))
+    line = section_means(kept, max(min(len(kept), _UNSMOOTHED), min(_MEANS, len(kept) // 2)))
     marks = [(step, loss) for step, loss in validation if start <= step <= last and math.isfinite(loss)]
     losses = [loss for _, loss in (*line, *marks)]
     low, high = min(losses), max(losses)
@@ -63,7 +63,7 @@ def loss_chart(training: Sequence[Point], validation: Sequence[Point], *, width:
     return chart.append(f"{'':{margin}} └{left}{'─' * (columns - len(left) - len(right))}{right}", style="dim")
 
 
-def smoothed(points: Sequence[Point], count: int) -> list[Point]:
+def section_means(points: Sequence[Point], count: int) -> list[Point]:
     """The means of `count` equal sections; `count` is at most the number of points."""
     edges = [round(index * len(points) / count) for index in range(count + 1)]
     sections = [points[start:end] for start, end in pairwise(edges)]

@@ -13,7 +13,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from charlm.cli.charts.losses import TRAINING, VALIDATION, Point, loss_chart, smoothed
+from charlm.cli.charts.losses import TRAINING, VALIDATION, Point, loss_chart, section_means
 from charlm.cli.ui.console import duration, thousands, with_margin
 from charlm.cli.ui.visible import visible
 from charlm.training.events import Event, SampleEvent, StepEvent, ValidationEvent
@@ -63,7 +63,7 @@ class TrainingDisplay:
             self._step = event
             self._losses.append((event.step, event.loss))
             if len(self._losses) == _MOST_LOSSES:
-                self._losses = smoothed(self._losses, _MOST_LOSSES // 2)
+                self._losses = section_means(self._losses, _MOST_LOSSES // 2)
             now = time.monotonic()
             self._recent.append((now, event.tokens, event.progress))
             while len(self._recent) > 2 and now - self._recent[0][0] > _SPEED_PERIOD:

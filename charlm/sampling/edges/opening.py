@@ -97,7 +97,8 @@ class Beginnings:
             data += self._vocabulary.bytes[token]
             ends.append(len(data))
             checked, text = len(text), data.decode("utf-8", "ignore")
-            at = _last_start(text)
+            inside_word = text[max(0, checked - 1) : -1].isalnum()  # where nothing can begin
+            at = None if inside_word else _last_start(text)
             if at is not None and at >= checked:
                 place = len(text[:at].encode())
                 kept = bisect_right(ends, place) - 1
