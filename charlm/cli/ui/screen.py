@@ -71,7 +71,7 @@ class Screen:
         if not selected.model and not selected.training:
             return
         settings = ", ".join(
-            f"{name.replace('_', ' ')} {f'{value:g}' if isinstance(value, float) else value}"
+            f"{name.replace('_', ' ')} {_setting(value)}"
             for name, value in (selected.model | selected.training).items()
         )
         self._console.print(f"auto-selected: {settings}", markup=False, soft_wrap=True)
@@ -98,3 +98,10 @@ class Screen:
     def __call__(self, event: Event) -> None:
         assert self._display is not None
         self._display(event)
+
+
+def _setting(value: Any) -> str:
+    """The value of a setting, for a person."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)
