@@ -51,6 +51,13 @@ def test_options_reach_the_model_file(charlm, text: Path, brief: list[str]) -> N
     assert settings | expected == settings
 
 
+def test_selected_settings_are_shown_and_an_option_wins(charlm, text: Path, brief: list[str]) -> None:
+    shown = charlm("train", text, *brief).stderr
+    assert "auto-selected: " in shown and ", match on, " in shown
+    assert "match" not in charlm("train", text, *brief, "--no-match", "--run", "without").stderr
+    assert json.loads(charlm("info", "without", "--json").stdout)["model"]["match"] is False
+
+
 def test_a_list_earns_a_hint(charlm, brief: list[str], write) -> None:
     shown = charlm("train", write("".join(f"name{n}\n" for n in range(999))), *brief).stderr
     assert "note: text looks like a list of short lines; use --documents line" in shown
