@@ -9,7 +9,7 @@ from rich.color import Color
 from rich.console import COLOR_SYSTEMS, Console
 from rich.style import Style
 
-from charlm.analysis.html.palette import read_palette
+from charlm.cli.ui.heatmaps.palette import read_palette
 
 _LIGHT = (7, *range(9, 16))  # backgrounds, of 16 colours
 _FEW_COLOURS = ("standard", "windows")

@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from charlm.analysis.html.palette import Colour, Palette, read_palette
 from charlm.analysis.html.template import read_part
+from charlm.cli.ui.heatmaps.palette import Colour, Palette, read_palette
 
 SHARES = np.linspace(-1, 1, 201).tolist()
 DICHROMATS = {  # Machado, Oliveira and Fernandes (2009), severity 1, for linear RGB
