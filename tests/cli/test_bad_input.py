@@ -75,3 +75,10 @@ def test_a_model_that_is_damaged_is_one_line(failed, run: str) -> None:
 def test_a_wrong_usage_ends_with_status_2(charlm, arguments: list[str]) -> None:
     result = charlm(*arguments, status=2)
     assert result.stdout == "" and result.stderr.startswith("Usage: ") and "Error" in result.stderr
+
+
+def test_a_line_end_in_an_argument_stays_out_of_the_error(charlm) -> None:
+    result = charlm("info", "a\nb", status=1)
+    assert result.stderr.count("\n") == 1 and r"a\nb" in result.stderr
+    result = charlm("sample", "one", "--model", "a\nb", status=1)
+    assert result.stderr == "error: --model a\\nb and MODEL one both name the model; pass one of them\n"

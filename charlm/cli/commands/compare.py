@@ -210,13 +210,14 @@ def _show(names: list[str], models: "list[TextModel]", comparison: "Comparison",
     """A table, the best model first, and a sentence for each of the others."""
     from rich.table import Table
 
+    from charlm.cli.charts.numbers import perplexity_of
     from charlm.cli.ui.console import duration, size, stdout, thousands
 
     rows = sorted(_rows(names, models, comparison), key=lambda row: row["nats"])
     columns: dict[str, Callable[[dict[str, Any]], str]] = {
         "bits/char": lambda row: f"{row['bits_per_character']:.4f}",
         "bits/word": lambda row: f"{row['bits_per_word']:.3f}",
-        "perplexity/word": lambda row: f"{row['perplexity_per_word']:,.1f}",
+        "perplexity/word": lambda row: perplexity_of(row["perplexity_per_word"], 1),
         "documents won": lambda row: thousands(row["documents_won"]),
         "parameters": lambda row: thousands(row["parameters"]),
         "file": lambda row: size(row["file_bytes"]),

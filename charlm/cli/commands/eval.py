@@ -214,8 +214,10 @@ def _show(result: "Evaluation") -> None:
     """A table of all figures."""
     from rich.table import Table
 
+    from charlm.cli.charts.numbers import perplexity_of
     from charlm.cli.ui.console import stdout, thousands
 
+    per_word = result.perplexity_per_word
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column()
     table.add_column(justify="right")
@@ -224,8 +226,8 @@ def _show(result: "Evaluation") -> None:
         ("bits per byte", f"{result.bits_per_byte:.4f}"),
         ("nats per character", f"{result.nats_per_character:.4f}"),
         ("nats per token", f"{result.nats_per_token:.4f}"),
-        ("perplexity per token", f"{result.perplexity:.3f}"),
-        ("perplexity per word", "" if result.perplexity_per_word is None else f"{result.perplexity_per_word:,.2f}"),
+        ("perplexity per token", perplexity_of(result.perplexity, 3)),
+        ("perplexity per word", "" if per_word is None else perplexity_of(per_word, 2)),
         ("nats", f"{result.nats:,.1f}"),
         ("tokens", thousands(result.tokens)),
         ("characters", thousands(result.characters)),

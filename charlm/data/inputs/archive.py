@@ -1,7 +1,7 @@
 """Texts in zip archives, which are downloaded as one file."""
 
 import zipfile
-import zlib
+from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
 
@@ -29,25 +29,33 @@ def extract(
 
     Raises `DownloadError` if the archive is damaged, or lacks the file or the part.
     """
+    with replacing(to) as written:
+        for content, done, total in _contents(archive, member, part, what):
+            written.write(content)
+            progress(f"unpacking {what}", done, total)
+
+
+def _contents(archive: Path, member: str, part: tuple[int, int] | None, what: str) -> Iterator[tuple[bytes, int, int]]:
+    """The bytes to write, with how many bytes of the part have been read and the length of the part."""
     try:
-        with zipfile.ZipFile(archive) as opened, opened.open(member) as file, replacing(to) as written:
+        with zipfile.ZipFile(archive) as opened, opened.open(member) as file:
             first, last = part or (0, opened.getinfo(member).file_size)
             file.seek(first)
             begin = file.read(3) if first else b""
-            written.write(begin[_continued(begin) :])
             done = first + len(begin)
+            yield begin[_continued(begin) :], min(done, last) - first, last - first
             while done < last:
                 content = file.read(min(_CHUNK, last - done))
                 if not content:
                     raise EOFError(f"it has {done:,} bytes, and {what} needs {last:,}")
-                written.write(content)
                 done += len(content)
-                progress(f"unpacking {what}", done - first, last - first)
+                yield content, done - first, last - first
             end = file.read(3)
-            written.write(end[: _continued(end)])
-    except (zipfile.BadZipFile, zlib.error, KeyError, NotImplementedError, EOFError, OSError) as error:
+            yield end[: _continued(end)], last - first, last - first
+    except Exception as error:  # of zipfile, or of a module that decompresses: their errors have no common class
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0][:120]
         raise DownloadError(
-            f"can't unpack {member} from {archive} ({type(error).__name__}: {error}); delete the archive and try again"
+            f"can't unpack {member} from {archive} ({reason}); delete the archive and try again"
         ) from None
 
 
