@@ -1,6 +1,7 @@
 # make demo   set up, train for a minute on text that comes with Python, evaluate, sample
 # make test   set up and run the tests
-# make fuzz   set up and read mutated files, for five minutes of each kind (FUZZ_SECONDS=60 for one)
+# make fuzz   set up and try mutated files, texts, archives, run folders and options, for five minutes of each of 22
+#             kinds: 2 hours in all (a minute of each with FUZZ_SECONDS=60, an hour of each in a day with FUZZ_SECONDS=3600)
 # make lint   set up and check style and types
 # make docs   write docs/reference/ and the map in CONTRIBUTING.md
 # make wheel  set up and build dist/charlm_rnn-*.whl, with compiled code for this machine's platform

@@ -3,9 +3,7 @@
 import contextlib
 import copy
 import json
-import os
 import random
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,19 +14,7 @@ import torch
 
 from charlm.storage import digest
 
-SECONDS = float(os.environ.get("CHARLM_FUZZ_SECONDS", "0.4"))
-SEED = os.environ.get("CHARLM_FUZZ_SEED", "1")
 Random = random.Random
-
-
-def cases(target: str) -> Iterator[tuple[str, Random]]:
-    """The name and the random numbers of each case, until the time is over; at least three."""
-    end, number = time.monotonic() + SECONDS, 0
-    while number < 3 or time.monotonic() < end:
-        name = f"case {number} of {target} with seed {SEED}"
-        yield name, Random(name)
-        number += 1
-    print(f"{number:,} cases of {target}")
 
 
 def mutated_bytes(content: bytes, chance: Random) -> bytes:

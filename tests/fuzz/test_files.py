@@ -7,7 +7,6 @@ which a failure names, and CHARLM_FUZZ_SEED.
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ import pytest
 import safetensors
 import safetensors.torch
 import torch
-from mutations import cases, mutate_signed, mutate_tensor, mutated_bytes, mutated_json
+from cases import cases, outcome, same_or_error
+from mutations import mutate_signed, mutate_tensor, mutated_bytes, mutated_json
 
 from charlm import api
 from charlm.analysis.runs.advice import advice_on
@@ -25,7 +25,6 @@ from charlm.config import CorpusConfig, TokenizerConfig
 from charlm.data import dataset as dataset_module
 from charlm.data.corpus import open_corpus
 from charlm.data.dataset import make_dataset
-from charlm.errors import CharlmError
 from charlm.sampling import SampleConfig
 from charlm.storage import digest
 from charlm.storage.checkpoint import Checkpoint, load, weights_sha256
@@ -34,22 +33,6 @@ from charlm.storage.runs import RunFolder
 from charlm.training.state import restore
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def outcome(name: str, read: Callable[[], Any]) -> Any:
-    """What a reading gives; None for a `CharlmError`, which must be of one line."""
-    try:
-        return read()
-    except CharlmError as error:
-        assert "\n" not in str(error) and len(str(error)) < 2000, f"{name}: {error}"
-        return None
-    except Exception as error:
-        raise AssertionError(f"{name} ended in {type(error).__name__}: {error}") from error
-
-
-def same_or_error(name: str, read: Callable[[], Any], expected: Any) -> None:
-    found = outcome(name, read)
-    assert found is None or found == expected, f"{name}: another result without an error"
 
 
 def content_of(checkpoint: Checkpoint) -> tuple[Any, ...]:
