@@ -16,7 +16,7 @@ and exits with status 1; in Python the errors are ordinary exceptions. Any other
 
 
 class CharlmError(Exception):
-    """An error that the user can fix. Its message is one line: a line end in a name or a text is shown as \\n or \\r."""
+    """An error that the user can fix. Its message is one line: a line end in a quoted name is shown as \\n or \\r."""
 
     def __str__(self) -> str:
         return super().__str__().replace("\r", r"\r").replace("\n", r"\n")

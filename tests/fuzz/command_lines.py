@@ -134,8 +134,8 @@ _BOUNDED += ("threads", "candidates", "beam", "lags", "batch_size", "seq_len", "
 """What may be large and makes a command slow is small here, or refused."""
 _NEVER = ("until_eos",)
 _SOUND = {
-    "train": "text.txt --steps 2 --hidden 4 --embedding 4 --batch-size 2 --seq-len 8 --ngram-order 2 --context-vectors 4 "
-    "--validations 2 --threads 1 --dropout 0 --learning-rate 0.01",
+    "train": "text.txt --steps 2 --hidden 4 --embedding 4 --batch-size 2 --seq-len 8 --ngram-order 2 "
+    "--context-vectors 4 --validations 2 --threads 1 --dropout 0 --learning-rate 0.01",
     "sample": "one --length 5",
     "eval": "one --threads 1",
     "compare": "one two text.txt",

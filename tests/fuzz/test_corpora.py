@@ -1,4 +1,4 @@
-"""Bytes of texts, tables, archives and folders: read as documents and tokens, and trained on, or an error of one line."""
+"""Bytes of texts, tables, archives and folders: read and trained on, or an error of one line."""
 
 import shutil
 from collections.abc import Iterator
@@ -133,7 +133,7 @@ def test_commands_on_a_corpus(place: Path, sound: Path) -> None:
 
 
 def test_bytes_of_an_archive(place: Path) -> None:
-    """A whole file is what was packed; a part of a damaged archive may be any bytes, since its hash was checked before."""
+    """A whole file is what was packed; a part of a damaged archive may be any bytes, whose hash is checked before."""
     place.mkdir()
     archive, to = place / "archive.zip", place / "text.txt"
     for name, chance in cases("archives"):
