@@ -34,6 +34,13 @@ def test_the_perplexity_per_word_is_that_of_the_papers(charlm, run: str, write) 
     assert dynamic["perplexity_per_word"] == pytest.approx(math.exp(dynamic["nats"] / 14))
 
 
+def test_an_infinite_perplexity_is_shown_as_a_bound(charlm, run: str, write) -> None:
+    path = write("é" * 3000, "one-word.txt")
+    for arguments in (["eval", run, path], ["compare", run, run, path]):
+        result = charlm(*arguments)
+        assert "above 1e304" in result.stdout and " inf" not in result.stdout
+
+
 def test_eval_compares_with_baselines(charlm, text: Path, brief: list[str], sentences: str) -> None:
     charlm("train", text, "--run", "alone", "--ngram-order", "0", *brief)
     run = "alone"
