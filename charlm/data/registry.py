@@ -144,8 +144,8 @@ class NamedCorpus:
             )
         except (requests.RequestException, OSError) as error:
             raise DownloadError(
-                f"can't download {self.name} from {self.url} ({failure_reason(error)}); check the network, or save the file as "
-                f"{path}"
+                f"can't download {self.name} from {self.url} ({failure_reason(error)}); check the network, or "
+                f"save the file as {path}"
             ) from None
         except ValueError:  # of pooch
             raise DownloadError(
