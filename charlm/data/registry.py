@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Literal
 
 from charlm.config import DocumentKind
 from charlm.data.inputs.archive import extract
-from charlm.data.inputs.download import Downloader
+from charlm.data.inputs.download import Downloader, failure_reason
 from charlm.errors import CorpusError, DownloadError
 from charlm.files import cache_folder, cache_path
 from charlm.progress import Progress, silent
@@ -143,9 +143,8 @@ class NamedCorpus:
                 downloader=Downloader(self.name, self.bytes, progress),
             )
         except (requests.RequestException, OSError) as error:
-            reason = str(error).partition("\n")[0][:120]
             raise DownloadError(
-                f"can't download {self.name} from {self.url} ({type(error).__name__}: {reason}); check the network, or "
+                f"can't download {self.name} from {self.url} ({failure_reason(error)}); check the network, or "
                 f"save the file as {path}"
             ) from None
         except ValueError:  # of pooch

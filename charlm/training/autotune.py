@@ -28,6 +28,7 @@ from charlm.data.dataset import Dataset
 from charlm.data.windows import mean_window
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
+from charlm.ngram.native_code import native_library
 from charlm.training.optimizers import Optimizers
 
 _Value = TypeVar("_Value")
@@ -237,13 +238,17 @@ def autotune(
     if threads != config.threads:
         used = f"{threads} {'thread was' if threads == 1 else 'threads were'}"
         settings.reasons["threads"] = f"{used} faster than more, because other programs are using the CPU"
+    match = vocab_size <= SMALL_VOCABULARY and facts.tokens >= _LONG_DOCUMENT * facts.documents
+    if match and native_library() is None:
+        match = False
+        settings.reasons["match"] = "a match would take too long without a C compiler"
     return replace(
         settings,
         model=selected
         | settings.model
         | {
             "context_vectors": context_vectors_for(facts.tokens, ngram_order=ngram_order),
-            "match": vocab_size <= SMALL_VOCABULARY and facts.tokens >= _LONG_DOCUMENT * facts.documents,
+            "match": match,
         },
         training={"batch_size": window.batch_size}
         | settings.training

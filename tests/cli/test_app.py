@@ -41,6 +41,19 @@ def test_a_wrong_option_gets_the_right_suggestion(charlm, words: str, hint: str 
     assert ("Possible options" in shown) == (hint is not None) and (hint is None or hint in shown)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("train x --minutes 0,5", "'0,5' is not a number such as 0.5"),
+        ("train x --steps 1.5", "'1.5' is not a whole number"),
+        ("train x --optimizer adm", "'--optimizer': 'adm' is not one of"),
+    ],
+)
+def test_a_value_of_another_type_is_named(charlm, arguments: str, message: str) -> None:
+    shown = " ".join(charlm(*arguments.split(), status=2).stderr.replace("│", " ").split())
+    assert message in shown
+
+
 def test_help_names_every_command(charlm) -> None:
     shown = charlm("--help").stdout
     for name, command in COMMANDS.items():

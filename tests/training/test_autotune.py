@@ -186,9 +186,21 @@ def test_large_texts_have_more_context_vectors() -> None:
     ("documents", "vocab_size", "match"),
     [(1, 68, True), (15_000, 68, True), (15_001, 68, False), (1, 512, True), (1, 513, False)],
 )
-def test_long_documents_of_a_small_vocabulary_have_a_match(documents: int, vocab_size: int, match: bool) -> None:
+def test_long_documents_of_a_small_vocabulary_have_a_match(
+    monkeypatch: pytest.MonkeyPatch, documents: int, vocab_size: int, match: bool
+) -> None:
+    monkeypatch.setattr(autotune_module, "native_library", lambda: object())
     model = planned(TrainConfig(epochs=1), documents=documents, vocab_size=vocab_size).model
     assert model["match"] is match
+
+
+def test_without_compiled_code_there_is_no_match(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(autotune_module, "native_library", lambda: None)
+    settings = planned(TrainConfig(epochs=1))
+    assert settings.model["match"] is False
+    assert "a match would take too long without a C compiler" in settings.why
+    short_documents = planned(TrainConfig(epochs=1), documents=10**6)
+    assert "match" not in short_documents.why
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,7 @@ MatchOption = Annotated[
         "--match/--no-match",
         help="Let the network use what followed the longest earlier occurrence of the last tokens in the document, so "
         "that it continues repeats.",
-        show_default="auto: on if documents are long and the vocabulary is small",
+        show_default="auto: on if documents are long, the vocabulary is small and there is compiled code",
         rich_help_panel=_MODEL,
     ),
 ]

@@ -13,6 +13,8 @@ from charlm.config.names import closest
 _OUTPUT = ("--out", "--output", "--outfile", "--file", "--save", "-o")
 _FILES = ("--out", "--html", "--plot", "--run")
 """The options that set where a command writes; they are suggested to a user who types one of `_OUTPUT`."""
+_NUMBERS = {"float_parsing": "a number such as 0.5", "int_parsing": "a whole number"}
+"""What a value should be, by Pydantic's name of the error."""
 
 
 class Command(TyperCommand):
@@ -42,6 +44,8 @@ class Command(TyperCommand):
         except Exception as error:
             if isinstance(option := getattr(error, "option_name", None), str):
                 error.possibilities = self._suggestions(ctx, option)  # type: ignore[attr-defined]
+            if isinstance(message := getattr(error, "message", None), str):
+                error.message = _plain(message, error.__cause__)  # type: ignore[attr-defined]
             if sys.stderr.isatty() and isinstance(message := getattr(error, "message", None), str):
                 error.message = visible(message)  # type: ignore[attr-defined]
             raise
@@ -62,6 +66,14 @@ class Command(TyperCommand):
         shown = copy(self)
         shown.get_params = lambda ctx: parameters  # type: ignore[method-assign]
         TyperCommand.format_help(shown, ctx, formatter)
+
+
+def _plain(message: str, cause: Any) -> str:
+    """The message about a value, which `cause` (an error of Pydantic) has rejected."""
+    for fault in cause.errors() if hasattr(cause, "errors") else ():
+        if fault["type"] in _NUMBERS:
+            return f"{fault['input']!r} is not {_NUMBERS[fault['type']]}"
+    return message.removeprefix("Value error, ")
 
 
 def reflow(text: str) -> str:

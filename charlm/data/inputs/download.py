@@ -78,3 +78,18 @@ class Downloader:
                 file.write(chunk)
                 self._progress(activity, done, self._size)
         self._progress(activity, done, done)
+
+
+def failure_reason(error: Exception) -> str:
+    """Why a download has failed, in a few words."""
+    from requests import exceptions
+
+    for kind, reason in (
+        (exceptions.SSLError, "its certificate can't be verified"),
+        (exceptions.ProxyError, "the proxy can't be reached"),
+        (exceptions.Timeout, "the server doesn't answer"),
+        (exceptions.ConnectionError, "the server can't be reached"),
+    ):
+        if isinstance(error, kind):
+            return reason
+    return str(error).partition("\n")[0][:120]
