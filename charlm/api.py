@@ -34,19 +34,19 @@ from charlm.storage.runs import RunFolder, find_run, new_run
 from charlm.text_model import TextModel
 from charlm.training.autotune import AutotunedSettings
 from charlm.training.events import Event
+from charlm.training.fine_tuning import in_its_script, load_start_model
 from charlm.training.schedule import require_rest
 from charlm.training.start import (
     autotuned,
     check_model_options,
     first_state,
-    load_start_model,
     refit_prior,
     with_valid_text,
 )
 from charlm.training.state import TrainingState, restore
 from charlm.training.trainer import Outcome, fit
 from charlm.training.validation import is_complete
-from charlm.training.warnings import PassesCheck, require_known, warn_about_run
+from charlm.training.warnings import PassesCheck, warn_about_run
 
 logger = logging.getLogger(__name__)
 
@@ -229,11 +229,11 @@ def train_run(
     tokenizer = tokenizer or TokenizerConfig()
     dataset = make_dataset(
         read_corpus(sources, text_config, progress=callbacks.progress),
-        start_model.tokenizer if start_model else tokenizer,
+        start_model.tokenizer_for_text() if start_model else tokenizer,
         progress=callbacks.progress,
     )
-    if start_model is not None:
-        require_known(dataset, str(start_model.path))
+    if start_model is not None and not in_its_script(start_model, dataset):
+        start_model = None
     dataset = with_valid_text(dataset, held_out_arguments["valid"], progress=callbacks.progress)
     settings = None
     if auto:
@@ -312,7 +312,7 @@ def resume_run(
                 state.forget_best()
         else:  # the run stopped before it saved anything
             start_model = load_start_model(run_config.init_from)
-            tokenizer = start_model.tokenizer if start_model else run_config.tokenizer or TokenizerConfig()
+            tokenizer = start_model.tokenizer_for_text() if start_model else run_config.tokenizer or TokenizerConfig()
             dataset = make_dataset(corpus, tokenizer, progress=callbacks.progress)
             dataset = with_valid_text(dataset, run_config.valid, progress=callbacks.progress)
             options, log_sizes = run_config.model, (0, 0)

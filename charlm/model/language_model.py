@@ -76,18 +76,11 @@ class LanguageModel(nn.Module):
             self.match.initialise()
 
     def build_on(self, ngram: NgramModel, cross_fit: CrossFit | None = None) -> None:
-        """Give the prior its n-gram model and, for training, the cross-fitted models.
-
-        If there was another n-gram model before, the context vectors are rearranged to fit the new one.
-        """
+        """Give the prior its n-gram model and, for training, the cross-fitted models."""
         assert self.prior is not None
-        before = self.prior.ngram
         self.prior.ngram, self.prior.cross_fit = ngram, cross_fit
         if self.contexts is not None:
-            if before is None:
-                self.contexts.give(ngram)
-            else:
-                self.contexts.move(before, ngram)
+            self.contexts.give(ngram)
 
     def initial_state(self, batch: int) -> LayerStates:
         """The state before the first token of a document, for B = `batch` rows."""

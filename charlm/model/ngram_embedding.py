@@ -1,5 +1,6 @@
 """Vectors of frequent n-grams, which are added to the embedding of their last token."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -46,16 +47,26 @@ class NgramEmbedding(nn.Module):
         self.rows[nodes] = 1 + np.arange(len(nodes), dtype=np.int32)
 
     @torch.no_grad()
-    def move(self, before: NgramModel, after: NgramModel) -> None:
-        """Rearrange the vectors for the n-grams of another text; new n-grams get 0."""
-        number = len(self.vectors) - 1
-        row_of = {before.tokens_of(node): row for row, node in enumerate(before.frequent[:number].tolist(), 1)}
-        old_rows = [row_of.get(after.tokens_of(node), 0) for node in after.frequent[:number].tolist()]
-        moved = torch.zeros_like(self.vectors)
-        moved[1 : len(old_rows) + 1] = self.vectors[old_rows]
-        moved[1 : len(old_rows) + 1][[row == 0 for row in old_rows]] = 0
-        self.vectors.copy_(moved)
-        self.give(after)
+    def take(
+        self, ngram: NgramModel, other: "NgramEmbedding", others: NgramModel, sources: Mapping[int, tuple[int, ...]]
+    ) -> None:
+        """Copy the vectors of another embedding for the n-grams that both have.
+
+        Args:
+            ngram: the n-gram model whose vectors these are; see `give`.
+            other: the embedding to copy from, with vectors of the same size.
+            others: its n-gram model.
+            sources: for each token the tokens of `others` that stand for it; a token with another number than one has
+                no vectors to copy.
+        """
+        row_of = {others.tokens_of(node): row for row, node in enumerate(_frequent(others, other), 1)}
+        for row, node in enumerate(_frequent(ngram, self), 1):
+            same = [sources.get(token, ()) for token in ngram.tokens_of(node)]
+            old_row = row_of.get(tuple(token for tokens in same for token in tokens), 0)
+            if old_row and all(len(tokens) == 1 for tokens in same):
+                self.vectors[row] = other.vectors[old_row]
+        if self.spread is not None and other.spread is not None:
+            self.spread.copy_(other.spread)
 
     def table(self) -> Tensor:
         """What each row adds to an embedding, (R + 1, E)."""
@@ -79,3 +90,9 @@ class NgramEmbedding(nn.Module):
             rows *= torch.empty_like(rows, dtype=torch.float32).bernoulli_(keep, generator=generator).to(rows.dtype)
         summed = F.embedding(rows, self.vectors, padding_idx=0).sum(2) / keep
         return summed if self.spread is None else F.linear(summed, self.spread)
+
+
+def _frequent(ngram: NgramModel, embedding: NgramEmbedding) -> list[int]:
+    """The nodes of the n-grams that have a vector, in the order of their rows."""
+    nodes: list[int] = ngram.frequent[: len(embedding.vectors) - 1].tolist()
+    return nodes

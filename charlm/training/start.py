@@ -1,8 +1,6 @@
 """What a run starts from: the configuration of its model, auto-selected settings, and the state at the first step."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,32 +22,13 @@ from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
 from charlm.model.ngram_prior import default_order, fit_prior
 from charlm.progress import Progress
-from charlm.storage.checkpoint import load
-from charlm.storage.runs import RunFolder, find_model
-from charlm.tokenizers import Tokenizer
+from charlm.storage.runs import RunFolder
 from charlm.training.autotune import AutotunedSettings, autotune
+from charlm.training.fine_tuning import StartModel, inherit, inherit_vectors
 from charlm.training.state import TrainingState, begin
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StartModel:
-    """The model of --init-from, whose weights, tokenizer and configuration a run starts with."""
-
-    path: Path
-    model: LanguageModel
-    tokenizer: Tokenizer
-
-
-def load_start_model(name: str | Path | None) -> StartModel | None:
-    """Load a model to start from, by its file, run folder or name of the run; None if `name` is None.
-
-    Raises `RunError` if there is none, and `ModelFileError` for a file that is damaged or not a charlm model.
-    """
-    if name is None:
-        return None
-    path = find_model(str(name))
-    checkpoint = load(path)
-    return StartModel(path=path, model=checkpoint.model, tokenizer=checkpoint.tokenizer)
+_SHAPE = ("cell", "num_layers", "hidden_size", "embedding_size", "tie_weights", "skip", "skip_steps")
+"""Fields of `ModelConfig` that are those of the model to start from."""
 
 
 def with_valid_text(dataset: Dataset, arguments: tuple[str, ...] | None, *, progress: Progress) -> Dataset:
@@ -68,21 +47,34 @@ def check_model_options(options: Mapping[str, Any], start_model: StartModel | No
 
 def _model_config(options: Mapping[str, Any], start_model: StartModel | None, vocab_size: int) -> ModelConfig:
     """The configuration of the model; raises `ConfigError` for an option that contradicts the model to start from."""
-    options = dict(options)
+    options = _with_start_model(options, start_model)
     if "cell" in options:
         find_cell(options["cell"])
-    if start_model is not None:
-        config = start_model.model.config
-        for name, value in options.items():
-            if getattr(config, name) != value:
-                option = f"{name} {getattr(config, name)!r}"
-                raise ConfigError(f"--init-from {start_model.path} has {option}, not {value!r}; leave the option out")
-        return config
     if options.get("embedding_size") is None:
         hidden_size = options.get("hidden_size", DEFAULT_HIDDEN_SIZE)
         options |= default_embedding(vocab_size, hidden_size, tie_weights=options.get("tie_weights"))
     options.setdefault("ngram_order", default_order(vocab_size))
     return ModelConfig.from_json(options | {"vocab_size": vocab_size})
+
+
+def _with_start_model(options: Mapping[str, Any], start_model: StartModel | None) -> dict[str, Any]:
+    """The options, and for those that are missing the values of the model to start from.
+
+    A model without an n-gram prior can get one, and its vocabulary is that of the new text.
+    """
+    if start_model is None:
+        return dict(options)
+    given = {name: value for name, value in options.items() if value is not None}
+    values = start_model.model.config.to_json()
+    del values["vocab_size"]
+    if not values["ngram_order"]:
+        del values["ngram_order"]
+    for name in _SHAPE:
+        if given.get(name, values[name]) != values[name]:
+            raise ConfigError(
+                f"--init-from {start_model.path} has {name} {values[name]!r}, not {given[name]!r}; leave the option out"
+            )
+    return values | given
 
 
 def autotuned(
@@ -104,17 +96,17 @@ def autotuned(
         training_options: the fields of `TrainConfig` that the user has given.
         seconds: how much of the time has passed already.
     """
-    if start_model is not None:
-        hidden_size = start_model.model.config.hidden_size
-    else:
-        hidden_size = options.get("hidden_size", options.get("embedding_size") if options.get("tie_weights") else None)
-    cell = options.get("cell", DEFAULT_CELL)
-    order = options.get("ngram_order", default_order(dataset.tokenizer.vocab_size))
+    known = _with_start_model(options, start_model)
     settings = autotune(
-        dataset, config, training_options, seconds=seconds, hidden_size=hidden_size, cell=cell, ngram_order=order
+        dataset,
+        config,
+        training_options,
+        seconds=seconds,
+        hidden_size=known.get("hidden_size", known.get("embedding_size") if known.get("tie_weights") else None),
+        cell=known.get("cell", DEFAULT_CELL),
+        ngram_order=known.get("ngram_order", default_order(dataset.tokenizer.vocab_size)),
     )
-    fixed = options if start_model is None else settings.model
-    return settings.without({*fixed, *training_options})
+    return settings.without({*options, *training_options})
 
 
 def first_state(
@@ -139,14 +131,15 @@ def first_state(
     Raises `ConfigError` for an option that contradicts the model to start from.
     """
     model_config = _model_config(options, start_model, dataset.tokenizer.vocab_size)
+    model = LanguageModel(model_config)
+    generator = torch.Generator().manual_seed(config.seed)
+    model.initialise(generator, zero_tokens=dataset.tokenizer.never_written)
     if start_model is not None:
-        model = start_model.model
-    else:
-        model = LanguageModel(model_config)
-        generator = torch.Generator().manual_seed(config.seed)
-        model.initialise(generator, zero_tokens=dataset.tokenizer.never_written)
+        inherit(model, start_model, dataset)
     if model_config.ngram_order:
         model.build_on(*fit_prior(dataset.train, dataset.tokenizer, model_config.ngram_order, progress=progress))
+        if start_model is not None:
+            inherit_vectors(model, start_model, dataset.tokenizer)
     return begin(model, config, pick_device(config.device), started)
 
 

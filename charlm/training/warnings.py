@@ -6,7 +6,6 @@ from itertools import pairwise
 
 from charlm.config import ModelConfig, TrainConfig
 from charlm.data.dataset import Dataset
-from charlm.errors import TokenizerError
 from charlm.model.language_model import LanguageModel
 from charlm.training.autotune import AutotunedSettings, settings_for
 from charlm.training.events import Event, StepEvent
@@ -15,8 +14,6 @@ logger = logging.getLogger(__name__)
 
 _MIN_VALIDATION_TOKENS = 200
 """Below, the validation loss is too noisy to compare models by."""
-_MOST_UNKNOWN = 0.2
-"""Of the training split, if a run starts from another model."""
 
 
 def warn_about_run(dataset: Dataset, model: LanguageModel, config: TrainConfig) -> None:
@@ -70,18 +67,6 @@ def warn_about_run(dataset: Dataset, model: LanguageModel, config: TrainConfig) 
         logger.warning(
             "--precision bfloat16: this machine has no fast bfloat16 kernel for this cell, so training will take many "
             "times as long as without the option"
-        )
-
-
-def require_known(dataset: Dataset, model: str) -> None:
-    """Raise `TokenizerError` if more than a fifth of the training split is outside the vocabulary of `model`."""
-    facts = dataset.train.facts
-    share = facts.unknown_characters / facts.characters
-    if share > _MOST_UNKNOWN:
-        raise TokenizerError(
-            f"--init-from {model}: {share:.0%} of the characters of {dataset.corpus.name} are not in the model's "
-            f"vocabulary ({dataset.unknown_in('train')}) and would become <unk>; the limit is {_MOST_UNKNOWN:.0%}, so "
-            "start from a model trained on the same script, or leave out --init-from"
         )
 
 

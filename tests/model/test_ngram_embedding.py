@@ -153,23 +153,24 @@ def test_a_gradient_reaches_them_and_none_what_stands_for_no_vector(dataset, net
     assert (values[0] - values[1]) / 2e-5 == pytest.approx(vectors.grad[index].item(), rel=1e-4)
 
 
-def test_another_text_takes_over_the_vectors_that_it_has_ngrams_for(
-    dataset, network_with_vectors, sentences: str
-) -> None:
-    model = network_with_vectors(dataset)
-    before = model.prior.ngram
-    old = {
-        before.tokens_of(node): model.contexts.vectors[row].clone() for row, node in enumerate(before.frequent[:40], 1)
-    }
+def test_vectors_are_copied_for_the_ngrams_that_both_texts_have(dataset, network_with_vectors, sentences: str) -> None:
+    old, new = network_with_vectors(dataset), network_with_vectors(dataset)
+    before = old.prior.ngram
+    vector_of = {before.tokens_of(node): old.contexts.vectors[row] for row, node in enumerate(before.frequent[:40], 1)}
     ids = np.array([dataset.tokenizer.bos, *dataset.tokenizer.encode(sentences[::-1] + sentences[:40])])
     after = NgramModel.fit(ids, order=4, vocab_size=before.vocab_size, bos=before.bos)
-    model.build_on(after)
+    new.contexts.vectors.data.zero_()
+    new.build_on(after)
+    swapped = {token: (token,) for token in range(before.vocab_size)}
+    swapped[ids[1]] = ()  # a token that the other model lacks
+    new.contexts.take(after, old.contexts, before, swapped)
     kept = 0
     for row, node in enumerate(after.frequent[:40].tolist(), 1):
-        vector = old.get(after.tokens_of(node))
+        tokens = after.tokens_of(node)
+        vector = None if ids[1] in tokens else vector_of.get(tokens)
         kept += vector is not None
-        assert torch.equal(model.contexts.vectors[row], torch.zeros(32) if vector is None else vector)
-        assert model.contexts.rows[node] == row
+        assert torch.equal(new.contexts.vectors[row], torch.zeros(32) if vector is None else vector)
+        assert new.contexts.rows[node] == row
     assert 0 < kept < 40
 
 
@@ -197,12 +198,24 @@ def test_a_run_begins_with_those_of_another(train_run, with_vectors: dict, write
     api.train_run(
         write("the cat sat on the mat and the cat sat\n" * 50, "other.txt"),
         run="runs/second",
-        training={"steps": 3, "batch_size": 4},
+        training={"steps": 1, "batch_size": 4, "learning_rate": 1e-12, "weight_decay": 0},
+        model={"context_vectors": 30},
         init_from="runs/first",
     )
-    model = load(Path("runs/second/model.safetensors")).model
-    assert model.config.context_vectors == 50
-    assert np.count_nonzero(model.contexts.rows) > 0
+    before, after = (load(Path(f"runs/{name}/model.safetensors")) for name in ("first", "second"))
+    assert after.model.config.context_vectors == 30
+
+    def vectors(checkpoint) -> dict:
+        prior, contexts = checkpoint.model.prior, checkpoint.model.contexts
+        nodes = prior.ngram.frequent[: len(contexts.vectors) - 1]
+        texts = [tuple(map(checkpoint.tokenizer.token_bytes, prior.ngram.tokens_of(node))) for node in nodes]
+        return dict(zip(texts, contexts.vectors[1:], strict=False))
+
+    old, new = vectors(before), vectors(after)
+    common = old.keys() & new.keys()
+    assert 0 < len(common) < 30
+    for text in new:
+        torch.testing.assert_close(new[text], old.get(text, torch.zeros_like(new[text])))
 
 
 def test_they_need_ngrams(train_run, small_shape: dict) -> None:

@@ -6,11 +6,10 @@ import pytest
 from charlm.config import CorpusConfig, ModelConfig, TokenizerConfig, TrainConfig
 from charlm.data.corpus import open_corpus
 from charlm.data.dataset import make_dataset
-from charlm.errors import TokenizerError
 from charlm.model.layers import Recurrent
 from charlm.training.autotune import settings_for
 from charlm.training.events import Event, StepEvent
-from charlm.training.warnings import GradientMonitor, PassesCheck, require_known, warn_about_run
+from charlm.training.warnings import GradientMonitor, PassesCheck, warn_about_run
 
 
 def step(norm: float, clip: float = 1.0) -> StepEvent:
@@ -94,14 +93,6 @@ def test_a_table_earns_a_hint_with_its_columns(caplog, network, write) -> None:
     table = write("title,words\n" + 'one,"some words\nhere"\n' * 250, "songs.csv")
     said = warned(table, caplog, network)
     assert "songs.csv is a table with the columns title, words" in said and "--documents line" not in said
-
-
-def test_a_model_of_other_letters_is_refused(text, write) -> None:
-    tokenizer = make_dataset(open_corpus(text, CorpusConfig()), TokenizerConfig()).tokenizer
-    other = make_dataset(open_corpus(write("Привет, как дела? " * 200, "ru.txt"), CorpusConfig()), tokenizer)
-    with pytest.raises(TokenizerError, match=r"--init-from runs/a: 7.% of the characters of ru are not in .* \(. . ."):
-        require_known(other, "runs/a")
-    require_known(make_dataset(open_corpus(write("cat ö " * 200, "de.txt"), CorpusConfig()), tokenizer), "runs/a")
 
 
 def pace_warnings(expected: float, pace: float, caplog: pytest.LogCaptureFixture, *given: str) -> list[str]:

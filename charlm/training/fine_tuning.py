@@ -1,0 +1,150 @@
+"""What a model keeps of the model that it starts from: the network, in the vocabulary of the new text."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from charlm.config import TokenizerConfig
+from charlm.data.dataset import Dataset
+from charlm.model.language_model import LanguageModel
+from charlm.storage.checkpoint import load
+from charlm.storage.runs import find_model
+from charlm.tokenizers import Tokenizer
+from charlm.tokenizers.char import CharTokenizer
+from charlm.tokenizers.nearest import nearest_text
+
+logger = logging.getLogger(__name__)
+
+_LEAST_KNOWN = 0.5
+"""Of the characters of the training split; spaces and punctuation, which most scripts share, are about a quarter."""
+_MOST_COUNTED = 10_000_000
+"""Tokens at the end of the training split that are counted."""
+
+Sources = dict[int, tuple[int, ...]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StartModel:
+    """The model of --init-from, whose network a run starts with."""
+
+    path: Path
+    model: LanguageModel
+    tokenizer: Tokenizer
+
+    def tokenizer_for_text(self) -> Tokenizer | TokenizerConfig:
+        """The tokenizer of the new model: subwords and bytes can write every text and stay; characters are collected
+        from the new text."""
+        return TokenizerConfig() if isinstance(self.tokenizer, CharTokenizer) else self.tokenizer
+
+
+def load_start_model(name: str | Path | None) -> StartModel | None:
+    """Load a model to start from, by its file, run folder or name of the run; None if `name` is None.
+
+    Raises `RunError` if there is none, and `ModelFileError` for a file that is damaged or not a charlm model.
+    """
+    if name is None:
+        return None
+    path = find_model(str(name))
+    checkpoint = load(path)
+    return StartModel(path=path, model=checkpoint.model, tokenizer=checkpoint.tokenizer)
+
+
+def sources_of(tokenizer: Tokenizer, start: Tokenizer) -> Sources:
+    """For each token the tokens of the start model that it is made from: itself, else those of the nearest text.
+
+    A character that has neither is left out.
+    """
+    if not (isinstance(tokenizer, CharTokenizer) and isinstance(start, CharTokenizer)):
+        return {token: (token,) for token in range(tokenizer.vocab_size)}
+    known = set(start.characters)
+    sources: Sources = {token: (token,) for token in (tokenizer.bos, tokenizer.eos, tokenizer.unk)}
+    for token, character in enumerate(tokenizer.characters, len(sources)):
+        text = character if character in known else nearest_text(character, known.__contains__)
+        if text is not None:
+            sources[token] = tuple(start.encode(text).tolist())
+    return sources
+
+
+def in_its_script(start: StartModel, dataset: Dataset) -> bool:
+    """Whether the start model knows most characters of the training split, or their nearest text; else logs that a new
+    model is made instead."""
+    counts = _counts(dataset)
+    share = counts[list(sources_of(dataset.tokenizer, start.tokenizer))].sum() / counts.sum()
+    if share < _LEAST_KNOWN:
+        logger.warning(
+            "%s knows only %.0f%% of the characters of %s, so the run begins with a new model",
+            start.path,
+            100 * share,
+            dataset.corpus.name,
+        )
+    return bool(share >= _LEAST_KNOWN)
+
+
+@torch.no_grad()
+def inherit(model: LanguageModel, start: StartModel, dataset: Dataset) -> None:
+    """Give a new model, whose layers have the same shape, the weights of the model that it starts from.
+
+    The rows of the embedding and of the output layer are those of the same character, else of the nearest text (e for
+    é), else the mean of all. Two characters that share a source also share its probability, in proportion to their
+    counts. The n-gram prior and the match keep their weights where their shape is the same, and the vectors of n-grams
+    that both texts have stay.
+    """
+    base, counts = start.model, _counts(dataset)
+    sources = sources_of(dataset.tokenizer, start.tokenizer)
+    model.recurrent.load_state_dict(base.recurrent.state_dict())
+    model.embedding.copy_(_rows(base.embedding, sources, model.config.vocab_size))
+    if model.output is not None and base.output is not None:
+        model.output.copy_(_rows(base.output, sources, model.config.vocab_size))
+    bias = _rows(base.output_bias[:, None], sources, model.config.vocab_size)[:, 0]
+    model.output_bias.copy_(bias + torch.from_numpy(_log_shares(sources, counts)))
+    if model.prior is not None and base.prior is not None and model.prior.bias.shape == base.prior.bias.shape:
+        model.prior.load_state_dict(base.prior.state_dict())
+    if model.match is not None and base.match is not None and model.match.lengths == base.match.lengths:
+        model.match.load_state_dict(base.match.state_dict())
+
+
+@torch.no_grad()
+def inherit_vectors(model: LanguageModel, start: StartModel, tokenizer: Tokenizer) -> None:
+    """Give the n-grams that have a vector in both models that of the start model; both models have n-gram models."""
+    base = start.model
+    if model.contexts is None or base.contexts is None:
+        return
+    assert model.prior is not None and model.prior.ngram is not None
+    assert base.prior is not None and base.prior.ngram is not None
+    sources = sources_of(tokenizer, start.tokenizer)
+    if model.contexts.vectors.shape[1] == base.contexts.vectors.shape[1]:
+        model.contexts.take(model.prior.ngram, base.contexts, base.prior.ngram, sources)
+
+
+def _counts(dataset: Dataset) -> NDArray[np.int64]:
+    """How often the training split has each token, (V,)."""
+    return np.bincount(dataset.train.tail(_MOST_COUNTED), minlength=dataset.tokenizer.vocab_size)
+
+
+def _rows(weights: Tensor, sources: Sources, vocab_size: int) -> Tensor:
+    """For each of `vocab_size` tokens the mean of the rows of its sources; without any, the mean of all rows."""
+    rows = weights.mean(0).repeat(vocab_size, 1)
+    for token, parts in sources.items():
+        rows[token] = weights[list(parts)].mean(0)
+    return rows
+
+
+def _log_shares(sources: Sources, counts: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The logarithm of each token's share of the counts of all tokens with the same sources, (V,).
+
+    A token without sources gets that of its share of all counts times V, since its row is that of a mean token.
+    """
+    smoothed = counts + 0.5
+    totals: dict[tuple[int, ...], float] = {}
+    for token, parts in sources.items():
+        totals[parts] = totals.get(parts, 0.0) + smoothed[token]
+    shares = smoothed / smoothed.sum() * len(counts)
+    for token, parts in sources.items():
+        shares[token] = smoothed[token] / totals[parts]
+    log_shares: NDArray[np.float32] = np.log(shares).astype(np.float32)
+    return log_shares

@@ -1,0 +1,88 @@
+"""Training that starts from another model: its network in the vocabulary of the new text."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from charlm import api
+from charlm.storage.checkpoint import load
+from charlm.tokenizers.char import CharTokenizer
+from charlm.training.fine_tuning import StartModel, in_its_script, inherit, load_start_model, sources_of
+
+ENGLISH = "The cat sat on the mat, and the dog ran to the door. " * 60
+FRENCH = "L\u2019été, la forêt dormait ; le chat aussi. " * 60
+TINY = {"steps": 1, "learning_rate": 1e-12, "weight_decay": 0}
+
+
+@pytest.fixture
+def english(write, train_run) -> StartModel:
+    train_run("runs/english", source=write(ENGLISH, "english.txt"))
+    start = load_start_model("runs/english")
+    assert start is not None
+    return start
+
+
+def tokens(tokenizer: CharTokenizer, text: str) -> list[int]:
+    return tokenizer.encode(text).tolist()
+
+
+def test_a_new_character_is_made_from_the_nearest_text() -> None:
+    start, tokenizer = CharTokenizer(" ',.Taest"), CharTokenizer("eéж\u2019")
+    sources = sources_of(tokenizer, start)
+    assert sources[tokenizer.bos] == (start.bos,)
+    assert sources[tokens(tokenizer, "e")[0]] == sources[tokens(tokenizer, "é")[0]] == tuple(tokens(start, "e"))
+    assert sources[tokens(tokenizer, "\u2019")[0]] == tuple(tokens(start, "'"))
+    assert tokens(tokenizer, "ж")[0] not in sources
+
+
+def test_the_same_characters_are_predicted_as_before(english: StartModel, dataset_of, network) -> None:
+    """Characters that share a source also share its probability, and the others keep theirs."""
+    new = dataset_of("The cät sat on the mat, and the dog ran to the dööör. " * 60)
+    model = network(**english.model.config.to_json() | {"vocab_size": new.tokenizer.vocab_size})
+    english.model.prior = model.prior = None
+    english.model.match = model.match = None
+    inherit(model, english, new)
+    text = "the dog ran to the cat"
+    ids = torch.tensor(tokens(english.tokenizer, text))[:, None]
+    before = torch.softmax(english.model.eval()(ids)[0], -1)[:, 0]  # (T, V)
+    after = torch.softmax(model.eval()(torch.tensor(tokens(new.tokenizer, text))[:, None])[0], -1)[:, 0]
+    for letters in ("a", "h", "s"):
+        own = tokens(new.tokenizer, letters + {"a": "ä"}.get(letters, ""))
+        torch.testing.assert_close(after[:, own].sum(1), before[:, tokens(english.tokenizer, letters)].sum(1))
+
+
+def test_no_letter_of_the_new_text_is_unknown(english: StartModel, write) -> None:
+    trained = api.train_run(write(FRENCH, "french.txt"), run="runs/fr", init_from="runs/english", training=TINY)
+    assert trained.dataset.train.facts.unknown_characters == 0
+    model = load(Path("runs/fr/model.safetensors"))
+    assert set("’éê") <= set(model.tokenizer.characters)
+    assert "T" not in model.tokenizer.characters  # which the text lacks
+    recurrent = english.model.recurrent.state_dict()
+    for name, value in model.model.recurrent.state_dict().items():
+        torch.testing.assert_close(value, recurrent[name], msg=name)
+
+
+def test_a_run_that_saved_nothing_yet_begins_as_before(english: StartModel, write, stop_after) -> None:
+    source = write(FRENCH, "french.txt")
+    length = {"steps": 3, "batch_size": 4, "seq_len": 16}
+    unbroken = api.train_run(source, run="runs/a", init_from="runs/english", training=length)
+    api.train_run(source, run="runs/b", init_from="runs/english", training=length, callbacks=stop_after(1))
+    Path("runs/b/resume.safetensors").unlink()
+    Path("runs/b/model.safetensors").unlink()
+    api.resume_run("runs/b")
+    assert unbroken.outcome.finished
+    first, second = (load(Path(f"runs/{name}/model.safetensors")).model.state_dict() for name in "ab")
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+
+
+def test_a_model_of_another_script_is_left_out(english: StartModel, write, caplog: pytest.LogCaptureFixture) -> None:
+    text = write("Привет, как твои дела? Хорошо. " * 60, "russian.txt")
+    trained = api.train_run(text, run="runs/ru", init_from="runs/english", training=TINY)
+    assert not in_its_script(english, trained.dataset)
+    assert "knows only" in caplog.text and "so the run begins with a new model" in caplog.text
+    scratch = api.train_run(text, run="runs/new", training=TINY)
+    assert scratch.outcome == trained.outcome or np.isclose(scratch.outcome.best or 0, trained.outcome.best or 0)
+    assert load(Path("runs/ru/model.safetensors")).model.config == load(Path("runs/new/model.safetensors")).model.config
