@@ -22,6 +22,7 @@ PAGES = (
     "docs/guide/student.md",
     "docs/guide/hobbyist.md",
     "docs/guide/researcher.md",
+    "docs/guide/score.md",
     "docs/guide/gradients.md",
     "docs/python.md",
 )

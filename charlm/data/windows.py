@@ -236,9 +236,7 @@ def block_windows(split: TokenSplit, *, batch_size: int, width_for: Callable[[in
         first += count
 
 
-def walk(
-    split: TokenSplit, group: Segments, seq_len: int, *, first: int = 0, equal: bool = True
-) -> Iterator[Window]:
+def walk(split: TokenSplit, group: Segments, seq_len: int, *, first: int = 0, equal: bool = True) -> Iterator[Window]:
     """The windows of one group (longest row first) from left to right, from window `first` on; of equal length, or all
     but the last of `seq_len` tokens."""
     longest = int(group.length.max())

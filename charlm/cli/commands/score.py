@@ -1,6 +1,6 @@
 """`charlm score`: the score of each document, line, sentence or word of a text, and the model it is likeliest from."""
 
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -17,8 +17,9 @@ from charlm.cli.options.shared import (
 from charlm.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
-    from charlm.evaluation.spans.choice import Calibration
-    from charlm.text_model import TextModel
+    from collections.abc import Iterator
+
+    from charlm.evaluation.spans.scores import SpanScore
 
 _MODELS = "Several models"
 
@@ -36,16 +37,22 @@ def score(
     ] = None,
     by: Annotated[
         Literal["document", "line", "sentence", "word"] | None,
-        typer.Option(metavar="KIND", help="What to score: document, line, sentence or word.", show_default="document; "
-                     "line if each document is a file"),
+        typer.Option(
+            metavar="KIND",
+            help="What to score: document, line, sentence or word.",
+            show_default="document; line if each document is a file",
+        ),
     ] = None,
     alone: Annotated[
         bool, typer.Option("--alone", help="Read each line, sentence or word without what precedes it in its document.")
     ] = False,
     sort: Annotated[
         Literal["bits", "bits-per-char"] | None,
-        typer.Option(metavar="FIGURE", help="Show the highest bits, or bits-per-char, first; needs memory for all.",
-                     show_default="in the order of the text"),
+        typer.Option(
+            metavar="FIGURE",
+            help="Show the highest bits, or bits-per-char, first; needs memory for all.",
+            show_default="in the order of the text",
+        ),
     ] = None,
     top: Annotated[
         int | None, typer.Option(help="Show only this many, the highest first (by bits-per-char unless --sort is set).")
@@ -53,15 +60,21 @@ def score(
     models: Annotated[
         list[str] | None,
         typer.Option(
-            "--models", metavar="NAME", autocompletion=complete_model,
+            "--models",
+            metavar="NAME",
+            autocompletion=complete_model,
             help="A model, or a folder of runs; repeatable. With several models, the likeliest is shown.",
             rich_help_panel=_MODELS,
         ),
     ] = None,
     prior: Annotated[
         str | None,
-        typer.Option(metavar="NAME=P,...", help="Probability of each model before reading, such as A=0.2,B=0.8.",
-                     show_default="uniform", rich_help_panel=_MODELS),
+        typer.Option(
+            metavar="NAME=P,...",
+            help="Probability of each model before reading, such as A=0.2,B=0.8.",
+            show_default="uniform",
+            rich_help_panel=_MODELS,
+        ),
     ] = None,
     truth: Annotated[
         list[str] | None,
@@ -89,7 +102,8 @@ def score(
     the white space before it, and a token of several characters counts where it ends. The end of a document is charged
     to the document; by line, sentence or word it is a figure of its own.
 
-    With several models, p is the probability by Bayes' theorem that the text is from a model, if it is from one of them.
+    With several models, p is the probability by Bayes' theorem that the text is from a model, if it is from one of
+    them.
 
     Examples:
       [bold]charlm score novel letter.txt --top 20[/bold]              its oddest lines
@@ -97,13 +111,17 @@ def score(
       [bold]cat app.log | charlm score logs - --jsonl[/bold]
       [bold]charlm score austen melville page.txt --by sentence[/bold]
     """
-    from itertools import chain
+    from dataclasses import replace
 
+    import charlm
+    from charlm.cli.options.models import given_models, parse_prior, parse_truth
     from charlm.cli.ui.console import Bars, stderr
-    from charlm.cli.ui.spans import Layout, ranked, show_calibration, show_choices, show_spans
+    from charlm.cli.ui.spans import Layout, counted, ranked, show_calibration, show_choices, show_spans
     from charlm.config import check_range
-    from charlm.evaluation.spans.choice import choose
-    from charlm.evaluation.spans.models import parse_prior, parse_truth, read_with_all, score_with_all
+    from charlm.evaluation.spans.choice import calibrate, choose
+    from charlm.evaluation.spans.scores import score_with_all
+    from charlm.progress import silent
+    from charlm.text_model import require_forward
 
     if jsonl and csv:
         raise ConfigError("--jsonl and --csv are two formats of the same output; give one of them")
@@ -112,48 +130,46 @@ def score(
         sort = sort or "bits-per-char"
     if threads is not None:
         use_threads(threads)
-    loaded, texts = _models_and_texts(list(arguments or []), models or [])
-    names = [*loaded]
-    if len(names) == 1 and (prior or truth):
-        raise ConfigError("--prior and --truth need several models; name them with --models")
-    shares = None if prior is None else parse_prior(prior, names)
-    known = parse_truth(truth or [], names)
+    named, texts = given_models(list(arguments or []), models or [])
+    if len(named) < 2 and (prior or truth):
+        raise ConfigError("--prior and --truth need several models; name them before the TEXT or with --models")
+    shares = None if prior is None else parse_prior(prior, [*named])
+    known = parse_truth(truth or [], [*named])
     if not texts and not known:
         raise CorpusError("no text given; name a file, a folder, - for standard input, or one of `charlm corpora`")
+    loaded = [charlm.load(path) for path in named.values()] or [charlm.load()]
+    if not named:
+        stderr().print(f"using {loaded[0].path}", markup=False, soft_wrap=True)
+    for model in loaded:
+        require_forward(model, "charlm score")
     settings = corpus_options(documents, separator, None, encoding, errors)
-    first = next(iter(loaded.values()))
-    config = first.reading_config(settings)
+    config = replace(loaded[0].corpus_config, **settings)
     kind = by or ("line" if config.documents == "file" else "document")
-    form = "jsonl" if jsonl else "csv" if csv else "table"
-    layout = Layout(form, kind, names, is_one_file=config.documents == "file" and len(texts) == 1 and not Path(texts[0]).is_dir())
+    layout = Layout(
+        form="jsonl" if jsonl else "csv" if csv else "table",
+        by=kind,
+        models=tuple(named),
+        names_sources=config.documents == "file" and (len(texts) != 1 or os.path.isdir(texts[0])),
+        numbers_documents=config.documents != "file",
+    )
+    networks = [(model.model, model.tokenizer) for model in loaded]
     with Bars(stderr()) as progress:
-        shown_progress = progress if sort else None
-        if len(names) == 1:
-            scores = first.score_spans(texts, by=kind, alone=alone, corpus=settings, progress=shown_progress)
-            show_spans(ranked(scores, sort, top, lambda score: score), layout)
-            return
-        every = [*loaded.values()]
-        calibration: Calibration | None = None
-        truths: list[int] | None = None
-        if known:
-            from charlm.evaluation.spans.choice import calibrate
 
-            found = [
-                (choice, index)
-                for index, text in known
-                for choice in choose(score_with_all(every, text, kind, alone, config), prior=shares)
-            ]
+        def scores(text: list[str]) -> "list[Iterator[SpanScore]]":
+            parts = loaded[0].stream(text, corpus=settings, progress=progress if sort else silent)
+            return score_with_all(networks, parts, kind, alone=alone)
+
+        if len(loaded) == 1:
+            spans = counted(scores(texts)[0], kind)
+            show_spans(ranked(spans, sort, top, lambda span: span), layout)
+            return
+        found = [(choice, index) for index, text in known for choice in choose(scores([text]), prior=shares)]
+        calibration = None
+        if known:
             calibration = calibrate((one for one, _ in found), (index for _, index in found), prior=shares)
         temperature = 1.0 if calibration is None else calibration.temperature
-        if texts:
-            choices = choose(score_with_all(every, texts, kind, alone, config), prior=shares, temperature=temperature)
-            truths = None
-        else:
-            choices = chain.from_iterable(
-                choose(score_with_all(every, text, kind, alone, config), prior=shares, temperature=temperature)
-                for _, text in known
-            )
-            truths = [index for _, index in found]
+        every = scores(texts) if texts else [*zip(*(choice.scores for choice, _ in found), strict=True)]
+        choices = choose(every, prior=shares, temperature=temperature)
         show_choices(ranked(choices, sort, top, lambda choice: choice.span), layout)
-        if calibration is not None:
-            show_calibration(calibration, names, kind)
+    if calibration is not None:
+        show_calibration(calibration, [*named], kind)

@@ -14,5 +14,5 @@ LINE_START = re.compile(r"(?s)(?<=\n)(?=.)|(?<=\r)(?=[^\n])")
 """After LF, CRLF or CR."""
 SENTENCE_START = re.compile(rf"(?:{SENTENCE_END}|{_BLANK_LINE})\s*(?=\S)")
 """After the end of a sentence, or a blank line, and the white space that follows; the end of a match is the place."""
-WORD_START = re.compile(rf"(?<=\S)(?=\s)|(?<=[{_WITHOUT_SPACES}])(?=\w)|(?<=\w)(?=[{_WITHOUT_SPACES}])")
+WORD_START = re.compile(rf"(?<=\S)(?=\s)|(?<=[{_WITHOUT_SPACES}])(?=\w)|(?<=[^\s「『（《])(?=[{_WITHOUT_SPACES}])")
 """Before the white space that precedes a word, and on both sides of an ideograph."""

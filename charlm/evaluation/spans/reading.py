@@ -7,7 +7,7 @@ The windows are those of `charlm.data.windows.block_windows`, so that the sums a
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -19,10 +19,12 @@ from charlm.data.documents import Part
 from charlm.data.split_writer import SplitFacts
 from charlm.data.windows import Cursor, Window, block_windows
 from charlm.evaluation.score import ROWS, Floats, token_nats, window_width, with_nats
-from charlm.evaluation.spans.characters import Characters, CharacterSums
+from charlm.evaluation.spans.characters import Characters, CharacterSums, Integers
 from charlm.model.language_model import LanguageModel
 from charlm.tokenizers import Tokenizer
-from charlm.tokenizers.base import Ids
+from charlm.tokenizers.base import Ids, encodable
+
+_TOGETHER = 1024  # strings that are encoded in one call
 
 
 class _Piece(NamedTuple):
@@ -50,9 +52,7 @@ class ScoredPart:
     """What EOS costs, for each document that ends here."""
 
 
-def read_parts(
-    model: LanguageModel, tokenizer: Tokenizer, parts: Iterable[tuple[str, Part]]
-) -> Iterator[ScoredPart]:
+def read_parts(model: LanguageModel, tokenizer: Tokenizer, parts: Iterable[tuple[str, Part]]) -> Iterator[ScoredPart]:
     """Score documents, each whole and from the initial state.
 
     Args:
@@ -82,6 +82,13 @@ def read_parts(
                 block, block_tokens = [], 0
     if block:
         yield from reader.read_block(block)
+
+
+def parts_of_strings(texts: Iterable[str]) -> Iterator[tuple[str, Part]]:
+    """Each string as a document; lone surrogates become U+FFFD, and pairs of them characters."""
+    texts = iter(texts)
+    while together := [encodable(text, "replace") for text in islice(texts, _TOGETHER)]:
+        yield "", Part(together, True)
 
 
 def _pieces(parts: Iterable[tuple[str, Part]], tokenizer: Tokenizer) -> Iterator[_Piece]:
@@ -168,18 +175,20 @@ class _Reader:
                 following = len(current.text) if is_whole else int(places[stop])
                 stop = len(places) if is_whole else int(np.searchsorted(places, following))
                 if stop > done or is_whole:
-                    yield self._scored(current, places[done:stop], nats[: stop - done], (done, stop), (shown, following))
+                    yield self._scored(
+                        current, places[done:stop], nats[: stop - done], (done, stop), (shown, following)
+                    )
                 nats, done, shown = nats[stop - done :], stop, following
                 if not is_whole:
                     break
                 current = None
 
     def _scored(
-        self, piece: _Piece, places: np.ndarray[tuple[int], np.dtype[np.int64]], nats: Floats, tokens: tuple[int, int], characters: tuple[int, int]
+        self, piece: _Piece, places: Integers, nats: Floats, *, first: int, characters: tuple[int, int]
     ) -> ScoredPart:
-        """Some tokens of a piece, which complete some characters."""
-        first, last = characters
-        ids = piece.ids[tokens[0] : tokens[1]]
-        ends = piece.ends and tokens[1] > len(piece.ids)
-        sums = self._characters.sums(ids, nats[: len(ids)], places[: len(ids)] - first, last - first)
-        return ScoredPart([piece.text[first:last]], [piece.source], ends, sums, nats[len(ids) :].tolist())
+        """Consecutive tokens of a piece, from `first` on, and the characters that they complete."""
+        start, stop = characters
+        ids = piece.ids[first : first + len(nats)]
+        ends = len(ids) < len(nats)  # with EOS
+        sums = self._characters.sums(ids, nats[: len(ids)], places[: len(ids)] - start, stop - start)
+        return ScoredPart([piece.text[start:stop]], [piece.source], ends, sums, nats[len(ids) :].tolist())

@@ -8,9 +8,9 @@ see `charlm.evaluation.score`.
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import groupby, islice, tee
+from itertools import groupby, islice, pairwise, tee
 from typing import Any, Literal
 
 import numpy as np
@@ -136,6 +136,21 @@ def score_spans(
         yield replace(score, document=span.document, number=span.number, start=span.start)
 
 
+def score_with_all(
+    networks: Sequence[tuple[LanguageModel, Tokenizer]],
+    parts: Iterable[tuple[str, Part]],
+    by: SpanKind,
+    *,
+    alone: bool = False,
+) -> list[Iterator[SpanScore]]:
+    """`score_spans` for each of several networks; the text is read once."""
+    copies = tee(parts, len(networks))
+    return [
+        score_spans(model, tokenizer, copy, by, alone=alone)
+        for (model, tokenizer), copy in zip(networks, copies, strict=True)
+    ]
+
+
 def spans_of(parts: Iterable[ScoredPart], by: SpanKind, *, with_ends: bool = True) -> Iterator[SpanScore]:
     """Add up scored characters by spans; `with_ends` says whether a document includes its EOS."""
     open_span: _Span | None = None
@@ -157,7 +172,7 @@ def spans_of(parts: Iterable[ScoredPart], by: SpanKind, *, with_ends: bool = Tru
             if open_span is None:
                 document += 1
                 open_span = _Span(part.sources[index], document, 1, 0)
-            for place, (first, last) in enumerate(zip(borders, borders[1:], strict=False)):
+            for place, (first, last) in enumerate(pairwise(borders)):
                 if place:
                     yield open_span.score()
                     following = open_span.start + open_span.characters

@@ -101,7 +101,7 @@ def cut(texts: list[str], by: SpanKind) -> list[str]:
     [
         ("line", ["Mr. A said “Hi!” \n", "\r\n", "Then?\r", "他来了。我走。end"]),
         ("sentence", ["Mr. ", "A said “Hi!” \n\r\n", "Then?\r", "他来了。", "我走。", "end"]),
-        ("word", ["Mr.", " A", " said", " “Hi!”", " \n\r\nThen?", "\r他", "来", "了。", "我", "走。", "end"]),
+        ("word", ["Mr.", " A", " said", " “Hi!”", " \n\r\nThen?", "\r他", "来", "了。", "我", "走。end"]),
     ],
 )
 def test_spans_of_a_text_in_several_scripts(by: SpanKind, spans: list[str]) -> None:
