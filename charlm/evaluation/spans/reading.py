@@ -175,9 +175,8 @@ class _Reader:
                 following = len(current.text) if is_whole else int(places[stop])
                 stop = len(places) if is_whole else int(np.searchsorted(places, following))
                 if stop > done or is_whole:
-                    yield self._scored(
-                        current, places[done:stop], nats[: stop - done], (done, stop), (shown, following)
-                    )
+                    now = nats[: stop - done]
+                    yield self._scored(current, places[done:stop], now, first=done, characters=(shown, following))
                 nats, done, shown = nats[stop - done :], stop, following
                 if not is_whole:
                     break
