@@ -3,8 +3,8 @@
     python benchmarks/scoring.py [TEXT] [--lines 100000] [--length 50] [--rounds 3] [--threads 2] [--seconds 20]
 
 A character model of TEXT (tinyshakespeare by default) is trained for some seconds. TEXT, over and over, is cut into
-lines of equal length, and each line is a document. In every round, `evaluate` scores them all and `score_spans` scores each,
-from standard input as a stream; both are checked to give the same sum. `--one-by-one` lines are also scored each in a
+lines of equal length, and each line is a document. In every round, `evaluate` scores them all and `score_spans` scores
+each, from standard input as a stream; both are checked to give the same sum. `--one-by-one` lines are also scored each in a
 call of its own. Speeds are medians of the rounds, encoding included; memory is the peak of the process that streams.
 """
 

@@ -82,7 +82,15 @@ def _texts(write: Callable[..., Path], sentences: str, monkeypatch: pytest.Monke
     """The files that the pages name, and a short text instead of every named corpus."""
     text = write(sentences + "\nROMEO: I couldn't say. The owl, Q!\n\nI am the king of England.\n" + sentences)
     monkeypatch.setattr(NamedCorpus, "sources", lambda self, progress=None: [file_source(text)])
-    for name in ("novel.txt", "letter.txt", "colours.txt"):
+    for name in (
+        "novel.txt",
+        "letter.txt",
+        "colours.txt",
+        "notes.txt",
+        "docs-test.txt",
+        "source-test.txt",
+        "written.txt",
+    ):
         Path(name).write_bytes(text.read_bytes())
     for name, separator in (("recipes.txt", "\n\n"), ("jokes.txt", "\n%%\n")):
         Path(name).write_text(sentences.replace("\n", separator))

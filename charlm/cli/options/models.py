@@ -40,7 +40,7 @@ def given_models(arguments: list[str], options: list[str]) -> tuple[dict[str, Pa
     from charlm.storage.runs import find_model
 
     if options:
-        names, texts = [], arguments
+        names, texts = list[str](), arguments
     else:
         require_model_first(arguments, "charlm score")
         names, texts = leading_models(arguments, least=min(1, len(arguments) - 1))

@@ -52,5 +52,5 @@ class Characters:
         charged = nats + self._unknown_nats * is_unknown if is_unknown.any() else nats
         if self._unk is not None:
             return CharacterSums(charged, np.ones(count, np.int64), is_unknown.astype(np.int64))
-        by_character: Floats = np.bincount(places, weights=charged, minlength=count)
+        by_character = np.bincount(places, weights=charged, minlength=count).astype(np.float64)
         return CharacterSums(by_character, np.bincount(places, minlength=count), np.zeros(count, np.int64))

@@ -111,24 +111,22 @@ def calibrate(choices: Iterable[Choice], truth: Iterable[int], *, prior: Sequenc
 
 
 def fit_temperature(nats: Floats, truth: NDArray[np.int64], log_prior: Floats) -> float:
-    """The temperature at which the true models are likeliest, found by bisection, since the loss is convex in its
-    inverse.
+    """The temperature at which the true models are likeliest, found by bisection.
 
-    As in Platt 1999 ("Probabilistic Outputs for Support Vector Machines"), the targets are (n + 1) / (n + M) for the
-    true model and 1 / (n + M) for each other, so that the temperature stays finite if no span is mistaken.
+    Its logarithm has a standard normal distribution beforehand, so that the temperature stays near 1 if no span is
+    mistaken, or there are few.
 
     Args:
         nats: of N spans under M models, (N, M).
         truth: the true models, (N,).
         log_prior: ln p(model), (M,).
     """
-    count, models = nats.shape
-    targets = np.full((count, models), 1 / (count + models))
-    targets[np.arange(count), truth] = (count + 1) / (count + models)
+    true_nats = nats[np.arange(len(truth)), truth]
     low, high = math.log(_LOWEST), math.log(_HIGHEST)
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        slope = ((targets - _posterior(nats, log_prior, math.exp(middle))) * nats).sum()
+        expected = (_posterior(nats, log_prior, math.exp(middle)) * nats).sum(1)
+        slope = math.exp(middle) * float((true_nats - expected).sum()) + middle
         low, high = (middle, high) if slope < 0 else (low, middle)
     return math.exp(-(low + high) / 2)
 
