@@ -103,10 +103,16 @@ def stream_parts(
 ) -> Iterator[tuple[str, Part]]:
     """The documents of all sources as they are read, once and in bounded memory, each part with its source's name.
 
-    The parts are those of a `Corpus` of the same text. Raises as `TextReader` does.
+    The parts are those of a `Corpus` of the same text. Raises as `TextReader` does, and `CorpusError` at the end of a
+    text without documents.
     """
     reader = TextReader(sources, config)
     reader.release()
+    is_empty = True
     for source, texts in zip(sources, reader.read(progress), strict=True):
         for part in cut_documents(texts, config):
+            is_empty = is_empty and not any(part.texts)
             yield source.name, part
+    if is_empty:
+        names = ", ".join(source.name for source in sources[:3])
+        raise CorpusError(f"{names}: contains no text to score; give a file that isn't empty")

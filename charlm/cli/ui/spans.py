@@ -182,8 +182,9 @@ def _print_table(
         start = " ".join([where.rjust(place), *aligned, ""])
         return start + text
 
-    console.print(line(headings, layout.by, "text"), style="dim", no_wrap=True, overflow="ellipsis", crop=True)
-    for span, cells in rows:
+    for index, (span, cells) in enumerate(rows):
+        if index == 0:  # no heading before an error
+            console.print(line(headings, layout.by, "text"), style="dim", no_wrap=True, overflow="ellipsis", crop=True)
         shown = " ".join(span.text[:_SHOWN].split()) + " …" * (len(span.text) > _SHOWN)
         console.print(line(cells, layout.place(span), shown), no_wrap=True, overflow="ellipsis", crop=True)
 
