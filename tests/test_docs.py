@@ -46,8 +46,9 @@ def blocks(page: str) -> Iterator[tuple[str, str]]:
 
 
 def commands(block: str) -> list[list[str]]:
-    """The commands that a console block shows after a prompt."""
-    return [shlex.split(line[2:], comments=True) for line in block.splitlines() if line.startswith("$ ")]
+    """The commands that a console block shows after a prompt, without redirections of their output."""
+    shown = (shlex.split(line[2:], comments=True) for line in block.splitlines() if line.startswith("$ "))
+    return [words[: words.index(">")] if ">" in words else words for words in shown]
 
 
 def all_commands(page: str) -> list[list[str]]:

@@ -2,7 +2,7 @@
 
 import re
 
-CLOSING = r"['\"’”»)\]」』]*"
+CLOSING = r"['\"’”»)\]」』]*+"
 SENTENCE_END = rf"(?:[.!?…]{CLOSING}(?=\s)|[。！？]{CLOSING})"
 """A pattern of what ends a sentence, without the white space after it."""
 
