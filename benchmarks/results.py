@@ -53,6 +53,7 @@ SOURCES = {
     "precision": _TRAINING,
     "sampling": (*_NETWORK, "sampling"),
     "sampling_cells": (*_NETWORK, "sampling"),
+    "scoring": (*_NETWORK, "data", "evaluation"),
     "seeds": _TRAINING,
     "sentiment": (*_NETWORK, "analysis/probing", "evaluation", "pretrained", "sampling"),
     "time_to_quality": _TRAINING,

@@ -29,6 +29,8 @@ _HOMES = {
     "evaluation.dynamic": ("DynamicConfig",),
     "evaluation.neural_cache": ("NeuralCacheConfig",),
     "evaluation.score": ("Evaluation",),
+    "evaluation.spans.choice": ("Calibration", "Choice", "calibrate", "choose"),
+    "evaluation.spans.scores": ("SpanScore",),
     "model.encoder": ("BidirectionalEncoder",),
     "sampling.config": ("Bias", "Cycle", "Ramp", "SampleConfig", "Steer"),
     "sampling.infill.fill": ("FillConfig", "Filling"),
@@ -38,8 +40,10 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "Bias",
     "BidirectionalEncoder",
+    "Calibration",
     "Callbacks",
     "CharlmError",
+    "Choice",
     "CorpusOptions",
     "Cycle",
     "DynamicConfig",
@@ -51,10 +55,13 @@ __all__ = [
     "NeuralCacheConfig",
     "Ramp",
     "SampleConfig",
+    "SpanScore",
     "Steer",
     "TextModel",
     "TokenizerConfig",
     "TrainOptions",
+    "calibrate",
+    "choose",
     "load",
     "load_infill_models",
     "resume",
@@ -68,6 +75,8 @@ if TYPE_CHECKING:
     from charlm.evaluation.dynamic import DynamicConfig
     from charlm.evaluation.neural_cache import NeuralCacheConfig
     from charlm.evaluation.score import Evaluation
+    from charlm.evaluation.spans.choice import Calibration, Choice, calibrate, choose
+    from charlm.evaluation.spans.scores import SpanScore
     from charlm.loading import load, load_infill_models
     from charlm.model.encoder import BidirectionalEncoder
     from charlm.sampling.config import Bias, Cycle, Ramp, SampleConfig, Steer

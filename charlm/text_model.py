@@ -1,6 +1,6 @@
 """A model loaded from a file, with methods that do what the commands do: write, score, fill and adapt."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
@@ -12,7 +12,9 @@ from charlm.analysis.strings import score_text, surprisal
 from charlm.config import CorpusConfig, CorpusOptions, SplitName, check_choice
 from charlm.data.corpus import Corpus, open_corpus
 from charlm.data.dataset import Dataset, make_dataset, unsplit
-from charlm.data.sources import TextLike
+from charlm.data.documents import Part
+from charlm.data.reader import stream_parts
+from charlm.data.sources import TextLike, find_sources
 from charlm.errors import ConfigError, CorpusError
 from charlm.evaluation.baselines import Baseline, measure_baselines
 from charlm.evaluation.copying import Copied, CopyIndex, find_copies_in_texts, index_training_text
@@ -20,6 +22,8 @@ from charlm.evaluation.dynamic import DynamicConfig, adapt, dynamic_evaluate
 from charlm.evaluation.neural_cache import NeuralCacheConfig
 from charlm.evaluation.overlap import warn_about_overlap
 from charlm.evaluation.score import Evaluation, evaluate
+from charlm.evaluation.spans.reading import parts_of_strings
+from charlm.evaluation.spans.scores import SpanKind, SpanScore, score_spans
 from charlm.evaluation.words import count_words
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
@@ -276,6 +280,52 @@ class TextModel:
         """
         require_forward(self)
         return surprisal(self.model, self.tokenizer, text)
+
+    def score_spans(
+        self,
+        text: TextLike,
+        *,
+        by: SpanKind = "line",
+        alone: bool = False,
+        corpus: CorpusOptions | None = None,
+        progress: Progress = silent,
+    ) -> Iterator[SpanScore]:
+        """Score each document, line, sentence or word of a text as it is read, in bounded memory.
+
+        Their nats and end_nats add up exactly to those of `evaluate`.
+
+        Args:
+            text: files, folders or named corpora, or - for standard input.
+            by: "document", "line", "sentence" or "word".
+            alone: read each from the initial state, without what precedes it in its document.
+            corpus: how to read the text; settings that are missing are those of training.
+            progress: called with the bytes read.
+
+        Raises `ConfigError` for a model that reads from right to left, `CorpusError` if the text can't be read.
+        """
+        require_forward(self)
+        check_choice("by", by, get_args(SpanKind))
+        parts = self.stream(text, corpus=corpus, progress=progress)
+        return score_spans(self.model, self.tokenizer, parts, by, alone=alone)
+
+    def score_texts(
+        self, texts: Iterable[str], *, by: SpanKind = "document", alone: bool = False
+    ) -> Iterator[SpanScore]:
+        """Score strings, each of which is a document, in batches; other arguments as in `score_spans`.
+
+        Raises `ConfigError` for a model that reads from right to left.
+        """
+        require_forward(self)
+        check_choice("by", by, get_args(SpanKind))
+        return score_spans(self.model, self.tokenizer, parts_of_strings(texts), by, alone=alone)
+
+    def stream(
+        self, text: TextLike, *, corpus: CorpusOptions | None = None, progress: Progress = silent
+    ) -> Iterator[tuple[str, Part]]:
+        """The documents of a text as they are read, with the names of their sources; arguments as in `score_spans`."""
+        config = replace(self.corpus_config, **(corpus or {}))
+        found = find_sources(text, progress=progress, encoding=config.encoding, copies_stdin=False)
+        return stream_parts(found.sources, config, progress)
 
     def held_out_split(self) -> SplitName:
         """The test split of the model's own text, or the validation split; raises `ConfigError` if there is neither."""

@@ -22,6 +22,7 @@ PAGES = (
     "docs/guide/student.md",
     "docs/guide/hobbyist.md",
     "docs/guide/researcher.md",
+    "docs/guide/score.md",
     "docs/guide/gradients.md",
     "docs/python.md",
 )
@@ -45,8 +46,9 @@ def blocks(page: str) -> Iterator[tuple[str, str]]:
 
 
 def commands(block: str) -> list[list[str]]:
-    """The commands that a console block shows after a prompt."""
-    return [shlex.split(line[2:], comments=True) for line in block.splitlines() if line.startswith("$ ")]
+    """The commands that a console block shows after a prompt, without redirections of their output."""
+    shown = (shlex.split(line[2:], comments=True) for line in block.splitlines() if line.startswith("$ "))
+    return [words[: words.index(">")] if ">" in words else words for words in shown]
 
 
 def all_commands(page: str) -> list[list[str]]:
@@ -81,7 +83,15 @@ def _texts(write: Callable[..., Path], sentences: str, monkeypatch: pytest.Monke
     """The files that the pages name, and a short text instead of every named corpus."""
     text = write(sentences + "\nROMEO: I couldn't say. The owl, Q!\n\nI am the king of England.\n" + sentences)
     monkeypatch.setattr(NamedCorpus, "sources", lambda self, progress=None: [file_source(text)])
-    for name in ("novel.txt", "letter.txt", "colours.txt"):
+    for name in (
+        "novel.txt",
+        "letter.txt",
+        "colours.txt",
+        "notes.txt",
+        "docs-test.txt",
+        "source-test.txt",
+        "written.txt",
+    ):
         Path(name).write_bytes(text.read_bytes())
     for name, separator in (("recipes.txt", "\n\n"), ("jokes.txt", "\n%%\n")):
         Path(name).write_text(sentences.replace("\n", separator))

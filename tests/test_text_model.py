@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import charlm
 from charlm import api
 from charlm.errors import ConfigError, CorpusError, RunError
 from charlm.evaluation import copying
@@ -78,3 +79,16 @@ def test_strings_are_scored(trained_run, text: Path) -> None:
     model = api.load(trained_run())
     assert model.score_text(text.read_text()) == model.evaluate(text)
     assert len(model.surprisal("the cat")) == 7
+
+
+def test_strings_are_scored_each_by_itself(trained_run) -> None:
+    trained_run()
+    model = charlm.load("a")
+    texts = ["cat and the cat", "", "a dog, \ud83d\ude00 \ud800"]
+    scores = list(model.score_texts(iter(texts)))
+    assert [score.characters for score in scores] == [15, 0, 10]
+    assert scores[1].bits_per_character is None and scores[1].nats > 0
+    for text, score in zip(texts[:1], scores, strict=False):
+        assert score.nats == pytest.approx(model.score_text(text).nats, rel=1e-6)
+    with pytest.raises(charlm.CharlmError, match="choose one of document, line, sentence, word"):
+        model.score_texts(texts, by="paragraph")

@@ -22,6 +22,7 @@ from charlm.cli.commands.neurons import neurons
 from charlm.cli.commands.probe import probe
 from charlm.cli.commands.runs import runs
 from charlm.cli.commands.sample import sample
+from charlm.cli.commands.score import score
 from charlm.cli.commands.trace import trace
 from charlm.cli.commands.train import train
 from charlm.cli.state import show_state
@@ -88,6 +89,7 @@ for _name, _command in (
     ("train", train),
     ("sample", sample),
     ("eval", evaluate),
+    ("score", score),
     ("compare", compare),
     ("runs", runs),
     ("info", info),

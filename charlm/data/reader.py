@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 
 from charlm.config import CorpusConfig
+from charlm.data.documents import Part, cut_documents
 from charlm.data.encoding import check_encoding, decoded
 from charlm.data.registry import Source
 from charlm.errors import CorpusError
@@ -95,3 +96,23 @@ class TextReader:
                 self._chunks = None
             else:
                 self._chunks[index].append(text)
+
+
+def stream_parts(
+    sources: tuple[Source, ...], config: CorpusConfig, progress: Progress = silent
+) -> Iterator[tuple[str, Part]]:
+    """The documents of all sources as they are read, once and in bounded memory, each part with its source's name.
+
+    The parts are those of a `Corpus` of the same text. Raises as `TextReader` does, and `CorpusError` at the end of a
+    text without documents.
+    """
+    reader = TextReader(sources, config)
+    reader.release()
+    is_empty = True
+    for source, texts in zip(sources, reader.read(progress), strict=True):
+        for part in cut_documents(texts, config):
+            is_empty = is_empty and not any(part.texts)
+            yield source.name, part
+    if is_empty:
+        names = ", ".join(source.name for source in sources[:3])
+        raise CorpusError(f"{names}: contains no text to score; give a file that isn't empty")

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from charlm.config.names import closest
 from charlm.data.inputs.folder import Folder, is_run, read_folder
 from charlm.data.inputs.mistakes import looks_like
+from charlm.data.inputs.standard_input import OneReading
 from charlm.data.registry import NamedCorpus, Source, file_source, find_named, registry
 from charlm.errors import CharlmError, CorpusError
 from charlm.files import cache_folder, cache_path, flush, is_safetensors, user_path
@@ -49,7 +50,12 @@ class FoundText:
 
 
 def find_sources(
-    text: TextLike, *, progress: Progress = silent, stdin: BinaryIO | None = None, encoding: str = "utf-8"
+    text: TextLike,
+    *,
+    progress: Progress = silent,
+    stdin: BinaryIO | None = None,
+    encoding: str = "utf-8",
+    copies_stdin: bool = True,
 ) -> FoundText:
     """Resolve each argument: - for standard input, a file, a folder (its text files, sorted), or a registered name.
 
@@ -60,6 +66,7 @@ def find_sources(
         progress: called with the bytes downloaded.
         stdin: the stream that - stands for; None is the standard input of the process.
         encoding: how to decode files; in a folder, a file that can't be decoded is not text.
+        copies_stdin: whether to copy standard input to the cache, so that it can be read more than once.
 
     Raises:
         CorpusError: an argument can't be found or read, or a folder contains no text.
@@ -76,7 +83,11 @@ def find_sources(
         path = user_path(argument)
         if not argument:
             raise CorpusError("'' names no text; name a file, a folder (. is this one), or one of `charlm corpora`")
-        if argument == "-":
+        if argument == "-" and not copies_stdin:
+            stream = OneReading(stdin if stdin is not None else _standard_input())
+            sources.append(Source(name="stdin", size=0, open=stream.open))
+            reusable.append(argument)
+        elif argument == "-":
             path = _copy_to_cache(stdin if stdin is not None else _standard_input())
             sources.append(file_source(path, "stdin"))
             reusable.append(str(path))

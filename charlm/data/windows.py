@@ -7,7 +7,7 @@ last. The order is a pure function of seed and epoch: a cursor of five numbers s
 from it exactly.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +28,7 @@ _SEGMENT_OF_SAMPLE, _CONTEXT_OF_SAMPLE = 64, 64  # tokens; see docs/notes/experi
 _SEGMENT_OF_WHOLE, _CONTEXT_OF_WHOLE = 2048, 256
 _SECTION = 1 << 20  # documents planned at a time, so that a plan's memory is bounded
 _SAMPLED = 1 << 16  # documents that are planned to learn how many tokens a step has
+BLOCK_DOCUMENTS, BLOCK_TOKENS = 4096, 1 << 22  # most of a block; see `block_windows`
 _JITTER = 0.03  # relative change of the lengths by which documents are grouped, so that groups differ between epochs
 
 
@@ -212,11 +213,35 @@ def document_windows(split: TokenSplit, *, batch_size: int, seq_len: int) -> Ite
         yield from _windows(split, _documents(split, section), batch_size, seq_len)
 
 
-def walk(split: TokenSplit, group: Segments, seq_len: int, *, first: int = 0) -> Iterator[Window]:
-    """The windows of one group (longest row first) from left to right, of equal length, from window `first` on."""
+def block_windows(split: TokenSplit, *, batch_size: int, width_for: Callable[[int], int]) -> Iterator[Window]:
+    """Like `document_windows`, but a window depends only on the documents of its block, so that a text can be scored
+    as it arrives, with the same windows and so the same rounding as from a file.
+
+    A block is as many consecutive documents as have at most `BLOCK_TOKENS` tokens, and at most `BLOCK_DOCUMENTS`. A
+    longer document is a block of its own, and is read in windows of full length.
+
+    Args:
+        split: the split to read; must not be empty.
+        batch_size: B, the most rows of a window.
+        width_for: T, the most tokens in a row of a window, for a number of rows.
+    """
+    first, documents = 0, len(split.starts) - 1
+    while first < documents:
+        starts = np.asarray(split.starts[first : first + BLOCK_DOCUMENTS + 1])
+        count = max(1, int(np.searchsorted(starts, starts[0] + BLOCK_TOKENS, side="right")) - 1)
+        block = Segments(starts[:count], np.diff(starts[: count + 1]) - 1)
+        for group in _grouped(block, block.length, batch_size):
+            is_long = int(group.length[0]) + 1 > BLOCK_TOKENS
+            yield from walk(split, group, width_for(len(group)), equal=not is_long)
+        first += count
+
+
+def walk(split: TokenSplit, group: Segments, seq_len: int, *, first: int = 0, equal: bool = True) -> Iterator[Window]:
+    """The windows of one group (longest row first) from left to right, from window `first` on; of equal length, or all
+    but the last of `seq_len` tokens."""
     longest = int(group.length.max())
     count = -(-longest // seq_len)
-    steps = -(-longest // count)
+    steps = -(-longest // count) if equal else seq_len
     for index in range(first, count):
         lengths = np.clip(group.length - index * steps, 0, steps)
         lengths = lengths[lengths > 0]

@@ -6,23 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from charlm.config import SplitName
 from charlm.data.corpus import Corpus
 from charlm.data.dataset import TokenSplit, make_dataset
-from charlm.data.windows import document_windows
-from charlm.evaluation.score import score
+from charlm.evaluation.score import Floats, token_nats
+from charlm.evaluation.spans.characters import Characters
 from charlm.evaluation.words import count_words
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 
-Floats = NDArray[np.float64]
-
-_ROWS = 64
-_LOGITS = 1 << 24  # most logits of one window
 _RESAMPLES = 2000
 _BLOCK = 1000  # characters of a block of the bootstrap, unless that makes too few or too many blocks:
 _BLOCKS = (100, 5000)
@@ -39,7 +34,7 @@ def character_nats(
     """The nats of each character of a split, (C,).
 
     A token's nats belong to the character that it completes, and those of EOS to the last character of its document.
-    The sum is `Evaluation.nats`, up to rounding.
+    The exact sum is `Evaluation.nats`.
 
     Args:
         model: scored in evaluation mode.
@@ -48,38 +43,15 @@ def character_nats(
         text: all documents of the split, joined, C characters.
         progress: called with the number of tokens scored.
     """
-    ids = split.ids.astype(np.int64)
-    nats: Floats = _token_nats(model, tokenizer, split, progress)
-    if tokenizer.unk is not None:
-        nats[ids == tokenizer.unk] += tokenizer.unknown_nats(1)
-    ends = np.flatnonzero(ids == tokenizer.eos)
-    nats[ends - 1] += nats[ends]
-    inside = (ids != tokenizer.eos) & (ids != tokenizer.bos)
-    ids, nats = ids[inside], nats[inside]
-    if tokenizer.unk is not None:  # every character is a token
-        return nats
-    sizes = np.array([len(tokenizer.token_bytes(token)) for token in range(tokenizer.vocab_size)])
-    data = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
-    character_of_byte = np.cumsum((data & 0xC0) != 0x80) - 1
-    places = character_of_byte[np.maximum(np.cumsum(sizes[ids]) - 1, 0)]
-    by_character: Floats = np.bincount(places, weights=nats, minlength=len(text)).astype(np.float64)
+    ids, nats = split.ids.astype(np.int64), token_nats(model, tokenizer, split, progress)
+    characters = Characters(tokenizer)
+    is_text = (ids != tokenizer.eos) & (ids != tokenizer.bos)
+    places = characters.completed(ids[is_text], text)
+    by_character = characters.sums(ids[is_text], nats[is_text], places, len(text)).nats
+    is_end = ids == tokenizer.eos
+    tokens_before = np.cumsum(is_text)[is_end]
+    by_character[places[tokens_before - 1]] += nats[is_end]
     return by_character
-
-
-def _token_nats(model: LanguageModel, tokenizer: Tokenizer, split: TokenSplit, progress: Progress) -> Floats:
-    """The nats of each token of a split, given those before it in its document, (N,); 0 for BOS."""
-    rows = min(_ROWS, split.facts.documents)
-    width = max(1, min(2048, _LOGITS // (rows * tokenizer.vocab_size)))
-    nats, done = np.zeros(len(split)), 0
-    windows, scored = (document_windows(split, batch_size=rows, seq_len=width) for _ in range(2))
-    for window, found in zip(windows, score(model, scored), strict=True):
-        counts, values = window.mask.numpy(), found.to("cpu", torch.float64).numpy()
-        for row, start in enumerate(window.starts.tolist()):
-            length = int(counts[:, row].sum())
-            nats[start + 1 : start + 1 + length] = values[:length, row]
-        done += window.tokens
-        progress("scoring", done, split.facts.tokens)
-    return nats
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,26 +3,36 @@
 Every token is scored exactly once, given all tokens before it in its document. The cost of EOS counts towards its
 document. A character outside the vocabulary is charged the cost of <unk> plus that of a uniform choice among all other
 Unicode scalar values.
+
+Nats are rounded to multiples of 2^-26, so that sums of them are exact in float64 up to 134 million nats, in any order:
+the scores of the parts of a text add up to the score of the text.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import tee
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from charlm.data.dataset import TokenSplit
-from charlm.data.windows import IGNORE, Window, document_windows
+from charlm.data.windows import IGNORE, Window, block_windows
 from charlm.evaluation.neural_cache import NeuralCache, NeuralCacheConfig
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 
-_ROWS = 64
+Floats = NDArray[np.float64]
+
+ROWS = 64
+"""Most documents that are scored side by side."""
 _LOGITS = 1 << 24  # most logits of one window
+_GRID = 1 << 26
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,36 +120,77 @@ def evaluate(
         cache: the neural cache to mix the model with, if any; see `charlm.evaluation.neural_cache`.
         progress: called with the number of tokens scored.
     """
-    rows = min(_ROWS, split.facts.documents)
-    width = max(1, min(2048, _LOGITS // (rows * tokenizer.vocab_size)))
-    if cache is not None:
-        width = min(width, max(1, _LOGITS // (rows * (cache.size + width))), 256)
-    windows = document_windows(split, batch_size=rows, seq_len=width)
+    width_for = window_width(tokenizer)
+
+    def width_with_cache(rows: int) -> int:
+        assert cache is not None
+        return min(width_for(rows), max(1, _LOGITS // (rows * (cache.size + width_for(rows)))), 256)
+
+    windows = block_windows(split, batch_size=ROWS, width_for=width_for if cache is None else width_with_cache)
     scored = score(model, windows, NeuralCache(cache) if cache is not None else None)
     return summed(scored, tokenizer, split, progress)
+
+
+def window_width(tokenizer: Tokenizer) -> Callable[[int], int]:
+    """The most tokens in a row of a window, for a number of rows."""
+    return lambda rows: max(1, min(2048, _LOGITS // (rows * tokenizer.vocab_size)))
 
 
 def summed(scored: Iterable[Tensor], tokenizer: Tokenizer, split: TokenSplit, progress: Progress) -> Evaluation:
     """The score of a split from the nats of all its tokens, in any order; padding must be 0."""
     facts = split.facts
-    nats = done = 0.0
-    for window_nats in scored:
-        nats += total(window_nats)
-        done += window_nats.numel()
-        progress("scoring", min(int(done), facts.tokens), facts.tokens)
+
+    def totals() -> Iterator[float]:
+        done = 0
+        for window_nats in scored:
+            yield total(window_nats)
+            done += window_nats.numel()
+            progress("scoring", min(done, facts.tokens), facts.tokens)
+        yield facts.unknown_characters * unknown_nats(tokenizer)
+
     return Evaluation(
         documents=facts.documents,
         tokens=facts.tokens,
         characters=facts.characters,
         bytes=facts.bytes,
         unknown_characters=facts.unknown_characters,
-        nats=nats + tokenizer.unknown_nats(facts.unknown_characters),
+        nats=math.fsum(totals()),
     )
 
 
 def total(nats: Tensor) -> float:
-    """The sum, in float64 unless the device lacks it."""
-    return float(nats.sum(dtype=torch.float64 if nats.device.type != "mps" else None))
+    """The sum, exact for the rounded nats."""
+    return float(on_grid(nats).sum())
+
+
+def on_grid(nats: Tensor) -> Tensor:
+    """Nats rounded to multiples of 2^-26, on the CPU."""
+    return torch.round(nats.cpu().double() * _GRID) / _GRID
+
+
+def unknown_nats(tokenizer: Tokenizer) -> float:
+    """What an unknown character costs in addition to `unk`, rounded to a multiple of 2^-26."""
+    return 0.0 if tokenizer.unk is None else round(tokenizer.unknown_nats(1) * _GRID) / _GRID
+
+
+def token_nats(model: LanguageModel, tokenizer: Tokenizer, split: TokenSplit, progress: Progress = silent) -> Floats:
+    """The rounded nats of each token of a split, given those before it in its document, (N,); 0 for BOS."""
+    nats, done = np.zeros(len(split)), 0
+    windows = block_windows(split, batch_size=ROWS, width_for=window_width(tokenizer))
+    for window, found in with_nats(model, windows):
+        counts = window.mask.sum(0).tolist()
+        for row, (start, length) in enumerate(zip(window.starts.tolist(), counts, strict=True)):
+            nats[start + 1 : start + 1 + length] = found[:length, row]
+        done += window.tokens
+        progress("scoring", done, split.facts.tokens)
+    return nats
+
+
+def with_nats(model: LanguageModel, windows: Iterable[Window]) -> Iterator[tuple[Window, Floats]]:
+    """Each window with the rounded nats of its targets, (T, B)."""
+    windows, scored = tee(windows)
+    for window, nats in zip(windows, score(model, scored), strict=True):
+        yield window, on_grid(nats).numpy()
 
 
 @torch.inference_mode()

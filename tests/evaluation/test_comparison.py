@@ -5,7 +5,7 @@ import pytest
 
 from charlm.config import TokenizerConfig
 from charlm.evaluation.comparison import SEED_DEVIATION, compare, difference
-from charlm.evaluation.score import evaluate
+from charlm.evaluation.score import evaluate, token_nats
 from charlm.evaluation.words import count_words
 
 BOTTLES = "".join(f"{n} bottles of beer on the wall, {n} böttles — of beer.\n" for n in range(60))
@@ -34,12 +34,7 @@ def test_a_token_counts_where_it_ends(dataset_of, network_for) -> None:
     model = network_for(dataset)
     found = compare([(model, dataset.tokenizer)], dataset.corpus, "valid")
     part = dataset.valid
-    from charlm.evaluation.comparison import _token_nats
-
-    def ignore(*_: object) -> None:
-        pass
-
-    tokens = _token_nats(model, dataset.tokenizer, part, ignore)[1:]  # without BOS
+    tokens = token_nats(model, dataset.tokenizer, part)[1:]  # without BOS
     place = found.text.index("ö")
     assert place < found.text.index("—")
     assert found.nats[0][:place] == pytest.approx(tokens[:place])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.cli.options.completion import complete_model_or_text
+from charlm.cli.options.models import leading_models
 from charlm.cli.options.output import OpenOption, OverwriteOption, check_open, output_path, write_page
 from charlm.cli.options.shared import (
     JsonOption,
@@ -103,17 +104,8 @@ def compare(
 
 
 def _models_and_texts(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """The leading arguments that name models, and the others, which name the text."""
-    from charlm.data.sources import names_text, not_found
-    from charlm.errors import CorpusError
-    from charlm.storage.runs import names_model
-
-    count = 0
-    while count < len(arguments) and names_model(arguments[count], text_follows=count < max(2, len(arguments) - 1)):
-        count += 1
-    names, texts = arguments[:count], arguments[count:]
-    if texts and not names_text(texts[0]):
-        raise CorpusError(f"there is no model or run {texts[0]!r}, and {not_found(texts[0])}")
+    """The leading arguments that name models, at least two, and the others, which name the text."""
+    names, texts = leading_models(arguments, least=2)
     if len(names) < 2:
         raise ConfigError(
             f"charlm compare needs at least two models, then a TEXT; {len(names)} of the arguments name a model, as "

@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
-_CLOSING = r"['\"’”»)\]」』]*"
-_SENTENCE_END = rf"(?:[.!?…]{_CLOSING}(?=\s)|[。！？]{_CLOSING})"
+from charlm.data.inputs.borders import SENTENCE_END
+
 _LINE_END = r"(?:\n|\r(?!\n))"
 _PARAGRAPH_START = re.compile(rf"{_LINE_END}[ \t]*\r?{_LINE_END}\s*(?=\S)")
 
@@ -27,7 +27,7 @@ class Unit:
         return _last_end(self.start, text)
 
 
-SENTENCE = Unit(re.compile(_SENTENCE_END), re.compile(rf"{_SENTENCE_END}\s*(?=\S)"))
+SENTENCE = Unit(re.compile(SENTENCE_END), re.compile(rf"{SENTENCE_END}\s*(?=\S)"))
 LINE = Unit(re.compile(r"(?=[\r\n])"), re.compile(r"[\r\n]\s*(?=\S)"))
 WORD = Unit(re.compile(r"(?<=\S)(?=\s)"), re.compile(r"\s+(?=\S)"))
 

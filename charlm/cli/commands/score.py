@@ -1,0 +1,175 @@
+"""`charlm score`: the score of each document, line, sentence or word of a text, and the model it is likeliest from."""
+
+import os
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from charlm.cli.options.completion import complete_model, complete_model_or_text
+from charlm.cli.options.shared import (
+    ScoredDocumentsOption,
+    ScoredEncodingOption,
+    ScoredErrorsOption,
+    SeparatorOption,
+    corpus_options,
+    use_threads,
+)
+from charlm.errors import ConfigError, CorpusError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from charlm.evaluation.spans.scores import SpanScore
+
+_MODELS = "Several models"
+
+
+def score(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL...] [TEXT...]",
+            autocompletion=complete_model_or_text,
+            help="Model files, run folders or names of runs (the newest run if none is given), then the text to score: "
+            "files, folders, - or names from `charlm corpora`.",
+            show_default=False,
+        ),
+    ] = None,
+    by: Annotated[
+        Literal["document", "line", "sentence", "word"] | None,
+        typer.Option(
+            metavar="KIND",
+            help="What to score: document, line, sentence or word.",
+            show_default="document; line if each document is a file",
+        ),
+    ] = None,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Read each line, sentence or word without what precedes it in its document.")
+    ] = False,
+    sort: Annotated[
+        Literal["bits", "bits-per-char"] | None,
+        typer.Option(
+            metavar="FIGURE",
+            help="Show the highest bits, or bits-per-char, first; needs memory for all.",
+            show_default="in the order of the text",
+        ),
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option(help="Show only this many, the highest first (by bits-per-char unless --sort is set).")
+    ] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--models",
+            metavar="NAME",
+            autocompletion=complete_model,
+            help="A model, or a folder of runs; repeatable. With several models, the likeliest is shown.",
+            rich_help_panel=_MODELS,
+        ),
+    ] = None,
+    prior: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME=P,...",
+            help="Probability of each model before reading, such as A=0.2,B=0.8.",
+            show_default="uniform",
+            rich_help_panel=_MODELS,
+        ),
+    ] = None,
+    truth: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=TEXT",
+            help="A text that no model has read and that is known to be like that of model NAME; repeatable. Or a "
+            "folder with a file NAME.txt for each model. Probabilities are calibrated on these texts, and the mistakes "
+            "are counted. Without TEXT these texts are scored.",
+            rich_help_panel=_MODELS,
+        ),
+    ] = None,
+    documents: ScoredDocumentsOption = None,
+    separator: SeparatorOption = None,
+    encoding: ScoredEncodingOption = None,
+    errors: ScoredErrorsOption = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="set by PyTorch")] = None,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Print each as a JSON object on a line.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print a CSV table with a header.")] = False,
+) -> None:
+    """Score each document, line, sentence or word of a text, and say which of several models it is likeliest from.
+
+    Each is scored given everything before it in its document; --alone leaves that out. Results appear as they are
+    computed unless they are sorted, and - reads standard input of any length in bounded memory. The scores add up to
+    that of `charlm eval`. Every character counts once: a line and a sentence include the white space after them, a word
+    the white space before it, and a token of several characters counts where it ends. The end of a document is charged
+    to the document; by line, sentence or word it is a figure of its own.
+
+    With several models, p is the probability by Bayes' theorem that the text is from a model, if it is from one of
+    them.
+
+    Examples:
+      [bold]charlm score novel letter.txt --top 20[/bold]              its oddest lines
+      [bold]charlm score novel letter.txt --by word --sort bits[/bold]
+      [bold]cat app.log | charlm score logs - --jsonl[/bold]
+      [bold]charlm score austen melville page.txt --by sentence[/bold]
+    """
+    from dataclasses import replace
+
+    import charlm
+    from charlm.cli.options.models import given_models, parse_prior, parse_truth
+    from charlm.cli.ui.console import Bars, stderr
+    from charlm.cli.ui.spans import Layout, counted, ranked, show_calibration, show_choices, show_spans
+    from charlm.config import check_range
+    from charlm.evaluation.spans.choice import calibrate, choose
+    from charlm.evaluation.spans.scores import score_with_all
+    from charlm.progress import silent
+    from charlm.text_model import require_forward
+
+    if jsonl and csv:
+        raise ConfigError("--jsonl and --csv are two formats of the same output; give one of them")
+    if top is not None:
+        check_range("--top", top, 1, 1_000_000_000)
+        sort = sort or "bits-per-char"
+    if threads is not None:
+        use_threads(threads)
+    named, texts = given_models(list(arguments or []), models or [])
+    if len(named) < 2 and (prior or truth):
+        raise ConfigError("--prior and --truth need several models; name them before the TEXT or with --models")
+    shares = None if prior is None else parse_prior(prior, [*named])
+    known = parse_truth(truth or [], [*named])
+    if not texts and not known:
+        raise CorpusError("no text given; name a file, a folder, - for standard input, or one of `charlm corpora`")
+    loaded = [charlm.load(path) for path in named.values()] or [charlm.load()]
+    if not named:
+        stderr().print(f"using {loaded[0].path}", markup=False, soft_wrap=True)
+    for model in loaded:
+        require_forward(model, "charlm score")
+    settings = corpus_options(documents, separator, None, encoding, errors)
+    config = replace(loaded[0].corpus_config, **settings)
+    kind = by or ("line" if config.documents == "file" else "document")
+    layout = Layout(
+        form="jsonl" if jsonl else "csv" if csv else "table",
+        by=kind,
+        models=tuple(named),
+        names_sources=config.documents == "file" and (len(texts) != 1 or os.path.isdir(texts[0])),
+        numbers_documents=config.documents != "file",
+    )
+    networks = [(model.model, model.tokenizer) for model in loaded]
+    with Bars(stderr()) as progress:
+
+        def scores(text: list[str]) -> "list[Iterator[SpanScore]]":
+            parts = loaded[0].stream(text, corpus=settings, progress=progress if sort else silent)
+            return score_with_all(networks, parts, kind, alone=alone)
+
+        if len(loaded) == 1:
+            spans = counted(scores(texts)[0], kind)
+            show_spans(ranked(spans, sort, top, lambda span: span), layout)
+            return
+        found = [(choice, index) for index, text in known for choice in choose(scores([text]), prior=shares)]
+        calibration = None
+        if known:
+            calibration = calibrate((one for one, _ in found), (index for _, index in found), prior=shares)
+        temperature = 1.0 if calibration is None else calibration.temperature
+        every = scores(texts) if texts else [*zip(*(choice.scores for choice, _ in found), strict=True)]
+        choices = choose(every, prior=shares, temperature=temperature)
+        show_choices(ranked(choices, sort, top, lambda choice: choice.span), layout)
+    if calibration is not None:
+        show_calibration(calibration, [*named], kind)

@@ -1,0 +1,101 @@
+"""Several models before a text, and what is known about them: prior probabilities and texts of their kind."""
+
+import math
+import os
+from pathlib import Path
+
+from charlm.config.names import closest
+from charlm.errors import ConfigError, CorpusError
+from charlm.files import MODEL_FILE, user_path
+
+
+def leading_models(arguments: list[str], *, least: int = 1) -> tuple[list[str], list[str]]:
+    """The leading arguments that name models, and the others, which name the text.
+
+    The name of a bundled model is taken as one among the first `least` arguments, and later if others follow. Raises
+    `CorpusError` if what follows the models names nothing.
+    """
+    from charlm.data.sources import names_text, not_found
+    from charlm.storage.runs import names_model
+
+    count = 0
+    while count < len(arguments) and names_model(arguments[count], text_follows=count < max(least, len(arguments) - 1)):
+        count += 1
+    names, texts = arguments[:count], arguments[count:]
+    if texts and not names_text(texts[0]):
+        raise CorpusError(f"there is no model or run {texts[0]!r}, and {not_found(texts[0])}")
+    return names, texts
+
+
+def given_models(arguments: list[str], options: list[str]) -> tuple[dict[str, Path], list[str]]:
+    """The model files by the name of their run, and the arguments that name the text.
+
+    Args:
+        arguments: models, then texts.
+        options: the values of --models: models, and folders of runs.
+
+    Raises `ConfigError` for two models of one name, or a folder without runs.
+    """
+    from charlm.cli.options.reader import require_model_first
+    from charlm.storage.runs import find_model
+
+    if options:
+        names, texts = list[str](), arguments
+    else:
+        require_model_first(arguments, "charlm score")
+        names, texts = leading_models(arguments, least=min(1, len(arguments) - 1))
+    paths = [find_model(name) for name in names]
+    for option in options:
+        folder = user_path(option)
+        inside = sorted(folder.glob(f"*/{MODEL_FILE}")) if folder.is_dir() else []
+        paths += inside if inside and not (folder / MODEL_FILE).exists() else [find_model(option)]
+    found: dict[str, Path] = {}
+    for path in paths:
+        name = path.parent.name if path.name == MODEL_FILE else path.stem
+        if name in found:
+            raise ConfigError(f"two models are named {name!r}, {found[name]} and {path}; rename one of them")
+        found[name] = path
+    return found, texts
+
+
+def parse_prior(text: str, models: list[str]) -> list[float]:
+    """A=0.2,B=0.8 as a probability for each model; raises `ConfigError` unless they are all named and sum to 1."""
+    shares: dict[str, float] = {}
+    for part in text.split(","):
+        name, equals, share = part.rpartition("=")
+        try:
+            shares[_known(name.strip(), models, "--prior")] = float(share)
+        except ValueError:
+            equals = ""
+        if not equals:
+            raise ConfigError(f"--prior has {part!r}; give NAME=PROBABILITY for each model, such as {models[0]}=0.5")
+    if missing := [name for name in models if name not in shares]:
+        raise ConfigError(f"--prior has no probability for {', '.join(missing)}; give one for each model")
+    total = math.fsum(shares.values())
+    if not all(0 <= share <= 1 for share in shares.values()) or not math.isclose(total, 1, abs_tol=1e-6):
+        raise ConfigError(f"--prior is {text!r}, which sums to {total:g}; give probabilities that sum to 1")
+    return [shares[name] for name in models]
+
+
+def parse_truth(values: list[str], models: list[str]) -> list[tuple[int, str]]:
+    """The texts of --truth, each with the index of its model; raises `ConfigError` for an unknown model."""
+    known: list[tuple[int, str]] = []
+    for value in values:
+        name, equals, text = value.partition("=")
+        if equals and not os.path.isdir(user_path(value)):
+            known.append((models.index(_known(name, models, "--truth")), text))
+            continue
+        folder = user_path(value)
+        paths = sorted(folder.glob("*.txt")) if folder.is_dir() else []
+        if not paths:
+            raise ConfigError(f"--truth is {value!r}; give NAME=TEXT, or a folder with a file NAME.txt for each model")
+        known += [(models.index(_known(path.stem, models, "--truth")), str(path)) for path in paths]
+    return known
+
+
+def _known(name: str, models: list[str], option: str) -> str:
+    if name not in models:
+        near = closest(name, models)
+        hint = f"did you mean {near}?" if near is not None else f"the models are {', '.join(models)}"
+        raise ConfigError(f"{option} names the model {name!r}, which is not given; {hint}")
+    return name

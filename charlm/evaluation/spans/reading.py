@@ -1,0 +1,193 @@
+"""A model reads documents as they arrive: the nats of every character, in order and in bounded memory.
+
+The windows are those of `charlm.data.windows.block_windows`, so that the sums are exactly those of
+`charlm.evaluation.score.evaluate`.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from charlm.data import windows
+from charlm.data.dataset import TokenSplit
+from charlm.data.documents import Part
+from charlm.data.split_writer import SplitFacts
+from charlm.data.windows import Cursor, Window, block_windows
+from charlm.evaluation.score import ROWS, Floats, token_nats, window_width, with_nats
+from charlm.evaluation.spans.characters import Characters, CharacterSums, Integers
+from charlm.model.language_model import LanguageModel
+from charlm.tokenizers import Tokenizer
+from charlm.tokenizers.base import Ids, encodable
+
+_TOGETHER = 1024  # strings that are encoded in one call
+
+
+class _Piece(NamedTuple):
+    """A document, or a part of one, and its tokens."""
+
+    source: str
+    text: str
+    ids: Ids
+    ends: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredPart:
+    """Documents that follow each other, scored by characters; see `charlm.data.documents.Part`."""
+
+    texts: list[str]
+    """Each is a document; the first may be the rest of one that began in the part before."""
+    sources: list[str]
+    """The name of the source of each."""
+    ends: bool
+    """Whether the last document ends here."""
+    sums: CharacterSums
+    """Of all characters of the texts, joined."""
+    end_nats: list[float]
+    """What EOS costs, for each document that ends here."""
+
+
+def read_parts(model: LanguageModel, tokenizer: Tokenizer, parts: Iterable[tuple[str, Part]]) -> Iterator[ScoredPart]:
+    """Score documents, each whole and from the initial state.
+
+    Args:
+        model: scored in evaluation mode.
+        tokenizer: the tokenizer of the model.
+        parts: the documents, and the names of their sources.
+    """
+    reader = _Reader(model, tokenizer)
+    pieces = _pieces(parts, tokenizer)
+    block, block_tokens = list[list[_Piece]](), 0
+    document, tokens = list[_Piece](), 1  # BOS
+    for piece in pieces:
+        document.append(piece)
+        tokens += len(piece.ids) + piece.ends
+        if block and block_tokens + tokens > windows.BLOCK_TOKENS:
+            yield from reader.read_block(block)
+            block, block_tokens = [], 0
+        if tokens > windows.BLOCK_TOKENS:
+            yield from reader.read_long(chain(document, () if piece.ends else _to_the_end(pieces)))
+            document, tokens = [], 1
+        elif piece.ends:
+            block.append(document)
+            block_tokens += tokens
+            document, tokens = [], 1
+            if len(block) == windows.BLOCK_DOCUMENTS:
+                yield from reader.read_block(block)
+                block, block_tokens = [], 0
+    if block:
+        yield from reader.read_block(block)
+
+
+def parts_of_strings(texts: Iterable[str]) -> Iterator[tuple[str, Part]]:
+    """Each string as a document; lone surrogates become U+FFFD, and pairs of them characters."""
+    texts = iter(texts)
+    while together := [encodable(text, "replace") for text in islice(texts, _TOGETHER)]:
+        yield "", Part(together, True)
+
+
+def _pieces(parts: Iterable[tuple[str, Part]], tokenizer: Tokenizer) -> Iterator[_Piece]:
+    for source, (texts, ends) in parts:
+        for index, (text, ids) in enumerate(zip(texts, tokenizer.encode_all(texts), strict=True)):
+            yield _Piece(source, text, ids, ends or index < len(texts) - 1)
+
+
+def _to_the_end(pieces: Iterator[_Piece]) -> Iterator[_Piece]:
+    """The pieces up to the end of the document, and no more."""
+    for piece in pieces:
+        yield piece
+        if piece.ends:
+            return
+
+
+class _Reader:
+    """One model that reads blocks of documents."""
+
+    def __init__(self, model: LanguageModel, tokenizer: Tokenizer) -> None:
+        self._model, self._tokenizer = model, tokenizer
+        self._characters = Characters(tokenizer)
+        self._width_for = window_width(tokenizer)
+
+    def read_block(self, documents: list[list[_Piece]]) -> Iterator[ScoredPart]:
+        """Score a block of whole documents."""
+        pieces = [*chain.from_iterable(documents)]
+        bos, eos = ([token] for token in (self._tokenizer.bos, self._tokenizer.eos))
+        with_ends = ([bos, *(piece.ids for piece in document), eos] for document in documents)
+        ids = np.concatenate([*chain.from_iterable(with_ends)]).astype(np.int64)
+        lengths = [2 + sum(len(piece.ids) for piece in document) for document in documents]
+        starts = np.cumsum([0, *lengths])
+        split = TokenSplit(ids, starts, SplitFacts(documents=len(documents), tokens=len(ids) - len(documents)))
+        if len(documents) == 1:
+            shape = {"batch_size": ROWS, "width_for": self._width_for}
+            yield from self._in_order(deque(pieces), block_windows(split, **shape))  # type: ignore[arg-type]
+            return
+        nats = token_nats(self._model, self._tokenizer, split)
+        is_text = np.ones(len(ids), bool)
+        is_text[starts[:-1]] = is_text[starts[1:] - 1] = False
+        texts = ["".join(piece.text for piece in document) for document in documents]
+        joined = "".join(texts)
+        places = self._characters.completed(ids[is_text], joined)
+        yield ScoredPart(
+            texts,
+            [document[0].source for document in documents],
+            True,
+            self._characters.sums(ids[is_text], nats[is_text], places, len(joined)),
+            nats[starts[1:] - 1].tolist(),
+        )
+
+    def read_long(self, pieces: Iterable[_Piece]) -> Iterator[ScoredPart]:
+        """Score one document of any length while it is read."""
+        waiting = deque[_Piece]()
+        return self._in_order(waiting, self._long_windows(pieces, waiting))
+
+    def _long_windows(self, pieces: Iterable[_Piece], waiting: deque[_Piece]) -> Iterator[Window]:
+        """The windows of one document; its pieces are added to `waiting` as they are read."""
+        width, is_first = self._width_for(1), True
+        ids = np.array([self._tokenizer.bos], np.int64)
+        for piece in pieces:
+            waiting.append(piece)
+            ids = np.concatenate((ids, piece.ids, [self._tokenizer.eos] if piece.ends else [])).astype(np.int64)
+            while len(ids) > width or (piece.ends and len(ids) > 1):
+                row = torch.from_numpy(ids[: width + 1, None].copy())
+                yield Window(row[:-1], row[1:], is_first, len(row) - 1, np.zeros(1, np.int64), Cursor())
+                ids, is_first = ids[width:], False
+
+    def _in_order(self, waiting: deque[_Piece], one_row: Iterable[Window]) -> Iterator[ScoredPart]:
+        """Score one document, of which each window is a part, and emit the characters that are complete."""
+        current: _Piece | None = None
+        places = np.zeros(0, np.int64)
+        nats: Floats = np.zeros(0)
+        done = shown = 0  # tokens and characters of the current piece
+        for _, found in with_nats(self._model, one_row):
+            nats = np.concatenate((nats, found[:, 0]))
+            while current is not None or waiting:
+                if current is None:
+                    current, done, shown = waiting.popleft(), 0, 0
+                    ends = [len(current.text)] * current.ends  # EOS completes a character after the last
+                    places = np.concatenate((self._characters.completed(current.ids, current.text), ends)).astype(int)
+                stop = done + len(nats)
+                is_whole = stop >= len(places)
+                following = len(current.text) if is_whole else int(places[stop])
+                stop = len(places) if is_whole else int(np.searchsorted(places, following))
+                if stop > done or is_whole:
+                    now = nats[: stop - done]
+                    yield self._scored(current, places[done:stop], now, first=done, characters=(shown, following))
+                nats, done, shown = nats[stop - done :], stop, following
+                if not is_whole:
+                    break
+                current = None
+
+    def _scored(
+        self, piece: _Piece, places: Integers, nats: Floats, *, first: int, characters: tuple[int, int]
+    ) -> ScoredPart:
+        """Consecutive tokens of a piece, from `first` on, and the characters that they complete."""
+        start, stop = characters
+        ids = piece.ids[first : first + len(nats)]
+        ends = len(ids) < len(nats)  # with EOS
+        sums = self._characters.sums(ids, nats[: len(ids)], places[: len(ids)] - start, stop - start)
+        return ScoredPart([piece.text[start:stop]], [piece.source], ends, sums, nats[len(ids) :].tolist())
