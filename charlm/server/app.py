@@ -14,13 +14,17 @@ from charlm.server.errors import NotFoundError, RequestError
 from charlm.server.pages import PAGES, show_file, show_page
 from charlm.server.security import Guard
 from charlm.server.site import Site
-from charlm.server.views import write
+from charlm.server.views import lecture, read, train, write
 
 _COMPUTED = {
     "/v1/completions": completions.complete,
     "/api/write": write.write,
     "/api/alternatives": write.alternatives,
     "/api/copies": write.copies,
+    "/api/read": read.read_text,
+    "/api/neurons": read.find_units,
+    "/api/trace": lecture.trace_word,
+    "/api/diagnose": lecture.diagnose_text,
 }
 """What is posted to be computed, and changes nothing, so that it needs no token."""
 
@@ -35,6 +39,18 @@ def make_app(site: Site, *, port: int, token: str) -> ASGIApp:
         Route("/v1/models/{name}", completions.show_model, methods=["GET"]),
         Route("/api/models", write.list_models, methods=["GET"]),
         Route("/api/models/{name}", write.show_model, methods=["GET"]),
+        Route("/api/cells", lecture.list_cells, methods=["GET"]),
+        Route("/api/corpora", train.list_corpora, methods=["GET"]),
+        Route("/api/uploads", train.upload, methods=["POST"]),
+        Route("/api/uploads/{name}", train.delete_upload, methods=["DELETE"]),
+        Route("/api/runs", train.list_all, methods=["GET"]),
+        Route("/api/runs", train.start, methods=["POST"]),
+        Route("/api/runs/{name}", train.show, methods=["GET"]),
+        Route("/api/runs/{name}", train.delete, methods=["DELETE"]),
+        Route("/api/runs/{name}/samples", train.show_samples, methods=["GET"]),
+        Route("/api/runs/{name}/baselines", train.show_baselines, methods=["GET"]),
+        Route("/api/runs/{name}/stop", train.stop, methods=["POST"]),
+        Route("/api/runs/{name}/resume", train.resume, methods=["POST"]),
     ]
     app = Starlette(routes=routes, exception_handlers={CharlmError: _error, HTTPException: _http_error})
     app.state.site = site

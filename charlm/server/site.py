@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from charlm.server.models import Models
+from charlm.server.training.baselines import Baselines
 from charlm.server.training.child import Trainings
 from charlm.server.workers import Workers
 
@@ -21,6 +22,7 @@ class Site:
     analysts: Workers = field(default_factory=lambda: Workers(ANALYSTS, WAITING, "analyse"))
     """For what may take a minute, so that it never delays writing."""
     trainings: Trainings = field(default_factory=Trainings)
+    baselines: Baselines = field(default_factory=Baselines)
 
     def close(self) -> None:
         """End all work; a training is saved first."""
