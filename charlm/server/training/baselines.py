@@ -15,11 +15,13 @@ from charlm.data.dataset import TokenSplit, make_dataset
 from charlm.errors import CharlmError
 from charlm.evaluation.baselines import measure_baselines
 from charlm.progress import silent
+from charlm.server.workers import Job
 from charlm.storage.checkpoint import load
 from charlm.storage.runs import RUNS, RunFolder
 from charlm.training.start import with_valid_text
 
 _SECONDS = 300.0
+_LOOK_SECONDS = 0.2  # after which the process is looked at again
 _SHOWN = ("ngram", "xz")
 
 
@@ -30,15 +32,33 @@ class Baselines:
         self._lock = threading.Lock()
         self._known: dict[tuple[str, int], dict[str, float]] = {}
 
-    def of(self, run: RunFolder) -> dict[str, float]:
-        """Bits per character by name; empty if the run has no validation split or its text is missing."""
+    def of(self, run: RunFolder, job: Job) -> dict[str, float]:
+        """Bits per character by name; empty if the run has no validation split or its text is missing.
+
+        Raises `AbandonedError` once nobody waits for them.
+        """
         key = (run.path.name, run.config.stat().st_mtime_ns)
         with self._lock:
             if key not in self._known:
                 command = [sys.executable, "-X", "utf8", "-m", "charlm.server.training.baselines", run.path.name]
-                done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
-                self._known[key] = json.loads(done.stdout) if done.returncode == 0 else {}
+                self._known[key] = _output(command, job)
             return self._known[key]
+
+
+def _output(command: list[str], job: Job) -> dict[str, float]:
+    """What a process prints, empty if it fails or takes too long; it ends when nobody waits for it."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            for _ in range(int(_SECONDS / _LOOK_SECONDS)):
+                job.require_wanted()
+                try:
+                    shown, _ = process.communicate(timeout=_LOOK_SECONDS)
+                except subprocess.TimeoutExpired:
+                    continue
+                return dict(json.loads(shown)) if process.returncode == 0 else {}
+            return {}
+        finally:
+            process.kill()
 
 
 def measure(run: RunFolder) -> dict[str, float]:

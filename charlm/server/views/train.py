@@ -83,7 +83,7 @@ async def show_baselines(request: Request) -> ASGIApp:
     """GET /api/runs/NAME/baselines: what the n-gram model and xz need, in bits per character."""
     site: Site = request.app.state.site
     name = request.path_params["name"]
-    return JsonAnswer(site.analysts, lambda job: site.baselines.of(runs.find_run_folder(name)))
+    return JsonAnswer(site.analysts, lambda job: site.baselines.of(runs.find_run_folder(name), job))
 
 
 async def start(request: Request) -> ASGIApp:

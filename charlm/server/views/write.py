@@ -114,6 +114,7 @@ def _config(fields: Fields) -> SampleConfig:
         stop=fields.texts("stop", number=100, most=1000),
         min_length=fields.whole("min_length", 0, 0, MOST_CHARACTERS),
         steer=tuple(map(parse_steer, fields.texts("steer", number=16, most=200))),
+        prefix_in_output=False,
         no_copy=fields.whole("no_copy", 0, 0, 1_000_000),
         unknown=fields.choice("unknown", "error", ("error", "nearest", "skip", "replace")),  # type: ignore[arg-type]
     )

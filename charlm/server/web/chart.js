@@ -18,7 +18,10 @@ function ticks(low, high, count) {
   return values;
 }
 
-const short = (value) => Math.abs(value) >= 10_000 ? `${+(value / 1000).toPrecision(3)}k` : `${+value.toPrecision(3)}`;
+function short(value) {
+  if (value !== 0 && Math.abs(value) < 0.001) return value.toExponential(0).replace("-", "−");
+  return Math.abs(value) >= 10_000 ? `${+(value / 1000).toPrecision(3)}k` : `${+value.toPrecision(3)}`;
+}
 
 // At most `most` points: the means of equal parts.
 function thinned(points, most = 600) {

@@ -1,7 +1,7 @@
 /* The Lecture page: the steps of a tiny network, and gradients through time. */
 import { drawChart } from "/static/chart.js";
 import { typeset } from "/static/equations.js";
-import { ask, byId, element, guarded, percent, visible } from "/static/page.js";
+import { ask, byId, element, guarded, percent, ready, visible } from "/static/page.js";
 
 let cells = {}, traced = null, place = 0;
 
@@ -23,10 +23,10 @@ function showStep() {
   const next = Object.entries(step.distribution).sort((one, other) => other[1] - one[1]).slice(0, 12).map(([name, p]) => element("tr", { class: name === step.target ? "target" : "" },
     element("th", { scope: "row" }, visible(name)), element("td", {}, bar(p)), element("td", { class: "figure" }, percent(p))));
   byId("step").replaceChildren(
-    element("div", {}, element("h3", {}, "reads"), element("p", { class: "token" }, visible(step.reads))),
-    element("div", {}, element("h3", {}, "state"), element("table", {}, element("tbody", {}, ...states))),
-    element("div", {}, element("h3", {}, "next character"), element("table", {}, element("tbody", {}, ...next))),
-    element("div", {}, element("h3", {}, "says"), element("p", { class: "token" }, visible(step.says)),
+    element("div", {}, element("h2", {}, "reads"), element("p", { class: "token" }, visible(step.reads))),
+    element("div", {}, element("h2", {}, "state"), element("table", {}, element("tbody", {}, ...states))),
+    element("div", {}, element("h2", {}, "next character"), element("table", {}, element("tbody", {}, ...next))),
+    element("div", {}, element("h2", {}, "says"), element("p", { class: "token" }, visible(step.says)),
       ...(step.target === null ? [] : [element("p", { class: "hint" }, step.says === step.target ? "right" : `should be ${visible(step.target)}`)])));
   byId("where").textContent = `step ${place + 1} of ${steps.length}`;
   byId("back").disabled = place === 0;
@@ -80,3 +80,4 @@ await guarded(async () => {
   byId("corpus").replaceChildren(...uploads.map((name) => element("option", { value: `upload:${name}` }, name)),
     ...named.filter(({ here }) => here).map(({ name }) => element("option", { value: `corpus:${name}` }, name)));
 });
+ready();

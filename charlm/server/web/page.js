@@ -43,7 +43,7 @@ export async function ask(method, path, body, signal, headers) {
   return (await answerTo(method, path, body, signal, headers)).json();
 }
 
-// Calls `onEvent` with each event; ends with the stream, or throws its error.
+// Calls `onEvent` with each event; true at the end of the stream, which else throws its error.
 export async function stream(path, body, signal, onEvent) {
   const response = await answerTo("POST", path, body, signal);
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -55,7 +55,7 @@ export async function stream(path, body, signal, onEvent) {
     rest = parts.pop();
     for (const part of parts) {
       const data = part.slice(6);
-      if (data === "[DONE]") return;
+      if (data === "[DONE]") return true;
       const event = JSON.parse(data);
       if (event.error) throw new RequestFailed(event.error.message);
       onEvent(event);
@@ -66,6 +66,11 @@ export async function stream(path, body, signal, onEvent) {
 export const byId = (id) => document.getElementById(id);
 export const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)}%`;
 export const visible = (text) => text.replaceAll("\n", "⏎").replaceAll("\t", "⇥").replaceAll(" ", "␣") || "end of text";
+
+// To be called when a page can be used.
+export function ready() {
+  document.querySelector("main").removeAttribute("aria-busy");
+}
 
 export function notice(message = "") {
   byId("notice").textContent = message;

@@ -1,6 +1,6 @@
 /* The Read page: the heat map of a text, its curve of bits, and the units that follow something. */
 import { drawChart } from "/static/chart.js";
-import { ask, byId, chooseModel, element, guarded } from "/static/page.js";
+import { ask, byId, chooseModel, element, guarded, ready } from "/static/page.js";
 import { closeTip, showExcerpts, showHeatmap } from "/static/shared.js";
 
 const WINDOW = 0.02; // of the text, over which the curve is averaged
@@ -99,3 +99,4 @@ await chooseModel((model) => {
   byId("number").max = model.hidden - 1;
   enableUnit();
 });
+ready();

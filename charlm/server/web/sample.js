@@ -20,7 +20,7 @@ export class Sample {
       "aria-label": `${title}. Click a character, or move with the arrow keys and press Enter, for what else could have stood there.`,
       tabindex: 0 });
     this.figures = element("span", { class: "figures" });
-    this.element = element("article", { class: "sample" }, element("h3", {}, title), this.paper,
+    this.element = element("article", { class: "sample" }, element("h2", {}, title), this.paper,
       element("footer", {}, this.figures,
         element("button", { class: "quiet", type: "button", onclick: () => this.copy() }, "Copy"),
         element("button", { class: "quiet", type: "button", onclick: () => this.save() }, "Save")));
@@ -38,7 +38,7 @@ export class Sample {
 
   add(text, nats) {
     this.text += text;
-    this.nats.push(...nats.slice(-[...text].length));
+    this.nats.push(...nats);
     if (this.coloured) this.draw();
     else if (this.body.lastChild?.nodeType === Node.TEXT_NODE) this.body.lastChild.appendData(text);
     else this.body.append(text);

@@ -1,5 +1,5 @@
 /* The Train page: starts a training, and shows the chosen runs while they grow. */
-import { ask, byId, element, guarded } from "/static/page.js";
+import { ask, byId, element, guarded, ready } from "/static/page.js";
 import { RunView, showRuns } from "/static/runs.js";
 
 const LOOK = 1000; // milliseconds between two looks at the runs
@@ -98,3 +98,4 @@ setInterval(tick, LOOK);
 await guarded(listCorpora);
 const { runs } = (await guarded(() => ask("GET", "/api/runs"))) ?? { runs: [] };
 if (runs.length) choose([(runs.find(({ training }) => training) ?? runs[0]).run]);
+ready();

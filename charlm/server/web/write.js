@@ -1,5 +1,5 @@
 /* The Write page: begins and stops texts, and keeps them side by side. */
-import { byId, chooseModel, element, guarded, notice, saveFile, stream } from "/static/page.js";
+import { byId, chooseModel, element, guarded, notice, ready, saveFile, stream } from "/static/page.js";
 import { closeOthers, showOthers } from "/static/others.js";
 import { Sample, underlineCopies } from "/static/sample.js";
 import { permalink, restore, settings, showSteering } from "/static/settings.js";
@@ -19,15 +19,14 @@ async function run(request, started) {
   running = new AbortController();
   byId("write").textContent = "Stop";
   byId("status").textContent = "Writing …";
-  const watch = () => underline();
-  await guarded(() => stream("/api/write", request, running.signal, (event) => {
-    if (Array.isArray(event)) started[event[0]].add(event[1] === request.prefix && !event[2].length ? "" : event[1], event[2]);
+  const done = await guarded(() => stream("/api/write", request, running.signal, (event) => {
+    if (Array.isArray(event)) started[event[0]].add(event[1], event[2]);
     else started[event.index].finish(event);
   }));
   running = null;
   byId("write").textContent = "Write";
   byId("status").textContent = `${started.length === 1 ? "One text" : `${started.length} texts`} written.`;
-  await watch();
+  if (done) await underline();
 }
 
 async function write() {
@@ -89,3 +88,4 @@ await chooseModel((model) => {
   showSteering(model);
   byId("about").replaceChildren(...model.summary.map((line) => element("span", { class: "hint" }, line.trim(), " ")));
 });
+ready();
