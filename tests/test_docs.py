@@ -25,7 +25,7 @@ PAGES = (
     "docs/guide/gradients.md",
     "docs/python.md",
 )
-PARSED_PAGES = ("docs/guide/inside.md",)
+PARSED_PAGES = ("docs/guide/inside.md", "docs/guide/browser.md")
 """Pages whose commands take minutes or need downloads: their options are checked, but they don't run."""
 TINY_MODEL = ("--hidden", "16")
 TINY_RUN = ("--steps", "40", "--batch-size", "4", "--seq-len", "16", "--validations", "2")

@@ -44,7 +44,7 @@ class Job:
     def progress(self) -> Progress:
         """A progress callback that ends work that nobody waits for."""
 
-        def progress(what: str, done: int, total: int) -> None:
+        def progress(what: str, done: int, total: int | None) -> None:
             self.require_wanted()
 
         return progress
