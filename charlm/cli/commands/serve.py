@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from charlm.cli.options.completion import complete_model
+from charlm.cli.options.shared import ThreadsOption, use_threads
 from charlm.config import check_range
 from charlm.errors import CharlmError
 
@@ -23,6 +24,7 @@ def serve(
     ] = None,
     port: Annotated[int, typer.Option(help="Port on this machine; 0 chooses a free one.")] = 8321,
     open_page: Annotated[bool, typer.Option("--open", help="Open the first page in the browser.")] = False,
+    threads: ThreadsOption = 1,
 ) -> None:
     """Write, read, train and teach in the browser, and offer the completions API to other programs.
 
@@ -47,9 +49,7 @@ def serve(
         raise CharlmError(
             "serve needs starlette and uvicorn; install them with: pip install 'charlm-rnn[web]'"
         ) from None
-    from charlm.cli.options.shared import use_threads
-
-    use_threads(1)
+    use_threads(threads)
 
     def announce(address: str) -> None:
         print(address, flush=True)
