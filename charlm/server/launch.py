@@ -48,7 +48,7 @@ class RunningServer:
                 http=ImpatientProtocol,
                 ws="none",
                 lifespan="off",
-                log_level="critical",
+                log_level="error",
                 access_log=False,
                 server_header=False,
                 limit_concurrency=_CONNECTIONS,

@@ -155,6 +155,10 @@ def test_a_run_is_shown_and_deleted_with_the_token_alone(tab: Tab) -> None:
     page.on("dialog", lambda dialog: dialog.accept())
     page.click("#delete")
     page.wait_for_selector("#notice:has-text('token')")
+    page.focus("#runs input")
+    page.wait_for_timeout(1500)  # the page has looked at the runs again
+    assert "token" in page.locator("#notice").text_content()
+    assert page.evaluate("document.activeElement.value") == "a"
     tab.problems.clear()  # the browser logs the refused request
     assert Path("runs/a/model.safetensors").exists()
     tab.page.goto("about:blank")
@@ -210,3 +214,17 @@ def test_no_script_makes_markup() -> None:
     for name, content in contents().items():
         assert not any(word in content for word in (b"innerHTML", b"insertAdjacentHTML", b"eval(")), name
         assert b"://" not in content.replace(b"http://www.w3.org/", b""), name
+
+
+def test_a_run_that_grows_elsewhere_appears_live(tab: Tab) -> None:
+    metrics = Path("runs/a/metrics.jsonl")
+    lines = metrics.read_text().splitlines(keepends=True)
+    metrics.write_text("".join(lines[:3]))
+    page = tab.open("/train")
+    page.wait_for_selector("#losses svg")
+
+    metrics.write_text("".join(lines))
+    page.wait_for_selector("#figures dd:text-is('60')")
+    page.reload()
+    page.wait_for_selector("#losses svg")
+    page.wait_for_selector("#figures dd:text-is('60')")

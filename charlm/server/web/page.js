@@ -76,8 +76,9 @@ export function notice(message = "") {
   byId("notice").textContent = message;
 }
 
-export async function guarded(work) {
-  notice();
+// Does some work, and shows its error; what is done in the background keeps the error of what the user did.
+export async function guarded(work, { background = false } = {}) {
+  if (!background) notice();
   try {
     return await work();
   } catch (error) {

@@ -3,7 +3,8 @@ import { ask, byId, element, guarded, ready } from "/static/page.js";
 import { RunView, showRuns } from "/static/runs.js";
 
 const LOOK = 1000; // milliseconds between two looks at the runs
-let corpora = { named: [], uploads: [] }, views = [], ticking = false;
+const LIST_EVERY = 5; // looks, since the list reads the figures of all runs
+let corpora = { named: [], uploads: [] }, views = [], names = [], last = null, ticking = false, looks = 0;
 
 async function listCorpora(chosen) {
   corpora = await ask("GET", "/api/corpora");
@@ -45,9 +46,10 @@ async function start() {
   choose([run]);
 }
 
-function choose(names) {
-  views = names.map((name) => views.find((view) => view.name === name) ?? new RunView(name));
-  byId("live").hidden = !names.length;
+function choose(chosen) {
+  views = chosen.map((name) => views.find((view) => view.name === name) ?? new RunView(name));
+  byId("live").hidden = !views.length;
+  looks = 0;
   tick();
 }
 
@@ -55,17 +57,25 @@ async function tick() {
   if (ticking || document.hidden) return;
   ticking = true;
   await guarded(async () => {
-    const { runs, last } = await ask("GET", "/api/runs");
-    const names = runs.map(({ run }) => run);
-    if (last?.problem) byId("notice").textContent = last.problem;
-    byId("runs").replaceChildren(...runs.map((run) => element("li", {}, element("label", { class: "check" },
-      element("input", { type: "checkbox", ...(views.some(({ name }) => name === run.run) ? { checked: true } : {}), onchange: toggle, value: run.run }),
-      run.run), element("span", { class: "hint" }, summary(run)))));
+    if (looks++ % LIST_EVERY === 0 || views.some(({ name }) => !names.includes(name))) await list();
     const shown = views.filter(({ name }) => names.includes(name));
     for (const view of shown) await view.update();
+    last = shown[0]?.state.own ?? last;
+    if (last?.problem) byId("notice").textContent = last.problem;
     showRuns(shown, last);
-  });
+  }, { background: true });
   ticking = false;
+}
+
+async function list() {
+  const answer = await ask("GET", "/api/runs");
+  last = answer.last;
+  names = answer.runs.map(({ run }) => run);
+  const focused = byId("runs").contains(document.activeElement) ? document.activeElement.value : null;
+  byId("runs").replaceChildren(...answer.runs.map((run) => element("li", {}, element("label", { class: "check" },
+    element("input", { type: "checkbox", checked: views.some(({ name }) => name === run.run), onchange: toggle, value: run.run }),
+    run.run), element("span", { class: "hint" }, summary(run)))));
+  [...byId("runs").querySelectorAll("input")].find(({ value }) => value === focused)?.focus();
 }
 
 function toggle({ target }) {
