@@ -73,6 +73,9 @@ def test_a_text_is_written_coloured_and_branched(tab: Tab) -> None:
     expected = tab.served.site.models.load("a").text_model.sample("cat and", seed=3, length=60)
     assert page.locator(".sample .text").first.text_content() == expected
     assert page.locator(".sample .warm").count() > 0
+    page.locator(".sample [data-place='9']").first.hover()
+    page.wait_for_selector("#others:not([hidden])")
+    page.keyboard.press("Escape")
     page.locator(".sample [data-place='5']").first.click()
     page.wait_for_selector("#others:not([hidden])")
     page.locator("#others button:not(:disabled)").nth(1).click()

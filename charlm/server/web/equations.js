@@ -1,6 +1,7 @@
 /* Typesets the equations of a cell, such as "h = tanh(V x + W h' + b)", as MathML. */
 const SPACE = "http://www.w3.org/1998/Math/MathML";
-const NAMES = { sigm: "σ", sqrt: "√" }, SYMBOLS = { "*": "⊙", "-": "−" };
+const NAMES = { sigm: "σ", sqrt: "√" },
+  SYMBOLS = { "*": "⊙", "-": "−" };
 const STATES = new Set(["x", "h", "c", "s"]);
 
 function node(name, ...children) {

@@ -96,10 +96,11 @@ export async function chooseModel(onChange) {
   const names = await ask("GET", "/api/models");
   for (const name of names) list.append(element("option", { value: name }, name));
   if (names.includes(wanted)) list.value = wanted;
-  const changed = () => guarded(async () => {
-    sessionStorage.setItem("model", list.value);
-    onChange(await ask("GET", `/api/models/${encodeURIComponent(list.value)}`));
-  });
+  const changed = () =>
+    guarded(async () => {
+      sessionStorage.setItem("model", list.value);
+      onChange(await ask("GET", `/api/models/${encodeURIComponent(list.value)}`));
+    });
   list.addEventListener("change", changed);
   await changed();
 }

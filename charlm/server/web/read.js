@@ -47,7 +47,10 @@ function read() {
     byId("map").replaceChildren(map);
     byId("reading").hidden = false;
     showHeatmap(data, map, byId("scale"));
-    drawChart(byId("curve"), [{ name: "bits per token, running mean", points: curveOf(data), colour: 0 }], { label: "Bits along the text", x: "tokens" });
+    drawChart(byId("curve"), [{ name: "bits per token, running mean", points: curveOf(data), colour: 0 }], {
+      label: "Bits along the text",
+      x: "tokens",
+    });
     byId("status").textContent = `${tokens.toLocaleString()} tokens, ${mean.toFixed(3)} bits per character.`;
   });
 }
@@ -64,23 +67,52 @@ function layOver(unit) {
 
 function findUnits() {
   const body = { model: byId("model").value, text: byId("text").value };
-  return work("Comparing every unit with every property, and with untrained networks; this takes a while …", "/api/neurons", body, (found) => {
-    byId("found").hidden = false;
-    byId("rows").replaceChildren(...found.rows.map((row) => element("tr", {},
-      element("td", { "data-name": "property" }, row.property),
-      element("td", { "data-name": "unit" }, element("button", { class: "quiet", type: "button", title: "Colour the text by this unit", onclick: () => layOver(row.unit) }, row.unit)),
-      element("td", { "data-name": "response" }, row.response),
-      element("td", { "data-name": "score" }, `${row.metric} ${row.found.toFixed(3)}`),
-      element("td", { "data-name": "untrained" }, row.untrained.toFixed(3)),
-      element("td", { "data-name": "confirmed" }, row.confirmed ? "yes" : "no"))));
-    byId("excerpts").replaceChildren();
-    showExcerpts(found.excerpts, byId("excerpts"));
-    const confirmed = found.rows.filter((row) => row.confirmed).length;
-    byId("status").textContent = `${confirmed} of ${found.rows.length} properties have a confirmed unit, in ${found.tokens.toLocaleString()} tokens.`;
-  });
+  return work(
+    "Comparing every unit with every property, and with untrained networks; this takes a while …",
+    "/api/neurons",
+    body,
+    (found) => {
+      byId("found").hidden = false;
+      byId("rows").replaceChildren(
+        ...found.rows.map((row) =>
+          element(
+            "tr",
+            {},
+            element("td", { "data-name": "property" }, row.property),
+            element(
+              "td",
+              { "data-name": "unit" },
+              element(
+                "button",
+                {
+                  class: "quiet",
+                  type: "button",
+                  title: "Colour the text by this unit",
+                  onclick: () => layOver(row.unit),
+                },
+                row.unit,
+              ),
+            ),
+            element("td", { "data-name": "response" }, row.response),
+            element("td", { "data-name": "score" }, `${row.metric} ${row.found.toFixed(3)}`),
+            element("td", { "data-name": "untrained" }, row.untrained.toFixed(3)),
+            element("td", { "data-name": "confirmed" }, row.confirmed ? "yes" : "no"),
+          ),
+        ),
+      );
+      byId("excerpts").replaceChildren();
+      showExcerpts(found.excerpts, byId("excerpts"));
+      const confirmed = found.rows.filter((row) => row.confirmed).length;
+      byId("status").textContent =
+        `${confirmed} of ${found.rows.length} properties have a confirmed unit, in ${found.tokens.toLocaleString()} tokens.`;
+    },
+  );
 }
 
-byId("form").addEventListener("submit", (event) => { event.preventDefault(); read(); });
+byId("form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  read();
+});
 byId("neurons").addEventListener("click", findUnits);
 byId("series").addEventListener("change", enableUnit);
 byId("text").addEventListener("dragover", (event) => event.preventDefault());

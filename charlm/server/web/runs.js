@@ -18,19 +18,26 @@ export class RunView {
   }
 
   async update() {
-    const path = `/api/runs/${encodeURIComponent(this.name)}`, scored = this.validations.length;
+    const path = `/api/runs/${encodeURIComponent(this.name)}`,
+      scored = this.validations.length;
     for (let more = true; more;) {
       const answer = await ask("GET", `${path}?offset=${this.offset}`);
       if (answer.restarted) this.clear();
       for (const record of answer.records) (record.kind === "step" ? this.steps : this.validations).push(record);
       // A run that is continued drops the records after its last save and writes them again.
-      this.steps = this.steps.filter((record, index, all) => index + 1 === all.length || record.step < all[index + 1].step);
+      this.steps = this.steps.filter(
+        (record, index, all) => index + 1 === all.length || record.step < all[index + 1].step,
+      );
       [this.offset, this.state, more] = [answer.offset, answer, answer.more];
     }
     if (this.validations.length !== scored) this.samples = await ask("GET", `${path}/samples`);
     if (!this.asked && this.steps.length) {
       this.asked = true; // without waiting: it may take a minute
-      ask("GET", `${path}/baselines`).then((found) => { this.baselines = found; }).catch(() => {});
+      ask("GET", `${path}/baselines`)
+        .then((found) => {
+          this.baselines = found;
+        })
+        .catch(() => {});
     }
   }
 
@@ -42,19 +49,25 @@ export class RunView {
 }
 
 const clock = (seconds) => {
-  const whole = Math.max(0, Math.round(seconds)), rest = String(whole % 60).padStart(2, "0");
-  return whole < 3600 ? `${Math.floor(whole / 60)}:${rest}` : `${Math.floor(whole / 3600)}:${String(Math.floor(whole / 60) % 60).padStart(2, "0")}:${rest}`;
+  const whole = Math.max(0, Math.round(seconds)),
+    rest = String(whole % 60).padStart(2, "0");
+  return whole < 3600
+    ? `${Math.floor(whole / 60)}:${rest}`
+    : `${Math.floor(whole / 3600)}:${String(Math.floor(whole / 60) % 60).padStart(2, "0")}:${rest}`;
 };
 
 function figuresOf(view) {
-  const last = view.steps.at(-1), before = view.steps.at(-1 - RECENT) ?? view.steps[0];
+  const last = view.steps.at(-1),
+    before = view.steps.at(-1 - RECENT) ?? view.steps[0];
   if (!last) return [["state", view.state.training ? "reading the text" : "not begun"]];
   const speed = (last.tokens - before.tokens) / (last.seconds - before.seconds);
   const best = Math.min(...view.validations.map((record) => record.bits_per_character ?? Infinity));
   const left = last.progress > 0 ? (last.seconds * (1 - last.progress)) / last.progress : NaN;
   return [
     ["state", view.state.training ? "training" : last.progress >= 1 ? "finished" : "stopped"],
-    ["steps", last.step.toLocaleString()], ["epochs", last.epoch.toFixed(2)], ["time", clock(last.seconds)],
+    ["steps", last.step.toLocaleString()],
+    ["epochs", last.epoch.toFixed(2)],
+    ["time", clock(last.seconds)],
     ["time left", view.state.training && Number.isFinite(left) ? clock(left) : "–"],
     ["speed", Number.isFinite(speed) ? `${Math.round(speed).toLocaleString()} tokens/s` : "–"],
     ["best validation", Number.isFinite(best) ? `${best.toFixed(3)} bits per character` : "–"],
@@ -74,26 +87,58 @@ export function showRuns(views, last) {
   if (!view) return;
   byId("name").textContent = view.name;
   byId("chosen").textContent = chosen(view, last);
-  byId("figures").replaceChildren(...figuresOf(view).flatMap(([name, value]) => [element("div", {}, element("dt", {}, name), element("dd", {}, value))]));
+  byId("figures").replaceChildren(
+    ...figuresOf(view).flatMap(([name, value]) => [
+      element("div", {}, element("dt", {}, name), element("dd", {}, value)),
+    ]),
+  );
   byId("progress").value = view.steps.at(-1)?.progress ?? 0;
   byId("stop").disabled = !(view.state.training && last?.run === view.name && last.running);
   byId("resume").disabled = view.state.training;
   byId("delete").disabled = view.state.training;
-  const several = views.length > 1, series = [], norms = [];
+  const several = views.length > 1,
+    series = [],
+    norms = [];
   views.forEach((one, index) => {
     const [colour, prefix] = [several ? index : 0, several ? `${one.name}: ` : ""];
-    const loss = one.steps.filter((record) => record.loss !== null).map((record) => [record.step, record.loss * one.scale]);
-    const valid = one.validations.filter((record) => record.bits_per_character !== null).map((record) => [record.step, record.bits_per_character]);
-    series.push({ name: `${prefix}training`, points: loss, colour, kind: "thin" }, { name: `${prefix}validation`, points: valid, colour: several ? index : 1 });
-    norms.push({ name: `${prefix}norm`, points: one.steps.filter((record) => record.gradient_norm !== null).map((record) => [record.step, record.gradient_norm]), colour });
+    const loss = one.steps
+      .filter((record) => record.loss !== null)
+      .map((record) => [record.step, record.loss * one.scale]);
+    const valid = one.validations
+      .filter((record) => record.bits_per_character !== null)
+      .map((record) => [record.step, record.bits_per_character]);
+    series.push(
+      { name: `${prefix}training`, points: loss, colour, kind: "thin" },
+      { name: `${prefix}validation`, points: valid, colour: several ? index : 1 },
+    );
+    norms.push({
+      name: `${prefix}norm`,
+      points: one.steps
+        .filter((record) => record.gradient_norm !== null)
+        .map((record) => [record.step, record.gradient_norm]),
+      colour,
+    });
   });
   const end = view.steps.at(-1)?.step ?? 1;
-  if (view.baselines.ngram) series.push({ name: "n-gram", points: [[end, view.baselines.ngram]], colour: 2, kind: "dashed" });
+  if (view.baselines.ngram)
+    series.push({ name: "n-gram", points: [[end, view.baselines.ngram]], colour: 2, kind: "dashed" });
   if (view.baselines.xz) series.push({ name: "xz", points: [[end, view.baselines.xz]], colour: 3, kind: "dashed" });
-  drawChart(byId("losses"), series, { label: "Bits per character in training and on the validation split", x: "steps" });
+  drawChart(byId("losses"), series, {
+    label: "Bits per character in training and on the validation split",
+    x: "steps",
+  });
   drawChart(byId("gradients"), norms, { label: "Gradient norm before clipping", x: "steps", log: true });
   const texts = view.samples.slice(-3).reverse();
-  byId("samples").replaceChildren(...(texts.length ? texts.map((sample) => element("article", { class: "sample" },
-    element("h4", {}, `step ${sample.step.toLocaleString()}`), element("div", { class: "text" }, sample.text))) :
-    [element("p", { class: "hint" }, "The first comes with the first validation.")]));
+  byId("samples").replaceChildren(
+    ...(texts.length
+      ? texts.map((sample) =>
+          element(
+            "article",
+            { class: "sample" },
+            element("h4", {}, `step ${sample.step.toLocaleString()}`),
+            element("div", { class: "text" }, sample.text),
+          ),
+        )
+      : [element("p", { class: "hint" }, "The first comes with the first validation.")]),
+  );
 }

@@ -2,7 +2,14 @@
 import { ask, element, guarded, saveFile } from "/static/page.js";
 import { setShade } from "/static/shared.js";
 
-const LEVELS = [[0.5, 0], [0.2, 0.25], [0.05, 0.5], [0.01, 0.75], [0, 1]];
+const LEVELS = [
+  [0.5, 0],
+  [0.2, 0.25],
+  [0.05, 0.5],
+  [0.01, 0.75],
+  [0, 1],
+];
+const REST = 400; // milliseconds
 const ENDED = { eos: "the document ended", length: "full length", stop: "stop text", banned: "all tokens banned" };
 
 // The share of the full colour of a character with this log-probability; the levels are those of `sample --show-probs`.
@@ -16,14 +23,28 @@ export class Sample {
     this.end = null;
     this.passages = [];
     this.coloured = false;
-    this.paper = element("div", { class: "text", role: "textbox", "aria-readonly": "true", "aria-multiline": "true",
+    this.paper = element("div", {
+      class: "text",
+      role: "textbox",
+      "aria-readonly": "true",
+      "aria-multiline": "true",
       "aria-label": `${title}. Click a character, or move with the arrow keys and press Enter, for what else could have stood there.`,
-      tabindex: 0 });
+      tabindex: 0,
+    });
     this.figures = element("span", { class: "figures" });
-    this.element = element("article", { class: "sample" }, element("h2", {}, title), this.paper,
-      element("footer", {}, this.figures,
+    this.element = element(
+      "article",
+      { class: "sample" },
+      element("h2", {}, title),
+      this.paper,
+      element(
+        "footer",
+        {},
+        this.figures,
         element("button", { class: "quiet", type: "button", onclick: () => this.copy() }, "Copy"),
-        element("button", { class: "quiet", type: "button", onclick: () => this.save() }, "Save")));
+        element("button", { class: "quiet", type: "button", onclick: () => this.save() }, "Save"),
+      ),
+    );
     this.given = element("span", { class: "given" }, prefix);
     this.body = element("span");
     this.paper.append(this.given, this.body);
@@ -33,7 +54,16 @@ export class Sample {
       const place = this.placeAt(event.clientX, event.clientY);
       if (place !== null) onPlace(this, place, this.characterAt(place));
     });
+    this.paper.addEventListener("pointerover", ({ target, pointerType }) => this.point(target, pointerType, onPlace));
+    this.paper.addEventListener("pointerleave", () => clearTimeout(this.timer));
     this.paper.addEventListener("keydown", (event) => this.move(event, onPlace));
+  }
+
+  // With coloured characters, to rest the mouse on one is enough.
+  point(target, pointerType, onPlace) {
+    clearTimeout(this.timer);
+    if (pointerType !== "mouse" || target.dataset.place === undefined || !this.end) return;
+    this.timer = setTimeout(() => onPlace(this, +target.dataset.place, target, { focus: false }), REST);
   }
 
   add(text, nats) {
@@ -48,7 +78,8 @@ export class Sample {
   finish(end) {
     this.end = end;
     const bits = end.bits_per_character.toFixed(2);
-    this.figures.textContent = `seed ${end.seed} · ${[...this.text].length.toLocaleString()} characters · ` +
+    this.figures.textContent =
+      `seed ${end.seed} · ${[...this.text].length.toLocaleString()} characters · ` +
       `${bits} bits each · ${ENDED[end.ended]}`;
   }
 
@@ -58,11 +89,13 @@ export class Sample {
       this.body.replaceChildren(this.text);
       return;
     }
-    const copied = new Set(), offset = [...this.prefix].length;
+    const copied = new Set(),
+      offset = [...this.prefix].length;
     for (const [start, length] of this.passages) for (let k = 0; k < length; k++) copied.add(start + k - offset);
     const parts = [...this.text].map((character, place) => {
       const part = element("span", { "data-place": place, class: copied.has(place) ? "copied" : "" }, character);
-      if (this.coloured && character !== "\n" && this.nats[place] !== undefined) setShade(part, shareOf(this.nats[place]));
+      if (this.coloured && character !== "\n" && this.nats[place] !== undefined)
+        setShade(part, shareOf(this.nats[place]));
       return part;
     });
     this.body.replaceChildren(...parts);
@@ -90,7 +123,8 @@ export class Sample {
   placeAt(x, y) {
     const spot = document.caretPositionFromPoint ? document.caretPositionFromPoint(x, y) : null;
     const range = spot ? null : document.caretRangeFromPoint?.(x, y);
-    const node = spot?.offsetNode ?? range?.startContainer, offset = spot?.offset ?? range?.startOffset;
+    const node = spot?.offsetNode ?? range?.startContainer,
+      offset = spot?.offset ?? range?.startOffset;
     if (!node || !this.body.contains(node) || node.nodeType !== Node.TEXT_NODE) return null;
     return Math.min([...this.text].length - 1, [...node.data.slice(0, offset)].length);
   }
@@ -122,8 +156,13 @@ export class Sample {
   }
 
   record() {
-    return { text: this.prefix + this.text, prefix: this.prefix, ...this.end, index: undefined,
-      log_probabilities: this.nats };
+    return {
+      text: this.prefix + this.text,
+      prefix: this.prefix,
+      ...this.end,
+      index: undefined,
+      log_probabilities: this.nats,
+    };
   }
 
   copy() {

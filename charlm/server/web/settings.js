@@ -1,8 +1,18 @@
 /* The settings of the Write page: from the form to a request, and to and from the address of the page. */
 import { byId, element } from "/static/page.js";
 
-const NUMBERS = ["length", "seed", "num", "top_k", "min_length", "no_copy", "min_p", "top_p", "typical",
-  "repetition_penalty"];
+const NUMBERS = [
+  "length",
+  "seed",
+  "num",
+  "top_k",
+  "min_length",
+  "no_copy",
+  "min_p",
+  "top_p",
+  "typical",
+  "repetition_penalty",
+];
 const LISTS = ["stop", "bias", "ban"];
 const TEXTS = ["temperature", "unknown"];
 const ESCAPES = { n: "\n", r: "\r", t: "\t", "\\": "\\" };
@@ -10,10 +20,15 @@ const ESCAPES = { n: "\n", r: "\r", t: "\t", "\\": "\\" };
 const unescaped = (text) => text.replace(/\\([nrt\\])/g, (_, letter) => ESCAPES[letter]);
 
 // One text for each line of a field; \n stands for a line end.
-const lines = (text) => text.split("\n").filter((line) => line !== "").map(unescaped);
+const lines = (text) =>
+  text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map(unescaped);
 
 export function steering() {
-  return [...document.querySelectorAll("#steering input")].filter((slider) => +slider.value !== 0)
+  return [...document.querySelectorAll("#steering input")]
+    .filter((slider) => +slider.value !== 0)
     .map((slider) => `${slider.dataset.name}=${slider.value}`);
 }
 
@@ -41,7 +56,8 @@ export function permalink() {
 
 export function restore() {
   const query = new URLSearchParams(location.search);
-  for (const name of ["prefix", ...NUMBERS, ...LISTS, ...TEXTS]) if (query.has(name)) byId(name).value = query.get(name);
+  for (const name of ["prefix", ...NUMBERS, ...LISTS, ...TEXTS])
+    if (query.has(name)) byId(name).value = query.get(name);
   byId("until_eos").checked = query.has("until_eos");
   const folded = [...byId("more").querySelectorAll("[id]")].some(({ id }) => query.has(id));
   if (folded) byId("more").open = true;
@@ -51,9 +67,17 @@ export function restore() {
 export function showSteering(model) {
   const wanted = new Map(new URLSearchParams(location.search).getAll("steer").map((text) => text.split("=")));
   const sliders = model.directions.map(({ name, negative, positive }) => {
-    const id = `steer-${name}`, shown = element("output", { for: id });
-    const slider = element("input", { type: "range", id, min: -4, max: 4, step: 0.25, value: wanted.get(name) ?? 0,
-      "data-name": name });
+    const id = `steer-${name}`,
+      shown = element("output", { for: id });
+    const slider = element("input", {
+      type: "range",
+      id,
+      min: -4,
+      max: 4,
+      step: 0.25,
+      value: wanted.get(name) ?? 0,
+      "data-name": name,
+    });
     const show = () => {
       const end = +slider.value < 0 ? negative : positive;
       shown.textContent = +slider.value === 0 ? "off" : `${Math.abs(slider.value)} towards ${end}`;

@@ -4,8 +4,10 @@ import { closeOthers, showOthers } from "/static/others.js";
 import { Sample, underlineCopies } from "/static/sample.js";
 import { permalink, restore, settings, showSteering } from "/static/settings.js";
 
-const container = byId("samples"), samples = [];
-let running = null, branches = 0;
+const container = byId("samples"),
+  samples = [];
+let running = null,
+  branches = 0;
 
 function begin(title, prefix) {
   const sample = new Sample(title, prefix, { onPlace });
@@ -19,10 +21,12 @@ async function run(request, started) {
   running = new AbortController();
   byId("write").textContent = "Stop";
   byId("status").textContent = "Writing …";
-  const done = await guarded(() => stream("/api/write", request, running.signal, (event) => {
-    if (Array.isArray(event)) started[event[0]].add(event[1], event[2]);
-    else started[event.index].finish(event);
-  }));
+  const done = await guarded(() =>
+    stream("/api/write", request, running.signal, (event) => {
+      if (Array.isArray(event)) started[event[0]].add(event[1], event[2]);
+      else started[event.index].finish(event);
+    }),
+  );
   running = null;
   byId("write").textContent = "Write";
   byId("status").textContent = `${started.length === 1 ? "One text" : `${started.length} texts`} written.`;
@@ -32,12 +36,15 @@ async function run(request, started) {
 async function write() {
   if (running) return running.abort();
   closeOthers();
-  const request = settings(), num = request.num ?? 1;
+  const request = settings(),
+    num = request.num ?? 1;
   history.replaceState(null, "", permalink());
   samples.length = 0;
   container.replaceChildren();
   branches = 0;
-  const started = Array.from({ length: num }, (_, index) => begin(num > 1 ? `Text ${index + 1}` : "Text", request.prefix));
+  const started = Array.from({ length: num }, (_, index) =>
+    begin(num > 1 ? `Text ${index + 1}` : "Text", request.prefix),
+  );
   await run(request, started);
   if (samples.every((sample) => !sample.text && !sample.end)) container.replaceChildren();
 }
@@ -51,8 +58,8 @@ async function branch(sample, place, text) {
   await run(request, [started]);
 }
 
-function onPlace(sample, place, character) {
-  showOthers(sample, place, character, branch);
+function onPlace(sample, place, character, { focus = true } = {}) {
+  if (!running) showOthers(sample, place, character, branch, { focus });
 }
 
 function underline() {
@@ -81,7 +88,11 @@ byId("link").addEventListener("click", async () => {
 });
 byId("jsonl").addEventListener("click", () => {
   if (!samples.length) return notice("There is no text to save yet.");
-  return saveFile("texts.jsonl", samples.map((sample) => `${JSON.stringify(sample.record())}\n`).join(""), "application/jsonl");
+  return saveFile(
+    "texts.jsonl",
+    samples.map((sample) => `${JSON.stringify(sample.record())}\n`).join(""),
+    "application/jsonl",
+  );
 });
 restore();
 await chooseModel((model) => {
