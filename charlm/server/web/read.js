@@ -104,7 +104,8 @@ function findUnits() {
       showExcerpts(found.excerpts, byId("excerpts"));
       const confirmed = found.rows.filter((row) => row.confirmed).length;
       byId("status").textContent =
-        `${confirmed} of ${found.rows.length} properties have a confirmed unit, in ${found.tokens.toLocaleString()} tokens.`;
+        `${confirmed} of ${found.rows.length} properties have a confirmed unit, ` +
+        `in ${found.tokens.toLocaleString()} tokens.`;
     },
   );
 }

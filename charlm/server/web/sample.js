@@ -28,7 +28,7 @@ export class Sample {
       role: "textbox",
       "aria-readonly": "true",
       "aria-multiline": "true",
-      "aria-label": `${title}. Click a character, or move with the arrow keys and press Enter, for what else could have stood there.`,
+      "aria-label": `${title}. Move with the arrow keys and press Enter for what else could have stood there.`,
       tabindex: 0,
     });
     this.figures = element("span", { class: "figures" });
