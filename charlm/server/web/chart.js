@@ -3,7 +3,7 @@ const SPACE = "http://www.w3.org/2000/svg";
 const WIDTH = 720,
   HEIGHT = 240,
   LEFT = 52,
-  RIGHT = 12,
+  RIGHT = 22,
   TOP = 10,
   BOTTOM = 28;
 
