@@ -18,6 +18,7 @@ LEVELS = (
     ("text_model",),
     ("loading",),
     ("api",),
+    ("server",),
     ("cli",),
     ("__main__",),
 )

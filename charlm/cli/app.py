@@ -23,6 +23,7 @@ from charlm.cli.commands.probe import probe
 from charlm.cli.commands.runs import runs
 from charlm.cli.commands.sample import sample
 from charlm.cli.commands.score import score
+from charlm.cli.commands.serve import serve
 from charlm.cli.commands.trace import trace
 from charlm.cli.commands.train import train
 from charlm.cli.state import show_state
@@ -101,6 +102,7 @@ for _name, _command in (
     ("curves", curves),
     ("diagnose", diagnose),
     ("trace", trace),
+    ("serve", serve),
     ("corpora", corpora),
     ("cells", cells),
 ):

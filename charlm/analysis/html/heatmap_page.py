@@ -25,10 +25,19 @@ def page(reading: Reading, tokenizer: Tokenizer, *, title: str, unit: Unit | Non
         title: title of the page.
         unit: the unit or gate whose values are in the reading, if any; a gate's values lie between 0 and 1.
     """
+    mean = float(reading.bits.sum()) / max(1, len("".join(reading.texts)))
+    about = f"{len(reading.ids):,} tokens, {mean:.3f} bits per character"
+    if unit is not None:
+        about += f"; coloured by {unit.kind} {unit}"
+    return fill_template("heatmap.html", title=title, about=about, data=reading_data(reading, tokenizer, unit=unit))
+
+
+def reading_data(reading: Reading, tokenizer: Tokenizer, *, unit: Unit | None = None) -> dict[str, Any]:
+    """What `showHeatmap` in heatmap.js shows, as JSON values; arguments as of `page`."""
     scale = scale_of(reading, unit)
     narrow = np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.uint32
     distinct_texts, places = np.unique(np.array(reading.texts, dtype=object), return_inverse=True)
-    data: dict[str, Any] = {
+    return {
         "texts": distinct_texts.tolist(),
         "vocabulary": [
             tokenizer.token_bytes(token).decode("utf-8", "replace") for token in range(tokenizer.vocab_size)
@@ -45,11 +54,6 @@ def page(reading: Reading, tokenizer: Tokenizer, *, title: str, unit: Unit | Non
         "marks": scale.marks,
         "gate": unit is not None and unit.gate is not None,
     }
-    mean = float(reading.bits.sum()) / max(1, len("".join(reading.texts)))
-    about = f"{len(reading.ids):,} tokens, {mean:.3f} bits per character"
-    if unit is not None:
-        about += f"; coloured by {unit.kind} {unit}"
-    return fill_template("heatmap.html", title=title, about=about, data=data)
 
 
 def _packed(array: NDArray[Any]) -> str:

@@ -19,16 +19,21 @@ def neurons_page(neurons: Neurons, *, title: str) -> str:
 
     Excerpts come mostly from the held-out half of the text, which was not used to select units.
     """
-    data = [
-        _excerpt(neurons, finding, follower)
-        for finding in neurons.findings
-        if (follower := finding.confirmed) is not None
-    ]
+    data = excerpts(neurons)
     about = (
         f"{len(neurons.texts):,} tokens; {len(data)} of {len(neurons.findings)} properties have a confirmed unit. "
         "Orange: above the unit's mean. Blue: below it. Underlined: the property holds."
     )
     return fill_template("neurons.html", title=title, about=about, data=data, body=_table(neurons))
+
+
+def excerpts(neurons: Neurons) -> list[dict[str, Any]]:
+    """What `showExcerpts` in neurons.js shows, as JSON values: an excerpt for each property with a confirmed unit."""
+    return [
+        _excerpt(neurons, finding, follower)
+        for finding in neurons.findings
+        if (follower := finding.confirmed) is not None
+    ]
 
 
 def _table(neurons: Neurons) -> str:

@@ -22,6 +22,8 @@ def fill_template(template: str, *, title: str, about: str, data: Any, body: str
     parts = {
         "STYLE": read_part("style.css"),
         "SCRIPT": read_part("tokens.js"),
+        "HEATMAP": read_part("heatmap.js"),
+        "NEURONS": read_part("neurons.js"),
         "GENERATOR": MADE_BY,
         "TITLE": html.escape(title),
         "ABOUT": html.escape(about),
@@ -32,5 +34,5 @@ def fill_template(template: str, *, title: str, about: str, data: Any, body: str
 
 
 def read_part(name: str) -> str:
-    """The text of a template, or of the style or the script that all pages share."""
+    """The text of a template, or of the style or a script that pages share."""
     return resources.files("charlm.analysis.html").joinpath(name).read_text(encoding="utf-8")

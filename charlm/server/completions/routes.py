@@ -1,0 +1,135 @@
+"""The answers of /v1/completions and /v1/models.
+
+The tokens of the API are characters here, whatever the tokens of the model, so `max_tokens` is a number of characters
+and `logprobs` are those of `charlm sample --jsonl --show-probs`.
+"""
+
+import time
+import uuid
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp
+
+from charlm.server.answers import EventStream, JsonAnswer
+from charlm.server.bodies import read_fields
+from charlm.server.completions.choices import Part, choice, likely_characters, logprobs_json, parts
+from charlm.server.completions.request import CompletionRequest, parse_request
+from charlm.server.models import Loaded
+from charlm.server.site import Site
+from charlm.server.workers import Job
+
+
+async def list_models(request: Request) -> JSONResponse:
+    """GET /v1/models."""
+    site: Site = request.app.state.site
+    data = [_model_json(name, path.stat().st_mtime) for name, path in site.models.paths().items()]
+    return JSONResponse({"object": "list", "data": data})
+
+
+async def show_model(request: Request) -> JSONResponse:
+    """GET /v1/models/NAME."""
+    site: Site = request.app.state.site
+    name = request.path_params["name"]
+    return JSONResponse(_model_json(name, site.models.path(name).stat().st_mtime))
+
+
+async def complete(request: Request) -> ASGIApp:
+    """POST /v1/completions."""
+    site: Site = request.app.state.site
+    fields = await read_fields(request)
+    name = fields.text("model", "", most=200)
+    site.models.path(name)
+    stream = fields.flag("stream")
+    head = {"id": f"cmpl-{uuid.uuid4().hex}", "object": "text_completion", "created": int(time.time()), "model": name}
+    if not stream:
+
+        def answer(job: Job) -> dict[str, Any]:
+            loaded = site.models.load(name)
+            return head | _whole(loaded, parse_request(fields, loaded.text_model.tokenizer), job)
+
+        return JsonAnswer(site.writers, answer)
+
+    def work(job: Job) -> None:
+        loaded = site.models.load(name)
+        parsed = parse_request(fields, loaded.text_model.tokenizer)
+        usage = _Usage()
+        for part in parts(loaded, parsed):
+            usage.add(part)
+            job.emit((parsed, part))
+        if parsed.usage:
+            job.emit(usage.to_json())
+
+    return EventStream(site.writers, work, merge=_Events(head))
+
+
+class _Events:
+    """Makes the events of a stream from batches of parts: one for each text in a batch."""
+
+    def __init__(self, head: dict[str, Any]) -> None:
+        self._head = head
+        self._position: dict[int, int] = {}
+
+    def __call__(self, batch: list[Any]) -> list[Any]:
+        merged: dict[int, list[Part]] = {}
+        events: list[Any] = []
+        wants_logprobs = False
+        for result in batch:
+            if isinstance(result, dict):
+                events.append(self._head | {"choices": [], "usage": result})
+                continue
+            request, part = result
+            wants_logprobs = request.logprobs is not None
+            merged.setdefault(part.index, []).append(part)
+        return [self._event(index, found, wants_logprobs) for index, found in merged.items()] + events
+
+    def _event(self, index: int, found: list[Part], wants_logprobs: bool) -> dict[str, Any]:
+        text = "".join(part.text for part in found)
+        nats = [value for part in found for value in part.log_probabilities]
+        start = self._position.get(index, 0)
+        self._position[index] = start + len(text)
+        logprobs = logprobs_json(text, nats, start, None) if wants_logprobs else None
+        return self._head | {"choices": [choice(index, text, logprobs, found[-1].written)]}
+
+
+class _Usage:
+    """The number of characters read and written."""
+
+    def __init__(self) -> None:
+        self._read = self._written = 0
+
+    def add(self, part: Part) -> None:
+        """Count a part."""
+        if part.written is not None:
+            self._read += len(part.written.prefix)
+            self._written += part.written.characters
+
+    def to_json(self) -> dict[str, int]:
+        """The numbers by the names of the API."""
+        total = self._read + self._written
+        return {"prompt_tokens": self._read, "completion_tokens": self._written, "total_tokens": total}
+
+
+def _whole(loaded: Loaded, request: CompletionRequest, job: Job) -> dict[str, Any]:
+    """The choices and the usage of an answer that is not streamed."""
+    texts: dict[int, list[str]] = {}
+    nats: dict[int, list[float]] = {}
+    usage, choices = _Usage(), []
+    for part in parts(loaded, request):
+        job.require_wanted()
+        usage.add(part)
+        texts.setdefault(part.index, []).append(part.text)
+        nats.setdefault(part.index, []).extend(part.log_probabilities)
+        if part.written is None:
+            continue
+        text, logprobs = "".join(texts[part.index]), None
+        if request.logprobs is not None:
+            likely = likely_characters(loaded, part.written, text, request.logprobs) if request.logprobs else None
+            logprobs = logprobs_json(text, nats[part.index], 0, likely)
+        choices.append(choice(part.index, text, logprobs, part.written))
+    return {"choices": choices, "usage": usage.to_json()}
+
+
+def _model_json(name: str, created: float) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": int(created), "owned_by": "charlm"}

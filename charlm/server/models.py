@@ -1,0 +1,103 @@
+"""The models that a server offers, by name: the one it was started with, those of runs, and the bundled ones."""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from charlm.cells.gates import logistic_gates
+from charlm.evaluation.copying import CopyIndex
+from charlm.files import MODEL_FILE
+from charlm.loading import load
+from charlm.server.errors import NotFoundError
+from charlm.storage.direction import FOLDER, Direction
+from charlm.storage.runs import PRETRAINED, bundled_names, find_model, newest_models
+from charlm.text_model import TextModel
+
+COPY_LENGTH = 40
+"""Length of the shortest passage that counts as copied, characters."""
+_KEPT = 3  # models in memory
+
+
+@dataclass(kw_only=True)
+class Loaded:
+    """A model in memory."""
+
+    name: str
+    text_model: TextModel
+    version: tuple[int, int]
+    """Time and size of its file."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _copies: CopyIndex | None = None
+
+    def copies(self) -> CopyIndex:
+        """The index of the training text; raises `CharlmError` if that is missing."""
+        with self._lock:
+            if self._copies is None:
+                self._copies = self.text_model.copy_index(COPY_LENGTH)
+            return self._copies
+
+    def describe(self) -> dict[str, Any]:
+        """What the pages show of the model, as JSON values."""
+        model, facts = self.text_model.model, self.text_model.checkpoint.corpus
+        config = model.config
+        return {
+            "name": self.name,
+            "summary": repr(self.text_model).split("\n")[1:],
+            "text": None if facts is None else facts.name,
+            "tokenizer": self.text_model.tokenizer.kind,
+            "backward": self.text_model.corpus_config.direction == "backward",
+            "layers": config.num_layers,
+            "hidden": config.hidden_size,
+            "states": list(model.recurrent.cell.states),
+            "gates": list(logistic_gates(model.recurrent.cell)),
+            "directions": [
+                {"name": path.stem, "negative": direction.facts.negative, "positive": direction.facts.positive}
+                for path in sorted((self.text_model.path.parent / FOLDER).glob("*.safetensors"))
+                for direction in [Direction.load(path)]
+            ],
+        }
+
+
+class Models:
+    """The models by name; the last few that were used stay in memory."""
+
+    def __init__(self, model: str | None = None) -> None:
+        """Offer `model`, an argument as of `charlm sample`, first; raises `RunError` if there is no such model."""
+        self._first: tuple[str, Path] | None = None
+        if model is not None:
+            path = find_model(model)
+            self._first = (path.parent.name or path.stem if path.name == MODEL_FILE else path.stem, path)
+        self._lock = threading.Lock()
+        self._loaded: OrderedDict[Path, Loaded] = OrderedDict()
+
+    def paths(self) -> dict[str, Path]:
+        """The model files by name, the default first."""
+        paths = dict([self._first] if self._first is not None else [])
+        for path in newest_models():
+            paths.setdefault(path.parent.name, path)
+        for name in bundled_names():
+            paths.setdefault(name, PRETRAINED / name / MODEL_FILE)
+        return paths
+
+    def path(self, name: str) -> Path:
+        """The file of a model; "" is the default. Raises `NotFoundError` if there is no model of that name."""
+        paths = self.paths()
+        if name and name not in paths:
+            raise NotFoundError(f"there is no model {name!r}; choose from {', '.join(paths)}", param="model")
+        return paths[name] if name else next(iter(paths.values()))
+
+    def load(self, name: str) -> Loaded:
+        """A model by name, read again if its file has changed. Raises as `path`, and `ModelFileError`."""
+        path = self.path(name)
+        facts = path.stat()
+        version = (facts.st_mtime_ns, facts.st_size)
+        with self._lock:
+            known = self._loaded.pop(path, None)
+            if known is None or known.version != version:
+                known = Loaded(name=name or next(iter(self.paths())), text_model=load(path), version=version)
+            self._loaded[path] = known
+            while len(self._loaded) > _KEPT:
+                self._loaded.popitem(last=False)
+            return known

@@ -1,0 +1,31 @@
+"""What the requests of one server share: its models, its threads, and the one training that it runs."""
+
+from dataclasses import dataclass, field
+
+from charlm.server.models import Models
+from charlm.server.training.baselines import Baselines
+from charlm.server.training.child import Trainings
+from charlm.server.workers import Workers
+
+WRITERS, ANALYSTS = 2, 1
+WAITING = 24
+"""Requests that may wait for a thread, of each kind."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """The state of a server."""
+
+    models: Models
+    writers: Workers = field(default_factory=lambda: Workers(WRITERS, WAITING, "write"))
+    """For what answers within seconds: to write, score and load."""
+    analysts: Workers = field(default_factory=lambda: Workers(ANALYSTS, WAITING, "analyse"))
+    """For what may take a minute, so that it never delays writing."""
+    trainings: Trainings = field(default_factory=Trainings)
+    baselines: Baselines = field(default_factory=Baselines)
+
+    def close(self) -> None:
+        """End all work; a training is saved first."""
+        self.writers.close()
+        self.analysts.close()
+        self.trainings.close()

@@ -1,0 +1,1 @@
+"""Training from the page: uploads, the process that trains, and the files of runs."""

@@ -1,0 +1,85 @@
+"""The n-gram model and xz on the validation split of a run, in bits per character: the lines that a network must beat.
+
+They are measured in a process of its own with the lowest priority, so that they hardly slow down the run.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from charlm.data.corpus import open_corpus
+from charlm.data.dataset import TokenSplit, make_dataset
+from charlm.errors import CharlmError
+from charlm.evaluation.baselines import measure_baselines
+from charlm.progress import silent
+from charlm.server.workers import Job
+from charlm.storage.checkpoint import load
+from charlm.storage.runs import RUNS, RunFolder
+from charlm.training.start import with_valid_text
+
+_SECONDS = 300.0
+_LOOK_SECONDS = 0.2  # after which the process is looked at again
+_SHOWN = ("ngram", "xz")
+
+
+class Baselines:
+    """The figures of runs, each measured once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[tuple[str, int], dict[str, float]] = {}
+
+    def of(self, run: RunFolder, job: Job) -> dict[str, float]:
+        """Bits per character by name; empty if the run has no validation split or its text is missing.
+
+        Raises `AbandonedError` once nobody waits for them.
+        """
+        key = (run.path.name, run.config.stat().st_mtime_ns)
+        with self._lock:
+            if key not in self._known:
+                command = [sys.executable, "-X", "utf8", "-m", "charlm.server.training.baselines", run.path.name]
+                self._known[key] = _output(command, job)
+            return self._known[key]
+
+
+def _output(command: list[str], job: Job) -> dict[str, float]:
+    """What a process prints, empty if it fails or takes too long; it ends when nobody waits for it."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            for _ in range(int(_SECONDS / _LOOK_SECONDS)):
+                job.require_wanted()
+                try:
+                    shown, _ = process.communicate(timeout=_LOOK_SECONDS)
+                except subprocess.TimeoutExpired:
+                    continue
+                return dict(json.loads(shown)) if process.returncode == 0 else {}
+            return {}
+        finally:
+            process.kill()
+
+
+def measure(run: RunFolder) -> dict[str, float]:
+    """The figures of a run; raises `CharlmError` if its text can't be read."""
+    config = run.read_config()
+    tokenizer = config.tokenizer if config.init_from is None else load(Path(config.init_from)).tokenizer
+    if tokenizer is None:
+        return {}
+    dataset = with_valid_text(
+        make_dataset(open_corpus(config.text, config.corpus), tokenizer), config.valid, progress=silent
+    )
+    valid: TokenSplit = dataset.valid
+    if not valid.facts.tokens:
+        return {}
+    found = measure_baselines(dataset.tokenizer, train=dataset.train, valid=valid, text=valid)
+    return {name: found[name].bits_per_character for name in _SHOWN if name in found}
+
+
+if __name__ == "__main__":
+    os.nice(19)
+    try:
+        print(json.dumps(measure(RunFolder(RUNS / sys.argv[1]))))
+    except CharlmError as error:
+        raise SystemExit(str(error)) from None

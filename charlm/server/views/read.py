@@ -1,0 +1,75 @@
+"""The Read page: how surprising each character of a text is, the values of a unit, and the units that follow it."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.types import ASGIApp
+
+from charlm.analysis.html.heatmap_page import reading_data
+from charlm.analysis.html.neurons_page import excerpts
+from charlm.analysis.units.neurons import find_neurons
+from charlm.analysis.units.reading import read
+from charlm.model.unit import Unit, names_unit
+from charlm.server.answers import JsonAnswer
+from charlm.server.bodies import read_fields
+from charlm.server.site import Site
+from charlm.server.workers import Job
+from charlm.text_model import require_forward
+
+MOST_CHARACTERS = 200_000
+"""Of a text that is read."""
+_MOST_TOKENS = 20_000  # for which units are searched
+
+
+async def read_text(request: Request) -> ASGIApp:
+    """POST /api/read: what `charlm heatmap --html` shows of a text, and its mean bits per character."""
+    site: Site = request.app.state.site
+    fields = await read_fields(request)
+    name, text = fields.text("model", "", most=200), fields.text("text", most=MOST_CHARACTERS)
+    series = fields.text("unit", "", most=40)
+    fields.require_all_taken()
+    unit = (Unit.parse(series) if names_unit(series) else Unit.parse_gate(series)) if series else None
+
+    def work(job: Job) -> dict[str, Any]:
+        model = site.models.load(name).text_model
+        require_forward(model, "the Read page")
+        reading = read(model.model, model.tokenizer, text, unit=unit, unknown="replace", progress=job.progress)
+        mean = float(reading.bits.sum()) / max(1, len("".join(reading.texts)))
+        return {
+            "data": reading_data(reading, model.tokenizer, unit=unit),
+            "bits_per_character": mean,
+            "tokens": len(reading.ids),
+        }
+
+    return JsonAnswer(site.writers, work)
+
+
+async def find_units(request: Request) -> ASGIApp:
+    """POST /api/neurons: the units that follow properties of a text, and an excerpt for each confirmed one."""
+    site: Site = request.app.state.site
+    fields = await read_fields(request)
+    name, text = fields.text("model", "", most=200), fields.text("text", most=MOST_CHARACTERS)
+    fields.require_all_taken()
+
+    def work(job: Job) -> dict[str, Any]:
+        model = site.models.load(name).text_model
+        require_forward(model, "the Read page")
+        found = find_neurons(
+            model.model, model.tokenizer, text, top=1, tokens=_MOST_TOKENS, unknown="replace", progress=job.progress
+        )
+        rows = [
+            {
+                "property": finding.name,
+                "unit": str(follower.unit),
+                "response": finding.response(follower),
+                "metric": finding.metric,
+                "found": follower.found,
+                "untrained": finding.untrained,
+                "confirmed": follower.confirmed,
+            }
+            for finding in found.findings
+            for follower in finding.followers
+        ]
+        return {"rows": rows, "excerpts": excerpts(found), "left_out": found.left_out, "tokens": len(found.texts)}
+
+    return JsonAnswer(site.analysts, work)

@@ -1,0 +1,147 @@
+"""The Write page: texts as they are written, what else could have stood at a place, and what is copied."""
+
+import os
+from dataclasses import replace
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp
+
+from charlm.evaluation.copying import find_copies
+from charlm.sampling.config import SampleConfig, parse_bias, parse_steer, parse_temperature
+from charlm.sampling.text_stream import GeneratedText
+from charlm.server.answers import EventStream, JsonAnswer
+from charlm.server.bodies import Fields, read_fields
+from charlm.server.models import COPY_LENGTH
+from charlm.server.site import Site
+from charlm.server.workers import Job
+
+MOST_CHARACTERS = 100_000
+"""Of a prefix, and of a text."""
+MOST_TEXTS = 8
+_MOST_SEED = 2**62
+_OFFERS = 8
+
+
+async def list_models(request: Request) -> JSONResponse:
+    """GET /api/models: the names, the default first."""
+    site: Site = request.app.state.site
+    return JSONResponse(list(site.models.paths()))
+
+
+async def show_model(request: Request) -> ASGIApp:
+    """GET /api/models/NAME."""
+    site: Site = request.app.state.site
+    name = request.path_params["name"]
+    return JsonAnswer(site.writers, lambda job: site.models.load(name).describe())
+
+
+async def write(request: Request) -> ASGIApp:
+    """POST /api/write: several texts side by side, as events of [index, text, nats] or {index, ended, ...}."""
+    site: Site = request.app.state.site
+    fields = await read_fields(request)
+    name, prefix, config = fields.text("model", "", most=200), _prefix(fields), _config(fields)
+    num = fields.whole("num", 1, 1, MOST_TEXTS)
+    seed = fields.optional_whole("seed", 0, _MOST_SEED)
+    fields.require_all_taken()
+
+    def work(job: Job) -> None:
+        model = site.models.load(name).text_model
+        first = int.from_bytes(os.urandom(4), "little") if seed is None else seed
+        texts = {index: model.generate_chunks(prefix, config, seed=first + index) for index in range(num)}
+        while texts:
+            for index, chunks in list(texts.items()):
+                try:
+                    chunk = next(chunks)
+                except StopIteration as end:
+                    del texts[index]
+                    job.emit((index, first + index, end.value))
+                else:
+                    job.emit((index, chunk.text, chunk.log_probabilities))
+
+    return EventStream(site.writers, work, merge=_merged)
+
+
+async def alternatives(request: Request) -> ASGIApp:
+    """POST /api/alternatives: the likeliest next tokens after a text, by the model alone or as it is steered."""
+    site: Site = request.app.state.site
+    fields = await read_fields(request)
+    name, text = fields.text("model", "", most=200), fields.text("text", "", most=2 * MOST_CHARACTERS)
+    steer = tuple(map(parse_steer, fields.texts("steer", number=16, most=200)))
+    fields.require_all_taken()
+    config = SampleConfig(temperature=1.0, steer=steer, unknown="replace")
+
+    def work(job: Job) -> list[dict[str, Any]]:
+        session = site.models.load(name).text_model.session(text, config, seed=0, progress=job.progress)
+        return [{"text": offer.text, "probability": offer.probability} for offer in session.offers(_OFFERS)]
+
+    return JsonAnswer(site.writers, work)
+
+
+async def copies(request: Request) -> ASGIApp:
+    """POST /api/copies: the passages of texts that are copied from the training text, as [start, length]."""
+    site: Site = request.app.state.site
+    fields = await read_fields(request)
+    name = fields.text("model", "", most=200)
+    texts = fields.texts("texts", number=MOST_TEXTS * 4, most=2 * MOST_CHARACTERS)
+    fields.require_all_taken()
+
+    def work(job: Job) -> dict[str, Any]:
+        index = site.models.load(name).copies()
+        found = [find_copies(text, index).passages for text in texts]
+        return {"least": COPY_LENGTH, "passages": [[[one.start, one.length] for one in text] for text in found]}
+
+    return JsonAnswer(site.analysts, work)
+
+
+def _prefix(fields: Fields) -> str:
+    return fields.text("prefix", "", most=MOST_CHARACTERS)
+
+
+def _config(fields: Fields) -> SampleConfig:
+    """The settings of sampling, written as the options of `charlm sample`."""
+    length = fields.optional_whole("length", 0, MOST_CHARACTERS)
+    config = SampleConfig(
+        temperature=parse_temperature(fields.text("temperature", "0.8", most=200)),
+        top_k=fields.whole("top_k", 0, 0, 1_000_000),
+        top_p=fields.number("top_p", 1, 0, 1),
+        min_p=fields.number("min_p", 0, 0, 1),
+        typical=fields.number("typical", 1, 0, 1),
+        repetition_penalty=fields.number("repetition_penalty", 1, 0, 100),
+        bias=tuple(map(parse_bias, fields.texts("bias", number=100, most=200))),
+        ban=fields.texts("ban", number=100, most=1000),
+        stop=fields.texts("stop", number=100, most=1000),
+        min_length=fields.whole("min_length", 0, 0, MOST_CHARACTERS),
+        steer=tuple(map(parse_steer, fields.texts("steer", number=16, most=200))),
+        prefix_in_output=False,
+        no_copy=fields.whole("no_copy", 0, 0, 1_000_000),
+        unknown=fields.choice("unknown", "error", ("error", "nearest", "skip", "replace")),  # type: ignore[arg-type]
+    )
+    if fields.flag("until_eos"):
+        return replace(config, length=MOST_CHARACTERS)
+    return replace(config, length=length)
+
+
+def _merged(batch: list[Any]) -> list[Any]:
+    """One event for each text in a batch, and one for each that has ended."""
+    texts: dict[int, tuple[list[str], list[float]]] = {}
+    ends: list[Any] = []
+    for index, text, nats in batch:
+        if isinstance(nats, GeneratedText):
+            ends.append(_end(index, text, nats))
+            continue
+        parts = texts.setdefault(index, ([], []))
+        parts[0].append(text)
+        parts[1].extend(round(value, 4) for value in nats)
+    return [[index, "".join(text), nats] for index, (text, nats) in texts.items()] + ends
+
+
+def _end(index: int, seed: int, written: GeneratedText) -> dict[str, Any]:
+    return {
+        "index": index,
+        "seed": seed,
+        "ended": written.ended,
+        "log_probability": written.log_probability,
+        "bits_per_character": written.bits_per_character,
+    }

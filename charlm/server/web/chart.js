@@ -1,0 +1,117 @@
+/* Line charts as SVG: axes, series, and the same figures for screen readers in the label. */
+const SPACE = "http://www.w3.org/2000/svg";
+const WIDTH = 720,
+  HEIGHT = 240,
+  LEFT = 52,
+  RIGHT = 22,
+  TOP = 10,
+  BOTTOM = 28;
+
+function shape(name, attributes, text) {
+  const made = document.createElementNS(SPACE, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+// Round values between two ends, about `count` of them.
+function ticks(low, high, count) {
+  const rough = (high - low) / count,
+    size = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((factor) => factor * size).find((one) => one >= rough);
+  const values = [];
+  for (let value = Math.ceil(low / step) * step; value <= high + step / 1e6; value += step) values.push(value);
+  return values;
+}
+
+function short(value) {
+  if (value !== 0 && Math.abs(value) < 0.001) return value.toExponential(0).replace("-", "−");
+  return Math.abs(value) >= 10_000 ? `${+(value / 1000).toPrecision(3)}k` : `${+value.toPrecision(3)}`;
+}
+
+// At most `most` points: the means of equal parts.
+function thinned(points, most = 600) {
+  if (points.length <= most) return points;
+  const size = points.length / most;
+  return Array.from({ length: most }, (_, part) => {
+    const own = points.slice(Math.floor(part * size), Math.floor((part + 1) * size));
+    return [own.at(-1)[0], own.reduce((sum, [, y]) => sum + y, 0) / own.length];
+  });
+}
+
+// Draws series of {name, points: [[x, y]...], colour: 0 to 5, kind: "" | "thin" | "dashed"}; a dashed one is a level.
+export function drawChart(container, series, { label, x, log = false }) {
+  const shown = series.map((one) => ({ ...one, points: thinned(one.points) })).filter((one) => one.points.length);
+  const all = shown.flatMap((one) => one.points).filter(([, y]) => Number.isFinite(y) && (!log || y > 0));
+  if (!all.length) return container.replaceChildren();
+  const scale = log ? Math.log10 : (value) => value;
+  const xs = all.map(([value]) => value),
+    ys = all.map(([, value]) => scale(value)).sort((one, other) => one - other);
+  const [left, right] = [Math.min(...xs), Math.max(...xs)];
+  let low = ys[0],
+    high = log
+      ? ys.at(-1)
+      : Math.max(
+          ys[Math.floor(0.98 * (ys.length - 1))],
+          ...shown.filter((one) => one.kind === "dashed").map((one) => one.points[0][1]),
+        );
+  if (high - low < 1e-9) [low, high] = [low - 0.5, high + 0.5];
+  const toX = (value) => LEFT + (WIDTH - LEFT - RIGHT) * (right > left ? (value - left) / (right - left) : 0.5);
+  const toY = (value) =>
+    TOP + (HEIGHT - TOP - BOTTOM) * (1 - Math.max(-0.02, Math.min(1.02, (scale(value) - low) / (high - low))));
+  const last = shown.map((one) => `${one.name} ${short(one.points.at(-1)[1])}`).join(", ");
+  const chart = shape("svg", {
+    viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+    class: "chart",
+    role: "img",
+    "aria-label": `${label}. Last values: ${last}.`,
+  });
+  const marks = log
+    ? ticks(low, high, 5)
+        .filter(Number.isInteger)
+        .map((power) => 10 ** power)
+    : ticks(low, high, 4);
+  for (const value of marks) {
+    chart.append(
+      shape("line", { class: "axis", x1: LEFT, x2: WIDTH - RIGHT, y1: toY(value), y2: toY(value) }),
+      shape("text", { x: LEFT - 8, y: toY(value) + 4, "text-anchor": "end" }, short(value)),
+    );
+  }
+  for (const value of right > left ? ticks(left, right, 6) : [left]) {
+    chart.append(shape("text", { x: toX(value), y: HEIGHT - 8, "text-anchor": "middle" }, short(value)));
+  }
+  chart.append(shape("text", { x: WIDTH - RIGHT, y: HEIGHT - BOTTOM - 6, "text-anchor": "end" }, x));
+  for (const { points, colour, kind = "" } of shown) {
+    const ends =
+      kind === "dashed"
+        ? [
+            [left, points[0][1]],
+            [right, points[0][1]],
+          ]
+        : points;
+    const good = ends.filter(([, y]) => Number.isFinite(y) && (!log || y > 0));
+    const places = good.map(([a, b]) => `${toX(a).toFixed(1)},${toY(b).toFixed(1)}`).join(" ");
+    chart.append(shape("polyline", { class: `series c${colour % 6} ${kind}`, points: places }));
+    if (kind === "" && good.length === 1)
+      chart.append(
+        shape("circle", {
+          class: `c${colour % 6}`,
+          cx: toX(good[0][0]),
+          cy: toY(good[0][1]),
+          r: 3,
+          fill: "currentColor",
+        }),
+      );
+  }
+  const keys = document.createElement("ul");
+  keys.className = "keys";
+  for (const { name, points, colour } of shown) {
+    const key = document.createElement("li"),
+      text = document.createElement("span");
+    key.className = `c${colour % 6}`;
+    text.textContent = `${name} ${short(points.at(-1)[1])}`;
+    key.append(text);
+    keys.append(key);
+  }
+  return container.replaceChildren(chart, keys);
+}

@@ -1,0 +1,144 @@
+/* One run as it grows, from the figures since the last look, and the charts of one or several. */
+import { drawChart } from "/static/chart.js";
+import { ask, byId, element } from "/static/page.js";
+
+const RECENT = 5; // records over which the speed is taken
+
+export class RunView {
+  constructor(name) {
+    this.name = name;
+    this.clear();
+    this.baselines = {};
+    this.samples = [];
+    this.asked = false;
+  }
+
+  clear() {
+    [this.steps, this.validations, this.offset] = [[], [], 0];
+  }
+
+  async update() {
+    const path = `/api/runs/${encodeURIComponent(this.name)}`,
+      scored = this.validations.length;
+    for (let more = true; more;) {
+      const answer = await ask("GET", `${path}?offset=${this.offset}`);
+      if (answer.restarted) this.clear();
+      for (const record of answer.records) (record.kind === "step" ? this.steps : this.validations).push(record);
+      // A run that is continued drops the records after its last save and writes them again.
+      this.steps = this.steps.filter(
+        (record, index, all) => index + 1 === all.length || record.step < all[index + 1].step,
+      );
+      [this.offset, this.state, more] = [answer.offset, answer, answer.more];
+    }
+    if (this.validations.length !== scored) this.samples = await ask("GET", `${path}/samples`);
+    if (!this.asked && this.steps.length) {
+      this.asked = true; // without waiting: it may take a minute
+      ask("GET", `${path}/baselines`)
+        .then((found) => {
+          this.baselines = found;
+        })
+        .catch(() => {});
+    }
+  }
+
+  // Bits per character of a nat per token, from a validation; for characters that is 1 / ln 2.
+  get scale() {
+    const known = this.validations.find((record) => record.nats_per_token);
+    return known ? known.bits_per_character / known.nats_per_token : 1 / Math.LN2;
+  }
+}
+
+const clock = (seconds) => {
+  const whole = Math.max(0, Math.round(seconds)),
+    rest = String(whole % 60).padStart(2, "0");
+  return whole < 3600
+    ? `${Math.floor(whole / 60)}:${rest}`
+    : `${Math.floor(whole / 3600)}:${String(Math.floor(whole / 60) % 60).padStart(2, "0")}:${rest}`;
+};
+
+function figuresOf(view) {
+  const last = view.steps.at(-1),
+    before = view.steps.at(-1 - RECENT) ?? view.steps[0];
+  if (!last) return [["state", view.state.training ? "reading the text" : "not begun"]];
+  const speed = (last.tokens - before.tokens) / (last.seconds - before.seconds);
+  const best = Math.min(...view.validations.map((record) => record.bits_per_character ?? Infinity));
+  const left = last.progress > 0 ? (last.seconds * (1 - last.progress)) / last.progress : NaN;
+  return [
+    ["state", view.state.training ? "training" : last.progress >= 1 ? "finished" : "stopped"],
+    ["steps", last.step.toLocaleString()],
+    ["epochs", last.epoch.toFixed(2)],
+    ["time", clock(last.seconds)],
+    ["time left", view.state.training && Number.isFinite(left) ? clock(left) : "–"],
+    ["speed", Number.isFinite(speed) ? `${Math.round(speed).toLocaleString()} tokens/s` : "–"],
+    ["best validation", Number.isFinite(best) ? `${best.toFixed(3)} bits per character` : "–"],
+    ["n-gram to beat", view.baselines.ngram ? view.baselines.ngram.toFixed(3) : "–"],
+  ];
+}
+
+function chosen(view, last) {
+  if (last?.run === view.name && last.selected) return `Chosen: ${last.selected}. Why: ${last.reason}.`;
+  const settings = Object.entries(view.state.settings).filter(([, value]) => value !== null);
+  return settings.map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`).join(", ");
+}
+
+// Shows the first of the runs in full, and the curves of all.
+export function showRuns(views, last) {
+  const [view] = views;
+  if (!view) return;
+  byId("name").textContent = view.name;
+  byId("chosen").textContent = chosen(view, last);
+  byId("figures").replaceChildren(
+    ...figuresOf(view).flatMap(([name, value]) => [
+      element("div", {}, element("dt", {}, name), element("dd", {}, value)),
+    ]),
+  );
+  byId("progress").value = view.steps.at(-1)?.progress ?? 0;
+  byId("stop").disabled = !(view.state.training && last?.run === view.name && last.running);
+  byId("resume").disabled = view.state.training;
+  byId("delete").disabled = view.state.training;
+  const several = views.length > 1,
+    series = [],
+    norms = [];
+  views.forEach((one, index) => {
+    const [colour, prefix] = [several ? index : 0, several ? `${one.name}: ` : ""];
+    const loss = one.steps
+      .filter((record) => record.loss !== null)
+      .map((record) => [record.step, record.loss * one.scale]);
+    const valid = one.validations
+      .filter((record) => record.bits_per_character !== null)
+      .map((record) => [record.step, record.bits_per_character]);
+    series.push(
+      { name: `${prefix}training`, points: loss, colour, kind: "thin" },
+      { name: `${prefix}validation`, points: valid, colour: several ? index : 1 },
+    );
+    norms.push({
+      name: `${prefix}norm`,
+      points: one.steps
+        .filter((record) => record.gradient_norm !== null)
+        .map((record) => [record.step, record.gradient_norm]),
+      colour,
+    });
+  });
+  const end = view.steps.at(-1)?.step ?? 1;
+  if (view.baselines.ngram)
+    series.push({ name: "n-gram", points: [[end, view.baselines.ngram]], colour: 2, kind: "dashed" });
+  if (view.baselines.xz) series.push({ name: "xz", points: [[end, view.baselines.xz]], colour: 3, kind: "dashed" });
+  drawChart(byId("losses"), series, {
+    label: "Bits per character in training and on the validation split",
+    x: "steps",
+  });
+  drawChart(byId("gradients"), norms, { label: "Gradient norm before clipping", x: "steps", log: true });
+  const texts = view.samples.slice(-3).reverse();
+  byId("samples").replaceChildren(
+    ...(texts.length
+      ? texts.map((sample) =>
+          element(
+            "article",
+            { class: "sample" },
+            element("h4", {}, `step ${sample.step.toLocaleString()}`),
+            element("div", { class: "text" }, sample.text),
+          ),
+        )
+      : [element("p", { class: "hint" }, "The first comes with the first validation.")]),
+  );
+}

@@ -1,0 +1,184 @@
+/* One text on the Write page: its characters as they arrive, their colours, copied passages, and its buttons. */
+import { ask, element, guarded, saveFile } from "/static/page.js";
+import { setShade } from "/static/shared.js";
+
+const LEVELS = [
+  [0.5, 0],
+  [0.2, 0.25],
+  [0.05, 0.5],
+  [0.01, 0.75],
+  [0, 1],
+];
+const REST = 400; // milliseconds
+const ENDED = { eos: "the document ended", length: "full length", stop: "stop text", banned: "all tokens banned" };
+
+// The share of the full colour of a character with this log-probability; the levels are those of `sample --show-probs`.
+const shareOf = (nats) => LEVELS.find(([lowest]) => Math.exp(nats) >= lowest)[1];
+
+export class Sample {
+  constructor(title, prefix, { onPlace }) {
+    this.prefix = prefix;
+    this.text = "";
+    this.nats = [];
+    this.end = null;
+    this.passages = [];
+    this.coloured = false;
+    this.paper = element("div", {
+      class: "text",
+      role: "textbox",
+      "aria-readonly": "true",
+      "aria-multiline": "true",
+      "aria-label": `${title}. Move with the arrow keys and press Enter for what else could have stood there.`,
+      tabindex: 0,
+    });
+    this.figures = element("span", { class: "figures" });
+    this.element = element(
+      "article",
+      { class: "sample" },
+      element("h2", {}, title),
+      this.paper,
+      element(
+        "footer",
+        {},
+        this.figures,
+        element("button", { class: "quiet", type: "button", onclick: () => this.copy() }, "Copy"),
+        element("button", { class: "quiet", type: "button", onclick: () => this.save() }, "Save"),
+      ),
+    );
+    this.given = element("span", { class: "given" }, prefix);
+    this.body = element("span");
+    this.paper.append(this.given, this.body);
+    this.place = null;
+    this.paper.addEventListener("click", (event) => {
+      if (event.target.dataset.place !== undefined) return onPlace(this, +event.target.dataset.place, event.target);
+      const place = this.placeAt(event.clientX, event.clientY);
+      if (place !== null) onPlace(this, place, this.characterAt(place));
+    });
+    this.paper.addEventListener("pointerover", ({ target, pointerType }) => this.point(target, pointerType, onPlace));
+    this.paper.addEventListener("pointerleave", () => clearTimeout(this.timer));
+    this.paper.addEventListener("keydown", (event) => this.move(event, onPlace));
+  }
+
+  // With coloured characters, to rest the mouse on one is enough.
+  point(target, pointerType, onPlace) {
+    clearTimeout(this.timer);
+    if (pointerType !== "mouse" || target.dataset.place === undefined || !this.end) return;
+    this.timer = setTimeout(() => onPlace(this, +target.dataset.place, target, { focus: false }), REST);
+  }
+
+  add(text, nats) {
+    this.text += text;
+    this.nats.push(...nats);
+    if (this.coloured) this.draw();
+    else if (this.body.lastChild?.nodeType === Node.TEXT_NODE) this.body.lastChild.appendData(text);
+    else this.body.append(text);
+    this.figures.textContent = `${[...this.text].length.toLocaleString()} characters`;
+  }
+
+  finish(end) {
+    this.end = end;
+    const bits = end.bits_per_character.toFixed(2);
+    this.figures.textContent =
+      `seed ${end.seed} · ${[...this.text].length.toLocaleString()} characters · ` +
+      `${bits} bits each · ${ENDED[end.ended]}`;
+  }
+
+  // One element for each character, coloured and underlined as chosen; without either, one text node.
+  draw() {
+    if (!this.coloured && !this.passages.length && this.place === null) {
+      this.body.replaceChildren(this.text);
+      return;
+    }
+    const copied = new Set(),
+      offset = [...this.prefix].length;
+    for (const [start, length] of this.passages) for (let k = 0; k < length; k++) copied.add(start + k - offset);
+    const parts = [...this.text].map((character, place) => {
+      const part = element("span", { "data-place": place, class: copied.has(place) ? "copied" : "" }, character);
+      if (this.coloured && character !== "\n" && this.nats[place] !== undefined)
+        setShade(part, shareOf(this.nats[place]));
+      return part;
+    });
+    this.body.replaceChildren(...parts);
+  }
+
+  colour(on) {
+    this.coloured = on;
+    this.draw();
+  }
+
+  underline(passages) {
+    this.passages = passages;
+    this.draw();
+  }
+
+  characterAt(place) {
+    if (!this.body.firstElementChild) {
+      this.place = place;
+      this.draw();
+    }
+    return this.body.children[place];
+  }
+
+  // The number of the character at a point of the window, of the text without elements; null outside of it.
+  placeAt(x, y) {
+    const spot = document.caretPositionFromPoint ? document.caretPositionFromPoint(x, y) : null;
+    const range = spot ? null : document.caretRangeFromPoint?.(x, y);
+    const node = spot?.offsetNode ?? range?.startContainer,
+      offset = spot?.offset ?? range?.startOffset;
+    if (!node || !this.body.contains(node) || node.nodeType !== Node.TEXT_NODE) return null;
+    return Math.min([...this.text].length - 1, [...node.data.slice(0, offset)].length);
+  }
+
+  move(event, onPlace) {
+    const last = [...this.text].length - 1;
+    const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 40, ArrowUp: -40, Home: -Infinity, End: Infinity };
+    if (last < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.key in steps) {
+      event.preventDefault();
+      this.mark(Math.max(0, Math.min(last, this.place === null ? 0 : this.place + steps[event.key])));
+    } else if (event.key === "Enter" || event.key === " ") {
+      event.preventDefault();
+      this.mark(this.place ?? 0);
+      onPlace(this, this.place, this.characterAt(this.place));
+    }
+  }
+
+  mark(place) {
+    this.body.querySelector(".here")?.classList.remove("here");
+    this.place = place;
+    if (!this.body.firstElementChild) this.draw();
+    this.body.children[place].classList.add("here");
+    this.body.children[place].scrollIntoView({ block: "nearest" });
+  }
+
+  before(place) {
+    return this.prefix + [...this.text].slice(0, place).join("");
+  }
+
+  record() {
+    return {
+      text: this.prefix + this.text,
+      prefix: this.prefix,
+      ...this.end,
+      index: undefined,
+      log_probabilities: this.nats,
+    };
+  }
+
+  copy() {
+    return navigator.clipboard.writeText(this.prefix + this.text);
+  }
+
+  save() {
+    saveFile("text.txt", this.prefix + this.text, "text/plain");
+  }
+}
+
+export function underlineCopies(samples, model) {
+  return guarded(async () => {
+    const texts = samples.map((sample) => sample.prefix + sample.text);
+    if (!texts.length) return;
+    const found = await ask("POST", "/api/copies", { model, texts });
+    samples.forEach((sample, index) => sample.underline(found.passages[index]));
+  });
+}

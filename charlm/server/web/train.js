@@ -1,0 +1,160 @@
+/* The Train page: starts a training, and shows the chosen runs while they grow. */
+import { ask, byId, element, guarded, ready } from "/static/page.js";
+import { RunView, showRuns } from "/static/runs.js";
+
+const LOOK = 1000; // milliseconds between two looks at the runs
+const LIST_EVERY = 5; // looks, since the list reads the figures of all runs
+let corpora = { named: [], uploads: [] },
+  views = [],
+  names = [],
+  last = null,
+  ticking = false,
+  looks = 0;
+
+async function listCorpora(chosen) {
+  corpora = await ask("GET", "/api/corpora");
+  const named = corpora.named.map(({ name, here }) =>
+    element("option", { value: `corpus:${name}` }, here ? name : `${name} (download)`),
+  );
+  const own = corpora.uploads.map((name) => element("option", { value: `upload:${name}` }, name));
+  byId("corpus").replaceChildren(
+    ...(own.length ? [element("optgroup", { label: "Your texts" }, ...own)] : []),
+    element("optgroup", { label: "Named corpora" }, ...named),
+  );
+  if (chosen) byId("corpus").value = chosen;
+  describe();
+}
+
+function describe() {
+  const name = byId("corpus").value.split(":").slice(1).join(":");
+  byId("about").textContent = corpora.named.find((one) => one.name === name)?.description ?? "";
+}
+
+async function upload() {
+  const [file] = byId("file").files,
+    content = file ?? byId("own").value;
+  const title = byId("title").value || file?.name.replace(/\.\w+$/, "") || "text";
+  const { name } = await ask("POST", `/api/uploads?title=${encodeURIComponent(title)}`, content, undefined, {
+    "content-type": "text/plain",
+  });
+  byId("file").value = byId("own").value = byId("title").value = "";
+  await listCorpora(`upload:${name}`);
+  byId("status").textContent = `Added ${name}.`;
+}
+
+async function forget() {
+  const [kind, name] = byId("corpus").value.split(":");
+  if (kind !== "upload") return;
+  await ask("DELETE", `/api/uploads/${encodeURIComponent(name)}`);
+  await listCorpora();
+}
+
+async function start() {
+  const [kind, name] = byId("corpus").value.split(/:(.*)/s);
+  const body = {
+    [kind]: name,
+    minutes: +byId("minutes").value,
+    run: byId("run").value.trim(),
+    documents: byId("documents").value,
+  };
+  const { run } = await ask("POST", "/api/runs", body);
+  byId("run").value = "";
+  byId("status").textContent = `${run} begins …`;
+  choose([run]);
+}
+
+function choose(chosen) {
+  views = chosen.map((name) => views.find((view) => view.name === name) ?? new RunView(name));
+  byId("live").hidden = !views.length;
+  looks = 0;
+  tick();
+}
+
+async function tick() {
+  if (ticking || document.hidden) return;
+  ticking = true;
+  await guarded(
+    async () => {
+      if (looks++ % LIST_EVERY === 0 || views.some(({ name }) => !names.includes(name))) await list();
+      const shown = views.filter(({ name }) => names.includes(name));
+      for (const view of shown) await view.update();
+      last = shown[0]?.state.own ?? last;
+      if (last?.problem) byId("notice").textContent = last.problem;
+      showRuns(shown, last);
+    },
+    { background: true },
+  );
+  ticking = false;
+}
+
+async function list() {
+  const answer = await ask("GET", "/api/runs");
+  last = answer.last;
+  names = answer.runs.map(({ run }) => run);
+  const focused = byId("runs").contains(document.activeElement) ? document.activeElement.value : null;
+  byId("runs").replaceChildren(
+    ...answer.runs.map((run) =>
+      element(
+        "li",
+        {},
+        element(
+          "label",
+          { class: "check" },
+          element("input", {
+            type: "checkbox",
+            checked: views.some(({ name }) => name === run.run),
+            onchange: toggle,
+            value: run.run,
+          }),
+          run.run,
+        ),
+        element("span", { class: "hint" }, summary(run)),
+      ),
+    ),
+  );
+  [...byId("runs").querySelectorAll("input")].find(({ value }) => value === focused)?.focus();
+}
+
+function toggle({ target }) {
+  const others = views.map(({ name }) => name).filter((name) => name !== target.value);
+  choose(target.checked ? [target.value, ...others] : others);
+}
+
+function summary({ training, network, progress, bits_per_character: bits, text }) {
+  const state = training ? "training" : progress === null ? "not begun" : progress >= 1 ? "finished" : "stopped";
+  return [
+    state,
+    network,
+    text,
+    progress === null ? null : `${Math.round(100 * progress)}%`,
+    bits === null ? null : `${bits.toFixed(3)} bits per character`,
+  ]
+    .filter(Boolean)
+    .join(" · ");
+}
+
+const first = () => encodeURIComponent(views[0].name);
+byId("form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  guarded(start);
+});
+byId("corpus").addEventListener("change", describe);
+byId("upload").addEventListener("click", () => guarded(upload));
+byId("forget").addEventListener("click", () => guarded(forget));
+byId("stop").addEventListener("click", () => guarded(() => ask("POST", `/api/runs/${first()}/stop`, {})));
+byId("resume").addEventListener("click", () =>
+  guarded(() => ask("POST", `/api/runs/${first()}/resume`, byId("more").value ? { minutes: +byId("more").value } : {})),
+);
+byId("delete").addEventListener("click", () => {
+  if (!confirm(`Delete the run ${views[0].name} with its model? This can't be undone.`)) return;
+  guarded(async () => {
+    await ask("DELETE", `/api/runs/${first()}`);
+    choose(views.slice(1).map(({ name }) => name));
+  });
+});
+document.addEventListener("visibilitychange", tick);
+setInterval(tick, LOOK);
+await guarded(listCorpora);
+const { runs } = (await guarded(() => ask("GET", "/api/runs"))) ?? { runs: [] };
+if (runs.length) choose([(runs.find(({ training }) => training) ?? runs[0]).run]);
+ready();

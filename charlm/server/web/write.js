@@ -1,0 +1,102 @@
+/* The Write page: begins and stops texts, and keeps them side by side. */
+import { byId, chooseModel, element, guarded, notice, ready, saveFile, stream } from "/static/page.js";
+import { closeOthers, showOthers } from "/static/others.js";
+import { Sample, underlineCopies } from "/static/sample.js";
+import { permalink, restore, settings, showSteering } from "/static/settings.js";
+
+const container = byId("samples"),
+  samples = [];
+let running = null,
+  branches = 0;
+
+function begin(title, prefix) {
+  const sample = new Sample(title, prefix, { onPlace });
+  sample.coloured = byId("colours").checked;
+  samples.push(sample);
+  container.append(sample.element);
+  return sample;
+}
+
+async function run(request, started) {
+  running = new AbortController();
+  byId("write").textContent = "Stop";
+  byId("status").textContent = "Writing …";
+  const done = await guarded(() =>
+    stream("/api/write", request, running.signal, (event) => {
+      if (Array.isArray(event)) started[event[0]].add(event[1], event[2]);
+      else started[event.index].finish(event);
+    }),
+  );
+  running = null;
+  byId("write").textContent = "Write";
+  byId("status").textContent = `${started.length === 1 ? "One text" : `${started.length} texts`} written.`;
+  if (done) await underline();
+}
+
+async function write() {
+  if (running) return running.abort();
+  closeOthers();
+  const request = settings(),
+    num = request.num ?? 1;
+  history.replaceState(null, "", permalink());
+  samples.length = 0;
+  container.replaceChildren();
+  branches = 0;
+  const started = Array.from({ length: num }, (_, index) =>
+    begin(num > 1 ? `Text ${index + 1}` : "Text", request.prefix),
+  );
+  await run(request, started);
+  if (samples.every((sample) => !sample.text && !sample.end)) container.replaceChildren();
+}
+
+async function branch(sample, place, text) {
+  if (running) return;
+  const request = { ...settings(), prefix: sample.before(place) + text, num: 1 };
+  branches += 1;
+  const started = begin(`Branch ${branches}`, request.prefix);
+  started.element.scrollIntoView({ block: "nearest" });
+  await run(request, [started]);
+}
+
+function onPlace(sample, place, character, { focus = true } = {}) {
+  if (!running) showOthers(sample, place, character, branch, { focus });
+}
+
+function underline() {
+  if (!byId("copied").checked) {
+    for (const sample of samples) sample.underline([]);
+    return undefined;
+  }
+  return underlineCopies(samples, byId("model").value);
+}
+
+byId("form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  write();
+});
+byId("prefix").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) write();
+});
+byId("colours").addEventListener("change", ({ target }) => {
+  byId("legend").hidden = !target.checked;
+  for (const sample of samples) sample.colour(target.checked);
+});
+byId("copied").addEventListener("change", underline);
+byId("link").addEventListener("click", async () => {
+  await navigator.clipboard.writeText(permalink());
+  byId("status").textContent = "Link copied.";
+});
+byId("jsonl").addEventListener("click", () => {
+  if (!samples.length) return notice("There is no text to save yet.");
+  return saveFile(
+    "texts.jsonl",
+    samples.map((sample) => `${JSON.stringify(sample.record())}\n`).join(""),
+    "application/jsonl",
+  );
+});
+restore();
+await chooseModel((model) => {
+  showSteering(model);
+  byId("about").replaceChildren(...model.summary.map((line) => element("span", { class: "hint" }, line.trim(), " ")));
+});
+ready();

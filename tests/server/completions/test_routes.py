@@ -1,0 +1,93 @@
+"""The completions API, by the real client."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+openai = pytest.importorskip("openai", reason="the openai client is not installed")
+
+
+@pytest.fixture
+def client(served) -> Iterator[Any]:
+    with openai.OpenAI(base_url=f"{served.origin}/v1", api_key="any", max_retries=0) as client:
+        yield client
+
+
+def of_command(charlm: Callable[..., Any], *options: object) -> list[dict[str, Any]]:
+    """What `charlm sample` writes with temperature 1."""
+    shown = charlm("sample", "a", "--temperature", 1, "--jsonl", "--show-probs", *options)
+    return [json.loads(line) for line in shown.stdout.splitlines()]
+
+
+def test_models_are_listed_by_name(client) -> None:
+    assert [model.id for model in client.models.list()] == ["a", "reviews"]
+    assert client.models.retrieve("a").owned_by == "charlm"
+    with pytest.raises(openai.NotFoundError, match="there is no model"):
+        client.models.retrieve("..%2Fa")
+
+
+def test_completions_are_the_texts_of_sample(charlm, client) -> None:
+    written = of_command(charlm, "--prefix", "cat", "--length", 40, "--seed", 5, "--num", 2, "--no-prefix-in-output")
+    answer = client.completions.create(model="a", prompt="cat", max_tokens=40, seed=5, n=2, logprobs=0)
+    assert [choice.text for choice in answer.choices] == [one["text"] for one in written]
+    for choice, one in zip(answer.choices, written, strict=True):
+        assert choice.logprobs.token_logprobs == pytest.approx(one["log_probabilities"], abs=1e-5)
+        assert "".join(choice.logprobs.tokens) == choice.text and choice.finish_reason == "length"
+    assert answer.usage.completion_tokens == 80
+
+
+def test_a_stream_gives_the_same_text_and_ends(client) -> None:
+    whole = client.completions.create(model="a", prompt="dog", max_tokens=60, seed=3, logprobs=0).choices[0]
+    stream = client.completions.create(
+        model="a", prompt="dog", max_tokens=60, seed=3, logprobs=0, stream=True, stream_options={"include_usage": True}
+    )
+    parts = list(stream)
+    choices = [part.choices[0] for part in parts if part.choices]
+    assert "".join(choice.text for choice in choices) == whole.text
+    nats = [value for choice in choices for value in choice.logprobs.token_logprobs]
+    assert nats == pytest.approx(whole.logprobs.token_logprobs)
+    assert [choice.finish_reason for choice in choices][-1] == whole.finish_reason
+    assert parts[-1].usage.completion_tokens == len(whole.text)
+
+
+def test_stop_texts_and_biases(client, served) -> None:
+    text = client.completions.create(model="a", prompt="cat", max_tokens=200, seed=1, stop="\n").choices[0]
+    assert "\n" not in text.text and text.finish_reason == "stop"
+    tokenizer = served.site.models.load("a").text_model.tokenizer
+    token = str(tokenizer.encode("o").item())
+    always = client.completions.create(model="a", prompt="c", max_tokens=5, logit_bias={token: 100})
+    assert always.choices[0].text == "ooooo"
+
+
+def test_echo_and_likely_characters(client, served) -> None:
+    answer = client.completions.create(model="a", prompt="owl", max_tokens=3, seed=1, echo=True, logprobs=4)
+    choice = answer.choices[0]
+    assert choice.text.startswith("owl") and len(choice.logprobs.token_logprobs) == 6
+    surprisal = served.site.models.load("a").text_model.surprisal("owl")
+    assert choice.logprobs.token_logprobs[:3] == pytest.approx([-value for value in surprisal], abs=1e-5)
+    for character, nats, likely in zip(
+        choice.logprobs.tokens, choice.logprobs.token_logprobs, choice.logprobs.top_logprobs, strict=True
+    ):
+        assert len(likely) == 4
+        assert likely.get(character, nats) == pytest.approx(nats, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("temperature", -1), ("max_tokens", 10**9), ("n", 99), ("presence_penalty", 1), ("logprobs", 50), ("best_of", 3)],
+)
+def test_an_error_names_its_field(client, field: str, value: object) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.completions.create(model="a", prompt="cat", **{field: value})
+    assert caught.value.body["param"] == field and caught.value.body["type"] == "invalid_request_error"
+
+
+def test_unknown_fields_and_characters_are_refused(client) -> None:
+    with pytest.raises(openai.BadRequestError, match="there is no field tools"):
+        client.completions.create(model="a", prompt="cat", extra_body={"tools": []})
+    with pytest.raises(openai.BadRequestError, match="not in the model's vocabulary"):
+        client.completions.create(model="a", prompt="Ж")
+    with pytest.raises(openai.NotFoundError):
+        client.completions.create(model="/etc/passwd", prompt="cat")

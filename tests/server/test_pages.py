@@ -1,0 +1,233 @@
+"""The pages in a headless Chromium, which is clicked and typed into; no page asks another machine for anything."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charlm.server.pages import PAGES, contents
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+if BROWSER is None:
+    pytest.skip("no chromium is installed; apt-get install chromium", allow_module_level=True)
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+
+
+@dataclass(kw_only=True)
+class Tab:
+    """A page of the browser, with what went wrong in it."""
+
+    page: Any
+    served: Any
+    problems: list[str] = field(default_factory=list)
+
+    def open(self, path: str = "/", *, token: bool = True) -> Any:
+        """Open a page of the server, and wait until it is ready."""
+        fragment = f"#token={self.served.running.token}" if token else ""
+        self.page.goto(f"{self.served.origin}{path}{fragment}")
+        self.page.wait_for_selector("main:not([aria-busy])")
+        return self.page
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(browser, served) -> Iterator[Tab]:
+    """An empty tab; the test fails if a page logs an error or asks another machine for anything."""
+    context = browser.new_context(reduced_motion="reduce")
+    tab = Tab(page=context.new_page(), served=served)
+    tab.page.set_default_timeout(20_000)
+    tab.page.on("console", lambda message: message.type == "error" and tab.problems.append(message.text))
+    tab.page.on("pageerror", lambda error: tab.problems.append(str(error)))
+
+    def sent(request: Any) -> None:
+        if not request.url.startswith((served.origin, "blob:")):
+            tab.problems.append(f"asks for {request.url}")
+
+    tab.page.on("request", sent)
+    yield tab
+    context.close()
+    assert tab.problems == []
+
+
+def test_a_text_is_written_coloured_and_branched(tab: Tab) -> None:
+    page = tab.open()
+    page.fill("#prefix", "cat and")
+    page.fill("#num", "2")
+    page.fill("#seed", "3")
+    page.fill("#length", "60")
+    page.check("#colours")
+    page.click("#write")
+    page.wait_for_selector("text=2 texts written")
+    expected = tab.served.site.models.load("a").text_model.sample("cat and", seed=3, length=60)
+    assert page.locator(".sample .text").first.text_content() == expected
+    assert page.locator(".sample .warm").count() > 0
+    page.locator(".sample [data-place='9']").first.hover()
+    page.wait_for_selector("#others:not([hidden])")
+    page.keyboard.press("Escape")
+    page.locator(".sample [data-place='5']").first.click()
+    page.wait_for_selector("#others:not([hidden])")
+    page.locator("#others button:not(:disabled)").nth(1).click()
+    page.wait_for_selector("text=Branch 1")
+    page.wait_for_selector("text=One text written")
+    branch = page.locator(".sample .text").nth(2).text_content()
+    assert branch.startswith(expected[: len("cat and") + 5])
+    assert "seed=3" in page.url and "prefix=cat" in page.url
+
+
+def test_the_keyboard_is_enough(tab: Tab) -> None:
+    page = tab.open("/?length=30&seed=1")
+    page.focus("#prefix")
+    page.keyboard.type("dog")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("text=One text written")
+    page.focus(".sample .text")
+    for key in ("ArrowRight", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    page.wait_for_selector("#others:not([hidden])")
+    page.keyboard.press("Escape")
+    assert page.locator("#others").is_hidden()
+    assert page.evaluate("document.activeElement.classList.contains('text')")
+
+
+def test_texts_are_saved_as_jsonl(tab: Tab, tmp_path: Path) -> None:
+    page = tab.open("/?length=20&seed=1&prefix=owl")
+    page.click("#write")
+    page.wait_for_selector("text=One text written")
+    with page.expect_download() as saved:
+        page.click("#jsonl")
+    saved.value.save_as(tmp_path / "texts.jsonl")
+    (record,) = [json.loads(line) for line in (tmp_path / "texts.jsonl").read_text().splitlines()]
+    assert record["text"].startswith("owl") and len(record["log_probabilities"]) == len(record["text"]) - 3
+
+
+def test_copies_are_underlined_and_mistakes_are_shown(tab: Tab, sentences: str) -> None:
+    page = tab.open("/?length=10&seed=1")
+    page.fill("#prefix", sentences[:200])
+    page.check("#copied")
+    page.click("#write")
+    page.wait_for_selector("text=One text written")
+    page.fill("#prefix", "Ж")
+    tab.page.click("#write")
+    page.wait_for_selector("#notice:has-text('vocabulary')")
+    assert [problem for problem in tab.problems if "400" not in problem] == []
+    tab.problems.clear()  # the browser logs the refused request
+
+
+def test_a_text_is_read_and_a_gate_laid_over_it(tab: Tab, sentences: str) -> None:
+    page = tab.open("/read")
+    page.fill("#text", sentences[:600])
+    page.click("button.main")
+    page.wait_for_selector("#map .text .warm")
+    assert page.locator("#map .text").text_content() == sentences[:600]
+    assert page.locator("#curve svg").count() == 1
+    page.select_option("#series", "f")
+    page.fill("#layer", "1")
+    page.click("button.main")
+    page.wait_for_selector("#scale:has-text('open')")
+    assert page.locator("#map .text .cool, #map .text .warm").count() > 0
+
+
+def test_a_word_is_traced_step_by_step(tab: Tab) -> None:
+    page = tab.open("/lecture")
+    assert page.locator("#equations math").count() == 1
+    page.fill("#word", "ab")
+    page.fill("#steps", "60")
+    page.click("button.main")
+    page.wait_for_selector("#trace:not([hidden])")
+    assert page.locator("#where").text_content() == "step 1 of 3"
+    page.click("#next")
+    assert page.locator("#step .token").first.text_content() == "a"
+
+
+def test_a_run_is_shown_and_deleted_with_the_token_alone(tab: Tab) -> None:
+    page = tab.open("/train", token=False)
+    page.wait_for_selector("#losses svg")
+    assert "finished" in page.locator("#figures").text_content()
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.click("#delete")
+    page.wait_for_selector("#notice:has-text('token')")
+    page.focus("#runs input")
+    page.wait_for_timeout(1500)  # the page has looked at the runs again
+    assert "token" in page.locator("#notice").text_content()
+    assert page.evaluate("document.activeElement.value") == "a"
+    tab.problems.clear()  # the browser logs the refused request
+    assert Path("runs/a/model.safetensors").exists()
+    tab.page.goto("about:blank")
+    page = tab.open("/train")
+    page.wait_for_selector("#losses svg")
+    page.click("#delete")
+    page.wait_for_selector("#live", state="hidden")
+    assert not Path("runs/a").exists()
+
+
+def test_markup_is_text(tab: Tab, write: Callable[..., Path]) -> None:
+    markup = "<script>document.title = 'run'</script><img src=x onerror=\"document.title='run'\">"
+    page = tab.open("/read")
+    page.fill("#text", markup)
+    page.click("button.main")
+    page.wait_for_selector("#map .text span")
+    page = tab.open("/train")
+    page.click("summary")
+    page.fill("#title", markup)
+    page.fill("#own", markup * 10)
+    page.click("#upload")
+    page.wait_for_selector("#status:has-text('Added')")
+    assert page.title() == "Train · charlm" and page.locator("main img").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing(tab: Tab, path: str, scheme: str) -> None:
+    tab.page.emulate_media(color_scheme=scheme)
+    tab.page.set_viewport_size({"width": 390, "height": 800} if scheme == "dark" else {"width": 1200, "height": 900})
+    page = tab.open(f"{path}?length=30&seed=1" if path == "/" else path)
+    if path == "/":
+        page.check("#colours")
+        page.click("#write")
+        page.wait_for_selector("text=One text written")
+        page.click("summary")
+    elif path == "/read":
+        page.fill("#text", "cat and the owl, QZ!\n" * 5)
+        page.click("button.main")
+        page.wait_for_selector("#map .warm")
+    elif path == "/lecture":
+        page.fill("#steps", "20")
+        page.click("button.main")
+        page.wait_for_selector("#trace:not([hidden])")
+    else:
+        page.wait_for_selector("#losses svg")
+    found = axe.Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_no_script_makes_markup() -> None:
+    for name, content in contents().items():
+        assert not any(word in content for word in (b"innerHTML", b"insertAdjacentHTML", b"eval(")), name
+        assert b"://" not in content.replace(b"http://www.w3.org/", b""), name
+
+
+def test_a_run_that_grows_elsewhere_appears_live(tab: Tab) -> None:
+    metrics = Path("runs/a/metrics.jsonl")
+    lines = metrics.read_text().splitlines(keepends=True)
+    metrics.write_text("".join(lines[:3]))
+    page = tab.open("/train")
+    page.wait_for_selector("#losses svg")
+
+    metrics.write_text("".join(lines))
+    page.wait_for_selector("#figures dd:text-is('60')")
+    page.reload()
+    page.wait_for_selector("#losses svg")
+    page.wait_for_selector("#figures dd:text-is('60')")
