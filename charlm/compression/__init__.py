@@ -1,0 +1,1 @@
+"""Lossless compression: arithmetic coding of a file by the probabilities of a model."""
