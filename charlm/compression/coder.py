@@ -54,11 +54,27 @@ def make_decoder(content: bytes, vocab_size: int) -> Decoder:
     return ReferenceDecoder(content) if code is None else CompiledDecoder(code, content, vocab_size)
 
 
+class _Row:
+    """Where logits are; predictors mostly return the same array again, and its address takes a microsecond."""
+
+    def __init__(self) -> None:
+        self._logits: Logits | None = None
+        self._address = 0
+
+    def address(self, logits: Logits) -> int:
+        """The address of logits as float32."""
+        if logits is not self._logits:
+            self._copy = np.ascontiguousarray(logits, np.float32)
+            self._address = self._copy.ctypes.data
+            self._logits = logits if self._copy is logits else None
+        return self._address
+
+
 class CompiledEncoder:
     """An `Encoder` in compiled code."""
 
     def __init__(self, code: ctypes.CDLL, vocab_size: int) -> None:
-        self._code, self._vocab_size = code, vocab_size
+        self._code, self._vocab_size, self._row = code, vocab_size, _Row()
         self._frequencies, self._bytes = np.empty(vocab_size, np.uint32), np.empty(_FIRST_BYTES, np.uint8)
         self._block = structures.Coder(range=_FULL_RANGE, frequencies=self._frequencies.ctypes.data)
         self._address = ctypes.addressof(self._block)
@@ -66,8 +82,8 @@ class CompiledEncoder:
 
     def token(self, logits: Logits, token: int) -> None:
         """See `Encoder.token`."""
-        row = np.ascontiguousarray(logits, np.float32)
-        while not self._code.coder_encode_token(self._address, row.ctypes.data, self._vocab_size, token):
+        address = self._row.address(logits)
+        while not self._code.coder_encode_token(self._address, address, self._vocab_size, token):
             self._grow()
 
     def uniform(self, index: int, total: int) -> None:
@@ -93,7 +109,7 @@ class CompiledDecoder:
     """A `Decoder` in compiled code."""
 
     def __init__(self, code: ctypes.CDLL, content: bytes, vocab_size: int) -> None:
-        self._code, self._vocab_size = code, vocab_size
+        self._code, self._vocab_size, self._row = code, vocab_size, _Row()
         self._frequencies, self._bytes = np.empty(vocab_size, np.uint32), np.frombuffer(content, np.uint8)
         self._block = structures.Coder(
             low=int.from_bytes(content[:8].ljust(8, b"\0"), "big"),
@@ -107,8 +123,7 @@ class CompiledDecoder:
 
     def token(self, logits: Logits) -> int:
         """See `Decoder.token`."""
-        row = np.ascontiguousarray(logits, np.float32)
-        return int(self._code.coder_decode_token(self._address, row.ctypes.data, self._vocab_size))
+        return int(self._code.coder_decode_token(self._address, self._row.address(logits), self._vocab_size))
 
     def uniform(self, total: int) -> int:
         """See `Decoder.uniform`."""

@@ -44,6 +44,7 @@ class FixedPredictor:
 
     def __init__(self, stepper: Stepper, model: LanguageModel, bos: int) -> None:
         self._stepper, self._initial, self._bos = stepper, model.initial_state(1), bos
+        self._rows: LogitRows | None = None
 
     def begin(self) -> LogitRows:
         """See `Predictor.begin`."""
@@ -52,8 +53,10 @@ class FixedPredictor:
 
     def read(self, token: int) -> LogitRows:
         """See `Predictor.read`."""
-        logits: LogitRows = self._stepper.step((token,))[0]
-        return logits
+        rows = self._stepper.step((token,))
+        if rows is not self._rows:  # mostly it is the same memory again
+            self._rows, self._row = rows, rows[0]
+        return self._row
 
 
 class LearningPredictor:
@@ -67,7 +70,7 @@ class LearningPredictor:
         self._learner = Learner(self._model, config)
         self._states = self._model.initial_state(1)
         self._window: list[int] = []  # the tokens read since the last learning, the first of which was read before
-        self._step: Callable[[int], LogitRows] = self._stepping()
+        self._step: Callable[[int], LogitRows]
 
     def begin(self) -> LogitRows:
         """See `Predictor.begin`."""

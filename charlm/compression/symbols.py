@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm.compression.archive import LARGEST_BLOCK
 from charlm.config import CorpusConfig
 from charlm.data.inputs.line_ends import with_lf
 from charlm.tokenizers import Tokenizer
@@ -66,6 +67,10 @@ class Alphabet:
         if self._tokenizer.unk is None and b"".join(map(self.bytes_of.__getitem__, tokens)) != data:
             tokens = [self._token_of_byte[byte] for byte in data]  # in case a subword tokenizer lost something
         return self._symbols(text, tokens)
+
+    def tokens_of_block(self, most: int) -> int:
+        """How many tokens a block may have, at most `most`, so that their bytes don't exceed `LARGEST_BLOCK`."""
+        return max(1, min(most, LARGEST_BLOCK // max(4, *map(len, self.bytes_of))))
 
     def bytes_of_escape(self, code_point: int) -> bytes:
         """The bytes of `<unk>` with a code point; raises `UnknownSymbolError` for one that stands for nothing."""
