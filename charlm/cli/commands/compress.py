@@ -72,12 +72,13 @@ def compress(
       [bold]charlm compress letter.txt --model novel --dynamic[/bold]
       [bold]charlm compress letter.txt -o - > letter.charlm[/bold]
     """
-    from charlm.cli.ui.console import Bars, print_json, size, stderr
+    from charlm.cli.ui.console import Bars, print_json, stderr, thousands
     from charlm.compression import compress as compress_bytes
 
     path = _output(out, file, f"{file}{SUFFIX}", json=json, overwrite=overwrite)
     use_threads(threads)
-    loaded, data = _load(model), _read(file)
+    data = _read(file)
+    loaded = _load(model)
     with Bars(stderr()) as progress:
         archive = compress_bytes(
             data, loaded, portable=portable, dynamic=dynamic, self_contained=self_contained, progress=progress
@@ -98,7 +99,7 @@ def compress(
     if json:
         print_json(figures)
         return
-    line = f"{size(len(data))} -> {size(len(archive))}, {len(data) / len(archive):.2f} times smaller"
+    line = f"{thousands(len(data))} -> {thousands(len(archive))} bytes, ratio {len(data) / len(archive):.2f}"
     if characters:
         line += f", {8 * len(archive) / characters:.3f} bits per character, {8 * len(archive) / len(data):.3f} per byte"
     stderr().print(f"wrote {figures['archive']}: {line}", markup=False, soft_wrap=True)
@@ -139,7 +140,7 @@ def decompress(
       [bold]charlm decompress letter.txt.charlm[/bold]
       [bold]charlm decompress letter.txt.charlm --model novel -o -[/bold]
     """
-    from charlm.cli.ui.console import Bars, print_json, size, stderr
+    from charlm.cli.ui.console import Bars, print_json, stderr, thousands
     from charlm.compression import decompress as decompress_bytes
     from charlm.compression.archive import read_archive
 
@@ -155,13 +156,13 @@ def decompress(
         with Bars(stderr()) as progress:
             data = decompress_bytes(archive, loaded, progress=progress)
     except ArchiveError as error:
-        raise ArchiveError(f"{file}: {error}") from None
+        raise ArchiveError(f"{'standard input' if file == '-' else file}: {error}") from None
     _write(data, path)
     name = "-" if path is None else str(path)
     if json:
         print_json({"archive": file, "file": name, "compressed_bytes": len(archive), "bytes": len(data)})
     else:
-        stderr().print(f"wrote {name}: {size(len(archive))} -> {size(len(data))}", markup=False, soft_wrap=True)
+        stderr().print(f"wrote {name}: {thousands(len(archive))} -> {thousands(len(data))} bytes", markup=False, soft_wrap=True)
 
 
 def _output(out: str | None, source: str, default: str, *, json: bool, overwrite: bool) -> Path | None:
@@ -187,6 +188,8 @@ def _load(model: str | None) -> "TextModel":
 
 def _read(file: str) -> bytes:
     if file == "-":
+        if sys.stdin is None:
+            raise CorpusError("standard input is closed; name a file instead of -")
         return sys.stdin.buffer.read()
     try:
         return user_path(file).read_bytes()
