@@ -14,7 +14,7 @@ from charlm.errors import ArchiveError
 
 MAGIC = b"\x8bclm"
 VERSION = 1
-DIGEST = 16
+DIGEST = 8
 """Bytes of the model's digest."""
 LARGEST_BLOCK = 1 << 24
 """Bytes of a file that a block may hold."""

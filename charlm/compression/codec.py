@@ -27,7 +27,7 @@ from charlm.text_model import TextModel, require_forward
 
 logger = logging.getLogger(__name__)
 
-_BLOCK = 1 << 16  # tokens of a block
+_BLOCK = 1 << 17  # tokens of a block
 _REPORTED = 1 << 10  # tokens between two reports of progress
 
 

@@ -11,11 +11,9 @@ from charlm.ngram.native_code import native_library
 
 
 def machine() -> str:
-    """A line that differs if the last bits of a model's probabilities may: processor, programs, threads."""
+    """A short line that differs if the last bits of a model's probabilities may: processor, programs, threads."""
     code = native_library()
-    name = "none" if code is None else hashlib.sha256(Path(code._name).name.encode()).hexdigest()[:8]
-    capability = torch.backends.cpu.get_cpu_capability()
-    return (
-        f"{platform.machine()} {capability}, charlm {__version__}, torch {torch.__version__}, code {name}, "
-        f"{torch.get_num_threads()} threads"
-    )
+    programs = (__version__, torch.__version__, "" if code is None else Path(code._name).name)
+    name = hashlib.sha256("\0".join(programs).encode()).hexdigest()[:6]
+    version, capability = torch.__version__.partition("+")[0], torch.backends.cpu.get_cpu_capability()
+    return f"{platform.machine()} {capability} torch {version} code {name} threads {torch.get_num_threads()}"

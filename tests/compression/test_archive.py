@@ -8,7 +8,7 @@ from charlm.compression import compress, decompress
 from charlm.compression.archive import MAGIC, VERSION, Block, Header, read_archive, write_archive
 from charlm.errors import ArchiveError
 
-HEADER = Header(model=bytes(16), length=5)
+HEADER = Header(model=bytes(8), length=5)
 BLOCKS = [Block(3, False, b"xyz", 1), Block(2, True, b"ab", zlib.crc32(b"ab"))]
 
 
@@ -21,8 +21,8 @@ def number(value: int) -> bytes:
     "header",
     [
         HEADER,
-        Header(model=bytes(16), length=5, dynamic=True, machine="this one, é"),
-        Header(model=bytes(16), length=5, crlf=True, own_model=b"a model" * 100),
+        Header(model=bytes(8), length=5, dynamic=True, machine="this one, é"),
+        Header(model=bytes(8), length=5, crlf=True, own_model=b"a model" * 100),
     ],
 )
 def test_what_is_written_is_read_again(header: Header) -> None:
@@ -52,7 +52,7 @@ def test_every_cut_is_noticed_and_so_is_what_follows() -> None:
 
 @pytest.mark.parametrize("length", [1 << 60, (1 << 63) - 1])
 def test_huge_lengths_are_refused(length: int) -> None:
-    start = MAGIC + bytes([VERSION, 2]) + bytes(16)
+    start = MAGIC + bytes([VERSION, 2]) + bytes(8)
 
     def checked(part: bytes) -> bytes:
         return part + zlib.crc32(part).to_bytes(4, "little")
@@ -62,8 +62,8 @@ def test_huge_lengths_are_refused(length: int) -> None:
         head,
         head + checked(number(length) + number(8) + bytes(4) + b"abcd") + bytes(8),
         head + number(4) + number(length) + bytes(30),
-        MAGIC + bytes([VERSION, 0]) + bytes(16) + number(5) + number(length) + bytes(30),
-        checked(MAGIC + bytes([VERSION, 6]) + bytes(16) + number(5) + number(length) + number(3) + b"abc"),
+        MAGIC + bytes([VERSION, 0]) + bytes(8) + number(5) + number(length) + bytes(30),
+        checked(MAGIC + bytes([VERSION, 6]) + bytes(8) + number(5) + number(length) + number(3) + b"abc"),
         start + b"\xff" * 40,
     ):
         with pytest.raises(ArchiveError) as error:
@@ -82,9 +82,9 @@ def test_other_versions_flags_and_files_are_named() -> None:
 
 
 def test_a_model_that_unpacks_to_more_than_it_says_is_refused() -> None:
-    archive = bytearray(write_archive(Header(model=bytes(16), length=0, own_model=bytes(100)), [], bytes(32)))
-    assert archive[23] == 100
-    archive[23] = 99
+    archive = bytearray(write_archive(Header(model=bytes(8), length=0, own_model=bytes(100)), [], bytes(32)))
+    assert archive[15] == 100
+    archive[15] = 99
     end = len(archive) - 12
     archive[end : end + 4] = zlib.crc32(bytes(archive[:end])).to_bytes(4, "little")
     with pytest.raises(ArchiveError, match="has not 99 bytes"):

@@ -127,7 +127,7 @@ def test_the_size_is_what_evaluation_promises(models, write, sentences: str, whi
     promised = scored.nats / math.log(2) / 8
     archive = compress(data, model, dynamic=dynamic)
     spare = len(archive) - promised
-    assert -10 < spare - (100 if dynamic else 0) < 64 + promised / 1000
+    assert -20 < spare < 64 + (40 if dynamic else 0) + promised / 1000  # the header names the machine
 
 
 def test_lines_cost_what_evaluation_says(models, write) -> None:
@@ -159,7 +159,7 @@ def test_another_model_is_refused(models) -> None:
 def test_another_machine_is_refused(models) -> None:
     archive = compress(b"owl and the owl", models[0], dynamic=True)
     torch.set_num_threads(2)
-    with pytest.raises(ArchiveError, match=r"1 threads, and this is .* 2 threads; decompress it there"):
+    with pytest.raises(ArchiveError, match=r"threads 1, and this is .* threads 2; decompress it there"):
         decompress(archive, models[0])
 
 

@@ -1,13 +1,15 @@
 """`charlm compress` and `charlm decompress`: files made smaller by a model."""
 
+import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from charlm.cli.options.completion import complete_model
-from charlm.cli.options.output import OverwriteOption, output_path
+from charlm.cli.options.output import output_path
 from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
 from charlm.errors import ArchiveError, ConfigError, CorpusError
 from charlm.files import atomic_write, user_path
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 SUFFIX = ".charlm"
 """The end of the name of an archive."""
 
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 ModelOption = Annotated[
     str | None,
     typer.Option(
@@ -75,10 +78,10 @@ def compress(
     from charlm.cli.ui.console import Bars, print_json, stderr, thousands
     from charlm.compression import compress as compress_bytes
 
-    path = _output(out, file, f"{file}{SUFFIX}", json=json, overwrite=overwrite)
     use_threads(threads)
     data = _read(file)
     loaded = _load(model)
+    path = _output(out, file, f"{file}{SUFFIX}", inputs=(file, loaded.path), json=json, overwrite=overwrite)
     with Bars(stderr()) as progress:
         archive = compress_bytes(
             data, loaded, portable=portable, dynamic=dynamic, self_contained=self_contained, progress=progress
@@ -147,12 +150,13 @@ def decompress(
     default = file.removesuffix(SUFFIX)
     if out is None and default == file != "-":
         raise ConfigError(f"{file} doesn't end with {SUFFIX}, so its result has no name; give one with -o")
-    path = _output(out, file, default, json=json, overwrite=overwrite)
     use_threads(threads)
     archive = _read(file)
     try:
         header, _ = read_archive(archive)
         loaded = _load(model) if model is not None or header.own_model is None else None
+        inputs = (file, None if loaded is None else loaded.path)
+        path = _output(out, file, default, inputs=inputs, json=json, overwrite=overwrite)
         with Bars(stderr()) as progress:
             data = decompress_bytes(archive, loaded, progress=progress)
     except ArchiveError as error:
@@ -165,7 +169,9 @@ def decompress(
         stderr().print(f"wrote {name}: {thousands(len(archive))} -> {thousands(len(data))} bytes", markup=False, soft_wrap=True)
 
 
-def _output(out: str | None, source: str, default: str, *, json: bool, overwrite: bool) -> Path | None:
+def _output(
+    out: str | None, source: str, default: str, *, inputs: Iterable[str | Path | None], json: bool, overwrite: bool
+) -> Path | None:
     """The path to write; None for standard output."""
     if (name := out or ("-" if source == "-" else default)) == "-":
         if json:
@@ -173,7 +179,10 @@ def _output(out: str | None, source: str, default: str, *, json: bool, overwrite
         if sys.stdout.isatty():
             raise ConfigError("the result is binary, and standard output is a terminal; give a file with -o, or pipe it")
         return None
-    return output_path(Path(name), "--out", inputs=(source,), overwrite=overwrite)
+    path = output_path(Path(name), "--out", inputs=inputs, overwrite=True)
+    if os.path.lexists(path) and not overwrite:
+        raise ConfigError(f"{name} already exists; choose another file with -o, or replace it with --overwrite")
+    return path
 
 
 def _load(model: str | None) -> "TextModel":
