@@ -79,14 +79,18 @@ def read_archive(content: bytes) -> tuple[Header, list[Block]]:
     reader = _Reader(content)
     if (magic := reader.take(min(len(MAGIC), len(content)))) != MAGIC:
         cut = MAGIC.startswith(magic) and len(content) > 0
-        raise damaged("it is cut short") if cut else ArchiveError(
-            "this is not a charlm archive, since it starts differently; give a file that `charlm compress` wrote"
+        raise (
+            damaged("it is cut short")
+            if cut
+            else ArchiveError(
+                "this is not a charlm archive, since it starts differently; give a file that `charlm compress` wrote"
+            )
         )
     version, flags = reader.take(2)
     if version != VERSION:
         raise ArchiveError(
-            f"the archive has format version {version}, but this charlm reads version {VERSION}; install the charlm that "
-            "made it"
+            f"the archive has format version {version}, but this charlm reads version {VERSION}; install the charlm "
+            "that made it"
         )
     header = _read_header(reader, flags)
     blocks: list[Block] = []
@@ -175,7 +179,7 @@ class _Reader:
         return self._content[self.place - size : self.place]
 
     def number(self) -> int:
-        """The next number, at most 2^63 - 1: seven bits in each byte, the lowest first, 128 added to all but the last."""
+        """The next number, below 2^63: seven bits in each byte, the lowest first, 128 added to all but the last."""
         number = 0
         for shift in range(0, 63, 7):
             byte = self.take(1)[0]

@@ -58,7 +58,7 @@ def compress(
     """
     require_forward(model, "compression")
     if portable and dynamic:
-        raise ConfigError("--portable and --dynamic exclude each other: a model that learns rounds differently elsewhere")
+        raise ConfigError("--portable and --dynamic exclude each other; leave out one of them")
     predictor = None
     if portable is not False and not dynamic:
         predictor = make_predictor(model.model, model.tokenizer.bos, portable=True, dynamic=False)
@@ -68,7 +68,7 @@ def compress(
                 f"{model.path} or this installation lacks; pass --no-portable"
             )
         if native_library() is None and predictor is not None:
-            logger.warning("without a C compiler this takes long, about 3 s for 1,000 characters; --no-portable is faster")
+            logger.warning("without a C compiler 1,000 characters take about 3 s; --no-portable is faster")
     is_portable = predictor is not None
     if predictor is None:
         predictor = make_predictor(model.model, model.tokenizer.bos, portable=False, dynamic=dynamic)
@@ -111,9 +111,7 @@ def decompress(archive: bytes, model: TextModel | None = None, *, progress: Prog
             f"the archive is not portable: it was made with {header.machine}, and this is {here}; decompress it there, "
             "or pass --threads if only these differ"
         )
-    predictor = make_predictor(
-        model.model, model.tokenizer.bos, portable=not header.machine, dynamic=header.dynamic
-    )
+    predictor = make_predictor(model.model, model.tokenizer.bos, portable=not header.machine, dynamic=header.dynamic)
     if predictor is None:
         raise ArchiveError(
             "the archive is portable, but this installation can't compute portable probabilities without charlm's "

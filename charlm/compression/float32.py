@@ -76,4 +76,5 @@ def ordered_sum(terms: Singles, axis: int = 0) -> Singles:
     zero = np.zeros_like(np.take(terms, [0] if terms.shape[axis] else [], axis=axis))
     if not terms.shape[axis]:
         return np.zeros(np.delete(terms.shape, axis), np.float32)
-    return np.take(np.cumsum(np.concatenate((zero, terms), axis), axis=axis, dtype=np.float32), -1, axis=axis)
+    sums: Singles = np.take(np.cumsum(np.concatenate((zero, terms), axis), axis, np.float32), -1, axis)
+    return sums

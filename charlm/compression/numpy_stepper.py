@@ -133,8 +133,8 @@ class NumpyStepper:
         self._table: Singles | None = None
         self._vectors = self._context_vectors()
         self._first_gates = torch.zeros(0)
-        source = self._add_layers()
-        self._top = source
+        self._nodes = self._matches = np.zeros((1, 0), np.int32)  # states of the prior and the match, set by `load`
+        self._top = source = self._add_layers()
         weight = model.embedding if model.output is None else model.output
         self._logits = torch.zeros(1, len(weight))
         self._biases.append((self._logits, model.output_bias.detach()))

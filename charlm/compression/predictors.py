@@ -4,6 +4,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -45,6 +46,7 @@ class FixedPredictor:
     def __init__(self, stepper: Stepper, model: LanguageModel, bos: int) -> None:
         self._stepper, self._initial, self._bos = stepper, model.initial_state(1), bos
         self._rows: LogitRows | None = None
+        self._row: LogitRows = np.zeros(0, np.float32)
 
     def begin(self) -> LogitRows:
         """See `Predictor.begin`."""

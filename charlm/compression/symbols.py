@@ -110,9 +110,10 @@ class Alphabet:
         return Symbols(ids, escapes, np.cumsum(sizes))
 
     def _unknown(self, text: str) -> NDArray[np.int64]:
-        """The code points of the characters that are `<unk>`; a tokenizer with `<unk>` has a token for each character."""
+        """The code points of the characters that are `<unk>`; such a tokenizer has a token for each character."""
         text = text.replace(self._separator, "") if self._separator else text
-        unknown: NDArray[np.int64] = _codes(text)[self._tokenizer.encode(text, unknown="replace") == self._tokenizer.unk]
+        is_unknown = self._tokenizer.encode(text, unknown="replace") == self._tokenizer.unk
+        unknown: NDArray[np.int64] = _codes(text)[is_unknown]
         return unknown
 
 

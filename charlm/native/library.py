@@ -1,4 +1,4 @@
-"""The handwritten C code as one library: n-gram tries, matches, the sampling step, the draw and the coding of a token."""
+"""The handwritten C code as one library: n-gram tries, matches, the sampling step, drawing and coding a token."""
 
 import ctypes
 from ctypes import c_int64, c_void_p
@@ -67,5 +67,7 @@ def native_library(*, portable: bool = False) -> ctypes.CDLL | None:
     code.step_offsets(offsets)
     assert [*offsets] == [getattr(Step, name).offset for name in _STEP_FIELDS], "structures.py does not match step.c"
     sizes = [code.sizeof_operation(), code.sizeof_step(), code.sizeof_draw(), code.sizeof_coder()]
-    assert sizes == [ctypes.sizeof(block) for block in (Operation, Step, Draw, Coder)], "structures.py differs from the C code"
+    assert sizes == [ctypes.sizeof(block) for block in (Operation, Step, Draw, Coder)], (
+        "structures.py differs from the C code"
+    )
     return code

@@ -27,8 +27,8 @@ CHECKSUMS = "checksums.json"
 PORTABLE = "/* portable */\n"
 """The first line of a source whose numbers must not depend on the machine, down to the last bit.
 
-It is compiled without fused multiply-add. Vectors are no wider or narrower in effect: every column of a product has sums
-of its own, in an order that is fixed for a text on its own, and functions such as exp are charlm's (`functions.h`).
+It is compiled without fused multiply-add. Every column of a product has sums of its own, in an order that is fixed for
+a single text however wide vectors are, and functions such as exp are charlm's (`functions.h`).
 """
 
 

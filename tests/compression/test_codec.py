@@ -29,7 +29,9 @@ ANY_BYTES = st.one_of(
     st.binary(max_size=60),
     st.text(max_size=40).map(str.encode),
     st.text("owl and the\r\n\0\ufeffé", max_size=60).map(str.encode),
-    st.lists(st.sampled_from([b"owl", b"\n", b"\r\n", b"\n\n", b"\xff", b"\xe2\x96", b"%%"]), max_size=20).map(b"".join),
+    st.lists(st.sampled_from([b"owl", b"\n", b"\r\n", b"\n\n", b"\xff", b"\xe2\x96", b"%%"]), max_size=20).map(
+        b"".join
+    ),
 )
 KINDS = [
     ("char", {}),
@@ -152,7 +154,7 @@ def test_another_model_is_refused(models) -> None:
     archive = compress(b"owl", models[0])
     digests = {model_digest(model) for model in models}
     assert len(digests) == len(models)
-    with pytest.raises(ArchiveError, match="was not made by the model model.safetensors, which has digest"):
+    with pytest.raises(ArchiveError, match=r"was not made by the model model\.safetensors, which has digest"):
         decompress(archive, models[1])
 
 

@@ -35,7 +35,9 @@ def test_compiled_and_python_write_the_same_bytes_and_read_them(seed: int, numbe
         written.append(encoder.finish())
     assert written[0] == written[1]
     for decoder in (CompiledDecoder(code, written[0], vocab), ReferenceDecoder(written[0])):
-        assert [(decoder.token(row), decoder.uniform(0x110000)) for row in logits] == [*zip(tokens, numbers, strict=True)]
+        assert [(decoder.token(row), decoder.uniform(0x110000)) for row in logits] == [
+            *zip(tokens, numbers, strict=True)
+        ]
 
 
 def test_the_length_is_the_information_of_the_tokens() -> None:
@@ -67,7 +69,10 @@ def test_every_token_has_a_frequency_and_their_sum_fits(vocab: int, row: str) ->
 def test_a_carry_goes_through_bytes_that_are_255() -> None:
     """Numbers just below a power of two and just above it, again and again."""
     choices = [(1 << 30) - 1, 1 << 30] * 200
-    for encoder, make in ((make_encoder(2), lambda content: make_decoder(content, 2)), (ReferenceEncoder(), ReferenceDecoder)):
+    for encoder, make in (
+        (make_encoder(2), lambda content: make_decoder(content, 2)),
+        (ReferenceEncoder(), ReferenceDecoder),
+    ):
         for choice in choices:
             encoder.uniform(choice, 1 << 31)
         decoder = make(encoder.finish())

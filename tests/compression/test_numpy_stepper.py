@@ -12,7 +12,14 @@ SHAPES = [
     {},
     {"ngram_order": 5, "match": True},
     {"ngram_order": 5, "context_vectors": 20, "match": True, "num_layers": 2, "embedding_size": 7},
-    {"ngram_order": 3, "context_vectors": 20, "embedding_size": 80, "hidden_size": 33, "skip": "residual", "num_layers": 3},
+    {
+        "ngram_order": 3,
+        "context_vectors": 20,
+        "embedding_size": 80,
+        "hidden_size": 33,
+        "skip": "residual",
+        "num_layers": 3,
+    },
     {"tie_weights": True, "embedding_size": 8},
 ]
 

@@ -73,7 +73,7 @@ def compress(
     Examples:
       [bold]charlm compress letter.txt[/bold]                      letter.txt.charlm, by the newest run
       [bold]charlm compress letter.txt --model novel --dynamic[/bold]
-      [bold]charlm compress letter.txt -o - > letter.charlm[/bold]
+      [bold]charlm compress letter.txt --self-contained -o letter.charlm[/bold]
     """
     from charlm.cli.ui.console import Bars, print_json, stderr, thousands
     from charlm.compression import compress as compress_bytes
@@ -166,7 +166,9 @@ def decompress(
     if json:
         print_json({"archive": file, "file": name, "compressed_bytes": len(archive), "bytes": len(data)})
     else:
-        stderr().print(f"wrote {name}: {thousands(len(archive))} -> {thousands(len(data))} bytes", markup=False, soft_wrap=True)
+        stderr().print(
+            f"wrote {name}: {thousands(len(archive))} -> {thousands(len(data))} bytes", markup=False, soft_wrap=True
+        )
 
 
 def _output(
@@ -177,7 +179,7 @@ def _output(
         if json:
             raise ConfigError("--json and the result both go to standard output; give a file with -o")
         if sys.stdout.isatty():
-            raise ConfigError("the result is binary, and standard output is a terminal; give a file with -o, or pipe it")
+            raise ConfigError("the result is binary, and standard output is a terminal; give a file with -o")
         return None
     path = output_path(Path(name), "--out", inputs=inputs, overwrite=True)
     if os.path.lexists(path) and not overwrite:
