@@ -31,11 +31,12 @@ class PrebuiltHook(BuildHookInterface):  # type: ignore[type-arg]
         from charlm.kernels.compiled import write_c
         from charlm.native import library
         from charlm.native.compiler import build_libraries
-        from charlm.native.prebuilt import FOLDER, VARIANTS
+        from charlm.native.prebuilt import FOLDER, PORTABLE, VARIANTS
 
         if platform.system() != "Linux" or platform.machine() not in VARIANTS:
             raise SystemExit(f"wheels with compiled code are built on Linux on {' or '.join(VARIANTS)}, not here")
-        sources = dict.fromkeys([library.SOURCE, *(write_c(program.functions) for program in PROGRAMS.values())])
+        fast = [library.SOURCE, *(write_c(program.functions) for program in PROGRAMS.values())]
+        sources = dict.fromkeys([*fast, *(PORTABLE + source for source in fast)])
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
         build_libraries(sources, folder)

@@ -22,6 +22,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "api": ("Callbacks", "resume", "train"),
+    "compression": ("compress", "decompress"),
     "loading": ("load", "load_infill_models"),
     "text_model": ("TextModel",),
     "config": ("CorpusOptions", "ModelConfig", "ModelOptions", "TokenizerConfig", "TrainOptions"),
@@ -62,6 +63,8 @@ __all__ = [
     "TrainOptions",
     "calibrate",
     "choose",
+    "compress",
+    "decompress",
     "load",
     "load_infill_models",
     "resume",
@@ -70,6 +73,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from charlm.api import Callbacks, resume, train
+    from charlm.compression import compress, decompress
     from charlm.config import CorpusOptions, ModelConfig, ModelOptions, TokenizerConfig, TrainOptions
     from charlm.errors import CharlmError
     from charlm.evaluation.dynamic import DynamicConfig

@@ -7,6 +7,7 @@
         TokenizerError              a tokenizer can't be fitted to this text or restored from this file
             UnknownCharacterError   a character is not in the vocabulary
         ModelFileError              a model or resume file is damaged, not a charlm file, or of an unknown version
+        ArchiveError                a compressed file is damaged, or made with another model, version or machine
         RunError                    a run folder is missing, in use, not empty, or can't be written
         TrainingDivergedError       the loss became NaN or infinite, or rose far above the loss of random guessing
 
@@ -59,6 +60,10 @@ class UnknownCharacterError(TokenizerError):
 
 class ModelFileError(CharlmError):
     """A model or resume file is damaged, not a charlm file, or of an unknown version."""
+
+
+class ArchiveError(CharlmError):
+    """A compressed file is damaged, or was made with another model, version or machine."""
 
 
 class RunError(CharlmError):

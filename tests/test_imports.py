@@ -16,7 +16,7 @@ LEVELS = (
     ("training",),
     ("analysis",),
     ("text_model",),
-    ("loading",),
+    ("loading", "compression"),
     ("api",),
     ("server",),
     ("cli",),

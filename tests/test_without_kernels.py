@@ -41,6 +41,8 @@ for name in names:
     assert held[1]["h"].shape == (3, 1, 8)
     layers, _ = follow(model.model, torch.zeros(3, 1, dtype=torch.long), model.model.initial_state(1))
     assert layers[0].gates
+    archive = charlm.compress(b"1 and a cat\\xff", model)
+    assert charlm.decompress(archive, model) == b"1 and a cat\\xff"
     again = charlm.resume(f"runs/{name}", steps=16)
     assert again.checkpoint.training.step >= 12
 print("done")

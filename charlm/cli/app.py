@@ -10,6 +10,7 @@ import typer
 from charlm import __version__
 from charlm.cli.commands.cells import cells
 from charlm.cli.commands.compare import compare
+from charlm.cli.commands.compress import compress, decompress
 from charlm.cli.commands.corpora import corpora
 from charlm.cli.commands.curves import curves
 from charlm.cli.commands.diagnose import diagnose
@@ -95,6 +96,8 @@ for _name, _command in (
     ("runs", runs),
     ("info", info),
     ("fill", fill),
+    ("compress", compress),
+    ("decompress", decompress),
     ("heatmap", heatmap),
     ("features", features),
     ("probe", probe),

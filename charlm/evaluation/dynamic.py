@@ -103,12 +103,9 @@ def _learn(
 ) -> Iterator[Tensor]:
     """`dynamic_score`, which changes `model`."""
     model.eval()
-    device = model.output_bias.device
-    parameters: list[Tensor] = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    trained = [parameter.detach().clone() for parameter in parameters]
-    squares = [torch.zeros_like(parameter) for parameter in parameters]
+    device, learner = model.output_bias.device, Learner(model, config)
     states = None
-    for number, window in enumerate(windows, start=1):
+    for window in windows:
         with torch.enable_grad():
             logits, hidden, states = model.read(window.ids.to(device), model.carry(states, window))
             nats = nats_of(logits, window.targets.to(device))
@@ -117,25 +114,29 @@ def _learn(
         if cache is not None:
             scored = cache.score(window, logits.detach(), hidden.detach())
         yield scored
-        _step(parameters, trained, squares, number, config)
+        learner.step()
 
 
-@torch.no_grad()
-def _step(
-    parameters: list[Tensor],
-    trained: list[Tensor],
-    squares: list[Tensor],
-    number: int,
-    config: DynamicConfig,
-) -> None:
-    """Move every weight along its gradient, and back towards its trained value; steps are numbered from 1."""
-    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-    torch._foreach_mul_(squares, _MEAN_DECAY)
-    torch._foreach_addcmul_(squares, gradients, gradients, value=1 - _MEAN_DECAY)
-    scales = torch._foreach_div(squares, 1 - _MEAN_DECAY**number)
-    torch._foreach_sqrt_(scales)
-    torch._foreach_add_(scales, _EPSILON)
-    torch._foreach_addcdiv_(parameters, gradients, scales, value=-config.rate)
-    torch._foreach_lerp_(parameters, trained, config.decay)
-    for parameter in parameters:
-        parameter.grad = None
+class Learner:
+    """Moves the weights of a model by their gradients, after each window."""
+
+    def __init__(self, model: LanguageModel, config: DynamicConfig) -> None:
+        self._config, self._number = config, 0
+        self._parameters: list[Tensor] = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self._trained = [parameter.detach().clone() for parameter in self._parameters]
+        self._squares = [torch.zeros_like(parameter) for parameter in self._parameters]
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move every weight along its gradient, which is then removed, and back towards its trained value."""
+        self._number += 1
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in self._parameters]
+        torch._foreach_mul_(self._squares, _MEAN_DECAY)
+        torch._foreach_addcmul_(self._squares, gradients, gradients, value=1 - _MEAN_DECAY)
+        scales = torch._foreach_div(self._squares, 1 - _MEAN_DECAY**self._number)
+        torch._foreach_sqrt_(scales)
+        torch._foreach_add_(scales, _EPSILON)
+        torch._foreach_addcdiv_(self._parameters, gradients, scales, value=-self._config.rate)
+        torch._foreach_lerp_(self._parameters, self._trained, self._config.decay)
+        for parameter in self._parameters:
+            parameter.grad = None

@@ -17,9 +17,13 @@ from charlm.kernels.buffers import Buffer, Buffers
 from charlm.kernels.program import Function, reads
 from charlm.kernels.symbolic import c_statements
 from charlm.native.compiler import shared_library
+from charlm.native.prebuilt import PORTABLE
 from charlm.native.structures import Operation
 
 _SUFFIXES = {torch.float32: "float", torch.float64: "double"}
+
+_TILES = 12
+"""Rows that are a multiple of every `TILE` of `functions.h`."""
 
 _BEGIN_TYPE = """
 #define REAL {real}
@@ -87,6 +91,22 @@ class Library:
             torch.get_num_threads(),
         )
         return PackedMatrix(numbers, blocks, width, depth, lanes)
+
+    def linear(self, inputs: Tensor, matrix: Tensor, bias: Tensor | None = None) -> Tensor:
+        """inputs (R, K) matrix^T (K, N) + bias, (R, N), each number by one sum from left to right.
+
+        The rows are filled up to a multiple of 12, so that all of them go through tiles (`loop.h`) of any processor.
+        """
+        rows, columns = len(inputs), len(matrix)
+        padded = torch.zeros(-(-rows // _TILES) * _TILES, inputs.shape[1])
+        padded[:rows] = inputs
+        outputs = torch.zeros(len(padded), columns)
+        if bias is not None:
+            outputs += bias
+        loop = CompiledLoop(self, len(padded), columns)
+        loop.product(Buffer(padded), matrix.contiguous(), Buffer(outputs), add=True)
+        loop.run(0, 1, 1)
+        return outputs[:rows].contiguous()
 
 
 class PackedMatrix(NamedTuple):
@@ -205,4 +225,11 @@ def write_c(functions: tuple[Function, ...]) -> str:
 def program_library(functions: tuple[Function, ...], dtype: torch.dtype) -> Library | None:
     """The compiled code of a Program's stages; None if it can't be compiled."""
     code = shared_library(write_c(functions)) if dtype in _SUFFIXES else None
+    return None if code is None else Library(code, dtype, functions)
+
+
+@cache
+def portable_library(functions: tuple[Function, ...]) -> Library | None:
+    """`program_library` in float32 whose numbers are the same on every machine (`charlm.native.prebuilt.PORTABLE`)."""
+    code, dtype = shared_library(PORTABLE + write_c(functions)), torch.float32
     return None if code is None else Library(code, dtype, functions)

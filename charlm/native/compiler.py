@@ -36,6 +36,7 @@ from charlm.native.prebuilt import (
     library_facts,
     prebuilt_library,
     processor_facts,
+    source_flags,
 )
 
 logger = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ def shared_library(source: str) -> ctypes.CDLL | None:
         return None
     for threads in (("-fopenmp",), ()):
         try:
-            flags = (*_FLAGS, "-march=native", "-shared", *threads)
+            flags = (*_FLAGS, *source_flags(source), "-march=native", "-shared", *threads)
             return ctypes.CDLL(str(_compile((*shlex.split(command), *flags), source)))
         except (OSError, CharlmError) as error:
             logger.info("compiling failed: %s", error)
@@ -108,7 +109,7 @@ def _build_library(command: list[str], folder: Path, source: str, variant: Varia
     target = folder / file_name(source, variant)
     code, compiled = target.with_suffix(".c"), target.with_suffix(".o")
     code.write_text(source, encoding="ascii")
-    flags = (*_FLAGS, *variant.flags, "-fopenmp", f"-I{SOURCES}")
+    flags = (*_FLAGS, *source_flags(source), *variant.flags, "-fopenmp", f"-I{SOURCES}")
     subprocess.run([*command, *flags, "-c", str(code), "-o", str(compiled)], check=True)
     subprocess.run([*command, "-shared", "-s", str(compiled), "-o", str(target)], check=True)
     code.unlink()

@@ -1,4 +1,4 @@
-"""The handwritten C code as one library: n-gram tries, matches, the sampling step, and the draw of a token."""
+"""The handwritten C code as one library: n-gram tries, matches, the sampling step, drawing and coding a token."""
 
 import ctypes
 from ctypes import c_int64, c_void_p
@@ -6,9 +6,10 @@ from functools import cache
 from typing import Any
 
 from charlm.native.compiler import shared_library
-from charlm.native.structures import Draw, Operation, Step
+from charlm.native.prebuilt import PORTABLE
+from charlm.native.structures import Coder, Draw, Operation, Step
 
-SOURCE = "".join(f'#include "{name}"\n' for name in ("trie.c", "match.c", "step.c", "draw.c"))
+SOURCE = "".join(f'#include "{name}"\n' for name in ("trie.c", "match.c", "step.c", "draw.c", "coder.c"))
 """All handwritten C code."""
 _ARGUMENTS: dict[str, list[Any]] = {
     "trie_advance": [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_void_p],
@@ -18,11 +19,18 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "match_step": [c_void_p, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64, c_void_p],
     "sampler_step": [c_void_p, c_void_p],
     "sampler_draw": [c_void_p],
+    "coder_frequencies": [c_void_p, c_int64, c_void_p],
+    "coder_encode": [c_void_p, c_int64, c_int64, c_int64],
+    "coder_encode_token": [c_void_p, c_void_p, c_int64, c_int64],
+    "coder_decode": [c_void_p, c_int64],
+    "coder_consume": [c_void_p, c_int64, c_int64, c_int64],
+    "coder_decode_token": [c_void_p, c_void_p, c_int64],
     "max_order": [],
     "max_mixed_orders": [],
     "sizeof_operation": [],
     "sizeof_step": [],
     "sizeof_draw": [],
+    "sizeof_coder": [],
     "step_offsets": [c_void_p],
 }
 _STEP_FIELDS = [
@@ -37,13 +45,19 @@ _STEP_FIELDS = [
     "vector_of",
     "top",
 ]
-_RETURN_NUMBERS = {"trie_mixture", "max_order", "max_mixed_orders", "sizeof_operation", "sizeof_step", "sizeof_draw"}
+_RETURN_NUMBERS = {
+    *("trie_mixture", "max_order", "max_mixed_orders", "coder_frequencies", "coder_encode", "coder_encode_token"),
+    *("coder_decode", "coder_decode_token", "sizeof_operation", "sizeof_step", "sizeof_draw", "sizeof_coder"),
+}
 
 
 @cache
-def native_library() -> ctypes.CDLL | None:
-    """The loaded library, with its functions typed; None if it can't be compiled."""
-    code = shared_library(SOURCE)
+def native_library(*, portable: bool = False) -> ctypes.CDLL | None:
+    """The loaded library, with its functions typed; None if it can't be compiled.
+
+    The `portable` library computes the same numbers, to the last bit, on every machine (`PORTABLE`).
+    """
+    code = shared_library(PORTABLE + SOURCE if portable else SOURCE)
     if code is None:
         return None
     for name, arguments in _ARGUMENTS.items():
@@ -52,6 +66,8 @@ def native_library() -> ctypes.CDLL | None:
     offsets = (c_int64 * len(_STEP_FIELDS))()
     code.step_offsets(offsets)
     assert [*offsets] == [getattr(Step, name).offset for name in _STEP_FIELDS], "structures.py does not match step.c"
-    sizes = [code.sizeof_operation(), code.sizeof_step(), code.sizeof_draw()]
-    assert sizes == [ctypes.sizeof(block) for block in (Operation, Step, Draw)], "structures.py differs from the C code"
+    sizes = [code.sizeof_operation(), code.sizeof_step(), code.sizeof_draw(), code.sizeof_coder()]
+    assert sizes == [ctypes.sizeof(block) for block in (Operation, Step, Draw, Coder)], (
+        "structures.py differs from the C code"
+    )
     return code

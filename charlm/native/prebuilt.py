@@ -24,6 +24,19 @@ CHECKSUMS = "checksums.json"
 """The file in `FOLDER` with the size and hash of each library."""
 
 
+PORTABLE = "/* portable */\n"
+"""The first line of a source whose numbers must not depend on the machine, down to the last bit.
+
+It is compiled without fused multiply-add. Every column of a product has sums of its own, in an order that is fixed for
+a single text however wide vectors are, and functions such as exp are charlm's (`functions.h`).
+"""
+
+
+def source_flags(source: str) -> tuple[str, ...]:
+    """The flags that a source needs besides those of all."""
+    return ("-ffp-contract=off",) if source.startswith(PORTABLE) else ()
+
+
 class Variant(NamedTuple):
     """A kind of processor."""
 

@@ -1,6 +1,6 @@
 """The structures that C code takes as arguments, with the layout of their C definitions.
 
-`charlm.native.library` checks the sizes of `Operation`, `Step` and `Draw`, and where the fields of `Step` are.
+`charlm.native.library` checks the sizes of `Operation`, `Step`, `Draw` and `Coder`, and where the fields of `Step` are.
 """
 
 import ctypes
@@ -122,4 +122,19 @@ class Draw(ctypes.Structure):
         ("cumulative", pointer),
         ("tokens", pointer),
         ("nats", pointer),
+    ]
+
+
+class Coder(ctypes.Structure):
+    """The state of an arithmetic coder (`coder.c`)."""
+
+    _fields_: ClassVar = [
+        ("low", ctypes.c_uint64),
+        ("range", ctypes.c_uint64),
+        ("held", int64),
+        ("first", int64),
+        ("bytes", pointer),
+        ("length", int64),
+        ("capacity", int64),
+        ("frequencies", pointer),
     ]

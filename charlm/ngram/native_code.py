@@ -14,7 +14,7 @@ except ModuleNotFoundError as error:
         raise
     structures = None  # type: ignore[assignment]
 
-    def native_library() -> ctypes.CDLL | None:  # type: ignore[misc]
+    def native_library(*, portable: bool = False) -> ctypes.CDLL | None:  # type: ignore[misc]
         return None
 
 

@@ -25,8 +25,8 @@ void match_step(const MatchShape *shape, int32_t *states, int64_t size, const in
         for (int64_t v = 0; v < vocab; v++)
             if (v != voice[0] && logits[v] > largest) largest = logits[v];
         for (int64_t v = 0; v < vocab; v++)
-            if (v != voice[0]) sum += expf(logits[v] - largest);
-        const float stretched = logits[voice[0]] - largest - logf(sum);
+            if (v != voice[0]) sum += exp_float(logits[v] - largest);
+        const float stretched = logits[voice[0]] - largest - log_float(sum);
         const float clamped = stretched > 14 ? 14 : stretched < -14 ? -14 : stretched;
         logits[voice[0]] += gate[2 * voice[1]] * clamped + gate[2 * voice[1] + 1];
     }

@@ -4,8 +4,6 @@
 #ifndef CHARLM_MATCH_H
 #define CHARLM_MATCH_H
 
-#include <math.h>
-
 #include "functions.h"
 
 enum { MATCH_COUNT, MATCH_POINTER, MATCH_LENGTH, MATCH_MISSES, MATCH_HEAD };

@@ -48,29 +48,6 @@ INLINE void advance(const Trie *trie, const int32_t *before, int64_t token, int3
         if (after[k] >= 0) __builtin_prefetch(trie->first + after[k]); /* the next step reads it */
 }
 
-/* log(max(x, 1e-12)) with x = 2^e (1 + f) and a polynomial in f (Cephes). Without calls and branches, so that loops
-   vectorise. */
-INLINE float log_float(float x) {
-    x = x > 1e-12f ? x : 1e-12f;
-    int32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    const int32_t power = (bits - 0x3f3504f3) >> 23; /* 1 + f is in [sqrt(1/2), sqrt(2)) */
-    bits -= power * (1 << 23);
-    memcpy(&x, &bits, sizeof x);
-    const float e = (float)power, f = x - 1.0f, square = f * f;
-    float p = 7.0376836292e-2f;
-    p = p * f - 1.1514610310e-1f;
-    p = p * f + 1.1676998740e-1f;
-    p = p * f - 1.2420140846e-1f;
-    p = p * f + 1.4249322787e-1f;
-    p = p * f - 1.6668057665e-1f;
-    p = p * f + 2.0000714765e-1f;
-    p = p * f - 2.4999993993e-1f;
-    p = p * f + 3.3333331174e-1f;
-    p = p * f * square - 2.12194440e-4f * e - 0.5f * square;
-    return (f + p) + 0.693359375f * e;
-}
-
 /* Prefetch what `mix_orders` reads for a state, since it is scattered over memory: first the positions of the contexts'
    children, then the children. */
 INLINE void fetch_contexts(const Trie *trie, const int32_t *state, const Estimates *model) {

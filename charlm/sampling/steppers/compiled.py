@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from charlm.cells import LayerStates
 from charlm.kernels import PROGRAMS, compiled
+from charlm.kernels.program import Program
 from charlm.model.language_model import LanguageModel
 from charlm.native.library import native_library
 from charlm.ngram.match import check_states
@@ -19,28 +20,32 @@ from charlm.sampling.steppers.layout import StepLayout, StepWeights
 class CompiledStepper:
     """A `charlm.sampling.steppers.Stepper` that runs compiled code. It agrees with the model up to rounding."""
 
-    def __init__(self, model: LanguageModel, states: Sequence[LayerStates]) -> None:
-        """Begin with the states of B texts, (1, H) each. The model must be one that `supports` accepts."""
-        code = compiled.program_library(PROGRAMS[model.config.cell].functions, torch.float32)
-        sampler = native_library()
+    def __init__(self, model: LanguageModel, states: Sequence[LayerStates], *, portable: bool = False) -> None:
+        """Begin with the states of B texts, (1, H) each. The model must be one that `supports` accepts.
+
+        With `portable` the logits of a single text are the same on every machine and with any number of threads.
+        """
+        code, sampler = _libraries(PROGRAMS[model.config.cell], portable=portable)
         assert code is not None and sampler is not None
         self._sampler_step, self._match_step = sampler.sampler_step, sampler.match_step
-        self._weights = StepWeights(model, code)
+        self._weights = StepWeights(model, code, portable=portable)
         self._vocab_size = model.config.vocab_size
         self._set_layout(StepLayout(self._weights, len(states)))
         for row, state in enumerate(states):
             self.load(row, state)
 
     @staticmethod
-    def supports(model: LanguageModel) -> bool:
-        """Whether there is compiled code for a model.
+    def supports(model: LanguageModel, *, portable: bool = False) -> bool:
+        """Whether there is compiled code for a model; `portable` as in the constructor.
 
         Its cell must have a Program, its weights must be float32, on the CPU, and none other than those that a step
         uses, and there must be a C compiler.
         """
-        cell, prior, sampler = model.recurrent.cell, model.prior, native_library()
-        program = PROGRAMS.get(cell.name)
-        if program is None or sampler is None or type(model).forward is not LanguageModel.forward:
+        cell, prior = model.recurrent.cell, model.prior
+        if (program := PROGRAMS.get(cell.name)) is None:
+            return False
+        code, sampler = _libraries(program, portable=portable)
+        if code is None or sampler is None or type(model).forward is not LanguageModel.forward:
             return False
         weights = dict(model.named_parameters())
         shared = {"embedding", "output", "output_bias", "prior.weight", "prior.bias"}
@@ -52,7 +57,6 @@ class CompiledStepper:
             of_layers == set(weights) - shared
             and all(weight.dtype == torch.float32 and weight.device.type == "cpu" for weight in weights.values())
             and (prior is None or (prior.order <= max_order and len(prior.orders) <= max_mixed_orders))
-            and compiled.program_library(program.functions, torch.float32) is not None
         )
 
     def step(self, tokens: Sequence[int]) -> NDArray[np.floating]:
@@ -111,3 +115,10 @@ class CompiledStepper:
         self._tokens, self._logits = (ctypes.c_int64 * rows)(), layout.logits[:rows]
         self._arguments = (ctypes.addressof(layout.block), ctypes.addressof(self._tokens))
         self._match_arguments = layout.match_arguments(ctypes.addressof(self._tokens), rows)
+
+
+def _libraries(program: Program, *, portable: bool) -> tuple[compiled.Library | None, ctypes.CDLL | None]:
+    """The compiled code of a cell, and that of a step."""
+    if portable:
+        return compiled.portable_library(program.functions), native_library(portable=True)
+    return compiled.program_library(program.functions, torch.float32), native_library()

@@ -30,8 +30,8 @@ LARGEST_TABLE = 1 << 26
 class StepWeights:
     """The weights of a model in the form that a step reads. They are shared by the layouts of all batch sizes."""
 
-    def __init__(self, model: LanguageModel, code: compiled.Library) -> None:
-        self.model, self.code = model, code
+    def __init__(self, model: LanguageModel, code: compiled.Library, *, portable: bool) -> None:
+        self.model, self.code, self.portable = model, code, portable
         self.program = PROGRAMS[model.config.cell]
         self.lookback = lookback_of(self.program, model.recurrent.cell.states)
         """How many past h a step reads."""
@@ -59,7 +59,17 @@ class StepWeights:
         weight = self.layers[0]["input"]
         if self.model.contexts is not None or len(self.embedding) * len(weight) > LARGEST_TABLE:
             return None
+        if self.portable:
+            return self.code.linear(self.embedding, weight, self.gate_bias(0))
         return torch.addmm(self.gate_bias(0), self.embedding, weight.T)
+
+    def context_vectors(self) -> Tensor:
+        """What each row of the n-gram embedding adds to an embedding, (R + 1, E)."""
+        contexts = self.model.contexts
+        assert contexts is not None
+        if self.portable and contexts.spread is not None:
+            return self.code.linear(contexts.vectors.detach(), contexts.spread.detach())
+        return contexts.table().detach().contiguous()
 
 
 class LayerHistory(NamedTuple):
@@ -175,7 +185,7 @@ class StepLayout:
         block.prior_bias = self._address(prior.bias.detach().contiguous())
         self._references.append((trie, tables, orders, probabilities))
         if contexts is not None:
-            block.ngram_vectors = self._address(contexts.table().detach().contiguous())
+            block.ngram_vectors = self._address(self._weights.context_vectors())
             block.vector_of, block.last_node = contexts.rows.ctypes.data, len(contexts.rows) - 1
             block.longest_ngram = min(FREQUENT_LENGTHS[-1], self._model.config.ngram_order - 1)
             self._references.append(contexts.rows)

@@ -1,0 +1,273 @@
+"""A step of one text in NumPy, with the float32 operations of the portable compiled step in the same order."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from charlm.cells import LayerStates
+from charlm.compression import float32
+from charlm.kernels import PROGRAMS
+from charlm.kernels.buffers import Buffer
+from charlm.kernels.forward import add_forward, forward_buffers, lookback_of
+from charlm.kernels.program import Function, reads, residual_sum
+from charlm.kernels.symbolic import Symbol
+from charlm.model.language_model import LanguageModel
+from charlm.model.match import MOST_STRETCHED, SCALE
+from charlm.ngram.match import advance as advance_match
+from charlm.ngram.model import NgramModel
+from charlm.sampling.steering import Hold
+from charlm.sampling.steppers.layout import LARGEST_TABLE
+
+_SUMS = 4  # of a product, `single_row` in loop.h
+_DOT_SUMS = 16  # `dot` in step.c
+Singles = NDArray[np.float32]
+
+
+class _Quantity(Symbol):
+    """A quantity of a stage as float32 numbers."""
+
+    _FUNCTIONS = {"SIGMOID": float32.sigmoid, "TANH": float32.tanh, "RELU": float32.relu}  # noqa: RUF012
+
+    def __init__(self, values: Singles) -> None:
+        self.values = values
+
+    def call(self, function: str) -> "_Quantity":
+        """See `Symbol.call`."""
+        return _Quantity(self._FUNCTIONS[function](self.values))
+
+    def __add__(self, other: "Symbol | int") -> "_Quantity":
+        return _Quantity(self.values + _values(other))
+
+    def __sub__(self, other: "Symbol | int") -> "_Quantity":
+        return _Quantity(self.values - _values(other))
+
+    def __rsub__(self, other: int) -> "_Quantity":
+        return _Quantity(np.float32(other) - self.values)
+
+    def __mul__(self, other: "Symbol | int") -> "_Quantity":
+        return _Quantity(self.values * _values(other))
+
+
+def _values(operand: "Symbol | int") -> Any:
+    return operand.values if isinstance(operand, _Quantity) else np.float32(operand)  # type: ignore[arg-type]
+
+
+class _NumpyLoop:
+    """A `charlm.kernels.buffers.StepLoop` for one row."""
+
+    def __init__(self) -> None:
+        self._operations: list[Callable[[int], None]] = []
+
+    def product(self, source: Buffer, matrix: Any, target: Buffer, *, add: bool) -> None:
+        """See `StepLoop.product`."""
+        packed = np.ascontiguousarray(matrix.numpy().T)  # (K, N)
+
+        def run(step: int) -> None:
+            result = _product(source.at(step).numpy()[0], packed)
+            to = target.at(step).numpy()[0]
+            to[:] = to + result if add else result
+
+        self._operations.append(run)
+
+    def stage(self, function: Function, buffers: dict[str, Buffer]) -> None:
+        """See `StepLoop.stage`."""
+        names = reads(function)
+
+        def run(step: int) -> None:
+            quantities = {name: _Quantity(buffers[name].at(step).numpy().copy()) for name in names}
+            for name, value in function(**quantities).items():
+                buffers[name].at(step).numpy()[:] = value.values
+
+        self._operations.append(run)
+
+    def run(self, first: int, count: int, increment: int) -> None:
+        """See `StepLoop.run`."""
+        for step in range(first, first + increment * count, increment):
+            for operation in self._operations:
+                operation(step)
+
+
+def _product(x: Singles, matrix: Singles) -> Singles:
+    """x (K,) times a matrix (K, N), by `_SUMS` sums, as `single_row` in loop.h."""
+    terms = matrix * x[:, None]
+    whole = len(x) - len(x) % _SUMS
+    first, *others = (float32.ordered_sum(terms[k:whole:_SUMS]) for k in range(_SUMS))
+    for term in terms[whole:]:
+        first = first + term
+    return (first + others[0]) + (others[1] + others[2])
+
+
+def _linear(inputs: Singles, matrix: Singles, bias: Singles) -> Singles:
+    """inputs (R, K) matrix^T (K, N) + bias, (R, N), as `linear` in `charlm.kernels.compiled`."""
+    result = np.zeros((len(inputs), len(matrix)), np.float32)
+    for k in range(inputs.shape[1]):
+        result = result + matrix[None, :, k] * inputs[:, k, None]
+    return bias + result
+
+
+def _dot(matrix: Singles, x: Singles) -> Singles:
+    """matrix (J, K) times x (K,), as `dot` in step.c."""
+    terms = matrix * x
+    whole = len(x) - len(x) % _DOT_SUMS
+    total = float32.ordered_sum(terms[:, whole:], 1)
+    for k in range(_DOT_SUMS):
+        total = total + float32.ordered_sum(terms[:, k:whole:_DOT_SUMS], 1)
+    return total
+
+
+class NumpyStepper:
+    """A `charlm.sampling.steppers.Stepper` for one text."""
+
+    def __init__(self, model: LanguageModel, states: LayerStates) -> None:
+        """Begin with the states of one text, (1, H) each."""
+        self._model, self._loop = model, _NumpyLoop()
+        self._program = PROGRAMS[model.config.cell]
+        self._lookback = lookback_of(self._program, model.recurrent.cell.states)
+        self._histories: list[tuple[torch.Tensor, torch.Tensor | None]] = []
+        self._biases: list[tuple[torch.Tensor, torch.Tensor]] = []  # memory, and what it is set to before a step
+        self._embedding = model.embedding.detach().numpy()
+        self._inputs = torch.zeros(1, self._embedding.shape[1])
+        self._table: Singles | None = None
+        self._vectors = self._context_vectors()
+        self._first_gates = torch.zeros(0)
+        self._nodes = self._matches = np.zeros((1, 0), np.int32)  # states of the prior and the match, set by `load`
+        self._top = source = self._add_layers()
+        weight = model.embedding if model.output is None else model.output
+        self._logits = torch.zeros(1, len(weight))
+        self._biases.append((self._logits, model.output_bias.detach()))
+        self._loop.product(source, weight.detach(), Buffer(self._logits), add=True)
+        self.load(0, states)
+
+    @staticmethod
+    def supports(model: LanguageModel) -> bool:
+        """Whether the cell of a model has a Program, and its weights are float32 on the CPU."""
+        weights = model.parameters()
+        known = model.config.cell in PROGRAMS and type(model).forward is LanguageModel.forward
+        return known and all(weight.dtype == torch.float32 and weight.device.type == "cpu" for weight in weights)
+
+    def step(self, tokens: Sequence[int]) -> NDArray[np.floating]:
+        """See `Stepper.step`."""
+        (token,), model = tokens, self._model
+        ids = np.array([[token]])
+        if model.prior is not None:
+            assert model.prior.ngram is not None
+            self._nodes = model.prior.ngram.advance(self._nodes, ids)[0]
+        for memory, bias in self._biases:
+            memory[:] = bias
+        if self._table is not None:
+            self._first_gates.numpy()[0] = self._table[token]
+        else:
+            self._inputs.numpy()[0] = self._embed(token)
+        self._loop.run(0, 1, 1)
+        logits: Singles = self._logits.numpy().copy()
+        if model.prior is not None:
+            self._add_prior(logits[0], self._top.at(0).numpy()[0])
+        for hidden, cells in self._histories:
+            hidden[: self._lookback] = hidden[1 : self._lookback + 1].clone()
+            if cells is not None:
+                cells[0] = cells[1].clone()
+        if model.match is not None:
+            voices, self._matches = advance_match(model.match.lengths, self._matches, ids)
+            self._add_match(logits[0], voices[0, 0])
+        return logits
+
+    def load(self, row: int, states: LayerStates) -> None:
+        """See `Stepper.load`."""
+        for (hidden, cells), state in zip(self._histories, states, strict=False):
+            for back in range(self._lookback):
+                hidden[self._lookback - 1 - back] = state[back]
+            if cells is not None:
+                cells[0] = state[-1]
+        if self._model.prior is not None:
+            self._nodes = states[len(self._histories)][0].numpy()
+        if self._model.match is not None:
+            self._matches = states[-1][0].numpy()
+
+    def take(self, rows: Sequence[int]) -> None:
+        """See `Stepper.take`; there is a single row."""
+
+    def change(self, layer: int, part: int, hold: Hold) -> NDArray[np.floating]:
+        """See `Stepper.change`."""
+        hidden, cells = self._histories[layer]
+        state = hidden[self._lookback - 1] if part == 0 or cells is None else cells[0]
+        return hold(state.numpy())
+
+    def _context_vectors(self) -> Singles | None:
+        contexts = self._model.contexts
+        if contexts is None:
+            return None
+        vectors = contexts.vectors.detach().numpy()
+        if contexts.spread is None:
+            return vectors
+        return _linear(vectors, contexts.spread.detach().numpy(), np.zeros(1, np.float32))
+
+    def _add_layers(self) -> Buffer:
+        """Add the recurrent layers; returns the outputs of the last."""
+        source = Buffer(self._inputs)
+        for index, layer in enumerate(self._model.recurrent.layers):
+            weights = {name: weight.detach() for name, weight in layer.named_parameters()}
+            bias = torch.cat((weights["bias"].new_zeros(len(weights["input"]) - len(weights["bias"])), weights["bias"]))
+            gates, hidden_size = torch.zeros(1, len(weights["input"])), self._model.config.hidden_size
+            if index == 0 and self._vectors is None and self._embedding.shape[0] * gates.shape[1] <= LARGEST_TABLE:
+                self._table = _linear(self._embedding, weights["input"].numpy(), bias.numpy())
+                self._first_gates = gates
+            else:
+                self._biases.append((gates, bias))
+                self._loop.product(source, weights["input"], Buffer(gates), add=True)
+            hidden = torch.zeros(self._lookback + 1, 1, hidden_size)
+            cells = torch.zeros(2, 1, hidden_size) if "c" in self._program.states else None
+            self._histories.append((hidden, cells))
+            saved = [torch.zeros(1, hidden_size) for _ in self._program.saved]
+            lookback = self._lookback
+            buffers = forward_buffers(self._program, gates, hidden, cells, saved, weights, lookback=lookback)
+            add_forward(self._loop, self._program, buffers, weights)
+            output = Buffer(hidden, lookback)
+            if index and self._model.config.skip == "residual":
+                summed = Buffer(torch.zeros(1, hidden_size))
+                parts = {"layer_input": source, "layer_output": output, "next_input": summed}
+                self._loop.stage(residual_sum, parts)
+                output = summed
+            source = output
+        return source
+
+    def _embed(self, token: int) -> Singles:
+        """What the first layer reads, (E,), as `embed` in step.c."""
+        total: Singles = self._embedding[token].copy()
+        if self._vectors is not None:
+            assert self._model.contexts is not None
+            for row in self._model.contexts.rows_of(self._nodes)[0][: self._model.config.ngram_order - 2]:
+                total = total + self._vectors[row]
+        return total
+
+    def _add_prior(self, logits: Singles, hidden: Singles) -> None:
+        """Add the n-gram prior, as `add_prior` in step.c."""
+        prior = self._model.prior
+        assert prior is not None and prior.ngram is not None
+        known = _known_contexts(prior.ngram, self._nodes[0])
+        weights = prior.bias.detach().numpy()[:, known] + _dot(prior.weight.detach().numpy(), hidden)
+        by_order = prior.ngram.by_order(self._nodes, prior.orders, np.float32)[0]  # (J, V)
+        for weight, probabilities in zip(weights, by_order, strict=True):
+            logits[:] = logits + weight * float32.log(probabilities)
+
+    def _add_match(self, logits: Singles, voice: NDArray[np.int32]) -> None:
+        """Add the match, as `match_step` in match.c."""
+        token, bucket = voice.tolist()
+        if not 0 <= token < len(logits):
+            return
+        assert self._model.match is not None
+        others = np.delete(logits, token)
+        largest = np.float32(others.max())
+        total = float32.ordered_sum(float32.exp(others - largest))
+        stretched = logits[token] - largest - float32.log(np.atleast_1d(total))[0]
+        clamped = np.clip(stretched, np.float32(-MOST_STRETCHED), np.float32(MOST_STRETCHED))
+        slope, offset = (SCALE * self._model.match.gate.detach()).numpy()[bucket]
+        logits[token] = logits[token] + (slope * clamped + offset)
+
+
+def _known_contexts(ngram: NgramModel, nodes: NDArray[np.int32]) -> int:
+    """How many contexts of a state have been seen followed by a token."""
+    known = nodes[nodes >= 0]
+    return int(np.count_nonzero(ngram.estimates.backoffs[known] < 1))
