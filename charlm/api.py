@@ -122,7 +122,7 @@ def train(
         test: the same for the test split, which is not read before it is scored.
         auto: choose any setting not given in `model` or `training` to suit the text and run length; False uses the
             defaults.
-        init_from: a model to start from; its tokenizer and configuration are used.
+        init_from: a model to start from. A vocabulary of characters is that of the text; other tokenizers are kept.
         overwrite: replace the run in the folder `run`.
         callbacks: functions to call during the run.
         settings: any setting of `corpus`, `model` and `training`, such as documents="line", cell="gru" or seed=2.

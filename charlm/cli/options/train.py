@@ -306,7 +306,7 @@ OverwriteOption = Annotated[
 InitFromOption = Annotated[
     str | None,
     _option(
-        "Model to fine-tune; the new model keeps that model's tokenizer and shape.",
+        "Model to fine-tune: the run begins with its network; a vocabulary of characters is that of the text.",
         False,
         _RUN,
         complete=complete_model,
