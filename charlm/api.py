@@ -32,11 +32,11 @@ from charlm.model.memory import keep_memory, memory_named
 from charlm.progress import Progress, silent
 from charlm.storage.runs import RunFolder, find_run, new_run
 from charlm.text_model import TextModel
-from charlm.training.autotune import AutotunedSettings
 from charlm.training.events import Event
-from charlm.training.fine_tuning import in_its_script, load_start_model
 from charlm.training.schedule import require_rest
-from charlm.training.start import (
+from charlm.training.start.autotune import AutotunedSettings
+from charlm.training.start.fine_tuning import in_its_script, load_start_model
+from charlm.training.start.first_state import (
     autotuned,
     check_model_options,
     first_state,

@@ -7,8 +7,8 @@ from itertools import pairwise
 from charlm.config import ModelConfig, TrainConfig
 from charlm.data.dataset import Dataset
 from charlm.model.language_model import LanguageModel
-from charlm.training.autotune import AutotunedSettings, settings_for
 from charlm.training.events import Event, StepEvent
+from charlm.training.start.autotune import AutotunedSettings, settings_for
 
 logger = logging.getLogger(__name__)
 

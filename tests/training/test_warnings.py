@@ -7,8 +7,8 @@ from charlm.config import CorpusConfig, ModelConfig, TokenizerConfig, TrainConfi
 from charlm.data.corpus import open_corpus
 from charlm.data.dataset import make_dataset
 from charlm.model.layers import Recurrent
-from charlm.training.autotune import settings_for
 from charlm.training.events import Event, StepEvent
+from charlm.training.start.autotune import settings_for
 from charlm.training.warnings import GradientMonitor, PassesCheck, warn_about_run
 
 

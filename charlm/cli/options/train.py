@@ -1,6 +1,6 @@
 """The options of `charlm train`, by help panel.
 
-The default "auto" is a value that `charlm.training.autotune` selects from the text and the length of the run.
+The default "auto" is a value that `charlm.training.start.autotune` selects from the text and the length of the run.
 """
 
 from collections.abc import Callable

@@ -18,7 +18,7 @@ from charlm.progress import silent
 from charlm.server.workers import Job
 from charlm.storage.checkpoint import load
 from charlm.storage.runs import RUNS, RunFolder
-from charlm.training.start import with_valid_text
+from charlm.training.start.first_state import with_valid_text
 
 _SECONDS = 300.0
 _LOOK_SECONDS = 0.2  # after which the process is looked at again

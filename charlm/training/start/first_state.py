@@ -23,8 +23,8 @@ from charlm.model.language_model import LanguageModel
 from charlm.model.ngram_prior import default_order, fit_prior
 from charlm.progress import Progress
 from charlm.storage.runs import RunFolder
-from charlm.training.autotune import AutotunedSettings, autotune
-from charlm.training.fine_tuning import StartModel, inherit, inherit_vectors
+from charlm.training.start.autotune import AutotunedSettings, autotune
+from charlm.training.start.fine_tuning import StartModel, inherit, inherit_vectors
 from charlm.training.state import TrainingState, begin
 
 _SHAPE = ("cell", "num_layers", "hidden_size", "embedding_size", "tie_weights", "skip", "skip_steps")

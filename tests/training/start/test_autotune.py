@@ -9,8 +9,8 @@ from charlm import api
 from charlm.api import Callbacks
 from charlm.config import ModelConfig, TrainConfig
 from charlm.storage.runs import RunFolder
-from charlm.training import autotune as autotune_module
-from charlm.training.autotune import (
+from charlm.training.start import autotune as autotune_module
+from charlm.training.start.autotune import (
     AutotunedSettings,
     autotune,
     context_vectors_for,

@@ -9,7 +9,7 @@ import torch
 from charlm import api
 from charlm.storage.checkpoint import load
 from charlm.tokenizers.char import CharTokenizer
-from charlm.training.fine_tuning import StartModel, in_its_script, inherit, load_start_model, sources_of
+from charlm.training.start.fine_tuning import StartModel, in_its_script, inherit, load_start_model, sources_of
 
 ENGLISH = "The cat sat on the mat, and the dog ran to the door. " * 60
 FRENCH = "L\u2019été, la forêt dormait ; le chat aussi. " * 60
