@@ -104,6 +104,8 @@ def caption(groups: list[Group], newest: str) -> str:
         text += f" {older}{'commit' if older else 'Commit'} {state_name(newest_of(groups[0]))}."
     if len(used := seeds(groups)) == 1:
         text += f" Seed {used.pop()}."
+    if len(commands := {one["command"] for group in groups for one in group}) == 1:
+        text += f" Command: `{commands.pop()}`."
     return text
 
 

@@ -132,7 +132,7 @@ _QUALITY = (
     Column("passes", "epoch", ".1f"),
     Column("steps", "steps", ",.0f"),
 )
-_COST = (Column("seconds", "seconds", ",.1f"), Column("peak, MB", "memory_mb", ",.0f"))
+_COST = (Column("seconds", "seconds", ",.1f"), Column("peak memory, MB", "memory_mb", ",.0f"))
 _SEARCHED = (
     Column("cell", code("cell")),
     Column("H", "hidden", "g"),
@@ -155,7 +155,7 @@ TABLES = {
             Column("program", titled),
             Column("minutes", "minutes", "g"),
             Column("nats/char", "nats_per_character", ".4f"),
-            Column("dynamic", "dynamic", ".4f"),
+            Column("dynamic, nats/char", "dynamic", ".4f"),
             Column("seconds", "seconds", ",.1f"),
             Column("parameters", "parameters", ",.0f"),
             Column("command", code("command")),
@@ -167,8 +167,8 @@ TABLES = {
         columns=(
             *_QUALITY,
             Column("nats/char", "nats_per_character", ".4f"),
-            Column("dynamic", "dynamic", ".4f"),
-            Column("n-gram", ngram),
+            Column("dynamic, nats/char", "dynamic", ".4f"),
+            Column("best n-gram (order)", ngram),
             Column("fewer bits", fewer_bits, ".1%"),
             *_COST,
         ),
@@ -199,7 +199,7 @@ TABLES = {
             Column("hidden", "hidden", "g"),
             Column("products", "precision"),
             Column("tokens/s", "tokens_per_second", ",.0f"),
-            Column("loss", "loss", ".4f"),
+            Column("training loss", "loss", ".4f"),
         ),
     ),
     "kernels": Table(
@@ -242,11 +242,11 @@ TABLES = {
         results="sampling_cells",
         columns=(
             Column("cell", code("cell")),
-            Column("compiled step", "charlm", ",.0f"),
+            Column("charlm", "charlm", ",.0f"),
             Column("through the model", "through_the_model", ",.0f"),
             Column("ratio", "ratio", ".1f"),
             Column("bound", "bound", ",.0f"),
-            Column("compiled / bound", "charlm_over_bound", ".2f"),
+            Column("charlm / bound", "charlm_over_bound", ".2f"),
         ),
     ),
     "fill": Table(
@@ -288,7 +288,7 @@ TABLES = {
         columns=(
             Column("text", "text"),
             Column("minutes", "minutes", "g"),
-            Column("with a match", "with", ".4f"),
+            Column("with a match, bits/char", "with", ".4f"),
             Column("without", "without", ".4f"),
             Column("fewer bits", "gain", ".1%"),
             Column("best n-gram", "ngram", ".4f"),

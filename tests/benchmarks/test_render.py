@@ -98,7 +98,7 @@ def test_seeds_become_a_mean_and_a_range(add: Add, tmp_path: Path) -> None:
         add("a", loss, seed=seed)
     add("b", 2.0)
     assert shown(tmp_path) == [
-        "**A, AVX2, 2 cores, 1 thread, torch 2.** Commit `abc1234`, 2030-01-01.",
+        "**A, AVX2, 2 cores, 1 thread, torch 2.** Commit `abc1234`, 2030-01-01. Command: `python benchmarks/test.py`.",
         "| text | loss | seeds |",
         "| --- | --- | --- |",
         "| a | 1.20 (1.00 to 1.40) | 1, 2, 3 |",
@@ -119,6 +119,14 @@ def test_every_machine_has_its_own_table_and_the_newest_comes_first(add: Add, tm
     assert [line.split(",")[0] for line in lines if line.startswith("**")] == ["**B", "**A"]
     assert "An older state of charlm: commit `abc1234`, 2030-01-01." in lines[4]
     assert "older" not in lines[0]
+
+
+def test_the_command_stands_above_a_table_only_if_all_rows_have_it(add: Add, tmp_path: Path) -> None:
+    add("a", 1.0)
+    add("b", 2.0)
+    assert shown(tmp_path)[0].endswith(" Seed 1. Command: `python benchmarks/test.py`.")
+    add("c", 3.0, command="python benchmarks/test.py c")
+    assert shown(tmp_path)[0].endswith(" Seed 1.")
 
 
 def test_only_the_newest_state_of_a_row_is_shown_and_rows_of_several_states_name_theirs(
