@@ -160,6 +160,7 @@ class PassesCheck:
             passes=passes,
             hidden_size=self._model.hidden_size,
             cell=self._model.cell,
+            fine_tuning=self._selected.fine_tuning,
         )
         better = [
             f"--{name.replace('_', '-')} {value:g}"

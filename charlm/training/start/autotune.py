@@ -61,6 +61,12 @@ _REGULARISATION = (
 text that is read often is memorised; averaging over many steps prevents that, and so does weight dropout."""
 _REGULARISATION_OF_WIDE = (*_REGULARISATION[:3], (24, (0.2, 0.0, 0.2)), (float("inf"), (0.5, 0.5, 0.05)))
 """The same for a wide network, which memorises sooner."""
+_FINE_TUNING_RATE = 1.5e-3
+"""AdamW's learning rate for a network that has learnt from another text. Higher ones forget more of it, and with Muon's
+large steps it is forgotten, too (docs/notes/autotune.md)."""
+_MOST_DROPOUT_OF_FINE_TUNING = 0.2
+_SEQUENCES_OF_FINE_TUNING = 16
+"""The fewest per step."""
 _LONG_DOCUMENT = 200  # tokens; in shorter ones little is repeated, and with a large vocabulary a match takes too long
 _TOKENS_PER_CONTEXT_VECTOR = 200  # tokens of the training split
 _TOKENS_PER_STEP = 2048
@@ -87,6 +93,8 @@ class AutotunedSettings:
     """How often the run is expected to read the training split."""
     exposure: str
     """The same as a sentence."""
+    fine_tuning: bool
+    """Whether the network has learnt from another text."""
     reasons: dict[str, str]
     """Explanations, by the name of the setting."""
 
@@ -138,6 +146,7 @@ def settings_for(
     characters: int | None = None,
     hidden_size: int = DEFAULT_HIDDEN_SIZE,
     cell: str = DEFAULT_CELL,
+    fine_tuning: bool = False,
 ) -> AutotunedSettings:
     """Regularisation, optimiser and learning rate; they don't depend on the machine.
 
@@ -147,21 +156,26 @@ def settings_for(
         characters: number of characters in the training split; None means one per token.
         hidden_size: H, the width of the hidden state.
         cell: name of the cell. Weight dropout was measured for the LSTM and is used for it only.
+        fine_tuning: whether the network has learnt from another text; it then needs less regularisation.
     """
     passes_per_million = passes * 1e6 / tokens if passes > 1 else 0.0
     dropout, weight_dropout, averaging = _value_for(
         passes_per_million, _REGULARISATION_OF_WIDE if hidden_size >= _WIDE else _REGULARISATION
     )
+    if fine_tuning:
+        dropout, weight_dropout = (min(each, _MOST_DROPOUT_OF_FINE_TUNING) for each in (dropout, weight_dropout))
     proportional = _LOWEST_RATE * (characters or tokens) / _SMALL_TEXT
     rate = float(f"{min(_value_for(hidden_size, _HIGHEST_RATES), max(_LOWEST_RATE, proportional)):.2g}")
     training = {
-        "optimizer": "muon",
+        "optimizer": "adamw" if fine_tuning else "muon",
         "averaging": averaging,
-        "learning_rate": rate,
+        "learning_rate": _FINE_TUNING_RATE if fine_tuning else rate,
         "weight_decay": 0.01 if passes <= 1 else 0.1,
     }
     often = "less than once" if passes <= 1 else f"about {passes:.1f} times"
-    if hidden_size >= _WIDE:
+    if fine_tuning:
+        why_this_rate = "a low learning rate forgets less"
+    elif hidden_size >= _WIDE:
         why_this_rate = "a wide network needs a low learning rate"
     elif rate == _LOWEST_RATE:
         why_this_rate = "a small text needs a low learning rate"
@@ -175,6 +189,7 @@ def settings_for(
         training=training,
         passes=passes,
         exposure=f"{tokens:,} tokens will be seen {often}",
+        fine_tuning=fine_tuning,
         reasons=reasons,
     )
 
@@ -188,6 +203,7 @@ def autotune(
     hidden_size: int | None,
     cell: str,
     ngram_order: int,
+    fine_tuning: bool = False,
 ) -> AutotunedSettings:
     """All automatic settings for a dataset and the length of a run: `settings_for`, and hidden size, batch and window.
 
@@ -199,6 +215,7 @@ def autotune(
         hidden_size: H; None selects it from the text.
         cell: name of the cell.
         ngram_order: n of the n-gram prior; 0 if there is none.
+        fine_tuning: whether the network has learnt from another text.
     """
     facts, vocab_size = dataset.train.facts, dataset.tokenizer.vocab_size
     text = {"tokens": facts.tokens, "documents": facts.documents}
@@ -206,11 +223,13 @@ def autotune(
         batch_size = config.batch_size
     else:
         batch_size = sequences_per_step(config, **text, vocab_size=vocab_size)
+        if fine_tuning:
+            batch_size = max(batch_size, _SEQUENCES_OF_FINE_TUNING)
     window = replace(config, batch_size=batch_size)
     seq_len, tokens_per_step = mean_window(dataset.train, batch_size=batch_size, seq_len=window.seq_len)
     threads, speed = config.threads, 0.0
     if config.minutes is not None:
-        optimizer = config.optimizer if "optimizer" in given else "muon"
+        optimizer = config.optimizer if "optimizer" in given else "adamw" if fine_tuning else "muon"
         timed = replace(window, batch_size=max(1, round(tokens_per_step / seq_len)), optimizer=optimizer)
         began = time.monotonic()
         threads, speed = fastest_threads(vocab_size, timed, round(seq_len))
@@ -233,7 +252,12 @@ def autotune(
     speed *= _value_for(hidden_size, _RELATIVE_SPEEDS)
     passes = passes_of(window, tokens=facts.tokens, tokens_per_step=tokens_per_step, seconds=seconds, speed=speed)
     settings = settings_for(
-        tokens=facts.tokens, characters=facts.characters, passes=passes, hidden_size=hidden_size, cell=cell
+        tokens=facts.tokens,
+        characters=facts.characters,
+        passes=passes,
+        hidden_size=hidden_size,
+        cell=cell,
+        fine_tuning=fine_tuning,
     )
     if threads != config.threads:
         used = f"{threads} {'thread was' if threads == 1 else 'threads were'}"

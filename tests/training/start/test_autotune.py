@@ -54,6 +54,15 @@ def test_a_wide_network_wants_a_large_text_and_many_tokens_seen() -> None:
     assert rates == [5e-3, 4e-3, 3e-3]
 
 
+@pytest.mark.parametrize("hidden_size", [256, 512])
+def test_fine_tuning_is_gentle(hidden_size: int) -> None:
+    for passes in (0.5, 8, 200):
+        found = settings_for(tokens=10**5, passes=passes, hidden_size=hidden_size, fine_tuning=True)
+        assert (found.training["optimizer"], found.training["learning_rate"]) == ("adamw", 1.5e-3)
+        assert max(found.model["dropout"], found.model["weight_dropout"]) <= 0.2
+        assert "forgets less" in found.why
+
+
 def test_a_learning_rate_goes_with_the_characters_of_a_text() -> None:
     def rate(**text: int) -> float:
         return settings_for(passes=2, **text).training["learning_rate"]

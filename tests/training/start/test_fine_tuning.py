@@ -86,3 +86,12 @@ def test_a_model_of_another_script_is_left_out(english: StartModel, write, caplo
     scratch = api.train_run(text, run="runs/new", training=TINY)
     assert scratch.outcome == trained.outcome or np.isclose(scratch.outcome.best or 0, trained.outcome.best or 0)
     assert load(Path("runs/ru/model.safetensors")).model.config == load(Path("runs/new/model.safetensors")).model.config
+
+
+def test_its_settings_are_those_of_fine_tuning(english: StartModel, write) -> None:
+    source = write(ENGLISH, "again.txt")
+    api.train_run(source, run="runs/b", init_from="runs/english", training={"steps": 1})
+    config = load(Path("runs/b/model.safetensors")).training.config
+    assert (config.optimizer, config.batch_size) == ("adamw", 16)
+    api.train_run(source, run="runs/c", training={"steps": 1})
+    assert load(Path("runs/c/model.safetensors")).training.config.optimizer == "muon"
