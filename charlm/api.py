@@ -37,6 +37,7 @@ from charlm.training.schedule import require_rest
 from charlm.training.start.autotune import AutotunedSettings
 from charlm.training.start.fine_tuning import in_its_script, load_start_model
 from charlm.training.start.first_state import (
+    SHAPE,
     autotuned,
     check_model_options,
     first_state,
@@ -241,7 +242,8 @@ def train_run(
         settings = autotuned(dataset, options, start_model, config, training_options, seconds=seconds)
         options, config = settings.model | options, replace(config, **settings.training)
     state = first_state(dataset, options, start_model, config, started=started, progress=callbacks.progress)
-    options |= {name: getattr(state.model.config, name) for name in _RESOLVED}
+    resolved = _RESOLVED if start_model is None else (*_RESOLVED, *SHAPE)
+    options |= {name: getattr(state.model.config, name) for name in resolved}
     if settings is not None:
         callbacks.on_settings(settings)
         check = PassesCheck(settings, dataset, state.model.config, callbacks.on_event)

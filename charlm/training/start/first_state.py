@@ -27,7 +27,7 @@ from charlm.training.start.autotune import AutotunedSettings, autotune
 from charlm.training.start.fine_tuning import StartModel, inherit, inherit_vectors
 from charlm.training.state import TrainingState, begin
 
-_SHAPE = ("cell", "num_layers", "hidden_size", "embedding_size", "tie_weights", "skip", "skip_steps")
+SHAPE = ("cell", "num_layers", "hidden_size", "embedding_size", "tie_weights", "skip", "skip_steps")
 """Fields of `ModelConfig` that are those of the model to start from."""
 
 
@@ -69,7 +69,7 @@ def _with_start_model(options: Mapping[str, Any], start_model: StartModel | None
     del values["vocab_size"]
     if not values["ngram_order"]:
         del values["ngram_order"]
-    for name in _SHAPE:
+    for name in SHAPE:
         if given.get(name, values[name]) != values[name]:
             raise ConfigError(
                 f"--init-from {start_model.path} has {name} {values[name]!r}, not {given[name]!r}; leave the option out"

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from charlm import api
+from charlm.analysis.runs.listing import list_runs
 from charlm.storage.checkpoint import load
 from charlm.tokenizers.char import CharTokenizer
 from charlm.training.start.fine_tuning import StartModel, in_its_script, inherit, load_start_model, sources_of
@@ -93,5 +94,6 @@ def test_its_settings_are_those_of_fine_tuning(english: StartModel, write) -> No
     api.train_run(source, run="runs/b", init_from="runs/english", training={"steps": 1})
     config = load(Path("runs/b/model.safetensors")).training.config
     assert (config.optimizer, config.batch_size) == ("adamw", 16)
+    assert {summary.run: summary.network for summary in list_runs()}["b"] == "lstm 2x16"
     api.train_run(source, run="runs/c", training={"steps": 1})
     assert load(Path("runs/c/model.safetensors")).training.config.optimizer == "muon"
