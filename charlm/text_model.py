@@ -297,7 +297,8 @@ class TextModel:
         Args:
             text: files, folders or named corpora, or - for standard input.
             by: "document", "line", "sentence" or "word".
-            alone: read each from the initial state, without what precedes it in its document.
+            alone: read each from the initial state, without what precedes it in its document, and at most its first
+                million characters.
             corpus: how to read the text; settings that are missing are those of training.
             progress: called with the bytes read.
 
@@ -322,7 +323,10 @@ class TextModel:
     def stream(
         self, text: TextLike, *, corpus: CorpusOptions | None = None, progress: Progress = silent
     ) -> Iterator[tuple[str, Part]]:
-        """The documents of a text as they are read, with the names of their sources; arguments as in `score_spans`."""
+        """The documents of a text as they are read, with the names of their sources; arguments as in `score_spans`.
+
+        Raises `CorpusError` if the text can't be read, or, at its end, if it is empty.
+        """
         config = replace(self.corpus_config, **(corpus or {}))
         found = find_sources(text, progress=progress, encoding=config.encoding, copies_stdin=False)
         return stream_parts(found.sources, config, progress)

@@ -20,6 +20,7 @@ LARGEST_BLOCK = 1 << 24
 """Bytes of a file that a block may hold."""
 _HASH = 8  # bytes of the sha256 of the file
 _LARGEST_MODEL = 1 << 33
+_UNPACKER_MEMORY = 1 << 28  # bytes; the strongest preset of xz needs a quarter
 _CRC = struct.Struct("<I")
 _DYNAMIC, _PORTABLE, _SELF_CONTAINED, _CRLF = 1, 2, 4, 8
 
@@ -141,7 +142,7 @@ def _unpacked(packed: bytes, size: int) -> bytes:
     if size > _LARGEST_MODEL:
         raise damaged(f"it says that its model has {size:,} bytes; at most {_LARGEST_MODEL:,} are allowed")
     try:
-        unpacker = lzma.LZMADecompressor()
+        unpacker = lzma.LZMADecompressor(memlimit=_UNPACKER_MEMORY)
         model = unpacker.decompress(packed, size + 1)
     except lzma.LZMAError as error:
         raise damaged(f"its model can't be unpacked ({error})") from None

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from charlm.errors import CharlmError
@@ -28,7 +28,7 @@ class JsonAnswer:
 
         async def answer() -> None:
             try:
-                response = JSONResponse(await self._workers.run(self._work))
+                response: Response = JSONResponse(await self._workers.run(self._work))
             except CharlmError as error:
                 response = error_response(error)
             await response(scope, receive, _impatient(send))
@@ -79,13 +79,19 @@ class EventStream:
 
 def event(value: Any) -> bytes:
     """A JSON value as a server-sent event."""
-    return f"data: {json.dumps(value, ensure_ascii=False)}\n\n".encode("utf-8", "replace")
+    return b"data: " + _json_bytes(value) + b"\n\n"
 
 
-def error_response(error: CharlmError) -> JSONResponse:
+def error_response(error: CharlmError) -> Response:
     """The answer for an error."""
     headers = {"retry-after": "1"} if status_of(error) == 503 else None
-    return JSONResponse(error_json(error), status_code=status_of(error), headers=headers)
+    content = _json_bytes(error_json(error))
+    return Response(content, status_code=status_of(error), headers=headers, media_type="application/json")
+
+
+def _json_bytes(value: Any) -> bytes:
+    """A JSON value in UTF-8; half of a surrogate pair, which a message may quote, becomes a question mark."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
 
 
 async def _unless_gone(receive: Receive, answer: Coroutine[Any, Any, None]) -> None:

@@ -1,6 +1,7 @@
 """Threads that compute for requests: few at a time, few that wait, and none for a client that has gone away."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -33,7 +34,7 @@ class Job:
             self._results.append(result)
             is_first = len(self._results) == 1
         if is_first:
-            self._loop.call_soon_threadsafe(self._arrived.set)
+            self._tell_loop(self._arrived.set)
 
     def require_wanted(self) -> None:
         """Raise `AbandonedError` if nobody waits for the results."""
@@ -53,8 +54,13 @@ class Job:
         """Let the work end at its next result."""
         self._abandoned.set()
 
+    def _tell_loop(self, callback: Callable[[], None]) -> None:
+        """Call a function in the event loop, unless the loop is closed: a thread may outlive it at the end."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(callback)
+
     async def _batches(self, future: "Future[None]") -> AsyncIterator[list[Any]]:
-        future.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._arrived.set))
+        future.add_done_callback(lambda _: self._tell_loop(self._arrived.set))
         while True:
             await self._arrived.wait()
             self._arrived.clear()
@@ -102,8 +108,7 @@ class Workers:
             if future.done():
                 self._jobs.discard(job)
             else:  # it counts until its thread has noticed
-                loop = asyncio.get_running_loop()
-                future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._jobs.discard, job))
+                future.add_done_callback(lambda _: job._tell_loop(lambda: self._jobs.discard(job)))
 
     async def run(self, work: Callable[[Job], Any]) -> Any:
         """The result of a function; raises as `stream`."""

@@ -1,5 +1,6 @@
 """The file format: whatever is changed in an archive is noticed, and no length is believed."""
 
+import lzma
 import zlib
 
 import pytest
@@ -89,3 +90,12 @@ def test_a_model_that_unpacks_to_more_than_it_says_is_refused() -> None:
     archive[end : end + 4] = zlib.crc32(bytes(archive[:end])).to_bytes(4, "little")
     with pytest.raises(ArchiveError, match="has not 99 bytes"):
         read_archive(bytes(archive))
+
+
+def test_a_model_that_needs_much_memory_to_unpack_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = lzma.compress(bytes(100), format=lzma.FORMAT_ALONE)
+    with_large_dictionary = packed[:1] + (1 << 31).to_bytes(4, "little") + packed[5:]
+    monkeypatch.setattr(lzma, "compress", lambda content: with_large_dictionary)
+    archive = write_archive(Header(model=bytes(8), length=0, own_model=bytes(100)), [], bytes(32))
+    with pytest.raises(ArchiveError, match="can't be unpacked"):
+        read_archive(archive)

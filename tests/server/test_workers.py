@@ -1,6 +1,7 @@
 """Work that is bounded, and abandoned when nobody waits for it."""
 
 import asyncio
+import logging
 import threading
 
 import pytest
@@ -50,3 +51,23 @@ def test_what_is_left_ends_and_more_than_allowed_is_refused() -> None:
         workers.close()
 
     asyncio.run(leave())
+
+
+def test_work_that_ends_after_the_event_loop_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    workers, begun, may_end = Workers(1, 0, "test"), threading.Event(), threading.Event()
+
+    def slow(job: Job) -> None:
+        begun.set()
+        may_end.wait(30)
+
+    async def leave() -> None:
+        task = asyncio.ensure_future(workers.run(slow))
+        while not begun.is_set():
+            await asyncio.sleep(0.001)
+        task.cancel()
+
+    with caplog.at_level(logging.ERROR):
+        asyncio.run(leave())
+        may_end.set()
+        workers.close()
+    assert not caplog.records

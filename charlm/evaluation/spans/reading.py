@@ -123,8 +123,7 @@ class _Reader:
         starts = np.cumsum([0, *lengths])
         split = TokenSplit(ids, starts, SplitFacts(documents=len(documents), tokens=len(ids) - len(documents)))
         if len(documents) == 1:
-            shape = {"batch_size": ROWS, "width_for": self._width_for}
-            yield from self._in_order(deque(pieces), block_windows(split, **shape))  # type: ignore[arg-type]
+            yield from self._in_order(deque(pieces), block_windows(split, batch_size=ROWS, width_for=self._width_for))
             return
         nats = token_nats(self._model, self._tokenizer, split)
         is_text = np.ones(len(ids), bool)

@@ -33,15 +33,16 @@ class CompletionRequest:
     seed: int | None
     logprobs: int | None
     """How many likely characters to report at each place; None reports no log-probabilities at all."""
-    stream: bool
     usage: bool
     """Whether a stream ends with the number of characters."""
 
 
 def parse_request(fields: Fields, tokenizer: Tokenizer) -> CompletionRequest:
     """Parse a request; raises `RequestError` for a field that is out of range, unknown, or has no meaning here."""
-    stream = fields.flag("stream")
+    fields.flag("stream")  # for the route, which answers with one or the other
     options = fields.take("stream_options", {})
+    if not isinstance(options, dict):
+        raise RequestError("stream_options must be an object, such as {}", param="stream_options")
     num = fields.whole("n", 1, 1, _MOST_TEXTS)
     if fields.whole("best_of", num, 1, _MOST_TEXTS) != num:
         raise RequestError("best_of differs from n; charlm returns every text that it writes", param="best_of")
@@ -68,8 +69,7 @@ def parse_request(fields: Fields, tokenizer: Tokenizer) -> CompletionRequest:
         num=num,
         seed=fields.optional_whole("seed", 0, _MOST_SEED),
         logprobs=_logprobs(fields),
-        stream=stream,
-        usage=isinstance(options, dict) and options.get("include_usage") is True,
+        usage=options.get("include_usage") is True,
     )
     fields.require_all_taken()
     return request

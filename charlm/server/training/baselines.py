@@ -8,16 +8,16 @@ import os
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
+from charlm.config import TokenizerConfig
 from charlm.data.corpus import open_corpus
 from charlm.data.dataset import TokenSplit, make_dataset
 from charlm.errors import CharlmError
 from charlm.evaluation.baselines import measure_baselines
 from charlm.progress import silent
 from charlm.server.workers import Job
-from charlm.storage.checkpoint import load
 from charlm.storage.runs import RUNS, RunFolder
+from charlm.training.start.fine_tuning import load_start_model
 from charlm.training.start.first_state import with_valid_text
 
 _SECONDS = 300.0
@@ -64,9 +64,8 @@ def _output(command: list[str], job: Job) -> dict[str, float]:
 def measure(run: RunFolder) -> dict[str, float]:
     """The figures of a run; raises `CharlmError` if its text can't be read."""
     config = run.read_config()
-    tokenizer = config.tokenizer if config.init_from is None else load(Path(config.init_from)).tokenizer
-    if tokenizer is None:
-        return {}
+    start_model = load_start_model(config.init_from)
+    tokenizer = start_model.tokenizer_for_text() if start_model else config.tokenizer or TokenizerConfig()
     dataset = with_valid_text(
         make_dataset(open_corpus(config.text, config.corpus), tokenizer), config.valid, progress=silent
     )

@@ -34,14 +34,15 @@ class Training:
 
     def to_json(self) -> dict[str, Any]:
         """What the page shows, as JSON values."""
-        problem = next((line[7:] for line in reversed(self.lines) if line.startswith("error: ")), None)
+        lines = self.lines.copy()  # `follow` adds to them meanwhile
+        problem = next((line.removeprefix("error: ") for line in reversed(lines) if line.startswith("error: ")), None)
         return {
             "run": self.run,
             "running": self.running,
             "selected": self.selected,
             "reason": self.reason,
             "problem": problem,
-            "message": self.lines[-1] if self.lines else None,
+            "message": lines[-1] if lines else None,
         }
 
     def follow(self) -> None:
@@ -81,7 +82,7 @@ class Trainings:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                text=True,
+                encoding="utf-8",
                 errors="replace",
                 start_new_session=True,  # Ctrl-C in the terminal stops it once, through `close`
             )

@@ -76,7 +76,15 @@ def test_echo_and_likely_characters(client, served) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("temperature", -1), ("max_tokens", 10**9), ("n", 99), ("presence_penalty", 1), ("logprobs", 50), ("best_of", 3)],
+    [
+        ("temperature", -1),
+        ("max_tokens", 10**9),
+        ("n", 99),
+        ("presence_penalty", 1),
+        ("logprobs", 50),
+        ("best_of", 3),
+        ("stream_options", 3),
+    ],
 )
 def test_an_error_names_its_field(client, field: str, value: object) -> None:
     with pytest.raises(openai.BadRequestError) as caught:

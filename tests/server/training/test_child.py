@@ -1,5 +1,6 @@
 """A training in a process of its own."""
 
+import io
 import time
 from pathlib import Path
 
@@ -29,3 +30,24 @@ def test_a_training_is_started_stopped_and_continued(served, sentences: str) -> 
     served.site.trainings.close()  # as Ctrl-C does
     assert not served.json("GET", "/api/runs/cats")["training"]
     assert Path("runs/cats/resume.safetensors").exists()
+
+
+def test_messages_may_arrive_while_they_are_looked_at(served) -> None:
+    from charlm.server.training.child import Training
+
+    class Ended:
+        stderr = io.StringIO()
+
+        def poll(self) -> int:
+            return 1
+
+    training = Training(run="a", process=Ended())
+
+    class Message(str):
+        def startswith(self, *arguments) -> bool:
+            training.lines.append("another")
+            return super().startswith(*arguments)
+
+    training.lines += ["error: the disk is full", Message("one"), Message("two")]
+    shown = training.to_json()
+    assert shown["problem"] == "the disk is full" and shown["message"] == "two"
