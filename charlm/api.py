@@ -35,7 +35,7 @@ from charlm.text_model import TextModel
 from charlm.training.events import Event
 from charlm.training.schedule import require_rest
 from charlm.training.start.autotune import AutotunedSettings
-from charlm.training.start.fine_tuning import in_its_script, load_start_model
+from charlm.training.start.fine_tuning import in_its_script, load_start_model, tokenizer_of_run
 from charlm.training.start.first_state import (
     SHAPE,
     autotuned,
@@ -230,7 +230,7 @@ def train_run(
     tokenizer = tokenizer or TokenizerConfig()
     dataset = make_dataset(
         read_corpus(sources, text_config, progress=callbacks.progress),
-        start_model.tokenizer_for_text() if start_model else tokenizer,
+        tokenizer_of_run(start_model, tokenizer),
         progress=callbacks.progress,
     )
     if start_model is not None and not in_its_script(start_model, dataset):
@@ -314,8 +314,8 @@ def resume_run(
                 state.forget_best()
         else:  # the run stopped before it saved anything
             start_model = load_start_model(run_config.init_from)
-            tokenizer = start_model.tokenizer_for_text() if start_model else run_config.tokenizer or TokenizerConfig()
-            dataset = make_dataset(corpus, tokenizer, progress=callbacks.progress)
+            own_tokenizer = tokenizer_of_run(start_model, run_config.tokenizer)
+            dataset = make_dataset(corpus, own_tokenizer, progress=callbacks.progress)
             dataset = with_valid_text(dataset, run_config.valid, progress=callbacks.progress)
             options, log_sizes = run_config.model, (0, 0)
             state = first_state(dataset, options, start_model, config, started=started, progress=callbacks.progress)

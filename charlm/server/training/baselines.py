@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 
-from charlm.config import TokenizerConfig
 from charlm.data.corpus import open_corpus
 from charlm.data.dataset import TokenSplit, make_dataset
 from charlm.errors import CharlmError
@@ -17,7 +16,7 @@ from charlm.evaluation.baselines import measure_baselines
 from charlm.progress import silent
 from charlm.server.workers import Job
 from charlm.storage.runs import RUNS, RunFolder
-from charlm.training.start.fine_tuning import load_start_model
+from charlm.training.start.fine_tuning import load_start_model, tokenizer_of_run
 from charlm.training.start.first_state import with_valid_text
 
 _SECONDS = 300.0
@@ -65,7 +64,7 @@ def measure(run: RunFolder) -> dict[str, float]:
     """The figures of a run; raises `CharlmError` if its text can't be read."""
     config = run.read_config()
     start_model = load_start_model(config.init_from)
-    tokenizer = start_model.tokenizer_for_text() if start_model else config.tokenizer or TokenizerConfig()
+    tokenizer = tokenizer_of_run(start_model, config.tokenizer)
     dataset = with_valid_text(
         make_dataset(open_corpus(config.text, config.corpus), tokenizer), config.valid, progress=silent
     )

@@ -36,11 +36,6 @@ class StartModel:
     model: LanguageModel
     tokenizer: Tokenizer
 
-    def tokenizer_for_text(self) -> Tokenizer | TokenizerConfig:
-        """The tokenizer of the new model: subwords and bytes can write every text and stay; characters are collected
-        from the new text."""
-        return TokenizerConfig() if isinstance(self.tokenizer, CharTokenizer) else self.tokenizer
-
 
 def load_start_model(name: str | Path | None) -> StartModel | None:
     """Load a model to start from, by its file, run folder or name of the run; None if `name` is None.
@@ -52,6 +47,16 @@ def load_start_model(name: str | Path | None) -> StartModel | None:
     path = find_model(str(name))
     checkpoint = load(path)
     return StartModel(path=path, model=checkpoint.model, tokenizer=checkpoint.tokenizer)
+
+
+def tokenizer_of_run(start_model: StartModel | None, config: TokenizerConfig | None) -> Tokenizer | TokenizerConfig:
+    """The tokenizer of a run, or how to make it; `config` is that of its `RunConfig`.
+
+    The subwords or bytes of a start model can write every text and stay; characters are collected from the new text.
+    """
+    if start_model is None or isinstance(start_model.tokenizer, CharTokenizer):
+        return config or TokenizerConfig()
+    return start_model.tokenizer
 
 
 def sources_of(tokenizer: Tokenizer, start: Tokenizer) -> Sources:
