@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -73,10 +72,10 @@ class Fields:
     def number(self, name: str, default: float, low: float, high: float) -> float:
         """A finite number from `low` to `high`."""
         value = self.take(name, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
             raise RequestError(f"{name} is {_shown(value)}; give a number", param=name)
-        if not low <= value <= high:
-            raise RequestError(f"{name} is {value:g}; give {low:g} to {high:g}", param=name)
+        if not low <= value <= high:  # also infinities, and integers too large for a float
+            raise RequestError(f"{name} is {_shown(value)}; give {low:g} to {high:g}", param=name)
         return value
 
     def whole(self, name: str, default: int, low: int, high: int) -> int:

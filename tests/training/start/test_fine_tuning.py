@@ -86,3 +86,12 @@ def test_a_model_of_another_script_is_left_out(english: StartModel, write, caplo
     scratch = api.train_run(text, run="runs/new", training=TINY)
     assert scratch.outcome == trained.outcome or np.isclose(scratch.outcome.best or 0, trained.outcome.best or 0)
     assert load(Path("runs/ru/model.safetensors")).model.config == load(Path("runs/new/model.safetensors")).model.config
+
+
+@pytest.mark.parametrize("order", [0, 2])
+def test_context_vectors_are_left_out_with_the_ngrams_they_stand_for(write, order: int) -> None:
+    source = write(ENGLISH, "english.txt")
+    api.train_run(source, run="runs/english", model={"ngram_order": 5, "context_vectors": 8}, training=TINY)
+    api.train_run(source, run="runs/b", init_from="runs/english", model={"ngram_order": order}, training=TINY)
+    config = load(Path("runs/b/model.safetensors")).model.config
+    assert (config.ngram_order, config.context_vectors) == (order, 0)
