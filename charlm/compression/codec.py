@@ -14,7 +14,7 @@ from charlm.compression.coder import make_decoder, make_encoder
 from charlm.compression.machine import machine
 from charlm.compression.predictors import Predictor, make_predictor
 from charlm.compression.symbols import CODE_POINTS, Alphabet, UnknownSymbolError, has_crlf, separator_of
-from charlm.errors import ArchiveError, ConfigError
+from charlm.errors import ArchiveError, ConfigError, ModelFileError
 from charlm.files import json_sha256
 from charlm.ngram.arrays import to_arrays
 from charlm.ngram.native_code import native_library
@@ -152,7 +152,10 @@ def _model_from(content: bytes) -> TextModel:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.safetensors")
         path.write_bytes(content)
-        return TextModel(path=Path("in the archive"), checkpoint=model_file.load(path))
+        try:
+            return TextModel(path=Path("in the archive"), checkpoint=model_file.load(path))
+        except ModelFileError as error:
+            raise ArchiveError(str(error).replace(str(path), "the model in the archive")) from None
 
 
 class _Reading:

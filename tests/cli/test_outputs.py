@@ -1,5 +1,6 @@
 """Files that commands write: they replace neither an input nor a file of the user's."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -54,6 +55,16 @@ def test_no_input_is_replaced(failed, letter: Path, command: list[str]) -> None:
         said = failed(*command, name, "--overwrite")
         assert "which is also an input; choose another file" in said
     assert letter.read_text().startswith("cat and")
+
+
+@pytest.mark.parametrize("options", [[], ["--overwrite"]], ids=["plain", "overwrite"])
+def test_an_output_replaces_no_link_and_no_pipe(failed, letter: Path, options: list[str]) -> None:
+    os.mkfifo("pipe")
+    Path("other").symlink_to("pipe")
+    for name, kind in (("pipe", "is not a regular file"), ("other", "is a symbolic link")):
+        for command in (["features", "letter.txt", "--out"], ["compress", "letter.txt", "-o"]):
+            assert f"--out is '{name}', which {kind}; give another file name" in failed(*command, name, *options)
+    assert Path("pipe").is_fifo() and Path("other").is_symlink()
 
 
 def test_a_folder_of_texts_is_no_place_for_an_output(failed, letter: Path) -> None:

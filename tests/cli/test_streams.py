@@ -133,3 +133,14 @@ def test_tables_are_whole_lines_where_there_is_no_terminal(charlm, text: Path) -
             assert max(map(len, lines)) > 100
     lines = shell("charlm corpora").stdout.decode().splitlines()
     assert lines == charlm("corpora").stdout.splitlines()
+
+
+def test_a_table_whose_reader_has_gone_ends_as_other_output_does(text: Path) -> None:
+    done = shell(f"charlm score reviews {text} --by word | true; exit ${{PIPESTATUS[0]}}")
+    assert done.returncode == 141 and b"Traceback" not in done.stderr
+
+
+def test_an_archive_is_not_written_to_a_closed_stream(text: Path) -> None:
+    done = shell(f"charlm compress {text} --model reviews -o - >&-")
+    assert done.returncode == 1
+    assert done.stderr == b"error: the result goes to standard output, which is closed; give a file with -o\n"

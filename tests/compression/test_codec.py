@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charlm.compression import compress, decompress
+from charlm.compression.archive import Header, write_archive
 from charlm.compression.codec import model_digest
 from charlm.config import CorpusConfig, TokenizerConfig
 from charlm.data.corpus import open_corpus
@@ -173,3 +174,9 @@ def test_what_excludes_what(models, monkeypatch: pytest.MonkeyPatch) -> None:
         compress(b"owl", models[0], portable=True)
     archive = compress(b"owl", models[0])
     assert decompress(archive, models[0]) == b"owl"
+
+
+def test_an_archive_whose_model_is_no_model_names_no_other_file() -> None:
+    archive = write_archive(Header(model=bytes(8), length=0, own_model=b"a model"), [], bytes(32))
+    with pytest.raises(ArchiveError, match=r"^the model in the archive is not a model file"):
+        decompress(archive)

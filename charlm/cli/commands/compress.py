@@ -175,9 +175,11 @@ def _output(
     out: str | None, source: str, default: str, *, inputs: Iterable[str | Path | None], json: bool, overwrite: bool
 ) -> Path | None:
     """The path to write; None for standard output."""
-    if (name := out or ("-" if source == "-" else default)) == "-":
+    if (name := ("-" if source == "-" else default) if out is None else out) == "-":
         if json:
             raise ConfigError("--json and the result both go to standard output; give a file with -o")
+        if sys.__stdout__ is None:
+            raise ConfigError("the result goes to standard output, which is closed; give a file with -o")
         if sys.stdout.isatty():
             raise ConfigError("the result is binary, and standard output is a terminal; give a file with -o")
         return None

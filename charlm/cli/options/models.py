@@ -71,8 +71,9 @@ def parse_prior(text: str, models: list[str]) -> list[float]:
             raise ConfigError(f"--prior has {part!r}; give NAME=PROBABILITY for each model, such as {models[0]}=0.5")
     if missing := [name for name in models if name not in shares]:
         raise ConfigError(f"--prior has no probability for {', '.join(missing)}; give one for each model")
-    total = math.fsum(shares.values())
-    if not all(0 <= share <= 1 for share in shares.values()) or not math.isclose(total, 1, abs_tol=1e-6):
+    if not all(0 <= share <= 1 for share in shares.values()):
+        raise ConfigError(f"--prior is {text!r}; each probability must be from 0 to 1")
+    if not math.isclose(total := math.fsum(shares.values()), 1, abs_tol=1e-6):
         raise ConfigError(f"--prior is {text!r}, which sums to {total:g}; give probabilities that sum to 1")
     return [shares[name] for name in models]
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from charlm.errors import ConfigError
-from charlm.files import atomic_write, is_made_by_charlm, user_path
+from charlm.files import IrregularFileError, atomic_write, is_made_by_charlm, require_regular, user_path
 
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace an existing file, even one that charlm did not write.")
@@ -32,7 +32,8 @@ def output_path(path: Path, option: str, *, inputs: Iterable[str | Path | None] 
         inputs: files and folders that the command reads; names of nothing on disk are ignored.
         overwrite: allow replacing a file that charlm did not write.
 
-    Raises `ConfigError` if there is no folder to write to, or if the file would replace one that it may not replace.
+    Raises `ConfigError` if there is no folder to write to, or if the file would replace one that it may not replace,
+    or a device, a pipe or a symbolic link.
     """
     path = user_path(path)
     if path.is_dir():
@@ -44,6 +45,10 @@ def output_path(path: Path, option: str, *, inputs: Iterable[str | Path | None] 
     for source in inputs:
         if source is not None and _holds(user_path(source), path):
             raise ConfigError(f"{option} is {str(path)!r}, which is also an input; choose another file")
+    try:
+        require_regular(path)  # writing renames a file to this path, which would remove a device, a pipe or a link
+    except IrregularFileError as error:
+        raise ConfigError(f"{option} is {str(path)!r}, which {error.strerror}; give another file name") from None
     if not overwrite and not is_made_by_charlm(path):
         raise ConfigError(
             f"{option} is {str(path)!r}, which already exists and doesn't appear to have been written by charlm; "

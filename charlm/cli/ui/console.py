@@ -31,6 +31,10 @@ class VisibleConsole(Console):
     def __init__(self, **settings: Any) -> None:
         super().__init__(highlight=False, emoji=False, markup=False, theme=_THEME, **settings)
 
+    def on_broken_pipe(self) -> None:
+        """Let the command end as for any other output whose reader has gone; rich would exit with status 1."""
+        raise BrokenPipeError
+
     def _visible(self, text: str) -> str:
         return visible(text) if self.is_terminal or self.file.isatty() else text
 

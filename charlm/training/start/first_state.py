@@ -9,6 +9,7 @@ from charlm.cells import find_cell
 from charlm.config import (
     DEFAULT_CELL,
     DEFAULT_HIDDEN_SIZE,
+    LEAST_ORDER_OF_CONTEXTS,
     MIN_VOCAB_SIZE,
     ModelConfig,
     TrainConfig,
@@ -74,6 +75,8 @@ def _with_start_model(options: Mapping[str, Any], start_model: StartModel | None
             raise ConfigError(
                 f"--init-from {start_model.path} has {name} {values[name]!r}, not {given[name]!r}; leave the option out"
             )
+    if given.get("ngram_order", values.get("ngram_order", LEAST_ORDER_OF_CONTEXTS)) < LEAST_ORDER_OF_CONTEXTS:
+        del values["context_vectors"]  # the n-grams that they stand for are left out
     return values | given
 
 

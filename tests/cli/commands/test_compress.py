@@ -84,3 +84,8 @@ def test_every_mistake_is_one_line(charlm, failed, letter: Path, trained_run) ->
     for command, message in cases.items():
         assert message in failed(*command)
     assert sorted(Path().rglob("*")) == before
+
+
+def test_an_empty_name_is_no_default(failed, letter: Path) -> None:
+    assert "--out is '.', which is a folder" in failed("compress", letter, "-o", "")
+    assert not Path("letter.bin.charlm").exists()

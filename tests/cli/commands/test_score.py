@@ -68,6 +68,8 @@ def test_mistakes_are_counted_where_the_truth_is_known(charlm, two: list[str], w
         (("{text}", "--models", "first", "--models", "runs/first"), "two models are named 'first'"),
         (("{text}", "--prior", "first=1"), "need several models"),
         (("first", "numbers", "{text}", "--prior", "first=0.5,numbers=0.6"), "sums to 1.1"),
+        (("first", "numbers", "{text}", "--prior", "first=1e400,numbers=-1e400"), "must be from 0 to 1"),
+        (("first", "numbers", "{text}", "--prior", "first=nan,numbers=1"), "must be from 0 to 1"),
         (("first", "numbers", "{text}", "--prior", "first=1"), "no probability for numbers"),
         (("first", "numbers", "{text}", "--prior", "first=1,numbres=0"), "did you mean numbers?"),
         (("first", "numbers", "{text}", "--prior", "half"), "give NAME=PROBABILITY"),

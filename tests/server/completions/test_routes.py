@@ -99,3 +99,11 @@ def test_unknown_fields_and_characters_are_refused(client) -> None:
         client.completions.create(model="a", prompt="Ж")
     with pytest.raises(openai.NotFoundError):
         client.completions.create(model="/etc/passwd", prompt="cat")
+
+
+@pytest.mark.parametrize("field", ["temperature", "max_tokens", "seed", "n", "logprobs"])
+@pytest.mark.parametrize("value", ["1" + "0" * 400, "1e999", "-Infinity"])
+def test_a_number_beyond_every_float_is_out_of_range(served, field: str, value: str) -> None:
+    body = f'{{"prompt": "a", "{field}": {value}}}'.encode()
+    status, answer = served.ask("POST", "/v1/completions", body, headers={"Content-Type": "application/json"})
+    assert status == 400 and json.loads(answer)["error"]["param"] == field

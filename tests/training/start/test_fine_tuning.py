@@ -97,3 +97,12 @@ def test_its_settings_are_those_of_fine_tuning(english: StartModel, write) -> No
     assert {summary.run: summary.network for summary in list_runs()}["b"] == "lstm 2x16"
     api.train_run(source, run="runs/c", training={"steps": 1})
     assert load(Path("runs/c/model.safetensors")).training.config.optimizer == "muon"
+
+
+@pytest.mark.parametrize("order", [0, 2])
+def test_context_vectors_are_left_out_with_the_ngrams_they_stand_for(write, order: int) -> None:
+    source = write(ENGLISH, "english.txt")
+    api.train_run(source, run="runs/english", model={"ngram_order": 5, "context_vectors": 8}, training=TINY)
+    api.train_run(source, run="runs/b", init_from="runs/english", model={"ngram_order": order}, training=TINY)
+    config = load(Path("runs/b/model.safetensors")).model.config
+    assert (config.ngram_order, config.context_vectors) == (order, 0)
