@@ -16,7 +16,7 @@ LEVELS = (
     ("training",),
     ("analysis",),
     ("text_model",),
-    ("loading",),
+    ("loading", "export"),
     ("api",),
     ("cli",),
     ("__main__",),
