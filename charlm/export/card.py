@@ -34,7 +34,7 @@ def card_of(checkpoint: Checkpoint, model: LanguageModel, *, bits: int, figures:
     if training is not None:
         minutes, seconds = divmod(round(training.seconds), 60)
         card.append(
-            ("Training", f"{minutes}:{seconds:02} minutes, {training.step:,} steps, {training.epoch:.2f} epochs")
+            ("Training", f"{minutes} min {seconds} s, {training.step:,} steps, {training.epoch:.2f} epochs")
         )
     layers = f"{config.num_layers} layer" + "s" * (config.num_layers > 1)
     card.append(

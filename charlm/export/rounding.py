@@ -1,6 +1,7 @@
 """Rounds the weights of a model to 8 or 16 bits: the largest of each row of a matrix gets the largest integer."""
 
 import copy
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -46,13 +47,7 @@ def rounded_model(model: LanguageModel, bits: Bits) -> tuple[LanguageModel, dict
     """
     model = copy.deepcopy(model).float().cpu().eval()
     if model.contexts is not None:
-        assert model.prior is not None and model.prior.ngram is not None
-        number = len(model.contexts.vectors) - 1
-        order = np.argsort(model.prior.ngram.frequent[:number], kind="stable")
-        with torch.no_grad():
-            vectors = model.contexts.vectors
-            vectors[0] = 0
-            vectors[1 : len(order) + 1] = vectors[1 : len(order) + 1][torch.from_numpy(order)]
+        _sort_context_vectors(model)
     rounded: dict[str, RoundedRows] = {}
     with torch.no_grad():
         for name, weights in model.named_parameters():
@@ -60,3 +55,15 @@ def rounded_model(model: LanguageModel, bits: Bits) -> tuple[LanguageModel, dict
                 rounded[name] = round_rows(weights, bits)
                 weights.copy_(rounded[name].matrix())
     return model, rounded
+
+
+@torch.no_grad()
+def _sort_context_vectors(model: LanguageModel) -> None:
+    """Put the context vectors in the order of their nodes, and leave out the frequent n-grams without a vector."""
+    assert model.prior is not None and model.prior.ngram is not None and model.contexts is not None
+    ngram, vectors = model.prior.ngram, model.contexts.vectors
+    nodes = ngram.frequent[: len(vectors) - 1]
+    order = np.argsort(nodes, kind="stable")
+    model.prior.ngram = replace(ngram, frequent=nodes[order])
+    vectors[1 : len(order) + 1] = vectors[1 : len(order) + 1][torch.from_numpy(order)]
+    model.contexts.give(model.prior.ngram)

@@ -1,7 +1,7 @@
 /* The view that reads: the heat map of a text, and the curve of its bits. */
 
 const LONGEST_READ = 50_000; // characters
-const CURVE = { width: 720, height: 150, left: 34, bottom: 6, top: 8 };
+const CURVE = { height: 150, left: 28, bottom: 6, top: 8 };
 
 class ReadView {
   constructor(network, tokenizer) {
@@ -51,7 +51,8 @@ class ReadView {
       points.push([index / Math.max(1, bits.length - 1), (high[0] - low[0]) / Math.max(1, high[1] - low[1])]);
     }
     const highest = Math.max(1, Math.ceil(Math.max(...points.map(([, mean]) => mean))));
-    const { width, height, left, bottom, top } = CURVE;
+    byId("curve").hidden = false;
+    const { height, left, bottom, top } = CURVE, width = byId("curve").clientWidth;
     const x = (share) => left + share * (width - left), y = (mean) => height - bottom - mean / highest * (height - bottom - top);
     const svg = this.shape("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
     const [place, most] = points.reduce((best, point) => point[1] > best[1] ? point : best);
@@ -66,7 +67,6 @@ class ReadView {
     svg.append(this.shape("path", { d: path }));
     byId("curve").querySelector("svg")?.remove();
     byId("curve").append(svg);
-    byId("curve").hidden = false;
   }
 
   shape(name, attributes) {
