@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,15 @@ _FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
     *("--remote-debugging-pipe", "about:blank"),
 )
+_LAUNCH = """
+import os, sys
+commands, answers = (os.dup(int(number)) for number in sys.argv[1:3])
+os.dup2(commands, 3)
+os.dup2(answers, 4)
+os.set_inheritable(3, True)
+os.set_inheritable(4, True)
+os.execv(sys.argv[3], sys.argv[3:])
+"""  # Chromium reads commands from descriptor 3 and writes answers to 4
 _KEYS = {"Enter": 13, "Escape": 27, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Tab": 9}
 
 
@@ -36,6 +46,12 @@ class Browser:
         self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.send(f"{domain}.enable")
+
+    def close(self) -> None:
+        """Close the pipe, and with it Chromium."""
+        with contextlib.suppress(OSError):
+            self._commands.close()
+        self._answers.close()
 
     def send(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Send a command and return its result."""
@@ -81,7 +97,7 @@ class Browser:
         self.evaluate("new Promise((done) => document.readyState === 'complete' ? done() : onload = done)")
 
     def evaluate(self, expression: str) -> Any:
-        """The value of a JavaScript expression, or of the promise that it is; raises `AssertionError` for exceptions."""
+        """The value of a JavaScript expression or promise; raises `AssertionError` for an exception."""
         result = self.send("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         if "exceptionDetails" in result:
             raise AssertionError(json.dumps(result["exceptionDetails"])[:500])
@@ -151,19 +167,18 @@ def browser(folder: Path) -> Iterator[Browser]:
     read_commands, commands = os.pipe()
     answers, write_answers = os.pipe()
     arguments = [CHROMIUM, *_FLAGS[:-1], f"--user-data-dir={folder}", _FLAGS[-1]]
-    redirected = ["sh", "-c", f'exec "$@" 3<&{read_commands} 4>&{write_answers} >/dev/null 2>&1', "sh", *arguments]
-    process = subprocess.Popen(redirected, pass_fds=(read_commands, write_answers), start_new_session=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", _LAUNCH, str(read_commands), str(write_answers), *arguments],
+        pass_fds=(read_commands, write_answers),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     os.close(read_commands)
     os.close(write_answers)
-    attached = None
     try:
-        attached = Browser(commands, answers)
-        yield attached
+        with contextlib.closing(Browser(commands, answers)) as attached:
+            yield attached
     finally:
-        if attached is not None:
-            with contextlib.suppress(AssertionError, OSError):
-                attached._session = None
-                attached.send("Browser.close")
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:

@@ -33,9 +33,7 @@ def card_of(checkpoint: Checkpoint, model: LanguageModel, *, bits: int, figures:
         card.append(("Learned from", f"{corpus.name}, {corpus.characters:,} characters{documents}"))
     if training is not None:
         minutes, seconds = divmod(round(training.seconds), 60)
-        card.append(
-            ("Training", f"{minutes} min {seconds} s, {training.step:,} steps, {training.epoch:.2f} epochs")
-        )
+        card.append(("Training", f"{minutes} min {seconds} s, {training.step:,} steps, {training.epoch:.2f} epochs"))
     layers = f"{config.num_layers} layer" + "s" * (config.num_layers > 1)
     card.append(
         ("Network", f"{config.cell}, {layers} of {config.hidden_size} units, {_vocabulary(checkpoint.tokenizer)}")

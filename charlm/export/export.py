@@ -2,9 +2,9 @@
 
 import logging
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
-from charlm.config import check_choice, check_range
+from charlm.config import check_range
 from charlm.errors import CharlmError, ConfigError
 from charlm.export.card import about_of, card_of
 from charlm.export.fitting import fit_ngrams
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_MAX_SIZE = 3_000_000
 """Bytes."""
-_CARD_CHANGES = 200  # bytes by which a page may grow when the figures are known
+_UNKNOWN_FIGURES = " " * 150  # as long as any figures, so that a page that fits also fits with them
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +89,8 @@ def export_page(
     Raises `ConfigError` for a model that a page can't run, and for a page that is too large without n-grams.
     """
     require_forward(model, "charlm export")
-    check_choice("--bits", bits, (8, 16))
+    if bits not in get_args(Bits):
+        raise ConfigError(f"--bits is {bits}; it must be 8 or 16")
     check_range("--max-size", max_size, 1, 1 << 30)
     checkpoint, tokenizer = model.checkpoint, model.tokenizer
     if checkpoint.model.config.cell not in PROGRAMS:
@@ -103,7 +104,7 @@ def export_page(
     program = program_script(rounded)
     opening = needs_opening(checkpoint.corpus)
 
-    def write(smaller: LanguageModel, figures: str = "") -> str:
+    def write(smaller: LanguageModel, figures: str = _UNKNOWN_FIGURES) -> str:
         sections = Sections()
         add_model(sections, smaller, matrices, tokenizer)
         if smaller.prior is not None and smaller.prior.ngram is not None:
@@ -118,7 +119,7 @@ def export_page(
             weights=sections.compressed(),
         )
 
-    fitted = fit_ngrams(rounded, write, max_size - _CARD_CHANGES, progress=progress)
+    fitted = fit_ngrams(rounded, write, max_size, progress=progress)
     exported = replace(model, checkpoint=replace(checkpoint, model=fitted.model))
     facts = _measure(model, exported, bits, progress)
     page = write(fitted.model, _figures(facts))

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -12,6 +12,7 @@ from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
     from charlm.export.export import ExportFacts
+    from charlm.export.rounding import Bits
 
 _UNITS = {"": 1, "kb": 1000, "mb": 1_000_000, "gb": 1_000_000_000}
 _SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,9})?) ?([kmg]b)?", re.IGNORECASE)
@@ -59,8 +60,6 @@ def export(
     if page is None:
         raise ConfigError("charlm export writes a page, and --html is missing; add --html FILE")
     check_open(open_page, page)
-    if bits != 8 and bits != 16:
-        raise ConfigError(f"--bits is {bits}; it must be 8 or 16")
     size = parse_size(max_size)
     use_threads(threads)
     loaded = charlm.load(model)
@@ -68,7 +67,7 @@ def export(
     if model is None:
         stderr().print(f"using {loaded.path}", markup=False, soft_wrap=True)
     with Bars(stderr()) as progress:
-        exported = export_page(loaded, title=title, bits=8 if bits == 8 else 16, max_size=size, progress=progress)
+        exported = export_page(loaded, title=title, bits=cast("Bits", bits), max_size=size, progress=progress)
     write_page(page, exported.page, open_page=open_page)
     if json:
         print_json({"page": str(page), "model": str(loaded.path)} | exported.facts.to_json())
