@@ -43,6 +43,7 @@ SOURCES = {
     "cell_search": _TRAINING,
     "cells": _TRAINING,
     "clipping": _TRAINING,
+    "export": (*_NETWORK, "analysis/html", "evaluation", "export", "sampling"),
     "fill": (*_NETWORK, "sampling"),
     "kernels": _KERNELS,
     "kernels_memory": _KERNELS,
