@@ -85,11 +85,13 @@ def test_tied_weights_and_a_single_layer_without_n_grams_run_in_the_page(
 def test_controls_of_the_page(exported: Exported, in_node: InNode, tmp_path: Path) -> None:
     settings = {"prefix": "cat and", "length": 120, "temperature": 1, "minP": 0, "seed": 3}
     writes = [settings, settings, settings | {"seed": 4}, settings | {"stop": " of "}, settings | {"minP": 1}]
-    first, again, other, stopped, likeliest = in_node(exported(), tmp_path, simd=True, writes=writes)["writes"]
+    writes += [settings | {"prefix": "", "seed": seed} for seed in range(5)]
+    first, again, other, stopped, likeliest, *begun = in_node(exported(), tmp_path, simd=True, writes=writes)["writes"]
     assert first["text"] == again["text"] != other["text"]
     assert stopped["ended"] == "stop" and first["text"].startswith(stopped["text"]) and " of " not in stopped["text"]
     assert all(stopped["text"].startswith(shown) for shown in stopped["shown"])
     assert likeliest["text"] != first["text"]
+    assert all(one["text"] == one["text"].lstrip() != "" for one in begun)
     for unit in first["units"]:
         probabilities = [p for _, p in unit["likeliest"]]
         assert len(probabilities) == 5 and probabilities == sorted(probabilities, reverse=True)

@@ -98,8 +98,10 @@ class Writing {
     return starts[draw(weights, { temperature: this.controls.temperature && 1, minP: 0 }, this.random)];
   }
 
-  /* Write what precedes a text, which is not shown, up to a paragraph, or after a while a sentence or line. */
+  /* Write what precedes a text, which is not shown, up to a paragraph, or after a while a sentence or line. The text then
+     begins with no blank. */
   skipOpening() {
+    this.blanks = this.tokenizer.texts.flatMap((text, token) => /^\s/.test(text) ? [token] : []);
     const start = { state: structuredClone(this.state), logits: this.logits.slice() };
     let text = "";
     while (text.length < LONGEST_OPENING) {
@@ -122,7 +124,7 @@ class Writing {
   read(token) { this.logits.set(this.network.step(this.state, token)); }
 
   step() {
-    const token = this.next(this.controls), judged = judge(this.logits, token);
+    const token = this.next(this.controls, this.text ? [] : this.blanks), judged = judge(this.logits, token);
     if (token === this.tokenizer.eos) {
       this.ended = "end";
       this.add(this.decoded.end());
