@@ -295,6 +295,22 @@ TABLES = {
             Column("xz", "xz", ".4f"),
         ),
     ),
+    "export": Table(
+        results="export",
+        columns=(
+            Column("text", "text"),
+            Column("tokens", "tokens"),
+            Column("vocabulary", "vocabulary", ",.0f"),
+            Column("largest page, MB", "max_size_mb", "g"),
+            Column("bytes", "bytes", ",.0f"),
+            Column("n-grams", "ngrams", ",.0f"),
+            Column("of", "ngrams_before", ",.0f"),
+            Column("bits per character", "bits_per_character", ".4f"),
+            Column("of the model", "bits_per_character_before", ".4f"),
+            Column("loss", "loss", ".1%"),
+            Column("characters/s", "characters_per_second", ",.0f"),
+        ),
+    ),
     "waiting": Table(
         results="waiting",
         columns=(Column("busy programs", "busy", "g"), Column("tokens/s", "tokens_per_second", ",.0f")),

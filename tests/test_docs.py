@@ -21,6 +21,7 @@ PAGES = (
     "README.md",
     "docs/guide/student.md",
     "docs/guide/hobbyist.md",
+    "docs/guide/export.md",
     "docs/guide/researcher.md",
     "docs/guide/score.md",
     "docs/guide/gradients.md",

@@ -16,7 +16,7 @@ LEVELS = (
     ("training",),
     ("analysis",),
     ("text_model",),
-    ("loading", "compression"),
+    ("loading", "compression", "export"),
     ("api",),
     ("server",),
     ("cli",),

@@ -15,6 +15,7 @@ from charlm.cli.commands.corpora import corpora
 from charlm.cli.commands.curves import curves
 from charlm.cli.commands.diagnose import diagnose
 from charlm.cli.commands.eval import evaluate
+from charlm.cli.commands.export import export
 from charlm.cli.commands.features import features
 from charlm.cli.commands.fill import fill
 from charlm.cli.commands.heatmap import heatmap
@@ -98,6 +99,7 @@ for _name, _command in (
     ("fill", fill),
     ("compress", compress),
     ("decompress", decompress),
+    ("export", export),
     ("heatmap", heatmap),
     ("features", features),
     ("probe", probe),

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from charlm.kernels.buffers import Buffer, Buffers
 from charlm.kernels.program import Function, reads
-from charlm.kernels.symbolic import c_statements
+from charlm.kernels.symbolic import statements
 from charlm.native.compiler import shared_library
 from charlm.native.prebuilt import PORTABLE
 from charlm.native.structures import Operation
@@ -194,14 +194,14 @@ class CompiledLoop:
 def operands(function: Function) -> tuple[str, ...]:
     """The quantities in a stage's table, in order: first those it reads, then those it only writes."""
     names = reads(function)
-    _, results = c_statements(function, names)
+    _, results = statements(function, names)
     return names + tuple(name for name in results if name not in names)
 
 
 def write_stage(name: str, function: Function) -> str:
     """The C function of a stage. Its table has the address, time stride and row stride of each operand, in bytes."""
     names = reads(function)
-    lines, results = c_statements(function, names)
+    lines, results = statements(function, names)
     pad = " " * 12
     place = {operand: k for k, operand in enumerate(operands(function))}
     pointers = [

@@ -29,7 +29,9 @@ WINDOW = 1 << 13
 BUCKETS = 80
 """Kinds of matches: 20 lengths (0 to 15, then from 16, 32, 64 and 128 up) times 4 numbers of misses."""
 _HEAD = 4
-_VERIFIED, _MOST_MISSES, _LONGEST_COUNT = 32, 3, 1 << 30
+VERIFIED, MOST_MISSES = 32, 3
+"""The most tokens that are compared, and the most wrong predictions in a row that are counted."""
+_LONGEST_COUNT = 1 << 30
 
 States = NDArray[np.int32]
 
@@ -93,7 +95,7 @@ def check_states(states: States) -> States:
         raise ValueError("this is not the state of a match")
     count, pointer, length, misses = states[:, :_HEAD].T
     right = (count >= 0) & (count <= _LONGEST_COUNT) & (pointer >= 0) & (pointer < np.maximum(count, 1)) & (length >= 0)
-    if not (right & (misses >= 0) & (misses <= _MOST_MISSES)).all():
+    if not (right & (misses >= 0) & (misses <= MOST_MISSES)).all():
         raise ValueError("this is not the state of a match")
     return np.ascontiguousarray(states)
 
@@ -111,7 +113,7 @@ def _read(lengths: Lengths, state: list[int], token: int) -> None:
     if pointer and state[_HEAD + pointer % WINDOW] == token:
         pointer, length, misses = pointer + 1, length + 1, 0
     elif pointer:
-        pointer, length, misses = 0, 0, min(misses + 1, _MOST_MISSES)
+        pointer, length, misses = 0, 0, min(misses + 1, MOST_MISSES)
     state[_HEAD + count % WINDOW] = token
     count += 1
     slots = {
@@ -121,7 +123,7 @@ def _read(lengths: Lengths, state: list[int], token: int) -> None:
     }
     for needed, slot in slots.items():
         found = state[slot]
-        if length >= lengths.longer or not found or count - found >= WINDOW - _VERIFIED:
+        if length >= lengths.longer or not found or count - found >= WINDOW - VERIFIED:
             continue
         agreeing = _agreeing(state, count, found)
         if agreeing >= needed and agreeing > length:
@@ -142,9 +144,9 @@ def _slot(state: Sequence[int], count: int, length: int) -> int:
 
 
 def _agreeing(state: Sequence[int], count: int, position: int) -> int:
-    """How many tokens before a position agree with the last ones, at most `_VERIFIED`."""
+    """How many tokens before a position agree with the last ones, at most `VERIFIED`."""
     k = 0
-    while k < min(_VERIFIED, position) and (
+    while k < min(VERIFIED, position) and (
         state[_HEAD + (position - k - 1) % WINDOW] == state[_HEAD + (count - k - 1) % WINDOW]
     ):
         k += 1
@@ -156,4 +158,4 @@ def _voice(state: Sequence[int]) -> tuple[int, int]:
     _, pointer, length, misses = state[:_HEAD]
     if length >= 16:
         length = 16 + min(3, length.bit_length() - 5)
-    return state[_HEAD + pointer % WINDOW] if pointer else -1, length * (_MOST_MISSES + 1) + misses
+    return state[_HEAD + pointer % WINDOW] if pointer else -1, length * (MOST_MISSES + 1) + misses

@@ -128,6 +128,16 @@ class SubwordTokenizer(Tokenizer):
         return self._bytes[token]
 
     @property
+    def byte_tokens(self) -> list[int]:
+        """The token of each of the 256 bytes."""
+        return [int(self._processor.piece_to_id(f"<0x{byte:02X}>")) for byte in range(256)]
+
+    @property
+    def scores(self) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """SentencePiece's score of each token, (V,): log-probabilities of a unigram model, ranks of merged pairs."""
+        return np.array([self._processor.get_score(token) for token in range(self.vocab_size)], dtype=np.float32)
+
+    @property
     def never_written(self) -> tuple[int, ...]:
         """See `Tokenizer.never_written`; BOS and SentencePiece's <unk>."""
         return (0, self.bos)

@@ -50,6 +50,6 @@
       return lines.join("\n");
     }
 
-    explore(text, places.length, elementOf, describe);
+    explore(text, () => places.length, elementOf, describe);
     for (const [label, share] of data.marks) addMark(scale, label, share);
   }

@@ -22,6 +22,6 @@
       const describe = (index) =>
         `${JSON.stringify(excerpt.texts[index])}   unit ${excerpt.values[index].toFixed(3)}\n` +
         `${excerpt.property}: ${excerpt.yes ? (excerpt.held[index] ? "yes" : "no") : excerpt.held[index]}`;
-      explore(text, excerpt.texts.length, (index) => text.children[index], describe);
+      explore(text, () => excerpt.texts.length, (index) => text.children[index], describe);
     });
   }

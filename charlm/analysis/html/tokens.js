@@ -33,7 +33,8 @@
     current = null;
   }
 
-  // Let the user explore the tokens of a text: `elementOf(index)` has `data-index`, and `describe(index)` is its tip.
+  // Let the user explore the tokens of a text, `count()` so far: `elementOf(index)` has `data-index`, and
+  // `describe(index)` is its tip.
   function explore(text, count, elementOf, describe) {
     let last = 0; // the token that was shown last
 
@@ -49,7 +50,7 @@
     function onNextLine(direction) {
       const start = place(elementOf(last)), apart = (one, other) => Math.abs(one.top - other.top) > start.height / 2;
       let line = null, best = last, nearest = Infinity;
-      for (let index = last + direction; index >= 0 && index < count; index += direction) {
+      for (let index = last + direction; index >= 0 && index < count(); index += direction) {
         const here = place(elementOf(index));
         if (line === null && !apart(here, start)) continue;
         line ??= here;
@@ -60,11 +61,11 @@
     }
 
     const moves = {
-      ArrowLeft: () => Math.max(0, last - 1), ArrowRight: () => Math.min(count - 1, last + 1),
+      ArrowLeft: () => Math.max(0, last - 1), ArrowRight: () => Math.min(count() - 1, last + 1),
       ArrowUp: () => onNextLine(-1), ArrowDown: () => onNextLine(1),
     };
     text.addEventListener("keydown", (event) => {
-      if (!(event.key in moves) || event.altKey || event.ctrlKey || event.metaKey || !count) return;
+      if (!(event.key in moves) || event.altKey || event.ctrlKey || event.metaKey || !count()) return;
       event.preventDefault();
       const index = current && text.contains(current) ? moves[event.key]() : last;
       elementOf(index).scrollIntoView({ block: "nearest" });

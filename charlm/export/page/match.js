@@ -1,0 +1,72 @@
+/* What followed an earlier occurrence of the last tokens: charlm/ngram/match.py and charlm/model/match.py. */
+
+class Match {
+  constructor({ longer, shorter, window, verified, mostMisses, scale, mostStretched }, gate) {
+    Object.assign(this, { longer, shorter, window, verified, mostMisses, scale, mostStretched, gate });
+  }
+
+  initialState() {
+    return {
+      count: 0, pointer: 0, length: 0, misses: 0, ring: new Int32Array(this.window),
+      tables: [new Int32Array(this.window), new Int32Array(this.window)],
+    };
+  }
+
+  /* Read a token. */
+  advance(state, token) {
+    const { ring, tables } = state, mask = this.window - 1, lengths = [this.longer, this.shorter];
+    if (state.pointer && ring[state.pointer & mask] === token) {
+      state.pointer++;
+      state.length++;
+      state.misses = 0;
+    } else if (state.pointer) {
+      state.pointer = state.length = 0;
+      state.misses = Math.min(state.misses + 1, this.mostMisses);
+    }
+    ring[state.count++ & mask] = token;
+    const slots = lengths.map((length) => state.count >= length ? this.slot(state, length) : -1);
+    for (let which = 0; which < 2 && state.length < this.longer; which++) {
+      const found = slots[which] < 0 ? 0 : tables[which][slots[which]];
+      if (!found || state.count - found >= this.window - this.verified) continue;
+      const agreeing = this.agreeing(state, found);
+      if (agreeing >= lengths[which] && agreeing > state.length) {
+        state.pointer = found;
+        state.length = agreeing;
+        break;
+      }
+    }
+    slots.forEach((slot, which) => { if (slot >= 0) tables[which][slot] = state.count; });
+  }
+
+  /* Where the positions after the last `length` tokens are kept. */
+  slot({ ring, count }, length) {
+    let hash = 0;
+    for (let k = 1; k <= length; k++) {
+      hash = Math.imul(hash ^ ring[(count - k) & (this.window - 1)], 0x9e3779b1) >>> 0;
+      hash = (hash ^ (hash >>> 15)) >>> 0;
+    }
+    return hash & (this.window - 1);
+  }
+
+  /* How many tokens before a position agree with the last ones. */
+  agreeing({ ring, count }, position) {
+    const mask = this.window - 1;
+    let k = 0;
+    while (k < this.verified && position - k > 0 && ring[(position - k - 1) & mask] === ring[(count - k - 1) & mask]) k++;
+    return k;
+  }
+
+  /* Change the logit of the predicted token. */
+  mix({ pointer, ring, length, misses }, logits) {
+    const token = pointer ? ring[pointer & (this.window - 1)] : -1;
+    if (token < 0 || token >= logits.length) return;
+    const kind = length < 16 ? length : 16 + Math.min(3, Math.floor(Math.log2(length)) - 4);
+    const bucket = kind * (this.mostMisses + 1) + misses;
+    let largest = -Infinity, sum = 0;
+    for (let v = 0; v < logits.length; v++) if (v !== token && logits[v] > largest) largest = logits[v];
+    for (let v = 0; v < logits.length; v++) if (v !== token) sum += Math.exp(logits[v] - largest);
+    const odds = logits[token] - largest - Math.log(sum);
+    const stretched = Math.max(-this.mostStretched, Math.min(this.mostStretched, odds));
+    logits[token] += this.scale * (this.gate[2 * bucket] * stretched + this.gate[2 * bucket + 1]);
+  }
+}
