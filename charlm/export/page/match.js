@@ -52,7 +52,8 @@ class Match {
   agreeing({ ring, count }, position) {
     const mask = this.window - 1;
     let k = 0;
-    while (k < this.verified && position - k > 0 && ring[(position - k - 1) & mask] === ring[(count - k - 1) & mask]) k++;
+    const agrees = () => ring[(position - k - 1) & mask] === ring[(count - k - 1) & mask];
+    while (k < this.verified && position - k > 0 && agrees()) k++;
     return k;
   }
 

@@ -37,7 +37,7 @@ class Network {
     for (const saved of program.saved) quantities[saved] = this.arena.vector(hiddenSize);
     for (const extra of program.biases) quantities[extra] = arrays[name(extra)];
     quantities.h = this.arena.vector(hiddenSize);
-    if (program.hasCells) Object.assign(quantities, { c: this.arena.vector(hiddenSize), c_next: this.arena.vector(hiddenSize) });
+    if (program.hasCells) for (const name of ["c", "c_next"]) quantities[name] = this.arena.vector(hiddenSize);
     const weights = { input: matrix(name("input")) };
     for (const stage of program.stages) {
       for (const { weight } of stage.products) weights[weight] ??= matrix(name(weight));
@@ -111,8 +111,8 @@ class Network {
     for (const { products, run } of program.stages) {
       for (const { of, weight, rows: [first, blocks], into, gate: [gate, adds] } of products) {
         if (!adds) quantities[into].fill(0);
-        this.arena.product(weights[weight], quantities[of], adds ? gates : quantities[into], first * size, blocks * size,
-                           gate * size);
+        const target = adds ? gates : quantities[into];
+        this.arena.product(weights[weight], quantities[of], target, first * size, blocks * size, gate * size);
       }
       run(size, quantities);
     }

@@ -67,7 +67,9 @@ class NgramModel {
     for (let k = 0, place = 0; k <= this.width && place < orders.length; k++) {
       if (k + 1 === orders[place]) {
         const weight = orderWeights[place++];
-        for (let v = 0; v < probabilities.length; v++) logits[v] += weight * Math.log(Math.max(probabilities[v], 1e-12));
+        for (let v = 0; v < probabilities.length; v++) {
+          logits[v] += weight * Math.log(Math.max(probabilities[v], 1e-12));
+        }
       }
       const node = k < this.width ? state[k] : -1;
       if (node < 0 || this.backoffs[node] === 1) continue;

@@ -32,17 +32,21 @@ class ReadView {
     await workInFrames(step, () => this.view.append(waiting.splice(0)), () => this.run !== run);
     if (this.run > run + 1) return; // a new run has taken over
     byId("cancel-reading").disabled = true;
-    const bits = this.view.units.map(({ nats }) => nats / Math.LN2), total = bits.reduce((sum, value) => sum + value, 0);
+    const bits = this.view.units.map(({ nats }) => nats / Math.LN2);
+    const total = bits.reduce((sum, value) => sum + value, 0);
     const characters = this.view.units.reduce((sum, unit) => sum + [...unit.text].length, 0);
-    byId("read-status").textContent = `${count(characters)} characters, ${(total / Math.max(1, characters)).toFixed(2)} bits each.` +
-      (text.length < whole.length ? ` The first ${count(LONGEST_READ)} were read.` : "") + unknownNote(this.tokenizer, text);
+    const mean = (total / Math.max(1, characters)).toFixed(2);
+    const cut = text.length < whole.length ? ` The first ${count(LONGEST_READ)} were read.` : "";
+    byId("read-status").textContent = `${count(characters)} characters, ${mean} bits each.` + cut +
+      unknownNote(this.tokenizer, text);
     byId("read-scale").hidden = false;
     if (characters > 20) this.showCurve(bits);
   }
 
   /* The running mean of the bits per character. */
   showCurve(bits) {
-    const lengths = this.view.units.map(({ text }) => [...text].length), reach = Math.max(4, Math.round(bits.length / 60));
+    const lengths = this.view.units.map(({ text }) => [...text].length);
+    const reach = Math.max(4, Math.round(bits.length / 60));
     const sums = [[0, 0]];
     bits.forEach((value, index) => sums.push([sums[index][0] + value, sums[index][1] + lengths[index]]));
     const points = [];
@@ -53,18 +57,20 @@ class ReadView {
     const highest = Math.max(1, Math.ceil(Math.max(...points.map(([, mean]) => mean))));
     byId("curve").hidden = false;
     const { height, left, bottom, top } = CURVE, width = byId("curve").clientWidth;
-    const x = (share) => left + share * (width - left), y = (mean) => height - bottom - mean / highest * (height - bottom - top);
+    const x = (share) => left + share * (width - left);
+    const y = (mean) => height - bottom - mean / highest * (height - bottom - top);
     const svg = this.shape("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
     const [place, most] = points.reduce((best, point) => point[1] > best[1] ? point : best);
-    svg.setAttribute("aria-label", `Bits per character along the text. The most surprising passage has ${most.toFixed(1)}, at ${Math.round(100 * place)}% of the text.`);
+    const peak = `The most surprising passage has ${most.toFixed(1)}, at ${Math.round(100 * place)}% of the text.`;
+    svg.setAttribute("aria-label", `Bits per character along the text. ${peak}`);
     for (const mark of new Set([0, Math.round(highest / 2), highest])) {
       svg.append(this.shape("line", { x1: left, x2: width, y1: y(mark), y2: y(mark) }));
       const label = this.shape("text", { x: left - 10, y: y(mark) + 4, "text-anchor": "end" });
       label.textContent = mark;
       svg.append(label);
     }
-    const path = points.map(([share, mean], index) => `${index ? "L" : "M"}${x(share).toFixed(1)} ${y(mean).toFixed(1)}`).join("");
-    svg.append(this.shape("path", { d: path }));
+    const places = points.map(([share, mean]) => `${x(share).toFixed(1)} ${y(mean).toFixed(1)}`);
+    svg.append(this.shape("path", { d: `M${places.join("L")}` }));
     byId("curve").querySelector("svg")?.remove();
     byId("curve").append(svg);
   }

@@ -18,7 +18,8 @@ function judge(logits, token) {
   return { nats: normaliser - logits[token], likeliest: top.map((v) => [v, Math.exp(logits[v] - normaliser)]) };
 }
 
-/* Turns tokens into units: the characters that a token completes, with what `judge` says of the tokens since the last. */
+/* Turns tokens into units: the characters that a token completes, with what `judge` says of the tokens since the
+   last. */
 class Units {
   constructor(tokenizer, skipped = 0) {
     this.tokenizer = tokenizer;

@@ -37,15 +37,19 @@ class TextView {
 
   describe(index) {
     const { text, nats, likeliest } = this.units[index];
-    const lines = likeliest.map(([token, p]) => `${(100 * p).toFixed(p < 0.0995 ? 1 : 0)}%  ${quoted(this.tokenizer.texts[token])}`);
-    return [`${quoted(text)}  ${(nats / Math.LN2).toFixed(2)} bits, ${(100 * Math.exp(-nats)).toPrecision(2)}%`, ...lines].join("\n");
+    const percent = (p) => `${(100 * p).toFixed(p < 0.00095 ? 3 : p < 0.0995 ? 1 : 0)}%`;
+    const alternatives = likeliest.map(([token, p]) => `${percent(p)}  ${quoted(this.tokenizer.texts[token])}`);
+    const own = `${quoted(text)}  ${(nats / Math.LN2).toFixed(2)} bits, ${percent(Math.exp(-nats))}`;
+    return [own, ...alternatives].join("\n");
   }
 }
 
 /* The marks that say what the colours mean. */
 function showScale(element) {
   element.append("Surprise in bits: ");
-  for (const bits of [0, 2, 4, STRONGEST]) addMark(element, bits === STRONGEST ? `${bits} and more` : `${bits}`, bits / STRONGEST);
+  for (const bits of [0, 2, 4, STRONGEST]) {
+    addMark(element, bits === STRONGEST ? `${bits} and more` : `${bits}`, bits / STRONGEST);
+  }
 }
 
 /* Work for most of each frame until `step` returns false or `isCancelled`; `show` follows each frame's work. */

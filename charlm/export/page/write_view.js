@@ -24,7 +24,8 @@ class WriteView {
     const number = (id) => Number(byId(id).value);
     const seed = byId("seed").value === "" ? Math.floor(Math.random() * 1e6) : number("seed");
     const stop = byId("stop").value.replaceAll("\\n", "\n").replaceAll("\\t", "\t");
-    return { prefix: byId("prefix").value, temperature: number("temperature"), minP: number("min-p"), stop, seed, length: number("length") };
+    const controls = { temperature: number("temperature"), minP: number("min-p"), length: number("length") };
+    return { prefix: byId("prefix").value, stop, seed, ...controls };
   }
 
   async start() {
@@ -37,8 +38,8 @@ class WriteView {
     if (this.writings.length && this.views[0].run !== run) return; // a new run has taken over
     const characters = this.writings.reduce((sum, writing) => sum + writing.characters, 0);
     const seconds = (performance.now() - began) / 1000;
-    byId("write-status").textContent = `${count(characters)} characters in ${seconds.toFixed(1)} s, seed ${settings.seed}.` +
-      unknownNote(this.tokenizer, settings.prefix);
+    const figures = `${count(characters)} characters in ${seconds.toFixed(1)} s, seed ${settings.seed}.`;
+    byId("write-status").textContent = figures + unknownNote(this.tokenizer, settings.prefix);
     byId("cancel").disabled = true;
     byId("copy").disabled = byId("save").disabled = false;
   }
@@ -50,8 +51,8 @@ class WriteView {
     this.writings = [];
     this.views = [];
     for (let k = 0; k < number; k++) {
-      const article = document.createElement("article"), text = document.createElement("div"), prefix = document.createElement("span");
-      const figures = document.createElement("p");
+      const make = (tag) => document.createElement(tag);
+      const [article, text, prefix, figures] = ["article", "div", "span", "p"].map(make);
       if (number > 1) article.append(Object.assign(document.createElement("h3"), { textContent: `Text ${k + 1}` }));
       text.className = "text";
       prefix.className = "prefix";
@@ -82,9 +83,9 @@ class WriteView {
       const view = this.views[index];
       view.append(writing.units.slice(view.units.length, writing.settled));
       if (!writing.ended) return;
-      const bits = writing.units.reduce((sum, unit) => sum + unit.nats, 0) / Math.LN2 / Math.max(1, writing.characters);
-      const ending = ENDINGS[writing.ended];
-      view.figures.textContent = `${count(writing.characters)} characters, ${bits.toFixed(2)} bits each${ending && "; "}${ending}`;
+      const nats = writing.units.reduce((sum, unit) => sum + unit.nats, 0), ending = ENDINGS[writing.ended];
+      const bits = (nats / Math.LN2 / Math.max(1, writing.characters)).toFixed(2);
+      view.figures.textContent = `${count(writing.characters)} characters, ${bits} bits each${ending && `; ${ending}`}`;
     });
   }
 

@@ -98,8 +98,8 @@ class Writing {
     return starts[draw(weights, { temperature: this.controls.temperature && 1, minP: 0 }, this.random)];
   }
 
-  /* Write what precedes a text, which is not shown, up to a paragraph, or after a while a sentence or line. The text then
-     begins with no blank. */
+  /* Write what precedes a text, which is not shown, up to a paragraph, or after a while a sentence or line. The text
+     then begins with no blank. */
   skipOpening() {
     this.blanks = this.tokenizer.texts.flatMap((text, token) => /^\s/.test(text) ? [token] : []);
     const start = { state: structuredClone(this.state), logits: this.logits.slice() };
@@ -108,7 +108,8 @@ class Writing {
       const token = this.next({ temperature: 0.8, minP: 0 }, [this.tokenizer.eos]);
       text += this.tokenizer.texts[token];
       this.read(token);
-      if (/\n\s*\n$/.test(text) || (text.length >= SENTENCES_FROM && /([.!?…]["'”’]*\s|[。！？\n])$/.test(text))) return;
+      const unitEnds = text.length >= SENTENCES_FROM && /([.!?…]["'”’]*\s|[。！？\n])$/.test(text);
+      if (unitEnds || /\n\s*\n$/.test(text)) return;
     }
     Object.assign(this, start);
   }
