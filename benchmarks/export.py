@@ -58,7 +58,7 @@ def main() -> None:
                 "max_size_mb": max_size,
             }
             facts = export.facts.to_json()
-            results.add(settings, facts | {"characters_per_second": speeds}, seed=1)
+            results.add(settings, facts | {"characters_per_second": median(speeds)}, seed=1)
             print(
                 f"| {settings['text']} | {settings['tokens']} | {settings['vocabulary']:,} | {max_size:g} "
                 f"| {facts['bytes']:,} | {facts['ngrams']:,} of {facts['ngrams_before']:,} "
