@@ -43,7 +43,7 @@ def main() -> None:
     arguments = parser.parse_args()
     results = Results("export", arguments.results, threads=2)
     print("| text | tokens | vocabulary | largest, MB | bytes | n-grams | bits | of the model | loss | characters/s |")
-    print("| --- |" * 10)
+    print("|" + " --- |" * 10)
     for name in arguments.models:
         model = load(name)
         corpus = model.checkpoint.corpus
@@ -58,7 +58,7 @@ def main() -> None:
                 "max_size_mb": max_size,
             }
             facts = export.facts.to_json()
-            results.add(settings, facts | {"characters_per_second": median(speeds)}, seed=1)
+            results.add(settings, facts | {"speeds": speeds, "characters_per_second": median(speeds)}, seed=1)
             print(
                 f"| {settings['text']} | {settings['tokens']} | {settings['vocabulary']:,} | {max_size:g} "
                 f"| {facts['bytes']:,} | {facts['ngrams']:,} of {facts['ngrams_before']:,} "

@@ -37,7 +37,7 @@ class TextView {
 
   describe(index) {
     const { text, nats, likeliest } = this.units[index];
-    const percent = (p) => `${(100 * p).toFixed(p < 0.00095 ? 3 : p < 0.0995 ? 1 : 0)}%`;
+    const percent = (p) => p < 0.001 ? "<0.1%" : `${(100 * p).toFixed(p < 0.0995 ? 1 : 0)}%`;
     const alternatives = likeliest.map(([token, p]) => `${percent(p)}  ${quoted(this.tokenizer.texts[token])}`);
     const own = `${quoted(text)}  ${(nats / Math.LN2).toFixed(2)} bits, ${percent(Math.exp(-nats))}`;
     return [own, ...alternatives].join("\n");
