@@ -4,15 +4,10 @@ The rule depends on the tokens and documents of the text, on the size of the voc
 each token. It is fitted to the measurements in docs/notes/autotune.md.
 """
 
-import math
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from statistics import median
 from typing import Any, TypeVar
-
-import torch
-from torch.nn import functional as F
 
 from charlm.config import (
     DEFAULT_CELL,
@@ -20,16 +15,12 @@ from charlm.config import (
     LEAST_ORDER_OF_CONTEXTS,
     MAX_CONTEXT_VECTORS,
     SMALL_VOCABULARY,
-    ModelConfig,
     TrainConfig,
-    default_embedding,
 )
 from charlm.data.dataset import Dataset
 from charlm.data.windows import mean_window
-from charlm.model.device import pick_device
-from charlm.model.language_model import LanguageModel
 from charlm.ngram.native_code import native_library
-from charlm.training.optimizers import Optimizers
+from charlm.training.start.speed import fastest_threads
 
 _Value = TypeVar("_Value")
 
@@ -75,9 +66,6 @@ _MAX_LOGITS = 1 << 24  # in a step, to bound memory
 _MIN_STEPS_PER_PASS = 100
 _SEQUENCES = (8, 512)  # fewest and most per step
 _SEQ_LEN_OF_WIDE = 64
-_BENCHMARK_STEPS = (3, 8)  # warm-up steps and timed steps
-_BENCHMARK_SHARE = 0.01  # of the minutes of a run: the longest that the timing may take
-_GAIN_OF_FEWER_THREADS = 1.2  # in speed, for which fewer threads are chosen
 _SHARE_OF_STEPS = 0.8  # of the time of a run; n-grams, validations and files take the rest
 
 
@@ -294,7 +282,7 @@ def passes_of(config: TrainConfig, *, tokens: int, tokens_per_step: float, secon
         tokens: number of tokens in the training split.
         tokens_per_step: from `charlm.data.windows.mean_window`.
         seconds: how much of the time has passed already.
-        speed: tokens per second on this machine, from `tokens_per_second`; counts for `config.minutes` only.
+        speed: tokens per second on this machine, from `fastest_threads`; counts for `config.minutes` only.
     """
     passes = []
     if config.epochs is not None:
@@ -304,51 +292,3 @@ def passes_of(config: TrainConfig, *, tokens: int, tokens_per_step: float, secon
     if config.minutes is not None:
         passes.append(max(0.0, config.minutes * 60 - seconds) * _SHARE_OF_STEPS * speed / tokens)
     return min(passes)
-
-
-def fastest_threads(vocab_size: int, config: TrainConfig, seq_len: int) -> tuple[int | None, float]:
-    """The number of threads to train with, and its `tokens_per_second`; None for the number that torch has chosen.
-
-    Fewer threads are chosen if they are much faster. That happens next to other programs, where every thread waits for
-    one that has lost its core.
-    """
-    available = threads = torch.get_num_threads()
-    speed = tokens_per_second(vocab_size, config, seq_len)
-    if config.threads is not None or pick_device(config.device).type != "cpu":
-        return config.threads, speed
-    while threads > 1:
-        torch.set_num_threads(threads // 2)
-        gain = tokens_per_second(vocab_size, config, seq_len) / speed
-        if gain < _GAIN_OF_FEWER_THREADS:
-            break
-        threads, speed = threads // 2, speed * gain
-    torch.set_num_threads(threads)
-    return (None if threads == available else threads), speed
-
-
-def tokens_per_second(vocab_size: int, config: TrainConfig, seq_len: int) -> float:
-    """Training speed of an LSTM with 256 units on this machine, from a few steps on B sequences of `seq_len` random
-    tokens; B, optimiser, device and precision are those of `config`. On a busy machine there are fewer steps, so that
-    they take a small part of the run's minutes."""
-    generator = torch.Generator().manual_seed(0)
-    model = LanguageModel(ModelConfig(vocab_size=vocab_size, **default_embedding(vocab_size, DEFAULT_HIDDEN_SIZE)))
-    model.initialise(generator)
-    device = pick_device(config.device)
-    model.to(device)
-    optimizers = Optimizers(model, config)
-    ids = torch.randint(vocab_size, (seq_len + 1, config.batch_size), generator=generator).to(device)  # (T + 1, B)
-    dropout_generator = torch.Generator(device).manual_seed(0)
-    warm_up, timed = _BENCHMARK_STEPS
-    seconds: list[float] = []
-    most = _BENCHMARK_SHARE * 60 * (config.minutes or math.inf)
-    while len(seconds) < warm_up + timed and (len(seconds) < 2 or sum(seconds) < most):
-        started = time.perf_counter()
-        with model.training_precision(config.precision):
-            logits, _ = model(ids[:-1], generator=dropout_generator)
-        loss = F.cross_entropy(logits.flatten(0, 1), ids[1:].flatten())
-        optimizers.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizers.step(config.learning_rate)
-        loss.item()  # waits for the device
-        seconds.append(time.perf_counter() - started)
-    return seq_len * config.batch_size / median(seconds[min(warm_up, len(seconds) - 1) :])

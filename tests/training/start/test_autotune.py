@@ -10,6 +10,7 @@ from charlm.api import Callbacks
 from charlm.config import ModelConfig, TrainConfig
 from charlm.storage.runs import RunFolder
 from charlm.training.start import autotune as autotune_module
+from charlm.training.start import speed as speed_module
 from charlm.training.start.autotune import (
     AutotunedSettings,
     autotune,
@@ -18,7 +19,6 @@ from charlm.training.start.autotune import (
     passes_of,
     sequences_per_step,
     settings_for,
-    tokens_per_second,
 )
 
 
@@ -156,7 +156,7 @@ def test_a_wide_network_reads_twice_as_many_rows_of_a_large_text() -> None:
 
 
 def test_what_is_planned_is_for_the_passes_that_the_network_itself_makes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(autotune_module, "tokens_per_second", lambda vocab_size, config, across: 75_000.0)
+    monkeypatch.setattr(speed_module, "tokens_per_second", lambda vocab_size, config, across: 75_000.0)
     seen = {
         256: "about 6.0 times",  # 500 seconds, of which 0.8 are steps
         384: "about 3.6 times",
@@ -225,25 +225,11 @@ def test_fewer_threads_are_chosen_where_more_wait_for_each_other(
     speeds: dict[int, float], given: int | None, chosen: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.set_num_threads(4)
-    monkeypatch.setattr(autotune_module, "tokens_per_second", lambda *_: speeds[torch.get_num_threads()])
+    monkeypatch.setattr(speed_module, "tokens_per_second", lambda *_: speeds[torch.get_num_threads()])
     plan = planned(TrainConfig(minutes=1, threads=given))
     assert plan.training.get("threads") == chosen
     assert torch.get_num_threads() == (chosen or 4)
     assert ("threads" in plan.reasons) == (given is None and chosen is not None)
-
-
-def test_the_timing_takes_a_hundredth_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    def steps(minutes: float) -> int:
-        clock = iter(range(1000))
-        monkeypatch.setattr(autotune_module.time, "perf_counter", lambda: next(clock))
-        assert tokens_per_second(20, TrainConfig(minutes=minutes, batch_size=2), 8) == 16
-        return next(clock) // 2
-
-    assert [steps(minutes) for minutes in (0.1, 10, 100)] == [2, 6, 11]
-
-
-def test_the_speed_is_that_of_this_machine() -> None:
-    assert 100 < tokens_per_second(20, TrainConfig(steps=1, batch_size=2), 8) < 1e8
 
 
 def test_what_is_given_goes_before_what_is_chosen(text: Path) -> None:
