@@ -30,6 +30,7 @@ from charlm.progress import Progress, silent
 from charlm.sampling import Chunk, GeneratedText, SampleConfig, beam_search, generate_chunks, generate_many
 from charlm.sampling.config import SampleSettings, sample_config
 from charlm.sampling.edges.opening import needs_opening
+from charlm.sampling.freely import written_texts
 from charlm.sampling.infill.fill import FillConfig, Filling, fill
 from charlm.sampling.session import Session
 from charlm.sampling.steering import Hold, holds_for
@@ -450,23 +451,11 @@ class TextModel:
         """
         require_forward(self)
         index = self.copy_index(least, progress=progress)
-        config = SampleConfig(temperature=1.0, length=characters // 16)
-
-        def write() -> Iterator[str]:
-            """Texts from the start of a document, since hidden openings would only take time."""
-            written = 0
-            for generated in generate_many(self.model, self.tokenizer, config=config, seed=1, num=characters, batch=16):
-                written += len(generated.text)
-                progress("looking for copies", min(characters, written), characters)
-                yield generated.text
-                if written >= characters:
-                    return
-
+        generated = written_texts(self.model, self.tokenizer, characters, progress=progress)
         corpus, part = dataset.text_of(split)
-        generated, held_out = write(), corpus.split_documents(part)
         return (
             find_copies_in_texts(generated, index, characters=characters),
-            find_copies_in_texts(held_out, index, characters=characters),
+            find_copies_in_texts(corpus.split_documents(part), index, characters=characters),
         )
 
     def direction(self, name: str) -> Direction:
