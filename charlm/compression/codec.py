@@ -64,8 +64,8 @@ def compress(
         predictor = make_predictor(model.model, model.tokenizer.bos, portable=True, dynamic=False)
         if predictor is None and portable:
             raise ConfigError(
-                f"--portable needs a cell with a Program, weights in 32 bits on the CPU, and charlm's kernels, which "
-                f"{model.path} or this installation lacks; pass --no-portable"
+                f"--portable needs a cell with a compiled form, weights in 32 bits on the CPU, and charlm's kernels, "
+                f"which {model.path} or this installation lacks; pass --no-portable"
             )
         if native_library() is None and predictor is not None:
             logger.warning("without a C compiler 1,000 characters take about 3 s; --no-portable is faster")

@@ -95,8 +95,8 @@ def export_page(
     checkpoint, tokenizer = model.checkpoint, model.tokenizer
     if checkpoint.model.config.cell not in PROGRAMS:
         raise ConfigError(
-            f"the cell {checkpoint.model.config.cell} has no Program, from which the page's code is made; train a "
-            "model with another --cell"
+            f"the cell {checkpoint.model.config.cell} has no compiled form, from which the page's code is made; train "
+            "a model with another --cell"
         )
     if title is None:
         title = "A charlm model" if checkpoint.corpus is None else checkpoint.corpus.name

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,22 +21,17 @@ SUFFIX = ".charlm"
 """The end of the name of an archive."""
 
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
-ModelOption = Annotated[
-    str | None,
-    typer.Option(
-        "--model",
-        "-m",
-        metavar="MODEL",
-        autocompletion=complete_model,
-        help="Model file, run folder or name of a run.",
-        show_default="the newest run",
-    ),
-]
+
+
+def _model_option(text: str, default: str) -> Any:
+    return typer.Option(
+        "--model", "-m", metavar="MODEL", autocompletion=complete_model, help=text, show_default=default
+    )
 
 
 def compress(
     file: Annotated[str, typer.Argument(metavar="FILE", help="The file, of any kind, or - for standard input.")],
-    model: ModelOption = None,
+    model: Annotated[str | None, _model_option("Model file, run folder or name of a run.", "the newest run")] = None,
     out: Annotated[
         str | None,
         typer.Option(
@@ -112,13 +107,9 @@ def decompress(
     file: Annotated[str, typer.Argument(metavar="FILE", help="The archive, or - for standard input.")],
     model: Annotated[
         str | None,
-        typer.Option(
-            "--model",
-            "-m",
-            metavar="MODEL",
-            autocompletion=complete_model,
-            help="The model that the archive was made by: model file, run folder or name of a run.",
-            show_default="the one in the archive, or else the newest run",
+        _model_option(
+            "The model that the archive was made by: model file, run folder or name of a run.",
+            "the one in the archive, or else the newest run",
         ),
     ] = None,
     out: Annotated[
