@@ -24,7 +24,8 @@ TextArgument = Annotated[
     typer.Argument(
         metavar="[TEXT...]",
         autocompletion=complete_text,
-        help="Files, folders (all text files below them), '-' for standard input, or names listed by `charlm corpora`.",
+        help="Files, folders or zip archives (all text files in them), '-' for standard input, or names listed by "
+        "`charlm corpora`. Files may be compressed: .gz, .bz2, .xz, .zst.",
         show_default=False,
     ),
 ]
