@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from charlm.config import CorpusConfig, SplitName, TokenizerConfig, check_choice
 from charlm.data.corpus import Corpus
 from charlm.data.documents import Part
-from charlm.data.split_writer import SplitFacts, SplitWriter
+from charlm.data.inputs.ahead import map_ahead
+from charlm.data.split_writer import EncodedParts, SplitFacts, SplitWriter, encode_parts
 from charlm.data.splits import SPLITS
 from charlm.data.verified_file import DamagedFileError, VerifiedFile, checksums
 from charlm.errors import CharlmError, CorpusError
@@ -218,11 +219,11 @@ def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, folder: Path, *, progres
     dtype = np.dtype(np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.uint32)
     try:
         with contextlib.ExitStack() as stack:
-            writers = [stack.enter_context(SplitWriter(temporary, name, dtype, tokenizer)) for name in SPLITS]
+            writers = [stack.enter_context(SplitWriter(temporary, name)) for name in SPLITS]
             done = 0
-            for index, parts, characters in _batches(corpus):
-                writers[index].write(parts)
-                done += characters
+            for index, encoded in map_ahead(lambda batch: batch.encode(tokenizer, dtype), _batches(corpus)):
+                writers[index].write(encoded)
+                done += encoded.facts.characters
                 progress("encoding", done, corpus.characters)
         if corpus.config.direction == "backward":
             for name in SPLITS:
@@ -261,18 +262,33 @@ def _reverse(folder: Path, name: str, dtype: np.dtype[Any], tokenizer: Tokenizer
     (length - starts[::-1]).tofile(folder / f"{name}.starts")
 
 
-def _batches(corpus: Corpus) -> Iterator[tuple[int, list[Part], int]]:
-    """The parts of a corpus in batches, each of one split: the split's index, the parts, and their characters."""
-    batch_index, batch, size = 0, list[Part](), 0
+class _Batch(NamedTuple):
+    """Consecutive parts of one split."""
+
+    split: int
+    """Its index in `SPLITS`."""
+    parts: list[Part]
+    inside: bool
+    """Whether the first continues a document."""
+
+    def encode(self, tokenizer: Tokenizer, dtype: np.dtype[Any]) -> tuple[int, EncodedParts]:
+        """The split and the tokens."""
+        return self.split, encode_parts(tokenizer, dtype, self.parts, inside=self.inside)
+
+
+def _batches(corpus: Corpus) -> Iterator[_Batch]:
+    """The parts of a corpus in batches."""
+    batch, size = _Batch(0, [], False), 0
     for index, part in corpus.parts():
-        if batch and (index != batch_index or size >= _BATCH):
-            yield batch_index, batch, size
-            batch, size = [], 0
-        batch_index = index
-        batch.append(part)
+        if batch.parts and (index != batch.split or size >= _BATCH):
+            yield batch
+            batch, size = _Batch(index, [], index == batch.split and not batch.parts[-1].ends), 0
+        elif not batch.parts:
+            batch = _Batch(index, [], False)
+        batch.parts.append(part)
         size += sum(map(len, part.texts))
-    if batch:
-        yield batch_index, batch, size
+    if batch.parts:
+        yield batch
 
 
 def _open_dataset(folder: Path, corpus: Corpus, tokenizer: Tokenizer) -> Dataset | None:

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from charlm.config import CorpusConfig
 from charlm.data.documents import Part, cut_documents
 from charlm.data.encoding import check_encoding, decoded
+from charlm.data.inputs.ahead import read_ahead
 from charlm.data.registry import Source
 from charlm.errors import CorpusError
 from charlm.progress import Progress, silent
 
 _MAX_KEPT_BYTES = 64 << 20  # memory for decoded text
+_LARGE = 8 << 20  # bytes of a file from which another thread reads ahead
 
 
 class TextReader:
@@ -77,8 +79,9 @@ class TextReader:
         source, digest = self._sources[index], hashlib.sha256()
         first_reading = index == len(self._digests)
         size = stored = 0
+        chunks = decoded(source, self._config, digest)
         try:
-            for chunk in decoded(source, self._config, digest):
+            for chunk in read_ahead(chunks) if source.size >= _LARGE else chunks:
                 size, stored = chunk.bytes, chunk.stored
                 if first_reading:
                     self._keep(index, chunk.text)
