@@ -81,22 +81,27 @@ class Corpus:
 
     def split_texts(self, split: str) -> Iterator[str]:
         """The text of one split in parts, with documents run together; stops reading at the end of the split."""
-        for part in self._split_parts(split):
+        for part in self.split_parts(split):
             yield "".join(part.texts)
 
-    def split_documents(self, split: str) -> Iterator[str]:
-        """The documents of one split, each whole in memory; stops reading at the end of the split."""
-        begun = list[str]()  # the document that the last part has not ended
-        for texts, ends in self._split_parts(split):
-            begun.append(texts[0])
+    def split_documents(self, split: str, *, longest: int | None = None) -> Iterator[str]:
+        """The documents of one split, each whole in memory, or up to its first `longest` characters; stops reading at
+        the end of the split."""
+        begun, size = list[str](), 0  # the document that the last part has not ended, and its characters
+        for texts, ends in self.split_parts(split):
+            if longest is None or size < longest:
+                begun.append(texts[0])
+                size += len(texts[0])
             if len(texts) > 1 or ends:
-                yield "".join(begun)
-                yield from texts[1 : len(texts) if ends else -1]
+                yield "".join(begun)[:longest]
+                yield from (text[:longest] for text in texts[1 : len(texts) if ends else -1])
                 begun = [] if ends else texts[-1:]
+                size = sum(map(len, begun))
         if begun:
-            yield "".join(begun)
+            yield "".join(begun)[:longest]
 
-    def _split_parts(self, split: str) -> Iterator[Part]:
+    def split_parts(self, split: str) -> Iterator[Part]:
+        """The parts of one split; stops reading at the end of the split."""
         wanted = SPLITS.index(split)
         for index, part in self.parts():
             if index > wanted:

@@ -1,4 +1,4 @@
-"""Token ids on disk, memory-mapped: one folder in the cache for each pair of text and tokenizer.
+"""Token ids on disk: one folder in the cache for each pair of text and tokenizer.
 
 The folder is named by a hash of the text's bytes, how the text is cut and split, and the tokenizer. So it can't go
 stale: another text or another vocabulary has another folder. It is written under a temporary name, flushed to disk and
@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 _FORMAT = 2
 _BATCH = 1 << 20  # characters encoded at a time
 _UNKNOWN_NAMED = 8  # characters outside the vocabulary that a message names
-_READS_BEFORE_RELEASE = 2048  # each may map 64 kB of pages
+_STARTS_IN_MEMORY = 1 << 23  # documents of a split up to which their places are kept in memory
 _VERIFIED_AT_ONCE = 1 << 24  # tokens of a split up to which it is verified when it is opened: milliseconds
 
 
@@ -47,16 +47,14 @@ class TokenSplit:
     """The token ids of one split: its documents in order, each `BOS ... EOS`."""
 
     def __init__(self, ids: NDArray[Any] | VerifiedFile, starts: NDArray[np.int64], facts: SplitFacts) -> None:
-        self._file = self._unverified = ids if isinstance(ids, VerifiedFile) else None
-        self._ids = ids.numbers if isinstance(ids, VerifiedFile) else ids
+        self._ids = ids
         self.starts = starts
         """Document d is ids[starts[d] : starts[d + 1]]; shape (documents + 1,)."""
         self.facts = facts
-        self._reads = 0
 
     @classmethod
     def open(cls, folder: Path, name: str, description: dict[str, Any], vocab_size: int) -> "TokenSplit":
-        """Map the files written by `encode_corpus`; `description` is that of the folder.
+        """Open the files written by `encode_corpus`; `description` is that of the folder.
 
         Raises ValueError, KeyError or `CharlmError` when the files don't match it, OSError when they can't be read.
         """
@@ -68,55 +66,48 @@ class TokenSplit:
         starts = VerifiedFile(
             folder / f"{name}.starts", np.dtype(np.int64), facts.documents + 1, sums["starts"], length + 1
         )
-        starts.verify(0, len(starts.numbers))
+        starts.verify(0, len(starts))
         ids = VerifiedFile(folder / f"{name}.ids", dtype, length, sums["ids"], vocab_size)
         if length <= _VERIFIED_AT_ONCE:
             ids.verify(0, length)
-        return cls(ids, starts.numbers, facts)
+        is_large = len(starts) > _STARTS_IN_MEMORY
+        return cls(ids, np.memmap(starts.path, np.int64, "r") if is_large else starts.read(0, len(starts)), facts)
 
     def __len__(self) -> int:
         """The number of ids."""
         return len(self._ids)
 
+    def __getitem__(self, part: slice) -> NDArray[Any]:
+        """A copy of consecutive ids; raises as `read` does."""
+        start, stop, _ = part.indices(len(self))
+        return self.read(start, stop)
+
     @property
     def ids(self) -> NDArray[Any]:
-        """All ids. Raises `CharlmError` as `read` does, which is cheaper for a part of them."""
-        self._verify(0, len(self))
-        return self._ids
+        """A copy of all ids. Raises `CharlmError` as `read` does, which is cheaper for a part of them."""
+        return self.read(0, len(self))
 
     def tail(self, count: int) -> NDArray[Any]:
         """A copy of the last `count` ids, or of all if there are fewer; raises as `read` does."""
         return self.read(max(0, len(self) - count), len(self))
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
-        """A copy of ids[start:stop]; pages are released to the system regularly, so that memory stays bounded.
+        """A copy of ids[start:stop].
 
-        Raises `CharlmError` if they were damaged on disk.
+        Raises `CharlmError` if they were damaged on disk; their folder is then removed, so that the next command makes
+        it again.
         """
-        if self._unverified is not None:
-            self._verify(start, stop)
-        self._reads += 1
-        if self._file is not None and self._reads >= _READS_BEFORE_RELEASE:
-            self._reads = 0
-            self._file.release()
-        copy: NDArray[Any] = self._ids[start:stop].copy()
-        return copy
-
-    def _verify(self, start: int, stop: int) -> None:
-        """Verify ids[start:stop]; the folder of damaged ids is removed, so that the next command makes it again."""
-        if self._unverified is None:
-            return
+        if not isinstance(self._ids, VerifiedFile):
+            return self._ids[start:stop].copy()
         try:
-            self._unverified.verify(start, stop)
-        except DamagedFileError as error:
-            folder = self._unverified.path.parent
+            return self._ids.read(start, stop)
+        except (DamagedFileError, OSError) as error:
+            folder = self._ids.path.parent
             shutil.rmtree(folder, ignore_errors=True)
             remedy = f"remove {folder} and run" if folder.exists() else "it was removed, so run"
             raise CharlmError(
                 f"{error}; {remedy} the command again, or continue the run with --resume, to encode the text again"
             ) from None
-        if self._unverified.verified:
-            self._unverified = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,7 +238,7 @@ def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, folder: Path, *, progres
 
 
 def _reverse(folder: Path, name: str, dtype: np.dtype[Any], tokenizer: Tokenizer) -> None:
-    """Reverse a split's files for reading from right to left: the last document comes first, and BOS swaps with EOS."""
+    """Reverse a split's files for reading from right to left: the last document comes first, BOS swaps with EOS."""
     path, reversed_path = folder / f"{name}.ids", folder / f"{name}.reversed"
     length = path.stat().st_size // dtype.itemsize
     with path.open("rb") as source, reversed_path.open("wb") as target:

@@ -51,7 +51,7 @@ def test_a_compressed_text_is_the_same_text(write, suffix: str) -> None:
     packed = make_dataset(open_corpus(path, CorpusConfig()), TokenizerConfig())
     assert packed.corpus == plain.corpus
     assert packed.tokenizer.to_json() == plain.tokenizer.to_json()
-    assert len({split._file.path.parent for split in (packed.train, plain.train)}) == 1
+    assert len({split._ids.path.parent for split in (packed.train, plain.train)}) == 1
     assert packed.corpus.boundaries() == plain.corpus.boundaries()
 
 
