@@ -57,6 +57,8 @@ class TrainConfig(JsonConfig):
     precision: Precision = "auto"
     """Precision of matrix products in training: bfloat16 rounds factors to 8 bits; auto uses bfloat16 if the CPU
     supports it. Weights, states and scoring stay in single precision."""
+    prior_memory: int | None = None
+    """Bytes of memory for counting the n-grams of the prior; None is 2 GB. See `charlm.model.ngram_prior`."""
 
     def __post_init__(self) -> None:
         for name, length in (("--minutes", self.minutes), ("--epochs", self.epochs), ("--steps", self.steps)):
@@ -81,6 +83,8 @@ class TrainConfig(JsonConfig):
         check_choice("--optimizer", self.optimizer, get_args(Optimizer))
         check_choice("--device", self.device, get_args(Device))
         check_choice("--precision", self.precision, get_args(Precision))
+        if self.prior_memory is not None:
+            check_range("--prior-memory (in bytes)", self.prior_memory, 10_000_000, 1 << 50)
 
 
 class _TrainSettings(TypedDict, total=False):
@@ -100,6 +104,7 @@ class _TrainSettings(TypedDict, total=False):
     threads: int | None
     device: Device
     precision: Precision
+    prior_memory: int | None
 
 
 class TrainOptions(_TrainSettings, total=False):

@@ -79,8 +79,7 @@ class TokenSplit:
 
     def __getitem__(self, part: slice) -> NDArray[Any]:
         """A copy of consecutive ids; raises as `read` does."""
-        start, stop, _ = part.indices(len(self))
-        return self.read(start, stop)
+        return self.read(*part.indices(len(self))[:2])
 
     @property
     def ids(self) -> NDArray[Any]:

@@ -20,6 +20,7 @@ from charlm.cli.options.shared import (
     SeparatorOption,
     TextArgument,
     corpus_options,
+    memory_size,
     without_none,
 )
 from charlm.files import MODEL_FILE
@@ -78,6 +79,7 @@ def train(
     threads: options.ThreadsOption = None,
     device: options.DeviceOption = None,
     precision: options.PrecisionOption = None,
+    prior_memory: options.PriorMemoryOption = None,
     # --- run
     run: options.RunOption = None,
     resume: options.ResumeOption = False,
@@ -138,6 +140,7 @@ def train(
         threads=threads,
         device=device,
         precision=precision,
+        prior_memory=None if prior_memory is None else memory_size("--prior-memory", prior_memory),
     )
     fixed = training.keys() - {"learning_rate", "clip"}
     if resume and any((corpus, valid, test, tokenizer_options, model, fixed, seeds, init_from, overwrite)):

@@ -280,6 +280,16 @@ PrecisionOption = Annotated[
         metavar="NAME",
     ),
 ]
+PriorMemoryOption = Annotated[
+    str | None,
+    _option(
+        "Memory for counting n-grams, such as 500MB. It decides how many tokens, at the end of the training split, are "
+        "counted, and how many n-grams are kept.",
+        "2GB, or a quarter of the machine's memory if that is less",
+        _MODEL,
+        metavar="SIZE",
+    ),
+]
 RunOption = Annotated[
     str | None,
     _option(
