@@ -158,9 +158,7 @@ def test_the_prior_counts_as_much_as_its_memory_allows_and_says_so(
     assert cross_fit.size == size < 8000 and not caplog.messages
     part, cross_fit = fit_prior(dataset.train, dataset.tokenizer, 6, memory=ngram_prior.MEMORY // 4)
     assert cross_fit.size == 1000 and cross_fit.first == size - 1000 and part.num_ngrams <= 500 < whole.num_ngrams
-    assert caplog.messages[0].startswith(
-        f"the n-gram prior counts the last 1,000 of {size:,} training tokens and keeps "
-    )
+    assert caplog.messages[0].startswith(f"the n-gram prior counts the last 1,000 of {size:,} training tokens and ")
     assert caplog.messages[0].endswith(" n-grams (--prior-memory 500MB)")
 
 

@@ -157,7 +157,10 @@ def first_state(
 def refit_prior(
     state: TrainingState, dataset: Dataset, folder: RunFolder, *, memory: int | None, progress: Progress
 ) -> None:
-    """Fit the n-gram prior of a resumed model again, in the memory that it was fitted in; raises `RunError` if it has other n-grams than before."""
+    """Fit the n-gram prior of a resumed model again, in the memory that it was fitted in.
+
+    Raises `RunError` if it has other n-grams than before.
+    """
     prior = state.model.prior
     if prior is None:
         return
