@@ -5,8 +5,8 @@
 Makes the rows of docs/benchmarks.md, section "A large text". TEXT is a file or a registered name,
 tinyshakespeare by default. A row for the text once, and one for the large text: each trains 200 steps in a fresh
 process with an empty cache. The seconds count from the start of Python's work to the first step. The memory of the text
-once is that of torch and the model, for the most part. With --gzip the texts are compressed; their sizes are those of the
-texts in them.
+once is that of torch and the model, for the most part. With --gzip the files are compressed, and the sizes are those
+before.
 """
 
 import argparse
