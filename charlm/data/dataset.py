@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -28,10 +28,11 @@ from charlm.data.documents import Part
 from charlm.data.split_writer import SplitFacts, SplitWriter
 from charlm.data.splits import SPLITS
 from charlm.data.verified_file import DamagedFileError, VerifiedFile, checksums
+from charlm.data.whole_words import whole_words
 from charlm.errors import CharlmError, CorpusError
 from charlm.files import atomic_write, cache_folder, flush_folder, parse_object, seal, unseal
 from charlm.progress import Progress, silent
-from charlm.tokenizers import Tokenizer, fit_tokenizer, tokenizer_from_json
+from charlm.tokenizers import TOKENIZERS, Tokenizer, fit_tokenizer, tokenizer_from_json
 
 logger = logging.getLogger(__name__)
 
@@ -220,7 +221,7 @@ def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, folder: Path, *, progres
         with contextlib.ExitStack() as stack:
             writers = [stack.enter_context(SplitWriter(temporary, name, dtype, tokenizer)) for name in SPLITS]
             done = 0
-            for index, parts, characters in _batches(corpus):
+            for index, parts, characters in _batches(whole_words(corpus.parts(), type(tokenizer))):
                 writers[index].write(parts)
                 done += characters
                 progress("encoding", done, corpus.characters)
@@ -261,10 +262,10 @@ def _reverse(folder: Path, name: str, dtype: np.dtype[Any], tokenizer: Tokenizer
     (length - starts[::-1]).tofile(folder / f"{name}.starts")
 
 
-def _batches(corpus: Corpus) -> Iterator[tuple[int, list[Part], int]]:
-    """The parts of a corpus in batches, each of one split: the split's index, the parts, and their characters."""
+def _batches(parts: Iterable[tuple[int, Part]]) -> Iterator[tuple[int, list[Part], int]]:
+    """Parts in batches, each of one split: the split's index, the parts, and their characters."""
     batch_index, batch, size = 0, list[Part](), 0
-    for index, part in corpus.parts():
+    for index, part in parts:
         if batch and (index != batch_index or size >= _BATCH):
             yield batch_index, batch, size
             batch, size = [], 0
@@ -315,7 +316,8 @@ def _cached_tokenizer(corpus: Corpus, config: TokenizerConfig, progress: Progres
 
     def training_texts() -> Iterator[list[str]]:
         done = 0
-        for index, part in corpus.parts():  # to the end: a text that changed must not reach the cache
+        parts = whole_words(corpus.parts(), TOKENIZERS[config.kind])
+        for index, part in parts:  # to the end: a text that changed must not reach the cache
             if SPLITS[index] == "train":
                 yield part.texts
                 done += sum(map(len, part.texts))

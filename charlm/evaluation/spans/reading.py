@@ -17,6 +17,7 @@ from charlm.data import windows
 from charlm.data.dataset import TokenSplit
 from charlm.data.documents import Part
 from charlm.data.split_writer import SplitFacts
+from charlm.data.whole_words import whole_words
 from charlm.data.windows import Cursor, Window, block_windows
 from charlm.evaluation.score import ROWS, Floats, token_nats, window_width, with_nats
 from charlm.evaluation.spans.characters import Characters, CharacterSums, Integers
@@ -92,7 +93,7 @@ def parts_of_strings(texts: Iterable[str]) -> Iterator[tuple[str, Part]]:
 
 
 def _pieces(parts: Iterable[tuple[str, Part]], tokenizer: Tokenizer) -> Iterator[_Piece]:
-    for source, (texts, ends) in parts:
+    for source, (texts, ends) in whole_words(parts, type(tokenizer)):
         for index, (text, ids) in enumerate(zip(texts, tokenizer.encode_all(texts), strict=True)):
             yield _Piece(source, text, ids, ends or index < len(texts) - 1)
 
