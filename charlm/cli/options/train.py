@@ -268,6 +268,15 @@ AveragingOption = Annotated[
         _TRAINING,
     ),
 ]
+SoftmaxSamplesOption = Annotated[
+    int | None,
+    _option(
+        "Compute the output layer for about this many tokens in each step, the frequent ones and a sample of the others, "
+        "instead of the whole vocabulary; 0 computes all. Scoring always uses all.",
+        "auto: 0 for vocabularies below 10,000",
+        _TRAINING,
+    ),
+]
 ClipOption = Annotated[
     float | None,
     _option("Maximum gradient norm; larger gradients are scaled down to it. 0 turns clipping off.", "1", _TRAINING),
