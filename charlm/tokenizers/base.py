@@ -96,7 +96,8 @@ class Tokenizer(ABC):
         return (self.bos,) if self.unk is None else (self.bos, self.unk)
 
     def equivalent(self, text: str) -> str:
-        """A canonically equivalent text without unknown characters (é as one character or two); else `text` itself."""
+        """A text that means the same to a reader and whose characters or first word are known, such as a canonically
+        equivalent one (é as one character or two); else `text` itself."""
         return text
 
     def encode_all(self, texts: Sequence[str]) -> list[Ids]:

@@ -95,6 +95,14 @@ class WordTokenizer(Tokenizer):
             else:
                 yield token
 
+    def equivalent(self, text: str) -> str:
+        """See `Tokenizer.equivalent`; the text after a space, if only so its first word is in the vocabulary.
+
+        In a prepared text every word follows a space, and a prefix that is typed has none.
+        """
+        first = next(iter(self._split(text)), "")
+        return f" {text}" if first not in self._id_of and f" {first}" in self._id_of else text
+
     def token_bytes(self, token: int) -> bytes:
         """See `Tokenizer.token_bytes`."""
         return self._bytes[token]

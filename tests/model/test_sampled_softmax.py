@@ -67,6 +67,6 @@ def test_the_sum_over_all_tokens_is_estimated_without_bias(network, window: Wind
     one = replace(window, ids=window.ids[:1, :1], targets=window.targets[:1, :1])
     exact, _ = model.loss(one, None)
     sampler, generator = TokenSampler(COUNTS, 5), torch.Generator().manual_seed(3)
-    estimates = [model.loss(one, None, generator=generator, sampler=sampler)[0].exp().item() for _ in range(3000)]
+    estimates = [model.loss(one, None, generator=generator, sampler=sampler)[0].exp().item() for _ in range(600)]
     assert np.std(estimates) > 0
-    assert np.mean(estimates) == pytest.approx(exact.exp().item(), abs=4 * np.std(estimates) / 3000**0.5)
+    assert np.mean(estimates) == pytest.approx(exact.exp().item(), abs=4 * np.std(estimates) / 600**0.5)
