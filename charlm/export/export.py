@@ -100,7 +100,7 @@ def export_page(
         )
     if tokenizer.kind == "word":
         raise ConfigError(
-            "charlm export can't write a page for a model of words; train a model with --tokenizer char, byte or subword"
+            "charlm export can't write a page for a model of words; train one with --tokenizer char, byte or subword"
         )
     if title is None:
         title = "A charlm model" if checkpoint.corpus is None else checkpoint.corpus.name

@@ -1,7 +1,7 @@
 """A training loss that computes the logits of a sample of the tokens, for vocabularies of tens of thousands of words.
 
-Each token i is in the sample of a step with its own probability q_i, which is 1 for the most frequent tokens. With z the
-logits and y a target, the sum over all tokens in
+Each token i is in the sample of a step with its own probability q_i, which is 1 for the most frequent tokens. With z
+the logits and y a target, the sum over all tokens in
 
     -ln p(y) = -z_y + ln(exp z_y + sum over i != y of exp z_i)
 

@@ -22,7 +22,7 @@ def window() -> Window:
 def test_frequent_tokens_are_always_in_a_sample_and_every_token_sometimes() -> None:
     probabilities = inclusion_probabilities(COUNTS, 5)
     assert probabilities.sum() == pytest.approx(5, rel=1e-4)
-    assert (0 < probabilities).all() and probabilities[2] == 1
+    assert (probabilities > 0).all() and probabilities[2] == 1
     assert (np.diff(probabilities[np.argsort(COUNTS, kind="stable")]) >= 0).all()
     assert (inclusion_probabilities(COUNTS, 11) == 1).all()
 

@@ -271,9 +271,9 @@ AveragingOption = Annotated[
 SoftmaxSamplesOption = Annotated[
     int | None,
     _option(
-        "Compute the output layer for about this many tokens in each step, the frequent ones and a sample of the others, "
-        "instead of the whole vocabulary; 0 computes all. Scoring always uses all.",
-        "auto: 0 for vocabularies below 10,000",
+        "Compute the output layer for about this many tokens in each step, the most frequent and a sample of the "
+        "others; 0 computes all, as scoring always does.",
+        "2048 if the vocabulary is larger than 10,000 tokens, otherwise 0",
         _TRAINING,
     ),
 ]

@@ -262,7 +262,8 @@ def autotune(
     if threads != config.threads:
         used = f"{threads} {'thread was' if threads == 1 else 'threads were'}"
         settings.reasons["threads"] = f"{used} faster than more, because other programs are using the CPU"
-    matches = vocab_size <= SMALL_VOCABULARY and facts.tokens >= _LONG_DOCUMENT * facts.documents
+    small = vocab_size <= SMALL_VOCABULARY and not window.softmax_samples
+    matches = small and facts.tokens >= _LONG_DOCUMENT * facts.documents
     if matches and native_library() is None:
         matches = False
         settings.reasons["match"] = "a match would take too long without a C compiler"
