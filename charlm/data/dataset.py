@@ -24,11 +24,10 @@ from numpy.typing import NDArray
 
 from charlm.config import CorpusConfig, SplitName, TokenizerConfig, check_choice
 from charlm.data.corpus import Corpus
-from charlm.data.documents import Part
+from charlm.data.documents import Part, whole_words
 from charlm.data.split_writer import SplitFacts, SplitWriter
 from charlm.data.splits import SPLITS
 from charlm.data.verified_file import DamagedFileError, VerifiedFile, checksums
-from charlm.data.whole_words import whole_words
 from charlm.errors import CharlmError, CorpusError
 from charlm.files import atomic_write, cache_folder, flush_folder, parse_object, seal, unseal
 from charlm.progress import Progress, silent

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charlm.config import TokenizerConfig
-from charlm.data.documents import Part
-from charlm.data.whole_words import whole_words
+from charlm.data.documents import Part, whole_words
 from charlm.errors import ConfigError, TokenizerError
 from charlm.tokenizers import fit_tokenizer, tokenizer_from_json
 from charlm.tokenizers.word import WordTokenizer

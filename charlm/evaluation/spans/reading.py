@@ -15,9 +15,8 @@ import torch
 
 from charlm.data import windows
 from charlm.data.dataset import TokenSplit
-from charlm.data.documents import Part
+from charlm.data.documents import Part, whole_words
 from charlm.data.split_writer import SplitFacts
-from charlm.data.whole_words import whole_words
 from charlm.data.windows import Cursor, Window, block_windows
 from charlm.evaluation.score import ROWS, Floats, token_nats, window_width, with_nats
 from charlm.evaluation.spans.characters import Characters, CharacterSums, Integers
