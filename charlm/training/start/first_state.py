@@ -108,6 +108,7 @@ def autotuned(
         hidden_size=known.get("hidden_size", known.get("embedding_size") if known.get("tie_weights") else None),
         cell=known.get("cell", DEFAULT_CELL),
         ngram_order=known.get("ngram_order", default_order(dataset.tokenizer.vocab_size)),
+        match=known.get("match"),
         fine_tuning=start_model is not None,
     )
     return settings.without({*options, *training_options})
@@ -135,6 +136,10 @@ def first_state(
     Raises `ConfigError` for an option that contradicts the model to start from.
     """
     model_config = _model_config(options, start_model, dataset.tokenizer.vocab_size)
+    if model_config.match and config.softmax_samples:
+        raise ConfigError(
+            f"--match needs the logits of all tokens, but --softmax-samples is {config.softmax_samples}; leave one out"
+        )
     model = LanguageModel(model_config)
     generator = torch.Generator().manual_seed(config.seed)
     model.initialise(generator, zero_tokens=dataset.tokenizer.never_written)
