@@ -19,7 +19,7 @@ from charlm.model.match import MOST_STRETCHED, SCALE
 from charlm.ngram.match import advance as advance_match
 from charlm.ngram.model import NgramModel
 from charlm.sampling.steering import Hold
-from charlm.sampling.steppers.layout import LARGEST_TABLE
+from charlm.sampling.steppers.recurrent import LARGEST_TABLE
 
 _SUMS = 4  # of a product, `single_row` in loop.h
 _DOT_SUMS = 16  # `dot` in step.c
@@ -145,7 +145,11 @@ class NumpyStepper:
     def supports(model: LanguageModel) -> bool:
         """Whether the cell of a model has a Program, and its weights are float32 on the CPU."""
         weights = model.parameters()
-        known = model.config.cell in PROGRAMS and type(model).forward is LanguageModel.forward
+        known = (
+            model.config.network == "recurrent"
+            and model.config.cell in PROGRAMS
+            and type(model).forward is LanguageModel.forward
+        )
         return known and all(weight.dtype == torch.float32 and weight.device.type == "cpu" for weight in weights)
 
     def step(self, tokens: Sequence[int]) -> NDArray[np.floating]:

@@ -20,6 +20,8 @@ from charlm.config.json_config import JsonConfig, check_amounts
 from charlm.config.model import (
     DEFAULT_CELL,
     DEFAULT_HIDDEN_SIZE,
+    DEFAULT_NETWORK,
+    DEFAULT_SHAPES,
     DEFAULT_SKIP_STEPS,
     LEAST_ORDER_OF_CONTEXTS,
     MAX_CONTEXT_VECTORS,
@@ -28,8 +30,10 @@ from charlm.config.model import (
     InputInit,
     ModelConfig,
     ModelOptions,
+    NetworkKind,
     RecurrentInit,
     Skip,
+    check_network_options,
     default_embedding,
 )
 from charlm.config.training import Device, Optimizer, Precision, RunConfig, RunSettings, TrainConfig, TrainOptions
@@ -37,6 +41,8 @@ from charlm.config.training import Device, Optimizer, Precision, RunConfig, RunS
 __all__ = [
     "DEFAULT_CELL",
     "DEFAULT_HIDDEN_SIZE",
+    "DEFAULT_NETWORK",
+    "DEFAULT_SHAPES",
     "DEFAULT_SKIP_STEPS",
     "LEAST_ORDER_OF_CONTEXTS",
     "MAX_CONTEXT_VECTORS",
@@ -50,6 +56,7 @@ __all__ = [
     "JsonConfig",
     "ModelConfig",
     "ModelOptions",
+    "NetworkKind",
     "Optimizer",
     "Precision",
     "ReadingDirection",
@@ -66,6 +73,7 @@ __all__ = [
     "Unknown",
     "check_amounts",
     "check_choice",
+    "check_network_options",
     "check_range",
     "default_embedding",
 ]

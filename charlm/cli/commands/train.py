@@ -45,9 +45,13 @@ def train(
     vocab_size: options.VocabSizeOption = None,
     subword_algorithm: options.SubwordAlgorithmOption = None,
     # --- model
+    network: options.NetworkOption = None,
     cell: options.CellOption = None,
     layers: options.LayersOption = None,
     hidden: options.HiddenOption = None,
+    heads: options.HeadsOption = None,
+    attention_span: options.AttentionSpanOption = None,
+    kernel_size: options.KernelSizeOption = None,
     embedding: options.EmbeddingOption = None,
     dropout: options.DropoutOption = None,
     weight_dropout: options.WeightDropoutOption = None,
@@ -107,9 +111,13 @@ def train(
     corpus = corpus_options(documents, separator, splits, encoding, errors, direction)
     tokenizer_options = without_none(kind=tokenizer, vocab_size=vocab_size, algorithm=subword_algorithm)
     model = without_none(
+        network=network,
         cell=cell,
         num_layers=layers,
         hidden_size=hidden,
+        heads=heads,
+        attention_span=attention_span,
+        kernel_size=kernel_size,
         embedding_size=embedding,
         dropout=dropout,
         weight_dropout=weight_dropout,

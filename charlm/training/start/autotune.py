@@ -12,9 +12,12 @@ from typing import Any, TypeVar
 from charlm.config import (
     DEFAULT_CELL,
     DEFAULT_HIDDEN_SIZE,
+    DEFAULT_NETWORK,
+    DEFAULT_SHAPES,
     LEAST_ORDER_OF_CONTEXTS,
     MAX_CONTEXT_VECTORS,
     SMALL_VOCABULARY,
+    NetworkKind,
     TrainConfig,
 )
 from charlm.data.dataset import Dataset
@@ -133,6 +136,7 @@ def settings_for(
     passes: float,
     characters: int | None = None,
     hidden_size: int = DEFAULT_HIDDEN_SIZE,
+    network: NetworkKind = DEFAULT_NETWORK,
     cell: str = DEFAULT_CELL,
     fine_tuning: bool = False,
 ) -> AutotunedSettings:
@@ -143,6 +147,7 @@ def settings_for(
         passes: how often the network reads each of them, approximately.
         characters: number of characters in the training split; None means one per token.
         hidden_size: H, the width of the hidden state.
+        network: the kind of network.
         cell: name of the cell. Weight dropout was measured for the LSTM and is used for it only.
         fine_tuning: whether the network has learnt from another text; it then needs less regularisation.
     """
@@ -172,8 +177,9 @@ def settings_for(
     reasons = {"learning_rate": why_this_rate}
     if dropout:
         reasons["dropout"] = f"dropout of {dropout:g} keeps the text from being memorised"
+    weights = {"weight_dropout": weight_dropout if cell == DEFAULT_CELL else 0.0} if network == "recurrent" else {}
     return AutotunedSettings(
-        model={"dropout": dropout, "weight_dropout": weight_dropout if cell == DEFAULT_CELL else 0.0},
+        model={"dropout": dropout} | weights,
         training=training,
         passes=passes,
         exposure=f"{tokens:,} tokens will be seen {often}",
@@ -189,6 +195,7 @@ def autotune(
     *,
     seconds: float,
     hidden_size: int | None,
+    network: NetworkKind,
     cell: str,
     ngram_order: int,
     fine_tuning: bool = False,
@@ -201,6 +208,7 @@ def autotune(
         given: names of the settings that the user has given.
         seconds: how much of the time has passed already.
         hidden_size: H; None selects it from the text.
+        network: the kind of network.
         cell: name of the cell.
         ngram_order: n of the n-gram prior; 0 if there is none.
         fine_tuning: whether the network has learnt from another text.
@@ -220,14 +228,16 @@ def autotune(
         optimizer = config.optimizer if "optimizer" in given else "adamw" if fine_tuning else "muon"
         timed = replace(window, batch_size=max(1, round(tokens_per_step / seq_len)), optimizer=optimizer)
         began = time.monotonic()
-        threads, speed = fastest_threads(vocab_size, timed, round(seq_len))
+        threads, speed = fastest_threads(network, vocab_size, timed, round(seq_len))
         seconds += time.monotonic() - began
     tokens_read = facts.tokens * passes_of(
         window, tokens=facts.tokens, tokens_per_step=tokens_per_step, seconds=seconds, speed=speed
     )
     selected = {}
     if hidden_size is None:
-        hidden_size = hidden_size_for(facts.tokens, tokens_read)
+        hidden_size = DEFAULT_SHAPES[network]["hidden_size"]
+        if network == DEFAULT_NETWORK:
+            hidden_size = hidden_size_for(facts.tokens, tokens_read)
         selected["hidden_size"] = hidden_size
     if hidden_size >= _WIDE:
         if "seq_len" not in given:
@@ -244,6 +254,7 @@ def autotune(
         characters=facts.characters,
         passes=passes,
         hidden_size=hidden_size,
+        network=network,
         cell=cell,
         fine_tuning=fine_tuning,
     )

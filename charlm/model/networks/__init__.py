@@ -1,0 +1,1 @@
+"""The networks that a language model can have besides the recurrent layers, by the same interface."""
