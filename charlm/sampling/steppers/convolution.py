@@ -6,7 +6,7 @@ from torch import Tensor
 from charlm.cells import State
 from charlm.errors import ConfigError
 from charlm.kernels.buffers import Buffer
-from charlm.kernels.program import gated_sum
+from charlm.kernels.forward import add_convolution
 from charlm.model.networks.convolution import Convolution
 from charlm.native.structures import History
 from charlm.sampling.steppers.layout import StepLayout, StepWeights
@@ -43,12 +43,8 @@ class ConvolutionLayout(StepLayout):
         for index, layer in enumerate(self._network.convolutions):
             total = self._zeros(2 * size)
             self._add_row_bias(layer.bias.detach(), total)
-            for back, tap in enumerate(layer.taps()):
-                past = Buffer(memories[index], spans[index] - back * layer.dilation)
-                matrix = self._packing.pack(f"layer {index} tap {back}", tap.detach())
-                self._loop.product(past, matrix, Buffer(total), add=True)
-            parts = {"value": Buffer(total[:, :size]), "gate": Buffer(total[:, size:])}
-            self._loop.stage(gated_sum, parts | {"layer_input": inputs[index], "next_input": outputs[index]})
+            taps = [self._packing.pack(f"layer {index} tap {k}", tap.detach()) for k, tap in enumerate(layer.taps())]
+            add_convolution(self._loop, taps, memories[index], total, outputs[index], dilation=layer.dilation)
         return outputs[-1]
 
     def _history_blocks(self) -> list[History]:

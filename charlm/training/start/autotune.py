@@ -69,6 +69,7 @@ _MAX_LOGITS = 1 << 24  # in a step, to bound memory
 _MIN_STEPS_PER_PASS = 100
 _SEQUENCES = (8, 512)  # fewest and most per step
 _SEQ_LEN_OF_WIDE = 64
+_SEQ_LEN_OF_OTHERS = 64  # of a transformer or convolutions, which read the tokens of a window side by side
 _SHARE_OF_STEPS = 0.8  # of the time of a run; n-grams, validations and files take the rest
 
 
@@ -195,7 +196,7 @@ def autotune(
     *,
     seconds: float,
     hidden_size: int | None,
-    network: NetworkKind,
+    network: NetworkKind = DEFAULT_NETWORK,
     cell: str,
     ngram_order: int,
     fine_tuning: bool = False,
@@ -213,6 +214,8 @@ def autotune(
         ngram_order: n of the n-gram prior; 0 if there is none.
         fine_tuning: whether the network has learnt from another text.
     """
+    if network != DEFAULT_NETWORK and "seq_len" not in given:
+        config = replace(config, seq_len=_SEQ_LEN_OF_OTHERS)
     facts, vocab_size = dataset.train.facts, dataset.tokenizer.vocab_size
     text = {"tokens": facts.tokens, "documents": facts.documents}
     if "batch_size" in given:
@@ -228,7 +231,7 @@ def autotune(
         optimizer = config.optimizer if "optimizer" in given else "adamw" if fine_tuning else "muon"
         timed = replace(window, batch_size=max(1, round(tokens_per_step / seq_len)), optimizer=optimizer)
         began = time.monotonic()
-        threads, speed = fastest_threads(network, vocab_size, timed, round(seq_len))
+        threads, speed = fastest_threads(vocab_size, timed, round(seq_len), network=network)
         seconds += time.monotonic() - began
     tokens_read = facts.tokens * passes_of(
         window, tokens=facts.tokens, tokens_per_step=tokens_per_step, seconds=seconds, speed=speed

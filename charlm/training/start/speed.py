@@ -7,7 +7,7 @@ from statistics import median
 import torch
 from torch.nn import functional as F
 
-from charlm.config import DEFAULT_SHAPES, ModelConfig, NetworkKind, TrainConfig, default_embedding
+from charlm.config import DEFAULT_NETWORK, DEFAULT_SHAPES, ModelConfig, NetworkKind, TrainConfig, default_embedding
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
 from charlm.training.optimizers import Optimizers
@@ -18,7 +18,7 @@ _GAIN_OF_FEWER_THREADS = 1.2  # in speed, for which fewer threads are chosen
 
 
 def fastest_threads(
-    network: NetworkKind, vocab_size: int, config: TrainConfig, seq_len: int
+    vocab_size: int, config: TrainConfig, seq_len: int, *, network: NetworkKind = DEFAULT_NETWORK
 ) -> tuple[int | None, float]:
     """The number of threads to train with, and its `tokens_per_second`; None for the number that torch has chosen.
 
@@ -26,12 +26,12 @@ def fastest_threads(
     one that has lost its core.
     """
     available = threads = torch.get_num_threads()
-    speed = tokens_per_second(network, vocab_size, config, seq_len)
+    speed = tokens_per_second(vocab_size, config, seq_len, network=network)
     if config.threads is not None or pick_device(config.device).type != "cpu":
         return config.threads, speed
     while threads > 1:
         torch.set_num_threads(threads // 2)
-        gain = tokens_per_second(network, vocab_size, config, seq_len) / speed
+        gain = tokens_per_second(vocab_size, config, seq_len, network=network) / speed
         if gain < _GAIN_OF_FEWER_THREADS:
             break
         threads, speed = threads // 2, speed * gain
@@ -39,7 +39,9 @@ def fastest_threads(
     return (None if threads == available else threads), speed
 
 
-def tokens_per_second(network: NetworkKind, vocab_size: int, config: TrainConfig, seq_len: int) -> float:
+def tokens_per_second(
+    vocab_size: int, config: TrainConfig, seq_len: int, *, network: NetworkKind = DEFAULT_NETWORK
+) -> float:
     """Training speed on this machine of a network of default shape, from a few steps on B sequences of `seq_len` random
     tokens; recurrent layers are those of an LSTM. B, optimiser, device and precision are those of `config`. On a busy
     machine there are fewer steps, so that they take a small part of the run's minutes."""
