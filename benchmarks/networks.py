@@ -85,7 +85,7 @@ def speed(model: charlm.TextModel) -> float:
     seconds = []
     for seed in range(3):
         started = time.perf_counter()
-        model.sample("", charlm.SampleConfig(length=LENGTH, until_eos=False), seed=seed)
+        model.sample(length=LENGTH, seed=seed)
         seconds.append(time.perf_counter() - started)
     return LENGTH / median(seconds)
 

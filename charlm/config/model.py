@@ -24,7 +24,7 @@ DEFAULT_ATTENTION_SPAN = 128
 DEFAULT_KERNEL_SIZE = 3
 DEFAULT_SHAPES: dict[NetworkKind, dict[str, int]] = {
     "recurrent": {"num_layers": 1, "hidden_size": DEFAULT_HIDDEN_SIZE},
-    "transformer": {"num_layers": 3, "hidden_size": 128},
+    "transformer": {"num_layers": 2, "hidden_size": 128},
     "convolution": {"num_layers": 4, "hidden_size": 128},
 }
 """Default L and H of each network, about as fast as each other in training."""
@@ -136,7 +136,7 @@ class ModelConfig(JsonConfig):
 
 OPTIONS_OF: dict[str, NetworkKind] = {
     **dict.fromkeys(("cell", "weight_dropout", "recurrent_init", "input_init"), "recurrent"),
-    **dict.fromkeys(("forget_bias", "update_bias", "skip", "skip_steps", "bidirectional"), "recurrent"),
+    **dict.fromkeys(("forget_bias", "update_bias", "skip", "skip_steps"), "recurrent"),
     **dict.fromkeys(("heads", "attention_span"), "transformer"),
     "kernel_size": "convolution",
 }

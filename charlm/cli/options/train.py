@@ -120,7 +120,7 @@ LayersOption = Annotated[
     int | None,
     _option(
         "Number of layers. A second recurrent layer helps in long runs but doubles the training time.",
-        "1; 3 of a transformer, 4 of a convolution",
+        "1; 2 of a transformer, 4 of a convolution",
         _MODEL,
     ),
 ]

@@ -5,6 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from charlm.errors import ConfigError
+from charlm.model.encoder import BidirectionalEncoder
 from charlm.model.language_model import NETWORKS
 
 SHAPES = {
@@ -118,5 +119,8 @@ def test_the_kind_is_the_first_part_of_its_weights_names(make, kind: str) -> Non
 
 @pytest.mark.parametrize("kind", ["transformer", "convolution"])
 def test_only_recurrent_layers_have_units_to_look_at(make, kind: str) -> None:
+    net = make(kind)
     with pytest.raises(ConfigError, match=f"the network of this model is a {kind}, which has no recurrent units"):
-        make(kind).recurrent  # noqa: B018
+        net.recurrent  # noqa: B018
+    with pytest.raises(ConfigError, match=f"a {kind} can't read in both directions"):
+        BidirectionalEncoder(net.config)
