@@ -124,7 +124,8 @@ class Transformer(Network):
         extra: Tensor | None = None,
     ) -> tuple[Tensor, LayerStates]:
         """See `Network.forward`."""
-        inputs, outputs = F.linear(embed(ids, embedding, extra), self.input), []
+        inputs = F.linear(embed(ids, embedding, extra), self.input).to(embedding.dtype)  # also if products are bfloat16
+        outputs = []
         half = self.hidden_size // self.heads // 2
         for x in inputs.split(max(self.span, _SHORTEST)):
             cosine, sine = rotations(self.span + len(x), half)

@@ -102,6 +102,19 @@ def test_dropout_is_for_training_and_follows_its_generator(make, ids, kind: str)
 
 
 @networks
+def test_in_bfloat16_the_state_and_the_outputs_keep_their_precision(network, ids, kind: str) -> None:
+    net = network(network=kind, **SHAPES[kind])
+    expected, states = net(ids)
+    with torch.autocast("cpu", torch.bfloat16):
+        logits, after = net(ids)
+    assert {part.dtype for state in after for part in state} == {part.dtype for state in states for part in state}
+    torch.testing.assert_close(logits, expected, rtol=0.1, atol=0.1)
+    assert not torch.equal(logits, expected)
+    F.cross_entropy(logits.flatten(0, 1), ids.flatten()).backward()
+    assert all(weight.grad.isfinite().all() for weight in net.parameters())
+
+
+@networks
 def test_dividing_the_embeddings_and_multiplying_what_reads_them_changes_nothing(make, ids, kind: str) -> None:
     net = make(kind)
     before = net(ids)[0]
