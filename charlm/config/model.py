@@ -22,7 +22,7 @@ DEFAULT_HEADS = 4
 DEFAULT_ATTENTION_SPAN = 128
 """Default for the tokens that a transformer's layer attends to."""
 DEFAULT_KERNEL_SIZE = 3
-DEFAULT_SHAPES: dict[NetworkKind, dict[str, int]] = {
+DEFAULT_SHAPES: dict[NetworkKind, dict[str, Any]] = {
     "recurrent": {"num_layers": 1, "hidden_size": DEFAULT_HIDDEN_SIZE},
     "transformer": {"num_layers": 2, "hidden_size": 128},
     "convolution": {"num_layers": 4, "hidden_size": 128},

@@ -37,7 +37,7 @@ class ConvolutionLayer(nn.Module):
 
     def taps(self) -> tuple[Tensor, ...]:
         """W_0, which reads the last input, to W_{k-1}, which reads the one (k - 1) d steps back; (2H, H) each."""
-        return self.weight.split(len(self.weight) // 2, dim=1)
+        return torch.split(self.weight, len(self.weight) // 2, dim=1)
 
     def forward(self, x: Tensor, state: State, drop: float, generator: torch.Generator | None) -> tuple[Tensor, State]:
         """Run over a window: x (T, B, H) to outputs (T, B, H) and the state, the last (k - 1) d inputs (B, (k-1)d, H).
@@ -46,7 +46,7 @@ class ConvolutionLayer(nn.Module):
         """
         steps = len(x)
         past = torch.cat((state[0].transpose(0, 1), x))  # ((k-1)d + T, B, H)
-        total = self.bias
+        total: Tensor = self.bias
         for back, weight in enumerate(self.taps()):
             first = self.span - back * self.dilation
             total = total + F.linear(past[first : first + steps], weight)  # (T, B, 2H)

@@ -59,7 +59,7 @@ class TransformerLayer(nn.Module):
         """softmax(q k' / sqrt(H / heads)) v of all heads, side by side, (T, B, H), and the state after the window."""
         keys, values, length = state
         steps, rows, size = x.shape
-        query, key, value = F.linear(x, self.query_key_value).transpose(0, 1).split(size, dim=2)  # (B, T, H)
+        query, key, value = torch.split(F.linear(x, self.query_key_value).transpose(0, 1), size, dim=2)  # (B, T, H)
         keys = torch.cat((keys, key.to(keys.dtype)), dim=1)  # (B, C + T, H)
         values = torch.cat((values, value.to(values.dtype)), dim=1)
         cosine, sine = rotation
@@ -75,7 +75,7 @@ class TransformerLayer(nn.Module):
 
     def _by_head(self, x: Tensor) -> Tensor:
         """(B, T, H) as (B, heads, T, H / heads)."""
-        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
     def _drop(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         return dropout(x, self.dropout, generator) if self.training and self.dropout > 0 else x
@@ -127,7 +127,7 @@ class Transformer(Network):
         inputs = F.linear(embed(ids, embedding, extra), self.input).to(embedding.dtype)  # also if products are bfloat16
         outputs = []
         half = self.hidden_size // self.heads // 2
-        for x in inputs.split(max(self.span, _SHORTEST)):
+        for x in torch.split(inputs, max(self.span, _SHORTEST)):
             cosine, sine = rotations(self.span + len(x), half)
             rotation = (cosine.to(embedding), sine.to(embedding))
             after = []
