@@ -147,6 +147,10 @@ def test_a_step_at_a_time_is_the_window(trained, kind: str) -> None:
             ("--network", "transformer", "--hidden", "20", "--heads", "4"),
             "--hidden must be a multiple of twice --heads",
         ),
+        (
+            ("--network", "convolution", "--layers", "20"),
+            "read 3,486,784,401 tokens; lower one, since 65,536 is the most",
+        ),
         (("--network", "transformer", "--attention-span", "0"), "--attention-span is 0; it must be at least 1"),
     ],
 )

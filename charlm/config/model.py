@@ -22,6 +22,8 @@ DEFAULT_HEADS = 4
 DEFAULT_ATTENTION_SPAN = 128
 """Default for the tokens that a transformer's layer attends to."""
 DEFAULT_KERNEL_SIZE = 3
+MAX_CONVOLVED = 1 << 16
+"""The most tokens that a stack of convolutions may read."""
 DEFAULT_SHAPES: dict[NetworkKind, dict[str, Any]] = {
     "recurrent": {"num_layers": 1, "hidden_size": DEFAULT_HIDDEN_SIZE},
     "transformer": {"num_layers": 2, "hidden_size": 128},
@@ -117,8 +119,13 @@ class ModelConfig(JsonConfig):
         check_choice("--recurrent-init", self.recurrent_init, get_args(RecurrentInit))
         check_choice("--input-init", self.input_init, get_args(InputInit))
         check_range("--heads", self.heads, 1, 256)
-        check_range("--attention-span", self.attention_span, 1, 65_536)
+        check_range("--attention-span", self.attention_span, 1, 8192)
         check_range("--kernel-size", self.kernel_size, 2, 64)
+        if self.network == "convolution" and self.kernel_size**self.num_layers > MAX_CONVOLVED:
+            raise ConfigError(
+                f"--kernel-size is {self.kernel_size} and --layers {self.num_layers}, so the convolutions would read "
+                f"{self.kernel_size**self.num_layers:,} tokens; lower one, since {MAX_CONVOLVED:,} is the most"
+            )
         if self.network == "transformer" and self.hidden_size % (2 * self.heads):
             raise ConfigError(
                 f"--hidden is {self.hidden_size} and --heads {self.heads}; --hidden must be a multiple of twice --heads"

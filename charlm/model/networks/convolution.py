@@ -30,9 +30,7 @@ class ConvolutionLayer(nn.Module):
     def __init__(self, hidden_size: int, kernel_size: int, dilation: int) -> None:
         super().__init__()
         self.dilation, self.span = dilation, (kernel_size - 1) * dilation
-        self.weight = nn.Parameter(
-            torch.empty(2 * hidden_size, kernel_size * hidden_size)
-        )  # W_0, W_1, ... side by side
+        self.weight = nn.Parameter(torch.empty(2 * hidden_size, kernel_size * hidden_size))  # W_0 to W_{k-1}
         self.bias = nn.Parameter(torch.empty(2 * hidden_size))
 
     def taps(self) -> tuple[Tensor, ...]:
