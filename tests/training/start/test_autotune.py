@@ -256,7 +256,7 @@ def test_what_is_given_goes_before_what_is_chosen(text: Path) -> None:
     )
     (found,) = plans
     config = RunFolder(api.find_run("runs/a")).read_config()
-    vectors = {"embedding_size": 32, "tie_weights": False}
+    vectors = {"num_layers": 1, "embedding_size": 32, "tie_weights": False}
     assert config.model == found.model | vectors | {"hidden_size": 8, "ngram_order": 0}
     assert config.training == TrainConfig(**({"steps": 20} | found.training | {"learning_rate": 0.02}))
 
