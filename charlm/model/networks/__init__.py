@@ -1,1 +1,1 @@
-"""The networks that a language model can have besides the recurrent layers, by the same interface."""
+"""The networks of a language model that are not recurrent, and the interface of all; see also `charlm.model.layers`."""
