@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, is_typeddict
 
 import pytest
+from torch.distributed.run import parse_args
 from typer.core import TyperGroup
 from typer.main import get_command
 
@@ -27,8 +28,9 @@ PAGES = (
     "docs/guide/gradients.md",
     "docs/python.md",
 )
-PARSED_PAGES = ("docs/guide/inside.md", "docs/guide/browser.md")
-"""Pages whose commands take minutes or need downloads: their options are checked, but they don't run."""
+PARSED_PAGES = ("docs/guide/inside.md", "docs/guide/browser.md", "docs/guide/clusters.md")
+"""Pages whose commands take minutes, need downloads or start processes: their options are checked, but they don't
+run."""
 TINY_MODEL = ("--hidden", "16")
 TINY_RUN = ("--steps", "40", "--batch-size", "4", "--seq-len", "16", "--validations", "2")
 LENGTHS = ("--minutes", "--epochs", "--steps")
@@ -131,6 +133,15 @@ def test_the_commands_of_a_page_have_valid_options(page: str) -> None:
     assert shown
     for words in shown:
         require_valid(words)
+
+
+def test_torchrun_takes_the_command_of_the_guide() -> None:
+    page = read("docs/guide/clusters.md").replace("\\\n", " ")
+    (shown,) = re.findall(r"^\$ torchrun (.*)$", page, re.MULTILINE)
+    parsed = parse_args(shlex.split(shown))
+    assert (parsed.module, parsed.training_script) == (True, "charlm")
+    assert "--run" in parsed.training_script_args
+    require_valid(parsed.training_script_args)
 
 
 def require_valid(words: list[str]) -> None:

@@ -76,12 +76,22 @@ class DistributedProcesses(Processes):
         totals: NDArray[np.float64] = sums[:-2].numpy()
         return totals
 
+    def sum_in_place(self, tensor: Tensor) -> Tensor:
+        with _naming_loss():
+            dist.all_reduce(tensor)
+        return tensor
+
+    def concatenate(self, tensor: Tensor) -> Tensor:
+        parts = [torch.empty_like(tensor) for _ in range(self.size)]
+        with _naming_loss():
+            dist.all_gather(parts, tensor.contiguous())
+        return torch.cat(parts)
+
     def sum_gradients(self, parameters: Iterable[Tensor]) -> None:
         parameters = list(parameters)
         gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in parameters]
         buffer = torch.cat([gradient.flatten() for gradient in gradients])
-        with _naming_loss():
-            dist.all_reduce(buffer)
+        self.sum_in_place(buffer)
         parts = torch.split(buffer, [one.numel() for one in parameters])
         for parameter, part in zip(parameters, parts, strict=True):
             parameter.grad = part.view_as(parameter)

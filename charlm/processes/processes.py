@@ -58,6 +58,14 @@ class Processes:
         """The sum of the values of all processes, element by element; also sets the common clock."""
         return np.asarray(values, dtype=np.float64)
 
+    def sum_in_place(self, tensor: Tensor) -> Tensor:
+        """Replace a contiguous tensor by the sum of those of all processes, and return it."""
+        return tensor
+
+    def concatenate(self, tensor: Tensor) -> Tensor:
+        """The tensors of all processes, which must have the same shape, one after the other: (N, ...) to (P N, ...)."""
+        return tensor
+
     def sum_gradients(self, parameters: Iterable[Tensor]) -> None:
         """Replace the gradient of every parameter by the sum of those of all processes."""
 

@@ -140,7 +140,7 @@ def begin(
     return TrainingState(
         model=model,
         average=deepcopy(model).eval() if config.averaging else model,
-        optimizers=Optimizers(model, config),
+        optimizers=Optimizers(model, config, processes),
         generator=torch.Generator(device).manual_seed(config.seed + (processes.rank << _RANK_BITS)),
         processes=processes,
         started=started,
