@@ -10,6 +10,8 @@ import pytest
 
 ONE_THREAD = ["--threads", "1"]
 SMALL = ["--hidden", "16", "--batch-size", "5", "--seq-len", "16", "--validations", "2", *ONE_THREAD]
+SLOW_START = 200
+"""Seconds that new processes may take to import torch on a busy machine."""
 EXACT = ["--dropout", "0", "--weight-dropout", "0", "--precision", "float32"]
 KINDS = {
     "one document": ["--ngram-order", "4", "--context-vectors", "20", "--match", "--averaging", "0.3"],
@@ -38,7 +40,7 @@ def test_two_processes_have_the_losses_of_one(
     ]
 
 
-@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2), (3, 2)])
+@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 3)])
 def test_a_run_goes_on_with_another_number_of_processes(
     text: Path, charlm, start_together, records_of, before: int, after: int
 ) -> None:
@@ -55,13 +57,12 @@ def test_a_run_goes_on_with_another_number_of_processes(
     assert len(one) > 6 and other == pytest.approx(one, abs=1e-4)
 
 
-@pytest.mark.parametrize("stopped", [0, 1])
-def test_a_signal_to_one_saves_and_ends_all(text: Path, start_together, weights_of, same_weights, stopped: int) -> None:
+def test_a_signal_to_one_saves_and_ends_all(text: Path, start_together, weights_of, same_weights) -> None:
     command = ["train", text, "--steps", "80", "--dropout", "0.3", *SMALL, *KINDS["lines"], "--run"]
     children = start_together([*command, "broken"])
     metrics = Path("runs/broken/metrics.jsonl")
     children[0].wait_for(lambda: metrics.exists() and metrics.stat().st_size > 500)
-    children[stopped].send(signal.SIGINT if stopped == 0 else signal.SIGTERM)
+    children[1].send(signal.SIGTERM)
     assert [child.wait() for child in children] == [130, 130]
     assert "saved at step" in children[0].stderr and "continue with: charlm train --resume" in children[0].stderr
     assert children[1].stderr == ""
@@ -105,22 +106,33 @@ def test_one_process_reports_what_is_wrong_with_any(text: Path, write, start_tog
     )
     assert "no file or folder 'missing.txt'" in error(train, ["train", "missing.txt", *options])
     assert "6 processes can't share a step of --batch-size 5" in error(train, size=6)
-    assert "--batch-size is 0" in error(["train", text, "--batch-size", "0"])
     assert "--seeds trains with a single process" in error([*train, "--seeds", "2"])
+
+
+def test_options_that_several_processes_cannot_have(text: Path, failed, monkeypatch) -> None:
+    assert "--processes is 0; it must be at least 1" in failed("train", text, "--processes", "0")
+    assert "--seeds trains with a single process" in failed("train", text, "--processes", "2", "--seeds", "2")
+    assert "can't read standard input" in failed("train", "-", "--processes", "2")
+    assert "no file or folder 'missing.txt'" in failed("train", "missing.txt", "--processes", "2")
+    monkeypatch.setenv("TORCHELASTIC_MAX_RESTARTS", "2")
+    assert "--max-restarts needs --run" in failed("train", text)
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    assert "leave it out in a command that torchrun starts" in failed("train", text, "--processes", "2")
 
 
 def test_processes_on_this_machine(text: Path, start, records_of) -> None:
     options = [*SMALL, *KINDS["lines"], "--steps", "100000"]
     child = start("train", text, "--run", "many", *options, "--processes", "2")
     metrics = Path("runs/many/metrics.jsonl")
-    child.wait_for(lambda: metrics.exists() and metrics.stat().st_size > 500)
+    child.wait_for(lambda: metrics.exists() and metrics.stat().st_size > 500, seconds=SLOW_START)
     child.send(signal.SIGINT)
     assert child.wait() == 130
     assert "continue with: charlm train --resume --run runs/many --processes 2" in child.stderr.splitlines()[-1]
     lines, size = len(child.stderr.splitlines()), metrics.stat().st_size
     assert lines < 8, child.stderr
     child = start("train", "--resume", "--run", "many", "--processes", "2")
-    child.wait_for(lambda: metrics.stat().st_size > size + 500)
+    child.wait_for(lambda: metrics.stat().st_size > size + 500, seconds=SLOW_START)
     workers = subprocess.run(["pgrep", "-P", str(child.pid)], capture_output=True, text=True, check=True).stdout.split()
     os.kill(int(workers[-1]), signal.SIGKILL)
     assert child.wait() == 1
