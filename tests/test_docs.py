@@ -50,7 +50,8 @@ def blocks(page: str) -> Iterator[tuple[str, str]]:
 
 def commands(block: str) -> list[list[str]]:
     """The commands that a console block shows after a prompt, without redirections of their output."""
-    shown = (shlex.split(line[2:], comments=True) for line in block.splitlines() if line.startswith("$ "))
+    lines = block.replace("\\\n", " ").splitlines()
+    shown = (shlex.split(line[2:], comments=True) for line in lines if line.startswith("$ "))
     return [words[: words.index(">")] if ">" in words else words for words in shown]
 
 
@@ -136,9 +137,8 @@ def test_the_commands_of_a_page_have_valid_options(page: str) -> None:
 
 
 def test_torchrun_takes_the_command_of_the_guide() -> None:
-    page = read("docs/guide/clusters.md").replace("\\\n", " ")
-    (shown,) = re.findall(r"^\$ torchrun (.*)$", page, re.MULTILINE)
-    parsed = parse_args(shlex.split(shown))
+    (shown,) = (words for words in all_commands("docs/guide/clusters.md") if words[0] == "torchrun")
+    parsed = parse_args(shown[1:])
     assert (parsed.module, parsed.training_script) == (True, "charlm")
     assert "--run" in parsed.training_script_args
     require_valid(parsed.training_script_args)
