@@ -159,7 +159,10 @@ class LanguageModel(nn.Module):
         generator: torch.Generator | None = None,
         sampler: TokenSampler | None = None,
     ) -> tuple[Tensor, LayerStates]:
-        """Cross-entropy of the targets of a training window, nats per token, and the state after the window.
+        """Cross-entropy of a training window, nats per token, and the state after the window.
+
+        It is the sum over the targets of the window's rows, divided by the number of targets of all rows: a process
+        that reads some of the rows gets their part of the mean.
 
         Args:
             window: a window of the training split.
@@ -172,7 +175,8 @@ class LanguageModel(nn.Module):
         ids, targets = window.ids.to(device), window.targets.to(device).flatten()
         if sampler is None:
             logits, states = self(ids, states, generator=generator, starts=window.starts)
-            return F.cross_entropy(logits.flatten(0, 1), targets, ignore_index=IGNORE), states
+            nats = F.cross_entropy(logits.flatten(0, 1), targets, ignore_index=IGNORE, reduction="sum")
+            return nats / window.tokens, states
         assert self.match is None
         past, hidden, states = self._read_network(ids, states, generator)
         counted = torch.nonzero(targets != IGNORE)[:, 0]
@@ -184,7 +188,7 @@ class LanguageModel(nn.Module):
             with torch.autocast(hidden.device.type, enabled=False):
                 some = (counted, columns.tokens)
                 logits = logits + self.prior(past.nodes, hidden, window.starts, some=some)
-        return sampled_loss(logits, columns), states
+        return sampled_loss(logits, columns) * (len(counted) / window.tokens), states
 
     def read(
         self,

@@ -321,7 +321,18 @@ SeedsOption = Annotated[
 ValidationsOption = Annotated[
     int | None, _option("How many times during the run to validate, write a sample and save.", "20", _TRAINING)
 ]
-ThreadsOption = Annotated[int | None, _option("CPU threads.", "set by PyTorch", _TRAINING)]
+ThreadsOption = Annotated[
+    int | None, _option("CPU threads of each process.", "set by PyTorch, divided by --processes", _TRAINING)
+]
+ProcessesOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Train with this many processes on this machine, each of which reads its share of the sequences of a step "
+        "and, if there are GPUs, has one of its own.",
+        show_default="1",
+        rich_help_panel=_TRAINING,
+    ),
+]
 DeviceOption = Annotated[
     Device | None, _option("Where to compute: auto, cpu, cuda or mps.", "auto", _TRAINING, metavar="NAME")
 ]

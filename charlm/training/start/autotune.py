@@ -209,6 +209,7 @@ def autotune(
     ngram_order: int,
     match: bool | None = None,
     fine_tuning: bool = False,
+    processes: int = 1,
 ) -> AutotunedSettings:
     """All automatic settings for a dataset and the length of a run: `settings_for`, and hidden size, batch and window.
 
@@ -223,6 +224,7 @@ def autotune(
         ngram_order: n of the n-gram prior; 0 if there is none.
         match: whether there is a match; None if that is not given.
         fine_tuning: whether the network has learnt from another text.
+        processes: how many processes share each batch; all of them measure their speed at the same time.
     """
     if network != DEFAULT_NETWORK and "seq_len" not in given:
         config = replace(config, seq_len=_SEQ_LEN_OF_OTHERS)
@@ -241,9 +243,10 @@ def autotune(
     threads, speed = config.threads, 0.0
     if config.minutes is not None:
         optimizer = config.optimizer if "optimizer" in given else "adamw" if fine_tuning else "muon"
-        timed = replace(window, batch_size=max(1, round(tokens_per_step / seq_len)), optimizer=optimizer)
+        timed = replace(window, batch_size=max(1, round(tokens_per_step / seq_len / processes)), optimizer=optimizer)
         began = time.monotonic()
         threads, speed = fastest_threads(vocab_size, timed, round(seq_len), network=network)
+        speed *= processes
         seconds += time.monotonic() - began
     tokens_read = facts.tokens * passes_of(
         window, tokens=facts.tokens, tokens_per_step=tokens_per_step, seconds=seconds, speed=speed

@@ -1,6 +1,7 @@
 """What a run starts from: the configuration of its model, auto-selected settings, and the state at the first step."""
 
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -25,6 +26,7 @@ from charlm.evaluation.overlap import warn_about_overlap
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
 from charlm.model.ngram_prior import default_order, fit_prior
+from charlm.processes.processes import Processes
 from charlm.progress import Progress
 from charlm.storage.runs import RunFolder
 from charlm.training.start.autotune import AutotunedSettings, autotune
@@ -97,6 +99,7 @@ def autotuned(
     training_options: Mapping[str, Any],
     *,
     seconds: float,
+    processes: Processes,
 ) -> AutotunedSettings:
     """Settings selected from the text and the length of the run, without those that are given or fixed by a model.
 
@@ -107,7 +110,10 @@ def autotuned(
         config: the length of the run, and the values of `training_options`.
         training_options: the fields of `TrainConfig` that the user has given.
         seconds: how much of the time has passed already.
+        processes: the processes that train together; the first decides. Each keeps the number of threads that it has.
     """
+    if processes.size > 1:
+        config = replace(config, threads=torch.get_num_threads())
     known = _with_start_model(options, start_model)
     settings = autotune(
         dataset,
@@ -120,7 +126,10 @@ def autotuned(
         ngram_order=known.get("ngram_order", default_order(dataset.tokenizer.vocab_size)),
         match=known.get("match"),
         fine_tuning=start_model is not None,
+        processes=processes.size,
     )
+    if processes.size > 1:
+        settings = AutotunedSettings(**processes.from_first(lambda: asdict(settings.without({"threads"}))))
     return settings.without({*options, *training_options})
 
 
@@ -131,6 +140,7 @@ def first_state(
     config: TrainConfig,
     *,
     started: float,
+    processes: Processes,
     progress: Progress,
 ) -> TrainingState:
     """The state before the first step, with newly drawn weights or those of the model to start from.
@@ -141,6 +151,7 @@ def first_state(
         start_model: the model to start from; None for a new one.
         config: the settings of training.
         started: as in `TrainingState`.
+        processes: the processes that train the model together.
         progress: called with the progress of counting n-grams.
 
     Raises `ConfigError` for an option that contradicts the model to start from.
@@ -166,7 +177,7 @@ def first_state(
         model.build_on(*prior)
         if start_model is not None:
             inherit_vectors(model, start_model, dataset.tokenizer)
-    return begin(model, config, pick_device(config.device), started)
+    return begin(model, config, pick_device(config.device), started, processes)
 
 
 def refit_prior(
