@@ -102,8 +102,7 @@ class Convolution(Network):
         extra: Tensor | None = None,
     ) -> tuple[Tensor, LayerStates]:
         """See `Network.forward`."""
-        x = F.linear(embed(ids, embedding, extra), self.input).to(embedding.dtype)  # also if products are bfloat16
-        after = []
+        x, after = F.linear(embed(ids, embedding, extra), self.input), []
         for layer, state in zip(self.convolutions, states, strict=True):
             x, state = layer(x, state, self.dropout if self.training else 0.0, generator)
             after.append(state)
