@@ -18,6 +18,7 @@ SETTINGS = {
     "vectors of n-grams": {"model": {"ngram_order": 4, "context_vectors": 50}},
     "wide vectors of n-grams": {"model": {"ngram_order": 4, "context_vectors": 50, "embedding_size": 40}},
     "match": {"model": {"match": True, "ngram_order": 4}},
+    "recent": {"model": {"match": True, "recent": True, "ngram_order": 4}},
     "bfloat16": {"precision": "bfloat16", "optimizer": "muon", "averaging": 0.3},
 }
 

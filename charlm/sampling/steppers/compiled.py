@@ -1,4 +1,4 @@
-"""A step for a batch of texts in one call of compiled code: all layers and the n-gram prior."""
+"""A step for a batch of texts in one call of compiled code: all layers, the n-gram prior and the match."""
 
 import ctypes
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from charlm.kernels import PROGRAMS, compiled
 from charlm.kernels.program import Program
 from charlm.model.language_model import LanguageModel
 from charlm.native.library import native_library
-from charlm.ngram.match import check_states
+from charlm.ngram.match import check_states, lengths_for
 from charlm.sampling.steering import Hold
 from charlm.sampling.steppers.layout import StepLayout, StepWeights
 
@@ -27,9 +27,10 @@ class CompiledStepper:
         """
         code, sampler = _libraries(PROGRAMS[model.config.cell], portable=portable)
         assert code is not None and sampler is not None
-        self._sampler_step, self._match_step = sampler.sampler_step, sampler.match_step
+        self._sampler_step = sampler.sampler_step
         self._weights = StepWeights(model, code, portable=portable)
         self._vocab_size = model.config.vocab_size
+        self._match_lengths = lengths_for(self._vocab_size, with_recent=model.config.recent)
         self._set_layout(StepLayout(self._weights, len(states)))
         for row, state in enumerate(states):
             self.load(row, state)
@@ -49,7 +50,7 @@ class CompiledStepper:
             return False
         weights = dict(model.named_parameters())
         shared = {"embedding", "output", "output_bias", "prior.weight", "prior.bias"}
-        shared |= {"contexts.vectors", "contexts.spread", "match.gate"}
+        shared |= {"contexts.vectors", "contexts.spread", "match.gate", "match.weight"}
         layers = range(model.config.num_layers)
         of_layers = {f"recurrent.layers.{index}.{name}" for index in layers for name in cell.shapes(1, 1)}
         max_order, max_mixed_orders = int(sampler.max_order()), int(sampler.max_mixed_orders())
@@ -65,8 +66,6 @@ class CompiledStepper:
             raise ValueError(f"a token is not below the {self._vocab_size} tokens of the model")
         self._tokens[:] = [*tokens]
         self._sampler_step(*self._arguments)
-        if self._match_arguments is not None:
-            self._match_step(*self._match_arguments)
         return self._logits
 
     def load(self, row: int, states: LayerStates) -> None:
@@ -80,7 +79,7 @@ class CompiledStepper:
         if self._layout.prior_states is not None:
             self._layout.prior_states[row] = states[len(self._layout.histories)][0][0].numpy()
         if self._layout.match_states is not None:
-            self._layout.match_states[row] = check_states(states[-1][0].numpy())[0]
+            self._layout.match_states[row] = check_states(self._match_lengths, states[-1][0].numpy())[0]
 
     def take(self, rows: Sequence[int]) -> None:
         """See `Stepper.take`."""
@@ -114,7 +113,6 @@ class CompiledStepper:
         layout.block.rows = rows
         self._tokens, self._logits = (ctypes.c_int64 * rows)(), layout.logits[:rows]
         self._arguments = (ctypes.addressof(layout.block), ctypes.addressof(self._tokens))
-        self._match_arguments = layout.match_arguments(ctypes.addressof(self._tokens), rows)
 
 
 def _libraries(program: Program, *, portable: bool) -> tuple[compiled.Library | None, ctypes.CDLL | None]:

@@ -191,6 +191,7 @@ def autotune(
     hidden_size: int | None,
     cell: str,
     ngram_order: int,
+    with_match: bool | None = None,
     fine_tuning: bool = False,
 ) -> AutotunedSettings:
     """All automatic settings for a dataset and the length of a run: `settings_for`, and hidden size, batch and window.
@@ -203,6 +204,7 @@ def autotune(
         hidden_size: H; None selects it from the text.
         cell: name of the cell.
         ngram_order: n of the n-gram prior; 0 if there is none.
+        with_match: the user's choice of a match; None selects it from the text.
         fine_tuning: whether the network has learnt from another text.
     """
     facts, vocab_size = dataset.train.facts, dataset.tokenizer.vocab_size
@@ -261,6 +263,7 @@ def autotune(
         | {
             "context_vectors": context_vectors_for(facts.tokens, ngram_order=ngram_order),
             "match": match,
+            "recent": match if with_match is None else with_match,
         },
         training={"batch_size": window.batch_size}
         | settings.training

@@ -108,6 +108,7 @@ def autotuned(
         hidden_size=known.get("hidden_size", known.get("embedding_size") if known.get("tie_weights") else None),
         cell=known.get("cell", DEFAULT_CELL),
         ngram_order=known.get("ngram_order", default_order(dataset.tokenizer.vocab_size)),
+        with_match=options.get("match"),
         fine_tuning=start_model is not None,
     )
     return settings.without({*options, *training_options})

@@ -132,14 +132,14 @@ def test_a_step_has_as_many_rows_as_make_two_thousand_tokens() -> None:
 
 
 def planned(
-    config: TrainConfig, given=(), *, tokens=3 * 10**6, documents=1, vocab_size=68, hidden_size=None
+    config: TrainConfig, given=(), *, tokens=3 * 10**6, documents=1, vocab_size=68, hidden_size=None, **more
 ) -> AutotunedSettings:
     """What is planned for a text that there need not be."""
     facts = SimpleNamespace(tokens=tokens, documents=documents, characters=tokens)
     starts = np.linspace(0, tokens + documents, documents + 1).astype(np.int64)
     train = SimpleNamespace(facts=facts, starts=starts)
     dataset = SimpleNamespace(train=train, tokenizer=SimpleNamespace(vocab_size=vocab_size))
-    return autotune(dataset, config, given, seconds=0, hidden_size=hidden_size, cell="lstm", ngram_order=12)
+    return autotune(dataset, config, given, seconds=0, hidden_size=hidden_size, cell="lstm", ngram_order=12, **more)
 
 
 def test_a_wide_network_reads_twice_as_many_rows_of_a_large_text() -> None:
@@ -200,7 +200,13 @@ def test_long_documents_of_a_small_vocabulary_have_a_match(
 ) -> None:
     monkeypatch.setattr(autotune_module, "native_library", lambda: object())
     model = planned(TrainConfig(epochs=1), documents=documents, vocab_size=vocab_size).model
-    assert model["match"] is match
+    assert model["match"] is model["recent"] is match
+
+
+@pytest.mark.parametrize("match", [True, False])
+def test_recent_contexts_go_with_a_match_that_is_given(match: bool) -> None:
+    for documents in (1, 10**6):
+        assert planned(TrainConfig(epochs=1), documents=documents, with_match=match).model["recent"] is match
 
 
 def test_without_compiled_code_there_is_no_match(monkeypatch: pytest.MonkeyPatch) -> None:
