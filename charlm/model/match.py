@@ -1,4 +1,4 @@
-"""What followed earlier occurrences in the document as further voices of the network: each raises or lowers one logit."""
+"""What followed earlier occurrences in the document as more voices of the network: each raises or lowers one logit."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,10 +26,11 @@ class Match(nn.Module):
 
         a s + b,   (a, b) = 8 g_k + W h
 
-    where k is the bucket of the voice: for the match its length and how often it was wrong of late, for a recent context
-    its length and how often it was right. h is the output of the last layer; W, of each voice, belongs to `recent`. As s
-    grows by what is added, this is logistic mixing (Mahoney 2005, "Adaptive Weighing of Context Models for Lossless Data
-    Compression"): with a single voice ln(p' / (1 - p')) = (1 + a) s + b. The other tokens share the rest as before.
+    where k is the bucket of the voice: for the match its length and how often it was wrong of late, for a recent
+    context its length and how often in a row it was right. h is the output of the last layer; each voice has a W, but
+    only with `recent`. As s grows by what is added, this is logistic mixing (Mahoney 2005, "Adaptive Weighing of
+    Context Models for Lossless Data Compression"): with a single voice ln(p' / (1 - p')) = (1 + a) s + b. The other
+    tokens share the rest as before.
     """
 
     def __init__(self, vocab_size: int, hidden_size: int = 0, *, recent: bool = False) -> None:
@@ -51,7 +52,7 @@ class Match(nn.Module):
         return (torch.from_numpy(no_matches(self.lengths, batch)),)
 
     def advance(self, ids: Tensor, state: State) -> tuple[States, State]:
-        """The predictions and buckets after each of the tokens (T, B): (T, B, 1 + K, 2), and the state after the last."""
+        """The predictions and buckets after each of the tokens (T, B), (T, B, 1 + K, 2), and the state after them."""
         voices, after = advance(self.lengths, state[0].cpu().numpy(), ids.cpu().numpy())
         return voices, (torch.from_numpy(after),)
 

@@ -16,7 +16,6 @@ state.
 """
 
 import ctypes
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -103,7 +102,7 @@ def advance(lengths: Lengths, states: States, ids: NDArray[Any]) -> tuple[States
         )
         return voices, states
     for row, state in enumerate(states):
-        values = state.tolist()
+        values = memoryview(state)
         for step, token in enumerate(tokens[:, row].tolist()):
             _read(lengths, values, token)
             found = [*_voice(values)]
@@ -111,7 +110,6 @@ def advance(lengths: Lengths, states: States, ids: NDArray[Any]) -> tuple[States
                 recent.read(lengths.recent, values, _HEAD + 3 * WINDOW, token)
                 found += recent.voices(lengths.recent, values, _HEAD + 3 * WINDOW, BUCKETS)
             voices[step, row] = np.reshape(found, (-1, 2))
-        state[:] = values
     return voices, states
 
 
@@ -134,10 +132,11 @@ def match_shape(lengths: Lengths) -> "structures.MatchShape":
     return structures.MatchShape(WINDOW, lengths.longer, lengths.shorter, contexts)
 
 
-def _read(lengths: Lengths, state: list[int], token: int) -> None:
+def _read(lengths: Lengths, state: memoryview, token: int) -> None:
     """`match_read` of native/sources/match.h."""
     if state[0] == _LONGEST_COUNT:
-        state[: _HEAD + 3 * WINDOW] = [0] * (_HEAD + 3 * WINDOW)
+        for place in range(_HEAD + 3 * WINDOW):
+            state[place] = 0
     count, pointer, length, misses = state[:_HEAD]
     if pointer and state[_HEAD + pointer % WINDOW] == token:
         pointer, length, misses = pointer + 1, length + 1, 0
@@ -160,10 +159,11 @@ def _read(lengths: Lengths, state: list[int], token: int) -> None:
             break
     for slot in slots.values():
         state[slot] = count
-    state[:_HEAD] = [count, pointer, length, misses]
+    for place, value in enumerate((count, pointer, length, misses)):
+        state[place] = value
 
 
-def _slot(state: Sequence[int], count: int, length: int) -> int:
+def _slot(state: memoryview, count: int, length: int) -> int:
     """The place in a table for the last `length` tokens."""
     value = 0
     for k in range(1, length + 1):
@@ -172,7 +172,7 @@ def _slot(state: Sequence[int], count: int, length: int) -> int:
     return value % WINDOW
 
 
-def _agreeing(state: Sequence[int], count: int, position: int) -> int:
+def _agreeing(state: memoryview, count: int, position: int) -> int:
     """How many tokens before a position agree with the last ones, at most `VERIFIED`."""
     k = 0
     while k < min(VERIFIED, position) and (
@@ -182,7 +182,7 @@ def _agreeing(state: Sequence[int], count: int, position: int) -> int:
     return k
 
 
-def _voice(state: Sequence[int]) -> tuple[int, int]:
+def _voice(state: memoryview) -> tuple[int, int]:
     """`match_voice` of native/sources/match.h: the predicted token, or -1, and the bucket."""
     _, pointer, length, misses = state[:_HEAD]
     if length >= 16:

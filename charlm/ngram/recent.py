@@ -33,7 +33,7 @@ def size_of(orders: Sequence[int]) -> int:
     return 1 + HISTORY + len(orders) * SLOTS if orders else 0
 
 
-def read(orders: Sequence[int], state: list[int], begin: int, token: int) -> None:
+def read(orders: Sequence[int], state: memoryview, begin: int, token: int) -> None:
     """Read a token; the state begins at `state[begin]`. `recent_read` of native/sources/recent.h."""
     if token <= _LARGEST_TOKEN:
         for _, place, check in _entries(orders, state, begin):
@@ -47,11 +47,13 @@ def read(orders: Sequence[int], state: list[int], begin: int, token: int) -> Non
                 else:
                     contradicted = 1
             state[place] = token << 12 | (run + contradicted * _LONGEST_RUN) << 8 | check
-    state[begin + 1 : begin + 1 + HISTORY] = [token, *state[begin + 1 : begin + HISTORY]]
+    for place in range(begin + HISTORY, begin + 1, -1):
+        state[place] = state[place - 1]
+    state[begin + 1] = token
     state[begin] += state[begin] < HISTORY
 
 
-def voices(orders: Sequence[int], state: list[int], begin: int, first: int) -> list[int]:
+def voices(orders: Sequence[int], state: memoryview, begin: int, first: int) -> list[int]:
     """The token and the bucket for each order, one after the other; -1 for no token. Buckets begin at `first`.
 
     `recent_voices` of native/sources/recent.h.
@@ -65,8 +67,8 @@ def voices(orders: Sequence[int], state: list[int], begin: int, first: int) -> l
     return found
 
 
-def _entries(orders: Sequence[int], state: list[int], begin: int) -> Iterator[tuple[int, int, int]]:
-    """For each order that the text is long enough for: its index, the place of its entry in the state, and the check."""
+def _entries(orders: Sequence[int], state: memoryview, begin: int) -> Iterator[tuple[int, int, int]]:
+    """For each order that the text is long enough for: its index, the place of its entry in the state, the check."""
     value, order = 0, 0
     for k in range(1, min(state[begin], max(orders, default=0)) + 1):
         value = ((value ^ (state[begin + k] & 0xFFFFFFFF)) * 0x9E3779B1) & 0xFFFFFFFF

@@ -147,6 +147,25 @@ def test_a_passage_knows_the_document_before_it(dataset_of, network_with_match) 
             torch.testing.assert_close(nats[counted, row], expected[counted[: len(expected)]], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("native", [True, False])
+def test_what_only_the_training_text_says_helps_no_voice(
+    dataset_of, network_with_match, native: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page of the training text in the held-out one is as new as any other, until that says it twice."""
+    if not native:
+        monkeypatch.setattr("charlm.ngram.match.native_library", lambda: None)
+    page = "the quick brown fox jumps over a lazy dog; "
+    dataset = dataset_of(page * 20, splits=(50, 50, 0))
+    model = network_with_match(dataset, silent=True, recent=True)
+    ids = torch.from_numpy(dataset.valid.ids.astype(np.int64))[:, None]
+    with torch.inference_mode():
+        logits = model(ids)[0][:, 0]
+    seen = ids[:, 0].tolist()
+    first = next(step for step in range(1, len(seen)) if seen[step] in seen[:step])  # a character that is said twice
+    assert torch.equal(logits[:first], logits[:1].expand(first, -1))
+    assert not torch.equal(logits[first], logits[0])
+
+
 def test_a_text_of_repeats_is_learnt_with_a_match(train_run, write) -> None:
     """Each line is random and stands twice: only who looks back can know the second half of them."""
     rng = np.random.default_rng(5)
