@@ -53,7 +53,7 @@ def test_options_reach_the_model_file(charlm, text: Path, brief: list[str]) -> N
 
 def test_selected_settings_are_shown_and_an_option_wins(charlm, text: Path, brief: list[str]) -> None:
     shown = charlm("train", text, *brief).stderr
-    assert "auto-selected: " in shown and ", match on, " in shown
+    assert "auto-selected: " in shown and ", match on, recent on, " in shown
     assert "match" not in charlm("train", text, *brief, "--no-match", "--run", "without").stderr
     assert json.loads(charlm("info", "without", "--json").stdout)["model"]["match"] is False
 
