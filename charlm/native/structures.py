@@ -55,6 +55,12 @@ class RecentShape(ctypes.Structure):
     _fields_: ClassVar = [("slots", int64), ("number", int64), ("orders", int64 * 8)]
 
 
+class Tokens(ctypes.Structure):
+    """The tokens whose probabilities are wanted (`trie.h`)."""
+
+    _fields_: ClassVar = [("tokens", pointer), ("place_of", pointer), ("number", int64)]
+
+
 class MatchShape(ctypes.Structure):
     """The sizes of a match model (`match.h`)."""
 

@@ -20,6 +20,7 @@ from charlm.cli.options.shared import (
     SeparatorOption,
     TextArgument,
     corpus_options,
+    memory_size,
     without_none,
 )
 from charlm.files import MODEL_FILE
@@ -44,10 +45,16 @@ def train(
     tokenizer: options.TokenizerOption = None,
     vocab_size: options.VocabSizeOption = None,
     subword_algorithm: options.SubwordAlgorithmOption = None,
+    min_count: options.MinCountOption = None,
+    word_split: options.WordSplitOption = None,
     # --- model
+    network: options.NetworkOption = None,
     cell: options.CellOption = None,
     layers: options.LayersOption = None,
     hidden: options.HiddenOption = None,
+    heads: options.HeadsOption = None,
+    attention_span: options.AttentionSpanOption = None,
+    kernel_size: options.KernelSizeOption = None,
     embedding: options.EmbeddingOption = None,
     dropout: options.DropoutOption = None,
     weight_dropout: options.WeightDropoutOption = None,
@@ -72,6 +79,7 @@ def train(
     optimizer: options.OptimizerOption = None,
     weight_decay: options.WeightDecayOption = None,
     averaging: options.AveragingOption = None,
+    softmax_samples: options.SoftmaxSamplesOption = None,
     clip: options.ClipOption = None,
     seed: options.SeedOption = None,
     seeds: options.SeedsOption = None,
@@ -79,6 +87,7 @@ def train(
     threads: options.ThreadsOption = None,
     device: options.DeviceOption = None,
     precision: options.PrecisionOption = None,
+    prior_memory: options.PriorMemoryOption = None,
     # --- run
     run: options.RunOption = None,
     resume: options.ResumeOption = False,
@@ -106,11 +115,21 @@ def train(
     from charlm.errors import ConfigError
 
     corpus = corpus_options(documents, separator, splits, encoding, errors, direction)
-    tokenizer_options = without_none(kind=tokenizer, vocab_size=vocab_size, algorithm=subword_algorithm)
+    tokenizer_options = without_none(
+        kind=tokenizer,
+        vocab_size=vocab_size,
+        algorithm=subword_algorithm,
+        min_count=min_count,
+        word_split=word_split,
+    )
     model = without_none(
+        network=network,
         cell=cell,
         num_layers=layers,
         hidden_size=hidden,
+        heads=heads,
+        attention_span=attention_span,
+        kernel_size=kernel_size,
         embedding_size=embedding,
         dropout=dropout,
         weight_dropout=weight_dropout,
@@ -134,12 +153,14 @@ def train(
         optimizer=optimizer,
         weight_decay=weight_decay,
         averaging=averaging,
+        softmax_samples=softmax_samples,
         clip=clip,
         seed=seed,
         validations=validations,
         threads=threads,
         device=device,
         precision=precision,
+        prior_memory=None if prior_memory is None else memory_size("--prior-memory", prior_memory),
     )
     fixed = training.keys() - {"learning_rate", "clip"}
     if resume and any((corpus, valid, test, tokenizer_options, model, fixed, seeds, init_from, overwrite)):
@@ -147,8 +168,12 @@ def train(
             "--resume continues with the run's own settings; besides TEXT (the same text), only --run, --minutes, "
             "--epochs, --steps, --learning-rate and --clip can be combined with it"
         )
-    if {"vocab_size", "algorithm"} & tokenizer_options.keys() and tokenizer != "subword":
-        raise ConfigError("--vocab-size and --subword-algorithm need --tokenizer subword")
+    if vocab_size is not None and tokenizer not in ("subword", "word"):
+        raise ConfigError("--vocab-size needs --tokenizer subword or word")
+    if subword_algorithm is not None and tokenizer != "subword":
+        raise ConfigError("--subword-algorithm needs --tokenizer subword")
+    if {"min_count", "word_split"} & tokenizer_options.keys() and tokenizer != "word":
+        raise ConfigError("--min-count and --word-split need --tokenizer word")
     if resume:
         with _display(text) as callbacks:
             from charlm import api

@@ -8,11 +8,14 @@ import torch
 from charlm.cells import find_cell
 from charlm.config import (
     DEFAULT_CELL,
-    DEFAULT_HIDDEN_SIZE,
+    DEFAULT_NETWORK,
+    DEFAULT_SHAPES,
     LEAST_ORDER_OF_CONTEXTS,
     MIN_VOCAB_SIZE,
     ModelConfig,
     TrainConfig,
+    check_choice,
+    check_network_options,
     default_embedding,
 )
 from charlm.data.corpus import open_corpus
@@ -28,7 +31,10 @@ from charlm.training.start.autotune import AutotunedSettings, autotune
 from charlm.training.start.fine_tuning import StartModel, inherit, inherit_vectors
 from charlm.training.state import TrainingState, begin
 
-SHAPE = ("cell", "num_layers", "hidden_size", "embedding_size", "tie_weights", "skip", "skip_steps")
+SHAPE = (
+    *("network", "cell", "num_layers", "hidden_size", "heads", "attention_span", "kernel_size"),
+    *("embedding_size", "tie_weights", "skip", "skip_steps"),
+)
 """Fields of `ModelConfig` that are those of the model to start from."""
 
 
@@ -43,6 +49,9 @@ def with_valid_text(dataset: Dataset, arguments: tuple[str, ...] | None, *, prog
 
 def check_model_options(options: Mapping[str, Any], start_model: StartModel | None) -> None:
     """Raise `ConfigError` for a wrong option of the model, before a long text is read for its vocabulary."""
+    network = _with_start_model(options, start_model).get("network", DEFAULT_NETWORK)
+    check_choice("--network", network, tuple(DEFAULT_SHAPES))
+    check_network_options(network, [name for name, value in options.items() if value is not None])
     _model_config(options, start_model, MIN_VOCAB_SIZE)
 
 
@@ -51,9 +60,9 @@ def _model_config(options: Mapping[str, Any], start_model: StartModel | None, vo
     options = _with_start_model(options, start_model)
     if "cell" in options:
         find_cell(options["cell"])
+    options = DEFAULT_SHAPES[options.get("network", DEFAULT_NETWORK)] | options
     if options.get("embedding_size") is None:
-        hidden_size = options.get("hidden_size", DEFAULT_HIDDEN_SIZE)
-        options |= default_embedding(vocab_size, hidden_size, tie_weights=options.get("tie_weights"))
+        options |= default_embedding(vocab_size, options["hidden_size"], tie_weights=options.get("tie_weights"))
     options.setdefault("ngram_order", default_order(vocab_size))
     return ModelConfig.from_json(options | {"vocab_size": vocab_size})
 
@@ -106,11 +115,14 @@ def autotuned(
         training_options,
         seconds=seconds,
         hidden_size=known.get("hidden_size", known.get("embedding_size") if known.get("tie_weights") else None),
+        network=known.get("network", DEFAULT_NETWORK),
         cell=known.get("cell", DEFAULT_CELL),
         ngram_order=known.get("ngram_order", default_order(dataset.tokenizer.vocab_size)),
-        with_match=options.get("match"),
+        match=known.get("match"),
         fine_tuning=start_model is not None,
     )
+    if options.get("match") is not None:
+        settings.model["recent"] = options["match"]  # recent contexts go with a match that is given, too
     return settings.without({*options, *training_options})
 
 
@@ -136,25 +148,41 @@ def first_state(
     Raises `ConfigError` for an option that contradicts the model to start from.
     """
     model_config = _model_config(options, start_model, dataset.tokenizer.vocab_size)
+    if model_config.match and config.softmax_samples:
+        raise ConfigError(
+            f"--match needs the logits of all tokens, but --softmax-samples is {config.softmax_samples}; leave one out"
+        )
     model = LanguageModel(model_config)
     generator = torch.Generator().manual_seed(config.seed)
     model.initialise(generator, zero_tokens=dataset.tokenizer.never_written)
     if start_model is not None:
         inherit(model, start_model, dataset)
     if model_config.ngram_order:
-        model.build_on(*fit_prior(dataset.train, dataset.tokenizer, model_config.ngram_order, progress=progress))
+        prior = fit_prior(
+            dataset.train,
+            dataset.tokenizer,
+            model_config.ngram_order,
+            memory=config.prior_memory,
+            progress=progress,
+        )
+        model.build_on(*prior)
         if start_model is not None:
             inherit_vectors(model, start_model, dataset.tokenizer)
     return begin(model, config, pick_device(config.device), started)
 
 
-def refit_prior(state: TrainingState, dataset: Dataset, folder: RunFolder, *, progress: Progress) -> None:
-    """Fit the n-gram prior of a resumed model again; raises `RunError` if it has other n-grams than before."""
+def refit_prior(
+    state: TrainingState, dataset: Dataset, folder: RunFolder, *, memory: int | None, progress: Progress
+) -> None:
+    """Fit the n-gram prior of a resumed model again, in the memory that it was fitted in.
+
+    Raises `RunError` if it has other n-grams than before.
+    """
     prior = state.model.prior
     if prior is None:
         return
     before = prior.ngram
-    ngram, cross_fit = fit_prior(dataset.train, dataset.tokenizer, prior.order, progress=progress)
+    ngram, cross_fit = fit_prior(dataset.train, dataset.tokenizer, prior.order, memory=memory, progress=progress)
     if before is None or not ngram.same_nodes(before):
         raise RunError(
             f"run {folder.path} was made by a version of charlm that counts n-grams differently; start a new run with "
