@@ -174,7 +174,7 @@ class NumpyStepper:
                 memory[:-1] = memory[1:].clone()
         if model.match is not None:
             voices, self._matches = advance_match(model.match.lengths, self._matches, ids)
-            self._add_match(logits[0], voices[0, 0])
+            self._add_match(logits[0], voices[0, 0], self._top.at(0).numpy()[0])
         return logits
 
     def load(self, row: int, states: LayerStates) -> None:
@@ -267,19 +267,29 @@ class NumpyStepper:
         for weight, probabilities in zip(weights, by_order, strict=True):
             logits[:] = logits + weight * float32.log(probabilities)
 
-    def _add_match(self, logits: Singles, voice: NDArray[np.int32]) -> None:
-        """Add the match, as `match_step` in match.c."""
-        token, bucket = voice.tolist()
-        if not 0 <= token < len(logits):
-            return
-        assert self._model.match is not None
-        others = np.delete(logits, token)
-        largest = np.float32(others.max())
-        total = float32.ordered_sum(float32.exp(others - largest))
-        stretched = logits[token] - largest - float32.log(np.atleast_1d(total))[0]
-        clamped = np.clip(stretched, np.float32(-MOST_STRETCHED), np.float32(MOST_STRETCHED))
-        slope, offset = (SCALE * self._model.match.gate.detach()).numpy()[bucket]
-        logits[token] = logits[token] + (slope * clamped + offset)
+    def _add_match(self, logits: Singles, voices: NDArray[np.int32], hidden: Singles) -> None:
+        """Add the match, as `add_match` in step.c."""
+        match = self._model.match
+        assert match is not None
+        gate = (SCALE * match.gate.detach()).numpy()
+        stretched = {token: _stretched(logits, token) for token in voices[:, 0].tolist() if 0 <= token < len(logits)}
+        for index, (token, bucket) in enumerate(voices.tolist()):
+            if token not in stretched:
+                continue
+            slope, offset = gate[bucket]
+            if match.weight is not None:
+                more_slope, more_offset = _dot(match.weight.detach().numpy()[index], hidden)
+                slope, offset = slope + more_slope, offset + more_offset
+            logits[token] = logits[token] + (slope * stretched[token] + offset)
+
+
+def _stretched(logits: Singles, token: int) -> Any:
+    """ln(p / (1 - p)) of a token with the probability p, as `stretched` in step.c."""
+    others = np.delete(logits, token)
+    largest = np.float32(others.max())
+    total = float32.ordered_sum(float32.exp(others - largest))
+    odds = logits[token] - largest - float32.log(np.atleast_1d(total))[0]
+    return np.clip(odds, np.float32(-MOST_STRETCHED), np.float32(MOST_STRETCHED))
 
 
 def _known_contexts(ngram: NgramModel, nodes: NDArray[np.int32]) -> int:

@@ -88,6 +88,8 @@ class ModelConfig(JsonConfig):
     last token; needs an n-gram model of order 3 or more."""
     match: bool = False
     """Let the network use what followed the longest earlier occurrence of the last tokens in the document."""
+    recent: bool = False
+    """Let it also use what last followed the last few tokens in the document; needs a match."""
     skip: Skip = "none"
     """residual adds the input of each layer but the first to its output (He et al. 2016)."""
     skip_steps: int = DEFAULT_SKIP_STEPS
@@ -114,6 +116,8 @@ class ModelConfig(JsonConfig):
                 f"--context-vectors is {self.context_vectors}, but --ngram-order is {self.ngram_order}; they need "
                 f"--ngram-order {LEAST_ORDER_OF_CONTEXTS} or more"
             )
+        if self.recent and not self.match:
+            raise ConfigError("--recent needs a match; add --match, or leave --recent out")
         check_range("--skip-steps", self.skip_steps, 2, 1024)
         check_choice("--skip", self.skip, get_args(Skip))
         check_choice("--recurrent-init", self.recurrent_init, get_args(RecurrentInit))
@@ -179,6 +183,7 @@ class ModelOptions(TypedDict, total=False):
     ngram_order: int
     context_vectors: int
     match: bool
+    recent: bool
     skip: Skip
     skip_steps: int
 

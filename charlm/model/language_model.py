@@ -59,7 +59,7 @@ class LanguageModel(nn.Module):
         self.prior = NgramPrior(config.ngram_order, config.hidden_size) if config.ngram_order else None
         number = config.context_vectors
         self.contexts = NgramEmbedding(number, config.embedding_size, config.dropout) if number else None
-        self.match = Match(config.vocab_size) if config.match else None
+        self.match = Match(config.vocab_size, config.hidden_size, recent=config.recent) if config.match else None
 
     @property
     def network(self) -> Network:
@@ -200,7 +200,7 @@ class LanguageModel(nn.Module):
     ) -> tuple[Tensor, Tensor, LayerStates]:
         """Like `forward`, but also returns the outputs of the last layer, (T, B, H), as the second of three results."""
         logits, hidden, voices, states = self.read_alone(ids, states, generator=generator, starts=starts)
-        return logits if voices is None else self.add_match(logits, voices), hidden, states
+        return logits if voices is None else self.add_match(logits, voices, hidden), hidden, states
 
     def read_alone(
         self,
@@ -210,8 +210,8 @@ class LanguageModel(nn.Module):
         generator: torch.Generator | None = None,
         starts: NDArray[np.int64] | None = None,
     ) -> tuple[Tensor, Tensor, Voices | None, LayerStates]:
-        """Like `read`, but the logits are those without the match, whose predictions (T, B, 2) are the third of four
-        results; None if the model has no match."""
+        """Like `read`, but the logits are those without the match, whose predictions (T, B, 1 + K, 2) are the third of
+        four results; None if the model has no match."""
         past, hidden, states = self._read_network(ids, states, generator)
         logits = F.linear(hidden, self._output_weight, self.output_bias).to(hidden.dtype)  # (T, B, V)
         if self.prior is not None:
@@ -236,11 +236,11 @@ class LanguageModel(nn.Module):
         hidden, after = self.network(ids, self.embedding, self._layer_states(states), generator, past.extra)
         return past, hidden, (*after, *past.states)
 
-    def add_match(self, logits: Tensor, voices: Voices) -> Tensor:
-        """The logits (T, B, V) with what the match adds to them; `voices` are from `read_alone`."""
+    def add_match(self, logits: Tensor, voices: Voices, hidden: Tensor) -> Tensor:
+        """The logits (T, B, V) with what the match adds to them; `voices` and `hidden` are from `read_alone`."""
         assert self.match is not None
         with torch.autocast(logits.device.type, enabled=False):
-            changed: Tensor = self.match(logits.float(), voices)
+            changed: Tensor = self.match(logits.float(), voices, hidden)
         return changed
 
     def record_states(
@@ -301,6 +301,6 @@ class _Past(NamedTuple):
     extra: Tensor | None
     """The context vectors to add to the embeddings, (T, B, E)."""
     voices: Voices | None
-    """The predictions of the match after each token, (T, B, 2)."""
+    """The predictions of the match after each token, (T, B, 1 + K, 2)."""
     states: LayerStates
     """The states of the n-gram model and the match after the last token."""

@@ -312,5 +312,5 @@ def _checked_states(model: LanguageModel, tensors: dict[str, Tensor]) -> LayerSt
     if ngram is not None and not ngram.trie.has_states(states[model.config.num_layers][0].numpy()):
         raise ValueError("a state of the n-gram model is outside of it")
     if model.match is not None:
-        check_states(states[-1][0].numpy())
+        check_states(model.match.lengths, states[-1][0].numpy())
     return tuple(states)

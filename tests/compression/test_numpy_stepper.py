@@ -12,7 +12,8 @@ from charlm.sampling.steppers import CompiledStepper
 SHAPES = [
     {},
     {"ngram_order": 5, "match": True},
-    {"ngram_order": 5, "context_vectors": 20, "match": True, "num_layers": 2, "embedding_size": 7},
+    {"match": True, "recent": True},
+    {"ngram_order": 5, "context_vectors": 20, "match": True, "recent": True, "num_layers": 2, "embedding_size": 7},
     {
         "ngram_order": 3,
         "context_vectors": 20,

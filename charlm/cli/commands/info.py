@@ -90,7 +90,8 @@ def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
         vectors = f", {thousands(config.context_vectors)} context vectors" if config.context_vectors else ""
         yield "n-gram prior", f"order {config.ngram_order}{vectors}"
     if config.match:
-        yield "match", "continues repeats in a document"
+        adapts = ", and uses what last followed the last few tokens" if config.recent else ""
+        yield "match", f"continues repeats in a document{adapts}"
     if config.network == "recurrent":
         yield "equations", CELLS[config.cell].equations
     elif config.network == "transformer":

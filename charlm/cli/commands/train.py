@@ -66,6 +66,7 @@ def train(
     ngram_order: options.NgramOrderOption = None,
     context_vectors: options.ContextVectorsOption = None,
     match: options.MatchOption = None,
+    recent: options.RecentOption = None,
     skip: options.SkipOption = None,
     skip_steps: options.SkipStepsOption = None,
     recurrent_init: options.RecurrentInitOption = None,
@@ -145,6 +146,7 @@ def train(
         ngram_order=ngram_order,
         context_vectors=context_vectors,
         match=match,
+        recent=recent,
         skip=skip,
         skip_steps=skip_steps,
     )

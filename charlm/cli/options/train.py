@@ -210,6 +210,16 @@ MatchOption = Annotated[
         rich_help_panel=_MODEL,
     ),
 ]
+RecentOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--recent/--no-recent",
+        help="Let the network also use what last followed the last 1 to 6 tokens in the document, so that it adapts to "
+        "the words and the columns there.",
+        show_default="auto: on with a match",
+        rich_help_panel=_MODEL,
+    ),
+]
 SkipOption = Annotated[
     Skip | None,
     _option(

@@ -1,4 +1,4 @@
-"""A step for a batch of texts in one call of compiled code: all layers and the n-gram prior."""
+"""A step for a batch of texts in one call of compiled code: all layers, the n-gram prior and the match."""
 
 import ctypes
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from charlm.kernels import PROGRAMS, compiled
 from charlm.kernels.program import CONVOLUTION, Function
 from charlm.model.language_model import LanguageModel
 from charlm.native.library import native_library
-from charlm.ngram.match import check_states
+from charlm.ngram.match import check_states, lengths_for
 from charlm.sampling.steering import Hold
 from charlm.sampling.steppers.convolution import ConvolutionLayout
 from charlm.sampling.steppers.layout import StepLayout, StepWeights
@@ -31,10 +31,11 @@ class CompiledStepper:
         assert functions is not None
         code, sampler = _libraries(functions, portable=portable)
         assert code is not None and sampler is not None
-        self._sampler_step, self._match_step = sampler.sampler_step, sampler.match_step
+        self._sampler_step = sampler.sampler_step
         weights = RecurrentWeights if model.config.network == "recurrent" else StepWeights
         self._weights = weights(model, code, portable=portable)
         self._vocab_size = model.config.vocab_size
+        self._match_lengths = lengths_for(self._vocab_size, with_recent=model.config.recent)
         self._set_layout(self._new_layout(len(states)))
         for row, state in enumerate(states):
             self.load(row, state)
@@ -53,7 +54,7 @@ class CompiledStepper:
             return False
         weights = dict(model.named_parameters())
         shared = {"embedding", "output", "output_bias", "prior.weight", "prior.bias"}
-        shared |= {"contexts.vectors", "contexts.spread", "match.gate"}
+        shared |= {"contexts.vectors", "contexts.spread", "match.gate", "match.weight"}
         prior = model.prior
         max_order, max_mixed_orders = int(sampler.max_order()), int(sampler.max_mixed_orders())
         return (
@@ -68,8 +69,6 @@ class CompiledStepper:
             raise ValueError(f"a token is not below the {self._vocab_size} tokens of the model")
         self._tokens[:] = [*tokens]
         self._sampler_step(*self._arguments)
-        if self._match_arguments is not None:
-            self._match_step(*self._match_arguments)
         return self._logits
 
     def load(self, row: int, states: LayerStates) -> None:
@@ -79,7 +78,7 @@ class CompiledStepper:
         if self._layout.prior_states is not None:
             self._layout.prior_states[row] = states[len(self._layout.histories)][0][0].numpy()
         if self._layout.match_states is not None:
-            self._layout.match_states[row] = check_states(states[-1][0].numpy())[0]
+            self._layout.match_states[row] = check_states(self._match_lengths, states[-1][0].numpy())[0]
 
     def take(self, rows: Sequence[int]) -> None:
         """See `Stepper.take`."""
@@ -117,7 +116,6 @@ class CompiledStepper:
         layout.block.rows = rows
         self._tokens, self._logits = (ctypes.c_int64 * rows)(), layout.logits[:rows]
         self._arguments = (ctypes.addressof(layout.block), ctypes.addressof(self._tokens))
-        self._match_arguments = layout.match_arguments(ctypes.addressof(self._tokens), rows)
 
 
 def _functions(model: LanguageModel) -> tuple[Function, ...] | None:

@@ -2,7 +2,8 @@
 `native/sources/step.c`.
 
 The block contains a list of operations, the products and stages of all layers and of the output layer, which the step
-runs with the loop of `loop.h`. It also points to the embedding and to the n-gram prior, which `step.c` computes itself.
+runs with the loop of `loop.h`. It also points to the embedding, the n-gram prior and the match, which `step.c` computes
+itself.
 The layers are those of a subclass: `charlm.sampling.steppers.recurrent` and `charlm.sampling.steppers.convolution`.
 """
 
@@ -79,10 +80,8 @@ class StepLayout(ABC):
         """The logits that a step writes, (B, V)."""
         self.prior_states = self._add_prior()
         """The states of the n-gram prior, (B, n - 1); None if there is no prior."""
-        match = self._model.match
-        self.match_states = None if match is None else no_matches(rows)
+        self.match_states = self._add_match()
         """The states of the match, (B, S); None if there is no match."""
-        self._match_gate = None if match is None else (SCALE * match.gate.detach()).contiguous()
         blocks = self._history_blocks()
         self._point_to("operations", self._loop.operations())
         self._point_to("row_biases", (RowBias * len(self._row_biases))(*self._row_biases))
@@ -138,15 +137,19 @@ class StepLayout(ABC):
             self._references.append(contexts.rows)
         return states
 
-    def match_arguments(self, tokens: int, rows: int) -> tuple[Any, ...] | None:
-        """The arguments of `match_step`, with the address of the tokens; None if there is no match."""
-        match, states, gate = self._model.match, self.match_states, self._match_gate
-        if match is None or states is None or gate is None:
+    def _add_match(self) -> NDArray[np.int32] | None:
+        """Add the match, if there is one; returns the memory of its states."""
+        block, match = self.block, self._model.match
+        if match is None:
             return None
-        shape = match_shape(match.lengths)
+        shape, states = match_shape(match.lengths), no_matches(match.lengths, self.rows)
+        block.match, block.match_states, block.match_size = ctypes.addressof(shape), states.ctypes.data, states.shape[1]
+        block.vocab = self.logits.shape[1]
+        block.match_gate = self._address((SCALE * match.gate.detach()).contiguous())
+        if match.weight is not None:
+            block.match_weight = self._address(match.weight.detach().contiguous())
         self._references.append(shape)
-        memory = (ctypes.addressof(shape), states.ctypes.data, states.shape[1])
-        return (*memory, tokens, rows, self.logits.ctypes.data, self.logits.shape[1], gate.data_ptr())
+        return states
 
     def _add_row_bias(self, bias: Tensor, rows: Tensor) -> None:
         """Set every row to a bias at the beginning of a step."""

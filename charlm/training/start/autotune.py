@@ -291,6 +291,7 @@ def autotune(
         | {
             "context_vectors": context_vectors_for(facts.tokens, ngram_order=ngram_order),
             "match": matches,
+            "recent": matches,
         },
         training={"batch_size": window.batch_size}
         | settings.training

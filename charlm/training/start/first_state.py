@@ -128,6 +128,8 @@ def autotuned(
         fine_tuning=start_model is not None,
         processes=processes.size,
     )
+    if options.get("match") is not None:
+        settings.model["recent"] = options["match"]  # recent contexts go with a match that is given, too
     if processes.size > 1:
         settings = AutotunedSettings(**processes.from_first(lambda: asdict(settings.without({"threads"}))))
     return settings.without({*options, *training_options})

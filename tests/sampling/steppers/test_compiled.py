@@ -26,7 +26,8 @@ def with_ngrams(uneven, letters):
         model = uneven(letters, cell, spread=1.0, **shape)
         if model.match is not None:
             with torch.no_grad():
-                model.match.gate.normal_(std=0.1, generator=torch.Generator().manual_seed(4))
+                for weight in model.match.parameters():
+                    weight.normal_(std=0.1, generator=torch.Generator().manual_seed(4))
         if model.prior is not None:
             text = np.random.default_rng(1).integers(3, 9, 300)
             generator = torch.Generator().manual_seed(2)
@@ -56,7 +57,14 @@ def check(model, states, *, tolerance: float = 1e-4) -> None:
 
 
 @pytest.mark.parametrize(
-    "shape", [{}, {"num_layers": 2, "tie_weights": True, "embedding_size": 12}, {"num_layers": 3}, {"match": True}]
+    "shape",
+    [
+        {},
+        {"num_layers": 2, "tie_weights": True, "embedding_size": 12},
+        {"num_layers": 3},
+        {"match": True},
+        {"match": True, "recent": True},
+    ],
 )
 @pytest.mark.parametrize("batch", [1, 2, 13])
 @pytest.mark.parametrize("cell", [*CELLS])
