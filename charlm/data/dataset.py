@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from charlm.config import CorpusConfig, SplitName, TokenizerConfig, check_choice
 from charlm.data.corpus import Corpus
-from charlm.data.documents import Part
+from charlm.data.documents import Part, whole_words
 from charlm.data.inputs.ahead import map_ahead
 from charlm.data.split_writer import EncodedParts, SplitFacts, SplitWriter, encode_parts
 from charlm.data.splits import SPLITS
@@ -32,7 +32,7 @@ from charlm.data.verified_file import DamagedFileError, VerifiedFile, checksums
 from charlm.errors import CharlmError, CorpusError
 from charlm.files import atomic_write, cache_folder, flush_folder, parse_object, seal, unseal
 from charlm.progress import Progress, silent
-from charlm.tokenizers import Tokenizer, fit_tokenizer, tokenizer_from_json
+from charlm.tokenizers import TOKENIZERS, Tokenizer, fit_tokenizer, tokenizer_from_json
 
 logger = logging.getLogger(__name__)
 
@@ -211,7 +211,8 @@ def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, folder: Path, *, progres
         with contextlib.ExitStack() as stack:
             writers = [stack.enter_context(SplitWriter(temporary, name)) for name in SPLITS]
             done = 0
-            for index, encoded in map_ahead(lambda batch: batch.encode(tokenizer, dtype), _batches(corpus)):
+            batches = _batches(whole_words(corpus.parts(), type(tokenizer)))
+            for index, encoded in map_ahead(lambda batch: batch.encode(tokenizer, dtype), batches):
                 writers[index].write(encoded)
                 done += encoded.facts.characters
                 progress("encoding", done, corpus.characters)
@@ -266,10 +267,10 @@ class _Batch(NamedTuple):
         return self.split, encode_parts(tokenizer, dtype, self.parts, inside=self.inside)
 
 
-def _batches(corpus: Corpus) -> Iterator[_Batch]:
-    """The parts of a corpus in batches."""
+def _batches(parts: Iterable[tuple[int, Part]]) -> Iterator[_Batch]:
+    """Parts in batches."""
     batch, size = _Batch(0, [], False), 0
-    for index, part in corpus.parts():
+    for index, part in parts:
         if batch.parts and (index != batch.split or size >= _BATCH):
             yield batch
             batch, size = _Batch(index, [], index == batch.split and not batch.parts[-1].ends), 0
@@ -321,7 +322,8 @@ def _cached_tokenizer(corpus: Corpus, config: TokenizerConfig, progress: Progres
 
     def training_texts() -> Iterator[list[str]]:
         done = 0
-        for index, part in corpus.parts():  # to the end: a text that changed must not reach the cache
+        parts = whole_words(corpus.parts(), TOKENIZERS[config.kind])
+        for index, part in parts:  # to the end: a text that changed must not reach the cache
             if SPLITS[index] == "train":
                 yield part.texts
                 done += sum(map(len, part.texts))

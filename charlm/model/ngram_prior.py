@@ -147,7 +147,14 @@ class NgramPrior(nn.Module):
         assert self.ngram is not None
         return self.ngram.advance(state[0].cpu().numpy(), ids.cpu().numpy())
 
-    def forward(self, states: Nodes, hidden: Tensor, starts: NDArray[np.int64] | None = None) -> Tensor:
+    def forward(
+        self,
+        states: Nodes,
+        hidden: Tensor,
+        starts: NDArray[np.int64] | None = None,
+        *,
+        some: tuple[Tensor, Tensor] | None = None,
+    ) -> Tensor:
         """What to add to the logits, (T, B, V).
 
         Args:
@@ -155,26 +162,39 @@ class NgramPrior(nn.Module):
             hidden: outputs of the last layer, (T, B, H).
             starts: position in the training text at which each row begins, (B,). Each token is then predicted by the
                 model that has not counted it. None for any other text.
+            some: N places of the window, as indices of its T B steps, and K tokens, to which the result is limited:
+                (N, K).
         """
         assert self.ngram is not None
         steps, rows, _ = states.shape
+        flat, states, tokens = hidden.flatten(0, 1), states.reshape(steps * rows, self.order - 1), None
         models, which = [self.ngram], np.zeros(steps * rows, dtype=np.int64)
         if starts is not None and self.cross_fit is not None:
             models += self.cross_fit.models
             which = 1 + self.cross_fit.fold_of(starts + 1 + np.arange(steps)[:, None]).ravel()
-        query = NgramQuery(states.reshape(steps * rows, self.order - 1), models, which)
+        if some is not None:
+            places, tokens = some[0].cpu().numpy(), some[1].cpu().numpy()
+            flat, states, which = flat[some[0]], states[places], which[places]
+        query = NgramQuery(states, models, which)
         known = torch.from_numpy(query.known_contexts()).to(hidden.device)
-        order_weights = F.linear(hidden.flatten(0, 1), self.weight) + F.embedding(known, self.bias.T)  # (T B, J)
-        logits: Tensor = _Mixture.apply(order_weights, query, self.orders)  # type: ignore[no-untyped-call]
-        return logits.view(steps, rows, -1)
+        order_weights = F.linear(flat, self.weight) + F.embedding(known, self.bias.T)  # (T B, J)
+        logits: Tensor = _Mixture.apply(order_weights, query, self.orders, tokens)  # type: ignore[no-untyped-call]
+        return logits.view(steps, rows, -1) if some is None else logits
 
 
 class _Mixture(torch.autograd.Function):
-    """`NgramQuery.mixture` with order weights (N, J), for autograd: (N, V)."""
+    """`NgramQuery.mixture` with order weights (N, J), for autograd: (N, V), or (N, K) for K tokens."""
 
     @staticmethod
-    def forward(ctx: Any, order_weights: Tensor, query: NgramQuery, orders: tuple[int, ...]) -> Tensor:
-        mixed, log_p = query.mixture(orders, order_weights.detach().cpu().numpy(), keep=ctx.needs_input_grad[0])
+    def forward(
+        ctx: Any,
+        order_weights: Tensor,
+        query: NgramQuery,
+        orders: tuple[int, ...],
+        tokens: NDArray[np.int64] | None,
+    ) -> Tensor:
+        weights, keep = order_weights.detach().cpu().numpy(), ctx.needs_input_grad[0]
+        mixed, log_p = query.mixture(orders, weights, tokens=tokens, keep=keep)
         if log_p is not None:
             ctx.save_for_backward(torch.from_numpy(log_p).to(order_weights))
         return torch.from_numpy(mixed).to(order_weights)
@@ -182,4 +202,4 @@ class _Mixture(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         (log_p,) = ctx.saved_tensors
-        return torch.bmm(log_p, upstream[0].unsqueeze(-1)).squeeze(-1), None, None
+        return torch.bmm(log_p, upstream[0].unsqueeze(-1)).squeeze(-1), None, None, None

@@ -24,7 +24,7 @@ def texts(dataset, name: str) -> list[str]:
 
 
 LINES = "".join(f"line number {i}\n" for i in range(200))
-KINDS = pytest.mark.parametrize("kind", ["char", "byte", "subword"])
+KINDS = pytest.mark.parametrize("kind", ["char", "byte", "subword", "word"])
 
 
 @KINDS
