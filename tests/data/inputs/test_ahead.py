@@ -20,10 +20,9 @@ def test_results_are_in_order_and_few_items_are_read_before_they_are_needed(work
 
     def items() -> Iterator[int]:
         nonlocal read
-        while read < 49:
-            yield read
-            read += 1
-        yield read
+        for number in range(50):
+            read = number
+            yield number
 
     for index, result in enumerate(map_ahead(lambda item: item * item, items(), workers)):
         assert result == index * index and read <= index + workers
