@@ -5,13 +5,15 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from torch.nn import functional as F
 
 from charlm.config import TrainConfig
 from charlm.data.dataset import Dataset, TokenSplit
-from charlm.data.windows import IGNORE, Window, keep_rows, training_windows
+from charlm.data.windows import Window, keep_rows, training_windows
 from charlm.errors import TrainingDivergedError
+from charlm.model.language_model import LanguageModel
+from charlm.model.sampled_softmax import TokenSampler
 from charlm.storage.runs import RunFolder
 from charlm.training.divergence import diverged, retry
 from charlm.training.events import Event, StepEvent
@@ -23,6 +25,7 @@ from charlm.training.warnings import GradientMonitor
 
 logger = logging.getLogger(__name__)
 
+_MOST_COUNTED = 10_000_000  # tokens at the end of the training split
 _LATEST_START = 0.99  # share of the run: even a run whose time is over makes a step
 
 
@@ -59,6 +62,7 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
     """
     parameters = list(state.model.parameters())
     processes = state.processes
+    sampler = token_sampler(state.model, split, config)
     state.model.train()
     windows = training_windows(
         split,
@@ -73,7 +77,7 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
             state.first_progress = progress = min(progress, _LATEST_START)
         window = next(windows)
         state.optimizers.zero_grad()
-        own_nats = _backpropagate(state, window, config)
+        own_nats = _backpropagate(state, window, config, sampler)
         processes.sum_gradients(parameters)
         norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
         if config.clip > 0:
@@ -105,20 +109,28 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
         )
 
 
-def _backpropagate(state: TrainingState, window: Window, config: TrainConfig) -> float:
+def _backpropagate(state: TrainingState, window: Window, config: TrainConfig, sampler: TokenSampler | None) -> float:
     """Compute the gradients of the window's rows, and carry the states; returns the rows' part of the mean loss."""
-    rows, device = window.ids.shape[1], state.model.output_bias.device
+    rows = window.ids.shape[1]
     if rows == 0:  # the window has fewer rows than there are processes
         state.states = state.model.initial_state(0)
         return 0.0
     states = state.model.carry(state.states, window)
     with state.model.training_precision(config.precision):
-        logits, states = state.model(window.ids.to(device), states, generator=state.generator, starts=window.starts)
-    targets = window.targets.to(device).flatten()
-    loss = F.cross_entropy(logits.flatten(0, 1), targets, ignore_index=IGNORE, reduction="sum") / window.tokens
+        loss, states = state.model.loss(window, states, generator=state.generator, sampler=sampler)
+    loss = loss * (int(window.mask.sum()) / window.tokens)  # of all targets of the window
     loss.backward()  # type: ignore[no-untyped-call]
     state.states = keep_rows(states, rows)
     return loss.item()
+
+
+def token_sampler(model: LanguageModel, split: TokenSplit, config: TrainConfig) -> TokenSampler | None:
+    """What draws the tokens of sampled softmax from the vocabulary of a training split; None for a full softmax."""
+    vocab_size = model.config.vocab_size
+    if not 0 < config.softmax_samples < vocab_size:
+        return None
+    counts = np.bincount(split.tail(_MOST_COUNTED), minlength=vocab_size)
+    return TokenSampler(counts, config.softmax_samples)
 
 
 def fit(
