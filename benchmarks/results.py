@@ -50,6 +50,7 @@ SOURCES = {
     "kernels_memory": _KERNELS,
     "large_text": _TRAINING,
     "match": _TRAINING,
+    "networks": (*_TRAINING, "sampling"),
     "ngram": ("data", "native", "ngram", "tokenizers"),
     "peers": _TRAINING,
     "precision": _TRAINING,

@@ -60,7 +60,7 @@ __all__ = ["Callbacks", "Trained", "load", "resume", "resume_run", "train", "tra
 
 DEFAULT_LENGTH: TrainOptions = {"minutes": 5.0, "epochs": 20.0}
 """The default length of a run; it ends at the limit that it reaches first."""
-_RESOLVED = ("embedding_size", "tie_weights", "ngram_order")
+_RESOLVED = ("num_layers", "hidden_size", "embedding_size", "tie_weights", "ngram_order")
 """Fields of `ModelConfig` whose defaults depend on the text; a run's configuration stores the values that were used."""
 
 

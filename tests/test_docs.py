@@ -109,8 +109,13 @@ def _texts(write: Callable[..., Path], sentences: str, monkeypatch: pytest.Monke
 
 
 @pytest.mark.usefixtures("_texts", "one_thread")
-@pytest.mark.parametrize("page", PAGES)
-def test_what_a_page_shows_runs(charlm, page: str) -> None:
+@pytest.mark.parametrize(
+    ("page", "network"),
+    [*((page, None) for page in PAGES), ("README.md", "transformer"), ("README.md", "convolution")],
+)
+def test_what_a_page_shows_runs(charlm, page: str, network: str | None) -> None:
+    """With a network, every model that a command of the page trains has it."""
+    own = ("--network", network) if network else ()
     variables: dict[str, Any] = {}
     for language, block in blocks(page):
         if language == "python":
@@ -125,7 +130,7 @@ def test_what_a_page_shows_runs(charlm, page: str) -> None:
             elif "--interactive" in words:
                 assert "needs a terminal" in charlm(*tiny(words[1:]), status=1).stderr
             else:
-                charlm(*tiny(words[1:]))
+                charlm(*tiny(words[1:]), *(own if words[1] == "train" else ()))
 
 
 @pytest.mark.parametrize("page", PARSED_PAGES)

@@ -57,7 +57,7 @@ def best_temperature(model: LanguageModel, windows: Iterable[Window], processes:
 def divide_logits(model: LanguageModel, temperature: float) -> None:
     """Divide all logits of a model by a temperature, in its weights; a match is then added as before.
 
-    When the embedding is also the output layer, the first layer's input weights are multiplied to compensate.
+    When the embedding is also the output layer, the network's input weights are multiplied to compensate.
     """
     parts: list[torch.Tensor] = [model.embedding if model.output is None else model.output, model.output_bias]
     if model.prior is not None:
@@ -67,4 +67,4 @@ def divide_logits(model: LanguageModel, temperature: float) -> None:
     if model.output is None:
         if model.contexts is not None:
             model.contexts.vectors.div_(temperature)
-        model.recurrent.layers[0].get_parameter("input").mul_(temperature)
+        model.network.input_weights.mul_(temperature)

@@ -1,6 +1,6 @@
-"""The optimisers: Muon for the matrices inside the recurrent layers, AdamW for all other weights."""
+"""The optimisers: Muon for the matrices inside the network, AdamW for all other weights."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -113,9 +113,10 @@ class Optimizers:
 
     def __init__(self, model: LanguageModel, config: TrainConfig, processes: Processes | None = None) -> None:
         self._names = {parameter: name for name, parameter in model.named_parameters()}
+        matrices = {id(matrix) for matrix in _inner_matrices(model)}
         inner, decayed, undecayed = list[nn.Parameter](), list[nn.Parameter](), list[nn.Parameter]()
         for parameter, name in self._names.items():
-            if config.optimizer == "muon" and _is_inner(name, parameter):
+            if config.optimizer == "muon" and id(parameter) in matrices:
                 inner.append(parameter)
             elif parameter.ndim > 1 and not name.startswith(_UNDECAYED):
                 decayed.append(parameter)
@@ -169,6 +170,8 @@ class Optimizers:
                     part.state[parameter] = restored
 
 
-def _is_inner(name: str, parameter: Tensor) -> bool:
-    """Whether a weight is a state-to-state or layer-to-layer matrix."""
-    return parameter.ndim == 2 and name.startswith("recurrent.") and name != "recurrent.layers.0.input"
+def _inner_matrices(model: LanguageModel) -> Iterator[Tensor]:
+    """The state-to-state and layer-to-layer matrices."""
+    for parameter in model.network.parameters():
+        if parameter.ndim == 2 and parameter is not model.network.input_weights:
+            yield parameter

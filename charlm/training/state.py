@@ -304,7 +304,7 @@ def _checked_states(model: LanguageModel, tensors: dict[str, Tensor]) -> LayerSt
     for layer, parts in enumerate(model.initial_state(1)):
         saved = [tensors[f"state/{layer}/{index}"] for index in range(len(parts))]
         for index, (part, initial) in enumerate(zip(saved, parts, strict=True)):
-            fits = part.shape == (rows, initial.shape[1]) and part.dtype == initial.dtype
+            fits = part.shape == (rows, *initial.shape[1:]) and part.dtype == initial.dtype
             if not fits or not part.isfinite().all():
                 raise ValueError(f"state {layer}/{index} is {part.dtype} {tuple(part.shape)}, or not finite")
         states.append(tuple(saved))

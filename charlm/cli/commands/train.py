@@ -52,9 +52,13 @@ def train(
     min_count: options.MinCountOption = None,
     word_split: options.WordSplitOption = None,
     # --- model
+    network: options.NetworkOption = None,
     cell: options.CellOption = None,
     layers: options.LayersOption = None,
     hidden: options.HiddenOption = None,
+    heads: options.HeadsOption = None,
+    attention_span: options.AttentionSpanOption = None,
+    kernel_size: options.KernelSizeOption = None,
     embedding: options.EmbeddingOption = None,
     dropout: options.DropoutOption = None,
     weight_dropout: options.WeightDropoutOption = None,
@@ -123,9 +127,13 @@ def train(
         word_split=word_split,
     )
     model = without_none(
+        network=network,
         cell=cell,
         num_layers=layers,
         hidden_size=hidden,
+        heads=heads,
+        attention_span=attention_span,
+        kernel_size=kernel_size,
         embedding_size=embedding,
         dropout=dropout,
         weight_dropout=weight_dropout,

@@ -13,6 +13,7 @@ from charlm.cli.options.shared import TEXT
 from charlm.config import (
     Device,
     InputInit,
+    NetworkKind,
     Optimizer,
     Precision,
     ReadingDirection,
@@ -117,6 +118,15 @@ WordSplitOption = Annotated[
         metavar="NAME",
     ),
 ]
+NetworkOption = Annotated[
+    NetworkKind | None,
+    _option(
+        "Kind of network: recurrent, or to compare with it transformer or convolution.",
+        "recurrent",
+        _MODEL,
+        metavar="NAME",
+    ),
+]
 CellOption = Annotated[
     str | None,
     _option(
@@ -130,14 +140,29 @@ CellOption = Annotated[
 LayersOption = Annotated[
     int | None,
     _option(
-        "Number of recurrent layers. A second layer helps in long runs but doubles the training time.", "1", _MODEL
+        "Number of layers. A second recurrent layer helps in long runs but doubles the training time.",
+        "1; 2 of a transformer, 4 of a convolution",
+        _MODEL,
     ),
 ]
 HiddenOption = Annotated[
     int | None,
     _option(
-        "Width of the hidden state. Doubling it helps on large texts but takes 3-4x the time.",
+        "Width of the hidden state, or of each layer's output. Doubling it helps on large texts but takes 3-4x the "
+        "time.",
         "auto",
+        _MODEL,
+    ),
+]
+HeadsOption = Annotated[int | None, _option("Attention heads of a transformer.", "4", _MODEL)]
+AttentionSpanOption = Annotated[
+    int | None, _option("Earlier tokens to which each layer of a transformer attends.", "128", _MODEL)
+]
+KernelSizeOption = Annotated[
+    int | None,
+    _option(
+        "Inputs that each layer of a convolution reads. With 3, they are 1, 3, 9, ... steps apart in the layers.",
+        "3",
         _MODEL,
     ),
 ]

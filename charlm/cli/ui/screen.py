@@ -89,7 +89,7 @@ class Screen:
         shape, threads = model.config, torch.get_num_threads()
         self._display = TrainingDisplay(
             self._console,
-            f"{run.path}: {shape.cell} {shape.num_layers}x{shape.hidden_size}, "
+            f"{run.path}: {shape.layer_kind} {shape.num_layers}x{shape.hidden_size}, "
             f"{thousands(model.num_parameters())} parameters, "
             + (f"n-gram prior of order {shape.ngram_order}, " if shape.ngram_order else "")
             + f"{dataset.tokenizer.kind} vocabulary of {thousands(shape.vocab_size)}, "

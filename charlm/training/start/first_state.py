@@ -9,11 +9,14 @@ import torch
 from charlm.cells import find_cell
 from charlm.config import (
     DEFAULT_CELL,
-    DEFAULT_HIDDEN_SIZE,
+    DEFAULT_NETWORK,
+    DEFAULT_SHAPES,
     LEAST_ORDER_OF_CONTEXTS,
     MIN_VOCAB_SIZE,
     ModelConfig,
     TrainConfig,
+    check_choice,
+    check_network_options,
     default_embedding,
 )
 from charlm.data.corpus import open_corpus
@@ -30,7 +33,10 @@ from charlm.training.start.autotune import AutotunedSettings, autotune
 from charlm.training.start.fine_tuning import StartModel, inherit, inherit_vectors
 from charlm.training.state import TrainingState, begin
 
-SHAPE = ("cell", "num_layers", "hidden_size", "embedding_size", "tie_weights", "skip", "skip_steps")
+SHAPE = (
+    *("network", "cell", "num_layers", "hidden_size", "heads", "attention_span", "kernel_size"),
+    *("embedding_size", "tie_weights", "skip", "skip_steps"),
+)
 """Fields of `ModelConfig` that are those of the model to start from."""
 
 
@@ -45,6 +51,9 @@ def with_valid_text(dataset: Dataset, arguments: tuple[str, ...] | None, *, prog
 
 def check_model_options(options: Mapping[str, Any], start_model: StartModel | None) -> None:
     """Raise `ConfigError` for a wrong option of the model, before a long text is read for its vocabulary."""
+    network = _with_start_model(options, start_model).get("network", DEFAULT_NETWORK)
+    check_choice("--network", network, tuple(DEFAULT_SHAPES))
+    check_network_options(network, [name for name, value in options.items() if value is not None])
     _model_config(options, start_model, MIN_VOCAB_SIZE)
 
 
@@ -53,9 +62,9 @@ def _model_config(options: Mapping[str, Any], start_model: StartModel | None, vo
     options = _with_start_model(options, start_model)
     if "cell" in options:
         find_cell(options["cell"])
+    options = DEFAULT_SHAPES[options.get("network", DEFAULT_NETWORK)] | options
     if options.get("embedding_size") is None:
-        hidden_size = options.get("hidden_size", DEFAULT_HIDDEN_SIZE)
-        options |= default_embedding(vocab_size, hidden_size, tie_weights=options.get("tie_weights"))
+        options |= default_embedding(vocab_size, options["hidden_size"], tie_weights=options.get("tie_weights"))
     options.setdefault("ngram_order", default_order(vocab_size))
     return ModelConfig.from_json(options | {"vocab_size": vocab_size})
 
@@ -112,6 +121,7 @@ def autotuned(
         training_options,
         seconds=seconds,
         hidden_size=known.get("hidden_size", known.get("embedding_size") if known.get("tie_weights") else None),
+        network=known.get("network", DEFAULT_NETWORK),
         cell=known.get("cell", DEFAULT_CELL),
         ngram_order=known.get("ngram_order", default_order(dataset.tokenizer.vocab_size)),
         match=known.get("match"),
