@@ -230,7 +230,7 @@ def train_run(
     default_length: dict[str, Any] = {} if has_length else dict(DEFAULT_LENGTH)
     config = TrainConfig.from_json(default_length | training_options)
     if config.prior_memory is None:  # kept in the run, which can then be continued on another machine
-        config = replace(config, prior_memory=default_memory(machine_memory()))
+        config = replace(config, prior_memory=processes.from_first(lambda: default_memory(machine_memory())))
     options: dict[str, Any] = dict(model or {})
     _set_threads(config, processes)
     sources = find_sources(text, progress=callbacks.progress, encoding=(corpus or {}).get("encoding", "utf-8"))
