@@ -61,7 +61,7 @@ SOURCES = {
     "time_to_quality": _TRAINING,
     "validation": _TRAINING,
     "variants": _TRAINING,
-    "waiting": ("api.py", "cli/waiting.py", "data", "kernels", "model", "native", "training"),
+    "waiting": ("api.py", "data", "kernels", "model", "native", "training"),
 }
 """The files and folders of charlm/ that the figures of each benchmark depend on. If one of them changes, the figures
 are those of an older state of the program."""

@@ -192,7 +192,8 @@ def train(
 def _display(text: list[str] | None) -> Iterator["Callbacks"]:
     """Callbacks that display a run and let Ctrl-C stop it; says what is done before the run begins."""
     from charlm.cli.ui.console import Bars, stderr
-    from charlm.cli.ui.screen import Interrupt, Screen
+    from charlm.cli.ui.screen import Screen
+    from charlm.training.interrupt import Interrupt
 
     console = stderr()
     with Bars(console) as bars, Interrupt() as interrupt, Screen(console, bars, interrupt) as screen:
