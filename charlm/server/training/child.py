@@ -101,7 +101,7 @@ class Trainings:
             if self._last is not None and self._last.running:
                 raise ConflictError(f"{self._last.run} is still training; stop it first")
             module = "charlm.server.training.process"
-            messages = tempfile.TemporaryFile()
+            messages = tempfile.TemporaryFile()  # noqa: SIM115 - `follow` closes it
             process = subprocess.Popen(
                 [sys.executable, "-X", "utf8", "-m", module, json.dumps(order.to_json())],
                 stdin=subprocess.DEVNULL,

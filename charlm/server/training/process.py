@@ -70,9 +70,7 @@ def _train(order: Order, interrupt: "Interrupt") -> bool:
     if order.text is None:
         return resume_run(order.run, lengths=lengths, callbacks=callbacks).outcome.finished
     corpus = CorpusOptions() if order.documents == "auto" else CorpusOptions(documents=order.documents)
-    return train_run(
-        order.text, run=order.run, corpus=corpus, training=lengths, callbacks=callbacks
-    ).outcome.finished
+    return train_run(order.text, run=order.run, corpus=corpus, training=lengths, callbacks=callbacks).outcome.finished
 
 
 def _tell_settings(selected: "AutotunedSettings") -> None:

@@ -37,7 +37,7 @@ async def upload(request: Request) -> JSONResponse:
 
 async def delete_upload(request: Request) -> JSONResponse:
     """DELETE /api/uploads/NAME."""
-    upload_path(request.path_params["name"]).unlink()
+    upload_path(request.path_params["name"]).unlink(missing_ok=True)
     return JSONResponse({})
 
 
@@ -84,7 +84,7 @@ async def show_baselines(request: Request) -> ASGIApp:
     """GET /api/runs/NAME/baselines: what the n-gram model and xz need, in bits per character."""
     site: Site = request.app.state.site
     name = request.path_params["name"]
-    return JsonAnswer(site.analysts, lambda job: site.baselines.of(runs.find_run_folder(name), job))
+    return JsonAnswer(site.measurers, lambda job: site.baselines.of(runs.find_run_folder(name), job))
 
 
 async def start(request: Request) -> ASGIApp:

@@ -62,7 +62,7 @@ def test_the_events_of_a_training(write, capsys, monkeypatch: pytest.MonkeyPatch
         ("import os; os.kill(os.getpid(), 9)", "(its process ended with status -9)"),
         ("import os; os.kill(os.getpid(), 2)", None),
         ("raise SystemExit(130)", None),
-        ("print('{\"kind\": \"error\", \"message\": \"the disk is full\"}')", "the disk is full"),
+        ('print(\'{"kind": "error", "message": "the disk is full"}\')', "the disk is full"),
     ],
 )
 def test_a_training_that_breaks_off_says_why(served, code: str, problem: str | None) -> None:
