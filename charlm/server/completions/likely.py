@@ -17,7 +17,8 @@ class LikelyCharacters:
     def __init__(self, model: LanguageModel, tokenizer: Tokenizer, number: int) -> None:
         """Begin before the first character; `number` is that of the characters in a ranking."""
         self._model, self._tokenizer = model, tokenizer
-        self._last, self._states = tokenizer.bos, None  # type: tuple[int, LayerStates | None]
+        self._last = tokenizer.bos
+        self._states: LayerStates | None = None
         hidden = {*tokenizer.never_written} - {tokenizer.eos}
         self._shown = torch.tensor([token for token in range(tokenizer.vocab_size) if token not in hidden])
         self._names = [tokenizer.decode([token]) for token in self._shown.tolist()]
