@@ -2,6 +2,7 @@
 
 import torch
 
+from charlm.cells import LayerStates
 from charlm.model.language_model import LanguageModel
 from charlm.tokenizers import Tokenizer
 
