@@ -58,6 +58,7 @@ SOURCES = {
     "scoring": (*_NETWORK, "data", "evaluation"),
     "seeds": _TRAINING,
     "sentiment": (*_NETWORK, "analysis/probing", "evaluation", "pretrained", "sampling"),
+    "serving": (*_TRAINING, "server"),
     "time_to_quality": _TRAINING,
     "validation": _TRAINING,
     "variants": _TRAINING,

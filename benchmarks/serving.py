@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from results import ROOT
+from results import ROOT, Results, add_option
 
 sys.path.append(str(ROOT / "tests"))
 
@@ -34,7 +34,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=10.0, help="length of half a round")
     parser.add_argument("--threads", type=int, default=1)
+    add_option(parser)
     arguments = parser.parse_args()
+    results = Results("serving", arguments.results, threads=arguments.threads)
     text = Path(arguments.text).resolve() if Path(arguments.text).exists() else arguments.text
     charlm = [sys.executable, "-m", "charlm"]
     with tempfile.TemporaryDirectory() as folder:
@@ -50,14 +52,18 @@ def main() -> None:
                     raise SystemExit("the training has ended; see what `charlm train` says to this text")
                 time.sleep(0.5)
             with chromium() as browser, new_page(browser, address.partition("/train")[0]) as (page, _):
-                _measure(page, address, arguments.rounds, arguments.seconds)
+                ratios = _measure(page, address, arguments.rounds, arguments.seconds)
+                settings = {"text": Path(arguments.text).stem, "rounds": arguments.rounds, "seconds": arguments.seconds}
+                results.add(settings, {"ratio": median(ratios), "ratios": ratios}, seed=1)
+                print(f"median of the ratios: {median(ratios):.3f}")
         finally:
             for process in (training, server):
                 process.terminate()
                 process.wait()
 
 
-def _measure(page: Any, address: str, rounds: int, seconds: float) -> None:
+def _measure(page: Any, address: str, rounds: int, seconds: float) -> list[float]:
+    """The speed with the page open relative to that without, of each round."""
     page.goto(address)  # the n-gram model and xz are measured once, at the first look
     while page.locator("#figures div", has_text="n-gram to beat").locator("dd").text_content() == "–":
         page.wait_for_timeout(500)
@@ -75,7 +81,7 @@ def _measure(page: Any, address: str, rounds: int, seconds: float) -> None:
             speeds[shown] = tokens / elapsed
         ratios.append(speeds[True] / speeds[False])
         print(f"| {number} | {speeds[False]:,.0f} | {speeds[True]:,.0f} | {ratios[-1]:.3f} |", flush=True)
-    print(f"median of the ratios: {median(ratios):.3f}")
+    return ratios
 
 
 def _reached() -> tuple[float, float]:
