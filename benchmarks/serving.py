@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     add_option(parser)
     arguments = parser.parse_args()
-    results = Results("serving", arguments.results, threads=arguments.threads)
+    results = Results("serving", arguments.results.resolve(), threads=arguments.threads)
     text = Path(arguments.text).resolve() if Path(arguments.text).exists() else arguments.text
     charlm = [sys.executable, "-m", "charlm"]
     with tempfile.TemporaryDirectory() as folder:
