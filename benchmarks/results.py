@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "results"
 
 _NETWORK = ("cells", "kernels", "model", "native", "ngram", "tokenizers")
-_TRAINING = (*_NETWORK, "api.py", "config", "data", "evaluation", "training")
+_TRAINING = (*_NETWORK, "api.py", "config", "data", "evaluation", "processes", "training")
 _KERNELS = ("cells", "kernels", "model/layers.py", "native")
 SOURCES = {
     "cell_search": _TRAINING,
@@ -50,9 +50,11 @@ SOURCES = {
     "kernels_memory": _KERNELS,
     "large_text": _TRAINING,
     "match": _TRAINING,
+    "networks": (*_TRAINING, "sampling"),
     "ngram": ("data", "native", "ngram", "tokenizers"),
     "peers": _TRAINING,
     "precision": _TRAINING,
+    "processes": (*_TRAINING, "cli"),
     "sampling": (*_NETWORK, "sampling"),
     "sampling_cells": (*_NETWORK, "sampling"),
     "scoring": (*_NETWORK, "data", "evaluation"),
@@ -63,6 +65,7 @@ SOURCES = {
     "validation": _TRAINING,
     "variants": _TRAINING,
     "waiting": ("api.py", "data", "kernels", "model", "native", "training"),
+    "words": _TRAINING,
 }
 """The files and folders of charlm/ that the figures of each benchmark depend on. If one of them changes, the figures
 are those of an older state of the program."""

@@ -31,6 +31,10 @@ class Interrupt:
             raise KeyboardInterrupt
         self._requested = True
 
+    def arm(self, *_: object) -> None:
+        """From now on, save and stop."""
+        self.armed = True
+
     def __call__(self) -> bool:
         """Whether the run is to save and stop."""
         return self._requested

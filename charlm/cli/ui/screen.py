@@ -53,7 +53,7 @@ class Screen:
         shape, threads = model.config, torch.get_num_threads()
         self._display = TrainingDisplay(
             self._console,
-            f"{run.path}: {shape.cell} {shape.num_layers}x{shape.hidden_size}, "
+            f"{run.path}: {shape.layer_kind} {shape.num_layers}x{shape.hidden_size}, "
             f"{thousands(model.num_parameters())} parameters, "
             + (f"n-gram prior of order {shape.ngram_order}, " if shape.ngram_order else "")
             + f"{dataset.tokenizer.kind} vocabulary of {thousands(shape.vocab_size)}, "
@@ -61,7 +61,7 @@ class Screen:
             f"{threads} {'thread' if threads == 1 else 'threads'}",
         )
         self._display.__enter__()
-        self._interrupt.armed = True
+        self._interrupt.arm()
 
     def __call__(self, event: Event) -> None:
         assert self._display is not None

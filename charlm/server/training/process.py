@@ -58,10 +58,7 @@ def _train(order: Order, interrupt: "Interrupt") -> bool:
     """Whether the run came to its end."""
     from charlm.api import Callbacks, resume_run, train_run
 
-    def on_start(*_: object) -> None:
-        interrupt.armed = True
-
-    callbacks = Callbacks(on_settings=_tell_settings, on_start=on_start, should_stop=interrupt)
+    callbacks = Callbacks(on_settings=_tell_settings, on_start=interrupt.arm, should_stop=interrupt)
     lengths = TrainOptions()
     if order.minutes is not None:
         lengths["minutes"] = order.minutes

@@ -101,7 +101,7 @@ def inherit(model: LanguageModel, start: StartModel, dataset: Dataset) -> None:
     """
     base, counts = start.model, _counts(dataset)
     sources = sources_of(dataset.tokenizer, start.tokenizer)
-    model.recurrent.load_state_dict(base.recurrent.state_dict())
+    model.network.load_state_dict(base.network.state_dict())
     model.embedding.copy_(_rows(base.embedding, sources, model.config.vocab_size))
     if model.output is not None and base.output is not None:
         model.output.copy_(_rows(base.output, sources, model.config.vocab_size))

@@ -12,7 +12,7 @@ from charlm.native import compiler as compilation
 from charlm.native.compiler import compiler
 from charlm.native.library import native_library
 from charlm.ngram.model import NgramModel
-from charlm.sampling.steppers import layout
+from charlm.sampling.steppers import recurrent
 from charlm.sampling.steppers.compiled import CompiledStepper
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="no C compiler here")
@@ -119,7 +119,7 @@ def test_narrower_vectors_give_the_same(
 @pytest.mark.parametrize("cell", ["lstm", "rnn-skip", "gru"])
 def test_a_large_vocabulary_needs_no_table(uneven, letters, states_of, cell: str, monkeypatch) -> None:
     model = uneven(letters, cell, spread=1.0, num_layers=2)
-    monkeypatch.setattr(layout, "LARGEST_TABLE", 0)
+    monkeypatch.setattr(recurrent, "LARGEST_TABLE", 0)
     check(model, states_of(model, 3))
 
 
