@@ -60,10 +60,11 @@ SOURCES = {
     "scoring": (*_NETWORK, "data", "evaluation"),
     "seeds": _TRAINING,
     "sentiment": (*_NETWORK, "analysis/probing", "evaluation", "pretrained", "sampling"),
+    "serving": (*_TRAINING, "server"),
     "time_to_quality": _TRAINING,
     "validation": _TRAINING,
     "variants": _TRAINING,
-    "waiting": ("api.py", "cli/waiting.py", "data", "kernels", "model", "native", "training"),
+    "waiting": ("api.py", "data", "kernels", "model", "native", "training"),
     "words": _TRAINING,
 }
 """The files and folders of charlm/ that the figures of each benchmark depend on. If one of them changes, the figures

@@ -26,6 +26,7 @@ from charlm.storage.direction import Direction, DirectionFacts
 
 sys.path.append(str(Path(__file__).parent))
 
+from browser import CHROMIUM, chromium
 from planted import Planted
 
 settings.register_profile("charlm", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -317,3 +318,14 @@ def charlm() -> Callable[..., Result]:
         return result
 
     return charlm
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium; tests are skipped without it. It ends with the module, since it occupies the event loop."""
+    for package in ("playwright", "axe_playwright_python"):
+        pytest.importorskip(package)
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium to open pages in; install Debian's package chromium")
+    with chromium() as started:
+        yield started

@@ -213,6 +213,11 @@ def test_the_page_of_the_python_api_has_every_public_name() -> None:
     assert sorted(sections()) == sorted(charlm.__all__)
 
 
+def test_a_completion_of_the_package_offers_its_public_names_alone() -> None:
+    assert dir(charlm) == sorted([*charlm.__all__, "__version__"])
+    assert all(getattr(charlm, name) is not None for name in dir(charlm))
+
+
 @pytest.mark.parametrize("name", charlm.__all__)
 def test_the_page_of_the_python_api_has_every_part_of_a_name(name: str) -> None:
     text = sections()[name]

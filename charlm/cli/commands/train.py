@@ -236,7 +236,8 @@ def _display(text: list[str] | None) -> Iterator[tuple["Callbacks", "Processes"]
     Says what is done before the run begins. Only the first process displays anything.
     """
     from charlm.cli.ui.console import Bars, stderr
-    from charlm.cli.ui.screen import Interrupt, Screen
+    from charlm.cli.ui.screen import Screen
+    from charlm.training.interrupt import Interrupt
 
     if rank_in_environment() > 0:
         with Interrupt() as interrupt:
