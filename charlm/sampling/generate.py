@@ -11,6 +11,8 @@ from charlm.evaluation.copying import CopyIndex
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.sampling.config import SampleConfig, takes_likeliest
+from charlm.sampling.constraints.build import build_constraint
+from charlm.sampling.constraints.writing import write_constrained
 from charlm.sampling.controls import NO_TOKEN, Controls
 from charlm.sampling.draws import Uniforms
 from charlm.sampling.edges.opening import Beginnings
@@ -188,6 +190,27 @@ def _write(
         model, tokenizer, vocabulary, controls, prefix, config.unknown, steering, opening=opening, progress=progress
     )
     likeliest = takes_likeliest(config)
+    constraint = build_constraint(model, vocabulary, config, beginnings.first, vocabulary.bias(config.bias))
+    if constraint is not None and config.max_length:
+        writing = write_constrained(
+            constraint,
+            vocabulary,
+            controls,
+            config,
+            beginnings,
+            lambda starts: make_stepper(model, [start.states for start in starts], steering=steering),
+            generator_of,
+            prefix=prefix,
+            num=num,
+            batch=batch,
+        )
+        for number, stream, emitted in writing:
+            end = len(stream.text)
+            if chunks and end > emitted:
+                yield number, Chunk(stream.text[emitted:], stream.nats_of(emitted, end) if score else ())
+            if stream.ended:
+                yield number, stream.result()
+        return
 
     def begin_row(number: int) -> _Row:
         uniforms = Uniforms(generator_of(number))

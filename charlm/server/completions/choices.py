@@ -12,7 +12,7 @@ from charlm.sampling.text_stream import GeneratedText
 from charlm.server.completions.request import CompletionRequest
 from charlm.server.models import Loaded
 
-_REASONS = {"eos": "stop", "stop": "stop", "banned": "stop", "length": "length"}
+_REASONS = {"eos": "stop", "stop": "stop", "constraint": "stop", "banned": "stop", "length": "length"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
