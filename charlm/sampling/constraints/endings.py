@@ -9,7 +9,10 @@ from charlm.sampling.constraints.automaton import NEVER
 from charlm.sampling.constraints.bigrams import Bigrams
 from charlm.sampling.constraints.lexicon import LETTERS, MOST_SYLLABLES, Lexicon
 
-SEPARATORS = b" \n\t\r,.;:!?-\"()'"
+SEPARATORS = b" \n\t,.;:!?-\"()'"
+"""What stands between words."""
+LINE_ENDS = b"\n,.;:!?-\")"
+"""What may follow the last word of a line."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,12 +33,12 @@ class Endings:
         return np.where(self.nodes[places] == nodes, places, len(self.nodes))
 
 
-def likely_letters(lexicon: Lexicon, bigrams: Bigrams) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Nats of the letters that lead to each node, (N,), and the chance that a word ends after each node, (N,)."""
+def likely_letters(lexicon: Lexicon, bigrams: Bigrams) -> tuple[NDArray[np.float64], ...]:
+    """Nats of the letters that lead to each node, and the chances that a word, or a line, ends after each, (N,) each."""
     letters = [np.frombuffer((one + one.upper()).encode(), dtype=np.uint8) for one in LETTERS]
     spelled = [own[np.isin(own, bigrams.bytes)] for own in letters]
-    gap = np.frombuffer(SEPARATORS, dtype=np.uint8)
-    gap = bigrams.place(gap[np.isin(gap, bigrams.bytes)])
+    gaps = [np.frombuffer(own, dtype=np.uint8) for own in (SEPARATORS, LINE_ENDS)]
+    columns = [bigrams.place(own[np.isin(own, bigrams.bytes)]) for own in gaps]
     rows = np.stack(
         [bigrams.following[bigrams.place(own[:1])[0]] if len(own) else bigrams.frequencies for own in spelled]
         + [bigrams.following[bigrams.place(np.array([ord(" ")]))[0]]]
@@ -49,13 +52,13 @@ def likely_letters(lexicon: Lexicon, bigrams: Bigrams) -> tuple[NDArray[np.float
     for depth in range(1, int(lexicon.depth.max()) + 1):
         own = np.flatnonzero(lexicon.depth == depth)
         total[own] = total[lexicon.parent[own]] + nats[own]
-    return total, rows[:, gap].sum(1)[lexicon.letter]
+    return total, *(rows[:, own].sum(1)[lexicon.letter] for own in columns)
 
 
 def endings(
     lexicon: Lexicon, words: NDArray[np.int64], nats: NDArray[np.float64], ends: NDArray[np.float64]
 ) -> Endings:
-    """The endings of some words; `nats` and `ends` are those of `likely_letters`."""
+    """The endings of some words; `nats` and `ends`, for words or lines, are those of `likely_letters`."""
     own = lexicon.node[words].astype(np.int64)
     sources, places = [], []
     nodes, index = own, np.arange(len(words))

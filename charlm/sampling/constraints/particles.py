@@ -144,10 +144,16 @@ class ParticleWriter:
             return particles[:1]
         weights = np.exp(nats - nats.max())
         weights /= weights.sum()
-        is_settled = all(particle.stream.ended or particle.stream.is_free for particle in particles)
-        number = 1 if is_settled else len(particles)
+        number = 1 if _are_settled(particles) else len(particles)
         if number > 1 and 1 / (weights**2).sum() >= _UNEVEN * number:
             return particles
         places = np.searchsorted(weights.cumsum(), (np.arange(number) + uniforms()) / number, side="right")
         chosen = [particles[min(place, len(particles) - 1)] for place in places.tolist()]
+        if number > 1 and _are_settled(chosen):
+            chosen = [chosen[int(uniforms() * number)]]
         return [replace(particle, stream=particle.stream.copy(), log_weight=0.0) for particle in chosen]
+
+
+def _are_settled(particles: Sequence[Particle]) -> bool:
+    """Whether the constraint can't change any of the texts."""
+    return all(particle.stream.ended or particle.stream.is_free for particle in particles)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from charlm.sampling.constraints.automaton import DEAD, ENDED, FIRST, NEVER, Bytes, States
 from charlm.sampling.constraints.bigrams import Bigrams
-from charlm.sampling.constraints.endings import SEPARATORS, Endings, endings, likely_letters
+from charlm.sampling.constraints.endings import LINE_ENDS, SEPARATORS, Endings, endings, likely_letters
 from charlm.sampling.constraints.lexicon import LETTERS, MOST_SYLLABLES, Lexicon
 from charlm.sampling.constraints.outlook import LOWEST
 
@@ -44,17 +44,18 @@ class Verse:
     def __init__(self, lexicon: Lexicon, syllables: tuple[int, ...], scheme: str, bigrams: Bigrams) -> None:
         """Lines of so many syllables each; a letter of `scheme` for each line, or "" for lines that need not rhyme."""
         self._lexicon, self._targets = lexicon, np.array(syllables)
-        self._nats, self._ends = likely_letters(lexicon, bigrams)
+        self._nats, ends_word, self._ends_line = likely_letters(lexicon, bigrams)
         self._nodes, self._most = len(lexicon.child), max(syllables) + 1
         repeated = sorted({letter for letter in scheme if scheme.count(letter) > 1})
         self._letter_of = [repeated.index(letter) if letter in repeated else None for letter in scheme.ljust(self.num)]
-        self._all = self._endings(np.arange(len(lexicon.words)))
+        words = np.arange(len(lexicon.words))
+        self._all = endings(lexicon, words, self._nats, ends_word)
         self._viable = [self._rhyming(number) for number in range(len(repeated))]
         self._viable_endings = [self._endings(np.flatnonzero(words)) for words in self._viable]
         self._contexts: list[Bound] = [((),) * len(repeated)]
         self._number_of = {self._contexts[0]: 0}
         self._lines: dict[tuple[int, int], _Line] = {}
-        self._free = self._line(self._all)
+        self._free = self._line(self._endings(words))
 
     @property
     def num(self) -> int:
@@ -79,8 +80,6 @@ class Verse:
             after[place] = self._separate(
                 int(context[place]), int(line[place]), int(rest[place]), int(node[place]), int(data[place])
             )
-        done = alive & (after == DEAD) & (node == 0) & (rest == 0) & (line == self.num - 1)
-        after[done] = ENDED
         return after
 
     def accepts(self, states: States) -> NDArray[np.bool_]:
@@ -141,6 +140,8 @@ class Verse:
                 if bound is None:
                     return DEAD
                 context = bound
+        if rest == 0 and byte not in LINE_ENDS:
+            return DEAD
         if byte != _NEWLINE or (not node and rest == self._targets[line]):
             return self._code(context, line, rest, 0)
         if rest:
@@ -212,7 +213,8 @@ class Verse:
         return enough
 
     def _endings(self, words: NDArray[np.int64]) -> Endings:
-        return endings(self._lexicon, words, self._nats, self._ends)
+        """How words end a line."""
+        return endings(self._lexicon, words, self._nats, self._ends_line)
 
     def _code(self, context: int, line: int, rest: int, node: int) -> int:
         """The number of a state."""
