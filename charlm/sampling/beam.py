@@ -22,7 +22,16 @@ from charlm.tokenizers import Tokenizer
 
 _OF_LENGTH = ("length", "min_length", "until_eos", "stop")
 _CONSTRAINTS = ("pattern", "words", "must_contain", "acrostic", "lines", "syllables", "rhyme")
-_SEARCH_CONTROLS = (*_OF_LENGTH, *_CONSTRAINTS, "bias", "ban", "repetition_penalty", "steer", "unknown", "prefix_in_output")
+_SEARCH_CONTROLS = (
+    *_OF_LENGTH,
+    *_CONSTRAINTS,
+    "bias",
+    "ban",
+    "repetition_penalty",
+    "steer",
+    "unknown",
+    "prefix_in_output",
+)
 """The controls that a search understands; all others must have their defaults."""
 
 
@@ -50,10 +59,10 @@ def beam_search(
     """The most probable texts that a beam search finds, best first.
 
     With a constraint, texts that are not finished are ranked by their score and the chance that free writing goes on
-    to satisfy it. The score of a text is the sum of the log-probabilities of its tokens, EOS included, with bias, bans, minimum length
-    and repetition penalty. It is not corrected for length. At every step the `width` best continuations are kept.
-    Scores only fall, so the search stops when `num` texts have ended that no other text can overtake. With width 1 the
-    result is the text at temperature 0; with a width of V to the power of the length it is exact.
+    to satisfy it. The score of a text is the sum of the log-probabilities of its tokens, EOS included, with bias, bans,
+    minimum length and repetition penalty. It is not corrected for length. At every step the `width` best continuations
+    are kept. Scores only fall, so the search stops when `num` texts have ended that no other text can overtake. With
+    width 1 the result is the text at temperature 0; with a width of V to the power of the length it is exact.
 
     Args:
         model: a model in evaluation mode.

@@ -23,8 +23,8 @@ RECENT = 64
 """How many tokens back the repetition penalty looks."""
 
 Ended = Literal["eos", "length", "stop", "constraint", "banned"]
-"""Why a text ended: EOS was drawn, the maximum length was reached, a stop text was written, the constraint doesn't allow
-what would come next, or no token was allowed."""
+"""Why a text ended: EOS was drawn, the maximum length was reached, a stop text was written, the constraint doesn't
+allow what would come next, or no token was allowed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

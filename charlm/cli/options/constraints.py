@@ -27,7 +27,8 @@ MustContainOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="TEXT",
-        help=r"Write this text somewhere, where the model finds it likely. May be repeated. Escapes: \n, \r, \t and \\.",
+        help="Write these words somewhere, where the model finds them likely. May be repeated. "
+        r"Escapes: \n, \r, \t and \\.",
         rich_help_panel=PANEL,
     ),
 ]

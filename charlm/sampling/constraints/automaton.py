@@ -248,7 +248,8 @@ def _unvisited(states: States, sources: States, bounds: States, distances: State
     starts, counts = bounds[states], bounds[states + 1] - bounds[states]
     offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     found = np.unique(sources[np.repeat(starts, counts) + offsets])
-    return found[(distances[found] >= NEVER) & (found >= FIRST)]
+    unvisited: States = found[(distances[found] >= NEVER) & (found >= FIRST)]
+    return unvisited
 
 
 def _free_states(after: NDArray[np.int32], accepting: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -74,7 +74,9 @@ def build_constraint(
         letters = bigrams.bytes.astype(np.uint8) if config.syllables else _letters(merged, bigrams.bytes)
         reach = Reach(automata, letters)
     constraint = Constraint(automata, outlooks, vocabulary, reach)
-    together = " with ".join(dict.fromkeys([*(name for name, _ in named), *(["--syllables"] if config.syllables else [])]))
+    together = " with ".join(
+        dict.fromkeys([*(name for name, _ in named), *(["--syllables"] if config.syllables else [])])
+    )
     _require_possible(constraint.distance(constraint.start), together, config)
     return constraint
 

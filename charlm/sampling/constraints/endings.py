@@ -11,7 +11,7 @@ from charlm.sampling.constraints.lexicon import LETTERS, MOST_SYLLABLES, Lexicon
 
 SEPARATORS = b" \n\t,.;:!?-\"()'"
 """What stands between words."""
-LINE_ENDS = b"\n,.;:!?-\")"
+LINE_ENDS = b'\n,.;:!?-")'
 """What may follow the last word of a line."""
 
 
@@ -34,7 +34,7 @@ class Endings:
 
 
 def likely_letters(lexicon: Lexicon, bigrams: Bigrams) -> tuple[NDArray[np.float64], ...]:
-    """Nats of the letters that lead to each node, and the chances that a word, or a line, ends after each, (N,) each."""
+    """Nats of the letters that lead to each node, and the chances that a word or line ends after each, (N,) each."""
     letters = [np.frombuffer((one + one.upper()).encode(), dtype=np.uint8) for one in LETTERS]
     spelled = [own[np.isin(own, bigrams.bytes)] for own in letters]
     gaps = [np.frombuffer(own, dtype=np.uint8) for own in (SEPARATORS, LINE_ENDS)]

@@ -82,9 +82,7 @@ class ParticleWriter:
             for row, place in enumerate(places)
         ]
 
-    def advance(
-        self, particles: list[Particle], logits: NDArray[np.floating], uniforms: Uniforms
-    ) -> list[Particle]:
+    def advance(self, particles: list[Particle], logits: NDArray[np.floating], uniforms: Uniforms) -> list[Particle]:
         """Draw the next token of each particle that has not ended; returns the particles that continue the text.
 
         Args:

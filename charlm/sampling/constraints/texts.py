@@ -1,7 +1,6 @@
 """Constraints that a text contains another, or doesn't, and on the number of its lines and their first letters."""
 
 from collections.abc import Iterable
-
 from dataclasses import dataclass
 
 from charlm.sampling.constraints.automaton import STARTS_CHARACTER, Table, explore
@@ -48,7 +47,7 @@ _FOUND = _Search(is_found=True)
 
 
 def _may_be_letter(before: bytes, byte: int) -> bool:
-    """Whether a byte belongs to a letter or digit, given those before: outside ASCII, to all but general punctuation."""
+    """Whether a byte may belong to a letter or digit, given those before; beyond ASCII all but general punctuation."""
     if byte < 0x80:
         return chr(byte).isalnum()
     return before != _PUNCTUATION and not _PUNCTUATION.startswith(before + bytes((byte,)))

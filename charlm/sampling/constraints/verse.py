@@ -113,7 +113,7 @@ class Verse:
         return np.zeros(len(states), dtype=bool)
 
     def log_chance(self, states: States, last: States, remaining: States) -> NDArray[np.float64]:
-        """See `charlm.sampling.constraints.outlook.Outlook`: the chance of words with the right syllables and rhymes."""
+        """See `charlm.sampling.constraints.outlook.Outlook`: the chance of words with these syllables and rhymes."""
         chances = np.where(states == ENDED, 1.0, 0.0)
         for places, context, line, rest, node in self._groups(states):
             own = self._after(context, line)

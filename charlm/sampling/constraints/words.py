@@ -94,7 +94,7 @@ def _determinised(rows: list[Row], whole: set[int], gap: Row) -> Table:
     """
     may_end = whole | {0}
     number_of: dict[tuple[int, ...], int] = {(0,): FIRST}
-    sets = [(0,)]
+    sets: list[tuple[int, ...]] = [(0,)]
     edges: list[tuple[int, int, int]] = []
     for nodes in sets:
         own = number_of[nodes]
