@@ -63,6 +63,7 @@ SOURCES = {
     "validation": _TRAINING,
     "variants": _TRAINING,
     "waiting": ("api.py", "cli/waiting.py", "data", "kernels", "model", "native", "training"),
+    "words": _TRAINING,
 }
 """The files and folders of charlm/ that the figures of each benchmark depend on. If one of them changes, the figures
 are those of an older state of the program."""

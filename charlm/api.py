@@ -28,7 +28,8 @@ from charlm.errors import ConfigError, CorpusError
 from charlm.loading import load
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
-from charlm.model.memory import keep_memory, memory_named
+from charlm.model.memory import keep_memory, machine_memory, memory_named
+from charlm.model.ngram_prior import default_memory
 from charlm.progress import Progress, silent
 from charlm.storage.runs import RunFolder, find_run, new_run
 from charlm.text_model import TextModel
@@ -210,6 +211,8 @@ def train_run(
     has_length = any(training_options.get(name) is not None for name in ("minutes", "epochs", "steps"))
     default_length: dict[str, Any] = {} if has_length else dict(DEFAULT_LENGTH)
     config = TrainConfig.from_json(default_length | training_options)
+    if config.prior_memory is None:  # kept in the run, which can then be continued on another machine
+        config = replace(config, prior_memory=default_memory(machine_memory()))
     options: dict[str, Any] = dict(model or {})
     _set_threads(config)
     sources = find_sources(text, progress=callbacks.progress, encoding=(corpus or {}).get("encoding", "utf-8"))
@@ -308,7 +311,7 @@ def resume_run(
             own, facts = dataset.held_out.get("valid"), checkpoint.corpus.valid
             if own is not None and facts is not None and own.sha256 != facts.sha256:
                 raise CorpusError(f"the validation text {own.name} has changed; --resume needs the same text")
-            refit_prior(state, dataset, folder, progress=callbacks.progress)
+            refit_prior(state, dataset, folder, memory=config.prior_memory, progress=callbacks.progress)
             if state.best_step > 0 and not folder.model.exists():
                 logger.warning("%s is missing; the next validation saves a new model", folder.model)
                 state.forget_best()

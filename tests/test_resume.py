@@ -9,11 +9,13 @@ from charlm.config import TokenizerConfig
 from charlm.storage.resume_file import load_resume_file
 
 SUBWORDS = TokenizerConfig(kind="subword", vocab_size=320)
+WORDS = TokenizerConfig(kind="word")
 SETTINGS = {
     "characters": {},
     "lines": {"corpus": {"documents": "line"}},
     "subwords": {"tokenizer": SUBWORDS},
     "lines of subwords": {"corpus": {"documents": "line"}, "tokenizer": SUBWORDS},
+    "sampled softmax": {"model": {"ngram_order": 4}, "tokenizer": WORDS, "softmax_samples": 100},
     "n-grams": {"model": {"ngram_order": 4}},
     "vectors of n-grams": {"model": {"ngram_order": 4, "context_vectors": 50}},
     "wide vectors of n-grams": {"model": {"ngram_order": 4, "context_vectors": 50, "embedding_size": 40}},

@@ -15,6 +15,7 @@ from charlm.config.corpus import (
     TokenizerConfig,
     TokenizerKind,
     Unknown,
+    WordSplit,
 )
 from charlm.config.json_config import JsonConfig, check_amounts
 from charlm.config.model import (
@@ -64,6 +65,7 @@ __all__ = [
     "TrainConfig",
     "TrainOptions",
     "Unknown",
+    "WordSplit",
     "check_amounts",
     "check_choice",
     "check_range",

@@ -1,4 +1,4 @@
-"""Token ids on disk, memory-mapped: one folder in the cache for each pair of text and tokenizer.
+"""Token ids on disk: one folder in the cache for each pair of text and tokenizer.
 
 The folder is named by a hash of the text's bytes, how the text is cut and split, and the tokenizer. So it can't go
 stale: another text or another vocabulary has another folder. It is written under a temporary name, flushed to disk and
@@ -13,32 +13,33 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charlm.config import CorpusConfig, SplitName, TokenizerConfig, check_choice
 from charlm.data.corpus import Corpus
-from charlm.data.documents import Part
-from charlm.data.split_writer import SplitFacts, SplitWriter
+from charlm.data.documents import Part, whole_words
+from charlm.data.inputs.ahead import map_ahead
+from charlm.data.split_writer import EncodedParts, SplitFacts, SplitWriter, encode_parts
 from charlm.data.splits import SPLITS
 from charlm.data.verified_file import DamagedFileError, VerifiedFile, checksums
 from charlm.errors import CharlmError, CorpusError
 from charlm.files import atomic_write, cache_folder, flush_folder, parse_object, seal, unseal
 from charlm.progress import Progress, silent
-from charlm.tokenizers import Tokenizer, fit_tokenizer, tokenizer_from_json
+from charlm.tokenizers import TOKENIZERS, Tokenizer, fit_tokenizer, tokenizer_from_json
 
 logger = logging.getLogger(__name__)
 
 _FORMAT = 2
 _BATCH = 1 << 20  # characters encoded at a time
 _UNKNOWN_NAMED = 8  # characters outside the vocabulary that a message names
-_READS_BEFORE_RELEASE = 2048  # each may map 64 kB of pages
+_STARTS_IN_MEMORY = 1 << 23  # documents of a split up to which their places are kept in memory
 _VERIFIED_AT_ONCE = 1 << 24  # tokens of a split up to which it is verified when it is opened: milliseconds
 
 
@@ -46,16 +47,14 @@ class TokenSplit:
     """The token ids of one split: its documents in order, each `BOS ... EOS`."""
 
     def __init__(self, ids: NDArray[Any] | VerifiedFile, starts: NDArray[np.int64], facts: SplitFacts) -> None:
-        self._file = self._unverified = ids if isinstance(ids, VerifiedFile) else None
-        self._ids = ids.numbers if isinstance(ids, VerifiedFile) else ids
+        self._ids = ids
         self.starts = starts
         """Document d is ids[starts[d] : starts[d + 1]]; shape (documents + 1,)."""
         self.facts = facts
-        self._reads = 0
 
     @classmethod
     def open(cls, folder: Path, name: str, description: dict[str, Any], vocab_size: int) -> "TokenSplit":
-        """Map the files written by `encode_corpus`; `description` is that of the folder.
+        """Open the files written by `encode_corpus`; `description` is that of the folder.
 
         Raises ValueError, KeyError or `CharlmError` when the files don't match it, OSError when they can't be read.
         """
@@ -67,55 +66,47 @@ class TokenSplit:
         starts = VerifiedFile(
             folder / f"{name}.starts", np.dtype(np.int64), facts.documents + 1, sums["starts"], length + 1
         )
-        starts.verify(0, len(starts.numbers))
+        starts.verify(0, len(starts))
         ids = VerifiedFile(folder / f"{name}.ids", dtype, length, sums["ids"], vocab_size)
         if length <= _VERIFIED_AT_ONCE:
             ids.verify(0, length)
-        return cls(ids, starts.numbers, facts)
+        is_large = len(starts) > _STARTS_IN_MEMORY
+        return cls(ids, np.memmap(starts.path, np.int64, "r") if is_large else starts.read(0, len(starts)), facts)
 
     def __len__(self) -> int:
         """The number of ids."""
         return len(self._ids)
 
+    def __getitem__(self, part: slice) -> NDArray[Any]:
+        """A copy of consecutive ids; raises as `read` does."""
+        return self.read(*part.indices(len(self))[:2])
+
     @property
     def ids(self) -> NDArray[Any]:
-        """All ids. Raises `CharlmError` as `read` does, which is cheaper for a part of them."""
-        self._verify(0, len(self))
-        return self._ids
+        """A copy of all ids. Raises `CharlmError` as `read` does, which is cheaper for a part of them."""
+        return self.read(0, len(self))
 
     def tail(self, count: int) -> NDArray[Any]:
         """A copy of the last `count` ids, or of all if there are fewer; raises as `read` does."""
         return self.read(max(0, len(self) - count), len(self))
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
-        """A copy of ids[start:stop]; pages are released to the system regularly, so that memory stays bounded.
+        """A copy of ids[start:stop].
 
-        Raises `CharlmError` if they were damaged on disk.
+        Raises `CharlmError` if they were damaged on disk; their folder is then removed, so that the next command makes
+        it again.
         """
-        if self._unverified is not None:
-            self._verify(start, stop)
-        self._reads += 1
-        if self._file is not None and self._reads >= _READS_BEFORE_RELEASE:
-            self._reads = 0
-            self._file.release()
-        copy: NDArray[Any] = self._ids[start:stop].copy()
-        return copy
-
-    def _verify(self, start: int, stop: int) -> None:
-        """Verify ids[start:stop]; the folder of damaged ids is removed, so that the next command makes it again."""
-        if self._unverified is None:
-            return
+        if not isinstance(self._ids, VerifiedFile):
+            return self._ids[start:stop].copy()
         try:
-            self._unverified.verify(start, stop)
-        except DamagedFileError as error:
-            folder = self._unverified.path.parent
+            return self._ids.read(start, stop)
+        except (DamagedFileError, OSError) as error:
+            folder = self._ids.path.parent
             shutil.rmtree(folder, ignore_errors=True)
             remedy = f"remove {folder} and run" if folder.exists() else "it was removed, so run"
             raise CharlmError(
                 f"{error}; {remedy} the command again, or continue the run with --resume, to encode the text again"
             ) from None
-        if self._unverified.verified:
-            self._unverified = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,11 +209,12 @@ def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, folder: Path, *, progres
     dtype = np.dtype(np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.uint32)
     try:
         with contextlib.ExitStack() as stack:
-            writers = [stack.enter_context(SplitWriter(temporary, name, dtype, tokenizer)) for name in SPLITS]
+            writers = [stack.enter_context(SplitWriter(temporary, name)) for name in SPLITS]
             done = 0
-            for index, parts, characters in _batches(corpus):
-                writers[index].write(parts)
-                done += characters
+            batches = _batches(whole_words(corpus.parts(), type(tokenizer)))
+            for index, encoded in map_ahead(lambda batch: batch.encode(tokenizer, dtype), batches):
+                writers[index].write(encoded)
+                done += encoded.facts.characters
                 progress("encoding", done, corpus.characters)
         if corpus.config.direction == "backward":
             for name in SPLITS:
@@ -246,7 +238,7 @@ def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, folder: Path, *, progres
 
 
 def _reverse(folder: Path, name: str, dtype: np.dtype[Any], tokenizer: Tokenizer) -> None:
-    """Reverse a split's files for reading from right to left: the last document comes first, and BOS swaps with EOS."""
+    """Reverse a split's files for reading from right to left: the last document comes first, BOS swaps with EOS."""
     path, reversed_path = folder / f"{name}.ids", folder / f"{name}.reversed"
     length = path.stat().st_size // dtype.itemsize
     with path.open("rb") as source, reversed_path.open("wb") as target:
@@ -261,18 +253,33 @@ def _reverse(folder: Path, name: str, dtype: np.dtype[Any], tokenizer: Tokenizer
     (length - starts[::-1]).tofile(folder / f"{name}.starts")
 
 
-def _batches(corpus: Corpus) -> Iterator[tuple[int, list[Part], int]]:
-    """The parts of a corpus in batches, each of one split: the split's index, the parts, and their characters."""
-    batch_index, batch, size = 0, list[Part](), 0
-    for index, part in corpus.parts():
-        if batch and (index != batch_index or size >= _BATCH):
-            yield batch_index, batch, size
-            batch, size = [], 0
-        batch_index = index
-        batch.append(part)
+class _Batch(NamedTuple):
+    """Consecutive parts of one split."""
+
+    split: int
+    """Its index in `SPLITS`."""
+    parts: list[Part]
+    inside: bool
+    """Whether the first continues a document."""
+
+    def encode(self, tokenizer: Tokenizer, dtype: np.dtype[Any]) -> tuple[int, EncodedParts]:
+        """The split and the tokens."""
+        return self.split, encode_parts(tokenizer, dtype, self.parts, inside=self.inside)
+
+
+def _batches(parts: Iterable[tuple[int, Part]]) -> Iterator[_Batch]:
+    """Parts in batches."""
+    batch, size = _Batch(0, [], False), 0
+    for index, part in parts:
+        if batch.parts and (index != batch.split or size >= _BATCH):
+            yield batch
+            batch, size = _Batch(index, [], index == batch.split and not batch.parts[-1].ends), 0
+        elif not batch.parts:
+            batch = _Batch(index, [], False)
+        batch.parts.append(part)
         size += sum(map(len, part.texts))
-    if batch:
-        yield batch_index, batch, size
+    if batch.parts:
+        yield batch
 
 
 def _open_dataset(folder: Path, corpus: Corpus, tokenizer: Tokenizer) -> Dataset | None:
@@ -315,7 +322,8 @@ def _cached_tokenizer(corpus: Corpus, config: TokenizerConfig, progress: Progres
 
     def training_texts() -> Iterator[list[str]]:
         done = 0
-        for index, part in corpus.parts():  # to the end: a text that changed must not reach the cache
+        parts = whole_words(corpus.parts(), TOKENIZERS[config.kind])
+        for index, part in parts:  # to the end: a text that changed must not reach the cache
             if SPLITS[index] == "train":
                 yield part.texts
                 done += sum(map(len, part.texts))

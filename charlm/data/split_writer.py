@@ -1,11 +1,12 @@
 """The files of a split as they are written, and what is counted meanwhile."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charlm.config import JsonConfig
 from charlm.data.documents import Part
@@ -27,16 +28,50 @@ class SplitFacts(JsonConfig):
     """Characters outside the vocabulary."""
 
 
+class EncodedParts(NamedTuple):
+    """Consecutive parts of a split as tokens."""
+
+    ids: NDArray[Any]
+    starts: NDArray[np.int64]
+    """Where documents begin in `ids`."""
+    facts: SplitFacts
+    """Their size; of the documents, those that end are counted."""
+
+
+def encode_parts(tokenizer: Tokenizer, dtype: np.dtype[Any], parts: list[Part], *, inside: bool) -> EncodedParts:
+    """Encode consecutive parts with BOS and EOS; `inside` says whether the first continues a document."""
+    texts = [*chain.from_iterable(part.texts for part in parts)]
+    ids, counts = tokenizer.encode_joined(texts)
+    last = np.cumsum([len(part.texts) for part in parts]) - 1
+    ends = np.ones(len(texts), dtype=bool)
+    ends[last] = [part.ends for part in parts]
+    begins = np.concatenate(([not inside], ends[:-1]))
+    bounds = np.concatenate(([0], np.cumsum(counts)))
+    # BOS before the first token of a text that begins, EOS after the last of one that ends.
+    marked = np.column_stack((begins, ends)).ravel()
+    places = np.repeat(bounds, 2)[1:-1][marked]
+    marks = np.tile([tokenizer.bos, tokenizer.eos], len(texts))[marked]
+    text = "".join(texts)
+    facts = SplitFacts(
+        documents=int(np.count_nonzero(ends)),
+        characters=len(text),
+        bytes=len(text) if text.isascii() else len(text.encode()),
+        tokens=len(ids) + int(np.count_nonzero(ends)),
+        unknown_characters=0 if tokenizer.unk is None else int(np.count_nonzero(ids == tokenizer.unk)),
+    )
+    starts = (places + np.arange(len(places)))[marks == tokenizer.bos]
+    return EncodedParts(np.insert(ids, places, marks).astype(dtype), starts, facts)
+
+
 class SplitWriter:
     """Appends one split's documents to its files; a context manager that closes them."""
 
-    def __init__(self, folder: Path, name: str, dtype: np.dtype[Any], tokenizer: Tokenizer) -> None:
+    def __init__(self, folder: Path, name: str) -> None:
         self._ids = (folder / f"{name}.ids").open("wb")
         self._starts = (folder / f"{name}.starts").open("wb")
-        self._dtype = dtype
-        self._tokenizer = tokenizer
-        self._documents = self._characters = self._bytes = self._length = self._unknown = 0
-        self._inside = False  # whether a document has begun and not ended
+        self._length = 0
+        self.facts = SplitFacts()
+        """The size of what was written."""
 
     def __enter__(self) -> "SplitWriter":
         return self
@@ -45,38 +80,10 @@ class SplitWriter:
         with self._ids, self._starts:
             np.array([self._length], dtype=np.int64).tofile(self._starts)
 
-    @property
-    def facts(self) -> SplitFacts:
-        """The size of what was written."""
-        return SplitFacts(
-            documents=self._documents,
-            characters=self._characters,
-            bytes=self._bytes,
-            tokens=self._length - self._documents,
-            unknown_characters=self._unknown,
-        )
-
-    def write(self, parts: list[Part]) -> None:
-        """Encode consecutive parts."""
-        texts = [*chain.from_iterable(part.texts for part in parts)]
-        ids, counts = self._tokenizer.encode_joined(texts)
-        last = np.cumsum([len(part.texts) for part in parts]) - 1
-        ends = np.ones(len(texts), dtype=bool)
-        ends[last] = [part.ends for part in parts]
-        begins = np.concatenate(([not self._inside], ends[:-1]))
-        bounds = np.concatenate(([0], np.cumsum(counts)))
-        # BOS before the first token of a text that begins, EOS after the last of one that ends.
-        marked = np.column_stack((begins, ends)).ravel()
-        places = np.repeat(bounds, 2)[1:-1][marked]
-        marks = np.tile([self._tokenizer.bos, self._tokenizer.eos], len(texts))[marked]
-        np.insert(ids, places, marks).astype(self._dtype).tofile(self._ids)
-        starts = self._length + (places + np.arange(len(places)))[marks == self._tokenizer.bos]
-        starts.astype(np.int64).tofile(self._starts)
-        self._length += len(ids) + len(places)
-        self._documents += int(np.count_nonzero(ends))
-        self._inside = not ends[-1]
-        text = "".join(texts)
-        self._characters += len(text)
-        self._bytes += len(text) if text.isascii() else len(text.encode())
-        if self._tokenizer.unk is not None:
-            self._unknown += int(np.count_nonzero(ids == self._tokenizer.unk))
+    def write(self, parts: EncodedParts) -> None:
+        """Append parts, which continue where the last ended."""
+        parts.ids.tofile(self._ids)
+        (self._length + parts.starts).astype(np.int64).tofile(self._starts)
+        self._length += len(parts.ids)
+        sizes = asdict(self.facts)
+        self.facts = SplitFacts(**{name: size + sizes[name] for name, size in asdict(parts.facts).items()})

@@ -98,6 +98,10 @@ def export_page(
             f"the cell {checkpoint.model.config.cell} has no compiled form, from which the page's code is made; train "
             "a model with another --cell"
         )
+    if tokenizer.kind == "word":
+        raise ConfigError(
+            "charlm export can't write a page for a model of words; train one with --tokenizer char, byte or subword"
+        )
     if title is None:
         title = "A charlm model" if checkpoint.corpus is None else checkpoint.corpus.name
     rounded, matrices = rounded_model(checkpoint.model, bits)

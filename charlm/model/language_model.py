@@ -11,12 +11,13 @@ from torch.nn import functional as F
 
 from charlm.cells import LayerStates
 from charlm.config import ModelConfig, Precision
-from charlm.data.windows import Window, carry
+from charlm.data.windows import IGNORE, Window, carry
 from charlm.errors import ConfigError
 from charlm.model.layers import Recurrent, embed
 from charlm.model.match import Match
 from charlm.model.ngram_embedding import NgramEmbedding
 from charlm.model.ngram_prior import CrossFit, NgramPrior
+from charlm.model.sampled_softmax import TokenSampler, sampled_loss
 from charlm.ngram.match import WINDOW as MEMORY
 from charlm.ngram.match import States as Voices
 from charlm.ngram.model import NgramModel
@@ -123,6 +124,41 @@ class LanguageModel(nn.Module):
         logits, _, states = self.read(ids, states, generator=generator, starts=starts)
         return logits, states
 
+    def loss(
+        self,
+        window: Window,
+        states: LayerStates | None,
+        *,
+        generator: torch.Generator | None = None,
+        sampler: TokenSampler | None = None,
+    ) -> tuple[Tensor, LayerStates]:
+        """Cross-entropy of the targets of a training window, nats per token, and the state after the window.
+
+        Args:
+            window: a window of the training split.
+            states: the state before the window; None is the initial state.
+            generator: the random generator of dropout and of the sampler.
+            sampler: if given, only the logits of a sample of the tokens are computed, and the cross-entropy is an
+                estimate; see `charlm.model.sampled_softmax`. Not for a model with a match.
+        """
+        device = self.output_bias.device
+        ids, targets = window.ids.to(device), window.targets.to(device).flatten()
+        if sampler is None:
+            logits, states = self(ids, states, generator=generator, starts=window.starts)
+            return F.cross_entropy(logits.flatten(0, 1), targets, ignore_index=IGNORE), states
+        assert self.match is None
+        past, hidden, states = self._read_network(ids, states, generator)
+        counted = torch.nonzero(targets != IGNORE)[:, 0]
+        columns = sampler.draw(targets[counted], generator)
+        weight, bias = self._output_weight[columns.tokens], self.output_bias[columns.tokens]
+        logits = F.linear(hidden.flatten(0, 1)[counted], weight, bias).to(hidden.dtype)  # (N, K)
+        if self.prior is not None:
+            assert past.nodes is not None
+            with torch.autocast(hidden.device.type, enabled=False):
+                some = (counted, columns.tokens)
+                logits = logits + self.prior(past.nodes, hidden, window.starts, some=some)
+        return sampled_loss(logits, columns), states
+
     def read(
         self,
         ids: Tensor,
@@ -145,17 +181,29 @@ class LanguageModel(nn.Module):
     ) -> tuple[Tensor, Tensor, Voices | None, LayerStates]:
         """Like `read`, but the logits are those without the match, whose predictions (T, B, 2) are the third of four
         results; None if the model has no match."""
-        if states is None:
-            states = self.initial_state(ids.shape[1])
-        past = self._read_past(ids, states, generator)
-        hidden, after = self.recurrent(ids, self.embedding, self._layer_states(states), generator, past.extra)
-        weight = self.embedding if self.output is None else self.output
-        logits = F.linear(hidden, weight, self.output_bias).to(hidden.dtype)  # (T, B, V)
+        past, hidden, states = self._read_network(ids, states, generator)
+        logits = F.linear(hidden, self._output_weight, self.output_bias).to(hidden.dtype)  # (T, B, V)
         if self.prior is not None:
             assert past.nodes is not None
             with torch.autocast(hidden.device.type, enabled=False):
                 logits = logits + self.prior(past.nodes, hidden, starts)
-        return logits, hidden, past.voices, (*after, *past.states)
+        return logits, hidden, past.voices, states
+
+    @property
+    def _output_weight(self) -> Tensor:
+        """The weights of the output layer, (V, H)."""
+        return self.embedding if self.output is None else self.output
+
+    def _read_network(
+        self, ids: Tensor, states: LayerStates | None, generator: torch.Generator | None
+    ) -> tuple["_Past", Tensor, LayerStates]:
+        """What n-grams and match make of the tokens (T, B), the outputs of the last layer, (T, B, H), and the state
+        after the last token; arguments as in `forward`."""
+        if states is None:
+            states = self.initial_state(ids.shape[1])
+        past = self._read_past(ids, states, generator)
+        hidden, after = self.recurrent(ids, self.embedding, self._layer_states(states), generator, past.extra)
+        return past, hidden, (*after, *past.states)
 
     def add_match(self, logits: Tensor, voices: Voices) -> Tensor:
         """The logits (T, B, V) with what the match adds to them; `voices` are from `read_alone`."""

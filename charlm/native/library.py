@@ -14,7 +14,7 @@ SOURCE = "".join(f'#include "{name}"\n' for name in ("trie.c", "match.c", "step.
 _ARGUMENTS: dict[str, list[Any]] = {
     "trie_advance": [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_void_p],
     "trie_known_contexts": [c_void_p, c_void_p, c_int64, c_void_p, c_void_p, c_void_p],
-    "trie_mixture": [c_void_p, c_void_p, c_int64] + [c_void_p] * 6,
+    "trie_mixture": [c_void_p, c_void_p, c_int64] + [c_void_p] * 7,
     "match_advance": [c_void_p, c_void_p, c_int64, c_void_p, c_int64, c_int64, c_void_p],
     "match_step": [c_void_p, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64, c_void_p],
     "sampler_step": [c_void_p, c_void_p],

@@ -49,6 +49,12 @@ class Orders(ctypes.Structure):
     _fields_: ClassVar = [("orders", pointer), ("number", int64)]
 
 
+class Tokens(ctypes.Structure):
+    """The tokens whose probabilities are wanted (`trie.h`)."""
+
+    _fields_: ClassVar = [("tokens", pointer), ("place_of", pointer), ("number", int64)]
+
+
 class MatchShape(ctypes.Structure):
     """The sizes of a match model (`match.h`)."""
 

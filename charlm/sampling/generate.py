@@ -191,7 +191,7 @@ def _write(
     if config.is_constrained and config.temperature == 0 and not config.no_copy:
         plain = SampleConfig()
         searched = {name: getattr(plain, name) for name in ("top_k", "top_p", "min_p", "typical")}
-        text = beam_search(
+        likeliest_text = beam_search(
             model,
             tokenizer,
             width=PARTICLES,
@@ -202,9 +202,10 @@ def _write(
             progress=progress,
         )[0]
         for number in range(num):
-            if chunks and text.characters:
-                yield number, Chunk(text.text[-text.characters :], text.log_probabilities if score else ())
-            yield number, text
+            if chunks and (size := likeliest_text.characters):
+                nats = likeliest_text.log_probabilities if score else ()
+                yield number, Chunk(likeliest_text.text[-size:], nats)
+            yield number, likeliest_text
         return
     vocabulary = Vocabulary(tokenizer)
     controls = Controls(vocabulary, config, copies)

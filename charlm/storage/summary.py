@@ -6,7 +6,7 @@ from charlm.model.language_model import LanguageModel
 from charlm.storage.checkpoint import Checkpoint
 from charlm.tokenizers import Tokenizer
 
-_TOKENS = {"char": "characters", "byte": "bytes", "subword": "subwords"}
+_TOKENS = {"char": "characters", "byte": "bytes", "subword": "subwords", "word": "words"}
 
 
 def summarise(path: Path, checkpoint: Checkpoint) -> tuple[str, str, str]:

@@ -5,13 +5,15 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from torch.nn import functional as F
 
 from charlm.config import TrainConfig
 from charlm.data.dataset import Dataset, TokenSplit
-from charlm.data.windows import IGNORE, keep_rows, training_windows
+from charlm.data.windows import keep_rows, training_windows
 from charlm.errors import TrainingDivergedError
+from charlm.model.language_model import LanguageModel
+from charlm.model.sampled_softmax import TokenSampler
 from charlm.storage.runs import RunFolder
 from charlm.training.divergence import diverged, retry
 from charlm.training.events import Event, StepEvent
@@ -23,6 +25,7 @@ from charlm.training.warnings import GradientMonitor
 
 logger = logging.getLogger(__name__)
 
+_MOST_COUNTED = 10_000_000  # tokens at the end of the training split
 _LATEST_START = 0.99  # share of the run: even a run whose time is over makes a step
 
 
@@ -55,7 +58,7 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
     Raises `TrainingDivergedError` for a loss or gradient that is not finite, before it reaches the weights.
     """
     parameters = list(state.model.parameters())
-    device = state.model.output_bias.device
+    sampler = token_sampler(state.model, split, config)
     state.model.train()
     windows = training_windows(
         split, batch_size=config.batch_size, seq_len=config.seq_len, seed=config.seed, cursor=state.cursor
@@ -66,8 +69,7 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
         window = next(windows)
         states = state.model.carry(state.states, window)
         with state.model.training_precision(config.precision):
-            logits, states = state.model(window.ids.to(device), states, generator=state.generator, starts=window.starts)
-        loss = F.cross_entropy(logits.flatten(0, 1), window.targets.to(device).flatten(), ignore_index=IGNORE)
+            loss, states = state.model.loss(window, states, generator=state.generator, sampler=sampler)
         state.optimizers.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
@@ -99,6 +101,15 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
             clipped_norm=min(gradient_norm, config.clip) if config.clip > 0 else gradient_norm,
             learning_rate=rate,
         )
+
+
+def token_sampler(model: LanguageModel, split: TokenSplit, config: TrainConfig) -> TokenSampler | None:
+    """What draws the tokens of sampled softmax from the vocabulary of a training split; None for a full softmax."""
+    vocab_size = model.config.vocab_size
+    if not 0 < config.softmax_samples < vocab_size:
+        return None
+    counts = np.bincount(split.tail(_MOST_COUNTED), minlength=vocab_size)
+    return TokenSampler(counts, config.softmax_samples)
 
 
 def fit(

@@ -16,6 +16,7 @@ from charlm.training.state import TrainingState
 
 _TOKENS = (4096, 32_768)  # fewest and most that a validation scores
 _SHARE = 0.15  # of the tokens trained on between two validations: a twentieth of the time, since scoring is cheaper
+_SHARE_OF_SAMPLED = 0.05  # the same with a sampled softmax, since scoring, which uses all tokens, is not cheaper
 _MIN_CALIBRATION_TOKENS = 1000  # below, the split is too short to calibrate on
 
 
@@ -26,7 +27,8 @@ def choose_sample(state: TrainingState, config: TrainConfig, dataset: Dataset) -
         done = progress_of(state, config, dataset.train) - state.first_progress
         tokens_between = state.tokens / max(done, 1e-9) * (1 - state.first_progress) / config.validations
         fewest, most = _TOKENS
-        state.validation_tokens = min(most, max(fewest, int(_SHARE * tokens_between)))
+        share = _SHARE_OF_SAMPLED if config.softmax_samples else _SHARE
+        state.validation_tokens = min(most, max(fewest, int(share * tokens_between)))
     return _sample(state, dataset, state.validation_tokens)
 
 

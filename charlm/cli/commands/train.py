@@ -20,6 +20,7 @@ from charlm.cli.options.shared import (
     SeparatorOption,
     TextArgument,
     corpus_options,
+    memory_size,
     without_none,
 )
 from charlm.files import MODEL_FILE
@@ -44,6 +45,8 @@ def train(
     tokenizer: options.TokenizerOption = None,
     vocab_size: options.VocabSizeOption = None,
     subword_algorithm: options.SubwordAlgorithmOption = None,
+    min_count: options.MinCountOption = None,
+    word_split: options.WordSplitOption = None,
     # --- model
     cell: options.CellOption = None,
     layers: options.LayersOption = None,
@@ -71,6 +74,7 @@ def train(
     optimizer: options.OptimizerOption = None,
     weight_decay: options.WeightDecayOption = None,
     averaging: options.AveragingOption = None,
+    softmax_samples: options.SoftmaxSamplesOption = None,
     clip: options.ClipOption = None,
     seed: options.SeedOption = None,
     seeds: options.SeedsOption = None,
@@ -78,6 +82,7 @@ def train(
     threads: options.ThreadsOption = None,
     device: options.DeviceOption = None,
     precision: options.PrecisionOption = None,
+    prior_memory: options.PriorMemoryOption = None,
     # --- run
     run: options.RunOption = None,
     resume: options.ResumeOption = False,
@@ -105,7 +110,13 @@ def train(
     from charlm.errors import ConfigError
 
     corpus = corpus_options(documents, separator, splits, encoding, errors, direction)
-    tokenizer_options = without_none(kind=tokenizer, vocab_size=vocab_size, algorithm=subword_algorithm)
+    tokenizer_options = without_none(
+        kind=tokenizer,
+        vocab_size=vocab_size,
+        algorithm=subword_algorithm,
+        min_count=min_count,
+        word_split=word_split,
+    )
     model = without_none(
         cell=cell,
         num_layers=layers,
@@ -132,12 +143,14 @@ def train(
         optimizer=optimizer,
         weight_decay=weight_decay,
         averaging=averaging,
+        softmax_samples=softmax_samples,
         clip=clip,
         seed=seed,
         validations=validations,
         threads=threads,
         device=device,
         precision=precision,
+        prior_memory=None if prior_memory is None else memory_size("--prior-memory", prior_memory),
     )
     fixed = training.keys() - {"learning_rate", "clip"}
     if resume and any((corpus, valid, test, tokenizer_options, model, fixed, seeds, init_from, overwrite)):
@@ -145,8 +158,12 @@ def train(
             "--resume continues with the run's own settings; besides TEXT (the same text), only --run, --minutes, "
             "--epochs, --steps, --learning-rate and --clip can be combined with it"
         )
-    if {"vocab_size", "algorithm"} & tokenizer_options.keys() and tokenizer != "subword":
-        raise ConfigError("--vocab-size and --subword-algorithm need --tokenizer subword")
+    if vocab_size is not None and tokenizer not in ("subword", "word"):
+        raise ConfigError("--vocab-size needs --tokenizer subword or word")
+    if subword_algorithm is not None and tokenizer != "subword":
+        raise ConfigError("--subword-algorithm needs --tokenizer subword")
+    if {"min_count", "word_split"} & tokenizer_options.keys() and tokenizer != "word":
+        raise ConfigError("--min-count and --word-split need --tokenizer word")
     if resume:
         with _display(text) as callbacks:
             from charlm import api

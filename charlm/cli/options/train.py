@@ -20,6 +20,7 @@ from charlm.config import (
     Skip,
     SubwordAlgorithm,
     TokenizerKind,
+    WordSplit,
 )
 
 _TOKENIZER, _MODEL, _TRAINING, _RUN = "Tokenizer", "Model", "Training", "Run"
@@ -59,7 +60,8 @@ TokenizerOption = Annotated[
     TokenizerKind | None,
     _option(
         "What a token is. char: best for small texts and any script. byte: no character is ever unknown. subword: "
-        "more text per second and a longer memory, but needs a megabyte of text or more.",
+        "more text per second and a longer memory, but needs a megabyte of text or more. word: words and punctuation, "
+        "for perplexities as papers give them; rare words are spelled in bytes.",
         "char",
         _TOKENIZER,
         metavar="NAME",
@@ -87,14 +89,33 @@ TestOption = Annotated[
 VocabSizeOption = Annotated[
     int | None,
     _option(
-        "Number of subwords. With more subwords, texts take fewer tokens, but the output layer is slower.",
-        "2000",
+        "Number of subwords, or the most words. With more of them, texts take fewer tokens, but the output layer is "
+        "slower.",
+        "2000 subwords; 60,000 words, or all of a text with <unk>",
         _TOKENIZER,
     ),
 ]
 SubwordAlgorithmOption = Annotated[
     SubwordAlgorithm | None,
     _option("How the subword vocabulary is built: unigram or bpe.", "unigram", _TOKENIZER, metavar="NAME"),
+]
+MinCountOption = Annotated[
+    int | None,
+    _option(
+        "With --tokenizer word: rarer words than this are spelled.",
+        "2; 1 with --vocab-size or a text with <unk>",
+        _TOKENIZER,
+    ),
+]
+WordSplitOption = Annotated[
+    WordSplit | None,
+    _option(
+        "How --tokenizer word splits: whitespace, as papers do, or unicode, at word boundaries, so that punctuation "
+        "stands alone.",
+        "whitespace for a text with <unk>, otherwise unicode",
+        _TOKENIZER,
+        metavar="NAME",
+    ),
 ]
 CellOption = Annotated[
     str | None,
@@ -247,6 +268,15 @@ AveragingOption = Annotated[
         _TRAINING,
     ),
 ]
+SoftmaxSamplesOption = Annotated[
+    int | None,
+    _option(
+        "Compute the output layer for about this many tokens in each step, the most frequent and a sample of the "
+        "others; 0 computes all, as scoring always does.",
+        "2048 if the vocabulary is larger than 10,000 tokens, otherwise 0",
+        _TRAINING,
+    ),
+]
 ClipOption = Annotated[
     float | None,
     _option("Maximum gradient norm; larger gradients are scaled down to it. 0 turns clipping off.", "1", _TRAINING),
@@ -278,6 +308,16 @@ PrecisionOption = Annotated[
         "auto",
         _TRAINING,
         metavar="NAME",
+    ),
+]
+PriorMemoryOption = Annotated[
+    str | None,
+    _option(
+        "Memory for counting n-grams, such as 500MB. It decides how many tokens, at the end of the training split, are "
+        "counted, and how many n-grams are kept.",
+        "2GB, or a quarter of the machine's memory if that is less",
+        _MODEL,
+        metavar="SIZE",
     ),
 ]
 RunOption = Annotated[

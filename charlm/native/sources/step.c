@@ -101,7 +101,7 @@ INLINE void add_prior(const Step *step, int64_t row) {
     for (int64_t j = 0; j < step->orders.number && j < MAX_MIXED_ORDERS; j++)
         order_weights[j] = step->prior_bias[j * (step->trie.width + 1) + known]
                            + dot(step->prior_weight + j * step->hidden_size, h, step->hidden_size);
-    mix_orders(&step->trie, state, step->estimates, step->orders, step->probabilities + row * vocab, order_weights,
+    mix_orders(&step->trie, state, step->estimates, step->orders, NULL, step->probabilities + row * vocab, order_weights,
                step->logits + row * vocab, NULL);
 }
 

@@ -72,9 +72,9 @@ def measure_bigrams(
         adjusted = rows.astype(np.float64)
         shares = probabilities(temper(adjusted + allowed, temperature))  # (B, V)
         mass += shares.sum(0)
-        by_first = np.zeros((_TEXTS, 257))
-        np.add.at(by_first, (slice(None), firsts[usable]), shares[:, usable])
-        np.add.at(counts, before, by_first)
+        by_first = np.zeros((257, _TEXTS))
+        np.add.at(by_first, firsts[usable], shares[:, usable].T)
+        np.add.at(counts, before, by_first.T)
         tokens = draw(temper(adjusted + never_ends, temperature), random.random(_TEXTS).tolist())
         before = lasts[tokens]
         rows = stepper.step(tokens)

@@ -85,7 +85,7 @@ class Verse:
     def accepts(self, states: States) -> NDArray[np.bool_]:
         """See `Automaton.accepts`."""
         context, line, rest, node = self._parts(states)
-        accepted = (states >= FIRST) & (line == self.num - 1) & (rest == 0) & (node == 0)
+        accepted: NDArray[np.bool_] = (states >= FIRST) & (line == self.num - 1) & (rest == 0) & (node == 0)
         word = self._lexicon.word[node]
         whole = (states >= FIRST) & (line == self.num - 1) & (word >= 0) & (self._lexicon.syllables[word] == rest)
         for place in np.flatnonzero(whole).tolist():

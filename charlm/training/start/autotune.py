@@ -63,6 +63,8 @@ _TOKENS_PER_CONTEXT_VECTOR = 200  # tokens of the training split
 _TOKENS_PER_STEP = 2048
 _TOKENS_PER_STEP_OF_LARGE = 1024  # for a large vocabulary, whose tokens carry more information and take longer
 _MAX_LOGITS = 1 << 24  # in a step, to bound memory
+_MOST_TOKENS_OF_FULL_SOFTMAX = 10_000
+_SOFTMAX_SAMPLES = 2048  # for a larger vocabulary, whose output layer would take most of the time
 _MIN_STEPS_PER_PASS = 100
 _SEQUENCES = (8, 512)  # fewest and most per step
 _SEQ_LEN_OF_WIDE = 64
@@ -105,11 +107,17 @@ def tokens_per_sequence(config: TrainConfig, tokens: int, documents: int) -> int
     return min(config.seq_len, max(1, tokens // max(1, documents)))
 
 
+def softmax_samples_for(vocab_size: int, *, match: bool) -> int:
+    """How many logits a step computes; 0 for all, which a match needs."""
+    return 0 if match or vocab_size <= _MOST_TOKENS_OF_FULL_SOFTMAX else _SOFTMAX_SAMPLES
+
+
 def sequences_per_step(config: TrainConfig, *, tokens: int, documents: int, vocab_size: int) -> int:
     """Batch size B for a training split: larger for short documents, smaller for a small text, and small enough that
     the logits of a large vocabulary fit the memory."""
     preferred = _TOKENS_PER_STEP if vocab_size <= SMALL_VOCABULARY else _TOKENS_PER_STEP_OF_LARGE
-    tokens_per_step = min(preferred, _MAX_LOGITS // vocab_size, tokens // _MIN_STEPS_PER_PASS)
+    logits = min(vocab_size, config.softmax_samples or vocab_size)
+    tokens_per_step = min(preferred, _MAX_LOGITS // logits, tokens // _MIN_STEPS_PER_PASS)
     sequences = tokens_per_step // tokens_per_sequence(config, tokens, documents)
     fewest, most = _SEQUENCES
     return min(most, max(fewest, sequences // 8 * 8))
@@ -191,6 +199,7 @@ def autotune(
     hidden_size: int | None,
     cell: str,
     ngram_order: int,
+    match: bool | None = None,
     fine_tuning: bool = False,
 ) -> AutotunedSettings:
     """All automatic settings for a dataset and the length of a run: `settings_for`, and hidden size, batch and window.
@@ -203,10 +212,13 @@ def autotune(
         hidden_size: H; None selects it from the text.
         cell: name of the cell.
         ngram_order: n of the n-gram prior; 0 if there is none.
+        match: whether there is a match; None if that is not given.
         fine_tuning: whether the network has learnt from another text.
     """
     facts, vocab_size = dataset.train.facts, dataset.tokenizer.vocab_size
     text = {"tokens": facts.tokens, "documents": facts.documents}
+    if "softmax_samples" not in given:
+        config = replace(config, softmax_samples=softmax_samples_for(vocab_size, match=match is True))
     if "batch_size" in given:
         batch_size = config.batch_size
     else:
@@ -250,9 +262,10 @@ def autotune(
     if threads != config.threads:
         used = f"{threads} {'thread was' if threads == 1 else 'threads were'}"
         settings.reasons["threads"] = f"{used} faster than more, because other programs are using the CPU"
-    match = vocab_size <= SMALL_VOCABULARY and facts.tokens >= _LONG_DOCUMENT * facts.documents
-    if match and native_library() is None:
-        match = False
+    small = vocab_size <= SMALL_VOCABULARY and not window.softmax_samples
+    matches = small and facts.tokens >= _LONG_DOCUMENT * facts.documents
+    if matches and native_library() is None:
+        matches = False
         settings.reasons["match"] = "a match would take too long without a C compiler"
     return replace(
         settings,
@@ -260,11 +273,11 @@ def autotune(
         | settings.model
         | {
             "context_vectors": context_vectors_for(facts.tokens, ngram_order=ngram_order),
-            "match": match,
+            "match": matches,
         },
         training={"batch_size": window.batch_size}
         | settings.training
-        | {"seq_len": window.seq_len}
+        | {"seq_len": window.seq_len, "softmax_samples": window.softmax_samples}
         | ({} if threads is None else {"threads": threads}),
     )
 

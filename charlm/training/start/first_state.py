@@ -108,6 +108,7 @@ def autotuned(
         hidden_size=known.get("hidden_size", known.get("embedding_size") if known.get("tie_weights") else None),
         cell=known.get("cell", DEFAULT_CELL),
         ngram_order=known.get("ngram_order", default_order(dataset.tokenizer.vocab_size)),
+        match=known.get("match"),
         fine_tuning=start_model is not None,
     )
     return settings.without({*options, *training_options})
@@ -135,25 +136,41 @@ def first_state(
     Raises `ConfigError` for an option that contradicts the model to start from.
     """
     model_config = _model_config(options, start_model, dataset.tokenizer.vocab_size)
+    if model_config.match and config.softmax_samples:
+        raise ConfigError(
+            f"--match needs the logits of all tokens, but --softmax-samples is {config.softmax_samples}; leave one out"
+        )
     model = LanguageModel(model_config)
     generator = torch.Generator().manual_seed(config.seed)
     model.initialise(generator, zero_tokens=dataset.tokenizer.never_written)
     if start_model is not None:
         inherit(model, start_model, dataset)
     if model_config.ngram_order:
-        model.build_on(*fit_prior(dataset.train, dataset.tokenizer, model_config.ngram_order, progress=progress))
+        prior = fit_prior(
+            dataset.train,
+            dataset.tokenizer,
+            model_config.ngram_order,
+            memory=config.prior_memory,
+            progress=progress,
+        )
+        model.build_on(*prior)
         if start_model is not None:
             inherit_vectors(model, start_model, dataset.tokenizer)
     return begin(model, config, pick_device(config.device), started)
 
 
-def refit_prior(state: TrainingState, dataset: Dataset, folder: RunFolder, *, progress: Progress) -> None:
-    """Fit the n-gram prior of a resumed model again; raises `RunError` if it has other n-grams than before."""
+def refit_prior(
+    state: TrainingState, dataset: Dataset, folder: RunFolder, *, memory: int | None, progress: Progress
+) -> None:
+    """Fit the n-gram prior of a resumed model again, in the memory that it was fitted in.
+
+    Raises `RunError` if it has other n-grams than before.
+    """
     prior = state.model.prior
     if prior is None:
         return
     before = prior.ngram
-    ngram, cross_fit = fit_prior(dataset.train, dataset.tokenizer, prior.order, progress=progress)
+    ngram, cross_fit = fit_prior(dataset.train, dataset.tokenizer, prior.order, memory=memory, progress=progress)
     if before is None or not ngram.same_nodes(before):
         raise RunError(
             f"run {folder.path} was made by a version of charlm that counts n-grams differently; start a new run with "

@@ -4,12 +4,14 @@ import math
 import time
 from statistics import median
 
+import numpy as np
 import torch
-from torch.nn import functional as F
 
 from charlm.config import DEFAULT_HIDDEN_SIZE, ModelConfig, TrainConfig, default_embedding
+from charlm.data.windows import Cursor, Window
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
+from charlm.model.sampled_softmax import TokenSampler
 from charlm.training.optimizers import Optimizers
 
 _BENCHMARK_STEPS = (3, 8)  # warm-up steps and timed steps
@@ -47,7 +49,10 @@ def tokens_per_second(vocab_size: int, config: TrainConfig, seq_len: int) -> flo
     device = pick_device(config.device)
     model.to(device)
     optimizers = Optimizers(model, config)
-    ids = torch.randint(vocab_size, (seq_len + 1, config.batch_size), generator=generator).to(device)  # (T + 1, B)
+    ids = torch.randint(vocab_size, (seq_len + 1, config.batch_size), generator=generator)  # (T + 1, B)
+    starts = np.zeros(config.batch_size, np.int64)
+    window = Window(ids[:-1], ids[1:], True, ids[1:].numel(), starts, Cursor())
+    sampler = TokenSampler(np.ones(vocab_size, np.int64), config.softmax_samples) if config.softmax_samples else None
     dropout_generator = torch.Generator(device).manual_seed(0)
     warm_up, timed = _BENCHMARK_STEPS
     seconds: list[float] = []
@@ -55,8 +60,7 @@ def tokens_per_second(vocab_size: int, config: TrainConfig, seq_len: int) -> flo
     while len(seconds) < warm_up + timed and (len(seconds) < 2 or sum(seconds) < most):
         started = time.perf_counter()
         with model.training_precision(config.precision):
-            logits, _ = model(ids[:-1], generator=dropout_generator)
-        loss = F.cross_entropy(logits.flatten(0, 1), ids[1:].flatten())
+            loss, _ = model.loss(window, None, generator=dropout_generator, sampler=sampler)
         optimizers.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizers.step(config.learning_rate)
