@@ -203,8 +203,7 @@ def _write(
         )[0]
         for number in range(num):
             if chunks and (size := likeliest_text.characters):
-                nats = likeliest_text.log_probabilities if score else ()
-                yield number, Chunk(likeliest_text.text[-size:], nats)
+                yield number, Chunk(likeliest_text.text[-size:], likeliest_text.log_probabilities if score else ())
             yield number, likeliest_text
         return
     vocabulary = Vocabulary(tokenizer)

@@ -64,6 +64,7 @@ class Reach:
                 following = tuple(after[:, place].tolist())
                 weight = int(STARTS_CHARACTER[self._letters[place]])
                 cost = costs[state] + weight
+                bound = self._known.get(following, bound)
                 if bound < NEVER and cost < costs.get(following, NEVER):
                     costs[following] = cost
                     parents[following] = (state, weight)
