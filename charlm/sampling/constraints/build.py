@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
 from charlm.sampling.config import SampleConfig, temperature_at
-from charlm.sampling.constraints import texts
+from charlm.sampling.constraints.automata import texts
+from charlm.sampling.constraints.automata.lexicon import LETTERS, english, without_letters
+from charlm.sampling.constraints.automata.pattern import matching
+from charlm.sampling.constraints.automata.spelling import writable
+from charlm.sampling.constraints.automata.verse import Verse
+from charlm.sampling.constraints.automata.words import of_words
 from charlm.sampling.constraints.automaton import NEVER, Automaton, Table, intersect
 from charlm.sampling.constraints.bigrams import measure_bigrams
 from charlm.sampling.constraints.constraint import Constraint
-from charlm.sampling.constraints.lexicon import LETTERS, english, without_letters
 from charlm.sampling.constraints.outlook import Outlook, TableOutlook
-from charlm.sampling.constraints.pattern import matching
 from charlm.sampling.constraints.reach import Reach
-from charlm.sampling.constraints.spelling import writable
-from charlm.sampling.constraints.verse import Verse
-from charlm.sampling.constraints.words import of_words
 from charlm.sampling.edges.prefix import Start
 from charlm.sampling.vocabulary import Vocabulary
 

@@ -2,8 +2,8 @@ import itertools
 
 import numpy as np
 
+from charlm.sampling.constraints.automata.texts import containing, lines, without
 from charlm.sampling.constraints.automaton import DEAD, ENDED, NEVER, explore, intersect
-from charlm.sampling.constraints.texts import containing, lines, without
 
 
 def even(byte: int):

@@ -1,8 +1,8 @@
 import numpy as np
 
+from charlm.sampling.constraints.automata.texts import acrostic, containing, lines, without
 from charlm.sampling.constraints.automaton import NEVER, explore, intersect
 from charlm.sampling.constraints.reach import Reach
-from charlm.sampling.constraints.texts import acrostic, containing, lines, without
 
 
 def test_distances_are_those_of_the_product() -> None:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm.sampling.constraints.automata.endings import LINE_ENDS, SEPARATORS, Endings, endings, likely_letters
+from charlm.sampling.constraints.automata.lexicon import LETTERS, MOST_SYLLABLES, Lexicon
 from charlm.sampling.constraints.automaton import DEAD, ENDED, FIRST, NEVER, Bytes, States
 from charlm.sampling.constraints.bigrams import Bigrams
-from charlm.sampling.constraints.endings import LINE_ENDS, SEPARATORS, Endings, endings, likely_letters
-from charlm.sampling.constraints.lexicon import LETTERS, MOST_SYLLABLES, Lexicon
 from charlm.sampling.constraints.outlook import LOWEST
 
 _NEWLINE = ord("\n")

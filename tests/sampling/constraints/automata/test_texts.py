@@ -1,7 +1,7 @@
 import pytest
 
+from charlm.sampling.constraints.automata.texts import acrostic, containing, lines, without
 from charlm.sampling.constraints.automaton import DEAD, ENDED
-from charlm.sampling.constraints.texts import acrostic, containing, lines, without
 
 
 @pytest.mark.parametrize("text", ["aab aab c", "the the king", "é à", "ab"])

@@ -3,9 +3,9 @@ import re
 import pytest
 
 from charlm.errors import ConfigError
-from charlm.sampling.constraints import pattern
+from charlm.sampling.constraints.automata import pattern
+from charlm.sampling.constraints.automata.pattern import matching
 from charlm.sampling.constraints.automaton import DEAD, ENDED
-from charlm.sampling.constraints.pattern import matching
 
 pytest.importorskip("outlines_core")
 

@@ -1,8 +1,8 @@
 import pytest
 
 from charlm.errors import ConfigError
+from charlm.sampling.constraints.automata.words import of_words
 from charlm.sampling.constraints.automaton import DEAD
-from charlm.sampling.constraints.words import of_words
 
 
 @pytest.fixture(scope="module")

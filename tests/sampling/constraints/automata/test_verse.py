@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from charlm.sampling.constraints import lexicon
+from charlm.sampling.constraints.automata import lexicon
+from charlm.sampling.constraints.automata.lexicon import without_letters
+from charlm.sampling.constraints.automata.verse import Verse
 from charlm.sampling.constraints.automaton import DEAD, ENDED
 from charlm.sampling.constraints.bigrams import Bigrams
-from charlm.sampling.constraints.lexicon import without_letters
-from charlm.sampling.constraints.verse import Verse
 
 WORDS = {"cat": (1, 0), "hat": (1, 0), "bat": (1, 0), "habit": (2, 1), "rabbit": (2, 1), "don't": (1, 2), "i": (1, 3)}
 

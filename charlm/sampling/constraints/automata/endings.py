@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm.sampling.constraints.automata.lexicon import LETTERS, MOST_SYLLABLES, Lexicon
 from charlm.sampling.constraints.automaton import NEVER
 from charlm.sampling.constraints.bigrams import Bigrams
-from charlm.sampling.constraints.lexicon import LETTERS, MOST_SYLLABLES, Lexicon
 
 SEPARATORS = b" \n\t,.;:!?-\"()'"
 """What stands between words."""
