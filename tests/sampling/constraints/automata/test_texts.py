@@ -7,7 +7,7 @@ from charlm.sampling.constraints.automaton import DEAD, ENDED
 @pytest.mark.parametrize("text", ["aab aab c", "the the king", "é à", "ab"])
 def test_a_text_is_found_as_whole_words(read, text: str) -> None:
     table = containing(text)
-    for before in ("", "x ", "—", "“", text[:2] + " ", text[:-1] + " "):
+    for before in ("", "x ", "—", "“", text[0] + " ", text[:-1] + " "):
         assert read(table, before + text)[1]
         assert read(table, before + text + "’s x")[1]
         assert not read(table, before + text[:-1])[1]
