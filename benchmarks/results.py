@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "results"
 
 _NETWORK = ("cells", "kernels", "model", "native", "ngram", "tokenizers")
-_TRAINING = (*_NETWORK, "api.py", "config", "data", "evaluation", "training")
+_TRAINING = (*_NETWORK, "api.py", "config", "data", "evaluation", "processes", "training")
 _KERNELS = ("cells", "kernels", "model/layers.py", "native")
 SOURCES = {
     "cell_search": _TRAINING,
@@ -51,9 +51,11 @@ SOURCES = {
     "kernels_memory": _KERNELS,
     "large_text": _TRAINING,
     "match": _TRAINING,
+    "networks": (*_TRAINING, "sampling"),
     "ngram": ("data", "native", "ngram", "tokenizers"),
     "peers": _TRAINING,
     "precision": _TRAINING,
+    "processes": (*_TRAINING, "cli"),
     "sampling": (*_NETWORK, "sampling"),
     "sampling_cells": (*_NETWORK, "sampling"),
     "scoring": (*_NETWORK, "data", "evaluation"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, is_typeddict
 
 import pytest
+from torch.distributed.run import parse_args
 from typer.core import TyperGroup
 from typer.main import get_command
 
@@ -28,8 +29,9 @@ PAGES = (
     "docs/guide/gradients.md",
     "docs/python.md",
 )
-PARSED_PAGES = ("docs/guide/inside.md", "docs/guide/browser.md")
-"""Pages whose commands take minutes or need downloads: their options are checked, but they don't run."""
+PARSED_PAGES = ("docs/guide/inside.md", "docs/guide/browser.md", "docs/guide/clusters.md")
+"""Pages whose commands take minutes, need downloads or start processes: their options are checked, but they don't
+run."""
 TINY_MODEL = ("--hidden", "16")
 TINY_RUN = ("--steps", "40", "--batch-size", "4", "--seq-len", "16", "--validations", "2")
 LENGTHS = ("--minutes", "--epochs", "--steps")
@@ -49,7 +51,8 @@ def blocks(page: str) -> Iterator[tuple[str, str]]:
 
 def commands(block: str) -> list[list[str]]:
     """The commands that a console block shows after a prompt, without redirections of their output."""
-    shown = (shlex.split(line[2:], comments=True) for line in block.splitlines() if line.startswith("$ "))
+    lines = block.replace("\\\n", " ").splitlines()
+    shown = (shlex.split(line[2:], comments=True) for line in lines if line.startswith("$ "))
     return [words[: words.index(">")] if ">" in words else words for words in shown]
 
 
@@ -108,8 +111,13 @@ def _texts(write: Callable[..., Path], sentences: str, monkeypatch: pytest.Monke
 
 
 @pytest.mark.usefixtures("_texts", "one_thread")
-@pytest.mark.parametrize("page", PAGES)
-def test_what_a_page_shows_runs(charlm, page: str) -> None:
+@pytest.mark.parametrize(
+    ("page", "network"),
+    [*((page, None) for page in PAGES), ("README.md", "transformer"), ("README.md", "convolution")],
+)
+def test_what_a_page_shows_runs(charlm, page: str, network: str | None) -> None:
+    """With a network, every model that a command of the page trains has it."""
+    own = ("--network", network) if network else ()
     variables: dict[str, Any] = {}
     for language, block in blocks(page):
         if language == "python":
@@ -124,7 +132,7 @@ def test_what_a_page_shows_runs(charlm, page: str) -> None:
             elif "--interactive" in words:
                 assert "needs a terminal" in charlm(*tiny(words[1:]), status=1).stderr
             else:
-                charlm(*tiny(words[1:]))
+                charlm(*tiny(words[1:]), *(own if words[1] == "train" else ()))
 
 
 @pytest.mark.parametrize("page", PARSED_PAGES)
@@ -133,6 +141,14 @@ def test_the_commands_of_a_page_have_valid_options(page: str) -> None:
     assert shown
     for words in shown:
         require_valid(words)
+
+
+def test_torchrun_takes_the_command_of_the_guide() -> None:
+    (shown,) = (words for words in all_commands("docs/guide/clusters.md") if words[0] == "torchrun")
+    parsed = parse_args(shown[1:])
+    assert (parsed.module, parsed.training_script) == (True, "charlm")
+    assert "--run" in parsed.training_script_args
+    require_valid(parsed.training_script_args)
 
 
 def require_valid(words: list[str]) -> None:

@@ -20,6 +20,9 @@ SETTINGS = {
     "vectors of n-grams": {"model": {"ngram_order": 4, "context_vectors": 50}},
     "wide vectors of n-grams": {"model": {"ngram_order": 4, "context_vectors": 50, "embedding_size": 40}},
     "match": {"model": {"match": True, "ngram_order": 4}},
+    "recent": {"model": {"match": True, "recent": True, "ngram_order": 4}},
+    "transformer": {"model": {"network": "transformer", "ngram_order": 4, "match": True, "attention_span": 20}},
+    "convolution": {"model": {"network": "convolution"}, "corpus": {"documents": "line"}, "optimizer": "muon"},
     "bfloat16": {"precision": "bfloat16", "optimizer": "muon", "averaging": 0.3},
 }
 

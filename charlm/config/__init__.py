@@ -21,6 +21,8 @@ from charlm.config.json_config import JsonConfig, check_amounts
 from charlm.config.model import (
     DEFAULT_CELL,
     DEFAULT_HIDDEN_SIZE,
+    DEFAULT_NETWORK,
+    DEFAULT_SHAPES,
     DEFAULT_SKIP_STEPS,
     LEAST_ORDER_OF_CONTEXTS,
     MAX_CONTEXT_VECTORS,
@@ -29,8 +31,10 @@ from charlm.config.model import (
     InputInit,
     ModelConfig,
     ModelOptions,
+    NetworkKind,
     RecurrentInit,
     Skip,
+    check_network_options,
     default_embedding,
 )
 from charlm.config.training import Device, Optimizer, Precision, RunConfig, RunSettings, TrainConfig, TrainOptions
@@ -38,6 +42,8 @@ from charlm.config.training import Device, Optimizer, Precision, RunConfig, RunS
 __all__ = [
     "DEFAULT_CELL",
     "DEFAULT_HIDDEN_SIZE",
+    "DEFAULT_NETWORK",
+    "DEFAULT_SHAPES",
     "DEFAULT_SKIP_STEPS",
     "LEAST_ORDER_OF_CONTEXTS",
     "MAX_CONTEXT_VECTORS",
@@ -51,6 +57,7 @@ __all__ = [
     "JsonConfig",
     "ModelConfig",
     "ModelOptions",
+    "NetworkKind",
     "Optimizer",
     "Precision",
     "ReadingDirection",
@@ -68,6 +75,7 @@ __all__ = [
     "WordSplit",
     "check_amounts",
     "check_choice",
+    "check_network_options",
     "check_range",
     "default_embedding",
 ]

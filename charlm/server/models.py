@@ -42,6 +42,7 @@ class Loaded:
         """What the pages show of the model, as JSON values."""
         model, facts = self.text_model.model, self.text_model.checkpoint.corpus
         config = model.config
+        cell = model.recurrent.cell if config.network == "recurrent" else None
         return {
             "name": self.name,
             "summary": repr(self.text_model).split("\n")[1:],
@@ -50,8 +51,8 @@ class Loaded:
             "backward": self.text_model.corpus_config.direction == "backward",
             "layers": config.num_layers,
             "hidden": config.hidden_size,
-            "states": list(model.recurrent.cell.states),
-            "gates": list(logistic_gates(model.recurrent.cell)),
+            "states": list(cell.states) if cell else [],
+            "gates": list(logistic_gates(cell)) if cell else [],
             "directions": [
                 {"name": path.stem, "negative": direction.facts.negative, "positive": direction.facts.positive}
                 for path in sorted((self.text_model.path.parent / FOLDER).glob("*.safetensors"))

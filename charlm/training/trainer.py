@@ -10,7 +10,7 @@ import torch
 
 from charlm.config import TrainConfig
 from charlm.data.dataset import Dataset, TokenSplit
-from charlm.data.windows import keep_rows, training_windows
+from charlm.data.windows import Window, keep_rows, training_windows
 from charlm.errors import TrainingDivergedError
 from charlm.model.language_model import LanguageModel
 from charlm.model.sampled_softmax import TokenSampler
@@ -55,27 +55,33 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
     its T tokens (truncated backpropagation through time, Williams and Peng 1990). The gradient's global norm is clipped
     (Pascanu, Mikolov and Bengio 2013, arXiv 1211.5063, algorithm 1) before the optimisers take their step.
 
+    Each of several processes reads its rows of the window, and all take the same step, along the sum of their
+    gradients. An event has the loss of all rows.
+
     Raises `TrainingDivergedError` for a loss or gradient that is not finite, before it reaches the weights.
     """
     parameters = list(state.model.parameters())
-    sampler = token_sampler(state.model, split, config)
+    sampler, processes = token_sampler(state.model, split, config), state.processes
     state.model.train()
     windows = training_windows(
-        split, batch_size=config.batch_size, seq_len=config.seq_len, seed=config.seed, cursor=state.cursor
+        split,
+        batch_size=config.batch_size,
+        seq_len=config.seq_len,
+        seed=config.seed,
+        cursor=state.cursor,
+        rows=processes.rows,
     )
     while (progress := progress_of(state, config, split)) < 1 or state.step == 0:
         if state.step == 0:  # the schedule begins here, after the time spent on reading the text
             state.first_progress = progress = min(progress, _LATEST_START)
         window = next(windows)
-        states = state.model.carry(state.states, window)
-        with state.model.training_precision(config.precision):
-            loss, states = state.model.loss(window, states, generator=state.generator, sampler=sampler)
         state.optimizers.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        own_nats = _backpropagate(state, window, config, sampler)
+        processes.sum_gradients(parameters)
         norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
         if config.clip > 0:
             torch.nn.utils.clip_grads_with_norm_(parameters, config.clip, norm)
-        nats, gradient_norm = loss.item(), norm.item()
+        (nats,), gradient_norm = processes.total([own_nats]).tolist(), norm.item()
         if not math.isfinite(nats) or not math.isfinite(gradient_norm):
             raise TrainingDivergedError(diverged(nats, gradient_norm, state.step + 1, config))
         rate = learning_rate(
@@ -85,7 +91,6 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
             final=config.final_learning_rate,
         )
         state.optimizers.step(rate)
-        state.states = keep_rows(states, window.ids.shape[1])
         state.cursor = window.cursor
         state.step += 1
         state.average_weights(config.averaging)
@@ -112,6 +117,20 @@ def token_sampler(model: LanguageModel, split: TokenSplit, config: TrainConfig) 
     return TokenSampler(counts, config.softmax_samples)
 
 
+def _backpropagate(state: TrainingState, window: Window, config: TrainConfig, sampler: TokenSampler | None) -> float:
+    """Compute the gradients of the window's rows, and carry the states; returns the rows' part of the mean loss."""
+    rows = window.ids.shape[1]
+    if rows == 0:  # the window has fewer rows than there are processes
+        state.states = state.model.initial_state(0)
+        return 0.0
+    states = state.model.carry(state.states, window)
+    with state.model.training_precision(config.precision):
+        loss, states = state.model.loss(window, states, generator=state.generator, sampler=sampler)
+    loss.backward()  # type: ignore[no-untyped-call]
+    state.states = keep_rows(states, rows)
+    return loss.item()
+
+
 def fit(
     run: RunFolder,
     state: TrainingState,
@@ -132,7 +151,8 @@ def fit(
         config: the training configuration.
         log_sizes: bytes of metrics.jsonl and samples.txt that belong to `state`; from `restore`.
         on_event: called with every event.
-        should_stop: called after every step; if it returns True, everything is saved and training stops.
+        should_stop: called after every step; if it returns True in one of the processes, everything is saved and
+            training stops in all.
 
     Raises:
         TrainingDivergedError: the loss is not finite, or far worse than that of guessing.
@@ -155,7 +175,8 @@ def fit(
     finally:
         log.close()
     best, margin = state.best, None
-    if not stopped and (calibrated := calibrate(run, state, config, dataset)) is not None:
+    calibrated = None if stopped else calibrate(run, state, config, dataset)
+    if calibrated is not None:
         best, margin = calibrated.nats_per_token, calibrated.margin
     return Outcome(
         finished=not stopped,
@@ -191,6 +212,8 @@ def _train(
             log.validate()
         done = max(done, event.progress)
         if should_stop():
+            state.processes.request_stop()
+        if state.processes.stopping:
             if done < 1:
                 log.interrupt()
                 return True

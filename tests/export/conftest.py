@@ -18,7 +18,7 @@ from charlm.text_model import TextModel
 from charlm.tokenizers import Tokenizer
 
 _DRIVER = Path(__file__).with_name("driver.mjs")
-_PRIOR = {"ngram_order": 6, "context_vectors": 40, "match": True}
+_PRIOR = {"ngram_order": 6, "context_vectors": 40, "match": True, "recent": True}
 
 
 @pytest.fixture(scope="session")

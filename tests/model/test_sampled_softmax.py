@@ -64,7 +64,7 @@ def test_a_sample_of_all_tokens_gives_the_cross_entropy_and_its_gradient(
 def test_the_sum_over_all_tokens_is_estimated_without_bias(network, window: Window) -> None:
     """With a single target p(y) = exp z_y / Z, and exp(loss) = Z / exp z_y is linear in the estimate."""
     model = network()
-    one = replace(window, ids=window.ids[:1, :1], targets=window.targets[:1, :1])
+    one = replace(window, ids=window.ids[:1, :1], targets=window.targets[:1, :1], tokens=1)
     exact, _ = model.loss(one, None)
     sampler, generator = TokenSampler(COUNTS, 5), torch.Generator().manual_seed(3)
     estimates = [model.loss(one, None, generator=generator, sampler=sampler)[0].exp().item() for _ in range(600)]

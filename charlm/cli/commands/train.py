@@ -5,11 +5,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import typer
 
 from charlm.cli.options import train as options
+from charlm.cli.options.processes import check_processes, option_of_launcher, run_in_processes, was_begun_before
 from charlm.cli.options.repeated import repeated
 from charlm.cli.options.seeds import planned_runs, report_seeds
 from charlm.cli.options.shared import (
@@ -24,9 +26,11 @@ from charlm.cli.options.shared import (
     without_none,
 )
 from charlm.files import MODEL_FILE
+from charlm.processes.environment import rank_in_environment
 
 if TYPE_CHECKING:
     from charlm.api import Callbacks, Trained
+    from charlm.processes.processes import Processes
 
 
 def train(
@@ -48,9 +52,13 @@ def train(
     min_count: options.MinCountOption = None,
     word_split: options.WordSplitOption = None,
     # --- model
+    network: options.NetworkOption = None,
     cell: options.CellOption = None,
     layers: options.LayersOption = None,
     hidden: options.HiddenOption = None,
+    heads: options.HeadsOption = None,
+    attention_span: options.AttentionSpanOption = None,
+    kernel_size: options.KernelSizeOption = None,
     embedding: options.EmbeddingOption = None,
     dropout: options.DropoutOption = None,
     weight_dropout: options.WeightDropoutOption = None,
@@ -58,6 +66,7 @@ def train(
     ngram_order: options.NgramOrderOption = None,
     context_vectors: options.ContextVectorsOption = None,
     match: options.MatchOption = None,
+    recent: options.RecentOption = None,
     skip: options.SkipOption = None,
     skip_steps: options.SkipStepsOption = None,
     recurrent_init: options.RecurrentInitOption = None,
@@ -80,6 +89,7 @@ def train(
     seeds: options.SeedsOption = None,
     validations: options.ValidationsOption = None,
     threads: options.ThreadsOption = None,
+    processes: options.ProcessesOption = None,
     device: options.DeviceOption = None,
     precision: options.PrecisionOption = None,
     prior_memory: options.PriorMemoryOption = None,
@@ -118,9 +128,13 @@ def train(
         word_split=word_split,
     )
     model = without_none(
+        network=network,
         cell=cell,
         num_layers=layers,
         hidden_size=hidden,
+        heads=heads,
+        attention_span=attention_span,
+        kernel_size=kernel_size,
         embedding_size=embedding,
         dropout=dropout,
         weight_dropout=weight_dropout,
@@ -132,6 +146,7 @@ def train(
         ngram_order=ngram_order,
         context_vectors=context_vectors,
         match=match,
+        recent=recent,
         skip=skip,
         skip_steps=skip_steps,
     )
@@ -164,41 +179,50 @@ def train(
         raise ConfigError("--subword-algorithm needs --tokenizer subword")
     if {"min_count", "word_split"} & tokenizer_options.keys() and tokenizer != "word":
         raise ConfigError("--min-count and --word-split need --tokenizer word")
+    check_processes(processes, text or [], run, seeds)
+    if processes is not None and processes > 1:
+        run_in_processes(context, processes, text or [], run, threads, resume=resume)
+        return
     if resume:
-        with _display(text) as callbacks:
+        with _display(text) as (callbacks, together):
             from charlm import api
             from charlm.storage.runs import newest_resumable
 
             result = api.resume_run(
-                run if run is not None else newest_resumable(),
+                run if run is not None else together.from_first(lambda: str(newest_resumable())),
                 text=text or None,
                 lengths=cast(TrainOptions, lengths),
                 learning_rate=learning_rate,
                 clip=clip,
                 callbacks=callbacks,
                 started=started,
+                processes=together,
             )
         _report(result, context, json=json)
         return
     results: list[Trained] = []
     for name, own_seed in planned_runs(text or [], run, seed, seeds, overwrite=overwrite):
-        with _display(text) as callbacks:
+        with _display(text) as (callbacks, together):
             from charlm import api
 
-            result = api.train_run(
-                text or [],
-                run=name,
-                corpus=corpus,
-                tokenizer=TokenizerConfig(**tokenizer_options) if tokenizer_options else None,
-                model=cast(ModelOptions, model),
-                training=cast(TrainOptions, lengths | training | own_seed),
-                valid=valid or None,
-                test=test or None,
-                init_from=init_from,
-                overwrite=overwrite,
-                callbacks=callbacks,
-                started=started if not results else time.monotonic(),
-            )
+            if name is not None and together.from_first(partial(was_begun_before, name)):
+                result = api.resume_run(name, callbacks=callbacks, started=started, processes=together)
+            else:
+                result = api.train_run(
+                    text or [],
+                    run=name,
+                    corpus=corpus,
+                    tokenizer=TokenizerConfig(**tokenizer_options) if tokenizer_options else None,
+                    model=cast(ModelOptions, model),
+                    training=cast(TrainOptions, lengths | training | own_seed),
+                    valid=valid or None,
+                    test=test or None,
+                    init_from=init_from,
+                    overwrite=overwrite,
+                    callbacks=callbacks,
+                    started=started if not results else time.monotonic(),
+                    processes=together,
+                )
         _report(result, context, json=json)
         results.append(result)
     if seeds is not None:
@@ -206,27 +230,41 @@ def train(
 
 
 @contextmanager
-def _display(text: list[str] | None) -> Iterator["Callbacks"]:
-    """Callbacks that display a run and let Ctrl-C stop it; says what is done before the run begins."""
+def _display(text: list[str] | None) -> Iterator[tuple["Callbacks", "Processes"]]:
+    """Callbacks that display a run and let Ctrl-C stop it, and the processes that train together.
+
+    Says what is done before the run begins. Only the first process displays anything.
+    """
     from charlm.cli.ui.console import Bars, stderr
     from charlm.cli.ui.screen import Interrupt, Screen
 
+    if rank_in_environment() > 0:
+        with Interrupt() as interrupt:
+            from charlm.api import Callbacks
+            from charlm.processes.distributed import joined
+
+            with joined() as processes:
+                yield Callbacks(on_start=interrupt.arm, should_stop=interrupt), processes
+        return
     console = stderr()
     with Bars(console) as bars, Interrupt() as interrupt, Screen(console, bars, interrupt) as screen:
         bars.status("loading torch")
         from charlm.api import Callbacks
+        from charlm.processes.distributed import joined
 
         if "-" in (text or []) and sys.stdin is not None and sys.stdin.isatty():  # the user is typing the text
             bars.finish()
         else:
             bars.status("reading the text")
-        yield Callbacks(
+        callbacks = Callbacks(
             progress=bars,
             on_settings=screen.autotuned,
             on_start=screen.prepared,
             on_event=screen,
             should_stop=interrupt,
         )
+        with joined() as processes:
+            yield callbacks, processes
 
 
 def _report(result: "Trained", context: typer.Context, *, json: bool) -> None:
@@ -237,6 +275,10 @@ def _report(result: "Trained", context: typer.Context, *, json: bool) -> None:
     from charlm.cli.ui.console import Bars, print_json, stderr
     from charlm.evaluation.verdict import validation_verdict
 
+    if rank_in_environment() > 0:
+        if not result.outcome.finished:
+            raise typer.Exit(130)
+        return
     advice, verdict, suggestion = None, list[str](), list[str]()
     console = stderr()
     if result.outcome.finished:
@@ -263,7 +305,8 @@ def _summary(result: "Trained", sentences: list[str]) -> Iterator[str]:
     outcome = result.outcome
     run = shlex.quote(str(result.run))
     if not outcome.finished:
-        yield f"saved at step {thousands(outcome.step)}; continue with: charlm train --resume --run {run}"
+        command = f"charlm train --resume --run {run}{option_of_launcher()}"
+        yield f"saved at step {thousands(outcome.step)}; continue with: {command}"
         return
     yield f"{thousands(outcome.step)} steps, {outcome.epoch:.2f} epochs, {duration(outcome.seconds)}"
     if outcome.best is not None:

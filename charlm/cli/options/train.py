@@ -13,6 +13,7 @@ from charlm.cli.options.shared import TEXT
 from charlm.config import (
     Device,
     InputInit,
+    NetworkKind,
     Optimizer,
     Precision,
     ReadingDirection,
@@ -117,6 +118,15 @@ WordSplitOption = Annotated[
         metavar="NAME",
     ),
 ]
+NetworkOption = Annotated[
+    NetworkKind | None,
+    _option(
+        "Kind of network: recurrent, or to compare with it transformer or convolution.",
+        "recurrent",
+        _MODEL,
+        metavar="NAME",
+    ),
+]
 CellOption = Annotated[
     str | None,
     _option(
@@ -130,14 +140,29 @@ CellOption = Annotated[
 LayersOption = Annotated[
     int | None,
     _option(
-        "Number of recurrent layers. A second layer helps in long runs but doubles the training time.", "1", _MODEL
+        "Number of layers. A second recurrent layer helps in long runs but doubles the training time.",
+        "1; 2 of a transformer, 4 of a convolution",
+        _MODEL,
     ),
 ]
 HiddenOption = Annotated[
     int | None,
     _option(
-        "Width of the hidden state. Doubling it helps on large texts but takes 3-4x the time.",
+        "Width of the hidden state, or of each layer's output. Doubling it helps on large texts but takes 3-4x the "
+        "time.",
         "auto",
+        _MODEL,
+    ),
+]
+HeadsOption = Annotated[int | None, _option("Attention heads of a transformer.", "4", _MODEL)]
+AttentionSpanOption = Annotated[
+    int | None, _option("Earlier tokens to which each layer of a transformer attends.", "128", _MODEL)
+]
+KernelSizeOption = Annotated[
+    int | None,
+    _option(
+        "Inputs that each layer of a convolution reads. With 3, they are 1, 3, 9, ... steps apart in the layers.",
+        "3",
         _MODEL,
     ),
 ]
@@ -182,6 +207,16 @@ MatchOption = Annotated[
         help="Let the network use what followed the longest earlier occurrence of the last tokens in the document, so "
         "that it continues repeats.",
         show_default="auto: on if documents are long, the vocabulary is small and there is compiled code",
+        rich_help_panel=_MODEL,
+    ),
+]
+RecentOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--recent/--no-recent",
+        help="Let the network also use what last followed the last 1 to 6 tokens in the document, so that it adapts to "
+        "the words and the columns there.",
+        show_default="auto: on with a match",
         rich_help_panel=_MODEL,
     ),
 ]
@@ -296,7 +331,18 @@ SeedsOption = Annotated[
 ValidationsOption = Annotated[
     int | None, _option("How many times during the run to validate, write a sample and save.", "20", _TRAINING)
 ]
-ThreadsOption = Annotated[int | None, _option("CPU threads.", "set by PyTorch", _TRAINING)]
+ThreadsOption = Annotated[
+    int | None, _option("CPU threads of each process.", "set by PyTorch, divided by --processes", _TRAINING)
+]
+ProcessesOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Train with this many processes on this machine, each of which reads its share of the sequences of a step "
+        "and, if there are GPUs, has one of its own.",
+        show_default="1",
+        rich_help_panel=_TRAINING,
+    ),
+]
 DeviceOption = Annotated[
     Device | None, _option("Where to compute: auto, cpu, cuda or mps.", "auto", _TRAINING, metavar="NAME")
 ]

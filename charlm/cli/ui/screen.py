@@ -44,6 +44,10 @@ class Interrupt:
             raise KeyboardInterrupt
         self._requested = True
 
+    def arm(self, *_: object) -> None:
+        """From now on, save and stop."""
+        self.armed = True
+
     def __call__(self) -> bool:
         """Whether the run is to save and stop."""
         return self._requested
@@ -85,7 +89,7 @@ class Screen:
         shape, threads = model.config, torch.get_num_threads()
         self._display = TrainingDisplay(
             self._console,
-            f"{run.path}: {shape.cell} {shape.num_layers}x{shape.hidden_size}, "
+            f"{run.path}: {shape.layer_kind} {shape.num_layers}x{shape.hidden_size}, "
             f"{thousands(model.num_parameters())} parameters, "
             + (f"n-gram prior of order {shape.ngram_order}, " if shape.ngram_order else "")
             + f"{dataset.tokenizer.kind} vocabulary of {thousands(shape.vocab_size)}, "
@@ -93,7 +97,7 @@ class Screen:
             f"{threads} {'thread' if threads == 1 else 'threads'}",
         )
         self._display.__enter__()
-        self._interrupt.armed = True
+        self._interrupt.arm()
 
     def __call__(self, event: Event) -> None:
         assert self._display is not None

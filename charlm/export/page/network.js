@@ -23,7 +23,7 @@ class Network {
     this.ngram = config.ngram ? new NgramModel(config.ngram, arrays, vocabSize) : null;
     this.priorWeight = arrays["prior.weight"];
     this.priorBias = arrays["prior.bias"];
-    this.match = config.match ? new Match(config.match, arrays["match.gate"]) : null;
+    this.match = config.match ? new Match(config.match, arrays["match.gate"], arrays["match.weight"]) : null;
     if (config.contexts) this.readContexts(arrays, matrix);
   }
 
@@ -82,7 +82,7 @@ class Network {
     this.logits.set(this.outputBias);
     this.arena.product(this.output, inputs, this.logits);
     if (this.ngram) this.addPrior(state.ngram, inputs);
-    if (this.match) this.match.mix(state.match, this.logits);
+    if (this.match) this.match.mix(state.match, this.logits, inputs);
     return this.logits;
   }
 

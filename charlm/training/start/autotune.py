@@ -12,9 +12,12 @@ from typing import Any, TypeVar
 from charlm.config import (
     DEFAULT_CELL,
     DEFAULT_HIDDEN_SIZE,
+    DEFAULT_NETWORK,
+    DEFAULT_SHAPES,
     LEAST_ORDER_OF_CONTEXTS,
     MAX_CONTEXT_VECTORS,
     SMALL_VOCABULARY,
+    NetworkKind,
     TrainConfig,
 )
 from charlm.data.dataset import Dataset
@@ -68,6 +71,7 @@ _SOFTMAX_SAMPLES = 2048  # for a larger vocabulary, whose output layer would tak
 _MIN_STEPS_PER_PASS = 100
 _SEQUENCES = (8, 512)  # fewest and most per step
 _SEQ_LEN_OF_WIDE = 64
+_SEQ_LEN_OF_OTHERS = 64  # of a transformer or convolutions, which read the tokens of a window side by side
 _SHARE_OF_STEPS = 0.8  # of the time of a run; n-grams, validations and files take the rest
 
 
@@ -141,6 +145,7 @@ def settings_for(
     passes: float,
     characters: int | None = None,
     hidden_size: int = DEFAULT_HIDDEN_SIZE,
+    network: NetworkKind = DEFAULT_NETWORK,
     cell: str = DEFAULT_CELL,
     fine_tuning: bool = False,
 ) -> AutotunedSettings:
@@ -151,6 +156,7 @@ def settings_for(
         passes: how often the network reads each of them, approximately.
         characters: number of characters in the training split; None means one per token.
         hidden_size: H, the width of the hidden state.
+        network: the kind of network.
         cell: name of the cell. Weight dropout was measured for the LSTM and is used for it only.
         fine_tuning: whether the network has learnt from another text; it then needs less regularisation.
     """
@@ -180,8 +186,9 @@ def settings_for(
     reasons = {"learning_rate": why_this_rate}
     if dropout:
         reasons["dropout"] = f"dropout of {dropout:g} keeps the text from being memorised"
+    weights = {"weight_dropout": weight_dropout if cell == DEFAULT_CELL else 0.0} if network == "recurrent" else {}
     return AutotunedSettings(
-        model={"dropout": dropout, "weight_dropout": weight_dropout if cell == DEFAULT_CELL else 0.0},
+        model={"dropout": dropout} | weights,
         training=training,
         passes=passes,
         exposure=f"{tokens:,} tokens will be seen {often}",
@@ -197,10 +204,12 @@ def autotune(
     *,
     seconds: float,
     hidden_size: int | None,
+    network: NetworkKind = DEFAULT_NETWORK,
     cell: str,
     ngram_order: int,
     match: bool | None = None,
     fine_tuning: bool = False,
+    processes: int = 1,
 ) -> AutotunedSettings:
     """All automatic settings for a dataset and the length of a run: `settings_for`, and hidden size, batch and window.
 
@@ -210,11 +219,15 @@ def autotune(
         given: names of the settings that the user has given.
         seconds: how much of the time has passed already.
         hidden_size: H; None selects it from the text.
+        network: the kind of network.
         cell: name of the cell.
         ngram_order: n of the n-gram prior; 0 if there is none.
         match: whether there is a match; None if that is not given.
         fine_tuning: whether the network has learnt from another text.
+        processes: how many processes share each batch; all of them measure their speed at the same time.
     """
+    if network != DEFAULT_NETWORK and "seq_len" not in given:
+        config = replace(config, seq_len=_SEQ_LEN_OF_OTHERS)
     facts, vocab_size = dataset.train.facts, dataset.tokenizer.vocab_size
     text = {"tokens": facts.tokens, "documents": facts.documents}
     if "softmax_samples" not in given:
@@ -230,16 +243,19 @@ def autotune(
     threads, speed = config.threads, 0.0
     if config.minutes is not None:
         optimizer = config.optimizer if "optimizer" in given else "adamw" if fine_tuning else "muon"
-        timed = replace(window, batch_size=max(1, round(tokens_per_step / seq_len)), optimizer=optimizer)
+        timed = replace(window, batch_size=max(1, round(tokens_per_step / seq_len / processes)), optimizer=optimizer)
         began = time.monotonic()
-        threads, speed = fastest_threads(vocab_size, timed, round(seq_len))
+        threads, speed = fastest_threads(vocab_size, timed, round(seq_len), network=network)
+        speed *= processes
         seconds += time.monotonic() - began
     tokens_read = facts.tokens * passes_of(
         window, tokens=facts.tokens, tokens_per_step=tokens_per_step, seconds=seconds, speed=speed
     )
     selected = {}
     if hidden_size is None:
-        hidden_size = hidden_size_for(facts.tokens, tokens_read)
+        hidden_size = DEFAULT_SHAPES[network]["hidden_size"]
+        if network == DEFAULT_NETWORK:
+            hidden_size = hidden_size_for(facts.tokens, tokens_read)
         selected["hidden_size"] = hidden_size
     if hidden_size >= _WIDE:
         if "seq_len" not in given:
@@ -256,6 +272,7 @@ def autotune(
         characters=facts.characters,
         passes=passes,
         hidden_size=hidden_size,
+        network=network,
         cell=cell,
         fine_tuning=fine_tuning,
     )
@@ -274,6 +291,7 @@ def autotune(
         | {
             "context_vectors": context_vectors_for(facts.tokens, ngram_order=ngram_order),
             "match": matches,
+            "recent": matches,
         },
         training={"batch_size": window.batch_size}
         | settings.training

@@ -12,6 +12,7 @@ from torch import Tensor
 from charlm.config import TokenizerConfig
 from charlm.data.dataset import Dataset
 from charlm.model.language_model import LanguageModel
+from charlm.ngram.match import BUCKETS
 from charlm.storage.checkpoint import load
 from charlm.storage.runs import find_model
 from charlm.tokenizers import Tokenizer
@@ -101,7 +102,7 @@ def inherit(model: LanguageModel, start: StartModel, dataset: Dataset) -> None:
     """
     base, counts = start.model, _counts(dataset)
     sources = sources_of(dataset.tokenizer, start.tokenizer)
-    model.recurrent.load_state_dict(base.recurrent.state_dict())
+    model.network.load_state_dict(base.network.state_dict())
     model.embedding.copy_(_rows(base.embedding, sources, model.config.vocab_size))
     if model.output is not None and base.output is not None:
         model.output.copy_(_rows(base.output, sources, model.config.vocab_size))
@@ -109,8 +110,11 @@ def inherit(model: LanguageModel, start: StartModel, dataset: Dataset) -> None:
     model.output_bias.copy_(bias + torch.from_numpy(_log_shares(sources, counts)))
     if model.prior is not None and base.prior is not None and model.prior.bias.shape == base.prior.bias.shape:
         model.prior.load_state_dict(base.prior.state_dict())
-    if model.match is not None and base.match is not None and model.match.lengths == base.match.lengths:
-        model.match.load_state_dict(base.match.state_dict())
+    if model.match is not None and base.match is not None and model.match.lengths[:2] == base.match.lengths[:2]:
+        if model.match.lengths == base.match.lengths:
+            model.match.load_state_dict(base.match.state_dict())
+        else:  # only one of them has recent contexts
+            model.match.gate[:BUCKETS] = base.match.gate[:BUCKETS]
 
 
 @torch.no_grad()

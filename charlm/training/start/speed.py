@@ -7,7 +7,7 @@ from statistics import median
 import numpy as np
 import torch
 
-from charlm.config import DEFAULT_HIDDEN_SIZE, ModelConfig, TrainConfig, default_embedding
+from charlm.config import DEFAULT_NETWORK, DEFAULT_SHAPES, ModelConfig, NetworkKind, TrainConfig, default_embedding
 from charlm.data.windows import Cursor, Window
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
@@ -19,19 +19,21 @@ _BENCHMARK_SHARE = 0.01  # of the minutes of a run: the longest that the timing 
 _GAIN_OF_FEWER_THREADS = 1.2  # in speed, for which fewer threads are chosen
 
 
-def fastest_threads(vocab_size: int, config: TrainConfig, seq_len: int) -> tuple[int | None, float]:
+def fastest_threads(
+    vocab_size: int, config: TrainConfig, seq_len: int, *, network: NetworkKind = DEFAULT_NETWORK
+) -> tuple[int | None, float]:
     """The number of threads to train with, and its `tokens_per_second`; None for the number that torch has chosen.
 
     Fewer threads are chosen if they are much faster. That happens next to other programs, where every thread waits for
     one that has lost its core.
     """
     available = threads = torch.get_num_threads()
-    speed = tokens_per_second(vocab_size, config, seq_len)
+    speed = tokens_per_second(vocab_size, config, seq_len, network=network)
     if config.threads is not None or pick_device(config.device).type != "cpu":
         return config.threads, speed
     while threads > 1:
         torch.set_num_threads(threads // 2)
-        gain = tokens_per_second(vocab_size, config, seq_len) / speed
+        gain = tokens_per_second(vocab_size, config, seq_len, network=network) / speed
         if gain < _GAIN_OF_FEWER_THREADS:
             break
         threads, speed = threads // 2, speed * gain
@@ -39,12 +41,16 @@ def fastest_threads(vocab_size: int, config: TrainConfig, seq_len: int) -> tuple
     return (None if threads == available else threads), speed
 
 
-def tokens_per_second(vocab_size: int, config: TrainConfig, seq_len: int) -> float:
-    """Training speed of an LSTM with 256 units on this machine, from a few steps on B sequences of `seq_len` random
-    tokens; B, optimiser, device and precision are those of `config`. On a busy machine there are fewer steps, so that
-    they take a small part of the run's minutes."""
+def tokens_per_second(
+    vocab_size: int, config: TrainConfig, seq_len: int, *, network: NetworkKind = DEFAULT_NETWORK
+) -> float:
+    """Training speed on this machine of a network of default shape, from a few steps on B sequences of `seq_len` random
+    tokens; recurrent layers are those of an LSTM. B, optimiser, device and precision are those of `config`. On a busy
+    machine there are fewer steps, so that they take a small part of the run's minutes."""
     generator = torch.Generator().manual_seed(0)
-    model = LanguageModel(ModelConfig(vocab_size=vocab_size, **default_embedding(vocab_size, DEFAULT_HIDDEN_SIZE)))
+    shape = DEFAULT_SHAPES[network]
+    embedding = default_embedding(vocab_size, shape["hidden_size"])
+    model = LanguageModel(ModelConfig(vocab_size=vocab_size, network=network, **shape, **embedding))
     model.initialise(generator)
     device = pick_device(config.device)
     model.to(device)

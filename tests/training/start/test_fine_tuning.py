@@ -1,5 +1,6 @@
 """Training that starts from another model: its network in the vocabulary of the new text."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 
 from charlm import api
 from charlm.analysis.runs.listing import list_runs
+from charlm.ngram.match import BUCKETS
 from charlm.storage.checkpoint import load
 from charlm.tokenizers.char import CharTokenizer
 from charlm.training.start.fine_tuning import StartModel, in_its_script, inherit, load_start_model, sources_of
@@ -52,6 +54,26 @@ def test_the_same_characters_are_predicted_as_before(english: StartModel, datase
     for letters in ("a", "h", "s"):
         own = tokens(new.tokenizer, letters + {"a": "ä"}.get(letters, ""))
         torch.testing.assert_close(after[:, own].sum(1), before[:, tokens(english.tokenizer, letters)].sum(1))
+
+
+@pytest.mark.parametrize(("before", "after"), [(False, False), (False, True), (True, False), (True, True)])
+def test_the_gate_of_a_match_is_kept_with_and_without_recent_contexts(
+    english: StartModel, dataset_of, network, before: bool, after: bool
+) -> None:
+    new = dataset_of("The cat sat on the mat, and the dog ran to the door. " * 60)
+    values = english.model.config.to_json() | {"ngram_order": 0, "context_vectors": 0, "match": True}
+    base = network(**values | {"recent": before})
+    model = network(**values | {"vocab_size": new.tokenizer.vocab_size, "recent": after})
+    assert base.match is not None and model.match is not None
+    with torch.no_grad():
+        for weight in base.match.parameters():
+            weight.normal_()
+    inherit(model, replace(english, model=base), new)
+    assert torch.equal(model.match.gate[:BUCKETS], base.match.gate[:BUCKETS])
+    if before == after:
+        assert all(map(torch.equal, model.match.parameters(), base.match.parameters()))
+    elif after:
+        assert not model.match.gate[BUCKETS:].any() and not model.match.weight.any()
 
 
 def test_no_letter_of_the_new_text_is_unknown(english: StartModel, write) -> None:
