@@ -44,6 +44,7 @@ SOURCES = {
     "cells": _TRAINING,
     "clipping": _TRAINING,
     "compression": (*_NETWORK, "compression", "evaluation", "sampling"),
+    "constraints": (*_NETWORK, "sampling"),
     "export": (*_NETWORK, "analysis/html", "evaluation", "export", "sampling"),
     "fill": (*_NETWORK, "sampling"),
     "kernels": _KERNELS,

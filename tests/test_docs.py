@@ -25,6 +25,7 @@ PAGES = (
     "docs/guide/export.md",
     "docs/guide/researcher.md",
     "docs/guide/score.md",
+    "docs/guide/constraints.md",
     "docs/guide/gradients.md",
     "docs/python.md",
 )
@@ -99,6 +100,7 @@ def _texts(write: Callable[..., Path], sentences: str, monkeypatch: pytest.Monke
         Path(name).write_bytes(text.read_bytes())
     for name, separator in (("recipes.txt", "\n\n"), ("jokes.txt", "\n%%\n")):
         Path(name).write_text(sentences.replace("\n", separator))
+    Path("words.txt").write_text("the\ncat\nowl\nand\na\ndog\n")
     Path("old.txt").write_bytes(("Облака плывут по небу.\n" * 200).encode("cp1251"))
     words = sentences.split()
     for name, kind in (("good.txt", "good"), ("bad.txt", "bad")):

@@ -13,7 +13,7 @@ from charlm.server.completions.likely import LikelyCharacters, Ranking
 from charlm.server.completions.request import CompletionRequest
 from charlm.server.models import Loaded
 
-_REASONS = {"eos": "stop", "stop": "stop", "banned": "stop", "length": "length"}
+_REASONS = {"eos": "stop", "stop": "stop", "constraint": "stop", "banned": "stop", "length": "length"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
