@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Unpack, cast
 
@@ -40,7 +41,13 @@ from charlm.training.events import Event
 from charlm.training.schedule import require_rest
 from charlm.training.start.agreement import common_start, require_rows, require_same_texts
 from charlm.training.start.autotune import AutotunedSettings
-from charlm.training.start.fine_tuning import in_its_script, load_start_model, tokenizer_of_run
+from charlm.training.start.base import AUTO, NONE, load_base, reason_for_base
+from charlm.training.start.fine_tuning import (
+    knows_the_script,
+    load_start_model,
+    tokenizer_of_run,
+    warn_about_script,
+)
 from charlm.training.start.first_state import (
     SHAPE,
     autotuned,
@@ -106,7 +113,7 @@ def train(
     valid: TextLike | None = None,
     test: TextLike | None = None,
     auto: bool = True,
-    init_from: str | Path | None = None,
+    init_from: str | Path | None = AUTO,
     overwrite: bool = False,
     callbacks: Callbacks | None = None,
     **settings: Unpack[RunSettings],
@@ -129,6 +136,7 @@ def train(
         auto: choose any setting not given in `model` or `training` to suit the text and run length; False uses the
             defaults.
         init_from: a model to start from. A vocabulary of characters is that of the text; other tokenizers are kept.
+            "auto" starts from the bundled model of English if that predicts the text well, None or "none" from nothing.
         overwrite: replace the run in the folder `run`.
         callbacks: functions to call during the run.
         settings: any setting of `corpus`, `model` and `training`, such as documents="line", cell="gru" or seed=2.
@@ -210,7 +218,7 @@ def train_run(
     valid: TextLike | None = None,
     test: TextLike | None = None,
     auto: bool = True,
-    init_from: str | Path | None = None,
+    init_from: str | Path | None = AUTO,
     overwrite: bool = False,
     callbacks: Callbacks | None = None,
     started: float | None = None,
@@ -239,7 +247,7 @@ def train_run(
     text_config = corpus_config(sources, corpus or {}, default_splits=held_out.default_splits)
     check_splits(text_config.splits, valid=held_out.valid is not None, test=held_out.test is not None)
     held_out_arguments = held_out.arguments()
-    start_model = load_start_model(init_from)
+    start_model = None if init_from in (AUTO, NONE) else load_start_model(init_from)
     if start_model is not None and tokenizer is not None:
         raise ConfigError("--init-from brings its own tokenizer; leave out the tokenizer options")
     check_model_options(options, start_model)
@@ -260,8 +268,12 @@ def train_run(
         )
         dataset = with_valid_text(dataset, held_out_arguments["valid"], progress=callbacks.progress)
     require_same_texts(dataset, processes)
-    if start_model is not None and not in_its_script(start_model, dataset):
+    if start_model is not None and not knows_the_script(start_model, dataset):
+        warn_about_script(start_model, dataset)
         start_model = None
+    if auto and init_from == AUTO:
+        reason = processes.from_first(partial(reason_for_base, dataset, tokenizer, options))
+        start_model = None if reason is None else load_base(reason)
     settings = None
     if auto:
         settings = autotuned(

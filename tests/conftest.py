@@ -23,6 +23,7 @@ from charlm.model.language_model import LanguageModel
 from charlm.model.ngram_prior import fit_prior
 from charlm.storage.checkpoint import load
 from charlm.storage.direction import Direction, DirectionFacts
+from charlm.training.start import base
 
 sys.path.append(str(Path(__file__).parent))
 
@@ -46,7 +47,11 @@ def native_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _isolated(tmp_path: Path, native_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Give every test its own working folder and cache, but for compiled libraries, and restore torch's settings."""
+    """Give every test its own working folder and cache, but for compiled libraries, and restore torch's settings.
+
+    Runs begin with new models, not with the bundled one of English, unless a test says so.
+    """
+    monkeypatch.setattr(base, "BASE", "missing")
     cache = tmp_path / "cache"
     cache.mkdir()
     (cache / "native").symlink_to(native_folder)

@@ -90,6 +90,20 @@ class TokenSplit:
         """A copy of the last `count` ids, or of all if there are fewer; raises as `read` does."""
         return self.read(max(0, len(self) - count), len(self))
 
+    def part(self, start: int, stop: int, tokenizer: Tokenizer) -> "TokenSplit":
+        """ids[start:stop] as a split; `tokenizer` is the one that encoded them. Raises as `read` does."""
+        ids = self.read(start, stop)
+        starts = np.flatnonzero(ids == tokenizer.bos)
+        text = tokenizer.decode(ids)
+        facts = SplitFacts(
+            documents=len(starts),
+            characters=max(1, len(text)),
+            bytes=len(text.encode()),
+            tokens=len(ids) - len(starts),
+            unknown_characters=0 if tokenizer.unk is None else int(np.count_nonzero(ids == tokenizer.unk)),
+        )
+        return TokenSplit(ids, np.append(starts, len(ids)), facts)
+
     def read(self, start: int, stop: int) -> NDArray[Any]:
         """A copy of ids[start:stop].
 

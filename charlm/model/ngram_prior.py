@@ -165,21 +165,32 @@ class NgramPrior(nn.Module):
             some: N places of the window, as indices of its T B steps, and K tokens, to which the result is limited:
                 (N, K).
         """
-        assert self.ngram is not None
         steps, rows, _ = states.shape
-        flat, states, tokens = hidden.flatten(0, 1), states.reshape(steps * rows, self.order - 1), None
-        models, which = [self.ngram], np.zeros(steps * rows, dtype=np.int64)
-        if starts is not None and self.cross_fit is not None:
-            models += self.cross_fit.models
-            which = 1 + self.cross_fit.fold_of(starts + 1 + np.arange(steps)[:, None]).ravel()
+        flat, places, tokens = hidden.flatten(0, 1), None, None
         if some is not None:
             places, tokens = some[0].cpu().numpy(), some[1].cpu().numpy()
-            flat, states, which = flat[some[0]], states[places], which[places]
-        query = NgramQuery(states, models, which)
+            flat = flat[some[0]]
+        query = self.query(states, starts, places)
         known = torch.from_numpy(query.known_contexts()).to(hidden.device)
         order_weights = F.linear(flat, self.weight) + F.embedding(known, self.bias.T)  # (T B, J)
         logits: Tensor = _Mixture.apply(order_weights, query, self.orders, tokens)  # type: ignore[no-untyped-call]
         return logits.view(steps, rows, -1) if some is None else logits
+
+    def query(
+        self, states: Nodes, starts: NDArray[np.int64] | None = None, places: NDArray[np.int64] | None = None
+    ) -> NgramQuery:
+        """The n-gram models' predictions after each of the T B tokens, or after those at `places`; arguments as in
+        `forward`."""
+        assert self.ngram is not None
+        steps, rows, _ = states.shape
+        flat = states.reshape(steps * rows, self.order - 1)
+        models, which = [self.ngram], np.zeros(steps * rows, dtype=np.int64)
+        if starts is not None and self.cross_fit is not None:
+            models += self.cross_fit.models
+            which = 1 + self.cross_fit.fold_of(starts + 1 + np.arange(steps)[:, None]).ravel()
+        if places is not None:
+            flat, which = flat[places], which[places]
+        return NgramQuery(flat, models, which)
 
 
 class _Mixture(torch.autograd.Function):

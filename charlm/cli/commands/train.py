@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import typer
@@ -30,7 +31,9 @@ from charlm.processes.environment import rank_in_environment
 
 if TYPE_CHECKING:
     from charlm.api import Callbacks, Trained
+    from charlm.evaluation.forgetting import Forgotten
     from charlm.processes.processes import Processes
+    from charlm.progress import Progress
 
 
 def train(
@@ -113,6 +116,7 @@ def train(
       [bold]charlm train names.txt --documents line --epochs 10[/bold]
       [bold]charlm train novel.txt --tokenizer subword --hidden 512 --minutes 30[/bold]
       [bold]charlm train novel.txt --minutes 1 --seeds 3[/bold]
+      [bold]charlm train poems.txt --init-from english[/bold]
       [bold]charlm train --resume[/bold]
     """
     started = time.monotonic()
@@ -217,11 +221,11 @@ def train(
                     training=cast(TrainOptions, lengths | training | own_seed),
                     valid=valid or None,
                     test=test or None,
-                    init_from=init_from,
                     overwrite=overwrite,
                     callbacks=callbacks,
                     started=started if not results else time.monotonic(),
                     processes=together,
+                    **without_none(init_from=init_from),
                 )
         _report(result, context, json=json)
         results.append(result)
@@ -280,23 +284,44 @@ def _report(result: "Trained", context: typer.Context, *, json: bool) -> None:
         if not result.outcome.finished:
             raise typer.Exit(130)
         return
-    advice, verdict, suggestion = None, list[str](), list[str]()
+    advice, forgotten, verdict, suggestion = None, None, list[str](), list[str]()
     console = stderr()
     if result.outcome.finished:
         advice = advice_on(result.run)
         if advice is not None:
             command = repeated(context, advice.options) if advice.options else None
             suggestion = [advice.sentence + (f"; try: {command}" if command else "")]
-        if result.outcome.best is not None:
-            with Bars(console) as progress:
+        with Bars(console) as progress:
+            if result.outcome.best is not None:
                 verdict = validation_verdict(result.dataset, result.outcome.best, progress=progress)
+            forgotten = _forgotten(result.run, progress)
+        if forgotten is not None:
+            verdict.append(
+                f"forgotten: text that the model it began with writes costs {forgotten.after:.2f} bits/char now, "
+                f"{forgotten.before:.2f} before"
+            )
     for line in _summary(result, suggestion + verdict):
         console.print(line, markup=False, soft_wrap=True)
     if json:
         values = {"run": str(result.run), "model": str(result.run / MODEL_FILE)} | asdict(result.outcome)
-        print_json(values | {"advice": None if advice is None else asdict(advice), "verdict": verdict})
+        values |= {"advice": None if advice is None else asdict(advice), "verdict": verdict}
+        print_json(values | {"forgotten": None if forgotten is None else forgotten.to_json()})
     if not result.outcome.finished:
         raise typer.Exit(130)
+
+
+def _forgotten(run: Path, progress: "Progress") -> "Forgotten | None":
+    """What the model of a run has forgotten of the model that it began with; None if there is or was none."""
+    from charlm.evaluation.forgetting import measure_forgetting
+    from charlm.storage.runs import RunFolder
+    from charlm.training.start.fine_tuning import load_start_model
+
+    init_from = RunFolder(run).read_config().init_from
+    if init_from is None or not Path(init_from).exists():
+        return None
+    start, model = load_start_model(init_from), load_start_model(run)
+    assert start is not None and model is not None
+    return measure_forgetting((start.model, start.tokenizer), (model.model, model.tokenizer), progress=progress)
 
 
 def _summary(result: "Trained", sentences: list[str]) -> Iterator[str]:

@@ -392,9 +392,11 @@ OverwriteOption = Annotated[
 InitFromOption = Annotated[
     str | None,
     _option(
-        "Model to fine-tune: the run begins with its network; a vocabulary of characters is that of the text.",
-        False,
+        "Model to fine-tune: a file, a run, english (the bundled model), or none. The run begins with its network; a "
+        "vocabulary of characters is that of the text.",
+        "english if it predicts the text well, otherwise none",
         _RUN,
+        metavar="MODEL",
         complete=complete_model,
     ),
 ]

@@ -55,7 +55,7 @@ _REGULARISATION = (
 text that is read often is memorised; averaging over many steps prevents that, and so does weight dropout."""
 _REGULARISATION_OF_WIDE = (*_REGULARISATION[:3], (24, (0.2, 0.0, 0.2)), (float("inf"), (0.5, 0.5, 0.05)))
 """The same for a wide network, which memorises sooner."""
-_FINE_TUNING_RATE = 1.5e-3
+_FINE_TUNING_RATE = 5e-4
 """AdamW's learning rate for a network that has learnt from another text. Higher ones forget more of it, and with Muon's
 large steps it is forgotten, too (docs/notes/autotune.md)."""
 _MOST_DROPOUT_OF_FINE_TUNING = 0.2
@@ -165,7 +165,7 @@ def settings_for(
         passes_per_million, _REGULARISATION_OF_WIDE if hidden_size >= _WIDE else _REGULARISATION
     )
     if fine_tuning:
-        dropout, weight_dropout = (min(each, _MOST_DROPOUT_OF_FINE_TUNING) for each in (dropout, weight_dropout))
+        dropout, weight_dropout = min(dropout, _MOST_DROPOUT_OF_FINE_TUNING), 0.0
     proportional = _LOWEST_RATE * (characters or tokens) / _SMALL_TEXT
     rate = float(f"{min(_value_for(hidden_size, _HIGHEST_RATES), max(_LOWEST_RATE, proportional)):.2g}")
     training = {

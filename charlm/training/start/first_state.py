@@ -30,7 +30,8 @@ from charlm.processes.processes import Processes
 from charlm.progress import Progress
 from charlm.storage.runs import RunFolder
 from charlm.training.start.autotune import AutotunedSettings, autotune
-from charlm.training.start.fine_tuning import StartModel, inherit, inherit_vectors
+from charlm.training.start.fine_tuning import StartModel, inherit, inherit_vectors, inherits_prior
+from charlm.training.start.order_weights import fit_order_weights
 from charlm.training.state import TrainingState, begin
 
 SHAPE = (
@@ -130,6 +131,8 @@ def autotuned(
     )
     if options.get("match") is not None:
         settings.model["recent"] = options["match"]  # recent contexts go with a match that is given, too
+    if start_model is not None and start_model.reason is not None:
+        settings = replace(settings, reasons={"init_from": start_model.reason} | settings.reasons)
     if processes.size > 1:
         settings = AutotunedSettings(**processes.from_first(lambda: asdict(settings.without({"threads"}))))
     return settings.without({*options, *training_options})
@@ -179,6 +182,8 @@ def first_state(
         model.build_on(*prior)
         if start_model is not None:
             inherit_vectors(model, start_model, dataset.tokenizer)
+            if not inherits_prior(model, start_model):
+                fit_order_weights(model, dataset.train)
     return begin(model, config, pick_device(config.device), started, processes)
 
 

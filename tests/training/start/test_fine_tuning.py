@@ -12,7 +12,7 @@ from charlm.analysis.runs.listing import list_runs
 from charlm.ngram.match import BUCKETS
 from charlm.storage.checkpoint import load
 from charlm.tokenizers.char import CharTokenizer
-from charlm.training.start.fine_tuning import StartModel, in_its_script, inherit, load_start_model, sources_of
+from charlm.training.start.fine_tuning import StartModel, inherit, knows_the_script, load_start_model, sources_of
 
 ENGLISH = "The cat sat on the mat, and the dog ran to the door. " * 60
 FRENCH = "L\u2019été, la forêt dormait ; le chat aussi. " * 60
@@ -104,7 +104,7 @@ def test_a_run_that_saved_nothing_yet_begins_as_before(english: StartModel, writ
 def test_a_model_of_another_script_is_left_out(english: StartModel, write, caplog: pytest.LogCaptureFixture) -> None:
     text = write("Привет, как твои дела? Хорошо. " * 60, "russian.txt")
     trained = api.train_run(text, run="runs/ru", init_from="runs/english", training=TINY)
-    assert not in_its_script(english, trained.dataset)
+    assert not knows_the_script(english, trained.dataset)
     assert "knows only" in caplog.text and "so the run begins with a new model" in caplog.text
     scratch = api.train_run(text, run="runs/new", training=TINY)
     assert scratch.outcome == trained.outcome or np.isclose(scratch.outcome.best or 0, trained.outcome.best or 0)
