@@ -33,7 +33,7 @@ _SCORED = 16_384  # tokens at the end of the training split, at most a fifth of 
 _COUNTED = 1_000_000  # tokens before them
 _ORDER = 6
 _LONGEST = 512  # tokens of a document; longer ones are cut, to be scored side by side
-_MOST_BITS = 1.0
+_MOST_BITS = 1.3
 """Of the n-gram model's bits, up to which the base helps (docs/notes/autotune.md)."""
 
 
