@@ -17,6 +17,7 @@ from charlm.config.corpus import (
     Unknown,
 )
 from charlm.config.json_config import JsonConfig, check_amounts
+from charlm.config.labels import MAX_LABEL_VALUES, LabelColumn, Labels
 from charlm.config.model import (
     DEFAULT_CELL,
     DEFAULT_HIDDEN_SIZE,
@@ -40,6 +41,7 @@ __all__ = [
     "DEFAULT_SKIP_STEPS",
     "LEAST_ORDER_OF_CONTEXTS",
     "MAX_CONTEXT_VECTORS",
+    "MAX_LABEL_VALUES",
     "MIN_VOCAB_SIZE",
     "SMALL_VOCABULARY",
     "CorpusConfig",
@@ -48,6 +50,8 @@ __all__ = [
     "DocumentKind",
     "InputInit",
     "JsonConfig",
+    "LabelColumn",
+    "Labels",
     "ModelConfig",
     "ModelOptions",
     "Optimizer",

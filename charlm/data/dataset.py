@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.config import CorpusConfig, SplitName, TokenizerConfig, check_choice
+from charlm.config import CorpusConfig, LabelColumn, SplitName, TokenizerConfig, check_choice
 from charlm.data.corpus import Corpus
 from charlm.data.documents import Part
+from charlm.data.labels import Codes, LabelCodes
 from charlm.data.split_writer import SplitFacts, SplitWriter
 from charlm.data.splits import SPLITS
 from charlm.data.verified_file import DamagedFileError, VerifiedFile, checksums
@@ -45,16 +46,31 @@ _VERIFIED_AT_ONCE = 1 << 24  # tokens of a split up to which it is verified when
 class TokenSplit:
     """The token ids of one split: its documents in order, each `BOS ... EOS`."""
 
-    def __init__(self, ids: NDArray[Any] | VerifiedFile, starts: NDArray[np.int64], facts: SplitFacts) -> None:
+    def __init__(
+        self,
+        ids: NDArray[Any] | VerifiedFile,
+        starts: NDArray[np.int64],
+        facts: SplitFacts,
+        labels: Codes | None = None,
+    ) -> None:
         self._file = self._unverified = ids if isinstance(ids, VerifiedFile) else None
         self._ids = ids.numbers if isinstance(ids, VerifiedFile) else ids
         self.starts = starts
         """Document d is ids[starts[d] : starts[d + 1]]; shape (documents + 1,)."""
+        self.labels = labels
+        """The codes of each document's labels, (documents, C); None if the model that reads them has no labels."""
         self.facts = facts
         self._reads = 0
 
     @classmethod
-    def open(cls, folder: Path, name: str, description: dict[str, Any], vocab_size: int) -> "TokenSplit":
+    def open(
+        cls,
+        folder: Path,
+        name: str,
+        description: dict[str, Any],
+        vocab_size: int,
+        label_columns: Sequence[LabelColumn] = (),
+    ) -> "TokenSplit":
         """Map the files written by `encode_corpus`; `description` is that of the folder.
 
         Raises ValueError, KeyError or `CharlmError` when the files don't match it, OSError when they can't be read.
@@ -68,10 +84,19 @@ class TokenSplit:
             folder / f"{name}.starts", np.dtype(np.int64), facts.documents + 1, sums["starts"], length + 1
         )
         starts.verify(0, len(starts.numbers))
+        labels = None
+        if label_columns:
+            shape = (facts.documents, len(label_columns))
+            codes = sum(len(column.values) for column in label_columns) + 1
+            file = VerifiedFile(
+                folder / f"{name}.labels", np.dtype(np.uint16), shape[0] * shape[1], sums["labels"], codes
+            )
+            file.verify(0, len(file.numbers))
+            labels = file.numbers.reshape(shape)
         ids = VerifiedFile(folder / f"{name}.ids", dtype, length, sums["ids"], vocab_size)
         if length <= _VERIFIED_AT_ONCE:
             ids.verify(0, length)
-        return cls(ids, starts.numbers, facts)
+        return cls(ids, starts.numbers, facts, labels)
 
     def __len__(self) -> int:
         """The number of ids."""
@@ -101,6 +126,13 @@ class TokenSplit:
         copy: NDArray[Any] = self._ids[start:stop].copy()
         return copy
 
+    def labels_at(self, starts: NDArray[np.int64]) -> Codes | None:
+        """The labels of the documents in which some positions are, (B, C); None if there are no labels."""
+        if self.labels is None:
+            return None
+        codes: Codes = self.labels[np.searchsorted(self.starts, starts, side="right") - 1]
+        return codes
+
     def _verify(self, start: int, stop: int) -> None:
         """Verify ids[start:stop]; the folder of damaged ids is removed, so that the next command makes it again."""
         if self._unverified is None:
@@ -129,6 +161,8 @@ class Dataset:
     test: TokenSplit
     held_out: Mapping[SplitName, Corpus] = field(default_factory=dict)
     """The splits that are texts of their own, of which all is in their first split; see `with_held_out`."""
+    labels: tuple[LabelColumn, ...] = ()
+    """The labels of the documents, if they have any."""
 
     def split(self, name: str) -> TokenSplit:
         """The split named train, valid or test; raises `ConfigError` for another name, `CorpusError` if it is empty."""
@@ -146,7 +180,8 @@ class Dataset:
     def with_held_out(self, texts: Mapping[SplitName, Corpus], *, progress: Progress = silent) -> "Dataset":
         """The same with splits that are texts of their own; raises as `make_dataset` does."""
         encoded: dict[str, TokenSplit] = {
-            name: make_dataset(corpus, self.tokenizer, progress=progress).train for name, corpus in texts.items()
+            name: make_dataset(corpus, self.tokenizer, labels=self.labels, progress=progress).train
+            for name, corpus in texts.items()
         }
         return replace(self, held_out={**self.held_out, **texts}, **encoded)  # type: ignore[arg-type]
 
@@ -165,36 +200,47 @@ class Dataset:
         return shown + " …" * (len(unknown) > _UNKNOWN_NAMED)
 
 
-def make_dataset(corpus: Corpus, tokenizer: Tokenizer | TokenizerConfig, *, progress: Progress = silent) -> Dataset:
+def make_dataset(
+    corpus: Corpus,
+    tokenizer: Tokenizer | TokenizerConfig,
+    *,
+    labels: tuple[LabelColumn, ...] | None = None,
+    progress: Progress = silent,
+) -> Dataset:
     """A corpus as token ids, from the cache if possible. Releases the text that the corpus keeps in memory.
 
     Args:
         corpus: the text to encode.
         tokenizer: a tokenizer, or the settings to fit one to the training split.
+        labels: the labels of the model that reads the text; None takes those of the text.
         progress: called with the characters read and encoded.
 
     Raises:
-        CorpusError: a split with a share above 0 is empty, or the text changed since it was first read.
+        CorpusError: a split with a share above 0 is empty, a label can't be learnt, or the text changed since it was
+            first read.
         TokenizerError: no tokenizer can be fitted to this text.
         CharlmError: the cache can't be written.
     """
     try:
-        return _make_dataset(corpus, tokenizer, progress)
+        return _make_dataset(corpus, tokenizer, corpus.labels() if labels is None else labels, progress)
     finally:
         corpus.release_text()
 
 
-def _make_dataset(corpus: Corpus, tokenizer: Tokenizer | TokenizerConfig, progress: Progress) -> Dataset:
+def _make_dataset(
+    corpus: Corpus, tokenizer: Tokenizer | TokenizerConfig, labels: tuple[LabelColumn, ...], progress: Progress
+) -> Dataset:
     if corpus.boundaries()[0] == 0:
         raise CorpusError(_empty_split("train", corpus))
     if isinstance(tokenizer, TokenizerConfig):
         tokenizer = _cached_tokenizer(corpus, tokenizer, progress)
-    key = _hash([_FORMAT, corpus.sha256, corpus.config.to_json(), tokenizer.fingerprint()])
+    values = [(label.name, label.values) for label in labels]
+    key = _hash([_FORMAT, corpus.sha256, corpus.config.to_json(), tokenizer.fingerprint(), values])
     folder = cache_folder("tokens") / key
-    dataset = _open_dataset(folder, corpus, tokenizer)
+    dataset = _open_dataset(folder, corpus, tokenizer, labels)
     if dataset is None:
-        encode_corpus(corpus, tokenizer, folder, progress=progress)
-        dataset = _open_dataset(folder, corpus, tokenizer)
+        encode_corpus(corpus, tokenizer, folder, labels=labels, progress=progress)
+        dataset = _open_dataset(folder, corpus, tokenizer, labels)
         if dataset is None:
             raise CharlmError(f"the encoded text in {folder} can't be read back; check the disk")
     for name, share in zip(SPLITS, corpus.config.splits, strict=True):
@@ -208,17 +254,26 @@ def unsplit(config: CorpusConfig) -> CorpusConfig:
     return replace(config, splits=(100.0, 0.0, 0.0))
 
 
-def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, folder: Path, *, progress: Progress = silent) -> None:
-    """Write the token ids of all splits in batches to a temporary folder, then rename it to `folder`.
+def encode_corpus(
+    corpus: Corpus,
+    tokenizer: Tokenizer,
+    folder: Path,
+    *,
+    labels: Sequence[LabelColumn] = (),
+    progress: Progress = silent,
+) -> None:
+    """Write the token ids and labels of all splits in batches to a temporary folder, then rename it to `folder`.
 
     Raises `CharlmError` when the files can't be written, and `CorpusError` when the text changed since it was first
     read.
     """
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".encoding-"))
     dtype = np.dtype(np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.uint32)
+    codes = LabelCodes(labels) if labels else None
+    kinds = ("ids", "starts", "labels") if labels else ("ids", "starts")
     try:
         with contextlib.ExitStack() as stack:
-            writers = [stack.enter_context(SplitWriter(temporary, name, dtype, tokenizer)) for name in SPLITS]
+            writers = [stack.enter_context(SplitWriter(temporary, name, dtype, tokenizer, codes)) for name in SPLITS]
             done = 0
             for index, parts, characters in _batches(corpus):
                 writers[index].write(parts)
@@ -227,8 +282,11 @@ def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, folder: Path, *, progres
         if corpus.config.direction == "backward":
             for name in SPLITS:
                 _reverse(temporary, name, dtype, tokenizer)
+                if labels:
+                    in_order = np.fromfile(temporary / f"{name}.labels", np.uint16).reshape(-1, len(labels))
+                    in_order[::-1].tofile(temporary / f"{name}.labels")
         facts = {name: asdict(writer.facts) for name, writer in zip(SPLITS, writers, strict=True)}
-        sums = {name: {kind: checksums(temporary / f"{name}.{kind}") for kind in ("ids", "starts")} for name in SPLITS}
+        sums = {name: {kind: checksums(temporary / f"{name}.{kind}") for kind in kinds} for name in SPLITS}
         description = {"dtype": dtype.name, "splits": facts, "checksums": sums}
         (temporary / "facts.json").write_text(json.dumps(seal(description)), encoding="utf-8")
         flush_folder(temporary)
@@ -243,6 +301,14 @@ def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, folder: Path, *, progres
             ) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+    if codes is not None and codes.unknown:
+        shown = ", ".join(f"{name}={value}" for name, value in sorted(codes.unknown)[:_UNKNOWN_NAMED])
+        logger.warning(
+            "the model doesn't know the labels %s%s of %s, so these documents count as unlabelled",
+            shown,
+            ", …" * (len(codes.unknown) > _UNKNOWN_NAMED),
+            corpus.name,
+        )
 
 
 def _reverse(folder: Path, name: str, dtype: np.dtype[Any], tokenizer: Tokenizer) -> None:
@@ -263,30 +329,32 @@ def _reverse(folder: Path, name: str, dtype: np.dtype[Any], tokenizer: Tokenizer
 
 def _batches(corpus: Corpus) -> Iterator[tuple[int, list[Part], int]]:
     """The parts of a corpus in batches, each of one split: the split's index, the parts, and their characters."""
-    batch_index, batch, size = 0, list[Part](), 0
+    batches, sizes = [list[Part]() for _ in SPLITS], [0] * len(SPLITS)
     for index, part in corpus.parts():
-        if batch and (index != batch_index or size >= _BATCH):
-            yield batch_index, batch, size
-            batch, size = [], 0
-        batch_index = index
-        batch.append(part)
-        size += sum(map(len, part.texts))
-    if batch:
-        yield batch_index, batch, size
+        batches[index].append(part)
+        sizes[index] += sum(map(len, part.texts))
+        if sizes[index] >= _BATCH:
+            yield index, batches[index], sizes[index]
+            batches[index], sizes[index] = [], 0
+    for index, batch in enumerate(batches):
+        if batch:
+            yield index, batch, sizes[index]
 
 
-def _open_dataset(folder: Path, corpus: Corpus, tokenizer: Tokenizer) -> Dataset | None:
+def _open_dataset(
+    folder: Path, corpus: Corpus, tokenizer: Tokenizer, labels: tuple[LabelColumn, ...]
+) -> Dataset | None:
     """The dataset in a folder; None when it is missing or damaged."""
     try:
         description = _read_sealed(folder / "facts.json")
         if description is None:
             return None
-        splits = {name: TokenSplit.open(folder, name, description, tokenizer.vocab_size) for name in SPLITS}
+        splits = {name: TokenSplit.open(folder, name, description, tokenizer.vocab_size, labels) for name in SPLITS}
     except (OSError, ValueError, KeyError, TypeError, CharlmError) as error:
         logger.warning("the encoded text in the cache is damaged and made again: %s", str(error))
         return None
     train, valid, test = (splits[name] for name in SPLITS)
-    return Dataset(corpus=corpus, tokenizer=tokenizer, train=train, valid=valid, test=test)
+    return Dataset(corpus=corpus, tokenizer=tokenizer, train=train, valid=valid, test=test, labels=labels)
 
 
 def _read_sealed(path: Path) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from charlm.config import CorpusConfig
+from charlm.config import CorpusConfig, Labels
 from charlm.data.inputs.line_ends import LINE_END, any_line_end, with_lf, with_whole_line_ends
 
 _CHUNK = 1 << 20  # most characters of a document that are buffered
@@ -18,11 +18,16 @@ class Part(NamedTuple):
     """Each is a document; the first may be the rest of one that began in the part before."""
     ends: bool
     """Whether the last document ends here; if not, it continues in the next part."""
+    labels: Labels = ()
+    """The labels of each of these documents."""
 
 
 def cut_documents(texts: Iterable[str], config: CorpusConfig) -> Iterator[Part]:
-    """Cut one source into documents at its separators, buffering only what may be part of a separator."""
-    if config.documents == "file":
+    """Cut one source into documents at its separators, buffering only what may be part of a separator.
+
+    With documents "record" the source is the text of one record.
+    """
+    if config.documents in ("file", "record"):
         empty = True
         for text in texts:
             empty = False

@@ -1,5 +1,6 @@
 """The files of a split as they are written, and what is counted meanwhile."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 
 from charlm.config import JsonConfig
 from charlm.data.documents import Part
+from charlm.data.labels import LabelCodes
 from charlm.tokenizers import Tokenizer
 
 
@@ -30,9 +32,14 @@ class SplitFacts(JsonConfig):
 class SplitWriter:
     """Appends one split's documents to its files; a context manager that closes them."""
 
-    def __init__(self, folder: Path, name: str, dtype: np.dtype[Any], tokenizer: Tokenizer) -> None:
+    def __init__(
+        self, folder: Path, name: str, dtype: np.dtype[Any], tokenizer: Tokenizer, codes: LabelCodes | None = None
+    ) -> None:
+        """Open the files; with `codes` there is also one with the labels of each document."""
         self._ids = (folder / f"{name}.ids").open("wb")
         self._starts = (folder / f"{name}.starts").open("wb")
+        self._labels = None if codes is None else (folder / f"{name}.labels").open("wb")
+        self._codes = codes
         self._dtype = dtype
         self._tokenizer = tokenizer
         self._documents = self._characters = self._bytes = self._length = self._unknown = 0
@@ -42,7 +49,7 @@ class SplitWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._ids, self._starts:
+        with self._ids, self._starts, self._labels or nullcontext():
             np.array([self._length], dtype=np.int64).tofile(self._starts)
 
     @property
@@ -72,6 +79,9 @@ class SplitWriter:
         np.insert(ids, places, marks).astype(self._dtype).tofile(self._ids)
         starts = self._length + (places + np.arange(len(places)))[marks == self._tokenizer.bos]
         starts.astype(np.int64).tofile(self._starts)
+        if self._codes is not None and self._labels is not None:
+            codes = np.stack([self._codes(part.labels) for part in parts])
+            np.repeat(codes, [len(part.texts) for part in parts], 0)[begins].tofile(self._labels)
         self._length += len(ids) + len(places)
         self._documents += int(np.count_nonzero(ends))
         self._inside = not ends[-1]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from charlm.cells import LayerStates, State
 from charlm.config import JsonConfig
 from charlm.data.dataset import TokenSplit
+from charlm.data.labels import Codes
 from charlm.errors import RunError
 
 IGNORE = -100
@@ -63,6 +64,8 @@ class Window:
     """Where the next window begins."""
     past: "Past | None" = None
     """What stands before the rows in their documents."""
+    labels: Codes | None = None
+    """The labels of the documents of fresh rows, (B, C)."""
 
     @property
     def mask(self) -> torch.Tensor:
@@ -264,6 +267,7 @@ def walk(split: TokenSplit, group: Segments, seq_len: int, *, first: int = 0, eq
             starts,
             Cursor(),
             Past(split, starts),
+            split.labels_at(starts) if index == 0 else None,
         )
 
 

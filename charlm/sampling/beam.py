@@ -20,7 +20,7 @@ from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
 
 _OF_LENGTH = ("length", "min_length", "until_eos", "stop")
-_SEARCH_CONTROLS = (*_OF_LENGTH, "bias", "ban", "repetition_penalty", "steer", "unknown", "prefix_in_output")
+_SEARCH_CONTROLS = (*_OF_LENGTH, "bias", "ban", "repetition_penalty", "steer", "label", "unknown", "prefix_in_output")
 """The controls that a search understands; all others must have their defaults."""
 
 

@@ -64,7 +64,7 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
         if state.step == 0:  # the schedule begins here, after the time spent on reading the text
             state.first_progress = progress = min(progress, _LATEST_START)
         window = next(windows)
-        states = state.model.carry(state.states, window)
+        states = state.model.carry(state.states, window, state.generator)
         with state.model.training_precision(config.precision):
             logits, states = state.model(window.ids.to(device), states, generator=state.generator, starts=window.starts)
         loss = F.cross_entropy(logits.flatten(0, 1), window.targets.to(device).flatten(), ignore_index=IGNORE)

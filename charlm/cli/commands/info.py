@@ -91,6 +91,9 @@ def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
         yield "n-gram prior", f"order {config.ngram_order}{vectors}"
     if config.match:
         yield "match", "continues repeats in a document"
+    for label in config.labels:
+        counts = (f"{value} ({thousands(count)})" for value, count in zip(label.values, label.documents, strict=True))
+        yield f"label {label.name}", ", ".join(counts)
     yield "equations", CELLS[config.cell].equations
     yield "parameters", thousands(checkpoint.model.num_parameters())
     yield "tokenizer", f"{tokenizer.kind}, {thousands(tokenizer.vocab_size)} tokens"

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from charlm.cells import State
 from charlm.kernels import PROGRAMS, compiled
 from charlm.kernels.buffers import Buffer
 from charlm.kernels.forward import add_forward, forward_buffers, lookback_of
@@ -63,6 +64,12 @@ class StepWeights:
             return self.code.linear(self.embedding, weight, self.gate_bias(0))
         return torch.addmm(self.gate_bias(0), self.embedding, weight.T)
 
+    def added_by_labels(self, state: State) -> Tensor:
+        """A row of `StepLayout.added`, (G,) or (E,), for the label state of one text."""
+        assert self.model.labels is not None
+        vector = state[0][0] @ self.model.labels.vectors.detach()
+        return vector if self.table is None else self.layers[0]["input"] @ vector
+
     def context_vectors(self) -> Tensor:
         """What each row of the n-gram embedding adds to an embedding, (R + 1, E)."""
         contexts = self.model.contexts
@@ -101,6 +108,9 @@ class StepLayout:
         )
         """The argument block. It is valid as long as this object."""
         top = self._add_layers()
+        self.added = self._add_labels()
+        """What the labels of each text add to the gates of the first layer, (B, G), or to what it reads, (B, E), if
+        there is no table; None if the model has no labels."""
         self.logits: NDArray[np.float32] = self._add_output(top).numpy()
         """The logits that a step writes, (B, V)."""
         self.prior_states = self._add_prior()
@@ -156,6 +166,15 @@ class StepLayout:
         buffers = {"layer_input": layer_input, "layer_output": layer_output, "next_input": next_input}
         self._loop.stage(residual_sum, buffers)
         return next_input
+
+    def _add_labels(self) -> Tensor | None:
+        """Add the labels, if the model has any; returns the memory of what they add."""
+        if self._model.labels is None:
+            return None
+        block, weights = self.block, self._weights
+        added = self._zeros(block.embedding_size if weights.table is None else block.gates_width)
+        block.added = self._address(added)
+        return added
 
     def _add_output(self, top: Buffer) -> Tensor:
         """Add the output layer, which reads `top`; returns the memory of the logits, (B, V)."""

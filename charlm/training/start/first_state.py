@@ -134,7 +134,8 @@ def first_state(
 
     Raises `ConfigError` for an option that contradicts the model to start from.
     """
-    model_config = _model_config(options, start_model, dataset.tokenizer.vocab_size)
+    labels = [label.to_json() for label in dataset.labels]
+    model_config = _model_config({**options, "labels": labels}, start_model, dataset.tokenizer.vocab_size)
     model = LanguageModel(model_config)
     generator = torch.Generator().manual_seed(config.seed)
     model.initialise(generator, zero_tokens=dataset.tokenizer.never_written)
