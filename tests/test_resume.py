@@ -18,15 +18,18 @@ SETTINGS = {
     "vectors of n-grams": {"model": {"ngram_order": 4, "context_vectors": 50}},
     "wide vectors of n-grams": {"model": {"ngram_order": 4, "context_vectors": 50, "embedding_size": 40}},
     "match": {"model": {"match": True, "ngram_order": 4}},
+    "labels": {"corpus": {"text_column": "text", "label_column": ("stars", "author")}, "model": {"ngram_order": 4}},
     "bfloat16": {"precision": "bfloat16", "optimizer": "muon", "averaging": 0.3},
 }
 
 
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 def test_a_resumed_run_equals_an_unbroken_one(
-    train_run, small_shape: dict, stop_after, weights_of, same_weights, records_of, settings: dict
+    train_run, small_shape: dict, stop_after, weights_of, same_weights, records_of, reviews, settings: dict
 ) -> None:
     settings = settings | {"model": small_shape | settings.get("model", {})}
+    if "text_column" in settings.get("corpus", {}):
+        settings["source"] = reviews
     train_run("runs/whole", **settings)
     train_run("runs/broken", callbacks=stop_after(17), **settings)
     assert not same_weights(weights_of("runs/broken"), weights_of("runs/whole"))

@@ -5,16 +5,13 @@ stale: another text or another vocabulary has another folder. It is written unde
 renamed when it is complete. All of it has checksums; a damaged folder is made again.
 """
 
-import contextlib
 import hashlib
 import json
 import logging
-import os
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -24,20 +21,18 @@ from numpy.typing import NDArray
 
 from charlm.config import CorpusConfig, LabelColumn, SplitName, TokenizerConfig, check_choice
 from charlm.data.corpus import Corpus
-from charlm.data.documents import Part
-from charlm.data.labels import Codes, LabelCodes
-from charlm.data.split_writer import SplitFacts, SplitWriter
+from charlm.data.labels.codes import Codes
+from charlm.data.split_writer import SplitFacts, encode_corpus
 from charlm.data.splits import SPLITS
-from charlm.data.verified_file import DamagedFileError, VerifiedFile, checksums
+from charlm.data.verified_file import DamagedFileError, VerifiedFile
 from charlm.errors import CharlmError, CorpusError
-from charlm.files import atomic_write, cache_folder, flush_folder, parse_object, seal, unseal
+from charlm.files import atomic_write, cache_folder, parse_object, seal, unseal
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer, fit_tokenizer, tokenizer_from_json
 
 logger = logging.getLogger(__name__)
 
 _FORMAT = 2
-_BATCH = 1 << 20  # characters encoded at a time
 _UNKNOWN_NAMED = 8  # characters outside the vocabulary that a message names
 _READS_BEFORE_RELEASE = 2048  # each may map 64 kB of pages
 _VERIFIED_AT_ONCE = 1 << 24  # tokens of a split up to which it is verified when it is opened: milliseconds
@@ -252,93 +247,6 @@ def _make_dataset(
 def unsplit(config: CorpusConfig) -> CorpusConfig:
     """The same configuration with the whole text in the first split, to score a text that was never split."""
     return replace(config, splits=(100.0, 0.0, 0.0))
-
-
-def encode_corpus(
-    corpus: Corpus,
-    tokenizer: Tokenizer,
-    folder: Path,
-    *,
-    labels: Sequence[LabelColumn] = (),
-    progress: Progress = silent,
-) -> None:
-    """Write the token ids and labels of all splits in batches to a temporary folder, then rename it to `folder`.
-
-    Raises `CharlmError` when the files can't be written, and `CorpusError` when the text changed since it was first
-    read.
-    """
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".encoding-"))
-    dtype = np.dtype(np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.uint32)
-    codes = LabelCodes(labels) if labels else None
-    kinds = ("ids", "starts", "labels") if labels else ("ids", "starts")
-    try:
-        with contextlib.ExitStack() as stack:
-            writers = [stack.enter_context(SplitWriter(temporary, name, dtype, tokenizer, codes)) for name in SPLITS]
-            done = 0
-            for index, parts, characters in _batches(corpus):
-                writers[index].write(parts)
-                done += characters
-                progress("encoding", done, corpus.characters)
-        if corpus.config.direction == "backward":
-            for name in SPLITS:
-                _reverse(temporary, name, dtype, tokenizer)
-                if labels:
-                    in_order = np.fromfile(temporary / f"{name}.labels", np.uint16).reshape(-1, len(labels))
-                    in_order[::-1].tofile(temporary / f"{name}.labels")
-        facts = {name: asdict(writer.facts) for name, writer in zip(SPLITS, writers, strict=True)}
-        sums = {name: {kind: checksums(temporary / f"{name}.{kind}") for kind in kinds} for name in SPLITS}
-        description = {"dtype": dtype.name, "splits": facts, "checksums": sums}
-        (temporary / "facts.json").write_text(json.dumps(seal(description)), encoding="utf-8")
-        flush_folder(temporary)
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(temporary, folder)
-    except OSError as error:
-        if not folder.exists():  # another process may have written it meanwhile
-            raise CharlmError(
-                f"can't write the encoded text to {folder.parent}: {error.strerror}; free some space, or set "
-                "CHARLM_CACHE to a folder on another disk"
-            ) from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    if codes is not None and codes.unknown:
-        shown = ", ".join(f"{name}={value}" for name, value in sorted(codes.unknown)[:_UNKNOWN_NAMED])
-        logger.warning(
-            "the model doesn't know the labels %s%s of %s, so these documents count as unlabelled",
-            shown,
-            ", …" * (len(codes.unknown) > _UNKNOWN_NAMED),
-            corpus.name,
-        )
-
-
-def _reverse(folder: Path, name: str, dtype: np.dtype[Any], tokenizer: Tokenizer) -> None:
-    """Reverse a split's files for reading from right to left: the last document comes first, and BOS swaps with EOS."""
-    path, reversed_path = folder / f"{name}.ids", folder / f"{name}.reversed"
-    length = path.stat().st_size // dtype.itemsize
-    with path.open("rb") as source, reversed_path.open("wb") as target:
-        for end in range(length, 0, -_BATCH):
-            start = max(0, end - _BATCH)
-            source.seek(start * dtype.itemsize)
-            ids = np.fromfile(source, dtype=dtype, count=end - start)[::-1]
-            swapped = np.where(ids == tokenizer.bos, tokenizer.eos, np.where(ids == tokenizer.eos, tokenizer.bos, ids))
-            swapped.astype(dtype).tofile(target)
-    os.replace(reversed_path, path)
-    starts = np.fromfile(folder / f"{name}.starts", dtype=np.int64)
-    (length - starts[::-1]).tofile(folder / f"{name}.starts")
-
-
-def _batches(corpus: Corpus) -> Iterator[tuple[int, list[Part], int]]:
-    """The parts of a corpus in batches, each of one split: the split's index, the parts, and their characters."""
-    batches, sizes = [list[Part]() for _ in SPLITS], [0] * len(SPLITS)
-    for index, part in corpus.parts():
-        batches[index].append(part)
-        sizes[index] += sum(map(len, part.texts))
-        if sizes[index] >= _BATCH:
-            yield index, batches[index], sizes[index]
-            batches[index], sizes[index] = [], 0
-    for index, batch in enumerate(batches):
-        if batch:
-            yield index, batch, sizes[index]
 
 
 def _open_dataset(

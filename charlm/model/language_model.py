@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from charlm.cells import LayerStates, State
 from charlm.config import ModelConfig, Precision
-from charlm.data.labels import Codes
+from charlm.data.labels.codes import Codes
 from charlm.data.windows import Window, carry
 from charlm.errors import ConfigError
 from charlm.model.label_embedding import LabelEmbedding

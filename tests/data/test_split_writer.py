@@ -15,8 +15,9 @@ from charlm.config import CorpusConfig, TokenizerConfig
 from charlm.data import documents as documents_module
 from charlm.data import encoding
 from charlm.data.corpus import Corpus, read_corpus
-from charlm.data.dataset import encode_corpus, make_dataset
+from charlm.data.dataset import make_dataset
 from charlm.data.sources import find_sources
+from charlm.data.split_writer import encode_corpus
 from charlm.data.splits import SPLITS, boundaries
 from charlm.tokenizers import Tokenizer, fit_tokenizer
 

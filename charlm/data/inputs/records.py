@@ -1,20 +1,19 @@
 """The records of a table (CSV, TSV or JSON Lines) as documents: one column has the texts, others may have labels.
 
 A source that begins with { is JSON Lines; other sources have a header line, whose most frequent of , ; TAB | separates
-the columns. Between commas, semicolons and bars a field may be in quotation marks (RFC 4180); in TSV these are
-ordinary characters.
+the columns; a field may be in quotation marks, with those inside it doubled (RFC 4180).
 """
 
 import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
 from charlm.config import CorpusConfig, Labels
 from charlm.data.documents import Part
 from charlm.data.inputs.line_ends import with_whole_line_ends
-from charlm.data.labels import named_columns
+from charlm.data.labels.counts import named_columns
 from charlm.errors import CorpusError
 
 _DELIMITERS = ",;\t|"
@@ -62,8 +61,7 @@ def _table_records(
 ) -> Iterator[tuple[int, Mapping[str, object]]]:
     delimiter = max(_DELIMITERS, key=header.count)
     csv.field_size_limit(_LONGEST_FIELD)
-    quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
-    rows = csv.reader(_with_first(header, lines), delimiter=delimiter, quoting=quoting, strict=True)
+    rows = csv.reader(_with_first(header, lines), delimiter=delimiter, strict=True)
     columns = list[str]()
     try:
         for row in rows:
@@ -80,7 +78,8 @@ def _table_records(
                 )
     except csv.Error as error:
         raise CorpusError(
-            f"{name}, line {rows.line_num}: not a record of a table ({error}); check its quotation marks"
+            f"{name}, line {rows.line_num}: not a record of a table ({error}); put a text with "
+            "quotation marks in quotation marks, and double those inside"
         ) from None
 
 

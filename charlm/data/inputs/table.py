@@ -27,9 +27,7 @@ class Table:
         """A sentence with the columns, and a command that trains on one of them."""
         named = ", ".join(self.columns[:_MOST_NAMED]) + ", …" * (len(self.columns) > _MOST_NAMED)
         command = f"charlm train {shlex.quote(str(self.path))} --text-column {shlex.quote(self.longest)}"
-        label = (
-            "" if self.few is None else f", and to condition it on another, add --label-column {shlex.quote(self.few)}"
-        )
+        label = "" if self.few is None else f"; add --label-column {shlex.quote(self.few)} to condition the text on it"
         return (
             f"{self.path.name} is a table with the columns {named}, and is read as it is, with commas and quotes; to "
             f"train on one column, such as {self.longest}: {command}{label}"

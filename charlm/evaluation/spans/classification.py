@@ -125,9 +125,9 @@ def held_out_parts(corpus: Corpus, split: str, config: CorpusConfig) -> list[tup
         ]
     length = sum(len(text) for text, _ in documents) / max(1, len(documents))
     most = max(1, min(len(documents), _DOCUMENTS, int(_CHARACTERS / max(1, length))))
-    chosen = np.linspace(0, len(documents) - 1, most).round().astype(int) if documents else []
     if not documents:
-        raise CorpusError(f"{corpus.name} has no {split} split to calibrate on")
+        raise CorpusError(f"{corpus.name} has no {split} split to calibrate on; give the run one with --splits")
+    chosen = np.linspace(0, len(documents) - 1, most).round().astype(int).tolist()
     return [("", Part([documents[index][0]], True, documents[index][1])) for index in chosen]
 
 

@@ -17,7 +17,7 @@ from charlm.config import Labels
 from charlm.data import windows
 from charlm.data.dataset import TokenSplit
 from charlm.data.documents import Part
-from charlm.data.labels import LabelCodes
+from charlm.data.labels.codes import LabelCodes
 from charlm.data.split_writer import SplitFacts
 from charlm.data.windows import Cursor, Window, block_windows
 from charlm.evaluation.score import ROWS, Floats, token_nats, window_width, with_nats

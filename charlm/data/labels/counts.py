@@ -1,17 +1,11 @@
-"""The labels of documents: where they come from, which there are in a text, and their codes."""
+"""Which labels the documents of a text have, and whether a model can learn them."""
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-import numpy as np
-from numpy.typing import NDArray
-
 from charlm.config import MAX_LABEL_VALUES, CorpusConfig, LabelColumn, Labels
 from charlm.config.names import closest
 from charlm.errors import CorpusError
-
-Codes = NDArray[np.uint16]
-"""Values of labels: 0 for none, else 1 + the value's place in the list of all values of all labels."""
 
 _MANY = 20  # values, from which each should have several documents
 _FEWEST = 2  # documents of a value, on average
@@ -98,28 +92,6 @@ class LabelCounts:
         if not columns or name in columns:
             return "no document has a value in this column"
         return f"there is no such column; {named_columns(name, columns)}"
-
-
-class LabelCodes:
-    """The codes of the labels that a model knows."""
-
-    def __init__(self, columns: Sequence[LabelColumn]) -> None:
-        self._names = {column.name: index for index, column in enumerate(columns)}
-        values = (pair for column in columns for pair in ((column.name, value) for value in column.values))
-        self._codes = {pair: code for code, pair in enumerate(values, 1)}
-        self.unknown: set[tuple[str, str]] = set()
-        """Values of known labels that were met and that the model doesn't know; their documents have code 0."""
-
-    def __call__(self, labels: Labels) -> Codes:
-        """The codes of a document with these labels, one for each label of the model, (C,)."""
-        codes = np.zeros(len(self._names), np.uint16)
-        for name, value in labels:
-            if (index := self._names.get(name)) is None:
-                continue
-            codes[index] = self._codes.get((name, value), 0)
-            if not codes[index] and len(self.unknown) < MAX_LABEL_VALUES:
-                self.unknown.add((name, value))
-        return codes
 
 
 def named_columns(missing: str, columns: Sequence[str]) -> str:
