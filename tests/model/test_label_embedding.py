@@ -55,10 +55,8 @@ def test_a_new_model_is_one_without_labels(network) -> None:
 def test_labels_reach_windows_and_gradients(labelled, corpus_of, dataset_of, reviews) -> None:
     dataset = dataset_of(reviews.read_bytes(), documents="record", text_column="text", label_column=("stars", "author"))
     (stars, author), split = dataset.labels, dataset.test
-    texts = [*dataset.corpus.split_parts("test")]
-    expected = [
-        code for part in texts for code in [[stars.values.index(dict(part.labels)["stars"]) + 1]] * len(part.texts)
-    ]
+    parts = [(len(part.texts), dict(part.labels)["stars"]) for part in dataset.corpus.split_parts("test")]
+    expected = [[stars.values.index(value) + 1] for number, value in parts for _ in range(number)]
     assert split.labels[:, :1].tolist() == expected and len({*map(tuple, expected)}) == 3
     assert author.values == ("ann", "bob") and 0 in split.labels[:, 1]
     model = labelled(vocab_size=dataset.tokenizer.vocab_size)
