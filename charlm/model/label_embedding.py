@@ -18,6 +18,7 @@ from charlm.errors import ConfigError
 
 LEFT_OUT = 0.15
 """Share of the rows in training without any label, so that the model also reads and writes without."""
+_STD = 0.3  # of an initial vector, as a share of that of a token
 _LARGEST_FACTOR = 100.0
 _NAMED = 20  # values that a message names
 
@@ -31,9 +32,10 @@ class LabelEmbedding(nn.Module):
         self.vectors = nn.Parameter(torch.empty(number, size))  # (N, E)
 
     @torch.no_grad()
-    def initialise(self) -> None:
-        """Begin as a model without labels does."""
-        self.vectors.zero_()
+    def initialise(self, generator: torch.Generator, *, std: float) -> None:
+        """Draw the vectors; `std` is that of the embeddings of tokens. From zeros, labels are learnt more slowly
+        (docs/notes/experiments.md)."""
+        nn.init.normal_(self.vectors, std=_STD * std, generator=generator)
 
     def initial_state(self, batch: int) -> State:
         """The state of B = `batch` texts without labels: factors 0, (B, N)."""

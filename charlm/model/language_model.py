@@ -81,7 +81,7 @@ class LanguageModel(nn.Module):
         if self.match is not None:
             self.match.initialise()
         if self.labels is not None:
-            self.labels.initialise()
+            self.labels.initialise(generator, std=std)
 
     def build_on(self, ngram: NgramModel, cross_fit: CrossFit | None = None) -> None:
         """Give the prior its n-gram model and, for training, the cross-fitted models."""

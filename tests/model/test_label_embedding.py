@@ -47,7 +47,7 @@ def test_every_cell_reads_the_label_with_every_token(labelled, cell: str) -> Non
     torch.testing.assert_close(again, model(torch.cat((ids, ids[1:])), model.initial_state(2, codes))[0][3:])
 
 
-def test_a_new_model_is_one_without_labels(network) -> None:
+def test_a_text_without_labels_is_read_as_by_a_model_without(network) -> None:
     ids = torch.tensor([[1], [2]])
     torch.testing.assert_close(network(labels=(STARS,))(ids)[0], network()(ids)[0], rtol=0, atol=0)
 
