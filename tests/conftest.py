@@ -94,7 +94,7 @@ def text(write: Callable[..., Path], sentences: str) -> Path:
 
 
 @pytest.fixture
-def reviews(write: Callable[..., Path]) -> Path:
+def labelled_reviews(write: Callable[..., Path]) -> Path:
     """A table of 240 short reviews, sorted by their stars (1, 3 or 5), a third of them without an author."""
     words = {"1": ("dull", "weak", "bad"), "3": ("fair", "plain", "odd"), "5": ("fine", "warm", "good")}
     rows = []
@@ -102,7 +102,7 @@ def reviews(write: Callable[..., Path]) -> Path:
         for number in range(80):
             first, second = own[number % 3], own[number // 3 % 3]
             author = ("ann", "bob", "")[number % 3]
-            rows.append(f'{number},{stars},"A {first} film, and {second}.\nSo ""{first}""!",{author}\n')
+            rows.append(f'{len(rows)},{stars},"A {first} film, and {second}.\nSo ""{first}""!",{author}\n')
     return write("id,stars,text,author\n" + "".join(rows), "reviews.csv")
 
 

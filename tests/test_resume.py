@@ -25,11 +25,11 @@ SETTINGS = {
 
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 def test_a_resumed_run_equals_an_unbroken_one(
-    train_run, small_shape: dict, stop_after, weights_of, same_weights, records_of, reviews, settings: dict
+    train_run, small_shape: dict, stop_after, weights_of, same_weights, records_of, labelled_reviews, settings: dict
 ) -> None:
     settings = settings | {"model": small_shape | settings.get("model", {})}
     if "text_column" in settings.get("corpus", {}):
-        settings["source"] = reviews
+        settings["source"] = labelled_reviews
     train_run("runs/whole", **settings)
     train_run("runs/broken", callbacks=stop_after(17), **settings)
     assert not same_weights(weights_of("runs/broken"), weights_of("runs/whole"))

@@ -25,8 +25,8 @@ class LabelColumn(JsonConfig):
     """How many documents of the text have each value."""
 
     def __post_init__(self) -> None:
-        if not self.name or not self.values or not all(self.values):
-            raise ConfigError("a label needs a name and values that are not empty")
+        if not self.values or not all(len(text.splitlines()) == 1 for text in (self.name, *self.values)):
+            raise ConfigError("a label needs a name and values, each a line that is not empty")
         if len(set(self.values)) < len(self.values):
             raise ConfigError(f"a value of label {self.name[:60]!r} is listed twice")
         if len(self.documents) != len(self.values) or min(self.documents) < 0:

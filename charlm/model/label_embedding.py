@@ -16,7 +16,7 @@ from charlm.config.names import closest
 from charlm.data.labels.codes import Codes
 from charlm.errors import ConfigError
 
-LEFT_OUT = 0.15
+LEFT_OUT = 0.25
 """Share of the rows in training without any label, so that the model also reads and writes without."""
 _STD = 0.3  # of an initial vector, as a share of that of a token
 _LARGEST_FACTOR = 100.0

@@ -52,8 +52,10 @@ def test_a_text_without_labels_is_read_as_by_a_model_without(network) -> None:
     torch.testing.assert_close(network(labels=(STARS,))(ids)[0], network()(ids)[0], rtol=0, atol=0)
 
 
-def test_labels_reach_windows_and_gradients(labelled, corpus_of, dataset_of, reviews) -> None:
-    dataset = dataset_of(reviews.read_bytes(), documents="record", text_column="text", label_column=("stars", "author"))
+def test_labels_reach_windows_and_gradients(labelled, corpus_of, dataset_of, labelled_reviews) -> None:
+    dataset = dataset_of(
+        labelled_reviews.read_bytes(), documents="record", text_column="text", label_column=("stars", "author")
+    )
     (stars, author), split = dataset.labels, dataset.test
     parts = [(len(part.texts), dict(part.labels)["stars"]) for part in dataset.corpus.split_parts("test")]
     expected = [[stars.values.index(value) + 1] for number, value in parts for _ in range(number)]

@@ -120,7 +120,7 @@ def _value(record: Mapping[str, Any], column: str, name: str, number: int, error
 
 
 def _label(record: Mapping[str, Any], column: str, name: str, number: int, errors: str) -> str:
-    value = _value(record, column, name, number, errors).strip()
+    value = " ".join(_value(record, column, name, number, errors).split())
     if len(value) > _LONGEST_LABEL:
         raise CorpusError(
             f"{name}, line {number}: the label {column!r} has {len(value):,} characters; at most {_LONGEST_LABEL} are "

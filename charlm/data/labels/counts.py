@@ -14,7 +14,7 @@ _NAMED = 8  # columns that a message names
 
 def source_labels(name: str, config: CorpusConfig) -> Labels:
     """The labels that a file gives its documents; `name` is its path below the folder that the user named."""
-    path = PurePosixPath(name)
+    path = PurePosixPath(" ".join(name.split()))
     labels: Labels = ()
     if config.label_files is not None:
         labels = ((config.label_files, path.stem),)
