@@ -83,6 +83,7 @@ benchmarks: benchmarks-quick
 	$(MEASURE)/time_to_quality.py tinyshakespeare --minutes 30 --dynamic
 	$(MEASURE)/time_to_quality.py $(NAMED_TEXTS) $(TEXTS) --minutes 30
 	$(MEASURE)/validation.py tinyshakespeare $(NAMED_TEXTS) $(TEXTS)
+	$(MEASURE)/words.py
 	$(MEASURE)/cells.py
 	$(MEASURE)/cell_search.py tinyshakespeare --tokens 300000 --threads 1
 	$(MEASURE)/cell_search.py tinyshakespeare --seconds 8 --threads 1

@@ -88,6 +88,7 @@ def run(path: Path, documents: str, shape: dict[str, Any], steps: int, threads: 
             corpus={"documents": documents},
             model=shape,
             training={"steps": steps, "threads": threads},
+            init_from=None,
         )
         seconds = time.perf_counter() - started
         run_folder = RunFolder(trained.run)

@@ -19,7 +19,7 @@ from charlm.loading import load
 
 sys.path.append(str(ROOT / "tests"))
 
-from chromium import browser
+from browser import chromium, new_page
 
 CHARACTERS = 10_000
 _WRITE = """new Promise((done) => {{
@@ -70,14 +70,13 @@ def main() -> None:
 
 def characters_per_second(export: Export, rounds: int) -> list[float]:
     """The speed of each round."""
-    with tempfile.TemporaryDirectory() as folder:
-        page = Path(folder, "page.html")
-        page.write_text(export.page, encoding="utf-8")
-        with browser(Path(folder, "chromium")) as window:
-            window.look_like()
-            window.open(page.as_uri())
-            window.wait_for("!document.getElementById('start').disabled")
-            return [float(window.evaluate(_WRITE.format(characters=CHARACTERS, seed=seed))) for seed in range(rounds)]
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
+        file = Path(folder, "page.html")
+        file.write_text(export.page, encoding="utf-8")
+        with new_page(browser, file.as_uri()) as (page, _):
+            page.goto(file.as_uri())
+            page.wait_for_selector("#start:not(:disabled)")
+            return [float(page.evaluate(_WRITE.format(characters=CHARACTERS, seed=seed))) for seed in range(rounds)]
 
 
 if __name__ == "__main__":

@@ -1,21 +1,25 @@
-"""Memory and set-up time of a large text: one text over and over until it has the requested size.
+"""Memory and set-up time of a large text: the lines of a text, shuffled anew each time, up to the requested size.
 
-    python benchmarks/large_text.py [TEXT] [--gigabytes 1] [--tokenizer char]
+    python benchmarks/large_text.py [TEXT] [--gigabytes 1] [--tokenizer char] [--gzip]
 
 Makes the rows of docs/benchmarks.md, section "A large text". TEXT is a file or a registered name,
 tinyshakespeare by default. A row for the text once, and one for the large text: each trains 200 steps in a fresh
 process with an empty cache. The seconds count from the start of Python's work to the first step. The memory of the text
-once is that of torch and the model, for the most part.
+once is that of torch and the model, for the most part. With --gzip the files are compressed, and the sizes are those
+before.
 """
 
 import argparse
+import gzip
 import os
+import random
 import resource
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import IO
 
 import torch
 from results import Results, add_option
@@ -55,12 +59,27 @@ def measure(text: Path, tokenizer: str) -> tuple[float, float]:
     return float(seconds), int(memory) / 1024
 
 
+def write_shuffled(content: bytes, size: int, file: IO[bytes]) -> None:
+    """Write `size` bytes, but for the end of a last line: the text, then its lines in another order again and again."""
+    lines, order = content.splitlines(keepends=True), random.Random(1)
+    while size >= len(content) > 0:
+        file.write(b"".join(lines))
+        size -= len(content)
+        order.shuffle(lines)
+    for line in lines:
+        size -= len(line)
+        if size < 0:
+            break
+        file.write(line)
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("text", nargs="?", default="tinyshakespeare")
     parser.add_argument("--gigabytes", type=float, default=1.0)
     parser.add_argument("--tokenizer", default="char")
+    parser.add_argument("--gzip", action="store_true", help="compress the texts")
     add_option(parser)
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -75,16 +94,16 @@ def main() -> None:
     print(f"torch {torch.__version__}, 2 threads, {arguments.tokenizer} tokens, {found.name}\n")
     print("| text | seconds to the first step | peak resident memory, MB |\n| --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
-        for copies in (1, max(1, round(arguments.gigabytes * 1e9 / len(content)))):
-            large = Path(folder) / "large.txt"
-            with large.open("wb") as file:
-                for _ in range(copies):
-                    file.write(content)
+        for size in (len(content), round(arguments.gigabytes * 1e9)):
+            large = Path(folder) / ("large.txt.gz" if arguments.gzip else "large.txt")
+            with gzip.open(large, "wb", compresslevel=1) if arguments.gzip else large.open("wb") as file:
+                write_shuffled(content, size, file)
             seconds, memory = measure(large, arguments.tokenizer)
-            megabytes = round(large.stat().st_size / 1e6, 1)
+            megabytes = round(size / 1e6, 1)
             print(f"| {megabytes:,.1f} MB | {seconds:.1f} | {memory:,.0f} |", flush=True)
             figures = {"seconds": seconds, "memory_mb": memory}
-            results.add({"text": found.name, "tokenizer": arguments.tokenizer, "megabytes": megabytes}, figures)
+            name = f"{found.name}, shuffled" + ", gzip" * arguments.gzip
+            results.add({"text": name, "tokenizer": arguments.tokenizer, "megabytes": megabytes}, figures)
 
 
 if __name__ == "__main__":

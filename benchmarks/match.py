@@ -49,9 +49,8 @@ def measure(text: str, minutes: float, seed: int, threads: int) -> dict[str, Any
     bits, baselines = {}, {}
     with tempfile.TemporaryDirectory() as folder:
         for name, match in (("with", True), ("without", False)):
-            model = charlm.train(
-                path, run=Path(folder) / name, minutes=minutes, seed=seed, threads=threads, match=match, **options
-            )
+            settings = {"minutes": minutes, "seed": seed, "threads": threads, "match": match, "init_from": None}
+            model = charlm.train(path, run=Path(folder) / name, **settings, **options)
             bits[name] = model.evaluate().bits_per_character
         own = model.read()
         baselines = model.baselines(own, "test", own=own)

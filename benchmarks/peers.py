@@ -6,7 +6,7 @@ Makes the first table of docs/benchmarks.md and the curves of its plot. TEXT is 
 tinyshakespeare by default. It is split 90/10 by characters; every program is scored on all characters of the last 10%,
 each given what precedes it. The programs, which --only chooses by these names:
 
-charlm       `charlm train TEXT --minutes M`, and nothing else
+charlm       `charlm train TEXT --minutes M --init-from none`, a new network as that of the others
 network      the same without the n-gram prior
 lstm         `nn.LSTM` of the width that charlm chose, embedding 32, 16 sequences of 32, AdamW, cosine, no dropout
 mingru       three blocks of a minGRU and an MLP of the same width (Feng et al. 2024, arXiv 2410.01201, without their
@@ -96,7 +96,17 @@ def nanogpt(task: Task) -> Figures:
 
 def charlm(task: Task, *options: str) -> Figures:
     """charlm, with more options for `charlm train`; the curve is its own validation during the run."""
-    length = ("--minutes", f"{task.minutes:g}", "--splits", "90/10/0", "--threads", str(task.threads), *options)
+    length = (
+        "--minutes",
+        f"{task.minutes:g}",
+        "--splits",
+        "90/10/0",
+        "--threads",
+        str(task.threads),
+        "--init-from",
+        "none",
+        *options,
+    )
     program = [sys.executable, "-m", "charlm"]
     with tempfile.TemporaryDirectory() as folder:
         run = f"{folder}/run"

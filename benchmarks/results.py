@@ -37,13 +37,14 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "results"
 
 _NETWORK = ("cells", "kernels", "model", "native", "ngram", "tokenizers")
-_TRAINING = (*_NETWORK, "api.py", "config", "data", "evaluation", "training")
+_TRAINING = (*_NETWORK, "api.py", "config", "data", "evaluation", "processes", "training")
 _KERNELS = ("cells", "kernels", "model/layers.py", "native")
 SOURCES = {
     "cell_search": _TRAINING,
     "cells": _TRAINING,
     "clipping": _TRAINING,
     "compression": (*_NETWORK, "compression", "evaluation", "sampling"),
+    "constraints": (*_NETWORK, "sampling"),
     "export": (*_NETWORK, "analysis/html", "evaluation", "export", "sampling"),
     "fill": (*_NETWORK, "sampling"),
     "kernels": _KERNELS,
@@ -51,18 +52,22 @@ SOURCES = {
     "labels": _TRAINING,
     "large_text": _TRAINING,
     "match": _TRAINING,
+    "networks": (*_TRAINING, "sampling"),
     "ngram": ("data", "native", "ngram", "tokenizers"),
     "peers": _TRAINING,
     "precision": _TRAINING,
+    "processes": (*_TRAINING, "cli"),
     "sampling": (*_NETWORK, "sampling"),
     "sampling_cells": (*_NETWORK, "sampling"),
     "scoring": (*_NETWORK, "data", "evaluation"),
     "seeds": _TRAINING,
     "sentiment": (*_NETWORK, "analysis/probing", "evaluation", "pretrained", "sampling"),
+    "serving": (*_TRAINING, "server"),
     "time_to_quality": _TRAINING,
     "validation": _TRAINING,
     "variants": _TRAINING,
-    "waiting": ("api.py", "cli/waiting.py", "data", "kernels", "model", "native", "training"),
+    "waiting": ("api.py", "data", "kernels", "model", "native", "training"),
+    "words": _TRAINING,
 }
 """The files and folders of charlm/ that the figures of each benchmark depend on. If one of them changes, the figures
 are those of an older state of the program."""

@@ -54,11 +54,11 @@ def main() -> None:
 def measure(text: str, steps: int, seeds: int, threads: int) -> dict[str, Any]:
     """Train with each seed in a temporary folder, score the test split, and compare each pair of models."""
     path, _, documents = text.partition(":")
-    corpus = {"documents": documents} if documents else {}
+    settings: dict[str, Any] = {"steps": steps, "threads": threads, "init_from": None}
+    settings |= {"documents": documents} if documents else {}
     with tempfile.TemporaryDirectory() as folder:
         models = [
-            charlm.train(path, run=Path(folder) / f"seed-{seed}", steps=steps, seed=seed, threads=threads, **corpus)  # type: ignore[arg-type]
-            for seed in range(1, seeds + 1)
+            charlm.train(path, run=Path(folder) / f"seed-{seed}", seed=seed, **settings) for seed in range(1, seeds + 1)
         ]
         own = models[0].read()
         losses = [model.evaluate().nats_per_token for model in models]

@@ -3,9 +3,10 @@
     python benchmarks/time_to_quality.py TEXT... [--minutes 1 5] [--seeds 1] [--tokenizer char] [--threads 2]
 
 Makes the rows of docs/benchmarks.md, section "Time to quality". Each run is
-`charlm train TEXT --minutes M --threads N` without any other setting. tinyshakespeare is split 90/10 and scored on the
-10, as nanoGPT does; every other text is split 90/5/5 and scored on the test split. TEXT is a file or a registered name;
-with ":line" appended, each line is a document. Nothing else should run on the same cores.
+`charlm train TEXT --minutes M --threads N --init-from none` without any other setting, so that the network learns from
+the text alone. tinyshakespeare is split 90/10 and scored on the 10, as nanoGPT does; every other text is split 90/5/5
+and scored on the test split. TEXT is a file or a registered name; with ":line" appended, each line is a document.
+Nothing else should run on the same cores.
 
 A run that this machine has made in this state of the program is not repeated.
 """
@@ -39,7 +40,18 @@ def run(
     name = Path(path).stem
     small = name == "tinyshakespeare"
     charlm = [sys.executable, "-m", "charlm"]
-    options = ["--minutes", str(minutes), "--threads", str(threads), "--seed", str(seed), "--run", folder]
+    options = [
+        "--minutes",
+        str(minutes),
+        "--init-from",
+        "none",
+        "--threads",
+        str(threads),
+        "--seed",
+        str(seed),
+        "--run",
+        folder,
+    ]
     options += ["--splits", "90/10/0" if small else "90/5/5", "--tokenizer", tokenizer]
     options += ["--documents", documents] if documents else []
     command = [sys.executable, "-c", PEAK, *charlm, "train", path, *options, "--json"]

@@ -55,6 +55,7 @@ def row(text: str, minutes: float, threads: int, seed: int, results: Results) ->
             run=run,
             corpus={"documents": documents} if documents else None,  # type: ignore[typeddict-item]
             training={"threads": threads, "seed": seed},
+            init_from=None,
         )
         facts, split = model.checkpoint.training, model.read().valid
         records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]

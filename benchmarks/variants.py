@@ -245,6 +245,7 @@ def run(text: str, name: str, seed: int, steps: int, threads: int) -> float:
             run=Path(folder) / "run",
             corpus={"splits": (90.0, 10.0, 0.0)},
             training=cast(TrainOptions, training),
+            init_from=None,
         )
     assert trained.outcome.best is not None
     return trained.outcome.best

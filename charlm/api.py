@@ -4,7 +4,9 @@ import logging
 import shlex
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Unpack, cast
 
@@ -28,14 +30,24 @@ from charlm.errors import ConfigError, CorpusError
 from charlm.loading import load
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
-from charlm.model.memory import keep_memory, memory_named
+from charlm.model.memory import keep_memory, machine_memory, memory_named
+from charlm.model.ngram_prior import default_memory
+from charlm.processes.distributed import joined
+from charlm.processes.processes import Processes
 from charlm.progress import Progress, silent
 from charlm.storage.runs import RunFolder, find_run, new_run
 from charlm.text_model import TextModel
 from charlm.training.events import Event
 from charlm.training.schedule import require_rest
+from charlm.training.start.agreement import common_start, require_rows, require_same_texts
 from charlm.training.start.autotune import AutotunedSettings
-from charlm.training.start.fine_tuning import in_its_script, load_start_model, tokenizer_of_run
+from charlm.training.start.base import AUTO, NONE, load_base, reason_for_base
+from charlm.training.start.fine_tuning import (
+    knows_the_script,
+    load_start_model,
+    tokenizer_of_run,
+    warn_about_script,
+)
 from charlm.training.start.first_state import (
     SHAPE,
     autotuned,
@@ -55,7 +67,7 @@ __all__ = ["Callbacks", "Trained", "load", "resume", "resume_run", "train", "tra
 
 DEFAULT_LENGTH: TrainOptions = {"minutes": 5.0, "epochs": 20.0}
 """The default length of a run; it ends at the limit that it reaches first."""
-_RESOLVED = ("embedding_size", "tie_weights", "ngram_order")
+_RESOLVED = ("num_layers", "hidden_size", "embedding_size", "tie_weights", "ngram_order")
 """Fields of `ModelConfig` whose defaults depend on the text; a run's configuration stores the values that were used."""
 
 
@@ -101,7 +113,7 @@ def train(
     valid: TextLike | None = None,
     test: TextLike | None = None,
     auto: bool = True,
-    init_from: str | Path | None = None,
+    init_from: str | Path | None = AUTO,
     overwrite: bool = False,
     callbacks: Callbacks | None = None,
     **settings: Unpack[RunSettings],
@@ -124,6 +136,7 @@ def train(
         auto: choose any setting not given in `model` or `training` to suit the text and run length; False uses the
             defaults.
         init_from: a model to start from. A vocabulary of characters is that of the text; other tokenizers are kept.
+            "auto" starts from the bundled model of English if that predicts the text well, None or "none" from nothing.
         overwrite: replace the run in the folder `run`.
         callbacks: functions to call during the run.
         settings: any setting of `corpus`, `model` and `training`, such as documents="line", cell="gru" or seed=2.
@@ -132,20 +145,23 @@ def train(
         CharlmError: one of its subclasses, for any mistake that the user can fix.
     """
     own_corpus, own_model, own_training = divide_settings(train, settings, CorpusOptions, ModelOptions, TrainOptions)
-    trained = train_run(
-        text,
-        run=run,
-        corpus=cast(CorpusOptions, {**(corpus or {}), **own_corpus}),
-        tokenizer=tokenizer,
-        model=cast(ModelOptions, {**(model or {}), **own_model}),
-        training=_with_lengths(cast(TrainOptions, {**(training or {}), **own_training}), minutes, epochs, steps),
-        valid=valid,
-        test=test,
-        auto=auto,
-        init_from=init_from,
-        overwrite=overwrite,
-        callbacks=callbacks,
-    )
+    options = _with_lengths(cast(TrainOptions, {**(training or {}), **own_training}), minutes, epochs, steps)
+    with joined() as processes:
+        trained = train_run(
+            text,
+            run=run,
+            corpus=cast(CorpusOptions, {**(corpus or {}), **own_corpus}),
+            tokenizer=tokenizer,
+            model=cast(ModelOptions, {**(model or {}), **own_model}),
+            training=options,
+            valid=valid,
+            test=test,
+            auto=auto,
+            init_from=init_from,
+            overwrite=overwrite,
+            callbacks=callbacks,
+            processes=processes,
+        )
     return load(trained.run)
 
 
@@ -177,8 +193,16 @@ def resume(
         CharlmError: a subclass of it; `RunError` if the run has already reached its length (give a larger one) or is in
             use.
     """
-    lengths = _with_lengths(None, minutes, epochs, steps)
-    trained = resume_run(run, text=text, lengths=lengths, learning_rate=learning_rate, clip=clip, callbacks=callbacks)
+    with joined() as processes:
+        trained = resume_run(
+            run,
+            text=text,
+            lengths=_with_lengths(None, minutes, epochs, steps),
+            learning_rate=learning_rate,
+            clip=clip,
+            callbacks=callbacks,
+            processes=processes,
+        )
     return load(trained.run)
 
 
@@ -194,54 +218,78 @@ def train_run(
     valid: TextLike | None = None,
     test: TextLike | None = None,
     auto: bool = True,
-    init_from: str | Path | None = None,
+    init_from: str | Path | None = AUTO,
     overwrite: bool = False,
     callbacks: Callbacks | None = None,
     started: float | None = None,
+    processes: Processes | None = None,
 ) -> Trained:
     """Like `train`, with the length in `training`; returns the result of the run instead of the model.
 
-    `started` is the `time.monotonic()` from which the run's minutes count; None is the time of the call.
+    `started` is the `time.monotonic()` from which the run's minutes count; None is the time of the call. `processes`
+    are those that train together, from `charlm.processes.distributed.joined`; None trains in this one.
     """
-    callbacks, started = callbacks or Callbacks(), time.monotonic() if started is None else started
+    callbacks, processes = callbacks or Callbacks(), processes or Processes()
+    started = common_start(started, processes)
     if overwrite and run is None:
         raise ConfigError("--overwrite replaces the run that --run names; pass --run too")
     training_options = dict(training or {})
     has_length = any(training_options.get(name) is not None for name in ("minutes", "epochs", "steps"))
     default_length: dict[str, Any] = {} if has_length else dict(DEFAULT_LENGTH)
     config = TrainConfig.from_json(default_length | training_options)
+    if config.prior_memory is None:  # kept in the run, which can then be continued on another machine
+        config = replace(config, prior_memory=processes.from_first(lambda: default_memory(machine_memory())))
     options: dict[str, Any] = dict(model or {})
-    _set_threads(config)
+    _set_threads(config, processes)
     sources = find_sources(text, progress=callbacks.progress, encoding=(corpus or {}).get("encoding", "utf-8"))
     named = None if "splits" in (corpus or {}) else sources.named  # splits that are given replace the official ones
     held_out = HeldOutTexts(valid, test).or_official(named)
     text_config = corpus_config(sources, corpus or {}, default_splits=held_out.default_splits)
     check_splits(text_config.splits, valid=held_out.valid is not None, test=held_out.test is not None)
     held_out_arguments = held_out.arguments()
-    start_model = load_start_model(init_from)
+    start_model = None if init_from in (AUTO, NONE) else load_start_model(init_from)
     if start_model is not None and tokenizer is not None:
         raise ConfigError("--init-from brings its own tokenizer; leave out the tokenizer options")
     check_model_options(options, start_model)
-    folder = RunFolder(find_run(str(run)) if run is not None else new_run(sources.name))
-    folder.require_room(overwrite=overwrite)
+    folder = RunFolder(
+        Path(processes.from_first(lambda: str(find_run(str(run)) if run is not None else new_run(sources.name))))
+    )
+    if processes.is_first:
+        folder.require_room(overwrite=overwrite)
     for path in sources.paths():
         if path in [file.resolve() for file in folder.files]:
             raise ConfigError(f"the run {folder.path} would replace its own text {path}; copy the text first")
     tokenizer = tokenizer or TokenizerConfig()
-    dataset = make_dataset(
-        read_corpus(sources, text_config, progress=callbacks.progress),
-        tokenizer_of_run(start_model, tokenizer),
-        progress=callbacks.progress,
-    )
-    if start_model is not None and not in_its_script(start_model, dataset):
+    with processes.one_per_machine_first():
+        dataset = make_dataset(
+            read_corpus(sources, text_config, progress=callbacks.progress),
+            tokenizer_of_run(start_model, tokenizer),
+            progress=callbacks.progress,
+        )
+        dataset = with_valid_text(dataset, held_out_arguments["valid"], progress=callbacks.progress)
+    require_same_texts(dataset, processes)
+    if start_model is not None and not knows_the_script(start_model, dataset):
+        warn_about_script(start_model, dataset)
         start_model = None
-    dataset = with_valid_text(dataset, held_out_arguments["valid"], progress=callbacks.progress)
+    if auto and init_from == AUTO:
+        reason = processes.from_first(partial(reason_for_base, dataset, tokenizer, options))
+        start_model = None if reason is None else load_base(reason)
     settings = None
     if auto:
-        seconds = time.monotonic() - started
-        settings = autotuned(dataset, options, start_model, config, training_options, seconds=seconds)
+        settings = autotuned(
+            dataset,
+            options,
+            start_model,
+            config,
+            training_options,
+            seconds=time.monotonic() - started,
+            processes=processes,
+        )
         options, config = settings.model | options, replace(config, **settings.training)
-    state = first_state(dataset, options, start_model, config, started=started, progress=callbacks.progress)
+    require_rows(dataset, config, processes)
+    state = first_state(
+        dataset, options, start_model, config, started=started, processes=processes, progress=callbacks.progress
+    )
     resolved = _RESOLVED if start_model is None else (*_RESOLVED, *SHAPE)
     options |= {name: getattr(state.model.config, name) for name in resolved}
     if settings is not None:
@@ -257,7 +305,7 @@ def train_run(
         training=config,
         init_from=None if start_model is None else str(start_model.path.resolve()),
     )
-    with folder.begun(run_config, overwrite=overwrite):
+    with folder.begun(run_config, overwrite=overwrite) if processes.is_first else nullcontext():
         return _fit(folder, state, dataset, config, callbacks)
 
 
@@ -271,15 +319,20 @@ def resume_run(
     clip: float | None = None,
     callbacks: Callbacks | None = None,
     started: float | None = None,
+    processes: Processes | None = None,
 ) -> Trained:
     """Like `resume`, with the new length in `lengths`; returns the result of the run instead of the model.
 
     `started` is the `time.monotonic()` from which the minutes of this session count; None is the time of the call.
+    `processes` are as in `train_run`; there may be more or fewer than before.
     """
-    callbacks, started = callbacks or Callbacks(), time.monotonic() if started is None else started
+    callbacks, processes = callbacks or Callbacks(), processes or Processes()
+    started = common_start(started, processes)
     folder = RunFolder(find_run(str(run)))
-    with folder.reopened() as saved_config:
-        run_config = saved_config
+    with folder.reopened() if processes.is_first else nullcontext() as opened:
+        run_config = saved_config = RunConfig.from_json(
+            processes.from_first(lambda: {} if opened is None else opened.to_json())
+        )
         if text is not None:
             run_config = replace(run_config, text=find_sources(text, progress=callbacks.progress).arguments)
         changes: dict[str, Any] = {"minutes": None, "epochs": None, "steps": None} | dict(lengths) if lengths else {}
@@ -289,16 +342,18 @@ def resume_run(
         training = TrainConfig.from_json(run_config.training.to_json() | changes)
         run_config = replace(run_config, training=training)
         config = run_config.training
-        _set_threads(config)
-        saved = folder.can_continue()
+        _set_threads(config, processes)
+        saved = processes.from_first(folder.can_continue)
         if (lost := missing_text(run_config.text)) is not None:
             raise CorpusError(
                 f"the text {lost} of run {folder.path} is missing; move it back, or name its new place: charlm train "
                 f"NEWPLACE --resume --run {shlex.quote(str(run))}"
             )
-        corpus = open_corpus(run_config.text, run_config.corpus, progress=callbacks.progress)
+        with processes.one_per_machine_first():
+            corpus = open_corpus(run_config.text, run_config.corpus, progress=callbacks.progress)
         if saved:
-            state, checkpoint, log_sizes = restore(folder, config, pick_device(config.device), started)
+            state, checkpoint, log_sizes = restore(folder, config, pick_device(config.device), started, processes)
+            processes.require_same({"resume file": [state.step, state.tokens]})
             if checkpoint.corpus is None or corpus.sha256 != checkpoint.corpus.sha256:
                 raise CorpusError(
                     f"the text {corpus.name} is not the one this run began with; --resume needs the same text"
@@ -309,8 +364,8 @@ def resume_run(
             own, facts = dataset.held_out.get("valid"), checkpoint.corpus.valid
             if own is not None and facts is not None and own.sha256 != facts.sha256:
                 raise CorpusError(f"the validation text {own.name} has changed; --resume needs the same text")
-            refit_prior(state, dataset, folder, progress=callbacks.progress)
-            if state.best_step > 0 and not folder.model.exists():
+            refit_prior(state, dataset, folder, memory=config.prior_memory, progress=callbacks.progress)
+            if state.best_step > 0 and not processes.from_first(folder.model.exists):
                 logger.warning("%s is missing; the next validation saves a new model", folder.model)
                 state.forget_best()
         else:  # the run stopped before it saved anything
@@ -319,13 +374,17 @@ def resume_run(
             dataset = make_dataset(corpus, own_tokenizer, progress=callbacks.progress)
             dataset = with_valid_text(dataset, run_config.valid, progress=callbacks.progress)
             options, log_sizes = run_config.model, (0, 0)
-            state = first_state(dataset, options, start_model, config, started=started, progress=callbacks.progress)
-        if run_config.text != saved_config.text:  # also of a run that is finished
+            state = first_state(
+                dataset, options, start_model, config, started=started, processes=processes, progress=callbacks.progress
+            )
+        require_same_texts(dataset, processes)
+        require_rows(dataset, config, processes)
+        if run_config.text != saved_config.text and processes.is_first:  # also of a run that is finished
             folder.write_config(replace(saved_config, text=run_config.text))
             logger.warning("the text of run %s is now %s", folder.path, ", ".join(run_config.text))
         if state.step > 0 and is_complete(folder, state, dataset):
             require_rest(state, config, dataset.train, folder.path)
-        if run_config != saved_config:
+        if run_config != saved_config and processes.is_first:
             folder.write_config(run_config)
         return _fit(folder, state, dataset, config, callbacks, log_sizes)
 
@@ -338,9 +397,10 @@ def _with_lengths(
     return cast(TrainOptions, dict(training or {}) | given)
 
 
-def _set_threads(config: TrainConfig) -> None:
-    """Set the number of threads; raises `ConfigError` for a device that is not available."""
-    pick_device(config.device)
+def _set_threads(config: TrainConfig, processes: Processes) -> None:
+    """Set the number of threads, and the GPU of each process; raises `ConfigError` for a device that is not
+    available."""
+    processes.use(pick_device(config.device))
     if config.threads is not None:
         torch.set_num_threads(config.threads)
 

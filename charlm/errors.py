@@ -9,6 +9,8 @@
         ModelFileError              a model or resume file is damaged, not a charlm file, or of an unknown version
         ArchiveError                a compressed file is damaged, or made with another model, version or machine
         RunError                    a run folder is missing, in use, not empty, or can't be written
+        ProcessError                the processes of a run can't work together, since one differs or can't be reached
+            ProcessLostError        another process of the run has ended
         TrainingDivergedError       the loss became NaN or infinite, or rose far above the loss of random guessing
 
 A message is one line: what went wrong, the offending value, what is allowed and what to do. The command line prints it
@@ -18,6 +20,9 @@ and exits with status 1; in Python the errors are ordinary exceptions. Any other
 
 class CharlmError(Exception):
     """An error that the user can fix. Its message is one line: a line end in a quoted name is shown as \\n or \\r."""
+
+    is_reported: bool | None = None
+    """Whether another of the processes that train together reports it; None unless there are several."""
 
     def __str__(self) -> str:
         return super().__str__().replace("\r", r"\r").replace("\n", r"\n")
@@ -68,6 +73,14 @@ class ArchiveError(CharlmError):
 
 class RunError(CharlmError):
     """A run folder is missing, in use, not empty, or can't be written."""
+
+
+class ProcessError(CharlmError):
+    """The processes of a run can't work together: one has another text, or can't reach the others."""
+
+
+class ProcessLostError(ProcessError):
+    """Another process of the run has ended."""
 
 
 class TrainingDivergedError(CharlmError):

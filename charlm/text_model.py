@@ -17,7 +17,7 @@ from charlm.data.reader import stream_parts
 from charlm.data.sources import TextLike, find_sources
 from charlm.errors import ConfigError, CorpusError
 from charlm.evaluation.baselines import Baseline, measure_baselines
-from charlm.evaluation.copying import Copied, CopyIndex, find_copies_in_texts, index_training_text
+from charlm.evaluation.copying import MOST_CHARACTERS, Copied, CopyIndex, find_copies_in_texts, index_training_text
 from charlm.evaluation.dynamic import DynamicConfig, adapt, dynamic_evaluate
 from charlm.evaluation.neural_cache import NeuralCacheConfig
 from charlm.evaluation.overlap import warn_about_overlap
@@ -465,7 +465,7 @@ class TextModel:
         else:
             scored = evaluate(self.model, self.tokenizer, part, cache=neural_cache, progress=progress)
         corpus, name = dataset.text_of(split)
-        return replace(scored, words=count_words(corpus.split_documents(name)))
+        return replace(scored, words=count_words(corpus.split_parts(name)))
 
     def baselines(
         self, dataset: Dataset, split: SplitName, *, own: Dataset, progress: Progress = silent
@@ -491,7 +491,7 @@ class TextModel:
         Raises: as `read` without a text.
         """
         text = read_own_text(self.path, self.checkpoint.corpus, purpose="copies", progress=progress)
-        return index_training_text(text.split_documents("train"), least=least)
+        return index_training_text(text.split_documents("train", longest=MOST_CHARACTERS + 1), least=least)
 
     def copying(
         self,
@@ -519,7 +519,7 @@ class TextModel:
         corpus, part = dataset.text_of(split)
         return (
             find_copies_in_texts(generated, index, characters=characters),
-            find_copies_in_texts(corpus.split_documents(part), index, characters=characters),
+            find_copies_in_texts(corpus.split_documents(part, longest=characters), index, characters=characters),
         )
 
     def direction(self, name: str) -> Direction:

@@ -23,9 +23,11 @@ from charlm.model.language_model import LanguageModel
 from charlm.model.ngram_prior import fit_prior
 from charlm.storage.checkpoint import load
 from charlm.storage.direction import Direction, DirectionFacts
+from charlm.training.start import base
 
 sys.path.append(str(Path(__file__).parent))
 
+from browser import CHROMIUM, chromium
 from planted import Planted
 
 settings.register_profile("charlm", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -45,7 +47,11 @@ def native_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _isolated(tmp_path: Path, native_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Give every test its own working folder and cache, but for compiled libraries, and restore torch's settings."""
+    """Give every test its own working folder and cache, but for compiled libraries, and restore torch's settings.
+
+    Runs begin with new models, not with the bundled one of English, unless a test says so.
+    """
+    monkeypatch.setattr(base, "BASE", "missing")
     cache = tmp_path / "cache"
     cache.mkdir()
     (cache / "native").symlink_to(native_folder)
@@ -330,3 +336,14 @@ def charlm() -> Callable[..., Result]:
         return result
 
     return charlm
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium; tests are skipped without it. It ends with the module, since it occupies the event loop."""
+    for package in ("playwright", "axe_playwright_python"):
+        pytest.importorskip(package)
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium to open pages in; install Debian's package chromium")
+    with chromium() as started:
+        yield started

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, is_typeddict
 
 import pytest
+from torch.distributed.run import parse_args
 from typer.core import TyperGroup
 from typer.main import get_command
 
@@ -25,11 +26,13 @@ PAGES = (
     "docs/guide/researcher.md",
     "docs/guide/score.md",
     "docs/guide/labels.md",
+    "docs/guide/constraints.md",
     "docs/guide/gradients.md",
     "docs/python.md",
 )
-PARSED_PAGES = ("docs/guide/inside.md", "docs/guide/browser.md")
-"""Pages whose commands take minutes or need downloads: their options are checked, but they don't run."""
+PARSED_PAGES = ("docs/guide/inside.md", "docs/guide/browser.md", "docs/guide/clusters.md")
+"""Pages whose commands take minutes, need downloads or start processes: their options are checked, but they don't
+run."""
 TINY_MODEL = ("--hidden", "16")
 TINY_RUN = ("--steps", "40", "--batch-size", "4", "--seq-len", "16", "--validations", "2")
 LENGTHS = ("--minutes", "--epochs", "--steps")
@@ -49,7 +52,8 @@ def blocks(page: str) -> Iterator[tuple[str, str]]:
 
 def commands(block: str) -> list[list[str]]:
     """The commands that a console block shows after a prompt, without redirections of their output."""
-    shown = (shlex.split(line[2:], comments=True) for line in block.splitlines() if line.startswith("$ "))
+    lines = block.replace("\\\n", " ").splitlines()
+    shown = (shlex.split(line[2:], comments=True) for line in lines if line.startswith("$ "))
     return [words[: words.index(">")] if ">" in words else words for words in shown]
 
 
@@ -97,6 +101,7 @@ def _texts(write: Callable[..., Path], sentences: str, monkeypatch: pytest.Monke
         Path(name).write_bytes(text.read_bytes())
     for name, separator in (("recipes.txt", "\n\n"), ("jokes.txt", "\n%%\n")):
         Path(name).write_text(sentences.replace("\n", separator))
+    Path("words.txt").write_text("the\ncat\nowl\nand\na\ndog\n")
     Path("old.txt").write_bytes(("Облака плывут по небу.\n" * 200).encode("cp1251"))
     words = sentences.split()
     for name, kind in (("good.txt", "good"), ("bad.txt", "bad")):
@@ -114,8 +119,13 @@ def _texts(write: Callable[..., Path], sentences: str, monkeypatch: pytest.Monke
 
 
 @pytest.mark.usefixtures("_texts", "one_thread")
-@pytest.mark.parametrize("page", PAGES)
-def test_what_a_page_shows_runs(charlm, page: str) -> None:
+@pytest.mark.parametrize(
+    ("page", "network"),
+    [*((page, None) for page in PAGES), ("README.md", "transformer"), ("README.md", "convolution")],
+)
+def test_what_a_page_shows_runs(charlm, page: str, network: str | None) -> None:
+    """With a network, every model that a command of the page trains has it."""
+    own = ("--network", network) if network else ()
     variables: dict[str, Any] = {}
     for language, block in blocks(page):
         if language == "python":
@@ -130,7 +140,7 @@ def test_what_a_page_shows_runs(charlm, page: str) -> None:
             elif "--interactive" in words:
                 assert "needs a terminal" in charlm(*tiny(words[1:]), status=1).stderr
             else:
-                charlm(*tiny(words[1:]))
+                charlm(*tiny(words[1:]), *(own if words[1] == "train" else ()))
 
 
 @pytest.mark.parametrize("page", PARSED_PAGES)
@@ -139,6 +149,14 @@ def test_the_commands_of_a_page_have_valid_options(page: str) -> None:
     assert shown
     for words in shown:
         require_valid(words)
+
+
+def test_torchrun_takes_the_command_of_the_guide() -> None:
+    (shown,) = (words for words in all_commands("docs/guide/clusters.md") if words[0] == "torchrun")
+    parsed = parse_args(shown[1:])
+    assert (parsed.module, parsed.training_script) == (True, "charlm")
+    assert "--run" in parsed.training_script_args
+    require_valid(parsed.training_script_args)
 
 
 def require_valid(words: list[str]) -> None:
@@ -203,6 +221,11 @@ def parts_of(name: str) -> set[str]:
 
 def test_the_page_of_the_python_api_has_every_public_name() -> None:
     assert sorted(sections()) == sorted(charlm.__all__)
+
+
+def test_a_completion_of_the_package_offers_its_public_names_alone() -> None:
+    assert dir(charlm) == sorted([*charlm.__all__, "__version__"])
+    assert all(getattr(charlm, name) is not None for name in dir(charlm))
 
 
 @pytest.mark.parametrize("name", charlm.__all__)

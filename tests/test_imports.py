@@ -7,7 +7,7 @@ import charlm
 
 LEVELS = (
     ("errors", "progress"),
-    ("config", "files"),
+    ("config", "files", "processes"),
     ("native", "cells", "tokenizers"),
     ("kernels", "ngram", "data"),
     ("model",),

@@ -9,16 +9,21 @@ from charlm.config import TokenizerConfig
 from charlm.storage.resume_file import load_resume_file
 
 SUBWORDS = TokenizerConfig(kind="subword", vocab_size=320)
+WORDS = TokenizerConfig(kind="word")
 SETTINGS = {
     "characters": {},
     "lines": {"corpus": {"documents": "line"}},
     "subwords": {"tokenizer": SUBWORDS},
     "lines of subwords": {"corpus": {"documents": "line"}, "tokenizer": SUBWORDS},
+    "sampled softmax": {"model": {"ngram_order": 4}, "tokenizer": WORDS, "softmax_samples": 100},
     "n-grams": {"model": {"ngram_order": 4}},
     "vectors of n-grams": {"model": {"ngram_order": 4, "context_vectors": 50}},
     "wide vectors of n-grams": {"model": {"ngram_order": 4, "context_vectors": 50, "embedding_size": 40}},
     "match": {"model": {"match": True, "ngram_order": 4}},
     "labels": {"corpus": {"text_column": "text", "label_column": ("stars", "author")}, "model": {"ngram_order": 4}},
+    "recent": {"model": {"match": True, "recent": True, "ngram_order": 4}},
+    "transformer": {"model": {"network": "transformer", "ngram_order": 4, "match": True, "attention_span": 20}},
+    "convolution": {"model": {"network": "convolution"}, "corpus": {"documents": "line"}, "optimizer": "muon"},
     "bfloat16": {"precision": "bfloat16", "optimizer": "muon", "averaging": 0.3},
 }
 

@@ -1,18 +1,15 @@
 """How a model predicts a text that is a string in memory, which leaves nothing in the cache."""
 
 import math
-import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from charlm.analysis.units.reading import read
 from charlm.config import CorpusConfig
 from charlm.data.dataset import TokenSplit
-from charlm.data.documents import Part, cut_documents
-from charlm.data.split_writer import SplitWriter
+from charlm.data.documents import cut_documents
+from charlm.data.split_writer import encode_parts
 from charlm.errors import ConfigError
 from charlm.evaluation.score import Evaluation, evaluate
 from charlm.evaluation.words import count_words
@@ -43,21 +40,7 @@ def score_text(model: LanguageModel, tokenizer: Tokenizer, text: str, config: Co
     parts = list(cut_documents([text], config))
     if not text or not parts:
         raise ConfigError("there is no text to score; give a text that isn't empty")
-    with tempfile.TemporaryDirectory() as folder:
-        with SplitWriter(Path(folder), "text", np.dtype(np.uint32), tokenizer) as writer:
-            writer.write(parts)
-        ids = np.fromfile(Path(folder, "text.ids"), np.uint32)
-        starts = np.fromfile(Path(folder, "text.starts"), np.int64)
-    scored = evaluate(model, tokenizer, TokenSplit(ids, starts, writer.facts))
-    return replace(scored, words=count_words(_documents(parts)))
-
-
-def _documents(parts: list[Part]) -> Iterator[str]:
-    """The documents of consecutive parts, each whole."""
-    begun = ""
-    for part in parts:
-        *whole, last = begun + part.texts[0], *part.texts[1:]
-        yield from whole
-        begun = "" if part.ends else last
-        if part.ends:
-            yield last
+    encoded = encode_parts(tokenizer, np.dtype(np.uint32), parts, inside=False)
+    starts = np.append(encoded.starts, len(encoded.ids))
+    scored = evaluate(model, tokenizer, TokenSplit(encoded.ids, starts, encoded.facts))
+    return replace(scored, words=count_words(parts))

@@ -15,6 +15,7 @@ from charlm.data.dataset import TokenSplit
 from charlm.data.split_writer import SplitFacts
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
+from charlm.progress import Progress, silent
 from charlm.sampling import distribution
 from charlm.tokenizers.char import CharTokenizer
 from charlm.training.state import begin
@@ -75,7 +76,15 @@ class Trace:
         return asdict(self) | {"written": self.written, "learnt": self.learnt}
 
 
-def trace(text: str, *, cell: str = "rnn", hidden_size: int = 3, steps: int = 500, seed: int = 1) -> Trace:
+def trace(
+    text: str,
+    *,
+    cell: str = "rnn",
+    hidden_size: int = 3,
+    steps: int = 500,
+    seed: int = 1,
+    progress: Progress = silent,
+) -> Trace:
     """Train a one-layer model on one short text and record its steps before and after.
 
     Args:
@@ -84,6 +93,7 @@ def trace(text: str, *, cell: str = "rnn", hidden_size: int = 3, steps: int = 50
         hidden_size: H, the width of the hidden state.
         steps: training steps, each on the whole text.
         seed: the random seed of the initial weights.
+        progress: receives how many steps are done.
 
     Raises:
         CharlmError: the text is too short, too long or not valid Unicode, or a setting is out of range.
@@ -123,7 +133,10 @@ def trace(text: str, *, cell: str = "rnn", hidden_size: int = 3, steps: int = 50
         SplitFacts(documents=1, characters=len(text), bytes=len(text.encode()), tokens=len(tokens) - 1),
     )
     state = begin(model, config, torch.device("cpu"), time.monotonic())
-    losses = tuple(record.loss for record in training_steps(state, split, config))
+    losses = list[float]()
+    for record in training_steps(state, split, config):
+        losses.append(record.loss)
+        progress("training", record.step, steps)
     return Trace(
         text=text,
         cell=name,
@@ -133,7 +146,7 @@ def trace(text: str, *, cell: str = "rnn", hidden_size: int = 3, steps: int = 50
         before=before,
         after=tuple(read(model, tokenizer, tokens)),
         generation=tuple(write(model, tokenizer, limit=2 * len(text) + 8)),
-        losses=losses,
+        losses=tuple(losses),
     )
 
 

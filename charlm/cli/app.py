@@ -33,6 +33,7 @@ from charlm.cli.state import show_state
 from charlm.cli.ui.help import Command
 from charlm.cli.ui.streams import discard_stdout, print_error
 from charlm.errors import CharlmError
+from charlm.processes.environment import rank_in_environment
 
 app = typer.Typer(
     name="charlm",
@@ -77,10 +78,13 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*args, **kwargs)
         except CharlmError as error:
-            print_error(f"error: {error}")
+            is_first = rank_in_environment() == 0
+            if is_first if error.is_reported is None else not error.is_reported:
+                print_error(f"error: {error}")
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
-            print_error("interrupted")
+            if rank_in_environment() == 0:
+                print_error("interrupted")
             raise typer.Exit(130) from None
         except BrokenPipeError:  # `charlm sample | head`: the reader has closed the pipe
             discard_stdout()

@@ -64,11 +64,16 @@ def compress(
         predictor = make_predictor(model.model, model.tokenizer.bos, portable=True, dynamic=False)
         if predictor is None and portable:
             raise ConfigError(
-                f"--portable needs a cell with a compiled form, weights in 32 bits on the CPU, and charlm's kernels, "
-                f"which {model.path} or this installation lacks; pass --no-portable"
+                f"--portable needs convolutions or a cell with a compiled form, weights in 32 bits on the CPU, and "
+                f"charlm's kernels, which {model.path} or this installation lacks; pass --no-portable"
             )
         if native_library() is None and predictor is not None:
             logger.warning("without a C compiler 1,000 characters take about 3 s; --no-portable is faster")
+        if predictor is None:
+            logger.warning(
+                "%s has no portable form here, so the archive can be decompressed only on a machine like this one",
+                model.path,
+            )
     is_portable = predictor is not None
     if predictor is None:
         predictor = make_predictor(model.model, model.tokenizer.bos, portable=False, dynamic=dynamic)

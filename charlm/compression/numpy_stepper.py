@@ -11,15 +11,16 @@ from charlm.cells import LayerStates
 from charlm.compression import float32
 from charlm.kernels import PROGRAMS
 from charlm.kernels.buffers import Buffer
-from charlm.kernels.forward import add_forward, forward_buffers, lookback_of
+from charlm.kernels.forward import add_convolution, add_forward, forward_buffers, lookback_of
 from charlm.kernels.program import Function, reads, residual_sum
 from charlm.kernels.symbolic import Symbol
 from charlm.model.language_model import LanguageModel
 from charlm.model.match import MOST_STRETCHED, SCALE
+from charlm.model.networks.convolution import Convolution
 from charlm.ngram.match import advance as advance_match
 from charlm.ngram.model import NgramModel
 from charlm.sampling.steering import Hold
-from charlm.sampling.steppers.layout import LARGEST_TABLE
+from charlm.sampling.steppers.recurrent import LARGEST_TABLE
 
 _SUMS = 4  # of a product, `single_row` in loop.h
 _DOT_SUMS = 16  # `dot` in step.c
@@ -124,9 +125,7 @@ class NumpyStepper:
     def __init__(self, model: LanguageModel, states: LayerStates) -> None:
         """Begin with the states of one text, (1, H) each."""
         self._model, self._loop = model, _NumpyLoop()
-        self._program = PROGRAMS[model.config.cell]
-        self._lookback = lookback_of(self._program, model.recurrent.cell.states)
-        self._histories: list[tuple[torch.Tensor, torch.Tensor | None]] = []
+        self._histories: list[tuple[torch.Tensor, ...]] = []  # what each layer remembers, the step's own at the end
         self._biases: list[tuple[torch.Tensor, torch.Tensor]] = []  # memory, and what it is set to before a step
         self._embedding = model.embedding.detach().numpy()
         self._inputs = torch.zeros(1, self._embedding.shape[1])
@@ -134,7 +133,8 @@ class NumpyStepper:
         self._vectors = self._context_vectors()
         self._first_gates = torch.zeros(0)
         self._nodes = self._matches = np.zeros((1, 0), np.int32)  # states of the prior and the match, set by `load`
-        self._top = source = self._add_layers()
+        network = model.network
+        self._top = source = self._add_convolutions(network) if isinstance(network, Convolution) else self._add_layers()
         weight = model.embedding if model.output is None else model.output
         self._logits = torch.zeros(1, len(weight))
         self._biases.append((self._logits, model.output_bias.detach()))
@@ -143,9 +143,13 @@ class NumpyStepper:
 
     @staticmethod
     def supports(model: LanguageModel) -> bool:
-        """Whether the cell of a model has a Program, and its weights are float32 on the CPU."""
+        """Whether a model has convolutions or a cell with a Program, and its weights are float32 on the CPU."""
         weights = model.parameters()
-        known = model.config.cell in PROGRAMS and type(model).forward is LanguageModel.forward
+        known = (
+            model.config.network == "recurrent"
+            and model.config.cell in PROGRAMS
+            and type(model).forward is LanguageModel.forward
+        )
         return known and all(weight.dtype == torch.float32 and weight.device.type == "cpu" for weight in weights)
 
     def step(self, tokens: Sequence[int]) -> NDArray[np.floating]:
@@ -165,22 +169,22 @@ class NumpyStepper:
         logits: Singles = self._logits.numpy().copy()
         if model.prior is not None:
             self._add_prior(logits[0], self._top.at(0).numpy()[0])
-        for hidden, cells in self._histories:
-            hidden[: self._lookback] = hidden[1 : self._lookback + 1].clone()
-            if cells is not None:
-                cells[0] = cells[1].clone()
+        for memories in self._histories:
+            for memory in memories:
+                memory[:-1] = memory[1:].clone()
         if model.match is not None:
             voices, self._matches = advance_match(model.match.lengths, self._matches, ids)
-            self._add_match(logits[0], voices[0, 0])
+            self._add_match(logits[0], voices[0, 0], self._top.at(0).numpy()[0])
         return logits
 
     def load(self, row: int, states: LayerStates) -> None:
         """See `Stepper.load`."""
-        for (hidden, cells), state in zip(self._histories, states, strict=False):
-            for back in range(self._lookback):
-                hidden[self._lookback - 1 - back] = state[back]
-            if cells is not None:
-                cells[0] = state[-1]
+        for memories, state in zip(self._histories, states, strict=False):
+            if self._model.config.network == "convolution":
+                memories[0][:-1, 0] = state[0][0]
+                continue
+            for memory, past in zip(memories, (state[: len(memories[0]) - 1], state[-1:]), strict=False):
+                memory[:-1] = torch.stack(past[::-1])
         if self._model.prior is not None:
             self._nodes = states[len(self._histories)][0].numpy()
         if self._model.match is not None:
@@ -191,9 +195,7 @@ class NumpyStepper:
 
     def change(self, layer: int, part: int, hold: Hold) -> NDArray[np.floating]:
         """See `Stepper.change`."""
-        hidden, cells = self._histories[layer]
-        state = hidden[self._lookback - 1] if part == 0 or cells is None else cells[0]
-        return hold(state.numpy())
+        return hold(self._histories[layer][part][-2].numpy())
 
     def _context_vectors(self) -> Singles | None:
         contexts = self._model.contexts
@@ -206,7 +208,8 @@ class NumpyStepper:
 
     def _add_layers(self) -> Buffer:
         """Add the recurrent layers; returns the outputs of the last."""
-        source = Buffer(self._inputs)
+        source, program = Buffer(self._inputs), PROGRAMS[self._model.config.cell]
+        lookback = lookback_of(program, self._model.recurrent.cell.states)
         for index, layer in enumerate(self._model.recurrent.layers):
             weights = {name: weight.detach() for name, weight in layer.named_parameters()}
             bias = torch.cat((weights["bias"].new_zeros(len(weights["input"]) - len(weights["bias"])), weights["bias"]))
@@ -217,13 +220,12 @@ class NumpyStepper:
             else:
                 self._biases.append((gates, bias))
                 self._loop.product(source, weights["input"], Buffer(gates), add=True)
-            hidden = torch.zeros(self._lookback + 1, 1, hidden_size)
-            cells = torch.zeros(2, 1, hidden_size) if "c" in self._program.states else None
-            self._histories.append((hidden, cells))
-            saved = [torch.zeros(1, hidden_size) for _ in self._program.saved]
-            lookback = self._lookback
-            buffers = forward_buffers(self._program, gates, hidden, cells, saved, weights, lookback=lookback)
-            add_forward(self._loop, self._program, buffers, weights)
+            hidden = torch.zeros(lookback + 1, 1, hidden_size)
+            cells = torch.zeros(2, 1, hidden_size) if "c" in program.states else None
+            self._histories.append((hidden,) if cells is None else (hidden, cells))
+            saved = [torch.zeros(1, hidden_size) for _ in program.saved]
+            buffers = forward_buffers(program, gates, hidden, cells, saved, weights, lookback=lookback)
+            add_forward(self._loop, program, buffers, weights)
             output = Buffer(hidden, lookback)
             if index and self._model.config.skip == "residual":
                 summed = Buffer(torch.zeros(1, hidden_size))
@@ -232,6 +234,19 @@ class NumpyStepper:
                 output = summed
             source = output
         return source
+
+    def _add_convolutions(self, network: Convolution) -> Buffer:
+        """Add the convolutions; returns the outputs of the last."""
+        size = self._model.config.hidden_size
+        self._histories += [(torch.zeros(span + 1, 1, size),) for span in network.spans]
+        inputs = [Buffer(memory, span) for (memory,), span in zip(self._histories, network.spans, strict=True)]
+        outputs = [*inputs[1:], Buffer(torch.zeros(1, size))]
+        self._loop.product(Buffer(self._inputs), network.input.detach(), inputs[0], add=False)
+        for layer, source, output in zip(network.convolutions, inputs, outputs, strict=True):
+            total, taps = torch.zeros(1, 2 * size), [tap.detach() for tap in layer.taps()]
+            self._biases.append((total, layer.bias.detach()))
+            add_convolution(self._loop, taps, source.tensor, total, output, dilation=layer.dilation)
+        return outputs[-1]
 
     def _embed(self, token: int) -> Singles:
         """What the first layer reads, (E,), as `embed` in step.c."""
@@ -252,19 +267,29 @@ class NumpyStepper:
         for weight, probabilities in zip(weights, by_order, strict=True):
             logits[:] = logits + weight * float32.log(probabilities)
 
-    def _add_match(self, logits: Singles, voice: NDArray[np.int32]) -> None:
-        """Add the match, as `match_step` in match.c."""
-        token, bucket = voice.tolist()
-        if not 0 <= token < len(logits):
-            return
-        assert self._model.match is not None
-        others = np.delete(logits, token)
-        largest = np.float32(others.max())
-        total = float32.ordered_sum(float32.exp(others - largest))
-        stretched = logits[token] - largest - float32.log(np.atleast_1d(total))[0]
-        clamped = np.clip(stretched, np.float32(-MOST_STRETCHED), np.float32(MOST_STRETCHED))
-        slope, offset = (SCALE * self._model.match.gate.detach()).numpy()[bucket]
-        logits[token] = logits[token] + (slope * clamped + offset)
+    def _add_match(self, logits: Singles, voices: NDArray[np.int32], hidden: Singles) -> None:
+        """Add the match, as `add_match` in step.c."""
+        match = self._model.match
+        assert match is not None
+        gate = (SCALE * match.gate.detach()).numpy()
+        stretched = {token: _stretched(logits, token) for token in voices[:, 0].tolist() if 0 <= token < len(logits)}
+        for index, (token, bucket) in enumerate(voices.tolist()):
+            if token not in stretched:
+                continue
+            slope, offset = gate[bucket]
+            if match.weight is not None:
+                more_slope, more_offset = _dot(match.weight.detach().numpy()[index], hidden)
+                slope, offset = slope + more_slope, offset + more_offset
+            logits[token] = logits[token] + (slope * stretched[token] + offset)
+
+
+def _stretched(logits: Singles, token: int) -> Any:
+    """ln(p / (1 - p)) of a token with the probability p, as `stretched` in step.c."""
+    others = np.delete(logits, token)
+    largest = np.float32(others.max())
+    total = float32.ordered_sum(float32.exp(others - largest))
+    odds = logits[token] - largest - float32.log(np.atleast_1d(total))[0]
+    return np.clip(odds, np.float32(-MOST_STRETCHED), np.float32(MOST_STRETCHED))
 
 
 def _known_contexts(ngram: NgramModel, nodes: NDArray[np.int32]) -> int:

@@ -16,7 +16,10 @@ except ModuleNotFoundError as error:  # charlm also works without its kernels, b
 
 
 def portable_stepper(model: LanguageModel) -> Stepper | None:
-    """A stepper for one text from the initial state; None if the model has no Program, or isn't float32 on the CPU."""
+    """A stepper for one text from the initial state.
+
+    None for a transformer, for a cell without a Program, and for weights that aren't float32 on the CPU.
+    """
     states = [model.initial_state(1)]
     if CompiledStepper is not None and CompiledStepper.supports(model, portable=True):
         return CompiledStepper(model, states, portable=True)

@@ -15,12 +15,15 @@ from charlm.config.corpus import (
     TokenizerConfig,
     TokenizerKind,
     Unknown,
+    WordSplit,
 )
 from charlm.config.json_config import JsonConfig, check_amounts
 from charlm.config.labels import MAX_LABEL_VALUES, LabelColumn, Labels
 from charlm.config.model import (
     DEFAULT_CELL,
     DEFAULT_HIDDEN_SIZE,
+    DEFAULT_NETWORK,
+    DEFAULT_SHAPES,
     DEFAULT_SKIP_STEPS,
     LEAST_ORDER_OF_CONTEXTS,
     MAX_CONTEXT_VECTORS,
@@ -29,8 +32,10 @@ from charlm.config.model import (
     InputInit,
     ModelConfig,
     ModelOptions,
+    NetworkKind,
     RecurrentInit,
     Skip,
+    check_network_options,
     default_embedding,
 )
 from charlm.config.training import Device, Optimizer, Precision, RunConfig, RunSettings, TrainConfig, TrainOptions
@@ -38,6 +43,8 @@ from charlm.config.training import Device, Optimizer, Precision, RunConfig, RunS
 __all__ = [
     "DEFAULT_CELL",
     "DEFAULT_HIDDEN_SIZE",
+    "DEFAULT_NETWORK",
+    "DEFAULT_SHAPES",
     "DEFAULT_SKIP_STEPS",
     "LEAST_ORDER_OF_CONTEXTS",
     "MAX_CONTEXT_VECTORS",
@@ -54,6 +61,7 @@ __all__ = [
     "Labels",
     "ModelConfig",
     "ModelOptions",
+    "NetworkKind",
     "Optimizer",
     "Precision",
     "ReadingDirection",
@@ -68,8 +76,10 @@ __all__ = [
     "TrainConfig",
     "TrainOptions",
     "Unknown",
+    "WordSplit",
     "check_amounts",
     "check_choice",
+    "check_network_options",
     "check_range",
     "default_embedding",
 ]

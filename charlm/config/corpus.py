@@ -9,8 +9,9 @@ from charlm.config.names import names_checked
 from charlm.errors import ConfigError
 
 DocumentKind = Literal["file", "line", "paragraph", "separator", "record"]
-TokenizerKind = Literal["char", "byte", "subword"]
+TokenizerKind = Literal["char", "byte", "subword", "word"]
 SubwordAlgorithm = Literal["unigram", "bpe"]
+WordSplit = Literal["auto", "whitespace", "unicode"]
 ReadingDirection = Literal["forward", "backward"]
 SplitName = Literal["train", "valid", "test"]
 Unknown = Literal["error", "nearest", "skip", "replace"]
@@ -110,13 +111,24 @@ class TokenizerConfig(JsonConfig):
     """How text becomes token ids."""
 
     kind: TokenizerKind = "char"
-    """Unicode characters of the training split, the 256 bytes, or SentencePiece subwords."""
-    vocab_size: int = 2000
-    """Subwords only: size of the vocabulary, including the 256 bytes and 3 special tokens."""
+    """Unicode characters of the training split, the 256 bytes, SentencePiece subwords, or words."""
+    vocab_size: int | None = None
+    """Subwords: size of the vocabulary, including the 256 bytes and 3 special tokens; None is 2000. Words: the most
+    words to keep; None is 60,000, or all words of a text that has `<unk>` in place of the rare ones."""
     algorithm: SubwordAlgorithm = "unigram"
     """Subwords only: the unigram model (Kudo 2018) or byte-pair encoding (Sennrich et al. 2016)."""
+    min_count: int | None = None
+    """Words only: how often a word occurs at least in the training split to be in the vocabulary; None is 2, or 1 if
+    `vocab_size` is given or the text has `<unk>` in place of rare words."""
+    word_split: WordSplit = "auto"
+    """Words only: split at white space, as papers do, or at Unicode word boundaries; auto is whitespace for a text that
+    has `<unk>` in place of rare words."""
 
     def __post_init__(self) -> None:
         check_choice("--tokenizer", self.kind, get_args(TokenizerKind))
         check_choice("--subword-algorithm", self.algorithm, get_args(SubwordAlgorithm))
-        check_range("--vocab-size", self.vocab_size, 300, 1_000_000)
+        check_choice("--word-split", self.word_split, get_args(WordSplit))
+        if self.vocab_size is not None:
+            check_range("--vocab-size", self.vocab_size, 1 if self.kind == "word" else 300, 1_000_000)
+        if self.min_count is not None:
+            check_range("--min-count", self.min_count, 1, 1_000_000_000)

@@ -1,6 +1,7 @@
 """Settings of the language model: its shape and its initial weights."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from typing import Any, Literal, TypedDict, get_args
 
 from charlm.config.checks import check_choice, check_range
@@ -12,10 +13,24 @@ from charlm.errors import ConfigError
 RecurrentInit = Literal["auto", "orthogonal", "identity", "leaky-identity", "xavier", "uniform"]
 InputInit = Literal["xavier", "uniform"]
 Skip = Literal["none", "residual"]
+NetworkKind = Literal["recurrent", "transformer", "convolution"]
 
 DEFAULT_HIDDEN_SIZE = 256
 """Default for H."""
 DEFAULT_CELL = "lstm"
+DEFAULT_NETWORK: NetworkKind = "recurrent"
+DEFAULT_HEADS = 4
+DEFAULT_ATTENTION_SPAN = 128
+"""Default for the tokens that a transformer's layer attends to."""
+DEFAULT_KERNEL_SIZE = 3
+MAX_CONVOLVED = 1 << 16
+"""The most tokens that a stack of convolutions may read."""
+DEFAULT_SHAPES: dict[NetworkKind, dict[str, Any]] = {
+    "recurrent": {"num_layers": 1, "hidden_size": DEFAULT_HIDDEN_SIZE},
+    "transformer": {"num_layers": 2, "hidden_size": 128},
+    "convolution": {"num_layers": 4, "hidden_size": 128},
+}
+"""Default L and H of each network, about as fast as each other in training."""
 DEFAULT_SKIP_STEPS = 4
 """Default for s, the number of steps that the skip path of `rnn-skip` reaches back."""
 MIN_VOCAB_SIZE = 2
@@ -35,16 +50,24 @@ class ModelConfig(JsonConfig):
 
     vocab_size: int
     """V, including special tokens."""
+    network: NetworkKind = DEFAULT_NETWORK
+    """What lies between the embedding and the output layer: recurrent layers, a transformer, or causal convolutions."""
     cell: str = DEFAULT_CELL
     """A name in `charlm.cells.CELLS`."""
     num_layers: int = 1
-    """L, number of recurrent layers."""
+    """L, number of layers of the network."""
     hidden_size: int = DEFAULT_HIDDEN_SIZE
-    """H, width of each layer's hidden state."""
+    """H, width of each layer's output; of recurrent layers, of the hidden state."""
+    heads: int = DEFAULT_HEADS
+    """Attention heads of each layer of a transformer."""
+    attention_span: int = DEFAULT_ATTENTION_SPAN
+    """How many tokens before the last one each layer of a transformer attends to."""
+    kernel_size: int = DEFAULT_KERNEL_SIZE
+    """How many inputs a convolution reads."""
     embedding_size: int = 32
     """E, width of a token's embedding."""
     dropout: float = 0.1
-    """Probability of dropping an output of a recurrent layer in training."""
+    """Probability of dropping an output of a layer in training."""
     weight_dropout: float = 0.0
     """Probability of dropping a recurrent weight for a window in training (Merity, Keskar and Socher 2018, arXiv
     1708.02182)."""
@@ -66,6 +89,8 @@ class ModelConfig(JsonConfig):
     last token; needs an n-gram model of order 3 or more."""
     match: bool = False
     """Let the network use what followed the longest earlier occurrence of the last tokens in the document."""
+    recent: bool = False
+    """Let it also use what last followed the last few tokens in the document; needs a match."""
     skip: Skip = "none"
     """residual adds the input of each layer but the first to its output (He et al. 2016)."""
     skip_steps: int = DEFAULT_SKIP_STEPS
@@ -78,6 +103,9 @@ class ModelConfig(JsonConfig):
 
     def __post_init__(self) -> None:
         check_range("the vocabulary size", self.vocab_size, MIN_VOCAB_SIZE, 4_000_000)
+        check_choice("--network", self.network, get_args(NetworkKind))
+        defaults = {field.name: field.default for field in fields(type(self))}
+        check_network_options(self.network, [name for name in OPTIONS_OF if getattr(self, name) != defaults[name]])
         check_range("--layers", self.num_layers, 1, 64)
         check_range("--hidden", self.hidden_size, 1, 65_536)
         check_range("--embedding", self.embedding_size, 1, 65_536)
@@ -92,11 +120,25 @@ class ModelConfig(JsonConfig):
                 f"--context-vectors is {self.context_vectors}, but --ngram-order is {self.ngram_order}; they need "
                 f"--ngram-order {LEAST_ORDER_OF_CONTEXTS} or more"
             )
+        if self.recent and not self.match:
+            raise ConfigError("--recent needs a match; add --match, or leave --recent out")
         check_labels(self.labels)
         check_range("--skip-steps", self.skip_steps, 2, 1024)
         check_choice("--skip", self.skip, get_args(Skip))
         check_choice("--recurrent-init", self.recurrent_init, get_args(RecurrentInit))
         check_choice("--input-init", self.input_init, get_args(InputInit))
+        check_range("--heads", self.heads, 1, 256)
+        check_range("--attention-span", self.attention_span, 1, 8192)
+        check_range("--kernel-size", self.kernel_size, 2, 64)
+        if self.network == "convolution" and self.kernel_size**self.num_layers > MAX_CONVOLVED:
+            raise ConfigError(
+                f"--kernel-size is {self.kernel_size} and --layers {self.num_layers}, so the convolutions would read "
+                f"{self.kernel_size**self.num_layers:,} tokens; lower one, since {MAX_CONVOLVED:,} is the most"
+            )
+        if self.network == "transformer" and self.hidden_size % (2 * self.heads):
+            raise ConfigError(
+                f"--hidden is {self.hidden_size} and --heads {self.heads}; --hidden must be a multiple of twice --heads"
+            )
         if self.tie_weights and self.embedding_size != self.hidden_size:
             raise ConfigError(
                 f"--tie-weights needs --embedding equal to --hidden, not {self.embedding_size} and {self.hidden_size}"
@@ -107,13 +149,39 @@ class ModelConfig(JsonConfig):
         """The name and value of each label vector, in order."""
         return tuple((label.name, value) for label in self.labels for value in label.values)
 
+    @property
+    def layer_kind(self) -> str:
+        """What the layers are: the name of their cell, or else of the network."""
+        return self.cell if self.network == "recurrent" else self.network
+
+
+OPTIONS_OF: dict[str, NetworkKind] = {
+    **dict.fromkeys(("cell", "weight_dropout", "recurrent_init", "input_init"), "recurrent"),
+    **dict.fromkeys(("forget_bias", "update_bias", "skip", "skip_steps"), "recurrent"),
+    **dict.fromkeys(("heads", "attention_span"), "transformer"),
+    "kernel_size": "convolution",
+}
+"""The fields of `ModelConfig` that only one kind of network has."""
+
+
+def check_network_options(network: NetworkKind, names: Iterable[str]) -> None:
+    """Raise `ConfigError` for the first field of `ModelConfig` that a network doesn't have."""
+    for name in names:
+        if (owner := OPTIONS_OF.get(name, network)) != network:
+            option = f"--{name.replace('_', '-')}"
+            raise ConfigError(f"{option} is for --network {owner}, not {network}; leave it out")
+
 
 class ModelOptions(TypedDict, total=False):
     """Fields of `ModelConfig` except `vocab_size`; missing ones are auto-selected or have the default."""
 
+    network: NetworkKind
     cell: str
     num_layers: int
     hidden_size: int
+    heads: int
+    attention_span: int
+    kernel_size: int
     embedding_size: int
     dropout: float
     weight_dropout: float
@@ -125,6 +193,7 @@ class ModelOptions(TypedDict, total=False):
     ngram_order: int
     context_vectors: int
     match: bool
+    recent: bool
     skip: Skip
     skip_steps: int
 

@@ -44,6 +44,8 @@ class TrainConfig(JsonConfig):
     averaging: float = 0.0
     """Share of the steps so far over which weights are averaged for the model that is scored and saved; 0 uses the
     weights of the last step."""
+    softmax_samples: int = 0
+    """Tokens whose logits a step computes, on average, drawn by how frequent they are (sampled softmax); 0 for all."""
     clip: float = 1.0
     """Largest global gradient norm (Pascanu et al. 2013); 0 turns clipping off."""
     seed: int = 1
@@ -57,6 +59,8 @@ class TrainConfig(JsonConfig):
     precision: Precision = "auto"
     """Precision of matrix products in training: bfloat16 rounds factors to 8 bits; auto uses bfloat16 if the CPU
     supports it. Weights, states and scoring stay in single precision."""
+    prior_memory: int | None = None
+    """Bytes of memory for counting the n-grams of the prior; None is 2 GB. See `charlm.model.ngram_prior`."""
 
     def __post_init__(self) -> None:
         for name, length in (("--minutes", self.minutes), ("--epochs", self.epochs), ("--steps", self.steps)):
@@ -73,6 +77,7 @@ class TrainConfig(JsonConfig):
         check_range("the final learning rate", self.final_learning_rate, 0, 1)
         check_range("--weight-decay", self.weight_decay, 0, 10)
         check_range("--averaging", self.averaging, 0, 1)
+        check_range("--softmax-samples", self.softmax_samples, 0, 4_000_000)
         check_range("--clip", self.clip, 0, math.inf)
         check_range("--seed", self.seed, 0, 2**63 - 1)
         check_range("--validations", self.validations, 1, 10_000)
@@ -81,6 +86,8 @@ class TrainConfig(JsonConfig):
         check_choice("--optimizer", self.optimizer, get_args(Optimizer))
         check_choice("--device", self.device, get_args(Device))
         check_choice("--precision", self.precision, get_args(Precision))
+        if self.prior_memory is not None:
+            check_range("--prior-memory (in bytes)", self.prior_memory, 10_000_000, 1 << 50)
 
 
 class _TrainSettings(TypedDict, total=False):
@@ -94,12 +101,14 @@ class _TrainSettings(TypedDict, total=False):
     optimizer: Optimizer
     weight_decay: float
     averaging: float
+    softmax_samples: int
     clip: float
     seed: int
     validations: int
     threads: int | None
     device: Device
     precision: Precision
+    prior_memory: int | None
 
 
 class TrainOptions(_TrainSettings, total=False):

@@ -40,12 +40,12 @@ class Corpus:
     name: str
     config: CorpusConfig
     bytes: int
-    """Bytes of the sources as stored."""
+    """Bytes of the sources, unpacked if they are compressed."""
     characters: int
     """Characters of all documents, without the separators between them."""
     documents: int
     sha256: str
-    """Hash of the source's bytes; with several sources, the hash of their hashes."""
+    """Hash of the source's bytes, unpacked; with several sources, the hash of their hashes."""
     looks_like_list: bool
     """Whether whole files consist of many short lines, no blank line, and no record of several lines;
     `--documents line` is then probably meant."""
@@ -101,17 +101,21 @@ class Corpus:
         for part in self.split_parts(split):
             yield "".join(part.texts)
 
-    def split_documents(self, split: str) -> Iterator[str]:
-        """The documents of one split, each whole in memory; stops reading at the end of the split."""
-        begun = list[str]()  # the document that the last part has not ended
+    def split_documents(self, split: str, *, longest: int | None = None) -> Iterator[str]:
+        """The documents of one split, each whole in memory, or up to its first `longest` characters; stops reading at
+        the end of the split."""
+        begun, size = list[str](), 0  # the document that the last part has not ended, and its characters
         for texts, ends, _ in self.split_parts(split):
-            begun.append(texts[0])
+            if longest is None or size < longest:
+                begun.append(texts[0])
+                size += len(texts[0])
             if len(texts) > 1 or ends:
-                yield "".join(begun)
-                yield from texts[1 : len(texts) if ends else -1]
+                yield "".join(begun)[:longest]
+                yield from (text[:longest] for text in texts[1 : len(texts) if ends else -1])
                 begun = [] if ends else texts[-1:]
+                size = sum(map(len, begun))
         if begun:
-            yield "".join(begun)
+            yield "".join(begun)[:longest]
 
     def split_parts(self, split: str) -> Iterator[Part]:
         """The parts of one split; stops reading at the end of the split."""
@@ -158,7 +162,8 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
     Raises `CorpusError` when the text is empty, or has undecodable bytes or NUL characters with errors "strict".
     """
     for folder in found.folders:
-        logger.warning("%s", folder.summary())
+        if folder.kind == "folder" or len(folder.sources) > 1 or folder.left_out:
+            logger.warning("%s", folder.summary())
     reader = TextReader(found.sources, config)
     characters = documents = newlines = ascending = differing = 0
     blank_line = quoted_line_end = False
@@ -210,8 +215,8 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
         sha256=reader.sha256,
         looks_like_list=config.documents == "file" and short_lines and not (blank_line or quoted_line_end),
         looks_sorted=differing >= 200 and ascending >= 0.95 * differing and not config.label_names,
-        copies=tuple((copy.name, first.name) for copy, first in copies)
-        if sum(copy.size for copy, _ in copies) >= _COPIES_SHARE * reader.bytes
+        copies=tuple((copy, first) for copy, first, _ in copies)
+        if sum(size for *_, size in copies) >= _COPIES_SHARE * reader.bytes
         else (),
         table=next(filter(None, (read_table(path, config.encoding) for path in found.paths())), None),
         files=len(found.sources),

@@ -1,4 +1,4 @@
-"""Token ids on disk, memory-mapped: one folder in the cache for each pair of text and tokenizer.
+"""Token ids on disk: one folder in the cache for each pair of text and tokenizer.
 
 The folder is named by a hash of the text's bytes, how the text is cut and split, and the tokenizer. So it can't go
 stale: another text or another vocabulary has another folder. It is written under a temporary name, flushed to disk and
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from charlm.config import CorpusConfig, LabelColumn, SplitName, TokenizerConfig, check_choice
 from charlm.data.corpus import Corpus
+from charlm.data.documents import whole_words
 from charlm.data.labels.codes import Codes
 from charlm.data.split_writer import SplitFacts, encode_corpus
 from charlm.data.splits import SPLITS
@@ -28,13 +29,13 @@ from charlm.data.verified_file import DamagedFileError, VerifiedFile
 from charlm.errors import CharlmError, CorpusError
 from charlm.files import atomic_write, cache_folder, parse_object, seal, unseal
 from charlm.progress import Progress, silent
-from charlm.tokenizers import Tokenizer, fit_tokenizer, tokenizer_from_json
+from charlm.tokenizers import TOKENIZERS, Tokenizer, fit_tokenizer, tokenizer_from_json
 
 logger = logging.getLogger(__name__)
 
 _FORMAT = 2
 _UNKNOWN_NAMED = 8  # characters outside the vocabulary that a message names
-_READS_BEFORE_RELEASE = 2048  # each may map 64 kB of pages
+_STARTS_IN_MEMORY = 1 << 23  # documents of a split up to which their places are kept in memory
 _VERIFIED_AT_ONCE = 1 << 24  # tokens of a split up to which it is verified when it is opened: milliseconds
 
 
@@ -48,14 +49,12 @@ class TokenSplit:
         facts: SplitFacts,
         labels: Codes | None = None,
     ) -> None:
-        self._file = self._unverified = ids if isinstance(ids, VerifiedFile) else None
-        self._ids = ids.numbers if isinstance(ids, VerifiedFile) else ids
+        self._ids = ids
         self.starts = starts
         """Document d is ids[starts[d] : starts[d + 1]]; shape (documents + 1,)."""
         self.labels = labels
         """The codes of each document's labels, (documents, C); None if the model that reads them has no labels."""
         self.facts = facts
-        self._reads = 0
 
     @classmethod
     def open(
@@ -66,7 +65,7 @@ class TokenSplit:
         vocab_size: int,
         label_columns: Sequence[LabelColumn] = (),
     ) -> "TokenSplit":
-        """Map the files written by `encode_corpus`; `description` is that of the folder.
+        """Open the files written by `encode_corpus`; `description` is that of the folder.
 
         Raises ValueError, KeyError or `CharlmError` when the files don't match it, OSError when they can't be read.
         """
@@ -78,48 +77,37 @@ class TokenSplit:
         starts = VerifiedFile(
             folder / f"{name}.starts", np.dtype(np.int64), facts.documents + 1, sums["starts"], length + 1
         )
-        starts.verify(0, len(starts.numbers))
+        starts.verify(0, len(starts))
+        ids = VerifiedFile(folder / f"{name}.ids", dtype, length, sums["ids"], vocab_size)
+        if length <= _VERIFIED_AT_ONCE:
+            ids.verify(0, length)
+        is_large = len(starts) > _STARTS_IN_MEMORY
+        places = np.memmap(starts.path, np.int64, "r") if is_large else starts.read(0, len(starts))
         labels = None
         if label_columns:
             shape = (facts.documents, len(label_columns))
             codes = sum(len(column.values) for column in label_columns) + 1
-            file = VerifiedFile(
-                folder / f"{name}.labels", np.dtype(np.uint16), shape[0] * shape[1], sums["labels"], codes
-            )
-            file.verify(0, len(file.numbers))
-            labels = file.numbers.reshape(shape)
-        ids = VerifiedFile(folder / f"{name}.ids", dtype, length, sums["ids"], vocab_size)
-        if length <= _VERIFIED_AT_ONCE:
-            ids.verify(0, length)
-        return cls(ids, starts.numbers, facts, labels)
+            path = folder / f"{name}.labels"
+            file = VerifiedFile(path, np.dtype(np.uint16), shape[0] * shape[1], sums["labels"], codes)
+            labels = file.read(0, len(file)).reshape(shape)
+        return cls(ids, places, facts, labels)
 
     def __len__(self) -> int:
         """The number of ids."""
         return len(self._ids)
 
+    def __getitem__(self, part: slice) -> NDArray[Any]:
+        """A copy of consecutive ids; raises as `read` does."""
+        return self.read(*part.indices(len(self))[:2])
+
     @property
     def ids(self) -> NDArray[Any]:
-        """All ids. Raises `CharlmError` as `read` does, which is cheaper for a part of them."""
-        self._verify(0, len(self))
-        return self._ids
+        """A copy of all ids. Raises `CharlmError` as `read` does, which is cheaper for a part of them."""
+        return self.read(0, len(self))
 
     def tail(self, count: int) -> NDArray[Any]:
         """A copy of the last `count` ids, or of all if there are fewer; raises as `read` does."""
         return self.read(max(0, len(self) - count), len(self))
-
-    def read(self, start: int, stop: int) -> NDArray[Any]:
-        """A copy of ids[start:stop]; pages are released to the system regularly, so that memory stays bounded.
-
-        Raises `CharlmError` if they were damaged on disk.
-        """
-        if self._unverified is not None:
-            self._verify(start, stop)
-        self._reads += 1
-        if self._file is not None and self._reads >= _READS_BEFORE_RELEASE:
-            self._reads = 0
-            self._file.release()
-        copy: NDArray[Any] = self._ids[start:stop].copy()
-        return copy
 
     def labels_at(self, starts: NDArray[np.int64]) -> Codes | None:
         """The labels of the documents in which some positions are, (B, C); None if there are no labels."""
@@ -128,21 +116,37 @@ class TokenSplit:
         codes: Codes = self.labels[np.searchsorted(self.starts, starts, side="right") - 1]
         return codes
 
-    def _verify(self, start: int, stop: int) -> None:
-        """Verify ids[start:stop]; the folder of damaged ids is removed, so that the next command makes it again."""
-        if self._unverified is None:
-            return
+    def part(self, start: int, stop: int, tokenizer: Tokenizer) -> "TokenSplit":
+        """ids[start:stop] as a split; `tokenizer` is the one that encoded them. Raises as `read` does."""
+        ids = self.read(start, stop)
+        starts = np.flatnonzero(ids == tokenizer.bos)
+        text = tokenizer.decode(ids)
+        facts = SplitFacts(
+            documents=len(starts),
+            characters=max(1, len(text)),
+            bytes=len(text.encode()),
+            tokens=len(ids) - len(starts),
+            unknown_characters=0 if tokenizer.unk is None else int(np.count_nonzero(ids == tokenizer.unk)),
+        )
+        return TokenSplit(ids, np.append(starts, len(ids)), facts, self.labels_at(start + starts))
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """A copy of ids[start:stop].
+
+        Raises `CharlmError` if they were damaged on disk; their folder is then removed, so that the next command makes
+        it again.
+        """
+        if not isinstance(self._ids, VerifiedFile):
+            return self._ids[start:stop].copy()
         try:
-            self._unverified.verify(start, stop)
-        except DamagedFileError as error:
-            folder = self._unverified.path.parent
+            return self._ids.read(start, stop)
+        except (DamagedFileError, OSError) as error:
+            folder = self._ids.path.parent
             shutil.rmtree(folder, ignore_errors=True)
             remedy = f"remove {folder} and run" if folder.exists() else "it was removed, so run"
             raise CharlmError(
                 f"{error}; {remedy} the command again, or continue the run with --resume, to encode the text again"
             ) from None
-        if self._unverified.verified:
-            self._unverified = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -291,7 +295,8 @@ def _cached_tokenizer(corpus: Corpus, config: TokenizerConfig, progress: Progres
 
     def training_texts() -> Iterator[list[str]]:
         done = 0
-        for index, part in corpus.parts():  # to the end: a text that changed must not reach the cache
+        parts = whole_words(corpus.parts(), TOKENIZERS[config.kind])
+        for index, part in parts:  # to the end: a text that changed must not reach the cache
             if SPLITS[index] == "train":
                 yield part.texts
                 done += sum(map(len, part.texts))

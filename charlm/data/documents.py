@@ -2,12 +2,17 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from charlm.config import CorpusConfig, Labels
 from charlm.data.inputs.line_ends import LINE_END, any_line_end, with_lf, with_whole_line_ends
+from charlm.tokenizers import Tokenizer
+from charlm.tokenizers.word_split import last_border
+
+_Key = TypeVar("_Key")
 
 _CHUNK = 1 << 20  # most characters of a document that are buffered
+_LONGEST = 1 << 16  # characters that are moved to the next part, so that it begins with a whole word
 _BLANK_LINES = re.compile(rf"{LINE_END}(?:[ \t]*{LINE_END})+")
 
 
@@ -75,3 +80,23 @@ def _cut(config: CorpusConfig) -> Callable[[str], list[str]]:
         return _BLANK_LINES.split
     assert config.separator is not None
     return re.compile(any_line_end(config.separator)).split
+
+
+def whole_words(parts: Iterable[tuple[_Key, Part]], tokenizer: type[Tokenizer]) -> Iterator[tuple[_Key, Part]]:
+    """The same parts, but for a tokenizer of words, what follows the last white space of a part that doesn't end is
+    moved to the next part, unless it is longer than `_LONGEST`."""
+    if not tokenizer.splits_words:
+        yield from parts
+        return
+    moved = ""
+    for key, (texts, ends, labels) in parts:
+        texts = [moved + texts[0], *texts[1:]]
+        moved = ""
+        if not ends:
+            last = texts[-1]
+            end = last[-_LONGEST:]
+            border = last_border(end)
+            if border or len(last) < _LONGEST:
+                cut = len(last) - len(end) + border
+                texts[-1], moved = last[:cut], last[cut:]
+        yield key, Part(texts, ends, labels)

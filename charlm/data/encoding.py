@@ -5,11 +5,12 @@ import io
 import re
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from charlm.config import CorpusConfig
 from charlm.data.inputs.charset import iconv_command, likely_encoding
 from charlm.data.inputs.formats import require_text_format
+from charlm.data.packed.compressed import Unpacker, unpacked
 from charlm.data.registry import Source
 from charlm.errors import CorpusError
 from charlm.files import user_path
@@ -33,7 +34,7 @@ def check_encoding(encoding: str) -> None:
 
 
 def read_utf8(name: str, stream: BinaryIO | None = None) -> str:
-    """The text of a whole UTF-8 file; a byte order mark at the start is dropped.
+    """The text of a whole UTF-8 file, compressed or not; a byte order mark at the start is dropped.
 
     Args:
         name: the path of the file, or - for standard input.
@@ -45,16 +46,18 @@ def read_utf8(name: str, stream: BinaryIO | None = None) -> str:
     shown = "standard input" if name == "-" else name
     try:
         if stream is not None:
-            data = stream.read()
+            file: BinaryIO = io.BytesIO(stream.read())
         elif name != "-":
-            data = user_path(name).read_bytes()
+            file = user_path(name).open("rb")
         elif sys.stdin is None:
             raise CorpusError("standard input is closed; name a file instead of -")
         else:
-            data = sys.stdin.buffer.read()
+            file = io.BytesIO(sys.stdin.buffer.read())
+        with unpacked(file, shown) as text_file:
+            require_text_format(text_file, shown, name)
+            data = text_file.read()
     except OSError as error:
         raise CorpusError(f"{shown} can't be read: {error.strerror}") from None
-    require_text_format(io.BytesIO(data), shown, name)
     try:
         text = data.decode()
         if (offset := data.find(0)) < 0:
@@ -68,13 +71,23 @@ def read_utf8(name: str, stream: BinaryIO | None = None) -> str:
     raise CorpusError(f"{shown} {problem}; {remedy}")
 
 
-def decoded(source: Source, config: CorpusConfig, digest: "hashlib._Hash") -> Iterator[tuple[str, int]]:
-    """One source's text in chunks, each with the number of bytes read so far; drops a byte order mark at the start.
+class Decoded(NamedTuple):
+    """A chunk of a text."""
+
+    text: str
+    bytes: int
+    """Bytes of the text read so far, unpacked if it is compressed."""
+    stored: int
+    """Bytes of the file read so far."""
+
+
+def decoded(source: Source, config: CorpusConfig, digest: "hashlib._Hash") -> Iterator[Decoded]:
+    """One source's text in chunks; drops a byte order mark at the start.
 
     Args:
         source: the source to read.
         config: the encoding of the source, and how to treat undecodable bytes.
-        digest: the hash to update with the bytes.
+        digest: the hash to update with the bytes, unpacked.
 
     Raises:
         CorpusError: the source has undecodable bytes, NUL characters or lone surrogates, and errors is "strict".
@@ -108,7 +121,7 @@ def decoded(source: Source, config: CorpusConfig, digest: "hashlib._Hash") -> It
             text = _checked(text, source, characters, config)
             characters += len(text)
             if text:
-                yield text, offset
+                yield Decoded(text, offset, file.stored if isinstance(file, Unpacker) else offset)
 
 
 def _remedy(source: Source, offset: int, encoding: str, otherwise: str = _REMEDY) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from charlm.config import CorpusConfig
 from charlm.data.documents import Part, cut_documents
 from charlm.data.encoding import check_encoding, decoded
+from charlm.data.inputs.ahead import read_ahead
 from charlm.data.inputs.records import read_records
 from charlm.data.labels.counts import source_labels
 from charlm.data.registry import Source
@@ -14,6 +15,7 @@ from charlm.errors import CorpusError
 from charlm.progress import Progress, silent
 
 _MAX_KEPT_BYTES = 64 << 20  # memory for decoded text
+_LARGE = 8 << 20  # bytes of a file from which another thread reads ahead
 
 
 class TextReader:
@@ -28,17 +30,19 @@ class TextReader:
         """Raises `CorpusError` for an unknown encoding."""
         check_encoding(config.encoding)
         self.bytes = 0
-        """Bytes of all sources as stored."""
+        """Bytes of all sources, unpacked if they are compressed."""
         self.sources = sources
         self._config = config
-        self._expected_bytes = sum(source.size for source in sources)
+        self._stored = 0  # bytes of the sources that were read
+        self._expected = sum(source.size for source in sources)
+        self._sizes: list[int] = []  # bytes of each source at the first reading
         self._digests: list[bytes] = []  # sha256 of each source at the first reading
         self._chunks: list[list[str]] | None = [[] for _ in sources]  # each source's text; None when too large
         self._kept_bytes = 0
 
     @property
     def sha256(self) -> str:
-        """Hash of the source's bytes; with several sources, the hash of their hashes."""
+        """Hash of the source's bytes, unpacked; with several sources, the hash of their hashes."""
         if len(self._digests) == 1:
             return self._digests[0].hex()
         return hashlib.sha256(b"".join(self._digests)).hexdigest()
@@ -47,7 +51,7 @@ class TextReader:
         """The decoded text of each source in order, in chunks. Exhaust one source before taking the next.
 
         Args:
-            progress: called with the bytes read, during the first reading.
+            progress: called with the bytes read, as stored, during the first reading.
 
         Raises:
             CorpusError: a source can't be read or decoded, or has changed since the first reading.
@@ -58,13 +62,16 @@ class TextReader:
             for index in range(len(self.sources)):
                 yield self._read_source(index, progress)
 
-    def copies(self) -> list[tuple[Source, Source]]:
-        """Sources with the same bytes as an earlier one, each with that one; needs the first reading."""
-        first: dict[bytes, Source] = {}
-        pairs = zip(self.sources, self._digests, strict=True)
-        return [
-            (source, earlier) for source, digest in pairs if (earlier := first.setdefault(digest, source)) is not source
-        ]
+    def copies(self) -> list[tuple[str, str, int]]:
+        """Sources with the same bytes as an earlier one: the names of both and the bytes; needs the first reading."""
+        first: dict[bytes, str] = {}
+        copies = []
+        for source, digest, size in zip(self.sources, self._digests, self._sizes, strict=True):
+            if digest in first:
+                copies.append((source.name, first[digest], size))
+            else:
+                first[digest] = source.name
+        return copies
 
     def release(self) -> None:
         """Free the text kept in memory; the next reading opens the sources again."""
@@ -73,18 +80,22 @@ class TextReader:
     def _read_source(self, index: int, progress: Progress) -> Iterator[str]:
         source, digest = self.sources[index], hashlib.sha256()
         first_reading = index == len(self._digests)
-        source_bytes = 0
+        size = stored = 0
+        chunks = decoded(source, self._config, digest)
         try:
-            for text, source_bytes in decoded(source, self._config, digest):
+            for chunk in read_ahead(chunks) if source.size >= _LARGE else chunks:
+                size, stored = chunk.bytes, chunk.stored
                 if first_reading:
-                    self._keep(index, text)
-                    done = self.bytes + source_bytes
-                    progress("reading", done, max(self._expected_bytes, done))
-                yield text
+                    self._keep(index, chunk.text)
+                    done = self._stored + stored
+                    progress("reading", done, max(self._expected, done))
+                yield chunk.text
         except OSError as error:
             raise CorpusError(f"{source.name} can't be read: {error.strerror}") from None
         if first_reading:
-            self.bytes += source_bytes
+            self.bytes += size
+            self._stored += stored
+            self._sizes.append(size)
             self._digests.append(digest.digest())
         elif digest.digest() != self._digests[index]:
             raise CorpusError(

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from charlm.config import DocumentKind
-from charlm.data.inputs.archive import extract
 from charlm.data.inputs.download import Downloader, failure_reason
+from charlm.data.packed.archive import extract
+from charlm.data.packed.compressed import unpacked
 from charlm.errors import CorpusError, DownloadError
 from charlm.files import cache_folder, cache_path
 from charlm.progress import Progress, silent
@@ -34,8 +35,9 @@ class Source:
 
     name: str
     size: int
-    """Size in bytes before reading; the file may change."""
+    """Size in bytes as stored, before reading; the file may change."""
     open: Callable[[], BinaryIO]
+    """Opens the text, which is unpacked as it is read if the file is compressed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,8 +157,9 @@ class NamedCorpus:
 
 
 def file_source(path: Path, name: str | None = None) -> Source:
-    """A file on disk as a source."""
-    return Source(name=name or path.name, size=path.stat().st_size, open=lambda: path.open("rb"))
+    """A file on disk as a source, compressed or not."""
+    shown = name or path.name
+    return Source(name=shown, size=path.stat().st_size, open=lambda: unpacked(path.open("rb"), shown))
 
 
 def _text_source(name: str, text: str) -> Source:

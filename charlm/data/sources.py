@@ -14,6 +14,8 @@ from charlm.config.names import closest
 from charlm.data.inputs.folder import Folder, is_run, read_folder
 from charlm.data.inputs.mistakes import looks_like
 from charlm.data.inputs.standard_input import OneReading
+from charlm.data.packed.compressed import without_suffix
+from charlm.data.packed.zip_archive import is_zip, read_zip
 from charlm.data.registry import NamedCorpus, Source, file_source, find_named, registry
 from charlm.errors import CharlmError, CorpusError
 from charlm.files import cache_folder, cache_path, flush, is_safetensors, user_path
@@ -37,11 +39,11 @@ class FoundText:
     named: NamedCorpus | None
     """The registry's entry when the only argument is a registered name."""
     folders: tuple[Folder, ...] = ()
-    """The folders among the arguments."""
+    """The folders and zip archives among the arguments."""
 
     def paths(self) -> Iterator[Path]:
         """The files that the user named, also those below a folder."""
-        folders = {str(folder.path.resolve()): folder for folder in self.folders}
+        folders = {str(folder.path.resolve()): folder for folder in self.folders if folder.kind == "folder"}
         for argument in self.arguments:
             if argument in folders:
                 yield from (Path(argument, source.name) for source in folders[argument].sources)
@@ -57,9 +59,10 @@ def find_sources(
     encoding: str = "utf-8",
     copies_stdin: bool = True,
 ) -> FoundText:
-    """Resolve each argument: - for standard input, a file, a folder (its text files, sorted), or a registered name.
+    """Resolve each argument: - for standard input, a file, a folder or a zip archive (its text files, sorted), or a
+    registered name.
 
-    A file or folder takes precedence over a registered name.
+    A file or folder takes precedence over a registered name. Compressed files are read as their text.
 
     Args:
         text: one or several files, folders, registered names or -.
@@ -89,7 +92,7 @@ def find_sources(
             reusable.append(argument)
         elif argument == "-":
             path = _copy_to_cache(stdin if stdin is not None else _standard_input())
-            sources.append(file_source(path, "stdin"))
+            sources += _in_file(path, "stdin", encoding, folders)
             reusable.append(str(path))
         elif is_safetensors(path) or is_run(path):
             raise CorpusError(
@@ -104,7 +107,7 @@ def find_sources(
             if not os.access(path, os.R_OK):
                 raise CorpusError(f"{argument} can't be read; check its permissions")
             _check_copy(path)
-            sources.append(file_source(path))
+            sources += _in_file(path, path.name, encoding, folders)
             reusable.append(str(path.resolve()))
         elif (entry := find_named(argument)) is not None:
             named = entry
@@ -115,12 +118,29 @@ def find_sources(
     first = user_path(arguments[0])
     name = "stdin" if arguments[0] == "-" else first.resolve().name
     return FoundText(
-        name=name if first.is_dir() else name.removesuffix(Path(name).suffix) or name,
+        name=name if first.is_dir() else _name_of_text(name),
         sources=tuple(sources),
         arguments=tuple(reusable),
         named=named if len(arguments) == 1 else None,
         folders=tuple(folders),
     )
+
+
+def _in_file(path: Path, name: str, encoding: str, folders: list[Folder]) -> list[Source]:
+    """The text of a file, or those in a zip archive, which is added to `folders`."""
+    try:
+        if not is_zip(path):
+            return [file_source(path, name)]
+    except OSError as error:
+        raise CorpusError(f"{name} can't be read: {error.strerror}") from None
+    folders.append(read_zip(path, encoding))
+    return [*folders[-1].sources]
+
+
+def _name_of_text(name: str) -> str:
+    """The name of a file without its suffix, and without that of a compressed file or an archive after it."""
+    name = without_suffix(name).removesuffix(".zip") or name
+    return name.removesuffix(Path(name).suffix) or name
 
 
 def names_text(argument: str) -> bool:
@@ -139,6 +159,12 @@ def not_found(argument: str) -> str:
     if (mistake := looks_like(argument)) is not None:
         return f"{argument!r} names no text: {mistake}"
     path = Path(argument)
+    archive = next((parent for parent in user_path(argument).parents if os.path.isfile(parent)), None)
+    if archive is not None:
+        member = shlex.quote(user_path(argument).relative_to(archive).as_posix())
+        reading = f"unzip -p {shlex.quote(str(archive))} {member} > {shlex.quote(path.name)}"
+        remedy = f"all texts in a zip archive are read together; for one alone: {reading}" if is_zip(archive) else ""
+        return f"{argument!r} names no text: {archive} is a file, not a folder{'; ' * bool(remedy)}{remedy}"
     try:
         siblings = [name for name in os.listdir(path.parent) if not name.startswith(".")]
     except (OSError, ValueError):

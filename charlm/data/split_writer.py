@@ -6,19 +6,21 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charlm.config import JsonConfig, LabelColumn
 from charlm.data.corpus import Corpus
-from charlm.data.documents import Part
-from charlm.data.labels.codes import LabelCodes
+from charlm.data.documents import Part, whole_words
+from charlm.data.inputs.ahead import map_ahead
+from charlm.data.labels.codes import Codes, LabelCodes
 from charlm.data.splits import SPLITS
 from charlm.data.verified_file import checksums
 from charlm.errors import CharlmError
@@ -47,21 +49,60 @@ class SplitFacts(JsonConfig):
     """Characters outside the vocabulary."""
 
 
+class EncodedParts(NamedTuple):
+    """Consecutive parts of a split as tokens."""
+
+    ids: NDArray[Any]
+    starts: NDArray[np.int64]
+    """Where documents begin in `ids`."""
+    facts: SplitFacts
+    """Their size; of the documents, those that end are counted."""
+    labels: Codes | None = None
+    """The labels of the documents that begin, (documents, C), if labels are stored."""
+
+
+def encode_parts(
+    tokenizer: Tokenizer, dtype: np.dtype[Any], parts: list[Part], *, inside: bool, codes: LabelCodes | None = None
+) -> EncodedParts:
+    """Encode consecutive parts with BOS and EOS; `inside` says whether the first continues a document. With `codes`
+    the labels of the documents are encoded too."""
+    texts = [*chain.from_iterable(part.texts for part in parts)]
+    ids, counts = tokenizer.encode_joined(texts)
+    last = np.cumsum([len(part.texts) for part in parts]) - 1
+    ends = np.ones(len(texts), dtype=bool)
+    ends[last] = [part.ends for part in parts]
+    begins = np.concatenate(([not inside], ends[:-1]))
+    bounds = np.concatenate(([0], np.cumsum(counts)))
+    # BOS before the first token of a text that begins, EOS after the last of one that ends.
+    marked = np.column_stack((begins, ends)).ravel()
+    places = np.repeat(bounds, 2)[1:-1][marked]
+    marks = np.tile([tokenizer.bos, tokenizer.eos], len(texts))[marked]
+    text = "".join(texts)
+    facts = SplitFacts(
+        documents=int(np.count_nonzero(ends)),
+        characters=len(text),
+        bytes=len(text) if text.isascii() else len(text.encode()),
+        tokens=len(ids) + int(np.count_nonzero(ends)),
+        unknown_characters=0 if tokenizer.unk is None else int(np.count_nonzero(ids == tokenizer.unk)),
+    )
+    starts = (places + np.arange(len(places)))[marks == tokenizer.bos]
+    labels = None
+    if codes is not None:
+        labels = np.repeat([codes(part.labels) for part in parts], [len(part.texts) for part in parts], 0)[begins]
+    return EncodedParts(np.insert(ids, places, marks).astype(dtype), starts, facts, labels)
+
+
 class SplitWriter:
     """Appends one split's documents to its files; a context manager that closes them."""
 
-    def __init__(
-        self, folder: Path, name: str, dtype: np.dtype[Any], tokenizer: Tokenizer, codes: LabelCodes | None = None
-    ) -> None:
-        """Open the files; with `codes` there is also one with the labels of each document."""
+    def __init__(self, folder: Path, name: str, *, labels: bool = False) -> None:
+        """Open the files; with `labels` there is also one with the labels of each document."""
         self._ids = (folder / f"{name}.ids").open("wb")
         self._starts = (folder / f"{name}.starts").open("wb")
-        self._labels = None if codes is None else (folder / f"{name}.labels").open("wb")
-        self._codes = codes
-        self._dtype = dtype
-        self._tokenizer = tokenizer
-        self._documents = self._characters = self._bytes = self._length = self._unknown = 0
-        self._inside = False  # whether a document has begun and not ended
+        self._labels = (folder / f"{name}.labels").open("wb") if labels else None
+        self._length = 0
+        self.facts = SplitFacts()
+        """The size of what was written."""
 
     def __enter__(self) -> "SplitWriter":
         return self
@@ -70,44 +111,15 @@ class SplitWriter:
         with self._ids, self._starts, self._labels or nullcontext():
             np.array([self._length], dtype=np.int64).tofile(self._starts)
 
-    @property
-    def facts(self) -> SplitFacts:
-        """The size of what was written."""
-        return SplitFacts(
-            documents=self._documents,
-            characters=self._characters,
-            bytes=self._bytes,
-            tokens=self._length - self._documents,
-            unknown_characters=self._unknown,
-        )
-
-    def write(self, parts: list[Part]) -> None:
-        """Encode consecutive parts."""
-        texts = [*chain.from_iterable(part.texts for part in parts)]
-        ids, counts = self._tokenizer.encode_joined(texts)
-        last = np.cumsum([len(part.texts) for part in parts]) - 1
-        ends = np.ones(len(texts), dtype=bool)
-        ends[last] = [part.ends for part in parts]
-        begins = np.concatenate(([not self._inside], ends[:-1]))
-        bounds = np.concatenate(([0], np.cumsum(counts)))
-        # BOS before the first token of a text that begins, EOS after the last of one that ends.
-        marked = np.column_stack((begins, ends)).ravel()
-        places = np.repeat(bounds, 2)[1:-1][marked]
-        marks = np.tile([self._tokenizer.bos, self._tokenizer.eos], len(texts))[marked]
-        np.insert(ids, places, marks).astype(self._dtype).tofile(self._ids)
-        starts = self._length + (places + np.arange(len(places)))[marks == self._tokenizer.bos]
-        starts.astype(np.int64).tofile(self._starts)
-        if self._codes is not None and self._labels is not None:
-            codes = np.stack([self._codes(part.labels) for part in parts])
-            np.repeat(codes, [len(part.texts) for part in parts], 0)[begins].tofile(self._labels)
-        self._length += len(ids) + len(places)
-        self._documents += int(np.count_nonzero(ends))
-        self._inside = not ends[-1]
-        text = "".join(texts)
-        self._characters += len(text)
-        self._bytes += len(text) if text.isascii() else len(text.encode())
-        if self._tokenizer.unk is not None:
-            self._unknown += int(np.count_nonzero(ids == self._tokenizer.unk))
+    def write(self, parts: EncodedParts) -> None:
+        """Append parts, which continue where the last ended."""
+        parts.ids.tofile(self._ids)
+        (self._length + parts.starts).astype(np.int64).tofile(self._starts)
+        if self._labels is not None and parts.labels is not None:
+            parts.labels.tofile(self._labels)
+        self._length += len(parts.ids)
+        sizes = asdict(self.facts)
+        self.facts = SplitFacts(**{name: size + sizes[name] for name, size in asdict(parts.facts).items()})
 
 
 def encode_corpus(
@@ -129,11 +141,12 @@ def encode_corpus(
     kinds = ("ids", "starts", "labels") if labels else ("ids", "starts")
     try:
         with contextlib.ExitStack() as stack:
-            writers = [stack.enter_context(SplitWriter(temporary, name, dtype, tokenizer, codes)) for name in SPLITS]
+            writers = [stack.enter_context(SplitWriter(temporary, name, labels=bool(labels))) for name in SPLITS]
             done = 0
-            for index, parts, characters in _batches(corpus):
-                writers[index].write(parts)
-                done += characters
+            batches = _batches(whole_words(corpus.parts(), type(tokenizer)))
+            for index, encoded in map_ahead(lambda batch: batch.encode(tokenizer, dtype, codes), batches):
+                writers[index].write(encoded)
+                done += encoded.facts.characters
                 progress("encoding", done, corpus.characters)
         if corpus.config.direction == "backward":
             for name in SPLITS:
@@ -168,7 +181,7 @@ def encode_corpus(
 
 
 def _reverse(folder: Path, name: str, dtype: np.dtype[Any], tokenizer: Tokenizer) -> None:
-    """Reverse a split's files for reading from right to left: the last document comes first, and BOS swaps with EOS."""
+    """Reverse a split's files for reading from right to left: the last document comes first, BOS swaps with EOS."""
     path, reversed_path = folder / f"{name}.ids", folder / f"{name}.reversed"
     length = path.stat().st_size // dtype.itemsize
     with path.open("rb") as source, reversed_path.open("wb") as target:
@@ -183,15 +196,28 @@ def _reverse(folder: Path, name: str, dtype: np.dtype[Any], tokenizer: Tokenizer
     (length - starts[::-1]).tofile(folder / f"{name}.starts")
 
 
-def _batches(corpus: Corpus) -> Iterator[tuple[int, list[Part], int]]:
-    """The parts of a corpus in batches, each of one split: the split's index, the parts, and their characters."""
-    batches, sizes = [list[Part]() for _ in SPLITS], [0] * len(SPLITS)
-    for index, part in corpus.parts():
-        batches[index].append(part)
+class _Batch(NamedTuple):
+    """Consecutive parts of one split."""
+
+    split: int
+    """Its index in `SPLITS`."""
+    parts: list[Part]
+    inside: bool
+    """Whether the first continues a document."""
+
+    def encode(self, tokenizer: Tokenizer, dtype: np.dtype[Any], codes: LabelCodes | None) -> tuple[int, EncodedParts]:
+        """The split and the tokens."""
+        return self.split, encode_parts(tokenizer, dtype, self.parts, inside=self.inside, codes=codes)
+
+
+def _batches(parts: Iterable[tuple[int, Part]]) -> Iterator[_Batch]:
+    """Parts in batches, each of one split; parts of other splits may stand between those of a batch."""
+    batches, sizes = [_Batch(index, [], False) for index in range(len(SPLITS))], [0] * len(SPLITS)
+    for index, part in parts:
+        batch = batches[index]
+        batch.parts.append(part)
         sizes[index] += sum(map(len, part.texts))
         if sizes[index] >= _BATCH:
-            yield index, batches[index], sizes[index]
-            batches[index], sizes[index] = [], 0
-    for index, batch in enumerate(batches):
-        if batch:
-            yield index, batch, sizes[index]
+            yield batch
+            batches[index], sizes[index] = _Batch(index, [], not part.ends), 0
+    yield from (batch for batch in batches if batch.parts)

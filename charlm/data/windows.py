@@ -57,7 +57,7 @@ class Window:
     """Whether the rows start here, from the initial state; otherwise they continue from the state of the first B rows
     of the last window. The rows of a group start together, so one flag serves all."""
     tokens: int
-    """Targets that count."""
+    """Targets that count, also in rows that other processes read."""
     starts: NDArray[np.int64]
     """The position in the split at which each row begins, (B,)."""
     cursor: Cursor
@@ -72,6 +72,13 @@ class Window:
         """True where a target counts, (T, B) bool."""
         return self.targets != IGNORE
 
+    def share(self, rows: slice) -> "Window":
+        """The same window with some of its rows, possibly none; `tokens` still counts those of all."""
+        past = None if self.past is None else self.past.share(rows)
+        ids, targets = self.ids[:, rows].contiguous(), self.targets[:, rows].contiguous()
+        labels = None if self.labels is None else self.labels[rows]
+        return replace(self, ids=ids, targets=targets, starts=self.starts[rows], past=past, labels=labels)
+
 
 class Past:
     """The text before each row of a window in its document."""
@@ -81,6 +88,10 @@ class Past:
         self._split, self._starts = split, starts
         self.state: State | None = None
         """The state of a match after these texts, kept by `LanguageModel.carry` for the next time."""
+
+    def share(self, rows: slice) -> "Past":
+        """The same for some of the rows."""
+        return Past(self._split, self._starts[rows])
 
     def read(self, most: int) -> list[NDArray[Any]]:
         """The last tokens before each row, at most `most`."""
@@ -127,7 +138,13 @@ def keep_rows(states: LayerStates, rows: int) -> LayerStates:
 
 
 def training_windows(
-    split: TokenSplit, *, batch_size: int, seq_len: int, seed: int, cursor: Cursor | None = None
+    split: TokenSplit,
+    *,
+    batch_size: int,
+    seq_len: int,
+    seed: int,
+    cursor: Cursor | None = None,
+    rows: slice = slice(None),
 ) -> Iterator[Window]:
     """Endless windows, epoch after epoch, each epoch in another order.
 
@@ -137,6 +154,7 @@ def training_windows(
         seq_len: T, the most tokens in a row of a window.
         seed: the random seed of the order.
         cursor: the cursor of the last window read; None starts at the beginning.
+        rows: the rows of each window to read, possibly none; they are the share of one of several processes.
     """
     position = cursor or Cursor()
     sections = -(-split.facts.documents // _SECTION)
@@ -151,7 +169,7 @@ def training_windows(
                 np.random.default_rng([seed, position.epoch, position.section]),
             )
             while position.group < len(groups):
-                for window in walk(split, groups[position.group], seq_len, first=position.window):
+                for window in walk(split, groups[position.group], seq_len, first=position.window, rows=rows):
                     position = replace(position, window=position.window + 1, tokens=position.tokens + window.tokens)
                     yield replace(window, cursor=position)
                 position = replace(position, group=position.group + 1, window=0)
@@ -176,6 +194,12 @@ def mean_window(split: TokenSplit, *, batch_size: int, seq_len: int) -> tuple[fl
     longest = np.array([group.length[0] for group in groups])
     windows = int((-(-longest // seq_len)).sum())
     return float(longest.sum()) / windows, float(documents.length.sum()) / windows
+
+
+def most_rows(split: TokenSplit, *, batch_size: int, seq_len: int) -> int:
+    """The most rows of a training window: fewer than `batch_size` for a text too short to fill them."""
+    groups = plan(split, 0, batch_size, seq_len, np.random.default_rng(0))
+    return max(map(len, groups))
 
 
 def _plan(documents: Segments, batch_size: int, seq_len: int, rng: np.random.Generator) -> list[Segments]:
@@ -239,9 +263,17 @@ def block_windows(split: TokenSplit, *, batch_size: int, width_for: Callable[[in
         first += count
 
 
-def walk(split: TokenSplit, group: Segments, seq_len: int, *, first: int = 0, equal: bool = True) -> Iterator[Window]:
+def walk(
+    split: TokenSplit,
+    group: Segments,
+    seq_len: int,
+    *,
+    first: int = 0,
+    equal: bool = True,
+    rows: slice = slice(None),
+) -> Iterator[Window]:
     """The windows of one group (longest row first) from left to right, from window `first` on; of equal length, or all
-    but the last of `seq_len` tokens."""
+    but the last of `seq_len` tokens. Of each window only `rows` are read; `Window.tokens` counts all of them."""
     longest = int(group.length.max())
     count = -(-longest // seq_len)
     steps = -(-longest // count) if equal else seq_len
@@ -249,21 +281,24 @@ def walk(split: TokenSplit, group: Segments, seq_len: int, *, first: int = 0, eq
         lengths = np.clip(group.length - index * steps, 0, steps)
         lengths = lengths[lengths > 0]
         width = int(lengths[0])
-        starts = (group.start + index * steps)[: len(lengths)]
+        unscored = np.zeros_like(lengths)
+        if group.context is not None:
+            unscored = np.clip(group.context[: len(lengths)] - index * steps, 0, lengths)
+        tokens = int((lengths - unscored).sum())
+        starts = (group.start + index * steps)[: len(lengths)][rows]
+        lengths, unscored = lengths[rows], unscored[rows]
         ids = np.zeros((len(lengths), width + 1), dtype=np.int64)
         for row, (start, length) in enumerate(zip(starts.tolist(), lengths.tolist(), strict=True)):
             ids[row, : length + 1] = split.read(start, start + length + 1)
-        targets, unscored = ids[:, 1:], np.zeros_like(lengths)
-        if group.context is not None:
-            unscored = np.clip(group.context[: len(lengths)] - index * steps, 0, lengths)
-        if lengths[-1] < width or unscored.any():
+        targets = ids[:, 1:]
+        if lengths.min(initial=width) < width or unscored.any():
             places = np.arange(width)
             targets = np.where((unscored[:, None] <= places) & (places < lengths[:, None]), targets, IGNORE)
         yield Window(
             torch.from_numpy(np.ascontiguousarray(ids[:, :-1].T)),  # (T, B)
             torch.from_numpy(np.ascontiguousarray(targets.T)),  # (T, B)
             index == 0,
-            int((lengths - unscored).sum()),
+            tokens,
             starts,
             Cursor(),
             Past(split, starts),

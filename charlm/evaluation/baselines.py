@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from charlm.data.dataset import TokenSplit
 from charlm.ngram.counts import NgramCounts, count_ngrams
 from charlm.ngram.model import NgramModel
-from charlm.ngram.score import total_nats
+from charlm.ngram.score import TokenSequence, total_nats
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 
@@ -79,9 +79,9 @@ def measure_baselines(
     if len(known) < len(train):
         logger.warning("n-gram and unigram use only the last %s tokens of the training split", f"{len(known):,}")
     unknown = tokenizer.unknown_nats(facts.unknown_characters)
-    model = best_ngram(tokenizer, known, valid.ids, progress=progress)
-    counts, seen = _token_counts(text.ids, tokenizer), _token_counts(known, tokenizer)
-    ngram = total_nats(model, text.ids, progress=progress)
+    model = best_ngram(tokenizer, known, valid[:_SELECTION_TOKENS], progress=progress)
+    counts, seen = _token_counts(text, tokenizer), _token_counts(known, tokenizer)
+    ngram = total_nats(model, text, progress=progress)
     unigram = -float(counts @ np.log((seen + 1) / (seen.sum() + tokenizer.vocab_size - 1)))
     uniform = facts.tokens * math.log(tokenizer.vocab_size - 1)
     return {
@@ -119,7 +119,7 @@ def _models(counts: NgramCounts, progress: Progress) -> Iterator[NgramModel]:
         yield NgramModel.from_counts(counts, order=order)
 
 
-def _token_counts(ids: NDArray[Any], tokenizer: Tokenizer) -> NDArray[np.int64]:
+def _token_counts(ids: TokenSequence, tokenizer: Tokenizer) -> NDArray[np.int64]:
     """Occurrences of each token, 0 for BOS, (V,)."""
     counts = np.zeros(tokenizer.vocab_size, dtype=np.int64)
     for start in range(0, len(ids), _CHUNK):

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from charlm.data.windows import IGNORE, Window
 from charlm.model.language_model import LanguageModel
+from charlm.processes.processes import Processes
 
 TEMPERATURES = tuple(0.8 + 0.05 * step for step in range(17))
 """The temperatures tried; a parabola interpolates between them."""
@@ -20,8 +21,10 @@ _LOGITS = 1 << 20
 
 
 @torch.inference_mode()
-def best_temperature(model: LanguageModel, windows: Iterable[Window]) -> float:
+def best_temperature(model: LanguageModel, windows: Iterable[Window], processes: Processes | None = None) -> float:
     """The temperature with the lowest nats on the windows' targets; `model` must be in evaluation mode.
+
+    Several processes pass the same model, and each of them windows of its own.
 
     In a window with many logits the targets of every n-th step count, which is enough to fit one number. A match is
     added to the divided logits.
@@ -30,15 +33,17 @@ def best_temperature(model: LanguageModel, windows: Iterable[Window]) -> float:
     nats = torch.zeros(len(TEMPERATURES), dtype=torch.float64)
     states = None
     for window in windows:
-        logits, _, voices, states = model.read_alone(window.ids.to(device), model.carry(states, window))
+        logits, hidden, voices, states = model.read_alone(window.ids.to(device), model.carry(states, window))
         every = -(-logits.numel() // _LOGITS)
         logits, targets = logits[::every], window.targets.to(device)[::every].flatten()
         for index, temperature in enumerate(TEMPERATURES):
             divided = logits / temperature
             if voices is not None:
-                divided = model.add_match(divided, voices[::every])
+                divided = model.add_match(divided, voices[::every], hidden[::every])
             divided = divided.flatten(0, 1)
             nats[index] += F.cross_entropy(divided, targets, ignore_index=IGNORE, reduction="sum").cpu()
+    if processes is not None:
+        nats = torch.from_numpy(processes.total(nats.numpy()))
     best = int(nats.argmin())
     if best in (0, len(TEMPERATURES) - 1):
         return TEMPERATURES[best]
@@ -52,7 +57,7 @@ def best_temperature(model: LanguageModel, windows: Iterable[Window]) -> float:
 def divide_logits(model: LanguageModel, temperature: float) -> None:
     """Divide all logits of a model by a temperature, in its weights; a match is then added as before.
 
-    When the embedding is also the output layer, the first layer's input weights are multiplied to compensate.
+    When the embedding is also the output layer, the network's input weights are multiplied to compensate.
     """
     parts: list[torch.Tensor] = [model.embedding if model.output is None else model.output, model.output_bias]
     if model.prior is not None:
@@ -63,4 +68,4 @@ def divide_logits(model: LanguageModel, temperature: float) -> None:
         for vectors in (model.contexts, model.labels):
             if vectors is not None:
                 vectors.vectors.div_(temperature)
-        model.recurrent.layers[0].get_parameter("input").mul_(temperature)
+        model.network.input_weights.mul_(temperature)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from charlm.config import SplitName
 from charlm.data.corpus import Corpus
 from charlm.data.dataset import TokenSplit, make_dataset
+from charlm.data.documents import Part
 from charlm.evaluation.score import Floats, token_nats
 from charlm.evaluation.spans.characters import Characters
 from charlm.evaluation.words import count_words
@@ -172,7 +173,7 @@ def compare(
         seconds.append(time.perf_counter() - started)
     return Comparison(
         text=text,
-        words=count_words(documents),
+        words=count_words([Part(documents, True)]),
         lengths=np.array([len(document) for document in documents], dtype=np.int64),
         nats=tuple(nats),
         seconds=tuple(seconds),

@@ -19,7 +19,8 @@ logger = logging.getLogger(__name__)
 _STRIDE = 16  # characters from one hashed substring to the next
 _DOCUMENT_END = "\0"  # no text contains it, so no passage spans two documents
 _SEARCH_SEPARATOR = "\x01"  # between searched texts; it differs from `_DOCUMENT_END`, so no passage spans two of them
-_MOST_CHARACTERS = 50_000_000  # of a training text, to bound memory
+MOST_CHARACTERS = 50_000_000
+"""How many characters of a training text are indexed, which bounds the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +143,13 @@ def index_training_text(documents: Iterable[str], *, least: int) -> CopyIndex:
 
 
 def _first_characters(documents: Iterable[str]) -> Iterator[str]:
-    """The first `_MOST_CHARACTERS` characters of the documents; warns if there are more."""
-    remaining = _MOST_CHARACTERS
+    """The first `MOST_CHARACTERS` characters of the documents; warns if there are more."""
+    remaining = MOST_CHARACTERS
     for document in documents:
         yield document[:remaining]
         remaining -= len(document)
         if remaining < 0:
             logger.warning(
-                "only the first %s characters of the training text are searched for copies", f"{_MOST_CHARACTERS:,}"
+                "only the first %s characters of the training text are searched for copies", f"{MOST_CHARACTERS:,}"
             )
             return

@@ -13,6 +13,7 @@ here.
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import tee
 
 import torch
 from torch import Tensor
@@ -71,8 +72,9 @@ def dynamic_evaluate(
         cache: the neural cache to mix the model with, if any; see `charlm.evaluation.neural_cache`.
         progress: called with the number of tokens scored.
     """
-    scored = dynamic_score(model, _windows(split, config := config or DynamicConfig()), config, cache)
-    return summed(scored, tokenizer, split, progress)
+    windows, scored = tee(_windows(split, config := config or DynamicConfig()))
+    nats = dynamic_score(model, scored, config, cache)
+    return summed(zip(windows, nats, strict=True), tokenizer, split, progress)
 
 
 def dynamic_score(

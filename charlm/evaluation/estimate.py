@@ -6,7 +6,7 @@ mean difference on the sample. Its error is a fifth of that of the sample's own 
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,6 +19,7 @@ from charlm.evaluation.score import score, total
 from charlm.model.language_model import LanguageModel
 from charlm.ngram.model import NgramModel
 from charlm.ngram.score import token_nats
+from charlm.processes.processes import Processes
 from charlm.tokenizers import Tokenizer
 
 _ROWS = 64
@@ -41,9 +42,17 @@ class Estimate:
 
 
 class SplitSample:
-    """A fixed sample of a split, on which models are scored."""
+    """A fixed sample of a split, on which models are scored. Each of several processes scores its share of the rows."""
 
-    def __init__(self, split: TokenSplit, tokenizer: Tokenizer, *, tokens: int, ngram: NgramModel | None) -> None:
+    def __init__(
+        self,
+        split: TokenSplit,
+        tokenizer: Tokenizer,
+        *,
+        tokens: int,
+        ngram: NgramModel | None,
+        processes: Processes | None = None,
+    ) -> None:
         """Choose the sample.
 
         Args:
@@ -51,14 +60,18 @@ class SplitSample:
             tokenizer: the tokenizer that encoded the split.
             tokens: about how many targets to score; all of the split, if it has no more.
             ngram: an n-gram model of the training split; None estimates from the sample alone.
+            processes: the processes that score together; None scores all in this one.
         """
+        self._processes = processes or Processes()
         facts, width = split.facts, max(1, min(_WIDTH, _LOGITS // (_ROWS * tokenizer.vocab_size)))
         self._read = partial(sample_windows, split, tokens=tokens, batch_size=_ROWS, seq_len=width)
         self._unknown_nats = tokenizer.unknown_nats(facts.unknown_characters) / facts.tokens
         self._all_tokens = self.tokens = facts.tokens
         self._windows: list[Window] | None = None  # those of a whole split can be too many for the memory
+        self._own_windows: list[Window] | None = None
         if tokens < facts.tokens:
             self._windows = windows = list(self._read())
+            self._own_windows = list(self._shares(windows))
             self.tokens = sum(window.tokens for window in windows)
             self._targets = _by_row(windows, [window.mask.sum(0).numpy() for window in windows])
             self._ngram_nats, self._ngram_mean = np.zeros(len(self._targets)), 0.0
@@ -67,8 +80,15 @@ class SplitSample:
                 self._ngram_mean = _ngram_mean(ngram, split)
 
     def windows(self) -> Iterable[Window]:
-        """Windows whose targets are the sample."""
-        return self._windows or self._read()
+        """Windows whose targets are the sample, with the rows that this process scores."""
+        return self._own_windows if self._own_windows is not None else self._shares(self._read())
+
+    def _shares(self, windows: Iterable[Window]) -> Iterator[Window]:
+        """The rows of this process; windows without any are left out."""
+        for window in windows:
+            own = window if self._processes.size == 1 else window.share(self._processes.rows)
+            if own.ids.shape[1]:
+                yield own
 
     def estimate(self, model: LanguageModel) -> Estimate:
         """The score of the split; a character outside the vocabulary costs what it does in `evaluate`.
@@ -80,10 +100,9 @@ class SplitSample:
         equation 6.13 (ratio of two sums over clusters), a cluster being a row.
         """
         if self._windows is None:
-            nats = sum(map(total, score(model, self.windows()))) / self.tokens + self._unknown_nats
-            return Estimate(nats_per_token=nats, margin=0.0, tokens=self.tokens)
-        sums = [nats.cpu().double().sum(0).numpy() for nats in score(model, self._windows)]
-        differences = _by_row(self._windows, sums) - self._ngram_nats
+            (nats,) = self._processes.total([sum(map(total, score(model, self.windows())))]).tolist()
+            return Estimate(nats_per_token=nats / self.tokens + self._unknown_nats, margin=0.0, tokens=self.tokens)
+        differences = _by_row(self._windows, self._row_nats(model, self._windows)) - self._ngram_nats
         mean, rows = float(differences.sum()) / self.tokens, len(differences)
         residuals = differences - mean * self._targets
         variance = float((residuals**2).sum()) * rows / max(1, rows - 1) / self.tokens**2
@@ -93,8 +112,18 @@ class SplitSample:
             tokens=self.tokens,
         )
 
+    def _row_nats(self, model: LanguageModel, windows: list[Window]) -> list[NDArray[np.float64]]:
+        """The network's nats of each row of each window, (B,), from all processes."""
+        sums = [np.zeros(len(window.starts)) for window in windows]
+        own = [values[self._processes.rows] for values in sums]
+        filled = (values for values in own if len(values))
+        for values, nats in zip(filled, score(model, self.windows()), strict=True):
+            values[:] = nats.cpu().double().sum(0).numpy()
+        totals = self._processes.total(np.concatenate(sums))
+        return np.split(totals, np.cumsum([len(values) for values in sums])[:-1])
 
-def _by_row(windows: list[Window], values: list[NDArray[np.generic]]) -> NDArray[np.float64]:
+
+def _by_row(windows: list[Window], values: Sequence[NDArray[np.generic]]) -> NDArray[np.float64]:
     """Sums over the windows of each row; `values` has a number for each row of each window."""
     rows: list[NDArray[np.float64]] = []
     for window, own in zip(windows, values, strict=True):

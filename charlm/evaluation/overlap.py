@@ -18,7 +18,9 @@ _DOCUMENT = 20  # characters of the shortest document that counts
 
 def warn_about_overlap(training: Corpus, held_out: Corpus, name: str) -> None:
     """Warn if a hundredth or more of a held-out text, whose `name` is validation or test, is in the training text."""
-    share = overlap(training.split_documents("train"), held_out.split_documents("train"))
+    share = overlap(
+        training.split_documents("train", longest=_TRAINING), held_out.split_documents("train", longest=_HELD_OUT)
+    )
     if share >= _NOTICEABLE:
         logger.warning(
             "%.0f%% of the %s text also stands in the training text, so its loss is too low", 100 * share, name

@@ -2,7 +2,7 @@
 
 Every token is scored exactly once, given all tokens before it in its document. The cost of EOS counts towards its
 document. A character outside the vocabulary is charged the cost of <unk> plus that of a uniform choice among all other
-Unicode scalar values.
+Unicode scalar values; a word outside the vocabulary is charged for each byte of its spelling.
 
 Nats are rounded to multiples of 2^-26, so that sums of them are exact in float64 up to 134 million nats, in any order:
 the scores of the parts of a text add up to the score of the text.
@@ -50,6 +50,10 @@ class Evaluation:
     """Total nats of the text, including the cost of unknown characters."""
     words: int | None = None
     """Words, as `charlm.evaluation.words` counts them; None if they were not counted."""
+    spelled_words: int = 0
+    """Words outside the vocabulary of a model of words, which it spells."""
+    spelling_nats: float = 0.0
+    """The part of `nats` that spelling them costs, after the first byte of each."""
 
     @property
     def nats_per_token(self) -> float:
@@ -59,7 +63,7 @@ class Evaluation:
     @property
     def perplexity(self) -> float:
         """exp(nats per token); infinite above exp(700)."""
-        return math.exp(self.nats_per_token) if self.nats_per_token < 700 else math.inf
+        return _perplexity(self.nats_per_token)
 
     @property
     def nats_per_character(self) -> float:
@@ -81,8 +85,13 @@ class Evaluation:
         """exp(nats per word), for any kind of tokens; infinite above exp(700), None without words."""
         if self.words is None:
             return None
-        per_word = self.nats / self.words
-        return math.exp(per_word) if per_word < 700 else math.inf
+        return _perplexity(self.nats / self.words)
+
+    @property
+    def perplexity_with_unk(self) -> float | None:
+        """`perplexity_per_word` without `spelling_nats`: as papers define it, whose models read each word outside the
+        vocabulary as <unk> and don't pay for its spelling."""
+        return None if self.words is None else _perplexity((self.nats - self.spelling_nats) / self.words)
 
     def _repr_html_(self) -> str:
         rows = {name: value for name, value in self.to_json().items() if value is not None}
@@ -94,8 +103,14 @@ class Evaluation:
         derived = (
             *("nats_per_token", "perplexity", "nats_per_character", "bits_per_character", "bits_per_byte"),
             "perplexity_per_word",
+            "perplexity_with_unk",
         )
         return asdict(self) | {name: getattr(self, name) for name in derived}
+
+
+def _perplexity(nats: float) -> float:
+    """exp(nats); infinite above exp(700)."""
+    return math.exp(nats) if nats < 700 else math.inf
 
 
 def _short(value: float) -> str:
@@ -127,8 +142,9 @@ def evaluate(
         return min(width_for(rows), max(1, _LOGITS // (rows * (cache.size + width_for(rows)))), 256)
 
     windows = block_windows(split, batch_size=ROWS, width_for=width_for if cache is None else width_with_cache)
-    scored = score(model, windows, NeuralCache(cache) if cache is not None else None)
-    return summed(scored, tokenizer, split, progress)
+    windows, scored = tee(windows)
+    nats = score(model, scored, NeuralCache(cache) if cache is not None else None)
+    return summed(zip(windows, nats, strict=True), tokenizer, split, progress)
 
 
 def window_width(tokenizer: Tokenizer) -> Callable[[int], int]:
@@ -136,25 +152,31 @@ def window_width(tokenizer: Tokenizer) -> Callable[[int], int]:
     return lambda rows: max(1, min(2048, _LOGITS // (rows * tokenizer.vocab_size)))
 
 
-def summed(scored: Iterable[Tensor], tokenizer: Tokenizer, split: TokenSplit, progress: Progress) -> Evaluation:
-    """The score of a split from the nats of all its tokens, in any order; padding must be 0."""
+def summed(
+    scored: Iterable[tuple[Window, Tensor]], tokenizer: Tokenizer, split: TokenSplit, progress: Progress
+) -> Evaluation:
+    """The score of a split from all its windows, in any order, with the nats of their targets, 0 for padding."""
     facts = split.facts
-
-    def totals() -> Iterator[float]:
-        done = 0
-        for window_nats in scored:
-            yield total(window_nats)
-            done += window_nats.numel()
-            progress("scoring", min(done, facts.tokens), facts.tokens)
-        yield facts.unknown_characters * unknown_nats(tokenizer)
-
+    totals, spelling = [facts.unknown_characters * unknown_nats(tokenizer)], list[float]()
+    done = spelled_words = 0
+    for window, nats in scored:
+        totals.append(total(nats))
+        if tokenizer.splits_words:
+            targets = window.targets.numpy()
+            spells = tokenizer.spells(window.ids.numpy(), targets)
+            spelling.append(total(nats.cpu()[torch.from_numpy(spells)]))
+            spelled_words += int(np.count_nonzero(tokenizer.is_spelling(targets) & ~spells))
+        done += nats.numel()
+        progress("scoring", min(done, facts.tokens), facts.tokens)
     return Evaluation(
         documents=facts.documents,
         tokens=facts.tokens,
         characters=facts.characters,
         bytes=facts.bytes,
         unknown_characters=facts.unknown_characters,
-        nats=math.fsum(totals()),
+        nats=math.fsum(totals),
+        spelled_words=spelled_words,
+        spelling_nats=math.fsum(spelling),
     )
 
 

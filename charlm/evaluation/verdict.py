@@ -3,15 +3,11 @@
 import re
 from collections.abc import Iterator, Mapping
 
-import numpy as np
-
-from charlm.data.dataset import Dataset, TokenSplit
-from charlm.data.split_writer import SplitFacts
+from charlm.data.dataset import Dataset
 from charlm.evaluation.baselines import Baseline, measure_baselines
 from charlm.evaluation.copying import CopyIndex, find_copies
 from charlm.evaluation.score import Evaluation
 from charlm.progress import Progress, silent
-from charlm.tokenizers import Tokenizer
 
 _TRAIN_TOKENS, _VALID_TOKENS = 200_000, 40_000  # compared at the end of a run: a second of work
 _CHECKED, _LEAST = 10_000, 40  # characters that are compared with the training text, and of the shortest copy
@@ -127,8 +123,8 @@ def validation_verdict(dataset: Dataset, nats_per_token: float, *, progress: Pro
         progress: called with the progress of the predictors.
     """
     tokenizer, facts = dataset.tokenizer, dataset.valid.facts
-    train = _part(dataset.train, max(0, len(dataset.train) - _TRAIN_TOKENS), len(dataset.train), tokenizer)
-    valid = _part(dataset.valid, 0, min(_VALID_TOKENS, len(dataset.valid)), tokenizer)
+    train = dataset.train.part(max(0, len(dataset.train) - _TRAIN_TOKENS), len(dataset.train), tokenizer)
+    valid = dataset.valid.part(0, min(_VALID_TOKENS, len(dataset.valid)), tokenizer)
     margin = 1.0 if len(valid) == len(dataset.valid) else _MARGIN
     result = Evaluation(
         documents=facts.documents,
@@ -143,18 +139,3 @@ def validation_verdict(dataset: Dataset, nats_per_token: float, *, progress: Pro
     copied = find_copies(tokenizer.decode(valid.ids)[:_CHECKED], index).share
     is_sorted = dataset.corpus.looks_sorted
     return list(verdict(result, baselines, is_sorted=is_sorted, copied=copied, margin=margin))
-
-
-def _part(split: TokenSplit, start: int, stop: int, tokenizer: Tokenizer) -> TokenSplit:
-    """The tokens from `start` to `stop` as a split."""
-    ids = split.read(start, stop)
-    starts = np.flatnonzero(ids == tokenizer.bos)
-    text = tokenizer.decode(ids)
-    facts = SplitFacts(
-        documents=len(starts),
-        characters=max(1, len(text)),
-        bytes=len(text.encode()),
-        tokens=len(ids) - len(starts),
-        unknown_characters=0 if tokenizer.unk is None else int(np.count_nonzero(ids == tokenizer.unk)),
-    )
-    return TokenSplit(ids, np.append(starts, len(ids)), facts)

@@ -5,7 +5,7 @@ from charlm.model.language_model import LanguageModel
 from charlm.storage.checkpoint import Checkpoint
 from charlm.tokenizers import Tokenizer
 
-_TOKENS = {"char": "characters", "byte": "bytes", "subword": "subwords"}
+_TOKENS = {"char": "characters", "byte": "bytes", "subword": "subwords", "word": "words"}
 
 
 def about_of(checkpoint: Checkpoint) -> str:
@@ -36,7 +36,7 @@ def card_of(checkpoint: Checkpoint, model: LanguageModel, *, bits: int, figures:
         card.append(("Training", f"{minutes} min {seconds} s, {training.step:,} steps, {training.epoch:.2f} epochs"))
     layers = f"{config.num_layers} layer" + "s" * (config.num_layers > 1)
     card.append(
-        ("Network", f"{config.cell}, {layers} of {config.hidden_size} units, {_vocabulary(checkpoint.tokenizer)}")
+        ("Network", f"{config.layer_kind}, {layers} of {config.hidden_size} units, {_vocabulary(checkpoint.tokenizer)}")
     )
     card.append(("Weights", f"{model.num_parameters():,}, rounded to {bits} bits"))
     own, kept = (None if one.prior is None else one.prior.ngram for one in (checkpoint.model, model))

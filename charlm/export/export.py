@@ -93,10 +93,17 @@ def export_page(
         raise ConfigError(f"--bits is {bits}; it must be 8 or 16")
     check_range("--max-size", max_size, 1, 1 << 30)
     checkpoint, tokenizer = model.checkpoint, model.tokenizer
+    network = checkpoint.model.config.network
+    if network != "recurrent":
+        raise ConfigError(f"charlm export can't write a page for a {network} yet; use a model with --network recurrent")
     if checkpoint.model.config.cell not in PROGRAMS:
         raise ConfigError(
             f"the cell {checkpoint.model.config.cell} has no compiled form, from which the page's code is made; train "
             "a model with another --cell"
+        )
+    if tokenizer.kind == "word":
+        raise ConfigError(
+            "charlm export can't write a page for a model of words; train one with --tokenizer char, byte or subword"
         )
     if title is None:
         title = "A charlm model" if checkpoint.corpus is None else checkpoint.corpus.name

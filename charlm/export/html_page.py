@@ -12,7 +12,10 @@ from typing import Any
 from charlm.analysis.html.template import read_part
 from charlm.files import MADE_BY
 
-CORE = ("sections.js", "matrix.js", "ngram.js", "match.js", "network.js", "tokenizers.js", "reader.js", "writer.js")
+CORE = (
+    *("sections.js", "matrix.js", "ngram.js", "recent.js", "match.js", "network.js", "tokenizers.js", "reader.js"),
+    "writer.js",
+)
 """The scripts that compute; they need no page."""
 _INTERFACE = ("text_view.js", "write_view.js", "read_view.js", "views.js")
 

@@ -12,7 +12,8 @@ from charlm.export.sections import Sections
 from charlm.export.tokenizer_json import tokenizer_values
 from charlm.model.language_model import LanguageModel
 from charlm.model.match import MOST_STRETCHED, SCALE
-from charlm.ngram.match import MOST_MISSES, VERIFIED, WINDOW
+from charlm.ngram import recent
+from charlm.ngram.match import BUCKETS, MOST_MISSES, VERIFIED, WINDOW
 from charlm.ngram.model import FREQUENT_LENGTHS
 from charlm.tokenizers import Tokenizer
 from charlm.tokenizers.subword import SubwordTokenizer
@@ -59,6 +60,11 @@ def page_config(model: LanguageModel, *, opening: bool) -> dict[str, Any]:
         else {
             "longer": match.lengths.longer,
             "shorter": match.lengths.shorter,
+            "recent": match.lengths.recent,
+            "slots": recent.SLOTS,
+            "history": recent.HISTORY,
+            "kinds": recent.KINDS,
+            "buckets": BUCKETS,
             "window": WINDOW,
             "verified": VERIFIED,
             "mostMisses": MOST_MISSES,

@@ -1,4 +1,5 @@
-"""The forward pass of a Program: its memory and operations, shared by training, recording of states, and sampling."""
+"""The forward pass of a Program: its memory and operations, shared by training, recording of states, and sampling; and
+the operations of a convolution's sampling step."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -7,7 +8,7 @@ from torch import Tensor
 
 from charlm.kernels import compiled
 from charlm.kernels.buffers import Buffer, Buffers, StepLoop, TorchLoop
-from charlm.kernels.program import Product, Program
+from charlm.kernels.program import Product, Program, gated_sum
 
 State = tuple[Tensor, ...]
 Weights = Mapping[str, Tensor]
@@ -72,6 +73,26 @@ def add_forward(
             matrix = pack(" ".join((product.weight, *product.into)), matrix_of(product, program, weights))
             loop.product(buffers[product.of], matrix, target, add=product.into[0] in program.gates)
         loop.stage(stage.forward, buffers)
+
+
+def add_convolution(
+    loop: StepLoop, taps: Sequence[Any], inputs: Tensor, total: Tensor, output: Buffer, *, dilation: int
+) -> None:
+    """Add the products and the stage of a gated convolution to a loop.
+
+    Args:
+        loop: the loop of a sampling step.
+        taps: the k matrices (2H, H) of the last input and those d, 2d, ... steps back, in the form that the loop takes.
+        inputs: the (k - 1) d inputs before the first step, then those of each step, (time, B, H).
+        total: memory for the sum, (B, 2H), set to the bias before each step.
+        output: where the output of the layer is stored.
+        dilation: d.
+    """
+    span, size = (len(taps) - 1) * dilation, total.shape[1] // 2
+    for back, tap in enumerate(taps):
+        loop.product(Buffer(inputs, span - back * dilation), tap, Buffer(total), add=True)
+    parts = {"value": Buffer(total[:, :size]), "gate": Buffer(total[:, size:])}
+    loop.stage(gated_sum, parts | {"layer_input": Buffer(inputs, span), "next_input": output})
 
 
 def run_forward(

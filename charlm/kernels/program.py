@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from charlm.kernels.symbolic import Values
+from charlm.kernels.symbolic import Values, sigmoid
 
 Function = Callable[..., Values]
 """Takes quantities by name and returns the quantities that it writes, by name."""
@@ -31,6 +31,15 @@ Function = Callable[..., Values]
 def residual_sum(layer_input: Any, layer_output: Any) -> Values:
     """The input of the next layer with residual connections."""
     return {"next_input": layer_input + layer_output}
+
+
+def gated_sum(value: Any, gate: Any, layer_input: Any) -> Values:
+    """The input of the layer after a gated convolution, whose sum consists of value and gate."""
+    return {"next_input": layer_input + value * sigmoid(gate)}
+
+
+CONVOLUTION: tuple[Function, ...] = (gated_sum,)
+"""All functions to compile for a network of convolutions."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from charlm.config import ModelConfig
+from charlm.errors import ConfigError
 from charlm.model.layers import Recurrent
 
 
@@ -23,8 +24,11 @@ class BidirectionalEncoder(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         """Allocate the weights; `initialise` or a state dict sets their values.
 
-        The settings of the output layer, the n-gram model and the context vectors are ignored.
+        The settings of the output layer, the n-gram model and the context vectors are ignored. Raises `ConfigError` for
+        a network without recurrent layers.
         """
+        if config.network != "recurrent":
+            raise ConfigError(f"a {config.network} can't read in both directions; leave network at 'recurrent'")
         super().__init__()
         self.config = replace(config, bidirectional=True)
         self.embedding = nn.Parameter(torch.empty(config.vocab_size, config.embedding_size))  # (V, E)

@@ -1,4 +1,4 @@
-"""The language model: embedding, recurrent layers, output layer."""
+"""The language model: embedding, network, output layer."""
 
 import copy
 from collections.abc import Sequence
@@ -11,23 +11,34 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from charlm.cells import LayerStates, State
-from charlm.config import ModelConfig, Precision
+from charlm.config import ModelConfig, NetworkKind, Precision
 from charlm.data.labels.codes import Codes
-from charlm.data.windows import Window, carry
+from charlm.data.windows import IGNORE, Window, carry
 from charlm.errors import ConfigError
 from charlm.model.label_embedding import LabelEmbedding
 from charlm.model.layers import Recurrent, embed
 from charlm.model.match import Match
+from charlm.model.networks.base import Network
+from charlm.model.networks.convolution import Convolution
+from charlm.model.networks.transformer import Transformer
 from charlm.model.ngram_embedding import NgramEmbedding
 from charlm.model.ngram_prior import CrossFit, NgramPrior
+from charlm.model.sampled_softmax import TokenSampler, sampled_loss
 from charlm.ngram.match import WINDOW as MEMORY
 from charlm.ngram.match import States as Voices
 from charlm.ngram.model import NgramModel
 from charlm.ngram.trie import Nodes
 
+NETWORKS: dict[NetworkKind, type[Network]] = {
+    "recurrent": Recurrent,
+    "transformer": Transformer,
+    "convolution": Convolution,
+}
+"""The networks by the name in a configuration, which is also the first part of the names of their weights."""
+
 
 class LanguageModel(nn.Module):
-    """p(next token | tokens so far), computed by a recurrent network whose state is passed in and out."""
+    """p(next token | tokens so far), computed by a network whose state is passed in and out."""
 
     def __init__(self, config: ModelConfig) -> None:
         """Allocate the weights; `initialise` or a state dict sets their values.
@@ -42,7 +53,7 @@ class LanguageModel(nn.Module):
         super().__init__()
         self.config = config
         self.embedding = nn.Parameter(torch.empty(config.vocab_size, config.embedding_size))  # (V, E)
-        self.recurrent = Recurrent(config)
+        setattr(self, config.network, NETWORKS[config.network](config))
         self.output = (
             None if config.tie_weights else nn.Parameter(torch.empty(config.vocab_size, config.hidden_size))  # (V, H)
         )
@@ -51,15 +62,32 @@ class LanguageModel(nn.Module):
         self.prior = NgramPrior(config.ngram_order, config.hidden_size) if config.ngram_order else None
         number = config.context_vectors
         self.contexts = NgramEmbedding(number, config.embedding_size, config.dropout) if number else None
-        self.match = Match(config.vocab_size) if config.match else None
+        self.match = Match(config.vocab_size, config.hidden_size, recent=config.recent) if config.match else None
         values = sum(len(label.values) for label in config.labels)
         self.labels = LabelEmbedding(values, config.embedding_size) if values else None
         self._fixed_labels: State | None = None
 
+    @property
+    def network(self) -> Network:
+        """What lies between the embedding and the output layer."""
+        network = self._modules[self.config.network]
+        assert isinstance(network, Network)
+        return network
+
+    @property
+    def recurrent(self) -> Recurrent:
+        """The network, if it has recurrent layers; raises `ConfigError` for another network."""
+        if not isinstance(self.network, Recurrent):
+            raise ConfigError(
+                f"the network of this model is a {self.config.network}, which has no recurrent units to look at; use a "
+                "model trained with --network recurrent"
+            )
+        return self.network
+
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, *, zero_tokens: Sequence[int] = ()) -> None:
         """Draw all weights: embeddings from N(0, 1), or N(0, 1/E) with tied weights, the output layer uniformly within
-        1/sqrt(H), the recurrent layers as configured.
+        1/sqrt(H), the network as configured.
 
         The embeddings of `zero_tokens` are zeros. A token that training rarely shows keeps its initial vector, and a
         random vector would move the state to where no other token does: a text of one document has a single BOS, and
@@ -69,7 +97,7 @@ class LanguageModel(nn.Module):
         std = self.config.embedding_size**-0.5 if self.output is None else 1.0
         nn.init.normal_(self.embedding, std=std, generator=generator)
         self.embedding[list(zero_tokens)] = 0
-        self.recurrent.initialise(self.config, generator)
+        self.network.initialise(self.config, generator)
         if self.output is not None:
             bound = self.config.hidden_size**-0.5
             nn.init.uniform_(self.output, -bound, bound, generator=generator)
@@ -110,7 +138,7 @@ class LanguageModel(nn.Module):
             labels: the labels of each row, (B, C); None for texts without labels.
             generator: in training, what decides which labels are left out.
         """
-        states = self.recurrent.initial_state(batch, self.embedding)
+        states = self.network.initial_state(batch, self.embedding)
         parts = [] if self.prior is None else [self.prior.initial_state(batch)]
         if self.labels is not None:
             if self._fixed_labels is not None:
@@ -172,6 +200,45 @@ class LanguageModel(nn.Module):
         logits, _, states = self.read(ids, states, generator=generator, starts=starts)
         return logits, states
 
+    def loss(
+        self,
+        window: Window,
+        states: LayerStates | None,
+        *,
+        generator: torch.Generator | None = None,
+        sampler: TokenSampler | None = None,
+    ) -> tuple[Tensor, LayerStates]:
+        """Cross-entropy of a training window, nats per token, and the state after the window.
+
+        It is the sum over the targets of the window's rows, divided by the number of targets of all rows: a process
+        that reads some of the rows gets their part of the mean.
+
+        Args:
+            window: a window of the training split.
+            states: the state before the window; None is the initial state.
+            generator: the random generator of dropout and of the sampler.
+            sampler: if given, only the logits of a sample of the tokens are computed, and the cross-entropy is an
+                estimate; see `charlm.model.sampled_softmax`. Not for a model with a match.
+        """
+        device = self.output_bias.device
+        ids, targets = window.ids.to(device), window.targets.to(device).flatten()
+        if sampler is None:
+            logits, states = self(ids, states, generator=generator, starts=window.starts)
+            nats = F.cross_entropy(logits.flatten(0, 1), targets, ignore_index=IGNORE, reduction="sum")
+            return nats / window.tokens, states
+        assert self.match is None
+        past, hidden, states = self._read_network(ids, states, generator)
+        counted = torch.nonzero(targets != IGNORE)[:, 0]
+        columns = sampler.draw(targets[counted], generator)
+        weight, bias = self._output_weight[columns.tokens], self.output_bias[columns.tokens]
+        logits = F.linear(hidden.flatten(0, 1)[counted], weight, bias).to(hidden.dtype)  # (N, K)
+        if self.prior is not None:
+            assert past.nodes is not None
+            with torch.autocast(hidden.device.type, enabled=False):
+                some = (counted, columns.tokens)
+                logits = logits + self.prior(past.nodes, hidden, window.starts, some=some)
+        return sampled_loss(logits, columns) * (len(counted) / window.tokens), states
+
     def read(
         self,
         ids: Tensor,
@@ -182,7 +249,7 @@ class LanguageModel(nn.Module):
     ) -> tuple[Tensor, Tensor, LayerStates]:
         """Like `forward`, but also returns the outputs of the last layer, (T, B, H), as the second of three results."""
         logits, hidden, voices, states = self.read_alone(ids, states, generator=generator, starts=starts)
-        return logits if voices is None else self.add_match(logits, voices), hidden, states
+        return logits if voices is None else self.add_match(logits, voices, hidden), hidden, states
 
     def read_alone(
         self,
@@ -192,25 +259,37 @@ class LanguageModel(nn.Module):
         generator: torch.Generator | None = None,
         starts: NDArray[np.int64] | None = None,
     ) -> tuple[Tensor, Tensor, Voices | None, LayerStates]:
-        """Like `read`, but the logits are those without the match, whose predictions (T, B, 2) are the third of four
-        results; None if the model has no match."""
-        if states is None:
-            states = self.initial_state(ids.shape[1])
-        past = self._read_past(ids, states, generator)
-        hidden, after = self.recurrent(ids, self.embedding, self._layer_states(states), generator, past.extra)
-        weight = self.embedding if self.output is None else self.output
-        logits = F.linear(hidden, weight, self.output_bias).to(hidden.dtype)  # (T, B, V)
+        """Like `read`, but the logits are those without the match, whose predictions (T, B, 1 + K, 2) are the third of
+        four results; None if the model has no match."""
+        past, hidden, states = self._read_network(ids, states, generator)
+        logits = F.linear(hidden, self._output_weight, self.output_bias).to(hidden.dtype)  # (T, B, V)
         if self.prior is not None:
             assert past.nodes is not None
             with torch.autocast(hidden.device.type, enabled=False):
                 logits = logits + self.prior(past.nodes, hidden, starts)
-        return logits, hidden, past.voices, (*after, *past.states)
+        return logits, hidden, past.voices, states
 
-    def add_match(self, logits: Tensor, voices: Voices) -> Tensor:
-        """The logits (T, B, V) with what the match adds to them; `voices` are from `read_alone`."""
+    @property
+    def _output_weight(self) -> Tensor:
+        """The weights of the output layer, (V, H)."""
+        return self.embedding if self.output is None else self.output
+
+    def _read_network(
+        self, ids: Tensor, states: LayerStates | None, generator: torch.Generator | None
+    ) -> tuple["_Past", Tensor, LayerStates]:
+        """What n-grams and match make of the tokens (T, B), the outputs of the last layer, (T, B, H), and the state
+        after the last token; arguments as in `forward`."""
+        if states is None:
+            states = self.initial_state(ids.shape[1])
+        past = self._read_past(ids, states, generator)
+        hidden, after = self.network(ids, self.embedding, self._layer_states(states), generator, past.extra)
+        return past, hidden, (*after, *past.states)
+
+    def add_match(self, logits: Tensor, voices: Voices, hidden: Tensor) -> Tensor:
+        """The logits (T, B, V) with what the match adds to them; `voices` and `hidden` are from `read_alone`."""
         assert self.match is not None
         with torch.autocast(logits.device.type, enabled=False):
-            changed: Tensor = self.match(logits.float(), voices)
+            changed: Tensor = self.match(logits.float(), voices, hidden)
         return changed
 
     def record_states(
@@ -262,7 +341,7 @@ class LanguageModel(nn.Module):
         on_cpu = self.output_bias.device.type == "cpu"
         if precision == "bfloat16" and not on_cpu:
             raise ConfigError("--precision bfloat16 is for the CPU; leave it out, or add --device cpu")
-        return precision == "bfloat16" or (precision == "auto" and on_cpu and self.recurrent.has_bfloat16_kernel)
+        return precision == "bfloat16" or (precision == "auto" and on_cpu and self.network.has_bfloat16_kernel)
 
     def num_parameters(self) -> int:
         """The number of weights."""
@@ -277,6 +356,6 @@ class _Past(NamedTuple):
     extra: Tensor | None
     """The vectors of contexts and labels to add to the embeddings, (T, B, E)."""
     voices: Voices | None
-    """The predictions of the match after each token, (T, B, 2)."""
+    """The predictions of the match after each token, (T, B, 1 + K, 2)."""
     states: LayerStates
     """The states of the n-gram model, the labels and the match after the last token."""

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from charlm.cells import Cell, LayerStates, State, find_cell
 from charlm.config import ModelConfig
+from charlm.model.networks.base import Network
 
 try:
     from charlm.kernels import KERNELS, LAYERS, STATE_KERNELS, has_bfloat16, prefers_layer
@@ -177,7 +178,7 @@ class RecurrentLayer(nn.Module):
             weights[name].zero_()
 
 
-class Recurrent(nn.Module):
+class Recurrent(Network):
     """A stack of L recurrent layers, with dropout after each.
 
     If bidirectional, each layer has a twin that reads backwards, and the next layer reads the concatenated outputs of
@@ -205,6 +206,11 @@ class Recurrent(nn.Module):
     def has_bfloat16_kernel(self) -> bool:
         """Whether the CPU has bfloat16 instructions and the cell has a kernel that uses them."""
         return has_bfloat16(self.cell.name)
+
+    @property
+    def input_weights(self) -> nn.Parameter:
+        """See `Network.input_weights`."""
+        return self.layers[0].get_parameter("input")
 
     def initial_state(self, batch: int, like: Tensor) -> LayerStates:
         """The state before the first token of a document: zeros, (B, H) for each state of each layer; B is `batch`."""

@@ -1,4 +1,4 @@
-"""A match in the document so far as one more voice of the network: it raises or lowers one logit."""
+"""What followed earlier occurrences in the document as more voices of the network: each raises or lowers one logit."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from charlm.cells import State
-from charlm.ngram.match import BUCKETS, States, advance, lengths_for, no_matches
+from charlm.ngram.match import States, advance, lengths_for, no_matches
 
 SCALE = 8.0
 """Of the gate, so that a short run can learn it: AdamW moves every weight by about as much."""
@@ -18,55 +19,69 @@ MOST_STRETCHED = 14.0
 
 
 class Match(nn.Module):
-    """Changes the logit of the token that followed the longest match; see `charlm.ngram.match`.
+    """Changes the logits of the tokens that followed the longest match and, with `recent`, the recent contexts; see
+    `charlm.ngram.match`.
 
-    With p the probability of this token under the logits z, and s = ln(p / (1 - p)), the logit becomes
+    With p the probability of such a token under the logits z, and s = ln(p / (1 - p)), a voice adds to its logit
 
-        z + 8 (g_1k s + g_2k)
+        a s + b,   (a, b) = 8 g_k + W h
 
-    where k is the bucket of the match: its length and how often it was wrong of late. As s grows by what is added, this
-    is logistic mixing of two opinions (Mahoney 2005, "Adaptive Weighing of Context Models for Lossless Data
-    Compression"): ln(p' / (1 - p')) = (1 + 8 g_1k) s + 8 g_2k. The other tokens share the rest as before.
+    where k is the bucket of the voice: for the match its length and how often it was wrong of late, for a recent
+    context its length and how often in a row it was right. h is the output of the last layer; each voice has a W, but
+    only with `recent`. As s grows by what is added, this is logistic mixing (Mahoney 2005, "Adaptive Weighing of
+    Context Models for Lossless Data Compression"): with a single voice ln(p' / (1 - p')) = (1 + a) s + b. The other
+    tokens share the rest as before.
     """
 
-    def __init__(self, vocab_size: int) -> None:
+    def __init__(self, vocab_size: int, hidden_size: int = 0, *, recent: bool = False) -> None:
         super().__init__()
         self.vocab_size = vocab_size
-        self.lengths = lengths_for(vocab_size)
-        self.gate = nn.Parameter(torch.empty(BUCKETS, 2))
+        self.lengths = lengths_for(vocab_size, with_recent=recent)
+        self.gate = nn.Parameter(torch.empty(self.lengths.buckets, 2))
+        self.weight = nn.Parameter(torch.empty(self.lengths.voices, 2, hidden_size)) if recent else None
+        """W, (1 + K, 2, H)."""
 
     @torch.no_grad()
     def initialise(self) -> None:
         """Let matches change nothing."""
-        self.gate.zero_()
+        for parameter in self.parameters():
+            parameter.zero_()
 
     def initial_state(self, batch: int) -> State:
         """The state before the first token, with B = `batch`: (B, S)."""
-        return (torch.from_numpy(no_matches(batch)),)
+        return (torch.from_numpy(no_matches(self.lengths, batch)),)
 
     def advance(self, ids: Tensor, state: State) -> tuple[States, State]:
-        """The predictions and buckets after each of the tokens (T, B): (T, B, 2), and the state after the last."""
+        """The predictions and buckets after each of the tokens (T, B), (T, B, 1 + K, 2), and the state after them."""
         voices, after = advance(self.lengths, state[0].cpu().numpy(), ids.cpu().numpy())
         return voices, (torch.from_numpy(after),)
 
     def state_after(self, texts: Sequence[NDArray[Any]]) -> State:
         """The state after the tokens of a text each, (B, S)."""
-        after = no_matches(len(texts))
+        after = no_matches(self.lengths, len(texts))
         for row, text in enumerate(texts):
             _, after[row : row + 1] = advance(self.lengths, after[row : row + 1], text[:, None])
         return (torch.from_numpy(after),)
 
-    def forward(self, logits: Tensor, voices: States) -> Tensor:
-        """The logits (T, B, V) with those of the predicted tokens changed; `voices` are from `advance`."""
-        predicted = voices[..., 0]
-        places = np.flatnonzero((predicted >= 0) & (predicted < self.vocab_size))
-        rows = torch.from_numpy(places).to(logits.device)
-        tokens = torch.from_numpy(predicted.ravel()[places].astype(np.int64)).to(logits.device)
-        buckets = torch.from_numpy(voices[..., 1].ravel()[places].astype(np.int64)).to(logits.device)
+    def forward(self, logits: Tensor, voices: States, hidden: Tensor) -> Tensor:
+        """The logits (T, B, V) with those of the predicted tokens changed.
+
+        Args:
+            logits: the logits of the network, (T, B, V).
+            voices: the predictions, from `advance`, (T, B, 1 + K, 2).
+            hidden: outputs of the last layer, (T, B, H).
+        """
         flat = logits.flatten(0, 1)  # (T B, V)
-        chosen = flat[rows]
-        log_p = torch.log_softmax(chosen, -1).gather(1, tokens[:, None])[:, 0]
+        predicted = torch.from_numpy(voices[..., 0].astype(np.int64)).flatten(0, 1).to(flat.device)  # (T B, 1 + K)
+        buckets = torch.from_numpy(voices[..., 1].astype(np.int64)).flatten(0, 1).to(flat.device)
+        known = (predicted >= 0) & (predicted < self.vocab_size)
+        tokens = torch.where(known, predicted, 0)
+        log_p = flat.gather(1, tokens) - flat.logsumexp(-1, keepdim=True)
         rest = torch.log(-torch.expm1(log_p.clamp(max=-np.exp(-MOST_STRETCHED))))
         stretched = (log_p - rest).clamp(-MOST_STRETCHED, MOST_STRETCHED)
-        slope, offset = (SCALE * self.gate)[buckets].unbind(-1)
-        return flat.index_put((rows, tokens), slope * stretched + offset, accumulate=True).view_as(logits)
+        gate = SCALE * F.embedding(buckets, self.gate)  # (T B, 1 + K, 2)
+        if self.weight is not None:
+            gate = gate + F.linear(hidden.flatten(0, 1).to(gate.dtype), self.weight.flatten(0, 1)).view_as(gate)
+        slope, offset = gate.unbind(-1)
+        added = torch.where(known, slope * stretched + offset, 0)
+        return flat.scatter_add(1, tokens, added).view_as(logits)

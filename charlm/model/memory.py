@@ -1,9 +1,11 @@
-"""Memory: keeping freed blocks for the next step, and reporting failed allocations as user errors."""
+"""Memory: its size, keeping freed blocks for the next step, and reporting failed allocations as user errors."""
 
 import contextlib
 import ctypes
+import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 
@@ -14,6 +16,7 @@ _BYTES = re.compile(r"allocate (\d+) bytes")
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4  # parameters of mallopt(3)
 _LARGE = 1 << 30  # bytes
+_CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 def keep_memory() -> None:
@@ -27,6 +30,16 @@ def keep_memory() -> None:
         if not library.mallopt(_MMAP_THRESHOLD, _LARGE):
             library.mallopt(_MMAP_MAX, 0)  # an older glibc, whose threshold can't exceed 32 MB
         library.mallopt(_TRIM_THRESHOLD, _LARGE)
+
+
+def machine_memory() -> int | None:
+    """Bytes of memory of this machine, or of its container (cgroup v2) if that has less; None if unknown."""
+    sizes = list[int]()
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sizes.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    with contextlib.suppress(OSError, ValueError):
+        sizes.append(int(_CONTAINER_LIMIT.read_text()))  # "max" without a limit
+    return min(sizes, default=None)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """An n-gram model whose log-probabilities are added to a network's logits, so that the network need not learn them."""
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +20,17 @@ from charlm.ngram.trie import Nodes
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 
+logger = logging.getLogger(__name__)
+
 _DEFAULT_ORDER = 12
 _DEFAULT_ORDER_LARGE = 5  # for a large vocabulary
 
+MEMORY = 2_000_000_000
+"""Bytes that suffice for counting `_MAX_TOKENS`; the default, unless the machine has little memory."""
 _MAX_TOKENS = 10_000_000  # how many of the last training tokens are counted; a third for a large vocabulary
 _MAX_NGRAMS = 5_000_000
+_MOST_TOKENS = (1 << 31) - (1 << 20)  # positions are 32-bit numbers
+_SHARE_OF_MACHINE = 4  # one in so many bytes of the machine's memory is for n-grams by default
 _FOLDS = 10
 _MAX_TOKENS_AT_ONCE = 20_000_000  # in all folds that are estimated in parallel; limits memory
 _LOWER_ORDERS = (3, 5)  # lower orders that also get a weight
@@ -54,19 +61,30 @@ def default_order(vocab_size: int) -> int:
     return _DEFAULT_ORDER_LARGE if vocab_size > SMALL_VOCABULARY else _DEFAULT_ORDER
 
 
+def default_memory(machine: int | None) -> int | None:
+    """The default of `TrainConfig.prior_memory` on a machine with so many bytes; None if it has enough, or unknown."""
+    if machine is None or machine >= _SHARE_OF_MACHINE * MEMORY:
+        return None
+    return max(10_000_000, machine // _SHARE_OF_MACHINE)
+
+
 def fit_prior(
-    split: TokenSplit, tokenizer: Tokenizer, order: int, *, progress: Progress = silent
+    split: TokenSplit, tokenizer: Tokenizer, order: int, *, memory: int | None = None, progress: Progress = silent
 ) -> tuple[NgramModel, CrossFit]:
     """Fit an n-gram model to a training split, and the cross-fitted models for training on it.
 
     Args:
-        split: the training split; of a large one only the last tokens are counted (`_MAX_TOKENS`).
+        split: the training split; of a large one only the last tokens are counted, and a message says so.
         tokenizer: the tokenizer of the split.
         order: n, the length of the longest n-gram.
+        memory: bytes that the counting may take; None is `MEMORY`. The tokens that are counted and the n-grams that are
+            kept are in proportion to it.
         progress: receives how many n-gram lengths are counted and how many models are estimated.
     """
     large = tokenizer.vocab_size > SMALL_VOCABULARY  # most n-grams are distinct, so they need more memory
-    ids = split.tail(_MAX_TOKENS // 3 if large else _MAX_TOKENS)
+    memory = MEMORY if memory is None else memory
+    most_tokens = min((_MAX_TOKENS // 3 if large else _MAX_TOKENS) * memory // MEMORY, _MOST_TOKENS)
+    ids = split.tail(most_tokens)
     counts = count_ngrams(
         ids,
         order=order,
@@ -76,8 +94,20 @@ def fit_prior(
     )
     threads = min(torch.get_num_threads(), max(1, _MAX_TOKENS_AT_ONCE // max(1, len(ids))))
     whole, *models = NgramModel.without_folds(
-        counts, min(_FOLDS, len(ids)), max_ngrams=_MAX_NGRAMS, threads=threads, progress=progress
+        counts,
+        min(_FOLDS, len(ids)),
+        max_ngrams=_MAX_NGRAMS * memory // MEMORY,
+        threads=threads,
+        progress=progress,
     )
+    if len(ids) < len(split) or memory < MEMORY:
+        found = sum(len(level.counts) for level in counts.levels)
+        logger.warning(
+            "the n-gram prior counts the last %s of %s training tokens and keeps %s of their %s n-grams "
+            "(--prior-memory %dMB)",
+            *(f"{number:,}" for number in (len(ids), len(split), whole.num_ngrams, found)),
+            memory // 1_000_000,
+        )
     return whole, CrossFit(models=tuple(models), first=len(split) - len(ids), size=len(ids))
 
 
@@ -117,7 +147,14 @@ class NgramPrior(nn.Module):
         assert self.ngram is not None
         return self.ngram.advance(state[0].cpu().numpy(), ids.cpu().numpy())
 
-    def forward(self, states: Nodes, hidden: Tensor, starts: NDArray[np.int64] | None = None) -> Tensor:
+    def forward(
+        self,
+        states: Nodes,
+        hidden: Tensor,
+        starts: NDArray[np.int64] | None = None,
+        *,
+        some: tuple[Tensor, Tensor] | None = None,
+    ) -> Tensor:
         """What to add to the logits, (T, B, V).
 
         Args:
@@ -125,26 +162,50 @@ class NgramPrior(nn.Module):
             hidden: outputs of the last layer, (T, B, H).
             starts: position in the training text at which each row begins, (B,). Each token is then predicted by the
                 model that has not counted it. None for any other text.
+            some: N places of the window, as indices of its T B steps, and K tokens, to which the result is limited:
+                (N, K).
         """
+        steps, rows, _ = states.shape
+        flat, places, tokens = hidden.flatten(0, 1), None, None
+        if some is not None:
+            places, tokens = some[0].cpu().numpy(), some[1].cpu().numpy()
+            flat = flat[some[0]]
+        query = self.query(states, starts, places)
+        known = torch.from_numpy(query.known_contexts()).to(hidden.device)
+        order_weights = F.linear(flat, self.weight) + F.embedding(known, self.bias.T)  # (T B, J)
+        logits: Tensor = _Mixture.apply(order_weights, query, self.orders, tokens)  # type: ignore[no-untyped-call]
+        return logits.view(steps, rows, -1) if some is None else logits
+
+    def query(
+        self, states: Nodes, starts: NDArray[np.int64] | None = None, places: NDArray[np.int64] | None = None
+    ) -> NgramQuery:
+        """The n-gram models' predictions after each of the T B tokens, or after those at `places`; arguments as in
+        `forward`."""
         assert self.ngram is not None
         steps, rows, _ = states.shape
+        flat = states.reshape(steps * rows, self.order - 1)
         models, which = [self.ngram], np.zeros(steps * rows, dtype=np.int64)
         if starts is not None and self.cross_fit is not None:
             models += self.cross_fit.models
             which = 1 + self.cross_fit.fold_of(starts + 1 + np.arange(steps)[:, None]).ravel()
-        query = NgramQuery(states.reshape(steps * rows, self.order - 1), models, which)
-        known = torch.from_numpy(query.known_contexts()).to(hidden.device)
-        order_weights = F.linear(hidden.flatten(0, 1), self.weight) + F.embedding(known, self.bias.T)  # (T B, J)
-        logits: Tensor = _Mixture.apply(order_weights, query, self.orders)  # type: ignore[no-untyped-call]
-        return logits.view(steps, rows, -1)
+        if places is not None:
+            flat, which = flat[places], which[places]
+        return NgramQuery(flat, models, which)
 
 
 class _Mixture(torch.autograd.Function):
-    """`NgramQuery.mixture` with order weights (N, J), for autograd: (N, V)."""
+    """`NgramQuery.mixture` with order weights (N, J), for autograd: (N, V), or (N, K) for K tokens."""
 
     @staticmethod
-    def forward(ctx: Any, order_weights: Tensor, query: NgramQuery, orders: tuple[int, ...]) -> Tensor:
-        mixed, log_p = query.mixture(orders, order_weights.detach().cpu().numpy(), keep=ctx.needs_input_grad[0])
+    def forward(
+        ctx: Any,
+        order_weights: Tensor,
+        query: NgramQuery,
+        orders: tuple[int, ...],
+        tokens: NDArray[np.int64] | None,
+    ) -> Tensor:
+        weights, keep = order_weights.detach().cpu().numpy(), ctx.needs_input_grad[0]
+        mixed, log_p = query.mixture(orders, weights, tokens=tokens, keep=keep)
         if log_p is not None:
             ctx.save_for_backward(torch.from_numpy(log_p).to(order_weights))
         return torch.from_numpy(mixed).to(order_weights)
@@ -152,4 +213,4 @@ class _Mixture(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         (log_p,) = ctx.saved_tensors
-        return torch.bmm(log_p, upstream[0].unsqueeze(-1)).squeeze(-1), None, None
+        return torch.bmm(log_p, upstream[0].unsqueeze(-1)).squeeze(-1), None, None, None

@@ -14,9 +14,8 @@ SOURCE = "".join(f'#include "{name}"\n' for name in ("trie.c", "match.c", "step.
 _ARGUMENTS: dict[str, list[Any]] = {
     "trie_advance": [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_void_p],
     "trie_known_contexts": [c_void_p, c_void_p, c_int64, c_void_p, c_void_p, c_void_p],
-    "trie_mixture": [c_void_p, c_void_p, c_int64] + [c_void_p] * 6,
+    "trie_mixture": [c_void_p, c_void_p, c_int64] + [c_void_p] * 7,
     "match_advance": [c_void_p, c_void_p, c_int64, c_void_p, c_int64, c_int64, c_void_p],
-    "match_step": [c_void_p, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64, c_void_p],
     "sampler_step": [c_void_p, c_void_p],
     "sampler_draw": [c_void_p],
     "coder_frequencies": [c_void_p, c_int64, c_void_p],
@@ -44,6 +43,7 @@ _STEP_FIELDS = [
     "prior_bias",
     "vector_of",
     "top",
+    "match",
 ]
 _RETURN_NUMBERS = {
     *("trie_mixture", "max_order", "max_mixed_orders", "coder_frequencies", "coder_encode", "coder_encode_token"),

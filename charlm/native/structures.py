@@ -49,10 +49,22 @@ class Orders(ctypes.Structure):
     _fields_: ClassVar = [("orders", pointer), ("number", int64)]
 
 
+class RecentShape(ctypes.Structure):
+    """The sizes of recent contexts (`recent.h`)."""
+
+    _fields_: ClassVar = [("slots", int64), ("number", int64), ("orders", int64 * 8)]
+
+
+class Tokens(ctypes.Structure):
+    """The tokens whose probabilities are wanted (`trie.h`)."""
+
+    _fields_: ClassVar = [("tokens", pointer), ("place_of", pointer), ("number", int64)]
+
+
 class MatchShape(ctypes.Structure):
     """The sizes of a match model (`match.h`)."""
 
-    _fields_: ClassVar = [("window", int64), ("longer", int64), ("shorter", int64)]
+    _fields_: ClassVar = [("window", int64), ("longer", int64), ("shorter", int64), ("recent", RecentShape)]
 
 
 class History(ctypes.Structure):
@@ -105,6 +117,12 @@ class Step(ctypes.Structure):
         ("top", pointer),
         ("top_time", int64),
         ("top_row", int64),
+        ("match", pointer),
+        ("match_states", pointer),
+        ("match_size", int64),
+        ("vocab", int64),
+        ("match_gate", pointer),
+        ("match_weight", pointer),
     ]
 
 

@@ -11,23 +11,25 @@ Source: the match model of Mahoney's PAQ (2002, "The PAQ1 Data Compression Progr
 
 A state is a row of S = 4 + 3 M int32: the number of tokens read, the position of the predicted token (0 for none), the
 length of the match, and the wrong predictions in a row (at most 3); then the last M tokens; then two tables of M
-positions by the hash of the tokens before them. A row of zeros is the initial state.
+positions by the hash of the tokens before them; then the state of `charlm.ngram.recent`. A row of zeros is the initial
+state.
 """
 
 import ctypes
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charlm.config import SMALL_VOCABULARY
+from charlm.ngram import recent
 from charlm.ngram.native_code import native_library, structures
 
 WINDOW = 1 << 13
 """M, the tokens that are remembered."""
 BUCKETS = 80
-"""Kinds of matches: 20 lengths (0 to 15, then from 16, 32, 64 and 128 up) times 4 numbers of misses."""
+"""Kinds of matches: 20 lengths (0 to 15, then from 16, 32, 64 and 128 up) times 4 numbers of misses. The kinds of
+recent contexts come after them."""
 _HEAD = 4
 VERIFIED, MOST_MISSES = 32, 3
 """The most tokens that are compared, and the most wrong predictions in a row that are counted."""
@@ -41,16 +43,35 @@ class Lengths(NamedTuple):
 
     longer: int
     shorter: int
+    recent: tuple[int, ...] = ()
+    """K lengths of recent contexts, ascending."""
+
+    @property
+    def voices(self) -> int:
+        """How many tokens are predicted at most: 1 + K."""
+        return 1 + len(self.recent)
+
+    @property
+    def buckets(self) -> int:
+        """How many buckets there are."""
+        return BUCKETS + recent.KINDS * len(self.recent)
+
+    @property
+    def size(self) -> int:
+        """S, the length of a state."""
+        return _HEAD + 3 * WINDOW + recent.size_of(self.recent)
 
 
-def lengths_for(vocab_size: int) -> Lengths:
+def lengths_for(vocab_size: int, *, with_recent: bool = False) -> Lengths:
     """The lengths for a vocabulary: tokens of a large one, such as subwords, say more each."""
-    return Lengths(12, 5) if vocab_size <= SMALL_VOCABULARY else Lengths(4, 2)
+    if vocab_size <= SMALL_VOCABULARY:
+        return Lengths(12, 5, recent.ORDERS if with_recent else ())
+    return Lengths(4, 2, recent.ORDERS_LARGE if with_recent else ())
 
 
-def no_matches(rows: int) -> States:
+def no_matches(lengths: Lengths, rows: int) -> States:
     """The state before the first token, (B, S)."""
-    return np.zeros((rows, _HEAD + 3 * WINDOW), dtype=np.int32)
+    return np.zeros((rows, lengths.size), dtype=np.int32)
 
 
 def advance(lengths: Lengths, states: States, ids: NDArray[Any]) -> tuple[States, States]:
@@ -62,13 +83,14 @@ def advance(lengths: Lengths, states: States, ids: NDArray[Any]) -> tuple[States
         ids: token ids, (T, B).
 
     Returns:
-        After each token the predicted token, or -1, and the bucket of the match, (T, B, 2), and the states after the
-        last token. Raises `ValueError` for states of another shape, or whose position lies outside the text.
+        After each token what each voice predicts, first the match, then the recent contexts: a token, or -1, and the
+        bucket of the prediction, (T, B, 1 + K, 2); and the states after the last token. Raises `ValueError` for states
+        of another shape, or whose position lies outside the text.
     """
-    tokens, states = np.ascontiguousarray(ids, dtype=np.int64), check_states(states).copy()
+    tokens, states = np.ascontiguousarray(ids, dtype=np.int64), check_states(lengths, states).copy()
     if len(states) != tokens.shape[1]:
         raise ValueError(f"there are {len(states)} states for {tokens.shape[1]} rows")
-    voices = np.empty((*tokens.shape, 2), dtype=np.int32)
+    voices = np.empty((*tokens.shape, lengths.voices, 2), dtype=np.int32)
     if code := native_library():
         code.match_advance(
             ctypes.byref(match_shape(lengths)),
@@ -80,18 +102,21 @@ def advance(lengths: Lengths, states: States, ids: NDArray[Any]) -> tuple[States
         )
         return voices, states
     for row, state in enumerate(states):
-        values = state.tolist()
+        values = memoryview(state)
         for step, token in enumerate(tokens[:, row].tolist()):
             _read(lengths, values, token)
-            voices[step, row] = _voice(values)
-        state[:] = values
+            found = [*_voice(values)]
+            if lengths.recent:
+                recent.read(lengths.recent, values, _HEAD + 3 * WINDOW, token)
+                found += recent.voices(lengths.recent, values, _HEAD + 3 * WINDOW, BUCKETS)
+            voices[step, row] = np.reshape(found, (-1, 2))
     return voices, states
 
 
-def check_states(states: States) -> States:
+def check_states(lengths: Lengths, states: States) -> States:
     """The states as the compiled code reads them; raises `ValueError` for those of another shape or type, and for
     positions outside the text."""
-    if states.ndim != 2 or states.shape[1] != _HEAD + 3 * WINDOW or states.dtype != np.int32:
+    if states.ndim != 2 or states.shape[1] != lengths.size or states.dtype != np.int32:
         raise ValueError("this is not the state of a match")
     count, pointer, length, misses = states[:, :_HEAD].T
     right = (count >= 0) & (count <= _LONGEST_COUNT) & (pointer >= 0) & (pointer < np.maximum(count, 1)) & (length >= 0)
@@ -102,13 +127,16 @@ def check_states(states: States) -> States:
 
 def match_shape(lengths: Lengths) -> "structures.MatchShape":
     """The argument block of the compiled code."""
-    return structures.MatchShape(WINDOW, lengths.longer, lengths.shorter)
+    orders = (ctypes.c_int64 * recent.MOST_ORDERS)(*lengths.recent)
+    contexts = structures.RecentShape(recent.SLOTS, len(lengths.recent), orders)
+    return structures.MatchShape(WINDOW, lengths.longer, lengths.shorter, contexts)
 
 
-def _read(lengths: Lengths, state: list[int], token: int) -> None:
+def _read(lengths: Lengths, state: memoryview, token: int) -> None:
     """`match_read` of native/sources/match.h."""
     if state[0] == _LONGEST_COUNT:
-        state[:] = [0] * len(state)
+        for place in range(_HEAD + 3 * WINDOW):
+            state[place] = 0
     count, pointer, length, misses = state[:_HEAD]
     if pointer and state[_HEAD + pointer % WINDOW] == token:
         pointer, length, misses = pointer + 1, length + 1, 0
@@ -118,7 +146,7 @@ def _read(lengths: Lengths, state: list[int], token: int) -> None:
     count += 1
     slots = {
         needed: _HEAD + table * WINDOW + _slot(state, count, needed)
-        for table, needed in enumerate(lengths, 1)
+        for table, needed in enumerate(lengths[:2], 1)
         if count >= needed
     }
     for needed, slot in slots.items():
@@ -131,10 +159,11 @@ def _read(lengths: Lengths, state: list[int], token: int) -> None:
             break
     for slot in slots.values():
         state[slot] = count
-    state[:_HEAD] = [count, pointer, length, misses]
+    for place, value in enumerate((count, pointer, length, misses)):
+        state[place] = value
 
 
-def _slot(state: Sequence[int], count: int, length: int) -> int:
+def _slot(state: memoryview, count: int, length: int) -> int:
     """The place in a table for the last `length` tokens."""
     value = 0
     for k in range(1, length + 1):
@@ -143,7 +172,7 @@ def _slot(state: Sequence[int], count: int, length: int) -> int:
     return value % WINDOW
 
 
-def _agreeing(state: Sequence[int], count: int, position: int) -> int:
+def _agreeing(state: memoryview, count: int, position: int) -> int:
     """How many tokens before a position agree with the last ones, at most `VERIFIED`."""
     k = 0
     while k < min(VERIFIED, position) and (
@@ -153,7 +182,7 @@ def _agreeing(state: Sequence[int], count: int, position: int) -> int:
     return k
 
 
-def _voice(state: Sequence[int]) -> tuple[int, int]:
+def _voice(state: memoryview) -> tuple[int, int]:
     """`match_voice` of native/sources/match.h: the predicted token, or -1, and the bucket."""
     _, pointer, length, misses = state[:_HEAD]
     if length >= 16:

@@ -55,22 +55,30 @@ class NgramQuery:
         return log_p
 
     def mixture(
-        self, orders: Sequence[int], order_weights: NDArray[Any], *, keep: bool = False
+        self,
+        orders: Sequence[int],
+        order_weights: NDArray[Any],
+        *,
+        tokens: NDArray[np.int64] | None = None,
+        keep: bool = False,
     ) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
         """The sum over orders of `log_probabilities` times the weights of the orders.
 
         Args:
             orders: J orders from 1 to n, ascending.
             order_weights: the weight of each order in each state, (N, J).
+            tokens: K distinct tokens; None is all V.
             keep: whether to return the log-probabilities, too.
 
         Returns:
-            The sum, (N, V), of the type of the weights; the log-probabilities, (N, J, V), or None without `keep`.
+            The sum, (N, K), of the type of the weights; the log-probabilities, (N, J, K), or None without `keep`.
         """
         if order_weights.dtype == np.float32 and (lookup := compiled_lookup()):
             estimates = [model.estimates for model in self.models]
             return lookup.mixture(
-                self.models[0].trie, estimates, self.which, self.states, orders, order_weights, keep=keep
+                self.models[0].trie, estimates, self.which, self.states, orders, order_weights, tokens=tokens, keep=keep
             )
         log_p = self.log_probabilities(orders)
+        if tokens is not None:
+            log_p = np.ascontiguousarray(log_p[..., tokens])
         return np.matmul(order_weights[:, None], log_p)[:, 0], log_p if keep else None

@@ -1,7 +1,7 @@
 """How well an n-gram model predicts a text, in nats."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,14 @@ from charlm.ngram.model import NgramModel
 from charlm.progress import Progress, silent
 
 _CHUNK = 1 << 20  # tokens scored at a time
+
+
+class TokenSequence(Protocol):
+    """Tokens in an array, or on disk."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> Any: ...
 
 
 def token_nats(model: NgramModel, ids: NDArray[Any]) -> Floats:
@@ -25,7 +33,7 @@ def token_nats(model: NgramModel, ids: NDArray[Any]) -> Floats:
     return np.concatenate([np.zeros(0), *_chunk_nats(model, ids)])
 
 
-def total_nats(model: NgramModel, ids: NDArray[Any], *, progress: Progress = silent) -> float:
+def total_nats(model: NgramModel, ids: TokenSequence, *, progress: Progress = silent) -> float:
     """The sum of `token_nats`, in bounded memory for a text of any length."""
     total, done = 0.0, 0
     for nats in _chunk_nats(model, ids):
@@ -35,7 +43,7 @@ def total_nats(model: NgramModel, ids: NDArray[Any], *, progress: Progress = sil
     return total
 
 
-def _chunk_nats(model: NgramModel, ids: NDArray[Any]) -> Iterator[Floats]:
+def _chunk_nats(model: NgramModel, ids: TokenSequence) -> Iterator[Floats]:
     """`token_nats` in chunks; each is scored with the n - 1 tokens before it."""
     for start in range(0, len(ids), _CHUNK):
         lead = min(model.order - 1, start)

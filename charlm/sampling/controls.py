@@ -119,7 +119,7 @@ class Controls:
             tokens[row] = NO_TOKEN
         if self._copies is not None:
             for row, stream in enumerate(streams):
-                while tokens[row] != NO_TOKEN and self._would_copy(stream, tokens[row], self._copies):
+                while tokens[row] != NO_TOKEN and self.would_copy(stream, tokens[row]):
                     tokens[row] = self._draw_another(adjusted[row : row + 1], tokens[row], stream, uniforms[row])
         return tokens
 
@@ -130,9 +130,10 @@ class Controls:
         others = self._filters or self.banned.reach or self._copies or self._config.repetition_penalty != 1
         return is_constant and not others
 
-    def _would_copy(self, stream: TextStream, token: int, copies: CopyIndex) -> bool:
+    def would_copy(self, stream: TextStream, token: int) -> bool:
         """Whether a token would make a copied passage too long."""
-        if token == self._vocabulary.eos:
+        copies = self._copies
+        if copies is None or token == self._vocabulary.eos:
             return False
         before = stream.last_characters
         text = before + stream.completed_by(token)

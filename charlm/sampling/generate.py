@@ -1,7 +1,7 @@
 """Writes texts: one, chunk by chunk, or many in a batch."""
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 
 import numpy as np
@@ -10,7 +10,10 @@ import torch
 from charlm.evaluation.copying import CopyIndex
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
+from charlm.sampling.beam import beam_search
 from charlm.sampling.config import SampleConfig, takes_likeliest
+from charlm.sampling.constraints.build import build_constraint
+from charlm.sampling.constraints.writing import PARTICLES, write_constrained
 from charlm.sampling.controls import NO_TOKEN, Controls
 from charlm.sampling.draws import Uniforms
 from charlm.sampling.edges.opening import Beginnings
@@ -179,15 +182,57 @@ def _write(
 ) -> Iterator[tuple[int, Chunk | GeneratedText]]:
     """The sampling loop: draw a token for every row of the batch, then read all of them in one step.
 
+    With a constraint, `write_constrained` does this for the particles of each text; at temperature 0, where nothing is
+    drawn, a beam search finds the text.
+
     A row is a place for one text at a time. Yields chunks and, at the end of each text, the whole text, with the number
     of the text.
     """
+    if config.is_constrained and config.temperature == 0 and not config.no_copy:
+        plain = SampleConfig()
+        searched = {name: getattr(plain, name) for name in ("top_k", "top_p", "min_p", "typical")}
+        likeliest_text = beam_search(
+            model,
+            tokenizer,
+            width=PARTICLES,
+            prefix=prefix,
+            config=replace(config, temperature=1.0, **searched),
+            steering=steering,
+            opening=opening,
+            progress=progress,
+        )[0]
+        for number in range(num):
+            if chunks and (size := likeliest_text.characters):
+                yield number, Chunk(likeliest_text.text[-size:], likeliest_text.log_probabilities if score else ())
+            yield number, likeliest_text
+        return
     vocabulary = Vocabulary(tokenizer)
     controls = Controls(vocabulary, config, copies)
     beginnings = Beginnings(
         model, tokenizer, vocabulary, controls, prefix, config.unknown, steering, opening=opening, progress=progress
     )
     likeliest = takes_likeliest(config)
+    constraint = build_constraint(model, vocabulary, config, beginnings.first, vocabulary.bias(config.bias))
+    if constraint is not None and config.max_length:
+        writing = write_constrained(
+            constraint,
+            vocabulary,
+            controls,
+            config,
+            beginnings,
+            lambda starts: make_stepper(model, [start.states for start in starts], steering=steering),
+            generator_of,
+            prefix=prefix,
+            num=num,
+            batch=batch,
+        )
+        for number, stream, emitted in writing:
+            end = len(stream.text)
+            if chunks and end > emitted:
+                yield number, Chunk(stream.text[emitted:], stream.nats_of(emitted, end) if score else ())
+            if stream.ended:
+                yield number, stream.result()
+        return
 
     def begin_row(number: int) -> _Row:
         uniforms = Uniforms(generator_of(number))

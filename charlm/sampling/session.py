@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from charlm.cells import LayerStates
+from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.sampling.config import SampleConfig, takes_likeliest
@@ -89,6 +90,8 @@ class Session:
         Raises: as `charlm.sampling.generate_chunks`.
         """
         config = config or SampleConfig()
+        if config.is_constrained:
+            raise ConfigError(f"a text that a person writes can't have {config.constraints[0]}; leave it out")
         self._model, self._tokenizer, self._unknown = model, tokenizer, config.unknown
         self._steered = Steered(model, steering) if steering else None
         self._vocabulary = Vocabulary(tokenizer)

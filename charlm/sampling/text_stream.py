@@ -8,8 +8,13 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from charlm.data.inputs.line_ends import any_line_end, with_lf
 from charlm.sampling.config import USUAL_LENGTH, SampleConfig
+from charlm.sampling.constraints.constraint import Constraint
+from charlm.sampling.constraints.written import Written
 from charlm.sampling.edges.boundary import WORD, unit_of
 from charlm.sampling.vocabulary import Vocabulary
 
@@ -17,8 +22,9 @@ _LAST_WORD = 40  # characters before the maximum length
 RECENT = 64
 """How many tokens back the repetition penalty looks."""
 
-Ended = Literal["eos", "length", "stop", "banned"]
-"""Why a text ended: EOS was drawn, the maximum length was reached, a stop text was written, or no token was allowed."""
+Ended = Literal["eos", "length", "stop", "constraint", "banned"]
+"""Why a text ended: EOS was drawn, the maximum length was reached, a stop text was written, the constraint doesn't
+allow what would come next, or no token was allowed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +76,14 @@ class TextStream:
     """Collects the tokens of a text, emits characters that can no longer change, and decides when the text ends."""
 
     def __init__(
-        self, vocabulary: Vocabulary, config: SampleConfig, *, prefix: str = "", rest: bytes = b"", nats: float = 0.0
+        self,
+        vocabulary: Vocabulary,
+        config: SampleConfig,
+        *,
+        prefix: str = "",
+        rest: bytes = b"",
+        nats: float = 0.0,
+        constraint: Constraint | None = None,
     ) -> None:
         """Begin after a prefix.
 
@@ -80,7 +93,10 @@ class TextStream:
             prefix: what the text begins with.
             rest: the end of the prefix that the next token repeats (see `charlm.sampling.edges.prefix`).
             nats: log-probability that is charged to the first character.
+            constraint: what the text after the prefix must satisfy.
         """
+        self.written = None if constraint is None else Written(constraint, rest)
+        """How far the text has got with its constraint."""
         self._vocabulary, self._config, self._prefix = vocabulary, config, prefix
         self.last_characters = prefix[-config.no_copy :] if config.no_copy else ""
         """The last `no_copy` characters of the text."""
@@ -109,6 +125,7 @@ class TextStream:
         other = copy.copy(self)
         other.recent = self.recent.copy()
         other._parts, other._nats = self._parts.copy(), self._nats.copy()
+        other.written = None if self.written is None else self.written.copy()
         return other
 
     @property
@@ -120,6 +137,33 @@ class TextStream:
     def may_end(self) -> bool:
         """Whether the text has its minimum length."""
         return self._length + len(self._held_back) >= self._config.min_length
+
+    @property
+    def room(self) -> int:
+        """How many characters may still be written."""
+        return self._max_length - self._length - len(self._held_back) - bool(self._pending)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether the constraint is satisfied, whatever follows."""
+        return self.written is None or self.written.is_free
+
+    def chances(self) -> NDArray[np.float64]:
+        """Nats of the chance to satisfy the constraint after each token, (V,): see `Constraint.chances`."""
+        assert self.written is not None
+        return self.written.chances(self.room, may_end=self.may_end)
+
+    def can_take(self, token: int) -> bool:
+        """Whether the constraint can be satisfied after a token whose chance is above -inf."""
+        if self.written is None:
+            return True
+        if not self.written.reaches(token, self.room):
+            return False
+        if not (self._stops and self.written.following.ended[token]):
+            return True
+        trial = self.copy()  # a stop text ends it further back
+        trial.push(token)
+        return trial._is_accepted(trial.text)
 
     @property
     def progress(self) -> float:
@@ -138,6 +182,8 @@ class TextStream:
         self._uncharged += log_probability
         if token == self._vocabulary.eos:
             return self._end_document()
+        if self.written is not None and (size := self.written.push(token)) is not None:
+            return self._end_inside(token, size)
         text = self._vocabulary.texts[token]
         if self._simple and text is not None and len(text) == 1 and not (self._pending or self._skip):
             self._nats.append(self._uncharged)  # the same as `_add`, for one character
@@ -197,6 +243,23 @@ class TextStream:
             emitted += self._emit(self._held_back)
         return emitted
 
+    def _end_inside(self, token: int, size: int) -> str:
+        """End the text with the first `size` bytes of a token, because the constraint doesn't allow more of it."""
+        data = self._vocabulary.bytes[token][self._skip :]
+        text, whole = ((self._pending + part).decode("utf-8", "replace") for part in (data[:size], data))
+        self._pending = b""
+        stops = bool(self._stops) and self._stops.find(self._held_back + whole, 0) is not None
+        self._uncharged *= len(text) / max(1, len(whole))
+        emitted = self._add(whole if stops else text) if text or stops else ""
+        if self.ended is None:
+            self.ended = "constraint"
+            emitted += self._emit(self._held_back)
+        return emitted
+
+    def _is_accepted(self, text: str) -> bool:
+        """Whether the constraint allows the text after the prefix to be this one."""
+        return self.written is None or self.written.constraint.accepts_text(text.encode("utf-8", "replace"))
+
     def _add(self, text: str) -> str:
         """Add decoded characters, charge them the nats since the last ones, and emit what can no longer change."""
         self._nats += [self._uncharged / len(text)] * len(text)
@@ -207,7 +270,7 @@ class TextStream:
         if self._stops:
             text, self._held_back = self._held_back + text, ""
             at = self._stops.find(text, max(0, self._config.min_length - self._length))
-            if at is not None and at <= room:
+            if at is not None and at <= room and self._is_accepted(self.text + text[:at]):
                 self.ended = "stop"
                 return self._emit(text[:at])
             keep = self._stops.unfinished(text)
@@ -228,7 +291,7 @@ class TextStream:
         written = self.text + text
         unit = WORD if len(written) >= self._max_length - _LAST_WORD else unit_of(written)
         at = None if unit is None else unit.first_end(written, max(least, self._length))
-        if at is None:
+        if at is None or not self._is_accepted(written[:at]):
             return text
         self.ended = "length"
         return written[self._length : at]

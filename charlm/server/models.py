@@ -1,5 +1,6 @@
 """The models that a server offers, by name: the one it was started with, those of runs, and the bundled ones."""
 
+import os
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ class Loaded:
         """What the pages show of the model, as JSON values."""
         model, facts = self.text_model.model, self.text_model.checkpoint.corpus
         config = model.config
+        cell = model.recurrent.cell if config.network == "recurrent" else None
         return {
             "name": self.name,
             "summary": repr(self.text_model).split("\n")[1:],
@@ -50,8 +52,8 @@ class Loaded:
             "backward": self.text_model.corpus_config.direction == "backward",
             "layers": config.num_layers,
             "hidden": config.hidden_size,
-            "states": list(model.recurrent.cell.states),
-            "gates": list(logistic_gates(model.recurrent.cell)),
+            "states": list(cell.states) if cell else [],
+            "gates": list(logistic_gates(cell)) if cell else [],
             "directions": [
                 {"name": path.stem, "negative": direction.facts.negative, "positive": direction.facts.positive}
                 for path in sorted((self.text_model.path.parent / FOLDER).glob("*.safetensors"))
@@ -79,25 +81,35 @@ class Models:
             paths.setdefault(path.parent.name, path)
         for name in bundled_names():
             paths.setdefault(name, PRETRAINED / name / MODEL_FILE)
-        return paths
+        return {name: path for name, path in paths.items() if path.is_file()}
 
-    def path(self, name: str) -> Path:
-        """The file of a model; "" is the default. Raises `NotFoundError` if there is no model of that name."""
+    def find(self, name: str) -> tuple[str, Path]:
+        """The name and the file of a model; "" is the default. Raises `NotFoundError` if there is no such model."""
         paths = self.paths()
-        if name and name not in paths:
-            raise NotFoundError(f"there is no model {name!r}; choose from {', '.join(paths)}", param="model")
-        return paths[name] if name else next(iter(paths.values()))
+        found = name or next(iter(paths), "")
+        if found not in paths:
+            choice = f"choose from {', '.join(paths)}" if paths else "train one on the Train page"
+            raise NotFoundError(f"there is no model {found!r}; {choice}", param="model")
+        return found, paths[found]
 
     def load(self, name: str) -> Loaded:
-        """A model by name, read again if its file has changed. Raises as `path`, and `ModelFileError`."""
-        path = self.path(name)
-        facts = path.stat()
+        """A model by name, read again if its file has changed. Raises as `find`, and `ModelFileError`."""
+        found, path = self.find(name)
+        facts = facts_of(found, path)
         version = (facts.st_mtime_ns, facts.st_size)
         with self._lock:
             known = self._loaded.pop(path, None)
             if known is None or known.version != version:
-                known = Loaded(name=name or next(iter(self.paths())), text_model=load(path), version=version)
+                known = Loaded(name=found, text_model=load(path), version=version)
             self._loaded[path] = known
             while len(self._loaded) > _KEPT:
                 self._loaded.popitem(last=False)
             return known
+
+
+def facts_of(name: str, path: Path) -> os.stat_result:
+    """The time and the size of the file of a model; raises `NotFoundError` if it was deleted just now."""
+    try:
+        return path.stat()
+    except OSError:
+        raise NotFoundError(f"the model {name!r} was deleted; choose another", param="model") from None

@@ -7,7 +7,7 @@ from charlm.server.training.baselines import Baselines
 from charlm.server.training.child import Trainings
 from charlm.server.workers import Workers
 
-WRITERS, ANALYSTS = 2, 1
+WRITERS, ANALYSTS, MEASURERS = 2, 1, 2
 WAITING = 24
 """Requests that may wait for a thread, of each kind."""
 
@@ -21,6 +21,8 @@ class Site:
     """For what answers within seconds: to write, score and load."""
     analysts: Workers = field(default_factory=lambda: Workers(ANALYSTS, WAITING, "analyse"))
     """For what may take a minute, so that it never delays writing."""
+    measurers: Workers = field(default_factory=lambda: Workers(MEASURERS, WAITING, "measure"))
+    """For the baselines of runs, which processes of their own measure."""
     trainings: Trainings = field(default_factory=Trainings)
     baselines: Baselines = field(default_factory=Baselines)
 
@@ -28,4 +30,5 @@ class Site:
         """End all work; a training is saved first."""
         self.writers.close()
         self.analysts.close()
+        self.measurers.close()
         self.trainings.close()

@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
+import math
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from charlm.progress import Progress
-from charlm.server.errors import BusyError
+from charlm.server.errors import BusyError, RequestError
 
 FRAME = 0.008
 """Seconds for which results are collected before they are sent: half a frame of a screen."""
@@ -44,9 +46,18 @@ class Job:
     @property
     def progress(self) -> Progress:
         """A progress callback that ends work that nobody waits for."""
+        return self.progress_within(math.inf)
+
+    def progress_within(self, seconds: float) -> Progress:
+        """The same, which also ends work that takes longer, with a `RequestError`."""
+        end = time.monotonic() + seconds
 
         def progress(what: str, done: int, total: int | None) -> None:
             self.require_wanted()
+            if time.monotonic() > end:
+                raise RequestError(
+                    f"the computation took longer than {seconds:g} seconds; ask for fewer steps or units"
+                )
 
         return progress
 

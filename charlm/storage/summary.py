@@ -6,7 +6,7 @@ from charlm.model.language_model import LanguageModel
 from charlm.storage.checkpoint import Checkpoint
 from charlm.tokenizers import Tokenizer
 
-_TOKENS = {"char": "characters", "byte": "bytes", "subword": "subwords"}
+_TOKENS = {"char": "characters", "byte": "bytes", "subword": "subwords", "word": "words"}
 
 
 def summarise(path: Path, checkpoint: Checkpoint) -> tuple[str, str, str]:
@@ -19,7 +19,7 @@ def _shape(model: LanguageModel, tokenizer: Tokenizer) -> str:
     vocabulary = f"{tokenizer.vocab_size:,} {_TOKENS.get(tokenizer.kind, 'tokens')}"
     ngrams = f", n-grams up to {config.ngram_order}" if config.ngram_order else ""
     weights = f"{model.num_parameters():,} parameters"
-    return f"{config.cell}, {config.num_layers} x {config.hidden_size}, {vocabulary}, {weights}{ngrams}"
+    return f"{config.layer_kind}, {config.num_layers} x {config.hidden_size}, {vocabulary}, {weights}{ngrams}"
 
 
 def _training(checkpoint: Checkpoint) -> str:

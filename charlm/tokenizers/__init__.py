@@ -1,4 +1,4 @@
-"""From text to token ids and back: characters, bytes or subwords, each with BOS and EOS."""
+"""From text to token ids and back: characters, bytes, subwords or words, each with BOS and EOS."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,11 +9,13 @@ from charlm.tokenizers.base import Tokenizer
 from charlm.tokenizers.byte import ByteTokenizer
 from charlm.tokenizers.char import CharTokenizer
 from charlm.tokenizers.subword import SubwordTokenizer
+from charlm.tokenizers.word import WordTokenizer
 
 TOKENIZERS: dict[str, type[Tokenizer]] = {
     "char": CharTokenizer,
     "byte": ByteTokenizer,
     "subword": SubwordTokenizer,
+    "word": WordTokenizer,
 }
 
 

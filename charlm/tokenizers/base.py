@@ -30,6 +30,8 @@ class Tokenizer(ABC):
     """
 
     kind: ClassVar[str]
+    splits_words: ClassVar[bool] = False
+    """Whether a long text may only be encoded in parts that begin and end between words."""
     bos: int
     """The token that starts a document."""
     eos: int
@@ -77,13 +79,25 @@ class Tokenizer(ABC):
         """Nats that unknown characters cost in addition to `unk`: a uniform code over `unseen_characters`."""
         return characters * math.log(self.unseen_characters) if characters else 0.0
 
+    def spells(self, before: NDArray[np.integer], tokens: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Whether tokens continue the spelling of a word outside a vocabulary of words, given the tokens before them.
+
+        Papers on word-level models charge such a word only the cost of its first token.
+        """
+        return np.zeros(tokens.shape, dtype=bool)
+
+    def is_spelling(self, tokens: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Whether tokens are a part of the spelling of a word outside a vocabulary of words."""
+        return np.zeros(tokens.shape, dtype=bool)
+
     @property
     def never_written(self) -> tuple[int, ...]:
         """Tokens that never occur in generated text: BOS and `unk`."""
         return (self.bos,) if self.unk is None else (self.bos, self.unk)
 
     def equivalent(self, text: str) -> str:
-        """A canonically equivalent text without unknown characters (é as one character or two); else `text` itself."""
+        """A text that means the same to a reader and whose characters or first word are known, such as a canonically
+        equivalent one (é as one character or two); else `text` itself."""
         return text
 
     def encode_all(self, texts: Sequence[str]) -> list[Ids]:

@@ -28,6 +28,7 @@ _BLOCK = 1 << 14  # consecutive characters of the sample
 _SEGMENT = 1 << 15  # characters encoded at a time
 _LONGEST_LINE = 2000
 _RARE = 1e-4  # share of the text, made up of its rarest characters, that is left to bytes
+_DEFAULT_VOCAB_SIZE = 2000
 _OVERHEAD = 260  # 256 bytes, 3 special tokens and the newline
 
 
@@ -62,15 +63,16 @@ class SubwordTokenizer(Tokenizer):
     @classmethod
     def fit(cls, texts: Iterable[str], characters: int, config: TokenizerConfig) -> Self:
         """Fit the subwords to at most ten million characters, spread evenly over the text."""
+        vocab_size = config.vocab_size or _DEFAULT_VOCAB_SIZE
         lines = _lines("\n".join(_spread(texts, characters)))
-        rare = _rare_characters(lines, (config.vocab_size - _OVERHEAD) // 2)
+        rare = _rare_characters(lines, (vocab_size - _OVERHEAD) // 2)
         sample = [*filter(None, rare.sub("\n", "\n".join(lines)).split("\n"))]
         model = io.BytesIO()
         try:
             sentencepiece.SentencePieceTrainer.train(
                 sentence_iterator=iter(sample),
                 model_writer=model,
-                vocab_size=config.vocab_size,
+                vocab_size=vocab_size,
                 model_type=config.algorithm,
                 character_coverage=1.0,
                 required_chars=_SPACE,  # otherwise a space becomes the bytes of U+2581
@@ -92,7 +94,7 @@ class SubwordTokenizer(Tokenizer):
         except (RuntimeError, ValueError) as error:
             reason = str(error).strip().rsplit("\n", 1)[-1][:160]
             raise TokenizerError(
-                f"SentencePiece can't fit {config.vocab_size} subwords to this text ({reason}); "
+                f"SentencePiece can't fit {vocab_size} subwords to this text ({reason}); "
                 "try a smaller --vocab-size, a longer text, or --tokenizer char"
             ) from None
         return cls(model.getvalue())

@@ -1,12 +1,13 @@
-"""The optimisers: Muon for the matrices inside the recurrent layers, AdamW for all other weights."""
+"""The optimisers: Muon for the matrices inside the network, AdamW for all other weights."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
 
 from charlm.config import TrainConfig
 from charlm.model.language_model import LanguageModel
+from charlm.processes.processes import Processes
 
 _MUON_RATE = 6.5
 """Muon's learning rate divided by AdamW's (docs/notes/experiments.md)."""
@@ -22,10 +23,18 @@ class Muon(torch.optim.Optimizer):
     matrix products: bfloat16 only on processors with instructions for it, because torch is slow at them elsewhere.
     """
 
-    def __init__(self, matrices: Iterable[Tensor], *, weight_decay: float, dtype: torch.dtype) -> None:
-        """`dtype` is the type of the matrix products; `Optimizers.step` sets the learning rate."""
+    def __init__(
+        self,
+        matrices: Iterable[Tensor],
+        *,
+        weight_decay: float,
+        dtype: torch.dtype,
+        processes: Processes | None = None,
+    ) -> None:
+        """`dtype` is the type of the matrix products, which `processes` share; `Optimizers.step` sets the learning
+        rate."""
         super().__init__(matrices, {"lr": 0.0, "weight_decay": weight_decay})
-        self._dtype = dtype
+        self._dtype, self._processes = dtype, processes or Processes()
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -34,7 +43,11 @@ class Muon(torch.optim.Optimizer):
             for matrix in group["params"]:
                 momentum = self.state[matrix].setdefault("momentum_buffer", torch.zeros_like(matrix))
                 momentum.lerp_(matrix.grad, 1 - _MOMENTUM)
-                update = orthogonal(matrix.grad.lerp(momentum, _MOMENTUM), self._dtype)
+                gradient = matrix.grad.lerp(momentum, _MOMENTUM)
+                if self._processes.size == 1:
+                    update = orthogonal(gradient, self._dtype)
+                else:
+                    update = orthogonal_in_shares(gradient, self._dtype, self._processes)
                 matrix.mul_(1 - group["lr"] * group["weight_decay"])
                 matrix.add_(update, alpha=-group["lr"] * max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5)
 
@@ -69,6 +82,26 @@ def orthogonal(matrix: Tensor, dtype: torch.dtype) -> Tensor:
     return (x.T if tall else x).to(matrix.dtype)
 
 
+def orthogonal_in_shares(matrix: Tensor, dtype: torch.dtype, processes: Processes) -> Tensor:
+    """`orthogonal` for a matrix that all processes have, each of which computes a share of the result.
+
+    Each process has a part of the longer side of x, with as many rows as the others and zeros at the end. In an
+    iteration the processes add up x' x, and each multiplies its part of x by the same polynomial of it.
+    """
+    a, b, c = _COEFFICIENTS
+    wide = matrix.shape[0] < matrix.shape[1]
+    x = (matrix.T if wide else matrix).to(dtype)
+    scale, rows = x.norm().clamp(min=1e-7), -(-len(x) // processes.size)
+    own = x.new_zeros((rows, x.shape[1]))
+    part = x[processes.rank * rows :][:rows]
+    own[: len(part)] = part / scale
+    for _ in range(_ITERATIONS):
+        g = processes.sum_in_place((own.T @ own).float()).to(dtype)
+        own = torch.addmm(own, own, torch.addmm(g, g, g, beta=b, alpha=c), beta=a)
+    whole = processes.concatenate(own.to(matrix.dtype))[: len(x)]
+    return whole.T if wide else whole
+
+
 _UNDECAYED = ("prior.", "match.")
 """The order weights of a prior should stay near 1, not 0, and a gate of the match has no reason to be near 0."""
 _KEYS = {torch.optim.AdamW: ("step", "exp_avg", "exp_avg_sq"), Muon: ("momentum_buffer",)}
@@ -78,11 +111,12 @@ _KEYS = {torch.optim.AdamW: ("step", "exp_avg", "exp_avg_sq"), Muon: ("momentum_
 class Optimizers:
     """The optimisers of a model as one: Muon, and AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101)."""
 
-    def __init__(self, model: LanguageModel, config: TrainConfig) -> None:
+    def __init__(self, model: LanguageModel, config: TrainConfig, processes: Processes | None = None) -> None:
         self._names = {parameter: name for name, parameter in model.named_parameters()}
+        matrices = {id(matrix) for matrix in _inner_matrices(model)}
         inner, decayed, undecayed = list[nn.Parameter](), list[nn.Parameter](), list[nn.Parameter]()
         for parameter, name in self._names.items():
-            if config.optimizer == "muon" and _is_inner(name, parameter):
+            if config.optimizer == "muon" and id(parameter) in matrices:
                 inner.append(parameter)
             elif parameter.ndim > 1 and not name.startswith(_UNDECAYED):
                 decayed.append(parameter)
@@ -94,7 +128,9 @@ class Optimizers:
         ]
         if inner:
             dtype = torch.bfloat16 if model.computes_in_bfloat16(config.precision) else torch.float32
-            self._parts.append((Muon(inner, weight_decay=config.weight_decay, dtype=dtype), _MUON_RATE))
+            self._parts.append(
+                (Muon(inner, weight_decay=config.weight_decay, dtype=dtype, processes=processes), _MUON_RATE)
+            )
 
     def zero_grad(self) -> None:
         """Clear the gradients."""
@@ -134,6 +170,8 @@ class Optimizers:
                     part.state[parameter] = restored
 
 
-def _is_inner(name: str, parameter: Tensor) -> bool:
-    """Whether a weight is a state-to-state or layer-to-layer matrix."""
-    return parameter.ndim == 2 and name.startswith("recurrent.") and name != "recurrent.layers.0.input"
+def _inner_matrices(model: LanguageModel) -> Iterator[Tensor]:
+    """The state-to-state and layer-to-layer matrices."""
+    for parameter in model.network.parameters():
+        if parameter.ndim == 2 and parameter is not model.network.input_weights:
+            yield parameter

@@ -3,7 +3,6 @@
 import contextlib
 import copy
 import json
-import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 
@@ -29,7 +28,10 @@ _SAMPLE = SampleConfig(temperature=0.8, length=_SAMPLE_CHARACTERS)
 
 
 class RunLog:
-    """Writes the files of a run during training."""
+    """Writes the files of a run during training.
+
+    Every process has one, which validates and saves at the same steps; that of the first writes the files.
+    """
 
     def __init__(
         self,
@@ -44,11 +46,14 @@ class RunLog:
         """Open the files; the arguments are those of `charlm.training.trainer.fit`."""
         self._run, self._state, self._dataset, self._config = run, state, dataset, config
         self._on_event = on_event
+        self._processes = state.processes
+        self._metrics = self._samples = None
         with contextlib.ExitStack() as files:
-            self._metrics = files.enter_context(contextlib.closing(AppendLog(run.metrics, log_sizes[0])))
-            self._samples = files.enter_context(contextlib.closing(AppendLog(run.samples, log_sizes[1])))
+            if self._processes.is_first:
+                self._metrics = files.enter_context(contextlib.closing(AppendLog(run.metrics, log_sizes[0])))
+                self._samples = files.enter_context(contextlib.closing(AppendLog(run.samples, log_sizes[1])))
             self._files = files.pop_all()
-        self._saved_at, self._save_seconds = time.monotonic(), 0.0
+        self._saved_at, self._save_seconds = self._processes.clock(), 0.0
         self.saved_step = state.step
         """The step of the resume file."""
         self._unsaved_validation = False
@@ -77,7 +82,7 @@ class RunLog:
     def validate(self) -> None:
         """Validate, write a sample, keep the model if it is the best so far, and save unless that was done just now or
         the run diverges."""
-        state, started = self._state, time.monotonic()
+        state, started = self._state, self._processes.clock()
         if state.recent:
             self._report()  # so that the loss shown with a validation is up to date
         better = True
@@ -88,13 +93,15 @@ class RunLog:
             if better:
                 state.best = event.nats_per_token
             self._emit(event)
-        self._emit(SampleEvent(step=state.step, texts=self._sample_texts()))
-        validation_seconds = time.monotonic() - started
+        if self._processes.is_first:
+            self._emit(SampleEvent(step=state.step, texts=self._sample_texts()))
+        self._processes.total()  # the others wait
+        validation_seconds = self._processes.clock() - started
         state.final_seconds = _FINAL_VALIDATIONS * validation_seconds + _FINAL_SAVES * self._save_seconds
         if better:
             self._keep_model()
         state.validated_step, self._unsaved_validation = state.step, True
-        if self._is_sound() and time.monotonic() - self._saved_at >= _SAVE_SPACING * self._save_seconds:
+        if self._is_sound() and self._processes.clock() - self._saved_at >= _SAVE_SPACING * self._save_seconds:
             self.save()
 
     def interrupt(self) -> None:
@@ -110,15 +117,16 @@ class RunLog:
 
     def save(self) -> None:
         """Write the best model, if it has not been written, and everything that `--resume` needs."""
-        started = time.monotonic()
+        started = self._processes.clock()
         self._write_best()
-        save_resume(self._run, self._state, self._dataset, self._config, (self._metrics.sync(), self._samples.sync()))
-        self._saved_at, self.saved_step, self._unsaved_validation = time.monotonic(), self._state.step, False
+        save_resume(self._run, self._state, self._dataset, self._config, (_size(self._metrics), _size(self._samples)))
+        self._processes.total()
+        self._saved_at, self.saved_step, self._unsaved_validation = self._processes.clock(), self._state.step, False
         self._save_seconds = self._saved_at - started
 
     def save_if_due(self) -> None:
         """Save, if the last save is long enough ago and the run doesn't diverge."""
-        due = time.monotonic() - self._saved_at > max(_SAVE_EVERY, _SAVE_SPACING * self._save_seconds)
+        due = self._processes.clock() - self._saved_at > max(_SAVE_EVERY, _SAVE_SPACING * self._save_seconds)
         if due and self._is_sound():
             self.save()
 
@@ -127,7 +135,9 @@ class RunLog:
         return is_sound(self._loss, self._dataset.tokenizer.vocab_size)
 
     def _emit(self, event: Event) -> None:
-        """Append an event to its file and pass it to `on_event`."""
+        """Append an event to its file and pass it to `on_event`, in the first process."""
+        if self._metrics is None or self._samples is None:
+            return
         kind = type(event).__name__.removesuffix("Event").lower()
         if isinstance(event, SampleEvent):
             self._samples.write(f"--- step {event.step}\n{event.text}\n\n")
@@ -148,7 +158,8 @@ class RunLog:
     def _keep_model(self) -> None:
         state = self._state
         state.best_step = state.step
-        self._best = checkpoint_of(copy.deepcopy(state.average), state, self._dataset, self._config)
+        if self._processes.is_first:
+            self._best = checkpoint_of(copy.deepcopy(state.average), state, self._dataset, self._config)
 
     def _write_best(self) -> None:
         if self._best is not None:
@@ -176,6 +187,11 @@ class RunLog:
         finally:
             state.model.train()
         return tuple(texts)
+
+
+def _size(log: AppendLog | None) -> int:
+    """The bytes of a log, which are on disk; 0 in a process that doesn't write it."""
+    return 0 if log is None else log.sync()
 
 
 def _mean(events: list[StepEvent]) -> StepEvent:

@@ -1,6 +1,5 @@
 """The state of training, and the file that keeps it so that a resumed run continues exactly where it stopped."""
 
-import time
 from copy import deepcopy
 from dataclasses import dataclass, field
 
@@ -16,6 +15,7 @@ from charlm.data.windows import Cursor
 from charlm.errors import ConfigError, ModelFileError, RunError
 from charlm.model.language_model import LanguageModel
 from charlm.ngram.match import check_states
+from charlm.processes.processes import Processes, gather_rows
 from charlm.storage.checkpoint import Checkpoint
 from charlm.storage.provenance import HeldOutFacts, TextFacts, TrainingFacts
 from charlm.storage.resume_file import ResumeState, load_resume_file, save_resume_file
@@ -24,6 +24,8 @@ from charlm.training.events import StepEvent
 from charlm.training.optimizers import Optimizers
 
 _OPTIMIZER, _AVERAGE = "optimizer/", "average/"
+_GENERATOR, _GENERATOR_OF = "generator", "generator/{}"  # of the first process, and of each other one
+_RANK_BITS = 32  # by which the number of a process is shifted in the seed of its dropout
 _ORDER = ("batch_size", "seq_len", "seed")  # of the settings, those on which the order of the windows depends
 
 
@@ -37,16 +39,18 @@ class TrainingState:
     off."""
     optimizers: Optimizers
     generator: torch.Generator
-    """The source of randomness for dropout."""
+    """The source of randomness for dropout; each process has one of its own."""
+    processes: Processes = field(default_factory=Processes)
+    """The processes that train the model together, with the clock of all."""
     states: LayerStates | None = None
-    """Recurrent states after the last window."""
+    """Recurrent states after the last window, of the rows that this process reads."""
     cursor: Cursor = field(default_factory=Cursor)
     step: int = 0
     tokens: int = 0
     seconds: float = 0.0
     """Training time of the sessions before this one."""
     started: float = 0.0
-    """time.monotonic() when this session began."""
+    """The clock when this session began."""
     first_progress: float = 0.0
     """Share of the run that had passed at the first step, since reading the text counts towards --minutes."""
     uncounted: float = 0.0
@@ -87,7 +91,7 @@ class TrainingState:
 
     def elapsed(self) -> float:
         """Seconds of training, summed over all sessions."""
-        return self.seconds + time.monotonic() - self.started
+        return self.seconds + self.processes.clock() - self.started
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,14 +127,22 @@ class ResumeValues(JsonConfig):
             )
 
 
-def begin(model: LanguageModel, config: TrainConfig, device: torch.device, started: float) -> TrainingState:
-    """The state before the first step, for a model with initial weights; `started` is as in `TrainingState`."""
+def begin(
+    model: LanguageModel, config: TrainConfig, device: torch.device, started: float, processes: Processes | None = None
+) -> TrainingState:
+    """The state before the first step, for a model with initial weights; the others are as in `TrainingState`.
+
+    The weights are those of the first process.
+    """
+    processes = processes or Processes()
     model.to(device)
+    processes.copy_from_first(model.parameters())
     return TrainingState(
         model=model,
         average=deepcopy(model).eval() if config.averaging else model,
-        optimizers=Optimizers(model, config),
-        generator=torch.Generator(device).manual_seed(config.seed),
+        optimizers=Optimizers(model, config, processes),
+        generator=torch.Generator(device).manual_seed(config.seed + (processes.rank << _RANK_BITS)),
+        processes=processes,
         started=started,
     )
 
@@ -179,14 +191,16 @@ def _held_out_facts(corpus: Corpus) -> HeldOutFacts:
 def save_resume(
     run: RunFolder, state: TrainingState, dataset: Dataset, config: TrainConfig, log_sizes: tuple[int, int]
 ) -> None:
-    """Write the resume file; `log_sizes` are the bytes of metrics.jsonl and samples.txt that belong to the state."""
-    tensors: dict[str, Tensor] = {"generator": state.generator.get_state()}
+    """Write the resume file; `log_sizes` are the bytes of metrics.jsonl and samples.txt that belong to the state.
+
+    All processes call this, and the first writes the states of all rows.
+    """
+    tensors = _gathered(state)
+    if not state.processes.is_first:
+        return
     if state.average is not state.model:
         tensors |= {_AVERAGE + name: weight for name, weight in state.average.named_parameters()}
     tensors |= {_OPTIMIZER + key: moment for key, moment in state.optimizers.moments().items()}
-    for layer, parts in enumerate(state.states or ()):
-        for index, part in enumerate(parts):
-            tensors[f"state/{layer}/{index}"] = part
     values = ResumeValues(
         carries_state=state.states is not None,
         cursor=state.cursor,
@@ -206,8 +220,26 @@ def save_resume(
     save_resume_file(run.resume, checkpoint, ResumeState(values=values.to_json(), tensors=tensors))
 
 
+def _gathered(state: TrainingState) -> dict[str, Tensor]:
+    """What each process has of its own: the generators, and the states of the rows in the order of the batch.
+
+    Empty but in the first process.
+    """
+    processes = state.processes
+    tensors = {
+        _GENERATOR_OF.format(rank) if rank else _GENERATOR: generator
+        for rank, generator in enumerate(processes.gather(state.generator.get_state()))
+    }
+    for layer, parts in enumerate(state.states or ()):
+        for index, part in enumerate(parts):
+            rows = gather_rows(processes, part)
+            if rows is not None:
+                tensors[f"state/{layer}/{index}"] = rows
+    return tensors
+
+
 def restore(
-    run: RunFolder, config: TrainConfig, device: torch.device, started: float
+    run: RunFolder, config: TrainConfig, device: torch.device, started: float, processes: Processes | None = None
 ) -> tuple[TrainingState, Checkpoint, tuple[int, int]]:
     """The saved state, its checkpoint, and the bytes of metrics.jsonl and samples.txt that belong to it.
 
@@ -215,7 +247,7 @@ def restore(
     """
     checkpoint, resume = load_resume_file(run.resume, device)
     _require_same_order(run, config, checkpoint)
-    state = begin(checkpoint.model, config, device, started)
+    state = begin(checkpoint.model, config, device, started, processes)
     try:
         values = ResumeValues.from_json(resume.values)
         _restore_tensors(state, values, resume.tensors, device)
@@ -248,7 +280,9 @@ def _restore_tensors(
 
     Raises KeyError for a missing tensor, TypeError, ValueError or RuntimeError for one that doesn't fit.
     """
-    state.generator.set_state(tensors["generator"])
+    rank = state.processes.rank
+    if rank == 0 or _GENERATOR_OF.format(rank) in tensors:  # else the run had fewer processes
+        state.generator.set_state(tensors[_GENERATOR_OF.format(rank) if rank else _GENERATOR])
     if values.step > 0:
         moments = {key.removeprefix(_OPTIMIZER): part for key, part in tensors.items() if key.startswith(_OPTIMIZER)}
         state.optimizers.restore(moments)
@@ -259,7 +293,8 @@ def _restore_tensors(
         state.average.load_state_dict(averages)
     if values.carries_state:
         saved = _checked_states(state.model, tensors)
-        state.states = tuple(tuple(part.to(device, copy=True) for part in parts) for parts in saved)
+        rows = state.processes.rows
+        state.states = tuple(tuple(part[rows].to(device, copy=True) for part in parts) for parts in saved)
 
 
 def _checked_states(model: LanguageModel, tensors: dict[str, Tensor]) -> LayerStates:
@@ -269,7 +304,7 @@ def _checked_states(model: LanguageModel, tensors: dict[str, Tensor]) -> LayerSt
     for layer, parts in enumerate(model.initial_state(1)):
         saved = [tensors[f"state/{layer}/{index}"] for index in range(len(parts))]
         for index, (part, initial) in enumerate(zip(saved, parts, strict=True)):
-            fits = part.shape == (rows, initial.shape[1]) and part.dtype == initial.dtype
+            fits = part.shape == (rows, *initial.shape[1:]) and part.dtype == initial.dtype
             if not fits or not part.isfinite().all():
                 raise ValueError(f"state {layer}/{index} is {part.dtype} {tuple(part.shape)}, or not finite")
         states.append(tuple(saved))
@@ -277,5 +312,5 @@ def _checked_states(model: LanguageModel, tensors: dict[str, Tensor]) -> LayerSt
     if ngram is not None and not ngram.trie.has_states(states[model.config.num_layers][0].numpy()):
         raise ValueError("a state of the n-gram model is outside of it")
     if model.match is not None:
-        check_states(states[-1][0].numpy())
+        check_states(model.match.lengths, states[-1][0].numpy())
     return tuple(states)

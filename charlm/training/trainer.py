@@ -5,13 +5,15 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from torch.nn import functional as F
 
 from charlm.config import TrainConfig
 from charlm.data.dataset import Dataset, TokenSplit
-from charlm.data.windows import IGNORE, keep_rows, training_windows
+from charlm.data.windows import Window, keep_rows, training_windows
 from charlm.errors import TrainingDivergedError
+from charlm.model.language_model import LanguageModel
+from charlm.model.sampled_softmax import TokenSampler
 from charlm.storage.runs import RunFolder
 from charlm.training.divergence import diverged, retry
 from charlm.training.events import Event, StepEvent
@@ -23,6 +25,7 @@ from charlm.training.warnings import GradientMonitor
 
 logger = logging.getLogger(__name__)
 
+_MOST_COUNTED = 10_000_000  # tokens at the end of the training split
 _LATEST_START = 0.99  # share of the run: even a run whose time is over makes a step
 
 
@@ -52,28 +55,33 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
     its T tokens (truncated backpropagation through time, Williams and Peng 1990). The gradient's global norm is clipped
     (Pascanu, Mikolov and Bengio 2013, arXiv 1211.5063, algorithm 1) before the optimisers take their step.
 
+    Each of several processes reads its rows of the window, and all take the same step, along the sum of their
+    gradients. An event has the loss of all rows.
+
     Raises `TrainingDivergedError` for a loss or gradient that is not finite, before it reaches the weights.
     """
     parameters = list(state.model.parameters())
-    device = state.model.output_bias.device
+    sampler, processes = token_sampler(state.model, split, config), state.processes
     state.model.train()
     windows = training_windows(
-        split, batch_size=config.batch_size, seq_len=config.seq_len, seed=config.seed, cursor=state.cursor
+        split,
+        batch_size=config.batch_size,
+        seq_len=config.seq_len,
+        seed=config.seed,
+        cursor=state.cursor,
+        rows=processes.rows,
     )
     while (progress := progress_of(state, config, split)) < 1 or state.step == 0:
         if state.step == 0:  # the schedule begins here, after the time spent on reading the text
             state.first_progress = progress = min(progress, _LATEST_START)
         window = next(windows)
-        states = state.model.carry(state.states, window, state.generator)
-        with state.model.training_precision(config.precision):
-            logits, states = state.model(window.ids.to(device), states, generator=state.generator, starts=window.starts)
-        loss = F.cross_entropy(logits.flatten(0, 1), window.targets.to(device).flatten(), ignore_index=IGNORE)
         state.optimizers.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        own_nats = _backpropagate(state, window, config, sampler)
+        processes.sum_gradients(parameters)
         norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
         if config.clip > 0:
             torch.nn.utils.clip_grads_with_norm_(parameters, config.clip, norm)
-        nats, gradient_norm = loss.item(), norm.item()
+        (nats,), gradient_norm = processes.total([own_nats]).tolist(), norm.item()
         if not math.isfinite(nats) or not math.isfinite(gradient_norm):
             raise TrainingDivergedError(diverged(nats, gradient_norm, state.step + 1, config))
         rate = learning_rate(
@@ -83,7 +91,6 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
             final=config.final_learning_rate,
         )
         state.optimizers.step(rate)
-        state.states = keep_rows(states, window.ids.shape[1])
         state.cursor = window.cursor
         state.step += 1
         state.average_weights(config.averaging)
@@ -99,6 +106,29 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
             clipped_norm=min(gradient_norm, config.clip) if config.clip > 0 else gradient_norm,
             learning_rate=rate,
         )
+
+
+def token_sampler(model: LanguageModel, split: TokenSplit, config: TrainConfig) -> TokenSampler | None:
+    """What draws the tokens of sampled softmax from the vocabulary of a training split; None for a full softmax."""
+    vocab_size = model.config.vocab_size
+    if not 0 < config.softmax_samples < vocab_size:
+        return None
+    counts = np.bincount(split.tail(_MOST_COUNTED), minlength=vocab_size)
+    return TokenSampler(counts, config.softmax_samples)
+
+
+def _backpropagate(state: TrainingState, window: Window, config: TrainConfig, sampler: TokenSampler | None) -> float:
+    """Compute the gradients of the window's rows, and carry the states; returns the rows' part of the mean loss."""
+    rows = window.ids.shape[1]
+    if rows == 0:  # the window has fewer rows than there are processes
+        state.states = state.model.initial_state(0)
+        return 0.0
+    states = state.model.carry(state.states, window, state.generator)
+    with state.model.training_precision(config.precision):
+        loss, states = state.model.loss(window, states, generator=state.generator, sampler=sampler)
+    loss.backward()  # type: ignore[no-untyped-call]
+    state.states = keep_rows(states, rows)
+    return loss.item()
 
 
 def fit(
@@ -121,7 +151,8 @@ def fit(
         config: the training configuration.
         log_sizes: bytes of metrics.jsonl and samples.txt that belong to `state`; from `restore`.
         on_event: called with every event.
-        should_stop: called after every step; if it returns True, everything is saved and training stops.
+        should_stop: called after every step; if it returns True in one of the processes, everything is saved and
+            training stops in all.
 
     Raises:
         TrainingDivergedError: the loss is not finite, or far worse than that of guessing.
@@ -144,7 +175,8 @@ def fit(
     finally:
         log.close()
     best, margin = state.best, None
-    if not stopped and (calibrated := calibrate(run, state, config, dataset)) is not None:
+    calibrated = None if stopped else calibrate(run, state, config, dataset)
+    if calibrated is not None:
         best, margin = calibrated.nats_per_token, calibrated.margin
     return Outcome(
         finished=not stopped,
@@ -180,6 +212,8 @@ def _train(
             log.validate()
         done = max(done, event.progress)
         if should_stop():
+            state.processes.request_stop()
+        if state.processes.stopping:
             if done < 1:
                 log.interrupt()
                 return True

@@ -1,6 +1,7 @@
 """Use of the validation split in a run: scoring the model at intervals, and calibrating the kept one at the end."""
 
 import math
+from copy import deepcopy
 from dataclasses import replace
 
 from charlm.config import TrainConfig
@@ -16,6 +17,7 @@ from charlm.training.state import TrainingState
 
 _TOKENS = (4096, 32_768)  # fewest and most that a validation scores
 _SHARE = 0.15  # of the tokens trained on between two validations: a twentieth of the time, since scoring is cheaper
+_SHARE_OF_SAMPLED = 0.05  # the same with a sampled softmax, since scoring, which uses all tokens, is not cheaper
 _MIN_CALIBRATION_TOKENS = 1000  # below, the split is too short to calibrate on
 
 
@@ -26,13 +28,14 @@ def choose_sample(state: TrainingState, config: TrainConfig, dataset: Dataset) -
         done = progress_of(state, config, dataset.train) - state.first_progress
         tokens_between = state.tokens / max(done, 1e-9) * (1 - state.first_progress) / config.validations
         fewest, most = _TOKENS
-        state.validation_tokens = min(most, max(fewest, int(_SHARE * tokens_between)))
+        share = _SHARE_OF_SAMPLED if config.softmax_samples else _SHARE
+        state.validation_tokens = min(most, max(fewest, int(share * tokens_between)))
     return _sample(state, dataset, state.validation_tokens)
 
 
 def _sample(state: TrainingState, dataset: Dataset, tokens: int) -> SplitSample:
     ngram = None if state.model.prior is None else state.model.prior.ngram
-    return SplitSample(dataset.valid, dataset.tokenizer, tokens=tokens, ngram=ngram)
+    return SplitSample(dataset.valid, dataset.tokenizer, tokens=tokens, ngram=ngram, processes=state.processes)
 
 
 def validate(state: TrainingState, dataset: Dataset, sample: SplitSample) -> ValidationEvent:
@@ -55,18 +58,23 @@ def calibrate(run: RunFolder, state: TrainingState, config: TrainConfig, dataset
 
     The score is that of the whole split if that takes little of the run's time; see `final_tokens`.
     A model that is calibrated already stays as it is. So does one whose split is too short; then the result is None.
+    Several processes share the work, and the first has and writes the file.
     """
-    kept = _model_to_calibrate(run, dataset)
-    if kept is None:
-        return None
-    checkpoint, facts = kept
-    if _is_calibrated(facts, state):
-        return _kept_estimate(facts)
+    processes = state.processes
+    kept = _model_to_calibrate(run, dataset) if processes.is_first else None
+    is_calibrated = kept is not None and _is_calibrated(kept[1], state)
+    if not processes.from_first(lambda: kept is not None and not is_calibrated):
+        return None if kept is None else _kept_estimate(kept[1])
+    model = deepcopy(state.average).cpu().eval() if kept is None else kept[0].model
+    processes.copy_from_first(model.parameters())
     sample = choose_sample(state, config, dataset)
-    temperature = best_temperature(checkpoint.model, sample.windows())
-    divide_logits(checkpoint.model, temperature)
+    temperature = best_temperature(model, sample.windows(), processes)
+    divide_logits(model, temperature)
     tokens = max(sample.tokens, final_tokens(dataset.valid.facts.tokens, state.tokens))
-    estimate = _sample(state, dataset, tokens).estimate(checkpoint.model)
+    estimate = _sample(state, dataset, tokens).estimate(model)
+    if kept is None:
+        return estimate
+    checkpoint, facts = kept
     facts = replace(
         facts,
         validation_nats_per_token=estimate.nats_per_token,
@@ -90,8 +98,12 @@ def is_complete(run: RunFolder, state: TrainingState, dataset: Dataset) -> bool:
     """Whether all that follows the last step is done: the last validation, and the calibration of the kept model."""
     if state.validated_step < state.step:
         return False
-    kept = _model_to_calibrate(run, dataset)
-    return kept is None or _is_calibrated(kept[1], state)
+
+    def is_calibrated() -> bool:
+        kept = _model_to_calibrate(run, dataset)
+        return kept is None or _is_calibrated(kept[1], state)
+
+    return state.processes.from_first(is_calibrated)
 
 
 def _model_to_calibrate(run: RunFolder, dataset: Dataset) -> tuple[Checkpoint, TrainingFacts] | None:

@@ -63,10 +63,10 @@ def warn_about_run(dataset: Dataset, model: LanguageModel, config: TrainConfig) 
             f"{unknown:,}",
             dataset.unknown_in("train"),
         )
-    if config.precision == "bfloat16" and not model.recurrent.has_bfloat16_kernel:
+    if config.precision == "bfloat16" and not model.network.has_bfloat16_kernel:
         logger.warning(
-            "--precision bfloat16: this machine has no fast bfloat16 kernel for this cell, so training will take many "
-            "times as long as without the option"
+            "--precision bfloat16: this machine has no fast bfloat16 kernel for this network, so training will take "
+            "many times as long as without the option"
         )
 
 
@@ -159,6 +159,7 @@ class PassesCheck:
             characters=self._facts.characters,
             passes=passes,
             hidden_size=self._model.hidden_size,
+            network=self._model.network,
             cell=self._model.cell,
             fine_tuning=self._selected.fine_tuning,
         )

@@ -28,7 +28,7 @@ def test_a_string_scores_as_a_file_with_it(trained, corpus_of, documents: str) -
     in_file = make_dataset(corpus, dataset.tokenizer)
     expected = evaluate(model, dataset.tokenizer, in_file.train)
     found = score_text(model, dataset.tokenizer, TEXT, CorpusConfig(documents=documents))
-    words = count_words(corpus.split_documents("train"))
+    words = count_words(corpus.split_parts("train"))
     assert found == replace(expected, words=words)
 
 

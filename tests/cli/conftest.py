@@ -1,17 +1,21 @@
 """Commands as a user types them."""
 
+import contextlib
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch.distributed as dist
 from typer.testing import Result
 
 
@@ -133,12 +137,12 @@ def start(_server: Server, tmp_path: Path) -> Callable[..., Child]:
     """Run a command of charlm in a process of its own, which can be killed."""
     numbers = itertools.count()
 
-    def start(*arguments: object, nohup: bool = False) -> Child:
+    def start(*arguments: object, nohup: bool = False, environment: Mapping[str, str] | None = None) -> Child:
         output = tmp_path / f"process{next(numbers)}"
         pid = _server.ask(
             arguments=[str(argument) for argument in arguments],
             folder=os.getcwd(),
-            environment={name: os.environ[name] for name in ("CHARLM_CACHE", "NO_COLOR")},
+            environment={name: os.environ[name] for name in ("CHARLM_CACHE", "NO_COLOR")} | dict(environment or {}),
             stdout=f"{output}.out",
             stderr=f"{output}.err",
             nohup=nohup,
@@ -146,3 +150,43 @@ def start(_server: Server, tmp_path: Path) -> Callable[..., Child]:
         return Child(server=_server, pid=pid, output=output)
 
     return start
+
+
+_MOST_SECONDS = 120
+"""After which processes that train together are killed, so that a test can't hang."""
+
+
+@pytest.fixture
+def start_together(start: Callable[..., Child]) -> Iterator[Callable[..., list[Child]]]:
+    """Start a command of charlm in several processes as torchrun does, each with arguments of its own or all with the
+    same; `restarts` is how often they were started before."""
+    stores, timers = list[dist.TCPStore](), list[threading.Timer]()
+
+    def start_together(*commands: Sequence[object], size: int = 2, restarts: int = 0) -> list[Child]:
+        store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+        stores.append(store)
+        common = {
+            "WORLD_SIZE": str(size),
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(store.port),
+            "TORCHELASTIC_USE_AGENT_STORE": "True",
+            "TORCHELASTIC_RESTART_COUNT": str(restarts),
+            "GLOO_SOCKET_IFNAME": {"linux": "lo", "darwin": "lo0"}.get(sys.platform, ""),
+        }
+        children = []
+        for rank in range(size):
+            command = commands[rank if len(commands) > 1 else 0]
+            own = {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+            children.append(start(*command, environment=common | own))
+            timers.append(threading.Timer(_MOST_SECONDS, _kill, (children[-1].pid,)))
+            timers[-1].start()
+        return children
+
+    yield start_together
+    for timer in timers:
+        timer.cancel()
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)

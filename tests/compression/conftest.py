@@ -14,7 +14,7 @@ from charlm.storage.checkpoint import Checkpoint
 from charlm.storage.provenance import TextFacts
 from charlm.text_model import TextModel
 
-EVERYTHING = {"ngram_order": 5, "context_vectors": 20, "match": True, "num_layers": 2}
+EVERYTHING = {"ngram_order": 5, "context_vectors": 20, "match": True, "recent": True, "num_layers": 2}
 """The shape of a network with every part that a step can have."""
 
 

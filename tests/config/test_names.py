@@ -22,7 +22,7 @@ def test_a_misspelt_setting_names_the_nearest(name: str) -> None:
 
 
 def test_a_name_like_no_other_gets_the_list() -> None:
-    with pytest.raises(ConfigError, match="no setting 'zzz'; its settings are algorithm, kind, vocab_size"):
+    with pytest.raises(ConfigError, match="no setting 'zzz'; its settings are algorithm, kind, min_count, vocab_size"):
         charlm.TokenizerConfig(zzz=1)
 
 

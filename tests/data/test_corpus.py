@@ -99,3 +99,14 @@ def test_a_list_in_alphabetical_order_looks_sorted(corpus_of) -> None:
     assert not corpus_of("the same\n" * 150 + lines[:1500], documents="line").looks_sorted
     mixed = "".join(f"name {i * 101 % 300:03}\n" for i in range(300))
     assert not corpus_of(mixed, documents="line").looks_sorted
+
+
+def test_long_documents_can_be_read_in_part(corpus_of, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charlm.data.encoding._CHUNK", 10)
+    monkeypatch.setattr("charlm.data.documents._CHUNK", 10)
+    content = "a first document of a text\nb\nthe third document\n"
+    for kind, whole in (("line", content.splitlines()), ("file", [content])):
+        corpus = corpus_of(content, documents=kind, splits=(100, 0, 0))
+        corpus.release_text()
+        for longest in (1, 9, 10, 11, 20, 99):
+            assert [*corpus.split_documents("train", longest=longest)] == [text[:longest] for text in whole]

@@ -25,7 +25,7 @@ def texts(dataset, name: str) -> list[str]:
 
 
 LINES = "".join(f"line number {i}\n" for i in range(200))
-KINDS = pytest.mark.parametrize("kind", ["char", "byte", "subword"])
+KINDS = pytest.mark.parametrize("kind", ["char", "byte", "subword", "word"])
 
 
 @KINDS
@@ -87,10 +87,11 @@ def test_ids_take_two_bytes_where_that_is_enough(dataset_of) -> None:
     assert texts(wide, "train")[0] == many[: len(many) // 2]
 
 
-def test_reading_gives_pages_back(dataset_of, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dataset_module, "_READS_BEFORE_RELEASE", 2)
-    split = dataset_of(LINES).train
-    assert all(len(split.read(0, 5)) == 5 for _ in range(7))
+def test_places_of_many_documents_stay_on_disk(dataset_of, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = dataset_of(LINES, documents="line").train.starts
+    monkeypatch.setattr(dataset_module, "_STARTS_IN_MEMORY", 1)
+    on_disk = dataset_of(LINES, documents="line").train.starts
+    assert isinstance(on_disk, np.memmap) and np.array_equal(on_disk, expected)
 
 
 @pytest.mark.parametrize("content", ["x", "xy", "ab\n"])

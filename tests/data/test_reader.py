@@ -50,7 +50,7 @@ def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader_module, "_MAX_KEPT_BYTES", 0)
 
 
-@pytest.mark.parametrize("kind", ["char", "byte", "subword"])
+@pytest.mark.parametrize("kind", ["char", "byte", "subword", "word"])
 def test_a_first_run_reads_each_source_once(kind: str) -> None:
     sources = [RecordedSource(LINES, name="a.txt"), RecordedSource(LINES[::-1], name="b.txt")]
     corpus = corpus_of(sources)

@@ -208,8 +208,22 @@ def test_a_file_of_any_length_is_verified(tmp_path: Path, monkeypatch: pytest.Mo
     file = VerifiedFile(path, numbers.dtype, len(numbers), sums, len(numbers))
     assert not file.verified
     file.verify(0, len(numbers))
-    assert file.verified and np.array_equal(file.numbers, numbers)
+    assert file.verified and np.array_equal(file.read(0, len(numbers)), numbers)
     with pytest.raises(DamagedFileError, match=r"bytes, not"):
         VerifiedFile(path, numbers.dtype, len(numbers) + 1, sums, 9)
     with pytest.raises(DamagedFileError, match="is damaged in bytes"):
         VerifiedFile(path, numbers.dtype, len(numbers), sums, len(numbers) - 1).verify(0, len(numbers))
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("is_verified", [True, False])
+def test_a_file_that_is_cut_short_while_it_is_used_is_an_error(dataset_of, tmp_path: Path, is_verified: bool) -> None:
+    """A mapped file would end the process by SIGBUS."""
+    split = dataset_of(LINES).train
+    if is_verified:
+        split.read(0, len(split))
+    os.truncate(cached(tmp_path, "tokens") / "train.ids", 5000)
+    with pytest.raises(
+        CharlmError, match=r"train.ids became shorter while charlm was using it; it was removed, so run"
+    ):
+        split.tail(10)

@@ -46,7 +46,7 @@ def test_unigram_and_uniform_by_hand(dataset_of) -> None:
     assert found["uniform"].bits_per_character == pytest.approx(3 * math.log2(4) / 2)
 
 
-@pytest.mark.parametrize("kind", ["char", "byte", "subword"])
+@pytest.mark.parametrize("kind", ["char", "byte", "subword", "word"])
 @pytest.mark.parametrize("documents", ["file", "line"])
 def test_they_agree_with_direct_computations(dataset_of, kind: str, documents: str) -> None:
     tokenizer = TokenizerConfig(kind=kind, vocab_size=350)

@@ -2,8 +2,11 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from charlm.config import TokenizerConfig
+from charlm.data.documents import Part
 from charlm.evaluation.comparison import SEED_DEVIATION, compare, difference
 from charlm.evaluation.score import evaluate, token_nats
 from charlm.evaluation.words import count_words
@@ -80,6 +83,18 @@ def test_ninety_five_in_a_hundred_intervals_hold_the_mean() -> None:
 
 
 def test_words_are_those_of_the_papers() -> None:
-    assert count_words([" = Title = \n \n Two words .\n"]) == 3 + 3 + 3
-    assert count_words(["one line", "another one"]) == 6
-    assert count_words(["no line end\nlast"]) == 4 + 2
+    assert count_words([Part([" = Title = \n \n Two words .\n"], True)]) == 3 + 3 + 3
+    assert count_words([Part(["one line", "another one"], True)]) == 6
+    assert count_words([Part(["no line end\nlast"], True)]) == 4 + 2
+
+
+@given(documents=st.lists(st.text(st.sampled_from("ab \n\r\u2028\u3000\x1c"), min_size=1)), size=st.integers(1, 3))
+def test_words_are_the_same_wherever_a_text_is_cut(documents: list[str], size: int) -> None:
+    expected = sum(len(document.split()) + max(1, len(document.splitlines())) for document in documents)
+    assert count_words([Part(documents, True)] if documents else []) == expected
+    parts = [
+        Part([document[start : start + size]], start + size >= len(document))
+        for document in documents
+        for start in range(0, len(document), size)
+    ]
+    assert count_words(parts) == expected

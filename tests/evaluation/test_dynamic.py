@@ -63,7 +63,7 @@ def test_it_is_what_a_plain_loop_gives(dataset, network_for) -> None:
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
 
-@pytest.mark.parametrize("kind", ["char", "subword"])
+@pytest.mark.parametrize("kind", ["char", "subword", "word"])
 @pytest.mark.parametrize("documents", ["file", "line"])
 def test_without_learning_it_is_the_plain_score(
     dataset_of, sentences: str, network_for, kind: str, documents: str

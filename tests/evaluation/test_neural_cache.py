@@ -37,7 +37,7 @@ def plain(model: LanguageModel, dataset: Dataset, config: NeuralCacheConfig) -> 
     return total
 
 
-@pytest.mark.parametrize("kind", ["char", "subword"])
+@pytest.mark.parametrize("kind", ["char", "subword", "word"])
 @pytest.mark.parametrize("documents", ["file", "line"])
 def test_it_is_what_a_plain_loop_gives(dataset_of, sentences: str, network_for, kind: str, documents: str) -> None:
     dataset = dataset_of(sentences, TokenizerConfig(kind=kind, vocab_size=320), documents=documents)

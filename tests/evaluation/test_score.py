@@ -28,7 +28,7 @@ def plain(model: LanguageModel, dataset: Dataset, split: str) -> float:
     return total
 
 
-@pytest.mark.parametrize("kind", ["char", "byte", "subword"])
+@pytest.mark.parametrize("kind", ["char", "byte", "subword", "word"])
 @pytest.mark.parametrize("documents", ["file", "line"])
 def test_it_agrees_with_a_plain_double_loop(dataset_of, network_for, kind: str, documents: str) -> None:
     dataset = dataset_of(BOTTLES, TokenizerConfig(kind=kind, vocab_size=350), documents=documents, splits=(60, 20, 20))

@@ -68,7 +68,8 @@ def test_every_cell_runs_in_the_page(
     text = "abacadabracabbagehedge"
     for simd in (True, False):
         units = in_node(export, tmp_path, simd=simd, reads=[text])["reads"][0]
-        assert _nats(units) == pytest.approx(export.model.score_text(text).nats, rel=1e-5)
+        # The page multiplies the sum of a row by its scale, and Python each of its weights.
+        assert _nats(units) == pytest.approx(export.model.score_text(text).nats, rel=3e-5)
 
 
 def test_tied_weights_and_a_single_layer_without_n_grams_run_in_the_page(

@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 from cases import Random, cases, outcome, require_finite, run_command, same_or_error
 from mutations import mutated_bytes
-from texts import ENCODINGS, SUFFIXES, encoded, file_bytes, text_of, write_folder, zipped
+from texts import COMPRESS, ENCODINGS, SUFFIXES, encoded, file_bytes, text_of, write_folder, zipped
 
 from charlm.config import CorpusConfig, TokenizerConfig
 from charlm.data.corpus import Corpus, open_corpus
 from charlm.data.dataset import make_dataset
-from charlm.data.inputs.archive import extract
+from charlm.data.packed.archive import extract
+from charlm.data.packed.compressed import compression_of
+from charlm.data.registry import file_source
+from charlm.data.sources import find_sources
 from charlm.data.splits import SPLITS
 from charlm.progress import silent
 
@@ -157,3 +160,39 @@ def test_bytes_of_an_archive(place: Path) -> None:
         else:
             outcome(name, read)
         assert {path.name for path in place.iterdir()} <= {"archive.zip", "text.txt"}, name
+
+
+def test_bytes_of_a_compressed_text(place: Path) -> None:
+    """Read whole, as often as it is in the file, or an error; never a part of it, nor another text."""
+    place.mkdir()
+    path = place / "text.txt"
+    for name, chance in cases("compressed texts"):
+        content, size = text_of(chance).encode("utf-8", "replace"), chance.choice([1000, 1 << 20])
+        content *= chance.choice([1, 1, 50])
+        packed = chance.choice(COMPRESS)(content) * chance.choice([1, 1, 2])
+        path.write_bytes(mutated_bytes(packed, chance) if chance.random() < 0.8 else packed)
+
+        def read(size=size) -> bytes:
+            with file_source(path).open() as file:
+                return b"".join(iter(lambda: file.read(size), b""))
+
+        found = outcome(name, read)
+        if compression_of(path.read_bytes()) is not None:
+            assert found in (None, content, content * 2), name
+
+
+def test_bytes_of_a_zip_archive_that_is_a_text(place: Path) -> None:
+    """Its files are read whole, or there is an error."""
+    place.mkdir()
+    path = place / "texts.zip"
+    for name, chance in cases("zip archives"):
+        contents = [encoded(text_of(chance), chance) for _ in range(chance.choice([1, 2, 5]))]
+        packed = zipped({f"{number}.txt": content for number, content in enumerate(contents)}, chance)
+        path.write_bytes(mutated_bytes(packed, chance) if chance.random() < 0.8 else packed)
+
+        def read() -> list[bytes]:
+            found = find_sources(path)
+            return [source.open().read() for source in found.sources if found.folders]
+
+        for content in outcome(name, read) or []:
+            assert content in contents, name

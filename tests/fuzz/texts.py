@@ -1,8 +1,10 @@
 """Random bytes of text files, sound and damaged, and folders of them."""
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 import zipfile
 from pathlib import Path
 
@@ -21,6 +23,7 @@ ENCODINGS = [
     "gb18030",
 ]
 SUFFIXES = [".txt", ".txt", ".csv", ".tsv", ".jsonl", ".md", ".json", ".bin", ".safetensors", ""]
+COMPRESS = [gzip.compress, bz2.compress, lzma.compress]
 _SENTENCES = [
     "the cat and the dog",
     "Мороз и солнце",
@@ -85,7 +88,7 @@ def packed(chance: Random) -> bytes:
     """An archive or a document, or what begins like one."""
     content, kind = text_of(chance).encode("utf-8", "replace"), chance.randrange(5)
     if kind == 0:
-        return gzip.compress(content)
+        return chance.choice(COMPRESS)(content)
     if kind == 1:
         return chance.choice([b"%PDF-1.7\n", b"BZh91AY&SY", b"\x89PNG\r\n\x1a\n", b"PK\x03\x04", b"{\\rtf1"]) + content
     names = [["text.txt"], ["word/document.xml"], ["content.xml"], ["META-INF/container.xml"], ["a/b.txt", "c.txt"]]

@@ -1,3 +1,4 @@
+import json
 import math
 from pathlib import Path
 
@@ -6,10 +7,11 @@ import pytest
 import torch
 
 from charlm import api
+from charlm.config import RunConfig
 from charlm.errors import RunError
 from charlm.evaluation.score import evaluate
 from charlm.model import ngram_prior
-from charlm.model.ngram_prior import default_order, fit_prior
+from charlm.model.ngram_prior import default_memory, default_order, fit_prior
 from charlm.ngram.arrays import to_arrays
 from charlm.ngram.counts import fold_of
 from charlm.ngram.mixture import NgramQuery
@@ -144,3 +146,40 @@ def test_the_gradient_of_the_gates_is_that_of_their_logarithms(
     by_gate = np.einsum("njv,nv->nj", log_p, upstream[:, 0].numpy())
     expected = np.einsum("nj,nh->jh", by_gate, hidden[:, 0].numpy())
     assert model.prior.weight.grad.numpy() == pytest.approx(expected, rel=1e-4, abs=1e-3)
+
+
+def test_the_prior_counts_as_much_as_its_memory_allows_and_says_so(
+    dataset, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ngram_prior, "_MAX_TOKENS", 4000)
+    monkeypatch.setattr(ngram_prior, "_MAX_NGRAMS", 2000)
+    size = len(dataset.train)
+    whole, cross_fit = fit_prior(dataset.train, dataset.tokenizer, 6, memory=2 * ngram_prior.MEMORY)
+    assert cross_fit.size == size < 8000 and not caplog.messages
+    part, cross_fit = fit_prior(dataset.train, dataset.tokenizer, 6, memory=ngram_prior.MEMORY // 4)
+    assert cross_fit.size == 1000 and cross_fit.first == size - 1000 and part.num_ngrams <= 500 < whole.num_ngrams
+    assert caplog.messages[0].startswith(f"the n-gram prior counts the last 1,000 of {size:,} training tokens and ")
+    assert caplog.messages[0].endswith(" n-grams (--prior-memory 500MB)")
+
+
+def test_a_machine_with_little_memory_has_a_smaller_default() -> None:
+    assert default_memory(None) is None and default_memory(64 * 10**9) is None
+    assert default_memory(2 * 10**9) == 500_000_000 and default_memory(1000) == 10_000_000
+
+
+def test_a_run_keeps_the_memory_of_its_prior(charlm, text, records_of, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charlm.api.machine_memory", lambda: 2 * 10**9)
+    shape = "--steps 2 --hidden 4 --embedding 4 --batch-size 2 --seq-len 8 --threads 1 --ngram-order 3"
+    charlm("train", text, "--run", "runs/a", *shape.split())
+    charlm("train", text, "--run", "runs/b", "--prior-memory", "0.5 GB", *shape.split())
+    for run in ("a", "b"):
+        config = RunConfig.from_json(json.loads(Path(f"runs/{run}/config.json").read_text()))
+        assert config.training.prior_memory == 500_000_000
+    monkeypatch.setattr("charlm.api.machine_memory", lambda: 64 * 10**9)
+    charlm("train", "--resume", "--run", "runs/a", "--steps", "4")
+
+
+@pytest.mark.parametrize("size", ["5MB", "much", "-1GB", "500", "1e9", "2TB"])
+def test_a_size_that_is_none_is_an_error(charlm, text, size: str) -> None:
+    failed = charlm("train", text, "--prior-memory", size, status=1)
+    assert failed.stderr == f"error: --prior-memory is {size!r}; give a size from 10MB up, such as 500MB or 2GB\n"

@@ -7,13 +7,13 @@ from hypothesis.extra.numpy import arrays
 from charlm.ngram import match
 from charlm.ngram.match import Lengths, advance, check_states, lengths_for, no_matches
 
-CHARACTERS = lengths_for(65)
+CHARACTERS, RECENT = lengths_for(65), lengths_for(65, with_recent=True)
 
 
 def read(text: list[int], lengths: Lengths = CHARACTERS) -> tuple[list[int], list[int]]:
     """The predictions after each token of a text, and their buckets."""
-    voices, _ = advance(lengths, no_matches(1), np.array(text)[:, None])
-    return voices[:, 0, 0].tolist(), voices[:, 0, 1].tolist()
+    voices, _ = advance(lengths, no_matches(lengths, 1), np.array(text)[:, None])
+    return voices[:, 0, 0, 0].tolist(), voices[:, 0, 0, 1].tolist()
 
 
 def test_a_repeat_is_followed_to_its_end_and_a_miss_is_counted() -> None:
@@ -37,16 +37,16 @@ def test_the_latest_occurrence_is_found_unless_an_earlier_one_agrees_for_longer(
 
 
 def test_tokens_of_a_large_vocabulary_need_less_agreement() -> None:
-    assert lengths_for(512) == CHARACTERS == (12, 5) and lengths_for(513) == (4, 2)
+    assert lengths_for(512) == CHARACTERS == (12, 5, ()) and lengths_for(513) == (4, 2, ())
     assert read([1, 2, 3, 9, 1, 2], lengths_for(16_000))[0] == [-1] * 5 + [3]
 
 
 texts = arrays(np.int64, st.tuples(st.integers(1, 80), st.integers(1, 3)), elements=st.integers(0, 2))
 
 
-@given(texts, st.sampled_from([CHARACTERS, lengths_for(1000)]), st.integers(0, 80))
+@given(texts, st.sampled_from([CHARACTERS, lengths_for(1000), RECENT]), st.integers(0, 80))
 def test_compiled_code_and_python_agree_and_a_text_may_come_in_parts(text, lengths: Lengths, cut: int) -> None:
-    begin = no_matches(text.shape[1])
+    begin = no_matches(lengths, text.shape[1])
     voices, after = advance(lengths, begin, text)
     assert not begin.any()
     first, middle = advance(lengths, begin, text[:cut])
@@ -60,7 +60,7 @@ def test_compiled_code_and_python_agree_and_a_text_may_come_in_parts(text, lengt
 
 @given(arrays(np.int64, st.integers(1, 200), elements=st.integers(0, 1)))  # of more letters, hashes can collide
 def test_a_prediction_follows_an_earlier_occurrence_of_the_last_tokens(text) -> None:
-    state = no_matches(1)
+    state = no_matches(CHARACTERS, 1)
     for step, token in enumerate(text.tolist()):
         voices, state = advance(CHARACTERS, state, np.array([[token]]))
         count, position, length, _ = state[0, :4].tolist()
@@ -68,7 +68,7 @@ def test_a_prediction_follows_an_earlier_occurrence_of_the_last_tokens(text) -> 
         if position:
             assert position < count and length >= CHARACTERS.shorter
             assert text[position - length : position].tolist() == text[count - length : count].tolist()
-            assert voices[0, 0, 0] == text[position]
+            assert voices[0, 0, 0, 0] == text[position]
         elif count > CHARACTERS.shorter:
             last = text[count - CHARACTERS.shorter : count]
             earlier = np.lib.stride_tricks.sliding_window_view(text[: count - 1], CHARACTERS.shorter)
@@ -87,11 +87,11 @@ def test_only_the_last_tokens_are_remembered(native: bool, monkeypatch: pytest.M
 
 
 def test_a_text_of_a_billion_tokens_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, state = advance(CHARACTERS, no_matches(1), np.arange(10)[:, None])
+    _, state = advance(CHARACTERS, no_matches(CHARACTERS, 1), np.arange(10)[:, None])
     state[0, 0] = (1 << 30) - 1
     ids = np.array([3, 4, 5, 6, 7, 8, 9] * 2)[:, None]
     voices, after = advance(CHARACTERS, state, ids)
-    assert after[0, 0] == 13 and voices[-1, 0, 0] == 3
+    assert after[0, 0] == 13 and voices[-1, 0, 0, 0] == 3
     monkeypatch.setattr(match, "native_library", lambda: None)
     slow, slow_after = advance(CHARACTERS, state, ids)
     assert np.array_equal(slow, voices) and np.array_equal(slow_after, after)
@@ -99,26 +99,35 @@ def test_a_text_of_a_billion_tokens_begins_anew(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize(("place", "value"), [(0, -1), (0, (1 << 30) + 1), (1, -1), (1, 10), (2, -1), (3, -1), (3, 4)])
 def test_a_state_that_can_not_be_one_is_refused(place: int, value: int) -> None:
-    _, state = advance(CHARACTERS, no_matches(1), np.arange(10)[:, None])
-    assert check_states(state) is state
+    _, state = advance(CHARACTERS, no_matches(CHARACTERS, 1), np.arange(10)[:, None])
+    assert check_states(CHARACTERS, state) is state
     state[0, place] = value
     with pytest.raises(ValueError, match="not the state of a match"):
         advance(CHARACTERS, state, np.zeros((1, 1)))
 
 
-@pytest.mark.parametrize("state", [np.zeros((1, 5), np.int32), no_matches(1)[0], no_matches(1).astype(np.int64)])
+@pytest.mark.parametrize(
+    "state",
+    [
+        np.zeros((1, 5), np.int32),
+        no_matches(CHARACTERS, 1)[0],
+        no_matches(CHARACTERS, 1).astype(np.int64),
+        no_matches(RECENT, 1),
+    ],
+)
 def test_a_state_of_another_shape_or_type_is_refused(state) -> None:
     with pytest.raises(ValueError, match="not the state of a match"):
-        check_states(state)
+        check_states(CHARACTERS, state)
     with pytest.raises(ValueError, match="1 states for 2 rows"):
-        advance(CHARACTERS, no_matches(1), np.zeros((3, 2)))
+        advance(CHARACTERS, no_matches(CHARACTERS, 1), np.zeros((3, 2)))
 
 
-def test_tables_of_anything_are_read_safely() -> None:
+@pytest.mark.parametrize("lengths", [CHARACTERS, RECENT])
+def test_tables_of_anything_are_read_safely(lengths: Lengths) -> None:
     rng = np.random.default_rng(2)
-    state = no_matches(50)
+    state = no_matches(lengths, 50)
     state[:, 4:] = rng.integers(-(1 << 31), 1 << 31, state[:, 4:].shape)
     state[:, 0] = rng.integers(0, 1 << 30, 50)
     state[:, 1] = rng.integers(0, state[:, 0])
-    voices, _ = advance(CHARACTERS, state, rng.integers(0, 3, (200, 50)))
-    assert voices[..., 1].min() >= 0 and voices[..., 1].max() < match.BUCKETS
+    voices, _ = advance(lengths, state, rng.integers(0, 3, (200, 50)))
+    assert voices[..., 1].min() >= 0 and voices[..., 1].max() < lengths.buckets

@@ -68,6 +68,10 @@ def test_each_row_is_what_the_model_that_it_asks_says_alone(vocab_size: int, ord
     assert_allclose(alike, mixed, rtol=1e-6, atol=1e-5)
     assert nothing is None
     assert_allclose(mixed, np.einsum("nj,njv->nv", order_weights, log_p), rtol=1e-5, atol=1e-4)
+    tokens = rng.permutation(vocab_size)[: vocab_size // 2 + 1]
+    some, kept_of_some = asked.mixture(orders, order_weights, tokens=tokens, keep=True)
+    assert_allclose(some, mixed[:, tokens], rtol=1e-6, atol=1e-5)
+    assert_allclose(kept_of_some, kept[..., tokens], rtol=1e-6, atol=1e-6)
     depths = asked.known_contexts()
     assert depths[:2].tolist() == [0, 0]
     for index, model in enumerate(models):

@@ -5,7 +5,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import pytest
 
 pytest.importorskip("starlette", reason="the extra charlm-rnn[web] is not installed")
 pytest.importorskip("uvicorn", reason="the extra charlm-rnn[web] is not installed")
+
+from browser import new_page
 
 from charlm.server.launch import RunningServer, bound
 from charlm.server.models import Models
@@ -102,3 +104,28 @@ def served(trained_run: Callable[..., Path], one_thread: None, serve: Callable[.
     """A server with the run "a", a small network of `sentences`."""
     trained_run("runs/a")
     return serve("a")
+
+
+@dataclass(kw_only=True)
+class Tab:
+    """A page of the browser, with what went wrong in it."""
+
+    page: Any
+    origin: str
+    token: str
+    served: Served | None = None
+    problems: list[str] = field(default_factory=list)
+
+    def open(self, path: str = "/", *, token: bool = True) -> Any:
+        """Open a page of the server, and wait until it is ready."""
+        self.page.goto(f"{self.origin}{path}" + (f"#token={self.token}" if token else ""))
+        self.page.wait_for_selector("main:not([aria-busy])")
+        return self.page
+
+
+@pytest.fixture
+def tab(browser: Any, served: Served) -> Iterator[Tab]:
+    """An empty tab; the test fails if a page logs an error or asks another machine for anything."""
+    with new_page(browser, served.origin) as (page, problems):
+        yield Tab(page=page, origin=served.origin, token=served.running.token, served=served, problems=problems)
+    assert problems == []

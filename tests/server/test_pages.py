@@ -1,67 +1,16 @@
 """The pages in a headless Chromium, which is clicked and typed into; no page asks another machine for anything."""
 
 import json
-import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from browser import PHONE, WIDE, violations
 
 from charlm.server.pages import PAGES, contents
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-if BROWSER is None:
-    pytest.skip("no chromium is installed; apt-get install chromium", allow_module_level=True)
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
 
-
-@dataclass(kw_only=True)
-class Tab:
-    """A page of the browser, with what went wrong in it."""
-
-    page: Any
-    served: Any
-    problems: list[str] = field(default_factory=list)
-
-    def open(self, path: str = "/", *, token: bool = True) -> Any:
-        """Open a page of the server, and wait until it is ready."""
-        fragment = f"#token={self.served.running.token}" if token else ""
-        self.page.goto(f"{self.served.origin}{path}{fragment}")
-        self.page.wait_for_selector("main:not([aria-busy])")
-        return self.page
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def tab(browser, served) -> Iterator[Tab]:
-    """An empty tab; the test fails if a page logs an error or asks another machine for anything."""
-    context = browser.new_context(reduced_motion="reduce")
-    tab = Tab(page=context.new_page(), served=served)
-    tab.page.set_default_timeout(20_000)
-    tab.page.on("console", lambda message: message.type == "error" and tab.problems.append(message.text))
-    tab.page.on("pageerror", lambda error: tab.problems.append(str(error)))
-
-    def sent(request: Any) -> None:
-        if not request.url.startswith((served.origin, "blob:")):
-            tab.problems.append(f"asks for {request.url}")
-
-    tab.page.on("request", sent)
-    yield tab
-    context.close()
-    assert tab.problems == []
-
-
-def test_a_text_is_written_coloured_and_branched(tab: Tab) -> None:
+def test_a_text_is_written_coloured_and_branched(tab) -> None:
     page = tab.open()
     page.fill("#prefix", "cat and")
     page.fill("#num", "2")
@@ -86,7 +35,7 @@ def test_a_text_is_written_coloured_and_branched(tab: Tab) -> None:
     assert "seed=3" in page.url and "prefix=cat" in page.url
 
 
-def test_the_keyboard_is_enough(tab: Tab) -> None:
+def test_the_keyboard_is_enough(tab) -> None:
     page = tab.open("/?length=30&seed=1")
     page.focus("#prefix")
     page.keyboard.type("dog")
@@ -101,7 +50,7 @@ def test_the_keyboard_is_enough(tab: Tab) -> None:
     assert page.evaluate("document.activeElement.classList.contains('text')")
 
 
-def test_texts_are_saved_as_jsonl(tab: Tab, tmp_path: Path) -> None:
+def test_texts_are_saved_as_jsonl(tab, tmp_path: Path) -> None:
     page = tab.open("/?length=20&seed=1&prefix=owl")
     page.click("#write")
     page.wait_for_selector("text=One text written")
@@ -112,7 +61,7 @@ def test_texts_are_saved_as_jsonl(tab: Tab, tmp_path: Path) -> None:
     assert record["text"].startswith("owl") and len(record["log_probabilities"]) == len(record["text"]) - 3
 
 
-def test_copies_are_underlined_and_mistakes_are_shown(tab: Tab, sentences: str) -> None:
+def test_copies_are_underlined_and_mistakes_are_shown(tab, sentences: str) -> None:
     page = tab.open("/?length=10&seed=1")
     page.fill("#prefix", sentences[:200])
     page.check("#copied")
@@ -125,7 +74,7 @@ def test_copies_are_underlined_and_mistakes_are_shown(tab: Tab, sentences: str) 
     tab.problems.clear()  # the browser logs the refused request
 
 
-def test_a_text_is_read_and_a_gate_laid_over_it(tab: Tab, sentences: str) -> None:
+def test_a_text_is_read_and_a_gate_laid_over_it(tab, sentences: str) -> None:
     page = tab.open("/read")
     page.fill("#text", sentences[:600])
     page.click("button.main")
@@ -139,7 +88,7 @@ def test_a_text_is_read_and_a_gate_laid_over_it(tab: Tab, sentences: str) -> Non
     assert page.locator("#map .text .cool, #map .text .warm").count() > 0
 
 
-def test_a_word_is_traced_step_by_step(tab: Tab) -> None:
+def test_a_word_is_traced_step_by_step(tab) -> None:
     page = tab.open("/lecture")
     assert page.locator("#equations math").count() == 1
     page.fill("#word", "ab")
@@ -151,7 +100,7 @@ def test_a_word_is_traced_step_by_step(tab: Tab) -> None:
     assert page.locator("#step .token").first.text_content() == "a"
 
 
-def test_a_run_is_shown_and_deleted_with_the_token_alone(tab: Tab) -> None:
+def test_a_run_is_shown_and_deleted_with_the_token_alone(tab) -> None:
     page = tab.open("/train", token=False)
     page.wait_for_selector("#losses svg")
     assert "finished" in page.locator("#figures").text_content()
@@ -172,7 +121,7 @@ def test_a_run_is_shown_and_deleted_with_the_token_alone(tab: Tab) -> None:
     assert not Path("runs/a").exists()
 
 
-def test_markup_is_text(tab: Tab, write: Callable[..., Path]) -> None:
+def test_markup_is_text(tab, write: Callable[..., Path]) -> None:
     markup = "<script>document.title = 'run'</script><img src=x onerror=\"document.title='run'\">"
     page = tab.open("/read")
     page.fill("#text", markup)
@@ -189,9 +138,9 @@ def test_markup_is_text(tab: Tab, write: Callable[..., Path]) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_nothing(tab: Tab, path: str, scheme: str) -> None:
+def test_axe_finds_nothing(tab, path: str, scheme: str) -> None:
     tab.page.emulate_media(color_scheme=scheme)
-    tab.page.set_viewport_size({"width": 390, "height": 800} if scheme == "dark" else {"width": 1200, "height": 900})
+    tab.page.set_viewport_size(PHONE if scheme == "dark" else WIDE)
     page = tab.open(f"{path}?length=30&seed=1" if path == "/" else path)
     if path == "/":
         page.check("#colours")
@@ -208,8 +157,7 @@ def test_axe_finds_nothing(tab: Tab, path: str, scheme: str) -> None:
         page.wait_for_selector("#trace:not([hidden])")
     else:
         page.wait_for_selector("#losses svg")
-    found = axe.Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+    assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -219,7 +167,7 @@ def test_no_script_makes_markup() -> None:
         assert b"://" not in content.replace(b"http://www.w3.org/", b""), name
 
 
-def test_a_run_that_grows_elsewhere_appears_live(tab: Tab) -> None:
+def test_a_run_that_grows_elsewhere_appears_live(tab) -> None:
     metrics = Path("runs/a/metrics.jsonl")
     lines = metrics.read_text().splitlines(keepends=True)
     metrics.write_text("".join(lines[:3]))

@@ -23,6 +23,8 @@ TOKENIZERS = {
     "byte": fit("byte"),
     "unigram": fit("subword", vocab_size=400, algorithm="unigram"),
     "bpe": fit("subword", vocab_size=400, algorithm="bpe"),
+    "words": fit("word"),
+    "prepared words": fit("word", word_split="whitespace", vocab_size=20),
 }
 tokenizers = pytest.mark.parametrize("tokenizer", TOKENIZERS.values(), ids=TOKENIZERS)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from charlm.analysis.runs.curves import read_records
-from charlm.config import DEFAULT_CELL, DEFAULT_HIDDEN_SIZE
+from charlm.config import DEFAULT_CELL, DEFAULT_NETWORK, DEFAULT_SHAPES
 from charlm.errors import CharlmError
 from charlm.storage.runs import RUNS, RunFolder
 
@@ -67,10 +67,12 @@ def _summaries(folder: Path) -> Iterator[RunSummary]:
 
 def _settings(run: RunFolder) -> dict[str, Any]:
     config = run.read_config()
-    model = {"cell": DEFAULT_CELL, "num_layers": 1, "hidden_size": DEFAULT_HIDDEN_SIZE} | config.model
+    network = config.model.get("network", DEFAULT_NETWORK)
+    model = {"cell": DEFAULT_CELL} | DEFAULT_SHAPES[network] | config.model
+    kind = model["cell"] if network == DEFAULT_NETWORK else network
     return {
         "text": " ".join(Path(argument).name for argument in config.text),
-        "network": f"{model['cell']} {model['num_layers']}x{model['hidden_size']}",
+        "network": f"{kind} {model['num_layers']}x{model['hidden_size']}",
         "seed": config.training.seed,
     }
 

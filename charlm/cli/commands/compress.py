@@ -53,7 +53,7 @@ def compress(
         typer.Option(
             "--portable/--no-portable",
             help="Whether any machine, with any number of threads, can decompress the archive.",
-            show_default="--portable, unless --dynamic",
+            show_default="--portable, unless --dynamic or the model is a transformer",
         ),
     ] = None,
     overwrite: OverwriteOption = False,

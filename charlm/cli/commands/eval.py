@@ -23,6 +23,8 @@ from charlm.cli.options.shared import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from charlm.config import SplitName
     from charlm.data.dataset import Dataset
     from charlm.evaluation.baselines import Baseline
@@ -238,6 +240,7 @@ def _show(result: "Evaluation") -> None:
         ("nats per token", f"{result.nats_per_token:.4f}"),
         ("perplexity per token", perplexity_of(result.perplexity, 3)),
         ("perplexity per word", "" if per_word is None else perplexity_of(per_word, 2)),
+        *_spelling(result),
         ("nats", f"{result.nats:,.1f}"),
         ("tokens", thousands(result.tokens)),
         ("characters", thousands(result.characters)),
@@ -250,6 +253,18 @@ def _show(result: "Evaluation") -> None:
     console = stdout()
     console.print()
     console.print(table)
+
+
+def _spelling(result: "Evaluation") -> "Iterator[tuple[str, str]]":
+    """What spelling the words outside a vocabulary of words costs; nothing without such words."""
+    from charlm.cli.charts.numbers import perplexity_of
+    from charlm.cli.ui.console import thousands
+
+    if result.spelled_words:
+        if result.perplexity_with_unk is not None:
+            yield "perplexity per word, as <unk>", perplexity_of(result.perplexity_with_unk, 2)
+        share = 100 * result.spelling_nats / result.nats
+        yield "words spelled", f"{thousands(result.spelled_words)} ({share:.1f}% of the nats)"
 
 
 def _show_copying(written: "Copied", scored: "Copied") -> None:

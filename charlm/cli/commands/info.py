@@ -78,7 +78,7 @@ def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
     checkpoint = loaded.checkpoint
     config, tokenizer = checkpoint.model.config, checkpoint.tokenizer
     tied = ", tied to the output layer" if config.tie_weights else ""
-    shape = f"{config.cell}, {config.num_layers} x {config.hidden_size}, embedding {config.embedding_size}"
+    shape = f"{config.layer_kind}, {config.num_layers} x {config.hidden_size}, embedding {config.embedding_size}"
     yield "file", f"{loaded.path} ({size(loaded.path.stat().st_size)})"
     if checkpoint.checked != "all":
         yield (
@@ -90,11 +90,17 @@ def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
         vectors = f", {thousands(config.context_vectors)} context vectors" if config.context_vectors else ""
         yield "n-gram prior", f"order {config.ngram_order}{vectors}"
     if config.match:
-        yield "match", "continues repeats in a document"
+        adapts = ", and uses what last followed the last few tokens" if config.recent else ""
+        yield "match", f"continues repeats in a document{adapts}"
     for label in config.labels:
         counts = (f"{value} ({thousands(count)})" for value, count in zip(label.values, label.documents, strict=True))
         yield f"label {label.name}", ", ".join(counts)
-    yield "equations", CELLS[config.cell].equations
+    if config.network == "recurrent":
+        yield "equations", CELLS[config.cell].equations
+    elif config.network == "transformer":
+        yield "attention", f"{config.heads} heads, to the last {config.attention_span} tokens in each layer"
+    else:
+        yield "reads", f"{config.kernel_size**config.num_layers} tokens, {config.kernel_size} by each layer"
     yield "parameters", thousands(checkpoint.model.num_parameters())
     yield "tokenizer", f"{tokenizer.kind}, {thousands(tokenizer.vocab_size)} tokens"
     if (corpus := checkpoint.corpus) is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from charlm.cli.options import constraints
 from charlm.cli.options import sample as options
 from charlm.cli.options.completion import complete_model
 from charlm.cli.options.shared import JsonOption, LabelOption, ModelArgument, unescape, use_threads
@@ -43,6 +44,13 @@ def sample(
     label: LabelOption = None,
     no_copy: options.NoCopyOption = 0,
     beam: options.BeamOption = None,
+    pattern: constraints.PatternOption = None,
+    words: constraints.WordsOption = None,
+    must_contain: constraints.MustContainOption = None,
+    acrostic: constraints.AcrosticOption = "",
+    lines: constraints.LinesOption = None,
+    syllables: constraints.SyllablesOption = None,
+    rhyme: constraints.RhymeOption = "",
     length: options.LengthOption = None,
     until_eos: options.UntilEosOption = False,
     min_length: options.MinLengthOption = 0,
@@ -80,11 +88,19 @@ def sample(
       [bold]charlm sample --length 2000 --copy-check[/bold]
       [bold]charlm sample --model reviews --prefix "I couldn't" --steer sentiment=+2[/bold]
       [bold]charlm sample --model reviews --prefix "I couldn't" --compare-steer sentiment --num 3[/bold]
+      [bold]charlm sample --must-contain "the purple king" --lines 6[/bold]
       [bold]charlm sample --checkpoints[/bold]                  how the writing improved during training
       [bold]charlm sample --prefix ROMEO: --min-p 0.05 --stop '\\n\\n'[/bold]
     """
     from charlm.cli.ui.console import Bars, stderr
-    from charlm.sampling.config import SampleConfig, parse_bias, parse_steer, parse_temperature
+    from charlm.sampling.config import (
+        SampleConfig,
+        parse_bias,
+        parse_steer,
+        parse_syllables,
+        parse_temperature,
+        read_words,
+    )
 
     check_range("--num", num, 1, 10**9)
     check_range("--batch", batch, 1, 65_536)
@@ -139,7 +155,16 @@ def sample(
         no_copy=no_copy,
         steer=tuple(map(parse_steer, steer or ())),
         label=tuple(label or ()),
+        pattern=pattern,
+        words=() if words is None else read_words(words),
+        must_contain=tuple(unescape(text, "--must-contain") for text in must_contain or ()),
+        acrostic=acrostic,
+        lines=lines,
+        syllables=() if syllables is None else parse_syllables(syllables),
+        rhyme=rhyme,
     )
+    if interactive and config.is_constrained:
+        raise ConfigError(f"--interactive can't be combined with {config.constraints[0]}; leave one of them out")
     if model is not None and model_option is not None:
         raise ConfigError(f"--model {model_option} and MODEL {model} both name the model; pass one of them")
     loaded = _load(model if model_option is None else model_option, threads)

@@ -36,10 +36,11 @@ def trace(
     """
     from charlm.analysis.trace import EOS
     from charlm.analysis.trace import trace as trace_model
-    from charlm.cli.ui.console import print_json, stdout
+    from charlm.cli.ui.console import Bars, print_json, stderr, stdout
 
     use_threads(threads)
-    result = trace_model(text, cell=cell, hidden_size=hidden, steps=steps, seed=seed)
+    with Bars(stderr()) as progress:
+        result = trace_model(text, cell=cell, hidden_size=hidden, steps=steps, seed=seed, progress=progress)
     if json:
         print_json(result.to_json())
         return

@@ -1,6 +1,7 @@
 """The command that the user has typed, with other options: a suggestion that can be pasted."""
 
 import shlex
+from collections.abc import Collection, Iterator
 
 import typer
 
@@ -17,14 +18,21 @@ def repeated(context: typer.Context, options: str) -> str | None:
         return None
     words = ["charlm", "train", *texts]
     changed = {word for word in shlex.split(options) if word.startswith("--")}
+    for option, value in given_options(context, without=_OF_THE_RUN | changed):
+        words += [option] if value is None else [option, value]
+    return f"{shlex.join(words)} {options}"
+
+
+def given_options(context: typer.Context, *, without: Collection[str]) -> Iterator[tuple[str, str | None]]:
+    """The options that the user has given, each with its value, or None for a flag; `without` are names of parameters
+    and options to leave out."""
     for parameter in context.command.params:
         value, option = context.params.get(parameter.name or ""), max(parameter.opts, key=len)
         is_given = value is not None and value != parameter.default
-        if parameter.param_type_name != "option" or not is_given or {parameter.name, option} & (_OF_THE_RUN | changed):
+        if parameter.param_type_name != "option" or not is_given or {parameter.name, option} & set(without):
             continue
         if isinstance(value, bool):
-            words.append(option if value else max(parameter.secondary_opts, key=len))
+            yield option if value else max(parameter.secondary_opts, key=len), None
         else:
             for one in value if isinstance(value, list | tuple) else [value]:
-                words += [option, str(one)]
-    return f"{shlex.join(words)} {options}"
+                yield option, str(one)

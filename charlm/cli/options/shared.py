@@ -1,5 +1,6 @@
 """Options that several commands share, and the conversion of option texts into values."""
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
@@ -27,7 +28,8 @@ TextArgument = Annotated[
     typer.Argument(
         metavar="[TEXT...]",
         autocompletion=complete_text,
-        help="Files, folders (all text files below them), '-' for standard input, or names listed by `charlm corpora`.",
+        help="Files, folders or zip archives (all text files in them), '-' for standard input, or names listed by "
+        "`charlm corpora`. Files may be compressed: .gz, .bz2, .xz, .zst.",
         show_default=False,
     ),
 ]
@@ -145,6 +147,15 @@ def unescape(text: str, option: str) -> str:
             character = known[following]
         result += character
     return result
+
+
+def memory_size(option: str, text: str) -> int:
+    """The bytes of a size such as 500MB or 2GB, in powers of 1,000; raises `ConfigError` for another text."""
+    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?) ?([MG])i?B?", text.strip(), re.ASCII | re.IGNORECASE)
+    size = 0 if match is None else round(float(match[1]) * {"M": 10**6, "G": 10**9}[match[2].upper()])
+    if size < 10_000_000:
+        raise ConfigError(f"{option} is {text!r}; give a size from 10MB up, such as 500MB or 2GB")
+    return size
 
 
 def parse_splits(text: str) -> tuple[float, ...]:

@@ -13,6 +13,7 @@ from charlm.cli.options.shared import LABELS, TEXT
 from charlm.config import (
     Device,
     InputInit,
+    NetworkKind,
     Optimizer,
     Precision,
     ReadingDirection,
@@ -20,6 +21,7 @@ from charlm.config import (
     Skip,
     SubwordAlgorithm,
     TokenizerKind,
+    WordSplit,
 )
 
 _TOKENIZER, _MODEL, _TRAINING, _RUN = "Tokenizer", "Model", "Training", "Run"
@@ -59,7 +61,8 @@ TokenizerOption = Annotated[
     TokenizerKind | None,
     _option(
         "What a token is. char: best for small texts and any script. byte: no character is ever unknown. subword: "
-        "more text per second and a longer memory, but needs a megabyte of text or more.",
+        "more text per second and a longer memory, but needs a megabyte of text or more. word: words and punctuation, "
+        "for perplexities as papers give them; rare words are spelled in bytes.",
         "char",
         _TOKENIZER,
         metavar="NAME",
@@ -106,14 +109,42 @@ TestOption = Annotated[
 VocabSizeOption = Annotated[
     int | None,
     _option(
-        "Number of subwords. With more subwords, texts take fewer tokens, but the output layer is slower.",
-        "2000",
+        "Number of subwords, or the most words. With more of them, texts take fewer tokens, but the output layer is "
+        "slower.",
+        "2000 subwords; 60,000 words, or all of a text with <unk>",
         _TOKENIZER,
     ),
 ]
 SubwordAlgorithmOption = Annotated[
     SubwordAlgorithm | None,
     _option("How the subword vocabulary is built: unigram or bpe.", "unigram", _TOKENIZER, metavar="NAME"),
+]
+MinCountOption = Annotated[
+    int | None,
+    _option(
+        "With --tokenizer word: rarer words than this are spelled.",
+        "2; 1 with --vocab-size or a text with <unk>",
+        _TOKENIZER,
+    ),
+]
+WordSplitOption = Annotated[
+    WordSplit | None,
+    _option(
+        "How --tokenizer word splits: whitespace, as papers do, or unicode, at word boundaries, so that punctuation "
+        "stands alone.",
+        "whitespace for a text with <unk>, otherwise unicode",
+        _TOKENIZER,
+        metavar="NAME",
+    ),
+]
+NetworkOption = Annotated[
+    NetworkKind | None,
+    _option(
+        "Kind of network: recurrent, or to compare with it transformer or convolution.",
+        "recurrent",
+        _MODEL,
+        metavar="NAME",
+    ),
 ]
 CellOption = Annotated[
     str | None,
@@ -128,14 +159,29 @@ CellOption = Annotated[
 LayersOption = Annotated[
     int | None,
     _option(
-        "Number of recurrent layers. A second layer helps in long runs but doubles the training time.", "1", _MODEL
+        "Number of layers. A second recurrent layer helps in long runs but doubles the training time.",
+        "1; 2 of a transformer, 4 of a convolution",
+        _MODEL,
     ),
 ]
 HiddenOption = Annotated[
     int | None,
     _option(
-        "Width of the hidden state. Doubling it helps on large texts but takes 3-4x the time.",
+        "Width of the hidden state, or of each layer's output. Doubling it helps on large texts but takes 3-4x the "
+        "time.",
         "auto",
+        _MODEL,
+    ),
+]
+HeadsOption = Annotated[int | None, _option("Attention heads of a transformer.", "4", _MODEL)]
+AttentionSpanOption = Annotated[
+    int | None, _option("Earlier tokens to which each layer of a transformer attends.", "128", _MODEL)
+]
+KernelSizeOption = Annotated[
+    int | None,
+    _option(
+        "Inputs that each layer of a convolution reads. With 3, they are 1, 3, 9, ... steps apart in the layers.",
+        "3",
         _MODEL,
     ),
 ]
@@ -180,6 +226,16 @@ MatchOption = Annotated[
         help="Let the network use what followed the longest earlier occurrence of the last tokens in the document, so "
         "that it continues repeats.",
         show_default="auto: on if documents are long, the vocabulary is small and there is compiled code",
+        rich_help_panel=_MODEL,
+    ),
+]
+RecentOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--recent/--no-recent",
+        help="Let the network also use what last followed the last 1 to 6 tokens in the document, so that it adapts to "
+        "the words and the columns there.",
+        show_default="auto: on with a match",
         rich_help_panel=_MODEL,
     ),
 ]
@@ -266,6 +322,15 @@ AveragingOption = Annotated[
         _TRAINING,
     ),
 ]
+SoftmaxSamplesOption = Annotated[
+    int | None,
+    _option(
+        "Compute the output layer for about this many tokens in each step, the most frequent and a sample of the "
+        "others; 0 computes all, as scoring always does.",
+        "2048 if the vocabulary is larger than 10,000 tokens, otherwise 0",
+        _TRAINING,
+    ),
+]
 ClipOption = Annotated[
     float | None,
     _option("Maximum gradient norm; larger gradients are scaled down to it. 0 turns clipping off.", "1", _TRAINING),
@@ -285,7 +350,18 @@ SeedsOption = Annotated[
 ValidationsOption = Annotated[
     int | None, _option("How many times during the run to validate, write a sample and save.", "20", _TRAINING)
 ]
-ThreadsOption = Annotated[int | None, _option("CPU threads.", "set by PyTorch", _TRAINING)]
+ThreadsOption = Annotated[
+    int | None, _option("CPU threads of each process.", "set by PyTorch, divided by --processes", _TRAINING)
+]
+ProcessesOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Train with this many processes on this machine, each of which reads its share of the sequences of a step "
+        "and, if there are GPUs, has one of its own.",
+        show_default="1",
+        rich_help_panel=_TRAINING,
+    ),
+]
 DeviceOption = Annotated[
     Device | None, _option("Where to compute: auto, cpu, cuda or mps.", "auto", _TRAINING, metavar="NAME")
 ]
@@ -297,6 +373,16 @@ PrecisionOption = Annotated[
         "auto",
         _TRAINING,
         metavar="NAME",
+    ),
+]
+PriorMemoryOption = Annotated[
+    str | None,
+    _option(
+        "Memory for counting n-grams, such as 500MB. It decides how many tokens, at the end of the training split, are "
+        "counted, and how many n-grams are kept.",
+        "2GB, or a quarter of the machine's memory if that is less",
+        _MODEL,
+        metavar="SIZE",
     ),
 ]
 RunOption = Annotated[
@@ -325,9 +411,11 @@ OverwriteOption = Annotated[
 InitFromOption = Annotated[
     str | None,
     _option(
-        "Model to fine-tune: the run begins with its network; a vocabulary of characters is that of the text.",
-        False,
+        "Model to fine-tune: a file, a run, english (the bundled model), or none. The run begins with its network; a "
+        "vocabulary of characters is that of the text.",
+        "english if it predicts the text well, otherwise none",
         _RUN,
+        metavar="MODEL",
         complete=complete_model,
     ),
 ]

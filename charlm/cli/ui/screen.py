@@ -1,7 +1,5 @@
-"""A training run in the terminal: its display and its handling of Ctrl-C."""
+"""A training run in the terminal."""
 
-import signal
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
@@ -10,43 +8,13 @@ from charlm.cli.ui.console import Bars, thousands
 from charlm.cli.ui.display import TrainingDisplay
 from charlm.config import TrainConfig
 from charlm.training.events import Event
+from charlm.training.interrupt import Interrupt
 
 if TYPE_CHECKING:  # these modules import torch, which takes longer than a first line on the screen should
     from charlm.data.dataset import Dataset
     from charlm.model.language_model import LanguageModel
     from charlm.storage.runs import RunFolder
     from charlm.training.start.autotune import AutotunedSettings
-
-
-class Interrupt:
-    """Turns Ctrl-C, SIGTERM and SIGHUP during training into a request to save and stop; a second Ctrl-C stops at once.
-
-    Until `armed` is set, they raise KeyboardInterrupt.
-    """
-
-    def __init__(self) -> None:
-        self.armed = False
-        self._requested = False
-
-    def __enter__(self) -> Self:
-        numbers = [signal.SIGINT, signal.SIGTERM]
-        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
-            numbers.append(signal.SIGHUP)
-        self._previous = {number: signal.signal(number, self._handle) for number in numbers}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        if not self.armed or (self._requested and number == signal.SIGINT):
-            raise KeyboardInterrupt
-        self._requested = True
-
-    def __call__(self) -> bool:
-        """Whether the run is to save and stop."""
-        return self._requested
 
 
 class Screen:
@@ -85,7 +53,7 @@ class Screen:
         shape, threads = model.config, torch.get_num_threads()
         self._display = TrainingDisplay(
             self._console,
-            f"{run.path}: {shape.cell} {shape.num_layers}x{shape.hidden_size}, "
+            f"{run.path}: {shape.layer_kind} {shape.num_layers}x{shape.hidden_size}, "
             f"{thousands(model.num_parameters())} parameters, "
             + (f"n-gram prior of order {shape.ngram_order}, " if shape.ngram_order else "")
             + f"{dataset.tokenizer.kind} vocabulary of {thousands(shape.vocab_size)}, "
@@ -93,7 +61,7 @@ class Screen:
             f"{threads} {'thread' if threads == 1 else 'threads'}",
         )
         self._display.__enter__()
-        self._interrupt.armed = True
+        self._interrupt.arm()
 
     def __call__(self, event: Event) -> None:
         assert self._display is not None

@@ -8,12 +8,21 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from charlm.data.inputs.formats import is_no_text
+from charlm.data.packed.compressed import ZSTD_EXTRA, ZstdMissingError, unpacked, without_suffix
 from charlm.data.registry import Source, file_source
 from charlm.errors import CorpusError
 from charlm.files import CONFIG_FILE, METRICS_FILE
 
-Reason = Literal["not text", "empty", "unreadable", "already read under another name"]
-_SNIFFED_BYTES = 8192
+Reason = Literal[
+    "not text",
+    "empty",
+    "unreadable",
+    "already read under another name",
+    "compressed inside the archive",
+    "compressed by zstd",
+]
+SNIFFED_BYTES = 8192
+"""Bytes at the start of a file that decide whether it is text."""
 _TEXT_BYTES = bytes({*range(32, 256), *b"\t\n\v\f\r\b\x1b"})
 _MOST_CONTROLS = 0.02  # of the bytes of a text, a tenth of their share in compressed data
 _RUN_FILES = {CONFIG_FILE, METRICS_FILE}
@@ -22,9 +31,10 @@ _NAMED = 3  # kinds of files, and files of each kind, that are named
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Folder:
-    """The files below a folder."""
+    """The files below a folder, or in a zip archive."""
 
     path: Path
+    kind: Literal["folder", "zip archive"] = "folder"
     sources: tuple[Source, ...]
     """The text files, by their paths below the folder, sorted."""
     left_out: tuple[tuple[Reason, str], ...]
@@ -32,13 +42,13 @@ class Folder:
 
     def summary(self) -> str:
         """How many files of which kinds are read and left out, in a sentence."""
-        kinds = Counter(os.path.splitext(source.name)[1].lower() or "without suffix" for source in self.sources)
+        kinds = Counter(_suffix(source.name) or "without suffix" for source in self.sources)
         shown = [f"{count:,} {kind}" for kind, count in kinds.most_common(_NAMED)]
         if (others := len(self.sources) - sum(count for _, count in kinds.most_common(_NAMED))) > 0:
             shown.append(f"{others:,} others")
         count = f"{len(self.sources):,} file{'s' * (len(self.sources) != 1)}"
         left_out = f"; left out: {self.why_left_out()}" if self.left_out else ""
-        return f"folder {self.path}: reading {count} ({', '.join(shown)}){left_out}"
+        return f"{self.kind} {self.path}: reading {count} ({', '.join(shown)}){left_out}"
 
     def why_left_out(self) -> str:
         """The files that are left out, by reason."""
@@ -47,17 +57,18 @@ class Folder:
             names = [name for why, name in self.left_out if why == reason]
             if names:
                 parts.append(f"{len(names):,} {reason} ({', '.join(names[:_NAMED])}{', …' * (len(names) > _NAMED)})")
+                parts[-1] += f", which {ZSTD_EXTRA} reads" * (reason == "compressed by zstd")
         return ", ".join(parts)
 
 
 def read_folder(root: Path, encoding: str) -> Folder:
-    """Find the text files below a folder, without hidden files and run folders.
+    """Find the text files below a folder, compressed or not, without hidden files and run folders.
 
     Args:
         root: the folder.
         encoding: of its texts; in UTF-16 and UTF-32, text contains NUL bytes.
 
-    Raises `CorpusError` if there is no text file.
+    Raises `CorpusError` if there is no text file, or if a compressed file is damaged at its start.
     """
     sources: list[Source] = []
     left_out: list[tuple[Reason, str]] = []
@@ -69,8 +80,11 @@ def read_folder(root: Path, encoding: str) -> Folder:
             if not path.is_file():
                 continue
             status = path.stat()
-            with path.open("rb") as file:
-                start = file.read(_SNIFFED_BYTES)
+            with path.open("rb") as file, unpacked(file, name) as text:
+                start = text.read(SNIFFED_BYTES)
+        except ZstdMissingError:
+            left_out.append(("compressed by zstd", name))
+            continue
         except OSError:
             left_out.append(("unreadable", name))
             continue
@@ -105,6 +119,12 @@ def looks_like_text(start: bytes, encoding: str) -> bool:
     if encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32", "utf16", "utf32")):
         return True
     return b"\0" not in start and len(start.translate(None, _TEXT_BYTES)) <= _MOST_CONTROLS * len(start)
+
+
+def _suffix(name: str) -> str:
+    """The suffix of a file's name, in lower case; of a compressed text both, as in .txt.gz."""
+    inner = without_suffix(name)
+    return (os.path.splitext(inner)[1] + name[len(inner) :] if inner != name else os.path.splitext(name)[1]).lower()
 
 
 def _paths(root: Path, left_out: list[tuple[Reason, str]]) -> Iterator[Path]:

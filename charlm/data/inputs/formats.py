@@ -1,4 +1,7 @@
-"""Formats of files that are given as texts and aren't: archives, documents and pictures."""
+"""Formats of files that are given as texts and aren't: archives, documents and pictures.
+
+Compressed texts and zip archives are read (`charlm.data.packed`); archives and compressed files inside them are not.
+"""
 
 import shlex
 import zipfile
@@ -6,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from charlm.data.packed.compressed import Unpacker, compression_of, without_suffix
 from charlm.errors import CorpusError
 
-_LONGEST_MARK = 16
+_LONGEST_MARK = 262
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +26,10 @@ class _Format:
 
 
 _ZIP = _Format("a zip archive", ".zip", "unzip -d {folder} {file}")
+_ZIP_MARKS = (b"PK\x03\x04", b"PK\x05\x06")  # the second of one without files
+_TAR, _TAR_MARK, _TAR_OFFSET = _Format("a tar archive", ".tar", "tar -xf {file}"), b"ustar", 257
 _MARKS = (
-    (b"PK\x03\x04", _ZIP),
-    (b"\x1f\x8b", _Format("a gzip archive", ".gz", "gunzip -c {file} > {text}")),
-    (b"\x28\xb5\x2f\xfd", _Format("a zstd archive", ".zst", "zstd -dc {file} > {text}")),
-    (b"\xfd7zXZ\0", _Format("an xz archive", ".xz", "xz -dc {file} > {text}")),
+    *((mark, _ZIP) for mark in _ZIP_MARKS),
     (b"7z\xbc\xaf\x27\x1c", _Format("a 7z archive", ".7z", "7z x -o{folder} {file}")),
     (b"Rar!\x1a\x07", _Format("a RAR archive", ".rar", "7z x -o{folder} {file}")),
     (b"%PDF-", _Format("a PDF document", ".pdf", "pdftotext {file} {text}")),
@@ -37,7 +40,6 @@ _MARKS = (
     (b"SQLite format 3\0", _Format("an SQLite database", ".db")),
     (b"\x7fELF", _Format("a program", "")),
 )
-_BZIP2 = _Format("a bzip2 archive", ".bz2", "bzip2 -dc {file} > {text}")
 _IN_ZIP = (
     ("word/document.xml", _Format("a Word document", ".docx", "pandoc -t plain -o {text} {file}")),
     ("xl/workbook.xml", _Format("an Excel document", ".xlsx")),
@@ -52,11 +54,23 @@ def is_no_text(start: bytes) -> bool:
     return _format_of(start) is not None
 
 
+def is_plain_zip(file: BinaryIO) -> bool:
+    """Whether a file, at its start, is a zip archive, and not a document that is one too; it is left at its start."""
+    start = file.read(_LONGEST_MARK)
+    file.seek(0)
+    return start.startswith(_ZIP_MARKS) and _in_zip(file) is _ZIP
+
+
+def unzip_command(path: Path) -> str:
+    """A command that unpacks a zip archive into a new folder."""
+    return _command(_ZIP, str(path))
+
+
 def require_text_format(file: BinaryIO, name: str, path: str | None = None) -> None:
     """Raise `CorpusError` for a file whose first bytes are those of a format that is no text.
 
     Args:
-        file: at its start, where it is left again.
+        file: at its start, where it is left again; perhaps the text of a compressed file.
         name: for the message.
         path: of the file, for the command; None is that of `file`.
     """
@@ -64,21 +78,33 @@ def require_text_format(file: BinaryIO, name: str, path: str | None = None) -> N
     file.seek(0)
     if found is None:
         return
+    if isinstance(file, Unpacker):
+        command = _command(found, file.path) if found is _TAR else file.compression.unpack_command(file.path)
+        raise CorpusError(f"{name} contains {found.name}, not a text; unpack it first: {command}")
+    path = path or getattr(file, "name", None)
+    if path is None:  # standard input
+        raise CorpusError(f"{name} is {found.name}, not a text; name the file instead, or make a text of it first")
     if found is _ZIP:
         found = _in_zip(file)
-    path = path or str(getattr(file, "name", name))
-    own_name = Path(path).name
-    stem = own_name.removesuffix(found.suffix) or "text"
-    text = stem if Path(stem).suffix == ".txt" and stem != own_name else f"{stem}.txt"
-    places = {"file": path, "text": text, "folder": Path(stem).stem}
-    command = found.command.format(**{key: shlex.quote(value) for key, value in places.items()})
+    command = _command(found, path)
     remedy = f"make a text of it first: {command}" if command else "save it as plain text and name that file"
     raise CorpusError(f"{name} is {found.name}, not a text; {remedy}")
 
 
+def _command(form: _Format, path: str) -> str:
+    """The command that makes a text of a file, or several in a folder."""
+    own_name = Path(path).name
+    stem = without_suffix(own_name).removesuffix(form.suffix) or "text"
+    text = stem if Path(stem).suffix == ".txt" and stem != own_name else f"{stem}.txt"
+    places = {"file": path, "text": text, "folder": Path(stem).stem}
+    return form.command.format(**{key: shlex.quote(value) for key, value in places.items()})
+
+
 def _format_of(start: bytes) -> _Format | None:
-    if start.startswith(b"BZh") and start[4:10] == b"1AY&SY":
-        return _BZIP2
+    if (compression := compression_of(start)) is not None:
+        return _Format(f"data compressed by {compression.name}", compression.suffix)
+    if start[_TAR_OFFSET:].startswith(_TAR_MARK):
+        return _TAR
     return next((form for mark, form in _MARKS if start.startswith(mark)), None)
 
 

@@ -3,11 +3,16 @@
 import io
 from typing import BinaryIO, cast
 
+from charlm.data.packed.compressed import unpacked
+
 _START = 1 << 16  # bytes at the start that can be read again
 
 
 class OneReading:
-    """Opens a stream once; a second opening finds its first bytes only, from which its encoding can be guessed."""
+    """Opens a stream once, unpacked if it is compressed.
+
+    A second opening finds its first bytes only, from which its encoding can be guessed.
+    """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream: BinaryIO | None = stream
@@ -17,7 +22,8 @@ class OneReading:
         """The stream, or its start if it was opened before."""
         if self._stream is None:
             return io.BytesIO(self._start)
-        stream, self._stream = self._stream, None
+        given, self._stream = self._stream, None
+        stream = unpacked(cast(BinaryIO, _WithStart(given.read(_START), given)), "standard input")
         self._start = stream.read(_START)
         return cast(BinaryIO, _WithStart(self._start, stream))
 
@@ -32,7 +38,10 @@ class _WithStart:
         return self
 
     def __exit__(self, *_: object) -> None:
-        pass
+        self.close()
+
+    def close(self) -> None:
+        """Nothing: standard input stays open."""
 
     def read(self, size: int) -> bytes:
         """The next `size` bytes; fewer at the end."""

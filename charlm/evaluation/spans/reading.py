@@ -16,7 +16,7 @@ import torch
 from charlm.config import Labels
 from charlm.data import windows
 from charlm.data.dataset import TokenSplit
-from charlm.data.documents import Part
+from charlm.data.documents import Part, whole_words
 from charlm.data.labels.codes import LabelCodes
 from charlm.data.split_writer import SplitFacts
 from charlm.data.windows import Cursor, Window, block_windows
@@ -97,7 +97,7 @@ def parts_of_strings(texts: Iterable[str]) -> Iterator[tuple[str, Part]]:
 
 
 def _pieces(parts: Iterable[tuple[str, Part]], tokenizer: Tokenizer) -> Iterator[_Piece]:
-    for source, (texts, ends, labels) in parts:
+    for source, (texts, ends, labels) in whole_words(parts, type(tokenizer)):
         for index, (text, ids) in enumerate(zip(texts, tokenizer.encode_all(texts), strict=True)):
             yield _Piece(source, text, ids, ends or index < len(texts) - 1, labels)
 

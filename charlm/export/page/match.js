@@ -1,14 +1,16 @@
 /* What followed an earlier occurrence of the last tokens: charlm/ngram/match.py and charlm/model/match.py. */
 
 class Match {
-  constructor({ longer, shorter, window, verified, mostMisses, scale, mostStretched }, gate) {
-    Object.assign(this, { longer, shorter, window, verified, mostMisses, scale, mostStretched, gate });
+  constructor(config, gate, weight) {
+    const { longer, shorter, window, verified, mostMisses, scale, mostStretched } = config;
+    Object.assign(this, { longer, shorter, window, verified, mostMisses, scale, mostStretched, gate, weight });
+    this.recent = config.recent.length ? new Recent(config) : null;
   }
 
   initialState() {
     return {
       count: 0, pointer: 0, length: 0, misses: 0, ring: new Int32Array(this.window),
-      tables: [new Int32Array(this.window), new Int32Array(this.window)],
+      tables: [new Int32Array(this.window), new Int32Array(this.window)], recent: this.recent?.initialState(),
     };
   }
 
@@ -36,6 +38,7 @@ class Match {
       }
     }
     slots.forEach((slot, which) => { if (slot >= 0) tables[which][slot] = state.count; });
+    if (this.recent) this.recent.advance(state.recent, token);
   }
 
   /* Where the positions after the last `length` tokens are kept. */
@@ -57,17 +60,37 @@ class Match {
     return k;
   }
 
-  /* Change the logit of the predicted token. */
-  mix({ pointer, ring, length, misses }, logits) {
+  /* The token that the match predicts, or -1, and its bucket; then the same of the recent contexts. */
+  voices({ pointer, ring, length, misses, recent }) {
     const token = pointer ? ring[pointer & (this.window - 1)] : -1;
-    if (token < 0 || token >= logits.length) return;
     const kind = length < 16 ? length : 16 + Math.min(3, Math.floor(Math.log2(length)) - 4);
-    const bucket = kind * (this.mostMisses + 1) + misses;
+    const own = { token, bucket: kind * (this.mostMisses + 1) + misses };
+    return this.recent ? [own, ...this.recent.voices(recent)] : [own];
+  }
+
+  /* Change the logits of the predicted tokens; `hidden` is the output of the last layer. */
+  mix(state, logits, hidden) {
+    const odds = new Map(), added = [], size = hidden.length;
+    this.voices(state).forEach(({ token, bucket }, voice) => {
+      if (token < 0 || token >= logits.length) return;
+      if (!odds.has(token)) odds.set(token, this.stretched(logits, token));
+      let slope = this.scale * this.gate[2 * bucket], offset = this.scale * this.gate[2 * bucket + 1];
+      if (this.weight) {
+        for (let k = 0; k < size; k++) {
+          slope += this.weight[2 * voice * size + k] * hidden[k];
+          offset += this.weight[(2 * voice + 1) * size + k] * hidden[k];
+        }
+      }
+      added.push([token, slope * odds.get(token) + offset]);
+    });
+    for (const [token, more] of added) logits[token] += more;
+  }
+
+  /* ln(p / (1 - p)) of a token with the probability p. */
+  stretched(logits, token) {
     let largest = -Infinity, sum = 0;
     for (let v = 0; v < logits.length; v++) if (v !== token && logits[v] > largest) largest = logits[v];
     for (let v = 0; v < logits.length; v++) if (v !== token) sum += Math.exp(logits[v] - largest);
-    const odds = logits[token] - largest - Math.log(sum);
-    const stretched = Math.max(-this.mostStretched, Math.min(this.mostStretched, odds));
-    logits[token] += this.scale * (this.gate[2 * bucket] * stretched + this.gate[2 * bucket + 1]);
+    return Math.max(-this.mostStretched, Math.min(this.mostStretched, logits[token] - largest - Math.log(sum)));
   }
 }

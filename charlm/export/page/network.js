@@ -8,10 +8,10 @@ class Network {
     this.config = config;
     const { hiddenSize, embeddingSize, vocabSize, numLayers } = config;
     const matrices = Object.values(arrays).filter((array) => array.levels);
-    const inMatrices = matrices.reduce((sum, { rows, columns }) => sum + rows * (columns + 3), 0);
+    const inMatrices = matrices.reduce((sum, array) => sum + Arena.sizeOf(array), 0);
     const gatesSize = program.gates.length * hiddenSize;
     const inVectors = numLayers * (gatesSize + 16 * hiddenSize) + 4 * embeddingSize + vocabSize;
-    this.arena = new Arena(inMatrices + inVectors + 1024, simd);
+    this.arena = new Arena(inMatrices + 4 * inVectors + 65536, simd);
     const matrix = (name) => this.arena.matrix(arrays[name]);
     this.embedding = matrix("embedding");
     this.output = config.tied ? this.embedding : matrix("output");
@@ -23,7 +23,7 @@ class Network {
     this.ngram = config.ngram ? new NgramModel(config.ngram, arrays, vocabSize) : null;
     this.priorWeight = arrays["prior.weight"];
     this.priorBias = arrays["prior.bias"];
-    this.match = config.match ? new Match(config.match, arrays["match.gate"]) : null;
+    this.match = config.match ? new Match(config.match, arrays["match.gate"], arrays["match.weight"]) : null;
     if (config.contexts) this.readContexts(arrays, matrix);
   }
 
@@ -82,21 +82,21 @@ class Network {
     this.logits.set(this.outputBias);
     this.arena.product(this.output, inputs, this.logits);
     if (this.ngram) this.addPrior(state.ngram, inputs);
-    if (this.match) this.match.mix(state.match, this.logits);
+    if (this.match) this.match.mix(state.match, this.logits, inputs);
     return this.logits;
   }
 
   /* What the first layer reads: the embedding of the token, and the vectors of the n-grams that end with it. */
   readToken(state, token) {
-    const { embedding, inputs } = this, start = token * embedding.stride;
-    inputs.set(embedding.values.subarray(start, start + embedding.columns));
+    const { inputs, summed } = this;
+    inputs.fill(0);
+    Arena.addRow(this.embedding, token, inputs);
     if (!this.vectors) return;
-    const { values, stride, columns } = this.vectors, summed = this.summed;
     if (this.spread) summed.fill(0);
     const longest = Math.min(this.config.contexts.longest, this.ngram.width);
     for (let k = 1; k < longest; k++) {
       const row = this.rowOf.get(state.ngram[k]);
-      if (row) for (let e = 0; e < columns; e++) summed[e] += values[row * stride + e];
+      if (row) Arena.addRow(this.vectors, row, summed);
     }
     if (this.spread) this.arena.product(this.spread, summed, inputs);
   }

@@ -31,7 +31,10 @@ class NgramModel {
       at += count;
     }
     this.first[contexts] = this.tokens.length;
-    this.probabilities = new Float32Array(vocabSize);
+    this.logUnigrams = this.unigrams.map((probability) => Math.log(Math.max(probability, 1e-12)));
+    this.probabilities = new Float32Array(vocabSize); // of the tokens that follow a context
+    this.extra = new Float64Array(vocabSize); // what is added to the logits of these
+    this.isListed = new Uint8Array(vocabSize);
   }
 
   initialState() { return new Int32Array(this.width).fill(-1); }
@@ -60,22 +63,39 @@ class NgramModel {
     return count;
   }
 
-  /* Add the log-probabilities of the orders, times their weights, to the logits. */
+  /* Add the log-probabilities of the orders, times their weights, to the logits. Most tokens follow none of the
+     contexts: their probability is that of the unigram times a share that is the same for all of them. */
   mix(state, orders, orderWeights, logits) {
-    const { probabilities, tokens, weights, first } = this;
-    probabilities.set(this.unigrams);
+    const { probabilities, tokens, weights, first, unigrams, logUnigrams, isListed, extra } = this, listed = [];
+    let share = 1, total = 0, constant = 0;
     for (let k = 0, place = 0; k <= this.width && place < orders.length; k++) {
       if (k + 1 === orders[place]) {
-        const weight = orderWeights[place++];
-        for (let v = 0; v < probabilities.length; v++) {
-          logits[v] += weight * Math.log(Math.max(probabilities[v], 1e-12));
+        const weight = orderWeights[place++], logShare = Math.log(share);
+        total += weight;
+        constant += weight * logShare;
+        for (const v of listed) {
+          extra[v] += weight * (Math.log(Math.max(probabilities[v], 1e-12)) - logUnigrams[v] - logShare);
         }
       }
       const node = k < this.width ? state[k] : -1;
       if (node < 0 || this.backoffs[node] === 1) continue;
-      const share = this.backoffs[node];
-      for (let v = 0; v < probabilities.length; v++) probabilities[v] *= share;
-      for (let at = first[node]; at < first[node + 1]; at++) probabilities[tokens[at]] += weights[at];
+      const backoff = this.backoffs[node];
+      share *= backoff;
+      for (const v of listed) probabilities[v] *= backoff;
+      for (let at = first[node]; at < first[node + 1]; at++) {
+        const v = tokens[at];
+        if (!isListed[v]) {
+          isListed[v] = 1;
+          listed.push(v);
+          probabilities[v] = unigrams[v] * share;
+        }
+        probabilities[v] += weights[at];
+      }
+    }
+    for (let v = 0; v < logits.length; v++) logits[v] += total * logUnigrams[v] + constant;
+    for (const v of listed) {
+      logits[v] += extra[v];
+      isListed[v] = extra[v] = 0;
     }
   }
 }

@@ -4,14 +4,15 @@
 #ifndef CHARLM_MATCH_H
 #define CHARLM_MATCH_H
 
-#include "functions.h"
+#include "recent.h"
 
 enum { MATCH_COUNT, MATCH_POINTER, MATCH_LENGTH, MATCH_MISSES, MATCH_HEAD };
-enum { MATCH_VERIFIED = 32, MATCH_MOST_MISSES = 3, MATCH_LONGEST_COUNT = 1 << 30 };
+enum { MATCH_VERIFIED = 32, MATCH_MOST_MISSES = 3, MATCH_LONGEST_COUNT = 1 << 30, MATCH_BUCKETS = 80 };
 
 /* How many tokens are remembered, a power of two, and how many must agree: a lookup tries `longer` first. */
 typedef struct {
     int64_t window, longer, shorter;
+    RecentShape recent;
 } MatchShape;
 
 /* Where the positions after the last `length` tokens are kept, by a hash of these tokens. */
@@ -32,8 +33,8 @@ INLINE int32_t match_agreeing(const MatchShape *shape, const int32_t *ring, int3
     return k;
 }
 
-/* Read a token. */
-INLINE void match_read(const MatchShape *shape, int32_t *state, int64_t token) {
+/* Read a token for the match alone. */
+INLINE void match_follow(const MatchShape *shape, int32_t *state, int64_t token) {
     const int32_t window = (int32_t)shape->window, mask = window - 1;
     if (state[MATCH_COUNT] == MATCH_LONGEST_COUNT) memset(state, 0, (size_t)(MATCH_HEAD + 3 * window) * sizeof *state);
     int32_t *ring = state + MATCH_HEAD;
@@ -66,8 +67,15 @@ INLINE void match_read(const MatchShape *shape, int32_t *state, int64_t token) {
     state[MATCH_MISSES] = misses;
 }
 
-/* The token that the match predicts, or -1, and its bucket: by the length of the match and its last misses. */
-INLINE void match_voice(const MatchShape *shape, const int32_t *state, int32_t *voice) {
+/* Read a token. */
+INLINE void match_read(const MatchShape *shape, int32_t *state, int64_t token) {
+    match_follow(shape, state, token);
+    recent_read(&shape->recent, state + MATCH_HEAD + 3 * shape->window, token);
+}
+
+/* The token that the match predicts, or -1, and its bucket: by the length of the match and its last misses. Then the
+   same of the recent contexts: voice (1 + number, 2). */
+INLINE void match_voices(const MatchShape *shape, const int32_t *state, int32_t *voice) {
     int32_t length = state[MATCH_LENGTH];
     if (length >= 16) {
         int32_t doublings = 0;
@@ -76,6 +84,7 @@ INLINE void match_voice(const MatchShape *shape, const int32_t *state, int32_t *
     }
     voice[0] = state[MATCH_POINTER] ? state[MATCH_HEAD + (state[MATCH_POINTER] & (shape->window - 1))] : -1;
     voice[1] = length * (MATCH_MOST_MISSES + 1) + state[MATCH_MISSES];
+    recent_voices(&shape->recent, state + MATCH_HEAD + 3 * shape->window, MATCH_BUCKETS, voice + 2);
 }
 
 #endif

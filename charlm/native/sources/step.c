@@ -1,7 +1,8 @@
 /* A step of sampling: reads one token for each text of a batch and computes the logits of the next, in one call and
    without allocating memory. The step looks up embeddings, runs all layers as the operations of their Program, then the
-   output layer and the n-gram prior. */
+   output layer, the n-gram prior and the match. */
 
+#include "match.h"
 #include "trie.h"
 
 /* The largest n-gram prior that a step can use: its order n, and how many orders are mixed. */
@@ -53,6 +54,10 @@ typedef struct {
     int64_t last_node, longest_ngram; /* last index of `vector_of`; tokens of the longest n-gram with a vector */
     const char *top;                  /* what the output layer reads: (rows, H) of step 0 */
     int64_t top_time, top_row;        /* strides of `top` in bytes */
+    const MatchShape *match;          /* NULL if there is no match */
+    int32_t *match_states;            /* (rows, match_size) */
+    int64_t match_size, vocab;
+    const float *match_gate, *match_weight; /* (buckets, 2), and (voices, 2, H) or NULL */
 } Step;
 
 int64_t sizeof_operation(void) { return sizeof(Operation); }
@@ -65,7 +70,7 @@ void step_offsets(int64_t *offsets) {
     const int64_t own[] = {offsetof(Step, row_biases), offsetof(Step, rows),   offsetof(Step, table),
                            offsetof(Step, embedding),  offsetof(Step, logits), offsetof(Step, trie),
                            offsetof(Step, states),     offsetof(Step, prior_bias), offsetof(Step, vector_of),
-                           offsetof(Step, top)};
+                           offsetof(Step, top),        offsetof(Step, match)};
     memcpy(offsets, own, sizeof own);
 }
 
@@ -112,8 +117,43 @@ INLINE void add_prior(const Step *step, int64_t row) {
     for (int64_t j = 0; j < step->orders.number && j < MAX_MIXED_ORDERS; j++)
         order_weights[j] = step->prior_bias[j * (step->trie.width + 1) + known]
                            + dot(step->prior_weight + j * step->hidden_size, h, step->hidden_size);
-    mix_orders(&step->trie, state, step->estimates, step->orders, step->probabilities + row * vocab, order_weights,
+    mix_orders(&step->trie, state, step->estimates, step->orders, NULL, step->probabilities + row * vocab, order_weights,
                step->logits + row * vocab, NULL);
+}
+
+/* ln(p / (1 - p)) of a token with the probability p, at most 14 in size. */
+INLINE float stretched(const float *logits, int64_t vocab, int64_t token) {
+    float largest = -INFINITY, sum = 0;
+    for (int64_t v = 0; v < vocab; v++)
+        if (v != token && logits[v] > largest) largest = logits[v];
+    for (int64_t v = 0; v < vocab; v++)
+        if (v != token) sum += exp_float(logits[v] - largest);
+    const float odds = logits[token] - largest - log_float(sum);
+    return odds > 14 ? 14 : odds < -14 ? -14 : odds;
+}
+
+/* Add to the logits of a row what charlm.model.match.Match adds. */
+INLINE void add_match(const Step *step, int64_t row) {
+    const int64_t number = step->match->recent.number + 1, vocab = step->vocab, size = step->hidden_size;
+    const float *h = (const float *)(step->top + step->time * step->top_time + row * step->top_row);
+    float *logits = step->logits + row * vocab, odds[1 + RECENT_MOST_ORDERS], added[1 + RECENT_MOST_ORDERS];
+    int32_t voices[2 * (1 + RECENT_MOST_ORDERS)];
+    match_voices(step->match, step->match_states + row * step->match_size, voices);
+    for (int64_t k = 0; k < number; k++) {
+        const int32_t token = voices[2 * k], bucket = voices[2 * k + 1];
+        if (token < 0 || token >= vocab) continue;
+        int64_t same = 0;
+        while (voices[2 * same] != token) same++;
+        odds[k] = same < k ? odds[same] : stretched(logits, vocab, token);
+        float slope = step->match_gate[2 * bucket], offset = step->match_gate[2 * bucket + 1];
+        if (step->match_weight) {
+            slope += dot(step->match_weight + 2 * k * size, h, size);
+            offset += dot(step->match_weight + (2 * k + 1) * size, h, size);
+        }
+        added[k] = slope * odds[k] + offset;
+    }
+    for (int64_t k = 0; k < number; k++)
+        if (voices[2 * k] >= 0 && voices[2 * k] < vocab) logits[voices[2 * k]] += added[k];
 }
 
 /* Read one token for each row; the logits of the next tokens are then in `logits`. */
@@ -145,6 +185,11 @@ void sampler_step(Step *step, const int64_t *tokens) {
 #endif
         for (int64_t row = 0; row < rows; row++) add_prior(step, row);
     }
+    if (step->match)
+        for (int64_t row = 0; row < rows; row++) {
+            match_read(step->match, step->match_states + row * step->match_size, tokens[row]);
+            add_match(step, row);
+        }
     if (++step->time == step->period) {
         step->time = 0;
         for (const History *history = step->histories; history < step->histories + step->num_histories; history++)

@@ -27,12 +27,12 @@ void trie_known_contexts(const Trie *trie, const int32_t *states, int64_t rows, 
     }
 }
 
-/* `mix_orders` of states (rows, width): writes the sums to mixed (rows, vocab) and, unless it is NULL, the
-   log-probabilities to log_p (rows, number, vocab). Returns 0 if out of memory, else 1. */
+/* `mix_orders` of states (rows, width): writes the sums to mixed (rows, tokens) and, unless it is NULL, the
+   log-probabilities to log_p (rows, orders, tokens). Returns 0 if out of memory, else 1. */
 int64_t trie_mixture(const Trie *trie, const int32_t *states, int64_t rows, const Estimates *models,
-                     const int64_t *which, const Orders *wanted, const float *order_weights, float *mixed,
-                     float *log_p) {
-    const int64_t vocab = trie->vocab, width = trie->width, number = wanted->number;
+                     const int64_t *which, const Orders *wanted, const Tokens *some,
+                     const float *order_weights, float *mixed, float *log_p) {
+    const int64_t vocab = some ? some->number : trie->vocab, width = trie->width, number = wanted->number;
     int64_t enough = 1;
 #ifdef _OPENMP
 #pragma omp parallel if (rows * vocab > 16384)
@@ -55,8 +55,8 @@ int64_t trie_mixture(const Trie *trie, const int32_t *states, int64_t rows, cons
             if (row + 1 < rows) fetch_children(trie, state + width, models + which[row + 1]);
             float *out = mixed + row * vocab;
             memset(out, 0, (size_t)vocab * sizeof *out);
-            mix_orders(trie, state, models[which[row]], *wanted, probabilities, order_weights + row * number, out,
-                       log_p ? log_p + row * number * vocab : NULL);
+            mix_orders(trie, state, models[which[row]], *wanted, some, probabilities, order_weights + row * number,
+                       out, log_p ? log_p + row * number * vocab : NULL);
         }
         free(probabilities);
     }

@@ -25,6 +25,13 @@ typedef struct {
     int64_t number;
 } Orders;
 
+/* The tokens whose probabilities are wanted. */
+typedef struct {
+    const int64_t *tokens;
+    const int32_t *place_of; /* of each token of the vocabulary among these, or -1 */
+    int64_t number;
+} Tokens;
+
 /* The child node of a context for a token, or -1. */
 INLINE int32_t child(const Trie *trie, int32_t context, int64_t token) {
     int64_t low = trie->first[context], high = trie->first[context + 1];
@@ -66,14 +73,18 @@ INLINE void fetch_children(const Trie *trie, const int32_t *state, const Estimat
     }
 }
 
-/* The distributions of the token after a state, by a model and by the lower-order models in it. Their logarithms times
-   `order_weights` (one for each order) are added to `mixed` (vocab). Unless it is NULL, the logarithms are written to
-   `log_p` (number, vocab). `probabilities` (vocab) is working memory. */
-INLINE void mix_orders(const Trie *trie, const int32_t *state, Estimates model, Orders wanted, float *probabilities,
-                       const float *order_weights, float *mixed, float *log_p) {
-    const int64_t vocab = trie->vocab;
+/* The probabilities of the token after a state, by a model and by the lower-order models in it, for `some` tokens, or
+   for all if it is NULL. Their logarithms times `order_weights` (one for each order) are added to `mixed` (tokens).
+   Unless it is NULL, the logarithms are written to `log_p` (orders, tokens). `probabilities` (tokens) is working
+   memory. */
+INLINE void mix_orders(const Trie *trie, const int32_t *state, Estimates model, Orders wanted, const Tokens *some,
+                       float *probabilities, const float *order_weights, float *mixed, float *log_p) {
+    const int64_t vocab = some ? some->number : trie->vocab;
     int64_t place = 0;
-    for (int64_t token = 0; token < vocab; token++) probabilities[token] = model.unigrams[token];
+    if (some)
+        for (int64_t token = 0; token < vocab; token++) probabilities[token] = model.unigrams[some->tokens[token]];
+    else
+        for (int64_t token = 0; token < vocab; token++) probabilities[token] = model.unigrams[token];
     for (int64_t k = 0; k <= trie->width && place < wanted.number; k++) {
         if (k + 1 == wanted.orders[place]) {
             const float weight = order_weights[place];
@@ -89,10 +100,12 @@ INLINE void mix_orders(const Trie *trie, const int32_t *state, Estimates model, 
         }
         if (k == trie->width || state[k] < 0 || place == wanted.number) continue;
         const float share = model.backoffs[state[k]];
-        const int64_t base = state[k] * vocab;
+        const int64_t base = state[k] * trie->vocab;
         for (int64_t token = 0; token < vocab; token++) probabilities[token] *= share;
-        for (int64_t at = trie->first[state[k]]; at < trie->first[state[k] + 1]; at++)
-            probabilities[trie->keys[at] - base] += model.weights[at];
+        for (int64_t at = trie->first[state[k]]; at < trie->first[state[k] + 1]; at++) {
+            const int64_t own = some ? some->place_of[trie->keys[at] - base] : trie->keys[at] - base;
+            if (own >= 0) probabilities[own] += model.weights[at];
+        }
     }
 }
 

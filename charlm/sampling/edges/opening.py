@@ -67,6 +67,11 @@ class Beginnings:
         self._never = vocabulary.bias(())  # (V,)
         self._never[vocabulary.eos] = -np.inf
 
+    @property
+    def first(self) -> Start:
+        """The start after the whole prefix, or at the beginning of a document."""
+        return self._starts[-1]
+
     def __call__(self, uniforms: Uniforms, *, likeliest: bool = False) -> list[Start]:
         """The starts of a text.
 

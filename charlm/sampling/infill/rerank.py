@@ -125,5 +125,5 @@ def _padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
 
 
 def _repeated(states: LayerStates, rows: int) -> LayerStates:
-    """The states of one text, (1, H) each, repeated for B = `rows`."""
-    return tuple(tuple(part.expand(rows, -1).contiguous() for part in state) for state in states)
+    """The states of one text, (1, ...) each, repeated for B = `rows`."""
+    return tuple(tuple(part.expand(rows, *part.shape[1:]).contiguous() for part in state) for state in states)

@@ -1,4 +1,4 @@
-"""A stepper that calls the model itself. It works for any cell and any device."""
+"""A stepper that calls the model itself. It works for any network and any device."""
 
 from collections.abc import Sequence
 

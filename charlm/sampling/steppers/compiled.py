@@ -1,4 +1,4 @@
-"""A step for a batch of texts in one call of compiled code: all layers and the n-gram prior."""
+"""A step for a batch of texts in one call of compiled code: all layers, the n-gram prior and the match."""
 
 import ctypes
 from collections.abc import Sequence
@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from charlm.cells import LayerStates
 from charlm.kernels import PROGRAMS, compiled
-from charlm.kernels.program import Program
+from charlm.kernels.program import CONVOLUTION, Function
 from charlm.model.language_model import LanguageModel
 from charlm.native.library import native_library
-from charlm.ngram.match import check_states
+from charlm.ngram.match import check_states, lengths_for
 from charlm.sampling.steering import Hold
+from charlm.sampling.steppers.convolution import ConvolutionLayout
 from charlm.sampling.steppers.layout import StepLayout, StepWeights
+from charlm.sampling.steppers.recurrent import RecurrentLayout, RecurrentWeights
 
 
 class CompiledStepper:
@@ -25,12 +27,16 @@ class CompiledStepper:
 
         With `portable` the logits of a single text are the same on every machine and with any number of threads.
         """
-        code, sampler = _libraries(PROGRAMS[model.config.cell], portable=portable)
+        functions = _functions(model)
+        assert functions is not None
+        code, sampler = _libraries(functions, portable=portable)
         assert code is not None and sampler is not None
-        self._sampler_step, self._match_step = sampler.sampler_step, sampler.match_step
-        self._weights = StepWeights(model, code, portable=portable)
+        self._sampler_step = sampler.sampler_step
+        weights = RecurrentWeights if model.config.network == "recurrent" else StepWeights
+        self._weights = weights(model, code, portable=portable)
         self._vocab_size = model.config.vocab_size
-        self._set_layout(StepLayout(self._weights, len(states)))
+        self._match_lengths = lengths_for(self._vocab_size, with_recent=model.config.recent)
+        self._set_layout(self._new_layout(len(states)))
         for row, state in enumerate(states):
             self.load(row, state)
 
@@ -38,23 +44,21 @@ class CompiledStepper:
     def supports(model: LanguageModel, *, portable: bool = False) -> bool:
         """Whether there is compiled code for a model; `portable` as in the constructor.
 
-        Its cell must have a Program, its weights must be float32, on the CPU, and none other than those that a step
-        uses, and there must be a C compiler.
+        It must have convolutions or a cell with a Program, its weights must be float32, on the CPU, and none other than
+        those that a step uses, and there must be a C compiler.
         """
-        cell, prior = model.recurrent.cell, model.prior
-        if (program := PROGRAMS.get(cell.name)) is None:
+        if (functions := _functions(model)) is None:
             return False
-        code, sampler = _libraries(program, portable=portable)
+        code, sampler = _libraries(functions, portable=portable)
         if code is None or sampler is None or type(model).forward is not LanguageModel.forward:
             return False
         weights = dict(model.named_parameters())
         shared = {"embedding", "output", "output_bias", "prior.weight", "prior.bias"}
-        shared |= {"contexts.vectors", "contexts.spread", "match.gate", "labels.vectors"}
-        layers = range(model.config.num_layers)
-        of_layers = {f"recurrent.layers.{index}.{name}" for index in layers for name in cell.shapes(1, 1)}
+        shared |= {"contexts.vectors", "contexts.spread", "match.gate", "match.weight", "labels.vectors"}
+        prior = model.prior
         max_order, max_mixed_orders = int(sampler.max_order()), int(sampler.max_mixed_orders())
         return (
-            of_layers == set(weights) - shared
+            _network_weights(model) == set(weights) - shared
             and all(weight.dtype == torch.float32 and weight.device.type == "cpu" for weight in weights.values())
             and (prior is None or (prior.order <= max_order and len(prior.orders) <= max_mixed_orders))
         )
@@ -65,31 +69,25 @@ class CompiledStepper:
             raise ValueError(f"a token is not below the {self._vocab_size} tokens of the model")
         self._tokens[:] = [*tokens]
         self._sampler_step(*self._arguments)
-        if self._match_arguments is not None:
-            self._match_step(*self._match_arguments)
         return self._logits
 
     def load(self, row: int, states: LayerStates) -> None:
         """See `Stepper.load`."""
-        time, lookback = self._layout.block.time, self._weights.lookback
-        for (hidden, cells), state in zip(self._layout.histories, states, strict=False):
-            for back in range(lookback):
-                hidden[time + lookback - 1 - back, row] = state[back][0]
-            if cells is not None:
-                cells[time, row] = state[-1][0]
+        for layer in range(len(self._layout.histories)):
+            self._layout.load(layer, row, states[layer])
         if self._layout.prior_states is not None:
             self._layout.prior_states[row] = states[len(self._layout.histories)][0][0].numpy()
         if self._layout.added is not None:
             labels = states[len(self._layout.histories) + (self._layout.prior_states is not None)]
             self._layout.added[row] = self._weights.added_by_labels(labels)
         if self._layout.match_states is not None:
-            self._layout.match_states[row] = check_states(states[-1][0].numpy())[0]
+            self._layout.match_states[row] = check_states(self._match_lengths, states[-1][0].numpy())[0]
 
     def take(self, rows: Sequence[int]) -> None:
         """See `Stepper.take`."""
         kept, old = [*rows], self._layout
         if len(kept) > old.rows:
-            self._set_layout(StepLayout(self._weights, len(kept)))
+            self._set_layout(self._new_layout(len(kept)))
             self._layout.block.time = old.block.time
         new = self._layout
         for old_history, new_history in zip(old.histories, new.histories, strict=True):
@@ -105,9 +103,13 @@ class CompiledStepper:
 
     def change(self, layer: int, part: int, hold: Hold) -> NDArray[np.floating]:
         """See `Stepper.change`."""
-        block, (hidden, cells) = self._layout.block, self._layout.histories[layer]
-        state = hidden[block.time + self._weights.lookback - 1] if part == 0 or cells is None else cells[block.time]
-        return hold(state[: block.rows].numpy())
+        return hold(self._layout.state(layer, part).numpy())
+
+    def _new_layout(self, rows: int) -> StepLayout:
+        """New memory for a batch of texts."""
+        if isinstance(self._weights, RecurrentWeights):
+            return RecurrentLayout(self._weights, rows)
+        return ConvolutionLayout(self._weights, rows)
 
     def _set_layout(self, layout: StepLayout) -> None:
         self._layout = layout
@@ -119,11 +121,28 @@ class CompiledStepper:
         layout.block.rows = rows
         self._tokens, self._logits = (ctypes.c_int64 * rows)(), layout.logits[:rows]
         self._arguments = (ctypes.addressof(layout.block), ctypes.addressof(self._tokens))
-        self._match_arguments = layout.match_arguments(ctypes.addressof(self._tokens), rows)
 
 
-def _libraries(program: Program, *, portable: bool) -> tuple[compiled.Library | None, ctypes.CDLL | None]:
-    """The compiled code of a cell, and that of a step."""
+def _functions(model: LanguageModel) -> tuple[Function, ...] | None:
+    """The functions to compile for the layers of a model; None if there are none."""
+    if model.config.network == "recurrent":
+        program = PROGRAMS.get(model.config.cell)
+        return None if program is None else program.functions
+    return CONVOLUTION if model.config.network == "convolution" else None
+
+
+def _network_weights(model: LanguageModel) -> set[str]:
+    """The names of the weights of the layers that a step uses."""
+    recurrent, layers = model.config.network == "recurrent", range(model.config.num_layers)
+    names = model.recurrent.cell.shapes(1, 1) if recurrent else ("weight", "bias")
+    of_layers = {f"{model.config.network}.layers.{index}.{name}" for index in layers for name in names}
+    return of_layers if recurrent else of_layers | {"convolution.input"}
+
+
+def _libraries(
+    functions: tuple[Function, ...], *, portable: bool
+) -> tuple[compiled.Library | None, ctypes.CDLL | None]:
+    """The compiled code of the layers, and that of a step."""
     if portable:
-        return compiled.portable_library(program.functions), native_library(portable=True)
-    return compiled.program_library(program.functions, torch.float32), native_library()
+        return compiled.portable_library(functions), native_library(portable=True)
+    return compiled.program_library(functions, torch.float32), native_library()

@@ -27,7 +27,9 @@ class CompletionRequest:
 
     prompts: tuple[str, ...]
     config: SampleConfig
-    """The settings of sampling; its `prefix_in_output` is that of `echo`."""
+    """The settings of sampling, without the prompt in the text."""
+    echo: bool
+    """Whether a text begins with its prompt."""
     num: int
     """Texts for each prompt."""
     seed: int | None
@@ -57,15 +59,16 @@ def parse_request(fields: Fields, tokenizer: Tokenizer) -> CompletionRequest:
         top_p=max(1e-9, fields.number("top_p", 1.0, 0, 1)),
         top_k=fields.whole("top_k", 0, 0, 1_000_000),
         min_p=fields.number("min_p", 0.0, 0, 1),
-        length=fields.whole("max_tokens", 16, 0, MOST_CHARACTERS),
+        length=fields.optional_whole("max_tokens", 0, MOST_CHARACTERS),
         stop=stop,
         bias=_biases(fields.take("logit_bias", {}), tokenizer),
-        prefix_in_output=fields.flag("echo"),
+        prefix_in_output=False,
         unknown=fields.choice("unknown", "error", get_args(Unknown)),  # type: ignore[arg-type]
     )
     request = CompletionRequest(
         prompts=_prompts(fields.take("prompt", ""), tokenizer),
         config=config,
+        echo=fields.flag("echo"),
         num=num,
         seed=fields.optional_whole("seed", 0, _MOST_SEED),
         logprobs=_logprobs(fields),

@@ -4,6 +4,7 @@ The tokens of the API are characters here, whatever the tokens of the model, so 
 and `logprobs` are those of `charlm sample --jsonl --show-probs`.
 """
 
+import contextlib
 import time
 import uuid
 from typing import Any
@@ -14,9 +15,10 @@ from starlette.types import ASGIApp
 
 from charlm.server.answers import EventStream, JsonAnswer
 from charlm.server.bodies import read_fields
-from charlm.server.completions.choices import Part, choice, likely_characters, logprobs_json, parts
+from charlm.server.completions.choices import Part, choice, parts
 from charlm.server.completions.request import CompletionRequest, parse_request
-from charlm.server.models import Loaded
+from charlm.server.errors import NotFoundError
+from charlm.server.models import Loaded, facts_of
 from charlm.server.site import Site
 from charlm.server.workers import Job
 
@@ -24,23 +26,25 @@ from charlm.server.workers import Job
 async def list_models(request: Request) -> JSONResponse:
     """GET /v1/models."""
     site: Site = request.app.state.site
-    data = [_model_json(name, path.stat().st_mtime) for name, path in site.models.paths().items()]
+    data = list[dict[str, Any]]()
+    for name, path in site.models.paths().items():
+        with contextlib.suppress(NotFoundError):
+            data.append(_model_json(name, facts_of(name, path).st_mtime))
     return JSONResponse({"object": "list", "data": data})
 
 
 async def show_model(request: Request) -> JSONResponse:
     """GET /v1/models/NAME."""
     site: Site = request.app.state.site
-    name = request.path_params["name"]
-    return JSONResponse(_model_json(name, site.models.path(name).stat().st_mtime))
+    name, path = site.models.find(request.path_params["name"])
+    return JSONResponse(_model_json(name, facts_of(name, path).st_mtime))
 
 
 async def complete(request: Request) -> ASGIApp:
     """POST /v1/completions."""
     site: Site = request.app.state.site
     fields = await read_fields(request)
-    name = fields.text("model", "", most=200)
-    site.models.path(name)
+    name, _ = site.models.find(fields.text("model", "", most=200))
     stream = fields.flag("stream")
     head = {"id": f"cmpl-{uuid.uuid4().hex}", "object": "text_completion", "created": int(time.time()), "model": name}
     if not stream:
@@ -74,23 +78,21 @@ class _Events:
     def __call__(self, batch: list[Any]) -> list[Any]:
         merged: dict[int, list[Part]] = {}
         events: list[Any] = []
-        wants_logprobs = False
+        logprobs = False
         for result in batch:
             if isinstance(result, dict):
                 events.append(self._head | {"choices": [], "usage": result})
                 continue
             request, part = result
-            wants_logprobs = request.logprobs is not None
+            logprobs = request.logprobs is not None
             merged.setdefault(part.index, []).append(part)
-        return [self._event(index, found, wants_logprobs) for index, found in merged.items()] + events
+        return [self._event(found, logprobs) for found in merged.values()] + events
 
-    def _event(self, index: int, found: list[Part], wants_logprobs: bool) -> dict[str, Any]:
-        text = "".join(part.text for part in found)
-        nats = [value for part in found for value in part.log_probabilities]
-        start = self._position.get(index, 0)
-        self._position[index] = start + len(text)
-        logprobs = logprobs_json(text, nats, start, None) if wants_logprobs else None
-        return self._head | {"choices": [choice(index, text, logprobs, found[-1].written)]}
+    def _event(self, found: list[Part], logprobs: bool) -> dict[str, Any]:
+        start = self._position.get(found[0].index, 0)
+        made = choice(found, start, logprobs=logprobs)
+        self._position[found[0].index] = start + len(made["text"])
+        return self._head | {"choices": [made]}
 
 
 class _Usage:
@@ -113,21 +115,13 @@ class _Usage:
 
 def _whole(loaded: Loaded, request: CompletionRequest, job: Job) -> dict[str, Any]:
     """The choices and the usage of an answer that is not streamed."""
-    texts: dict[int, list[str]] = {}
-    nats: dict[int, list[float]] = {}
-    usage, choices = _Usage(), []
+    found: dict[int, list[Part]] = {}
+    usage = _Usage()
     for part in parts(loaded, request):
         job.require_wanted()
         usage.add(part)
-        texts.setdefault(part.index, []).append(part.text)
-        nats.setdefault(part.index, []).extend(part.log_probabilities)
-        if part.written is None:
-            continue
-        text, logprobs = "".join(texts[part.index]), None
-        if request.logprobs is not None:
-            likely = likely_characters(loaded, part.written, text, request.logprobs) if request.logprobs else None
-            logprobs = logprobs_json(text, nats[part.index], 0, likely)
-        choices.append(choice(part.index, text, logprobs, part.written))
+        found.setdefault(part.index, []).append(part)
+    choices = [choice(one, 0, logprobs=request.logprobs is not None) for one in found.values()]
     return {"choices": choices, "usage": usage.to_json()}
 
 

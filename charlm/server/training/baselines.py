@@ -7,13 +7,13 @@ import json
 import os
 import subprocess
 import sys
-import threading
 
 from charlm.data.corpus import open_corpus
 from charlm.data.dataset import TokenSplit, make_dataset
 from charlm.errors import CharlmError
 from charlm.evaluation.baselines import measure_baselines
 from charlm.progress import silent
+from charlm.server.errors import NotFoundError
 from charlm.server.workers import Job
 from charlm.storage.runs import RUNS, RunFolder
 from charlm.training.start.fine_tuning import load_start_model, tokenizer_of_run
@@ -25,27 +25,31 @@ _SHOWN = ("ngram", "xz")
 
 
 class Baselines:
-    """The figures of runs, each measured once."""
+    """The figures of runs, each measured once; a measurement that fails is made again at the next request."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._known: dict[tuple[str, int], dict[str, float]] = {}
 
     def of(self, run: RunFolder, job: Job) -> dict[str, float]:
-        """Bits per character by name; empty if the run has no validation split or its text is missing.
+        """Bits per character by name; empty if the run has no validation split, or they can't be measured now.
 
-        Raises `AbandonedError` once nobody waits for them.
+        Raises `NotFoundError` if the run was deleted, and `AbandonedError` once nobody waits for them.
         """
-        key = (run.path.name, run.config.stat().st_mtime_ns)
-        with self._lock:
-            if key not in self._known:
-                command = [sys.executable, "-X", "utf8", "-m", "charlm.server.training.baselines", run.path.name]
-                self._known[key] = _output(command, job)
-            return self._known[key]
+        try:
+            key = (run.path.name, run.config.stat().st_mtime_ns)
+        except OSError:
+            raise NotFoundError(f"there is no run {run.path.name!r}") from None
+        if key not in self._known:
+            command = [sys.executable, "-X", "utf8", "-m", "charlm.server.training.baselines", run.path.name]
+            found = _output(command, job)
+            if found is None:
+                return {}
+            self._known[key] = found
+        return self._known[key]
 
 
-def _output(command: list[str], job: Job) -> dict[str, float]:
-    """What a process prints, empty if it fails or takes too long; it ends when nobody waits for it."""
+def _output(command: list[str], job: Job) -> dict[str, float] | None:
+    """What a process prints, None if it fails or takes too long; it ends when nobody waits for it."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             for _ in range(int(_SECONDS / _LOOK_SECONDS)):
@@ -54,8 +58,8 @@ def _output(command: list[str], job: Job) -> dict[str, float]:
                     shown, _ = process.communicate(timeout=_LOOK_SECONDS)
                 except subprocess.TimeoutExpired:
                     continue
-                return dict(json.loads(shown)) if process.returncode == 0 else {}
-            return {}
+                return dict(json.loads(shown)) if process.returncode == 0 else None
+            return None
         finally:
             process.kill()
 

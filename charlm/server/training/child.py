@@ -1,17 +1,21 @@
-"""The one training that a server runs at a time: `charlm train` in a process of its own, which survives the pages."""
+"""The one training that a server runs at a time: a process of its own, which survives the pages."""
 
+import json
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import deque
 from dataclasses import dataclass, field
 from signal import SIGINT
-from typing import Any
+from typing import IO, Any
 
 from charlm.server.errors import ConflictError
+from charlm.server.training.process import Order
 
-_LINES = 40  # last lines of a training's messages that are kept
+_NOTES = 20  # last warnings of a training that are kept
 _SAVE_SECONDS = 60.0  # that a training may take to save when the server ends
+_EXPECTED = (0, 130, -SIGINT)  # exit statuses; the last is that of a process that was stopped while it started
 
 
 @dataclass(kw_only=True)
@@ -20,44 +24,63 @@ class Training:
 
     run: str
     process: "subprocess.Popen[str]"
-    lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LINES))
-    """Its last messages."""
-    selected: str | None = None
+    messages: IO[bytes]
+    """The file of its stderr, where Python writes why it failed."""
+    settings: dict[str, Any] | None = None
     """The settings that were auto-selected."""
-    reason: str | None = None
+    why: str | None = None
     """Why they were."""
+    notes: deque[str] = field(default_factory=lambda: deque(maxlen=_NOTES))
+    """Its last warnings."""
+    error: str | None = None
+    """The mistake that ended it."""
+    failure: str | None = None
+    """The last line of its stderr, once it has ended."""
 
     @property
     def running(self) -> bool:
         """Whether the process has not ended."""
         return self.process.poll() is None
 
+    @property
+    def problem(self) -> str | None:
+        """What ended the training, if it was neither its length nor a request to stop."""
+        status = self.process.poll()
+        if self.error is not None or status is None or status in _EXPECTED:
+            return self.error
+        reason = self.failure or f"its process ended with status {status}"
+        return f"the training of {self.run} broke off ({reason}); Go on continues it from its last save"
+
     def to_json(self) -> dict[str, Any]:
         """What the page shows, as JSON values."""
-        lines = self.lines.copy()  # `follow` adds to them meanwhile
-        problem = next((line.removeprefix("error: ") for line in reversed(lines) if line.startswith("error: ")), None)
         return {
             "run": self.run,
             "running": self.running,
-            "selected": self.selected,
-            "reason": self.reason,
-            "problem": problem,
-            "message": lines[-1] if lines else None,
+            "settings": self.settings,
+            "why": self.why,
+            "notes": list(self.notes.copy()),  # `follow` adds to them meanwhile
+            "problem": self.problem,
         }
 
     def follow(self) -> None:
-        """Read the messages until the process ends."""
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            line = line.rstrip("\n")
-            if line.startswith("auto-selected: "):
-                self.selected = line.removeprefix("auto-selected: ")
-            elif line.startswith("reason: "):
-                self.reason = line.removeprefix("reason: ")
-            elif line:
-                self.lines.append(line)
-        self.process.stderr.close()
-        self.process.wait()
+        """Read the events until the process ends."""
+        assert self.process.stdout is not None
+        with self.process.stdout, self.messages:
+            for line in self.process.stdout:
+                if line.endswith("\n"):  # the last one may be cut when the process is killed
+                    self._take(json.loads(line))
+            self.process.wait()
+            self.messages.seek(0)
+            lines = self.messages.read().decode("utf-8", "replace").splitlines()
+            self.failure = lines[-1] if lines else None
+
+    def _take(self, event: dict[str, Any]) -> None:
+        if event["kind"] == "settings":
+            self.settings, self.why = event["values"], event["why"]
+        elif event["kind"] == "note":
+            self.notes.append(event["message"])
+        else:
+            self.error = event["message"]
 
 
 class Trainings:
@@ -72,21 +95,22 @@ class Trainings:
         """The training that was started last."""
         return self._last
 
-    def start(self, run: str, arguments: list[str]) -> Training:
-        """Start `charlm train` with these arguments; raises `ConflictError` while another training runs."""
+    def start(self, name: str, order: Order) -> Training:
+        """Start a training for the run of that name; raises `ConflictError` while another training runs."""
         with self._lock:
             if self._last is not None and self._last.running:
                 raise ConflictError(f"{self._last.run} is still training; stop it first")
+            module = "charlm.server.training.process"
+            messages = tempfile.TemporaryFile()  # noqa: SIM115 - `follow` closes it
             process = subprocess.Popen(
-                [sys.executable, "-X", "utf8", "-m", "charlm", "train", *arguments],
+                [sys.executable, "-X", "utf8", "-m", module, json.dumps(order.to_json())],
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=messages,
                 encoding="utf-8",
-                errors="replace",
                 start_new_session=True,  # Ctrl-C in the terminal stops it once, through `close`
             )
-            self._last = Training(run=run, process=process)
+            self._last = Training(run=name, process=process, messages=messages)
             threading.Thread(target=self._last.follow, name="training", daemon=True).start()
             return self._last
 

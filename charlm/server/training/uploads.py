@@ -12,7 +12,7 @@ MOST_BYTES = 20_000_000
 """Size of an upload."""
 MOST_UPLOADS = 20
 _FOLDER = ".uploads"
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}-[0-9a-f]{8}")
+_NAME = re.compile(r"(?P<title>[a-z0-9][a-z0-9-]{0,40})-[0-9a-f]{8}")
 
 
 def upload_names() -> list[str]:
@@ -27,6 +27,12 @@ def upload_path(name: str) -> Path:
     if not _NAME.fullmatch(name) or not path.is_file():
         raise NotFoundError(f"there is no upload {name!r}")
     return path
+
+
+def upload_title(name: str) -> str:
+    """The letters of the title in the name of an upload."""
+    match = _NAME.fullmatch(name)
+    return match["title"] if match is not None else name
 
 
 def keep_upload(title: str, content: bytes) -> str:

@@ -17,6 +17,10 @@ from charlm.server.site import Site
 from charlm.server.training.uploads import upload_path
 from charlm.server.workers import Job
 
+TRACE_SECONDS = 60.0
+"""Longest time that a trace may take."""
+DIAGNOSE_SECONDS = 300.0
+"""Longest time that the gradients of all cells may take."""
 _MOST_SEED = 2**31
 
 
@@ -37,7 +41,8 @@ async def trace_word(request: Request) -> ASGIApp:
     fields.require_all_taken()
 
     def work(job: Job) -> dict[str, Any]:
-        return trace(text, cell=cell, hidden_size=hidden, steps=steps, seed=seed).to_json()
+        progress = job.progress_within(TRACE_SECONDS)
+        return trace(text, cell=cell, hidden_size=hidden, steps=steps, seed=seed, progress=progress).to_json()
 
     return JsonAnswer(site.analysts, work)
 
@@ -56,7 +61,7 @@ async def diagnose_text(request: Request) -> ASGIApp:
     text = str(upload_path(own)) if own else corpus
 
     def work(job: Job) -> dict[str, Any]:
-        found = diagnose(text, cells=cells, lags=lags, steps=steps, hidden_size=hidden, progress=job.progress)
-        return found.to_json()
+        progress = job.progress_within(DIAGNOSE_SECONDS)
+        return diagnose(text, cells=cells, lags=lags, steps=steps, hidden_size=hidden, progress=progress).to_json()
 
     return JsonAnswer(site.analysts, work)

@@ -14,7 +14,8 @@ from charlm.server.bodies import read_body, read_fields
 from charlm.server.errors import ConflictError, NotFoundError, RequestError
 from charlm.server.site import Site
 from charlm.server.training import runs
-from charlm.server.training.uploads import MOST_BYTES, keep_upload, upload_names, upload_path
+from charlm.server.training.process import Order
+from charlm.server.training.uploads import MOST_BYTES, keep_upload, upload_names, upload_path, upload_title
 from charlm.storage.runs import RUNS, RunFolder, new_run
 
 _UPLOAD_SECONDS = 120.0
@@ -36,7 +37,7 @@ async def upload(request: Request) -> JSONResponse:
 
 async def delete_upload(request: Request) -> JSONResponse:
     """DELETE /api/uploads/NAME."""
-    upload_path(request.path_params["name"]).unlink()
+    upload_path(request.path_params["name"]).unlink(missing_ok=True)
     return JSONResponse({})
 
 
@@ -83,7 +84,7 @@ async def show_baselines(request: Request) -> ASGIApp:
     """GET /api/runs/NAME/baselines: what the n-gram model and xz need, in bits per character."""
     site: Site = request.app.state.site
     name = request.path_params["name"]
-    return JsonAnswer(site.analysts, lambda job: site.baselines.of(runs.find_run_folder(name), job))
+    return JsonAnswer(site.measurers, lambda job: site.baselines.of(runs.find_run_folder(name), job))
 
 
 async def start(request: Request) -> ASGIApp:
@@ -97,7 +98,7 @@ async def start(request: Request) -> ASGIApp:
     name = fields.text("run", "", most=100)
     fields.require_all_taken()
     if own:
-        text, stem = str(upload_path(own).resolve()), own[:-9]
+        text, stem = str(upload_path(own).resolve()), upload_title(own)
     elif corpus in registry():
         text, stem = corpus, corpus
     else:
@@ -106,10 +107,14 @@ async def start(request: Request) -> ASGIApp:
     runs.check_new_name(name)
     if (RUNS / name).exists():
         raise ConflictError(f"there is a run {name!r}; choose another name, or delete it first")
-    arguments = [text, "--run", str(RUNS / name), "--minutes", f"{minutes:g}"]
-    arguments += ["--documents", documents] if documents != "auto" else []
-    arguments += ["--steps", str(steps)] if steps is not None else []
-    return JsonAnswer(site.writers, lambda job: site.trainings.start(name, arguments).to_json())
+    order = Order(
+        run=str(RUNS / name),
+        text=text,
+        documents=documents,  # type: ignore[arg-type]
+        minutes=minutes,
+        steps=steps,
+    )
+    return JsonAnswer(site.writers, lambda job: site.trainings.start(name, order).to_json())
 
 
 async def stop(request: Request) -> JSONResponse:
@@ -127,8 +132,8 @@ async def resume(request: Request) -> ASGIApp:
     fields.require_all_taken()
     name = request.path_params["name"]
     runs.find_run_folder(name)
-    arguments = ["--resume", "--run", str(RUNS / name), *(["--minutes", f"{minutes:g}"] if minutes else [])]
-    return JsonAnswer(site.writers, lambda job: site.trainings.start(name, arguments).to_json())
+    order = Order(run=str(RUNS / name), minutes=minutes or None)
+    return JsonAnswer(site.writers, lambda job: site.trainings.start(name, order).to_json())
 
 
 async def delete(request: Request) -> ASGIApp:

@@ -66,21 +66,22 @@ export function drawChart(container, series, { label, x, log = false }) {
     role: "img",
     "aria-label": `${label}. Last values: ${last}.`,
   });
-  const marks = log
-    ? ticks(low, high, 5)
-        .filter(Number.isInteger)
-        .map((power) => 10 ** power)
-    : ticks(low, high, 4);
+  const powers = log ? ticks(low, high, 5).filter(Number.isInteger) : [];
+  const plain = log ? ticks(10 ** low, 10 ** high, 4) : ticks(low, high, 4);
+  const marks = powers.length > 1 ? powers.map((power) => 10 ** power) : plain;
   for (const value of marks) {
     chart.append(
       shape("line", { class: "axis", x1: LEFT, x2: WIDTH - RIGHT, y1: toY(value), y2: toY(value) }),
       shape("text", { x: LEFT - 8, y: toY(value) + 4, "text-anchor": "end" }, short(value)),
     );
   }
-  for (const value of right > left ? ticks(left, right, 6) : [left]) {
-    chart.append(shape("text", { x: toX(value), y: HEIGHT - 8, "text-anchor": "middle" }, short(value)));
-  }
-  chart.append(shape("text", { x: WIDTH - RIGHT, y: HEIGHT - BOTTOM - 6, "text-anchor": "end" }, x));
+  const along = right > left ? ticks(left, right, 6) : [left];
+  along.forEach((value, index) => {
+    const isLast = index + 1 === along.length, // which names the axis, too
+      isAtEdge = isLast && toX(value) > WIDTH - RIGHT - 40;
+    const place = { x: isAtEdge ? WIDTH : toX(value), y: HEIGHT - 8, "text-anchor": isAtEdge ? "end" : "middle" };
+    chart.append(shape("text", place, isLast ? `${short(value)} ${x}` : short(value)));
+  });
   for (const { points, colour, kind = "" } of shown) {
     const ends =
       kind === "dashed"

@@ -124,7 +124,8 @@ byId("text").addEventListener("drop", async (event) => {
   byId("text").value = (await file.slice(0, 800_000).text()).slice(0, 200_000);
 });
 await chooseModel((model) => {
-  const kinds = { bits: "surprise", h: "hidden state of a unit" };
+  const kinds = { bits: "surprise" };
+  if (model.states.includes("h")) kinds.h = "hidden state of a unit";
   if (model.states.includes("c")) kinds.c = "cell state of a unit";
   for (const gate of model.gates) kinds[gate] = `gate ${gate} of a unit`;
   byId("series").replaceChildren(...Object.entries(kinds).map(([value, name]) => element("option", { value }, name)));

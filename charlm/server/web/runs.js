@@ -75,10 +75,17 @@ function figuresOf(view) {
   ];
 }
 
+function listed(settings) {
+  const shown = (value) => (value === true ? "on" : value === false ? "off" : value);
+  return Object.entries(settings)
+    .filter(([, value]) => value !== null)
+    .map(([name, value]) => `${name.replaceAll("_", " ")} ${shown(value)}`)
+    .join(", ");
+}
+
 function chosen(view, last) {
-  if (last?.run === view.name && last.selected) return `Chosen: ${last.selected}. Why: ${last.reason}.`;
-  const settings = Object.entries(view.state.settings).filter(([, value]) => value !== null);
-  return settings.map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`).join(", ");
+  if (last?.run === view.name && last.settings) return `Chosen: ${listed(last.settings)}. Why: ${last.why}.`;
+  return listed(view.state.settings);
 }
 
 // Shows the first of the runs in full, and the curves of all.
@@ -87,6 +94,8 @@ export function showRuns(views, last) {
   if (!view) return;
   byId("name").textContent = view.name;
   byId("chosen").textContent = chosen(view, last);
+  const notes = last?.run === view.name ? last.notes : [];
+  byId("notes").replaceChildren(...notes.map((note) => element("li", {}, note)));
   byId("figures").replaceChildren(
     ...figuresOf(view).flatMap(([name, value]) => [
       element("div", {}, element("dt", {}, name), element("dd", {}, value)),

@@ -12,9 +12,12 @@ from typing import Any, TypeVar
 from charlm.config import (
     DEFAULT_CELL,
     DEFAULT_HIDDEN_SIZE,
+    DEFAULT_NETWORK,
+    DEFAULT_SHAPES,
     LEAST_ORDER_OF_CONTEXTS,
     MAX_CONTEXT_VECTORS,
     SMALL_VOCABULARY,
+    NetworkKind,
     TrainConfig,
 )
 from charlm.data.dataset import Dataset
@@ -52,7 +55,7 @@ _REGULARISATION = (
 text that is read often is memorised; averaging over many steps prevents that, and so does weight dropout."""
 _REGULARISATION_OF_WIDE = (*_REGULARISATION[:3], (24, (0.2, 0.0, 0.2)), (float("inf"), (0.5, 0.5, 0.05)))
 """The same for a wide network, which memorises sooner."""
-_FINE_TUNING_RATE = 1.5e-3
+_FINE_TUNING_RATE = 5e-4
 """AdamW's learning rate for a network that has learnt from another text. Higher ones forget more of it, and with Muon's
 large steps it is forgotten, too (docs/notes/autotune.md)."""
 _MOST_DROPOUT_OF_FINE_TUNING = 0.2
@@ -63,9 +66,12 @@ _TOKENS_PER_CONTEXT_VECTOR = 200  # tokens of the training split
 _TOKENS_PER_STEP = 2048
 _TOKENS_PER_STEP_OF_LARGE = 1024  # for a large vocabulary, whose tokens carry more information and take longer
 _MAX_LOGITS = 1 << 24  # in a step, to bound memory
+_MOST_TOKENS_OF_FULL_SOFTMAX = 10_000
+_SOFTMAX_SAMPLES = 2048  # for a larger vocabulary, whose output layer would take most of the time
 _MIN_STEPS_PER_PASS = 100
 _SEQUENCES = (8, 512)  # fewest and most per step
 _SEQ_LEN_OF_WIDE = 64
+_SEQ_LEN_OF_OTHERS = 64  # of a transformer or convolutions, which read the tokens of a window side by side
 _SHARE_OF_STEPS = 0.8  # of the time of a run; n-grams, validations and files take the rest
 
 
@@ -105,11 +111,17 @@ def tokens_per_sequence(config: TrainConfig, tokens: int, documents: int) -> int
     return min(config.seq_len, max(1, tokens // max(1, documents)))
 
 
+def softmax_samples_for(vocab_size: int, *, match: bool) -> int:
+    """How many logits a step computes; 0 for all, which a match needs."""
+    return 0 if match or vocab_size <= _MOST_TOKENS_OF_FULL_SOFTMAX else _SOFTMAX_SAMPLES
+
+
 def sequences_per_step(config: TrainConfig, *, tokens: int, documents: int, vocab_size: int) -> int:
     """Batch size B for a training split: larger for short documents, smaller for a small text, and small enough that
     the logits of a large vocabulary fit the memory."""
     preferred = _TOKENS_PER_STEP if vocab_size <= SMALL_VOCABULARY else _TOKENS_PER_STEP_OF_LARGE
-    tokens_per_step = min(preferred, _MAX_LOGITS // vocab_size, tokens // _MIN_STEPS_PER_PASS)
+    logits = min(vocab_size, config.softmax_samples or vocab_size)
+    tokens_per_step = min(preferred, _MAX_LOGITS // logits, tokens // _MIN_STEPS_PER_PASS)
     sequences = tokens_per_step // tokens_per_sequence(config, tokens, documents)
     fewest, most = _SEQUENCES
     return min(most, max(fewest, sequences // 8 * 8))
@@ -133,6 +145,7 @@ def settings_for(
     passes: float,
     characters: int | None = None,
     hidden_size: int = DEFAULT_HIDDEN_SIZE,
+    network: NetworkKind = DEFAULT_NETWORK,
     cell: str = DEFAULT_CELL,
     fine_tuning: bool = False,
 ) -> AutotunedSettings:
@@ -143,6 +156,7 @@ def settings_for(
         passes: how often the network reads each of them, approximately.
         characters: number of characters in the training split; None means one per token.
         hidden_size: H, the width of the hidden state.
+        network: the kind of network.
         cell: name of the cell. Weight dropout was measured for the LSTM and is used for it only.
         fine_tuning: whether the network has learnt from another text; it then needs less regularisation.
     """
@@ -151,7 +165,7 @@ def settings_for(
         passes_per_million, _REGULARISATION_OF_WIDE if hidden_size >= _WIDE else _REGULARISATION
     )
     if fine_tuning:
-        dropout, weight_dropout = (min(each, _MOST_DROPOUT_OF_FINE_TUNING) for each in (dropout, weight_dropout))
+        dropout, weight_dropout = min(dropout, _MOST_DROPOUT_OF_FINE_TUNING), 0.0
     proportional = _LOWEST_RATE * (characters or tokens) / _SMALL_TEXT
     rate = float(f"{min(_value_for(hidden_size, _HIGHEST_RATES), max(_LOWEST_RATE, proportional)):.2g}")
     training = {
@@ -172,8 +186,9 @@ def settings_for(
     reasons = {"learning_rate": why_this_rate}
     if dropout:
         reasons["dropout"] = f"dropout of {dropout:g} keeps the text from being memorised"
+    weights = {"weight_dropout": weight_dropout if cell == DEFAULT_CELL else 0.0} if network == "recurrent" else {}
     return AutotunedSettings(
-        model={"dropout": dropout, "weight_dropout": weight_dropout if cell == DEFAULT_CELL else 0.0},
+        model={"dropout": dropout} | weights,
         training=training,
         passes=passes,
         exposure=f"{tokens:,} tokens will be seen {often}",
@@ -189,9 +204,12 @@ def autotune(
     *,
     seconds: float,
     hidden_size: int | None,
+    network: NetworkKind = DEFAULT_NETWORK,
     cell: str,
     ngram_order: int,
+    match: bool | None = None,
     fine_tuning: bool = False,
+    processes: int = 1,
 ) -> AutotunedSettings:
     """All automatic settings for a dataset and the length of a run: `settings_for`, and hidden size, batch and window.
 
@@ -201,12 +219,19 @@ def autotune(
         given: names of the settings that the user has given.
         seconds: how much of the time has passed already.
         hidden_size: H; None selects it from the text.
+        network: the kind of network.
         cell: name of the cell.
         ngram_order: n of the n-gram prior; 0 if there is none.
+        match: whether there is a match; None if that is not given.
         fine_tuning: whether the network has learnt from another text.
+        processes: how many processes share each batch; all of them measure their speed at the same time.
     """
+    if network != DEFAULT_NETWORK and "seq_len" not in given:
+        config = replace(config, seq_len=_SEQ_LEN_OF_OTHERS)
     facts, vocab_size = dataset.train.facts, dataset.tokenizer.vocab_size
     text = {"tokens": facts.tokens, "documents": facts.documents}
+    if "softmax_samples" not in given:
+        config = replace(config, softmax_samples=softmax_samples_for(vocab_size, match=match is True))
     if "batch_size" in given:
         batch_size = config.batch_size
     else:
@@ -218,16 +243,19 @@ def autotune(
     threads, speed = config.threads, 0.0
     if config.minutes is not None:
         optimizer = config.optimizer if "optimizer" in given else "adamw" if fine_tuning else "muon"
-        timed = replace(window, batch_size=max(1, round(tokens_per_step / seq_len)), optimizer=optimizer)
+        timed = replace(window, batch_size=max(1, round(tokens_per_step / seq_len / processes)), optimizer=optimizer)
         began = time.monotonic()
-        threads, speed = fastest_threads(vocab_size, timed, round(seq_len))
+        threads, speed = fastest_threads(vocab_size, timed, round(seq_len), network=network)
+        speed *= processes
         seconds += time.monotonic() - began
     tokens_read = facts.tokens * passes_of(
         window, tokens=facts.tokens, tokens_per_step=tokens_per_step, seconds=seconds, speed=speed
     )
     selected = {}
     if hidden_size is None:
-        hidden_size = hidden_size_for(facts.tokens, tokens_read)
+        hidden_size = DEFAULT_SHAPES[network]["hidden_size"]
+        if network == DEFAULT_NETWORK:
+            hidden_size = hidden_size_for(facts.tokens, tokens_read)
         selected["hidden_size"] = hidden_size
     if hidden_size >= _WIDE:
         if "seq_len" not in given:
@@ -244,15 +272,17 @@ def autotune(
         characters=facts.characters,
         passes=passes,
         hidden_size=hidden_size,
+        network=network,
         cell=cell,
         fine_tuning=fine_tuning,
     )
     if threads != config.threads:
         used = f"{threads} {'thread was' if threads == 1 else 'threads were'}"
         settings.reasons["threads"] = f"{used} faster than more, because other programs are using the CPU"
-    match = vocab_size <= SMALL_VOCABULARY and facts.tokens >= _LONG_DOCUMENT * facts.documents
-    if match and native_library() is None:
-        match = False
+    small = vocab_size <= SMALL_VOCABULARY and not window.softmax_samples
+    matches = small and facts.tokens >= _LONG_DOCUMENT * facts.documents
+    if matches and native_library() is None:
+        matches = False
         settings.reasons["match"] = "a match would take too long without a C compiler"
     return replace(
         settings,
@@ -260,11 +290,12 @@ def autotune(
         | settings.model
         | {
             "context_vectors": context_vectors_for(facts.tokens, ngram_order=ngram_order),
-            "match": match,
+            "match": matches,
+            "recent": matches,
         },
         training={"batch_size": window.batch_size}
         | settings.training
-        | {"seq_len": window.seq_len}
+        | {"seq_len": window.seq_len, "softmax_samples": window.softmax_samples}
         | ({} if threads is None else {"threads": threads}),
     )
 

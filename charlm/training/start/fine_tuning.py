@@ -12,6 +12,7 @@ from torch import Tensor
 from charlm.config import TokenizerConfig
 from charlm.data.dataset import Dataset
 from charlm.model.language_model import LanguageModel
+from charlm.ngram.match import BUCKETS
 from charlm.storage.checkpoint import load
 from charlm.storage.runs import find_model
 from charlm.tokenizers import Tokenizer
@@ -35,6 +36,8 @@ class StartModel:
     path: Path
     model: LanguageModel
     tokenizer: Tokenizer
+    reason: str | None = None
+    """Why a run begins with it, if charlm chose it."""
 
 
 def load_start_model(name: str | Path | None) -> StartModel | None:
@@ -75,19 +78,24 @@ def sources_of(tokenizer: Tokenizer, start: Tokenizer) -> Sources:
     return sources
 
 
-def in_its_script(start: StartModel, dataset: Dataset) -> bool:
-    """Whether the start model knows most characters of the training split, or their nearest text; else logs that a new
-    model is made instead."""
+def knows_the_script(start: StartModel, dataset: Dataset) -> bool:
+    """Whether the start model knows most characters of the training split, or their nearest text."""
+    return _known_share(start, dataset) >= _LEAST_KNOWN
+
+
+def warn_about_script(start: StartModel, dataset: Dataset) -> None:
+    """Log that a new model is made instead of a start model that does not know the script."""
+    logger.warning(
+        "%s knows only %.0f%% of the characters of %s, so the run begins with a new model",
+        start.path,
+        100 * _known_share(start, dataset),
+        dataset.corpus.name,
+    )
+
+
+def _known_share(start: StartModel, dataset: Dataset) -> float:
     counts = _counts(dataset)
-    share = counts[list(sources_of(dataset.tokenizer, start.tokenizer))].sum() / counts.sum()
-    if share < _LEAST_KNOWN:
-        logger.warning(
-            "%s knows only %.0f%% of the characters of %s, so the run begins with a new model",
-            start.path,
-            100 * share,
-            dataset.corpus.name,
-        )
-    return bool(share >= _LEAST_KNOWN)
+    return float(counts[list(sources_of(dataset.tokenizer, start.tokenizer))].sum() / counts.sum())
 
 
 @torch.no_grad()
@@ -101,21 +109,30 @@ def inherit(model: LanguageModel, start: StartModel, dataset: Dataset) -> None:
     """
     base, counts = start.model, _counts(dataset)
     sources = sources_of(dataset.tokenizer, start.tokenizer)
-    model.recurrent.load_state_dict(base.recurrent.state_dict())
+    model.network.load_state_dict(base.network.state_dict())
     model.embedding.copy_(_rows(base.embedding, sources, model.config.vocab_size))
     if model.output is not None and base.output is not None:
         model.output.copy_(_rows(base.output, sources, model.config.vocab_size))
     bias = _rows(base.output_bias[:, None], sources, model.config.vocab_size)[:, 0]
     model.output_bias.copy_(bias + torch.from_numpy(_log_shares(sources, counts)))
-    if model.prior is not None and base.prior is not None and model.prior.bias.shape == base.prior.bias.shape:
+    if model.prior is not None and base.prior is not None and inherits_prior(model, start):
         model.prior.load_state_dict(base.prior.state_dict())
-    if model.match is not None and base.match is not None and model.match.lengths == base.match.lengths:
-        model.match.load_state_dict(base.match.state_dict())
+    if model.match is not None and base.match is not None and model.match.lengths[:2] == base.match.lengths[:2]:
+        if model.match.lengths == base.match.lengths:
+            model.match.load_state_dict(base.match.state_dict())
+        else:  # only one of them has recent contexts
+            model.match.gate[:BUCKETS] = base.match.gate[:BUCKETS]
     if model.labels is not None and base.labels is not None:
         known = {value: row for row, value in enumerate(base.config.label_values)}
         for row, value in enumerate(model.config.label_values):
             if value in known:
                 model.labels.vectors[row] = base.labels.vectors[known[value]]
+
+
+def inherits_prior(model: LanguageModel, start: StartModel) -> bool:
+    """Whether both models have an n-gram prior with weights of the same shape, which the new model takes."""
+    prior, other = model.prior, start.model.prior
+    return prior is not None and other is not None and prior.bias.shape == other.bias.shape
 
 
 @torch.no_grad()

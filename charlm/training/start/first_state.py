@@ -1,6 +1,7 @@
 """What a run starts from: the configuration of its model, auto-selected settings, and the state at the first step."""
 
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -8,11 +9,14 @@ import torch
 from charlm.cells import find_cell
 from charlm.config import (
     DEFAULT_CELL,
-    DEFAULT_HIDDEN_SIZE,
+    DEFAULT_NETWORK,
+    DEFAULT_SHAPES,
     LEAST_ORDER_OF_CONTEXTS,
     MIN_VOCAB_SIZE,
     ModelConfig,
     TrainConfig,
+    check_choice,
+    check_network_options,
     default_embedding,
 )
 from charlm.data.corpus import open_corpus
@@ -22,13 +26,18 @@ from charlm.evaluation.overlap import warn_about_overlap
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
 from charlm.model.ngram_prior import default_order, fit_prior
+from charlm.processes.processes import Processes
 from charlm.progress import Progress
 from charlm.storage.runs import RunFolder
 from charlm.training.start.autotune import AutotunedSettings, autotune
-from charlm.training.start.fine_tuning import StartModel, inherit, inherit_vectors
+from charlm.training.start.fine_tuning import StartModel, inherit, inherit_vectors, inherits_prior
+from charlm.training.start.order_weights import fit_order_weights
 from charlm.training.state import TrainingState, begin
 
-SHAPE = ("cell", "num_layers", "hidden_size", "embedding_size", "tie_weights", "skip", "skip_steps")
+SHAPE = (
+    *("network", "cell", "num_layers", "hidden_size", "heads", "attention_span", "kernel_size"),
+    *("embedding_size", "tie_weights", "skip", "skip_steps"),
+)
 """Fields of `ModelConfig` that are those of the model to start from."""
 
 
@@ -43,6 +52,9 @@ def with_valid_text(dataset: Dataset, arguments: tuple[str, ...] | None, *, prog
 
 def check_model_options(options: Mapping[str, Any], start_model: StartModel | None) -> None:
     """Raise `ConfigError` for a wrong option of the model, before a long text is read for its vocabulary."""
+    network = _with_start_model(options, start_model).get("network", DEFAULT_NETWORK)
+    check_choice("--network", network, tuple(DEFAULT_SHAPES))
+    check_network_options(network, [name for name, value in options.items() if value is not None])
     _model_config(options, start_model, MIN_VOCAB_SIZE)
 
 
@@ -51,9 +63,9 @@ def _model_config(options: Mapping[str, Any], start_model: StartModel | None, vo
     options = _with_start_model(options, start_model)
     if "cell" in options:
         find_cell(options["cell"])
+    options = DEFAULT_SHAPES[options.get("network", DEFAULT_NETWORK)] | options
     if options.get("embedding_size") is None:
-        hidden_size = options.get("hidden_size", DEFAULT_HIDDEN_SIZE)
-        options |= default_embedding(vocab_size, hidden_size, tie_weights=options.get("tie_weights"))
+        options |= default_embedding(vocab_size, options["hidden_size"], tie_weights=options.get("tie_weights"))
     options.setdefault("ngram_order", default_order(vocab_size))
     return ModelConfig.from_json(options | {"vocab_size": vocab_size})
 
@@ -88,6 +100,7 @@ def autotuned(
     training_options: Mapping[str, Any],
     *,
     seconds: float,
+    processes: Processes,
 ) -> AutotunedSettings:
     """Settings selected from the text and the length of the run, without those that are given or fixed by a model.
 
@@ -98,7 +111,10 @@ def autotuned(
         config: the length of the run, and the values of `training_options`.
         training_options: the fields of `TrainConfig` that the user has given.
         seconds: how much of the time has passed already.
+        processes: the processes that train together; the first decides. Each keeps the number of threads that it has.
     """
+    if processes.size > 1:
+        config = replace(config, threads=torch.get_num_threads())
     known = _with_start_model(options, start_model)
     settings = autotune(
         dataset,
@@ -106,10 +122,19 @@ def autotuned(
         training_options,
         seconds=seconds,
         hidden_size=known.get("hidden_size", known.get("embedding_size") if known.get("tie_weights") else None),
+        network=known.get("network", DEFAULT_NETWORK),
         cell=known.get("cell", DEFAULT_CELL),
         ngram_order=known.get("ngram_order", default_order(dataset.tokenizer.vocab_size)),
+        match=known.get("match"),
         fine_tuning=start_model is not None,
+        processes=processes.size,
     )
+    if options.get("match") is not None:
+        settings.model["recent"] = options["match"]  # recent contexts go with a match that is given, too
+    if start_model is not None and start_model.reason is not None:
+        settings = replace(settings, reasons={"init_from": start_model.reason} | settings.reasons)
+    if processes.size > 1:
+        settings = AutotunedSettings(**processes.from_first(lambda: asdict(settings.without({"threads"}))))
     return settings.without({*options, *training_options})
 
 
@@ -120,6 +145,7 @@ def first_state(
     config: TrainConfig,
     *,
     started: float,
+    processes: Processes,
     progress: Progress,
 ) -> TrainingState:
     """The state before the first step, with newly drawn weights or those of the model to start from.
@@ -130,31 +156,50 @@ def first_state(
         start_model: the model to start from; None for a new one.
         config: the settings of training.
         started: as in `TrainingState`.
+        processes: the processes that train the model together.
         progress: called with the progress of counting n-grams.
 
     Raises `ConfigError` for an option that contradicts the model to start from.
     """
     labels = [label.to_json() for label in dataset.labels]
     model_config = _model_config({**options, "labels": labels}, start_model, dataset.tokenizer.vocab_size)
+    if model_config.match and config.softmax_samples:
+        raise ConfigError(
+            f"--match needs the logits of all tokens, but --softmax-samples is {config.softmax_samples}; leave one out"
+        )
     model = LanguageModel(model_config)
     generator = torch.Generator().manual_seed(config.seed)
     model.initialise(generator, zero_tokens=dataset.tokenizer.never_written)
     if start_model is not None:
         inherit(model, start_model, dataset)
     if model_config.ngram_order:
-        model.build_on(*fit_prior(dataset.train, dataset.tokenizer, model_config.ngram_order, progress=progress))
+        prior = fit_prior(
+            dataset.train,
+            dataset.tokenizer,
+            model_config.ngram_order,
+            memory=config.prior_memory,
+            progress=progress,
+        )
+        model.build_on(*prior)
         if start_model is not None:
             inherit_vectors(model, start_model, dataset.tokenizer)
-    return begin(model, config, pick_device(config.device), started)
+            if not inherits_prior(model, start_model):
+                fit_order_weights(model, dataset.train)
+    return begin(model, config, pick_device(config.device), started, processes)
 
 
-def refit_prior(state: TrainingState, dataset: Dataset, folder: RunFolder, *, progress: Progress) -> None:
-    """Fit the n-gram prior of a resumed model again; raises `RunError` if it has other n-grams than before."""
+def refit_prior(
+    state: TrainingState, dataset: Dataset, folder: RunFolder, *, memory: int | None, progress: Progress
+) -> None:
+    """Fit the n-gram prior of a resumed model again, in the memory that it was fitted in.
+
+    Raises `RunError` if it has other n-grams than before.
+    """
     prior = state.model.prior
     if prior is None:
         return
     before = prior.ngram
-    ngram, cross_fit = fit_prior(dataset.train, dataset.tokenizer, prior.order, progress=progress)
+    ngram, cross_fit = fit_prior(dataset.train, dataset.tokenizer, prior.order, memory=memory, progress=progress)
     if before is None or not ngram.same_nodes(before):
         raise RunError(
             f"run {folder.path} was made by a version of charlm that counts n-grams differently; start a new run with "

@@ -4,12 +4,14 @@ import math
 import time
 from statistics import median
 
+import numpy as np
 import torch
-from torch.nn import functional as F
 
-from charlm.config import DEFAULT_HIDDEN_SIZE, ModelConfig, TrainConfig, default_embedding
+from charlm.config import DEFAULT_NETWORK, DEFAULT_SHAPES, ModelConfig, NetworkKind, TrainConfig, default_embedding
+from charlm.data.windows import Cursor, Window
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
+from charlm.model.sampled_softmax import TokenSampler
 from charlm.training.optimizers import Optimizers
 
 _BENCHMARK_STEPS = (3, 8)  # warm-up steps and timed steps
@@ -17,19 +19,21 @@ _BENCHMARK_SHARE = 0.01  # of the minutes of a run: the longest that the timing 
 _GAIN_OF_FEWER_THREADS = 1.2  # in speed, for which fewer threads are chosen
 
 
-def fastest_threads(vocab_size: int, config: TrainConfig, seq_len: int) -> tuple[int | None, float]:
+def fastest_threads(
+    vocab_size: int, config: TrainConfig, seq_len: int, *, network: NetworkKind = DEFAULT_NETWORK
+) -> tuple[int | None, float]:
     """The number of threads to train with, and its `tokens_per_second`; None for the number that torch has chosen.
 
     Fewer threads are chosen if they are much faster. That happens next to other programs, where every thread waits for
     one that has lost its core.
     """
     available = threads = torch.get_num_threads()
-    speed = tokens_per_second(vocab_size, config, seq_len)
+    speed = tokens_per_second(vocab_size, config, seq_len, network=network)
     if config.threads is not None or pick_device(config.device).type != "cpu":
         return config.threads, speed
     while threads > 1:
         torch.set_num_threads(threads // 2)
-        gain = tokens_per_second(vocab_size, config, seq_len) / speed
+        gain = tokens_per_second(vocab_size, config, seq_len, network=network) / speed
         if gain < _GAIN_OF_FEWER_THREADS:
             break
         threads, speed = threads // 2, speed * gain
@@ -37,17 +41,24 @@ def fastest_threads(vocab_size: int, config: TrainConfig, seq_len: int) -> tuple
     return (None if threads == available else threads), speed
 
 
-def tokens_per_second(vocab_size: int, config: TrainConfig, seq_len: int) -> float:
-    """Training speed of an LSTM with 256 units on this machine, from a few steps on B sequences of `seq_len` random
-    tokens; B, optimiser, device and precision are those of `config`. On a busy machine there are fewer steps, so that
-    they take a small part of the run's minutes."""
+def tokens_per_second(
+    vocab_size: int, config: TrainConfig, seq_len: int, *, network: NetworkKind = DEFAULT_NETWORK
+) -> float:
+    """Training speed on this machine of a network of default shape, from a few steps on B sequences of `seq_len` random
+    tokens; recurrent layers are those of an LSTM. B, optimiser, device and precision are those of `config`. On a busy
+    machine there are fewer steps, so that they take a small part of the run's minutes."""
     generator = torch.Generator().manual_seed(0)
-    model = LanguageModel(ModelConfig(vocab_size=vocab_size, **default_embedding(vocab_size, DEFAULT_HIDDEN_SIZE)))
+    shape = DEFAULT_SHAPES[network]
+    embedding = default_embedding(vocab_size, shape["hidden_size"])
+    model = LanguageModel(ModelConfig(vocab_size=vocab_size, network=network, **shape, **embedding))
     model.initialise(generator)
     device = pick_device(config.device)
     model.to(device)
     optimizers = Optimizers(model, config)
-    ids = torch.randint(vocab_size, (seq_len + 1, config.batch_size), generator=generator).to(device)  # (T + 1, B)
+    ids = torch.randint(vocab_size, (seq_len + 1, config.batch_size), generator=generator)  # (T + 1, B)
+    starts = np.zeros(config.batch_size, np.int64)
+    window = Window(ids[:-1], ids[1:], True, ids[1:].numel(), starts, Cursor())
+    sampler = TokenSampler(np.ones(vocab_size, np.int64), config.softmax_samples) if config.softmax_samples else None
     dropout_generator = torch.Generator(device).manual_seed(0)
     warm_up, timed = _BENCHMARK_STEPS
     seconds: list[float] = []
@@ -55,8 +66,7 @@ def tokens_per_second(vocab_size: int, config: TrainConfig, seq_len: int) -> flo
     while len(seconds) < warm_up + timed and (len(seconds) < 2 or sum(seconds) < most):
         started = time.perf_counter()
         with model.training_precision(config.precision):
-            logits, _ = model(ids[:-1], generator=dropout_generator)
-        loss = F.cross_entropy(logits.flatten(0, 1), ids[1:].flatten())
+            loss, _ = model.loss(window, None, generator=dropout_generator, sampler=sampler)
         optimizers.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizers.step(config.learning_rate)

@@ -160,7 +160,7 @@ def test_windows_do_not_show(dataset_of, model_of, monkeypatch: pytest.MonkeyPat
     assert cut.saturation[0].open == pytest.approx(whole.saturation[0].open)
 
 
-@pytest.mark.parametrize("kind", ["char", "byte", "subword"])
+@pytest.mark.parametrize("kind", ["char", "byte", "subword", "word"])
 def test_a_token_has_the_properties_of_its_last_character(dataset_of, model_of, kind: str) -> None:
     text = 'An “Öwl” (ü) and 12 "Cäts" — a dog’s\n  Ж 😀 "é" b.\n' * 12
     tokenizer = dataset_of(text, TokenizerConfig(kind=kind, vocab_size=330), splits=(100, 0, 0)).tokenizer

@@ -16,7 +16,7 @@ from charlm.errors import ConfigError, UnknownCharacterError
 from charlm.model.unit import Unit
 
 
-@pytest.mark.parametrize("kind", ["char", "byte", "subword"])
+@pytest.mark.parametrize("kind", ["char", "byte", "subword", "word"])
 @pytest.mark.parametrize("unit", [Unit(layer=0, number=3), Unit(layer=1, number=5, cell_state=True)])
 def test_it_is_what_a_plain_loop_gives(
     dataset_of, sentences: str, network_for, kind: str, unit: Unit, monkeypatch: pytest.MonkeyPatch

@@ -64,6 +64,12 @@ def test_a_long_text_is_cut_and_it_says_so(charlm, failed, letter: Path) -> None
     assert "--tokens is 0" in failed("heatmap", letter, "--tokens", "0")
 
 
+def test_a_text_of_any_length_is_bounded(charlm, letter: Path, write) -> None:
+    result = charlm("heatmap", write("cat and the cat, a 3 of cats.\n" * 4000, "long.txt"))
+    assert "note: reading only the first 100,000 of 120,000 tokens" in result.stderr
+    assert len(result.stdout) < 200_000
+
+
 def test_mistakes_are_named(failed, letter: Path, write) -> None:
     assert "give a TEXT to read" in failed("heatmap")
     assert "can't be read" in failed("heatmap", "nothing.txt")

@@ -10,7 +10,7 @@ import pytest
 
 from charlm import SampleConfig, load
 from charlm.cells import CELLS
-from charlm.ngram.match import BUCKETS
+from charlm.ngram.match import lengths_for
 
 
 def test_a_trained_model_is_sampled_and_scored_next(charlm, text: Path, brief: list[str]) -> None:
@@ -53,7 +53,7 @@ def test_options_reach_the_model_file(charlm, text: Path, brief: list[str]) -> N
 
 def test_selected_settings_are_shown_and_an_option_wins(charlm, text: Path, brief: list[str]) -> None:
     shown = charlm("train", text, *brief).stderr
-    assert "auto-selected: " in shown and ", match on, " in shown
+    assert "auto-selected: " in shown and ", match on, recent on, " in shown
     assert "match" not in charlm("train", text, *brief, "--no-match", "--run", "without").stderr
     assert json.loads(charlm("info", "without", "--json").stdout)["model"]["match"] is False
 
@@ -88,7 +88,8 @@ def test_every_cell_trains_resumes_samples_and_is_scored(
     told = json.loads(charlm("info", "--json").stdout)
     assert told["model"] | shape == told["model"]
     layers = sum(CELLS[cell].num_parameters(size, 16) for size in (32, 16))
-    gate = 2 * BUCKETS
+    match = lengths_for(told["model"]["vocab_size"], with_recent=True)
+    gate = 2 * match.buckets + 2 * 16 * match.voices
     assert told["parameters"] == layers + gate + told["model"]["vocab_size"] * (32 + 16 + 1)
     scored = json.loads(charlm("eval", "--json").stdout)
     assert scored["bits_per_character"] < scored["baselines"]["uniform"]["bits_per_character"]

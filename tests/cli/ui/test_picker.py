@@ -102,7 +102,7 @@ def test_ctrl_c_keeps_the_text(run: Path) -> None:
     assert terminal.end("", status=130) == "owls\n"
 
 
-@pytest.mark.parametrize("kind", ["char", "subword"])
+@pytest.mark.parametrize("kind", ["char", "subword", "word"])
 def test_a_generated_word_is_one_word(kind: str, trained_run) -> None:
     tokenizer = TokenizerConfig(kind=kind, vocab_size=300)
     model = load(trained_run(tokenizer=tokenizer, steps=100))

@@ -1,7 +1,5 @@
-import bz2
-import gzip
 import io
-import lzma
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,32 +17,22 @@ def zipped(name: str) -> bytes:
     return file.getvalue()
 
 
-GZIP = gzip.compress(b"text", mtime=0)
+def tar() -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("a.txt"))
+    return file.getvalue()
 
 
 @pytest.mark.parametrize(
     ("name", "data", "expected"),
     [
-        (
-            "a.txt.gz",
-            GZIP,
-            r"a gzip archive, not a text; .*: gunzip -c \S+/a.txt.gz > a.txt$",
-        ),
-        (
-            "a b.gz",
-            GZIP,
-            r"a gzip archive, not a text; .*: gunzip -c '\S+/a b.gz' > 'a b.txt'$",
-        ),
-        ("a", GZIP, r"a gzip archive, not a text; .*: gunzip -c \S+/a > a.txt$"),
-        ("a.bz2", bz2.compress(b"text"), "a bzip2 archive"),
-        ("a.xz", lzma.compress(b"text"), "an xz archive"),
-        ("a.zip", zipped("a.txt"), r"a zip archive, not a text; .*: unzip -d a \S+/a.zip$"),
+        ("a b.tar", tar(), r"a tar archive, not a text; .*: tar -xf '\S+/a b.tar'$"),
         (
             "a.docx",
             zipped("word/document.xml"),
             r"a Word document, .*: pandoc -t plain -o a.txt \S+/a.docx$",
         ),
-        ("a.zip", b"PK\x03\x04 cut short", "a zip archive"),
         ("a.pdf", b"%PDF-1.4\n%\xe2\xe3", r"a PDF document, not a text; .*: pdftotext \S+/a.pdf a.txt$"),
         ("a.png", b"\x89PNG\r\n\x1a\n", "a picture, not a text; save it as plain text and name that file$"),
     ],
@@ -63,3 +51,15 @@ def test_a_file_that_is_no_text_is_named_as_what_it_is(
 @pytest.mark.parametrize("text", ["BZhang wrote", "PK\u0663", "%PD"])
 def test_a_text_may_begin_like_one(write: Callable[..., Path], text: str) -> None:
     assert read_utf8(str(write(text))) == text
+
+
+def test_a_zip_archive_is_no_single_text(write: Callable[..., Path]) -> None:
+    with pytest.raises(CorpusError, match=r"a.zip is a zip archive, not a text; .*: unzip -d a \S+/a.zip$"):
+        read_utf8(str(write(zipped("a.txt"), "a.zip")))
+
+
+@pytest.mark.parametrize("data", [tar(), zipped("a.txt"), b"%PDF-1.4\n%\xe2\xe3"])
+def test_standard_input_that_is_no_text(charlm, trained_run, data: bytes) -> None:
+    failed = charlm("score", trained_run(), "-", stdin=data, status=1)
+    assert failed.stderr.startswith("error: stdin is a ") and failed.stderr.count("\n") == 1
+    assert failed.stderr.endswith("not a text; name the file instead, or make a text of it first\n")

@@ -31,11 +31,11 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def parts_of(corpus, texts: list[str] | None = None) -> Iterator:
     if texts is None:
-        return stream_parts(corpus._reader._sources, corpus.config)
+        return stream_parts(corpus._reader.sources, corpus.config)
     return (("stdin", part) for part in cut_documents(texts, corpus.config))
 
 
-@pytest.mark.parametrize("tokenizer", ["char", "byte", "subword"])
+@pytest.mark.parametrize("tokenizer", ["char", "byte", "subword", "word"])
 @pytest.mark.parametrize("documents", ["file", "line", "paragraph"])
 @pytest.mark.parametrize("blocks", ["small", "usual"])
 def test_the_spans_of_every_kind_add_up_to_the_score_of_the_text(

@@ -13,7 +13,7 @@ from charlm.native import compiler as compilation
 from charlm.native.compiler import compiler
 from charlm.native.library import native_library
 from charlm.ngram.model import NgramModel
-from charlm.sampling.steppers import layout
+from charlm.sampling.steppers import recurrent
 from charlm.sampling.steppers.compiled import CompiledStepper
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="no C compiler here")
@@ -27,7 +27,8 @@ def with_ngrams(uneven, letters):
         model = uneven(letters, cell, spread=1.0, **shape)
         if model.match is not None:
             with torch.no_grad():
-                model.match.gate.normal_(std=0.1, generator=torch.Generator().manual_seed(4))
+                for weight in model.match.parameters():
+                    weight.normal_(std=0.1, generator=torch.Generator().manual_seed(4))
         if model.prior is not None:
             text = np.random.default_rng(1).integers(3, 9, 300)
             generator = torch.Generator().manual_seed(2)
@@ -77,7 +78,14 @@ def check(model, states, *, tolerance: float = 1e-4) -> None:
 
 
 @pytest.mark.parametrize(
-    "shape", [{}, {"num_layers": 2, "tie_weights": True, "embedding_size": 12}, {"num_layers": 3}, {"match": True}]
+    "shape",
+    [
+        {},
+        {"num_layers": 2, "tie_weights": True, "embedding_size": 12},
+        {"num_layers": 3},
+        {"match": True},
+        {"match": True, "recent": True},
+    ],
 )
 @pytest.mark.parametrize("batch", [1, 2, 13])
 @pytest.mark.parametrize("cell", [*CELLS])
@@ -140,7 +148,7 @@ def test_narrower_vectors_give_the_same(
 @pytest.mark.parametrize("cell", ["lstm", "rnn-skip", "gru"])
 def test_a_large_vocabulary_needs_no_table(uneven, letters, states_of, cell: str, monkeypatch) -> None:
     model = uneven(letters, cell, spread=1.0, num_layers=2)
-    monkeypatch.setattr(layout, "LARGEST_TABLE", 0)
+    monkeypatch.setattr(recurrent, "LARGEST_TABLE", 0)
     check(model, states_of(model, 3))
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,6 +66,13 @@ def test_echo_and_likely_characters(client, served) -> None:
     answer = client.completions.create(model="a", prompt="owl", max_tokens=3, seed=1, echo=True, logprobs=4)
     choice = answer.choices[0]
     assert choice.text.startswith("owl") and len(choice.logprobs.token_logprobs) == 6
+    stream = client.completions.create(
+        model="a", prompt="owl", max_tokens=3, seed=1, echo=True, logprobs=4, stream=True
+    )
+    events = [event.choices[0] for event in stream]
+    assert "".join(event.text for event in events) == choice.text
+    streamed = [likely for event in events for likely in event.logprobs.top_logprobs or []]
+    assert streamed == [pytest.approx(likely, abs=1e-4) for likely in choice.logprobs.top_logprobs]
     surprisal = served.site.models.load("a").text_model.surprisal("owl")
     assert choice.logprobs.token_logprobs[:3] == pytest.approx([-value for value in surprisal], abs=1e-5)
     for character, nats, likely in zip(
@@ -72,6 +80,35 @@ def test_echo_and_likely_characters(client, served) -> None:
     ):
         assert len(likely) == 4
         assert likely.get(character, nats) == pytest.approx(nats, abs=1e-4)
+
+
+def test_a_prompt_comes_before_a_text_that_begins_like_it(client) -> None:
+    prompt = "cat and the cat, a 3 of cats.\ncat and the"
+    plain = client.completions.create(model="a", prompt=prompt, max_tokens=200, seed=1, temperature=0).choices[0]
+    echoed = client.completions.create(
+        model="a", prompt=prompt, max_tokens=200, seed=1, temperature=0, echo=True, logprobs=1
+    ).choices[0]
+    assert echoed.text == prompt + plain.text
+    assert len(echoed.logprobs.tokens) == len(echoed.logprobs.top_logprobs) == len(echoed.text)
+    nothing = client.completions.create(model="a", prompt=prompt, max_tokens=0, echo=True, logprobs=2).choices[0]
+    assert nothing.text == prompt and len(nothing.logprobs.top_logprobs) == len(prompt)
+
+
+def test_without_a_length_a_text_is_as_long_as_that_of_sample(charlm, client) -> None:
+    (written,) = of_command(charlm, "--prefix", "cat", "--seed", 2, "--no-prefix-in-output")
+    assert client.completions.create(model="a", prompt="cat", seed=2).choices[0].text == written["text"]
+
+
+def test_a_model_that_was_deleted_is_not_found(client, served, trained_run) -> None:
+    paths = {"a": Path("runs/a/model.safetensors"), "gone": Path("runs/gone/model.safetensors")}
+    served.site.models.paths = lambda: paths  # as if it had been deleted just now
+    assert [model.id for model in client.models.list()] == ["a"]
+    for call in (client.models.retrieve, lambda name: client.completions.create(model=name, prompt="cat")):
+        with pytest.raises(openai.NotFoundError, match="'gone' was deleted"):
+            call("gone")
+    paths.clear()
+    with pytest.raises(openai.NotFoundError, match="train one on the Train page"):
+        client.completions.create(model="", prompt="cat")
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,15 @@
 """A training in a process of its own."""
 
-import io
+import json
+import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
+
+import pytest
+
+from charlm.server.training.process import Order, main
 
 
 def wait_for(condition) -> None:
@@ -22,9 +29,11 @@ def test_a_training_is_started_stopped_and_continued(served, sentences: str) -> 
     assert served.ask("POST", "/api/runs/a/stop", {})[0] == 409
     wait_for(lambda: Path("runs/cats/metrics.jsonl").exists() and Path("runs/cats/metrics.jsonl").stat().st_size > 0)
     shown = served.json("GET", "/api/runs/cats")
-    assert shown["training"] and shown["own"]["selected"] and "tokens will be seen" in shown["own"]["reason"]
+    assert shown["training"] and shown["own"]["settings"]["hidden_size"] and "will be seen" in shown["own"]["why"]
+    assert any("the validation split has only" in note for note in shown["own"]["notes"])
     served.json("POST", "/api/runs/cats/stop", {})
     wait_for(lambda: not served.json("GET", "/api/runs/cats")["own"]["running"])
+    assert served.json("GET", "/api/runs/cats")["own"]["problem"] is None
     assert Path("runs/cats/resume.safetensors").exists()
     served.json("POST", "/api/runs/cats/resume", {"minutes": 9})
     served.site.trainings.close()  # as Ctrl-C does
@@ -32,22 +41,36 @@ def test_a_training_is_started_stopped_and_continued(served, sentences: str) -> 
     assert Path("runs/cats/resume.safetensors").exists()
 
 
-def test_messages_may_arrive_while_they_are_looked_at(served) -> None:
+def test_the_events_of_a_training(write, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    def events(order: Order, status: int) -> list[dict]:
+        assert main(order) == status
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    monkeypatch.setenv("OMP_WAIT_POLICY", "passive")  # so that the environment stays as it is
+    text = write("".join(f"name{number}\n" for number in range(999)), "error: names.txt")
+    found = events(Order(text=str(text), run="runs/a", steps=2), 0)
+    assert {event["kind"] for event in found} == {"settings", "note"}
+    assert any(event.get("message", "").startswith("error: names looks like a list of short lines") for event in found)
+    (error,) = events(Order(run="runs/a"), 1)
+    assert error["kind"] == "error" and "is finished (2 of 2 steps)" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [
+        ("raise ValueError('no\\nway')", "(way)"),
+        ("import os; os.kill(os.getpid(), 9)", "(its process ended with status -9)"),
+        ("import os; os.kill(os.getpid(), 2)", None),
+        ("raise SystemExit(130)", None),
+        ('print(\'{"kind": "error", "message": "the disk is full"}\')', "the disk is full"),
+    ],
+)
+def test_a_training_that_breaks_off_says_why(served, code: str, problem: str | None) -> None:
     from charlm.server.training.child import Training
 
-    class Ended:
-        stderr = io.StringIO()
-
-        def poll(self) -> int:
-            return 1
-
-    training = Training(run="a", process=Ended())
-
-    class Message(str):
-        def startswith(self, *arguments) -> bool:
-            training.lines.append("another")
-            return super().startswith(*arguments)
-
-    training.lines += ["error: the disk is full", Message("one"), Message("two")]
-    shown = training.to_json()
-    assert shown["problem"] == "the disk is full" and shown["message"] == "two"
+    with tempfile.TemporaryFile() as messages:
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=messages, text=True)
+        training = Training(run="a", process=process, messages=messages)
+        training.follow()
+        shown = training.to_json()["problem"]
+    assert shown is None if problem is None else problem in shown

@@ -7,7 +7,7 @@ import torch
 
 from charlm import api
 from charlm.api import Callbacks
-from charlm.config import ModelConfig, TrainConfig
+from charlm.config import DEFAULT_SHAPES, ModelConfig, TrainConfig
 from charlm.storage.runs import RunFolder
 from charlm.training.start import autotune as autotune_module
 from charlm.training.start import speed as speed_module
@@ -132,14 +132,14 @@ def test_a_step_has_as_many_rows_as_make_two_thousand_tokens() -> None:
 
 
 def planned(
-    config: TrainConfig, given=(), *, tokens=3 * 10**6, documents=1, vocab_size=68, hidden_size=None
+    config: TrainConfig, given=(), *, tokens=3 * 10**6, documents=1, vocab_size=68, hidden_size=None, **network
 ) -> AutotunedSettings:
     """What is planned for a text that there need not be."""
     facts = SimpleNamespace(tokens=tokens, documents=documents, characters=tokens)
     starts = np.linspace(0, tokens + documents, documents + 1).astype(np.int64)
     train = SimpleNamespace(facts=facts, starts=starts)
     dataset = SimpleNamespace(train=train, tokenizer=SimpleNamespace(vocab_size=vocab_size))
-    return autotune(dataset, config, given, seconds=0, hidden_size=hidden_size, cell="lstm", ngram_order=12)
+    return autotune(dataset, config, given, seconds=0, hidden_size=hidden_size, cell="lstm", ngram_order=12, **network)
 
 
 def test_a_wide_network_reads_twice_as_many_rows_of_a_large_text() -> None:
@@ -156,7 +156,7 @@ def test_a_wide_network_reads_twice_as_many_rows_of_a_large_text() -> None:
 
 
 def test_what_is_planned_is_for_the_passes_that_the_network_itself_makes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speed_module, "tokens_per_second", lambda vocab_size, config, across: 75_000.0)
+    monkeypatch.setattr(speed_module, "tokens_per_second", lambda vocab_size, config, across, network: 75_000.0)
     seen = {
         256: "about 6.0 times",  # 500 seconds, of which 0.8 are steps
         384: "about 3.6 times",
@@ -170,6 +170,19 @@ def test_what_is_planned_is_for_the_passes_that_the_network_itself_makes(monkeyp
     )  # 61 million tokens by the batch of 256 units, by its own four times that
     assert steps.model["hidden_size"] == 512 and "about 81.3 times" in steps.why
     assert "about 3.0 times" in planned(TrainConfig(epochs=3), hidden_size=512).why
+
+
+@pytest.mark.parametrize("network", ["transformer", "convolution"])
+def test_another_network_has_its_own_width_and_window(monkeypatch: pytest.MonkeyPatch, network: str) -> None:
+    """As many tokens in a step, in longer rows; nothing that only recurrent layers have; timed as what it is."""
+    timed = []
+    monkeypatch.setattr(speed_module, "tokens_per_second", lambda *_, network: timed.append(network) or 75_000.0)
+    plan = planned(TrainConfig(minutes=500 / 60), tokens=5 * 10**6, network=network)
+    assert plan.model["hidden_size"] == DEFAULT_SHAPES[network]["hidden_size"]
+    assert "weight_dropout" not in plan.model
+    assert (plan.training["batch_size"], plan.training["seq_len"]) == (32, 64)
+    assert set(timed) == {network}
+    assert planned(TrainConfig(epochs=1, seq_len=16), ["seq_len"], network=network).training["batch_size"] == 128
 
 
 def test_a_reason_is_given_for_what_is_chosen_only() -> None:
@@ -200,7 +213,7 @@ def test_long_documents_of_a_small_vocabulary_have_a_match(
 ) -> None:
     monkeypatch.setattr(autotune_module, "native_library", lambda: object())
     model = planned(TrainConfig(epochs=1), documents=documents, vocab_size=vocab_size).model
-    assert model["match"] is match
+    assert model["match"] is model["recent"] is match
 
 
 def test_without_compiled_code_there_is_no_match(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,7 +238,7 @@ def test_fewer_threads_are_chosen_where_more_wait_for_each_other(
     speeds: dict[int, float], given: int | None, chosen: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.set_num_threads(4)
-    monkeypatch.setattr(speed_module, "tokens_per_second", lambda *_: speeds[torch.get_num_threads()])
+    monkeypatch.setattr(speed_module, "tokens_per_second", lambda *_, network: speeds[torch.get_num_threads()])
     plan = planned(TrainConfig(minutes=1, threads=given))
     assert plan.training.get("threads") == chosen
     assert torch.get_num_threads() == (chosen or 4)
@@ -243,7 +256,7 @@ def test_what_is_given_goes_before_what_is_chosen(text: Path) -> None:
     )
     (found,) = plans
     config = RunFolder(api.find_run("runs/a")).read_config()
-    vectors = {"embedding_size": 32, "tie_weights": False}
+    vectors = {"num_layers": 1, "embedding_size": 32, "tie_weights": False}
     assert config.model == found.model | vectors | {"hidden_size": 8, "ngram_order": 0}
     assert config.training == TrainConfig(**({"steps": 20} | found.training | {"learning_rate": 0.02}))
 

@@ -1,5 +1,6 @@
 """Training that starts from another model: its network in the vocabulary of the new text."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,10 @@ import torch
 
 from charlm import api
 from charlm.analysis.runs.listing import list_runs
+from charlm.ngram.match import BUCKETS
 from charlm.storage.checkpoint import load
 from charlm.tokenizers.char import CharTokenizer
-from charlm.training.start.fine_tuning import StartModel, in_its_script, inherit, load_start_model, sources_of
+from charlm.training.start.fine_tuning import StartModel, inherit, knows_the_script, load_start_model, sources_of
 
 ENGLISH = "The cat sat on the mat, and the dog ran to the door. " * 60
 FRENCH = "L\u2019été, la forêt dormait ; le chat aussi. " * 60
@@ -54,6 +56,26 @@ def test_the_same_characters_are_predicted_as_before(english: StartModel, datase
         torch.testing.assert_close(after[:, own].sum(1), before[:, tokens(english.tokenizer, letters)].sum(1))
 
 
+@pytest.mark.parametrize(("before", "after"), [(False, False), (False, True), (True, False), (True, True)])
+def test_the_gate_of_a_match_is_kept_with_and_without_recent_contexts(
+    english: StartModel, dataset_of, network, before: bool, after: bool
+) -> None:
+    new = dataset_of("The cat sat on the mat, and the dog ran to the door. " * 60)
+    values = english.model.config.to_json() | {"ngram_order": 0, "context_vectors": 0, "match": True}
+    base = network(**values | {"recent": before})
+    model = network(**values | {"vocab_size": new.tokenizer.vocab_size, "recent": after})
+    assert base.match is not None and model.match is not None
+    with torch.no_grad():
+        for weight in base.match.parameters():
+            weight.normal_()
+    inherit(model, replace(english, model=base), new)
+    assert torch.equal(model.match.gate[:BUCKETS], base.match.gate[:BUCKETS])
+    if before == after:
+        assert all(map(torch.equal, model.match.parameters(), base.match.parameters()))
+    elif after:
+        assert not model.match.gate[BUCKETS:].any() and not model.match.weight.any()
+
+
 def test_no_letter_of_the_new_text_is_unknown(english: StartModel, write) -> None:
     trained = api.train_run(write(FRENCH, "french.txt"), run="runs/fr", init_from="runs/english", training=TINY)
     assert trained.dataset.train.facts.unknown_characters == 0
@@ -82,7 +104,7 @@ def test_a_run_that_saved_nothing_yet_begins_as_before(english: StartModel, writ
 def test_a_model_of_another_script_is_left_out(english: StartModel, write, caplog: pytest.LogCaptureFixture) -> None:
     text = write("Привет, как твои дела? Хорошо. " * 60, "russian.txt")
     trained = api.train_run(text, run="runs/ru", init_from="runs/english", training=TINY)
-    assert not in_its_script(english, trained.dataset)
+    assert not knows_the_script(english, trained.dataset)
     assert "knows only" in caplog.text and "so the run begins with a new model" in caplog.text
     scratch = api.train_run(text, run="runs/new", training=TINY)
     assert scratch.outcome == trained.outcome or np.isclose(scratch.outcome.best or 0, trained.outcome.best or 0)

@@ -1,6 +1,6 @@
 import pytest
 
-from charlm.config import TrainConfig
+from charlm.config import DEFAULT_SHAPES, TrainConfig
 from charlm.training.start import speed as speed_module
 from charlm.training.start.speed import tokens_per_second
 
@@ -16,4 +16,5 @@ def test_the_timing_takes_a_hundredth_of_the_run(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_speed_is_that_of_this_machine() -> None:
-    assert 100 < tokens_per_second(20, TrainConfig(steps=1, batch_size=2), 8) < 1e8
+    for network in DEFAULT_SHAPES:
+        assert 100 < tokens_per_second(20, TrainConfig(steps=1, batch_size=2), 8, network=network) < 1e8

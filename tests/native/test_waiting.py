@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from charlm.cli import waiting
-from charlm.cli.waiting import programs_running, wait_without_spinning
+from charlm.native import waiting
+from charlm.native.waiting import programs_running, wait_without_spinning
 
 BRIEFLY = {"GOMP_SPINCOUNT": "3000", "KMP_BLOCKTIME": "1"}
 

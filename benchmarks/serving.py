@@ -1,0 +1,95 @@
+"""How much a live Train page slows down the training that it shows.
+
+    python benchmarks/serving.py TEXT [--rounds 8] [--seconds 10] [--threads 1]
+
+Trains in a temporary folder next to `charlm serve`, while the Train page in headless Chromium shows the run in one half
+of each round and nothing in the other half, in turns. Prints the tokens per second of both halves of each round, and
+the median of their ratios. Server and browser run all the time, so what is measured is the page that looks.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from results import ROOT, Results, add_option
+
+sys.path.append(str(ROOT / "tests"))
+
+from browser import chromium, new_page
+
+OPTIONS = ("--ngram-order", "0", "--hidden", "256", "--batch-size", "8", "--seq-len", "64", "--seed", "1")
+
+
+def main() -> None:
+    """Print a row for each round."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("text")
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of half a round")
+    parser.add_argument("--threads", type=int, default=1)
+    add_option(parser)
+    arguments = parser.parse_args()
+    results = Results("serving", arguments.results.resolve(), threads=arguments.threads)
+    text = Path(arguments.text).resolve() if Path(arguments.text).exists() else arguments.text
+    charlm = [sys.executable, "-m", "charlm"]
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        train = [*charlm, "train", str(text), "--run", "a", "--minutes", "600", "--validations", "1"]
+        training = subprocess.Popen([*train, "--threads", str(arguments.threads), *OPTIONS], stderr=subprocess.DEVNULL)
+        server = subprocess.Popen([*charlm, "serve", "--port", "0"], stdout=subprocess.PIPE, text=True)
+        try:
+            assert server.stdout is not None
+            address = server.stdout.readline().strip().replace("/#", "/train#")
+            while not Path("runs/a/metrics.jsonl").exists() or _reached()[0] == 0:
+                if training.poll() is not None:
+                    raise SystemExit("the training has ended; see what `charlm train` says to this text")
+                time.sleep(0.5)
+            with chromium() as browser, new_page(browser, address.partition("/train")[0]) as (page, _):
+                ratios = _measure(page, address, arguments.rounds, arguments.seconds)
+                settings = {"text": Path(arguments.text).stem, "rounds": arguments.rounds, "seconds": arguments.seconds}
+                results.add(settings, {"ratio": median(ratios), "ratios": ratios}, seed=1)
+                print(f"median of the ratios: {median(ratios):.3f}")
+        finally:
+            for process in (training, server):
+                process.terminate()
+                process.wait()
+
+
+def _measure(page: Any, address: str, rounds: int, seconds: float) -> list[float]:
+    """The speed with the page open relative to that without, of each round."""
+    page.goto(address)  # the n-gram model and xz are measured once, at the first look
+    while page.locator("#figures div", has_text="n-gram to beat").locator("dd").text_content() == "–":
+        page.wait_for_timeout(500)
+    ratios = []
+    print("| round | tokens/s, page closed | page open | ratio |\n| --- | --- | --- | --- |")
+    for number in range(1, rounds + 1):
+        speeds = {}
+        for shown in (False, True) if number % 2 else (True, False):
+            page.goto(address if shown else "about:blank")
+            before = _reached()
+            page.wait_for_timeout(1000 * seconds)
+            while _reached() == before:  # the figures of ten steps are written at a time
+                page.wait_for_timeout(100)
+            tokens, elapsed = (after - first for after, first in zip(_reached(), before, strict=True))
+            speeds[shown] = tokens / elapsed
+        ratios.append(speeds[True] / speeds[False])
+        print(f"| {number} | {speeds[False]:,.0f} | {speeds[True]:,.0f} | {ratios[-1]:.3f} |", flush=True)
+    return ratios
+
+
+def _reached() -> tuple[float, float]:
+    """The tokens and the seconds in the last record of the run."""
+    lines = Path("runs/a/metrics.jsonl").read_text().rpartition("\n")[0].splitlines()
+    steps = [record for line in lines[-5:] if (record := json.loads(line))["kind"] == "step"]
+    return (steps[-1]["tokens"], steps[-1]["seconds"]) if steps else (0, 0)
+
+
+if __name__ == "__main__":
+    main()

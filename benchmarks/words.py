@@ -1,0 +1,109 @@
+"""Perplexity per word of models of words on the official test text of WikiText-2, and the speed of their output layer.
+
+    python benchmarks/words.py [TEXT] [--minutes 30] [--seeds 1] [--threads 2] [--speed-only]
+
+Makes the rows "words" of docs/results: `charlm train TEXT --tokenizer word --minutes M --threads N`, without any other
+setting, then `charlm eval` of the test text: static, with dynamic evaluation and with a neural cache. TEXT is a named
+corpus with official splits, by default wikitext-2, or a folder with train.txt, valid.txt and test.txt. The speed is
+that of training steps of a network of 256 units on random tokens, with the logits of all words and of a sample, in
+turn: the median of `--rounds`. Nothing else should run on the same cores.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from results import Results, add_option
+
+VOCAB_SIZE = 33_278 + 258
+"""That of WikiText-2."""
+
+
+def arguments_of(text: str) -> list[str]:
+    """The arguments of `charlm train` for a named corpus or a folder."""
+    folder = Path(text)
+    if not folder.is_dir():
+        return [text]
+    return [str(folder / "train.txt"), "--valid", str(folder / "valid.txt"), "--test", str(folder / "test.txt")]
+
+
+def run(text: str, minutes: float, seed: int, threads: int) -> dict[str, Any]:
+    """Train, and evaluate in three ways: the figures of a line of the results file."""
+    charlm = [sys.executable, "-m", "charlm"]
+    with tempfile.TemporaryDirectory() as folder:
+        options = ["--tokenizer", "word", "--minutes", str(minutes), "--threads", str(threads), "--seed", str(seed)]
+        command = [*charlm, "train", *arguments_of(text), *options, "--run", folder + "/run", "--json"]
+        trained = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+
+        def evaluate(*options: str) -> dict[str, Any]:
+            command = [*charlm, "eval", folder + "/run", "--split", "test", "--threads", str(threads), "--json"]
+            done = subprocess.run([*command, "--no-baselines", *options], check=True, stdout=subprocess.PIPE)
+            values: dict[str, Any] = json.loads(done.stdout)
+            return values
+
+        static = evaluate()
+        return {
+            "steps": trained["step"],
+            "epoch": trained["epoch"],
+            "tokens_per_second": trained["tokens"] / trained["seconds"],
+            "words": static["words"],
+            "perplexity": static["perplexity_per_word"],
+            "dynamic": evaluate("--dynamic")["perplexity_per_word"],
+            "cache": evaluate("--cache")["perplexity_per_word"],
+            "bits_per_character": static["bits_per_character"],
+        }
+
+
+def speeds(threads: int, rounds: int) -> dict[str, float]:
+    """Training tokens per second with the logits of all words, and with those of a sample."""
+    from charlm.config import TrainConfig
+    from charlm.training.start.autotune import softmax_samples_for
+    from charlm.training.start.speed import tokens_per_second
+
+    torch.set_num_threads(threads)
+    samples = softmax_samples_for(VOCAB_SIZE, match=False)
+    timed: dict[str, list[float]] = {"full": [], "sampled": []}
+    for _ in range(rounds):
+        for name, size in (("full", 0), ("sampled", samples)):
+            config = TrainConfig(steps=1, batch_size=32, optimizer="muon", softmax_samples=size)
+            timed[name].append(tokens_per_second(VOCAB_SIZE, config, 32))
+    return {f"{name}_softmax": median(values) for name, values in timed.items()}
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("text", nargs="?", default="wikitext-2")
+    parser.add_argument("--minutes", type=float, nargs="+", default=[30.0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--speed-only", action="store_true", help="time the output layer and train nothing")
+    add_option(parser)
+    arguments = parser.parse_args()
+    results = Results("words", arguments.results, threads=arguments.threads)
+    speed = speeds(arguments.threads, arguments.rounds)
+    print(f"tokens per second: {speed['full_softmax']:,.0f} full, {speed['sampled_softmax']:,.0f} sampled softmax\n")
+    if arguments.speed_only:
+        return
+    print("| text | minutes | seed | passes | perplexity | dynamic | cache |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for minutes in arguments.minutes:
+        for seed in arguments.seeds:
+            settings = {"text": Path(arguments.text).stem, "minutes": minutes}
+            one = results.find(settings, seed=seed)
+            if one is None:
+                one = speed | run(arguments.text, minutes, seed, arguments.threads)
+                results.add(settings, one, seed=seed)
+            figures = f"{one['perplexity']:.2f} | {one['dynamic']:.2f} | {one['cache']:.2f}"
+            print(f"| {settings['text']} | {minutes:g} | {seed} | {one['epoch']:.1f} | {figures} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

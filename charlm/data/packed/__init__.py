@@ -1,0 +1,1 @@
+"""Texts in compressed files and in zip archives."""

@@ -1,0 +1,1 @@
+"""Training by several processes: what they tell each other, and how they are started."""

@@ -1,0 +1,1 @@
+"""Constraints on what is written: automata over bytes, and the search for likely texts that they accept."""

@@ -1,0 +1,1 @@
+"""The automata of the single constraints."""

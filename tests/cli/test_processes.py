@@ -1,0 +1,139 @@
+"""Training by several processes that share each batch."""
+
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ONE_THREAD = ["--threads", "1"]
+SMALL = ["--hidden", "16", "--batch-size", "5", "--seq-len", "16", "--validations", "2", *ONE_THREAD]
+SLOW_START = 200
+"""Seconds that new processes may take to import torch on a busy machine."""
+EXACT = ["--dropout", "0", "--weight-dropout", "0", "--precision", "float32"]
+KINDS = {
+    "one document": ["--ngram-order", "4", "--context-vectors", "20", "--match", "--averaging", "0.3"],
+    "lines": ["--documents", "line", "--ngram-order", "0", "--layers", "2", "--no-match"],
+}
+
+
+def losses(records: list[dict]) -> list[float]:
+    """The losses of a run: of training, and of validation."""
+    return [record.get("loss", record.get("nats_per_token")) for record in records if record["kind"] != "sample"]
+
+
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
+def test_two_processes_have_the_losses_of_one(
+    text: Path, charlm, start_together, records_of, options: list[str]
+) -> None:
+    command = ["train", text, "--steps", "50", *SMALL, *EXACT, *options, "--run"]
+    charlm(*command, "one")
+    first, second = start_together([*command, "two"])
+    assert (first.wait(), second.wait()) == (0, 0), first.stderr
+    assert (second.stdout, second.stderr) == ("", "")
+    one, two = (records_of(f"runs/{run}") for run in ("one", "two"))
+    assert len(losses(one)) > 6 and losses(two) == pytest.approx(losses(one), abs=1e-4)
+    assert [record["epoch"] for record in one if "epoch" in record] == [
+        record["epoch"] for record in two if "epoch" in record
+    ]
+
+
+@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 3)])
+def test_a_run_goes_on_with_another_number_of_processes(
+    text: Path, charlm, start_together, records_of, before: int, after: int
+) -> None:
+    begin = ["train", text, "--steps", "20", *SMALL, *EXACT, *KINDS["one document"], "--run"]
+    resume = ["train", "--resume", "--steps", "50", "--run"]
+    charlm(*begin, "one")
+    charlm(*resume, "one")
+    for command, size in ((begin, before), (resume, after)):
+        if size == 1:
+            charlm(*command, "other")
+        else:
+            assert [child.wait() for child in start_together([*command, "other"], size=size)] == [0] * size
+    one, other = (losses(records_of(f"runs/{run}")) for run in ("one", "other"))
+    assert len(one) > 6 and other == pytest.approx(one, abs=1e-4)
+
+
+def test_a_signal_to_one_saves_and_ends_all(text: Path, start_together, weights_of, same_weights) -> None:
+    command = ["train", text, "--steps", "80", "--dropout", "0.3", *SMALL, *KINDS["lines"], "--run"]
+    children = start_together([*command, "broken"])
+    metrics = Path("runs/broken/metrics.jsonl")
+    children[0].wait_for(lambda: metrics.exists() and metrics.stat().st_size > 500)
+    children[1].send(signal.SIGTERM)
+    assert [child.wait() for child in children] == [130, 130]
+    assert "saved at step" in children[0].stderr and "continue with: charlm train --resume" in children[0].stderr
+    assert children[1].stderr == ""
+    assert [child.wait() for child in start_together(["train", "--resume", "--run", "broken"])] == [0, 0]
+    assert [child.wait() for child in start_together([*command, "whole"])] == [0, 0]
+    for name in ("model.safetensors", "resume.safetensors"):
+        assert same_weights(weights_of("runs/broken", name), weights_of("runs/whole", name))
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_process_that_is_killed_ends_all_and_a_restart_goes_on(
+    text: Path, start_together, records_of, killed: int
+) -> None:
+    command = ["train", text, "--steps", "80", *SMALL, *KINDS["lines"], "--run", "killed"]
+    children = start_together(command)
+    metrics = Path("runs/killed/metrics.jsonl")
+    children[0].wait_for(lambda: metrics.exists() and metrics.stat().st_size > 500)
+    children[killed].send(signal.SIGKILL)
+    status = [child.wait() for child in children]
+    assert (status[killed], status[1 - killed]) == (-signal.SIGKILL, 1)
+    last = children[1 - killed].stderr.splitlines()[-1]
+    assert last.startswith("error: another process of this run has ended") and "--resume" in last
+    assert [child.wait() for child in start_together(command, restarts=1)] == [0, 0]
+    assert records_of("runs/killed", "step")[-1]["step"] == 80
+
+
+def test_one_process_reports_what_is_wrong_with_any(text: Path, write, start_together) -> None:
+    other = write("another text, " * 200, "other/text.txt")
+    options = ["--steps", "5", *SMALL, "--run", "wrong"]
+
+    def error(*commands: list[object], size: int = 2) -> str:
+        children = start_together(*commands, size=size)
+        assert [child.wait() for child in children] == [1] * size
+        lines = [line for child in children for line in child.stderr.splitlines() if "error" in line.lower()]
+        assert len(lines) == 1, lines
+        return lines[0]
+
+    train = ["train", text, *options]
+    assert error(train, ["train", other, *options]) == (
+        "error: the text of process 1 differs from that of process 0; give all processes the same"
+    )
+    assert "no file or folder 'missing.txt'" in error(train, ["train", "missing.txt", *options])
+    assert "6 processes can't share a step of --batch-size 5" in error(train, size=6)
+    assert "--seeds trains with a single process" in error([*train, "--seeds", "2"])
+
+
+def test_options_that_several_processes_cannot_have(text: Path, failed, monkeypatch) -> None:
+    assert "--processes is 0; it must be at least 1" in failed("train", text, "--processes", "0")
+    assert "--seeds trains with a single process" in failed("train", text, "--processes", "2", "--seeds", "2")
+    assert "can't read standard input" in failed("train", "-", "--processes", "2")
+    assert "no file or folder 'missing.txt'" in failed("train", "missing.txt", "--processes", "2")
+    monkeypatch.setenv("TORCHELASTIC_MAX_RESTARTS", "2")
+    assert "--max-restarts needs --run" in failed("train", text)
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    assert "leave it out in a command that torchrun starts" in failed("train", text, "--processes", "2")
+
+
+def test_processes_on_this_machine(text: Path, start, records_of) -> None:
+    options = [*SMALL, *KINDS["lines"], "--steps", "100000"]
+    child = start("train", text, "--run", "many", *options, "--processes", "2")
+    metrics = Path("runs/many/metrics.jsonl")
+    child.wait_for(lambda: metrics.exists() and metrics.stat().st_size > 500, seconds=SLOW_START)
+    child.send(signal.SIGINT)
+    assert child.wait() == 130
+    assert "continue with: charlm train --resume --run runs/many --processes 2" in child.stderr.splitlines()[-1]
+    lines, size = len(child.stderr.splitlines()), metrics.stat().st_size
+    assert lines < 8, child.stderr
+    child = start("train", "--resume", "--run", "many", "--processes", "2")
+    child.wait_for(lambda: metrics.stat().st_size > size + 500, seconds=SLOW_START)
+    workers = subprocess.run(["pgrep", "-P", str(child.pid)], capture_output=True, text=True, check=True).stdout.split()
+    os.kill(int(workers[-1]), signal.SIGKILL)
+    assert child.wait() == 1
+    assert re.match("error: process . of 2 was ended by SIGKILL.*--resume", child.stderr.splitlines()[-1])

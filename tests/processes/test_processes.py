@@ -1,0 +1,97 @@
+"""What processes tell each other, with threads in the place of processes."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.distributed as dist
+
+from charlm.processes.environment import in_environment, number_in_environment, rank_in_environment
+from charlm.processes.processes import Processes, gather_rows
+from charlm.training.optimizers import orthogonal, orthogonal_in_shares
+
+
+class Threads(Processes):
+    """One of several threads that meet at a barrier."""
+
+    def __init__(self, rank: int, size: int, barrier: threading.Barrier, board: dict[int, Any]) -> None:
+        super().__init__()
+        self.rank, self.size, self._barrier, self._board = rank, size, barrier, board
+
+    def _all(self, value: Any) -> list[Any]:
+        self._board[self.rank] = value
+        self._barrier.wait(60)
+        values = [self._board[rank] for rank in range(self.size)]
+        self._barrier.wait(60)
+        return values
+
+    def total(self, values: Any = ()) -> Any:
+        return np.sum(self._all(np.asarray(values, dtype=np.float64)), axis=0)
+
+    def sum_in_place(self, tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.copy_(torch.stack(self._all(tensor.clone())).sum(0))
+
+    def concatenate(self, tensor: torch.Tensor) -> torch.Tensor:
+        return torch.cat(self._all(tensor.clone()))
+
+    def gather(self, tensor: torch.Tensor) -> list[torch.Tensor]:
+        parts = self._all(tensor.clone())
+        return parts if self.is_first else []
+
+
+@pytest.fixture
+def together() -> Callable[..., list[Any]]:
+    """Call a function in several threads, each with its `Processes`, and give all results."""
+
+    def together(size: int, function: Callable[[Processes], Any]) -> list[Any]:
+        barrier, board, results = threading.Barrier(size), dict[int, Any](), dict[int, Any]()
+
+        def run(rank: int) -> None:
+            results[rank] = function(Threads(rank, size, barrier, board))
+
+        threads = [threading.Thread(target=run, args=(rank,)) for rank in range(size)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        return [results[rank] for rank in range(size)]
+
+    return together
+
+
+@pytest.mark.parametrize("rows", [7, 2, 1])
+def test_rows_are_gathered_in_the_order_of_the_batch(together, rows: int) -> None:
+    batch = torch.arange(2 * rows).view(rows, 2)
+    first, *others = together(3, lambda processes: gather_rows(processes, batch[processes.rows]))
+    assert torch.equal(first, batch) and others == [None, None]
+
+
+@pytest.mark.parametrize("shape", [(20, 5), (5, 20), (6, 6), (7, 3)])
+def test_a_matrix_is_orthogonalised_in_shares(together, one_thread, shape: tuple[int, int]) -> None:
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    whole = orthogonal(matrix, torch.float32)
+    for share in together(3, lambda processes: orthogonal_in_shares(matrix, torch.float32, processes)):
+        torch.testing.assert_close(share, whole, atol=1e-4, rtol=0)
+
+
+def test_the_environment_of_a_launcher(monkeypatch) -> None:
+    assert not in_environment() and rank_in_environment() == 0
+    for name, value in {"RANK": "3", "WORLD_SIZE": "4", "MASTER_ADDR": "here"}.items():
+        monkeypatch.setenv(name, value)
+    assert not in_environment() and rank_in_environment() == 0  # a job that sets only some of them
+    monkeypatch.setenv("MASTER_PORT", "1")
+    assert in_environment() and rank_in_environment() == 3
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert not in_environment()
+    assert number_in_environment("WORLD_SIZE", 5) == 1 and number_in_environment("NONE", 5) == 5
+
+
+def test_a_single_process_needs_no_connection() -> None:
+    processes = Processes()
+    assert (processes.is_first, processes.rows, processes.stopping) == (True, slice(0, None, 1), False)
+    processes.request_stop()
+    assert processes.stopping and processes.from_first(lambda: [1]) == [1]
+    assert processes.total([1.5]).tolist() == [1.5] and not dist.is_initialized()

@@ -1,0 +1,30 @@
+import pytest
+
+from charlm.errors import ConfigError
+from charlm.sampling.constraints.automata.words import of_words
+from charlm.sampling.constraints.automaton import DEAD
+
+
+@pytest.fixture(scope="module")
+def table():
+    return of_words(["cat", "don't", "don", "naïve", "at"], lambda text: True)
+
+
+@pytest.mark.parametrize("text", ["Cat, 'don' don't—CAT", "naïve", "", "…at 'don'’cat"])
+def test_only_words_of_the_list_are_accepted(read, table, text: str) -> None:
+    assert read(table, text)[1]
+
+
+@pytest.mark.parametrize("text", ["dog", "cats", "cat1", "naive", "cAt"])
+def test_other_words_are_not(read, table, text: str) -> None:
+    assert read(table, text)[0] == DEAD
+
+
+def test_the_distance_is_to_the_end_of_a_word(read, table) -> None:
+    assert [read(table, text)[2] for text in ("ca", "don", "na", "cat ")] == [1, 0, 3, 0]
+
+
+def test_words_that_can_t_be_written_are_left_out(read) -> None:
+    assert read(of_words(["é", "e"], str.isascii), "é")[0] == DEAD
+    with pytest.raises(ConfigError, match="--words has no word that this model can write"):
+        of_words(["é"], str.isascii)
