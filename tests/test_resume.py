@@ -21,6 +21,10 @@ SETTINGS = {
     "wide vectors of n-grams": {"model": {"ngram_order": 4, "context_vectors": 50, "embedding_size": 40}},
     "match": {"model": {"match": True, "ngram_order": 4}},
     "labels": {"corpus": {"text_column": "text", "label_column": ("stars", "author")}, "model": {"ngram_order": 4}},
+    "labels of a transformer": {
+        "corpus": {"text_column": "text", "label_column": "stars"},
+        "model": {"network": "transformer", "attention_span": 20, "match": True},
+    },
     "recent": {"model": {"match": True, "recent": True, "ngram_order": 4}},
     "transformer": {"model": {"network": "transformer", "ngram_order": 4, "match": True, "attention_span": 20}},
     "convolution": {"model": {"network": "convolution"}, "corpus": {"documents": "line"}, "optimizer": "muon"},

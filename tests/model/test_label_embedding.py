@@ -27,16 +27,19 @@ def labelled(network):
     return labelled
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_every_cell_reads_the_label_with_every_token(labelled, cell: str) -> None:
-    model = labelled(cell=cell).eval()
+SHAPES = [*({"cell": cell} for cell in CELLS), {"network": "transformer", "heads": 2}, {"network": "convolution"}]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.get("cell", shape.get("network")))
+def test_every_network_reads_the_label_with_every_token(labelled, shape: dict) -> None:
+    model = labelled(**shape).eval()
     ids = torch.tensor([[1, 2], [3, 4], [5, 6]])  # (T, B)
     plain, _ = model(ids)
     codes = np.array([[1, 0], [2, 4]], np.uint16)
     found, states = model(ids, model.initial_state(2, codes))
     assert not torch.allclose(plain, found)
     for row, added in enumerate((model.labels.vectors[0], model.labels.vectors[1] + model.labels.vectors[3])):
-        shifted = labelled(cell=cell).eval()
+        shifted = labelled(**shape).eval()
         with torch.no_grad():
             shifted.embedding += added
         expected, _ = shifted(ids[:, row : row + 1])

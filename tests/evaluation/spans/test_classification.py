@@ -51,6 +51,7 @@ def test_posteriors_are_those_of_bayes(labelled_run, labelled_reviews) -> None:
 def test_it_learns_to_tell_and_is_calibrated_on_the_validation_split(labelled_run, labelled_reviews) -> None:
     calibration = labelled_run.calibrate_labels("stars")
     assert calibration.confusion.sum() == len(labelled_run.read().valid.starts) - 1
+    assert calibration.confusion.trace() > 0.8 * calibration.confusion.sum()
     confusion = Confusion(labelled_run.model.config.labels[0].values)
     for one in labelled_run.classify(labelled_reviews, label="stars"):
         confusion.add(one)
