@@ -3,7 +3,7 @@
 
 def main() -> None:
     """Run the command line."""
-    from charlm.native.waiting import wait_without_spinning
+    from charlm.processes.waiting import wait_without_spinning
 
     wait_without_spinning()
     from charlm.cli.app import app

@@ -1,9 +1,11 @@
 """What README and the guides show works: commands, Python and links. docs/python.md describes every public name."""
 
 import dataclasses
+import gzip
 import inspect
 import re
 import shlex
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, is_typeddict
@@ -36,7 +38,7 @@ run."""
 TINY_MODEL = ("--hidden", "16")
 TINY_RUN = ("--steps", "40", "--batch-size", "4", "--seq-len", "16", "--validations", "2")
 LENGTHS = ("--minutes", "--epochs", "--steps")
-SHELL = ("make", "python3", ".venv/bin/pip", "source")
+SHELL = ("make", "python3", ".venv/bin/pip", "source", "zcat")
 PYTHON_API = "docs/python.md"
 
 
@@ -114,8 +116,12 @@ def _texts(write: Callable[..., Path], sentences: str, monkeypatch: pytest.Monke
     for name in ("austen.txt", "melville.txt", "novels/austen/emma.txt", "novels/melville/typee.txt"):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(name + sentences)
-    Path("notes").mkdir()
-    (Path("notes") / "one.txt").write_bytes(text.read_bytes())
+    for folder in ("notes", "wiki"):
+        Path(folder).mkdir()
+        (Path(folder) / "one.txt").write_bytes(text.read_bytes())
+    Path("news.txt.gz").write_bytes(gzip.compress(text.read_bytes()))
+    with zipfile.ZipFile("books.zip", "w") as archive:
+        archive.writestr("one.txt", text.read_bytes())
 
 
 @pytest.mark.usefixtures("_texts", "one_thread")

@@ -33,7 +33,7 @@ def test_copies_are_looked_for_in_the_beginning_of_a_large_text(
     trained_run()
     model = api.load("runs/a")
     assert model.copy_index(10).holds(sentences[2000:2020])
-    monkeypatch.setattr(copying, "_MOST_CHARACTERS", 1500)
+    monkeypatch.setattr(copying, "MOST_CHARACTERS", 1500)
     index = model.copy_index(10)
     assert index.holds(sentences[1400:1420]) and not index.holds(sentences[1490:1510])
     assert "first 1,500 characters" in caplog.text

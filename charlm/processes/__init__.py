@@ -1,1 +1,1 @@
-"""Training by several processes: what they tell each other, and how they are started."""
+"""Processes: training by several of them, what they tell each other, and how threads wait next to other programs."""

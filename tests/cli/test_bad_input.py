@@ -40,7 +40,7 @@ BAD_ARGUMENTS = {
     "encoding": ("train hello --encoding klingon", "--encoding 'klingon' is not a known text encoding"),
     "errors": ("train hello --errors maybe", "--errors is 'maybe'; choose one of strict, replace"),
     "vocabulary": ("train hello --tokenizer subword --vocab-size 5", "--vocab-size is 5"),
-    "vocabulary without subwords": ("train hello --vocab-size 500", "need --tokenizer subword"),
+    "vocabulary without subwords": ("train hello --vocab-size 500", "needs --tokenizer subword or word"),
     "init from nothing": ("train hello --init-from nothing", "no model 'nothing'"),
     "no run to look into": ("info", "no trained run in runs/ here"),
     "no such run": ("sample nothing", "no model 'nothing'; give a model file"),

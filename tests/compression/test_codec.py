@@ -170,7 +170,7 @@ def test_what_excludes_what(models, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match="--portable and --dynamic exclude each other"):
         compress(b"owl", models[0], portable=True, dynamic=True)
     monkeypatch.setattr("charlm.compression.predictors.portable_stepper", lambda model: None)
-    with pytest.raises(ConfigError, match="--portable needs a cell with a compiled form"):
+    with pytest.raises(ConfigError, match="--portable needs convolutions or a cell with a compiled form"):
         compress(b"owl", models[0], portable=True)
     archive = compress(b"owl", models[0])
     assert decompress(archive, models[0]) == b"owl"

@@ -31,8 +31,8 @@ from charlm.files import MODEL_FILE
 from charlm.processes.environment import rank_in_environment
 
 if TYPE_CHECKING:
+    from charlm.analysis.runs.forgetting import Forgotten
     from charlm.api import Callbacks, Trained
-    from charlm.evaluation.forgetting import Forgotten
     from charlm.processes.processes import Processes
     from charlm.progress import Progress
 
@@ -325,7 +325,7 @@ def _report(result: "Trained", context: typer.Context, *, json: bool) -> None:
 
 def _forgotten(run: Path, progress: "Progress") -> "Forgotten | None":
     """What the model of a run has forgotten of the model that it began with; None if there is or was none."""
-    from charlm.evaluation.forgetting import measure_forgetting
+    from charlm.analysis.runs.forgetting import measure_forgetting
     from charlm.storage.runs import RunFolder
     from charlm.training.start.fine_tuning import load_start_model
 

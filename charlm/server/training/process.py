@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from charlm.config import CorpusOptions, JsonConfig, TrainOptions
 from charlm.errors import CharlmError
-from charlm.native.waiting import wait_without_spinning
+from charlm.processes.waiting import wait_without_spinning
 
 if TYPE_CHECKING:  # imports torch, before which `wait_without_spinning` must be called
     from charlm.training.interrupt import Interrupt

@@ -51,14 +51,14 @@ def _sample(model: LanguageModel, split: TokenSplit) -> _Sample:
     samples = list[_Sample]()
     model.prior = model.contexts = None  # leaves the network
     try:
-        states = counted = None
+        states, counted = None, None
         for window in sample_windows(split, tokens=tokens, batch_size=_ROWS, seq_len=_WIDTH):
             states = model.carry(states, window)
             logits, _, _, states = model.read_alone(window.ids, states)
-            if window.fresh or counted is None:
-                counted = prior.initial_state(window.ids.shape[1])
-            nodes = prior.advance(window.ids, counted)
-            counted = (torch.from_numpy(nodes[-1]),)
+            rows = window.ids.shape[1]
+            before = prior.initial_state(rows) if window.fresh or counted is None else (counted[:rows],)
+            nodes = prior.advance(window.ids, before)
+            counted = torch.from_numpy(nodes[-1])
             query = prior.query(nodes, window.starts)
             weights = logits.new_zeros(window.ids.numel(), len(prior.orders))
             _, kept = query.mixture(prior.orders, weights.numpy(), keep=True)

@@ -23,7 +23,7 @@ def of_command(charlm: Callable[..., Any], *options: object) -> list[dict[str, A
 
 
 def test_models_are_listed_by_name(client) -> None:
-    assert [model.id for model in client.models.list()] == ["a", "reviews"]
+    assert [model.id for model in client.models.list()] == ["a", "english", "reviews"]
     assert client.models.retrieve("a").owned_by == "charlm"
     with pytest.raises(openai.NotFoundError, match="there is no model"):
         client.models.retrieve("..%2Fa")

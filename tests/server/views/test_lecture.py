@@ -29,7 +29,7 @@ def test_a_trace_and_a_diagnosis_are_bounded_in_time(served, monkeypatch: pytest
     monkeypatch.setattr(lecture, "DIAGNOSE_SECONDS", -1.0)
     for path, body in (("trace", {"text": "ab"}), ("diagnose", {"corpus": "python-docs", "cells": ["rnn"]})):
         status, answer = served.ask("POST", f"/api/{path}", body)
-        assert status == 400 and b"this took longer than -1 seconds; ask for fewer steps" in answer
+        assert status == 400 and b"the computation took longer than -1 seconds; ask for fewer steps or units" in answer
 
 
 def test_a_trace_that_nobody_waits_for_ends() -> None:

@@ -58,8 +58,8 @@ def test_a_wide_network_wants_a_large_text_and_many_tokens_seen() -> None:
 def test_fine_tuning_is_gentle(hidden_size: int) -> None:
     for passes in (0.5, 8, 200):
         found = settings_for(tokens=10**5, passes=passes, hidden_size=hidden_size, fine_tuning=True)
-        assert (found.training["optimizer"], found.training["learning_rate"]) == ("adamw", 1.5e-3)
-        assert max(found.model["dropout"], found.model["weight_dropout"]) <= 0.2
+        assert (found.training["optimizer"], found.training["learning_rate"]) == ("adamw", 5e-4)
+        assert found.model["dropout"] <= 0.2 and found.model["weight_dropout"] == 0
         assert "forgets less" in found.why
 
 

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from charlm.evaluation.forgetting import measure_forgetting
+from charlm.analysis.runs.forgetting import measure_forgetting
 from charlm.sampling.freely import written_texts
 
 

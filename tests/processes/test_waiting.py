@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from charlm.native import waiting
-from charlm.native.waiting import programs_running, wait_without_spinning
+from charlm.processes import waiting
+from charlm.processes.waiting import programs_running, wait_without_spinning
 
 BRIEFLY = {"GOMP_SPINCOUNT": "3000", "KMP_BLOCKTIME": "1"}
 
