@@ -32,9 +32,9 @@ PAGES = (
     "docs/guide/gradients.md",
     "docs/python.md",
 )
-PARSED_PAGES = ("docs/guide/inside.md", "docs/guide/browser.md", "docs/guide/clusters.md")
-"""Pages whose commands take minutes, need downloads or start processes: their options are checked, but they don't
-run."""
+PARSED_PAGES = ("docs/guide/inside.md", "docs/guide/browser.md", "docs/guide/clusters.md", "docs/guide/english.md")
+"""Pages whose commands take minutes, need downloads or another network, or start processes: their options are checked,
+but they don't run."""
 TINY_MODEL = ("--hidden", "16")
 TINY_RUN = ("--steps", "40", "--batch-size", "4", "--seq-len", "16", "--validations", "2")
 LENGTHS = ("--minutes", "--epochs", "--steps")

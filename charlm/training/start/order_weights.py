@@ -49,7 +49,9 @@ def _sample(model: LanguageModel, split: TokenSplit) -> _Sample:
     assert prior is not None
     tokens = min(_TOKENS, _LOGITS // model.config.vocab_size)
     samples = list[_Sample]()
+    was_training = model.training
     model.prior = model.contexts = None  # leaves the network
+    model.eval()
     try:
         states, counted = None, None
         for window in sample_windows(split, tokens=tokens, batch_size=_ROWS, seq_len=_WIDTH):
@@ -72,5 +74,6 @@ def _sample(model: LanguageModel, split: TokenSplit) -> _Sample:
             samples.append((logits.flatten(0, 1)[scored], log_p[scored], known[scored], targets[scored]))
     finally:
         model.prior, model.contexts = prior, contexts
+        model.train(was_training)
     all_logits, all_log_p, all_known, all_targets = (torch.cat(each) for each in zip(*samples, strict=True))
     return all_logits, all_log_p, all_known, all_targets
