@@ -49,6 +49,7 @@ SOURCES = {
     "fill": (*_NETWORK, "sampling"),
     "kernels": _KERNELS,
     "kernels_memory": _KERNELS,
+    "labels": _TRAINING,
     "large_text": _TRAINING,
     "match": _TRAINING,
     "networks": (*_TRAINING, "sampling"),

@@ -31,6 +31,7 @@ _HOMES = {
     "evaluation.neural_cache": ("NeuralCacheConfig",),
     "evaluation.score": ("Evaluation",),
     "evaluation.spans.choice": ("Calibration", "Choice", "calibrate", "choose"),
+    "evaluation.spans.classification": ("Classification",),
     "evaluation.spans.scores": ("SpanScore",),
     "model.encoder": ("BidirectionalEncoder",),
     "sampling.config": ("Bias", "Cycle", "Ramp", "SampleConfig", "Steer"),
@@ -45,6 +46,7 @@ __all__ = [
     "Callbacks",
     "CharlmError",
     "Choice",
+    "Classification",
     "CorpusOptions",
     "Cycle",
     "DynamicConfig",
@@ -80,6 +82,7 @@ if TYPE_CHECKING:
     from charlm.evaluation.neural_cache import NeuralCacheConfig
     from charlm.evaluation.score import Evaluation
     from charlm.evaluation.spans.choice import Calibration, Choice, calibrate, choose
+    from charlm.evaluation.spans.classification import Classification
     from charlm.evaluation.spans.scores import SpanScore
     from charlm.loading import load, load_infill_models
     from charlm.model.encoder import BidirectionalEncoder

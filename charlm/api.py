@@ -358,7 +358,8 @@ def resume_run(
                 raise CorpusError(
                     f"the text {corpus.name} is not the one this run began with; --resume needs the same text"
                 )
-            dataset = make_dataset(corpus, checkpoint.tokenizer, progress=callbacks.progress)
+            labels = checkpoint.model.config.labels
+            dataset = make_dataset(corpus, checkpoint.tokenizer, labels=labels, progress=callbacks.progress)
             dataset = with_valid_text(dataset, run_config.valid, progress=callbacks.progress)
             own, facts = dataset.held_out.get("valid"), checkpoint.corpus.valid
             if own is not None and facts is not None and own.sha256 != facts.sha256:

@@ -1,6 +1,6 @@
 """A model loaded from a file, with methods that do what the commands do: write, score, fill and adapt."""
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
@@ -22,9 +22,12 @@ from charlm.evaluation.dynamic import DynamicConfig, adapt, dynamic_evaluate
 from charlm.evaluation.neural_cache import NeuralCacheConfig
 from charlm.evaluation.overlap import warn_about_overlap
 from charlm.evaluation.score import Evaluation, evaluate
+from charlm.evaluation.spans.choice import Calibration
+from charlm.evaluation.spans.classification import Classification, calibrate_on, classify, held_out_parts
 from charlm.evaluation.spans.reading import parts_of_strings
 from charlm.evaluation.spans.scores import SpanKind, SpanScore, score_spans
 from charlm.evaluation.words import count_words
+from charlm.model.label_embedding import find_label, parse_labels
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.sampling import Chunk, GeneratedText, SampleConfig, beam_search, generate_chunks, generate_many
@@ -126,7 +129,7 @@ class TextModel:
         else:
             generator.manual_seed(seed)
         return generate_chunks(
-            self.model,
+            self._labelled(config),
             self.tokenizer,
             generator,
             prefix=prefix,
@@ -156,7 +159,7 @@ class TextModel:
         require_forward(self)
         config = sample_config(config, settings)
         return generate_many(
-            self.model,
+            self._labelled(config),
             self.tokenizer,
             seed=seed,
             num=num,
@@ -184,7 +187,7 @@ class TextModel:
         config = sample_config(config, settings)
         steering = self.steering(config)
         return beam_search(
-            self.model,
+            self._labelled(config),
             self.tokenizer,
             width=width,
             num=num,
@@ -209,7 +212,7 @@ class TextModel:
         config, generator = sample_config(config, settings), torch.Generator().manual_seed(seed)
         steering = self.steering(config)
         return Session(
-            self.model,
+            self._labelled(config),
             self.tokenizer,
             generator,
             prefix=prefix,
@@ -218,6 +221,66 @@ class TextModel:
             opening=needs_opening(self.checkpoint.corpus),
             progress=progress,
         )
+
+    def with_labels(self, *labels: str) -> "TextModel":
+        """The same model for texts with these labels, such as "stars=5" or "author=Austen:0.5,Melville:0.5", whatever
+        labels a text has; without arguments, for texts without labels.
+
+        Raises `ConfigError` for a label that the model doesn't have.
+        """
+        if not self.model.config.labels and not labels:
+            return self
+        factors = parse_labels(labels, self.model.config.labels)
+        return replace(self, checkpoint=replace(self.checkpoint, model=self.model.with_labels(factors)))
+
+    def classify(
+        self,
+        text: TextLike,
+        *,
+        label: str | None = None,
+        prior: Sequence[float] | None = None,
+        temperature: float | None = None,
+        corpus: CorpusOptions | None = None,
+        progress: Progress = silent,
+    ) -> Iterator[Classification]:
+        """Say for each document of a text how probable each value of a label is, as the text is read.
+
+        Args:
+            text: files, folders or named corpora, or - for standard input.
+            label: the name of the label; None is the only one of the model.
+            prior: p(value) before reading, in the order of the values; None is the share of each value in the model's
+                own text.
+            temperature: what nats are divided by; None fits it to the validation split, see `calibrate_labels`.
+            corpus: how to read the text; settings that are missing are those of training.
+            progress: called with the bytes read.
+
+        Raises `ConfigError` for an unknown label, `CorpusError` if a text can't be read.
+        """
+        column = find_label(label, self.model.config.labels)
+        if temperature is None:
+            temperature = self.calibrate_labels(label, prior=prior, corpus=corpus, progress=progress).temperature
+        parts = self.stream(text, corpus=corpus, progress=progress)
+        return classify(self.model, self.tokenizer, parts, column, prior=prior, temperature=temperature)
+
+    def calibrate_labels(
+        self,
+        label: str | None = None,
+        *,
+        prior: Sequence[float] | None = None,
+        corpus: CorpusOptions | None = None,
+        progress: Progress = silent,
+    ) -> Calibration:
+        """How well the model tells the values of a label apart on its validation split; arguments as in `classify`.
+
+        Raises: as `read` without a text, and `CorpusError` if there is no validation split.
+        """
+        column = find_label(label, self.model.config.labels)
+        facts = self.checkpoint.corpus
+        held_out = read_held_out(self.path, facts, "valid", progress=progress)
+        own = held_out.get("valid") or read_own_text(self.path, facts, progress=progress)
+        split = "train" if "valid" in held_out else "valid"
+        parts = held_out_parts(own, split, self.corpus_config.changed(corpus or {}))
+        return calibrate_on(self.model, self.tokenizer, parts, column, prior=prior)
 
     def fill(
         self, backward: "TextModel", left: str, right: str, *, num: int = 5, config: FillConfig | None = None
@@ -328,7 +391,7 @@ class TextModel:
 
         Raises `CorpusError` if the text can't be read, or, at its end, if it is empty.
         """
-        config = replace(self.corpus_config, **(corpus or {}))
+        config = self.corpus_config.changed(corpus or {})
         found = find_sources(text, progress=progress, encoding=config.encoding, copies_stdin=False)
         return stream_parts(found.sources, config, progress)
 
@@ -363,9 +426,10 @@ class TextModel:
             check_choice("--split", split, get_args(SplitName))
         if text is not None:
             other = self.open_text(text, split, corpus, progress=progress)
-            return make_dataset(other, self.tokenizer, progress=progress)
+            return make_dataset(other, self.tokenizer, labels=self.model.config.labels, progress=progress)
         facts = self.checkpoint.corpus
-        own = make_dataset(read_own_text(self.path, facts, progress=progress), self.tokenizer, progress=progress)
+        own_text = read_own_text(self.path, facts, progress=progress)
+        own = make_dataset(own_text, self.tokenizer, labels=self.model.config.labels, progress=progress)
         texts = read_held_out(self.path, facts, split, progress=progress)
         if "test" in texts:
             warn_about_overlap(own.corpus, texts["test"], "test")
@@ -380,7 +444,7 @@ class TextModel:
         progress: Progress = silent,
     ) -> Corpus:
         """Read a text without encoding it; arguments as in `read`."""
-        config = replace(self.corpus_config, **(corpus or {}))
+        config = self.corpus_config.changed(corpus or {})
         return open_corpus(text, config if split else unsplit(config), progress=progress)
 
     def score(
@@ -471,6 +535,11 @@ class TextModel:
     def steering(self, config: SampleConfig) -> list[Hold]:
         """The holds for `config.steer`; raises `ConfigError` for a unit or direction that the model doesn't have."""
         return holds_for(self.model, config.steer, self.direction)
+
+    def _labelled(self, config: SampleConfig) -> LanguageModel:
+        """The language model for texts with the labels of a configuration."""
+        labels = (config.label,) if isinstance(config.label, str) else config.label
+        return self.with_labels(*labels).model if labels else self.model
 
     def _copies(self, config: SampleConfig) -> CopyIndex | None:
         return self.copy_index(config.no_copy + 1) if config.no_copy else None

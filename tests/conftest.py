@@ -100,6 +100,19 @@ def text(write: Callable[..., Path], sentences: str) -> Path:
 
 
 @pytest.fixture
+def labelled_reviews(write: Callable[..., Path]) -> Path:
+    """A table of 240 short reviews, sorted by their stars (1, 3 or 5), a third of them without an author."""
+    words = {"1": ("dull", "weak", "bad"), "3": ("fair", "plain", "odd"), "5": ("fine", "warm", "good")}
+    rows = []
+    for stars, own in words.items():
+        for number in range(80):
+            first, second = own[number % 3], own[number // 3 % 3]
+            author = ("ann", "bob", "")[number % 3]
+            rows.append(f'{len(rows)},{stars},"A {first} film, and {second}.\nSo ""{first}""!",{author}\n')
+    return write("id,stars,text,author\n" + "".join(rows), "reviews.csv")
+
+
+@pytest.fixture
 def corpus_of(write: Callable[..., Path]) -> Callable[..., Corpus]:
     """Make a corpus of one file with some content."""
 

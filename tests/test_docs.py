@@ -27,6 +27,7 @@ PAGES = (
     "docs/guide/export.md",
     "docs/guide/researcher.md",
     "docs/guide/score.md",
+    "docs/guide/labels.md",
     "docs/guide/constraints.md",
     "docs/guide/gradients.md",
     "docs/python.md",
@@ -108,6 +109,13 @@ def _texts(write: Callable[..., Path], sentences: str, monkeypatch: pytest.Monke
     for name, kind in (("good.txt", "good"), ("bad.txt", "bad")):
         pairs = zip(words, words[7:], strict=False)
         Path(name).write_text("".join(f"{kind} {first} {last}\n" for first, last in pairs))
+    for name, number in (("reviews.csv", 60), ("new.csv", 10)):
+        kinds = (("warm", "positive"), ("dull", "negative"))
+        rows = [f"a {word} film {index} times,{mood}\n" for index in range(number) for word, mood in kinds]
+        Path(name).write_text("text,mood\n" + "".join(rows))
+    for name in ("austen.txt", "melville.txt", "novels/austen/emma.txt", "novels/melville/typee.txt"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(name + sentences)
     for folder in ("notes", "wiki"):
         Path(folder).mkdir()
         (Path(folder) / "one.txt").write_bytes(text.read_bytes())

@@ -52,6 +52,18 @@ def test_commands_that_read_and_write(charlm, trained, text: Path, kind: str) ->
 
 
 @kinds
+def test_labels(charlm, train_run, labelled_reviews: Path, small_shape: dict[str, Any], kind: str) -> None:
+    corpus = {"text_column": "text", "label_column": "stars"}
+    shape = small_shape | {"network": kind, "match": True, "ngram_order": 3} | KINDS[kind]
+    train_run("runs/a", source=labelled_reviews, corpus=corpus, model=shape, learning_rate=0.01)
+    lines = charlm("classify", "a", labelled_reviews, "--jsonl").stdout.splitlines()
+    right = [record["value"] == record["truth"] for record in map(json.loads, lines)]
+    assert len(right) == 240 and sum(right) > 160
+    written = {charlm("sample", "a", "--seed", "1", "--label", f"stars={factors}").stdout for factors in ("1:9", "5:9")}
+    assert len(written) == 2
+
+
+@kinds
 def test_compare_with_a_recurrent_network(charlm, trained, trained_run, small_shape, text: Path, kind: str) -> None:
     trained(kind)
     trained_run("runs/b", model=small_shape | {"ngram_order": 4}, corpus={"documents": "line"})

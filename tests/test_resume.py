@@ -20,6 +20,11 @@ SETTINGS = {
     "vectors of n-grams": {"model": {"ngram_order": 4, "context_vectors": 50}},
     "wide vectors of n-grams": {"model": {"ngram_order": 4, "context_vectors": 50, "embedding_size": 40}},
     "match": {"model": {"match": True, "ngram_order": 4}},
+    "labels": {"corpus": {"text_column": "text", "label_column": ("stars", "author")}, "model": {"ngram_order": 4}},
+    "labels of a transformer": {
+        "corpus": {"text_column": "text", "label_column": "stars"},
+        "model": {"network": "transformer", "attention_span": 20, "match": True},
+    },
     "recent": {"model": {"match": True, "recent": True, "ngram_order": 4}},
     "transformer": {"model": {"network": "transformer", "ngram_order": 4, "match": True, "attention_span": 20}},
     "convolution": {"model": {"network": "convolution"}, "corpus": {"documents": "line"}, "optimizer": "muon"},
@@ -29,9 +34,11 @@ SETTINGS = {
 
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 def test_a_resumed_run_equals_an_unbroken_one(
-    train_run, small_shape: dict, stop_after, weights_of, same_weights, records_of, settings: dict
+    train_run, small_shape: dict, stop_after, weights_of, same_weights, records_of, labelled_reviews, settings: dict
 ) -> None:
     settings = settings | {"model": small_shape | settings.get("model", {})}
+    if "text_column" in settings.get("corpus", {}):
+        settings["source"] = labelled_reviews
     train_run("runs/whole", **settings)
     train_run("runs/broken", callbacks=stop_after(17), **settings)
     assert not same_weights(weights_of("runs/broken"), weights_of("runs/whole"))

@@ -40,6 +40,7 @@ def score_text(model: LanguageModel, tokenizer: Tokenizer, text: str, config: Co
     parts = list(cut_documents([text], config))
     if not text or not parts:
         raise ConfigError("there is no text to score; give a text that isn't empty")
-    ids, starts, facts = encode_parts(tokenizer, np.dtype(np.uint32), parts, inside=False)
-    scored = evaluate(model, tokenizer, TokenSplit(ids, np.append(starts, len(ids)), facts))
+    encoded = encode_parts(tokenizer, np.dtype(np.uint32), parts, inside=False)
+    starts = np.append(encoded.starts, len(encoded.ids))
+    scored = evaluate(model, tokenizer, TokenSplit(encoded.ids, starts, encoded.facts))
     return replace(scored, words=count_words(parts))

@@ -9,6 +9,7 @@ import typer
 
 from charlm import __version__
 from charlm.cli.commands.cells import cells
+from charlm.cli.commands.classify import classify
 from charlm.cli.commands.compare import compare
 from charlm.cli.commands.compress import compress, decompress
 from charlm.cli.commands.corpora import corpora
@@ -97,6 +98,7 @@ for _name, _command in (
     ("sample", sample),
     ("eval", evaluate),
     ("score", score),
+    ("classify", classify),
     ("compare", compare),
     ("runs", runs),
     ("info", info),

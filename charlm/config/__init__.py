@@ -18,6 +18,7 @@ from charlm.config.corpus import (
     WordSplit,
 )
 from charlm.config.json_config import JsonConfig, check_amounts
+from charlm.config.labels import MAX_LABEL_VALUES, LabelColumn, Labels
 from charlm.config.model import (
     DEFAULT_CELL,
     DEFAULT_HIDDEN_SIZE,
@@ -47,6 +48,7 @@ __all__ = [
     "DEFAULT_SKIP_STEPS",
     "LEAST_ORDER_OF_CONTEXTS",
     "MAX_CONTEXT_VECTORS",
+    "MAX_LABEL_VALUES",
     "MIN_VOCAB_SIZE",
     "SMALL_VOCABULARY",
     "CorpusConfig",
@@ -55,6 +57,8 @@ __all__ = [
     "DocumentKind",
     "InputInit",
     "JsonConfig",
+    "LabelColumn",
+    "Labels",
     "ModelConfig",
     "ModelOptions",
     "NetworkKind",

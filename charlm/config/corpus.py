@@ -1,14 +1,14 @@
 """Settings of the text: how it is read, cut into documents, split and turned into tokens."""
 
-from dataclasses import dataclass
-from typing import Literal, TypedDict, get_args
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypedDict, get_args
 
 from charlm.config.checks import check_choice, check_range
 from charlm.config.json_config import JsonConfig
 from charlm.config.names import names_checked
 from charlm.errors import ConfigError
 
-DocumentKind = Literal["file", "line", "paragraph", "separator"]
+DocumentKind = Literal["file", "line", "paragraph", "separator", "record"]
 TokenizerKind = Literal["char", "byte", "subword", "word"]
 SubwordAlgorithm = Literal["unigram", "bpe"]
 WordSplit = Literal["auto", "whitespace", "unicode"]
@@ -23,17 +23,27 @@ class CorpusConfig(JsonConfig):
     """How a text is read, cut into documents and split."""
 
     documents: DocumentKind = "file"
-    """What one document is: a file, a line, a paragraph (blank lines between), or the text between separators."""
+    """What one document is: a file, a line, a paragraph (blank lines between), the text between separators, or the text
+    of a record of a table."""
     separator: str | None = None
     """The text that separates documents; only with documents "separator"."""
     splits: tuple[float, float, float] = (90.0, 5.0, 5.0)
-    """Train, validation and test split, in per cent of the characters; contiguous and in this order."""
+    """Train, validation and test split, in per cent of the characters; contiguous and in this order. With labels, each
+    split has documents from everywhere; see `charlm.data.splits.spread`."""
     direction: ReadingDirection = "forward"
     """The reading direction: documents are read from left to right or, token by token, from right to left."""
     encoding: str = "utf-8"
     """The text's encoding, by its name in Python."""
     errors: Literal["strict", "replace"] = "strict"
     """How to treat undecodable bytes: stop with an error, or replace them by U+FFFD."""
+    text_column: str | None = None
+    """The column of a table (CSV, TSV or JSON Lines) that has the texts; only with documents "record"."""
+    label_column: str | tuple[str, ...] = ()
+    """The columns of the table that have labels."""
+    label_files: str | None = None
+    """The name of a label whose value is the name of the file, without its suffix."""
+    label_folders: str | None = None
+    """The name of a label whose value is the name of the sub-folder."""
 
     def __post_init__(self) -> None:
         check_choice("--documents", self.documents, get_args(DocumentKind))
@@ -43,12 +53,41 @@ class CorpusConfig(JsonConfig):
             raise ConfigError("--separator and --documents separator need each other; give both or neither")
         if self.separator == "":
             raise ConfigError("--separator is empty; give the text that separates documents")
+        if (self.text_column is not None) != (self.documents == "record"):
+            raise ConfigError('--text-column and documents "record" need each other; give both or neither')
+        if self.label_columns and self.text_column is None:
+            raise ConfigError("--label-column needs --text-column, the column of the texts; pass both")
+        if len(set(self.label_names)) < len(self.label_names) or not all(self.label_names):
+            raise ConfigError(f"the labels are {', '.join(self.label_names)!r}; give each a name of its own")
+        if self.text_column in self.label_columns:
+            raise ConfigError(f"--text-column and --label-column are both {self.text_column!r}; give two columns")
         splits = self.splits
         if len(splits) != 3 or not all(0 <= part <= 100 for part in splits) or abs(sum(splits) - 100) > 1e-9:
             text = "/".join(f"{part:g}" for part in splits)
             raise ConfigError(f"--splits is {text}; give three shares in per cent that add up to 100, such as 90/5/5")
         if splits[0] == 0:
             raise ConfigError("--splits leaves nothing to train on; give a first share above 0, such as 90/5/5")
+
+    @property
+    def label_columns(self) -> tuple[str, ...]:
+        """The columns that have labels."""
+        return (self.label_column,) if isinstance(self.label_column, str) else self.label_column
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The names of all labels that documents may have."""
+        return (*self.label_columns, *(name for name in (self.label_files, self.label_folders) if name is not None))
+
+    def changed(self, options: "CorpusOptions") -> "CorpusConfig":
+        """The configuration for another text: these options replace those that contradict them."""
+        values: dict[str, Any] = dict(options)
+        if values.get("text_column") is not None:
+            values.setdefault("documents", "record")
+        if values.get("documents", "record") != "record":
+            values = {"text_column": None, "label_column": ()} | values
+        if values.get("documents", "separator") != "separator":
+            values = {"separator": None} | values
+        return replace(self, **values)
 
 
 class CorpusOptions(TypedDict, total=False):
@@ -60,6 +99,10 @@ class CorpusOptions(TypedDict, total=False):
     direction: ReadingDirection
     encoding: str
     errors: Literal["strict", "replace"]
+    text_column: str | None
+    label_column: str | tuple[str, ...]
+    label_files: str | None
+    label_folders: str | None
 
 
 @names_checked

@@ -6,6 +6,7 @@ from typing import Any, Literal, TypedDict, get_args
 
 from charlm.config.checks import check_choice, check_range
 from charlm.config.json_config import JsonConfig
+from charlm.config.labels import LabelColumn, check_labels
 from charlm.config.names import names_checked
 from charlm.errors import ConfigError
 
@@ -96,6 +97,9 @@ class ModelConfig(JsonConfig):
     """Steps that the skip path of the cell rnn-skip reaches back."""
     bidirectional: bool = False
     """Read from left and right; only for `charlm.model.encoder`, a language model refuses it."""
+    labels: tuple[LabelColumn, ...] = ()
+    """The labels of documents that the model knows. Each value has a vector, which is added to the embedding of every
+    token of a document that has it."""
 
     def __post_init__(self) -> None:
         check_range("the vocabulary size", self.vocab_size, MIN_VOCAB_SIZE, 4_000_000)
@@ -118,6 +122,7 @@ class ModelConfig(JsonConfig):
             )
         if self.recent and not self.match:
             raise ConfigError("--recent needs a match; add --match, or leave --recent out")
+        check_labels(self.labels)
         check_range("--skip-steps", self.skip_steps, 2, 1024)
         check_choice("--skip", self.skip, get_args(Skip))
         check_choice("--recurrent-init", self.recurrent_init, get_args(RecurrentInit))
@@ -138,6 +143,11 @@ class ModelConfig(JsonConfig):
             raise ConfigError(
                 f"--tie-weights needs --embedding equal to --hidden, not {self.embedding_size} and {self.hidden_size}"
             )
+
+    @property
+    def label_values(self) -> tuple[tuple[str, str], ...]:
+        """The name and value of each label vector, in order."""
+        return tuple((label.name, value) for label in self.labels for value in label.values)
 
     @property
     def layer_kind(self) -> str:

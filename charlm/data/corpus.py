@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from charlm.config import CorpusConfig
-from charlm.data.documents import Part, cut_documents
+from charlm.config import CorpusConfig, LabelColumn
+from charlm.data.documents import Part
 from charlm.data.inputs.line_ends import count_line_ends, has_blank_line
 from charlm.data.inputs.table import Table, read_table
-from charlm.data.reader import TextReader
+from charlm.data.labels.counts import LabelCounts
+from charlm.data.reader import TextReader, read_documents
 from charlm.data.sources import FoundText, TextLike, find_sources
-from charlm.data.splits import SPLITS, assign_splits, boundaries
+from charlm.data.splits import SPLITS, assign_splits, boundaries, cut_each, spread
 from charlm.errors import CorpusError
 from charlm.progress import Progress, silent
 
@@ -29,6 +30,7 @@ _QUOTED_LINE_END = re.compile(r"""(?:[\r\n,;\t|]|\A)"(?:[^"\r\n]|"")*[\r\n]""")
 _SEARCHED = 1 << 20  # characters of the text, at its start, that are searched for such fields
 _SORT_KEY_LENGTH = 64  # characters of a document's start that decide whether documents are sorted
 _COMPARED = 4096  # documents of a part, at its start, that are compared for that
+_SPREAD = 20  # files of a label, on average, from which each file is in one split
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,10 +57,14 @@ class Corpus:
     """The first of the files that is a table."""
     files: int
     """The number of sources."""
+    _labels: LabelCounts = field(repr=False, compare=False)
+    _cut: tuple[int, ...] = field(repr=False, compare=False)
+    """The characters of each document, if each is cut where its splits end; see `parts`."""
     _reader: TextReader = field(repr=False, compare=False)
 
     def boundaries(self) -> tuple[int, int, int]:
-        """Where the three splits end, in characters from the start."""
+        """Where the three splits end, in characters from the start; with labels, how many characters they have, about
+        as many as that."""
         return boundaries(self.characters, self.config.splits)
 
     @property
@@ -75,9 +81,20 @@ class Corpus:
     def parts(self) -> Iterator[tuple[int, Part]]:
         """All parts in order, each with the index of its split in `SPLITS`.
 
+        Labelled documents are spread over the splits, so that each split has its share of every label. With few files
+        for each label, every file is cut in three instead.
+
         Raises `CorpusError` when a source can't be read again or has changed.
         """
-        return assign_splits(_documents(self._reader, self.config), self.boundaries(), self.config)
+        documents = _documents(self._reader, self.config)
+        if not self.config.label_names:
+            return assign_splits(documents, self.boundaries(), self.config)
+        shares = self.config.splits
+        return cut_each(documents, self._cut, shares) if self._cut else spread(documents, shares)
+
+    def labels(self) -> tuple[LabelColumn, ...]:
+        """The labels of the documents, to learn from; raises `CorpusError` for a label that can't be learnt."""
+        return self._labels.columns(self.documents, () if self.table is None else self.table.columns)
 
     def split_texts(self, split: str) -> Iterator[str]:
         """The text of one split in parts, with documents run together; stops reading at the end of the split."""
@@ -88,7 +105,7 @@ class Corpus:
         """The documents of one split, each whole in memory, or up to its first `longest` characters; stops reading at
         the end of the split."""
         begun, size = list[str](), 0  # the document that the last part has not ended, and its characters
-        for texts, ends in self.split_parts(split):
+        for texts, ends, _ in self.split_parts(split):
             if longest is None or size < longest:
                 begun.append(texts[0])
                 size += len(texts[0])
@@ -104,7 +121,7 @@ class Corpus:
         """The parts of one split; stops reading at the end of the split."""
         wanted = SPLITS.index(split)
         for index, part in self.parts():
-            if index > wanted:
+            if index > wanted and not self.config.label_names:
                 return
             if index == wanted:
                 yield part
@@ -123,6 +140,8 @@ def corpus_config(
         values.setdefault("splits", default_splits)
     if values.get("separator") is not None:
         values.setdefault("documents", "separator")
+    if values.get("text_column") is not None:
+        values.setdefault("documents", "record")
     if found.named is not None:
         values.setdefault("documents", found.named.documents)
         if found.named.splits is not None:
@@ -150,7 +169,8 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
     blank_line = quoted_line_end = False
     tail = previous_key = ""
     inside = False  # whether a document has begun and not ended
-    for texts, ends in _documents(reader, config, progress):
+    labels, lengths = LabelCounts(config), [0]  # characters of each file, if it is a document
+    for texts, ends, own_labels in _documents(reader, config, progress):
         for start in texts[inside:_COMPARED]:
             key = start[:_SORT_KEY_LENGTH].casefold()
             ascending += key > previous_key
@@ -160,6 +180,10 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
         text = "".join(texts)
         characters += len(text)
         documents += len(texts) - inside
+        labels.add(own_labels, len(texts) - inside)
+        if config.documents == "file":
+            lengths[-1] += len(text)
+            lengths += [0] * ends
         newlines += count_line_ends(text)
         if not blank_line:
             joined = tail + text  # a blank line may span two parts
@@ -171,6 +195,10 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
     progress("reading", total, total)
     if characters == 0:
         names = ", ".join(source.name for source in found.sources[:3])
+        if config.documents == "record":
+            raise CorpusError(
+                f"{names}: no record has a text in the column {config.text_column!r}; give another column"
+            )
         if reader.bytes > 0 and config.documents != "file":
             raise CorpusError(
                 f"{names}: contains only document separators (--documents {config.documents}); give a file with text"
@@ -186,17 +214,19 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
         documents=documents,
         sha256=reader.sha256,
         looks_like_list=config.documents == "file" and short_lines and not (blank_line or quoted_line_end),
-        looks_sorted=differing >= 200 and ascending >= 0.95 * differing,
+        looks_sorted=differing >= 200 and ascending >= 0.95 * differing and not config.label_names,
         copies=tuple((copy, first) for copy, first, _ in copies)
         if sum(size for *_, size in copies) >= _COPIES_SHARE * reader.bytes
         else (),
         table=next(filter(None, (read_table(path, config.encoding) for path in found.paths())), None),
         files=len(found.sources),
+        _labels=labels,
+        _cut=tuple(lengths[:-1]) if documents < _SPREAD * labels.most_values else (),
         _reader=reader,
     )
 
 
 def _documents(reader: TextReader, config: CorpusConfig, progress: Progress = silent) -> Iterator[Part]:
     """The documents of all sources, without empty ones."""
-    for texts in reader.read(progress):
-        yield from cut_documents(texts, config)
+    for _, part in read_documents(reader, config, progress):
+        yield part

@@ -5,39 +5,35 @@ stale: another text or another vocabulary has another folder. It is written unde
 renamed when it is complete. All of it has checksums; a damaged folder is made again.
 """
 
-import contextlib
 import hashlib
 import json
 import logging
-import os
 import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.config import CorpusConfig, SplitName, TokenizerConfig, check_choice
+from charlm.config import CorpusConfig, LabelColumn, SplitName, TokenizerConfig, check_choice
 from charlm.data.corpus import Corpus
-from charlm.data.documents import Part, whole_words
-from charlm.data.inputs.ahead import map_ahead
-from charlm.data.split_writer import EncodedParts, SplitFacts, SplitWriter, encode_parts
+from charlm.data.documents import whole_words
+from charlm.data.labels.codes import Codes
+from charlm.data.split_writer import SplitFacts, encode_corpus
 from charlm.data.splits import SPLITS
-from charlm.data.verified_file import DamagedFileError, VerifiedFile, checksums
+from charlm.data.verified_file import DamagedFileError, VerifiedFile
 from charlm.errors import CharlmError, CorpusError
-from charlm.files import atomic_write, cache_folder, flush_folder, parse_object, seal, unseal
+from charlm.files import atomic_write, cache_folder, parse_object, seal, unseal
 from charlm.progress import Progress, silent
 from charlm.tokenizers import TOKENIZERS, Tokenizer, fit_tokenizer, tokenizer_from_json
 
 logger = logging.getLogger(__name__)
 
 _FORMAT = 2
-_BATCH = 1 << 20  # characters encoded at a time
 _UNKNOWN_NAMED = 8  # characters outside the vocabulary that a message names
 _STARTS_IN_MEMORY = 1 << 23  # documents of a split up to which their places are kept in memory
 _VERIFIED_AT_ONCE = 1 << 24  # tokens of a split up to which it is verified when it is opened: milliseconds
@@ -46,14 +42,29 @@ _VERIFIED_AT_ONCE = 1 << 24  # tokens of a split up to which it is verified when
 class TokenSplit:
     """The token ids of one split: its documents in order, each `BOS ... EOS`."""
 
-    def __init__(self, ids: NDArray[Any] | VerifiedFile, starts: NDArray[np.int64], facts: SplitFacts) -> None:
+    def __init__(
+        self,
+        ids: NDArray[Any] | VerifiedFile,
+        starts: NDArray[np.int64],
+        facts: SplitFacts,
+        labels: Codes | None = None,
+    ) -> None:
         self._ids = ids
         self.starts = starts
         """Document d is ids[starts[d] : starts[d + 1]]; shape (documents + 1,)."""
+        self.labels = labels
+        """The codes of each document's labels, (documents, C); None if the model that reads them has no labels."""
         self.facts = facts
 
     @classmethod
-    def open(cls, folder: Path, name: str, description: dict[str, Any], vocab_size: int) -> "TokenSplit":
+    def open(
+        cls,
+        folder: Path,
+        name: str,
+        description: dict[str, Any],
+        vocab_size: int,
+        label_columns: Sequence[LabelColumn] = (),
+    ) -> "TokenSplit":
         """Open the files written by `encode_corpus`; `description` is that of the folder.
 
         Raises ValueError, KeyError or `CharlmError` when the files don't match it, OSError when they can't be read.
@@ -71,7 +82,15 @@ class TokenSplit:
         if length <= _VERIFIED_AT_ONCE:
             ids.verify(0, length)
         is_large = len(starts) > _STARTS_IN_MEMORY
-        return cls(ids, np.memmap(starts.path, np.int64, "r") if is_large else starts.read(0, len(starts)), facts)
+        places = np.memmap(starts.path, np.int64, "r") if is_large else starts.read(0, len(starts))
+        labels = None
+        if label_columns:
+            shape = (facts.documents, len(label_columns))
+            codes = sum(len(column.values) for column in label_columns) + 1
+            path = folder / f"{name}.labels"
+            file = VerifiedFile(path, np.dtype(np.uint16), shape[0] * shape[1], sums["labels"], codes)
+            labels = file.read(0, len(file)).reshape(shape)
+        return cls(ids, places, facts, labels)
 
     def __len__(self) -> int:
         """The number of ids."""
@@ -90,6 +109,13 @@ class TokenSplit:
         """A copy of the last `count` ids, or of all if there are fewer; raises as `read` does."""
         return self.read(max(0, len(self) - count), len(self))
 
+    def labels_at(self, starts: NDArray[np.int64]) -> Codes | None:
+        """The labels of the documents in which some positions are, (B, C); None if there are no labels."""
+        if self.labels is None:
+            return None
+        codes: Codes = self.labels[np.searchsorted(self.starts, starts, side="right") - 1]
+        return codes
+
     def part(self, start: int, stop: int, tokenizer: Tokenizer) -> "TokenSplit":
         """ids[start:stop] as a split; `tokenizer` is the one that encoded them. Raises as `read` does."""
         ids = self.read(start, stop)
@@ -102,7 +128,7 @@ class TokenSplit:
             tokens=len(ids) - len(starts),
             unknown_characters=0 if tokenizer.unk is None else int(np.count_nonzero(ids == tokenizer.unk)),
         )
-        return TokenSplit(ids, np.append(starts, len(ids)), facts)
+        return TokenSplit(ids, np.append(starts, len(ids)), facts, self.labels_at(start + starts))
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
         """A copy of ids[start:stop].
@@ -134,6 +160,8 @@ class Dataset:
     test: TokenSplit
     held_out: Mapping[SplitName, Corpus] = field(default_factory=dict)
     """The splits that are texts of their own, of which all is in their first split; see `with_held_out`."""
+    labels: tuple[LabelColumn, ...] = ()
+    """The labels of the documents, if they have any."""
 
     def split(self, name: str) -> TokenSplit:
         """The split named train, valid or test; raises `ConfigError` for another name, `CorpusError` if it is empty."""
@@ -151,7 +179,8 @@ class Dataset:
     def with_held_out(self, texts: Mapping[SplitName, Corpus], *, progress: Progress = silent) -> "Dataset":
         """The same with splits that are texts of their own; raises as `make_dataset` does."""
         encoded: dict[str, TokenSplit] = {
-            name: make_dataset(corpus, self.tokenizer, progress=progress).train for name, corpus in texts.items()
+            name: make_dataset(corpus, self.tokenizer, labels=self.labels, progress=progress).train
+            for name, corpus in texts.items()
         }
         return replace(self, held_out={**self.held_out, **texts}, **encoded)  # type: ignore[arg-type]
 
@@ -170,36 +199,47 @@ class Dataset:
         return shown + " …" * (len(unknown) > _UNKNOWN_NAMED)
 
 
-def make_dataset(corpus: Corpus, tokenizer: Tokenizer | TokenizerConfig, *, progress: Progress = silent) -> Dataset:
+def make_dataset(
+    corpus: Corpus,
+    tokenizer: Tokenizer | TokenizerConfig,
+    *,
+    labels: tuple[LabelColumn, ...] | None = None,
+    progress: Progress = silent,
+) -> Dataset:
     """A corpus as token ids, from the cache if possible. Releases the text that the corpus keeps in memory.
 
     Args:
         corpus: the text to encode.
         tokenizer: a tokenizer, or the settings to fit one to the training split.
+        labels: the labels of the model that reads the text; None takes those of the text.
         progress: called with the characters read and encoded.
 
     Raises:
-        CorpusError: a split with a share above 0 is empty, or the text changed since it was first read.
+        CorpusError: a split with a share above 0 is empty, a label can't be learnt, or the text changed since it was
+            first read.
         TokenizerError: no tokenizer can be fitted to this text.
         CharlmError: the cache can't be written.
     """
     try:
-        return _make_dataset(corpus, tokenizer, progress)
+        return _make_dataset(corpus, tokenizer, corpus.labels() if labels is None else labels, progress)
     finally:
         corpus.release_text()
 
 
-def _make_dataset(corpus: Corpus, tokenizer: Tokenizer | TokenizerConfig, progress: Progress) -> Dataset:
+def _make_dataset(
+    corpus: Corpus, tokenizer: Tokenizer | TokenizerConfig, labels: tuple[LabelColumn, ...], progress: Progress
+) -> Dataset:
     if corpus.boundaries()[0] == 0:
         raise CorpusError(_empty_split("train", corpus))
     if isinstance(tokenizer, TokenizerConfig):
         tokenizer = _cached_tokenizer(corpus, tokenizer, progress)
-    key = _hash([_FORMAT, corpus.sha256, corpus.config.to_json(), tokenizer.fingerprint()])
+    values = [(label.name, label.values) for label in labels]
+    key = _hash([_FORMAT, corpus.sha256, corpus.config.to_json(), tokenizer.fingerprint(), values])
     folder = cache_folder("tokens") / key
-    dataset = _open_dataset(folder, corpus, tokenizer)
+    dataset = _open_dataset(folder, corpus, tokenizer, labels)
     if dataset is None:
-        encode_corpus(corpus, tokenizer, folder, progress=progress)
-        dataset = _open_dataset(folder, corpus, tokenizer)
+        encode_corpus(corpus, tokenizer, folder, labels=labels, progress=progress)
+        dataset = _open_dataset(folder, corpus, tokenizer, labels)
         if dataset is None:
             raise CharlmError(f"the encoded text in {folder} can't be read back; check the disk")
     for name, share in zip(SPLITS, corpus.config.splits, strict=True):
@@ -213,101 +253,20 @@ def unsplit(config: CorpusConfig) -> CorpusConfig:
     return replace(config, splits=(100.0, 0.0, 0.0))
 
 
-def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, folder: Path, *, progress: Progress = silent) -> None:
-    """Write the token ids of all splits in batches to a temporary folder, then rename it to `folder`.
-
-    Raises `CharlmError` when the files can't be written, and `CorpusError` when the text changed since it was first
-    read.
-    """
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".encoding-"))
-    dtype = np.dtype(np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.uint32)
-    try:
-        with contextlib.ExitStack() as stack:
-            writers = [stack.enter_context(SplitWriter(temporary, name)) for name in SPLITS]
-            done = 0
-            batches = _batches(whole_words(corpus.parts(), type(tokenizer)))
-            for index, encoded in map_ahead(lambda batch: batch.encode(tokenizer, dtype), batches):
-                writers[index].write(encoded)
-                done += encoded.facts.characters
-                progress("encoding", done, corpus.characters)
-        if corpus.config.direction == "backward":
-            for name in SPLITS:
-                _reverse(temporary, name, dtype, tokenizer)
-        facts = {name: asdict(writer.facts) for name, writer in zip(SPLITS, writers, strict=True)}
-        sums = {name: {kind: checksums(temporary / f"{name}.{kind}") for kind in ("ids", "starts")} for name in SPLITS}
-        description = {"dtype": dtype.name, "splits": facts, "checksums": sums}
-        (temporary / "facts.json").write_text(json.dumps(seal(description)), encoding="utf-8")
-        flush_folder(temporary)
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(temporary, folder)
-    except OSError as error:
-        if not folder.exists():  # another process may have written it meanwhile
-            raise CharlmError(
-                f"can't write the encoded text to {folder.parent}: {error.strerror}; free some space, or set "
-                "CHARLM_CACHE to a folder on another disk"
-            ) from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _reverse(folder: Path, name: str, dtype: np.dtype[Any], tokenizer: Tokenizer) -> None:
-    """Reverse a split's files for reading from right to left: the last document comes first, BOS swaps with EOS."""
-    path, reversed_path = folder / f"{name}.ids", folder / f"{name}.reversed"
-    length = path.stat().st_size // dtype.itemsize
-    with path.open("rb") as source, reversed_path.open("wb") as target:
-        for end in range(length, 0, -_BATCH):
-            start = max(0, end - _BATCH)
-            source.seek(start * dtype.itemsize)
-            ids = np.fromfile(source, dtype=dtype, count=end - start)[::-1]
-            swapped = np.where(ids == tokenizer.bos, tokenizer.eos, np.where(ids == tokenizer.eos, tokenizer.bos, ids))
-            swapped.astype(dtype).tofile(target)
-    os.replace(reversed_path, path)
-    starts = np.fromfile(folder / f"{name}.starts", dtype=np.int64)
-    (length - starts[::-1]).tofile(folder / f"{name}.starts")
-
-
-class _Batch(NamedTuple):
-    """Consecutive parts of one split."""
-
-    split: int
-    """Its index in `SPLITS`."""
-    parts: list[Part]
-    inside: bool
-    """Whether the first continues a document."""
-
-    def encode(self, tokenizer: Tokenizer, dtype: np.dtype[Any]) -> tuple[int, EncodedParts]:
-        """The split and the tokens."""
-        return self.split, encode_parts(tokenizer, dtype, self.parts, inside=self.inside)
-
-
-def _batches(parts: Iterable[tuple[int, Part]]) -> Iterator[_Batch]:
-    """Parts in batches."""
-    batch, size = _Batch(0, [], False), 0
-    for index, part in parts:
-        if batch.parts and (index != batch.split or size >= _BATCH):
-            yield batch
-            batch, size = _Batch(index, [], index == batch.split and not batch.parts[-1].ends), 0
-        elif not batch.parts:
-            batch = _Batch(index, [], False)
-        batch.parts.append(part)
-        size += sum(map(len, part.texts))
-    if batch.parts:
-        yield batch
-
-
-def _open_dataset(folder: Path, corpus: Corpus, tokenizer: Tokenizer) -> Dataset | None:
+def _open_dataset(
+    folder: Path, corpus: Corpus, tokenizer: Tokenizer, labels: tuple[LabelColumn, ...]
+) -> Dataset | None:
     """The dataset in a folder; None when it is missing or damaged."""
     try:
         description = _read_sealed(folder / "facts.json")
         if description is None:
             return None
-        splits = {name: TokenSplit.open(folder, name, description, tokenizer.vocab_size) for name in SPLITS}
+        splits = {name: TokenSplit.open(folder, name, description, tokenizer.vocab_size, labels) for name in SPLITS}
     except (OSError, ValueError, KeyError, TypeError, CharlmError) as error:
         logger.warning("the encoded text in the cache is damaged and made again: %s", str(error))
         return None
     train, valid, test = (splits[name] for name in SPLITS)
-    return Dataset(corpus=corpus, tokenizer=tokenizer, train=train, valid=valid, test=test)
+    return Dataset(corpus=corpus, tokenizer=tokenizer, train=train, valid=valid, test=test, labels=labels)
 
 
 def _read_sealed(path: Path) -> dict[str, Any] | None:

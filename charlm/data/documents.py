@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
-from charlm.config import CorpusConfig
+from charlm.config import CorpusConfig, Labels
 from charlm.data.inputs.line_ends import LINE_END, any_line_end, with_lf, with_whole_line_ends
 from charlm.tokenizers import Tokenizer
 from charlm.tokenizers.word_split import last_border
@@ -23,11 +23,16 @@ class Part(NamedTuple):
     """Each is a document; the first may be the rest of one that began in the part before."""
     ends: bool
     """Whether the last document ends here; if not, it continues in the next part."""
+    labels: Labels = ()
+    """The labels of each of these documents."""
 
 
 def cut_documents(texts: Iterable[str], config: CorpusConfig) -> Iterator[Part]:
-    """Cut one source into documents at its separators, buffering only what may be part of a separator."""
-    if config.documents == "file":
+    """Cut one source into documents at its separators, buffering only what may be part of a separator.
+
+    With documents "record" the source is the text of one record.
+    """
+    if config.documents in ("file", "record"):
         empty = True
         for text in texts:
             empty = False
@@ -84,7 +89,7 @@ def whole_words(parts: Iterable[tuple[_Key, Part]], tokenizer: type[Tokenizer]) 
         yield from parts
         return
     moved = ""
-    for key, (texts, ends) in parts:
+    for key, (texts, ends, labels) in parts:
         texts = [moved + texts[0], *texts[1:]]
         moved = ""
         if not ends:
@@ -94,4 +99,4 @@ def whole_words(parts: Iterable[tuple[_Key, Part]], tokenizer: type[Tokenizer]) 
             if border or len(last) < _LONGEST:
                 cut = len(last) - len(end) + border
                 texts[-1], moved = last[:cut], last[cut:]
-        yield key, Part(texts, ends)
+        yield key, Part(texts, ends, labels)

@@ -8,6 +8,8 @@ from charlm.config import CorpusConfig
 from charlm.data.documents import Part, cut_documents
 from charlm.data.encoding import check_encoding, decoded
 from charlm.data.inputs.ahead import read_ahead
+from charlm.data.inputs.records import read_records
+from charlm.data.labels.counts import source_labels
 from charlm.data.registry import Source
 from charlm.errors import CorpusError
 from charlm.progress import Progress, silent
@@ -29,7 +31,7 @@ class TextReader:
         check_encoding(config.encoding)
         self.bytes = 0
         """Bytes of all sources, unpacked if they are compressed."""
-        self._sources = sources
+        self.sources = sources
         self._config = config
         self._stored = 0  # bytes of the sources that were read
         self._expected = sum(source.size for source in sources)
@@ -54,17 +56,17 @@ class TextReader:
         Raises:
             CorpusError: a source can't be read or decoded, or has changed since the first reading.
         """
-        if self._chunks is not None and len(self._digests) == len(self._sources):
+        if self._chunks is not None and len(self._digests) == len(self.sources):
             yield from map(iter, self._chunks)
         else:
-            for index in range(len(self._sources)):
+            for index in range(len(self.sources)):
                 yield self._read_source(index, progress)
 
     def copies(self) -> list[tuple[str, str, int]]:
         """Sources with the same bytes as an earlier one: the names of both and the bytes; needs the first reading."""
         first: dict[bytes, str] = {}
         copies = []
-        for source, digest, size in zip(self._sources, self._digests, self._sizes, strict=True):
+        for source, digest, size in zip(self.sources, self._digests, self._sizes, strict=True):
             if digest in first:
                 copies.append((source.name, first[digest], size))
             else:
@@ -76,7 +78,7 @@ class TextReader:
         self._chunks = None
 
     def _read_source(self, index: int, progress: Progress) -> Iterator[str]:
-        source, digest = self._sources[index], hashlib.sha256()
+        source, digest = self.sources[index], hashlib.sha256()
         first_reading = index == len(self._digests)
         size = stored = 0
         chunks = decoded(source, self._config, digest)
@@ -109,21 +111,32 @@ class TextReader:
                 self._chunks[index].append(text)
 
 
+def read_documents(reader: TextReader, config: CorpusConfig, progress: Progress = silent) -> Iterator[tuple[str, Part]]:
+    """The documents of all sources with their labels, without empty ones, each part with the name of its source.
+
+    Raises as `TextReader.read`, and `CorpusError` for a table without the columns of the configuration.
+    """
+    for source, texts in zip(reader.sources, reader.read(progress), strict=True):
+        of_source = source_labels(source.name, config)
+        is_table = config.documents == "record"
+        for part in read_records(texts, config, source.name) if is_table else cut_documents(texts, config):
+            yield source.name, part._replace(labels=(*part.labels, *of_source)) if of_source else part
+
+
 def stream_parts(
     sources: tuple[Source, ...], config: CorpusConfig, progress: Progress = silent
 ) -> Iterator[tuple[str, Part]]:
     """The documents of all sources as they are read, once and in bounded memory, each part with its source's name.
 
-    The parts are those of a `Corpus` of the same text. Raises as `TextReader` does, and `CorpusError` at the end of a
-    text without documents.
+    The parts are those of a `Corpus` of the same text. Raises as `read_documents` does, and `CorpusError` at the end of
+    a text without documents.
     """
     reader = TextReader(sources, config)
     reader.release()
     is_empty = True
-    for source, texts in zip(sources, reader.read(progress), strict=True):
-        for part in cut_documents(texts, config):
-            is_empty = is_empty and not any(part.texts)
-            yield source.name, part
+    for source, part in read_documents(reader, config, progress):
+        is_empty = is_empty and not any(part.texts)
+        yield source, part
     if is_empty:
         names = ", ".join(source.name for source in sources[:3])
         raise CorpusError(f"{names}: contains no text to score; give a file that isn't empty")

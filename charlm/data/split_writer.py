@@ -1,5 +1,13 @@
-"""The files of a split as they are written, and what is counted meanwhile."""
+"""The files of the splits as they are written, and what is counted meanwhile."""
 
+import contextlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -8,9 +16,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.config import JsonConfig
-from charlm.data.documents import Part
+from charlm.config import JsonConfig, LabelColumn
+from charlm.data.corpus import Corpus
+from charlm.data.documents import Part, whole_words
+from charlm.data.inputs.ahead import map_ahead
+from charlm.data.labels.codes import Codes, LabelCodes
+from charlm.data.splits import SPLITS
+from charlm.data.verified_file import checksums
+from charlm.errors import CharlmError
+from charlm.files import flush_folder, seal
+from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
+
+logger = logging.getLogger(__name__)
+
+_BATCH = 1 << 20  # characters encoded at a time
+_NAMED = 8  # unknown labels that a warning names
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,10 +57,15 @@ class EncodedParts(NamedTuple):
     """Where documents begin in `ids`."""
     facts: SplitFacts
     """Their size; of the documents, those that end are counted."""
+    labels: Codes | None = None
+    """The labels of the documents that begin, (documents, C), if labels are stored."""
 
 
-def encode_parts(tokenizer: Tokenizer, dtype: np.dtype[Any], parts: list[Part], *, inside: bool) -> EncodedParts:
-    """Encode consecutive parts with BOS and EOS; `inside` says whether the first continues a document."""
+def encode_parts(
+    tokenizer: Tokenizer, dtype: np.dtype[Any], parts: list[Part], *, inside: bool, codes: LabelCodes | None = None
+) -> EncodedParts:
+    """Encode consecutive parts with BOS and EOS; `inside` says whether the first continues a document. With `codes`
+    the labels of the documents are encoded too."""
     texts = [*chain.from_iterable(part.texts for part in parts)]
     ids, counts = tokenizer.encode_joined(texts)
     last = np.cumsum([len(part.texts) for part in parts]) - 1
@@ -60,15 +86,20 @@ def encode_parts(tokenizer: Tokenizer, dtype: np.dtype[Any], parts: list[Part], 
         unknown_characters=0 if tokenizer.unk is None else int(np.count_nonzero(ids == tokenizer.unk)),
     )
     starts = (places + np.arange(len(places)))[marks == tokenizer.bos]
-    return EncodedParts(np.insert(ids, places, marks).astype(dtype), starts, facts)
+    labels = None
+    if codes is not None:
+        labels = np.repeat([codes(part.labels) for part in parts], [len(part.texts) for part in parts], 0)[begins]
+    return EncodedParts(np.insert(ids, places, marks).astype(dtype), starts, facts, labels)
 
 
 class SplitWriter:
     """Appends one split's documents to its files; a context manager that closes them."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, *, labels: bool = False) -> None:
+        """Open the files; with `labels` there is also one with the labels of each document."""
         self._ids = (folder / f"{name}.ids").open("wb")
         self._starts = (folder / f"{name}.starts").open("wb")
+        self._labels = (folder / f"{name}.labels").open("wb") if labels else None
         self._length = 0
         self.facts = SplitFacts()
         """The size of what was written."""
@@ -77,13 +108,116 @@ class SplitWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._ids, self._starts:
+        with self._ids, self._starts, self._labels or nullcontext():
             np.array([self._length], dtype=np.int64).tofile(self._starts)
 
     def write(self, parts: EncodedParts) -> None:
         """Append parts, which continue where the last ended."""
         parts.ids.tofile(self._ids)
         (self._length + parts.starts).astype(np.int64).tofile(self._starts)
+        if self._labels is not None and parts.labels is not None:
+            parts.labels.tofile(self._labels)
         self._length += len(parts.ids)
         sizes = asdict(self.facts)
         self.facts = SplitFacts(**{name: size + sizes[name] for name, size in asdict(parts.facts).items()})
+
+
+def encode_corpus(
+    corpus: Corpus,
+    tokenizer: Tokenizer,
+    folder: Path,
+    *,
+    labels: Sequence[LabelColumn] = (),
+    progress: Progress = silent,
+) -> None:
+    """Write the token ids and labels of all splits in batches to a temporary folder, then rename it to `folder`.
+
+    Raises `CharlmError` when the files can't be written, and `CorpusError` when the text changed since it was first
+    read.
+    """
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".encoding-"))
+    dtype = np.dtype(np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.uint32)
+    codes = LabelCodes(labels) if labels else None
+    kinds = ("ids", "starts", "labels") if labels else ("ids", "starts")
+    try:
+        with contextlib.ExitStack() as stack:
+            writers = [stack.enter_context(SplitWriter(temporary, name, labels=bool(labels))) for name in SPLITS]
+            done = 0
+            batches = _batches(whole_words(corpus.parts(), type(tokenizer)))
+            for index, encoded in map_ahead(lambda batch: batch.encode(tokenizer, dtype, codes), batches):
+                writers[index].write(encoded)
+                done += encoded.facts.characters
+                progress("encoding", done, corpus.characters)
+        if corpus.config.direction == "backward":
+            for name in SPLITS:
+                _reverse(temporary, name, dtype, tokenizer)
+                if labels:
+                    in_order = np.fromfile(temporary / f"{name}.labels", np.uint16).reshape(-1, len(labels))
+                    in_order[::-1].tofile(temporary / f"{name}.labels")
+        facts = {name: asdict(writer.facts) for name, writer in zip(SPLITS, writers, strict=True)}
+        sums = {name: {kind: checksums(temporary / f"{name}.{kind}") for kind in kinds} for name in SPLITS}
+        description = {"dtype": dtype.name, "splits": facts, "checksums": sums}
+        (temporary / "facts.json").write_text(json.dumps(seal(description)), encoding="utf-8")
+        flush_folder(temporary)
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(temporary, folder)
+    except OSError as error:
+        if not folder.exists():  # another process may have written it meanwhile
+            raise CharlmError(
+                f"can't write the encoded text to {folder.parent}: {error.strerror}; free some space, or set "
+                "CHARLM_CACHE to a folder on another disk"
+            ) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    if codes is not None and codes.unknown:
+        shown = ", ".join(f"{name}={value}" for name, value in sorted(codes.unknown)[:_NAMED])
+        logger.warning(
+            "the model doesn't know the labels %s%s of %s, so these documents count as unlabelled",
+            shown,
+            ", …" * (len(codes.unknown) > _NAMED),
+            corpus.name,
+        )
+
+
+def _reverse(folder: Path, name: str, dtype: np.dtype[Any], tokenizer: Tokenizer) -> None:
+    """Reverse a split's files for reading from right to left: the last document comes first, BOS swaps with EOS."""
+    path, reversed_path = folder / f"{name}.ids", folder / f"{name}.reversed"
+    length = path.stat().st_size // dtype.itemsize
+    with path.open("rb") as source, reversed_path.open("wb") as target:
+        for end in range(length, 0, -_BATCH):
+            start = max(0, end - _BATCH)
+            source.seek(start * dtype.itemsize)
+            ids = np.fromfile(source, dtype=dtype, count=end - start)[::-1]
+            swapped = np.where(ids == tokenizer.bos, tokenizer.eos, np.where(ids == tokenizer.eos, tokenizer.bos, ids))
+            swapped.astype(dtype).tofile(target)
+    os.replace(reversed_path, path)
+    starts = np.fromfile(folder / f"{name}.starts", dtype=np.int64)
+    (length - starts[::-1]).tofile(folder / f"{name}.starts")
+
+
+class _Batch(NamedTuple):
+    """Consecutive parts of one split."""
+
+    split: int
+    """Its index in `SPLITS`."""
+    parts: list[Part]
+    inside: bool
+    """Whether the first continues a document."""
+
+    def encode(self, tokenizer: Tokenizer, dtype: np.dtype[Any], codes: LabelCodes | None) -> tuple[int, EncodedParts]:
+        """The split and the tokens."""
+        return self.split, encode_parts(tokenizer, dtype, self.parts, inside=self.inside, codes=codes)
+
+
+def _batches(parts: Iterable[tuple[int, Part]]) -> Iterator[_Batch]:
+    """Parts in batches, each of one split; parts of other splits may stand between those of a batch."""
+    batches, sizes = [_Batch(index, [], False) for index in range(len(SPLITS))], [0] * len(SPLITS)
+    for index, part in parts:
+        batch = batches[index]
+        batch.parts.append(part)
+        sizes[index] += sum(map(len, part.texts))
+        if sizes[index] >= _BATCH:
+            yield batch
+            batches[index], sizes[index] = _Batch(index, [], not part.ends), 0
+    yield from (batch for batch in batches if batch.parts)

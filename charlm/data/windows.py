@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from charlm.cells import LayerStates, State
 from charlm.config import JsonConfig
 from charlm.data.dataset import TokenSplit
+from charlm.data.labels.codes import Codes
 from charlm.errors import RunError
 
 IGNORE = -100
@@ -63,6 +64,8 @@ class Window:
     """Where the next window begins."""
     past: "Past | None" = None
     """What stands before the rows in their documents."""
+    labels: Codes | None = None
+    """The labels of the documents of fresh rows, (B, C)."""
 
     @property
     def mask(self) -> torch.Tensor:
@@ -73,7 +76,8 @@ class Window:
         """The same window with some of its rows, possibly none; `tokens` still counts those of all."""
         past = None if self.past is None else self.past.share(rows)
         ids, targets = self.ids[:, rows].contiguous(), self.targets[:, rows].contiguous()
-        return replace(self, ids=ids, targets=targets, starts=self.starts[rows], past=past)
+        labels = None if self.labels is None else self.labels[rows]
+        return replace(self, ids=ids, targets=targets, starts=self.starts[rows], past=past, labels=labels)
 
 
 class Past:
@@ -298,6 +302,7 @@ def walk(
             starts,
             Cursor(),
             Past(split, starts),
+            split.labels_at(starts) if index == 0 else None,
         )
 
 

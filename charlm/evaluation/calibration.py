@@ -65,6 +65,7 @@ def divide_logits(model: LanguageModel, temperature: float) -> None:
     for part in parts:
         part.div_(temperature)
     if model.output is None:
-        if model.contexts is not None:
-            model.contexts.vectors.div_(temperature)
+        for vectors in (model.contexts, model.labels):
+            if vectors is not None:
+                vectors.vectors.div_(temperature)
         model.network.input_weights.mul_(temperature)

@@ -167,7 +167,7 @@ def compare(
     documents = [*corpus.split_documents(split)]
     text, nats, seconds = "".join(documents), [], []
     for model, tokenizer in networks:
-        part = make_dataset(corpus, tokenizer, progress=progress).split(split)
+        part = make_dataset(corpus, tokenizer, labels=model.config.labels, progress=progress).split(split)
         started = time.perf_counter()
         nats.append(character_nats(model, tokenizer, part, text, progress=progress))
         seconds.append(time.perf_counter() - started)

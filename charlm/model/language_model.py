@@ -1,5 +1,6 @@
 """The language model: embedding, network, output layer."""
 
+import copy
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -9,10 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from charlm.cells import LayerStates
+from charlm.cells import LayerStates, State
 from charlm.config import ModelConfig, NetworkKind, Precision
+from charlm.data.labels.codes import Codes
 from charlm.data.windows import IGNORE, Window, carry
 from charlm.errors import ConfigError
+from charlm.model.label_embedding import LabelEmbedding
 from charlm.model.layers import Recurrent, embed
 from charlm.model.match import Match
 from charlm.model.networks.base import Network
@@ -60,6 +63,9 @@ class LanguageModel(nn.Module):
         number = config.context_vectors
         self.contexts = NgramEmbedding(number, config.embedding_size, config.dropout) if number else None
         self.match = Match(config.vocab_size, config.hidden_size, recent=config.recent) if config.match else None
+        values = sum(len(label.values) for label in config.labels)
+        self.labels = LabelEmbedding(values, config.embedding_size) if values else None
+        self._fixed_labels: State | None = None
 
     @property
     def network(self) -> Network:
@@ -102,6 +108,8 @@ class LanguageModel(nn.Module):
             self.contexts.initialise(generator)
         if self.match is not None:
             self.match.initialise()
+        if self.labels is not None:
+            self.labels.initialise(generator, std=std)
 
     def build_on(self, ngram: NgramModel, cross_fit: CrossFit | None = None) -> None:
         """Give the prior its n-gram model and, for training, the cross-fitted models."""
@@ -110,24 +118,65 @@ class LanguageModel(nn.Module):
         if self.contexts is not None:
             self.contexts.give(ngram)
 
-    def initial_state(self, batch: int) -> LayerStates:
-        """The state before the first token of a document, for B = `batch` rows."""
-        states = self.network.initial_state(batch, self.embedding)
-        voices = (part.initial_state(batch) for part in (self.prior, self.match) if part is not None)
-        return (*states, *voices)
+    def with_labels(self, factors: Tensor) -> "LanguageModel":
+        """The same model, with the same weights, for texts with certain labels, whatever labels their documents have.
 
-    def carry(self, states: LayerStates | None, window: Window) -> LayerStates | None:
+        `factors` are those of the vectors of all values, (N,); zeros are no labels. The model must have labels.
+        """
+        assert self.labels is not None
+        labelled = copy.copy(self)
+        labelled._fixed_labels = (factors.to(self.labels.vectors).unsqueeze(0),)
+        return labelled
+
+    def initial_state(
+        self, batch: int, labels: Codes | None = None, generator: torch.Generator | None = None
+    ) -> LayerStates:
+        """The state before the first token of a document, for B = `batch` rows.
+
+        Args:
+            batch: the number of rows.
+            labels: the labels of each row, (B, C); None for texts without labels.
+            generator: in training, what decides which labels are left out.
+        """
+        states = self.network.initial_state(batch, self.embedding)
+        parts = [] if self.prior is None else [self.prior.initial_state(batch)]
+        if self.labels is not None:
+            if self._fixed_labels is not None:
+                parts.append((self._fixed_labels[0].repeat(batch, 1),))
+            elif labels is None:
+                parts.append(self.labels.initial_state(batch))
+            else:
+                parts.append(self.labels.state_of(labels, generator if self.training else None))
+        if self.match is not None:
+            parts.append(self.match.initial_state(batch))
+        return (*states, *parts)
+
+    def carry(
+        self, states: LayerStates | None, window: Window, generator: torch.Generator | None = None
+    ) -> LayerStates | None:
         """The states with which a window starts: those after the last window (see `charlm.data.windows.carry`), or the
-        initial state, in which the match has read what precedes the rows of the window in their documents."""
+        initial state, in which the match has read what precedes the rows of the window in their documents.
+
+        `generator` is as in `initial_state`.
+        """
         carried = carry(states, window)
-        if carried is not None or self.match is None or window.past is None:
+        if carried is not None:
             return carried
+        matched = self._match_before(window)
+        if matched is None and window.labels is None:
+            return None
+        initial = self.initial_state(window.ids.shape[1], window.labels, generator)
+        return initial if matched is None else (*initial[:-1], matched)
+
+    def _match_before(self, window: Window) -> State | None:
+        """The state of the match after what precedes the rows of a window; None if there is no match, or nothing."""
+        if self.match is None or window.past is None:
+            return None
         if window.past.state is None:
             texts = window.past.read(MEMORY)
-            if not any(map(len, texts)):
-                return None
-            window.past.state = self.match.state_after(texts)
-        return (*self.initial_state(len(window.starts))[:-1], window.past.state)
+            if any(map(len, texts)):
+                window.past.state = self.match.state_after(texts)
+        return window.past.state
 
     def forward(
         self,
@@ -254,23 +303,29 @@ class LanguageModel(nn.Module):
         return recorded, (*after, *past.states)
 
     def inputs(self, ids: Tensor, states: LayerStates) -> tuple[Tensor, LayerStates]:
-        """What the first layer reads, (T, B, E), and the states of the n-gram prior and the match after the last token,
-        if there are any; arguments as in `forward`."""
+        """What the first layer reads, (T, B, E), and the states of the n-gram prior, the labels and the match after the
+        last token, if there are any; arguments as in `forward`."""
         past = self._read_past(ids, states)
         return embed(ids, self.embedding, past.extra), past.states
 
     def _layer_states(self, states: LayerStates) -> LayerStates:
-        """The states of the layers, without those of the prior and the match."""
+        """The states of the layers, without those of the prior, the labels and the match."""
         return states[: self.config.num_layers]
 
     def _read_past(self, ids: Tensor, states: LayerStates, generator: torch.Generator | None = None) -> "_Past":
-        """What the n-gram model and the match make of the tokens (T, B)."""
+        """What the n-gram model, the labels and the match make of the tokens (T, B)."""
         nodes = extra = voices = None
         after: LayerStates = ()
         if self.prior is not None:
             nodes = self.prior.advance(ids, states[self.config.num_layers])
             extra = None if self.contexts is None else self.contexts(nodes, generator)
             after = ((torch.from_numpy(nodes[-1]),),)
+        if self.labels is not None:
+            state = states[self.config.num_layers + (self.prior is not None)]
+            with torch.autocast(self.embedding.device.type, enabled=False):
+                added = self.labels(state).expand(len(ids), -1, -1)  # (T, B, E)
+            extra = added if extra is None else extra + added
+            after = (*after, state)
         if self.match is not None:
             voices, matches = self.match.advance(ids, states[-1])
             after = (*after, matches)
@@ -299,8 +354,8 @@ class _Past(NamedTuple):
     nodes: Nodes | None
     """The states of the n-gram model after each token, (T, B, n - 1)."""
     extra: Tensor | None
-    """The context vectors to add to the embeddings, (T, B, E)."""
+    """The vectors of contexts and labels to add to the embeddings, (T, B, E)."""
     voices: Voices | None
     """The predictions of the match after each token, (T, B, 1 + K, 2)."""
     states: LayerStates
-    """The states of the n-gram model and the match after the last token."""
+    """The states of the n-gram model, the labels and the match after the last token."""

@@ -101,6 +101,7 @@ class Step(ctypes.Structure):
         ("embedding", pointer),
         ("inputs", pointer),
         ("embedding_size", int64),
+        ("added", pointer),
         ("logits", pointer),
         ("trie", Trie),
         ("estimates", Estimates),

@@ -29,6 +29,7 @@ _SEARCH_CONTROLS = (
     "ban",
     "repetition_penalty",
     "steer",
+    "label",
     "unknown",
     "prefix_in_output",
 )

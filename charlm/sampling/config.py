@@ -214,6 +214,8 @@ class SampleConfig:
     """Whether the text includes the prefix."""
     steer: tuple[Steer, ...] = ()
     """Directions or units of the state that are fixed."""
+    label: str | tuple[str, ...] = ()
+    """Labels of the text, such as "stars=5", or a mixture such as "author=Austen:0.5,Melville:0.5"."""
     no_copy: int = 0
     """Maximum length of a passage copied from the training text, in characters, prefix included; 0 for no limit."""
     unknown: Unknown = "error"
@@ -336,6 +338,7 @@ class SampleSettings(TypedDict, total=False):
     min_length: int
     prefix_in_output: bool
     steer: tuple[Steer, ...]
+    label: str | tuple[str, ...]
     no_copy: int
     unknown: Unknown
     pattern: str | None

@@ -123,7 +123,7 @@ def _backpropagate(state: TrainingState, window: Window, config: TrainConfig, sa
     if rows == 0:  # the window has fewer rows than there are processes
         state.states = state.model.initial_state(0)
         return 0.0
-    states = state.model.carry(state.states, window)
+    states = state.model.carry(state.states, window, state.generator)
     with state.model.training_precision(config.precision):
         loss, states = state.model.loss(window, states, generator=state.generator, sampler=sampler)
     loss.backward()  # type: ignore[no-untyped-call]

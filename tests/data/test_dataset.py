@@ -7,6 +7,7 @@ import pytest
 
 from charlm.config import CorpusConfig, TokenizerConfig
 from charlm.data import dataset as dataset_module
+from charlm.data import split_writer
 from charlm.data.corpus import open_corpus
 from charlm.data.dataset import make_dataset
 from charlm.errors import CharlmError, CorpusError
@@ -44,7 +45,7 @@ def test_ids_are_the_documents_of_each_split(dataset_of, kind: str, documents: s
 def test_pieces_make_no_difference(dataset_of, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = dataset_of(LINES, TokenizerConfig(kind=kind, vocab_size=320), documents="line")
     ids = whole.train.ids.copy()
-    monkeypatch.setattr(dataset_module, "_BATCH", 50)
+    monkeypatch.setattr(split_writer, "_BATCH", 50)
     monkeypatch.setattr(dataset_module, "_FORMAT", 999)
     pieces = dataset_of(LINES, TokenizerConfig(kind=kind, vocab_size=320), documents="line")
     np.testing.assert_array_equal(pieces.train.ids, ids)

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from charlm.config import CorpusConfig, TokenizerConfig
 from charlm.data import documents as documents_module
-from charlm.data import encoding
+from charlm.data import encoding, split_writer
 from charlm.data.corpus import Corpus, read_corpus
-from charlm.data.dataset import encode_corpus, make_dataset
+from charlm.data.dataset import make_dataset
+from charlm.data.labels.codes import LabelCodes
 from charlm.data.sources import find_sources
+from charlm.data.split_writer import encode_corpus
 from charlm.data.splits import SPLITS, boundaries
 from charlm.tokenizers import Tokenizer, fit_tokenizer
 
@@ -89,6 +91,31 @@ def test_a_document_in_several_parts_is_one(tmp_path: Path, monkeypatch: pytest.
     encode_corpus(corpus, TOKENIZERS["byte"], tmp_path / "ids")
     starts = np.fromfile(tmp_path / "ids" / "train.starts", dtype=np.int64)
     assert np.diff(starts).tolist() == [13, 3, 19, 3]
+
+
+@pytest.mark.parametrize("kind", ["char", "subword", "word"])
+@pytest.mark.parametrize("batch", [1, 300, 1 << 20])
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+def test_each_document_has_its_labels_in_every_split(
+    labelled_reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, batch: int, direction: str
+) -> None:
+    monkeypatch.setattr(split_writer, "_BATCH", batch)
+    columns = ("stars", "author")
+    config = CorpusConfig(documents="record", text_column="text", label_column=columns, direction=direction)
+    corpus = read_corpus(find_sources(labelled_reviews), config)
+    tokenizer = fit_tokenizer([labelled_reviews.read_text()], 5000, TokenizerConfig(kind=kind, vocab_size=400))
+    encode_corpus(corpus, tokenizer, tmp_path / "ids", labels=corpus.labels())
+    codes = LabelCodes(corpus.labels())
+    for name in SPLITS:
+        wanted = [(text, part.labels) for part in corpus.split_parts(name) for text in part.texts]
+        wanted = wanted[::-1] if direction == "backward" else wanted
+        labels = np.fromfile(tmp_path / "ids" / f"{name}.labels", dtype=np.uint16).reshape(-1, len(columns))
+        assert labels.tolist() == [codes(labels).tolist() for _, labels in wanted] and len({*map(tuple, labels)}) > 5
+        ids = np.fromfile(tmp_path / "ids" / f"{name}.ids", dtype=np.uint16)
+        starts = np.fromfile(tmp_path / "ids" / f"{name}.starts", dtype=np.int64)
+        step = -1 if direction == "backward" else 1
+        for (text, _), start, end in zip(wanted, starts[:-1], starts[1:], strict=True):
+            assert tokenizer.decode(ids[start:end][::step]) == text
 
 
 @pytest.mark.parametrize("kind", TOKENIZERS)

@@ -5,14 +5,17 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from charlm import api
-from charlm.config import TokenizerConfig
+from charlm.config import CorpusConfig, TokenizerConfig
 from charlm.data import dataset as dataset_module
 from charlm.data import verified_file
+from charlm.data.corpus import open_corpus
+from charlm.data.dataset import make_dataset
 from charlm.data.sources import find_sources
 from charlm.data.verified_file import DamagedFileError, VerifiedFile, checksums
 from charlm.errors import CharlmError, CorpusError
@@ -64,6 +67,25 @@ def test_damaged_ids_are_made_again(dataset_of, tmp_path: Path, caplog, name: st
         np.testing.assert_array_equal(again.split(part).ids, ids)
     caplog.clear()
     dataset_of(LINES, documents="line")
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("change", [zero, flip, cut])
+@pytest.mark.parametrize("name", ["train.labels", "valid.labels"])
+def test_damaged_labels_are_made_again(labelled_reviews, tmp_path: Path, caplog, name: str, change) -> None:
+    corpus = CorpusConfig(documents="record", text_column="text", label_column=("stars", "author"))
+
+    def read() -> dict[str, Any]:
+        dataset = make_dataset(open_corpus(labelled_reviews, corpus), TokenizerConfig())
+        return {part: dataset.split(part).labels for part in ("train", "valid", "test")}
+
+    expected = read()
+    damage(cached(tmp_path, "tokens") / name, change)
+    for part, labels in read().items():
+        np.testing.assert_array_equal(labels, expected[part])
+    assert len(caplog.messages) == 1 and "damaged and made again" in caplog.text and name in caplog.text
+    caplog.clear()
+    read()
     assert caplog.messages == []
 
 

@@ -88,6 +88,21 @@ def test_scoring_has_every_target_once_from_the_beginning_of_its_document(length
             assert (window.ids[0] == BOS).all()
 
 
+@given(LENGTHS, st.integers(2, 9), st.integers(1, 40), st.integers(0, 2))
+def test_a_share_of_the_rows_has_their_labels(lengths: list[int], batch: int, length: int, first: int) -> None:
+    split, rows = split_of(lengths), slice(first, None, 3)
+    split.labels = np.arange(1, len(lengths) + 1, dtype=np.uint16)[:, None]
+    settings = {"batch_size": batch, "seq_len": length, "seed": 1}
+    whole, share = training_windows(split, **settings), training_windows(split, **settings, rows=rows)
+    for window, own, _ in zip(whole, share, range(20), strict=False):
+        cut = window.share(rows)
+        assert window.tokens == own.tokens == cut.tokens and window.fresh == (window.labels is not None)
+        assert torch.equal(own.ids, cut.ids[: len(own.ids)])
+        if window.labels is not None:
+            documents = np.searchsorted(split.starts, window.starts[rows], side="right")
+            assert own.labels[:, 0].tolist() == cut.labels[:, 0].tolist() == documents.tolist()
+
+
 @settings(max_examples=30)
 @given(LENGTHS, st.integers(0, 200))
 def test_a_cursor_goes_on_exactly(lengths: list[int], stop: int) -> None:

@@ -81,6 +81,10 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
         load(tmp_path / "nothing.safetensors")
 
 
+def label(name: str) -> dict:
+    return {"name": name, "values": ["x", "y"], "documents": [1, 2]}
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -91,6 +95,15 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
         (lambda d, t: d["model"].update(num_layers=10**9), "--layers is 1000000000"),
         (lambda d, t: d["model"].update(cell="transformer"), "choose one of"),
         (lambda d, t: d["model"].update(colour="red"), "no setting 'colour'"),
+        (lambda d, t: d["model"].update(labels=[1]), "labels can't be"),
+        (lambda d, t: d["model"].update(labels=[label("a")]), "weights 'labels.vectors' are missing"),
+        (lambda d, t: d["model"].update(labels=[label("a"), label("a")]), "two labels have the same name"),
+        (lambda d, t: d["model"].update(labels=[label("a") | {"values": ["x", "x"]}]), "is listed twice"),
+        (lambda d, t: d["model"].update(labels=[label("a") | {"documents": [-1, 2]}]), "needs a number of documents"),
+        (lambda d, t: d["model"].update(labels=[label("a") | {"documents": [1]}]), "needs a number of documents"),
+        (lambda d, t: d["model"].update(labels=[label("a\nb")]), "each a line that is not empty"),
+        (lambda d, t: d["model"].update(labels=[label("a") | {"values": ["", "x"]}]), "each a line that is not empty"),
+        (lambda d, t: d["model"].update(labels=[label(str(n)) for n in range(501)]), "the labels have 1,002 values"),
         (lambda d, t: d["model"].update(vocab_size=60000), "tokenizer has 6 tokens and its model 60000"),
         (lambda d, t: d["tokenizer"].update(characters="abcd"), "tokenizer has 7 tokens"),
         (lambda d, t: d.update(tokenizer=[]), "unknown tokenizer None"),

@@ -8,13 +8,17 @@ import typer
 from charlm.cli.options.completion import complete_model_or_text
 from charlm.cli.options.shared import (
     JsonOption,
+    LabelOption,
+    NoLabelsOption,
     ScoredDocumentsOption,
     ScoredEncodingOption,
     ScoredErrorsOption,
+    ScoredTextColumnOption,
     SeparatorOption,
     SplitOption,
     corpus_options,
     use_threads,
+    with_labels,
     without_none,
 )
 
@@ -49,6 +53,9 @@ def evaluate(
     separator: SeparatorOption = None,
     encoding: ScoredEncodingOption = None,
     errors: ScoredErrorsOption = None,
+    text_column: ScoredTextColumnOption = None,
+    label: LabelOption = None,
+    no_labels: NoLabelsOption = False,
     dynamic: Annotated[
         bool,
         typer.Option(
@@ -83,9 +90,10 @@ def evaluate(
 ) -> None:
     """Measure how well a model predicts a text it has not seen.
 
-    Every token is scored exactly once, given everything before it in its document. Without TEXT, the test split of
-    the model's own text is scored. For comparison the same text is scored by an n-gram model, a unigram model, a
-    uniform distribution, gzip and xz, which are fitted only to the model's training split.
+    Every token is scored exactly once, given everything before it in its document and the document's labels, if the
+    model knows labels. Without TEXT, the test split of the model's own text is scored. For comparison the same text is
+    scored by an n-gram model, a unigram model, a uniform distribution, gzip and xz, which are fitted only to the
+    model's training split.
 
     Examples:
       [bold]charlm eval[/bold]                         the newest run, on its test split
@@ -120,8 +128,8 @@ def evaluate(
         near = None if looks_like(names[0]) else nearest_model(names[0])
         hint = not_found(names[0]) if near is None else f"no text of that name; did you mean the model {near}?"
         raise CorpusError(f"there is no model or run {names[0]!r}, and {hint}")
-    settings = corpus_options(documents, separator, None, encoding, errors)
-    loaded = charlm.load(model)
+    settings = corpus_options(documents, separator, None, encoding, errors, text_column=text_column)
+    loaded = with_labels(charlm.load(model), label, no_labels=no_labels)
     console = stderr()
     if model is None:
         console.print(f"using {loaded.path}", markup=False, soft_wrap=True)
@@ -141,7 +149,8 @@ def evaluate(
         else:
             if settings:
                 raise ConfigError(
-                    "--documents, --separator, --encoding and --errors apply only when a TEXT is given; add a TEXT"
+                    "--documents, --separator, --encoding, --errors and --text-column apply only when a TEXT is given; "
+                    "add a TEXT"
                 )
             split = split or loaded.held_out_split()
             dataset = loaded.read(split=split, progress=progress)
@@ -178,7 +187,8 @@ def evaluate(
             values["copying"] = dict(zip(("written", "scored"), (one.to_json() for one in copying), strict=True))
         print_json(values | {"verdict": sentences})
         return
-    adaptations = ["dynamic evaluation"] * dynamic + ["neural cache"] * cache
+    adaptations = ["dynamic evaluation"] * dynamic + ["neural cache"] * cache + ["no labels"] * no_labels
+    adaptations += label or []
     if len(names) > _FEW:
         name = f"{len(names)} texts"
     elif name == "-":

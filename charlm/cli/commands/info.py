@@ -92,6 +92,9 @@ def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
     if config.match:
         adapts = ", and uses what last followed the last few tokens" if config.recent else ""
         yield "match", f"continues repeats in a document{adapts}"
+    for label in config.labels:
+        counts = (f"{value} ({thousands(count)})" for value, count in zip(label.values, label.documents, strict=True))
+        yield f"label {label.name}", ", ".join(counts)
     if config.network == "recurrent":
         yield "equations", CELLS[config.cell].equations
     elif config.network == "transformer":

@@ -10,7 +10,7 @@ import typer
 from charlm.cli.options import constraints
 from charlm.cli.options import sample as options
 from charlm.cli.options.completion import complete_model
-from charlm.cli.options.shared import JsonOption, ModelArgument, unescape, use_threads
+from charlm.cli.options.shared import JsonOption, LabelOption, ModelArgument, unescape, use_threads
 from charlm.cli.ui.comparison import compare, show_pairs
 from charlm.config import check_range
 from charlm.errors import ConfigError
@@ -41,6 +41,7 @@ def sample(
     bias: options.BiasOption = None,
     ban: options.BanOption = None,
     steer: options.SteerOption = None,
+    label: LabelOption = None,
     no_copy: options.NoCopyOption = 0,
     beam: options.BeamOption = None,
     pattern: constraints.PatternOption = None,
@@ -83,6 +84,7 @@ def sample(
       [bold]charlm sample --prefix "I couldn't" --temperature 0.7[/bold]
       [bold]charlm sample runs/names --num 100 --batch 64 --unique[/bold]
       [bold]charlm sample runs/novel --adapt letters.txt[/bold]
+      [bold]charlm sample runs/reviews --label stars=5[/bold]
       [bold]charlm sample --length 2000 --copy-check[/bold]
       [bold]charlm sample --model reviews --prefix "I couldn't" --steer sentiment=+2[/bold]
       [bold]charlm sample --model reviews --prefix "I couldn't" --compare-steer sentiment --num 3[/bold]
@@ -152,6 +154,7 @@ def sample(
         unknown=unknown,
         no_copy=no_copy,
         steer=tuple(map(parse_steer, steer or ())),
+        label=tuple(label or ()),
         pattern=pattern,
         words=() if words is None else read_words(words),
         must_contain=tuple(unescape(text, "--must-contain") for text in must_contain or ()),

@@ -7,12 +7,16 @@ import typer
 
 from charlm.cli.options.completion import complete_model, complete_model_or_text
 from charlm.cli.options.shared import (
+    LabelOption,
+    NoLabelsOption,
     ScoredDocumentsOption,
     ScoredEncodingOption,
     ScoredErrorsOption,
+    ScoredTextColumnOption,
     SeparatorOption,
     corpus_options,
     use_threads,
+    with_labels,
 )
 from charlm.errors import ConfigError, CorpusError
 
@@ -90,6 +94,9 @@ def score(
     separator: SeparatorOption = None,
     encoding: ScoredEncodingOption = None,
     errors: ScoredErrorsOption = None,
+    text_column: ScoredTextColumnOption = None,
+    label: LabelOption = None,
+    no_labels: NoLabelsOption = False,
     threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="set by PyTorch")] = None,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Print each as a JSON object on a line.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print a CSV table with a header.")] = False,
@@ -111,8 +118,6 @@ def score(
       [bold]cat app.log | charlm score logs - --jsonl[/bold]
       [bold]charlm score austen melville page.txt --by sentence[/bold]
     """
-    from dataclasses import replace
-
     import charlm
     from charlm.cli.options.models import given_models, parse_prior, parse_truth
     from charlm.cli.ui.console import Bars, stderr
@@ -142,8 +147,9 @@ def score(
         stderr().print(f"using {loaded[0].path}", markup=False, soft_wrap=True)
     for model in loaded:
         require_forward(model, "charlm score")
-    settings = corpus_options(documents, separator, None, encoding, errors)
-    config = replace(loaded[0].corpus_config, **settings)
+    loaded = [with_labels(model, label, no_labels=no_labels) for model in loaded]
+    settings = corpus_options(documents, separator, None, encoding, errors, text_column=text_column)
+    config = loaded[0].corpus_config.changed(settings)
     kind = by or ("line" if config.documents == "file" else "document")
     layout = Layout(
         form="jsonl" if jsonl else "csv" if csv else "table",

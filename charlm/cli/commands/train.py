@@ -22,6 +22,7 @@ from charlm.cli.options.shared import (
     JsonOption,
     SeparatorOption,
     TextArgument,
+    TextColumnOption,
     corpus_options,
     memory_size,
     without_none,
@@ -48,6 +49,11 @@ def train(
     direction: options.DirectionOption = None,
     encoding: EncodingOption = None,
     errors: ErrorsOption = None,
+    text_column: TextColumnOption = None,
+    # --- labels
+    label_column: options.LabelColumnOption = None,
+    label_files: options.LabelFilesOption = None,
+    label_folders: options.LabelFoldersOption = None,
     # --- tokenizer
     tokenizer: options.TokenizerOption = None,
     vocab_size: options.VocabSizeOption = None,
@@ -114,6 +120,7 @@ def train(
       [bold]charlm train tinyshakespeare --minutes 2 --splits 90/10/0[/bold]
       [bold]charlm train train.txt --valid valid.txt --test test.txt[/bold]
       [bold]charlm train names.txt --documents line --epochs 10[/bold]
+      [bold]charlm train reviews.csv --text-column text --label-column stars[/bold]
       [bold]charlm train novel.txt --tokenizer subword --hidden 512 --minutes 30[/bold]
       [bold]charlm train novel.txt --minutes 1 --seeds 3[/bold]
       [bold]charlm train poems.txt --init-from english[/bold]
@@ -123,7 +130,13 @@ def train(
     from charlm.config import ModelOptions, TokenizerConfig, TrainOptions
     from charlm.errors import ConfigError
 
-    corpus = corpus_options(documents, separator, splits, encoding, errors, direction)
+    corpus = corpus_options(documents, separator, splits, encoding, errors, direction, text_column)
+    if label_column is not None:
+        corpus["label_column"] = tuple(label_column)
+    if label_files is not None:
+        corpus["label_files"] = label_files
+    if label_folders is not None:
+        corpus["label_folders"] = label_folders
     tokenizer_options = without_none(
         kind=tokenizer,
         vocab_size=vocab_size,

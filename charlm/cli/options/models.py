@@ -58,19 +58,22 @@ def given_models(arguments: list[str], options: list[str]) -> tuple[dict[str, Pa
     return found, texts
 
 
-def parse_prior(text: str, models: list[str]) -> list[float]:
-    """A=0.2,B=0.8 as a probability for each model; raises `ConfigError` unless they are all named and sum to 1."""
+def parse_prior(text: str, models: list[str], what: str = "model") -> list[float]:
+    """A=0.2,B=0.8 as a probability for each model; raises `ConfigError` unless they are all named and sum to 1.
+
+    `what` is what the names are of, for the messages.
+    """
     shares: dict[str, float] = {}
     for part in text.split(","):
         name, equals, share = part.rpartition("=")
         try:
-            shares[_known(name.strip(), models, "--prior")] = float(share)
+            shares[_known(name.strip(), models, "--prior", what)] = float(share)
         except ValueError:
             equals = ""
         if not equals:
-            raise ConfigError(f"--prior has {part!r}; give NAME=PROBABILITY for each model, such as {models[0]}=0.5")
+            raise ConfigError(f"--prior has {part!r}; give NAME=PROBABILITY for each {what}, such as {models[0]}=0.5")
     if missing := [name for name in models if name not in shares]:
-        raise ConfigError(f"--prior has no probability for {', '.join(missing)}; give one for each model")
+        raise ConfigError(f"--prior has no probability for {', '.join(missing)}; give one for each {what}")
     if not all(0 <= share <= 1 for share in shares.values()):
         raise ConfigError(f"--prior is {text!r}; each probability must be from 0 to 1")
     if not math.isclose(total := math.fsum(shares.values()), 1, abs_tol=1e-6):
@@ -94,9 +97,9 @@ def parse_truth(values: list[str], models: list[str]) -> list[tuple[int, str]]:
     return known
 
 
-def _known(name: str, models: list[str], option: str) -> str:
+def _known(name: str, models: list[str], option: str, what: str = "model") -> str:
     if name not in models:
         near = closest(name, models)
-        hint = f"did you mean {near}?" if near is not None else f"the models are {', '.join(models)}"
-        raise ConfigError(f"{option} names the model {name!r}, which is not given; {hint}")
+        hint = f"did you mean {near}?" if near is not None else f"the {what}s are {', '.join(models)}"
+        raise ConfigError(f"{option} names the {what} {name!r}, which is not given; {hint}")
     return name

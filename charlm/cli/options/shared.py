@@ -1,7 +1,7 @@
 """Options that several commands share, and the conversion of option texts into values."""
 
 import re
-from typing import Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
@@ -9,7 +9,10 @@ from charlm.cli.options.completion import complete_model, complete_text
 from charlm.config import CorpusOptions, SplitName, check_range
 from charlm.errors import ConfigError
 
-TEXT = "Text"
+if TYPE_CHECKING:
+    from charlm.text_model import TextModel
+
+TEXT, LABELS = "Text", "Labels"
 
 ModelArgument = Annotated[
     str | None,
@@ -58,6 +61,31 @@ def _errors(default: str) -> Any:
 
 
 _AS_TRAINED = "as in the model's training"
+
+
+def _text_column(default: str) -> Any:
+    return typer.Option(
+        metavar="COLUMN",
+        help="The column with the texts, if TEXT is a table (CSV, TSV or JSON Lines); each record is a document.",
+        show_default=default,
+        rich_help_panel=TEXT,
+    )
+
+
+TextColumnOption = Annotated[str | None, _text_column("the file is read as it is")]
+ScoredTextColumnOption = Annotated[str | None, _text_column(_AS_TRAINED)]
+LabelOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=VALUE",
+        help="Label of the text, such as stars=5, or a mixture, such as author=Austen:0.5,Melville:0.5. Repeatable, "
+        "once for each label of the model.",
+        rich_help_panel=LABELS,
+    ),
+]
+NoLabelsOption = Annotated[
+    bool, typer.Option("--no-labels", help="Score as if no document had labels.", rich_help_panel=LABELS)
+]
 DocumentsOption = Annotated[
     Literal["file", "line", "paragraph"] | None, _documents("file, unless a named corpus sets it")
 ]
@@ -92,6 +120,13 @@ def use_threads(threads: int) -> None:
     import torch
 
     torch.set_num_threads(threads)
+
+
+def with_labels(model: "TextModel", label: list[str] | None, *, no_labels: bool) -> "TextModel":
+    """The model for texts with the labels of --label, or without any; raises `ConfigError` for an unknown label."""
+    if label and no_labels:
+        raise ConfigError("--label and --no-labels contradict each other; pass one of them")
+    return model.with_labels(*(label or ())) if label or no_labels else model
 
 
 def without_none(**options: Any) -> dict[str, Any]:
@@ -138,9 +173,16 @@ def corpus_options(
     encoding: str | None = None,
     errors: str | None = None,
     direction: str | None = None,
+    text_column: str | None = None,
 ) -> CorpusOptions:
     """The options that were given, as fields of `CorpusConfig`."""
     values = without_none(documents=documents, encoding=encoding, errors=errors, direction=direction)
+    if text_column is not None:
+        if documents is not None or separator is not None:
+            raise ConfigError(
+                "--text-column makes each record of a table a document; leave out --documents and --separator"
+            )
+        values["text_column"] = text_column
     if separator is not None:
         if documents is not None:
             raise ConfigError("--separator and --documents both define what a document is; give one of them")

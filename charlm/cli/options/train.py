@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from charlm.cli.options.completion import complete_cell, complete_model, complete_run
-from charlm.cli.options.shared import TEXT
+from charlm.cli.options.shared import LABELS, TEXT
 from charlm.config import (
     Device,
     InputInit,
@@ -67,6 +67,25 @@ TokenizerOption = Annotated[
         _TOKENIZER,
         metavar="NAME",
     ),
+]
+LabelColumnOption = Annotated[
+    list[str] | None,
+    _option(
+        "A column of the table whose values are labels: the model learns how texts of each value differ. Repeatable.",
+        False,
+        LABELS,
+        metavar="COLUMN",
+    ),
+]
+LabelFilesOption = Annotated[
+    str | None,
+    _option(
+        "Use the name of each file, without its suffix, as the label NAME of its text.", False, LABELS, metavar="NAME"
+    ),
+]
+LabelFoldersOption = Annotated[
+    str | None,
+    _option("Use the name of each sub-folder as the label NAME of its texts.", False, LABELS, metavar="NAME"),
 ]
 ValidOption = Annotated[
     list[str] | None,

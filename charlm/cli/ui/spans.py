@@ -68,7 +68,7 @@ def ranked(
 def show_spans(scores: "Iterable[SpanScore]", layout: Layout) -> None:
     """Print each score as it arrives."""
     if layout.form != "table":
-        _print_records((score.to_json() for score in scores), layout)
+        print_records((score.to_json() for score in scores), layout.form)
         return
 
     def rows() -> "Iterator[tuple[SpanScore, tuple[str, ...]]]":
@@ -82,7 +82,7 @@ def show_spans(scores: "Iterable[SpanScore]", layout: Layout) -> None:
 def show_choices(choices: "Iterable[Choice]", layout: Layout) -> None:
     """Print for each span the likeliest model and the next, as it arrives."""
     if layout.form != "table":
-        _print_records((choice_record(choice, layout.models) for choice in choices), layout)
+        print_records((choice_record(choice, layout.models) for choice in choices), layout.form)
         return
 
     def rows() -> "Iterator[tuple[SpanScore, tuple[str, ...]]]":
@@ -147,8 +147,9 @@ def counted(scores: "Iterable[SpanScore]", by: str) -> "Iterator[SpanScore]":
         )
 
 
-def _print_records(records: Iterable[dict[str, Any]], layout: Layout) -> None:
-    if layout.form == "jsonl":
+def print_records(records: Iterable[dict[str, Any]], form: Literal["jsonl", "csv"]) -> None:
+    """Print records as they arrive, as JSON lines or as CSV with a header."""
+    if form == "jsonl":
         for values in records:
             print_json(values)
             sys.stdout.flush()

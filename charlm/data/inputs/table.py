@@ -1,7 +1,6 @@
-"""A table (CSV or TSV) that is given as a text: its columns, and how to write one of them out as a text."""
+"""A table (CSV or TSV) that is given as a text: its columns, and how to train on one of them."""
 
 import csv
-import json
 import shlex
 import statistics
 from dataclasses import dataclass
@@ -21,21 +20,17 @@ class Table:
     columns: tuple[str, ...]
     longest: str
     """The column with the longest entries, which is probably the text."""
-    delimiter: str
+    few: str | None
+    """The column with the fewest different entries, each of several records, which is perhaps a label."""
 
     def advice(self) -> str:
-        """A sentence with the columns, and commands that train on one of them."""
+        """A sentence with the columns, and a command that trains on one of them."""
         named = ", ".join(self.columns[:_MOST_NAMED]) + ", …" * (len(self.columns) > _MOST_NAMED)
-        reader = "" if self.delimiter == "," else f", delimiter={json.dumps(self.delimiter)}"
-        path, column = json.dumps(str(self.path)), json.dumps(self.longest)  # Python literals in double quotes
-        code = (
-            f'import csv; [print(row[{column}], end="\\n%%\\n") for row in csv.DictReader(open({path}, newline="", '
-            f'encoding="utf-8-sig"){reader})]'
-        )
+        command = f"charlm train {shlex.quote(str(self.path))} --text-column {shlex.quote(self.longest)}"
+        label = "" if self.few is None else f"; add --label-column {shlex.quote(self.few)} to condition the text on it"
         return (
             f"{self.path.name} is a table with the columns {named}, and is read as it is, with commas and quotes; to "
-            f"train on one column, such as {self.longest}: python -c {shlex.quote(code)} > column.txt && charlm train "
-            r"column.txt --separator '\n%%\n'"
+            f"train on one column, such as {self.longest}: {command}{label}"
         )
 
 
@@ -59,4 +54,7 @@ def read_table(path: Path, encoding: str) -> Table | None:
     if len(whole) < 2:
         return None
     lengths = [statistics.fmean(len(record[index]) for record in whole) for index in range(len(columns))]
-    return Table(path, tuple(names), columns[lengths.index(max(lengths))], delimiter)
+    longest = lengths.index(max(lengths))
+    entries = {name: len({record[index] for record in whole}) for index, name in enumerate(names) if index != longest}
+    few = [name for name, number in entries.items() if 2 <= number <= len(whole) / 2]
+    return Table(path, tuple(names), names[longest], min(few, key=entries.__getitem__, default=None))

@@ -13,9 +13,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from charlm.config import Labels
 from charlm.data import windows
 from charlm.data.dataset import TokenSplit
 from charlm.data.documents import Part, whole_words
+from charlm.data.labels.codes import LabelCodes
 from charlm.data.split_writer import SplitFacts
 from charlm.data.windows import Cursor, Window, block_windows
 from charlm.evaluation.score import ROWS, Floats, token_nats, window_width, with_nats
@@ -34,6 +36,7 @@ class _Piece(NamedTuple):
     text: str
     ids: Ids
     ends: bool
+    labels: Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class ScoredPart:
     """Of all characters of the texts, joined."""
     end_nats: list[float]
     """What EOS costs, for each document that ends here."""
+    labels: list[Labels]
+    """The labels of each text's document."""
 
 
 def read_parts(model: LanguageModel, tokenizer: Tokenizer, parts: Iterable[tuple[str, Part]]) -> Iterator[ScoredPart]:
@@ -92,9 +97,9 @@ def parts_of_strings(texts: Iterable[str]) -> Iterator[tuple[str, Part]]:
 
 
 def _pieces(parts: Iterable[tuple[str, Part]], tokenizer: Tokenizer) -> Iterator[_Piece]:
-    for source, (texts, ends) in whole_words(parts, type(tokenizer)):
+    for source, (texts, ends, labels) in whole_words(parts, type(tokenizer)):
         for index, (text, ids) in enumerate(zip(texts, tokenizer.encode_all(texts), strict=True)):
-            yield _Piece(source, text, ids, ends or index < len(texts) - 1)
+            yield _Piece(source, text, ids, ends or index < len(texts) - 1, labels)
 
 
 def _to_the_end(pieces: Iterator[_Piece]) -> Iterator[_Piece]:
@@ -111,6 +116,7 @@ class _Reader:
     def __init__(self, model: LanguageModel, tokenizer: Tokenizer) -> None:
         self._model, self._tokenizer = model, tokenizer
         self._characters = Characters(tokenizer)
+        self._codes = LabelCodes(model.config.labels) if model.config.labels else None
         self._width_for = window_width(tokenizer)
 
     def read_block(self, documents: list[list[_Piece]]) -> Iterator[ScoredPart]:
@@ -121,7 +127,8 @@ class _Reader:
         ids = np.concatenate([*chain.from_iterable(with_ends)]).astype(np.int64)
         lengths = [2 + sum(len(piece.ids) for piece in document) for document in documents]
         starts = np.cumsum([0, *lengths])
-        split = TokenSplit(ids, starts, SplitFacts(documents=len(documents), tokens=len(ids) - len(documents)))
+        codes = None if self._codes is None else np.stack([self._codes(document[0].labels) for document in documents])
+        split = TokenSplit(ids, starts, SplitFacts(documents=len(documents), tokens=len(ids) - len(documents)), codes)
         if len(documents) == 1:
             yield from self._in_order(deque(pieces), block_windows(split, batch_size=ROWS, width_for=self._width_for))
             return
@@ -137,6 +144,7 @@ class _Reader:
             True,
             self._characters.sums(ids[is_text], nats[is_text], places, len(joined)),
             nats[starts[1:] - 1].tolist(),
+            [document[0].labels for document in documents],
         )
 
     def read_long(self, pieces: Iterable[_Piece]) -> Iterator[ScoredPart]:
@@ -153,7 +161,9 @@ class _Reader:
             ids = np.concatenate((ids, piece.ids, [self._tokenizer.eos] if piece.ends else [])).astype(np.int64)
             while len(ids) > width or (piece.ends and len(ids) > 1):
                 row = torch.from_numpy(ids[: width + 1, None].copy())
-                yield Window(row[:-1], row[1:], is_first, len(row) - 1, np.zeros(1, np.int64), Cursor())
+                codes = self._codes(piece.labels)[None] if is_first and self._codes is not None else None
+                start = np.zeros(1, np.int64)
+                yield Window(row[:-1], row[1:], is_first, len(row) - 1, start, Cursor(), labels=codes)
                 ids, is_first = ids[width:], False
 
     def _in_order(self, waiting: deque[_Piece], one_row: Iterable[Window]) -> Iterator[ScoredPart]:
@@ -189,4 +199,5 @@ class _Reader:
         ids = piece.ids[first : first + len(nats)]
         ends = len(ids) < len(nats)  # with EOS
         sums = self._characters.sums(ids, nats[: len(ids)], places[: len(ids)] - start, stop - start)
-        return ScoredPart([piece.text[start:stop]], [piece.source], ends, sums, nats[len(ids) :].tolist())
+        end_nats = nats[len(ids) :].tolist()
+        return ScoredPart([piece.text[start:stop]], [piece.source], ends, sums, end_nats, [piece.labels])

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from charlm.config import Labels
 from charlm.data.documents import Part
 from charlm.data.inputs.borders import LINE_START, SENTENCE_START, WORD_START
 from charlm.evaluation.spans.characters import CharacterSums
@@ -52,6 +53,8 @@ class SpanScore:
     """The nats of its characters; for a document with those of its EOS."""
     end_nats: float = 0.0
     """The nats of EOS, if the document ends after this span and the span is not the document."""
+    labels: Labels = ()
+    """The labels of the document."""
 
     @property
     def bits(self) -> float:
@@ -74,7 +77,9 @@ class SpanScore:
     def to_json(self) -> dict[str, Any]:
         """All figures by name."""
         derived = {"bits": self.bits, "bits_per_character": self.bits_per_character, "perplexity": self.perplexity}
-        return asdict(self) | derived
+        values = asdict(self)
+        labels = values.pop("labels")
+        return values | derived | ({"labels": dict(labels)} if labels else {})
 
 
 @dataclass(slots=True)
@@ -85,6 +90,7 @@ class _Span:
     document: int
     number: int
     start: int
+    labels: Labels
     texts: list[str] = field(default_factory=list)
     characters: int = 0
     tokens: int = 0
@@ -111,6 +117,7 @@ class _Span:
             unknown_characters=self.unknown,
             nats=self.nats,
             end_nats=end_nats,
+            labels=self.labels,
         )
 
 
@@ -171,12 +178,13 @@ def spans_of(parts: Iterable[ScoredPart], by: SpanKind, *, with_ends: bool = Tru
         for index, (text, borders) in enumerate(zip(part.texts, cuts, strict=True)):
             if open_span is None:
                 document += 1
-                open_span = _Span(part.sources[index], document, 1, 0)
+                open_span = _Span(part.sources[index], document, 1, 0, part.labels[index])
             for place, (first, last) in enumerate(pairwise(borders)):
                 if place:
                     yield open_span.score()
                     following = open_span.start + open_span.characters
-                    open_span = _Span(part.sources[index], document, open_span.number + 1, following)
+                    number = open_span.number + 1
+                    open_span = _Span(part.sources[index], document, number, following, part.labels[index])
                 open_span.add(text[first:last], *next(figures))
             if part.ends or index < len(part.texts) - 1:
                 end = next(ends)
@@ -201,15 +209,16 @@ def _cuts(pattern: re.Pattern[str] | None, context: str, text: str) -> list[int]
 
 def _unscored(part: tuple[str, Part]) -> ScoredPart:
     """A part as if it cost nothing, to find its spans."""
-    source, (texts, ends) = part
+    source, (texts, ends, labels) = part
     nothing = np.zeros(sum(map(len, texts)))
     counts = nothing.astype(np.int64)
     ended = len(texts) - (not ends)
-    return ScoredPart(texts, [source] * len(texts), ends, CharacterSums(nothing, counts, counts), [0.0] * ended)
+    sums = CharacterSums(nothing, counts, counts)
+    return ScoredPart(texts, [source] * len(texts), ends, sums, [0.0] * ended, [labels] * len(texts))
 
 
 def _as_documents(spans: Iterator[SpanScore]) -> Iterator[tuple[str, Part]]:
     """Each span as a document."""
     while together := list(islice(spans, _TOGETHER)):
-        for source, group in groupby(together, key=lambda span: span.source):
-            yield source, Part([span.text for span in group], True)
+        for (source, labels), group in groupby(together, key=lambda span: (span.source, span.labels)):
+            yield source, Part([span.text for span in group], True, labels)

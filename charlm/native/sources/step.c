@@ -40,7 +40,9 @@ typedef struct {
     const float *embedding; /* (V, E) */
     float *inputs;          /* what the first layer reads, (rows, E) */
     int64_t embedding_size;
-    float *logits; /* (rows, V) */
+    const float *added; /* what the labels of each row add to `gates`, (rows, G), or to `inputs`, (rows, E), if there is
+                           no table; NULL if the model has no labels */
+    float *logits;      /* (rows, V) */
     Trie trie;     /* of the n-gram prior; `keys` is NULL if there is no prior */
     Estimates estimates;
     Orders orders;
@@ -83,11 +85,20 @@ INLINE float dot(const float *a, const float *b, int64_t count) {
     return total;
 }
 
-/* Write what the first layer reads: the embedding of the token plus the vectors of the n-grams that end with it. */
+/* Add what the labels of a row add to its gates or inputs, `size` numbers. */
+INLINE void add_labels(const Step *step, int64_t row, int64_t size, float *to) {
+    if (!step->added) return;
+    const float *added = step->added + row * size;
+    for (int64_t k = 0; k < size; k++) to[k] += added[k];
+}
+
+/* Write what the first layer reads: the embedding of the token plus the vectors of the n-grams that end with it and those
+   of the labels. */
 INLINE void embed(const Step *step, int64_t row, int64_t token) {
     const int64_t size = step->embedding_size;
     float *to = step->inputs + row * size;
     memcpy(to, step->embedding + token * size, size * sizeof *to);
+    add_labels(step, row, size, to);
     if (!step->ngram_vectors) return;
     const int32_t *state = step->states + row * step->trie.width;
     for (int64_t k = 1; k < step->longest_ngram; k++) { /* adding vector 0 is faster than a mispredicted branch */
@@ -156,10 +167,11 @@ void sampler_step(Step *step, const int64_t *tokens) {
             fetch_contexts(&step->trie, state, &step->estimates);
         }
     for (int64_t row = 0; row < rows; row++) {
-        if (step->table)
-            memcpy(step->gates + row * step->gates_width, step->table + tokens[row] * step->gates_width,
-                   step->gates_width * sizeof *step->gates);
-        else
+        if (step->table) {
+            float *gates = step->gates + row * step->gates_width;
+            memcpy(gates, step->table + tokens[row] * step->gates_width, step->gates_width * sizeof *gates);
+            add_labels(step, row, step->gates_width, gates);
+        } else
             embed(step, row, tokens[row]);
         if (step->trie.keys) fetch_children(&step->trie, step->states + row * step->trie.width, &step->estimates);
     }

@@ -54,7 +54,7 @@ class CompiledStepper:
             return False
         weights = dict(model.named_parameters())
         shared = {"embedding", "output", "output_bias", "prior.weight", "prior.bias"}
-        shared |= {"contexts.vectors", "contexts.spread", "match.gate", "match.weight"}
+        shared |= {"contexts.vectors", "contexts.spread", "match.gate", "match.weight", "labels.vectors"}
         prior = model.prior
         max_order, max_mixed_orders = int(sampler.max_order()), int(sampler.max_mixed_orders())
         return (
@@ -77,6 +77,9 @@ class CompiledStepper:
             self._layout.load(layer, row, states[layer])
         if self._layout.prior_states is not None:
             self._layout.prior_states[row] = states[len(self._layout.histories)][0][0].numpy()
+        if self._layout.added is not None:
+            labels = states[len(self._layout.histories) + (self._layout.prior_states is not None)]
+            self._layout.added[row] = self._weights.added_by_labels(labels)
         if self._layout.match_states is not None:
             self._layout.match_states[row] = check_states(self._match_lengths, states[-1][0].numpy())[0]
 
@@ -94,6 +97,8 @@ class CompiledStepper:
         for own, others in ((old.prior_states, new.prior_states), (old.match_states, new.match_states)):
             if own is not None and others is not None:
                 others[: len(kept)] = own[kept]
+        if old.added is not None and new.added is not None:
+            new.added[: len(kept)] = old.added[kept]
         self._set_rows(len(kept))
 
     def change(self, layer: int, part: int, hold: Hold) -> NDArray[np.floating]:

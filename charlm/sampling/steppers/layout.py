@@ -40,6 +40,11 @@ class StepWeights:
             self._packed[name] = self.code.pack(matrix, self.model.config.hidden_size)
         return self._packed[name]
 
+    def added_by_labels(self, state: State) -> Tensor:
+        """A row of `StepLayout.added` for the label state of one text: what the labels add to an embedding, (E,)."""
+        assert self.model.labels is not None
+        return state[0][0] @ self.model.labels.vectors.detach()
+
     def context_vectors(self) -> Tensor:
         """What each row of the n-gram embedding adds to an embedding, (R + 1, E)."""
         contexts = self.model.contexts
@@ -76,6 +81,9 @@ class StepLayout(ABC):
         self.block.embedding, self.block.embedding_size = self._address(weights.embedding), self._inputs.shape[1]
         self.block.inputs = self._address(self._inputs)
         top = self._add_layers()
+        self.added = self._add_labels()
+        """What the labels of each text add to the gates of the first layer, (B, G), or to what it reads, (B, E), if
+        there is no table; None if the model has no labels."""
         self.logits: NDArray[np.float32] = self._add_output(top).numpy()
         """The logits that a step writes, (B, V)."""
         self.prior_states = self._add_prior()
@@ -102,6 +110,15 @@ class StepLayout(ABC):
     @abstractmethod
     def _history_blocks(self) -> list[History]:
         """The buffers whose ends `step.c` moves to the front after each period."""
+
+    def _add_labels(self) -> Tensor | None:
+        """Add the labels, if the model has any; returns the memory of what they add."""
+        if self._model.labels is None:
+            return None
+        block = self.block
+        added = self._zeros(block.gates_width if block.table else block.embedding_size)
+        block.added = self._address(added)
+        return added
 
     def _add_output(self, top: Buffer) -> Tensor:
         """Add the output layer, which reads `top`; returns the memory of the logits, (B, V)."""

@@ -46,6 +46,12 @@ class RecurrentWeights(StepWeights):
             return self.code.linear(self.embedding, weight, self.gate_bias(0))
         return torch.addmm(self.gate_bias(0), self.embedding, weight.T)
 
+    def added_by_labels(self, state: State) -> Tensor:
+        """A row of `StepLayout.added`: what the labels add to the gates of the table, (G,), or else as in
+        `StepWeights.added_by_labels`."""
+        vector = super().added_by_labels(state)
+        return vector if self.table is None else self.layers[0]["input"] @ vector
+
 
 class LayerHistory(NamedTuple):
     """The states of a layer before the first step of the block's period, then those of each step (`History` in C)."""

@@ -105,7 +105,7 @@ def inherit(model: LanguageModel, start: StartModel, dataset: Dataset) -> None:
     The rows of the embedding and of the output layer are those of the same character, else of the nearest text (e for
     é), else the mean of all. Two characters that share a source also share its probability, in proportion to their
     counts. The n-gram prior and the match keep their weights where their shape is the same, and the vectors of n-grams
-    that both texts have stay.
+    and labels that both texts have stay.
     """
     base, counts = start.model, _counts(dataset)
     sources = sources_of(dataset.tokenizer, start.tokenizer)
@@ -122,6 +122,11 @@ def inherit(model: LanguageModel, start: StartModel, dataset: Dataset) -> None:
             model.match.load_state_dict(base.match.state_dict())
         else:  # only one of them has recent contexts
             model.match.gate[:BUCKETS] = base.match.gate[:BUCKETS]
+    if model.labels is not None and base.labels is not None:
+        known = {value: row for row, value in enumerate(base.config.label_values)}
+        for row, value in enumerate(model.config.label_values):
+            if value in known:
+                model.labels.vectors[row] = base.labels.vectors[known[value]]
 
 
 def inherits_prior(model: LanguageModel, start: StartModel) -> bool:

@@ -161,7 +161,8 @@ def first_state(
 
     Raises `ConfigError` for an option that contradicts the model to start from.
     """
-    model_config = _model_config(options, start_model, dataset.tokenizer.vocab_size)
+    labels = [label.to_json() for label in dataset.labels]
+    model_config = _model_config({**options, "labels": labels}, start_model, dataset.tokenizer.vocab_size)
     if model_config.match and config.softmax_samples:
         raise ConfigError(
             f"--match needs the logits of all tokens, but --softmax-samples is {config.softmax_samples}; leave one out"

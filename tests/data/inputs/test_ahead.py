@@ -4,8 +4,7 @@ from collections.abc import Iterator
 import pytest
 
 from charlm.config import TokenizerConfig
-from charlm.data import dataset as dataset_module
-from charlm.data import reader
+from charlm.data import reader, split_writer
 from charlm.data.dataset import make_dataset
 from charlm.data.inputs import ahead
 from charlm.data.inputs.ahead import map_ahead, read_ahead
@@ -54,7 +53,7 @@ def test_no_thread_is_left_by_a_reading_that_is_given_up() -> None:
 def test_the_tokens_do_not_depend_on_the_threads(
     corpus_of, tmp_path, monkeypatch: pytest.MonkeyPatch, kind, documents
 ) -> None:
-    monkeypatch.setattr(dataset_module, "_BATCH", 100)
+    monkeypatch.setattr(split_writer, "_BATCH", 100)
     monkeypatch.setattr("charlm.data.encoding._CHUNK", 70)
     files = []
     for processors, large in ((1, 1 << 30), (4, 0)):

@@ -31,7 +31,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def parts_of(corpus, texts: list[str] | None = None) -> Iterator:
     if texts is None:
-        return stream_parts(corpus._reader._sources, corpus.config)
+        return stream_parts(corpus._reader.sources, corpus.config)
     return (("stdin", part) for part in cut_documents(texts, corpus.config))
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from charlm.cells import CELLS
+from charlm.config import LabelColumn
 from charlm.kernels import PROGRAMS, compiled
 from charlm.native import compiler as compilation
 from charlm.native.compiler import compiler
@@ -41,6 +42,26 @@ def with_ngrams(uneven, letters):
         return model
 
     return with_ngrams
+
+
+LABELS = (LabelColumn(name="stars", values=("1", "3", "5"), documents=(1, 1, 1)),)
+
+
+@pytest.mark.parametrize("shape", [{}, {"ngram_order": 4, "context_vectors": 20}, {"match": True, "ngram_order": 3}])
+@pytest.mark.parametrize("cell", PROGRAMS)
+def test_each_text_has_its_own_labels(with_ngrams, cell: str, shape: dict) -> None:
+    model = with_ngrams(cell, labels=LABELS, **shape)
+    with torch.no_grad():
+        model.labels.vectors.normal_(generator=torch.Generator().manual_seed(6))
+    factors = torch.eye(3)[[0, 2, 0]] + torch.tensor([[0.0], [0.5], [-1.0]])
+    states = [model.with_labels(row).initial_state(1) for row in factors]
+    check(model, states, tolerance=1e-3)
+    stepper, expected = CompiledStepper(model, states), CompiledStepper(model, [states[2], states[0], states[0]])
+    stepper.take([2])
+    stepper.take([0, 0, 0])
+    for row in (1, 2):
+        stepper.load(row, states[0])
+    np.testing.assert_array_equal(stepper.step([4, 5, 4]), expected.step([4, 5, 4]))
 
 
 def check(model, states, *, tolerance: float = 1e-4) -> None:

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from charlm.compression.portable import portable_stepper
+from charlm.config import LabelColumn
 from charlm.native.compiler import compiler
 from charlm.ngram.model import NgramModel
 from charlm.sampling.steppers import ModelStepper, make_stepper
@@ -64,6 +65,13 @@ def test_the_portable_step_gives_them_too(convolution, states_of, shape: dict) -
     model = convolution(**shape)
     check(model, states_of(model, 1), portable=True)
     assert isinstance(portable_stepper(model), CompiledStepper)
+
+
+@pytest.mark.parametrize("shape", [{}, {"ngram_order": 4, "context_vectors": 30, "match": True}])
+def test_each_text_has_its_own_labels(convolution, shape: dict) -> None:
+    model = convolution(labels=(LabelColumn(name="stars", values=("1", "5"), documents=(1, 1)),), **shape)
+    factors = torch.tensor([[1.0, 0.0], [0.5, -2.0], [0.0, 0.0]])
+    check(model, [model.with_labels(row).initial_state(1) for row in factors])
 
 
 def test_rows_can_be_rearranged_and_added(convolution, states_of) -> None:

@@ -1,0 +1,139 @@
+"""`charlm classify`: which label each document of a text has."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from charlm.cli.options.completion import complete_model_or_text
+from charlm.cli.options.shared import (
+    ScoredDocumentsOption,
+    ScoredEncodingOption,
+    ScoredErrorsOption,
+    ScoredTextColumnOption,
+    SeparatorOption,
+    corpus_options,
+    use_threads,
+)
+from charlm.errors import CharlmError, ConfigError, CorpusError
+
+if TYPE_CHECKING:
+    from charlm.config import CorpusOptions
+    from charlm.evaluation.spans.classification import Classification, Confusion
+    from charlm.progress import Progress
+    from charlm.text_model import TextModel
+
+
+def classify(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL] TEXT...",
+            autocompletion=complete_model_or_text,
+            help="A model that was trained with labels: its file, run folder or name of a run (the newest run if none "
+            "is given), then the text: files, folders, - or names from `charlm corpora`.",
+            show_default=False,
+        ),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The label to find.", show_default="the only label of the model"),
+    ] = None,
+    prior: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VALUE=P,...",
+            help="Probability of each value before reading, such as 1=0.2,5=0.8, or uniform.",
+            show_default="the share of each in the model's text",
+        ),
+    ] = None,
+    calibrated: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate/--no-calibrate",
+            help="Calibrate the probabilities on the model's validation split.",
+        ),
+    ] = True,
+    documents: ScoredDocumentsOption = None,
+    separator: SeparatorOption = None,
+    encoding: ScoredEncodingOption = None,
+    errors: ScoredErrorsOption = None,
+    text_column: ScoredTextColumnOption = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="set by PyTorch")] = None,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Print each document as a JSON object on a line.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print a CSV table with a header.")] = False,
+) -> None:
+    """Say which label each document of a text has, with a model trained on labelled texts.
+
+    The model scores every document once for each value of the label, and Bayes' theorem turns the scores into
+    probabilities. They are calibrated on the validation split of the model's own text, if it is still there. If the
+    text tells the labels of its documents, the share of right answers is printed and which values are mistaken for
+    which.
+
+    Examples:
+      [bold]charlm classify reviews new.csv[/bold]
+      [bold]charlm classify authors page.txt --documents paragraph[/bold]
+      [bold]echo "What a film!" | charlm classify reviews - --documents line --jsonl[/bold]
+    """
+    import charlm
+    from charlm.cli.options.models import leading_models
+    from charlm.cli.options.reader import require_model_first
+    from charlm.cli.ui.classes import print_classes, show_confusion
+    from charlm.cli.ui.console import Bars, stderr
+    from charlm.evaluation.spans.classification import Confusion
+    from charlm.model.label_embedding import find_label
+    from charlm.text_model import require_forward
+
+    if jsonl and csv:
+        raise ConfigError("--jsonl and --csv are two formats of the same output; give one of them")
+    if threads is not None:
+        use_threads(threads)
+    names = list(arguments or [])
+    require_model_first(names, "charlm classify")
+    models, texts = leading_models(names, least=min(1, len(names) - 1))
+    if len(models) > 1:
+        raise ConfigError(f"{len(models)} models are given; one model finds a label (`charlm score` compares models)")
+    if not texts:
+        raise CorpusError("no text given; name a file, a folder, - for standard input, or one of `charlm corpora`")
+    loaded = charlm.load(models[0] if models else None)
+    if not models:
+        stderr().print(f"using {loaded.path}", markup=False, soft_wrap=True)
+    require_forward(loaded, "charlm classify")
+    column = find_label(label, loaded.model.config.labels)
+    shares = _prior(prior, [*column.values])
+    settings = corpus_options(documents, separator, None, encoding, errors, text_column=text_column)
+    with Bars(stderr()) as progress:
+        temperature = _temperature(loaded, column.name, shares, settings, progress) if calibrated else 1.0
+        found = loaded.classify(texts, label=column.name, prior=shares, temperature=temperature, corpus=settings)
+        confusion = Confusion(column.values)
+        print_classes(_counted(found, confusion), "jsonl" if jsonl else "csv" if csv else "table")
+    if confusion.documents:
+        show_confusion(confusion, column)
+
+
+def _prior(text: str | None, values: list[str]) -> list[float] | None:
+    """The probability of each value before reading; None is that of the model's text."""
+    from charlm.cli.options.models import parse_prior
+
+    if text is None:
+        return None
+    return [1 / len(values)] * len(values) if text == "uniform" else parse_prior(text, values, "value")
+
+
+def _temperature(
+    loaded: "TextModel", label: str, prior: list[float] | None, settings: "CorpusOptions", progress: "Progress"
+) -> float:
+    """The calibrated temperature; 1, and a note, if the model's own text can't be read."""
+    import logging
+
+    try:
+        return loaded.calibrate_labels(label, prior=prior, corpus=settings, progress=progress).temperature
+    except CharlmError as error:
+        logging.getLogger(__name__).warning("not calibrated: %s", str(error).partition(";")[0])
+        return 1.0
+
+
+def _counted(found: "Iterator[Classification]", confusion: "Confusion") -> "Iterator[Classification]":
+    for one in found:
+        confusion.add(one)
+        yield one

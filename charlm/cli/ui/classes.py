@@ -1,0 +1,54 @@
+"""Shows which label documents have: as a table, JSON lines or CSV; and which labels are mistaken for which."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
+
+from charlm.cli.ui.console import stderr, stdout, thousands
+from charlm.cli.ui.spans import print_records
+
+if TYPE_CHECKING:
+    from charlm.config import LabelColumn
+    from charlm.evaluation.spans.classification import Classification, Confusion
+
+_SHOWN = 300  # characters of a text
+_LONGEST = 14  # columns of a value
+
+
+def print_classes(found: "Iterable[Classification]", form: Literal["table", "jsonl", "csv"]) -> None:
+    """Print for each document the likeliest value and the next, as it arrives."""
+    if form != "table":
+        print_records((one.to_json() for one in found), form)
+        return
+    console, width = stdout(), 0
+    for index, one in enumerate(found):
+        ranked = sorted(one.probabilities.items(), key=lambda pair: -pair[1])[:2]
+        if index == 0:  # no heading before an error
+            width = min(_LONGEST, max(5, *map(len, one.values)))
+            heading = f"{'document':>10}  {'value':<{width}} {'p':>5}  {'next':<{width}} {'p':>5}  text"
+            console.print(heading, style="dim", no_wrap=True, overflow="ellipsis", crop=True)
+        cells = "  ".join(f"{value[:width]:<{width}} {share:.3f}" for value, share in ranked)
+        shown = " ".join(one.text[:_SHOWN].split()) + " …" * (len(one.text) > _SHOWN)
+        line = f"{one.choice.span.document:>10}  {cells}  {shown}"
+        console.print(line, markup=False, highlight=False, no_wrap=True, overflow="ellipsis", crop=True)
+
+
+def show_confusion(confusion: "Confusion", label: "LabelColumn") -> None:
+    """Print how many documents of each value are taken for each other one, on stderr."""
+    from rich.table import Table
+
+    console = stderr()
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column(f"true {label.name}", overflow="fold")
+    for value in label.values:
+        table.add_column(value, justify="right", overflow="fold")
+    for value, row in zip(label.values, confusion.counts.tolist(), strict=True):
+        if sum(row):
+            table.add_row(value, *map(thousands, row))
+    console.print(table)
+    total = confusion.documents
+    console.print(
+        f"{confusion.accuracy:.1%} of {total:,} document{'s' * (total != 1)} have their true {label.name} as the "
+        "likeliest",
+        markup=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,109 @@
+"""`charlm classify`, and the options about labels of the other commands."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def films(charlm, labelled_reviews, brief: list[str], keep_run) -> str:
+    """A small run of labelled reviews."""
+    columns = ["--text-column", "text", "--label-column", "stars", "--label-column", "author"]
+    keep_run("films", "runs/films", lambda: charlm("train", labelled_reviews, *columns, "--run", "films", *brief))
+    config = Path("runs/films/config.json")
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"text": [str(labelled_reviews)]}))
+    return "runs/films"
+
+
+def test_each_document_has_probabilities(charlm, films: str, labelled_reviews) -> None:
+    records = [
+        json.loads(line)
+        for line in charlm("classify", films, labelled_reviews, "--label", "stars", "--jsonl").stdout.splitlines()
+    ]
+    assert len(records) == 240 and records[0]["truth"] == "1" and records[0]["text"].startswith("A dull film")
+    for record in records:
+        assert sum(record["probabilities"].values()) == pytest.approx(1)
+        assert record["probabilities"][record["value"]] == max(record["probabilities"].values())
+    shown = charlm(
+        "classify", films, labelled_reviews, "--label", "stars", "--csv", "--no-calibrate", "--prior", "uniform"
+    )
+    rows = [*csv.DictReader(shown.stdout.splitlines())]
+    assert len(rows) == 240 and rows[-1]["truth"] == "5" and float(rows[0]["probabilities 5"]) >= 0
+    right = sum(row["value"] == row["truth"] for row in rows)
+    assert f"{right / 240:.1%} of 240 documents have their true stars as the likeliest" in shown.stderr
+    table = charlm(
+        "classify", films, "-", "--label", "stars", "--documents", "line", stdin=b"A dull film\nA fine film\n"
+    )
+    assert len(table.stdout.splitlines()) == 3 and "likeliest" not in table.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["classify", "films", "TEXT"], "the model has several labels; give one of stars, author"),
+        (["classify", "films", "TEXT", "--label", "star"], "the model has no label 'star'; did you mean stars?"),
+        (["classify", "films"], "no text given"),
+        (["classify", "films", "TEXT", "--label", "stars", "--prior", "1=1"], "--prior has no probability for 3, 5"),
+        (["classify", "films", "TEXT", "--label", "stars", "--prior", "2=1"], "--prior names the value '2'"),
+        (
+            ["classify", "films", "TEXT", "--label", "stars", "--text-column", "txt"],
+            "has no column 'txt'; did you mean",
+        ),
+        (["sample", "films", "--label", "stars=4"], "the model doesn't know stars=4; its values are 1, 3, 5"),
+        (["eval", "films", "--label", "mood=x"], "the model has no label 'mood'; its labels are stars, author"),
+        (["score", "films", "TEXT", "--label", "stars=1", "--no-labels"], "--label and --no-labels contradict"),
+        (["classify", "reviews", "TEXT"], "the model has no labels; train one with --label-column"),
+        (["sample", "reviews", "--label", "stars=4"], "the model has no labels; train one with --label-column"),
+    ],
+)
+def test_a_wrong_label_is_one_clear_line(failed, films: str, labelled_reviews, arguments: list[str], said: str) -> None:
+    assert said in failed(*[{"films": films, "TEXT": labelled_reviews}.get(word, word) for word in arguments])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--text-column", "body"], "has no column 'body'; its columns are id, stars, text, author"),
+        (["--text-column", "text", "--label-column", "star"], "there is no such column; did you mean 'stars'?"),
+        (["--text-column", "text", "--label-column", "id"], "--label-column id has 240 different values in 240"),
+        (["--label-column", "stars"], "--label-column needs --text-column"),
+        (["--text-column", "text", "--documents", "line"], "leave out --documents and --separator"),
+        (["--label-files", "film"], "--label-files film has only the value 'reviews'"),
+        (["--label-folders", "film"], "--label-folders film: the text has no sub-folders"),
+        (["--text-column", "text", "--label-column", "text"], "--text-column and --label-column are both 'text'"),
+        (["--text-column", "text", "--label-column", "stars", "--label-files", "stars"], "give each a name of its own"),
+    ],
+)
+def test_a_wrong_column_is_one_clear_line(failed, labelled_reviews, options: list[str], said: str) -> None:
+    assert said in failed("train", labelled_reviews, *options, "--steps", "1")
+
+
+def test_a_label_changes_what_is_written_and_scored(charlm, films: str, labelled_reviews) -> None:
+    labels = ([], ["--label", "stars=1"], ["--label", "stars=1:9"])
+    written = [charlm("sample", films, "--seed", "1", *label).stdout for label in labels]
+    assert len(set(written)) > 1
+    assert charlm("sample", films, "--seed", "1", "--label", "stars=1:0").stdout == written[0]
+    scores = [
+        json.loads(charlm("eval", films, "--json", "--no-baselines", *options).stdout)["nats"]
+        for options in ([], ["--no-labels"], ["--label", "stars=1"])
+    ]
+    assert len(set(scores)) == 3
+    spans = charlm("score", films, labelled_reviews, "--label", "stars=1", "--jsonl").stdout.splitlines()
+    assert (
+        json.loads(spans[-1])["labels"] == {"stars": "5", "author": "bob"}
+        or json.loads(spans[-1])["labels"]["stars"] == "5"
+    )
+    assert "label stars   1 (80), 3 (80), 5 (80)" in charlm("info", films).stdout
+
+
+def test_folders_and_files_are_labels(charlm, write, sentences: str, brief: list[str]) -> None:
+    for name in ("a/x.txt", "a/y.txt", "b/x.txt"):
+        folder = write(sentences, f"texts/{name}").parents[1]
+    options = ["--label-folders", "kind", "--label-files", "name", "--run", "r"]
+    charlm("train", folder, *options, *brief)
+    shown = charlm("info", "r").stdout
+    assert "label name    x (2), y (1)" in shown and "label kind    a (2), b (1)" in shown
+    found = json.loads(charlm("eval", "r", "--json", "--no-baselines").stdout)
+    assert found["documents"] == 3 and found["characters"] == pytest.approx(0.05 * 3 * len(sentences), rel=0.02)
