@@ -40,6 +40,7 @@ _NETWORK = ("cells", "kernels", "model", "native", "ngram", "tokenizers")
 _TRAINING = (*_NETWORK, "api.py", "config", "data", "evaluation", "processes", "training")
 _KERNELS = ("cells", "kernels", "model/layers.py", "native")
 SOURCES = {
+    "base": (*_TRAINING, "pretrained"),
     "cell_search": _TRAINING,
     "cells": _TRAINING,
     "clipping": _TRAINING,
