@@ -46,9 +46,9 @@ def test_it_can_be_used_by_keyboard_alone(page_in_browser: Any) -> None:
     page.focus("#texts .text")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
-    assert page.locator("#tip").is_visible()
+    page.locator("#tip").wait_for(state="visible")
     page.keyboard.press("Escape")
-    assert page.locator("#tip").is_hidden()
+    page.locator("#tip").wait_for(state="hidden")
     page.focus("#tab-write")
     page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.id") == "tab-read"
