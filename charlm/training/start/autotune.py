@@ -95,7 +95,7 @@ class AutotunedSettings:
     @property
     def why(self) -> str:
         """One line that explains the settings."""
-        return "; ".join(filter(None, (self.exposure, ", and ".join(self.reasons.values()))))
+        return "; ".join(filter(None, (self.exposure, *self.reasons.values())))
 
     def without(self, names: Collection[str]) -> "AutotunedSettings":
         """The same without the settings of these names."""
