@@ -187,9 +187,7 @@ def test_another_network_has_its_own_width_and_window(monkeypatch: pytest.Monkey
 
 def test_a_reason_is_given_for_what_is_chosen_only() -> None:
     found = settings_for(tokens=10**6, passes=20)
-    assert "learning rate" in found.why and found.why.endswith(
-        "; dropout of 0.2 keeps the text from being memorised"
-    )
+    assert "learning rate" in found.why and found.why.endswith("; dropout of 0.2 keeps the text from being memorised")
     assert "heart" not in found.without({"dropout"}).why and "learning rate" in found.without({"dropout"}).why
     assert found.without({"dropout", "learning_rate"}).why == "1,000,000 tokens will be seen about 20.0 times"
 
