@@ -224,18 +224,7 @@ class Recurrent(Network):
         generator: torch.Generator | None = None,
         extra: Tensor | None = None,
     ) -> tuple[Tensor, LayerStates]:
-        """Run the layers over a window; bidirectional twins are not used.
-
-        Args:
-            ids: token ids, (T, B) int64.
-            embedding: the vector of each token, (V, E).
-            states: the states before the first step.
-            generator: the random generator of dropout in training mode.
-            extra: vectors to add to the embeddings of the tokens, (T, B, E).
-
-        Returns:
-            Outputs of the last layer, (T, B, H), and the states after the last step.
-        """
+        """See `Network.forward`; bidirectional twins are not used."""
         after = []
         x = embedding
         for index, (layer, state) in enumerate(zip(self.layers, states, strict=True)):

@@ -27,8 +27,9 @@ AUTO = "auto"
 NONE = "none"
 """Begin with a new model."""
 
-_OPTIONS = {"dropout", "weight_dropout", "ngram_order", "context_vectors", "match"}
+_OPTIONS = {"dropout", "weight_dropout", "ngram_order", "context_vectors", "match", "recent"}
 """Options of the model that don't describe a network."""
+_LEAST = 100  # tokens of a training split that can tell what suits it
 _SCORED = 16_384  # tokens at the end of the training split, at most a fifth of it
 _COUNTED = 1_000_000  # tokens before them
 _ORDER = 6
@@ -49,7 +50,7 @@ def reason_for_base(dataset: Dataset, tokenizer: TokenizerConfig, options: Colle
             one.
     """
     suits = tokenizer.kind == "char" and dataset.corpus.config.direction == "forward" and _OPTIONS.issuperset(options)
-    if not (suits and (PRETRAINED / BASE).is_dir()):
+    if not (suits and len(dataset.train) >= _LEAST and (PRETRAINED / BASE).is_dir()):
         return None
     start = load_base()
     if not knows_the_script(start, dataset):

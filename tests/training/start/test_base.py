@@ -56,6 +56,7 @@ def test_english_begins_with_the_base(start_of) -> None:
     "content",
     [
         pytest.param("Привет, как твои дела? Хорошо. " * 20, id="another script"),
+        pytest.param("The cat sat on the mat and slept.", id="too short to tell"),
         pytest.param("Der Hund schläft, und die Katze läuft davon. " * 20, id="another language"),
     ],
 )
@@ -81,7 +82,7 @@ def test_options_that_ask_for_a_new_model(start_of, options: dict) -> None:
     assert start_of(ENGLISH, **options)[0] is None
 
 
-@pytest.mark.parametrize("options", [{"dropout": 0.3}, {"ngram_order": 3}, {"match": False}])
+@pytest.mark.parametrize("options", [{"dropout": 0.3}, {"ngram_order": 3}, {"match": False}, {"recent": False}])
 def test_options_that_the_base_can_follow(start_of, options: dict) -> None:
     start, _ = start_of(ENGLISH, model=options)
     assert start is not None
