@@ -308,8 +308,8 @@ def _no_model(name: str) -> str:
     if (near := nearest_model(name)) is not None:
         return f"no model {name!r}; did you mean {near}?"
     return (
-        f"no model {name!r}; give a model file, a run folder, the name of a run in {RUNS}/, or reviews, the bundled "
-        "model"
+        f"no model {name!r}; give a model file, a run folder, the name of a run in {RUNS}/, or a bundled model "
+        f"({', '.join(bundled_names())})"
     )
 
 

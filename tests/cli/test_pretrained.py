@@ -28,6 +28,22 @@ def test_it_is_small_and_has_a_card() -> None:
         assert part in card
 
 
+def test_the_model_of_english_is_small_and_has_a_card_with_its_sources() -> None:
+    folder = PRETRAINED / "english"
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= 16_000_000
+    card = (folder / "README.md").read_text()
+    for part in ("sources.tsv", "licen", "bits per character", "Limits"):
+        assert part in card
+    rows = [line.split("\t") for line in (folder / "sources.tsv").read_text().splitlines()]
+    assert rows[0] == ["file", "title", "licence", "bytes", "sha256", "origin"]
+    assert all(len(row) == 6 and all(row) and len(row[4]) == 64 for row in rows[1:])
+    assert not any(licence in row[2] for row in rows for licence in ("GPL", "GFDL", "MPL"))
+
+
+def test_an_unknown_name_is_told_the_bundled_models(failed) -> None:
+    assert "or a bundled model (english, reviews)" in failed("eval", "nosuch")
+
+
 def test_without_a_run_it_writes_and_says_so(charlm, failed) -> None:
     shown = charlm("sample", "--prefix", "I couldn't", "--length", 60, "--seed", 1)
     assert shown.stdout.startswith("I couldn't ") and len(shown.stdout) > 20
