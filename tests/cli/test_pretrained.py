@@ -41,7 +41,7 @@ def test_the_model_of_english_is_small_and_has_a_card_with_its_sources() -> None
 
 
 def test_an_unknown_name_is_told_the_bundled_models(failed) -> None:
-    assert "or a bundled model (english, reviews)" in failed("eval", "nosuch")
+    assert "or a bundled model (english, reviews)" in failed("info", "nosuch")
 
 
 def test_without_a_run_it_writes_and_says_so(charlm, failed) -> None:
