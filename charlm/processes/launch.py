@@ -53,7 +53,7 @@ def launch(arguments: Sequence[str], *, processes: int, threads: int | None) -> 
             return _status({rank: failure.exitcode for rank, failure in error.failures.items()}, processes)
         except (RuntimeError, OSError) as error:
             reason = " ".join(str(error).split())[:200]
-            raise ProcessError(f"can't start {processes} processes: {reason}; train with a single one") from None
+            raise ProcessError(f"can't start {processes} processes: {reason}; use a single one") from None
     return 0
 
 

@@ -84,7 +84,7 @@ def test_a_process_that_is_killed_ends_all_and_a_restart_goes_on(
     status = [child.wait() for child in children]
     assert (status[killed], status[1 - killed]) == (-signal.SIGKILL, 1)
     last = children[1 - killed].stderr.splitlines()[-1]
-    assert last.startswith("error: another process of this run has ended") and "--resume" in last
+    assert last.startswith("error: another of the processes has ended") and "--resume" in last
     assert [child.wait() for child in start_together(command, restarts=1)] == [0, 0]
     assert records_of("runs/killed", "step")[-1]["step"] == 80
 

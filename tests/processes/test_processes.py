@@ -9,6 +9,12 @@ import pytest
 import torch
 import torch.distributed as dist
 
+from charlm.data import windows
+from charlm.errors import ConfigError
+from charlm.evaluation.neural_cache import NeuralCacheConfig
+from charlm.evaluation.score import Evaluation, evaluate, require_groups
+from charlm.evaluation.spans.reading import parts_of_strings
+from charlm.evaluation.spans.scores import SpanKind, SpanScore, score_spans
 from charlm.processes.environment import in_environment, number_in_environment, rank_in_environment
 from charlm.processes.processes import Processes, gather_rows
 from charlm.training.optimizers import orthogonal, orthogonal_in_shares
@@ -75,6 +81,54 @@ def test_a_matrix_is_orthogonalised_in_shares(together, one_thread, shape: tuple
     whole = orthogonal(matrix, torch.float32)
     for share in together(3, lambda processes: orthogonal_in_shares(matrix, torch.float32, processes)):
         torch.testing.assert_close(share, whole, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("cache", [None, NeuralCacheConfig(size=20)])
+@pytest.mark.parametrize("size", [2, 3])
+def test_an_evaluation_in_shares_is_that_of_one_process(
+    together, dataset_of, network_for, sentences: str, monkeypatch, one_thread, size: int, cache
+) -> None:
+    monkeypatch.setattr(windows, "BLOCK_DOCUMENTS", 20)
+    dataset = dataset_of(sentences, documents="line")
+    model = network_for(dataset).eval()
+
+    def scored(processes: Processes) -> Evaluation:
+        return evaluate(model, dataset.tokenizer, dataset.train, cache=cache, processes=processes)
+
+    whole = scored(Processes())
+    assert together(size, scored) == [whole] * size
+
+
+@pytest.mark.parametrize("by", ["document", "word"])
+@pytest.mark.parametrize("alone", [False, True])
+def test_spans_in_shares_have_the_scores_of_one_process(
+    together, dataset_of, network_for, sentences: str, monkeypatch, one_thread, by: SpanKind, alone: bool
+) -> None:
+    monkeypatch.setattr(windows, "BLOCK_DOCUMENTS", 8)
+    monkeypatch.setattr(windows, "BLOCK_TOKENS", 500)
+    dataset = dataset_of(sentences, documents="line")
+    model = network_for(dataset).eval()
+    texts = sentences.splitlines()
+    long = [*texts[:50], "the cat " * 100, *texts[50:90], texts[90] * 9, *texts[91:]]  # of two blocks; of one
+
+    def scored(processes: Processes) -> list[SpanScore]:
+        parts = parts_of_strings(long)
+        return [*score_spans(model, dataset.tokenizer, parts, by, alone=alone, processes=processes)]
+
+    whole = scored(Processes())
+    assert together(2, scored) == [whole] * 2
+
+
+def test_more_processes_than_groups_of_documents() -> None:
+    processes = Processes()
+    processes.size = 3
+    with pytest.raises(ConfigError, match="3 processes can't share a single document, .*--documents"):
+        require_groups(1, 1, processes)
+    with pytest.raises(ConfigError, match="3 processes can't share 100 documents, .* 2 groups .*at most 2 processes"):
+        require_groups(2, 100, processes)
+    with pytest.raises(ConfigError, match="start at most 1 process$"):
+        require_groups(1, 64, processes)
+    require_groups(3, 200, processes)
 
 
 def test_the_environment_of_a_launcher(monkeypatch) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.cli.options.completion import complete_model_or_text
+from charlm.cli.options.processes import ScoringProcessesOption, score_in_processes
 from charlm.cli.options.shared import (
     JsonOption,
     LabelOption,
@@ -38,6 +39,7 @@ _FEW = 3  # texts that the headline names
 
 
 def evaluate(
+    context: typer.Context,
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
@@ -86,6 +88,7 @@ def evaluate(
         typer.Option("--no-baselines", help="Leave out the comparison with simple predictors."),
     ] = False,
     threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="set by PyTorch")] = None,
+    processes: ScoringProcessesOption = None,
     json: JsonOption = False,
 ) -> None:
     """Measure how well a model predicts a text it has not seen.
@@ -111,6 +114,7 @@ def evaluate(
     from charlm.evaluation.dynamic import DynamicConfig
     from charlm.evaluation.neural_cache import NeuralCacheConfig
     from charlm.evaluation.verdict import verdict
+    from charlm.processes.distributed import joined
     from charlm.storage.runs import names_model, nearest_model
 
     if dynamic_rate is not None and not dynamic:
@@ -121,7 +125,11 @@ def evaluate(
     cache_config = NeuralCacheConfig(**without_none(share=cache_share)) if cache else None
     if threads is not None:
         use_threads(threads)
+    if dynamic and processes is not None and processes > 1:
+        raise ConfigError("--dynamic learns from each part of a text before it reads the next; leave out --processes")
     names = list(arguments or [])
+    if score_in_processes(context, processes, names, threads):
+        return
     require_model_first(names, "charlm eval")
     model = names.pop(0) if names and names_model(names[0], text_follows=len(names) > 1) else None
     if model is None and names and not names_text(names[0]):
@@ -142,23 +150,35 @@ def evaluate(
             soft_wrap=True,
         )
     with Bars(console) as progress:
-        if names:
-            dataset = loaded.read(names, split=split, corpus=settings, progress=progress)
-            name = " ".join(names)
-            what = name + (f", {split} split" if split else "")
-        else:
-            if settings:
-                raise ConfigError(
-                    "--documents, --separator, --encoding, --errors and --text-column apply only when a TEXT is given; "
-                    "add a TEXT"
-                )
-            split = split or loaded.held_out_split()
-            dataset = loaded.read(split=split, progress=progress)
-            trained_on = loaded.checkpoint.corpus or dataset.corpus
-            name = trained_on.name
-            what = f"{name}, {split} split"
-        scored: SplitName = split or "train"
-        result = loaded.score(dataset, scored, dynamic=dynamic_config, neural_cache=cache_config, progress=progress)
+        with joined() as together:
+            if names:
+                with together.one_per_machine_first():
+                    dataset = loaded.read(names, split=split, corpus=settings, progress=progress)
+                name = " ".join(names)
+                what = name + (f", {split} split" if split else "")
+            else:
+                if settings:
+                    raise ConfigError(
+                        "--documents, --separator, --encoding, --errors and --text-column apply only when a TEXT is "
+                        "given; add a TEXT"
+                    )
+                split = split or loaded.held_out_split()
+                with together.one_per_machine_first():
+                    dataset = loaded.read(split=split, progress=progress)
+                trained_on = loaded.checkpoint.corpus or dataset.corpus
+                name = trained_on.name
+                what = f"{name}, {split} split"
+            scored: SplitName = split or "train"
+            result = loaded.score(
+                dataset,
+                scored,
+                dynamic=dynamic_config,
+                neural_cache=cache_config,
+                progress=progress,
+                processes=together,
+            )
+        if not together.is_first:
+            return
         baselines = {} if no_baselines else _baselines(loaded, dataset, scored, None if names else dataset, progress)
         writes = loaded.corpus_config.direction == "forward"
         copying = loaded.copying(dataset, scored, progress=progress) if baselines and writes else None

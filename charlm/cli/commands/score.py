@@ -1,11 +1,13 @@
 """`charlm score`: the score of each document, line, sentence or word of a text, and the model it is likeliest from."""
 
 import os
+from collections import deque
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from charlm.cli.options.completion import complete_model, complete_model_or_text
+from charlm.cli.options.processes import ScoringProcessesOption, score_in_processes
 from charlm.cli.options.shared import (
     LabelOption,
     NoLabelsOption,
@@ -24,11 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from charlm.evaluation.spans.scores import SpanScore
+    from charlm.processes.processes import Processes
 
 _MODELS = "Several models"
 
 
 def score(
+    context: typer.Context,
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
@@ -98,6 +102,7 @@ def score(
     label: LabelOption = None,
     no_labels: NoLabelsOption = False,
     threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="set by PyTorch")] = None,
+    processes: ScoringProcessesOption = None,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Print each as a JSON object on a line.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print a CSV table with a header.")] = False,
 ) -> None:
@@ -125,7 +130,9 @@ def score(
     from charlm.config import check_range
     from charlm.evaluation.spans.choice import calibrate, choose
     from charlm.evaluation.spans.scores import score_with_all
+    from charlm.processes.distributed import joined
     from charlm.progress import silent
+    from charlm.storage.checkpoint import weights_sha256
     from charlm.text_model import require_forward
 
     if jsonl and csv:
@@ -135,6 +142,8 @@ def score(
         sort = sort or "bits-per-char"
     if threads is not None:
         use_threads(threads)
+    if score_in_processes(context, processes, arguments or [], threads):
+        return
     named, texts = given_models(list(arguments or []), models or [])
     if len(named) < 2 and (prior or truth):
         raise ConfigError("--prior and --truth need several models; name them before the TEXT or with --models")
@@ -159,14 +168,20 @@ def score(
         numbers_documents=config.documents != "file",
     )
     networks = [(model.model, model.tokenizer) for model in loaded]
-    with Bars(stderr()) as progress:
+    with Bars(stderr()) as progress, joined() as together:
 
-        def scores(text: list[str]) -> "list[Iterator[SpanScore]]":
+        def scores(text: list[str], shared_by: "Processes | None" = None) -> "list[Iterator[SpanScore]]":
             parts = loaded[0].stream(text, corpus=settings, progress=progress if sort else silent)
-            return score_with_all(networks, parts, kind, alone=alone)
+            return score_with_all(networks, parts, kind, alone=alone, processes=shared_by)
 
+        if together.size > 1:
+            together.require_same({"model": [weights_sha256(model.model) for model in loaded]})
+        if not together.is_first:
+            if texts:
+                deque(zip(*scores(texts, together), strict=True), maxlen=0)
+            return
         if len(loaded) == 1:
-            spans = counted(scores(texts)[0], kind)
+            spans = counted(scores(texts, together)[0], kind)
             show_spans(ranked(spans, sort, top, lambda span: span), layout)
             return
         found = [(choice, index) for index, text in known for choice in choose(scores([text]), prior=shares)]
@@ -174,7 +189,7 @@ def score(
         if known:
             calibration = calibrate((one for one, _ in found), (index for _, index in found), prior=shares)
         temperature = 1.0 if calibration is None else calibration.temperature
-        every = scores(texts) if texts else [*zip(*(choice.scores for choice, _ in found), strict=True)]
+        every = scores(texts, together) if texts else [*zip(*(choice.scores for choice, _ in found), strict=True)]
         choices = choose(every, prior=shares, temperature=temperature)
         show_choices(ranked(choices, sort, top, lambda choice: choice.span), layout)
     if calibration is not None:
