@@ -280,7 +280,7 @@ def autotune(
         used = f"{threads} {'thread was' if threads == 1 else 'threads were'}"
         settings.reasons["threads"] = f"{used} faster than more, because other programs are using the CPU"
     small = vocab_size <= SMALL_VOCABULARY and not window.softmax_samples
-    matches = small and facts.tokens >= _LONG_DOCUMENT * facts.documents
+    matches = ngram_order > 0 and small and facts.tokens >= _LONG_DOCUMENT * facts.documents
     if matches and native_library() is None:
         matches = False
         settings.reasons["match"] = "a match would take too long without a C compiler"
