@@ -70,6 +70,14 @@ def test_a_learning_rate_goes_with_the_characters_of_a_text() -> None:
     assert rate(tokens=10**6) == 3e-3 < rate(tokens=10**6, characters=14 * 10**5) < rate(tokens=3 * 10**6) == 5e-3
 
 
+def test_fine_tuning_on_a_larger_text_has_a_higher_rate() -> None:
+    found = [settings_for(tokens=tokens, passes=1, fine_tuning=True) for tokens in (400_000, 800_000, 10**7)]
+    assert [one.training["learning_rate"] for one in found] == [5e-4, 1e-3, 1.5e-3]
+    assert "forgets less" in found[0].why and "larger text allows" in found[1].why
+    window = planned(TrainConfig(epochs=1), hidden_size=512, fine_tuning=True).training
+    assert window["batch_size"] == 64, "a wide network that begins anew reads twice as many"
+
+
 def test_weights_are_dropped_from_the_lstm_only_and_never_in_one_pass() -> None:
     assert settings_for(tokens=10**6, passes=50).model["weight_dropout"] == 0
     assert settings_for(tokens=10**6, passes=100).model["weight_dropout"] == 0.2
