@@ -64,6 +64,7 @@ SOURCES = {
     "seeds": _TRAINING,
     "sentiment": (*_NETWORK, "analysis/probing", "evaluation", "pretrained", "sampling"),
     "serving": (*_TRAINING, "server"),
+    "standard": _TRAINING,
     "time_to_quality": _TRAINING,
     "validation": _TRAINING,
     "variants": _TRAINING,

@@ -208,7 +208,7 @@ NgramOrderOption = Annotated[
     int | None,
     _option(
         "Order of the n-gram model. Its log-probabilities, scaled by learned weights, are added to the network's. 0 "
-        "trains the network without it.",
+        "trains the network alone, without it and without a match.",
         "12; 5 if the vocabulary is larger than 512 tokens",
         _MODEL,
     ),
@@ -225,7 +225,8 @@ MatchOption = Annotated[
         "--match/--no-match",
         help="Let the network use what followed the longest earlier occurrence of the last tokens in the document, so "
         "that it continues repeats.",
-        show_default="auto: on if documents are long, the vocabulary is small and there is compiled code",
+        show_default="auto: on with an n-gram model, if documents are long, the vocabulary is small and there is "
+        "compiled code",
         rich_help_panel=_MODEL,
     ),
 ]
