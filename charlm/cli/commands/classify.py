@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charlm.cli.options.completion import complete_model_or_text
-from charlm.cli.options.shared import (
+from charlm.cli.options.corpus import (
     ScoredDocumentsOption,
     ScoredEncodingOption,
     ScoredErrorsOption,
     ScoredTextColumnOption,
     SeparatorOption,
     corpus_options,
-    use_threads,
 )
+from charlm.cli.options.shared import use_threads
 from charlm.errors import CharlmError, ConfigError, CorpusError
 
 if TYPE_CHECKING:

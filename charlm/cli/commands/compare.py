@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.cli.options.completion import complete_model_or_text
-from charlm.cli.options.models import leading_models
-from charlm.cli.options.output import OpenOption, OverwriteOption, check_open, output_path, write_page
-from charlm.cli.options.shared import (
-    JsonOption,
+from charlm.cli.options.corpus import (
     ScoredDocumentsOption,
     ScoredEncodingOption,
     ScoredErrorsOption,
     SeparatorOption,
     SplitOption,
-    ThreadsOption,
     corpus_options,
-    use_threads,
 )
+from charlm.cli.options.models import leading_models
+from charlm.cli.options.output import OpenOption, OverwriteOption, check_open, output_path, write_page
+from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:

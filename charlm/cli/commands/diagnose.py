@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charlm.cli.options.completion import complete_cells
-from charlm.cli.options.output import OverwriteOption, output_path
-from charlm.cli.options.shared import (
+from charlm.cli.options.corpus import (
     DocumentsOption,
     EncodingOption,
     ErrorsOption,
-    JsonOption,
     SeparatorOption,
     TextArgument,
     corpus_options,
-    use_threads,
 )
+from charlm.cli.options.output import OverwriteOption, output_path
+from charlm.cli.options.shared import JsonOption, use_threads
 from charlm.config import RecurrentInit
 
 if TYPE_CHECKING:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.cli.options.completion import complete_model_or_text
-from charlm.cli.options.shared import (
-    JsonOption,
+from charlm.cli.options.corpus import (
     LabelOption,
     NoLabelsOption,
     ScoredDocumentsOption,
@@ -17,19 +16,14 @@ from charlm.cli.options.shared import (
     SeparatorOption,
     SplitOption,
     corpus_options,
-    use_threads,
     with_labels,
-    without_none,
 )
+from charlm.cli.options.shared import JsonOption, use_threads, without_none
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from charlm.config import SplitName
     from charlm.data.dataset import Dataset
     from charlm.evaluation.baselines import Baseline
-    from charlm.evaluation.copying import Copied
-    from charlm.evaluation.score import Evaluation
     from charlm.progress import Progress
     from charlm.text_model import TextModel
 
@@ -102,7 +96,7 @@ def evaluate(
       [bold]charlm eval --dynamic[/bold]               with dynamic evaluation
     """
     import charlm
-    from charlm.cli.charts.scores import headline, show_bars
+    from charlm.cli.charts.scores import headline, show_bars, show_copying, show_figures
     from charlm.cli.options.reader import require_model_first
     from charlm.cli.ui.console import Bars, print_json, stderr, stdout
     from charlm.data.inputs.mistakes import looks_like
@@ -198,13 +192,13 @@ def evaluate(
     stdout().print(line, style="bold", markup=False)
     if baselines:
         show_bars(result.bits_per_character, baselines)
-    _show(result)
+    show_figures(result)
     if sentences:
         stdout().print()
     for sentence in sentences:
         stdout().print(sentence, markup=False)
     if copying is not None:
-        _show_copying(*copying)
+        show_copying(*copying)
 
 
 def _baselines(
@@ -220,64 +214,3 @@ def _baselines(
     except CharlmError as error:
         logging.getLogger(__name__).warning("no baselines: %s", str(error).partition(";")[0])
         return {}
-
-
-def _show(result: "Evaluation") -> None:
-    """A table of all figures."""
-    from rich.table import Table
-
-    from charlm.cli.charts.numbers import perplexity_of
-    from charlm.cli.ui.console import stdout, thousands
-
-    per_word = result.perplexity_per_word
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column()
-    table.add_column(justify="right")
-    for name, value in (
-        ("bits per character", f"{result.bits_per_character:.4f}"),
-        ("bits per byte", f"{result.bits_per_byte:.4f}"),
-        ("nats per character", f"{result.nats_per_character:.4f}"),
-        ("nats per token", f"{result.nats_per_token:.4f}"),
-        ("perplexity per token", perplexity_of(result.perplexity, 3)),
-        ("perplexity per word", "" if per_word is None else perplexity_of(per_word, 2)),
-        *_spelling(result),
-        ("nats", f"{result.nats:,.1f}"),
-        ("tokens", thousands(result.tokens)),
-        ("characters", thousands(result.characters)),
-        ("words", "" if result.words is None else thousands(result.words)),
-        ("bytes", thousands(result.bytes)),
-        ("unknown characters", thousands(result.unknown_characters)),
-        ("documents", thousands(result.documents)),
-    ):
-        table.add_row(name, value)
-    console = stdout()
-    console.print()
-    console.print(table)
-
-
-def _spelling(result: "Evaluation") -> "Iterator[tuple[str, str]]":
-    """What spelling the words outside a vocabulary of words costs; nothing without such words."""
-    from charlm.cli.charts.numbers import perplexity_of
-    from charlm.cli.ui.console import thousands
-
-    if result.spelled_words:
-        if result.perplexity_with_unk is not None:
-            yield "perplexity per word, as <unk>", perplexity_of(result.perplexity_with_unk, 2)
-        share = 100 * result.spelling_nats / result.nats
-        yield "words spelled", f"{thousands(result.spelled_words)} ({share:.1f}% of the nats)"
-
-
-def _show_copying(written: "Copied", scored: "Copied") -> None:
-    """How much generated text is copied from the training text, and how much of the scored text."""
-    from charlm.cli.ui.console import stdout
-
-    def describe(copied: "Copied") -> str:
-        if not copied.passages:
-            return "no passage of 40 characters or more"
-        return f"{copied.share:.1%}, longest passage {copied.longest} characters"
-
-    console = stdout()
-    console.print()
-    console.print("copied from the training text", style="bold")
-    console.print(f"{written.characters:,} generated characters: {describe(written)}", highlight=False)
-    console.print(f"first {scored.characters:,} characters of this text: {describe(scored)}", highlight=False)

@@ -10,7 +10,8 @@ import typer
 from charlm.cli.options import constraints
 from charlm.cli.options import sample as options
 from charlm.cli.options.completion import complete_model
-from charlm.cli.options.shared import JsonOption, LabelOption, ModelArgument, unescape, use_threads
+from charlm.cli.options.corpus import LabelOption
+from charlm.cli.options.shared import JsonOption, ModelArgument, unescape, use_threads
 from charlm.cli.ui.comparison import compare, show_pairs
 from charlm.config import check_range
 from charlm.errors import ConfigError

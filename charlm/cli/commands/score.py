@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from charlm.cli.options.completion import complete_model, complete_model_or_text
-from charlm.cli.options.shared import (
+from charlm.cli.options.corpus import (
     LabelOption,
     NoLabelsOption,
     ScoredDocumentsOption,
@@ -15,9 +15,9 @@ from charlm.cli.options.shared import (
     ScoredTextColumnOption,
     SeparatorOption,
     corpus_options,
-    use_threads,
     with_labels,
 )
+from charlm.cli.options.shared import use_threads
 from charlm.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
