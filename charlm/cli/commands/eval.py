@@ -18,7 +18,7 @@ from charlm.cli.options.corpus import (
     corpus_options,
     with_labels,
 )
-from charlm.cli.options.shared import JsonOption, use_threads, without_none
+from charlm.cli.options.shared import JsonOption, OwnThreadsOption, use_threads, without_none
 
 if TYPE_CHECKING:
     from charlm.config import SplitName
@@ -79,7 +79,7 @@ def evaluate(
         bool,
         typer.Option("--no-baselines", help="Leave out the comparison with simple predictors."),
     ] = False,
-    threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="set by PyTorch")] = None,
+    threads: OwnThreadsOption = None,
     json: JsonOption = False,
 ) -> None:
     """Measure how well a model predicts a text it has not seen.
@@ -113,8 +113,7 @@ def evaluate(
         raise ConfigError("--cache-share needs --cache; pass both")
     dynamic_config = DynamicConfig(**without_none(rate=dynamic_rate)) if dynamic else None
     cache_config = NeuralCacheConfig(**without_none(share=cache_share)) if cache else None
-    if threads is not None:
-        use_threads(threads)
+    use_threads(threads)
     names = list(arguments or [])
     require_model_first(names, "charlm eval")
     model = names.pop(0) if names and names_model(names[0], text_follows=len(names) > 1) else None

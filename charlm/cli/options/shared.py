@@ -38,11 +38,14 @@ ModelArgument = Annotated[
     ),
 ]
 ThreadsOption = Annotated[int, typer.Option(help="CPU threads.")]
+OwnThreadsOption = Annotated[int | None, typer.Option(help="CPU threads.", show_default="set by PyTorch")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
-def use_threads(threads: int) -> None:
-    """Let torch compute with this many threads; raises `ConfigError` unless --threads is 1 to 1024."""
+def use_threads(threads: int | None) -> None:
+    """Let torch compute with this many threads, or its own number; raises `ConfigError` unless it is 1 to 1024."""
+    if threads is None:
+        return
     check_range("--threads", threads, 1, 1024)
     import torch
 
