@@ -18,6 +18,7 @@ from charlm.cli.options.corpus import (
     corpus_options,
     with_labels,
 )
+from charlm.cli.options.models import load_model
 from charlm.cli.options.shared import JsonOption, OwnThreadsOption, use_threads, without_none
 
 if TYPE_CHECKING:
@@ -95,17 +96,12 @@ def evaluate(
       [bold]charlm eval --split valid --json[/bold]
       [bold]charlm eval --dynamic[/bold]               with dynamic evaluation
     """
-    import charlm
     from charlm.cli.charts.scores import headline, show_bars, show_copying, show_figures
-    from charlm.cli.options.reader import require_model_first
     from charlm.cli.ui.console import Bars, print_json, stderr, stdout
-    from charlm.data.inputs.mistakes import looks_like
-    from charlm.data.sources import names_text, not_found
-    from charlm.errors import ConfigError, CorpusError
+    from charlm.errors import ConfigError
     from charlm.evaluation.dynamic import DynamicConfig
     from charlm.evaluation.neural_cache import NeuralCacheConfig
     from charlm.evaluation.verdict import verdict
-    from charlm.storage.runs import names_model, nearest_model
 
     if dynamic_rate is not None and not dynamic:
         raise ConfigError("--dynamic-rate needs --dynamic; pass both")
@@ -114,27 +110,12 @@ def evaluate(
     dynamic_config = DynamicConfig(**without_none(rate=dynamic_rate)) if dynamic else None
     cache_config = NeuralCacheConfig(**without_none(share=cache_share)) if cache else None
     use_threads(threads)
-    names = list(arguments or [])
-    require_model_first(names, "charlm eval")
-    model = names.pop(0) if names and names_model(names[0], text_follows=len(names) > 1) else None
-    if model is None and names and not names_text(names[0]):
-        near = None if looks_like(names[0]) else nearest_model(names[0])
-        hint = not_found(names[0]) if near is None else f"no text of that name; did you mean the model {near}?"
-        raise CorpusError(f"there is no model or run {names[0]!r}, and {hint}")
+    model, names = _model_and_texts(list(arguments or []))
     settings = corpus_options(documents, separator, None, encoding, errors, text_column=text_column)
-    loaded = with_labels(charlm.load(model), label, no_labels=no_labels)
-    console = stderr()
-    if model is None:
-        console.print(f"using {loaded.path}", markup=False, soft_wrap=True)
-    elif not names and not loaded.path.is_relative_to(model) and names_text(model):
-        console.print(
-            f"note: {model} is the name of both a run and a text, and was taken as the run; to score a model on the "
-            f"text, use: charlm eval MODEL {shlex.quote(model)}",
-            style="yellow",
-            markup=False,
-            soft_wrap=True,
-        )
-    with Bars(console) as progress:
+    loaded = with_labels(load_model(model), label, no_labels=no_labels)
+    if model is not None and not names:
+        _note_if_a_text(model, loaded)
+    with Bars(stderr()) as progress:
         if names:
             dataset = loaded.read(names, split=split, corpus=settings, progress=progress)
             name = " ".join(names)
@@ -198,6 +179,42 @@ def evaluate(
         stdout().print(sentence, markup=False)
     if copying is not None:
         show_copying(*copying)
+
+
+def _model_and_texts(arguments: list[str]) -> tuple[str | None, list[str]]:
+    """The model, if the first argument names one, and the texts; raises `CorpusError` if it names neither."""
+    from charlm.cli.options.reader import require_model_first
+    from charlm.data.inputs.mistakes import looks_like
+    from charlm.data.sources import names_text, not_found
+    from charlm.errors import CorpusError
+    from charlm.storage.runs import names_model, nearest_model
+
+    require_model_first(arguments, "charlm eval")
+    if not arguments:
+        return None, []
+    first, *others = arguments
+    if names_model(first, text_follows=bool(others)):
+        return first, others
+    if not names_text(first):
+        near = None if looks_like(first) else nearest_model(first)
+        hint = not_found(first) if near is None else f"no text of that name; did you mean the model {near}?"
+        raise CorpusError(f"there is no model or run {first!r}, and {hint}")
+    return None, arguments
+
+
+def _note_if_a_text(model: str, loaded: "TextModel") -> None:
+    """Print a note if the name of a run is that of a text, too, which may be what was meant."""
+    from charlm.cli.ui.console import stderr
+    from charlm.data.sources import names_text
+
+    if not loaded.path.is_relative_to(model) and names_text(model):
+        stderr().print(
+            f"note: {model} is the name of both a run and a text, and was taken as the run; to score a model on the "
+            f"text, use: charlm eval MODEL {shlex.quote(model)}",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _baselines(

@@ -11,6 +11,7 @@ from charlm.cli.options import constraints
 from charlm.cli.options import sample as options
 from charlm.cli.options.completion import complete_model
 from charlm.cli.options.corpus import LabelOption
+from charlm.cli.options.models import load_model
 from charlm.cli.options.shared import JsonOption, ModelArgument, unescape, use_threads
 from charlm.cli.ui.comparison import compare, show_pairs
 from charlm.config import check_range
@@ -239,10 +240,7 @@ def _load(model: str | None, threads: int) -> "TextModel":
     if model is None and not newest_models():
         stderr().print(f"no run in {RUNS}/; using the bundled model of film reviews")
         return charlm.load(PRETRAINED / "reviews" / MODEL_FILE)
-    loaded = charlm.load(model)
-    if model is None:
-        stderr().print(f"using {loaded.path}", markup=False, soft_wrap=True)
-    return loaded
+    return load_model(model)
 
 
 def _replay(loaded: "TextModel", *, json: bool) -> None:
