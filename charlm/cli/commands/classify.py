@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charlm.cli.options.completion import complete_model_or_text
 from charlm.cli.options.corpus import (
     ScoredDocumentsOption,
     ScoredEncodingOption,
@@ -14,6 +13,7 @@ from charlm.cli.options.corpus import (
     SeparatorOption,
     corpus_options,
 )
+from charlm.cli.options.models import models_and_text
 from charlm.cli.options.output import CsvOption, JsonLinesOption, output_form
 from charlm.cli.options.shared import OwnThreadsOption, use_threads
 from charlm.errors import CharlmError, ConfigError
@@ -28,12 +28,10 @@ if TYPE_CHECKING:
 def classify(
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[MODEL] TEXT...",
-            autocompletion=complete_model_or_text,
-            help="A model that was trained with labels: its file, run folder or name of a run (the newest run if none "
-            "is given), then the text: files, folders, - or names from `charlm corpora`.",
-            show_default=False,
+        models_and_text(
+            "[MODEL] TEXT...",
+            "A model that was trained with labels: its file, run folder or name of a run (the newest run if none is "
+            "given)",
         ),
     ] = None,
     label: Annotated[

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlm.cli.options.completion import complete_model_or_text
 from charlm.cli.options.corpus import (
     LabelOption,
     NoLabelsOption,
@@ -18,7 +17,7 @@ from charlm.cli.options.corpus import (
     corpus_options,
     with_labels,
 )
-from charlm.cli.options.models import load_model
+from charlm.cli.options.models import load_model, models_and_text
 from charlm.cli.options.shared import JsonOption, OwnThreadsOption, use_threads, without_none
 
 if TYPE_CHECKING:
@@ -35,12 +34,8 @@ _FEW = 3  # texts that the headline names
 def evaluate(
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[MODEL] [TEXT...]",
-            autocompletion=complete_model_or_text,
-            help="A model file, run folder or name of a run (the newest run if none is given), then the text to score: "
-            "files, folders, - or names from `charlm corpora`.",
-            show_default=False,
+        models_and_text(
+            "[MODEL] [TEXT...]", "A model file, run folder or name of a run (the newest run if none is given)"
         ),
     ] = None,
     split: SplitOption = None,

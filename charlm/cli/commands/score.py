@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from charlm.cli.options.completion import complete_model, complete_model_or_text
+from charlm.cli.options.completion import complete_model
 from charlm.cli.options.corpus import (
     LabelOption,
     NoLabelsOption,
@@ -17,6 +17,7 @@ from charlm.cli.options.corpus import (
     corpus_options,
     with_labels,
 )
+from charlm.cli.options.models import models_and_text
 from charlm.cli.options.output import CsvOption, JsonLinesOption, output_form
 from charlm.cli.options.shared import OwnThreadsOption, use_threads
 from charlm.errors import ConfigError
@@ -32,12 +33,8 @@ _MODELS = "Several models"
 def score(
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[MODEL...] [TEXT...]",
-            autocompletion=complete_model_or_text,
-            help="Model files, run folders or names of runs (the newest run if none is given), then the text to score: "
-            "files, folders, - or names from `charlm corpora`.",
-            show_default=False,
+        models_and_text(
+            "[MODEL...] [TEXT...]", "Model files, run folders or names of runs (the newest run if none is given)"
         ),
     ] = None,
     by: Annotated[

@@ -63,6 +63,7 @@ def train(
     weight_dropout: network_options.WeightDropoutOption = None,
     tie_weights: network_options.TieWeightsOption = None,
     ngram_order: network_options.NgramOrderOption = None,
+    prior_memory: network_options.PriorMemoryOption = None,
     context_vectors: network_options.ContextVectorsOption = None,
     match: network_options.MatchOption = None,
     recent: network_options.RecentOption = None,
@@ -91,7 +92,6 @@ def train(
     processes: options.ProcessesOption = None,
     device: options.DeviceOption = None,
     precision: options.PrecisionOption = None,
-    prior_memory: network_options.PriorMemoryOption = None,
     # --- run
     run: options.RunOption = None,
     resume: options.ResumeOption = False,

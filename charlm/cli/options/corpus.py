@@ -100,7 +100,7 @@ ValidOption = Annotated[
     list[str] | None,
     option(
         "Text to use as the entire validation split, such as a benchmark's official one: a file, a folder or a corpus "
-        "name. May be repeated.",
+        "name. Repeatable.",
         "a share of TEXT, or the official split of a named corpus",
         TEXT,
         metavar="FILE",

@@ -3,14 +3,27 @@
 import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import typer
+
+from charlm.cli.options.completion import complete_model_or_text
 from charlm.config.names import closest
 from charlm.errors import ConfigError, CorpusError
 from charlm.files import MODEL_FILE, user_path
 
 if TYPE_CHECKING:
     from charlm.text_model import TextModel
+
+
+def models_and_text(metavar: str, models: str) -> Any:
+    """The argument for models, which `models` describes, and a text to score."""
+    return typer.Argument(
+        metavar=metavar,
+        autocompletion=complete_model_or_text,
+        help=f"{models}, then the text to score: files, folders, - or names from `charlm corpora`.",
+        show_default=False,
+    )
 
 
 def load_model(model: str | None) -> "TextModel":

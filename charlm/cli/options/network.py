@@ -45,7 +45,7 @@ SubwordAlgorithmOption = Annotated[
 MinCountOption = Annotated[
     int | None,
     option(
-        "With --tokenizer word: rarer words than this are spelled.",
+        "With --tokenizer word: words that occur less often than this in the training split are spelled in bytes.",
         "2; 1 with --vocab-size or a text with <unk>",
         TOKENIZER,
     ),
@@ -63,7 +63,7 @@ WordSplitOption = Annotated[
 NetworkOption = Annotated[
     NetworkKind | None,
     option(
-        "Kind of network: recurrent, or to compare with it transformer or convolution.",
+        "Kind of network: recurrent; or transformer or convolution, for comparison.",
         "recurrent",
         MODEL,
         metavar="NAME",

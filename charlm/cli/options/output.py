@@ -14,6 +14,12 @@ OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace an existing file, even one that charlm did not write.")
 ]
 
+CurvesPlotOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Save a plot of the curves: .png, .svg or .pdf; needs the extra charlm-rnn\\[plots]."
+    ),
+]
 JsonLinesOption = Annotated[bool, typer.Option("--jsonl", help="Print each result as a JSON object on a line.")]
 CsvOption = Annotated[bool, typer.Option("--csv", help="Print a CSV table with a header.")]
 
