@@ -3,7 +3,19 @@
 A table stands in a page between two comments with its name. One without results is not shown.
 """
 
-from columns import Column, Table, at_the_best_rate, code, fewer_bits, hits, interval, ngram, of_both_tokenizers, of_characters, titled
+from columns import (
+    Column,
+    Table,
+    at_the_best_rate,
+    code,
+    fewer_bits,
+    hits,
+    interval,
+    ngram,
+    of_both_tokenizers,
+    of_characters,
+    titled,
+)
 
 _QUALITY = (
     Column("text", "text"),

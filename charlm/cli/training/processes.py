@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from charlm.cli.options.repeated import given_options
+from charlm.cli.training.repeated import given_options
 from charlm.config import check_range
 from charlm.errors import ConfigError, ProcessError
 from charlm.processes.environment import (
