@@ -120,7 +120,8 @@ def evaluate(
         _note_if_a_text(model, loaded)
     if settings and not names:
         raise ConfigError(
-            "--documents, --separator, --encoding, --errors and --text-column apply only when a TEXT is given; add a TEXT"
+            "--documents, --separator, --encoding, --errors and --text-column apply only when a TEXT is given; "
+            "add a TEXT"
         )
     if not names:
         split = split or loaded.held_out_split()
