@@ -89,10 +89,10 @@ class LanguageModel(nn.Module):
         """Draw all weights: embeddings from N(0, 1), or N(0, 1/E) with tied weights, the output layer uniformly within
         1/sqrt(H), the network as configured.
 
-        The embeddings of `zero_tokens` are zeros, unless the network has norms. A token that training rarely shows keeps its initial vector, and a
-        random vector would move the state to where no other token does: a text of one document has a single BOS, and
-        every sample begins with it. With tied weights the gradients of the output layer change such a vector too, but
-        only a little with an n-gram prior, which gives such tokens almost no probability.
+        The embeddings of `zero_tokens` are zeros, unless the network has norms. A token that training rarely shows
+        keeps its initial vector, and a random vector would move the state to where no other token does: a text of one
+        document has a single BOS, and every sample begins with it. With tied weights the gradients of the output layer
+        change such a vector too, but only a little with an n-gram prior, which gives such tokens almost no probability.
         """
         std = self.config.embedding_size**-0.5 if self.output is None else 1.0
         nn.init.normal_(self.embedding, std=std, generator=generator)
