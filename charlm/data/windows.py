@@ -246,12 +246,10 @@ def block_windows(
     owns: Callable[[Segments], bool] = lambda group: True,
 ) -> Iterator[Window]:
     """Like `document_windows`, but a window depends only on the documents of its block, so that a text can be scored
-    as it arrives, with the same windows and so the same rounding as from a file.
+    as it arrives, with the same windows and so the same rounding as from a file; `split` must not be empty.
 
     Args:
-        split: must not be empty.
-        batch_size: B, the most rows of a window.
-        width_for: T, the most tokens in a row of a window, for a number of rows.
+        batch_size, width_for: B, the most rows of a window, and T, the most tokens in a row, for a number of rows.
         owns: whether to read a group of `block_groups`; called for each in turn.
     """
     for group in filter(owns, block_groups(split, batch_size)):
@@ -259,8 +257,7 @@ def block_windows(
 
 
 def block_groups(split: TokenSplit, batch_size: int) -> Iterator[Segments]:
-    """Groups of at most `batch_size` documents of a block: at most `BLOCK_DOCUMENTS` consecutive documents with at most
-    `BLOCK_TOKENS` tokens, or a single longer one."""
+    """The documents of each block, in groups of at most B. A block has at most `BLOCK_DOCUMENTS` and `BLOCK_TOKENS`."""
     first, documents = 0, len(split.starts) - 1
     while first < documents:
         starts = np.asarray(split.starts[first : first + BLOCK_DOCUMENTS + 1])
