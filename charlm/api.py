@@ -14,6 +14,7 @@ import torch
 
 from charlm.config import (
     CorpusOptions,
+    Device,
     ModelOptions,
     RunConfig,
     RunSettings,
@@ -54,6 +55,7 @@ from charlm.training.start.first_state import (
     check_model_options,
     first_state,
     refit_prior,
+    with_device,
     with_valid_text,
 )
 from charlm.training.state import TrainingState, restore
@@ -173,6 +175,7 @@ def resume(
     steps: int | None = None,
     learning_rate: float | None = None,
     clip: float | None = None,
+    device: Device | None = None,
     text: TextLike | None = None,
     callbacks: Callbacks | None = None,
 ) -> TextModel:
@@ -186,6 +189,7 @@ def resume(
         steps: a new length in optimiser steps.
         learning_rate: a new peak learning rate, for a run that diverged.
         clip: a new largest gradient norm, for a run that diverged.
+        device: another device to continue on; None keeps that of the run.
         text: the new location of the text, if it was moved; its content must be the same.
         callbacks: functions to call during the run.
 
@@ -200,6 +204,7 @@ def resume(
             lengths=_with_lengths(None, minutes, epochs, steps),
             learning_rate=learning_rate,
             clip=clip,
+            device=device,
             callbacks=callbacks,
             processes=processes,
         )
@@ -274,6 +279,7 @@ def train_run(
     if auto and init_from == AUTO:
         reason = processes.from_first(partial(reason_for_base, dataset, tokenizer, options))
         start_model = None if reason is None else load_base(reason)
+    config = with_device(dataset, options, start_model, config, training_options, processes=processes)
     settings = None
     if auto:
         settings = autotuned(
@@ -317,6 +323,7 @@ def resume_run(
     lengths: TrainOptions | None = None,
     learning_rate: float | None = None,
     clip: float | None = None,
+    device: Device | None = None,
     callbacks: Callbacks | None = None,
     started: float | None = None,
     processes: Processes | None = None,
@@ -336,7 +343,7 @@ def resume_run(
         if text is not None:
             run_config = replace(run_config, text=find_sources(text, progress=callbacks.progress).arguments)
         changes: dict[str, Any] = {"minutes": None, "epochs": None, "steps": None} | dict(lengths) if lengths else {}
-        for name, value in (("learning_rate", learning_rate), ("clip", clip)):
+        for name, value in (("learning_rate", learning_rate), ("clip", clip), ("device", device)):
             if value is not None:
                 changes[name] = value
         training = TrainConfig.from_json(run_config.training.to_json() | changes)
@@ -352,7 +359,7 @@ def resume_run(
         with processes.one_per_machine_first():
             corpus = open_corpus(run_config.text, run_config.corpus, progress=callbacks.progress)
         if saved:
-            state, checkpoint, log_sizes = restore(folder, config, pick_device(config.device), started, processes)
+            state, checkpoint, log_sizes = restore(folder, config, started, processes)
             processes.require_same({"resume file": [state.step, state.tokens]})
             if checkpoint.corpus is None or corpus.sha256 != checkpoint.corpus.sha256:
                 raise CorpusError(
@@ -374,6 +381,7 @@ def resume_run(
             dataset = make_dataset(corpus, own_tokenizer, progress=callbacks.progress)
             dataset = with_valid_text(dataset, run_config.valid, progress=callbacks.progress)
             options, log_sizes = run_config.model, (0, 0)
+            config = with_device(dataset, options, start_model, config, config.to_json(), processes=processes)
             state = first_state(
                 dataset, options, start_model, config, started=started, processes=processes, progress=callbacks.progress
             )
@@ -398,9 +406,10 @@ def _with_lengths(
 
 
 def _set_threads(config: TrainConfig, processes: Processes) -> None:
-    """Set the number of threads, and the GPU of each process; raises `ConfigError` for a device that is not
-    available."""
-    processes.use(pick_device(config.device))
+    """Set the number of threads, and the GPU of each process unless the device is "auto"; raises `ConfigError` for a
+    device that is not available."""
+    if config.device != "auto":
+        processes.use(pick_device(config.device))
     if config.threads is not None:
         torch.set_num_threads(config.threads)
 

@@ -55,7 +55,7 @@ class TrainConfig(JsonConfig):
     threads: int | None = None
     """CPU threads; None leaves the choice to torch."""
     device: Device = "auto"
-    """Where to compute; auto prefers CUDA, then MPS, then the CPU."""
+    """Where to compute; auto is CUDA or the CPU, whichever trains faster in a second of timing."""
     precision: Precision = "auto"
     """Precision of matrix products in training: bfloat16 rounds factors to 8 bits; auto uses bfloat16 if the CPU
     supports it. Weights, states and scoring stay in single precision."""

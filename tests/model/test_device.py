@@ -13,9 +13,9 @@ def present(monkeypatch: pytest.MonkeyPatch, *, cuda: bool, mps: bool) -> None:
 
 @pytest.mark.parametrize(
     ("cuda", "mps", "expected"),
-    [(True, True, "cuda"), (True, False, "cuda"), (False, True, "mps"), (False, False, "cpu")],
+    [(True, True, "cuda"), (True, False, "cuda"), (False, True, "cpu"), (False, False, "cpu")],
 )
-def test_auto_is_cuda_then_mps_then_the_cpu(
+def test_auto_is_cuda_if_there_is_one_and_never_mps(
     monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool, expected: str
 ) -> None:
     present(monkeypatch, cuda=cuda, mps=mps)

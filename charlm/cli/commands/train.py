@@ -184,11 +184,11 @@ def train(
         precision=precision,
         prior_memory=None if prior_memory is None else memory_size("--prior-memory", prior_memory),
     )
-    fixed = training.keys() - {"learning_rate", "clip"}
+    fixed = training.keys() - {"learning_rate", "clip", "device"}
     if resume and any((corpus, valid, test, tokenizer_options, model, fixed, seeds, init_from, overwrite)):
         raise ConfigError(
             "--resume continues with the run's own settings; besides TEXT (the same text), only --run, --minutes, "
-            "--epochs, --steps, --learning-rate and --clip can be combined with it"
+            "--epochs, --steps, --learning-rate, --clip and --device can be combined with it"
         )
     if vocab_size is not None and tokenizer not in ("subword", "word"):
         raise ConfigError("--vocab-size needs --tokenizer subword or word")
@@ -211,6 +211,7 @@ def train(
                 lengths=cast(TrainOptions, lengths),
                 learning_rate=learning_rate,
                 clip=clip,
+                device=device,
                 callbacks=callbacks,
                 started=started,
                 processes=together,
