@@ -32,6 +32,11 @@ def is_available(kind: str) -> bool:
     return kind == "cpu" or {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}[kind]()
 
 
+def has_bfloat16_cores() -> bool:
+    """Whether the current GPU multiplies matrices in bfloat16 (compute capability 8, Ampere, and later)."""
+    return torch.cuda.get_device_capability() >= (8, 0)
+
+
 def device_to_resume_on(name: str, kind: str | None) -> torch.device:
     """The device called `name`; "auto" is the kind of device that the run was saved on, or the CPU if that is gone.
 
