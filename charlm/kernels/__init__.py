@@ -11,9 +11,8 @@ from torch import Tensor
 
 from charlm.kernels import compiled, gru, lstm, mut, rnn
 from charlm.kernels.autograd import bfloat16_products, fused_layer, fused_states
-from charlm.kernels.cudnn_layers import cudnn_layer
 from charlm.kernels.program import Program
-from charlm.kernels.torch_layers import torch_gru, torch_lstm, torch_rnn
+from charlm.kernels.torch_layers import cudnn_layer, torch_gru, torch_lstm, torch_rnn
 
 PROGRAMS: dict[str, Program] = {
     "rnn": rnn.RNN,

@@ -10,7 +10,7 @@ from charlm.cells import CELLS, Cell, find_cell
 from charlm.errors import ConfigError
 from charlm.kernels import KERNELS, LAYERS, STATE_KERNELS
 from charlm.kernels import compiled as native
-from charlm.kernels.cudnn_layers import cudnn_layer
+from charlm.kernels.torch_layers import cudnn_layer
 from charlm.model.layers import reference_layer, reference_states
 from charlm.native.compiler import compiler
 
