@@ -27,7 +27,7 @@ from charlm.data.corpus import corpus_config, open_corpus, read_corpus
 from charlm.data.dataset import Dataset, make_dataset
 from charlm.data.sources import TextLike, find_sources, missing_text
 from charlm.data.splits import HeldOutTexts, check_splits
-from charlm.errors import ConfigError, CorpusError
+from charlm.errors import CharlmError, ConfigError, CorpusError
 from charlm.loading import load
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
@@ -58,6 +58,7 @@ from charlm.training.start.first_state import (
     with_device,
     with_valid_text,
 )
+from charlm.training.start.gpu_budget import memory_of, out_of_memory
 from charlm.training.state import TrainingState, restore
 from charlm.training.trainer import Outcome, fit
 from charlm.training.validation import is_complete
@@ -425,13 +426,17 @@ def _fit(
     keep_memory()
     warn_about_run(dataset, state.model, config)
     callbacks.on_start(folder, dataset, state.model, config)
-    outcome = fit(
-        folder,
-        state,
-        dataset,
-        config,
-        log_sizes=log_sizes,
-        on_event=callbacks.on_event,
-        should_stop=callbacks.should_stop,
-    )
+    try:
+        outcome = fit(
+            folder,
+            state,
+            dataset,
+            config,
+            log_sizes=log_sizes,
+            on_event=callbacks.on_event,
+            should_stop=callbacks.should_stop,
+        )
+    except torch.OutOfMemoryError:  # of a GPU
+        memory = memory_of(state.model.output_bias.device)
+        raise CharlmError(out_of_memory(state.model.config, config, memory)) from None
     return Trained(run=folder.path, outcome=outcome, dataset=dataset)
