@@ -29,7 +29,9 @@ def pick_device(name: str) -> torch.device:
 
 def is_available(kind: str) -> bool:
     """Whether torch sees a device of this kind: "cpu", "cuda" or "mps"."""
-    return kind == "cpu" or {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}[kind]()
+    if kind == "cuda":
+        return torch.cuda.is_available()
+    return kind == "cpu" or torch.backends.mps.is_available()
 
 
 def has_bfloat16_cores() -> bool:
