@@ -45,7 +45,10 @@ def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
     """The sha256 of all tensors' bytes, in the order of their names."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
-        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
+        tensor = tensors[name].reshape(-1)
+        if tensor.stride(0) != 1:  # torch calls a tensor of one element contiguous whatever its stride is
+            tensor = tensor.clone(memory_format=torch.contiguous_format)
+        digest.update(tensor.view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

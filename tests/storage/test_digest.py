@@ -63,6 +63,11 @@ def test_every_change_is_an_error(model_file: Path, edit: Callable[[Description,
     assert "\n" not in str(error.value)
 
 
+def test_a_single_element_of_any_stride_has_the_hash_of_its_bytes() -> None:
+    plain = torch.tensor([2.5])
+    assert digest.tensors_sha256({"a": plain.as_strided((1,), (0,))}) == digest.tensors_sha256({"a": plain})
+
+
 def test_a_key_that_is_no_checksum_any_more_is_an_error(model_file: Path) -> None:
     model_file.write_bytes(model_file.read_bytes().replace(b', \\"sha256\\": \\"', b', \\"sha255\\": \\"'))
     with pytest.raises(ModelFileError, match="its description has the unknown key 'sha255'"):

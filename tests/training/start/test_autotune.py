@@ -8,7 +8,7 @@ import torch
 from charlm import api
 from charlm.api import Callbacks
 from charlm.config import DEFAULT_SHAPES, ModelConfig, TrainConfig
-from charlm.storage.runs import RunFolder
+from charlm.storage.runs import RunFolder, find_run
 from charlm.training.start import autotune as autotune_module
 from charlm.training.start import speed as speed_module
 from charlm.training.start.autotune import (
@@ -275,7 +275,7 @@ def test_what_is_given_goes_before_what_is_chosen(text: Path) -> None:
         callbacks=Callbacks(on_settings=plans.append),
     )
     (found,) = plans
-    config = RunFolder(api.find_run("runs/a")).read_config()
+    config = RunFolder(find_run("runs/a")).read_config()
     vectors = {"num_layers": 1, "embedding_size": 32, "tie_weights": False}
     assert config.model == found.model | vectors | {"hidden_size": 8, "ngram_order": 0}
     assert config.training == TrainConfig(**({"steps": 20} | found.training | {"learning_rate": 0.02}))
@@ -285,7 +285,7 @@ def test_without_auto_the_defaults_are_taken(text: Path, small_shape: dict) -> N
     plans: list[AutotunedSettings] = []
     callbacks = Callbacks(on_settings=plans.append)
     api.train_run(text, run="runs/a", model=small_shape, training={"steps": 20}, auto=False, callbacks=callbacks)
-    config = RunFolder(api.find_run("runs/a")).read_config()
+    config = RunFolder(find_run("runs/a")).read_config()
     assert (plans, config.model, config.training) == ([], small_shape | {"tie_weights": False}, TrainConfig(steps=20))
 
 
