@@ -271,7 +271,7 @@ def train_run(
     if start_model is not None and not knows_the_script(start_model, dataset):
         warn_about_script(start_model, dataset)
         start_model = None
-    if auto and init_from == AUTO:
+    if auto and init_from == AUTO and not text_config.is_pairs:
         reason = processes.from_first(partial(reason_for_base, dataset, tokenizer, options))
         start_model = None if reason is None else load_base(reason)
     settings = None

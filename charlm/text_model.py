@@ -9,7 +9,7 @@ from typing import Unpack, get_args
 import torch
 
 from charlm.analysis.strings import score_text, surprisal
-from charlm.config import CorpusConfig, CorpusOptions, SplitName, check_choice
+from charlm.config import CorpusConfig, CorpusOptions, SplitName, Unknown, check_choice
 from charlm.data.corpus import Corpus, open_corpus
 from charlm.data.dataset import Dataset, make_dataset, unsplit
 from charlm.data.documents import Part
@@ -35,6 +35,16 @@ from charlm.sampling.config import SampleSettings, sample_config
 from charlm.sampling.edges.opening import needs_opening
 from charlm.sampling.freely import written_texts
 from charlm.sampling.infill.fill import FillConfig, Filling, fill
+from charlm.sampling.pairs import (
+    ExactMatches,
+    after_source,
+    exact_matches,
+    model_for,
+    parts_of_pairs,
+    require_no_pairs,
+    require_pairs_alike,
+    require_source,
+)
 from charlm.sampling.session import Session
 from charlm.sampling.steering import Hold, holds_for
 from charlm.storage.checkpoint import Checkpoint, weights_sha256
@@ -233,6 +243,15 @@ class TextModel:
         factors = parse_labels(labels, self.model.config.labels)
         return replace(self, checkpoint=replace(self.checkpoint, model=self.model.with_labels(factors)))
 
+    def with_source(self, source: str, *, unknown: Unknown = "error") -> "TextModel":
+        """The same model to write, or read, the target of a source.
+
+        `unknown` says how to treat characters outside the vocabulary. Raises `ConfigError` for a model that was not
+        trained on pairs, and for an empty source.
+        """
+        model = after_source(self.model, self.tokenizer, self.corpus_config, source, unknown)
+        return replace(self, checkpoint=replace(self.checkpoint, model=model))
+
     def classify(
         self,
         text: TextLike,
@@ -333,6 +352,7 @@ class TextModel:
         Raises `ConfigError` if it is empty, or the model reads from right to left.
         """
         require_forward(self)
+        require_source(self.model, self.corpus_config)
         return score_text(self.model, self.tokenizer, text, self.corpus_config)
 
     def surprisal(self, text: str) -> list[float]:
@@ -343,6 +363,7 @@ class TextModel:
         Raises `ConfigError` for a model that reads from right to left.
         """
         require_forward(self)
+        require_source(self.model, self.corpus_config)
         return surprisal(self.model, self.tokenizer, text)
 
     def score_spans(
@@ -366,21 +387,40 @@ class TextModel:
             corpus: how to read the text; settings that are missing are those of training.
             progress: called with the bytes read.
 
-        Raises `ConfigError` for a model that reads from right to left, `CorpusError` if the text can't be read.
+        Raises `ConfigError` for a model that reads from right to left, and for `alone` with a model of pairs,
+        `CorpusError` if the text can't be read.
         """
         require_forward(self)
+        if alone:
+            require_no_pairs(self.corpus_config, "--alone", "leave it out")
         check_choice("by", by, get_args(SpanKind))
         parts = self.stream(text, corpus=corpus, progress=progress)
         return score_spans(self.model, self.tokenizer, parts, by, alone=alone)
+
+    def score_pairs(self, pairs: Iterable[tuple[str, str]], *, by: SpanKind = "document") -> Iterator[SpanScore]:
+        """Score the targets of pairs of source and target, each given its source; `by` is as in `score_spans`.
+
+        Raises `ConfigError` for a model that was not trained on pairs, and for an empty source.
+        """
+        check_choice("by", by, get_args(SpanKind))
+        return score_spans(self.model, self.tokenizer, parts_of_pairs(pairs, self.corpus_config), by)
+
+    def exact_matches(self, dataset: Dataset, split: SplitName, *, most: int = 500) -> ExactMatches:
+        """How many of the targets of a split, at most `most` from everywhere in it, greedy decoding writes exactly.
+
+        `dataset` is from `read`. Raises `ConfigError` for a model that was not trained on pairs.
+        """
+        return exact_matches(self.model, self.tokenizer, dataset.split(split), most=most)
 
     def score_texts(
         self, texts: Iterable[str], *, by: SpanKind = "document", alone: bool = False
     ) -> Iterator[SpanScore]:
         """Score strings, each of which is a document, in batches; other arguments as in `score_spans`.
 
-        Raises `ConfigError` for a model that reads from right to left.
+        Raises `ConfigError` for a model that reads from right to left, and for one of pairs; see `score_pairs`.
         """
         require_forward(self)
+        require_no_pairs(self.corpus_config, "score_texts", "use score_pairs")
         check_choice("by", by, get_args(SpanKind))
         return score_spans(self.model, self.tokenizer, parts_of_strings(texts), by, alone=alone)
 
@@ -391,7 +431,7 @@ class TextModel:
 
         Raises `CorpusError` if the text can't be read, or, at its end, if it is empty.
         """
-        config = self.corpus_config.changed(corpus or {})
+        config = self._reading(corpus)
         found = find_sources(text, progress=progress, encoding=config.encoding, copies_stdin=False)
         return stream_parts(found.sources, config, progress)
 
@@ -444,7 +484,7 @@ class TextModel:
         progress: Progress = silent,
     ) -> Corpus:
         """Read a text without encoding it; arguments as in `read`."""
-        config = self.corpus_config.changed(corpus or {})
+        config = self._reading(corpus)
         return open_corpus(text, config if split else unsplit(config), progress=progress)
 
     def score(
@@ -537,9 +577,17 @@ class TextModel:
         return holds_for(self.model, config.steer, self.direction)
 
     def _labelled(self, config: SampleConfig) -> LanguageModel:
-        """The language model for texts with the labels of a configuration."""
+        """The language model for texts with the labels and the source of a configuration."""
         labels = (config.label,) if isinstance(config.label, str) else config.label
-        return self.with_labels(*labels).model if labels else self.model
+        model = self.with_labels(*labels).model if labels else self.model
+        return model_for(model, self.tokenizer, self.corpus_config, config)
+
+    def _reading(self, corpus: CorpusOptions | None) -> CorpusConfig:
+        """How to read another text; raises `ConfigError` if it would be pairs and the model's own is not, or vice
+        versa."""
+        config = self.corpus_config.changed(corpus or {})
+        require_pairs_alike(self.corpus_config, config)
+        return config
 
     def _copies(self, config: SampleConfig) -> CopyIndex | None:
         return self.copy_index(config.no_copy + 1) if config.no_copy else None

@@ -13,6 +13,8 @@ from charlm.cli.options.shared import (
     ScoredDocumentsOption,
     ScoredEncodingOption,
     ScoredErrorsOption,
+    ScoredSourceColumnOption,
+    ScoredTargetColumnOption,
     ScoredTextColumnOption,
     SeparatorOption,
     SplitOption,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from charlm.evaluation.copying import Copied
     from charlm.evaluation.score import Evaluation
     from charlm.progress import Progress
+    from charlm.sampling.pairs import ExactMatches
     from charlm.text_model import TextModel
 
 _ADAPTATION = "Adaptation while scoring"
@@ -54,6 +57,8 @@ def evaluate(
     encoding: ScoredEncodingOption = None,
     errors: ScoredErrorsOption = None,
     text_column: ScoredTextColumnOption = None,
+    source_column: ScoredSourceColumnOption = None,
+    target_column: ScoredTargetColumnOption = None,
     label: LabelOption = None,
     no_labels: NoLabelsOption = False,
     dynamic: Annotated[
@@ -93,7 +98,8 @@ def evaluate(
     Every token is scored exactly once, given everything before it in its document and the document's labels, if the
     model knows labels. Without TEXT, the test split of the model's own text is scored. For comparison the same text is
     scored by an n-gram model, a unigram model, a uniform distribution, gzip and xz, which are fitted only to the
-    model's training split.
+    model's training split. Of pairs only the targets are scored, each given its source, without that comparison; up to
+    500 targets are also written, to count those that are exact.
 
     Examples:
       [bold]charlm eval[/bold]                         the newest run, on its test split
@@ -128,7 +134,16 @@ def evaluate(
         near = None if looks_like(names[0]) else nearest_model(names[0])
         hint = not_found(names[0]) if near is None else f"no text of that name; did you mean the model {near}?"
         raise CorpusError(f"there is no model or run {names[0]!r}, and {hint}")
-    settings = corpus_options(documents, separator, None, encoding, errors, text_column=text_column)
+    settings = corpus_options(
+        documents,
+        separator,
+        None,
+        encoding,
+        errors,
+        text_column=text_column,
+        source_column=source_column,
+        target_column=target_column,
+    )
     loaded = with_labels(charlm.load(model), label, no_labels=no_labels)
     console = stderr()
     if model is None:
@@ -149,8 +164,8 @@ def evaluate(
         else:
             if settings:
                 raise ConfigError(
-                    "--documents, --separator, --encoding, --errors and --text-column apply only when a TEXT is given; "
-                    "add a TEXT"
+                    "--documents, --separator, --encoding, --errors and the columns of a table apply only when a TEXT "
+                    "is given; add a TEXT"
                 )
             split = split or loaded.held_out_split()
             dataset = loaded.read(split=split, progress=progress)
@@ -159,7 +174,13 @@ def evaluate(
             what = f"{name}, {split} split"
         scored: SplitName = split or "train"
         result = loaded.score(dataset, scored, dynamic=dynamic_config, neural_cache=cache_config, progress=progress)
-        baselines = {} if no_baselines else _baselines(loaded, dataset, scored, None if names else dataset, progress)
+        is_pairs = loaded.corpus_config.is_pairs
+        matches = loaded.exact_matches(dataset, scored) if is_pairs and result.tokens else None
+        baselines = (
+            {}
+            if no_baselines or is_pairs
+            else _baselines(loaded, dataset, scored, None if names else dataset, progress)
+        )
         writes = loaded.corpus_config.direction == "forward"
         copying = loaded.copying(dataset, scored, progress=progress) if baselines and writes else None
     facts = loaded.checkpoint.training if not names and split == "test" else None
@@ -183,6 +204,8 @@ def evaluate(
         }
         values |= result.to_json()
         values["baselines"] = {name: baseline.to_json() for name, baseline in baselines.items()}
+        if matches is not None:
+            values["exact_matches"] = matches.to_json()
         if copying is not None:
             values["copying"] = dict(zip(("written", "scored"), (one.to_json() for one in copying), strict=True))
         print_json(values | {"verdict": sentences})
@@ -199,6 +222,8 @@ def evaluate(
     if baselines:
         show_bars(result.bits_per_character, baselines)
     _show(result)
+    if matches is not None:
+        _show_matches(matches, result)
     if sentences:
         stdout().print()
     for sentence in sentences:
@@ -220,6 +245,22 @@ def _baselines(
     except CharlmError as error:
         logging.getLogger(__name__).warning("no baselines: %s", str(error).partition(";")[0])
         return {}
+
+
+def _show_matches(matches: "ExactMatches", result: "Evaluation") -> None:
+    """How many targets are written exactly."""
+    from charlm.cli.ui.console import stdout, thousands
+
+    sample = "" if matches.pairs == result.documents else f", a sample of {thousands(result.documents)}"
+    console = stdout()
+    console.print()
+    console.print("all figures are those of the targets, each given its source", highlight=False)
+    console.print(
+        f"exact matches: {matches.share:.1%} of {thousands(matches.pairs)} targets{sample}, with the likeliest token "
+        "at each step (--temperature 0)",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _show(result: "Evaluation") -> None:

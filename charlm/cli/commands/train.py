@@ -21,6 +21,8 @@ from charlm.cli.options.shared import (
     ErrorsOption,
     JsonOption,
     SeparatorOption,
+    SourceColumnOption,
+    TargetColumnOption,
     TextArgument,
     TextColumnOption,
     corpus_options,
@@ -50,6 +52,9 @@ def train(
     encoding: EncodingOption = None,
     errors: ErrorsOption = None,
     text_column: TextColumnOption = None,
+    # --- pairs
+    source_column: SourceColumnOption = None,
+    target_column: TargetColumnOption = None,
     # --- labels
     label_column: options.LabelColumnOption = None,
     label_files: options.LabelFilesOption = None,
@@ -121,6 +126,7 @@ def train(
       [bold]charlm train train.txt --valid valid.txt --test test.txt[/bold]
       [bold]charlm train names.txt --documents line --epochs 10[/bold]
       [bold]charlm train reviews.csv --text-column text --label-column stars[/bold]
+      [bold]charlm train nouns.csv --source-column singular --target-column plural[/bold]
       [bold]charlm train novel.txt --tokenizer subword --hidden 512 --minutes 30[/bold]
       [bold]charlm train novel.txt --minutes 1 --seeds 3[/bold]
       [bold]charlm train poems.txt --init-from english[/bold]
@@ -130,7 +136,9 @@ def train(
     from charlm.config import ModelOptions, TokenizerConfig, TrainOptions
     from charlm.errors import ConfigError
 
-    corpus = corpus_options(documents, separator, splits, encoding, errors, direction, text_column)
+    corpus = corpus_options(
+        documents, separator, splits, encoding, errors, direction, text_column, source_column, target_column
+    )
     if label_column is not None:
         corpus["label_column"] = tuple(label_column)
     if label_files is not None:
@@ -355,4 +363,5 @@ def _summary(result: "Trained", sentences: list[str]) -> Iterator[str]:
     yield from sentences
     held_out = result.dataset.valid.facts.tokens + result.dataset.test.facts.tokens
     evaluation = f"charlm eval {run}" if held_out else f"charlm eval {run} TEXT"
-    yield f"model saved to {result.run / MODEL_FILE}; next: charlm sample {run}, {evaluation}"
+    source = " --source TEXT" if result.dataset.corpus.config.is_pairs else ""
+    yield f"model saved to {result.run / MODEL_FILE}; next: charlm sample {run}{source}, {evaluation}"

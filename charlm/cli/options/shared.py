@@ -74,6 +74,22 @@ def _text_column(default: str) -> Any:
 
 TextColumnOption = Annotated[str | None, _text_column("the file is read as it is")]
 ScoredTextColumnOption = Annotated[str | None, _text_column(_AS_TRAINED)]
+_PAIRS = "Pairs"
+
+
+def _pair_column(name: str, does: str, default: Any) -> Any:
+    return typer.Option(
+        metavar="COLUMN",
+        help=f"The column of a table with the {name}, {does}; each record is a pair.",
+        show_default=default,
+        rich_help_panel=_PAIRS,
+    )
+
+
+SourceColumnOption = Annotated[str | None, _pair_column("sources", "which the model reads", False)]
+TargetColumnOption = Annotated[str | None, _pair_column("targets", "which the model learns to write", False)]
+ScoredSourceColumnOption = Annotated[str | None, _pair_column("sources", "which the model reads", _AS_TRAINED)]
+ScoredTargetColumnOption = Annotated[str | None, _pair_column("targets", "which are scored", _AS_TRAINED)]
 LabelOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -174,6 +190,8 @@ def corpus_options(
     errors: str | None = None,
     direction: str | None = None,
     text_column: str | None = None,
+    source_column: str | None = None,
+    target_column: str | None = None,
 ) -> CorpusOptions:
     """The options that were given, as fields of `CorpusConfig`."""
     values = without_none(documents=documents, encoding=encoding, errors=errors, direction=direction)
@@ -183,6 +201,13 @@ def corpus_options(
                 "--text-column makes each record of a table a document; leave out --documents and --separator"
             )
         values["text_column"] = text_column
+    pairs = without_none(source_column=source_column, target_column=target_column)
+    if pairs and (documents is not None or separator is not None or text_column is not None):
+        raise ConfigError(
+            "--source-column and --target-column make each record of a table a pair; leave out --documents, "
+            "--separator and --text-column"
+        )
+    values |= pairs
     if separator is not None:
         if documents is not None:
             raise ConfigError("--separator and --documents both define what a document is; give one of them")

@@ -141,6 +141,8 @@ def record(
         "log_probability": written.log_probability,
         "bits_per_character": written.bits_per_character,
     }
+    if written.source is not None:
+        values = {"source": written.source} | values
     if show_probs:
         values["log_probabilities"] = list(written.log_probabilities)
     return values if copied is None else values | {"copied": copied.to_json()}
