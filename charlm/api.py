@@ -250,6 +250,8 @@ def train_run(
     start_model = None if init_from in (AUTO, NONE) else load_start_model(init_from)
     if start_model is not None and tokenizer is not None:
         raise ConfigError("--init-from brings its own tokenizer; leave out the tokenizer options")
+    if text_config.is_pairs:  # what followed the end of another source misleads (docs/notes/decisions.md)
+        options.setdefault("ngram_order", 0)
     check_model_options(options, start_model)
     folder = RunFolder(
         Path(processes.from_first(lambda: str(find_run(str(run)) if run is not None else new_run(sources.name))))

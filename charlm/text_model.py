@@ -553,7 +553,7 @@ class TextModel:
 
         Raises: as `read` without a text, and `ConfigError` for a model that reads from right to left.
         """
-        require_forward(self)
+        require_forward(self, "writing freely")
         index = self.copy_index(least, progress=progress)
         generated = written_texts(self.model, self.tokenizer, characters, progress=progress)
         corpus, part = dataset.text_of(split)
@@ -593,11 +593,14 @@ class TextModel:
         return self.copy_index(config.no_copy + 1) if config.no_copy else None
 
 
-def require_forward(model: TextModel, what: str | None = None) -> None:
+def require_forward(model: TextModel, what: str | None = None, *, pairs: bool = False) -> None:
     """Raise `ConfigError` for a model that reads from right to left, since it would write or read a text backwards.
 
-    `what` is what needs the model, for the message.
+    `what` is what needs the model, for the message. Unless it can use `pairs`, a model of pairs that has no source is
+    refused too.
     """
+    if what is not None and not pairs and not model.model.source:
+        require_no_pairs(model.corpus_config, what, "name another model")
     if model.corpus_config.direction == "backward":
         remedy = "use it with `charlm fill`" if what is None else f"{what} needs a model that reads from left to right"
         raise ConfigError(f"{model.path} reads from right to left; {remedy}")

@@ -98,7 +98,7 @@ def classify(
     loaded = charlm.load(models[0] if models else None)
     if not models:
         stderr().print(f"using {loaded.path}", markup=False, soft_wrap=True)
-    require_forward(loaded, "charlm classify")
+    require_forward(loaded, "charlm classify", pairs=True)
     column = find_label(label, loaded.model.config.labels)
     shares = _prior(prior, [*column.values])
     settings = corpus_options(documents, separator, None, encoding, errors, text_column=text_column)

@@ -152,7 +152,7 @@ def score(
     if not named:
         stderr().print(f"using {loaded[0].path}", markup=False, soft_wrap=True)
     for model in loaded:
-        require_forward(model, "charlm score")
+        require_forward(model, "charlm score", pairs=True)
     loaded = [with_labels(model, label, no_labels=no_labels) for model in loaded]
     settings = corpus_options(
         documents,

@@ -44,8 +44,8 @@ UnknownOption = Annotated[
     Unknown,
     typer.Option(
         metavar="ACTION",
-        help="How to treat a character of the prefix or source that the model doesn't know: error, nearest (read é as e, “ "
-        'as "), skip or replace (read it as <unk>).',
+        help="How to treat a character of the prefix or source that the model doesn't know: error, nearest (read é as "
+        'e, “ as "), skip or replace (read it as <unk>).',
         rich_help_panel=PREFIX,
     ),
 ]
