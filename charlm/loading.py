@@ -4,7 +4,7 @@ from pathlib import Path
 
 from charlm.errors import CharlmError, ConfigError, RunError
 from charlm.model.device import pick_device
-from charlm.sampling.pairs import require_no_pairs
+from charlm.sampling.pairs.source import require_no_pairs
 from charlm.storage.checkpoint import load as load_checkpoint
 from charlm.storage.runs import RUNS, find_model, newest_models
 from charlm.text_model import TextModel

@@ -35,16 +35,14 @@ from charlm.sampling.config import SampleSettings, sample_config
 from charlm.sampling.edges.opening import needs_opening
 from charlm.sampling.freely import written_texts
 from charlm.sampling.infill.fill import FillConfig, Filling, fill
-from charlm.sampling.pairs import (
-    ExactMatches,
+from charlm.sampling.pairs.source import (
     after_source,
-    exact_matches,
     model_for,
-    parts_of_pairs,
     require_no_pairs,
     require_pairs_alike,
     require_source,
 )
+from charlm.sampling.pairs.targets import ExactMatches, exact_matches, parts_of_pairs
 from charlm.sampling.session import Session
 from charlm.sampling.steering import Hold, holds_for
 from charlm.storage.checkpoint import Checkpoint, weights_sha256

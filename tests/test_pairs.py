@@ -21,7 +21,7 @@ from charlm.evaluation.estimate import SplitSample
 from charlm.evaluation.score import evaluate, token_nats
 from charlm.evaluation.spans.scores import score_spans
 from charlm.model.language_model import LanguageModel
-from charlm.sampling.pairs import pairs_of, parts_of_pairs
+from charlm.sampling.pairs.targets import pairs_of, parts_of_pairs
 from charlm.tokenizers import Tokenizer
 
 PAIRS = CorpusConfig(documents="record", source_column="word", target_column="written")

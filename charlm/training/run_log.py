@@ -11,7 +11,7 @@ from charlm.data.dataset import Dataset
 from charlm.errors import TrainingDivergedError
 from charlm.evaluation.estimate import SplitSample
 from charlm.sampling import SampleConfig, generate_many
-from charlm.sampling.pairs import pairs_of
+from charlm.sampling.pairs.targets import pairs_of
 from charlm.storage.append_log import AppendLog
 from charlm.storage.checkpoint import Checkpoint, finite, save
 from charlm.storage.runs import RunFolder

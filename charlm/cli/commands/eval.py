@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from charlm.evaluation.copying import Copied
     from charlm.evaluation.score import Evaluation
     from charlm.progress import Progress
-    from charlm.sampling.pairs import ExactMatches
+    from charlm.sampling.pairs.targets import ExactMatches
     from charlm.text_model import TextModel
 
 _ADAPTATION = "Adaptation while scoring"

@@ -131,7 +131,7 @@ def score(
     from charlm.evaluation.spans.choice import calibrate, choose
     from charlm.evaluation.spans.scores import score_with_all
     from charlm.progress import silent
-    from charlm.sampling.pairs import require_no_pairs, require_pairs_alike
+    from charlm.sampling.pairs.source import require_no_pairs, require_pairs_alike
     from charlm.text_model import require_forward
 
     if jsonl and csv:
