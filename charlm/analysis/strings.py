@@ -46,6 +46,6 @@ def score_text(model: LanguageModel, tokenizer: Tokenizer, text: str, config: Co
     if model.source:  # the text is then one document
         before = len(model.source)
         ids, facts = np.insert(encoded.ids, 1, model.source), replace(encoded.facts, source_tokens=before)
-        split = TokenSplit(ids, starts + [0, before], facts, targets=np.array([1 + before]))
+        split = TokenSplit(ids, starts + np.array([0, before]), facts, targets=np.array([1 + before]))
     scored = evaluate(model, tokenizer, split)
     return replace(scored, words=count_words(parts))
