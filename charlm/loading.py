@@ -4,6 +4,7 @@ from pathlib import Path
 
 from charlm.errors import CharlmError, ConfigError, RunError
 from charlm.model.device import pick_device
+from charlm.sampling.pairs.source import require_no_pairs
 from charlm.storage.checkpoint import load as load_checkpoint
 from charlm.storage.runs import RUNS, find_model, newest_models
 from charlm.text_model import TextModel
@@ -34,6 +35,7 @@ def load_infill_models(
     for model, wanted in ((forward_model, "forward"), (backward_model, "backward")):
         if model.corpus_config.direction != wanted:
             raise ConfigError(f"{model.path} reads {model.corpus_config.direction}; name a model that reads {wanted}")
+        require_no_pairs(model.corpus_config, "charlm fill", "name another model")
     if forward_model.tokenizer.fingerprint() != backward_model.tokenizer.fingerprint():
         raise ConfigError(
             f"{forward_model.path} and {backward_model.path} have different tokens; train both on the same text with "

@@ -113,6 +113,13 @@ def labelled_reviews(write: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture
+def table_of_pairs(write: Callable[..., Path]) -> Path:
+    """A sorted table of 300 short words, and of the same words in capitals with a full stop."""
+    words = sorted({f"{'abcdef'[n % 6]}{'ab'[n % 2]}{'fedcba'[n // 6 % 6]}{'abcdefghi'[n // 36]}" for n in range(300)})
+    return write("word,written\n" + "".join(f"{word},{word.upper()}.\n" for word in words), "pairs.csv")
+
+
+@pytest.fixture
 def corpus_of(write: Callable[..., Path]) -> Callable[..., Corpus]:
     """Make a corpus of one file with some content."""
 

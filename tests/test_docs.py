@@ -28,6 +28,7 @@ PAGES = (
     "docs/guide/researcher.md",
     "docs/guide/score.md",
     "docs/guide/labels.md",
+    "docs/guide/pairs.md",
     "docs/guide/constraints.md",
     "docs/guide/gradients.md",
     "docs/python.md",

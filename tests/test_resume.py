@@ -25,6 +25,7 @@ SETTINGS = {
         "corpus": {"text_column": "text", "label_column": "stars"},
         "model": {"network": "transformer", "attention_span": 20, "match": True},
     },
+    "pairs": {"corpus": {"source_column": "word", "target_column": "written"}, "model": {"match": True}},
     "recent": {"model": {"match": True, "recent": True, "ngram_order": 4}},
     "transformer": {"model": {"network": "transformer", "ngram_order": 4, "match": True, "attention_span": 20}},
     "convolution": {"model": {"network": "convolution"}, "corpus": {"documents": "line"}, "optimizer": "muon"},
@@ -34,11 +35,21 @@ SETTINGS = {
 
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 def test_a_resumed_run_equals_an_unbroken_one(
-    train_run, small_shape: dict, stop_after, weights_of, same_weights, records_of, labelled_reviews, settings: dict
+    train_run,
+    small_shape: dict,
+    stop_after,
+    weights_of,
+    same_weights,
+    records_of,
+    labelled_reviews,
+    table_of_pairs,
+    settings: dict,
 ) -> None:
     settings = settings | {"model": small_shape | settings.get("model", {})}
     if "text_column" in settings.get("corpus", {}):
         settings["source"] = labelled_reviews
+    elif "source_column" in settings.get("corpus", {}):
+        settings["source"] = table_of_pairs
     train_run("runs/whole", **settings)
     train_run("runs/broken", callbacks=stop_after(17), **settings)
     assert not same_weights(weights_of("runs/broken"), weights_of("runs/whole"))

@@ -42,5 +42,10 @@ def score_text(model: LanguageModel, tokenizer: Tokenizer, text: str, config: Co
         raise ConfigError("there is no text to score; give a text that isn't empty")
     encoded = encode_parts(tokenizer, np.dtype(np.uint32), parts, inside=False)
     starts = np.append(encoded.starts, len(encoded.ids))
-    scored = evaluate(model, tokenizer, TokenSplit(encoded.ids, starts, encoded.facts))
+    split = TokenSplit(encoded.ids, starts, encoded.facts)
+    if model.source:  # the text is then one document
+        before = len(model.source)
+        ids, facts = np.insert(encoded.ids, 1, model.source), replace(encoded.facts, source_tokens=before)
+        split = TokenSplit(ids, starts + np.array([0, before]), facts, targets=np.array([1 + before]))
+    scored = evaluate(model, tokenizer, split)
     return replace(scored, words=count_words(parts))

@@ -157,6 +157,8 @@ def train_run(
     sources = find_sources(text, progress=callbacks.progress, encoding=(corpus or {}).get("encoding", "utf-8"))
     text_config, held_out_arguments = _how_to_read(sources, corpus or {}, HeldOutTexts(valid, test))
     start_model = _named_start_model(init_from, tokenizer)
+    if text_config.is_pairs:  # what followed the end of another source misleads (docs/notes/decisions.md)
+        options.setdefault("ngram_order", 0)
     check_model_options(options, start_model)
     folder = _free_folder(run, sources, processes, overwrite=overwrite)
     tokenizer = tokenizer or TokenizerConfig()
@@ -171,7 +173,7 @@ def train_run(
     if start_model is not None and not knows_the_script(start_model, dataset):
         warn_about_script(start_model, dataset)
         start_model = None
-    if auto and init_from == AUTO:
+    if auto and init_from == AUTO and not text_config.is_pairs:
         reason = processes.from_first(partial(reason_for_base, dataset, tokenizer, options))
         start_model = None if reason is None else load_base(reason)
     config = with_device(dataset, options, start_model, config, training_options, processes=processes)

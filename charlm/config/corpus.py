@@ -28,8 +28,8 @@ class CorpusConfig(JsonConfig):
     separator: str | None = None
     """The text that separates documents; only with documents "separator"."""
     splits: tuple[float, float, float] = (90.0, 5.0, 5.0)
-    """Train, validation and test split, in per cent of the characters; contiguous and in this order. With labels, each
-    split has documents from everywhere; see `charlm.data.splits.spread`."""
+    """Train, validation and test split, in per cent of the characters; contiguous and in this order. With labels or
+    pairs, each split has documents from everywhere; see `charlm.data.splits.spread`."""
     direction: ReadingDirection = "forward"
     """The reading direction: documents are read from left to right or, token by token, from right to left."""
     encoding: str = "utf-8"
@@ -38,6 +38,10 @@ class CorpusConfig(JsonConfig):
     """How to treat undecodable bytes: stop with an error, or replace them by U+FFFD."""
     text_column: str | None = None
     """The column of a table (CSV, TSV or JSON Lines) that has the texts; only with documents "record"."""
+    source_column: str | None = None
+    """The column of a table of pairs that has the sources: texts that are read, and not learnt."""
+    target_column: str | None = None
+    """The column that has the targets: texts that are written after their sources."""
     label_column: str | tuple[str, ...] = ()
     """The columns of the table that have labels."""
     label_files: str | None = None
@@ -53,14 +57,24 @@ class CorpusConfig(JsonConfig):
             raise ConfigError("--separator and --documents separator need each other; give both or neither")
         if self.separator == "":
             raise ConfigError("--separator is empty; give the text that separates documents")
-        if (self.text_column is not None) != (self.documents == "record"):
+        if (self.source_column is None) != (self.target_column is None):
+            raise ConfigError("--source-column and --target-column need each other; give both or neither")
+        if self.text_column is not None and self.target_column is not None:
+            raise ConfigError("--text-column can't be combined with --target-column; give one of them")
+        written_column = self.text_column if self.target_column is None else self.target_column
+        if (written_column is not None) != (self.documents == "record"):
             raise ConfigError('--text-column and documents "record" need each other; give both or neither')
-        if self.label_columns and self.text_column is None:
+        if self.label_columns and written_column is None:
             raise ConfigError("--label-column needs --text-column, the column of the texts; pass both")
+        if self.source_column is not None and self.source_column == self.target_column:
+            raise ConfigError(f"--source-column and --target-column are both {self.source_column!r}; give two columns")
+        if self.is_pairs and self.direction == "backward":
+            raise ConfigError("--direction backward would read the target before the source; leave it out for pairs")
         if len(set(self.label_names)) < len(self.label_names) or not all(self.label_names):
             raise ConfigError(f"the labels are {', '.join(self.label_names)!r}; give each a name of its own")
-        if self.text_column in self.label_columns:
-            raise ConfigError(f"--text-column and --label-column are both {self.text_column!r}; give two columns")
+        for column in (self.text_column, self.source_column, self.target_column):
+            if column in self.label_columns:
+                raise ConfigError(f"the column {column!r} can't be both a text and a label; give two columns")
         splits = self.splits
         if len(splits) != 3 or not all(0 <= part <= 100 for part in splits) or abs(sum(splits) - 100) > 1e-9:
             text = "/".join(f"{part:g}" for part in splits)
@@ -78,13 +92,25 @@ class CorpusConfig(JsonConfig):
         """The names of all labels that documents may have."""
         return (*self.label_columns, *(name for name in (self.label_files, self.label_folders) if name is not None))
 
+    @property
+    def is_pairs(self) -> bool:
+        """Whether each document is the target of a source."""
+        return self.source_column is not None
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether each split has documents from everywhere in the text, as with labels and pairs."""
+        return self.is_pairs or bool(self.label_names)
+
     def changed(self, options: "CorpusOptions") -> "CorpusConfig":
         """The configuration for another text: these options replace those that contradict them."""
         values: dict[str, Any] = dict(options)
         if values.get("text_column") is not None:
-            values.setdefault("documents", "record")
+            values = {"documents": "record", "source_column": None, "target_column": None} | values
+        elif values.get("source_column") is not None or values.get("target_column") is not None:
+            values = {"documents": "record", "text_column": None} | values
         if values.get("documents", "record") != "record":
-            values = {"text_column": None, "label_column": ()} | values
+            values = {"text_column": None, "source_column": None, "target_column": None, "label_column": ()} | values
         if values.get("documents", "separator") != "separator":
             values = {"separator": None} | values
         return replace(self, **values)
@@ -100,6 +126,8 @@ class CorpusOptions(TypedDict, total=False):
     encoding: str
     errors: Literal["strict", "replace"]
     text_column: str | None
+    source_column: str | None
+    target_column: str | None
     label_column: str | tuple[str, ...]
     label_files: str | None
     label_folders: str | None

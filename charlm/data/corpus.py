@@ -81,13 +81,13 @@ class Corpus:
     def parts(self) -> Iterator[tuple[int, Part]]:
         """All parts in order, each with the index of its split in `SPLITS`.
 
-        Labelled documents are spread over the splits, so that each split has its share of every label. With few files
-        for each label, every file is cut in three instead.
+        Labelled documents are spread over the splits, so that each split has its share of every label, and so are
+        pairs. With few files for each label, every file is cut in three instead.
 
         Raises `CorpusError` when a source can't be read again or has changed.
         """
         documents = _documents(self._reader, self.config)
-        if not self.config.label_names:
+        if not self.config.is_spread:
             return assign_splits(documents, self.boundaries(), self.config)
         shares = self.config.splits
         return cut_each(documents, self._cut, shares) if self._cut else spread(documents, shares)
@@ -105,7 +105,7 @@ class Corpus:
         """The documents of one split, each whole in memory, or up to its first `longest` characters; stops reading at
         the end of the split."""
         begun, size = list[str](), 0  # the document that the last part has not ended, and its characters
-        for texts, ends, _ in self.split_parts(split):
+        for texts, ends, *_ in self.split_parts(split):
             if longest is None or size < longest:
                 begun.append(texts[0])
                 size += len(texts[0])
@@ -121,7 +121,7 @@ class Corpus:
         """The parts of one split; stops reading at the end of the split."""
         wanted = SPLITS.index(split)
         for index, part in self.parts():
-            if index > wanted and not self.config.label_names:
+            if index > wanted and not self.config.is_spread:
                 return
             if index == wanted:
                 yield part
@@ -140,7 +140,7 @@ def corpus_config(
         values.setdefault("splits", default_splits)
     if values.get("separator") is not None:
         values.setdefault("documents", "separator")
-    if values.get("text_column") is not None:
+    if any(values.get(name) is not None for name in ("text_column", "source_column", "target_column")):
         values.setdefault("documents", "record")
     if found.named is not None:
         values.setdefault("documents", found.named.documents)
@@ -170,7 +170,7 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
     tail = previous_key = ""
     inside = False  # whether a document has begun and not ended
     labels, lengths = LabelCounts(config), [0]  # characters of each file, if it is a document
-    for texts, ends, own_labels in _documents(reader, config, progress):
+    for texts, ends, own_labels, _ in _documents(reader, config, progress):
         for start in texts[inside:_COMPARED]:
             key = start[:_SORT_KEY_LENGTH].casefold()
             ascending += key > previous_key
@@ -196,9 +196,8 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
     if characters == 0:
         names = ", ".join(source.name for source in found.sources[:3])
         if config.documents == "record":
-            raise CorpusError(
-                f"{names}: no record has a text in the column {config.text_column!r}; give another column"
-            )
+            column = config.target_column or config.text_column
+            raise CorpusError(f"{names}: no record has a text in the column {column!r}; give another column")
         if reader.bytes > 0 and config.documents != "file":
             raise CorpusError(
                 f"{names}: contains only document separators (--documents {config.documents}); give a file with text"
@@ -214,7 +213,7 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
         documents=documents,
         sha256=reader.sha256,
         looks_like_list=config.documents == "file" and short_lines and not (blank_line or quoted_line_end),
-        looks_sorted=differing >= 200 and ascending >= 0.95 * differing and not config.label_names,
+        looks_sorted=differing >= 200 and ascending >= 0.95 * differing and not config.is_spread,
         copies=tuple((copy, first) for copy, first, _ in copies)
         if sum(size for *_, size in copies) >= _COPIES_SHARE * reader.bytes
         else (),

@@ -40,7 +40,7 @@ _VERIFIED_AT_ONCE = 1 << 24  # tokens of a split up to which it is verified when
 
 
 class TokenSplit:
-    """The token ids of one split: its documents in order, each `BOS ... EOS`."""
+    """The token ids of one split: its documents in order, each `BOS ... EOS`, or `BOS source EOS target EOS`."""
 
     def __init__(
         self,
@@ -48,12 +48,15 @@ class TokenSplit:
         starts: NDArray[np.int64],
         facts: SplitFacts,
         labels: Codes | None = None,
+        targets: NDArray[np.int64] | None = None,
     ) -> None:
         self._ids = ids
         self.starts = starts
         """Document d is ids[starts[d] : starts[d + 1]]; shape (documents + 1,)."""
         self.labels = labels
         """The codes of each document's labels, (documents, C); None if the model that reads them has no labels."""
+        self.targets = targets
+        """Where the target of each document begins, (documents,); None if all of a document is predicted."""
         self.facts = facts
 
     @classmethod
@@ -70,7 +73,7 @@ class TokenSplit:
         Raises ValueError, KeyError or `CharlmError` when the files don't match it, OSError when they can't be read.
         """
         facts, dtype = SplitFacts.from_json(description["splits"][name]), np.dtype(description["dtype"])
-        length = facts.tokens + facts.documents  # `tokens` doesn't count the BOS of each document
+        length = facts.tokens + facts.source_tokens + facts.documents  # neither of the first counts BOS
         if length == 0:
             return cls(np.zeros(0, dtype), np.zeros(1, np.int64), facts)
         sums = description["checksums"][name]
@@ -90,7 +93,12 @@ class TokenSplit:
             path = folder / f"{name}.labels"
             file = VerifiedFile(path, np.dtype(np.uint16), shape[0] * shape[1], sums["labels"], codes)
             labels = file.read(0, len(file)).reshape(shape)
-        return cls(ids, places, facts, labels)
+        targets = None
+        if facts.source_tokens:
+            path = folder / f"{name}.targets"
+            file = VerifiedFile(path, np.dtype(np.int64), facts.documents, sums["targets"], length)
+            targets = file.read(0, len(file))
+        return cls(ids, places, facts, labels, targets)
 
     def __len__(self) -> int:
         """The number of ids."""
@@ -115,6 +123,18 @@ class TokenSplit:
             return None
         codes: Codes = self.labels[np.searchsorted(self.starts, starts, side="right") - 1]
         return codes
+
+    def predicted(self, start: int, stop: int) -> NDArray[np.bool_]:
+        """Whether each of ids[start:stop] is one that a model predicts: not BOS, nor part of a source."""
+        first = max(0, int(np.searchsorted(self.starts, start, side="right")) - 1)
+        last = int(np.searchsorted(self.starts[:-1], stop))
+        begins = np.asarray(self.starts[first:last])
+        counts = begins + 1 if self.targets is None else self.targets[first:last]
+        edges = np.zeros(stop - start + 1, np.int8)
+        np.add.at(edges, np.clip(begins - start, 0, stop - start), 1)
+        np.add.at(edges, np.clip(counts - start, 0, stop - start), -1)
+        is_predicted: NDArray[np.bool_] = np.cumsum(edges[:-1]) == 0
+        return is_predicted
 
     def part(self, start: int, stop: int, tokenizer: Tokenizer) -> "TokenSplit":
         """ids[start:stop] as a split; `tokenizer` is the one that encoded them. Raises as `read` does."""
@@ -298,7 +318,7 @@ def _cached_tokenizer(corpus: Corpus, config: TokenizerConfig, progress: Progres
         parts = whole_words(corpus.parts(), TOKENIZERS[config.kind])
         for index, part in parts:  # to the end: a text that changed must not reach the cache
             if SPLITS[index] == "train":
-                yield part.texts
+                yield [*part.sources, *part.texts]
                 done += sum(map(len, part.texts))
                 progress("collecting the vocabulary", min(done, characters), characters)
 

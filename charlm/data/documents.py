@@ -25,6 +25,8 @@ class Part(NamedTuple):
     """Whether the last document ends here; if not, it continues in the next part."""
     labels: Labels = ()
     """The labels of each of these documents."""
+    sources: tuple[str, ...] = ()
+    """The source of each of these documents, if they are the targets of pairs; each then is whole."""
 
 
 def cut_documents(texts: Iterable[str], config: CorpusConfig) -> Iterator[Part]:
@@ -89,14 +91,14 @@ def whole_words(parts: Iterable[tuple[_Key, Part]], tokenizer: type[Tokenizer]) 
         yield from parts
         return
     moved = ""
-    for key, (texts, ends, labels) in parts:
-        texts = [moved + texts[0], *texts[1:]]
+    for key, part in parts:
+        texts = [moved + part.texts[0], *part.texts[1:]]
         moved = ""
-        if not ends:
+        if not part.ends:
             last = texts[-1]
             end = last[-_LONGEST:]
             border = last_border(end)
             if border or len(last) < _LONGEST:
                 cut = len(last) - len(end) + border
                 texts[-1], moved = last[:cut], last[cut:]
-        yield key, Part(texts, ends, labels)
+        yield key, part._replace(texts=texts)

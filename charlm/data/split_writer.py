@@ -47,6 +47,9 @@ class SplitFacts(JsonConfig):
     """Tokens that a model predicts: those of the text, and one EOS for each document."""
     unknown_characters: int = 0
     """Characters outside the vocabulary."""
+    source_tokens: int = 0
+    """Tokens of the sources of pairs, each with its EOS, which a model reads and doesn't predict. Nothing else here
+    counts sources."""
 
 
 class EncodedParts(NamedTuple):
@@ -59,13 +62,17 @@ class EncodedParts(NamedTuple):
     """Their size; of the documents, those that end are counted."""
     labels: Codes | None = None
     """The labels of the documents that begin, (documents, C), if labels are stored."""
+    targets: NDArray[np.int64] | None = None
+    """Where the targets of pairs begin in `ids`."""
 
 
 def encode_parts(
     tokenizer: Tokenizer, dtype: np.dtype[Any], parts: list[Part], *, inside: bool, codes: LabelCodes | None = None
 ) -> EncodedParts:
     """Encode consecutive parts with BOS and EOS; `inside` says whether the first continues a document. With `codes`
-    the labels of the documents are encoded too."""
+    the labels of the documents are encoded too. A pair is BOS, its source, EOS, its target, EOS."""
+    if parts and parts[0].sources:
+        return _encode_pairs(tokenizer, dtype, parts, codes)
     texts = [*chain.from_iterable(part.texts for part in parts)]
     ids, counts = tokenizer.encode_joined(texts)
     last = np.cumsum([len(part.texts) for part in parts]) - 1
@@ -92,14 +99,46 @@ def encode_parts(
     return EncodedParts(np.insert(ids, places, marks).astype(dtype), starts, facts, labels)
 
 
+def _encode_pairs(
+    tokenizer: Tokenizer, dtype: np.dtype[Any], parts: list[Part], codes: LabelCodes | None
+) -> EncodedParts:
+    """`encode_parts` for targets with their sources."""
+    texts = [*chain.from_iterable(part.texts for part in parts)]
+    sources = chain.from_iterable(part.sources for part in parts)
+    ids, counts = tokenizer.encode_joined([*chain.from_iterable(zip(sources, texts, strict=True))])
+    lengths = np.asarray(counts).reshape(-1, 2)  # of sources and targets
+    stops = np.cumsum(counts)
+    is_target = np.repeat(np.tile([False, True], len(texts)), counts)
+    # An EOS after each text, and a BOS before each source: behind the EOS of the target before it.
+    places = np.insert(np.repeat(stops, np.tile([1, 2], len(texts))), 0, 0)[:-1]
+    marks = np.tile([tokenizer.bos, tokenizer.eos, tokenizer.eos], len(texts))
+    sizes = lengths.sum(1) + 3
+    starts = np.cumsum(sizes) - sizes
+    text = "".join(texts)
+    facts = SplitFacts(
+        documents=len(texts),
+        characters=len(text),
+        bytes=len(text) if text.isascii() else len(text.encode()),
+        tokens=int(lengths[:, 1].sum()) + len(texts),
+        unknown_characters=0 if tokenizer.unk is None else int(np.count_nonzero(ids[is_target] == tokenizer.unk)),
+        source_tokens=int(lengths[:, 0].sum()) + len(texts),
+    )
+    labels = None
+    if codes is not None:
+        labels = np.repeat([codes(part.labels) for part in parts], [len(part.texts) for part in parts], 0)
+    return EncodedParts(np.insert(ids, places, marks).astype(dtype), starts, facts, labels, starts + 2 + lengths[:, 0])
+
+
 class SplitWriter:
     """Appends one split's documents to its files; a context manager that closes them."""
 
-    def __init__(self, folder: Path, name: str, *, labels: bool = False) -> None:
-        """Open the files; with `labels` there is also one with the labels of each document."""
+    def __init__(self, folder: Path, name: str, *, labels: bool = False, pairs: bool = False) -> None:
+        """Open the files; with `labels` there is also one with the labels of each document, and with `pairs` one with
+        the places at which targets begin."""
         self._ids = (folder / f"{name}.ids").open("wb")
         self._starts = (folder / f"{name}.starts").open("wb")
         self._labels = (folder / f"{name}.labels").open("wb") if labels else None
+        self._targets = (folder / f"{name}.targets").open("wb") if pairs else None
         self._length = 0
         self.facts = SplitFacts()
         """The size of what was written."""
@@ -108,7 +147,7 @@ class SplitWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._ids, self._starts, self._labels or nullcontext():
+        with self._ids, self._starts, self._labels or nullcontext(), self._targets or nullcontext():
             np.array([self._length], dtype=np.int64).tofile(self._starts)
 
     def write(self, parts: EncodedParts) -> None:
@@ -117,6 +156,8 @@ class SplitWriter:
         (self._length + parts.starts).astype(np.int64).tofile(self._starts)
         if self._labels is not None and parts.labels is not None:
             parts.labels.tofile(self._labels)
+        if self._targets is not None and parts.targets is not None:
+            (self._length + parts.targets).astype(np.int64).tofile(self._targets)
         self._length += len(parts.ids)
         sizes = asdict(self.facts)
         self.facts = SplitFacts(**{name: size + sizes[name] for name, size in asdict(parts.facts).items()})
@@ -138,10 +179,13 @@ def encode_corpus(
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".encoding-"))
     dtype = np.dtype(np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.uint32)
     codes = LabelCodes(labels) if labels else None
-    kinds = ("ids", "starts", "labels") if labels else ("ids", "starts")
+    pairs = corpus.config.is_pairs
+    kinds = ("ids", "starts", *["labels"] * bool(labels), *["targets"] * pairs)
     try:
         with contextlib.ExitStack() as stack:
-            writers = [stack.enter_context(SplitWriter(temporary, name, labels=bool(labels))) for name in SPLITS]
+            writers = [
+                stack.enter_context(SplitWriter(temporary, name, labels=bool(labels), pairs=pairs)) for name in SPLITS
+            ]
             done = 0
             batches = _batches(whole_words(corpus.parts(), type(tokenizer)))
             for index, encoded in map_ahead(lambda batch: batch.encode(tokenizer, dtype, codes), batches):

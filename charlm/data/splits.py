@@ -43,7 +43,7 @@ def _cut_exactly(parts: Iterable[Part], boundaries: tuple[int, ...]) -> Iterator
     """Add the split index to each part, which has one text, cutting texts, and so documents, at split boundaries."""
     position = index = 0
     inside = False  # whether a document of this split has begun and not ended
-    for (text,), ends, labels in parts:
+    for (text,), ends, labels, _ in parts:
         while len(text) > 0 and position + len(text) > boundaries[index]:
             room = boundaries[index] - position
             if room or inside:
@@ -61,7 +61,7 @@ def _cut_between(parts: Iterable[Part], boundaries: tuple[int, ...]) -> Iterator
     """Add to each part the index of the split in which its documents start, cutting it between documents."""
     position = index = 0
     inside = False  # whether the first text of a part continues a document
-    for texts, ends, labels in parts:
+    for texts, ends, labels, _ in parts:
         lengths = np.fromiter(map(len, texts), np.int64, len(texts))
         stops = position + np.cumsum(lengths)
         starts = stops - lengths
@@ -89,7 +89,7 @@ def spread(parts: Iterable[Part], shares: Shares) -> Iterator[tuple[int, Part]]:
     limits = np.cumsum(shares)[:2] / 100
     number, index = 0, 0  # of the next document, and of the split of the last
     inside = False
-    for texts, ends, labels in parts:
+    for texts, ends, labels, sources in parts:
         numbers = number + np.arange(len(texts) - inside)
         splits = np.searchsorted(limits, numbers * _GOLDEN % 1, side="right")
         if inside:
@@ -97,7 +97,8 @@ def spread(parts: Iterable[Part], shares: Shares) -> Iterator[tuple[int, Part]]:
         cuts = [0, *(np.flatnonzero(np.diff(splits)) + 1).tolist(), len(texts)]
         for first, last in pairwise(cuts):
             index = int(splits[first])
-            yield index, Part(texts[first:last], ends if last == len(texts) else True, labels)
+            whole = ends if last == len(texts) else True
+            yield index, Part(texts[first:last], whole, labels, sources[first:last])
         number += len(numbers)
         inside = not ends
 

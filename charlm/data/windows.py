@@ -109,13 +109,20 @@ class Segments:
     start: NDArray[np.int64]
     length: NDArray[np.int64]
     context: NDArray[np.int64] | None = None
-    """How many of a row's first targets do not count, since its state is still that of a text that begins here."""
+    """How many of a row's first targets do not count, since its state is still that of a text that begins here, or
+    since they are the source of a pair."""
 
     def __len__(self) -> int:
         return len(self.start)
 
     def __getitem__(self, rows: NDArray[np.int64] | slice) -> "Segments":
         return Segments(self.start[rows], self.length[rows], None if self.context is None else self.context[rows])
+
+    @property
+    def counted(self) -> int:
+        """How many targets count."""
+        length = int(self.length.sum())
+        return length if self.context is None else length - int(np.minimum(self.context, self.length).sum())
 
 
 def carry(states: LayerStates | None, window: Window) -> LayerStates | None:
@@ -192,7 +199,7 @@ def mean_window(split: TokenSplit, *, batch_size: int, seq_len: int) -> tuple[fl
     groups = _plan(documents, batch_size, seq_len, np.random.default_rng(0))
     longest = np.array([group.length[0] for group in groups])
     windows = int((-(-longest // seq_len)).sum())
-    return float(longest.sum()) / windows, float(documents.length.sum()) / windows
+    return float(longest.sum()) / windows, documents.counted / windows
 
 
 def most_rows(split: TokenSplit, *, batch_size: int, seq_len: int) -> int:
@@ -207,7 +214,7 @@ def _plan(documents: Segments, batch_size: int, seq_len: int, rng: np.random.Gen
     long = int(np.count_nonzero(documents.length > total / (rows * rounds)))
     # A document cut at a random offset yields one more segment, hence `- long`.
     longest = max(seq_len, -(-total // max(1, rows * rounds - long)))
-    segments = _cut(documents, longest, rng)
+    segments = _cut(documents, longest, rng) if documents.context is None else documents
     groups = _grouped(segments, segments.length * rng.uniform(1 - _JITTER, 1 + _JITTER, len(segments)), batch_size)
     return [groups[index] for index in rng.permutation(len(groups))]
 
@@ -216,7 +223,8 @@ def sample_windows(split: TokenSplit, *, tokens: int, batch_size: int, seq_len: 
     """A fixed sample of a split: many short segments, spread evenly over it.
 
     A segment of a long document also reads the tokens before it, which do not count as targets. With these, its loss is
-    that of the same tokens in the whole document, up to a tenth of a per cent (docs/notes/experiments.md).
+    that of the same tokens in the whole document, up to a tenth of a per cent (docs/notes/experiments.md). Pairs are
+    read whole.
 
     Args:
         split: what to read; must not be empty.
@@ -226,10 +234,13 @@ def sample_windows(split: TokenSplit, *, tokens: int, batch_size: int, seq_len: 
     """
     whole = split.facts.tokens <= tokens
     longest, context = (_SEGMENT_OF_WHOLE, _CONTEXT_OF_WHOLE) if whole else (_SEGMENT_OF_SAMPLE, _CONTEXT_OF_SAMPLE)
-    segments = _cut(_documents(split, None), longest, None)
+    segments = documents = _documents(split, None)
+    if documents.context is None:
+        segments = _cut(documents, longest, None)
     wanted = max(1, min(len(segments), round(len(segments) * tokens / split.facts.tokens)))
     chosen = segments[np.linspace(0, len(segments) - 1, wanted).round().astype(np.int64)]
-    yield from _windows(split, _with_context(split, chosen, context), batch_size, seq_len)
+    chosen = _with_context(split, chosen, context) if documents.context is None else chosen
+    yield from _windows(split, chosen, batch_size, seq_len)
 
 
 def document_windows(split: TokenSplit, *, batch_size: int, seq_len: int) -> Iterator[Window]:
@@ -262,8 +273,8 @@ def block_groups(split: TokenSplit, batch_size: int) -> Iterator[Segments]:
     while first < documents:
         starts = np.asarray(split.starts[first : first + BLOCK_DOCUMENTS + 1])
         count = max(1, int(np.searchsorted(starts, starts[0] + BLOCK_TOKENS, side="right")) - 1)
-        lengths = np.diff(starts[: count + 1]) - 1
-        yield from _grouped(Segments(starts[:count], lengths), lengths, batch_size)
+        block = Segments(starts[:count], np.diff(starts[: count + 1]) - 1, _sources(split, first, first + count))
+        yield from _grouped(block, block.length, batch_size)
         first += count
 
 
@@ -315,7 +326,13 @@ def _documents(split: TokenSplit, section: int | None) -> Segments:
     first = (section or 0) * _SECTION
     last = len(split.starts) if section is None else first + _SECTION + 1
     starts = np.asarray(split.starts[first:last])
-    return Segments(starts[:-1], np.diff(starts) - 1)
+    return Segments(starts[:-1], np.diff(starts) - 1, _sources(split, first, first + len(starts) - 1))
+
+
+def _sources(split: TokenSplit, first: int, last: int) -> NDArray[np.int64] | None:
+    """How many of the targets of each document from `first` to before `last` belong to its source; None without
+    pairs."""
+    return None if split.targets is None else split.targets[first:last] - np.asarray(split.starts[first:last]) - 1
 
 
 def _cut(documents: Segments, longest: int, rng: np.random.Generator | None) -> Segments:

@@ -46,10 +46,11 @@ def character_nats(
     """
     ids, nats = split.ids.astype(np.int64), token_nats(model, tokenizer, split, progress)
     characters = Characters(tokenizer)
-    is_text = (ids != tokenizer.eos) & (ids != tokenizer.bos)
+    counted = split.predicted(0, len(split))
+    is_text = counted & (ids != tokenizer.eos)
     places = characters.completed(ids[is_text], text)
     by_character = characters.sums(ids[is_text], nats[is_text], places, len(text)).nats
-    is_end = ids == tokenizer.eos
+    is_end = counted & (ids == tokenizer.eos)
     tokens_before = np.cumsum(is_text)[is_end]
     by_character[places[tokens_before - 1]] += nats[is_end]
     return by_character

@@ -111,7 +111,7 @@ def _learn(
         with torch.enable_grad():
             logits, hidden, states = model.read(window.ids.to(device), model.carry(states, window))
             nats = nats_of(logits, window.targets.to(device))
-            (nats.sum() / window.tokens).backward()  # type: ignore[no-untyped-call]
+            (nats.sum() / max(1, window.tokens)).backward()  # type: ignore[no-untyped-call]
         scored = nats.detach()
         if cache is not None:
             scored = cache.score(window, logits.detach(), hidden.detach())

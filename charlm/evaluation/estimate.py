@@ -152,6 +152,7 @@ def _ngram_mean(ngram: NgramModel, split: TokenSplit) -> float:
     nats, tokens = 0.0, 0
     for start in np.linspace(0, len(split) - length, stretches).astype(np.int64).tolist():
         ids = split.read(start, start + length)
-        nats += float(token_nats(ngram, ids).sum())
-        tokens += int(np.count_nonzero(ids != ngram.bos))
+        predicted = split.predicted(start, start + length)
+        nats += float(token_nats(ngram, ids)[predicted].sum())
+        tokens += int(np.count_nonzero(predicted))
     return nats / tokens

@@ -1,8 +1,9 @@
 """How well a model predicts a text: nats, perplexity, bits per character and bits per byte.
 
 Every token is scored exactly once, given all tokens before it in its document. The cost of EOS counts towards its
-document. A character outside the vocabulary is charged the cost of <unk> plus that of a uniform choice among all other
-Unicode scalar values; a word outside the vocabulary is charged for each byte of its spelling.
+document. Of pairs the targets are scored, given their sources. A character outside the vocabulary is charged the cost
+of <unk> plus that of a uniform choice among all other Unicode scalar values; a word outside the vocabulary is charged
+for each byte of its spelling.
 
 Nats are rounded to multiples of 2^-26, so that sums of them are exact in float64 up to 134 million nats, in any order:
 the scores of the parts of a text add up to the score of the text.
@@ -261,15 +262,16 @@ def token_nats(
     *,
     share: Share | None = None,
 ) -> Floats:
-    """The rounded nats of each token of a split, given those before it in its document, (N,); 0 for BOS, and for the
-    documents that do not belong to the share, if there is one."""
+    """The rounded nats of each token of a split, given those before it in its document, (N,); 0 for BOS and
+    sources, and for the documents that do not belong to the share, if there is one."""
     nats, done = np.zeros(len(split)), 0
     owns = share or Share(Processes())
     windows = block_windows(split, batch_size=ROWS, width_for=window_width(tokenizer), owns=owns)
     for window, found in with_nats(model, windows):
-        counts = window.mask.sum(0).tolist()
-        for row, (start, length) in enumerate(zip(window.starts.tolist(), counts, strict=True)):
-            nats[start + 1 : start + 1 + length] = found[:length, row]
+        mask = window.mask.numpy()
+        for row, start in enumerate(window.starts.tolist()):
+            scored = np.flatnonzero(mask[:, row])
+            nats[start + 1 + scored] = found[scored, row]
         done += window.tokens
         progress("scoring", done, split.facts.tokens)
     return nats

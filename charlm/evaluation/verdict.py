@@ -117,12 +117,16 @@ def _undertrained(winners: Mapping[str, Baseline]) -> str:
 def validation_verdict(dataset: Dataset, nats_per_token: float, *, progress: Progress = silent) -> list[str]:
     """`verdict` on the validation split after a run, from the end of the training split and the start of that split.
 
+    It is empty for pairs, whose sources the simple predictors don't know.
+
     Args:
         dataset: the text of the run; its validation split must not be empty.
         nats_per_token: the network's score of the validation split.
         progress: called with the progress of the predictors.
     """
     tokenizer, facts = dataset.tokenizer, dataset.valid.facts
+    if facts.source_tokens:
+        return []
     train = dataset.train.part(max(0, len(dataset.train) - _TRAIN_TOKENS), len(dataset.train), tokenizer)
     valid = dataset.valid.part(0, min(_VALID_TOKENS, len(dataset.valid)), tokenizer)
     margin = 1.0 if len(valid) == len(dataset.valid) else _MARGIN

@@ -13,7 +13,7 @@ def count_words(parts: Iterable[Part]) -> int:
     """
     total = lines = 0
     last = ""  # the character before, in the same document
-    for texts, ends, _ in parts:
+    for texts, ends, *_ in parts:
         for index, text in enumerate(texts):
             if text:
                 total += len(text.split()) - (bool(last) and not (last.isspace() or text[0].isspace()))

@@ -67,6 +67,8 @@ class LanguageModel(nn.Module):
         values = sum(len(label.values) for label in config.labels)
         self.labels = LabelEmbedding(values, config.embedding_size) if values else None
         self._fixed_labels: State | None = None
+        self.source: tuple[int, ...] = ()
+        """The tokens of the source for which a target is written, with EOS; see `after_source`."""
 
     @property
     def network(self) -> Network:
@@ -129,6 +131,13 @@ class LanguageModel(nn.Module):
         labelled = copy.copy(self)
         labelled._fixed_labels = (factors.to(self.labels.vectors).unsqueeze(0),)
         return labelled
+
+    def after_source(self, source: Sequence[int]) -> "LanguageModel":
+        """The same model, with the same weights, to write or read the target of a source, whose tokens it reads after
+        BOS; they end with EOS."""
+        with_source = copy.copy(self)
+        with_source.source = tuple(source)
+        return with_source
 
     def initial_state(
         self, batch: int, labels: Codes | None = None, generator: torch.Generator | None = None
@@ -230,10 +239,12 @@ class LanguageModel(nn.Module):
         if sampler is None:
             logits, _, states = self.read(ids, states, generator=generator, starts=window.starts, lookups=lookups)
             nats = F.cross_entropy(logits.flatten(0, 1), targets, ignore_index=IGNORE, reduction="sum")
-            return nats / window.tokens, states
+            return nats / max(1, window.tokens), states  # a window may have sources only
         assert self.match is None
         past, hidden, states = self._read_network(ids, states, generator, lookups)
         counted = torch.nonzero(targets != IGNORE)[:, 0]
+        if not len(counted):
+            return hidden.sum() * 0, states
         columns = sampler.draw(targets[counted], generator)
         weight, bias = self._output_weight[columns.tokens], self.output_bias[columns.tokens]
         logits = F.linear(hidden.flatten(0, 1)[counted], weight, bias).to(hidden.dtype)  # (N, K)

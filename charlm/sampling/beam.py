@@ -30,6 +30,7 @@ _SEARCH_CONTROLS = (
     "repetition_penalty",
     "steer",
     "label",
+    "source",
     "unknown",
     "prefix_in_output",
 )

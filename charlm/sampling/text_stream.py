@@ -42,6 +42,8 @@ class GeneratedText:
     """Number of characters after the prefix."""
     log_probabilities: tuple[float, ...]
     """Nats of each of these characters; those of a token are divided evenly among its characters."""
+    source: str | None = None
+    """The source for which the text was written."""
 
     @property
     def bits_per_character(self) -> float:
@@ -230,6 +232,7 @@ class TextStream:
             log_probability=math.fsum(nats) + (self._uncharged if self.ended == "eos" else 0.0),
             characters=len(text),
             log_probabilities=tuple(nats),
+            source=self._config.source,
         )
 
     def _end_document(self) -> str:

@@ -5,10 +5,11 @@ from html import escape
 from pathlib import Path
 from typing import Self
 
-from charlm.config import CorpusConfig
+from charlm.config import CorpusConfig, Unknown
 from charlm.errors import ConfigError
 from charlm.model.label_embedding import parse_labels
 from charlm.model.language_model import LanguageModel
+from charlm.sampling.pairs.source import after_source, require_no_pairs
 from charlm.storage.checkpoint import Checkpoint
 from charlm.storage.summary import summarise
 from charlm.tokenizers import Tokenizer
@@ -56,12 +57,24 @@ class LoadedModel:
         factors = parse_labels(labels, self.model.config.labels)
         return replace(self, checkpoint=replace(self.checkpoint, model=self.model.with_labels(factors)))
 
+    def with_source(self, source: str, *, unknown: Unknown = "error") -> Self:
+        """The same model to write, or read, the target of a source.
 
-def require_forward(model: LoadedModel, what: str | None = None) -> None:
+        `unknown` says how to treat characters outside the vocabulary. Raises `ConfigError` for a model that was not
+        trained on pairs, and for an empty source.
+        """
+        model = after_source(self.model, self.tokenizer, self.corpus_config, source, unknown)
+        return replace(self, checkpoint=replace(self.checkpoint, model=model))
+
+
+def require_forward(model: LoadedModel, what: str | None = None, *, pairs: bool = False) -> None:
     """Raise `ConfigError` for a model that reads from right to left, since it would write or read a text backwards.
 
-    `what` is what needs the model, for the message.
+    `what` is what needs the model, for the message. Unless it can use `pairs`, a model of pairs that has no source is
+    refused too.
     """
+    if what is not None and not pairs and not model.model.source:
+        require_no_pairs(model.corpus_config, what, "name another model")
     if model.corpus_config.direction == "backward":
         remedy = "use it with `charlm fill`" if what is None else f"{what} needs a model that reads from left to right"
         raise ConfigError(f"{model.path} reads from right to left; {remedy}")

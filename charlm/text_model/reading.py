@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import get_args
 
-from charlm.config import CorpusOptions, SplitName, check_choice
+from charlm.config import CorpusConfig, CorpusOptions, SplitName, check_choice
 from charlm.data.corpus import Corpus, open_corpus
 from charlm.data.dataset import Dataset, make_dataset, unsplit
 from charlm.data.documents import Part
@@ -13,6 +13,7 @@ from charlm.data.sources import TextLike, find_sources
 from charlm.errors import ConfigError
 from charlm.evaluation.overlap import warn_about_overlap
 from charlm.progress import Progress, silent
+from charlm.sampling.pairs.source import require_pairs_alike
 from charlm.storage.own_text import held_out_arguments, read_held_out, read_own_text
 from charlm.text_model.loaded import LoadedModel
 
@@ -60,7 +61,7 @@ class ReadingModel(LoadedModel):
         progress: Progress = silent,
     ) -> Corpus:
         """Read a text without encoding it; arguments as in `read`."""
-        config = self.corpus_config.changed(corpus or {})
+        config = self._reading(corpus)
         return open_corpus(text, config if split else unsplit(config), progress=progress)
 
     def stream(
@@ -70,9 +71,16 @@ class ReadingModel(LoadedModel):
 
         Raises `CorpusError` if the text can't be read, or, at its end, if it is empty.
         """
-        config = self.corpus_config.changed(corpus or {})
+        config = self._reading(corpus)
         found = find_sources(text, progress=progress, encoding=config.encoding, copies_stdin=False)
         return stream_parts(found.sources, config, progress)
+
+    def _reading(self, corpus: CorpusOptions | None) -> CorpusConfig:
+        """How to read another text; raises `ConfigError` if it would be pairs and the model's own is not, or vice
+        versa."""
+        config = self.corpus_config.changed(corpus or {})
+        require_pairs_alike(self.corpus_config, config)
+        return config
 
     def held_out_split(self) -> SplitName:
         """The test split of the model's own text, or the validation split; raises `ConfigError` if there is neither."""

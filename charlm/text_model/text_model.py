@@ -24,6 +24,8 @@ from charlm.processes.processes import Processes
 from charlm.progress import Progress, silent
 from charlm.sampling.freely import written_texts
 from charlm.sampling.infill.fill import FillConfig, Filling, fill
+from charlm.sampling.pairs.source import require_no_pairs, require_source
+from charlm.sampling.pairs.targets import ExactMatches, exact_matches, parts_of_pairs
 from charlm.storage.checkpoint import weights_sha256
 from charlm.storage.own_text import read_held_out, read_own_text
 from charlm.text_model.loaded import require_forward
@@ -147,6 +149,7 @@ class TextModel(WritingModel, ReadingModel):
         Raises `ConfigError` if it is empty, or the model reads from right to left.
         """
         require_forward(self)
+        require_source(self.model, self.corpus_config)
         return score_text(self.model, self.tokenizer, text, self.corpus_config)
 
     def surprisal(self, text: str) -> list[float]:
@@ -157,6 +160,7 @@ class TextModel(WritingModel, ReadingModel):
         Raises `ConfigError` for a model that reads from right to left.
         """
         require_forward(self)
+        require_source(self.model, self.corpus_config)
         return surprisal(self.model, self.tokenizer, text)
 
     def score_spans(
@@ -182,23 +186,42 @@ class TextModel(WritingModel, ReadingModel):
             progress: called with the bytes read.
             processes: as in `evaluate`; each gets all scores.
 
-        Raises `ConfigError` for a model that reads from right to left, `CorpusError` if the text can't be read.
+        Raises `ConfigError` for a model that reads from right to left, and for `alone` with a model of pairs,
+        `CorpusError` if the text can't be read.
         """
         require_forward(self)
+        if alone:
+            require_no_pairs(self.corpus_config, "--alone", "leave it out")
         check_choice("by", by, get_args(SpanKind))
         if processes is not None and processes.size > 1:
             processes.require_same({"model": weights_sha256(self.model)})
         parts = self.stream(text, corpus=corpus, progress=progress)
         return score_spans(self.model, self.tokenizer, parts, by, alone=alone, processes=processes)
 
+    def score_pairs(self, pairs: Iterable[tuple[str, str]], *, by: SpanKind = "document") -> Iterator[SpanScore]:
+        """Score the targets of pairs of source and target, each given its source; `by` is as in `score_spans`.
+
+        Raises `ConfigError` for a model that was not trained on pairs, and for an empty source.
+        """
+        check_choice("by", by, get_args(SpanKind))
+        return score_spans(self.model, self.tokenizer, parts_of_pairs(pairs, self.corpus_config), by)
+
+    def exact_matches(self, dataset: Dataset, split: SplitName, *, most: int = 500) -> ExactMatches:
+        """How many of the targets of a split, at most `most` from everywhere in it, greedy decoding writes exactly.
+
+        `dataset` is from `read`. Raises `ConfigError` for a model that was not trained on pairs.
+        """
+        return exact_matches(self.model, self.tokenizer, dataset.split(split), most=most)
+
     def score_texts(
         self, texts: Iterable[str], *, by: SpanKind = "document", alone: bool = False
     ) -> Iterator[SpanScore]:
         """Score strings, each of which is a document, in batches; other arguments as in `score_spans`.
 
-        Raises `ConfigError` for a model that reads from right to left.
+        Raises `ConfigError` for a model that reads from right to left, and for one of pairs; see `score_pairs`.
         """
         require_forward(self)
+        require_no_pairs(self.corpus_config, "score_texts", "use score_pairs")
         check_choice("by", by, get_args(SpanKind))
         return score_spans(self.model, self.tokenizer, parts_of_strings(texts), by, alone=alone)
 
@@ -269,7 +292,7 @@ class TextModel(WritingModel, ReadingModel):
 
         Raises: as `read` without a text, and `ConfigError` for a model that reads from right to left.
         """
-        require_forward(self)
+        require_forward(self, "writing freely")
         index = self.copy_index(least, progress=progress)
         generated = written_texts(self.model, self.tokenizer, characters, progress=progress)
         corpus, part = dataset.text_of(split)

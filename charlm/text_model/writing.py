@@ -12,6 +12,7 @@ from charlm.progress import Progress, silent
 from charlm.sampling import Chunk, GeneratedText, SampleConfig, beam_search, generate_chunks, generate_many
 from charlm.sampling.config import SampleSettings, sample_config
 from charlm.sampling.edges.opening import needs_opening
+from charlm.sampling.pairs.source import model_for
 from charlm.sampling.session import Session
 from charlm.sampling.steering import Hold, holds_for
 from charlm.storage.checkpoint import weights_sha256
@@ -194,9 +195,10 @@ class WritingModel(LoadedModel):
         return holds_for(self.model, config.steer, self.direction)
 
     def _labelled(self, config: SampleConfig) -> LanguageModel:
-        """The language model for texts with the labels of a configuration."""
+        """The language model for texts with the labels and the source of a configuration."""
         labels = (config.label,) if isinstance(config.label, str) else config.label
-        return self.with_labels(*labels).model if labels else self.model
+        model = self.with_labels(*labels).model if labels else self.model
+        return model_for(model, self.tokenizer, self.corpus_config, config)
 
     def _copies(self, config: SampleConfig) -> CopyIndex | None:
         return self.copy_index(config.no_copy + 1) if config.no_copy else None

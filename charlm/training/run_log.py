@@ -12,6 +12,7 @@ from charlm.data.dataset import Dataset
 from charlm.errors import TrainingDivergedError
 from charlm.evaluation.estimate import SplitSample
 from charlm.sampling import SampleConfig, generate_many
+from charlm.sampling.pairs.targets import pairs_of
 from charlm.storage.append_log import AppendLog
 from charlm.storage.checkpoint import Checkpoint, finite, save
 from charlm.storage.runs import RunFolder
@@ -205,6 +206,8 @@ class RunLog:
         texts, characters = list[str](), 0
         state.average.eval()
         try:
+            if facts.source_tokens:
+                return self._sample_targets(seed)
             for written in generate_many(state.average, self._dataset.tokenizer, seed=seed, num=num, config=_SAMPLE):
                 texts.append(written.text[::-1] if backward else written.text)
                 characters += written.characters
@@ -212,6 +215,20 @@ class RunLog:
                     break
         finally:
             state.model.train()
+        return tuple(texts)
+
+    def _sample_targets(self, seed: int) -> tuple[str, ...]:
+        """Sources, of the validation split if there is one, with the targets that the average model writes."""
+        texts, characters = list[str](), 0
+        split = self._dataset.valid if self._dataset.valid.facts.tokens else self._dataset.train
+        model, tokenizer = self._state.average, self._dataset.tokenizer
+        for source, _ in pairs_of(split, _SAMPLE_TEXTS):
+            after = model.after_source(source.tolist())
+            (written,) = generate_many(after, tokenizer, seed=seed, num=1, config=_SAMPLE)
+            texts.append(f"{tokenizer.decode(source[:-1])} → {written.text}")
+            characters += written.characters
+            if characters >= _SAMPLE_CHARACTERS:
+                break
         return tuple(texts)
 
 

@@ -35,7 +35,7 @@ def warn_about_run(dataset: Dataset, model: LanguageModel, config: TrainConfig) 
             "duplicates",
             which,
         )
-    if corpus.table is not None and corpus.config.text_column is None:
+    if corpus.table is not None and corpus.config.documents != "record":
         logger.warning("%s", corpus.table.advice())
     elif corpus.looks_like_list:
         logger.warning(

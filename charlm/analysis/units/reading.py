@@ -55,7 +55,7 @@ def read(
     unknown: Unknown = "error",
     progress: Progress = silent,
 ) -> Reading:
-    """Let a model read a text, starting from BOS.
+    """Let a model read a text, starting from BOS and the source, if it has one.
 
     Args:
         model: a model in evaluation mode, on the CPU.
@@ -81,10 +81,11 @@ def read(
     if tokens is not None and len(ids) > tokens:
         logger.warning("reading only the first %s of %s tokens; --tokens sets how many", f"{tokens:,}", f"{len(ids):,}")
         ids = ids[:tokens]
-    stream = torch.from_numpy(np.concatenate(([tokenizer.bos], ids)))
+    *first, last = [tokenizer.bos, *model.source]
+    stream = torch.from_numpy(np.concatenate(([last], ids)))
     count = min(alternatives, tokenizer.vocab_size)
     bits, likeliest, probabilities, values = [], [], [], []
-    states: LayerStates | None = None
+    states: LayerStates | None = model(torch.tensor(first)[:, None])[1] if first else None
     for start in range(0, len(ids), _CHUNK):
         chunk = stream[start : start + _CHUNK + 1]
         before = states

@@ -11,6 +11,7 @@ from charlm.cli.ui.console import stdout, thousands
 from charlm.evaluation.baselines import Baseline
 from charlm.evaluation.copying import Copied
 from charlm.evaluation.score import Evaluation
+from charlm.sampling.pairs.targets import ExactMatches
 
 _MAX_WIDTH = 100
 _MIN_BAR = 10  # columns; in a narrower terminal there are no bars
@@ -74,6 +75,20 @@ def show_bars(bits: float, baselines: Mapping[str, Baseline]) -> None:
             cells = max(1, round(value / largest * room)) if math.isfinite(value) else room
             line.append(f"  {(_OWN if is_own else _OTHER) * cells}")
         console.print(line, no_wrap=True)
+
+
+def show_matches(matches: ExactMatches, result: Evaluation) -> None:
+    """How many targets are written exactly."""
+    sample = "" if matches.pairs == result.documents else f", a sample of {thousands(result.documents)}"
+    console = stdout()
+    console.print()
+    console.print("all figures are those of the targets, each given its source", highlight=False)
+    console.print(
+        f"exact matches: {matches.share:.1%} of {thousands(matches.pairs)} targets{sample}, with the likeliest token "
+        "at each step (--temperature 0)",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def show_figures(result: Evaluation) -> None:

@@ -91,7 +91,7 @@ def classify(
         raise ConfigError(f"{len(models)} models are given; one model finds a label (`charlm score` compares models)")
     require_text(texts)
     loaded = load_model(models[0] if models else None)
-    require_forward(loaded, "charlm classify")
+    require_forward(loaded, "charlm classify", pairs=True)
     column = find_label(label, loaded.model.config.labels)
     shares = _prior(prior, [*column.values])
     settings = corpus_options(documents, separator, None, encoding, errors, text_column=text_column)

@@ -112,6 +112,10 @@ def _check(models: "list[TextModel]", texts: list[str], settings: "CorpusOptions
     for model in models:
         if model.corpus_config.direction == "backward":
             raise ConfigError(f"{model.path} reads from right to left; compare models that read from left to right")
+        if model.corpus_config.is_pairs != models[0].corpus_config.is_pairs:
+            raise ConfigError(
+                f"only one of {models[0].path} and {model.path} is a model of pairs; compare models alike"
+            )
     if texts:
         return
     if settings:

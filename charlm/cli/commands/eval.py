@@ -11,6 +11,8 @@ from charlm.cli.options.corpus import (
     ScoredDocumentsOption,
     ScoredEncodingOption,
     ScoredErrorsOption,
+    ScoredSourceColumnOption,
+    ScoredTargetColumnOption,
     ScoredTextColumnOption,
     SeparatorOption,
     SplitOption,
@@ -46,6 +48,8 @@ def evaluate(
     encoding: ScoredEncodingOption = None,
     errors: ScoredErrorsOption = None,
     text_column: ScoredTextColumnOption = None,
+    source_column: ScoredSourceColumnOption = None,
+    target_column: ScoredTargetColumnOption = None,
     label: LabelOption = None,
     no_labels: NoLabelsOption = False,
     dynamic: Annotated[
@@ -86,7 +90,8 @@ def evaluate(
     Every token is scored exactly once, given everything before it in its document and the document's labels, if the
     model knows labels. Without TEXT, the test split of the model's own text is scored. For comparison the same text is
     scored by an n-gram model, a unigram model, a uniform distribution, gzip and xz, which are fitted only to the
-    model's training split.
+    model's training split. Of pairs only the targets are scored, each given its source, without that comparison; up to
+    500 targets are also written, to count those that are exact.
 
     Examples:
       [bold]charlm eval[/bold]                         the newest run, on its test split
@@ -94,7 +99,7 @@ def evaluate(
       [bold]charlm eval --split valid --json[/bold]
       [bold]charlm eval --dynamic[/bold]               with dynamic evaluation
     """
-    from charlm.cli.charts.scores import headline, show_bars, show_copying, show_figures
+    from charlm.cli.charts.scores import headline, show_bars, show_copying, show_figures, show_matches
     from charlm.cli.ui.console import Bars, print_json, stderr, stdout
     from charlm.errors import ConfigError
     from charlm.evaluation.dynamic import DynamicConfig
@@ -114,7 +119,16 @@ def evaluate(
     if score_in_processes(context, processes, arguments or [], threads):
         return
     model, names = _model_and_texts(list(arguments or []))
-    settings = corpus_options(documents, separator, None, encoding, errors, text_column=text_column)
+    settings = corpus_options(
+        documents,
+        separator,
+        None,
+        encoding,
+        errors,
+        text_column=text_column,
+        source_column=source_column,
+        target_column=target_column,
+    )
     loaded = with_labels(load_model(model), label, no_labels=no_labels)
     if model is not None and not names:
         _note_if_a_text(model, loaded)
@@ -142,7 +156,10 @@ def evaluate(
             return
         name = " ".join(names) if names else (loaded.checkpoint.corpus or dataset.corpus).name
         what = name + (f", {split} split" if split else "")
-        baselines = {} if no_baselines else _baselines(loaded, dataset, scored, None if names else dataset, progress)
+        is_pairs = loaded.corpus_config.is_pairs
+        matches = loaded.exact_matches(dataset, scored) if is_pairs else None
+        compares = not (no_baselines or is_pairs)
+        baselines = _baselines(loaded, dataset, scored, None if names else dataset, progress) if compares else {}
         writes = loaded.corpus_config.direction == "forward"
         copying = loaded.copying(dataset, scored, progress=progress) if baselines and writes else None
     facts = loaded.checkpoint.training if not names and split == "test" else None
@@ -166,6 +183,8 @@ def evaluate(
         }
         values |= result.to_json()
         values["baselines"] = {name: baseline.to_json() for name, baseline in baselines.items()}
+        if matches is not None:
+            values["exact_matches"] = matches.to_json()
         if copying is not None:
             values["copying"] = dict(zip(("written", "scored"), (one.to_json() for one in copying), strict=True))
         print_json(values | {"verdict": sentences})
@@ -182,6 +201,8 @@ def evaluate(
     if baselines:
         show_bars(result.bits_per_character, baselines)
     show_figures(result)
+    if matches is not None:
+        show_matches(matches, result)
     if sentences:
         stdout().print()
     for sentence in sentences:

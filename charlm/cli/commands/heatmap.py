@@ -35,6 +35,9 @@ def heatmap(
             help="Colour by a gate of a unit, LAYER:NUMBER:GATE, such as 0:12:f: orange where open, blue where closed."
         ),
     ] = None,
+    source: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="With a model of pairs, the source that TEXT is the target of.")
+    ] = None,
     tokens: Annotated[int, typer.Option(help="Maximum number of tokens to read from the start of the text.")] = 100_000,
     open_page: OpenOption = False,
     overwrite: OverwriteOption = False,
@@ -62,7 +65,7 @@ def heatmap(
 
     check_open(open_page, page)
     use_threads(threads)
-    loaded, text, title = open_reader(arguments, command="charlm heatmap")
+    loaded, text, title = open_reader(arguments, command="charlm heatmap", source=source)
     if page is not None:
         page = output_path(page, "--html", inputs=((arguments or [])[-1], loaded.path), overwrite=overwrite)
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer

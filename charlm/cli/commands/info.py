@@ -92,6 +92,8 @@ def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
     if config.match:
         adapts = ", and uses what last followed the last few tokens" if config.recent else ""
         yield "match", f"continues repeats in a document{adapts}"
+    if (corpus := checkpoint.corpus) is not None and corpus.config.is_pairs:
+        yield "pairs", f"writes the {corpus.config.target_column!r} of a {corpus.config.source_column!r}"
     for label in config.labels:
         counts = (f"{value} ({thousands(count)})" for value, count in zip(label.values, label.documents, strict=True))
         yield f"label {label.name}", ", ".join(counts)
@@ -103,7 +105,7 @@ def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
         yield "reads", f"{config.kernel_size**config.num_layers} tokens, {config.kernel_size} by each layer"
     yield "parameters", thousands(checkpoint.model.num_parameters())
     yield "tokenizer", f"{tokenizer.kind}, {thousands(tokenizer.vocab_size)} tokens"
-    if (corpus := checkpoint.corpus) is not None:
+    if corpus is not None:
         splits = "/".join(f"{share:g}" for share in corpus.config.splits)
         yield "text", f"{corpus.name}, {thousands(corpus.characters)} characters, {size(corpus.bytes)}"
         yield "documents", f"{thousands(corpus.documents)}, by {corpus.config.documents}; splits {splits}"

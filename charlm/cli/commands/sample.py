@@ -3,6 +3,8 @@
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain, product
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,6 +34,8 @@ def sample(
     prefix: options.PrefixOption = "",
     prefix_file: options.PrefixFileOption = None,
     prefix_in_output: options.PrefixInOutputOption = True,
+    source: options.SourceOption = None,
+    source_file: options.SourceFileOption = None,
     unknown: options.UnknownOption = "error",
     temperature: options.TemperatureOption = "0.8",
     top_k: options.TopKOption = 0,
@@ -86,6 +90,7 @@ def sample(
       [bold]charlm sample runs/names --num 100 --batch 64 --unique[/bold]
       [bold]charlm sample runs/novel --adapt letters.txt[/bold]
       [bold]charlm sample runs/reviews --label stars=5[/bold]
+      [bold]charlm sample runs/nouns --source ox --source city --temperature 0[/bold]
       [bold]charlm sample --length 2000 --copy-check[/bold]
       [bold]charlm sample --model reviews --prefix "I couldn't" --steer sentiment=+2[/bold]
       [bold]charlm sample --model reviews --prefix "I couldn't" --compare-steer sentiment --num 3[/bold]
@@ -174,6 +179,15 @@ def sample(
         _replay(loaded, json=json or jsonl)
         return
     prefix = _read_prefix(prefix, prefix_file)
+    sources = _read_sources(source or [], source_file)
+    configs = [replace(config, source=one) for one in sources] or [config]
+    config = configs[0]
+    if len(configs) > 1:
+        _require_alone(
+            "several sources are written one after the other",
+            interactive=interactive,
+            compare_steer=compare_steer is not None,
+        )
     if adapt is not None:
         loaded = _adapted(loaded, adapt)
     first = int.from_bytes(os.urandom(4), "little") if seed is None else seed
@@ -187,24 +201,30 @@ def sample(
     index = loaded.copy_index(copy_length) if copy_check else None
     if beam is not None:
         with Bars(stderr()) as progress:
-            found = loaded.beam(prefix, config, width=beam, num=num, progress=progress)
+            found = [
+                text for own in configs for text in loaded.beam(prefix, own, width=beam, num=num, progress=progress)
+            ]
         texts: Iterable[Seeded] = ((None, text) for text in found)
     elif json or jsonl or unique or batch > 1 or is_sorted or index is not None:
-        texts = enumerate(_generate_many(loaded, prefix, config, seed=first, num=num, batch=batch), first)
+        texts = chain.from_iterable(
+            enumerate(_generate_many(loaded, prefix, own, seed=first, num=num, batch=batch), first) for own in configs
+        )
     else:
-        _stream(loaded, prefix, config, first, num, show_probs=show_probs)
+        _stream(loaded, prefix, configs, first, num, show_probs=show_probs)
         return
     show_texts(loaded, arranged(texts, unique, sort), index, json=json, jsonl=jsonl, show_probs=show_probs)
 
 
-def _stream(loaded: "TextModel", prefix: str, config: "SampleConfig", seed: int, num: int, *, show_probs: bool) -> None:
+def _stream(
+    loaded: "TextModel", prefix: str, configs: "list[SampleConfig]", seed: int, num: int, *, show_probs: bool
+) -> None:
     """Print texts as they are written."""
     from charlm.cli.ui.console import Bars, passing_bar, stderr
     from charlm.cli.ui.texts import note_if_banned, texts_of
 
     texts = texts_of(loaded, show_probs)
     with Bars(stderr()) as bars:
-        for own_seed in range(seed, seed + num):
+        for config, own_seed in product(configs, range(seed, seed + num)):
             progress = passing_bar(bars)
             chunks = loaded.generate_chunks(prefix, config, seed=own_seed, score=show_probs, progress=progress)
             note_if_banned(texts.stream(chunks), own_seed)
@@ -219,6 +239,18 @@ def _generate_many(
     with Bars(stderr()) as bars:
         progress = passing_bar(bars)
         yield from loaded.generate_many(prefix, config, seed=seed, num=num, batch=batch, progress=progress)
+
+
+def _read_sources(sources: list[str], file: str | None) -> list[str]:
+    """The sources of the options, and then those of a file; raises `ConfigError` for an empty file."""
+    if file is None:
+        return sources
+    from charlm.data.encoding import read_utf8
+
+    lines = [line for line in read_utf8(file).splitlines() if line]
+    if not lines:
+        raise ConfigError(f"--source-file {file} has no sources; give a file with one per line")
+    return [*sources, *lines]
 
 
 def _require_alone(why: str, **others: object) -> None:

@@ -13,6 +13,8 @@ from charlm.cli.options.corpus import (
     ScoredDocumentsOption,
     ScoredEncodingOption,
     ScoredErrorsOption,
+    ScoredSourceColumnOption,
+    ScoredTargetColumnOption,
     ScoredTextColumnOption,
     SeparatorOption,
     corpus_options,
@@ -97,6 +99,8 @@ def score(
     encoding: ScoredEncodingOption = None,
     errors: ScoredErrorsOption = None,
     text_column: ScoredTextColumnOption = None,
+    source_column: ScoredSourceColumnOption = None,
+    target_column: ScoredTargetColumnOption = None,
     label: LabelOption = None,
     no_labels: NoLabelsOption = False,
     threads: OwnThreadsOption = None,
@@ -110,7 +114,8 @@ def score(
     computed unless they are sorted, and - reads standard input of any length in bounded memory. The scores add up to
     that of `charlm eval`. Every character counts once: a line and a sentence include the white space after them, a word
     the white space before it, and a token of several characters counts where it ends. The end of a document is charged
-    to the document; by line, sentence or word it is a figure of its own.
+    to the document; by line, sentence or word it is a figure of its own. Of pairs the targets are scored, each given
+    its source.
 
     With several models, p is the probability by Bayes' theorem that the text is from a model, if it is from one of
     them.
@@ -131,6 +136,7 @@ def score(
     from charlm.evaluation.spans.scores import score_with_all
     from charlm.processes.distributed import joined
     from charlm.progress import silent
+    from charlm.sampling.pairs.source import require_no_pairs, require_pairs_alike
     from charlm.storage.checkpoint import weights_sha256
     from charlm.text_model import require_forward
 
@@ -150,10 +156,23 @@ def score(
         require_text(texts)
     loaded = [charlm.load(path) for path in named.values()] or [load_model(None)]
     for model in loaded:
-        require_forward(model, "charlm score")
+        require_forward(model, "charlm score", pairs=True)
     loaded = [with_labels(model, label, no_labels=no_labels) for model in loaded]
-    settings = corpus_options(documents, separator, None, encoding, errors, text_column=text_column)
+    settings = corpus_options(
+        documents,
+        separator,
+        None,
+        encoding,
+        errors,
+        text_column=text_column,
+        source_column=source_column,
+        target_column=target_column,
+    )
     config = loaded[0].corpus_config.changed(settings)
+    for model in loaded:
+        require_pairs_alike(model.corpus_config, config)
+    if alone:
+        require_no_pairs(config, "--alone", "leave it out")
     kind = by or ("line" if config.documents == "file" else "document")
     layout = Layout(
         form=form,

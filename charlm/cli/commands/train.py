@@ -40,6 +40,9 @@ def train(
     encoding: text_options.EncodingOption = None,
     errors: text_options.ErrorsOption = None,
     text_column: text_options.TextColumnOption = None,
+    # --- pairs
+    source_column: text_options.SourceColumnOption = None,
+    target_column: text_options.TargetColumnOption = None,
     # --- labels
     label_column: text_options.LabelColumnOption = None,
     label_files: text_options.LabelFilesOption = None,
@@ -111,6 +114,7 @@ def train(
       [bold]charlm train train.txt --valid valid.txt --test test.txt[/bold]
       [bold]charlm train names.txt --documents line --epochs 10[/bold]
       [bold]charlm train reviews.csv --text-column text --label-column stars[/bold]
+      [bold]charlm train nouns.csv --source-column singular --target-column plural[/bold]
       [bold]charlm train novel.txt --tokenizer subword --hidden 512 --minutes 30[/bold]
       [bold]charlm train novel.txt --minutes 1 --seeds 3[/bold]
       [bold]charlm train poems.txt --init-from english[/bold]
@@ -120,7 +124,18 @@ def train(
     from charlm.config import ModelOptions, TokenizerConfig, TrainOptions
 
     corpus = text_options.corpus_options(
-        documents, separator, splits, encoding, errors, direction, text_column, label_column, label_files, label_folders
+        documents,
+        separator,
+        splits,
+        encoding,
+        errors,
+        direction,
+        text_column,
+        label_column,
+        label_files,
+        label_folders,
+        source_column=source_column,
+        target_column=target_column,
     )
     tokenizer_fields = given(context, TokenizerConfig.__annotations__, kind="tokenizer", algorithm="subword_algorithm")
     model = given(

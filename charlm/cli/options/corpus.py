@@ -77,6 +77,22 @@ EncodingOption = Annotated[str | None, _encoding("utf-8")]
 ScoredEncodingOption = Annotated[str | None, _encoding(_AS_TRAINED)]
 ErrorsOption = Annotated[str | None, _errors("strict")]
 ScoredErrorsOption = Annotated[str | None, _errors(_AS_TRAINED)]
+PAIRS = "Pairs"
+
+
+def _pair_column(name: str, does: str, default: Any) -> Any:
+    return typer.Option(
+        metavar="COLUMN",
+        help=f"The column of a table with the {name}, {does}; each record is a pair.",
+        show_default=default,
+        rich_help_panel=PAIRS,
+    )
+
+
+SourceColumnOption = Annotated[str | None, _pair_column("sources", "which the model reads", False)]
+TargetColumnOption = Annotated[str | None, _pair_column("targets", "which the model learns to write", False)]
+ScoredSourceColumnOption = Annotated[str | None, _pair_column("sources", "which the model reads", _AS_TRAINED)]
+ScoredTargetColumnOption = Annotated[str | None, _pair_column("targets", "which are scored", _AS_TRAINED)]
 TextColumnOption = Annotated[str | None, _text_column("the file is read as it is")]
 ScoredTextColumnOption = Annotated[str | None, _text_column(_AS_TRAINED)]
 SplitOption = Annotated[
@@ -183,6 +199,8 @@ def corpus_options(
     label_column: list[str] | None = None,
     label_files: str | None = None,
     label_folders: str | None = None,
+    source_column: str | None = None,
+    target_column: str | None = None,
 ) -> CorpusOptions:
     """The options that were given, as fields of `CorpusConfig`."""
     values = without_none(
@@ -200,6 +218,13 @@ def corpus_options(
                 "--text-column makes each record of a table a document; leave out --documents and --separator"
             )
         values["text_column"] = text_column
+    pairs = without_none(source_column=source_column, target_column=target_column)
+    if pairs and (documents is not None or separator is not None or text_column is not None):
+        raise ConfigError(
+            "--source-column and --target-column make each record of a table a pair; leave out --documents, "
+            "--separator and --text-column"
+        )
+    values |= pairs
     if separator is not None:
         if documents is not None:
             raise ConfigError("--separator and --documents both define what a document is; give one of them")

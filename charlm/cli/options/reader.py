@@ -34,10 +34,12 @@ UnknownOption = Annotated[
 ]
 
 
-def open_reader(arguments: list[str] | None, *, command: str) -> "tuple[TextModel, str, str]":
-    """The model, the text, and a title that names both.
+def open_reader(
+    arguments: list[str] | None, *, command: str, source: str | None = None
+) -> "tuple[TextModel, str, str]":
+    """The model, with the source of the text if it is a target, the text, and a title that names both.
 
-    Raises `ConfigError` for a model that reads from right to left; `command` is for the message.
+    Raises `ConfigError` for a model that can't read the text; `command` is for the message.
     """
     import charlm
     from charlm.data.encoding import read_utf8
@@ -49,9 +51,10 @@ def open_reader(arguments: list[str] | None, *, command: str) -> "tuple[TextMode
     require_model_first(names, command)
     text = read_utf8(names[-1])
     loaded = charlm.load(names[0] if len(names) == 2 else None)
+    loaded = loaded if source is None else loaded.with_source(source)
     require_forward(loaded, command)
-    source = "standard input" if names[-1] == "-" else Path(names[-1]).name
-    return loaded, text, f"{source} read by {loaded.path.parent.name}"
+    name = "standard input" if names[-1] == "-" else Path(names[-1]).name
+    return loaded, text, f"{name} read by {loaded.path.parent.name}"
 
 
 def require_text(texts: list[str]) -> None:

@@ -7,7 +7,7 @@ import typer
 from charlm.cli.options.completion import complete_direction, complete_steer
 from charlm.config import Unknown
 
-PREFIX, CONTROLS, ENDS, MANY = "Prefix", "Controls", "End of a text", "Several texts"
+PREFIX, PAIRS, CONTROLS, ENDS, MANY = "Prefix", "Pairs", "Controls", "End of a text", "Several texts"
 
 PrefixOption = Annotated[
     str,
@@ -26,12 +26,26 @@ PrefixFileOption = Annotated[
     ),
 ]
 PrefixInOutputOption = Annotated[bool, typer.Option(help="Print the prefix before the text.", rich_help_panel=PREFIX)]
+SourceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="TEXT",
+        help="Write the target of this source, with a model of pairs. Repeatable: the targets are written in order.",
+        rich_help_panel=PAIRS,
+    ),
+]
+SourceFileOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE", help="Read sources from a file, one per line; '-' reads standard input.", rich_help_panel=PAIRS
+    ),
+]
 UnknownOption = Annotated[
     Unknown,
     typer.Option(
         metavar="ACTION",
-        help="How to treat a prefix character the model doesn't know: error, nearest (read é as e, “ as \"), skip "
-        "or replace (read it as <unk>).",
+        help="How to treat a character of the prefix or source that the model doesn't know: error, nearest (read é as "
+        'e, “ as "), skip or replace (read it as <unk>).',
         rich_help_panel=PREFIX,
     ),
 ]

@@ -88,4 +88,5 @@ def _summary(result: "Trained", sentences: list[str]) -> Iterator[str]:
     yield from sentences
     held_out = result.dataset.valid.facts.tokens + result.dataset.test.facts.tokens
     evaluation = f"charlm eval {run}" if held_out else f"charlm eval {run} TEXT"
-    yield f"model saved to {result.run / MODEL_FILE}; next: charlm sample {run}, {evaluation}"
+    source = " --source TEXT" if result.dataset.corpus.config.is_pairs else ""
+    yield f"model saved to {result.run / MODEL_FILE}; next: charlm sample {run}{source}, {evaluation}"

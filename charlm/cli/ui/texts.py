@@ -146,6 +146,8 @@ def record(
         "log_probability": written.log_probability,
         "bits_per_character": written.bits_per_character,
     }
+    if written.source is not None:
+        values = {"source": written.source} | values
     if show_probs:
         values["log_probabilities"] = list(written.log_probabilities)
     return values if copied is None else values | {"copied": copied.to_json()}
@@ -177,7 +179,8 @@ def arranged(texts: Iterable[Seeded], unique: bool, sort: Literal["seed", "score
 
 def texts_of(loaded: "TextModel", show_probs: bool) -> Texts:
     """What prints the texts of a model."""
-    return Texts(one_line=loaded.corpus_config.documents == "line", show_probs=show_probs)
+    config = loaded.corpus_config
+    return Texts(one_line=config.documents == "line" or config.is_pairs, show_probs=show_probs)
 
 
 def show_texts(

@@ -1,5 +1,7 @@
 """The records of a table (CSV, TSV or JSON Lines) as documents: one column has the texts, others may have labels.
 
+In a table of pairs one column has the sources, and another one the targets, which are the documents.
+
 A source that begins with { is JSON Lines; other sources have a header line, whose most frequent of , ; TAB | separates
 the columns; a field may be in quotation marks, with those inside it doubled (RFC 4180).
 """
@@ -25,39 +27,54 @@ _TOGETHER = 1024  # texts of a part
 def read_records(texts: Iterable[str], config: CorpusConfig, name: str) -> Iterator[Part]:
     """The texts of one source's records, each a document, in parts whose documents have the same labels.
 
-    A record whose text is empty is left out, and an empty label is none.
+    A record whose text is empty is left out, unless it is the target of a source, and an empty label is none.
 
     Args:
         texts: the decoded text of the source, in chunks.
         config: the columns.
         name: the name of the source, for messages.
 
-    Raises `CorpusError` for a source without the column of the texts, or a line that is no record.
+    Raises `CorpusError` for a source without the columns of the texts, a line that is no record, or a pair of which one
+    text is empty.
     """
-    assert config.text_column is not None
-    together, labels = list[str](), Labels()
-    for text, own_labels in _labelled(texts, config, config.text_column, name):
+    together, sources, labels = list[str](), list[str](), Labels()
+    for text, source, own_labels in _documents(texts, config, name):
         if together and (own_labels != labels or len(together) == _TOGETHER):
-            yield Part(together, True, labels)
-            together = []
+            yield Part(together, True, labels, tuple(sources))
+            together, sources = [], []
         labels = own_labels
         together.append(text)
+        if config.is_pairs:
+            sources.append(source)
     if together:
-        yield Part(together, True, labels)
+        yield Part(together, True, labels, tuple(sources))
 
 
-def _labelled(texts: Iterable[str], config: CorpusConfig, column: str, name: str) -> Iterator[tuple[str, Labels]]:
+def _documents(texts: Iterable[str], config: CorpusConfig, name: str) -> Iterator[tuple[str, str, Labels]]:
+    """The text of each record, its source, which is empty without pairs, and its labels."""
+    column = config.text_column if config.target_column is None else config.target_column
+    assert column is not None
+    columns = [column] if config.source_column is None else [config.source_column, column]
     lines = _lines(texts)
     first = next((line for line in lines if line.strip()), "")
     records = _json_records if first.lstrip().startswith("{") else _table_records
-    for number, record in records(first, lines, column, name):
-        if text := _value(record, column, name, number, config.errors):
-            labels = ((label, _label(record, label, name, number, config.errors)) for label in config.label_columns)
-            yield text, tuple((label, value) for label, value in labels if value)
+    for number, record in records(first, lines, columns, name):
+        values = [_value(record, one, name, number, config.errors) for one in columns]
+        if not any(values):
+            continue
+        if not all(values):
+            empty = columns[values.index("")]
+            raise CorpusError(
+                f"{name}, line {number}: {empty!r} is empty; a pair needs a source and a target, so fill it in or "
+                "remove the line"
+            )
+        labels = ((label, _label(record, label, name, number, config.errors)) for label in config.label_columns)
+        own_labels = tuple((label, value) for label, value in labels if value)
+        yield values[-1], values[0] if config.is_pairs else "", own_labels
 
 
 def _table_records(
-    header: str, lines: Iterator[str], column: str, name: str
+    header: str, lines: Iterator[str], wanted: list[str], name: str
 ) -> Iterator[tuple[int, Mapping[str, object]]]:
     delimiter = max(_DELIMITERS, key=header.count)
     csv.field_size_limit(_LONGEST_FIELD)
@@ -67,7 +84,7 @@ def _table_records(
         for row in rows:
             if not columns:
                 columns = [one.strip() for one in row]
-                if column not in columns:
+                for column in (one for one in wanted if one not in columns):
                     raise CorpusError(f"{name} has no column {column!r}; {named_columns(column, columns)}")
             elif len(row) == len(columns):
                 yield rows.line_num, dict(zip(columns, row, strict=True))
@@ -84,7 +101,7 @@ def _table_records(
 
 
 def _json_records(
-    first: str, lines: Iterator[str], column: str, name: str
+    first: str, lines: Iterator[str], wanted: list[str], name: str
 ) -> Iterator[tuple[int, Mapping[str, object]]]:
     for number, line in enumerate(_with_first(first, lines), 1):
         if not line.strip():
@@ -95,7 +112,7 @@ def _json_records(
             record = None
         if not isinstance(record, dict):
             raise CorpusError(f"{name}, record {number}: not a JSON object; give one object in each line")
-        if column not in record:
+        for column in (one for one in wanted if one not in record):
             raise CorpusError(f"{name}, record {number}: no {column!r}; {named_columns(column, [*record])}")
         yield number, record
 

@@ -110,25 +110,26 @@ def held_out_parts(corpus: Corpus, split: str, config: CorpusConfig) -> list[tup
 
     Raises `CorpusError` if the text has changed since it was first read.
     """
-    documents = list[tuple[str, Labels]]()
+    documents = list[tuple[str, Labels, tuple[str, ...]]]()
     begun = list[str]()
-    for texts, ends, labels in corpus.split_parts(split):
+    for texts, ends, labels, sources in corpus.split_parts(split):
         whole = ["".join((*begun, texts[0])), *texts[1:]]
         begun = [] if ends else [whole.pop()]
-        documents += zip(whole, repeat(labels), strict=False)
+        own_sources = ((source,) for source in sources) if sources else repeat(())
+        documents += zip(whole, repeat(labels), own_sources, strict=False)
     if config.documents not in (corpus.config.documents, "record"):
         documents = [
-            (text, labels)
-            for whole_text, labels in documents
+            (text, labels, ())
+            for whole_text, labels, _ in documents
             for part in cut_documents([whole_text], config)
             for text in part.texts
         ]
-    length = sum(len(text) for text, _ in documents) / max(1, len(documents))
+    length = sum(len(text) for text, *_ in documents) / max(1, len(documents))
     most = max(1, min(len(documents), _DOCUMENTS, int(_CHARACTERS / max(1, length))))
     if not documents:
         raise CorpusError(f"{corpus.name} has no {split} split to calibrate on; give the run one with --splits")
     chosen = np.linspace(0, len(documents) - 1, most).round().astype(int).tolist()
-    return [("", Part([documents[index][0]], True, documents[index][1])) for index in chosen]
+    return [("", Part([text], True, *more)) for text, *more in (documents[index] for index in chosen)]
 
 
 class Confusion:

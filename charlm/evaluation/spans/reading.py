@@ -20,7 +20,7 @@ from charlm.data.dataset import TokenSplit
 from charlm.data.documents import Part, whole_words
 from charlm.data.labels.codes import LabelCodes
 from charlm.data.split_writer import SplitFacts
-from charlm.data.windows import Cursor, Window, block_groups, block_windows
+from charlm.data.windows import IGNORE, Cursor, Window, block_groups, block_windows
 from charlm.evaluation.score import ROWS, Floats, Share, require_groups, token_nats, window_width, with_nats
 from charlm.evaluation.spans.characters import Characters, CharacterSums, Integers
 from charlm.model.language_model import LanguageModel
@@ -39,6 +39,8 @@ class _Piece(NamedTuple):
     ids: Ids
     ends: bool
     labels: Labels
+    before: Ids
+    """The tokens between BOS and the text, which are read and not scored: a source with EOS."""
 
 
 _Block = list[list[_Piece]]
@@ -101,7 +103,7 @@ def _blocks(pieces: Iterator[_Piece]) -> Iterator[_Block | Iterator[_Piece]]:
     document, tokens = list[_Piece](), 1  # BOS
     for piece in pieces:
         document.append(piece)
-        tokens += len(piece.ids) + piece.ends
+        tokens += len(piece.before) + len(piece.ids) + piece.ends
         if block and block_tokens + tokens > windows.BLOCK_TOKENS:
             yield block
             block, block_tokens = _Block(), 0
@@ -127,9 +129,11 @@ def parts_of_strings(texts: Iterable[str]) -> Iterator[tuple[str, Part]]:
 
 
 def _pieces(parts: Iterable[tuple[str, Part]], tokenizer: Tokenizer) -> Iterator[_Piece]:
-    for source, (texts, ends, labels) in whole_words(parts, type(tokenizer)):
-        for index, (text, ids) in enumerate(zip(texts, tokenizer.encode_all(texts), strict=True)):
-            yield _Piece(source, text, ids, ends or index < len(texts) - 1, labels)
+    nothing = np.zeros(0, np.int64)
+    for source, (texts, ends, labels, sources) in whole_words(parts, type(tokenizer)):
+        read = [np.append(ids, tokenizer.eos) for ids in tokenizer.encode_all(sources)] or [nothing] * len(texts)
+        for index, (text, ids, before) in enumerate(zip(texts, tokenizer.encode_all(texts), read, strict=True)):
+            yield _Piece(source, text, ids, ends or index < len(texts) - 1, labels, before)
 
 
 def _to_the_end(pieces: Iterator[_Piece]) -> Iterator[_Piece]:
@@ -172,17 +176,21 @@ class _Reader:
     def _split(self, block: _Block) -> TokenSplit:
         """The tokens of a block."""
         bos, eos = ([token] for token in (self._tokenizer.bos, self._tokenizer.eos))
-        with_ends = ([bos, *(piece.ids for piece in document), eos] for document in block)
+        with_ends = ([bos, document[0].before, *(piece.ids for piece in document), eos] for document in block)
         ids = np.concatenate([*chain.from_iterable(with_ends)]).astype(np.int64)
-        starts = np.cumsum([0, *(2 + sum(len(piece.ids) for piece in document) for document in block)])
+        before = np.array([1 + len(document[0].before) for document in block])
+        lengths = before + [1 + sum(len(piece.ids) for piece in document) for document in block]
+        starts = np.concatenate(([0], np.cumsum(lengths)))
+        targets = None if (before == 1).all() else starts[:-1] + before
         codes = None if self._codes is None else np.stack([self._codes(document[0].labels) for document in block])
-        return TokenSplit(ids, starts, SplitFacts(documents=len(block), tokens=len(ids) - len(block)), codes)
+        facts = SplitFacts(documents=len(block), tokens=int((lengths - before).sum()))
+        return TokenSplit(ids, starts, facts, codes, targets)
 
     def _block(self, block: _Block, split: TokenSplit, nats: Floats) -> ScoredPart:
         """A block, of which all tokens are scored."""
         ids, starts = split.ids, split.starts
-        is_text = np.ones(len(ids), bool)
-        is_text[starts[:-1]] = is_text[starts[1:] - 1] = False
+        is_text = split.predicted(0, len(ids))
+        is_text[starts[1:] - 1] = False
         texts = ["".join(piece.text for piece in document) for document in block]
         joined = "".join(texts)
         places = self._characters.completed(ids[is_text], joined)
@@ -206,14 +214,22 @@ class _Reader:
         """The windows of one document; its pieces are added to `waiting` as they are read."""
         width, is_first = self._width_for(1), True
         ids = np.array([self._tokenizer.bos], np.int64)
+        unscored = 0
         for piece in pieces:
             waiting.append(piece)
-            ids = np.concatenate((ids, piece.ids, [self._tokenizer.eos] if piece.ends else [])).astype(np.int64)
+            unscored += len(piece.before)
+            ids = np.concatenate((ids, piece.before, piece.ids, [self._tokenizer.eos] if piece.ends else [])).astype(
+                np.int64
+            )
             while len(ids) > width or (piece.ends and len(ids) > 1):
                 row = torch.from_numpy(ids[: width + 1, None].copy())
                 codes = self._codes(piece.labels)[None] if is_first and self._codes is not None else None
                 start = np.zeros(1, np.int64)
-                yield Window(row[:-1], row[1:], is_first, len(row) - 1, start, Cursor(), labels=codes)
+                targets = row[1:].clone()
+                targets[:unscored] = IGNORE
+                scored = max(0, len(targets) - unscored)
+                yield Window(row[:-1], targets, is_first, scored, start, Cursor(), labels=codes)
+                unscored = max(0, unscored - len(targets))
                 ids, is_first = ids[width:], False
 
     def _in_order(self, waiting: deque[_Piece], one_row: Iterable[Window]) -> Iterator[ScoredPart]:
@@ -222,8 +238,8 @@ class _Reader:
         places = np.zeros(0, np.int64)
         nats: Floats = np.zeros(0)
         done = shown = 0  # tokens and characters of the current piece
-        for _, found in with_nats(self._model, one_row):
-            nats = np.concatenate((nats, found[:, 0]))
+        for window, found in with_nats(self._model, one_row):
+            nats = np.concatenate((nats, found[window.mask[:, 0].numpy(), 0]))
             while current is not None or waiting:
                 if current is None:
                     current, done, shown = waiting.popleft(), 0, 0

@@ -218,7 +218,7 @@ def _cuts(pattern: re.Pattern[str] | None, context: str, text: str) -> list[int]
 
 def _unscored(part: tuple[str, Part]) -> ScoredPart:
     """A part as if it cost nothing, to find its spans."""
-    source, (texts, ends, labels) = part
+    source, (texts, ends, labels, _) = part
     nothing = np.zeros(sum(map(len, texts)))
     counts = nothing.astype(np.int64)
     ended = len(texts) - (not ends)

@@ -60,6 +60,8 @@ class SampleConfig:
     """Directions or units of the state that are fixed."""
     label: str | tuple[str, ...] = ()
     """Labels of the text, such as "stars=5", or a mixture such as "author=Austen:0.5,Melville:0.5"."""
+    source: str | None = None
+    """The source for which a model of pairs writes the target."""
     no_copy: int = 0
     """Maximum length of a passage copied from the training text, in characters, prefix included; 0 for no limit."""
     unknown: Unknown = "error"
@@ -183,6 +185,7 @@ class SampleSettings(TypedDict, total=False):
     prefix_in_output: bool
     steer: tuple[Steer, ...]
     label: str | tuple[str, ...]
+    source: str | None
     no_copy: int
     unknown: Unknown
     pattern: str | None

@@ -60,7 +60,7 @@ class Beginnings:
         """
         self._model, self._vocabulary, self._steering = model, vocabulary, steering
         self._bos = tokenizer.bos
-        self._opens = opening and not prefix
+        self._opens = opening and not prefix and not model.source
         own = () if self._opens else steering
         self._starts = find_starts(model, tokenizer, vocabulary, controls, prefix, unknown, own, progress=progress)
         self._stepper: Stepper | None = None

@@ -103,7 +103,8 @@ def find_starts(
         UnknownCharacterError: the prefix has a character outside the vocabulary and `unknown` is "error".
     """
     tokens = tokenizer.encode(tokenizer.equivalent(prefix), unknown=unknown).tolist()
-    starts = find_starts_after(model, vocabulary, controls, [tokenizer.bos, *tokens], progress=progress)
+    before = [tokenizer.bos, *model.source]
+    starts = find_starts_after(model, vocabulary, controls, [*before, *tokens], before=len(before), progress=progress)
     if not steering:
         return starts
     steered = Steered(model, steering)
@@ -116,10 +117,12 @@ def find_starts_after(
     controls: Controls,
     tokens: list[int],
     *,
+    before: int = 1,
     progress: Progress = silent,
 ) -> list[Start]:
-    """`find_starts` given BOS and the tokens of a prefix, in reading order."""
-    prefix = tokens[1:]
+    """`find_starts` given BOS and the tokens of a prefix, in reading order; `before` is the number of tokens before
+    the prefix."""
+    prefix = tokens[before:]
     longer = _longer_tokens(vocabulary, controls, prefix)
     last = max(longer, default=0)
     places = read_tokens(model, tokens, last, progress=progress)

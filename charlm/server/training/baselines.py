@@ -73,7 +73,7 @@ def measure(run: RunFolder) -> dict[str, float]:
         make_dataset(open_corpus(config.text, config.corpus), tokenizer), config.valid, progress=silent
     )
     valid: TokenSplit = dataset.valid
-    if not valid.facts.tokens:
+    if not valid.facts.tokens or valid.facts.source_tokens:
         return {}
     found = measure_baselines(dataset.tokenizer, train=dataset.train, valid=valid, text=valid)
     return {name: found[name].bits_per_character for name in _SHOWN if name in found}

@@ -1,0 +1,1 @@
+"""Models of pairs: targets that are written and scored, each given its source."""
