@@ -213,7 +213,7 @@ def test_nothing_is_drawn_again_while_nothing_changes(tab, monkeypatch: pytest.M
     lines = metrics.read_text().splitlines(keepends=True)
     metrics.write_text("".join(lines[:-1]))
     page = tab.open("/train")
-    page.wait_for_selector("#losses svg .dashed")  # the baselines have arrived
+    page.wait_for_selector("#losses svg .dashed", state="attached")  # the baselines have arrived
     page.evaluate("document.querySelectorAll('#losses svg, #runs li').forEach((one) => { one.dataset.kept = '' })")
     for _ in range(2):
         with page.expect_response("**/api/runs/a?*"):

@@ -41,7 +41,8 @@ export async function showOthers(sample, place, character, onBranch, { focus }) 
   panel.replaceChildren(element("p", {}, `Instead of ${visible(written)}:`), ...rows);
   panel.hidden = false;
   const spot = character.getClientRects()[0] ?? character.getBoundingClientRect();
-  const left = Math.max(8, Math.min(spot.left, document.documentElement.clientWidth - panel.offsetWidth - 8));
+  const right = document.body.getBoundingClientRect().right - 8;
+  const left = Math.max(8, Math.min(spot.left, right - panel.offsetWidth));
   panel.style.left = `${left + scrollX}px`;
   panel.style.top = `${spot.bottom + scrollY + 6}px`;
   if (focus) panel.querySelector("button:not(:disabled)")?.focus({ preventScroll: true });

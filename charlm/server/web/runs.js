@@ -81,8 +81,8 @@ function figuresOf(view) {
     ["time", clock(last.seconds)],
     ["time left", view.state.training && Number.isFinite(left) ? clock(left) : "–"],
     ["speed", Number.isFinite(speed) ? `${Math.round(speed).toLocaleString()} tokens/s` : "–"],
-    ["best validation", Number.isFinite(best) ? `${best.toFixed(3)} bits per character` : "–"],
-    ["n-gram to beat", view.baselines.ngram ? view.baselines.ngram.toFixed(3) : "–"],
+    ["best validation", Number.isFinite(best) ? `${best.toFixed(3)} bits` : "–"],
+    ["n-gram to beat", view.baselines.ngram ? `${view.baselines.ngram.toFixed(3)} bits` : "–"],
   ];
 }
 

@@ -42,9 +42,7 @@ def test_a_run_that_rests_is_read_once(trained_run: Callable[..., Path], clock: 
     assert found.listed() == []
 
 
-def test_a_run_that_grows_is_read_for_a_small_share_of_the_time(
-    trained_run: Callable[..., Path], clock: Clock
-) -> None:
+def test_a_run_that_grows_is_read_for_a_small_share_of_the_time(trained_run: Callable[..., Path], clock: Clock) -> None:
     metrics = trained_run("runs/a") / "metrics.jsonl"
     lines = metrics.read_text().splitlines(keepends=True)
     metrics.write_text("".join(lines[:-1]))
