@@ -15,5 +15,6 @@ function showLabels(container, labels) {
 
 /* The rows of the chosen values among all values of all labels. */
 function chosenLabels(container) {
-  return [...container.querySelectorAll("select")].filter(({ value }) => value !== "").map(({ value }) => Number(value));
+  const values = [...container.querySelectorAll("select")].map(({ value }) => value);
+  return values.filter((value) => value !== "").map(Number);
 }

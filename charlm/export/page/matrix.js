@@ -22,9 +22,12 @@ function assembleProducts() {
   const addVectors = [0xfd, 0xe4, 0x01], multiplyVectors = [0xfd, 0xe6, 0x01];
   const addIntegers = [0xfd, 0xae, 0x01], dot = [0xfd, 0xba, 0x01]; // of 16-bit numbers, in pairs
   const zeros = [0xfd, 0x0c, ...new Array(16).fill(0)];
-  const lanes = (local, [lane, add]) => [0, 1, 2, 3].flatMap((index) => [...get(local), 0xfd, lane, index, ...(index ? [add] : [])]);
+  const lanes = (local, [lane, add]) =>
+    [0, 1, 2, 3].flatMap((index) => [...get(local), 0xfd, lane, index, ...(index ? [add] : [])]);
   const FLOAT_LANES = [0x1f, 0x92], INTEGER_LANES = [0x1b, 0x6a];
-  const double = { load: [0x2b, 3, 0], ofFloat: [0xbb], toFloat: [0xb6], ofInteger: [0xb7], plus: [0xa0], times: [0xa2] };
+  const double = {
+    load: [0x2b, 3, 0], ofFloat: [0xbb], toFloat: [0xb6], ofInteger: [0xb7], plus: [0xa0], times: [0xa2],
+  };
   const highStep = [0x44, ...new Uint8Array(Float64Array.of(1 << LOW_BITS).buffer)]; // f64.const
   const [w, factors, x, y, rows, stride, k, p, at] = [...new Array(9).keys()], [low, high, eight, sum] = [9, 10, 11, 12];
   const increase = (local, amount) => [...get(local), ...amount, ...plus, ...set(local)];
