@@ -71,6 +71,7 @@ def test_copies_are_underlined_and_mistakes_are_shown(tab, sentences: str) -> No
     page.fill("#prefix", "Ж")
     tab.page.click("#write")
     page.wait_for_selector("#notice:has-text('vocabulary')")
+    assert page.locator("#status").text_content() == ""
     assert [problem for problem in tab.problems if "400" not in problem] == []
     tab.problems.clear()  # the browser logs the refused request
 
