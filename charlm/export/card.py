@@ -39,6 +39,8 @@ def card_of(checkpoint: Checkpoint, model: LanguageModel, *, bits: int, figures:
         ("Network", f"{config.layer_kind}, {layers} of {config.hidden_size} units, {_vocabulary(checkpoint.tokenizer)}")
     )
     card.append(("Weights", f"{model.num_parameters():,}, rounded to {bits} bits"))
+    for label in config.labels:
+        card.append((f"Label {label.name}", ", ".join(label.values)))
     own, kept = (None if one.prior is None else one.prior.ngram for one in (checkpoint.model, model))
     if own is not None and kept is not None:
         card.append(("N-grams", f"{kept.num_ngrams:,} of {own.num_ngrams:,}, up to {own.order} tokens long"))

@@ -17,7 +17,7 @@ CORE = (
     "writer.js",
 )
 """The scripts that compute; they need no page."""
-_INTERFACE = ("text_view.js", "write_view.js", "read_view.js", "views.js")
+_INTERFACE = ("text_view.js", "labels.js", "write_view.js", "read_view.js", "views.js")
 
 Card = Iterable[tuple[str, str]]
 """What the page says of the model: names and values, plain text."""

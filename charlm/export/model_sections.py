@@ -51,6 +51,7 @@ def page_config(model: LanguageModel, *, opening: bool) -> dict[str, Any]:
         "residual": config.skip == "residual",
         "tied": model.output is None,
         "opening": opening,
+        "labels": [{"name": label.name, "values": label.values} for label in config.labels],
         "ngram": None
         if prior is None
         else {"order": prior.order, "orders": prior.orders, "step": STEP, "middle": MIDDLE},

@@ -124,6 +124,11 @@ class Fields:
             raise RequestError(f"there is no field {left[0]}; leave it out", param=left[0])
 
 
+def take_labels(fields: Fields) -> tuple[str, ...]:
+    """The field `label`: one or several labels such as "mood=positive", as of `charlm sample --label`."""
+    return fields.texts("label", number=16, most=1000)
+
+
 def _checked_text(value: Any, name: str, most: int) -> str:
     if not isinstance(value, str):
         raise RequestError(f"{name} is {_shown(value)}; give a text", param=name)

@@ -54,6 +54,7 @@ class Loaded:
             "hidden": config.hidden_size,
             "states": list(cell.states) if cell else [],
             "gates": list(logistic_gates(cell)) if cell else [],
+            "labels": [{"name": label.name, "values": label.values} for label in config.labels],
             "directions": [
                 {"name": path.stem, "negative": direction.facts.negative, "positive": direction.facts.positive}
                 for path in sorted((self.text_model.path.parent / FOLDER).glob("*.safetensors"))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from charlm.server.models import Models
 from charlm.server.training.baselines import Baselines
 from charlm.server.training.child import Trainings
+from charlm.server.training.summaries import Summaries
 from charlm.server.workers import Workers
 
 WRITERS, ANALYSTS, MEASURERS = 2, 1, 2
@@ -25,6 +26,7 @@ class Site:
     """For the baselines of runs, which processes of their own measure."""
     trainings: Trainings = field(default_factory=Trainings)
     baselines: Baselines = field(default_factory=Baselines)
+    summaries: Summaries = field(default_factory=Summaries)
 
     def close(self) -> None:
         """End all work; a training is saved first."""

@@ -106,6 +106,16 @@ def served(trained_run: Callable[..., Path], one_thread: None, serve: Callable[.
     return serve("a")
 
 
+@pytest.fixture
+def stars(
+    trained_run: Callable[..., Path], labelled_reviews: Path, one_thread: None, serve: Callable[..., Served]
+) -> Served:
+    """A server with the run "stars", a small network that has learnt two labels."""
+    table = {"text_column": "text", "label_column": ("stars", "author")}
+    trained_run("runs/stars", source=labelled_reviews, corpus=table)
+    return serve("stars")
+
+
 @dataclass(kw_only=True)
 class Tab:
     """A page of the browser, with what went wrong in it."""

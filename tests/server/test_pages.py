@@ -1,11 +1,12 @@
 """The pages in a headless Chromium, which is clicked and typed into; no page asks another machine for anything."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from browser import PHONE, WIDE, violations
+from browser import PHONE, WIDE, new_page, violations
 
 from charlm.server.pages import PAGES, contents
 
@@ -70,8 +71,34 @@ def test_copies_are_underlined_and_mistakes_are_shown(tab, sentences: str) -> No
     page.fill("#prefix", "Ж")
     tab.page.click("#write")
     page.wait_for_selector("#notice:has-text('vocabulary')")
+    assert page.locator("#status").text_content() == ""
     assert [problem for problem in tab.problems if "400" not in problem] == []
     tab.problems.clear()  # the browser logs the refused request
+
+
+def test_labels_and_constraints_are_chosen(browser, stars) -> None:
+    model = stars.site.models.load("stars").text_model
+    with new_page(browser, stars.origin) as (page, problems):
+        page.goto(f"{stars.origin}/?seed=3&length=60&lines=2&label=stars%3D1")
+        page.wait_for_selector("main:not([aria-busy])")
+        assert page.locator("#constraints[open] #lines").input_value() == "2"
+        assert page.locator("#labels select").count() == 2
+        page.select_option("#label-0", "5")
+        page.fill("#must_contain", "good")
+        page.click("#write")
+        page.wait_for_selector("text=One text written")
+        written = page.locator(".sample .text").text_content()
+        assert written == model.sample(seed=3, length=60, lines=2, must_contain=("good",), label="stars=5")
+        assert "stars=5" in page.url.replace("%3D", "=") and "must_contain=good" in page.url
+        assert "undefined" not in page.locator(".sample .figures").text_content()
+        page.goto(f"{stars.origin}/read?label=stars%3D5")
+        page.wait_for_selector("main:not([aria-busy])")
+        page.fill("#text", written)
+        page.click("button.main")
+        page.wait_for_selector("#status:has-text('bits per character')")
+        nats = model.with_labels("stars=5").surprisal(written)
+        assert f"{sum(nats) / math.log(2) / len(written):.3f} bits" in page.locator("#status").text_content()
+    assert problems == []
 
 
 def test_a_text_is_read_and_a_gate_laid_over_it(tab, sentences: str) -> None:
@@ -179,3 +206,19 @@ def test_a_run_that_grows_elsewhere_appears_live(tab) -> None:
     page.reload()
     page.wait_for_selector("#losses svg")
     page.wait_for_selector("#figures dd:text-is('60')")
+
+
+def test_nothing_is_drawn_again_while_nothing_changes(tab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tab.served.site.baselines, "of", lambda run, job: {"ngram": 2.0})
+    metrics = Path("runs/a/metrics.jsonl")
+    lines = metrics.read_text().splitlines(keepends=True)
+    metrics.write_text("".join(lines[:-1]))
+    page = tab.open("/train")
+    page.wait_for_selector("#losses svg .dashed", state="attached")  # the baselines have arrived
+    page.evaluate("document.querySelectorAll('#losses svg, #runs li').forEach((one) => { one.dataset.kept = '' })")
+    for _ in range(2):
+        with page.expect_response("**/api/runs/a?*"):
+            pass
+    assert page.locator("#losses svg[data-kept]").count() == page.locator("#runs li[data-kept]").count() == 1
+    metrics.write_text("".join(lines))
+    page.wait_for_selector("#losses svg:not([data-kept])")

@@ -1,6 +1,5 @@
 """The runs in a folder, each with its settings and figures, from the configuration and metrics.jsonl alone."""
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,23 +45,28 @@ class RunSummary:
 
 def list_runs(folder: Path = RUNS) -> list[RunSummary]:
     """All runs in a folder, the one that was written to last first. A damaged run has a `problem`."""
-    return sorted(_summaries(folder), key=lambda summary: summary.saved, reverse=True)
+    found = (summarise(run) for run in map(RunFolder, folder.glob("*/")))
+    return sorted((summary for summary in found if summary is not None), key=lambda one: one.saved, reverse=True)
 
 
-def _summaries(folder: Path) -> Iterator[RunSummary]:
-    for path in folder.glob("*/"):
-        run = RunFolder(path)
-        files = [file for file in (run.config, run.metrics, run.model, run.resume) if file.is_file()]
-        if not files:
-            continue
-        values: dict[str, Any] = {}
-        try:
-            values = _settings(run)
-            values |= _figures(run)
-        except CharlmError as error:
-            values["problem"] = str(error)
-        saved = max(file.stat().st_mtime for file in files)
-        yield RunSummary(run=path.name, saved=datetime.fromtimestamp(saved, UTC), **values)
+def summarised_files(run: RunFolder) -> list[Path]:
+    """The files of a run that its summary depends on, as far as they exist."""
+    return [file for file in (run.config, run.metrics, run.model, run.resume) if file.is_file()]
+
+
+def summarise(run: RunFolder) -> RunSummary | None:
+    """The summary of a run; None if the folder has none of its files."""
+    files = summarised_files(run)
+    if not files:
+        return None
+    values: dict[str, Any] = {}
+    try:
+        values = _settings(run)
+        values |= _figures(run)
+    except CharlmError as error:
+        values["problem"] = str(error)
+    saved = max(file.stat().st_mtime for file in files)
+    return RunSummary(run=run.path.name, saved=datetime.fromtimestamp(saved, UTC), **values)
 
 
 def _settings(run: RunFolder) -> dict[str, Any]:

@@ -70,10 +70,10 @@ class Match {
 
   /* Change the logits of the predicted tokens; `hidden` is the output of the last layer. */
   mix(state, logits, hidden) {
-    const odds = new Map(), added = [], size = hidden.length;
-    this.voices(state).forEach(({ token, bucket }, voice) => {
-      if (token < 0 || token >= logits.length) return;
-      if (!odds.has(token)) odds.set(token, this.stretched(logits, token));
+    const voices = this.voices(state), added = [], size = hidden.length;
+    const odds = this.stretched(logits, [...new Set(voices.map(({ token }) => token))]);
+    voices.forEach(({ token, bucket }, voice) => {
+      if (!odds.has(token)) return;
       let slope = this.scale * this.gate[2 * bucket], offset = this.scale * this.gate[2 * bucket + 1];
       if (this.weight) {
         for (let k = 0; k < size; k++) {
@@ -86,11 +86,20 @@ class Match {
     for (const [token, more] of added) logits[token] += more;
   }
 
-  /* ln(p / (1 - p)) of a token with the probability p. */
-  stretched(logits, token) {
-    let largest = -Infinity, sum = 0;
-    for (let v = 0; v < logits.length; v++) if (v !== token && logits[v] > largest) largest = logits[v];
-    for (let v = 0; v < logits.length; v++) if (v !== token) sum += Math.exp(logits[v] - largest);
-    return Math.max(-this.mostStretched, Math.min(this.mostStretched, logits[token] - largest - Math.log(sum)));
+  /* ln(p / (1 - p)) of each token with the probability p. The sum over all other tokens is computed once. */
+  stretched(logits, tokens) {
+    const known = tokens.filter((token) => token >= 0 && token < logits.length);
+    if (!known.length) return new Map();
+    const own = known.map((token) => logits[token]);
+    let rest = 0, largest = -Infinity;
+    for (let v = 0; v < logits.length; v++) if (logits[v] > largest) largest = logits[v];
+    known.forEach((token) => { logits[token] = -Infinity; });
+    for (let v = 0; v < logits.length; v++) rest += Math.exp(logits[v] - largest);
+    known.forEach((token, index) => { logits[token] = own[index]; });
+    return new Map(known.map((token, index) => {
+      const others = own.reduce((sum, logit, other) => other === index ? sum : sum + Math.exp(logit - largest), rest);
+      const odds = own[index] - largest - Math.log(others);
+      return [token, Math.max(-this.mostStretched, Math.min(this.mostStretched, odds))];
+    }));
   }
 }

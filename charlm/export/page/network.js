@@ -25,6 +25,7 @@ class Network {
     this.priorBias = arrays["prior.bias"];
     this.match = config.match ? new Match(config.match, arrays["match.gate"], arrays["match.weight"]) : null;
     if (config.contexts) this.readContexts(arrays, matrix);
+    if (config.labels.length) this.labels = matrix("labels.vectors");
   }
 
   /* The weights of a layer, and the memory of a step. */
@@ -55,14 +56,14 @@ class Network {
     this.rowOf = new Map([...nodes].map((distance, index) => [node += distance, index + 1]));
   }
 
-  /* The state before the first token. */
-  initialState() {
+  /* The state before the first token of a text whose labels have these rows among all values of all labels. */
+  initialState(labels = []) {
     const zeros = () => new Float32Array(this.config.hiddenSize);
     const layers = this.layers.map(() => ({
       hidden: Array.from({ length: program.lookback }, zeros), // the latest first
       cells: program.hasCells ? zeros() : null,
     }));
-    return { layers, ngram: this.ngram?.initialState(), match: this.match?.initialState() };
+    return { layers, labels, ngram: this.ngram?.initialState(), match: this.match?.initialState() };
   }
 
   /* Read a token, which changes the state. Returns the logits, which the next step overwrites. */
@@ -86,11 +87,13 @@ class Network {
     return this.logits;
   }
 
-  /* What the first layer reads: the embedding of the token, and the vectors of the n-grams that end with it. */
+  /* What the first layer reads: the embedding of the token, the vectors of the labels, and those of the n-grams that
+     end with the token. */
   readToken(state, token) {
     const { inputs, summed } = this;
     inputs.fill(0);
     Arena.addRow(this.embedding, token, inputs);
+    for (const row of state.labels) Arena.addRow(this.labels, row, inputs);
     if (!this.vectors) return;
     if (this.spread) summed.fill(0);
     const longest = Math.min(this.config.contexts.longest, this.ngram.width);

@@ -9,6 +9,7 @@ class ReadView {
     byId("read-form").addEventListener("submit", (event) => { event.preventDefault(); this.start(); });
     byId("cancel-reading").addEventListener("click", () => { this.run++; });
     showScale(byId("read-scale"));
+    showLabels(byId("read-labels"), network.config.labels);
     byId("start-reading").disabled = false;
   }
 
@@ -23,7 +24,8 @@ class ReadView {
     }
     byId("read-status").textContent = "Reading…";
     byId("cancel-reading").disabled = false;
-    const reading = readText(this.network, this.tokenizer, text), waiting = [];
+    const labels = chosenLabels(byId("read-labels")), waiting = [];
+    const reading = readText(this.network, this.tokenizer, text, labels);
     const step = () => {
       const { done, value } = reading.next();
       if (!done) waiting.push(...value);

@@ -4,17 +4,19 @@ const ALTERNATIVES = 5;
 
 /* The log-probability of a token, and the likeliest tokens with their probabilities. */
 function judge(logits, token) {
-  let largest = -Infinity, sum = 0;
-  for (const logit of logits) if (logit > largest) largest = logit;
-  for (const logit of logits) sum += Math.exp(logit - largest);
-  const normaliser = largest + Math.log(sum), top = [];
+  const top = [];
+  let least = -Infinity, sum = 0; // of the likeliest tokens so far, the last one
   for (let v = 0; v < logits.length; v++) {
-    if (top.length === ALTERNATIVES && logits[v] <= logits[top[ALTERNATIVES - 1]]) continue;
+    if (top.length === ALTERNATIVES && logits[v] <= least) continue;
     let at = top.length;
     while (at > 0 && logits[top[at - 1]] < logits[v]) at--;
     top.splice(at, 0, v);
     top.length = Math.min(top.length, ALTERNATIVES);
+    least = logits[top[top.length - 1]];
   }
+  const largest = logits[top[0]];
+  for (let v = 0; v < logits.length; v++) sum += Math.exp(logits[v] - largest);
+  const normaliser = largest + Math.log(sum);
   return { nats: normaliser - logits[token], likeliest: top.map((v) => [v, Math.exp(logits[v] - normaliser)]) };
 }
 
@@ -40,9 +42,9 @@ class Units {
   end() { return this.waiting ? [{ ...this.waiting, text: this.decoder.decode() }] : []; }
 }
 
-/* Reads a document, and yields the units of each token; the last has no text and the nats of the end. */
-function* readText(network, tokenizer, text) {
-  const state = network.initialState(), tokens = tokenizer.encode(text), units = new Units(tokenizer);
+/* Reads a document with labels, and yields the units of each token; the last has no text and the nats of the end. */
+function* readText(network, tokenizer, text, labels = []) {
+  const state = network.initialState(labels), tokens = tokenizer.encode(text), units = new Units(tokenizer);
   let logits = network.step(state, tokenizer.bos);
   for (const token of tokens) {
     const judged = judge(logits, token);

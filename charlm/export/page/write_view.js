@@ -17,6 +17,7 @@ class WriteView {
       byId(id).addEventListener("input", () => { byId(`${id}-value`).value = Number(byId(id).value); });
     }
     showScale(byId("write-scale"));
+    showLabels(byId("write-labels"), network.config.labels);
     byId("start").disabled = false;
   }
 
@@ -25,7 +26,8 @@ class WriteView {
     const seed = byId("seed").value === "" ? Math.floor(Math.random() * 1e6) : number("seed");
     const stop = byId("stop").value.replaceAll("\\n", "\n").replaceAll("\\t", "\t");
     const controls = { temperature: number("temperature"), minP: number("min-p"), length: number("length") };
-    return { prefix: byId("prefix").value, stop, seed, ...controls };
+    const labels = chosenLabels(byId("write-labels"));
+    return { prefix: byId("prefix").value, labels, stop, seed, ...controls };
   }
 
   async start() {

@@ -14,21 +14,26 @@ function randomNumbers(seed) {
   };
 }
 
+let cumulative = new Float64Array(0); // kept, since a new one for each token is slow
+
 /* Draw a token: temperature, then min-p, then the inverse of the cumulative distribution. -Infinity rules one out. */
 function draw(logits, { temperature, minP }, random) {
-  let best = 0;
-  for (let v = 1; v < logits.length; v++) if (logits[v] > logits[best]) best = v;
+  const size = logits.length;
+  let best = 0, largest = logits[0];
+  for (let v = 1; v < size; v++) {
+    if (logits[v] > largest) [best, largest] = [v, logits[v]];
+  }
   if (temperature === 0) return best;
-  const largest = logits[best], least = minP > 0 ? Math.log(minP) : -Infinity;
-  const cumulative = new Float64Array(logits.length);
+  if (cumulative.length < size) cumulative = new Float64Array(size);
+  const least = minP > 0 ? Math.log(minP) : -Infinity;
   let sum = 0;
-  for (let v = 0; v < logits.length; v++) {
+  for (let v = 0; v < size; v++) {
     const below = (logits[v] - largest) / temperature;
     if (below >= least) sum += Math.exp(below);
     cumulative[v] = sum;
   }
   const wanted = random() * sum;
-  let low = 0, high = logits.length - 1;
+  let low = 0, high = size - 1;
   while (low < high) {
     const middle = (low + high) >> 1;
     if (cumulative[middle] > wanted) high = middle; else low = middle + 1;
@@ -38,8 +43,8 @@ function draw(logits, { temperature, minP }, random) {
 
 /* One text while it is written: `step` adds a token to `units` until `ended` is "length", "stop" or "end". */
 class Writing {
-  constructor(network, tokenizer, { prefix = "", length = 500, stop = "", seed = 1, ...controls }) {
-    Object.assign(this, { network, tokenizer, prefix, length, stop, controls });
+  constructor(network, tokenizer, { prefix = "", labels = [], length = 500, stop = "", seed = 1, ...controls }) {
+    Object.assign(this, { network, tokenizer, prefix, labels, length, stop, controls });
     this.random = randomNumbers(seed);
     this.units = [];
     this.text = "";
@@ -51,7 +56,7 @@ class Writing {
   /* Read the prefix. */
   begin() {
     const { network, tokenizer } = this;
-    this.state = network.initialState();
+    this.state = network.initialState(this.labels);
     const prefix = [tokenizer.bos, ...tokenizer.encode(this.prefix)];
     const starts = tokenizer.kind === "subword" ? this.starts(prefix) : null;
     let skipped = 0;

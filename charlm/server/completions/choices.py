@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from charlm.errors import ConfigError
 from charlm.sampling.edges.opening import needs_opening
 from charlm.sampling.generate import Chunk
 from charlm.sampling.text_stream import GeneratedText
 from charlm.server.completions.likely import LikelyCharacters, Ranking
 from charlm.server.completions.request import CompletionRequest
+from charlm.server.errors import RequestError
 from charlm.server.models import Loaded
+from charlm.text_model import TextModel
 
 _REASONS = {"eos": "stop", "stop": "stop", "constraint": "stop", "banned": "stop", "length": "length"}
 
@@ -34,13 +37,13 @@ class Part:
 def parts(loaded: Loaded, request: CompletionRequest) -> Iterator[Part]:
     """Write the texts one after another; with `echo` each begins with its prompt and the log-probabilities of that."""
     seed = int.from_bytes(os.urandom(4), "little") if request.seed is None else request.seed
-    model, scored = loaded.text_model, request.logprobs is not None
+    model, scored = _labelled(loaded.text_model, request.labels), request.logprobs is not None
     for index, prompt in enumerate(prompt for prompt in request.prompts for _ in range(request.num)):
         events = _with_result(
             model.generate_chunks(prompt, request.config, seed=seed + index % request.num, score=scored)
         )
         first = next(events)  # raises an error in the prompt before anything is sent
-        follower = _follower(loaded, prompt, request)
+        follower = _follower(model, prompt, request)
         likely = None if follower is None else follower.read(prompt)
         if request.echo and prompt:
             nats = [-value for value in model.surprisal(prompt)] if scored else []
@@ -53,18 +56,25 @@ def parts(loaded: Loaded, request: CompletionRequest) -> Iterator[Part]:
                 yield Part(index=index, text=event.text, log_probabilities=event.log_probabilities, likely=likely)
 
 
+def _labelled(model: TextModel, labels: tuple[str, ...]) -> TextModel:
+    """The model for texts with these labels; raises `RequestError` for one that it doesn't have."""
+    try:
+        return model.with_labels(*labels) if labels else model
+    except ConfigError as error:
+        raise RequestError(str(error), param="label") from None
+
+
 def _with_result(chunks: Generator[Chunk, None, GeneratedText]) -> Iterator[Chunk | GeneratedText]:
     """The chunks, and then the whole text."""
     written = yield from chunks
     yield written
 
 
-def _follower(loaded: Loaded, prompt: str, request: CompletionRequest) -> LikelyCharacters | None:
+def _follower(model: TextModel, prompt: str, request: CompletionRequest) -> LikelyCharacters | None:
     """What ranks the characters of a text.
 
     None if no rankings are requested, the tokens of the model are no characters, or it reads a hidden opening first.
     """
-    model = loaded.text_model
     has_opening = not prompt and needs_opening(model.checkpoint.corpus)
     if not request.logprobs or model.tokenizer.kind != "char" or has_opening:
         return None

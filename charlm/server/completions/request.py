@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from charlm.config import Unknown
 from charlm.sampling.config import Bias, SampleConfig
-from charlm.server.bodies import Fields
+from charlm.server.bodies import Fields, take_labels
 from charlm.server.errors import RequestError
 from charlm.tokenizers import Tokenizer
 
@@ -35,6 +35,8 @@ class CompletionRequest:
     seed: int | None
     logprobs: int | None
     """How many likely characters to report at each place; None reports no log-probabilities at all."""
+    labels: tuple[str, ...]
+    """Labels of the texts, such as "mood=positive"; an extension of the API."""
     usage: bool
     """Whether a stream ends with the number of characters."""
 
@@ -72,6 +74,7 @@ def parse_request(fields: Fields, tokenizer: Tokenizer) -> CompletionRequest:
         num=num,
         seed=fields.optional_whole("seed", 0, _MOST_SEED),
         logprobs=_logprobs(fields),
+        labels=take_labels(fields),
         usage=options.get("include_usage") is True,
     )
     fields.require_all_taken()

@@ -11,7 +11,7 @@ from charlm.analysis.units.neurons import find_neurons
 from charlm.analysis.units.reading import read
 from charlm.model.unit import Unit, names_unit
 from charlm.server.answers import JsonAnswer
-from charlm.server.bodies import read_fields
+from charlm.server.bodies import read_fields, take_labels
 from charlm.server.site import Site
 from charlm.server.workers import Job
 from charlm.text_model import require_forward
@@ -26,13 +26,14 @@ async def read_text(request: Request) -> ASGIApp:
     site: Site = request.app.state.site
     fields = await read_fields(request)
     name, text = fields.text("model", "", most=200), fields.text("text", most=MOST_CHARACTERS)
-    series = fields.text("unit", "", most=40)
+    series, labels = fields.text("unit", "", most=40), take_labels(fields)
     fields.require_all_taken()
     unit = (Unit.parse(series) if names_unit(series) else Unit.parse_gate(series)) if series else None
 
     def work(job: Job) -> dict[str, Any]:
         model = site.models.load(name).text_model
         require_forward(model, "the Read page")
+        model = model.with_labels(*labels) if labels else model
         reading = read(model.model, model.tokenizer, text, unit=unit, unknown="replace", progress=job.progress)
         mean = float(reading.bits.sum()) / max(1, len("".join(reading.texts)))
         return {

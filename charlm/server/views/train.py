@@ -6,7 +6,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp
 
-from charlm.analysis.runs.listing import list_runs
 from charlm.data.registry import registry
 from charlm.errors import CharlmError
 from charlm.server.answers import JsonAnswer
@@ -46,7 +45,8 @@ async def list_all(request: Request) -> ASGIApp:
     site: Site = request.app.state.site
 
     def work(job: Any) -> dict[str, Any]:
-        listed = [one.to_json() | {"training": runs.is_training(RunFolder(RUNS / one.run))} for one in list_runs()]
+        found = site.summaries.listed()
+        listed = [one.to_json() | {"training": runs.is_training(RunFolder(RUNS / one.run))} for one in found]
         last = site.trainings.last
         return {"runs": listed, "last": None if last is None else last.to_json()}
 
@@ -54,7 +54,7 @@ async def list_all(request: Request) -> ASGIApp:
 
 
 async def show(request: Request) -> ASGIApp:
-    """GET /api/runs/NAME?offset=N: the figures since an offset, the settings, and the state of a run."""
+    """GET /api/runs/NAME?offset=N: the figures since an offset, and the state of a run; from 0 on also its settings."""
     site: Site = request.app.state.site
     name, offset = request.path_params["name"], request.query_params.get("offset", "0")
     if not (offset.isascii() and offset.isdecimal() and len(offset) < 16):
@@ -64,11 +64,8 @@ async def show(request: Request) -> ASGIApp:
         run = runs.find_run_folder(name)
         last = site.trainings.last
         own = last.to_json() if last is not None and last.run == name else None
-        return runs.figures_since(run, int(offset)) | {
-            "training": runs.is_training(run),
-            "settings": _settings(run),
-            "own": own,
-        }
+        found = runs.figures_since(run, int(offset)) | {"training": runs.is_training(run), "own": own}
+        return found if int(offset) and not found["restarted"] else found | {"settings": _settings(run)}
 
     return JsonAnswer(site.writers, work)
 

@@ -9,10 +9,11 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp
 
 from charlm.evaluation.copying import find_copies
-from charlm.sampling.config import SampleConfig, parse_bias, parse_steer, parse_temperature
+from charlm.sampling.config import SampleConfig, parse_bias, parse_steer, parse_syllables, parse_temperature
 from charlm.sampling.text_stream import GeneratedText
 from charlm.server.answers import EventStream, JsonAnswer
-from charlm.server.bodies import Fields, read_fields
+from charlm.server.bodies import Fields, read_fields, take_labels
+from charlm.server.errors import RequestError
 from charlm.server.models import COPY_LENGTH
 from charlm.server.site import Site
 from charlm.server.workers import Job
@@ -20,6 +21,8 @@ from charlm.server.workers import Job
 MOST_CHARACTERS = 100_000
 """Of a prefix, and of a text."""
 MOST_TEXTS = 8
+MOST_CONSTRAINED = 5_000
+"""Characters of a text under constraints, which are written only when no draft can change them any more."""
 _MOST_SEED = 2**62
 _OFFERS = 8
 
@@ -41,7 +44,8 @@ async def write(request: Request) -> ASGIApp:
     """POST /api/write: several texts side by side, as events of [index, text, nats] or {index, ended, ...}."""
     site: Site = request.app.state.site
     fields = await read_fields(request)
-    name, prefix, config = fields.text("model", "", most=200), _prefix(fields), _config(fields)
+    name, prefix = fields.text("model", "", most=200), fields.text("prefix", "", most=MOST_CHARACTERS)
+    config = _config(fields)
     num = fields.whole("num", 1, 1, MOST_TEXTS)
     seed = fields.optional_whole("seed", 0, _MOST_SEED)
     fields.require_all_taken()
@@ -69,8 +73,8 @@ async def alternatives(request: Request) -> ASGIApp:
     fields = await read_fields(request)
     name, text = fields.text("model", "", most=200), fields.text("text", "", most=2 * MOST_CHARACTERS)
     steer = tuple(map(parse_steer, fields.texts("steer", number=16, most=200)))
+    config = SampleConfig(temperature=1.0, steer=steer, label=take_labels(fields), unknown="replace")
     fields.require_all_taken()
-    config = SampleConfig(temperature=1.0, steer=steer, unknown="replace")
 
     def work(job: Job) -> list[dict[str, Any]]:
         session = site.models.load(name).text_model.session(text, config, seed=0, progress=job.progress)
@@ -95,10 +99,6 @@ async def copies(request: Request) -> ASGIApp:
     return JsonAnswer(site.analysts, work)
 
 
-def _prefix(fields: Fields) -> str:
-    return fields.text("prefix", "", most=MOST_CHARACTERS)
-
-
 def _config(fields: Fields) -> SampleConfig:
     """The settings of sampling, written as the options of `charlm sample`."""
     length = fields.optional_whole("length", 0, MOST_CHARACTERS)
@@ -114,13 +114,27 @@ def _config(fields: Fields) -> SampleConfig:
         stop=fields.texts("stop", number=100, most=1000),
         min_length=fields.whole("min_length", 0, 0, MOST_CHARACTERS),
         steer=tuple(map(parse_steer, fields.texts("steer", number=16, most=200))),
+        label=take_labels(fields),
         prefix_in_output=False,
         no_copy=fields.whole("no_copy", 0, 0, 1_000_000),
         unknown=fields.choice("unknown", "error", ("error", "nearest", "skip", "replace")),  # type: ignore[arg-type]
+        must_contain=fields.texts("must_contain", number=20, most=200),
+        lines=fields.optional_whole("lines", 1, 1000),
+        acrostic=fields.text("acrostic", "", most=100),
+        pattern=fields.text("pattern", "", most=1000) or None,
+        words=fields.texts("words", number=20_000, most=100),
+        syllables=parse_syllables(syllables) if (syllables := fields.text("syllables", "", most=200)) else (),
+        rhyme=fields.text("rhyme", "", most=100),
     )
     if fields.flag("until_eos"):
-        return replace(config, length=MOST_CHARACTERS)
-    return replace(config, length=length)
+        length = MOST_CONSTRAINED if config.is_constrained else MOST_CHARACTERS
+    config = replace(config, length=length)
+    if config.is_constrained and config.max_length > MOST_CONSTRAINED:
+        raise RequestError(
+            f"length is {config.max_length:,}; with {config.constraints[0]} give at most {MOST_CONSTRAINED:,}",
+            param="length",
+        )
+    return config
 
 
 def _merged(batch: list[Any]) -> list[Any]:

@@ -1,4 +1,5 @@
 /* What else could have stood at a place of a text: a small panel, whose tokens each begin a branch. */
+import { labels } from "/static/labels.js";
 import { ask, byId, element, guarded, percent, visible } from "/static/page.js";
 import { steering } from "/static/settings.js";
 
@@ -17,7 +18,7 @@ export async function showOthers(sample, place, character, onBranch, { focus }) 
   closeOthers();
   opener = sample.paper;
   request = new AbortController();
-  const body = { model: byId("model").value, text: sample.before(place), steer: steering() };
+  const body = { model: byId("model").value, text: sample.before(place), steer: steering(), label: labels() };
   const offers = await guarded(() => ask("POST", "/api/alternatives", body, request.signal));
   if (!offers) return;
   const written = sample.before(place + 1).slice(sample.before(place).length);
@@ -40,7 +41,8 @@ export async function showOthers(sample, place, character, onBranch, { focus }) 
   panel.replaceChildren(element("p", {}, `Instead of ${visible(written)}:`), ...rows);
   panel.hidden = false;
   const spot = character.getClientRects()[0] ?? character.getBoundingClientRect();
-  const left = Math.max(8, Math.min(spot.left, document.documentElement.clientWidth - panel.offsetWidth - 8));
+  const right = document.body.getBoundingClientRect().right - 8;
+  const left = Math.max(8, Math.min(spot.left, right - panel.offsetWidth));
   panel.style.left = `${left + scrollX}px`;
   panel.style.top = `${spot.bottom + scrollY + 6}px`;
   if (focus) panel.querySelector("button:not(:disabled)")?.focus({ preventScroll: true });

@@ -1,5 +1,6 @@
 /* The Read page: the heat map of a text, its curve of bits, and the units that follow something. */
 import { drawChart } from "/static/chart.js";
+import { labels, showLabels } from "/static/labels.js";
 import { ask, byId, chooseModel, element, guarded, ready } from "/static/page.js";
 import { closeTip, showExcerpts, showHeatmap } from "/static/shared.js";
 
@@ -40,7 +41,7 @@ function curveOf(data) {
 }
 
 function read() {
-  const body = { model: byId("model").value, text: byId("text").value, unit: series() };
+  const body = { model: byId("model").value, text: byId("text").value, unit: series(), label: labels() };
   return work("Reading …", "/api/read", body, ({ data, bits_per_character: mean, tokens }) => {
     const map = element("div", { class: "text" });
     byId("scale").replaceChildren();
@@ -124,6 +125,7 @@ byId("text").addEventListener("drop", async (event) => {
   byId("text").value = (await file.slice(0, 800_000).text()).slice(0, 200_000);
 });
 await chooseModel((model) => {
+  showLabels(model);
   const kinds = { bits: "surprise" };
   if (model.states.includes("h")) kinds.h = "hidden state of a unit";
   if (model.states.includes("c")) kinds.c = "cell state of a unit";

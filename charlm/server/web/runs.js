@@ -11,24 +11,31 @@ export class RunView {
     this.baselines = {};
     this.samples = [];
     this.asked = false;
+    this.shown = null; // the state that was shown last
   }
 
   clear() {
     [this.steps, this.validations, this.offset] = [[], [], 0];
   }
 
+  // Asks for what is new, and returns whether anything is.
   async update() {
+    let grown = false;
     const path = `/api/runs/${encodeURIComponent(this.name)}`,
       scored = this.validations.length;
     for (let more = true; more;) {
       const answer = await ask("GET", `${path}?offset=${this.offset}`);
       if (answer.restarted) this.clear();
+      grown ||= answer.restarted || answer.records.length > 0;
       for (const record of answer.records) (record.kind === "step" ? this.steps : this.validations).push(record);
       // A run that is continued drops the records after its last save and writes them again.
-      this.steps = this.steps.filter(
-        (record, index, all) => index + 1 === all.length || record.step < all[index + 1].step,
-      );
-      [this.offset, this.state, more] = [answer.offset, answer, answer.more];
+      if (answer.records.length) {
+        this.steps = this.steps.filter(
+          (record, index, all) => index + 1 === all.length || record.step < all[index + 1].step,
+        );
+      }
+      const { training, own, settings = this.state?.settings ?? {} } = answer;
+      [this.offset, this.state, more] = [answer.offset, { training, own, settings }, answer.more];
     }
     if (this.validations.length !== scored) this.samples = await ask("GET", `${path}/samples`);
     if (!this.asked && this.steps.length) {
@@ -39,6 +46,10 @@ export class RunView {
         })
         .catch(() => {});
     }
+    const shown = JSON.stringify([this.state, this.baselines, this.samples.length]);
+    grown ||= shown !== this.shown;
+    this.shown = shown;
+    return grown;
   }
 
   // Bits per character of a nat per token, from a validation; for characters that is 1 / ln 2.
@@ -70,8 +81,8 @@ function figuresOf(view) {
     ["time", clock(last.seconds)],
     ["time left", view.state.training && Number.isFinite(left) ? clock(left) : "–"],
     ["speed", Number.isFinite(speed) ? `${Math.round(speed).toLocaleString()} tokens/s` : "–"],
-    ["best validation", Number.isFinite(best) ? `${best.toFixed(3)} bits per character` : "–"],
-    ["n-gram to beat", view.baselines.ngram ? view.baselines.ngram.toFixed(3) : "–"],
+    ["best validation", Number.isFinite(best) ? `${best.toFixed(3)} bits` : "–"],
+    ["n-gram to beat", view.baselines.ngram ? `${view.baselines.ngram.toFixed(3)} bits` : "–"],
   ];
 }
 

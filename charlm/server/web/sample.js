@@ -10,7 +10,13 @@ const LEVELS = [
   [0, 1],
 ];
 const REST = 400; // milliseconds
-const ENDED = { eos: "the document ended", length: "full length", stop: "stop text", banned: "all tokens banned" };
+const ENDED = {
+  eos: "the document ended",
+  length: "full length",
+  stop: "stop text",
+  banned: "all tokens banned",
+  constraint: "constraints satisfied",
+};
 
 // The share of the full colour of a character with this log-probability; the levels are those of `sample --show-probs`.
 const shareOf = (nats) => LEVELS.find(([lowest]) => Math.exp(nats) >= lowest)[1];
@@ -41,7 +47,7 @@ export class Sample {
         "footer",
         {},
         this.figures,
-        element("button", { class: "quiet", type: "button", onclick: () => this.copy() }, "Copy"),
+        element("button", { class: "quiet", type: "button", onclick: ({ target }) => this.copy(target) }, "Copy"),
         element("button", { class: "quiet", type: "button", onclick: () => this.save() }, "Save"),
       ),
     );
@@ -165,8 +171,12 @@ export class Sample {
     };
   }
 
-  copy() {
-    return navigator.clipboard.writeText(this.prefix + this.text);
+  async copy(button) {
+    await navigator.clipboard.writeText(this.prefix + this.text);
+    button.textContent = "Copied";
+    setTimeout(() => {
+      button.textContent = "Copy";
+    }, 2000);
   }
 
   save() {

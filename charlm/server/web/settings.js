@@ -1,4 +1,5 @@
 /* The settings of the Write page: from the form to a request, and to and from the address of the page. */
+import { labels } from "/static/labels.js";
 import { byId, element } from "/static/page.js";
 
 const NUMBERS = [
@@ -12,9 +13,13 @@ const NUMBERS = [
   "top_p",
   "typical",
   "repetition_penalty",
+  "lines",
 ];
-const LISTS = ["stop", "bias", "ban"];
-const TEXTS = ["temperature", "unknown"];
+const LISTS = ["stop", "bias", "ban", "must_contain"];
+const TEXTS = ["temperature", "unknown", "acrostic", "pattern", "syllables", "rhyme"];
+const WORDS = ["words"];
+const FIELDS = [...NUMBERS, ...LISTS, ...TEXTS, ...WORDS];
+const FOLDED = ["more", "constraints"];
 const ESCAPES = { n: "\n", r: "\r", t: "\t", "\\": "\\" };
 
 const unescaped = (text) => text.replace(/\\([nrt\\])/g, (_, letter) => ESCAPES[letter]);
@@ -33,10 +38,11 @@ export function steering() {
 }
 
 export function settings() {
-  const values = { model: byId("model").value, prefix: byId("prefix").value, steer: steering() };
+  const values = { model: byId("model").value, prefix: byId("prefix").value, steer: steering(), label: labels() };
   for (const name of NUMBERS) if (byId(name).value !== "") values[name] = +byId(name).value;
   for (const name of LISTS) values[name] = lines(byId(name).value);
   for (const name of TEXTS) if (byId(name).value.trim() !== "") values[name] = byId(name).value.trim();
+  for (const name of WORDS) values[name] = byId(name).value.split(/\s+/).filter(Boolean);
   values.until_eos = byId("until_eos").checked;
   return values;
 }
@@ -45,22 +51,23 @@ export function settings() {
 export function permalink() {
   const query = new URLSearchParams({ model: byId("model").value });
   if (byId("prefix").value) query.set("prefix", byId("prefix").value);
-  for (const name of [...NUMBERS, ...LISTS, ...TEXTS]) {
+  for (const name of FIELDS) {
     if (byId(name).value !== byId(name).defaultValue && byId(name).value !== "") query.set(name, byId(name).value);
   }
   if (byId("unknown").value === "error") query.delete("unknown");
   if (byId("until_eos").checked) query.set("until_eos", "1");
+  for (const one of labels()) query.append("label", one);
   for (const one of steering()) query.append("steer", one);
   return `${location.origin}/?${query}`;
 }
 
 export function restore() {
   const query = new URLSearchParams(location.search);
-  for (const name of ["prefix", ...NUMBERS, ...LISTS, ...TEXTS])
-    if (query.has(name)) byId(name).value = query.get(name);
+  for (const name of ["prefix", ...FIELDS]) if (query.has(name)) byId(name).value = query.get(name);
   byId("until_eos").checked = query.has("until_eos");
-  const folded = [...byId("more").querySelectorAll("[id]")].some(({ id }) => query.has(id));
-  if (folded) byId("more").open = true;
+  for (const part of FOLDED.map(byId)) {
+    if ([...part.querySelectorAll("[id]")].some(({ id }) => query.has(id))) part.open = true;
+  }
 }
 
 // A slider for each direction of the model, from -4 to 4; 0 is off.

@@ -3,11 +3,13 @@ import { ask, byId, element, guarded, ready } from "/static/page.js";
 import { RunView, showRuns } from "/static/runs.js";
 
 const LOOK = 1000; // milliseconds between two looks at the runs
-const LIST_EVERY = 5; // looks, since the list reads the figures of all runs
+const LIST_EVERY = 5; // looks, since the list covers all runs
 let corpora = { named: [], uploads: [] },
   views = [],
   names = [],
   last = null,
+  listed = "", // the answer that the list shows
+  drawn = "", // the names of the runs that are shown
   ticking = false,
   looks = 0;
 
@@ -77,10 +79,15 @@ async function tick() {
     async () => {
       if (looks++ % LIST_EVERY === 0 || views.some(({ name }) => !names.includes(name))) await list();
       const shown = views.filter(({ name }) => names.includes(name));
-      for (const view of shown) await view.update();
+      // A run that rests is looked at with the list: it may be continued in a terminal.
+      const isDue = ({ state }) => looks % LIST_EVERY === 1 || !state || state.training || state.own?.running;
+      let grown = false;
+      for (const view of shown.filter(isDue)) grown = (await view.update()) || grown;
       last = shown[0]?.state.own ?? last;
       if (last?.problem) byId("notice").textContent = last.problem;
-      showRuns(shown, last);
+      const key = shown.map(({ name }) => name).join("\n");
+      if (grown || key !== drawn) showRuns(shown, last);
+      drawn = key;
     },
     { background: true },
   );
@@ -88,8 +95,11 @@ async function tick() {
 }
 
 async function list() {
-  const answer = await ask("GET", "/api/runs");
+  const answer = await ask("GET", "/api/runs"),
+    text = JSON.stringify([answer, views.map(({ name }) => name)]);
   last = answer.last;
+  if (text === listed) return;
+  listed = text;
   names = answer.runs.map(({ run }) => run);
   const focused = byId("runs").contains(document.activeElement) ? document.activeElement.value : null;
   byId("runs").replaceChildren(
@@ -141,9 +151,15 @@ byId("form").addEventListener("submit", (event) => {
 byId("corpus").addEventListener("change", describe);
 byId("upload").addEventListener("click", () => guarded(upload));
 byId("forget").addEventListener("click", () => guarded(forget));
-byId("stop").addEventListener("click", () => guarded(() => ask("POST", `/api/runs/${first()}/stop`, {})));
+const change = (how, body) =>
+  guarded(async () => {
+    await ask("POST", `/api/runs/${first()}/${how}`, body);
+    looks = 0;
+    tick();
+  });
+byId("stop").addEventListener("click", () => change("stop", {}));
 byId("resume").addEventListener("click", () =>
-  guarded(() => ask("POST", `/api/runs/${first()}/resume`, byId("more").value ? { minutes: +byId("more").value } : {})),
+  change("resume", byId("more").value ? { minutes: +byId("more").value } : {}),
 );
 byId("delete").addEventListener("click", () => {
   if (!confirm(`Delete the run ${views[0].name} with its model? This can't be undone.`)) return;

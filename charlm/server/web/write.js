@@ -1,5 +1,6 @@
 /* The Write page: begins and stops texts, and keeps them side by side. */
 import { byId, chooseModel, element, guarded, notice, ready, saveFile, stream } from "/static/page.js";
+import { showLabels } from "/static/labels.js";
 import { closeOthers, showOthers } from "/static/others.js";
 import { Sample, underlineCopies } from "/static/sample.js";
 import { permalink, restore, settings, showSteering } from "/static/settings.js";
@@ -27,9 +28,11 @@ async function run(request, started) {
       else started[event.index].finish(event);
     }),
   );
+  const stopped = running.signal.aborted;
   running = null;
   byId("write").textContent = "Write";
-  byId("status").textContent = `${started.length === 1 ? "One text" : `${started.length} texts`} written.`;
+  const written = `${started.length === 1 ? "One text" : `${started.length} texts`} written.`;
+  byId("status").textContent = done ? written : stopped ? "Stopped." : "";
   if (done) await underline();
 }
 
@@ -96,6 +99,7 @@ byId("jsonl").addEventListener("click", () => {
 });
 restore();
 await chooseModel((model) => {
+  showLabels(model);
   showSteering(model);
   byId("about").replaceChildren(...model.summary.map((line) => element("span", { class: "hint" }, line.trim(), " ")));
 });

@@ -144,3 +144,26 @@ def test_a_number_beyond_every_float_is_out_of_range(served, field: str, value: 
     body = f'{{"prompt": "a", "{field}": {value}}}'.encode()
     status, answer = served.ask("POST", "/v1/completions", body, headers={"Content-Type": "application/json"})
     assert status == 400 and json.loads(answer)["error"]["param"] == field
+
+
+def test_labels_are_an_extension(charlm, stars) -> None:
+    written = charlm("sample", "stars", "--temperature", 1, "--seed", 4, "--length", 40, "--label", "stars=5").stdout
+    with openai.OpenAI(base_url=f"{stars.origin}/v1", api_key="any", max_retries=0) as client:
+
+        def create(label: object) -> Any:
+            return client.completions.create(
+                model="stars", prompt="", max_tokens=40, seed=4, logprobs=2, extra_body={"label": label}
+            ).choices[0]
+
+        one, other = create("stars=5"), create(["stars=1", "author=bob"])
+        assert one.text == written.removesuffix("\n")
+        assert one.logprobs.token_logprobs[:5] != other.logprobs.token_logprobs[:5]
+        for choice in (one, other):  # the likely characters are those of the same labels
+            for character, nats, likely in zip(
+                choice.logprobs.tokens, choice.logprobs.token_logprobs, choice.logprobs.top_logprobs or [], strict=True
+            ):
+                assert likely.get(character, nats) == pytest.approx(nats, abs=1e-4)
+        for label in ("stars=9", "mood=good", 3):
+            with pytest.raises(openai.BadRequestError) as caught:
+                create(label)
+            assert caught.value.body["param"] == "label"

@@ -18,6 +18,7 @@ def test_figures_come_as_they_are_written(served) -> None:
         file.write(json.dumps({"kind": "step", "step": 99}) + "\n" + '{"kind": "ste')
     second = served.json("GET", f"/api/runs/a?offset={first['offset']}")
     assert second["records"] == [{"kind": "step", "step": 99}] and not second["restarted"]
+    assert "settings" not in second  # they are sent once
     metrics.write_text("")
     assert served.json("GET", f"/api/runs/a?offset={second['offset']}")["restarted"]
 

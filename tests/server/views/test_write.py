@@ -38,3 +38,45 @@ def test_a_mistake_is_named_before_anything_is_written(served) -> None:
     ):
         status, answer = served.ask("POST", "/api/write", {"model": "a", **body})
         assert status == 400 and words in answer
+
+
+def test_labels_and_constraints_are_those_of_sample(charlm, stars) -> None:
+    label = "stars=5"
+    shown = charlm("sample", "stars", "--label", label, "--seed", 2, "--length", 60, "--jsonl", "--show-probs")
+    plain, labelled = (
+        stars.events("/api/write", {"model": "stars", "seed": 2, "length": 60, "label": labels})
+        for labels in ([], [label])
+    )
+    text = "".join(part[1] for part in labelled if isinstance(part, list))
+    assert text == json.loads(shown.stdout)["text"] != "".join(part[1] for part in plain if isinstance(part, list))
+    assert stars.json("GET", "/api/models/stars")["labels"] == [
+        {"name": "stars", "values": ["1", "3", "5"]},
+        {"name": "author", "values": ["ann", "bob"]},
+    ]
+    offers, other = (
+        stars.json("POST", "/api/alternatives", {"model": "stars", "text": "A ", "label": labels})
+        for labels in ([label], ["stars=1"])
+    )
+    assert offers != other
+    bits, unlike = (
+        stars.json("POST", "/api/read", {"model": "stars", "text": "A fine film", "label": labels})
+        for labels in ([label], ["stars=1"])
+    )
+    assert bits["bits_per_character"] != unlike["bits_per_character"]
+    constraints = {"must_contain": ["film"], "lines": 2, "acrostic": "AS", "words": ["A", "So", "film", "fine"]}
+    events = stars.events("/api/write", {"model": "stars", "seed": 1, "length": 60, **constraints})
+    written = "".join(part[1] for part in events if isinstance(part, list))
+    first, second = written.strip().split("\n")
+    assert first.startswith("A") and second.startswith("S") and "film" in written
+
+
+def test_constraints_that_cannot_be_kept_are_named(served) -> None:
+    for body, words in (
+        ({"label": "stars=5"}, b"the model has no labels"),
+        ({"lines": 3, "length": 50_000}, b"with --lines give at most 5,000"),
+        ({"rhyme": "AB"}, b"--rhyme AB needs --syllables"),
+        ({"syllables": "a/b"}, b"--syllables is 'a/b'"),
+        ({"must_contain": ["x" * 90], "length": 10}, b"--must-contain"),
+    ):
+        status, answer = served.ask("POST", "/api/write", {"model": "a", "seed": 1, **body})
+        assert status == 400 and words in answer, answer
