@@ -222,6 +222,8 @@ class SampleConfig:
     """How to treat characters of the prefix that are not in the vocabulary."""
     pattern: str | None = None
     """A regular expression that the text after the prefix matches from first to last; needs outlines-core."""
+    json_schema: str | None = None
+    """A JSON schema, itself as JSON, that the text after the prefix satisfies; needs outlines-core."""
     words: tuple[str, ...] = ()
     """The only words of the text after the prefix; () allows all."""
     must_contain: tuple[str, ...] = ()
@@ -290,6 +292,7 @@ class SampleConfig:
         """The options that constrain the text."""
         values = {
             "--pattern": self.pattern is not None,
+            "--json-schema": self.json_schema is not None,
             "--words": self.words,
             "--must-contain": self.must_contain,
             "--acrostic": self.acrostic,
@@ -342,6 +345,7 @@ class SampleSettings(TypedDict, total=False):
     no_copy: int
     unknown: Unknown
     pattern: str | None
+    json_schema: str | None
     words: tuple[str, ...]
     must_contain: tuple[str, ...]
     acrostic: str

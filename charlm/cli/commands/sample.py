@@ -45,6 +45,7 @@ def sample(
     no_copy: options.NoCopyOption = 0,
     beam: options.BeamOption = None,
     pattern: constraints.PatternOption = None,
+    json_schema: constraints.JsonSchemaOption = None,
     words: constraints.WordsOption = None,
     must_contain: constraints.MustContainOption = None,
     acrostic: constraints.AcrosticOption = "",
@@ -93,6 +94,7 @@ def sample(
       [bold]charlm sample --prefix ROMEO: --min-p 0.05 --stop '\\n\\n'[/bold]
     """
     from charlm.cli.ui.console import Bars, stderr
+    from charlm.data.encoding import read_utf8
     from charlm.sampling.config import (
         SampleConfig,
         parse_bias,
@@ -156,6 +158,7 @@ def sample(
         steer=tuple(map(parse_steer, steer or ())),
         label=tuple(label or ()),
         pattern=pattern,
+        json_schema=None if json_schema is None else read_utf8(json_schema),
         words=() if words is None else read_words(words),
         must_contain=tuple(unescape(text, "--must-contain") for text in must_contain or ()),
         acrostic=acrostic,

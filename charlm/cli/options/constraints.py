@@ -15,6 +15,15 @@ PatternOption = Annotated[
         rich_help_panel=PANEL,
     ),
 ]
+JsonSchemaOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="The text is JSON that satisfies this JSON schema. Needs outlines-core: pip install "
+        "'charlm-rnn[pattern]'.",
+        rich_help_panel=PANEL,
+    ),
+]
 WordsOption = Annotated[
     str | None,
     typer.Option(
