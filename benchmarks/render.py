@@ -5,7 +5,8 @@
 Every table of `benchmarks/tables.py` stands in one of `PAGES`, between two comments with its name and a hash of its
 results file. There is one for each machine, the newest first. What was measured several times, with other seeds or
 with the same, is one row: the mean, and the range in parentheses. Of what was measured in several states of the
-program, only the newest is shown; if the rows of a table are of different states, each names its own.
+program with the same number of threads, only the newest state is shown, whatever the machine; if the rows of a table
+are of different states, each names its own.
 
 --check writes nothing, and fails if a page or the plot isn't what the results say. --stale lists the tables whose
 figures are of an older state of the program than the files that are here.
@@ -60,16 +61,18 @@ def digest(path: Path) -> str:
 
 def by_machine(records: list[Record]) -> list[list[Group]]:
     """The rows of each machine, in the order of the file; the machine that was used last comes first."""
-    machines: dict[str, dict[str, list[Record]]] = {}
-    newest: dict[str, str] = {}
+    measured: dict[str, list[Record]] = {}
     for one in records:
-        versions = {name: version for name, version in one["versions"].items() if name != "charlm"}
-        key = json.dumps([one["machine"], versions], sort_keys=True)
-        rows = machines.setdefault(key, {})
-        rows.setdefault(json.dumps(one["settings"], sort_keys=True), []).append(one)
-        newest[key] = max(newest.get(key, ""), one["date"])
-    order = sorted(machines, key=lambda key: newest[key], reverse=True)
-    return [[of_newest_state(rows) for rows in machines[key].values()] for key in order]
+        measured.setdefault(json.dumps([one["settings"], one["machine"]["threads"]], sort_keys=True), []).append(one)
+    machines: dict[str, list[Group]] = {}
+    for everywhere in measured.values():
+        rows: dict[str, Group] = {}
+        for one in of_newest_state(everywhere):
+            versions = {name: version for name, version in one["versions"].items() if name != "charlm"}
+            rows.setdefault(json.dumps([one["machine"], versions], sort_keys=True), []).append(one)
+        for machine, row in rows.items():
+            machines.setdefault(machine, []).append(row)
+    return sorted(machines.values(), key=lambda groups: max(newest_of(row)["date"] for row in groups), reverse=True)
 
 
 def of_newest_state(records: list[Record]) -> Group:

@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "results"
 
 _NETWORK = ("cells", "kernels", "model", "native", "ngram", "tokenizers")
-_TRAINING = (*_NETWORK, "api.py", "config", "data", "evaluation", "processes", "training")
+_TRAINING = (*_NETWORK, "api", "config", "data", "evaluation", "processes", "training")
 _KERNELS = ("cells", "kernels", "model/layers.py", "native")
 SOURCES = {
     "base": (*_TRAINING, "pretrained"),
@@ -64,10 +64,11 @@ SOURCES = {
     "seeds": _TRAINING,
     "sentiment": (*_NETWORK, "analysis/probing", "evaluation", "pretrained", "sampling"),
     "serving": (*_TRAINING, "server"),
+    "standard": _TRAINING,
     "time_to_quality": _TRAINING,
     "validation": _TRAINING,
     "variants": _TRAINING,
-    "waiting": ("api.py", "data", "kernels", "model", "native", "training"),
+    "waiting": ("api", "data", "kernels", "model", "native", "training"),
     "words": _TRAINING,
 }
 """The files and folders of charlm/ that the figures of each benchmark depend on. If one of them changes, the figures

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import charlm
-from charlm import text_model
 from charlm.sampling.config import parse_bias, parse_steer, parse_temperature
+from charlm.text_model import writing
 
 OLD = Path(__file__).parent / "data" / "v0.1"
 EXPECTED = json.loads((OLD / "expected.json").read_text(encoding="utf-8"))
@@ -39,9 +39,7 @@ def _one_thread() -> None:
 
 @pytest.mark.parametrize("name", [*CONFIGS])
 def test_the_same_seed_writes_the_same_text(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        text_model, "needs_opening", lambda corpus: False
-    )  # in 0.1 a text began where the text file does
+    monkeypatch.setattr(writing, "needs_opening", lambda corpus: False)  # in 0.1 a text began where the text file does
     model = charlm.load(OLD / "finished")
     prefix = "The cat" if name == "prefix" else ""
     assert model.sample(prefix, CONFIGS[name], seed=5) == EXPECTED["sample"]["finished"][name]

@@ -114,11 +114,19 @@ def test_a_run_that_diverged_is_counted(add: Add, tmp_path: Path) -> None:
 
 def test_every_machine_has_its_own_table_and_the_newest_comes_first(add: Add, tmp_path: Path) -> None:
     add("a", 1.0, model="A")
-    add("a", 2.0, model="B", date="2030-01-02T00:00:00+00:00", code="state2", commit="def5678")
+    add("b", 2.0, model="B", date="2030-01-02T00:00:00+00:00", code="state2", commit="def5678")
     lines = shown(tmp_path)
     assert [line.split(",")[0] for line in lines if line.startswith("**")] == ["**B", "**A"]
     assert "An older state of charlm: commit `abc1234`, 2030-01-01." in lines[4]
     assert "older" not in lines[0]
+
+
+def test_a_row_of_an_older_state_is_left_out_on_every_machine(add: Add, tmp_path: Path) -> None:
+    add("a", 1.0, model="A")
+    add("a", 2.0, model="B", date="2030-01-02T00:00:00+00:00", code="state2", commit="def5678")
+    assert [line for line in shown(tmp_path) if line.startswith("| a")] == ["| a | 2.00 |"]
+    add("a", 3.0, model="A", date="2030-01-03T00:00:00+00:00", code="state2", commit="def5678")
+    assert [line for line in shown(tmp_path) if line.startswith("| a")] == ["| a | 3.00 |", "| a | 2.00 |"]
 
 
 def test_the_command_stands_above_a_table_only_if_all_rows_have_it(add: Add, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Mixes of options and values for every command: it ends with a result, an error of one line, or the usage."""
 
+import contextlib
 import shutil
 import webbrowser
 from pathlib import Path
@@ -50,6 +51,8 @@ def test_options_of_commands(folder: Path, tmp_path: Path, monkeypatch: pytest.M
     commands = sorted(COMMANDS.keys() - OFTEN) if command == "others" else [command]
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setattr(webbrowser, "open", lambda address: False)
+    with contextlib.suppress(ImportError):  # without the extra `web`
+        monkeypatch.setattr("uvicorn.Server.run", lambda server, sockets: None)  # it would serve until Ctrl-C
     (tmp_path / "home").mkdir()
     for name, chance in cases(f"options of {command}"):
         work = tmp_path / "case" / "work"

@@ -168,14 +168,14 @@ def test_a_machine_with_little_memory_has_a_smaller_default() -> None:
 
 
 def test_a_run_keeps_the_memory_of_its_prior(charlm, text, records_of, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charlm.api.machine_memory", lambda: 2 * 10**9)
+    monkeypatch.setattr("charlm.api.new_run.machine_memory", lambda: 2 * 10**9)
     shape = "--steps 2 --hidden 4 --embedding 4 --batch-size 2 --seq-len 8 --threads 1 --ngram-order 3"
     charlm("train", text, "--run", "runs/a", *shape.split())
     charlm("train", text, "--run", "runs/b", "--prior-memory", "0.5 GB", *shape.split())
     for run in ("a", "b"):
         config = RunConfig.from_json(json.loads(Path(f"runs/{run}/config.json").read_text()))
         assert config.training.prior_memory == 500_000_000
-    monkeypatch.setattr("charlm.api.machine_memory", lambda: 64 * 10**9)
+    monkeypatch.setattr("charlm.api.new_run.machine_memory", lambda: 64 * 10**9)
     charlm("train", "--resume", "--run", "runs/a", "--steps", "4")
 
 

@@ -1,12 +1,16 @@
-"""The score of a network and those of the baselines: in one sentence, and as bars."""
+"""What `charlm eval` prints: the score of a network in one sentence, bars for the baselines, a table of figures."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from rich.table import Table
 from rich.text import Text
 
-from charlm.cli.ui.console import stdout
+from charlm.cli.charts.numbers import perplexity_of
+from charlm.cli.ui.console import stdout, thousands
 from charlm.evaluation.baselines import Baseline
+from charlm.evaluation.copying import Copied
+from charlm.evaluation.score import Evaluation
 
 _MAX_WIDTH = 100
 _MIN_BAR = 10  # columns; in a narrower terminal there are no bars
@@ -70,3 +74,55 @@ def show_bars(bits: float, baselines: Mapping[str, Baseline]) -> None:
             cells = max(1, round(value / largest * room)) if math.isfinite(value) else room
             line.append(f"  {(_OWN if is_own else _OTHER) * cells}")
         console.print(line, no_wrap=True)
+
+
+def show_figures(result: Evaluation) -> None:
+    """A table of all figures."""
+    per_word = result.perplexity_per_word
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for name, value in (
+        ("bits per character", f"{result.bits_per_character:.4f}"),
+        ("bits per byte", f"{result.bits_per_byte:.4f}"),
+        ("nats per character", f"{result.nats_per_character:.4f}"),
+        ("nats per token", f"{result.nats_per_token:.4f}"),
+        ("perplexity per token", perplexity_of(result.perplexity, 3)),
+        ("perplexity per word", "" if per_word is None else perplexity_of(per_word, 2)),
+        *_spelling(result),
+        ("nats", f"{result.nats:,.1f}"),
+        ("tokens", thousands(result.tokens)),
+        ("characters", thousands(result.characters)),
+        ("words", "" if result.words is None else thousands(result.words)),
+        ("bytes", thousands(result.bytes)),
+        ("unknown characters", thousands(result.unknown_characters)),
+        ("documents", thousands(result.documents)),
+    ):
+        table.add_row(name, value)
+    console = stdout()
+    console.print()
+    console.print(table)
+
+
+def _spelling(result: Evaluation) -> Iterator[tuple[str, str]]:
+    """What spelling the words outside a vocabulary of words costs; nothing without such words."""
+    if result.spelled_words:
+        if result.perplexity_with_unk is not None:
+            yield "perplexity per word, as <unk>", perplexity_of(result.perplexity_with_unk, 2)
+        share = 100 * result.spelling_nats / result.nats
+        yield "words spelled", f"{thousands(result.spelled_words)} ({share:.1f}% of the nats)"
+
+
+def show_copying(written: Copied, scored: Copied) -> None:
+    """How much generated text is copied from the training text, and how much of the scored text."""
+
+    def describe(copied: Copied) -> str:
+        if not copied.passages:
+            return "no passage of 40 characters or more"
+        return f"{copied.share:.1%}, longest passage {copied.longest} characters"
+
+    console = stdout()
+    console.print()
+    console.print("copied from the training text", style="bold")
+    console.print(f"{written.characters:,} generated characters: {describe(written)}", highlight=False)
+    console.print(f"first {scored.characters:,} characters of this text: {describe(scored)}", highlight=False)

@@ -5,17 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charlm.cli.options.completion import complete_model_or_text
-from charlm.cli.options.shared import (
+from charlm.cli.options.corpus import (
     ScoredDocumentsOption,
     ScoredEncodingOption,
     ScoredErrorsOption,
     ScoredTextColumnOption,
     SeparatorOption,
     corpus_options,
-    use_threads,
 )
-from charlm.errors import CharlmError, ConfigError, CorpusError
+from charlm.cli.options.models import models_and_text
+from charlm.cli.options.output import CsvOption, JsonLinesOption, output_form
+from charlm.cli.options.shared import OwnThreadsOption, use_threads
+from charlm.errors import CharlmError, ConfigError
 
 if TYPE_CHECKING:
     from charlm.config import CorpusOptions
@@ -27,12 +28,10 @@ if TYPE_CHECKING:
 def classify(
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[MODEL] TEXT...",
-            autocompletion=complete_model_or_text,
-            help="A model that was trained with labels: its file, run folder or name of a run (the newest run if none "
-            "is given), then the text: files, folders, - or names from `charlm corpora`.",
-            show_default=False,
+        models_and_text(
+            "[MODEL] TEXT...",
+            "A model that was trained with labels: its file, run folder or name of a run (the newest run if none is "
+            "given)",
         ),
     ] = None,
     label: Annotated[
@@ -59,9 +58,9 @@ def classify(
     encoding: ScoredEncodingOption = None,
     errors: ScoredErrorsOption = None,
     text_column: ScoredTextColumnOption = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="set by PyTorch")] = None,
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="Print each document as a JSON object on a line.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Print a CSV table with a header.")] = False,
+    threads: OwnThreadsOption = None,
+    jsonl: JsonLinesOption = False,
+    csv: CsvOption = False,
 ) -> None:
     """Say which label each document of a text has, with a model trained on labelled texts.
 
@@ -75,29 +74,23 @@ def classify(
       [bold]charlm classify authors page.txt --documents paragraph[/bold]
       [bold]echo "What a film!" | charlm classify reviews - --documents line --jsonl[/bold]
     """
-    import charlm
-    from charlm.cli.options.models import leading_models
-    from charlm.cli.options.reader import require_model_first
+    from charlm.cli.options.models import leading_models, load_model
+    from charlm.cli.options.reader import require_model_first, require_text
     from charlm.cli.ui.classes import print_classes, show_confusion
     from charlm.cli.ui.console import Bars, stderr
     from charlm.evaluation.spans.classification import Confusion
     from charlm.model.label_embedding import find_label
     from charlm.text_model import require_forward
 
-    if jsonl and csv:
-        raise ConfigError("--jsonl and --csv are two formats of the same output; give one of them")
-    if threads is not None:
-        use_threads(threads)
+    form = output_form(jsonl=jsonl, csv=csv)
+    use_threads(threads)
     names = list(arguments or [])
     require_model_first(names, "charlm classify")
     models, texts = leading_models(names, least=min(1, len(names) - 1))
     if len(models) > 1:
         raise ConfigError(f"{len(models)} models are given; one model finds a label (`charlm score` compares models)")
-    if not texts:
-        raise CorpusError("no text given; name a file, a folder, - for standard input, or one of `charlm corpora`")
-    loaded = charlm.load(models[0] if models else None)
-    if not models:
-        stderr().print(f"using {loaded.path}", markup=False, soft_wrap=True)
+    require_text(texts)
+    loaded = load_model(models[0] if models else None)
     require_forward(loaded, "charlm classify")
     column = find_label(label, loaded.model.config.labels)
     shares = _prior(prior, [*column.values])
@@ -106,7 +99,7 @@ def classify(
         temperature = _temperature(loaded, column.name, shares, settings, progress) if calibrated else 1.0
         found = loaded.classify(texts, label=column.name, prior=shares, temperature=temperature, corpus=settings)
         confusion = Confusion(column.values)
-        print_classes(_counted(found, confusion), "jsonl" if jsonl else "csv" if csv else "table")
+        print_classes(_counted(found, confusion), form)
     if confusion.documents:
         show_confusion(confusion, column)
 

@@ -6,20 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlm.cli.options.completion import complete_model_or_text
-from charlm.cli.options.models import leading_models
-from charlm.cli.options.output import OpenOption, OverwriteOption, check_open, output_path, write_page
-from charlm.cli.options.shared import (
-    JsonOption,
+from charlm.cli.options.corpus import (
     ScoredDocumentsOption,
     ScoredEncodingOption,
     ScoredErrorsOption,
     SeparatorOption,
     SplitOption,
-    ThreadsOption,
     corpus_options,
-    use_threads,
 )
+from charlm.cli.options.models import leading_models, models_and_text
+from charlm.cli.options.output import OpenOption, OverwriteOption, check_open, output_path, write_page
+from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -31,13 +28,7 @@ if TYPE_CHECKING:
 def compare(
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="MODEL MODEL... [TEXT...]",
-            autocompletion=complete_model_or_text,
-            help="Two or more model files, run folders or names of runs, then the text to score: files, folders, - or "
-            "names from `charlm corpora`.",
-            show_default=False,
-        ),
+        models_and_text("MODEL MODEL... [TEXT...]", "Two or more model files, run folders or names of runs"),
     ] = None,
     split: SplitOption = None,
     documents: ScoredDocumentsOption = None,

@@ -4,18 +4,16 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from charlm.cli.options.completion import complete_model
+from charlm.cli.options.models import load_model
 from charlm.cli.options.output import output_path
 from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
 from charlm.errors import ArchiveError, ConfigError, CorpusError
 from charlm.files import atomic_write, user_path
-
-if TYPE_CHECKING:
-    from charlm.text_model import TextModel
 
 SUFFIX = ".charlm"
 """The end of the name of an archive."""
@@ -75,7 +73,7 @@ def compress(
 
     use_threads(threads)
     data = _read(file)
-    loaded = _load(model)
+    loaded = load_model(model)
     path = _output(out, file, f"{file}{SUFFIX}", inputs=(file, loaded.path), json=json, overwrite=overwrite)
     with Bars(stderr()) as progress:
         archive = compress_bytes(
@@ -145,7 +143,7 @@ def decompress(
     archive = _read(file)
     try:
         header, _ = read_archive(archive)
-        loaded = _load(model) if model is not None or header.own_model is None else None
+        loaded = load_model(model) if model is not None or header.own_model is None else None
         inputs = (file, None if loaded is None else loaded.path)
         path = _output(out, file, default, inputs=inputs, json=json, overwrite=overwrite)
         with Bars(stderr()) as progress:
@@ -178,16 +176,6 @@ def _output(
     if os.path.lexists(path) and not overwrite:
         raise ConfigError(f"{name} already exists; choose another file with -o, or replace it with --overwrite")
     return path
-
-
-def _load(model: str | None) -> "TextModel":
-    import charlm
-    from charlm.cli.ui.console import stderr
-
-    loaded = charlm.load(model)
-    if model is None:
-        stderr().print(f"using {loaded.path}", markup=False, soft_wrap=True)
-    return loaded
 
 
 def _read(file: str) -> bytes:

@@ -1,12 +1,11 @@
 """`charlm curves`: training curves of runs, and advice."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from charlm.cli.options.completion import complete_run
-from charlm.cli.options.output import OverwriteOption, output_path
+from charlm.cli.options.output import CurvesPlotOption, OverwriteOption, output_path
 from charlm.cli.options.shared import JsonOption
 from charlm.files import METRICS_FILE
 
@@ -25,13 +24,7 @@ def curves(
         Literal["steps", "time", "tokens"],
         typer.Option(metavar="NAME", help="The x axis: steps, time (seconds) or tokens (trained on)."),
     ] = "steps",
-    plot: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Save a plot of the curves: .png, .svg or .pdf; needs the extra charlm-rnn\\[plots].",
-        ),
-    ] = None,
+    plot: CurvesPlotOption = None,
     overwrite: OverwriteOption = False,
     json: JsonOption = False,
 ) -> None:

@@ -1,22 +1,20 @@
 """`charlm diagnose`: gradients through time, for several cells."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from charlm.cli.options.completion import complete_cells
-from charlm.cli.options.output import OverwriteOption, output_path
-from charlm.cli.options.shared import (
+from charlm.cli.options.corpus import (
     DocumentsOption,
     EncodingOption,
     ErrorsOption,
-    JsonOption,
     SeparatorOption,
     TextArgument,
     corpus_options,
-    use_threads,
 )
+from charlm.cli.options.output import CurvesPlotOption, OverwriteOption, output_path
+from charlm.cli.options.shared import JsonOption, use_threads
 from charlm.config import RecurrentInit
 
 if TYPE_CHECKING:
@@ -54,13 +52,7 @@ def diagnose(
         int, typer.Option(help="Random seed for the initial weights, the order in which the text is read, and dropout.")
     ] = 1,
     threads: Annotated[int, typer.Option(help="CPU threads; narrow layers are fastest with one.")] = 1,
-    plot: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Save a plot of the curves: .png, .svg or .pdf; needs the extra charlm-rnn\\[plots].",
-        ),
-    ] = None,
+    plot: CurvesPlotOption = None,
     overwrite: OverwriteOption = False,
     documents: DocumentsOption = None,
     separator: SeparatorOption = None,

@@ -5,9 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlm.cli.options.completion import complete_model_or_text
-from charlm.cli.options.shared import (
-    JsonOption,
+from charlm.cli.options.corpus import (
     LabelOption,
     NoLabelsOption,
     ScoredDocumentsOption,
@@ -17,19 +15,15 @@ from charlm.cli.options.shared import (
     SeparatorOption,
     SplitOption,
     corpus_options,
-    use_threads,
     with_labels,
-    without_none,
 )
+from charlm.cli.options.models import load_model, models_and_text
+from charlm.cli.options.shared import JsonOption, OwnThreadsOption, use_threads, without_none
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from charlm.config import SplitName
     from charlm.data.dataset import Dataset
     from charlm.evaluation.baselines import Baseline
-    from charlm.evaluation.copying import Copied
-    from charlm.evaluation.score import Evaluation
     from charlm.progress import Progress
     from charlm.text_model import TextModel
 
@@ -40,12 +34,8 @@ _FEW = 3  # texts that the headline names
 def evaluate(
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[MODEL] [TEXT...]",
-            autocompletion=complete_model_or_text,
-            help="A model file, run folder or name of a run (the newest run if none is given), then the text to score: "
-            "files, folders, - or names from `charlm corpora`.",
-            show_default=False,
+        models_and_text(
+            "[MODEL] [TEXT...]", "A model file, run folder or name of a run (the newest run if none is given)"
         ),
     ] = None,
     split: SplitOption = None,
@@ -85,7 +75,7 @@ def evaluate(
         bool,
         typer.Option("--no-baselines", help="Leave out the comparison with simple predictors."),
     ] = False,
-    threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="set by PyTorch")] = None,
+    threads: OwnThreadsOption = None,
     json: JsonOption = False,
 ) -> None:
     """Measure how well a model predicts a text it has not seen.
@@ -101,17 +91,12 @@ def evaluate(
       [bold]charlm eval --split valid --json[/bold]
       [bold]charlm eval --dynamic[/bold]               with dynamic evaluation
     """
-    import charlm
-    from charlm.cli.charts.scores import headline, show_bars
-    from charlm.cli.options.reader import require_model_first
+    from charlm.cli.charts.scores import headline, show_bars, show_copying, show_figures
     from charlm.cli.ui.console import Bars, print_json, stderr, stdout
-    from charlm.data.inputs.mistakes import looks_like
-    from charlm.data.sources import names_text, not_found
-    from charlm.errors import ConfigError, CorpusError
+    from charlm.errors import ConfigError
     from charlm.evaluation.dynamic import DynamicConfig
     from charlm.evaluation.neural_cache import NeuralCacheConfig
     from charlm.evaluation.verdict import verdict
-    from charlm.storage.runs import names_model, nearest_model
 
     if dynamic_rate is not None and not dynamic:
         raise ConfigError("--dynamic-rate needs --dynamic; pass both")
@@ -119,29 +104,13 @@ def evaluate(
         raise ConfigError("--cache-share needs --cache; pass both")
     dynamic_config = DynamicConfig(**without_none(rate=dynamic_rate)) if dynamic else None
     cache_config = NeuralCacheConfig(**without_none(share=cache_share)) if cache else None
-    if threads is not None:
-        use_threads(threads)
-    names = list(arguments or [])
-    require_model_first(names, "charlm eval")
-    model = names.pop(0) if names and names_model(names[0], text_follows=len(names) > 1) else None
-    if model is None and names and not names_text(names[0]):
-        near = None if looks_like(names[0]) else nearest_model(names[0])
-        hint = not_found(names[0]) if near is None else f"no text of that name; did you mean the model {near}?"
-        raise CorpusError(f"there is no model or run {names[0]!r}, and {hint}")
+    use_threads(threads)
+    model, names = _model_and_texts(list(arguments or []))
     settings = corpus_options(documents, separator, None, encoding, errors, text_column=text_column)
-    loaded = with_labels(charlm.load(model), label, no_labels=no_labels)
-    console = stderr()
-    if model is None:
-        console.print(f"using {loaded.path}", markup=False, soft_wrap=True)
-    elif not names and not loaded.path.is_relative_to(model) and names_text(model):
-        console.print(
-            f"note: {model} is the name of both a run and a text, and was taken as the run; to score a model on the "
-            f"text, use: charlm eval MODEL {shlex.quote(model)}",
-            style="yellow",
-            markup=False,
-            soft_wrap=True,
-        )
-    with Bars(console) as progress:
+    loaded = with_labels(load_model(model), label, no_labels=no_labels)
+    if model is not None and not names:
+        _note_if_a_text(model, loaded)
+    with Bars(stderr()) as progress:
         if names:
             dataset = loaded.read(names, split=split, corpus=settings, progress=progress)
             name = " ".join(names)
@@ -198,13 +167,49 @@ def evaluate(
     stdout().print(line, style="bold", markup=False)
     if baselines:
         show_bars(result.bits_per_character, baselines)
-    _show(result)
+    show_figures(result)
     if sentences:
         stdout().print()
     for sentence in sentences:
         stdout().print(sentence, markup=False)
     if copying is not None:
-        _show_copying(*copying)
+        show_copying(*copying)
+
+
+def _model_and_texts(arguments: list[str]) -> tuple[str | None, list[str]]:
+    """The model, if the first argument names one, and the texts; raises `CorpusError` if it names neither."""
+    from charlm.cli.options.reader import require_model_first
+    from charlm.data.inputs.mistakes import looks_like
+    from charlm.data.sources import names_text, not_found
+    from charlm.errors import CorpusError
+    from charlm.storage.runs import names_model, nearest_model
+
+    require_model_first(arguments, "charlm eval")
+    if not arguments:
+        return None, []
+    first, *others = arguments
+    if names_model(first, text_follows=bool(others)):
+        return first, others
+    if not names_text(first):
+        near = None if looks_like(first) else nearest_model(first)
+        hint = not_found(first) if near is None else f"no text of that name; did you mean the model {near}?"
+        raise CorpusError(f"there is no model or run {first!r}, and {hint}")
+    return None, arguments
+
+
+def _note_if_a_text(model: str, loaded: "TextModel") -> None:
+    """Print a note if the name of a run is that of a text, too, which may be what was meant."""
+    from charlm.cli.ui.console import stderr
+    from charlm.data.sources import names_text
+
+    if not loaded.path.is_relative_to(model) and names_text(model):
+        stderr().print(
+            f"note: {model} is the name of both a run and a text, and was taken as the run; to score a model on the "
+            f"text, use: charlm eval MODEL {shlex.quote(model)}",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _baselines(
@@ -220,64 +225,3 @@ def _baselines(
     except CharlmError as error:
         logging.getLogger(__name__).warning("no baselines: %s", str(error).partition(";")[0])
         return {}
-
-
-def _show(result: "Evaluation") -> None:
-    """A table of all figures."""
-    from rich.table import Table
-
-    from charlm.cli.charts.numbers import perplexity_of
-    from charlm.cli.ui.console import stdout, thousands
-
-    per_word = result.perplexity_per_word
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column()
-    table.add_column(justify="right")
-    for name, value in (
-        ("bits per character", f"{result.bits_per_character:.4f}"),
-        ("bits per byte", f"{result.bits_per_byte:.4f}"),
-        ("nats per character", f"{result.nats_per_character:.4f}"),
-        ("nats per token", f"{result.nats_per_token:.4f}"),
-        ("perplexity per token", perplexity_of(result.perplexity, 3)),
-        ("perplexity per word", "" if per_word is None else perplexity_of(per_word, 2)),
-        *_spelling(result),
-        ("nats", f"{result.nats:,.1f}"),
-        ("tokens", thousands(result.tokens)),
-        ("characters", thousands(result.characters)),
-        ("words", "" if result.words is None else thousands(result.words)),
-        ("bytes", thousands(result.bytes)),
-        ("unknown characters", thousands(result.unknown_characters)),
-        ("documents", thousands(result.documents)),
-    ):
-        table.add_row(name, value)
-    console = stdout()
-    console.print()
-    console.print(table)
-
-
-def _spelling(result: "Evaluation") -> "Iterator[tuple[str, str]]":
-    """What spelling the words outside a vocabulary of words costs; nothing without such words."""
-    from charlm.cli.charts.numbers import perplexity_of
-    from charlm.cli.ui.console import thousands
-
-    if result.spelled_words:
-        if result.perplexity_with_unk is not None:
-            yield "perplexity per word, as <unk>", perplexity_of(result.perplexity_with_unk, 2)
-        share = 100 * result.spelling_nats / result.nats
-        yield "words spelled", f"{thousands(result.spelled_words)} ({share:.1f}% of the nats)"
-
-
-def _show_copying(written: "Copied", scored: "Copied") -> None:
-    """How much generated text is copied from the training text, and how much of the scored text."""
-    from charlm.cli.ui.console import stdout
-
-    def describe(copied: "Copied") -> str:
-        if not copied.passages:
-            return "no passage of 40 characters or more"
-        return f"{copied.share:.1%}, longest passage {copied.longest} characters"
-
-    console = stdout()
-    console.print()
-    console.print("copied from the training text", style="bold")
-    console.print(f"{written.characters:,} generated characters: {describe(written)}", highlight=False)
-    console.print(f"first {scored.characters:,} characters of this text: {describe(scored)}", highlight=False)

@@ -6,17 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charlm.cli.options.completion import complete_model_or_text
-from charlm.cli.options.output import OverwriteOption, output_path
-from charlm.cli.options.shared import (
-    JsonOption,
+from charlm.cli.options.corpus import (
     ScoredDocumentsOption,
     ScoredEncodingOption,
     ScoredErrorsOption,
     SeparatorOption,
-    ThreadsOption,
     corpus_options,
-    use_threads,
 )
+from charlm.cli.options.output import OverwriteOption, output_path
+from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:

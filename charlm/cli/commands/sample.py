@@ -3,22 +3,23 @@
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from charlm.cli.options import constraints
 from charlm.cli.options import sample as options
 from charlm.cli.options.completion import complete_model
-from charlm.cli.options.shared import JsonOption, LabelOption, ModelArgument, unescape, use_threads
+from charlm.cli.options.corpus import LabelOption
+from charlm.cli.options.models import load_model
+from charlm.cli.options.shared import JsonOption, ModelArgument, unescape, use_threads
 from charlm.cli.ui.comparison import compare, show_pairs
 from charlm.config import check_range
 from charlm.errors import ConfigError
 from charlm.files import MODEL_FILE
 
 if TYPE_CHECKING:
-    from charlm.cli.ui.texts import Texts
-    from charlm.evaluation.copying import CopyIndex
+    from charlm.cli.ui.texts import Seeded
     from charlm.sampling import GeneratedText, SampleConfig
     from charlm.text_model import TextModel
 
@@ -94,6 +95,7 @@ def sample(
       [bold]charlm sample --prefix ROMEO: --min-p 0.05 --stop '\\n\\n'[/bold]
     """
     from charlm.cli.ui.console import Bars, stderr
+    from charlm.cli.ui.texts import arranged, show_texts
     from charlm.data.encoding import read_utf8
     from charlm.sampling.config import (
         SampleConfig,
@@ -197,19 +199,20 @@ def sample(
     else:
         _stream(loaded, prefix, config, first, num, show_probs=show_probs)
         return
-    _show(loaded, _arranged(texts, unique, sort), index, json=json, jsonl=jsonl, show_probs=show_probs)
+    show_texts(loaded, arranged(texts, unique, sort), index, json=json, jsonl=jsonl, show_probs=show_probs)
 
 
 def _stream(loaded: "TextModel", prefix: str, config: "SampleConfig", seed: int, num: int, *, show_probs: bool) -> None:
     """Print texts as they are written."""
     from charlm.cli.ui.console import Bars, passing_bar, stderr
+    from charlm.cli.ui.texts import note_if_banned, texts_of
 
-    texts = _texts(loaded, show_probs)
+    texts = texts_of(loaded, show_probs)
     with Bars(stderr()) as bars:
         for own_seed in range(seed, seed + num):
             progress = passing_bar(bars)
             chunks = loaded.generate_chunks(prefix, config, seed=own_seed, score=show_probs, progress=progress)
-            _note(texts.stream(chunks), own_seed)
+            note_if_banned(texts.stream(chunks), own_seed)
 
 
 def _generate_many(
@@ -239,10 +242,6 @@ def _require_alone(why: str, **others: object) -> None:
         raise ConfigError(f"{why} and can't be combined with {' or '.join(options)}")
 
 
-Seeded = tuple[int | None, "GeneratedText"]
-"""A text and its seed; a search has none."""
-
-
 def _load(model: str | None, threads: int) -> "TextModel":
     """Load the model, and set the threads to write with."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", str(threads))  # numpy's products, read when numpy is imported
@@ -255,10 +254,7 @@ def _load(model: str | None, threads: int) -> "TextModel":
     if model is None and not newest_models():
         stderr().print(f"no run in {RUNS}/; using the bundled model of film reviews")
         return charlm.load(PRETRAINED / "reviews" / MODEL_FILE)
-    loaded = charlm.load(model)
-    if model is None:
-        stderr().print(f"using {loaded.path}", markup=False, soft_wrap=True)
-    return loaded
+    return load_model(model)
 
 
 def _replay(loaded: "TextModel", *, json: bool) -> None:
@@ -311,75 +307,3 @@ def _read_prefix(prefix: str, file: str | None) -> str:
     from charlm.data.encoding import read_utf8
 
     return read_utf8("-" if file is None else file).removesuffix("\n").removesuffix("\r")
-
-
-def _arranged(texts: Iterable[Seeded], unique: bool, sort: Literal["seed", "score"]) -> Iterator[Seeded]:
-    """The texts in their order, duplicates left out if `unique`."""
-    from charlm.cli.ui.console import stderr
-
-    seen: set[str] = set()
-    again = 0
-    for seed, text in texts if sort == "seed" else sorted(texts, key=lambda pair: pair[1].bits_per_character):
-        if unique and text.text in seen:
-            again += 1
-            continue
-        seen.add(text.text)
-        yield seed, text
-    if again:
-        stderr().print(f"note: left out {again} duplicate texts", style="yellow")
-
-
-def _texts(loaded: "TextModel", show_probs: bool) -> "Texts":
-    from charlm.cli.ui.texts import Texts
-
-    return Texts(one_line=loaded.corpus_config.documents == "line", show_probs=show_probs)
-
-
-def _show(
-    loaded: "TextModel",
-    found: Iterable[Seeded],
-    index: "CopyIndex | None",
-    *,
-    json: bool,
-    jsonl: bool,
-    show_probs: bool,
-) -> None:
-    """Print whole texts, with the passages that `index` finds in the training text."""
-    from charlm.cli.ui.texts import print_records, record, tell_copied
-    from charlm.evaluation.copying import Copied, find_copies
-
-    def copied_of(text: str) -> Copied | None:
-        return None if index is None else find_copies(text, index)
-
-    def noted() -> Iterator[Seeded]:
-        for seed, text in found:
-            _note(text, seed)
-            yield seed, text
-
-    if json or jsonl:
-        records = (record(text, seed, show_probs=show_probs, copied=copied_of(text.text)) for seed, text in noted())
-        print_records(records, lines=jsonl)
-        return
-    texts = _texts(loaded, show_probs)
-    copies = []
-    for _, text in noted():
-        copied = copied_of(text.text)
-        texts.show(text, copied)
-        if copied is not None:
-            copies.append((text.text, copied))
-    if index is not None:
-        tell_copied(copies, index.least)
-
-
-def _note(text: "GeneratedText", seed: int | None) -> None:
-    """Print a note if a text ended because every token was banned."""
-    from charlm.cli.ui.console import stderr
-
-    if text.ended == "banned":
-        which = "a text" if seed is None else f"the text of seed {seed}"
-        stderr().print(
-            f"note: {which} ended because every token was banned; use fewer --ban options or lower --min-length",
-            style="yellow",
-            markup=False,
-            soft_wrap=True,
-        )

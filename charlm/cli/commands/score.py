@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from charlm.cli.options.completion import complete_model, complete_model_or_text
-from charlm.cli.options.shared import (
+from charlm.cli.options.completion import complete_model
+from charlm.cli.options.corpus import (
     LabelOption,
     NoLabelsOption,
     ScoredDocumentsOption,
@@ -15,10 +15,12 @@ from charlm.cli.options.shared import (
     ScoredTextColumnOption,
     SeparatorOption,
     corpus_options,
-    use_threads,
     with_labels,
 )
-from charlm.errors import ConfigError, CorpusError
+from charlm.cli.options.models import models_and_text
+from charlm.cli.options.output import CsvOption, JsonLinesOption, output_form
+from charlm.cli.options.shared import OwnThreadsOption, use_threads
+from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,12 +33,8 @@ _MODELS = "Several models"
 def score(
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[MODEL...] [TEXT...]",
-            autocompletion=complete_model_or_text,
-            help="Model files, run folders or names of runs (the newest run if none is given), then the text to score: "
-            "files, folders, - or names from `charlm corpora`.",
-            show_default=False,
+        models_and_text(
+            "[MODEL...] [TEXT...]", "Model files, run folders or names of runs (the newest run if none is given)"
         ),
     ] = None,
     by: Annotated[
@@ -97,9 +95,9 @@ def score(
     text_column: ScoredTextColumnOption = None,
     label: LabelOption = None,
     no_labels: NoLabelsOption = False,
-    threads: Annotated[int | None, typer.Option(help="CPU threads.", show_default="set by PyTorch")] = None,
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="Print each as a JSON object on a line.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Print a CSV table with a header.")] = False,
+    threads: OwnThreadsOption = None,
+    jsonl: JsonLinesOption = False,
+    csv: CsvOption = False,
 ) -> None:
     """Score each document, line, sentence or word of a text, and say which of several models it is likeliest from.
 
@@ -119,7 +117,8 @@ def score(
       [bold]charlm score austen melville page.txt --by sentence[/bold]
     """
     import charlm
-    from charlm.cli.options.models import given_models, parse_prior, parse_truth
+    from charlm.cli.options.models import given_models, load_model, parse_prior, parse_truth
+    from charlm.cli.options.reader import require_text
     from charlm.cli.ui.console import Bars, stderr
     from charlm.cli.ui.spans import Layout, counted, ranked, show_calibration, show_choices, show_spans
     from charlm.config import check_range
@@ -128,23 +127,19 @@ def score(
     from charlm.progress import silent
     from charlm.text_model import require_forward
 
-    if jsonl and csv:
-        raise ConfigError("--jsonl and --csv are two formats of the same output; give one of them")
+    form = output_form(jsonl=jsonl, csv=csv)
     if top is not None:
         check_range("--top", top, 1, 1_000_000_000)
         sort = sort or "bits-per-char"
-    if threads is not None:
-        use_threads(threads)
+    use_threads(threads)
     named, texts = given_models(list(arguments or []), models or [])
     if len(named) < 2 and (prior or truth):
         raise ConfigError("--prior and --truth need several models; name them before the TEXT or with --models")
     shares = None if prior is None else parse_prior(prior, [*named])
     known = parse_truth(truth or [], [*named])
-    if not texts and not known:
-        raise CorpusError("no text given; name a file, a folder, - for standard input, or one of `charlm corpora`")
-    loaded = [charlm.load(path) for path in named.values()] or [charlm.load()]
-    if not named:
-        stderr().print(f"using {loaded[0].path}", markup=False, soft_wrap=True)
+    if not known:
+        require_text(texts)
+    loaded = [charlm.load(path) for path in named.values()] or [load_model(None)]
     for model in loaded:
         require_forward(model, "charlm score")
     loaded = [with_labels(model, label, no_labels=no_labels) for model in loaded]
@@ -152,7 +147,7 @@ def score(
     config = loaded[0].corpus_config.changed(settings)
     kind = by or ("line" if config.documents == "file" else "document")
     layout = Layout(
-        form="jsonl" if jsonl else "csv" if csv else "table",
+        form=form,
         by=kind,
         models=tuple(named),
         names_sources=config.documents == "file" and (len(texts) != 1 or os.path.isdir(texts[0])),

@@ -11,7 +11,7 @@ PatternOption = Annotated[
     typer.Option(
         metavar="REGEX",
         help="The text matches this regular expression from first to last. Needs outlines-core: pip install "
-        "'charlm-rnn[pattern]'.",
+        "'charlm-rnn\\[pattern]'.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -20,7 +20,7 @@ JsonSchemaOption = Annotated[
     typer.Option(
         metavar="FILE",
         help="The text is JSON that satisfies this JSON schema. Needs outlines-core: pip install "
-        "'charlm-rnn[pattern]'.",
+        "'charlm-rnn\\[pattern]'.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -36,7 +36,7 @@ MustContainOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="TEXT",
-        help="Write these words somewhere, where the model finds them likely. May be repeated. "
+        help="Write these words somewhere, where the model finds them likely. Repeatable. "
         r"Escapes: \n, \r, \t and \\.",
         rich_help_panel=PANEL,
     ),

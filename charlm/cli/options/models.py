@@ -1,12 +1,40 @@
-"""Several models before a text, and what is known about them: prior probabilities and texts of their kind."""
+"""Models on the command line: one or several before a text, and what is known about them (--prior and --truth)."""
 
 import math
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import typer
+
+from charlm.cli.options.completion import complete_model_or_text
 from charlm.config.names import closest
 from charlm.errors import ConfigError, CorpusError
 from charlm.files import MODEL_FILE, user_path
+
+if TYPE_CHECKING:
+    from charlm.text_model import TextModel
+
+
+def models_and_text(metavar: str, models: str) -> Any:
+    """The argument for models, which `models` describes, and a text to score."""
+    return typer.Argument(
+        metavar=metavar,
+        autocompletion=complete_model_or_text,
+        help=f"{models}, then the text to score: files, folders, - or names from `charlm corpora`.",
+        show_default=False,
+    )
+
+
+def load_model(model: str | None) -> "TextModel":
+    """Load a model; if none is given, the newest run or else a bundled model, and say on stderr which one is used."""
+    import charlm
+    from charlm.cli.ui.console import stderr
+
+    loaded = charlm.load(model)
+    if model is None:
+        stderr().print(f"using {loaded.path}", markup=False, soft_wrap=True)
+    return loaded
 
 
 def leading_models(arguments: list[str], *, least: int = 1) -> tuple[list[str], list[str]]:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -14,7 +14,23 @@ OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace an existing file, even one that charlm did not write.")
 ]
 
+CurvesPlotOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Save a plot of the curves: .png, .svg or .pdf; needs the extra charlm-rnn\\[plots]."
+    ),
+]
+JsonLinesOption = Annotated[bool, typer.Option("--jsonl", help="Print each result as a JSON object on a line.")]
+CsvOption = Annotated[bool, typer.Option("--csv", help="Print a CSV table with a header.")]
+
 OpenOption = Annotated[bool, typer.Option("--open", help="Open the page of --html in the browser.")]
+
+
+def output_form(*, jsonl: bool, csv: bool) -> Literal["table", "jsonl", "csv"]:
+    """The format of the results; raises `ConfigError` if two are given."""
+    if jsonl and csv:
+        raise ConfigError("--jsonl and --csv are two formats of the same output; give one of them")
+    return "jsonl" if jsonl else "csv" if csv else "table"
 
 
 def check_open(open_page: bool, page: Path | None) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from charlm.cli.options.completion import complete_model_or_text
 from charlm.config import Unknown
-from charlm.errors import ConfigError
+from charlm.errors import ConfigError, CorpusError
 from charlm.files import is_safetensors, user_path
 
 if TYPE_CHECKING:
@@ -52,6 +52,12 @@ def open_reader(arguments: list[str] | None, *, command: str) -> "tuple[TextMode
     require_forward(loaded, command)
     source = "standard input" if names[-1] == "-" else Path(names[-1]).name
     return loaded, text, f"{source} read by {loaded.path.parent.name}"
+
+
+def require_text(texts: list[str]) -> None:
+    """Raise `CorpusError` if no text is given."""
+    if not texts:
+        raise CorpusError("no text given; name a file, a folder, - for standard input, or one of `charlm corpora`")
 
 
 def require_model_first(names: list[str], command: str) -> None:

@@ -82,8 +82,8 @@ BiasOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="TEXT=NATS",
-        help="Add NATS to the log-probability of a character, or of any text that is one token: 'e=-2', '\\n=+1'. May "
-        "be repeated.",
+        help="Add NATS to the log-probability of a character, or of any text that is one token: 'e=-2', '\\n=+1'. "
+        "Repeatable.",
         rich_help_panel=CONTROLS,
     ),
 ]
@@ -91,7 +91,7 @@ BanOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="TEXT",
-        help=r"Never write this text. May be repeated. Escapes: \n, \r, \t and \\.",
+        help=r"Never write this text. Repeatable. Escapes: \n, \r, \t and \\.",
         rich_help_panel=CONTROLS,
     ),
 ]
@@ -142,7 +142,7 @@ StopOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="TEXT",
-        help=r"Stop before this text would be written. May be repeated. Escapes: \n (any line end: LF, CRLF or CR), "
+        help=r"Stop before this text would be written. Repeatable. Escapes: \n (any line end: LF, CRLF or CR), "
         r"\r, \t and \\.",
         rich_help_panel=ENDS,
     ),
@@ -210,7 +210,7 @@ SteerOption = Annotated[
         autocompletion=complete_steer,
         help="Fix part of the state while writing: a direction saved by `charlm probe` at a strength (sentiment=+2; "
         "1 has a clear effect, 4 is too strong), a unit at a value (0:12=1.5; `charlm neurons` lists units), or its "
-        "cell state (0:12:c=1.5). May be repeated.",
+        "cell state (0:12:c=1.5). Repeatable.",
         rich_help_panel=CONTROLS,
     ),
 ]

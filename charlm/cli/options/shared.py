@@ -1,18 +1,32 @@
 """Options that several commands share, and the conversion of option texts into values."""
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charlm.cli.options.completion import complete_model, complete_text
-from charlm.config import CorpusOptions, SplitName, check_range
+from charlm.cli.options.completion import complete_model
+from charlm.config import check_range
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
-    from charlm.text_model import TextModel
+    pass
 
-TEXT, LABELS = "Text", "Labels"
+
+def option(
+    help: str,
+    default: str | bool,
+    panel: str,
+    *,
+    metavar: str | None = None,
+    complete: Callable[[str], list[str]] | None = None,
+) -> Any:
+    """An option in a help panel; `default` is shown as its default, or nothing if False."""
+    return typer.Option(
+        help=help, show_default=default, rich_help_panel=panel, metavar=metavar, autocompletion=complete
+    )
+
 
 ModelArgument = Annotated[
     str | None,
@@ -23,115 +37,35 @@ ModelArgument = Annotated[
         show_default="the newest run, or the bundled model if there is none",
     ),
 ]
-TextArgument = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[TEXT...]",
-        autocompletion=complete_text,
-        help="Files, folders or zip archives (all text files in them), '-' for standard input, or names listed by "
-        "`charlm corpora`. Files may be compressed: .gz, .bz2, .xz, .zst.",
-        show_default=False,
-    ),
-]
-
-
-def _documents(default: str) -> Any:
-    return typer.Option(
-        metavar="KIND",
-        help="What one document is: a file, a line, or a paragraph (separated by blank lines). The state is reset at "
-        "the start of every document, and the model learns where documents end.",
-        show_default=default,
-        rich_help_panel=TEXT,
-    )
-
-
-def _encoding(default: str) -> Any:
-    return typer.Option(
-        help="Encoding of the text, any that Python supports.", show_default=default, rich_help_panel=TEXT
-    )
-
-
-def _errors(default: str) -> Any:
-    return typer.Option(
-        metavar="ACTION",
-        help="How to treat undecodable bytes: strict (an error that gives the offset) or replace (with U+FFFD).",
-        show_default=default,
-        rich_help_panel=TEXT,
-    )
-
-
-_AS_TRAINED = "as in the model's training"
-
-
-def _text_column(default: str) -> Any:
-    return typer.Option(
-        metavar="COLUMN",
-        help="The column with the texts, if TEXT is a table (CSV, TSV or JSON Lines); each record is a document.",
-        show_default=default,
-        rich_help_panel=TEXT,
-    )
-
-
-TextColumnOption = Annotated[str | None, _text_column("the file is read as it is")]
-ScoredTextColumnOption = Annotated[str | None, _text_column(_AS_TRAINED)]
-LabelOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME=VALUE",
-        help="Label of the text, such as stars=5, or a mixture, such as author=Austen:0.5,Melville:0.5. Repeatable, "
-        "once for each label of the model.",
-        rich_help_panel=LABELS,
-    ),
-]
-NoLabelsOption = Annotated[
-    bool, typer.Option("--no-labels", help="Score as if no document had labels.", rich_help_panel=LABELS)
-]
-DocumentsOption = Annotated[
-    Literal["file", "line", "paragraph"] | None, _documents("file, unless a named corpus sets it")
-]
-ScoredDocumentsOption = Annotated[Literal["file", "line", "paragraph"] | None, _documents(_AS_TRAINED)]
-SeparatorOption = Annotated[
-    str | None,
-    typer.Option(
-        help=r"Text that separates documents, such as '\n%%\n'. Escapes: \n (any line end: LF, CRLF or CR), \r, \t and "
-        r"\\.",
-        rich_help_panel=TEXT,
-    ),
-]
-EncodingOption = Annotated[str | None, _encoding("utf-8")]
-ScoredEncodingOption = Annotated[str | None, _encoding(_AS_TRAINED)]
-ErrorsOption = Annotated[str | None, _errors("strict")]
-ScoredErrorsOption = Annotated[str | None, _errors(_AS_TRAINED)]
-SplitOption = Annotated[
-    SplitName | None,
-    typer.Option(
-        metavar="NAME",
-        help="Score only this split: train, valid or test.",
-        show_default="test, or valid if there is no test split",
-    ),
-]
 ThreadsOption = Annotated[int, typer.Option(help="CPU threads.")]
+OwnThreadsOption = Annotated[int | None, typer.Option(help="CPU threads.", show_default="set by PyTorch")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
-def use_threads(threads: int) -> None:
-    """Let torch compute with this many threads; raises `ConfigError` unless --threads is 1 to 1024."""
+def use_threads(threads: int | None) -> None:
+    """Let torch compute with this many threads, or its own number; raises `ConfigError` unless it is 1 to 1024."""
+    if threads is None:
+        return
     check_range("--threads", threads, 1, 1024)
     import torch
 
     torch.set_num_threads(threads)
 
 
-def with_labels(model: "TextModel", label: list[str] | None, *, no_labels: bool) -> "TextModel":
-    """The model for texts with the labels of --label, or without any; raises `ConfigError` for an unknown label."""
-    if label and no_labels:
-        raise ConfigError("--label and --no-labels contradict each other; pass one of them")
-    return model.with_labels(*(label or ())) if label or no_labels else model
-
-
 def without_none(**options: Any) -> dict[str, Any]:
     """The options that are not None."""
     return {name: value for name, value in options.items() if value is not None}
+
+
+def given(context: typer.Context, fields: Iterable[str], **options: str) -> dict[str, Any]:
+    """The options that the user has given, as fields of a config.
+
+    Args:
+        context: the context of the command.
+        fields: names of fields.
+        options: the name of the option for a field, if it is another than that of the field.
+    """
+    return without_none(**{field: context.params.get(options.get(field, field)) for field in fields})
 
 
 def unescape(text: str, option: str) -> str:
@@ -156,37 +90,3 @@ def memory_size(option: str, text: str) -> int:
     if size < 10_000_000:
         raise ConfigError(f"{option} is {text!r}; give a size from 10MB up, such as 500MB or 2GB")
     return size
-
-
-def parse_splits(text: str) -> tuple[float, ...]:
-    """90/5/5 as three numbers; `CorpusConfig` checks their range."""
-    try:
-        return tuple(float(part) for part in text.split("/"))
-    except ValueError:
-        raise ConfigError(f"--splits is {text!r}; give three percentages, such as 90/5/5") from None
-
-
-def corpus_options(
-    documents: str | None = None,
-    separator: str | None = None,
-    splits: str | None = None,
-    encoding: str | None = None,
-    errors: str | None = None,
-    direction: str | None = None,
-    text_column: str | None = None,
-) -> CorpusOptions:
-    """The options that were given, as fields of `CorpusConfig`."""
-    values = without_none(documents=documents, encoding=encoding, errors=errors, direction=direction)
-    if text_column is not None:
-        if documents is not None or separator is not None:
-            raise ConfigError(
-                "--text-column makes each record of a table a document; leave out --documents and --separator"
-            )
-        values["text_column"] = text_column
-    if separator is not None:
-        if documents is not None:
-            raise ConfigError("--separator and --documents both define what a document is; give one of them")
-        values |= {"separator": unescape(separator, "--separator"), "documents": "separator"}
-    if splits is not None:
-        values["splits"] = parse_splits(splits)
-    return cast(CorpusOptions, values)

@@ -1,1 +1,1 @@
-"""What the commands show: help pages, consoles, progress bars, charts and texts."""
+"""What the commands show: help pages, consoles, progress bars and texts."""

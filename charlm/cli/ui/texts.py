@@ -3,7 +3,7 @@
 import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.text import Text
 
@@ -12,11 +12,16 @@ from charlm.cli.ui.heatmaps.shades import Shades, shows_colours
 from charlm.cli.ui.visible import VisibleParts
 
 if TYPE_CHECKING:
-    from charlm.evaluation.copying import Copied
+    from charlm.evaluation.copying import Copied, CopyIndex
     from charlm.sampling import Chunk, GeneratedText
+    from charlm.text_model import TextModel
 
 _LEVELS = ((0.5, "at least 50%", 0.0), (0.2, "20%", 0.25), (0.05, "5%", 0.5), (0.01, "1%", 0.75), (0.0, "less", 1.0))
 """Lowest probability, its name in the legend, and the share of the full colour."""
+
+
+Seeded = tuple[int | None, "GeneratedText"]
+"""A text and its seed; a search has none."""
 
 
 class Texts:
@@ -154,3 +159,69 @@ def print_records(records: Iterable[dict[str, Any]], *, lines: bool) -> None:
     for values in records:
         print_json(values)
         sys.stdout.flush()
+
+
+def arranged(texts: Iterable[Seeded], unique: bool, sort: Literal["seed", "score"]) -> Iterator[Seeded]:
+    """The texts in their order, duplicates left out if `unique`."""
+    seen: set[str] = set()
+    again = 0
+    for seed, text in texts if sort == "seed" else sorted(texts, key=lambda pair: pair[1].bits_per_character):
+        if unique and text.text in seen:
+            again += 1
+            continue
+        seen.add(text.text)
+        yield seed, text
+    if again:
+        stderr().print(f"note: left out {again} duplicate texts", style="yellow")
+
+
+def texts_of(loaded: "TextModel", show_probs: bool) -> Texts:
+    """What prints the texts of a model."""
+    return Texts(one_line=loaded.corpus_config.documents == "line", show_probs=show_probs)
+
+
+def show_texts(
+    loaded: "TextModel",
+    found: Iterable[Seeded],
+    index: "CopyIndex | None",
+    *,
+    json: bool,
+    jsonl: bool,
+    show_probs: bool,
+) -> None:
+    """Print whole texts, with the passages that `index` finds in the training text."""
+    from charlm.evaluation.copying import find_copies
+
+    def copied_of(text: str) -> "Copied | None":
+        return None if index is None else find_copies(text, index)
+
+    def noted() -> Iterator[Seeded]:
+        for seed, text in found:
+            note_if_banned(text, seed)
+            yield seed, text
+
+    if json or jsonl:
+        records = (record(text, seed, show_probs=show_probs, copied=copied_of(text.text)) for seed, text in noted())
+        print_records(records, lines=jsonl)
+        return
+    texts = texts_of(loaded, show_probs)
+    copies = []
+    for _, text in noted():
+        copied = copied_of(text.text)
+        texts.show(text, copied)
+        if copied is not None:
+            copies.append((text.text, copied))
+    if index is not None:
+        tell_copied(copies, index.least)
+
+
+def note_if_banned(text: "GeneratedText", seed: int | None) -> None:
+    """Print a note if a text ended because every token was banned."""
+    if text.ended == "banned":
+        which = "a text" if seed is None else f"the text of seed {seed}"
+        stderr().print(
+            f"note: {which} ended because every token was banned; use fewer --ban options or lower --min-length",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )

@@ -38,6 +38,8 @@ def read_zip(path: Path, encoding: str) -> Folder:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
         raise CorpusError(_damaged(path.name, str(error))) from None
+    if "" in archive.NameToInfo:
+        raise CorpusError(_damaged(path.name, "a file in it has no name"))
     members = [member for member in archive.NameToInfo.values() if not (member.is_dir() or _is_hidden(member))]
     total = sum(member.file_size for member in members)
     if total > max(SMALL, LARGEST_RATIO * path.stat().st_size):

@@ -55,9 +55,10 @@ _REGULARISATION = (
 text that is read often is memorised; averaging over many steps prevents that, and so does weight dropout."""
 _REGULARISATION_OF_WIDE = (*_REGULARISATION[:3], (24, (0.2, 0.0, 0.2)), (float("inf"), (0.5, 0.5, 0.05)))
 """The same for a wide network, which memorises sooner."""
-_FINE_TUNING_RATE = 5e-4
-"""AdamW's learning rate for a network that has learnt from another text. Higher ones forget more of it, and with Muon's
-large steps it is forgotten, too (docs/notes/autotune.md)."""
+_FINE_TUNING_RATES = (5e-4, 1.5e-3)
+"""Lowest and highest learning rate of AdamW for a network that has learnt from another text. Higher ones forget more of
+it, which costs most where the new text is small (docs/notes/autotune.md)."""
+_SMALL_TEXT_OF_FINE_TUNING = 400_000  # characters up to which the lowest is used; above, it rises in proportion
 _MOST_DROPOUT_OF_FINE_TUNING = 0.2
 _SEQUENCES_OF_FINE_TUNING = 16
 """The fewest per step."""
@@ -166,23 +167,14 @@ def settings_for(
     )
     if fine_tuning:
         dropout, weight_dropout = min(dropout, _MOST_DROPOUT_OF_FINE_TUNING), 0.0
-    proportional = _LOWEST_RATE * (characters or tokens) / _SMALL_TEXT
-    rate = float(f"{min(_value_for(hidden_size, _HIGHEST_RATES), max(_LOWEST_RATE, proportional)):.2g}")
+    rate, why_this_rate = _learning_rate(characters or tokens, hidden_size, fine_tuning=fine_tuning)
     training = {
         "optimizer": "adamw" if fine_tuning else "muon",
         "averaging": averaging,
-        "learning_rate": _FINE_TUNING_RATE if fine_tuning else rate,
+        "learning_rate": rate,
         "weight_decay": 0.01 if passes <= 1 else 0.1,
     }
     often = "less than once" if passes <= 1 else f"about {passes:.1f} times"
-    if fine_tuning:
-        why_this_rate = "a low learning rate forgets less"
-    elif hidden_size >= _WIDE:
-        why_this_rate = "a wide network needs a low learning rate"
-    elif rate == _LOWEST_RATE:
-        why_this_rate = "a small text needs a low learning rate"
-    else:
-        why_this_rate = "a larger text allows a higher learning rate"
     reasons = {"learning_rate": why_this_rate}
     if dropout:
         reasons["dropout"] = f"dropout of {dropout:g} keeps the text from being memorised"
@@ -195,6 +187,21 @@ def settings_for(
         fine_tuning=fine_tuning,
         reasons=reasons,
     )
+
+
+def _learning_rate(characters: int, hidden_size: int, *, fine_tuning: bool) -> tuple[float, str]:
+    """The learning rate for a text of this many characters, and why."""
+    lowest, highest, small = _LOWEST_RATE, _value_for(hidden_size, _HIGHEST_RATES), _SMALL_TEXT
+    if fine_tuning:
+        (lowest, highest), small = _FINE_TUNING_RATES, _SMALL_TEXT_OF_FINE_TUNING
+    rate = float(f"{min(highest, max(lowest, lowest * characters / small)):.2g}")
+    if rate > lowest:
+        return rate, "a larger text allows a higher learning rate"
+    if fine_tuning:
+        return rate, "a low learning rate forgets less"
+    if hidden_size >= _WIDE:
+        return rate, "a wide network needs a low learning rate"
+    return rate, "a small text needs a low learning rate"
 
 
 def autotune(
@@ -262,7 +269,7 @@ def autotune(
             window = replace(window, seq_len=_SEQ_LEN_OF_WIDE)
         long_documents = tokens_per_sequence(window, **text) == window.seq_len
         large = facts.tokens >= _LARGE_TEXT and vocab_size <= SMALL_VOCABULARY
-        if "batch_size" not in given and long_documents and large:
+        if "batch_size" not in given and long_documents and large and not fine_tuning:
             window = replace(window, batch_size=min(_SEQUENCES[1], 2 * batch_size))
     _, tokens_per_step = mean_window(dataset.train, batch_size=window.batch_size, seq_len=window.seq_len)
     speed *= _value_for(hidden_size, _RELATIVE_SPEEDS)
@@ -280,7 +287,7 @@ def autotune(
         used = f"{threads} {'thread was' if threads == 1 else 'threads were'}"
         settings.reasons["threads"] = f"{used} faster than more, because other programs are using the CPU"
     small = vocab_size <= SMALL_VOCABULARY and not window.softmax_samples
-    matches = small and facts.tokens >= _LONG_DOCUMENT * facts.documents
+    matches = ngram_order > 0 and small and facts.tokens >= _LONG_DOCUMENT * facts.documents
     if matches and native_library() is None:
         matches = False
         settings.reasons["match"] = "a match would take too long without a C compiler"

@@ -73,7 +73,7 @@ def test_eval_compares_with_baselines(charlm, text: Path, brief: list[str], sent
 
 def test_eval_says_nothing_of_an_ngram_that_loses(charlm, run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     worse = Baseline(nats=9e9, characters=9, order=3)
-    monkeypatch.setattr("charlm.text_model.measure_baselines", lambda *_, **__: {"ngram": worse})
+    monkeypatch.setattr("charlm.text_model.text_model.measure_baselines", lambda *_, **__: {"ngram": worse})
     shown = charlm("eval", run).stdout
     assert "n-gram, order 3" in shown and "predicts this text better" not in shown
 

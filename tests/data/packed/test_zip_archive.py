@@ -72,9 +72,17 @@ def encrypted() -> bytes:
     return bytes(content)
 
 
+def nameless() -> bytes:
+    return zipped({"bb": TEXTS["b.txt"], "c.txt": b"text"}).replace(b"bb", b"\0b")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        (
+            nameless(),
+            r"^a.zip is damaged or cut short \(a file in it has no name\); copy or download the archive again$",
+        ),
         (
             zipped(TEXTS)[:-10],
             r"^a.zip is damaged or cut short \(File is not a zip file\); copy or download the archive",

@@ -70,6 +70,14 @@ def test_a_learning_rate_goes_with_the_characters_of_a_text() -> None:
     assert rate(tokens=10**6) == 3e-3 < rate(tokens=10**6, characters=14 * 10**5) < rate(tokens=3 * 10**6) == 5e-3
 
 
+def test_fine_tuning_on_a_larger_text_has_a_higher_rate() -> None:
+    found = [settings_for(tokens=tokens, passes=1, fine_tuning=True) for tokens in (400_000, 800_000, 10**7)]
+    assert [one.training["learning_rate"] for one in found] == [5e-4, 1e-3, 1.5e-3]
+    assert "forgets less" in found[0].why and "larger text allows" in found[1].why
+    window = planned(TrainConfig(epochs=1), hidden_size=512, fine_tuning=True).training
+    assert window["batch_size"] == 64, "a wide network that begins anew reads twice as many"
+
+
 def test_weights_are_dropped_from_the_lstm_only_and_never_in_one_pass() -> None:
     assert settings_for(tokens=10**6, passes=50).model["weight_dropout"] == 0
     assert settings_for(tokens=10**6, passes=100).model["weight_dropout"] == 0.2
@@ -132,14 +140,23 @@ def test_a_step_has_as_many_rows_as_make_two_thousand_tokens() -> None:
 
 
 def planned(
-    config: TrainConfig, given=(), *, tokens=3 * 10**6, documents=1, vocab_size=68, hidden_size=None, **network
+    config: TrainConfig,
+    given=(),
+    *,
+    tokens=3 * 10**6,
+    documents=1,
+    vocab_size=68,
+    hidden_size=None,
+    ngram_order=12,
+    **network,
 ) -> AutotunedSettings:
     """What is planned for a text that there need not be."""
     facts = SimpleNamespace(tokens=tokens, documents=documents, characters=tokens)
     starts = np.linspace(0, tokens + documents, documents + 1).astype(np.int64)
     train = SimpleNamespace(facts=facts, starts=starts)
     dataset = SimpleNamespace(train=train, tokenizer=SimpleNamespace(vocab_size=vocab_size))
-    return autotune(dataset, config, given, seconds=0, hidden_size=hidden_size, cell="lstm", ngram_order=12, **network)
+    known = {"hidden_size": hidden_size, "cell": "lstm", "ngram_order": ngram_order}
+    return autotune(dataset, config, given, seconds=0, **known, **network)
 
 
 def test_a_wide_network_reads_twice_as_many_rows_of_a_large_text() -> None:
@@ -200,6 +217,11 @@ def test_large_texts_have_more_context_vectors() -> None:
     assert number(10**7) == 16_384
     assert context_vectors_for(10**6, ngram_order=3) == 5000
     assert context_vectors_for(10**6, ngram_order=2) == 0
+
+
+def test_a_network_without_n_grams_is_alone() -> None:
+    model = planned(TrainConfig(epochs=1), ngram_order=0).model
+    assert model["match"] is model["recent"] is False
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from charlm.cli.options.repeated import given_options
+from charlm.cli.training.repeated import given_options
 from charlm.config import check_range
 from charlm.errors import ConfigError, ProcessError
 from charlm.processes.environment import (

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from charlm.cli.training.display import TrainingDisplay
 from charlm.cli.ui.console import Bars, VisibleConsole
-from charlm.cli.ui.display import TrainingDisplay
 from charlm.training.events import SampleEvent, StepEvent, ValidationEvent
 
 STEP = StepEvent(

@@ -4,7 +4,7 @@ import pytest
 from typer.main import get_command
 
 from charlm.cli.app import app
-from charlm.cli.options.repeated import repeated
+from charlm.cli.training.repeated import repeated
 
 
 @pytest.mark.parametrize(

@@ -1,178 +1,22 @@
-"""The settings of sampling as typed values, and how each is parsed from the text of an option.
-
-Settings are parsed only here. All other code works with a `Temperature`, a `Bias` or a `Steer`.
-"""
+"""All settings of sampling, each checked when it is created."""
 
 import math
-import re
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TypedDict, get_args
 
 from charlm.config import Unknown, check_choice, check_range
 from charlm.config.names import check_names, names_checked
 from charlm.errors import ConfigError
+from charlm.sampling.config.options import Bias, Steer
+from charlm.sampling.config.temperature import DEFAULT_TEMPERATURE, Ramp, Temperature, temperature_at
 
 LONGEST = 1_000_000
 """Maximum number of characters of a text with `until_eos`."""
+
 USUAL_LENGTH = 500
 """Number of characters near which a text ends if no length is set."""
+
 _SHORTEST_USUAL, _LONGEST_USUAL = 400, 600
-_LARGEST_STEER = 1e6
-_TWO_WHOLE_NUMBERS = re.compile(r"\s*(\d+)\s*,\s*(\d+)\s*")
-_TEMPERATURES = "give a number such as 0.7, a ramp such as 0.5..1.2, or a cycle such as 0.5,0.7,1.0"
-
-
-@dataclass(frozen=True, slots=True)
-class Ramp:
-    """A temperature that changes linearly over the length of a text."""
-
-    start: float
-    end: float
-
-    def __post_init__(self) -> None:
-        for value in (self.start, self.end):
-            check_range("--temperature", value, 0, math.inf)
-            if math.isinf(value):
-                raise ConfigError(
-                    f"--temperature is {self.start:g}..{self.end:g}; both ends of a ramp must be finite, as in 0.5..1.2"
-                )
-
-
-@dataclass(frozen=True, slots=True)
-class Cycle:
-    """Temperatures that alternate from token to token."""
-
-    values: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        for value in self.values:
-            check_range("--temperature", value, 0, math.inf)
-
-
-Temperature = float | Ramp | Cycle
-"""The softmax temperature; 0 is the argmax."""
-DEFAULT_TEMPERATURE = 0.8
-
-
-def temperature_at(temperature: Temperature, token: int, progress: float) -> float:
-    """The temperature for the next token of a text.
-
-    Args:
-        temperature: the temperature of the whole text.
-        token: number of tokens drawn so far, which selects the temperature of a cycle.
-        progress: the position in the text, 0 at the first character, 1 at the last of its maximum length; selects
-            the temperature of a ramp.
-    """
-    if isinstance(temperature, Ramp):
-        return temperature.start + (temperature.end - temperature.start) * min(1.0, progress)
-    if isinstance(temperature, Cycle):
-        return temperature.values[token % len(temperature.values)]
-    return temperature
-
-
-def takes_likeliest(config: "SampleConfig") -> bool:
-    """Whether a text begins with its most likely token, so that nothing may be drawn before it."""
-    return temperature_at(config.temperature, 0, 0.0) == 0
-
-
-def parse_temperature(text: str) -> Temperature:
-    """Parse a temperature: 0.7, 0.5..1.2 or 0.5,0.7,1.0. Raises `ConfigError` for any other form.
-
-    A comma between two whole numbers, as in 0,7, may be a decimal comma and is refused; in a ramp it can't be anything
-    else.
-    """
-    is_ramp = ".." in text
-    if is_ramp:
-        text = text.replace(",", ".")
-    elif (match := _TWO_WHOLE_NUMBERS.fullmatch(text)) is not None:
-        raise ConfigError(
-            f"--temperature is {text!r}; for a number write a point, {match[1]}.{match[2]}, and for a cycle of two "
-            f"temperatures {match[1]}.0,{match[2]}.0"
-        )
-    try:
-        values = tuple(float(part) for part in text.split(".." if is_ramp else ","))
-    except ValueError:
-        raise ConfigError(f"--temperature is {text!r}; {_TEMPERATURES}") from None
-    if is_ramp:
-        if len(values) != 2:
-            raise ConfigError(f"--temperature is {text!r}; a ramp has two ends, such as 0.5..1.2")
-        return Ramp(*values)
-    return values[0] if len(values) == 1 else Cycle(values)
-
-
-@dataclass(frozen=True, slots=True)
-class Bias:
-    """Nats that are added to the logit of the token with this text."""
-
-    text: str
-    nats: float
-
-    def __post_init__(self) -> None:
-        check_range(f"--bias of {self.text!r}", self.nats, -1000, 1000)
-
-
-def parse_bias(text: str) -> Bias:
-    """Parse a bias such as "e=+2", 2 nats for "e". Raises `ConfigError` for any other form."""
-    token_text, _, number = text.rpartition("=")
-    try:
-        nats = float(number)
-    except ValueError:
-        nats = math.nan
-    if not token_text or math.isnan(nats):
-        raise ConfigError(f"--bias is {text!r}; give a text and the nats to add, such as 'e=+2' or 'e=-1.5'")
-    return Bias(token_text, nats)
-
-
-@dataclass(frozen=True, slots=True)
-class Steer:
-    """A part of the state that is fixed while text is written: a direction at a strength, or a unit at a value."""
-
-    name: str
-    """The name of a direction, or of a unit such as 0:12 or 0:12:c."""
-    value: float
-
-    def __post_init__(self) -> None:
-        check_range(f"--steer of {self.name}", abs(self.value), 0, _LARGEST_STEER)
-
-
-def parse_syllables(text: str) -> tuple[int, ...]:
-    """Parse syllables such as "5/7/5"; raises `ConfigError` for any other form."""
-    parts = text.split("/")
-    if not all(part.strip().isdecimal() for part in parts):
-        raise ConfigError(f"--syllables is {text!r}; give a number for each line, such as 5/7/5, or one for all")
-    return tuple(int(part) for part in parts)
-
-
-def read_words(path: str) -> tuple[str, ...]:
-    """The words of a file, one per line; raises `ConfigError` if it has none or can't be read."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ConfigError(f"--words {path} can't be read: {reason}; give a file of one word per line") from None
-    words = tuple(word for line in text.splitlines() if (word := line.strip()))
-    if not words:
-        raise ConfigError(f"--words {path} has no words; give a file of one word per line")
-    return words
-
-
-def parse_steer(text: str, option: str = "--steer") -> Steer:
-    """Parse a steering setting such as "sentiment=+2", a strength of 2 for "sentiment".
-
-    Raises `ConfigError`, which names `option`, for any other form.
-    """
-    name, _, number = text.rpartition("=")
-    try:
-        value = float(number)
-    except ValueError:
-        value = math.nan
-    if not name or not abs(value) <= _LARGEST_STEER:
-        raise ConfigError(
-            f"{option} is {text!r}; give a direction and a strength, such as sentiment=+2, or a unit and its value, "
-            "such as 0:12=1.5 or 0:12:c=1.5"
-        )
-    return Steer(name, value)
 
 
 @names_checked
@@ -362,3 +206,8 @@ def sample_config(config: SampleConfig | None, settings: SampleSettings) -> Samp
         )
     check_names("SampleConfig", settings, SampleSettings.__annotations__)
     return replace(config or SampleConfig(), **settings)
+
+
+def takes_likeliest(config: SampleConfig) -> bool:
+    """Whether a text begins with its most likely token, so that nothing may be drawn before it."""
+    return temperature_at(config.temperature, 0, 0.0) == 0

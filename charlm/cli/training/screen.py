@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 
+from charlm.cli.training.display import TrainingDisplay
 from charlm.cli.ui.console import Bars, thousands
-from charlm.cli.ui.display import TrainingDisplay
 from charlm.config import TrainConfig
 from charlm.training.events import Event
 from charlm.training.interrupt import Interrupt

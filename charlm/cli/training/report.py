@@ -1,0 +1,91 @@
+"""How a run of `charlm train` ended: its figures, a verdict, advice, and what to do next."""
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from charlm.cli.training.processes import option_of_launcher
+from charlm.cli.training.repeated import repeated
+from charlm.files import MODEL_FILE
+from charlm.processes.environment import rank_in_environment
+
+if TYPE_CHECKING:
+    from charlm.analysis.runs.forgetting import Forgotten
+    from charlm.api import Trained
+    from charlm.progress import Progress
+
+
+def report(result: "Trained", context: typer.Context, *, json: bool) -> None:
+    """Print on stderr how a run ended; with `json`, print it on stdout too. Exits if the run was interrupted."""
+    from dataclasses import asdict
+
+    from charlm.analysis.runs.advice import advice_on
+    from charlm.cli.ui.console import Bars, print_json, stderr
+    from charlm.evaluation.verdict import validation_verdict
+
+    if rank_in_environment() > 0:
+        if not result.outcome.finished:
+            raise typer.Exit(130)
+        return
+    advice, forgotten, verdict, suggestion = None, None, list[str](), list[str]()
+    console = stderr()
+    if result.outcome.finished:
+        advice = advice_on(result.run)
+        if advice is not None:
+            command = repeated(context, advice.options) if advice.options else None
+            suggestion = [advice.sentence + (f"; try: {command}" if command else "")]
+        with Bars(console) as progress:
+            if result.outcome.best is not None:
+                verdict = validation_verdict(result.dataset, result.outcome.best, progress=progress)
+            forgotten = _forgotten(result.run, progress)
+        if forgotten is not None:
+            verdict.append(
+                f"forgotten: text that the model it began with writes costs {forgotten.after:.2f} bits/char now, "
+                f"{forgotten.before:.2f} before"
+            )
+    for line in _summary(result, suggestion + verdict):
+        console.print(line, markup=False, soft_wrap=True)
+    if json:
+        values = {"run": str(result.run), "model": str(result.run / MODEL_FILE)} | asdict(result.outcome)
+        values |= {"advice": None if advice is None else asdict(advice), "verdict": verdict}
+        print_json(values | {"forgotten": None if forgotten is None else forgotten.to_json()})
+    if not result.outcome.finished:
+        raise typer.Exit(130)
+
+
+def _forgotten(run: Path, progress: "Progress") -> "Forgotten | None":
+    """What the model of a run has forgotten of the model that it began with; None if there is or was none."""
+    from charlm.analysis.runs.forgetting import measure_forgetting
+    from charlm.storage.runs import RunFolder
+    from charlm.training.start.fine_tuning import load_start_model
+
+    init_from = RunFolder(run).read_config().init_from
+    if init_from is None or not Path(init_from).exists():
+        return None
+    start, model = load_start_model(init_from), load_start_model(run)
+    assert start is not None and model is not None
+    return measure_forgetting((start.model, start.tokenizer), (model.model, model.tokenizer), progress=progress)
+
+
+def _summary(result: "Trained", sentences: list[str]) -> Iterator[str]:
+    """The lines that end a run."""
+    from charlm.cli.ui.console import duration, thousands, with_margin
+
+    outcome = result.outcome
+    run = shlex.quote(str(result.run))
+    if not outcome.finished:
+        command = f"charlm train --resume --run {run}{option_of_launcher()}"
+        yield f"saved at step {thousands(outcome.step)}; continue with: {command}"
+        return
+    yield f"{thousands(outcome.step)} steps, {outcome.epoch:.2f} epochs, {duration(outcome.seconds)}"
+    if outcome.best is not None:
+        whole = ", over the whole split" if outcome.margin == 0 else ""
+        figure = f"{with_margin(outcome.best, outcome.margin)} nats per token{whole}"
+        yield f"best validation loss {figure}, at step {thousands(outcome.best_step)}"
+    yield from sentences
+    held_out = result.dataset.valid.facts.tokens + result.dataset.test.facts.tokens
+    evaluation = f"charlm eval {run}" if held_out else f"charlm eval {run} TEXT"
+    yield f"model saved to {result.run / MODEL_FILE}; next: charlm sample {run}, {evaluation}"
