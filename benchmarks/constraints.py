@@ -8,7 +8,6 @@ by the model without a constraint are compared with those of as many free texts,
 """
 
 import argparse
-import json
 import re
 import sys
 import tempfile
@@ -42,14 +41,6 @@ WORDS = {
     "he",
 }
 WORDS |= {"have", "king", "love", "death", "sweet", "good", "lord"}
-SCHEMA = {
-    "type": "object",
-    "properties": {
-        "name": {"type": "string", "pattern": "^[A-Z][a-z]+$"},
-        "lines": {"type": "array", "items": {"type": "string", "maxLength": 40}, "minItems": 1, "maxItems": 2},
-    },
-    "required": ["name", "lines"],
-}
 
 
 @cache
@@ -123,15 +114,6 @@ CONSTRAINTS: dict[str, tuple[dict[str, object], Callable[[str], object]]] = {
     "--syllables 8/6 --rhyme ABAB": (
         {"syllables": (8, 6), "rhyme": "ABAB"},
         lambda text: scans(text, (8, 6, 8, 6)) and rhymes(text, ((0, 2), (1, 3))),
-    ),
-    "--json-schema, an object": (
-        {"json_schema": json.dumps(SCHEMA)},
-        lambda text: (
-            set(value := json.loads(text)) == {"name", "lines"}
-            and re.fullmatch("[A-Z][a-z]+", value["name"])
-            and 1 <= len(value["lines"]) <= 2
-            and all(len(line) <= 40 for line in value["lines"])
-        ),
     ),
 }
 
