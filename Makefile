@@ -5,7 +5,7 @@
 # make lint   set up and check style and types
 # make docs   write docs/reference/ and the map in CONTRIBUTING.md
 # make wheel  set up and build dist/charlm_rnn-*.whl, with compiled code for this machine's platform
-# make benchmarks-quick   measure again what takes minutes, for docs/benchmarks.md (half an hour)
+# make benchmarks-quick   measure again what takes minutes, for docs/benchmarks.md (an hour)
 # make benchmarks   measure everything again, with three seeds (a day)
 #   NANOGPT=FOLDER    for both: a checkout of karpathy/nanoGPT to measure, too
 #   TEXTS="FILE..."   for the second: more texts for the time to quality, and more seeds with SEEDS="1 2 3 4"
@@ -72,6 +72,11 @@ benchmarks-quick: .venv/ready
 	$(MEASURE)/ngram.py tinyshakespeare
 	$(MEASURE)/ngram.py war-and-peace --orders 6 8 10
 	$(MEASURE)/large_text.py war-and-peace
+	$(MEASURE)/compression.py tinyshakespeare --minutes 1
+	$(MEASURE)/constraints.py tinyshakespeare
+	$(MEASURE)/processes.py tinyshakespeare
+	$(MEASURE)/scoring.py tinyshakespeare
+	$(MEASURE)/base.py tinyshakespeare names:line --minutes 1
 	$(MEASURE)/render.py
 
 benchmarks: benchmarks-quick
@@ -84,6 +89,10 @@ benchmarks: benchmarks-quick
 	$(MEASURE)/time_to_quality.py $(NAMED_TEXTS) $(TEXTS) --minutes 30
 	$(MEASURE)/validation.py tinyshakespeare $(NAMED_TEXTS) $(TEXTS)
 	$(MEASURE)/words.py
+	$(MEASURE)/compression.py tinyshakespeare
+	$(MEASURE)/base.py $(NAMED_TEXTS) $(TEXTS) --minutes 1 --seeds $(SEEDS)
+	$(MEASURE)/labels.py tinyshakespeare war-and-peace
+	$(MEASURE)/networks.py tinyshakespeare war-and-peace names:line tang-poems --minutes 1 5 --seeds $(SEEDS)
 	$(MEASURE)/cells.py
 	$(MEASURE)/cell_search.py tinyshakespeare --tokens 300000 --threads 1
 	$(MEASURE)/cell_search.py tinyshakespeare --seconds 8 --threads 1

@@ -3,10 +3,10 @@
     python benchmarks/render.py [--check] [--stale]
 
 Every table of `benchmarks/tables.py` stands in one of `PAGES`, between two comments with its name and a hash of its
-results file. There is one for each machine, the newest first. What was measured several times, with other seeds or
-with the same, is one row: the mean, and the range in parentheses. Of what was measured in several states of the
-program with the same number of threads, only the newest state is shown, whatever the machine; if the rows of a table
-are of different states, each names its own.
+results file; a table without results is not shown. There is one for each machine, the newest first. What was measured
+several times, with other seeds or with the same, is one row: the mean, and the range in parentheses. Of what was
+measured in several states of the program with the same number of threads, only the newest state is shown, whatever the
+machine; if the rows of a table are of different states, each names its own.
 
 --check writes nothing, and fails if a page or the plot isn't what the results say. --stale lists the tables whose
 figures are of an older state of the program than the files that are here.
@@ -22,10 +22,11 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from columns import Column, Table
 from results import FOLDER, ROOT, SOURCES, Record, code, read
-from tables import TABLES, Column, Table
+from tables import TABLES
 
-PAGES = ("docs/benchmarks.md", "docs/notes/cell_search.md", "docs/notes/experiments.md")
+PAGES = ("docs/benchmarks.md", *(f"docs/notes/{name}.md" for name in ("cell_search", "experiments", "networks")))
 BLOCK = re.compile(r"<!-- results: (\w+).*? -->\n(.*?)<!-- end of results -->\n", re.DOTALL)
 PLOTS = ("docs/peers-light.svg", "docs/peers-dark.svg")
 PICTURE = """<picture>
@@ -41,12 +42,12 @@ Group = list[Record]
 
 
 def block(name: str, folder: Path = FOLDER) -> str:
-    """A table with the comments around it; ValueError if nothing was measured."""
+    """A table with the comments around it; nothing but these if nothing was measured."""
     table = TABLES[name]
     path = folder / f"{table.results}.jsonl"
     records = table.select(read(path))
     if not (machines := by_machine(records)):
-        raise ValueError(f"{path} has no results for the table {name}; run the benchmark, or delete the table")
+        return f"<!-- results: {name}, nothing measured -->\n<!-- end of results -->\n"
     newest = state(newest_of(records))
     body = "\n\n".join("\n".join([caption(groups, newest), "", *lines(table, groups)]) for groups in machines)
     if name == "peers" and curves(folder):

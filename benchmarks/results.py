@@ -48,6 +48,7 @@ SOURCES = {
     "constraints": (*_NETWORK, "sampling"),
     "export": (*_NETWORK, "analysis/html", "evaluation", "export", "sampling"),
     "fill": (*_NETWORK, "sampling"),
+    "gpu": _TRAINING,
     "kernels": _KERNELS,
     "kernels_memory": _KERNELS,
     "labels": _TRAINING,

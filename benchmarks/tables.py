@@ -1,130 +1,21 @@
 """The tables that `benchmarks/render.py` makes: which results each one shows, and its columns.
 
-A table stands in a page between two comments with its name.
+A table stands in a page between two comments with its name. One without results is not shown.
 """
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
-
-from results import Record
-
-Value = Any
-"""A setting or a figure: a number, a text, or None."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a table."""
-
-    heading: str
-    value: str | Callable[[Record], Value]
-    """The name of a setting or a figure, or a function of a record."""
-    form: str = ""
-    """How a number is formatted, as in `format`; a text is shown as it is."""
-
-    def of(self, record: Record) -> Value:
-        """The value in one record; None if it has none."""
-        if callable(self.value):
-            return self.value(record)
-        return (record["settings"] | record["figures"]).get(self.value)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """A table of a page; one for each machine."""
-
-    results: str
-    """The results file, without folder and ending."""
-    columns: Sequence[Column]
-    select: Callable[[list[Record]], list[Record]] = list
-    """The records that belong to this table, of all in the file."""
-    across: str | None = None
-    """A setting whose values are side by side in one row, instead of in rows of their own; the first column then names
-    the rows, and the others are repeated for every value."""
-    best_first: str | None = None
-    """A figure: the rows are sorted by its mean, lowest first. By default they are in the order of the file."""
-
-
-def where(**settings: Value) -> Callable[[list[Record]], list[Record]]:
-    """Select the records that have these settings."""
-
-    def select(records: list[Record]) -> list[Record]:
-        return [one for one in records if settings.items() <= one["settings"].items()]
-
-    return select
-
-
-def of_characters(records: list[Record]) -> list[Record]:
-    """The runs with character tokens."""
-    return where(tokenizer="char")(records)
-
-
-def of_both_tokenizers(records: list[Record]) -> list[Record]:
-    """The runs that the same machine has made with characters and with subwords, on the same text for the same time."""
-
-    def compared(record: Record) -> str:
-        settings = record["settings"]
-        return json.dumps([record["machine"], settings["text"], settings["minutes"]])
-
-    scored = [one for one in records if "bits_per_byte" in one["figures"]]
-    kinds = {kind: {compared(one) for one in where(tokenizer=kind)(scored)} for kind in ("char", "subword")}
-    both = [one for one in scored if compared(one) in kinds["char"] & kinds["subword"]]
-    settings = ("minutes", "text", "tokenizer")
-    return sorted(both, key=lambda one: [one["settings"][name] for name in settings])
-
-
-def at_the_best_rate(**settings: Value) -> Callable[[list[Record]], list[Record]]:
-    """Select, for each cell of a search, the runs at the learning rate that does best on validation with seed 1."""
-
-    def select(records: list[Record]) -> list[Record]:
-        searched = where(**settings)(records)
-        best: dict[str, tuple[float, float]] = {}
-        for one in searched:
-            valid, cell, rate = one["figures"]["valid"], one["settings"]["cell"], one["settings"]["rate"]
-            if one["seed"] == 1 and valid is not None and valid < best.get(cell, (float("inf"), 0.0))[0]:
-                best[cell] = (valid, rate)
-        return [one for one in searched if best.get(one["settings"]["cell"], (0, 0))[1] == one["settings"]["rate"]]
-
-    return select
-
-
-def fewer_bits(record: Record) -> float | None:
-    """By how much the loss is below that of the best n-gram model of the same split."""
-    figures = record["figures"]
-    if "fewer_bits" in figures:
-        return float(figures["fewer_bits"])
-    return 1 - figures["nats_per_character"] / figures["ngram_nats"] if "ngram_nats" in figures else None
-
-
-def ngram(record: Record) -> str | None:
-    """The loss of the best n-gram model of the same split, and its order."""
-    figures = record["figures"]
-    return f"{figures['ngram_nats']:.4f} ({figures['ngram_order']})" if "ngram_nats" in figures else None
-
-
-def interval(record: Record) -> str | None:
-    """A confidence interval."""
-    figures = record["figures"]
-    return f"{figures['low']:.3f} to {figures['high']:.3f}" if "low" in figures else None
-
-
-def titled(record: Record) -> str:
-    """The name of a program, and the order of an n-gram model."""
-    order = record["figures"].get("order")
-    return str(record["settings"]["program"]) + (f", order {order}" if order else "")
-
-
-def hits(record: Record) -> float:
-    """The share of the gaps whose true text was found."""
-    return float(record["figures"]["hits"] / record["settings"]["gaps"])
-
-
-def code(name: str) -> Callable[[Record], str]:
-    """A setting or a figure in the type of code."""
-    return lambda record: f"`{(record['settings'] | record['figures'])[name]}`"
-
+from columns import (
+    Column,
+    Table,
+    at_the_best_rate,
+    code,
+    fewer_bits,
+    hits,
+    interval,
+    ngram,
+    of_both_tokenizers,
+    of_characters,
+    titled,
+)
 
 _QUALITY = (
     Column("text", "text"),
@@ -281,6 +172,118 @@ TABLES = {
             Column("MB", "megabytes", ",.1f"),
             Column("seconds to the first step", "seconds", ".1f"),
             Column("peak resident memory, MB", "memory_mb", ",.0f"),
+        ),
+    ),
+    "base": Table(
+        results="base",
+        columns=(
+            Column("text", "text"),
+            Column("minutes", "minutes", "g"),
+            Column("anew, bits/char", "anew", ".4f"),
+            Column("from english", "english", ".4f"),
+            Column("chosen", "chosen"),
+            Column("best n-gram", "ngram", ".4f"),
+            Column("xz", "xz", ".4f"),
+        ),
+    ),
+    "networks": Table(
+        results="networks",
+        columns=(
+            Column("text", "text"),
+            Column("minutes", "minutes", "g"),
+            Column("prior", lambda record: "yes" if record["settings"]["prior"] else "no"),
+            Column("network", "network"),
+            Column("size", "size"),
+            Column("H", "hidden", "g"),
+            Column("parameters", "parameters", ",.0f"),
+            Column("steps", "steps", ",.0f"),
+            Column("nats/char", "nats_per_character", ".4f"),
+            Column("characters/s written", "characters_per_second", ",.0f"),
+        ),
+    ),
+    "words": Table(
+        results="words",
+        columns=(
+            Column("text", "text"),
+            Column("minutes", "minutes", "g"),
+            Column("passes", "epoch", ".1f"),
+            Column("perplexity per word", "perplexity", ".2f"),
+            Column("dynamic", "dynamic", ".2f"),
+            Column("with a cache", "cache", ".2f"),
+            Column("tokens/s", "tokens_per_second", ",.0f"),
+            Column("full softmax, tokens/s", "full_softmax", ",.0f"),
+            Column("sampled", "sampled_softmax", ",.0f"),
+        ),
+    ),
+    "labels": Table(
+        results="labels",
+        columns=(
+            Column("texts", lambda record: ", ".join(record["settings"]["texts"])),
+            Column("minutes", "minutes", "g"),
+            Column("a model of each text, bits/char", "apart", ".4f"),
+            Column("with labels", "labelled", ".4f"),
+            Column("labels left out", "labelled_without", ".4f"),
+            Column("without labels", "plain", ".4f"),
+            Column("paragraphs", "paragraphs", ",.0f"),
+            Column("text found", "accuracy", ".1%"),
+        ),
+    ),
+    "constraints": Table(
+        results="constraints",
+        columns=(
+            Column("text", "text"),
+            Column("constraint", "constraint"),
+            Column("texts", "texts", ",.0f"),
+            Column("satisfied", "satisfied", ",.0f"),
+            Column("bits/char", "bits_per_character", ".4f"),
+            Column("characters", "characters", ".0f"),
+            Column("seconds per text", "seconds", ".3f"),
+        ),
+    ),
+    "compression": Table(
+        results="compression",
+        columns=(
+            Column("text", "text"),
+            Column("minutes", "minutes", "g"),
+            Column("bytes", "bytes", ",.0f"),
+            Column("archive", "static", ",.0f"),
+            Column("promised by eval", "eval", ",.0f"),
+            Column("dynamic archive", "dynamic", ",.0f"),
+            Column("xz", "xz", ",.0f"),
+            Column("xz after the training text", "xz_after_training", ",.0f"),
+            Column("compression, characters/s", "static_characters_per_second", ",.0f"),
+            Column("decompression", "static_characters_per_second_back", ",.0f"),
+        ),
+    ),
+    "processes": Table(
+        results="processes",
+        columns=(
+            Column("text", "text"),
+            Column("H", "hidden", "g"),
+            Column("processes", "processes", "g"),
+            Column("tokens/s", "several_processes", ",.0f"),
+            Column("one process with as many threads", "one_process", ",.0f"),
+            Column("ratio", "ratio", ".2f"),
+        ),
+    ),
+    "scoring": Table(
+        results="scoring",
+        columns=(
+            Column("text", "text"),
+            Column("lines", "lines", ",.0f"),
+            Column("characters of each", "length", "g"),
+            Column("eval, characters/s", "eval", ",.0f"),
+            Column("score", "score", ",.0f"),
+            Column("one by one", "one_by_one", ",.0f"),
+            Column("peak memory, MB", "memory_mb", ",.0f"),
+        ),
+    ),
+    "serving": Table(
+        results="serving",
+        columns=(
+            Column("text", "text"),
+            Column("rounds", "rounds", "g"),
+            Column("training speed, page open / closed", "ratio", ".3f"),
         ),
     ),
     "match": Table(

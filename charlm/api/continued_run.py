@@ -10,6 +10,7 @@ from typing import Any
 from charlm.api.callbacks import Callbacks, Trained
 from charlm.api.fitting import fit_run, set_threads, with_lengths
 from charlm.config import (
+    Device,
     RunConfig,
     TrainConfig,
     TrainOptions,
@@ -19,7 +20,6 @@ from charlm.data.dataset import Dataset, make_dataset
 from charlm.data.sources import TextLike, find_sources, missing_text
 from charlm.errors import CorpusError
 from charlm.loading import load
-from charlm.model.device import pick_device
 from charlm.model.memory import memory_named
 from charlm.processes.distributed import joined
 from charlm.processes.processes import Processes
@@ -35,6 +35,7 @@ from charlm.training.start.fine_tuning import (
 from charlm.training.start.first_state import (
     first_state,
     refit_prior,
+    with_device,
     with_valid_text,
 )
 from charlm.training.state import TrainingState, restore
@@ -51,6 +52,7 @@ def resume(
     steps: int | None = None,
     learning_rate: float | None = None,
     clip: float | None = None,
+    device: Device | None = None,
     text: TextLike | None = None,
     callbacks: Callbacks | None = None,
 ) -> TextModel:
@@ -64,6 +66,7 @@ def resume(
         steps: a new length in optimiser steps.
         learning_rate: a new peak learning rate, for a run that diverged.
         clip: a new largest gradient norm, for a run that diverged.
+        device: another device to continue on; None keeps that of the run.
         text: the new location of the text, if it was moved; its content must be the same.
         callbacks: functions to call during the run.
 
@@ -78,6 +81,7 @@ def resume(
             lengths=with_lengths(None, minutes, epochs, steps),
             learning_rate=learning_rate,
             clip=clip,
+            device=device,
             callbacks=callbacks,
             processes=processes,
         )
@@ -92,6 +96,7 @@ def resume_run(
     lengths: TrainOptions | None = None,
     learning_rate: float | None = None,
     clip: float | None = None,
+    device: Device | None = None,
     callbacks: Callbacks | None = None,
     started: float | None = None,
     processes: Processes | None = None,
@@ -110,7 +115,7 @@ def resume_run(
         )
         if text is not None:
             run_config = replace(run_config, text=find_sources(text, progress=callbacks.progress).arguments)
-        changes = _changes(lengths, learning_rate=learning_rate, clip=clip)
+        changes = _changes(lengths, learning_rate=learning_rate, clip=clip, device=device)
         training = TrainConfig.from_json(run_config.training.to_json() | changes)
         run_config = replace(run_config, training=training)
         config = run_config.training
@@ -140,13 +145,10 @@ def resume_run(
         return fit_run(folder, state, dataset, config, callbacks, log_sizes)
 
 
-def _changes(lengths: TrainOptions | None, *, learning_rate: float | None, clip: float | None) -> dict[str, Any]:
+def _changes(lengths: TrainOptions | None, **settings: float | str | None) -> dict[str, Any]:
     """The settings of training that change; a new length of any kind replaces all limits that the run had."""
     changes: dict[str, Any] = {"minutes": None, "epochs": None, "steps": None} | dict(lengths) if lengths else {}
-    for name, value in (("learning_rate", learning_rate), ("clip", clip)):
-        if value is not None:
-            changes[name] = value
-    return changes
+    return changes | {name: value for name, value in settings.items() if value is not None}
 
 
 def _require_text(config: RunConfig, run: str | Path, folder: RunFolder) -> None:
@@ -172,7 +174,7 @@ def _continue_saved(
     Raises `CorpusError` if the text is not the one that the run began with.
     """
     config = run_config.training
-    state, checkpoint, log_sizes = restore(folder, config, pick_device(config.device), started, processes)
+    state, checkpoint, log_sizes = restore(folder, config, started, processes)
     processes.require_same({"resume file": [state.step, state.tokens]})
     if checkpoint.corpus is None or corpus.sha256 != checkpoint.corpus.sha256:
         raise CorpusError(f"the text {corpus.name} is not the one this run began with; --resume needs the same text")
@@ -198,5 +200,6 @@ def _begin_again(
     dataset = make_dataset(corpus, own_tokenizer, progress=progress)
     dataset = with_valid_text(dataset, run_config.valid, progress=progress)
     options, config = run_config.model, run_config.training
+    config = with_device(dataset, options, start_model, config, config.to_json(), processes=processes)
     state = first_state(dataset, options, start_model, config, started=started, processes=processes, progress=progress)
     return state, dataset

@@ -7,10 +7,12 @@ import torch
 from charlm.api.callbacks import Callbacks, Trained
 from charlm.config import TrainConfig, TrainOptions
 from charlm.data.dataset import Dataset
+from charlm.errors import CharlmError
 from charlm.model.device import pick_device
 from charlm.model.memory import keep_memory
 from charlm.processes.processes import Processes
 from charlm.storage.runs import RunFolder
+from charlm.training.start.gpu_budget import memory_of, out_of_memory
 from charlm.training.state import TrainingState
 from charlm.training.trainer import fit
 from charlm.training.warnings import warn_about_run
@@ -26,9 +28,10 @@ def with_lengths(
 
 
 def set_threads(config: TrainConfig, processes: Processes) -> None:
-    """Set the number of threads, and the GPU of each process; raises `ConfigError` for a device that is not
-    available."""
-    processes.use(pick_device(config.device))
+    """Set the number of threads, and the GPU of each process unless the device is "auto"; raises `ConfigError` for a
+    device that is not available."""
+    if config.device != "auto":
+        processes.use(pick_device(config.device))
     if config.threads is not None:
         torch.set_num_threads(config.threads)
 
@@ -41,17 +44,24 @@ def fit_run(
     callbacks: Callbacks,
     log_sizes: tuple[int, int] = (0, 0),
 ) -> Trained:
-    """Train until the run has its length, or is stopped; `log_sizes` are those that `restore` returns."""
+    """Train until the run has its length, or is stopped; `log_sizes` are those that `restore` returns.
+
+    Raises `CharlmError` if a GPU runs out of memory.
+    """
     keep_memory()
     warn_about_run(dataset, state.model, config)
     callbacks.on_start(folder, dataset, state.model, config)
-    outcome = fit(
-        folder,
-        state,
-        dataset,
-        config,
-        log_sizes=log_sizes,
-        on_event=callbacks.on_event,
-        should_stop=callbacks.should_stop,
-    )
+    try:
+        outcome = fit(
+            folder,
+            state,
+            dataset,
+            config,
+            log_sizes=log_sizes,
+            on_event=callbacks.on_event,
+            should_stop=callbacks.should_stop,
+        )
+    except torch.OutOfMemoryError:  # of a GPU
+        memory = memory_of(state.model.output_bias.device)
+        raise CharlmError(out_of_memory(state.model.config, config, memory)) from None
     return Trained(run=folder.path, outcome=outcome, dataset=dataset)

@@ -46,6 +46,7 @@ from charlm.training.start.first_state import (
     autotuned,
     check_model_options,
     first_state,
+    with_device,
     with_valid_text,
 )
 from charlm.training.warnings import PassesCheck
@@ -173,6 +174,7 @@ def train_run(
     if auto and init_from == AUTO:
         reason = processes.from_first(partial(reason_for_base, dataset, tokenizer, options))
         start_model = None if reason is None else load_base(reason)
+    config = with_device(dataset, options, start_model, config, training_options, processes=processes)
     settings = None
     if auto:
         settings = autotuned(

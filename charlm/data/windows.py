@@ -185,8 +185,7 @@ def plan(split: TokenSplit, section: int, batch_size: int, seq_len: int, rng: np
 def mean_window(split: TokenSplit, *, batch_size: int, seq_len: int) -> tuple[float, float]:
     """Mean T and mean targets of a training window.
 
-    They are measured on the windows of an epoch, over at most 65,536 documents. A text too short to fill a window, and
-    documents of unequal length, have fewer targets than B times T.
+    Measured on an epoch of at most 65,536 documents. A short text or unequal documents have fewer targets than B T.
     """
     documents = _documents(split, 0)
     documents = documents[:: -(-len(documents) // _SAMPLED)]
@@ -198,8 +197,7 @@ def mean_window(split: TokenSplit, *, batch_size: int, seq_len: int) -> tuple[fl
 
 def most_rows(split: TokenSplit, *, batch_size: int, seq_len: int) -> int:
     """The most rows of a training window: fewer than `batch_size` for a text too short to fill them."""
-    groups = plan(split, 0, batch_size, seq_len, np.random.default_rng(0))
-    return max(map(len, groups))
+    return max(map(len, plan(split, 0, batch_size, seq_len, np.random.default_rng(0))))
 
 
 def _plan(documents: Segments, batch_size: int, seq_len: int, rng: np.random.Generator) -> list[Segments]:
@@ -240,26 +238,32 @@ def document_windows(split: TokenSplit, *, batch_size: int, seq_len: int) -> Ite
         yield from _windows(split, _documents(split, section), batch_size, seq_len)
 
 
-def block_windows(split: TokenSplit, *, batch_size: int, width_for: Callable[[int], int]) -> Iterator[Window]:
+def block_windows(
+    split: TokenSplit,
+    *,
+    batch_size: int,
+    width_for: Callable[[int], int],
+    owns: Callable[[Segments], bool] = lambda group: True,
+) -> Iterator[Window]:
     """Like `document_windows`, but a window depends only on the documents of its block, so that a text can be scored
-    as it arrives, with the same windows and so the same rounding as from a file.
-
-    A block is as many consecutive documents as have at most `BLOCK_TOKENS` tokens, and at most `BLOCK_DOCUMENTS`. A
-    longer document is a block of its own, and is read in windows of full length.
+    as it arrives, with the same windows and so the same rounding as from a file; `split` must not be empty.
 
     Args:
-        split: the split to read; must not be empty.
-        batch_size: B, the most rows of a window.
-        width_for: T, the most tokens in a row of a window, for a number of rows.
+        batch_size, width_for: B, the most rows of a window, and T, the most tokens in a row, for a number of rows.
+        owns: whether to read a group of `block_groups`; called for each in turn.
     """
+    for group in filter(owns, block_groups(split, batch_size)):
+        yield from walk(split, group, width_for(len(group)), equal=bool(group.length[0] < BLOCK_TOKENS))
+
+
+def block_groups(split: TokenSplit, batch_size: int) -> Iterator[Segments]:
+    """The documents of each block, in groups of at most B. A block has at most `BLOCK_DOCUMENTS` and `BLOCK_TOKENS`."""
     first, documents = 0, len(split.starts) - 1
     while first < documents:
         starts = np.asarray(split.starts[first : first + BLOCK_DOCUMENTS + 1])
         count = max(1, int(np.searchsorted(starts, starts[0] + BLOCK_TOKENS, side="right")) - 1)
-        block = Segments(starts[:count], np.diff(starts[: count + 1]) - 1)
-        for group in _grouped(block, block.length, batch_size):
-            is_long = int(group.length[0]) + 1 > BLOCK_TOKENS
-            yield from walk(split, group, width_for(len(group)), equal=not is_long)
+        lengths = np.diff(starts[: count + 1]) - 1
+        yield from _grouped(Segments(starts[:count], lengths), lengths, batch_size)
         first += count
 
 

@@ -11,7 +11,7 @@ the scores of the parts of a text add up to the score of the text.
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
-from itertools import tee
+from itertools import islice, tee
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from charlm.data.dataset import TokenSplit
-from charlm.data.windows import IGNORE, Window, block_windows
+from charlm.data.windows import IGNORE, Segments, Window, block_groups, block_windows
+from charlm.errors import ConfigError
 from charlm.evaluation.neural_cache import NeuralCache, NeuralCacheConfig
 from charlm.model.language_model import LanguageModel
+from charlm.processes.processes import Processes
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 
@@ -125,6 +127,7 @@ def evaluate(
     *,
     cache: NeuralCacheConfig | None = None,
     progress: Progress = silent,
+    processes: Processes | None = None,
 ) -> Evaluation:
     """Score a whole split, exactly and in one pass.
 
@@ -134,17 +137,57 @@ def evaluate(
         split: the split to score; must not be empty.
         cache: the neural cache to mix the model with, if any; see `charlm.evaluation.neural_cache`.
         progress: called with the number of tokens scored.
+        processes: those that score together, each its share of the groups of documents; None scores all in this one.
+            The result is the same in all of them, and that of one process with as many threads.
+
+    Raises `ConfigError` if there are more processes than groups of documents.
     """
+    processes = processes or Processes()
+    groups = sum(1 for _ in islice(block_groups(split, ROWS), processes.size))
+    require_groups(groups, split.facts.documents, processes)
     width_for = window_width(tokenizer)
 
     def width_with_cache(rows: int) -> int:
         assert cache is not None
         return min(width_for(rows), max(1, _LOGITS // (rows * (cache.size + width_for(rows)))), 256)
 
-    windows = block_windows(split, batch_size=ROWS, width_for=width_for if cache is None else width_with_cache)
+    width_for_rows = width_for if cache is None else width_with_cache
+    windows = block_windows(split, batch_size=ROWS, width_for=width_for_rows, owns=Share(processes))
     windows, scored = tee(windows)
     nats = score(model, scored, NeuralCache(cache) if cache is not None else None)
-    return summed(zip(windows, nats, strict=True), tokenizer, split, progress)
+    return summed(zip(windows, nats, strict=True), tokenizer, split, progress, processes)
+
+
+class Share:
+    """Which groups of documents a process scores: each goes to the one that has the fewest tokens so far."""
+
+    def __init__(self, processes: Processes) -> None:
+        self.groups = 0
+        """Groups dealt out so far, to all processes."""
+        self._rank, self._tokens = processes.rank, [0] * processes.size
+
+    def __call__(self, group: Segments) -> bool:
+        """Whether the next group belongs to this process."""
+        owner = self._tokens.index(min(self._tokens))
+        self._tokens[owner] += int(group.length.sum())
+        self.groups += 1
+        return owner == self._rank
+
+
+def require_groups(groups: int, documents: int, processes: Processes) -> None:
+    """Raise `ConfigError` if there are more processes than groups of documents, of which each is scored by one."""
+    if processes.size <= groups:
+        return
+    if documents == 1:
+        raise ConfigError(
+            f"{processes.size} processes can't share a single document, which is scored from start to end; use one "
+            "process, or cut the text with --documents or --separator"
+        )
+    raise ConfigError(
+        f"{processes.size} processes can't share {documents:,} documents, which are scored in "
+        f"{groups} {'group' if groups == 1 else 'groups'} of at most {ROWS}; start at most {groups} "
+        f"{'process' if groups == 1 else 'processes'}"
+    )
 
 
 def window_width(tokenizer: Tokenizer) -> Callable[[int], int]:
@@ -153,11 +196,16 @@ def window_width(tokenizer: Tokenizer) -> Callable[[int], int]:
 
 
 def summed(
-    scored: Iterable[tuple[Window, Tensor]], tokenizer: Tokenizer, split: TokenSplit, progress: Progress
+    scored: Iterable[tuple[Window, Tensor]],
+    tokenizer: Tokenizer,
+    split: TokenSplit,
+    progress: Progress,
+    processes: Processes | None = None,
 ) -> Evaluation:
-    """The score of a split from all its windows, in any order, with the nats of their targets, 0 for padding."""
-    facts = split.facts
-    totals, spelling = [facts.unknown_characters * unknown_nats(tokenizer)], list[float]()
+    """The score of a split from all its windows, in any order, with the nats of their targets, 0 for padding; each of
+    several processes has windows of its own."""
+    facts, processes = split.facts, processes or Processes()
+    totals, spelling = [facts.unknown_characters * unknown_nats(tokenizer)] * processes.is_first, list[float]()
     done = spelled_words = 0
     for window, nats in scored:
         totals.append(total(nats))
@@ -167,17 +215,27 @@ def summed(
             spelling.append(total(nats.cpu()[torch.from_numpy(spells)]))
             spelled_words += int(np.count_nonzero(tokenizer.is_spelling(targets) & ~spells))
         done += nats.numel()
-        progress("scoring", min(done, facts.tokens), facts.tokens)
+        progress("scoring", min(done * processes.size, facts.tokens), facts.tokens)
+    (words,) = processes.total([spelled_words]).tolist()
     return Evaluation(
         documents=facts.documents,
         tokens=facts.tokens,
         characters=facts.characters,
         bytes=facts.bytes,
         unknown_characters=facts.unknown_characters,
-        nats=math.fsum(totals),
-        spelled_words=spelled_words,
-        spelling_nats=math.fsum(spelling),
+        nats=_exact_sum(totals, processes),
+        spelled_words=int(words),
+        spelling_nats=_exact_sum(spelling, processes),
     )
+
+
+def _exact_sum(values: list[float], processes: Processes) -> float:
+    """The sum of the values of all processes, rounded once, so that it doesn't depend on who has which."""
+    nearest = math.fsum(values)
+    if processes.size == 1:
+        return nearest
+    rest = math.fsum([*values, -nearest])
+    return math.fsum(processes.concatenate(torch.tensor([nearest, rest], dtype=torch.float64)).tolist())
 
 
 def total(nats: Tensor) -> float:
@@ -195,10 +253,19 @@ def unknown_nats(tokenizer: Tokenizer) -> float:
     return 0.0 if tokenizer.unk is None else round(tokenizer.unknown_nats(1) * _GRID) / _GRID
 
 
-def token_nats(model: LanguageModel, tokenizer: Tokenizer, split: TokenSplit, progress: Progress = silent) -> Floats:
-    """The rounded nats of each token of a split, given those before it in its document, (N,); 0 for BOS."""
+def token_nats(
+    model: LanguageModel,
+    tokenizer: Tokenizer,
+    split: TokenSplit,
+    progress: Progress = silent,
+    *,
+    share: Share | None = None,
+) -> Floats:
+    """The rounded nats of each token of a split, given those before it in its document, (N,); 0 for BOS, and for the
+    documents that do not belong to the share, if there is one."""
     nats, done = np.zeros(len(split)), 0
-    windows = block_windows(split, batch_size=ROWS, width_for=window_width(tokenizer))
+    owns = share or Share(Processes())
+    windows = block_windows(split, batch_size=ROWS, width_for=window_width(tokenizer), owns=owns)
     for window, found in with_nats(model, windows):
         counts = window.mask.sum(0).tolist()
         for row, (start, length) in enumerate(zip(window.starts.tolist(), counts, strict=True)):

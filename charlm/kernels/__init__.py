@@ -12,7 +12,7 @@ from torch import Tensor
 from charlm.kernels import compiled, gru, lstm, mut, rnn
 from charlm.kernels.autograd import bfloat16_products, fused_layer, fused_states
 from charlm.kernels.program import Program
-from charlm.kernels.torch_layers import torch_gru, torch_lstm, torch_rnn
+from charlm.kernels.torch_layers import cudnn_layer, torch_gru, torch_lstm, torch_rnn
 
 PROGRAMS: dict[str, Program] = {
     "rnn": rnn.RNN,
@@ -55,7 +55,18 @@ StateKernel = Callable[[Tensor, State, Mapping[str, Tensor]], tuple[dict[str, Te
 STATE_KERNELS: dict[str, StateKernel] = {name: partial(fused_states, program) for name, program in PROGRAMS.items()}
 """Like `KERNELS`, but they return the states of every step and compute no gradients."""
 
-LAYERS: dict[str, Kernel] = {"rnn": torch_rnn, "lstm": torch_lstm, "gru-reset-after": torch_gru}
+_CPU_LAYERS: dict[str, Kernel] = {"rnn": torch_rnn, "lstm": torch_lstm, "gru-reset-after": torch_gru}
+
+
+def _torch_layer(cell: str, x: Tensor, state: State, weights: Mapping[str, Tensor]) -> tuple[Tensor, State]:
+    """Torch's own layer for a cell; on CUDA that of cuDNN, inside `torch.autocast` with products in float16."""
+    if x.device.type == "cpu":
+        return _CPU_LAYERS[cell](x, state, weights)
+    half = torch.is_autocast_enabled(x.device.type)
+    return cudnn_layer(cell, x, state, weights, dtype=torch.float16 if half else weights["input"].dtype)
+
+
+LAYERS: dict[str, Kernel] = {name: partial(_torch_layer, name) for name in _CPU_LAYERS}
 """Torch's own layers, which take x (T, B, I)."""
 
 
@@ -68,7 +79,7 @@ def prefers_layer(cell: str, device: str) -> bool:
     """
     if device != "cpu":
         return True
-    return not bfloat16_products() and ((cell == "lstm" and not torch.is_grad_enabled()) or _library(cell) is None)
+    return not bfloat16_products("cpu") and ((cell == "lstm" and not torch.is_grad_enabled()) or _library(cell) is None)
 
 
 def has_bfloat16(cell: str) -> bool:

@@ -60,15 +60,15 @@ def fused_states(
     """
     lookback = lookback_of(program, state)
     hidden, cells, _ = run_forward(
-        program, projected.detach().contiguous(), state, weights, bfloat16=bfloat16_products()
+        program, projected.detach().contiguous(), state, weights, bfloat16=bfloat16_products(projected.device.type)
     )
     states = {"h": hidden[lookback:]} | ({} if cells is None else {"c": cells[1:]})
     return states, last_state(hidden, cells, lookback)
 
 
-def bfloat16_products() -> bool:
+def bfloat16_products(device: str) -> bool:
     """Whether the operands of products are rounded to bfloat16, as inside `torch.autocast`; sums are float32."""
-    return torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
+    return torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.bfloat16
 
 
 class _FusedLayer(torch.autograd.Function):
@@ -82,7 +82,8 @@ class _FusedLayer(torch.autograd.Function):
         """
         weights = dict(zip(names, rest[len(rest) - len(names) :], strict=True))
         state = rest[: len(rest) - len(names)]
-        projected, bfloat16, lookback = projected.contiguous(), bfloat16_products(), lookback_of(program, state)
+        bfloat16, lookback = bfloat16_products(projected.device.type), lookback_of(program, state)
+        projected = projected.contiguous()
         hidden, cells, saved = run_forward(program, projected, state, weights, bfloat16=bfloat16)
         ctx.program, ctx.names, ctx.lookback, ctx.bfloat16 = program, names, lookback, bfloat16
         ctx.save_for_backward(projected, hidden, cells, *saved, *weights.values())

@@ -15,6 +15,7 @@ from charlm.config import ModelConfig, NetworkKind, Precision
 from charlm.data.labels.codes import Codes
 from charlm.data.windows import IGNORE, Window, carry
 from charlm.errors import ConfigError
+from charlm.model.device import has_bfloat16_cores
 from charlm.model.label_embedding import LabelEmbedding
 from charlm.model.layers import Recurrent, embed
 from charlm.model.match import Match
@@ -22,7 +23,7 @@ from charlm.model.networks.base import Network
 from charlm.model.networks.convolution import Convolution
 from charlm.model.networks.transformer import Transformer
 from charlm.model.ngram_embedding import NgramEmbedding
-from charlm.model.ngram_prior import CrossFit, NgramPrior
+from charlm.model.ngram_prior import CrossFit, Lookups, NgramPrior
 from charlm.model.sampled_softmax import TokenSampler, sampled_loss
 from charlm.ngram.match import WINDOW as MEMORY
 from charlm.ngram.match import States as Voices
@@ -89,14 +90,15 @@ class LanguageModel(nn.Module):
         """Draw all weights: embeddings from N(0, 1), or N(0, 1/E) with tied weights, the output layer uniformly within
         1/sqrt(H), the network as configured.
 
-        The embeddings of `zero_tokens` are zeros. A token that training rarely shows keeps its initial vector, and a
-        random vector would move the state to where no other token does: a text of one document has a single BOS, and
-        every sample begins with it. With tied weights the gradients of the output layer change such a vector too, but
-        only a little with an n-gram prior, which gives such tokens almost no probability.
+        The embeddings of `zero_tokens` are zeros, unless the network has norms. A token that training rarely shows
+        keeps its initial vector, and a random vector would move the state to where no other token does: a text of one
+        document has a single BOS, and every sample begins with it. With tied weights the gradients of the output layer
+        change such a vector too, but only a little with an n-gram prior, which gives such tokens almost no probability.
         """
         std = self.config.embedding_size**-0.5 if self.output is None else 1.0
         nn.init.normal_(self.embedding, std=std, generator=generator)
-        self.embedding[list(zero_tokens)] = 0
+        if self.network.reads_zeros:
+            self.embedding[list(zero_tokens)] = 0
         self.network.initialise(self.config, generator)
         if self.output is not None:
             bound = self.config.hidden_size**-0.5
@@ -162,13 +164,13 @@ class LanguageModel(nn.Module):
         carried = carry(states, window)
         if carried is not None:
             return carried
-        matched = self._match_before(window)
+        matched = self.match_before(window)
         if matched is None and window.labels is None:
             return None
         initial = self.initial_state(window.ids.shape[1], window.labels, generator)
         return initial if matched is None else (*initial[:-1], matched)
 
-    def _match_before(self, window: Window) -> State | None:
+    def match_before(self, window: Window) -> State | None:
         """The state of the match after what precedes the rows of a window; None if there is no match, or nothing."""
         if self.match is None or window.past is None:
             return None
@@ -207,6 +209,7 @@ class LanguageModel(nn.Module):
         *,
         generator: torch.Generator | None = None,
         sampler: TokenSampler | None = None,
+        lookups: Lookups | None = None,
     ) -> tuple[Tensor, LayerStates]:
         """Cross-entropy of a training window, nats per token, and the state after the window.
 
@@ -219,15 +222,17 @@ class LanguageModel(nn.Module):
             generator: the random generator of dropout and of the sampler.
             sampler: if given, only the logits of a sample of the tokens are computed, and the cross-entropy is an
                 estimate; see `charlm.model.sampled_softmax`. Not for a model with a match.
+            lookups: those of the window, if they have been made already.
         """
         device = self.output_bias.device
-        ids, targets = window.ids.to(device), window.targets.to(device).flatten()
+        ids = window.ids.to(device, non_blocking=True)
+        targets = window.targets.to(device, non_blocking=True).flatten()
         if sampler is None:
-            logits, states = self(ids, states, generator=generator, starts=window.starts)
+            logits, _, states = self.read(ids, states, generator=generator, starts=window.starts, lookups=lookups)
             nats = F.cross_entropy(logits.flatten(0, 1), targets, ignore_index=IGNORE, reduction="sum")
             return nats / window.tokens, states
         assert self.match is None
-        past, hidden, states = self._read_network(ids, states, generator)
+        past, hidden, states = self._read_network(ids, states, generator, lookups)
         counted = torch.nonzero(targets != IGNORE)[:, 0]
         columns = sampler.draw(targets[counted], generator)
         weight, bias = self._output_weight[columns.tokens], self.output_bias[columns.tokens]
@@ -246,9 +251,12 @@ class LanguageModel(nn.Module):
         *,
         generator: torch.Generator | None = None,
         starts: NDArray[np.int64] | None = None,
+        lookups: Lookups | None = None,
     ) -> tuple[Tensor, Tensor, LayerStates]:
         """Like `forward`, but also returns the outputs of the last layer, (T, B, H), as the second of three results."""
-        logits, hidden, voices, states = self.read_alone(ids, states, generator=generator, starts=starts)
+        logits, hidden, voices, states = self.read_alone(
+            ids, states, generator=generator, starts=starts, lookups=lookups
+        )
         return logits if voices is None else self.add_match(logits, voices, hidden), hidden, states
 
     def read_alone(
@@ -258,15 +266,16 @@ class LanguageModel(nn.Module):
         *,
         generator: torch.Generator | None = None,
         starts: NDArray[np.int64] | None = None,
+        lookups: Lookups | None = None,
     ) -> tuple[Tensor, Tensor, Voices | None, LayerStates]:
         """Like `read`, but the logits are those without the match, whose predictions (T, B, 1 + K, 2) are the third of
         four results; None if the model has no match."""
-        past, hidden, states = self._read_network(ids, states, generator)
+        past, hidden, states = self._read_network(ids, states, generator, lookups)
         logits = F.linear(hidden, self._output_weight, self.output_bias).to(hidden.dtype)  # (T, B, V)
         if self.prior is not None:
             assert past.nodes is not None
             with torch.autocast(hidden.device.type, enabled=False):
-                logits = logits + self.prior(past.nodes, hidden, starts)
+                logits = logits + self.prior(past.nodes, hidden, starts, lookups=lookups)
         return logits, hidden, past.voices, states
 
     @property
@@ -275,13 +284,17 @@ class LanguageModel(nn.Module):
         return self.embedding if self.output is None else self.output
 
     def _read_network(
-        self, ids: Tensor, states: LayerStates | None, generator: torch.Generator | None
+        self,
+        ids: Tensor,
+        states: LayerStates | None,
+        generator: torch.Generator | None,
+        lookups: Lookups | None,
     ) -> tuple["_Past", Tensor, LayerStates]:
         """What n-grams and match make of the tokens (T, B), the outputs of the last layer, (T, B, H), and the state
         after the last token; arguments as in `forward`."""
         if states is None:
             states = self.initial_state(ids.shape[1])
-        past = self._read_past(ids, states, generator)
+        past = self._read_past(ids, states, generator, lookups)
         hidden, after = self.network(ids, self.embedding, self._layer_states(states), generator, past.extra)
         return past, hidden, (*after, *past.states)
 
@@ -312,13 +325,21 @@ class LanguageModel(nn.Module):
         """The states of the layers, without those of the prior, the labels and the match."""
         return states[: self.config.num_layers]
 
-    def _read_past(self, ids: Tensor, states: LayerStates, generator: torch.Generator | None = None) -> "_Past":
+    def _read_past(
+        self,
+        ids: Tensor,
+        states: LayerStates,
+        generator: torch.Generator | None = None,
+        lookups: Lookups | None = None,
+    ) -> "_Past":
         """What the n-gram model, the labels and the match make of the tokens (T, B)."""
         nodes = extra = voices = None
         after: LayerStates = ()
         if self.prior is not None:
-            nodes = self.prior.advance(ids, states[self.config.num_layers])
-            extra = None if self.contexts is None else self.contexts(nodes, generator)
+            known = None if lookups is None else lookups.nodes
+            nodes = self.prior.advance(ids, states[self.config.num_layers]) if known is None else known
+            if self.contexts is not None:
+                extra = self.contexts(nodes, generator, rows=None if lookups is None else lookups.rows)
             after = ((torch.from_numpy(nodes[-1]),),)
         if self.labels is not None:
             state = states[self.config.num_layers + (self.prior is not None)]
@@ -327,7 +348,10 @@ class LanguageModel(nn.Module):
             extra = added if extra is None else extra + added
             after = (*after, state)
         if self.match is not None:
-            voices, matches = self.match.advance(ids, states[-1])
+            if lookups is None or lookups.voices is None or lookups.match is None:
+                voices, matches = self.match.advance(ids, states[-1])
+            else:
+                voices, matches = lookups.voices, lookups.match
             after = (*after, matches)
         return _Past(nodes, extra, voices, after)
 
@@ -337,11 +361,14 @@ class LanguageModel(nn.Module):
         return torch.autocast(self.output_bias.device.type, torch.bfloat16, enabled=in_bfloat16)
 
     def computes_in_bfloat16(self, precision: Precision) -> bool:
-        """Whether training computes products in bfloat16; raises `ConfigError` if a GPU is told to."""
-        on_cpu = self.output_bias.device.type == "cpu"
-        if precision == "bfloat16" and not on_cpu:
-            raise ConfigError("--precision bfloat16 is for the CPU; leave it out, or add --device cpu")
-        return precision == "bfloat16" or (precision == "auto" and on_cpu and self.network.has_bfloat16_kernel)
+        """Whether training computes products in bfloat16; raises `ConfigError` for a device that can't."""
+        kind = self.output_bias.device.type
+        can = kind == "cpu" or (kind == "cuda" and has_bfloat16_cores())
+        if precision == "bfloat16" and not can:
+            raise ConfigError(f"--precision bfloat16: the device {kind} can't; leave it out, or add --device cpu")
+        return precision == "bfloat16" or (
+            precision == "auto" and can and (kind == "cuda" or self.network.has_bfloat16_kernel)
+        )
 
     def num_parameters(self) -> int:
         """The number of weights."""

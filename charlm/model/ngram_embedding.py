@@ -78,16 +78,20 @@ class NgramEmbedding(nn.Module):
         rows: NDArray[np.int32] = self.rows[np.minimum(longer, len(self.rows) - 1)]  # -1 takes the last entry, 0
         return rows
 
-    def forward(self, nodes: NDArray[Any], generator: torch.Generator | None = None) -> Tensor:
+    def forward(
+        self, nodes: NDArray[Any], generator: torch.Generator | None = None, *, rows: Tensor | None = None
+    ) -> Tensor:
         """What to add to the embeddings, (T, B, E), in the states `nodes` (T, B, n - 1) of the n-gram model.
 
         In training mode each occurrence of an n-gram is dropped with the probability `dropout`, drawn from `generator`,
-        and the others are scaled by 1 / (1 - dropout).
+        and the others are scaled by 1 / (1 - dropout). `rows` are those of `nodes`, if they are known already.
         """
-        rows = torch.from_numpy(self.rows_of(nodes)).to(self.vectors.device)  # (T, B, K)
+        rows = torch.from_numpy(self.rows_of(nodes)) if rows is None else rows
+        rows = rows.to(self.vectors.device, non_blocking=True)  # (T, B, K)
         keep = 1 - self.dropout if self.training else 1.0
         if keep < 1:
-            rows *= torch.empty_like(rows, dtype=torch.float32).bernoulli_(keep, generator=generator).to(rows.dtype)
+            kept = torch.empty_like(rows, dtype=torch.float32).bernoulli_(keep, generator=generator)
+            rows = rows * kept.to(rows.dtype)
         summed = F.embedding(rows, self.vectors, padding_idx=0).sum(2) / keep
         return summed if self.spread is None else F.linear(summed, self.spread)
 

@@ -14,6 +14,7 @@ from charlm.cells import State
 from charlm.config import SMALL_VOCABULARY
 from charlm.data.dataset import TokenSplit
 from charlm.ngram.counts import Ints, count_ngrams, fold_of
+from charlm.ngram.match import States as Voices
 from charlm.ngram.mixture import NgramQuery
 from charlm.ngram.model import NgramModel
 from charlm.ngram.trie import Nodes
@@ -54,6 +55,24 @@ class CrossFit:
         inside = places - self.first
         folds = fold_of(np.maximum(inside, 0), self.size, len(self.models))
         return np.where((inside >= 0) & (inside < self.size), folds, -1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lookups:
+    """What is known of the T B tokens of a window, for `LanguageModel.loss`."""
+
+    nodes: Nodes | None
+    """The states of the n-gram model after each token, (T, B, n - 1)."""
+    voices: Voices | None
+    """The predictions of the match after each token, (T, B, 1 + K, 2)."""
+    match: State | None
+    """The state of the match after the window."""
+    rows: Tensor | None = None
+    """The rows of the vectors of contexts, (T, B, K)."""
+    known: Tensor | None = None
+    """How many contexts the n-gram model knows after each token, (T B,)."""
+    log_p: Tensor | None = None
+    """Its log-probabilities by order, (T B, J, V); None if they are too large or only some tokens are used."""
 
 
 def default_order(vocab_size: int) -> int:
@@ -154,6 +173,7 @@ class NgramPrior(nn.Module):
         starts: NDArray[np.int64] | None = None,
         *,
         some: tuple[Tensor, Tensor] | None = None,
+        lookups: Lookups | None = None,
     ) -> Tensor:
         """What to add to the logits, (T, B, V).
 
@@ -164,8 +184,13 @@ class NgramPrior(nn.Module):
                 model that has not counted it. None for any other text.
             some: N places of the window, as indices of its T B steps, and K tokens, to which the result is limited:
                 (N, K).
+            lookups: those of the window, if they have been made already.
         """
         steps, rows, _ = states.shape
+        if some is None and lookups is not None and lookups.known is not None and lookups.log_p is not None:
+            known, log_p = (part.to(hidden.device, non_blocking=True) for part in (lookups.known, lookups.log_p))
+            order_weights = F.linear(hidden.flatten(0, 1), self.weight) + F.embedding(known, self.bias.T)
+            return torch.bmm(order_weights.unsqueeze(1), log_p).view(steps, rows, -1)
         flat, places, tokens = hidden.flatten(0, 1), None, None
         if some is not None:
             places, tokens = some[0].cpu().numpy(), some[1].cpu().numpy()

@@ -173,7 +173,7 @@ def joined() -> Iterator[Processes]:
         logger.setLevel(logging.ERROR)
     try:
         if not dist.is_available():
-            raise ConfigError("this build of torch has no torch.distributed; train with a single process")
+            raise ConfigError("this build of torch has no torch.distributed; use a single process")
         processes = DistributedProcesses()
         yield processes
         processes.close()
@@ -193,8 +193,8 @@ def _naming_loss() -> Iterator[None]:
         yield
     except RuntimeError:
         raise ProcessLostError(
-            "another process of this run has ended without a message, or can't be reached any more; continue the run "
-            "from its last save with --resume"
+            "another of the processes has ended without a message, or can't be reached any more; run the command "
+            "again, with --resume to continue a training run from its last save"
         ) from None
 
 

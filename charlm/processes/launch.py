@@ -53,18 +53,22 @@ def launch(arguments: Sequence[str], *, processes: int, threads: int | None) -> 
             return _status({rank: failure.exitcode for rank, failure in error.failures.items()}, processes)
         except (RuntimeError, OSError) as error:
             reason = " ".join(str(error).split())[:200]
-            raise ProcessError(f"can't start {processes} processes: {reason}; train with a single one") from None
+            raise ProcessError(f"can't start {processes} processes: {reason}; use a single one") from None
     return 0
 
 
 def _status(exit_codes: Mapping[int, int], processes: int) -> int:
-    """The exit status for those of failed processes; raises `ProcessError` if one was ended by a signal."""
-    for rank, code in exit_codes.items():
+    """The exit status for those of failed processes; raises `ProcessError` if one was ended by a signal.
+
+    Once one has failed, torch's agent ends the others by SIGTERM.
+    """
+    causes = {rank: code for rank, code in exit_codes.items() if code != -signal.SIGTERM} or exit_codes
+    for rank, code in causes.items():
         if code < 0:
             name = signal.Signals(-code).name
             reason = ", as happens when there is not enough memory" if -code == signal.SIGKILL else ""
             raise ProcessError(f"process {rank} of {processes} was ended by {name}{reason}")
-    return max(exit_codes.values())
+    return max(causes.values())
 
 
 def _variables(processes: int, threads: int | None) -> dict[str, str]:

@@ -20,6 +20,7 @@ from charlm.evaluation.spans.reading import parts_of_strings
 from charlm.evaluation.spans.scores import SpanKind, SpanScore, score_spans
 from charlm.evaluation.words import count_words
 from charlm.model.label_embedding import find_label
+from charlm.processes.processes import Processes
 from charlm.progress import Progress, silent
 from charlm.sampling.freely import written_texts
 from charlm.sampling.infill.fill import FillConfig, Filling, fill
@@ -108,6 +109,7 @@ class TextModel(WritingModel, ReadingModel):
         neural_cache: NeuralCacheConfig | None = None,
         corpus: CorpusOptions | None = None,
         progress: Progress = silent,
+        processes: Processes | None = None,
     ) -> Evaluation:
         """Score a text: every token once, given everything before it in its document.
 
@@ -118,15 +120,26 @@ class TextModel(WritingModel, ReadingModel):
             neural_cache: mix the model's predictions with those of a neural cache.
             corpus: how to read the text; settings that are missing are those of training.
             progress: called with the progress of reading, encoding and scoring.
+            processes: those that score the text together, from `charlm.processes.distributed.joined`; None scores it in
+                this one.
 
-        Raises: as `read`, and `ConfigError` if there is no held-out split.
+        Raises: as `read`; `ConfigError` if there is no held-out split, or too few documents for the processes to share.
         """
         if text is None and corpus:
             raise ConfigError("corpus says how to read a text; give a text, or leave out corpus")
         if text is None and split is None:
             split = self.held_out_split()
-        dataset = self.read(text, split=split, corpus=corpus, progress=progress)
-        return self.score(dataset, split or "train", dynamic=dynamic, neural_cache=neural_cache, progress=progress)
+        processes = processes or Processes()
+        with processes.one_per_machine_first():
+            dataset = self.read(text, split=split, corpus=corpus, progress=progress)
+        return self.score(
+            dataset,
+            split or "train",
+            dynamic=dynamic,
+            neural_cache=neural_cache,
+            progress=progress,
+            processes=processes,
+        )
 
     def score_text(self, text: str) -> Evaluation:
         """Score a string as `evaluate` scores a file with that content.
@@ -154,6 +167,7 @@ class TextModel(WritingModel, ReadingModel):
         alone: bool = False,
         corpus: CorpusOptions | None = None,
         progress: Progress = silent,
+        processes: Processes | None = None,
     ) -> Iterator[SpanScore]:
         """Score each document, line, sentence or word of a text as it is read, in bounded memory.
 
@@ -166,13 +180,16 @@ class TextModel(WritingModel, ReadingModel):
                 million characters.
             corpus: how to read the text; settings that are missing are those of training.
             progress: called with the bytes read.
+            processes: as in `evaluate`; each gets all scores.
 
         Raises `ConfigError` for a model that reads from right to left, `CorpusError` if the text can't be read.
         """
         require_forward(self)
         check_choice("by", by, get_args(SpanKind))
+        if processes is not None and processes.size > 1:
+            processes.require_same({"model": weights_sha256(self.model)})
         parts = self.stream(text, corpus=corpus, progress=progress)
-        return score_spans(self.model, self.tokenizer, parts, by, alone=alone)
+        return score_spans(self.model, self.tokenizer, parts, by, alone=alone, processes=processes)
 
     def score_texts(
         self, texts: Iterable[str], *, by: SpanKind = "document", alone: bool = False
@@ -193,17 +210,26 @@ class TextModel(WritingModel, ReadingModel):
         dynamic: DynamicConfig | None = None,
         neural_cache: NeuralCacheConfig | None = None,
         progress: Progress = silent,
+        processes: Processes | None = None,
     ) -> Evaluation:
         """Score one split of a dataset from `read`; other arguments as in `evaluate`."""
-        part = dataset.split(split)
+        part, processes = dataset.split(split), processes or Processes()
+        if processes.size > 1:
+            if dynamic is not None:
+                raise ConfigError("--dynamic learns from each part of a text before it reads the next; use one process")
+            processes.require_same(
+                {"model": weights_sha256(self.model), "text": dataset.text_of(split)[0].sha256, "split": split}
+            )
         if dynamic is not None:
             scored = dynamic_evaluate(
                 self.model, self.tokenizer, part, config=dynamic, cache=neural_cache, progress=progress
             )
         else:
-            scored = evaluate(self.model, self.tokenizer, part, cache=neural_cache, progress=progress)
+            scored = evaluate(
+                self.model, self.tokenizer, part, cache=neural_cache, progress=progress, processes=processes
+            )
         corpus, name = dataset.text_of(split)
-        return replace(scored, words=count_words(corpus.split_parts(name)))
+        return replace(scored, words=processes.from_first(lambda: count_words(corpus.split_parts(name))))
 
     def baselines(
         self, dataset: Dataset, split: SplitName, *, own: Dataset, progress: Progress = silent

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import asdict, replace
 
@@ -16,8 +17,12 @@ from charlm.storage.checkpoint import Checkpoint, finite, save
 from charlm.storage.runs import RunFolder
 from charlm.training.divergence import diverged, is_sound, largest_loss
 from charlm.training.events import Event, SampleEvent, StepEvent
+from charlm.training.gpu.figures import figures_for
 from charlm.training.state import TrainingState, checkpoint_of, save_resume
 from charlm.training.validation import choose_sample, validate
+from charlm.training.warnings import GradientMonitor
+
+logger = logging.getLogger(__name__)
 
 _LOG_EVERY = 10  # steps per record of metrics.jsonl
 _SAVE_EVERY = 30.0  # seconds between saves, apart from those after validations
@@ -46,6 +51,9 @@ class RunLog:
         """Open the files; the arguments are those of `charlm.training.trainer.fit`."""
         self._run, self._state, self._dataset, self._config = run, state, dataset, config
         self._on_event = on_event
+        self.figures = figures_for(state, config)
+        """The figures of steps that have not been recorded yet; None if each step comes with its own."""
+        self._monitor = GradientMonitor()
         self._processes = state.processes
         self._metrics = self._samples = None
         with contextlib.ExitStack() as files:
@@ -74,14 +82,15 @@ class RunLog:
 
         Raises `TrainingDivergedError` if the loss is far worse than guessing.
         """
-        self._state.recent.append(event)
-        self._loss = event.loss
-        if self._state.step % _LOG_EVERY == 0:
-            self._report()
+        if self.figures is None:
+            self._record(event)
+        elif event.step % _LOG_EVERY == 0:
+            self._read_figures()
 
     def validate(self) -> None:
         """Validate, write a sample, keep the model if it is the best so far, and save unless that was done just now or
         the run diverges."""
+        self._read_figures()
         state, started = self._state, self._processes.clock()
         if state.recent:
             self._report()  # so that the loss shown with a validation is up to date
@@ -106,12 +115,14 @@ class RunLog:
 
     def interrupt(self) -> None:
         """Save before an early stop, with the latest model if none has been kept yet."""
+        self._read_figures()
         if self._state.best_step == 0:
             self._keep_model()
         self.save()
 
     def finish(self) -> None:
         """Save, unless nothing has changed since the last save."""
+        self._read_figures()
         if self.saved_step != self._state.step or self._unsaved_validation:
             self.save()
 
@@ -127,8 +138,23 @@ class RunLog:
     def save_if_due(self) -> None:
         """Save, if the last save is long enough ago and the run doesn't diverge."""
         due = self._processes.clock() - self._saved_at > max(_SAVE_EVERY, _SAVE_SPACING * self._save_seconds)
+        if due:
+            self._read_figures()
         if due and self._is_sound():
             self.save()
+
+    def _read_figures(self) -> None:
+        """Record the steps whose figures are still on the device; raises as `add` does, and as `Figures.read`."""
+        for event in () if self.figures is None else self.figures.read():
+            self._record(event)
+
+    def _record(self, event: StepEvent) -> None:
+        if warning := self._monitor(event):
+            logger.warning(warning)
+        self._state.recent.append(event)
+        self._loss = event.loss
+        if event.step % _LOG_EVERY == 0:
+            self._report()
 
     def _is_sound(self) -> bool:
         """Whether the last loss is one to continue from: a run that diverged is resumed from its last save."""
@@ -153,7 +179,7 @@ class RunLog:
         self._emit(mean)
         self._state.recent.clear()
         if mean.loss > largest_loss(self._dataset.tokenizer.vocab_size):
-            raise TrainingDivergedError(diverged(mean.loss, mean.gradient_norm, self._state.step, self._config))
+            raise TrainingDivergedError(diverged(mean.loss, mean.gradient_norm, mean.step, self._config))
 
     def _keep_model(self) -> None:
         state = self._state

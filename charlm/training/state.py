@@ -13,6 +13,7 @@ from charlm.data.corpus import Corpus
 from charlm.data.dataset import Dataset, TokenSplit
 from charlm.data.windows import Cursor
 from charlm.errors import ConfigError, ModelFileError, RunError
+from charlm.model.device import device_to_resume_on
 from charlm.model.language_model import LanguageModel
 from charlm.ngram.match import check_states
 from charlm.processes.processes import Processes, gather_rows
@@ -24,7 +25,6 @@ from charlm.training.events import StepEvent
 from charlm.training.optimizers import Optimizers
 
 _OPTIMIZER, _AVERAGE = "optimizer/", "average/"
-_GENERATOR, _GENERATOR_OF = "generator", "generator/{}"  # of the first process, and of each other one
 _RANK_BITS = 32  # by which the number of a process is shifted in the seed of its dropout
 _ORDER = ("batch_size", "seq_len", "seed")  # of the settings, those on which the order of the windows depends
 
@@ -227,8 +227,7 @@ def _gathered(state: TrainingState) -> dict[str, Tensor]:
     """
     processes = state.processes
     tensors = {
-        _GENERATOR_OF.format(rank) if rank else _GENERATOR: generator
-        for rank, generator in enumerate(processes.gather(state.generator.get_state()))
+        _generator_of(rank): generator for rank, generator in enumerate(processes.gather(state.generator.get_state()))
     }
     for layer, parts in enumerate(state.states or ()):
         for index, part in enumerate(parts):
@@ -239,17 +238,25 @@ def _gathered(state: TrainingState) -> dict[str, Tensor]:
 
 
 def restore(
-    run: RunFolder, config: TrainConfig, device: torch.device, started: float, processes: Processes | None = None
+    run: RunFolder, config: TrainConfig, started: float, processes: Processes | None = None
 ) -> tuple[TrainingState, Checkpoint, tuple[int, int]]:
     """The saved state, its checkpoint, and the bytes of metrics.jsonl and samples.txt that belong to it.
 
     Raises `ModelFileError` if the resume file is missing or damaged, `RunError` if it was saved with other settings.
     """
-    checkpoint, resume = load_resume_file(run.resume, device)
+    checkpoint, resume = load_resume_file(run.resume)
     _require_same_order(run, config, checkpoint)
+    processes = processes or Processes()
+    saved_kind = None if checkpoint.training is None else torch.device(checkpoint.training.device).type
+    device = device_to_resume_on(config.device, saved_kind)
+    processes.use(device)
     state = begin(checkpoint.model, config, device, started, processes)
     try:
         values = ResumeValues.from_json(resume.values)
+        if saved_kind not in (None, device.type):  # the state of a generator fits its own kind of device only
+            rank = processes.rank
+            state.generator.manual_seed(config.seed + (rank << _RANK_BITS) + values.step)
+            resume.tensors[_generator_of(rank)] = state.generator.get_state()
         _restore_tensors(state, values, resume.tensors, device)
     except KeyError as error:
         raise ModelFileError(f"{run.resume} is damaged: it lacks {error}") from None
@@ -261,6 +268,11 @@ def restore(
     state.best, state.best_step, state.recent = values.best, values.best_step, [*values.recent]
     state.validated_step = values.step if values.validated_step is None else values.validated_step
     return state, checkpoint, values.lengths
+
+
+def _generator_of(rank: int) -> str:
+    """The name of the generator of a process in a resume file."""
+    return f"generator/{rank}" if rank else "generator"
 
 
 def _require_same_order(run: RunFolder, config: TrainConfig, checkpoint: Checkpoint) -> None:
@@ -281,8 +293,8 @@ def _restore_tensors(
     Raises KeyError for a missing tensor, TypeError, ValueError or RuntimeError for one that doesn't fit.
     """
     rank = state.processes.rank
-    if rank == 0 or _GENERATOR_OF.format(rank) in tensors:  # else the run had fewer processes
-        state.generator.set_state(tensors[_GENERATOR_OF.format(rank) if rank else _GENERATOR])
+    if rank == 0 or _generator_of(rank) in tensors:  # else the run had fewer processes
+        state.generator.set_state(tensors[_generator_of(rank)])
     if values.step > 0:
         moments = {key.removeprefix(_OPTIMIZER): part for key, part in tensors.items() if key.startswith(_OPTIMIZER)}
         state.optimizers.restore(moments)
@@ -294,7 +306,12 @@ def _restore_tensors(
     if values.carries_state:
         saved = _checked_states(state.model, tensors)
         rows = state.processes.rows
-        state.states = tuple(tuple(part[rows].to(device, copy=True) for part in parts) for parts in saved)
+        layers = state.model.config.num_layers
+        on_device = [index < layers or parts[0].is_floating_point() for index, parts in enumerate(saved)]
+        state.states = tuple(  # those of n-grams and matches stay on the CPU
+            tuple(part[rows].to(device if moves else "cpu", copy=True) for part in parts)
+            for moves, parts in zip(on_device, saved, strict=True)
+        )
 
 
 def _checked_states(model: LanguageModel, tensors: dict[str, Tensor]) -> LayerStates:

@@ -1,29 +1,30 @@
 """Training: a generator of steps, and the loop around it that logs, validates, writes samples and saves."""
 
-import logging
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from charlm.config import TrainConfig
 from charlm.data.dataset import Dataset, TokenSplit
 from charlm.data.windows import Window, keep_rows, training_windows
 from charlm.errors import TrainingDivergedError
 from charlm.model.language_model import LanguageModel
+from charlm.model.ngram_prior import Lookups
 from charlm.model.sampled_softmax import TokenSampler
 from charlm.storage.runs import RunFolder
 from charlm.training.divergence import diverged, retry
 from charlm.training.events import Event, StepEvent
+from charlm.training.gpu.figures import Figures, clipped
+from charlm.training.gpu.lookups import looked_up, looks_ahead
 from charlm.training.run_log import RunLog
 from charlm.training.schedule import learning_rate, progress_of, reserve_training
 from charlm.training.state import TrainingState
 from charlm.training.validation import calibrate
-from charlm.training.warnings import GradientMonitor
-
-logger = logging.getLogger(__name__)
 
 _MOST_COUNTED = 10_000_000  # tokens at the end of the training split
 _LATEST_START = 0.99  # share of the run: even a run whose time is over makes a step
@@ -48,7 +49,9 @@ class Outcome:
     """The step of the kept model."""
 
 
-def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig) -> Iterator[StepEvent]:
+def training_steps(
+    state: TrainingState, split: TokenSplit, config: TrainConfig, figures: Figures | None = None
+) -> Iterator[StepEvent]:
     """Train until the end of the run and yield an event after each step; `state` is up to date at every yield.
 
     A step reads a window (T, B) with the recurrent state carried over from the last window, and backpropagates through
@@ -58,7 +61,8 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
     Each of several processes reads its rows of the window, and all take the same step, along the sum of their
     gradients. An event has the loss of all rows.
 
-    Raises `TrainingDivergedError` for a loss or gradient that is not finite, before it reaches the weights.
+    Raises `TrainingDivergedError` for a loss or gradient that is not finite, before it reaches the weights. With
+    `figures`, the events have neither loss nor gradient norm; `Figures.read` completes them and raises the error.
     """
     parameters = list(state.model.parameters())
     sampler, processes = token_sampler(state.model, split, config), state.processes
@@ -71,19 +75,26 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
         cursor=state.cursor,
         rows=processes.rows,
     )
+    prepared: Iterator[tuple[Window, Lookups | None]]
+    if looks_ahead(state.model):
+        prepared = looked_up(state.model, windows, state.states, every_token=sampler is None)
+    else:
+        prepared = zip(windows, repeat(None))
     while (progress := progress_of(state, config, split)) < 1 or state.step == 0:
         if state.step == 0:  # the schedule begins here, after the time spent on reading the text
             state.first_progress = progress = min(progress, _LATEST_START)
-        window = next(windows)
+        window, lookups = next(prepared)
         state.optimizers.zero_grad()
-        own_nats = _backpropagate(state, window, config, sampler)
+        own_nats = _backpropagate(state, window, config, sampler, lookups)
         processes.sum_gradients(parameters)
         norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
         if config.clip > 0:
             torch.nn.utils.clip_grads_with_norm_(parameters, config.clip, norm)
-        (nats,), gradient_norm = processes.total([own_nats]).tolist(), norm.item()
-        if not math.isfinite(nats) or not math.isfinite(gradient_norm):
-            raise TrainingDivergedError(diverged(nats, gradient_norm, state.step + 1, config))
+        nats = gradient_norm = math.nan
+        if figures is None:
+            (nats,), gradient_norm = processes.total([own_nats.item()]).tolist(), norm.item()
+            if not math.isfinite(nats) or not math.isfinite(gradient_norm):
+                raise TrainingDivergedError(diverged(nats, gradient_norm, state.step + 1, config))
         rate = learning_rate(
             (progress - state.first_progress) / (1 - state.first_progress),
             peak=config.learning_rate,
@@ -95,7 +106,7 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
         state.step += 1
         state.average_weights(config.averaging)
         state.tokens += window.tokens
-        yield StepEvent(
+        event = StepEvent(
             step=state.step,
             epoch=state.epoch(split),
             progress=progress_of(state, config, split),
@@ -103,9 +114,12 @@ def training_steps(state: TrainingState, split: TokenSplit, config: TrainConfig)
             seconds=state.elapsed(),
             loss=nats,
             gradient_norm=gradient_norm,
-            clipped_norm=min(gradient_norm, config.clip) if config.clip > 0 else gradient_norm,
+            clipped_norm=clipped(gradient_norm, config),
             learning_rate=rate,
         )
+        if figures is not None:
+            figures.add(event, own_nats, norm)
+        yield event
 
 
 def token_sampler(model: LanguageModel, split: TokenSplit, config: TrainConfig) -> TokenSampler | None:
@@ -117,18 +131,20 @@ def token_sampler(model: LanguageModel, split: TokenSplit, config: TrainConfig) 
     return TokenSampler(counts, config.softmax_samples)
 
 
-def _backpropagate(state: TrainingState, window: Window, config: TrainConfig, sampler: TokenSampler | None) -> float:
+def _backpropagate(
+    state: TrainingState, window: Window, config: TrainConfig, sampler: TokenSampler | None, lookups: Lookups | None
+) -> Tensor:
     """Compute the gradients of the window's rows, and carry the states; returns the rows' part of the mean loss."""
     rows = window.ids.shape[1]
     if rows == 0:  # the window has fewer rows than there are processes
         state.states = state.model.initial_state(0)
-        return 0.0
+        return torch.zeros(())
     states = state.model.carry(state.states, window, state.generator)
     with state.model.training_precision(config.precision):
-        loss, states = state.model.loss(window, states, generator=state.generator, sampler=sampler)
+        loss, states = state.model.loss(window, states, generator=state.generator, sampler=sampler, lookups=lookups)
     loss.backward()  # type: ignore[no-untyped-call]
     state.states = keep_rows(states, rows)
-    return loss.item()
+    return loss.detach()
 
 
 def fit(
@@ -203,10 +219,8 @@ def _train(
         log.save()
         run.settle()
         reserve_training(state, config)
-    done, monitor = progress_of(state, config, dataset.train), GradientMonitor()
-    for event in training_steps(state, dataset.train, config):
-        if warning := monitor(event):
-            logger.warning(warning)
+    done = progress_of(state, config, dataset.train)
+    for event in training_steps(state, dataset.train, config, log.figures):
         log.add(event)
         if int(event.progress * config.validations) > int(done * config.validations):
             log.validate()

@@ -65,7 +65,7 @@ def calibrate(run: RunFolder, state: TrainingState, config: TrainConfig, dataset
     is_calibrated = kept is not None and _is_calibrated(kept[1], state)
     if not processes.from_first(lambda: kept is not None and not is_calibrated):
         return None if kept is None else _kept_estimate(kept[1])
-    model = deepcopy(state.average).cpu().eval() if kept is None else kept[0].model
+    model = deepcopy(state.average).eval() if kept is None else kept[0].model.to(state.model.output_bias.device)
     processes.copy_from_first(model.parameters())
     sample = choose_sample(state, config, dataset)
     temperature = best_temperature(model, sample.windows(), processes)

@@ -63,7 +63,8 @@ def warn_about_run(dataset: Dataset, model: LanguageModel, config: TrainConfig) 
             f"{unknown:,}",
             dataset.unknown_in("train"),
         )
-    if config.precision == "bfloat16" and not model.network.has_bfloat16_kernel:
+    on_cpu = model.output_bias.device.type == "cpu"
+    if config.precision == "bfloat16" and on_cpu and not model.network.has_bfloat16_kernel:
         logger.warning(
             "--precision bfloat16: this machine has no fast bfloat16 kernel for this network, so training will take "
             "many times as long as without the option"

@@ -1,5 +1,7 @@
 """Every cell against its kernel, against torch's own layers, and against numerical gradients."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -8,6 +10,7 @@ from charlm.cells import CELLS, Cell, find_cell
 from charlm.errors import ConfigError
 from charlm.kernels import KERNELS, LAYERS, STATE_KERNELS
 from charlm.kernels import compiled as native
+from charlm.kernels.torch_layers import cudnn_layer
 from charlm.model.layers import reference_layer, reference_states
 from charlm.native.compiler import compiler
 
@@ -144,6 +147,40 @@ def test_torchs_layer_equals_cell(name: str, size: tuple[int, int, int]) -> None
     expected = everything(lambda *arguments: reference_layer(CELLS[name], *arguments), *given)
     for found, wanted in zip(everything(LAYERS[name], *given), expected, strict=True):
         torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_the_layer_for_cudnn_equals_cell(name: str, size: tuple[int, int, int]) -> None:
+    """Without cuDNN here, through the same modules."""
+    given = problem(CELLS[name], size)
+    expected = everything(lambda *arguments: reference_layer(CELLS[name], *arguments), *given)
+    layer = partial(cudnn_layer, name, dtype=torch.float64)
+    for found, wanted in zip(everything(layer, *given), expected, strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-12)
+    with torch.no_grad():
+        torch.testing.assert_close(layer(*given)[0], expected[0], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("size_of_loss", [1e-9, 1.0, 1e6])
+def test_the_layer_for_cudnn_in_float16_is_the_cell_but_for_rounding(name: str, size_of_loss: float) -> None:
+    """With gradients far below and above the range of float16, whose smallest number is 6e-8; states are float32."""
+    given = problem(CELLS[name], (9, 4, 8))
+    single = [part.float().detach().requires_grad_() for part in (given[0], *given[1], *given[2].values())]
+    x, state, weights = single[0], tuple(single[1 : 1 + len(given[1])]), single[1 + len(given[1]) :]
+
+    def scaled(layer, *arguments) -> list[torch.Tensor]:
+        outputs, after = layer(*arguments)
+        loss = size_of_loss * (outputs.double().square().mean() + sum(part.double().mean() for part in after))
+        leaves = [arguments[0], *arguments[1], *arguments[2].values()]
+        return [outputs, *after, *torch.autograd.grad(loss, leaves)]
+
+    found = scaled(partial(cudnn_layer, name, dtype=torch.float16), x, state, dict(zip(given[2], weights, strict=True)))
+    wanted = scaled(lambda *arguments: reference_layer(CELLS[name], *arguments), *given)
+    for one, other in zip(found, wanted, strict=True):
+        assert one.dtype == torch.float32
+        assert (one.double() - other).norm() <= 0.01 * other.norm()
 
 
 @cells

@@ -73,7 +73,7 @@ def test_bytes_of_a_resume_file(sound: Path, tmp_path: Path) -> None:
     content, config = run.resume.read_bytes(), run.read_config().training
 
     def read() -> tuple[Any, ...]:
-        state, checkpoint, lengths = restore(run, config, torch.device("cpu"), 0.0)
+        state, checkpoint, lengths = restore(run, config, 0.0)
         counts = (state.cursor, state.step, state.tokens, state.seconds, state.best, state.recent, lengths)
         tensors = [*state.average.state_dict().values(), *(part for parts in state.states or () for part in parts)]
         return counts, content_of(checkpoint), digest.tensors_sha256(dict(enumerate(map(torch.clone, tensors))))

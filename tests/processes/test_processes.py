@@ -1,5 +1,6 @@
 """What processes tell each other, with threads in the place of processes."""
 
+import signal
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,14 @@ import pytest
 import torch
 import torch.distributed as dist
 
+from charlm.data import windows
+from charlm.errors import ConfigError, ProcessError
+from charlm.evaluation.neural_cache import NeuralCacheConfig
+from charlm.evaluation.score import Evaluation, evaluate, require_groups
+from charlm.evaluation.spans.reading import parts_of_strings
+from charlm.evaluation.spans.scores import SpanKind, SpanScore, score_spans
 from charlm.processes.environment import in_environment, number_in_environment, rank_in_environment
+from charlm.processes.launch import _status
 from charlm.processes.processes import Processes, gather_rows
 from charlm.training.optimizers import orthogonal, orthogonal_in_shares
 
@@ -77,6 +85,54 @@ def test_a_matrix_is_orthogonalised_in_shares(together, one_thread, shape: tuple
         torch.testing.assert_close(share, whole, atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("cache", [None, NeuralCacheConfig(size=20)])
+@pytest.mark.parametrize("size", [2, 3])
+def test_an_evaluation_in_shares_is_that_of_one_process(
+    together, dataset_of, network_for, sentences: str, monkeypatch, one_thread, size: int, cache
+) -> None:
+    monkeypatch.setattr(windows, "BLOCK_DOCUMENTS", 20)
+    dataset = dataset_of(sentences, documents="line")
+    model = network_for(dataset).eval()
+
+    def scored(processes: Processes) -> Evaluation:
+        return evaluate(model, dataset.tokenizer, dataset.train, cache=cache, processes=processes)
+
+    whole = scored(Processes())
+    assert together(size, scored) == [whole] * size
+
+
+@pytest.mark.parametrize("by", ["document", "word"])
+@pytest.mark.parametrize("alone", [False, True])
+def test_spans_in_shares_have_the_scores_of_one_process(
+    together, dataset_of, network_for, sentences: str, monkeypatch, one_thread, by: SpanKind, alone: bool
+) -> None:
+    monkeypatch.setattr(windows, "BLOCK_DOCUMENTS", 8)
+    monkeypatch.setattr(windows, "BLOCK_TOKENS", 500)
+    dataset = dataset_of(sentences, documents="line")
+    model = network_for(dataset).eval()
+    texts = sentences.splitlines()
+    long = [*texts[:50], "the cat " * 100, *texts[50:90], texts[90] * 9, *texts[91:]]  # of two blocks; of one
+
+    def scored(processes: Processes) -> list[SpanScore]:
+        parts = parts_of_strings(long)
+        return [*score_spans(model, dataset.tokenizer, parts, by, alone=alone, processes=processes)]
+
+    whole = scored(Processes())
+    assert together(2, scored) == [whole] * 2
+
+
+def test_more_processes_than_groups_of_documents() -> None:
+    processes = Processes()
+    processes.size = 3
+    with pytest.raises(ConfigError, match=r"3 processes can't share a single document, .*--documents"):
+        require_groups(1, 1, processes)
+    with pytest.raises(ConfigError, match=r"3 processes can't share 100 documents, .* 2 groups .*at most 2 processes"):
+        require_groups(2, 100, processes)
+    with pytest.raises(ConfigError, match=r"start at most 1 process$"):
+        require_groups(1, 64, processes)
+    require_groups(3, 200, processes)
+
+
 def test_the_environment_of_a_launcher(monkeypatch) -> None:
     assert not in_environment() and rank_in_environment() == 0
     for name, value in {"RANK": "3", "WORLD_SIZE": "4", "MASTER_ADDR": "here"}.items():
@@ -87,6 +143,20 @@ def test_the_environment_of_a_launcher(monkeypatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "1")
     assert not in_environment()
     assert number_in_environment("WORLD_SIZE", 5) == 1 and number_in_environment("NONE", 5) == 5
+
+
+@pytest.mark.parametrize(
+    ("codes", "status"), [({0: 1, 1: -signal.SIGTERM}, 1), ({0: 141, 1: 1}, 141), ({0: -signal.SIGTERM, 1: 1}, 1)]
+)
+def test_the_status_is_that_of_the_processes_that_failed_first(codes: dict[int, int], status: int) -> None:
+    assert _status(codes, 2) == status
+
+
+def test_a_process_that_a_signal_has_ended_is_named() -> None:
+    with pytest.raises(ProcessError, match="process 1 of 2 was ended by SIGKILL, as happens when"):
+        _status({0: -signal.SIGTERM, 1: -signal.SIGKILL}, 2)
+    with pytest.raises(ProcessError, match="process 0 of 2 was ended by SIGTERM"):
+        _status({0: -signal.SIGTERM}, 2)
 
 
 def test_a_single_process_needs_no_connection() -> None:

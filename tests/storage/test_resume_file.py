@@ -39,7 +39,7 @@ def change(path: Path, edit: Edit) -> None:
 
 
 def restored(run: RunFolder) -> TrainingState:
-    return restore(run, run.read_config().training, torch.device("cpu"), 0.0)[0]
+    return restore(run, run.read_config().training, 0.0)[0]
 
 
 STEP = {

@@ -19,6 +19,7 @@ from charlm.cli.options.corpus import (
 )
 from charlm.cli.options.models import load_model, models_and_text
 from charlm.cli.options.shared import JsonOption, OwnThreadsOption, use_threads, without_none
+from charlm.cli.training.processes import ScoringProcessesOption, score_in_processes
 
 if TYPE_CHECKING:
     from charlm.config import SplitName
@@ -32,6 +33,7 @@ _FEW = 3  # texts that the headline names
 
 
 def evaluate(
+    context: typer.Context,
     arguments: Annotated[
         list[str] | None,
         models_and_text(
@@ -76,6 +78,7 @@ def evaluate(
         typer.Option("--no-baselines", help="Leave out the comparison with simple predictors."),
     ] = False,
     threads: OwnThreadsOption = None,
+    processes: ScoringProcessesOption = None,
     json: JsonOption = False,
 ) -> None:
     """Measure how well a model predicts a text it has not seen.
@@ -97,6 +100,7 @@ def evaluate(
     from charlm.evaluation.dynamic import DynamicConfig
     from charlm.evaluation.neural_cache import NeuralCacheConfig
     from charlm.evaluation.verdict import verdict
+    from charlm.processes.distributed import joined
 
     if dynamic_rate is not None and not dynamic:
         raise ConfigError("--dynamic-rate needs --dynamic; pass both")
@@ -105,29 +109,39 @@ def evaluate(
     dynamic_config = DynamicConfig(**without_none(rate=dynamic_rate)) if dynamic else None
     cache_config = NeuralCacheConfig(**without_none(share=cache_share)) if cache else None
     use_threads(threads)
+    if dynamic and processes is not None and processes > 1:
+        raise ConfigError("--dynamic learns from each part of a text before it reads the next; leave out --processes")
+    if score_in_processes(context, processes, arguments or [], threads):
+        return
     model, names = _model_and_texts(list(arguments or []))
     settings = corpus_options(documents, separator, None, encoding, errors, text_column=text_column)
     loaded = with_labels(load_model(model), label, no_labels=no_labels)
     if model is not None and not names:
         _note_if_a_text(model, loaded)
+    if settings and not names:
+        raise ConfigError(
+            "--documents, --separator, --encoding, --errors and --text-column apply only when a TEXT is given; "
+            "add a TEXT"
+        )
+    if not names:
+        split = split or loaded.held_out_split()
+    scored: SplitName = split or "train"
     with Bars(stderr()) as progress:
-        if names:
-            dataset = loaded.read(names, split=split, corpus=settings, progress=progress)
-            name = " ".join(names)
-            what = name + (f", {split} split" if split else "")
-        else:
-            if settings:
-                raise ConfigError(
-                    "--documents, --separator, --encoding, --errors and --text-column apply only when a TEXT is given; "
-                    "add a TEXT"
-                )
-            split = split or loaded.held_out_split()
-            dataset = loaded.read(split=split, progress=progress)
-            trained_on = loaded.checkpoint.corpus or dataset.corpus
-            name = trained_on.name
-            what = f"{name}, {split} split"
-        scored: SplitName = split or "train"
-        result = loaded.score(dataset, scored, dynamic=dynamic_config, neural_cache=cache_config, progress=progress)
+        with joined() as together:
+            with together.one_per_machine_first():
+                dataset = loaded.read(names or None, split=split, corpus=settings, progress=progress)
+            result = loaded.score(
+                dataset,
+                scored,
+                dynamic=dynamic_config,
+                neural_cache=cache_config,
+                progress=progress,
+                processes=together,
+            )
+        if not together.is_first:
+            return
+        name = " ".join(names) if names else (loaded.checkpoint.corpus or dataset.corpus).name
+        what = name + (f", {split} split" if split else "")
         baselines = {} if no_baselines else _baselines(loaded, dataset, scored, None if names else dataset, progress)
         writes = loaded.corpus_config.direction == "forward"
         copying = loaded.copying(dataset, scored, progress=progress) if baselines and writes else None

@@ -1,6 +1,7 @@
 """`charlm score`: the score of each document, line, sentence or word of a text, and the model it is likeliest from."""
 
 import os
+from collections import deque
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -20,17 +21,20 @@ from charlm.cli.options.corpus import (
 from charlm.cli.options.models import models_and_text
 from charlm.cli.options.output import CsvOption, JsonLinesOption, output_form
 from charlm.cli.options.shared import OwnThreadsOption, use_threads
+from charlm.cli.training.processes import ScoringProcessesOption, score_in_processes
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from charlm.evaluation.spans.scores import SpanScore
+    from charlm.processes.processes import Processes
 
 _MODELS = "Several models"
 
 
 def score(
+    context: typer.Context,
     arguments: Annotated[
         list[str] | None,
         models_and_text(
@@ -96,6 +100,7 @@ def score(
     label: LabelOption = None,
     no_labels: NoLabelsOption = False,
     threads: OwnThreadsOption = None,
+    processes: ScoringProcessesOption = None,
     jsonl: JsonLinesOption = False,
     csv: CsvOption = False,
 ) -> None:
@@ -124,7 +129,9 @@ def score(
     from charlm.config import check_range
     from charlm.evaluation.spans.choice import calibrate, choose
     from charlm.evaluation.spans.scores import score_with_all
+    from charlm.processes.distributed import joined
     from charlm.progress import silent
+    from charlm.storage.checkpoint import weights_sha256
     from charlm.text_model import require_forward
 
     form = output_form(jsonl=jsonl, csv=csv)
@@ -132,6 +139,8 @@ def score(
         check_range("--top", top, 1, 1_000_000_000)
         sort = sort or "bits-per-char"
     use_threads(threads)
+    if score_in_processes(context, processes, arguments or [], threads):
+        return
     named, texts = given_models(list(arguments or []), models or [])
     if len(named) < 2 and (prior or truth):
         raise ConfigError("--prior and --truth need several models; name them before the TEXT or with --models")
@@ -154,14 +163,20 @@ def score(
         numbers_documents=config.documents != "file",
     )
     networks = [(model.model, model.tokenizer) for model in loaded]
-    with Bars(stderr()) as progress:
+    with Bars(stderr()) as progress, joined() as together:
 
-        def scores(text: list[str]) -> "list[Iterator[SpanScore]]":
+        def scores(text: list[str], shared_by: "Processes | None" = None) -> "list[Iterator[SpanScore]]":
             parts = loaded[0].stream(text, corpus=settings, progress=progress if sort else silent)
-            return score_with_all(networks, parts, kind, alone=alone)
+            return score_with_all(networks, parts, kind, alone=alone, processes=shared_by)
 
+        if together.size > 1:
+            together.require_same({"model": [weights_sha256(model.model) for model in loaded]})
+        if not together.is_first:
+            if texts:
+                deque(zip(*scores(texts, together), strict=True), maxlen=0)
+            return
         if len(loaded) == 1:
-            spans = counted(scores(texts)[0], kind)
+            spans = counted(scores(texts, together)[0], kind)
             show_spans(ranked(spans, sort, top, lambda span: span), layout)
             return
         found = [(choice, index) for index, text in known for choice in choose(scores([text]), prior=shares)]
@@ -169,7 +184,7 @@ def score(
         if known:
             calibration = calibrate((one for one, _ in found), (index for _, index in found), prior=shares)
         temperature = 1.0 if calibration is None else calibration.temperature
-        every = scores(texts) if texts else [*zip(*(choice.scores for choice, _ in found), strict=True)]
+        every = scores(texts, together) if texts else [*zip(*(choice.scores for choice, _ in found), strict=True)]
         choices = choose(every, prior=shares, temperature=temperature)
         show_choices(ranked(choices, sort, top, lambda choice: choice.span), layout)
     if calibration is not None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from charlm.api import Callbacks, Trained
     from charlm.processes.processes import Processes
 
-_OF_A_RESUMED_RUN = {"minutes", "epochs", "steps", "learning_rate", "clip"}
+_OF_A_RESUMED_RUN = {"minutes", "epochs", "steps", "learning_rate", "clip", "device"}
 """The fields of `TrainConfig` that --resume can change."""
 
 
@@ -135,7 +135,7 @@ def train(
     ):
         raise ConfigError(
             "--resume continues with the run's own settings; besides TEXT (the same text), only --run, --minutes, "
-            "--epochs, --steps, --learning-rate and --clip can be combined with it"
+            "--epochs, --steps, --learning-rate, --clip and --device can be combined with it"
         )
     _check_tokenizer(tokenizer_fields)
     check_processes(processes, text or [], run, seeds)
@@ -153,6 +153,7 @@ def train(
                 lengths=cast(TrainOptions, without_none(minutes=minutes, epochs=epochs, steps=steps)),
                 learning_rate=learning_rate,
                 clip=clip,
+                device=device,
                 callbacks=callbacks,
                 started=started,
                 processes=together,

@@ -102,7 +102,13 @@ ProcessesOption = Annotated[
     ),
 ]
 DeviceOption = Annotated[
-    Device | None, option("Where to compute: auto, cpu, cuda or mps.", "auto", TRAINING, metavar="NAME")
+    Device | None,
+    option(
+        "Where to compute: auto, cpu, cuda or mps; auto times a second of training on cuda and on the CPU.",
+        "auto",
+        TRAINING,
+        metavar="NAME",
+    ),
 ]
 PrecisionOption = Annotated[
     Precision | None,

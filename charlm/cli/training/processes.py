@@ -1,8 +1,9 @@
-"""`charlm train --processes`: the same command in several processes."""
+"""`--processes` of train, eval and score: the same command in several processes."""
 
 import os
 import shlex
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
@@ -19,21 +20,60 @@ from charlm.processes.environment import (
 
 _MOST = 1024
 
+ScoringProcessesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--processes",
+        help="Score with this many processes on this machine, each of which reads its share of the documents. The "
+        "figures stay the same.",
+        show_default="1",
+    ),
+]
+
 
 def check_processes(processes: int | None, texts: Sequence[str], run: str | None, seeds: int | None) -> None:
-    """Raise `ConfigError` for a wrong number of processes, and for options that several can't have."""
+    """Raise `ConfigError` for a wrong number of processes, and for options of `train` that several can't have."""
+    several = _check_number(processes, texts)
+    if several and seeds is not None:
+        raise ConfigError("--seeds trains with a single process; train each --seed in a command of its own")
+    if run is None and may_restart():
+        raise ConfigError("torchrun --max-restarts needs --run, by which restarted processes find their run")
+
+
+def _check_number(processes: int | None, texts: Sequence[str]) -> bool:
+    """Whether there are or will be several processes; raises `ConfigError` if that is not possible."""
     several = in_environment()
     if processes is not None:
         check_range("--processes", processes, 1, _MOST)
         if several:
             raise ConfigError("--processes starts processes itself; leave it out in a command that torchrun starts")
         several = processes > 1
-    if several and seeds is not None:
-        raise ConfigError("--seeds trains with a single process; train each --seed in a command of its own")
-    if run is None and may_restart():
-        raise ConfigError("torchrun --max-restarts needs --run, by which restarted processes find their run")
     if several and "-" in texts:
         raise ConfigError("several processes can't read standard input; save the text to a file first")
+    return several
+
+
+def score_in_processes(
+    context: typer.Context, processes: int | None, arguments: Sequence[str], threads: int | None
+) -> bool:
+    """Run `charlm eval` or `charlm score` of this context in several processes, unless it is one of them or --processes
+    is 1; whether it was run. Exits if it failed.
+
+    Raises `ProcessError` if one is ended by a signal.
+    """
+    if not _check_number(processes, arguments) or processes is None:
+        return False
+    from charlm.processes.launch import launch
+
+    options = given_options(context, without=("processes",))
+    words = [word if value is None else f"{word}={value}" for word, value in options]
+    try:
+        status = launch([str(context.info_name), *words, "--", *arguments], processes=processes, threads=threads)
+    except ProcessError as error:
+        raise ProcessError(f"{error}; the other processes have ended, too; run the command again") from None
+    if status:
+        raise typer.Exit(status)
+    return True
 
 
 def was_begun_before(run: str) -> bool:

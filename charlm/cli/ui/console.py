@@ -19,6 +19,7 @@ from rich.theme import Theme
 
 from charlm.cli.ui.streams import BestEffortStream, TrimmedStream
 from charlm.cli.ui.visible import visible
+from charlm.processes.environment import rank_in_environment
 
 _WIDE = 10_000  # columns where stdout is not a terminal
 _BAR_DELAY = 0.5  # seconds of work before a bar appears
@@ -49,8 +50,9 @@ class VisibleConsole(Console):
 
 
 def stderr() -> Console:
-    """A console for everything but data; write errors are ignored, since its reader may be gone."""
-    return VisibleConsole(file=cast(TextIO, BestEffortStream(sys.stderr)))
+    """A console for everything but data; write errors are ignored, since its reader may be gone. Of several processes
+    only the first prints."""
+    return VisibleConsole(file=cast(TextIO, BestEffortStream(sys.stderr)), quiet=rank_in_environment() > 0)
 
 
 def stdout() -> Console:

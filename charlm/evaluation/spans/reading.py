@@ -4,6 +4,7 @@ The windows are those of `charlm.data.windows.block_windows`, so that the sums a
 `charlm.evaluation.score.evaluate`.
 """
 
+import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,10 +20,11 @@ from charlm.data.dataset import TokenSplit
 from charlm.data.documents import Part, whole_words
 from charlm.data.labels.codes import LabelCodes
 from charlm.data.split_writer import SplitFacts
-from charlm.data.windows import Cursor, Window, block_windows
-from charlm.evaluation.score import ROWS, Floats, token_nats, window_width, with_nats
+from charlm.data.windows import Cursor, Window, block_groups, block_windows
+from charlm.evaluation.score import ROWS, Floats, Share, require_groups, token_nats, window_width, with_nats
 from charlm.evaluation.spans.characters import Characters, CharacterSums, Integers
 from charlm.model.language_model import LanguageModel
+from charlm.processes.processes import Processes
 from charlm.tokenizers import Tokenizer
 from charlm.tokenizers.base import Ids, encodable
 
@@ -37,6 +39,10 @@ class _Piece(NamedTuple):
     ids: Ids
     ends: bool
     labels: Labels
+
+
+_Block = list[list[_Piece]]
+"""Documents that are scored together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,36 +63,60 @@ class ScoredPart:
     """The labels of each text's document."""
 
 
-def read_parts(model: LanguageModel, tokenizer: Tokenizer, parts: Iterable[tuple[str, Part]]) -> Iterator[ScoredPart]:
+def read_parts(
+    model: LanguageModel,
+    tokenizer: Tokenizer,
+    parts: Iterable[tuple[str, Part]],
+    processes: Processes | None = None,
+) -> Iterator[ScoredPart]:
     """Score documents, each whole and from the initial state.
 
     Args:
         model: scored in evaluation mode.
         tokenizer: the tokenizer of the model.
         parts: the documents, and the names of their sources.
+        processes: those that score the same text together, each its share of the documents of as many blocks as there
+            are processes; all get all scores. None scores all in this one.
+
+    Raises `ConfigError` if the text has too few documents to share, `ProcessError` if it isn't the same everywhere.
     """
-    reader = _Reader(model, tokenizer)
-    pieces = _pieces(parts, tokenizer)
-    block, block_tokens = list[list[_Piece]](), 0
+    processes = processes or Processes()
+    reader, waiting = _Reader(model, tokenizer, processes), list[_Block]()
+    for block in _blocks(_pieces(parts, tokenizer)):
+        if isinstance(block, list):
+            waiting.append(block)
+        if waiting and (len(waiting) == processes.size or not isinstance(block, list)):
+            yield from reader.read_blocks(waiting)
+            waiting = []
+        if not isinstance(block, list):
+            yield from reader.read_long(block)
+    if waiting:
+        yield from reader.read_blocks(waiting)
+    processes.require_same({"text": None})
+
+
+def _blocks(pieces: Iterator[_Piece]) -> Iterator[_Block | Iterator[_Piece]]:
+    """Blocks of whole documents, as in `block_windows`, and the pieces of each document that is longer than a block."""
+    block, block_tokens = _Block(), 0
     document, tokens = list[_Piece](), 1  # BOS
     for piece in pieces:
         document.append(piece)
         tokens += len(piece.ids) + piece.ends
         if block and block_tokens + tokens > windows.BLOCK_TOKENS:
-            yield from reader.read_block(block)
-            block, block_tokens = [], 0
+            yield block
+            block, block_tokens = _Block(), 0
         if tokens > windows.BLOCK_TOKENS:
-            yield from reader.read_long(chain(document, () if piece.ends else _to_the_end(pieces)))
+            yield chain(document, () if piece.ends else _to_the_end(pieces))
             document, tokens = [], 1
         elif piece.ends:
             block.append(document)
             block_tokens += tokens
             document, tokens = [], 1
             if len(block) == windows.BLOCK_DOCUMENTS:
-                yield from reader.read_block(block)
-                block, block_tokens = [], 0
+                yield block
+                block, block_tokens = _Block(), 0
     if block:
-        yield from reader.read_block(block)
+        yield block
 
 
 def parts_of_strings(texts: Iterable[str]) -> Iterator[tuple[str, Part]]:
@@ -113,42 +143,62 @@ def _to_the_end(pieces: Iterator[_Piece]) -> Iterator[_Piece]:
 class _Reader:
     """One model that reads blocks of documents."""
 
-    def __init__(self, model: LanguageModel, tokenizer: Tokenizer) -> None:
-        self._model, self._tokenizer = model, tokenizer
+    def __init__(self, model: LanguageModel, tokenizer: Tokenizer, processes: Processes) -> None:
+        self._model, self._tokenizer, self._processes = model, tokenizer, processes
         self._characters = Characters(tokenizer)
         self._codes = LabelCodes(model.config.labels) if model.config.labels else None
         self._width_for = window_width(tokenizer)
+        self._has_shared = processes.size == 1
 
-    def read_block(self, documents: list[list[_Piece]]) -> Iterator[ScoredPart]:
-        """Score a block of whole documents."""
-        pieces = [*chain.from_iterable(documents)]
-        bos, eos = ([token] for token in (self._tokenizer.bos, self._tokenizer.eos))
-        with_ends = ([bos, *(piece.ids for piece in document), eos] for document in documents)
-        ids = np.concatenate([*chain.from_iterable(with_ends)]).astype(np.int64)
-        lengths = [2 + sum(len(piece.ids) for piece in document) for document in documents]
-        starts = np.cumsum([0, *lengths])
-        codes = None if self._codes is None else np.stack([self._codes(document[0].labels) for document in documents])
-        split = TokenSplit(ids, starts, SplitFacts(documents=len(documents), tokens=len(ids) - len(documents)), codes)
-        if len(documents) == 1:
-            yield from self._in_order(deque(pieces), block_windows(split, batch_size=ROWS, width_for=self._width_for))
+    def read_blocks(self, blocks: list[_Block]) -> Iterator[ScoredPart]:
+        """Score blocks of whole documents, one for each process unless the text ends before."""
+        if self._processes.size == 1 and len(blocks[0]) == 1:
+            pieces, (split,) = deque(blocks[0][0]), map(self._split, blocks)
+            yield from self._in_order(pieces, block_windows(split, batch_size=ROWS, width_for=self._width_for))
             return
-        nats = token_nats(self._model, self._tokenizer, split)
+        splits = [self._split(block) for block in blocks]
+        if not self._has_shared:
+            groups = sum(1 for split in splits for _ in block_groups(split, ROWS))
+            require_groups(groups, sum(map(len, blocks)), self._processes)
+            self._has_shared = True
+        if self._processes.size > 1:
+            digest = hashlib.sha256(b"".join(split.ids.tobytes() for split in splits))
+            self._processes.require_same({"text": digest.hexdigest()})
+        share = Share(self._processes)
+        found = [token_nats(self._model, self._tokenizer, split, share=share) for split in splits]
+        for block, split, own in zip(blocks, splits, found, strict=True):
+            yield self._block(block, split, self._processes.total(own))
+
+    def _split(self, block: _Block) -> TokenSplit:
+        """The tokens of a block."""
+        bos, eos = ([token] for token in (self._tokenizer.bos, self._tokenizer.eos))
+        with_ends = ([bos, *(piece.ids for piece in document), eos] for document in block)
+        ids = np.concatenate([*chain.from_iterable(with_ends)]).astype(np.int64)
+        starts = np.cumsum([0, *(2 + sum(len(piece.ids) for piece in document) for document in block)])
+        codes = None if self._codes is None else np.stack([self._codes(document[0].labels) for document in block])
+        return TokenSplit(ids, starts, SplitFacts(documents=len(block), tokens=len(ids) - len(block)), codes)
+
+    def _block(self, block: _Block, split: TokenSplit, nats: Floats) -> ScoredPart:
+        """A block, of which all tokens are scored."""
+        ids, starts = split.ids, split.starts
         is_text = np.ones(len(ids), bool)
         is_text[starts[:-1]] = is_text[starts[1:] - 1] = False
-        texts = ["".join(piece.text for piece in document) for document in documents]
+        texts = ["".join(piece.text for piece in document) for document in block]
         joined = "".join(texts)
         places = self._characters.completed(ids[is_text], joined)
-        yield ScoredPart(
+        return ScoredPart(
             texts,
-            [document[0].source for document in documents],
+            [document[0].source for document in block],
             True,
             self._characters.sums(ids[is_text], nats[is_text], places, len(joined)),
             nats[starts[1:] - 1].tolist(),
-            [document[0].labels for document in documents],
+            [document[0].labels for document in block],
         )
 
     def read_long(self, pieces: Iterable[_Piece]) -> Iterator[ScoredPart]:
-        """Score one document of any length while it is read."""
+        """Score one document of any length while it is read; each of several processes scores all of it."""
+        if not self._has_shared:
+            require_groups(1, 1, self._processes)
         waiting = deque[_Piece]()
         return self._in_order(waiting, self._long_windows(pieces, waiting))
 

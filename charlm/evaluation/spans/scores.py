@@ -21,6 +21,7 @@ from charlm.data.inputs.borders import LINE_START, SENTENCE_START, WORD_START
 from charlm.evaluation.spans.characters import CharacterSums
 from charlm.evaluation.spans.reading import ScoredPart, read_parts
 from charlm.model.language_model import LanguageModel
+from charlm.processes.processes import Processes
 from charlm.tokenizers import Tokenizer
 
 SpanKind = Literal["document", "line", "sentence", "word"]
@@ -122,7 +123,13 @@ class _Span:
 
 
 def score_spans(
-    model: LanguageModel, tokenizer: Tokenizer, parts: Iterable[tuple[str, Part]], by: SpanKind, *, alone: bool = False
+    model: LanguageModel,
+    tokenizer: Tokenizer,
+    parts: Iterable[tuple[str, Part]],
+    by: SpanKind,
+    *,
+    alone: bool = False,
+    processes: Processes | None = None,
 ) -> Iterator[SpanScore]:
     """Score each span of a text in order, as soon as the model has read it.
 
@@ -133,12 +140,13 @@ def score_spans(
         by: what a span is.
         alone: read every span from the initial state instead of after what precedes it in its document, and at most
             its first million characters. A document is alone either way.
+        processes: those that score the text together; see `read_parts`.
     """
     if not alone or by == "document":
-        yield from spans_of(read_parts(model, tokenizer, parts), by)
+        yield from spans_of(read_parts(model, tokenizer, parts, processes), by)
         return
     spans, texts = tee(spans_of(map(_unscored, parts), by))
-    found = spans_of(read_parts(model, tokenizer, _as_documents(texts)), "document", with_ends=False)
+    found = spans_of(read_parts(model, tokenizer, _as_documents(texts), processes), "document", with_ends=False)
     for span, score in zip(spans, found, strict=True):
         yield replace(score, document=span.document, number=span.number, start=span.start)
 
@@ -149,11 +157,12 @@ def score_with_all(
     by: SpanKind,
     *,
     alone: bool = False,
+    processes: Processes | None = None,
 ) -> list[Iterator[SpanScore]]:
     """`score_spans` for each of several networks; the text is read once."""
     copies = tee(parts, len(networks))
     return [
-        score_spans(model, tokenizer, copy, by, alone=alone)
+        score_spans(model, tokenizer, copy, by, alone=alone, processes=processes)
         for (model, tokenizer), copy in zip(networks, copies, strict=True)
     ]
 

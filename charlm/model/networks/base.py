@@ -17,6 +17,9 @@ class Network(nn.Module, ABC):
     outputs are those of a single long window, up to rounding.
     """
 
+    reads_zeros = True
+    """Whether the embedding of a token may be zeros. A norm divides by its length, and gradients would explode."""
+
     @property
     def has_bfloat16_kernel(self) -> bool:
         """Whether this network trains faster in bfloat16 on this CPU."""

@@ -84,6 +84,8 @@ class TransformerLayer(nn.Module):
 class Transformer(Network):
     """The stack of layers, after a projection of the embeddings to H and before a last norm."""
 
+    reads_zeros = False
+
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.span, self.heads, self.hidden_size = config.attention_span, config.heads, config.hidden_size

@@ -22,7 +22,9 @@ from charlm.config import (
 )
 from charlm.data.dataset import Dataset
 from charlm.data.windows import mean_window
+from charlm.model.device import pick_device
 from charlm.ngram.native_code import native_library
+from charlm.training.start import gpu_budget
 from charlm.training.start.speed import fastest_threads
 
 _Value = TypeVar("_Value")
@@ -117,10 +119,14 @@ def softmax_samples_for(vocab_size: int, *, match: bool) -> int:
     return 0 if match or vocab_size <= _MOST_TOKENS_OF_FULL_SOFTMAX else _SOFTMAX_SAMPLES
 
 
-def sequences_per_step(config: TrainConfig, *, tokens: int, documents: int, vocab_size: int) -> int:
-    """Batch size B for a training split: larger for short documents, smaller for a small text, and small enough that
-    the logits of a large vocabulary fit the memory."""
+def sequences_per_step(
+    config: TrainConfig, *, tokens: int, documents: int, vocab_size: int, on_gpu: bool = False
+) -> int:
+    """Batch size B for a training split: larger for short documents and on a GPU, smaller for a small text, and small
+    enough that the logits of a large vocabulary fit the memory."""
     preferred = _TOKENS_PER_STEP if vocab_size <= SMALL_VOCABULARY else _TOKENS_PER_STEP_OF_LARGE
+    if on_gpu:
+        preferred = max(preferred, gpu_budget.tokens_per_step(tokens))
     logits = min(vocab_size, config.softmax_samples or vocab_size)
     tokens_per_step = min(preferred, _MAX_LOGITS // logits, tokens // _MIN_STEPS_PER_PASS)
     sequences = tokens_per_step // tokens_per_sequence(config, tokens, documents)
@@ -236,13 +242,14 @@ def autotune(
     if network != DEFAULT_NETWORK and "seq_len" not in given:
         config = replace(config, seq_len=_SEQ_LEN_OF_OTHERS)
     facts, vocab_size = dataset.train.facts, dataset.tokenizer.vocab_size
+    device = pick_device(config.device)
     text = {"tokens": facts.tokens, "documents": facts.documents}
     if "softmax_samples" not in given:
         config = replace(config, softmax_samples=softmax_samples_for(vocab_size, match=match is True))
     if "batch_size" in given:
         batch_size = config.batch_size
     else:
-        batch_size = sequences_per_step(config, **text, vocab_size=vocab_size)
+        batch_size = sequences_per_step(config, **text, vocab_size=vocab_size, on_gpu=device.type == "cuda")
         if fine_tuning:
             batch_size = max(batch_size, _SEQUENCES_OF_FINE_TUNING)
     window = replace(config, batch_size=batch_size)
@@ -258,11 +265,20 @@ def autotune(
     tokens_read = facts.tokens * passes_of(
         window, tokens=facts.tokens, tokens_per_step=tokens_per_step, seconds=seconds, speed=speed
     )
-    selected = {}
+    selected, measured = {}, False
     if hidden_size is None:
         hidden_size = DEFAULT_SHAPES[network]["hidden_size"]
         if network == DEFAULT_NETWORK:
             hidden_size = hidden_size_for(facts.tokens, tokens_read)
+            memory = gpu_budget.memory_of(device)
+            if memory is not None and config.minutes is not None:
+                left = max(0.0, config.minutes * 60 - seconds) * _SHARE_OF_STEPS
+                text_facts = {"vocab_size": vocab_size, "tokens": facts.tokens}
+                chosen = gpu_budget.wider(
+                    hidden_size, cell, timed, **text_facts, seconds=left * processes, memory=memory
+                )
+                if chosen is not None:
+                    hidden_size, speed, measured = chosen[0], chosen[1] * processes, True
         selected["hidden_size"] = hidden_size
     if hidden_size >= _WIDE:
         if "seq_len" not in given:
@@ -272,7 +288,8 @@ def autotune(
         if "batch_size" not in given and long_documents and large and not fine_tuning:
             window = replace(window, batch_size=min(_SEQUENCES[1], 2 * batch_size))
     _, tokens_per_step = mean_window(dataset.train, batch_size=window.batch_size, seq_len=window.seq_len)
-    speed *= _value_for(hidden_size, _RELATIVE_SPEEDS)
+    if not measured:
+        speed *= _value_for(hidden_size, _RELATIVE_SPEEDS)
     passes = passes_of(window, tokens=facts.tokens, tokens_per_step=tokens_per_step, seconds=seconds, speed=speed)
     settings = settings_for(
         tokens=facts.tokens,

@@ -29,7 +29,8 @@ from charlm.model.ngram_prior import default_order, fit_prior
 from charlm.processes.processes import Processes
 from charlm.progress import Progress
 from charlm.storage.runs import RunFolder
-from charlm.training.start.autotune import AutotunedSettings, autotune
+from charlm.training.start.autotune import AutotunedSettings, autotune, sequences_per_step
+from charlm.training.start.fastest_device import fastest_device
 from charlm.training.start.fine_tuning import StartModel, inherit, inherit_vectors, inherits_prior
 from charlm.training.start.order_weights import fit_order_weights
 from charlm.training.state import TrainingState, begin
@@ -90,6 +91,34 @@ def _with_start_model(options: Mapping[str, Any], start_model: StartModel | None
     if given.get("ngram_order", values.get("ngram_order", LEAST_ORDER_OF_CONTEXTS)) < LEAST_ORDER_OF_CONTEXTS:
         del values["context_vectors"]  # the n-grams that they stand for are left out
     return values | given
+
+
+def with_device(
+    dataset: Dataset,
+    options: Mapping[str, Any],
+    start_model: StartModel | None,
+    config: TrainConfig,
+    training_options: Mapping[str, Any],
+    *,
+    processes: Processes,
+) -> TrainConfig:
+    """The settings with the faster device instead of "auto", and each process on its GPU; arguments as in `autotuned`.
+
+    Raises `ConfigError` for a device that is not available.
+    """
+    if config.device == "auto":
+        network = _model_config(options, start_model, dataset.tokenizer.vocab_size)
+        network = replace(network, ngram_order=0, context_vectors=0, match=False, recent=False, labels=())
+        timed = config
+        if "batch_size" not in training_options:
+            facts = dataset.train.facts
+            rows = sequences_per_step(
+                config, tokens=facts.tokens, documents=facts.documents, vocab_size=network.vocab_size
+            )
+            timed = replace(config, batch_size=rows)
+        config = replace(config, device=fastest_device(network, timed, processes))
+    processes.use(pick_device(config.device))
+    return config
 
 
 def autotuned(

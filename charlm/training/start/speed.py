@@ -42,15 +42,25 @@ def fastest_threads(
 
 
 def tokens_per_second(
-    vocab_size: int, config: TrainConfig, seq_len: int, *, network: NetworkKind = DEFAULT_NETWORK
+    vocab_size: int,
+    config: TrainConfig,
+    seq_len: int,
+    *,
+    network: NetworkKind = DEFAULT_NETWORK,
+    model_config: ModelConfig | None = None,
+    most_seconds: float = math.inf,
 ) -> float:
     """Training speed on this machine of a network of default shape, from a few steps on B sequences of `seq_len` random
     tokens; recurrent layers are those of an LSTM. B, optimiser, device and precision are those of `config`. On a busy
-    machine there are fewer steps, so that they take a small part of the run's minutes."""
+    machine there are fewer steps, so that they take a small part of the run's minutes, and at most `most_seconds`.
+
+    With a `model_config` the network is that one; it may have neither an n-gram prior nor labels."""
     generator = torch.Generator().manual_seed(0)
-    shape = DEFAULT_SHAPES[network]
-    embedding = default_embedding(vocab_size, shape["hidden_size"])
-    model = LanguageModel(ModelConfig(vocab_size=vocab_size, network=network, **shape, **embedding))
+    if model_config is None:
+        shape = DEFAULT_SHAPES[network]
+        embedding = default_embedding(vocab_size, shape["hidden_size"])
+        model_config = ModelConfig(vocab_size=vocab_size, network=network, **shape, **embedding)
+    model = LanguageModel(model_config)
     model.initialise(generator)
     device = pick_device(config.device)
     model.to(device)
@@ -62,7 +72,7 @@ def tokens_per_second(
     dropout_generator = torch.Generator(device).manual_seed(0)
     warm_up, timed = _BENCHMARK_STEPS
     seconds: list[float] = []
-    most = _BENCHMARK_SHARE * 60 * (config.minutes or math.inf)
+    most = min(most_seconds, _BENCHMARK_SHARE * 60 * (config.minutes or math.inf))
     while len(seconds) < warm_up + timed and (len(seconds) < 2 or sum(seconds) < most):
         started = time.perf_counter()
         with model.training_precision(config.precision):

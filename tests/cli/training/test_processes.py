@@ -1,4 +1,4 @@
-"""Training by several processes that share each batch."""
+"""Training by several processes that share each batch, and scoring by several that share the documents."""
 
 import os
 import re
@@ -7,6 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
+from charlm.errors import ProcessError
+from charlm.processes import launch
 
 ONE_THREAD = ["--threads", "1"]
 SMALL = ["--hidden", "16", "--batch-size", "5", "--seq-len", "16", "--validations", "2", *ONE_THREAD]
@@ -84,18 +87,19 @@ def test_a_process_that_is_killed_ends_all_and_a_restart_goes_on(
     status = [child.wait() for child in children]
     assert (status[killed], status[1 - killed]) == (-signal.SIGKILL, 1)
     last = children[1 - killed].stderr.splitlines()[-1]
-    assert last.startswith("error: another process of this run has ended") and "--resume" in last
-    assert [child.wait() for child in start_together(command, restarts=1)] == [0, 0]
-    assert records_of("runs/killed", "step")[-1]["step"] == 80
+    assert last.startswith("error: another of the processes has ended") and "--resume" in last
+    if killed == 0:  # the process that writes the files
+        assert [child.wait() for child in start_together(command, restarts=1)] == [0, 0]
+        assert records_of("runs/killed", "step")[-1]["step"] == 80
 
 
 def test_one_process_reports_what_is_wrong_with_any(text: Path, write, start_together) -> None:
     other = write("another text, " * 200, "other/text.txt")
     options = ["--steps", "5", *SMALL, "--run", "wrong"]
 
-    def error(*commands: list[object], size: int = 2) -> str:
-        children = start_together(*commands, size=size)
-        assert [child.wait() for child in children] == [1] * size
+    def error(*commands: list[object]) -> str:
+        children = start_together(*commands)
+        assert [child.wait() for child in children] == [1, 1]
         lines = [line for child in children for line in child.stderr.splitlines() if "error" in line.lower()]
         assert len(lines) == 1, lines
         return lines[0]
@@ -105,8 +109,6 @@ def test_one_process_reports_what_is_wrong_with_any(text: Path, write, start_tog
         "error: the text of process 1 differs from that of process 0; give all processes the same"
     )
     assert "no file or folder 'missing.txt'" in error(train, ["train", "missing.txt", *options])
-    assert "6 processes can't share a step of --batch-size 5" in error(train, size=6)
-    assert "--seeds trains with a single process" in error([*train, "--seeds", "2"])
 
 
 def test_options_that_several_processes_cannot_have(text: Path, failed, monkeypatch) -> None:
@@ -137,3 +139,61 @@ def test_processes_on_this_machine(text: Path, start, records_of) -> None:
     os.kill(int(workers[-1]), signal.SIGKILL)
     assert child.wait() == 1
     assert re.match("error: process . of 2 was ended by SIGKILL.*--resume", child.stderr.splitlines()[-1])
+
+
+def test_two_processes_print_the_scores_of_one(run: str, text: Path, charlm, start_together) -> None:
+    options = ["--documents", "line", *ONE_THREAD]
+    for command in (["eval", run, text, "--json", "--no-baselines"], ["score", run, text, "--by", "word", "--csv"]):
+        expected = charlm(*command, *options).stdout
+        first, second = start_together([*command, *options])
+        assert (first.wait(), second.wait()) == (0, 0), first.stderr
+        assert (first.stdout, second.stdout, second.stderr) == (expected, "", "")
+
+
+def test_a_process_that_is_killed_ends_the_scoring(run: str, write, sentences: str, start_together) -> None:
+    large = write(sentences * 300, "large.txt")
+    children = start_together(["score", run, large, "--documents", "line", "--jsonl", *ONE_THREAD])
+    children[0].wait_for(lambda: children[0].stdout != "")
+    children[1].send(signal.SIGKILL)
+    assert [child.wait() for child in children] == [1, -signal.SIGKILL]
+    (error,) = children[0].stderr.splitlines()
+    assert error.startswith("error: another of the processes has ended") and "run the command again" in error
+
+
+def test_scoring_that_processes_cannot_share(run: str, text: Path, write, sentences: str, start_together) -> None:
+    other = write(sentences.replace("cat", "dog"), "other/text.txt")
+
+    def error(*commands: list[object]) -> str:
+        children = start_together(*([*command, *ONE_THREAD] for command in commands))
+        assert [child.wait() for child in children] == [1, 1]
+        assert [child.stdout for child in children] == ["", ""]
+        (line,) = (line for child in children for line in child.stderr.splitlines())
+        return line
+
+    assert "error: 2 processes can't share a single document, " in error(["eval", run, text, "--documents=file"])
+    assert error(*(["score", run, one, "--documents", "line"] for one in (text, other))) == (
+        "error: the text of process 1 differs from that of process 0; give all processes the same"
+    )
+
+
+def test_scoring_by_processes_that_charlm_starts(run: str, text: Path, charlm, failed, monkeypatch) -> None:
+    launched = []
+    monkeypatch.setattr(launch, "launch", lambda arguments, **options: launched.append((arguments, options)) or 0)
+    options = ["--documents", "line", "--threads", "1", "--processes", "2"]
+    charlm("eval", run, text, "--cache", *options)
+    charlm("score", run, text, "--by", "word", *options)
+    for words, option in zip(launched, (["--cache"], ["--by=word"]), strict=True):
+        arguments, settings = words
+        assert {*arguments[1:-3]} == {*option, "--documents=line", "--threads=1"}
+        assert arguments[-3:] == ["--", run, str(text)] and settings == {"processes": 2, "threads": 1}
+    assert "--dynamic learns from each part" in failed("eval", run, "--dynamic", "--processes", "2")
+    assert "can't read standard input" in failed("score", run, "-", "--processes", "2")
+    assert "--processes is 0" in failed("eval", run, "--processes", "0")
+
+    def lose(*_: object, **__: object) -> int:
+        raise ProcessError("process 1 of 2 was ended by SIGKILL")
+
+    monkeypatch.setattr(launch, "launch", lose)
+    assert failed("eval", run, "--processes", "2").endswith(
+        "the other processes have ended, too; run the command again"
+    )

@@ -93,6 +93,15 @@ def test_gradients_are_those_of_finite_differences(make, kind: str) -> None:
 
 
 @networks
+def test_gradients_are_moderate_from_a_token_whose_embedding_begins_at_zero(make, kind: str) -> None:
+    net = make(kind)
+    net.initialise(torch.Generator().manual_seed(1), zero_tokens=(0,))
+    logits, _ = net(torch.tensor([[0], [1], [2]]))
+    logits.square().mean().backward()
+    assert all(weight.grad.abs().max() < 100 for weight in net.parameters() if weight.grad is not None)
+
+
+@networks
 def test_dropout_is_for_training_and_follows_its_generator(make, ids, kind: str) -> None:
     net, plain = make(kind, dropout=0.5), make(kind)
     assert torch.equal(net.eval()(ids)[0], plain(ids)[0])

@@ -1,0 +1,123 @@
+"""What a table of the docs shows: its columns, and which of the results."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from results import Record
+
+Value = Any
+"""A setting or a figure: a number, a text, or None."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table."""
+
+    heading: str
+    value: str | Callable[[Record], Value]
+    """The name of a setting or a figure, or a function of a record."""
+    form: str = ""
+    """How a number is formatted, as in `format`; a text is shown as it is."""
+
+    def of(self, record: Record) -> Value:
+        """The value in one record; None if it has none."""
+        if callable(self.value):
+            return self.value(record)
+        return (record["settings"] | record["figures"]).get(self.value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table of a page; one for each machine."""
+
+    results: str
+    """The results file, without folder and ending."""
+    columns: Sequence[Column]
+    select: Callable[[list[Record]], list[Record]] = list
+    """The records that belong to this table, of all in the file."""
+    across: str | None = None
+    """A setting whose values are side by side in one row, instead of in rows of their own; the first column then names
+    the rows, and the others are repeated for every value."""
+    best_first: str | None = None
+    """A figure: the rows are sorted by its mean, lowest first. By default they are in the order of the file."""
+
+
+def where(**settings: Value) -> Callable[[list[Record]], list[Record]]:
+    """Select the records that have these settings."""
+
+    def select(records: list[Record]) -> list[Record]:
+        return [one for one in records if settings.items() <= one["settings"].items()]
+
+    return select
+
+
+def of_characters(records: list[Record]) -> list[Record]:
+    """The runs with character tokens."""
+    return where(tokenizer="char")(records)
+
+
+def of_both_tokenizers(records: list[Record]) -> list[Record]:
+    """The runs that the same machine has made with characters and with subwords, on the same text for the same time."""
+
+    def compared(record: Record) -> str:
+        settings = record["settings"]
+        return json.dumps([record["machine"], settings["text"], settings["minutes"]])
+
+    scored = [one for one in records if "bits_per_byte" in one["figures"]]
+    kinds = {kind: {compared(one) for one in where(tokenizer=kind)(scored)} for kind in ("char", "subword")}
+    both = [one for one in scored if compared(one) in kinds["char"] & kinds["subword"]]
+    settings = ("minutes", "text", "tokenizer")
+    return sorted(both, key=lambda one: [one["settings"][name] for name in settings])
+
+
+def at_the_best_rate(**settings: Value) -> Callable[[list[Record]], list[Record]]:
+    """Select, for each cell of a search, the runs at the learning rate that does best on validation with seed 1."""
+
+    def select(records: list[Record]) -> list[Record]:
+        searched = where(**settings)(records)
+        best: dict[str, tuple[float, float]] = {}
+        for one in searched:
+            valid, cell, rate = one["figures"]["valid"], one["settings"]["cell"], one["settings"]["rate"]
+            if one["seed"] == 1 and valid is not None and valid < best.get(cell, (float("inf"), 0.0))[0]:
+                best[cell] = (valid, rate)
+        return [one for one in searched if best.get(one["settings"]["cell"], (0, 0))[1] == one["settings"]["rate"]]
+
+    return select
+
+
+def fewer_bits(record: Record) -> float | None:
+    """By how much the loss is below that of the best n-gram model of the same split."""
+    figures = record["figures"]
+    if "fewer_bits" in figures:
+        return float(figures["fewer_bits"])
+    return 1 - figures["nats_per_character"] / figures["ngram_nats"] if "ngram_nats" in figures else None
+
+
+def ngram(record: Record) -> str | None:
+    """The loss of the best n-gram model of the same split, and its order."""
+    figures = record["figures"]
+    return f"{figures['ngram_nats']:.4f} ({figures['ngram_order']})" if "ngram_nats" in figures else None
+
+
+def interval(record: Record) -> str | None:
+    """A confidence interval."""
+    figures = record["figures"]
+    return f"{figures['low']:.3f} to {figures['high']:.3f}" if "low" in figures else None
+
+
+def titled(record: Record) -> str:
+    """The name of a program, and the order of an n-gram model."""
+    order = record["figures"].get("order")
+    return str(record["settings"]["program"]) + (f", order {order}" if order else "")
+
+
+def hits(record: Record) -> float:
+    """The share of the gaps whose true text was found."""
+    return float(record["figures"]["hits"] / record["settings"]["gaps"])
+
+
+def code(name: str) -> Callable[[Record], str]:
+    """A setting or a figure in the type of code."""
+    return lambda record: f"`{(record['settings'] | record['figures'])[name]}`"

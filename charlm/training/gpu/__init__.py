@@ -1,0 +1,1 @@
+"""What keeps a GPU from waiting for the rest of a step."""
