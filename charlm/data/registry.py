@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from charlm.config import DocumentKind
-from charlm.data.inputs.download import Downloader, failure_reason
+from charlm.data.inputs.download import download
 from charlm.data.packed.archive import extract
 from charlm.data.packed.compressed import unpacked
-from charlm.errors import CorpusError, DownloadError
+from charlm.errors import CorpusError
 from charlm.files import cache_folder, cache_path
 from charlm.progress import Progress, silent
 
@@ -131,29 +131,8 @@ class NamedCorpus:
 
     def _download(self, path: Path, progress: Progress) -> None:
         """Download to `path`, unless the right file is there."""
-        import pooch  # slow to import and rarely needed
-        import requests
-
         assert self.url is not None and self.sha256 is not None and self.bytes is not None
-        pooch.get_logger().setLevel("ERROR")
-        try:
-            pooch.retrieve(
-                self.url,
-                known_hash=f"sha256:{self.sha256}",
-                fname=path.name,
-                path=path.parent,
-                downloader=Downloader(self.name, self.bytes, progress),
-            )
-        except (requests.RequestException, OSError) as error:
-            raise DownloadError(
-                f"can't download {self.name} from {self.url} ({failure_reason(error)}); check the network, or "
-                f"save the file as {path}"
-            ) from None
-        except ValueError:  # of pooch
-            raise DownloadError(
-                f"the download of {self.name} from {self.url} doesn't match the registry (its sha256 differs) and was "
-                "discarded; try again, or pass your own copy as a file"
-            ) from None
+        download(self.url, path, what=self.name, size=self.bytes, sha256=self.sha256, progress=progress)
 
 
 def file_source(path: Path, name: str | None = None) -> Source:

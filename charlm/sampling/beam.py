@@ -21,7 +21,7 @@ from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
 
 _OF_LENGTH = ("length", "min_length", "until_eos", "stop")
-_CONSTRAINTS = ("pattern", "words", "must_contain", "acrostic", "lines", "syllables", "rhyme")
+_CONSTRAINTS = ("pattern", "json_schema", "words", "must_contain", "acrostic", "lines", "syllables", "rhyme")
 _SEARCH_CONTROLS = (
     *_OF_LENGTH,
     *_CONSTRAINTS,

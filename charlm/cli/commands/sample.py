@@ -50,6 +50,7 @@ def sample(
     no_copy: options.NoCopyOption = 0,
     beam: options.BeamOption = None,
     pattern: constraints.PatternOption = None,
+    json_schema: constraints.JsonSchemaOption = None,
     words: constraints.WordsOption = None,
     must_contain: constraints.MustContainOption = None,
     acrostic: constraints.AcrosticOption = "",
@@ -100,6 +101,7 @@ def sample(
     """
     from charlm.cli.ui.console import Bars, stderr
     from charlm.cli.ui.texts import arranged, show_texts
+    from charlm.data.encoding import read_utf8
     from charlm.sampling.config import (
         SampleConfig,
         parse_bias,
@@ -163,6 +165,7 @@ def sample(
         steer=tuple(map(parse_steer, steer or ())),
         label=tuple(label or ()),
         pattern=pattern,
+        json_schema=None if json_schema is None else read_utf8(json_schema),
         words=() if words is None else read_words(words),
         must_contain=tuple(unescape(text, "--must-contain") for text in must_contain or ()),
         acrostic=acrostic,
@@ -199,6 +202,8 @@ def sample(
         show_pairs(pairs, json=json, jsonl=jsonl)
         return
     index = loaded.copy_index(copy_length) if copy_check else None
+    if config.syllables:
+        _fetch_dictionary()
     if beam is not None:
         with Bars(stderr()) as progress:
             found = [
@@ -251,6 +256,15 @@ def _read_sources(sources: list[str], file: str | None) -> list[str]:
     if not lines:
         raise ConfigError(f"--source-file {file} has no sources; give a file with one per line")
     return [*sources, *lines]
+
+
+def _fetch_dictionary() -> None:
+    """Download the pronouncing dictionary, with a bar."""
+    from charlm.cli.ui.console import Bars, stderr
+    from charlm.sampling.constraints.automata.lexicon import english
+
+    with Bars(stderr()) as progress:
+        english(progress)
 
 
 def _require_alone(why: str, **others: object) -> None:

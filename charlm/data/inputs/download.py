@@ -1,5 +1,6 @@
 """Downloads: from https addresses alone, with few redirects, and of a size that is known before."""
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -15,15 +16,16 @@ _CHUNK = 1 << 16
 class Downloader:
     """Downloads a file of a known size; called by pooch with an address and the path to write to."""
 
-    def __init__(self, what: str, size: int, progress: Progress) -> None:
+    def __init__(self, what: str, size: int, path: Path, progress: Progress) -> None:
         """Begin nothing.
 
         Args:
             what: the name of the file, for progress and errors.
             size: its size in bytes; a larger file is refused.
+            path: where the file is kept, for errors.
             progress: called with the bytes downloaded.
         """
-        self._what, self._size, self._progress = what, size, progress
+        self._what, self._size, self._path, self._progress = what, size, path, progress
 
     def __call__(self, url: str, output_file: str, pooch: Any) -> None:
         """Download `url` to `output_file`.
@@ -50,8 +52,8 @@ class Downloader:
                         return
                     url = self._secure(url, answer.headers["location"])
         raise DownloadError(
-            f"the download of {self._what} is redirected more than {_MOST_REDIRECTS} times; save the file yourself and "
-            "name it as the text"
+            f"the download of {self._what} is redirected more than {_MOST_REDIRECTS} times; save the file yourself as "
+            f"{self._path}"
         )
 
     def _secure(self, base: str, location: str) -> str:
@@ -60,7 +62,7 @@ class Downloader:
         if urlsplit(url).scheme not in _SCHEMES:
             raise DownloadError(
                 f"the download of {self._what} leads to {url[:200]!r}, which is not an https address; save the file "
-                "yourself and name it as the text"
+                f"yourself as {self._path}"
             )
         return url
 
@@ -73,14 +75,42 @@ class Downloader:
                 if done > self._size:
                     raise DownloadError(
                         f"the download of {self._what} from {answer.url} is larger than the {self._size:,} bytes "
-                        "in the registry and was stopped; try again, or pass your own copy as a file"
+                        f"in the registry and was stopped; try again, or save the right file as {self._path}"
                     )
                 file.write(chunk)
                 self._progress(activity, done, self._size)
         self._progress(activity, done, done)
 
 
-def failure_reason(error: Exception) -> str:
+def download(url: str, path: Path, *, what: str, size: int, sha256: str, progress: Progress) -> None:
+    """Download a file of a known size and checksum to `path`, unless the right file is there.
+
+    Raises `DownloadError` when the download fails or gives another file.
+    """
+    import pooch  # slow to import and rarely needed
+    import requests
+
+    pooch.get_logger().setLevel("ERROR")
+    try:
+        pooch.retrieve(
+            url,
+            known_hash=f"sha256:{sha256}",
+            fname=path.name,
+            path=path.parent,
+            downloader=Downloader(what, size, path, progress),
+        )
+    except (requests.RequestException, OSError) as error:
+        raise DownloadError(
+            f"can't download {what} from {url} ({_reason(error)}); check the network, or save the file as {path}"
+        ) from None
+    except ValueError:  # of pooch
+        raise DownloadError(
+            f"the download of {what} from {url} doesn't match the registry (its sha256 differs) and was discarded; "
+            f"try again, or save the right file as {path}"
+        ) from None
+
+
+def _reason(error: Exception) -> str:
     """Why a download has failed, in a few words."""
     from requests import exceptions
 

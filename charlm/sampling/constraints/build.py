@@ -10,6 +10,7 @@ from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
 from charlm.sampling.config import SampleConfig, temperature_at
 from charlm.sampling.constraints.automata import texts
+from charlm.sampling.constraints.automata.json_schema import satisfying
 from charlm.sampling.constraints.automata.lexicon import LETTERS, english, without_letters
 from charlm.sampling.constraints.automata.pattern import matching
 from charlm.sampling.constraints.automata.spelling import writable
@@ -85,6 +86,8 @@ def _tables(config: SampleConfig, spelling: Table) -> Iterator[tuple[str, Table]
     """The automaton of each setting, with the name of its option."""
     if config.pattern is not None:
         yield f"--pattern {config.pattern}", matching(config.pattern)
+    if config.json_schema is not None:
+        yield "--json-schema", satisfying(config.json_schema)
     if config.words:
         yield "--words", of_words(config.words, partial(_can_write, spelling))
     for text in config.must_contain:

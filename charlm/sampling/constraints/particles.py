@@ -97,9 +97,9 @@ class ParticleWriter:
         gains = proposal.totals - np.array([particle.chance for particle in running])
         if len(running) < len(particles) and gains.max() > -np.inf:
             gains -= gains.max() + math.log(np.exp(gains - gains.max()).mean())
-        for index, particle in enumerate(running):
+        tokens = self._draw(proposal.logits, [particle.stream for particle in running], uniforms)
+        for index, (particle, token) in enumerate(zip(running, tokens, strict=True)):
             particle.log_weight += float(gains[index])
-            token = self._draw(proposal.logits[index], particle.stream, uniforms)
             if token is None:
                 particle.stream.dead_end()
                 particle.log_weight = -math.inf
@@ -124,14 +124,23 @@ class ParticleWriter:
         added = np.where(is_flat & ~np.isneginf(chances), 0.0, scale * chances)
         return _Proposal(adjusted + added, totals, chances)
 
-    def _draw(self, logits: NDArray[np.float64], stream: TextStream, uniforms: Uniforms) -> int | None:
-        """Draw a token from proposed logits, (V,), which changes; None if none is possible."""
-        while logits.max() > -np.inf:
-            token = draw(self._controls.shaped(logits[None], [stream]), [uniforms()])[0]
-            if not self._controls.would_copy(stream, token) and stream.can_take(token):
-                return token
-            logits[token] = -np.inf
-        return None
+    def _draw(self, logits: Logits, streams: Sequence[TextStream], uniforms: Uniforms) -> list[int | None]:
+        """Draw a token for each text from its proposed logits, (N, V), which change; None if none is possible."""
+        drawn: list[int | None] = [None] * len(streams)
+        waiting = np.flatnonzero(logits.max(-1) > -np.inf).tolist()
+        while waiting:
+            own = [streams[row] for row in waiting]
+            tokens = draw(self._controls.shaped(logits[waiting], own), [uniforms() for _ in waiting])
+            refused = []
+            for row, token, stream in zip(waiting, tokens, own, strict=True):
+                if not self._controls.would_copy(stream, token) and stream.can_take(token):
+                    drawn[row] = token
+                    continue
+                logits[row, token] = -np.inf
+                if logits[row].max() > -np.inf:
+                    refused.append(row)
+            waiting = refused
+        return drawn
 
     def _survivors(self, particles: list[Particle], uniforms: Uniforms) -> list[Particle]:
         """The particles, drawn anew if their weights are uneven, and a single one if nothing else can change them."""

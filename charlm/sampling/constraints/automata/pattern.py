@@ -26,9 +26,13 @@ try:
 except (ImportError, ValueError, OSError):
     pass
 from outlines_core import Index, Vocabulary
+from outlines_core.json_schema import build_regex_from_schema
 import numpy as np
 try:
-    index = Index(sys.stdin.buffer.read().decode(), Vocabulary(256, {bytes([byte]): [byte] for byte in range(256)}))
+    pattern = sys.stdin.buffer.read().decode()
+    if sys.argv[2] == "schema":
+        pattern = build_regex_from_schema(pattern)
+    index = Index(pattern, Vocabulary(256, {bytes([byte]): [byte] for byte in range(256)}))
 except ValueError as error:
     sys.exit(str(error))
 rows = index.get_transitions()
@@ -51,19 +55,37 @@ def matching(pattern: str) -> Table:
 
     Raises `ConfigError` if it can't be parsed, nothing matches it, it is too complex, or outlines-core is missing.
     """
+    try:
+        return compiled(pattern)
+    except EngineError as error:
+        raise _failure(pattern, str(error)) from None
+
+
+class EngineError(Exception):
+    """What the engine says of a pattern or schema that it can't compile; "" if it took too long."""
+
+
+def compiled(pattern: str, *, is_schema: bool = False) -> Table:
+    """The texts that a regular expression or a JSON schema matches.
+
+    Raises `EngineError` if the engine can't compile it, and `ConfigError` if outlines-core is missing.
+    """
     if find_spec("outlines_core") is None:
-        raise ConfigError("--pattern needs outlines-core; install it with: pip install 'charlm-rnn[pattern]'")
+        raise ConfigError(
+            f"{'--json-schema' if is_schema else '--pattern'} needs outlines-core; install it with: pip install "
+            "'charlm-rnn[pattern]'"
+        )
     try:
         done = subprocess.run(
-            [sys.executable, "-I", "-c", _SCRIPT, str(MOST_STATES)],
+            [sys.executable, "-I", "-c", _SCRIPT, str(MOST_STATES), "schema" if is_schema else "regex"],
             input=pattern.encode("utf-8", "surrogatepass"),
             capture_output=True,
             timeout=_SECONDS,
         )
     except subprocess.TimeoutExpired:
-        raise _too_complex(pattern) from None
+        raise EngineError from None
     if done.returncode:
-        raise _failure(pattern, done.stderr.decode("utf-8", "replace"))
+        raise EngineError(done.stderr.decode("utf-8", "replace"))
     with np.load(io.BytesIO(done.stdout)) as arrays:
         after, final, start = arrays["after"], arrays["final"], int(arrays["start"])
     sinks = np.zeros((FIRST, 256), dtype=np.int32)
