@@ -75,7 +75,8 @@ def regression(splits: Mapping[str, Names]) -> tuple[dict[str, float], str]:
 
     kinds = {"counts": CountVectorizer, "tf-idf": TfidfVectorizer}
 
-    def measure(kind: str, strength: float, trained: Names, measured: Names) -> dict[str, float]:
+    def measure(choice: tuple[str, float], trained: Names, measured: Names) -> dict[str, float]:
+        kind, strength = choice
         grams = kinds[kind](analyzer="char", ngram_range=(1, 5), lowercase=False)
         model = make_pipeline(grams, LogisticRegression(C=strength, max_iter=300))
         model.fit([f"^{name}$" for name, _ in trained], [language for _, language in trained])
@@ -83,8 +84,8 @@ def regression(splits: Mapping[str, Names]) -> tuple[dict[str, float], str]:
         return scores(measured, [dict(zip(model.classes_, row, strict=True)) for row in rows])
 
     choices = [(kind, strength) for kind in kinds for strength in REGULARISATIONS]
-    best = min(choices, key=lambda choice: measure(*choice, splits["train"], splits["valid"])["nats"])
-    return measure(*best, splits["train"] + splits["valid"], splits["test"]), f"{best[0]}, C={best[1]:g}"
+    best = min(choices, key=lambda choice: measure(choice, splits["train"], splits["valid"])["nats"])
+    return measure(best, splits["train"] + splits["valid"], splits["test"]), f"{best[0]}, C={best[1]:g}"
 
 
 def labelled(splits: Mapping[str, Names], minutes: float, seed: int, threads: int, folder: Path) -> dict[str, float]:
