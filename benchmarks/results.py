@@ -66,6 +66,7 @@ SOURCES = {
     "sentiment": (*_NETWORK, "analysis/probing", "evaluation", "pretrained", "sampling"),
     "serving": (*_TRAINING, "server"),
     "standard": _TRAINING,
+    "surnames": _TRAINING,
     "time_to_quality": _TRAINING,
     "validation": _TRAINING,
     "variants": _TRAINING,
