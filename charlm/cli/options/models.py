@@ -75,7 +75,7 @@ def given_models(arguments: list[str], options: list[str]) -> tuple[dict[str, Pa
     paths = [find_model(name) for name in names]
     for option in options:
         folder = user_path(option)
-        inside = sorted(folder.glob(f"*/{MODEL_FILE}")) if folder.is_dir() else []
+        inside = sorted(folder.glob(f"*/{MODEL_FILE}")) if os.path.isdir(folder) else []
         paths += inside if inside and not (folder / MODEL_FILE).exists() else [find_model(option)]
     found: dict[str, Path] = {}
     for path in paths:

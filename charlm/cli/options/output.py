@@ -52,12 +52,16 @@ def output_path(path: Path, option: str, *, inputs: Iterable[str | Path | None] 
     or a device, a pipe or a symbolic link.
     """
     path = user_path(path)
-    if path.is_dir():
+    if os.path.isdir(path):
         raise ConfigError(f"{option} is {str(path)!r}, which is a folder; give a file name")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise ConfigError(f"{option} is {str(path)!r}, but there is no folder {str(path.parent)!r}; create it first")
-    if not os.path.lexists(path):
+    try:
+        path.lstat()
+    except FileNotFoundError:
         return path
+    except OSError as error:  # such as a name that is too long
+        raise ConfigError(f"{option} is {str(path)!r}: {error.strerror}; give another file name") from None
     for source in inputs:
         if source is not None and _holds(user_path(source), path):
             raise ConfigError(f"{option} is {str(path)!r}, which is also an input; choose another file")

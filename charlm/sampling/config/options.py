@@ -66,7 +66,7 @@ def parse_steer(text: str, option: str = "--steer") -> Steer:
 def parse_syllables(text: str) -> tuple[int, ...]:
     """Parse syllables such as "5/7/5"; raises `ConfigError` for any other form."""
     parts = text.split("/")
-    if not all(part.strip().isdecimal() for part in parts):
+    if not all(part.strip().isdecimal() and len(part) < 10 for part in parts):
         raise ConfigError(f"--syllables is {text!r}; give a number for each line, such as 5/7/5, or one for all")
     return tuple(int(part) for part in parts)
 

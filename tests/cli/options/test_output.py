@@ -25,6 +25,24 @@ def letter(run: str) -> None:
 
 
 @pytest.mark.usefixtures("letter")
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["neurons", "letter.txt", "--tokens", "60", "--html"],
+        ["heatmap", "letter.txt", "--html"],
+        ["curves", "--plot"],
+        ["score", "letter.txt", "--models"],
+        ["sample", "--syllables"],
+        ["sample", "--prefix-file"],
+    ],
+    ids=lambda options: " ".join(options[:1] + options[-1:]),
+)
+@pytest.mark.parametrize("name", ["9" * 5000, "folder/" + "9" * 300], ids=["long", "long in a folder"])
+def test_a_name_that_is_too_long_is_an_error(failed, options: list[str], name: str) -> None:
+    assert "999" in failed(*options, name)
+
+
+@pytest.mark.usefixtures("letter")
 @pytest.mark.parametrize("command", PAGES.values(), ids=PAGES)
 def test_a_page_is_opened_only_on_request(charlm, failed, opened: list[str], command: list[str]) -> None:
     said = failed(*command, "--open")
