@@ -13,13 +13,14 @@ from charlm.progress import Progress, silent
 from charlm.sampling.beam import beam_search
 from charlm.sampling.config import SampleConfig, takes_likeliest
 from charlm.sampling.constraints.build import build_constraint
+from charlm.sampling.constraints.word_by_word import write_word_by_word
 from charlm.sampling.constraints.writing import PARTICLES, write_constrained
 from charlm.sampling.controls import NO_TOKEN, Controls
 from charlm.sampling.draws import Uniforms
 from charlm.sampling.edges.opening import Beginnings
 from charlm.sampling.edges.prefix import Start, choose_start
 from charlm.sampling.steering import Steering
-from charlm.sampling.steppers import LogitRows, make_stepper
+from charlm.sampling.steppers import LogitRows, Stepper, make_stepper
 from charlm.sampling.text_stream import GeneratedText, TextStream
 from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
@@ -214,18 +215,14 @@ def _write(
     likeliest = takes_likeliest(config)
     constraint = build_constraint(model, vocabulary, config, beginnings.first, vocabulary.bias(config.bias))
     if constraint is not None and config.max_length:
-        writing = write_constrained(
-            constraint,
-            vocabulary,
-            controls,
-            config,
-            beginnings,
-            lambda starts: make_stepper(model, [start.states for start in starts], steering=steering),
-            generator_of,
-            prefix=prefix,
-            num=num,
-            batch=batch,
-        )
+        def make(starts: list[Start]) -> Stepper:
+            return make_stepper(model, [start.states for start in starts], steering=steering)
+
+        parts = (constraint, vocabulary, controls, config, beginnings, make, generator_of)
+        if constraint.has_words:
+            writing = write_word_by_word(*parts, model, steering, prefix=prefix, num=num)
+        else:
+            writing = write_constrained(*parts, prefix=prefix, num=num, batch=batch)
         for number, stream, emitted in writing:
             end = len(stream.text)
             if chunks and end > emitted:

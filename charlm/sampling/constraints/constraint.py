@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.sampling.constraints.automaton import DEAD, ENDED, NEVER, STARTS_CHARACTER, Automaton, combine
+from charlm.sampling.constraints.automaton import DEAD, ENDED, NEVER, STARTS_CHARACTER, Automaton, Table, combine
 from charlm.sampling.constraints.outlook import LOWEST, Outlook
 from charlm.sampling.constraints.reach import Reach
 from charlm.sampling.vocabulary import Vocabulary
@@ -45,6 +45,9 @@ class Constraint:
         `reach` finds exact distances in the product; None if there is one automaton, whose distances are exact.
         """
         self._automata, self._outlooks, self._reach = automata, outlooks, reach
+        self._of_words = [own.settled if isinstance(own, Table) else None for own in automata]
+        self.has_words = any(settled is not None for settled in self._of_words)
+        """Whether there is a constraint on each word by itself."""
         self._eos, self._size = vocabulary.eos, vocabulary.size
         self.start: State = tuple(automaton.start for automaton in automata)
         self._spelling = _Spelling(vocabulary.bytes, vocabulary)
@@ -61,6 +64,11 @@ class Constraint:
     def is_free(self, state: State) -> bool:
         """Whether every continuation is accepted."""
         return all(bool(own.is_free(np.array([one]))[0]) for own, one in zip(self._automata, state, strict=True))
+
+    def is_between_words(self, state: State) -> bool:
+        """Whether no word has begun, for a constraint on each word by itself."""
+        tables = zip(self._of_words, state, strict=True)
+        return all(bool(settled[one]) for settled, one in tables if settled is not None)
 
     def distance(self, state: State) -> int:
         """The least number of characters after which the text may end; `NEVER` if there is no such text."""

@@ -91,12 +91,22 @@ class ParticleWriter:
             uniforms: the random numbers of the text.
         """
         running = [particle for particle in particles if not particle.stream.ended]
+        gains = self.extend(running, logits, uniforms)
+        if len(running) < len(particles) and gains.max() > -np.inf:
+            mean = gains.max() + math.log(np.exp(gains - gains.max()).mean())
+            for particle in running:
+                particle.log_weight -= mean
+        return self._survivors(particles, uniforms)
+
+    def extend(
+        self, running: list[Particle], logits: NDArray[np.floating], uniforms: Uniforms
+    ) -> NDArray[np.float64]:
+        """Draw the next token of each of N particles, none of which has ended; returns what this adds to their weights,
+        nats, (N,)."""
         rows = logits[[particle.row for particle in running]]
         proposal = self._propose(rows, [particle.stream for particle in running])
         log_p = filters.log_probabilities(rows.astype(np.float64))
         gains = proposal.totals - np.array([particle.chance for particle in running])
-        if len(running) < len(particles) and gains.max() > -np.inf:
-            gains -= gains.max() + math.log(np.exp(gains - gains.max()).mean())
         tokens = self._draw(proposal.logits, [particle.stream for particle in running], uniforms)
         for index, (particle, token) in enumerate(zip(running, tokens, strict=True)):
             particle.log_weight += float(gains[index])
@@ -107,7 +117,7 @@ class ParticleWriter:
                 particle.chance = float(proposal.chances[index, token])
                 particle.stream.push(token, float(log_p[index, token]))
                 particle.token = token
-        return self._survivors(particles, uniforms)
+        return gains
 
     def _propose(self, logits: NDArray[np.floating], streams: Sequence[TextStream]) -> _Proposal:
         """The proposals for N texts, given the model's logits, (N, V)."""

@@ -37,6 +37,11 @@ class Written:
         """Whether the constraint is satisfied, whatever follows."""
         return not self.rest and self.constraint.is_free(self.state)
 
+    @property
+    def is_between_words(self) -> bool:
+        """See `Constraint.is_between_words`."""
+        return not self.rest and self.constraint.is_between_words(self.state)
+
     def chances(self, room: int, *, may_end: bool) -> NDArray[np.float64]:
         """See `Constraint.chances`."""
         return self.constraint.chances(self.state, room, may_end=may_end, rest=self.rest)

@@ -22,6 +22,11 @@ class ModelStepper:
         self._device = model.output_bias.device
         self._states = _stack(states)
 
+    @property
+    def states(self) -> LayerStates:
+        """The states of the B texts, (B, H) each."""
+        return self._states
+
     @torch.inference_mode()
     def step(self, tokens: Sequence[int]) -> LogitRows:
         """See `Stepper.step`."""
