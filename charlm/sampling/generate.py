@@ -215,6 +215,7 @@ def _write(
     likeliest = takes_likeliest(config)
     constraint = build_constraint(model, vocabulary, config, beginnings.first, vocabulary.bias(config.bias))
     if constraint is not None and config.max_length:
+
         def make(starts: list[Start]) -> Stepper:
             return make_stepper(model, [start.states for start in starts], steering=steering)
 

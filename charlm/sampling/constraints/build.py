@@ -19,7 +19,7 @@ from charlm.sampling.constraints.automata.words import of_words
 from charlm.sampling.constraints.automaton import NEVER, Automaton, Table, intersect
 from charlm.sampling.constraints.bigrams import measure_bigrams
 from charlm.sampling.constraints.constraint import Constraint
-from charlm.sampling.constraints.outlook import Outlook, TableOutlook
+from charlm.sampling.constraints.outlook import NoOutlook, Outlook, TableOutlook
 from charlm.sampling.constraints.reach import Reach
 from charlm.sampling.edges.prefix import Start
 from charlm.sampling.vocabulary import Vocabulary
@@ -62,7 +62,9 @@ def build_constraint(
     bigrams = measure_bigrams(model, vocabulary, start.states, start.logits, bias, temperature)
     longest = min(config.max_length, _LONGEST_OUTLOOK)
     automata: list[Automaton] = [*merged]
-    outlooks: list[Outlook] = [TableOutlook(table, bigrams, longest) for table in merged]
+    outlooks: list[Outlook] = [
+        TableOutlook(table, bigrams, longest) if table.settled is None else NoOutlook() for table in merged
+    ]
     if config.syllables:
         missing = "".join(letter for letter in LETTERS if not _can_write(spelling, letter))
         verse = Verse(without_letters(english(), missing), config.line_syllables, config.rhyme, bigrams)

@@ -9,7 +9,8 @@ last byte c satisfies the constraint within n more characters is
 
 where the state after which a text has ended counts 1, and the end of a document counts 1 in an accepting state.
 
-A constraint on each word by itself looks ahead to the end of the word: psi = 1 where no word has begun.
+A constraint on each word by itself has no look-ahead: whole words are drafted and compared
+(`charlm.sampling.constraints.word_by_word`). Bigrams would favour short words: after "k" they hardly see "king".
 
 Source: the exact look-ahead of an approximate model of Zhang et al. 2023 (GeLaTo, arXiv 2304.07438) and 2024 (Ctrl-G,
 arXiv 2406.13892), with bigrams for their hidden Markov model.
@@ -29,7 +30,6 @@ _CUT = 0.05
 """The chance of a text that the maximum length cuts off where it might have ended by itself."""
 _WORK = 2e9  # multiplications
 _MEMORY = 6_000_000  # numbers
-_LONGEST_WORD = 24
 _MORE_BYTES = 3  # bytes of a character after its first
 
 
@@ -46,6 +46,14 @@ class Outlook(Protocol):
         """
 
 
+class NoOutlook:
+    """The outlook of a constraint on each word by itself: whatever is allowed has the chance 1."""
+
+    def log_chance(self, states: States, last: States, remaining: States) -> NDArray[np.float64]:
+        """See `Outlook.log_chance`."""
+        return np.zeros(len(states))
+
+
 class TableOutlook:
     """The chances of a table, by the recursion above."""
 
@@ -60,10 +68,8 @@ class TableOutlook:
         contexts = bigrams.following if self._by_last else bigrams.frequencies[None]  # (A or 1, A + 1)
         work = table.size * letters * (letters if self._by_last else 1)
         longest = int(min(longest, max(24, _WORK // work)))
-        if table.settled is not None:
-            longest = _LONGEST_WORD
         most = max(8, _MEMORY // (table.size * len(contexts)))
-        kept = {longest} if table.settled is not None else _grid(longest, most)
+        kept = _grid(longest, most)
         following = table.next[:, table.classes[bigrams.bytes]]  # (S, A)
         starts = STARTS_CHARACTER[bigrams.bytes]
         splits = not starts.all()
@@ -71,8 +77,6 @@ class TableOutlook:
         at_end = table.accepting[:, None] * contexts[None, :, -1]  # (S, A or 1)
         chance = np.where(table.accepting, _CUT if table.ends else 1.0, 0.0)[:, None].repeat(len(contexts), 1)
         is_one = np.arange(table.size) == ENDED
-        if table.settled is not None:
-            is_one |= table.settled
         chance[is_one] = 1
         self._logs = np.empty((len(kept), table.size, len(contexts)), dtype=np.float32)
         self._place = np.zeros(longest + 1, dtype=np.int64)

@@ -98,9 +98,7 @@ class ParticleWriter:
                 particle.log_weight -= mean
         return self._survivors(particles, uniforms)
 
-    def extend(
-        self, running: list[Particle], logits: NDArray[np.floating], uniforms: Uniforms
-    ) -> NDArray[np.float64]:
+    def extend(self, running: list[Particle], logits: NDArray[np.floating], uniforms: Uniforms) -> NDArray[np.float64]:
         """Draw the next token of each of N particles, none of which has ended; returns what this adds to their weights,
         nats, (N,)."""
         rows = logits[[particle.row for particle in running]]
