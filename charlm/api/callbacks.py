@@ -13,7 +13,7 @@ from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.storage.runs import RunFolder
 from charlm.training.events import Event
-from charlm.training.start.autotune import AutotunedSettings
+from charlm.training.start.settings import AutotunedSettings
 from charlm.training.trainer import Outcome
 
 

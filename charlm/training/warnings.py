@@ -8,7 +8,7 @@ from charlm.config import ModelConfig, TrainConfig
 from charlm.data.dataset import Dataset
 from charlm.model.language_model import LanguageModel
 from charlm.training.events import Event, StepEvent
-from charlm.training.start.autotune import AutotunedSettings, settings_for
+from charlm.training.start.settings import AutotunedSettings, settings_for
 
 logger = logging.getLogger(__name__)
 
@@ -163,6 +163,7 @@ class PassesCheck:
             network=self._model.network,
             cell=self._model.cell,
             fine_tuning=self._selected.fine_tuning,
+            is_pairs=self._selected.is_pairs,
         )
         better = [
             f"--{name.replace('_', '-')} {value:g}"

@@ -132,7 +132,7 @@ _PATHS += ("adapt", "file", "positive", "negative", "labelled", "arguments", "mo
 _BOUNDED = ("steps", "epochs", "minutes", "seeds", "length", "num", "batch", "tokens", "hidden", "embedding", "layers")
 _BOUNDED += ("threads", "candidates", "beam", "lags", "batch_size", "seq_len", "validations", "skip_steps", "top")
 """What may be large and makes a command slow is small here, or refused."""
-_NEVER = ("until_eos",)
+_NEVER = ("until_eos", "processes")  # the lines of other processes can't be caught here
 _SOUND = {
     "train": "text.txt --steps 2 --hidden 4 --embedding 4 --batch-size 2 --seq-len 8 --ngram-order 2 "
     "--context-vectors 4 --validations 2 --threads 1 --dropout 0 --learning-rate 0.01",

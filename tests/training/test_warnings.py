@@ -8,7 +8,7 @@ from charlm.data.corpus import open_corpus
 from charlm.data.dataset import make_dataset
 from charlm.model.layers import Recurrent
 from charlm.training.events import Event, StepEvent
-from charlm.training.start.autotune import settings_for
+from charlm.training.start.settings import settings_for
 from charlm.training.warnings import GradientMonitor, PassesCheck, warn_about_run
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # these modules import torch, which takes longer than a first
     from charlm.data.dataset import Dataset
     from charlm.model.language_model import LanguageModel
     from charlm.storage.runs import RunFolder
-    from charlm.training.start.autotune import AutotunedSettings
+    from charlm.training.start.settings import AutotunedSettings
 
 
 class Screen:

@@ -17,7 +17,7 @@ from charlm.processes.waiting import wait_without_spinning
 
 if TYPE_CHECKING:  # imports torch, before which `wait_without_spinning` must be called
     from charlm.training.interrupt import Interrupt
-    from charlm.training.start.autotune import AutotunedSettings
+    from charlm.training.start.settings import AutotunedSettings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,11 +6,9 @@ each token. It is fitted to the measurements in docs/notes/autotune.md.
 
 import time
 from collections.abc import Collection
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from dataclasses import replace
 
 from charlm.config import (
-    DEFAULT_CELL,
     DEFAULT_HIDDEN_SIZE,
     DEFAULT_NETWORK,
     DEFAULT_SHAPES,
@@ -25,16 +23,13 @@ from charlm.data.windows import mean_window
 from charlm.model.device import pick_device
 from charlm.ngram.native_code import native_library
 from charlm.training.start import gpu_budget
+from charlm.training.start.settings import WIDE, AutotunedSettings, settings_for, value_for
 from charlm.training.start.speed import fastest_threads
 
-_Value = TypeVar("_Value")
-
-_SMALL_TEXT = 1_000_000  # characters up to which the lowest learning rate is used; above, the rate rises in proportion
 _LARGE_TEXT = 2_000_000  # tokens
-_WIDE = 512  # hidden_size from which a network counts as wide
 _HIDDEN_SIZES = (
-    (_LARGE_TEXT, ((20e6, DEFAULT_HIDDEN_SIZE), (40e6, 384), (float("inf"), _WIDE))),
-    (200_000, ((150e6, DEFAULT_HIDDEN_SIZE), (float("inf"), _WIDE))),
+    (_LARGE_TEXT, ((20e6, DEFAULT_HIDDEN_SIZE), (40e6, 384), (float("inf"), WIDE))),
+    (200_000, ((150e6, DEFAULT_HIDDEN_SIZE), (float("inf"), WIDE))),
     (0, ((float("inf"), DEFAULT_HIDDEN_SIZE),)),
 )
 """(smallest training split in tokens, ((most tokens read, hidden_size), ...)), where the tokens read are those that a
@@ -42,28 +37,9 @@ network of 256 units reads in the run. In a short run a narrow network learns mo
 450,000 tokens and more."""
 _RELATIVE_SPEEDS = ((DEFAULT_HIDDEN_SIZE, 1.0), (384, 0.6), (float("inf"), 0.4))
 """(largest hidden_size, tokens per second relative to 256 units)."""
-_LOWEST_RATE = 3e-3
-_HIGHEST_RATES = ((DEFAULT_HIDDEN_SIZE, 5e-3), (384, 4e-3), (float("inf"), _LOWEST_RATE))
-"""(largest hidden_size, highest learning rate)."""
-_REGULARISATION = (
-    (0.75, (0.0, 0.0, 0.05)),
-    (5, (0.1, 0.0, 0.05)),
-    (15, (0.15, 0.0, 0.2)),
-    (60, (0.2, 0.0, 0.2)),
-    (120, (0.2, 0.2, 0.05)),
-    (float("inf"), (0.4, 0.4, 0.05)),
-)
-"""(most passes per million tokens, (dropout, weight dropout, share of the steps whose weights are averaged)). A small
-text that is read often is memorised; averaging over many steps prevents that, and so does weight dropout."""
-_REGULARISATION_OF_WIDE = (*_REGULARISATION[:3], (24, (0.2, 0.0, 0.2)), (float("inf"), (0.5, 0.5, 0.05)))
-"""The same for a wide network, which memorises sooner."""
-_FINE_TUNING_RATES = (5e-4, 1.5e-3)
-"""Lowest and highest learning rate of AdamW for a network that has learnt from another text. Higher ones forget more of
-it, which costs most where the new text is small (docs/notes/autotune.md)."""
-_SMALL_TEXT_OF_FINE_TUNING = 400_000  # characters up to which the lowest is used; above, it rises in proportion
-_MOST_DROPOUT_OF_FINE_TUNING = 0.2
 _SEQUENCES_OF_FINE_TUNING = 16
 """The fewest per step."""
+_SEQUENCES_OF_PAIRS = 32
 _LONG_DOCUMENT = 200  # tokens; in shorter ones little is repeated, and with a large vocabulary a match takes too long
 _TOKENS_PER_CONTEXT_VECTOR = 200  # tokens of the training split
 _TOKENS_PER_STEP = 2048
@@ -76,37 +52,6 @@ _SEQUENCES = (8, 512)  # fewest and most per step
 _SEQ_LEN_OF_WIDE = 64
 _SEQ_LEN_OF_OTHERS = 64  # of a transformer or convolutions, which read the tokens of a window side by side
 _SHARE_OF_STEPS = 0.8  # of the time of a run; n-grams, validations and files take the rest
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AutotunedSettings:
-    """Settings selected for a run."""
-
-    model: dict[str, Any]
-    """Fields of `ModelConfig`."""
-    training: dict[str, Any]
-    """Fields of `TrainConfig`."""
-    passes: float
-    """How often the run is expected to read the training split."""
-    exposure: str
-    """The same as a sentence."""
-    fine_tuning: bool
-    """Whether the network has learnt from another text."""
-    reasons: dict[str, str]
-    """Explanations, by the name of the setting."""
-
-    @property
-    def why(self) -> str:
-        """One line that explains the settings."""
-        return "; ".join(filter(None, (self.exposure, *self.reasons.values())))
-
-    def without(self, names: Collection[str]) -> "AutotunedSettings":
-        """The same without the settings of these names."""
-        model, training, reasons = (
-            {name: value for name, value in fields.items() if name not in names}
-            for fields in (self.model, self.training, self.reasons)
-        )
-        return replace(self, model=model, training=training, reasons=reasons)
 
 
 def tokens_per_sequence(config: TrainConfig, tokens: int, documents: int) -> int:
@@ -136,7 +81,7 @@ def sequences_per_step(
 
 def hidden_size_for(tokens: int, tokens_read: float) -> int:
     """H for a training split of `tokens`; a network of 256 units would read `tokens_read` in the run."""
-    return _value_for(tokens_read, next(sizes for smallest, sizes in _HIDDEN_SIZES if tokens >= smallest))
+    return value_for(tokens_read, next(sizes for smallest, sizes in _HIDDEN_SIZES if tokens >= smallest))
 
 
 def context_vectors_for(tokens: int, *, ngram_order: int) -> int:
@@ -144,70 +89,6 @@ def context_vectors_for(tokens: int, *, ngram_order: int) -> int:
     if ngram_order < LEAST_ORDER_OF_CONTEXTS:
         return 0
     return min(MAX_CONTEXT_VECTORS, tokens // _TOKENS_PER_CONTEXT_VECTOR)
-
-
-def settings_for(
-    *,
-    tokens: int,
-    passes: float,
-    characters: int | None = None,
-    hidden_size: int = DEFAULT_HIDDEN_SIZE,
-    network: NetworkKind = DEFAULT_NETWORK,
-    cell: str = DEFAULT_CELL,
-    fine_tuning: bool = False,
-) -> AutotunedSettings:
-    """Regularisation, optimiser and learning rate; they don't depend on the machine.
-
-    Args:
-        tokens: number of tokens in the training split.
-        passes: how often the network reads each of them, approximately.
-        characters: number of characters in the training split; None means one per token.
-        hidden_size: H, the width of the hidden state.
-        network: the kind of network.
-        cell: name of the cell. Weight dropout was measured for the LSTM and is used for it only.
-        fine_tuning: whether the network has learnt from another text; it then needs less regularisation.
-    """
-    passes_per_million = passes * 1e6 / tokens if passes > 1 else 0.0
-    dropout, weight_dropout, averaging = _value_for(
-        passes_per_million, _REGULARISATION_OF_WIDE if hidden_size >= _WIDE else _REGULARISATION
-    )
-    if fine_tuning:
-        dropout, weight_dropout = min(dropout, _MOST_DROPOUT_OF_FINE_TUNING), 0.0
-    rate, why_this_rate = _learning_rate(characters or tokens, hidden_size, fine_tuning=fine_tuning)
-    training = {
-        "optimizer": "adamw" if fine_tuning else "muon",
-        "averaging": averaging,
-        "learning_rate": rate,
-        "weight_decay": 0.01 if passes <= 1 else 0.1,
-    }
-    often = "less than once" if passes <= 1 else f"about {passes:.1f} times"
-    reasons = {"learning_rate": why_this_rate}
-    if dropout:
-        reasons["dropout"] = f"dropout of {dropout:g} keeps the text from being memorised"
-    weights = {"weight_dropout": weight_dropout if cell == DEFAULT_CELL else 0.0} if network == "recurrent" else {}
-    return AutotunedSettings(
-        model={"dropout": dropout} | weights,
-        training=training,
-        passes=passes,
-        exposure=f"{tokens:,} tokens will be seen {often}",
-        fine_tuning=fine_tuning,
-        reasons=reasons,
-    )
-
-
-def _learning_rate(characters: int, hidden_size: int, *, fine_tuning: bool) -> tuple[float, str]:
-    """The learning rate for a text of this many characters, and why."""
-    lowest, highest, small = _LOWEST_RATE, _value_for(hidden_size, _HIGHEST_RATES), _SMALL_TEXT
-    if fine_tuning:
-        (lowest, highest), small = _FINE_TUNING_RATES, _SMALL_TEXT_OF_FINE_TUNING
-    rate = float(f"{min(highest, max(lowest, lowest * characters / small)):.2g}")
-    if rate > lowest:
-        return rate, "a larger text allows a higher learning rate"
-    if fine_tuning:
-        return rate, "a low learning rate forgets less"
-    if hidden_size >= _WIDE:
-        return rate, "a wide network needs a low learning rate"
-    return rate, "a small text needs a low learning rate"
 
 
 def autotune(
@@ -242,6 +123,7 @@ def autotune(
     if network != DEFAULT_NETWORK and "seq_len" not in given:
         config = replace(config, seq_len=_SEQ_LEN_OF_OTHERS)
     facts, vocab_size = dataset.train.facts, dataset.tokenizer.vocab_size
+    is_pairs = dataset.train.targets is not None
     device = pick_device(config.device)
     text = {"tokens": facts.tokens, "documents": facts.documents}
     if "softmax_samples" not in given:
@@ -250,6 +132,8 @@ def autotune(
         batch_size = config.batch_size
     else:
         batch_size = sequences_per_step(config, **text, vocab_size=vocab_size, on_gpu=device.type == "cuda")
+        if is_pairs:
+            batch_size = _SEQUENCES_OF_PAIRS
         if fine_tuning:
             batch_size = max(batch_size, _SEQUENCES_OF_FINE_TUNING)
     window = replace(config, batch_size=batch_size)
@@ -280,7 +164,7 @@ def autotune(
                 if chosen is not None:
                     hidden_size, speed, measured = chosen[0], chosen[1] * processes, True
         selected["hidden_size"] = hidden_size
-    if hidden_size >= _WIDE:
+    if hidden_size >= WIDE:
         if "seq_len" not in given:
             window = replace(window, seq_len=_SEQ_LEN_OF_WIDE)
         long_documents = tokens_per_sequence(window, **text) == window.seq_len
@@ -289,7 +173,7 @@ def autotune(
             window = replace(window, batch_size=min(_SEQUENCES[1], 2 * batch_size))
     _, tokens_per_step = mean_window(dataset.train, batch_size=window.batch_size, seq_len=window.seq_len)
     if not measured:
-        speed *= _value_for(hidden_size, _RELATIVE_SPEEDS)
+        speed *= value_for(hidden_size, _RELATIVE_SPEEDS)
     passes = passes_of(window, tokens=facts.tokens, tokens_per_step=tokens_per_step, seconds=seconds, speed=speed)
     settings = settings_for(
         tokens=facts.tokens,
@@ -299,6 +183,7 @@ def autotune(
         network=network,
         cell=cell,
         fine_tuning=fine_tuning,
+        is_pairs=is_pairs,
     )
     if threads != config.threads:
         used = f"{threads} {'thread was' if threads == 1 else 'threads were'}"
@@ -322,11 +207,6 @@ def autotune(
         | {"seq_len": window.seq_len, "softmax_samples": window.softmax_samples}
         | ({} if threads is None else {"threads": threads}),
     )
-
-
-def _value_for(size: float, values: tuple[tuple[float, _Value], ...]) -> _Value:
-    """The value of the first pair (limit, value) whose limit is at least `size`."""
-    return next(value for limit, value in values if size <= limit)
 
 
 def passes_of(config: TrainConfig, *, tokens: int, tokens_per_step: float, seconds: float, speed: float) -> float:

@@ -29,10 +29,11 @@ from charlm.model.ngram_prior import default_order, fit_prior
 from charlm.processes.processes import Processes
 from charlm.progress import Progress
 from charlm.storage.runs import RunFolder
-from charlm.training.start.autotune import AutotunedSettings, autotune, sequences_per_step
+from charlm.training.start.autotune import autotune, sequences_per_step
 from charlm.training.start.fastest_device import fastest_device
 from charlm.training.start.fine_tuning import StartModel, inherit, inherit_vectors, inherits_prior
 from charlm.training.start.order_weights import fit_order_weights
+from charlm.training.start.settings import AutotunedSettings
 from charlm.training.state import TrainingState, begin
 
 SHAPE = (
