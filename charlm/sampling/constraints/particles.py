@@ -104,7 +104,7 @@ class ParticleWriter:
         rows = logits[[particle.row for particle in running]]
         proposal = self._propose(rows, [particle.stream for particle in running])
         log_p = filters.log_probabilities(rows.astype(np.float64))
-        gains = proposal.totals - np.array([particle.chance for particle in running])
+        gains: NDArray[np.float64] = proposal.totals - np.array([particle.chance for particle in running])
         tokens = self._draw(proposal.logits, [particle.stream for particle in running], uniforms)
         for index, (particle, token) in enumerate(zip(running, tokens, strict=True)):
             particle.log_weight += float(gains[index])

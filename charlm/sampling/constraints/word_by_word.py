@@ -59,7 +59,8 @@ def write_word_by_word(
         found = beginnings(uniforms, likeliest=likeliest)
         streams = [start.stream(vocabulary, config, prefix, constraint) for start in found]
         (begun, start), *_ = writer.begin(found, streams, 1, uniforms)
-        stream, logits, emitted = begun.stream, start.logits[None], 0
+        stream, emitted = begun.stream, 0
+        logits: LogitRows = start.logits[None]
         reader = ModelStepper(model, [start.states])
         reading = SteeredStepper(reader, Steered(model, steering)) if steering else reader
         stepper = make_stepper([start])
