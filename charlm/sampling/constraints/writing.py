@@ -20,6 +20,7 @@ from charlm.sampling.vocabulary import Vocabulary
 
 PARTICLES = 16
 """The number of particles of a text."""
+_VERSE_PARTICLES = 64  # rhymes lead most of them to what the model finds unlikely
 
 
 @dataclass(slots=True)
@@ -53,7 +54,7 @@ def write_constrained(
     """
     writer = ParticleWriter(controls, config)
     likeliest = takes_likeliest(config)
-    size = 1 if likeliest else PARTICLES
+    size = 1 if likeliest else _VERSE_PARTICLES if config.syllables else PARTICLES
     waiting = iter(range(num))
     while numbers := [*islice(waiting, batch)]:
         populations, starts = [], list[Start]()
