@@ -7,8 +7,8 @@ among all words that are allowed there:
 
 A population over the whole text (`charlm.sampling.constraints.writing`) follows the distribution of free texts that
 happen to have only these words. With a short list those are the texts that the model can't stop repeating ("the man in
-the man in the man"): each other word costs the text the chance that free writing takes a word of the list, about 1 in
-10, and a repetition costs nothing. So words compete only with other words in the same place.
+the man in the man"): where the model repeats itself, it hardly ever leaves the list, and every other way costs a text
+probability at each word. So words compete only with other words in the same place.
 
 The draw is by importance: several drafts of the next word are written by p(token) psi(token), and one is chosen by its
 weight, p(word) over the probability that it was drafted (Rubin 1987, sampling/importance resampling).
