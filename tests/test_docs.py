@@ -3,6 +3,7 @@
 import dataclasses
 import gzip
 import inspect
+import json
 import re
 import shlex
 import zipfile
@@ -104,7 +105,10 @@ def _texts(write: Callable[..., Path], sentences: str, monkeypatch: pytest.Monke
         Path(name).write_bytes(text.read_bytes())
     for name, separator in (("recipes.txt", "\n\n"), ("jokes.txt", "\n%%\n")):
         Path(name).write_text(sentences.replace("\n", separator))
-    Path("words.txt").write_text("the\ncat\nowl\nand\na\ndog\n")
+    for name in ("words.txt", "common.txt"):
+        Path(name).write_text("the\ncat\nowl\nand\na\ndog\n")
+    schema = {"type": "object", "properties": {"mood": {"enum": ["sad"]}}, "required": ["mood"]}
+    Path("speech.json").write_text(json.dumps(schema))
     Path("old.txt").write_bytes(("Облака плывут по небу.\n" * 200).encode("cp1251"))
     words = sentences.split()
     for name, kind in (("good.txt", "good"), ("bad.txt", "bad")):

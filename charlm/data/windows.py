@@ -257,10 +257,12 @@ def block_windows(
     owns: Callable[[Segments], bool] = lambda group: True,
 ) -> Iterator[Window]:
     """Like `document_windows`, but a window depends only on the documents of its block, so that a text can be scored
-    as it arrives, with the same windows and so the same rounding as from a file; `split` must not be empty.
+    as it arrives, with the same windows and so the same rounding as from a file.
 
     Args:
-        batch_size, width_for: B, the most rows of a window, and T, the most tokens in a row, for a number of rows.
+        split: what to read; must not be empty.
+        batch_size: B, the most rows of a window.
+        width_for: T, the most tokens in a row, for a number of rows.
         owns: whether to read a group of `block_groups`; called for each in turn.
     """
     for group in filter(owns, block_groups(split, batch_size)):

@@ -72,7 +72,7 @@ def test_a_wrong_label_is_one_clear_line(failed, films: str, labelled_reviews, a
         (["--text-column", "text", "--documents", "line"], "leave out --documents and --separator"),
         (["--label-files", "film"], "--label-files film has only the value 'reviews'"),
         (["--label-folders", "film"], "--label-folders film: the text has no sub-folders"),
-        (["--text-column", "text", "--label-column", "text"], "--text-column and --label-column are both 'text'"),
+        (["--text-column", "text", "--label-column", "text"], "'text' can't be both a text and a label"),
         (["--text-column", "text", "--label-column", "stars", "--label-files", "stars"], "give each a name of its own"),
     ],
 )

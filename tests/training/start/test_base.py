@@ -7,8 +7,9 @@ import pytest
 
 from charlm import api
 from charlm.api import Callbacks, Trained
+from charlm.config import TokenizerConfig
 from charlm.storage.checkpoint import load
-from charlm.storage.runs import PRETRAINED
+from charlm.storage.runs import PRETRAINED, RunFolder
 from charlm.training.start import base
 
 ENGLISH = """\
@@ -41,7 +42,7 @@ def start_of(write):
 
 
 def init_from(trained: Trained) -> str | None:
-    return api.RunFolder(trained.run).read_config().init_from
+    return RunFolder(trained.run).read_config().init_from
 
 
 def test_english_begins_with_the_base(start_of) -> None:
@@ -74,7 +75,7 @@ def test_what_the_base_does_not_know_begins_anew(start_of, content: str, caplog:
         {"model": {"hidden_size": 16}},
         {"model": {"cell": "gru"}},
         {"corpus": {"direction": "backward"}},
-        {"tokenizer": api.TokenizerConfig(kind="byte")},
+        {"tokenizer": TokenizerConfig(kind="byte")},
     ],
     ids=str,
 )
