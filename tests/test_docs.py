@@ -19,6 +19,7 @@ from typer.main import get_command
 import charlm
 from charlm.cli.app import app
 from charlm.data.registry import NamedCorpus, file_source
+from charlm.sampling.constraints.automata import lexicon
 
 ROOT = Path(__file__).parents[1]
 PAGES = (
@@ -93,6 +94,8 @@ def _texts(write: Callable[..., Path], sentences: str, monkeypatch: pytest.Monke
     """The files that the pages name, and a short text instead of every named corpus."""
     text = write(sentences + "\nROMEO: I couldn't say. The owl, Q!\n\nI am the king of England.\n" + sentences)
     monkeypatch.setattr(NamedCorpus, "sources", lambda self, progress=None: [file_source(text)])
+    dictionary = "".join(f"{onset}at {onset} AE1 T\n{onset}og {onset} AO1 G\n" for onset in "bchdflm")
+    monkeypatch.setattr(lexicon, "download", lambda url, path, **_: path.write_text(dictionary))
     for name in (
         "novel.txt",
         "letter.txt",
