@@ -44,6 +44,15 @@ class TextFacts(JsonConfig):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FirstModel(JsonConfig):
+    """The model that a run began with, whose texts the trained model has learnt from, too."""
+
+    name: str
+    sha256: str
+    """Of its weights, from `charlm.storage.checkpoint.weights_sha256`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingFacts(JsonConfig):
     """How a model was trained."""
 
@@ -64,6 +73,8 @@ class TrainingFacts(JsonConfig):
     """torch's version."""
     charlm: str
     """charlm's version."""
+    began_with: FirstModel | None = None
+    """None for new weights, and in files of charlm 0.1."""
     temperature: float | None = None
     """What the logits were divided by at the end of the run (`charlm.evaluation.calibration`); None before that."""
 

@@ -18,7 +18,7 @@ from charlm.model.language_model import LanguageModel
 from charlm.ngram.match import check_states
 from charlm.processes.processes import Processes, gather_rows
 from charlm.storage.checkpoint import Checkpoint
-from charlm.storage.provenance import HeldOutFacts, TextFacts, TrainingFacts
+from charlm.storage.provenance import FirstModel, HeldOutFacts, TextFacts, TrainingFacts
 from charlm.storage.resume_file import ResumeState, load_resume_file, save_resume_file
 from charlm.storage.runs import RunFolder
 from charlm.training.events import StepEvent
@@ -42,6 +42,8 @@ class TrainingState:
     """The source of randomness for dropout; each process has one of its own."""
     processes: Processes = field(default_factory=Processes)
     """The processes that train the model together, with the clock of all."""
+    began_with: FirstModel | None = None
+    """The model whose weights were the first; None for new ones."""
     states: LayerStates | None = None
     """Recurrent states after the last window, of the rows that this process reads."""
     cursor: Cursor = field(default_factory=Cursor)
@@ -174,6 +176,7 @@ def checkpoint_of(model: LanguageModel, state: TrainingState, dataset: Dataset, 
             device=str(state.model.output_bias.device),
             torch=str(torch.__version__),
             charlm=__version__,
+            began_with=state.began_with,
         ),
     )
 
@@ -265,6 +268,7 @@ def restore(
     state.cursor, state.step, state.tokens, state.seconds = values.cursor, values.step, values.tokens, values.seconds
     state.first_progress, state.validation_tokens = values.first_progress, values.validation_tokens
     state.uncounted = values.uncounted
+    state.began_with = None if checkpoint.training is None else checkpoint.training.began_with
     state.best, state.best_step, state.recent = values.best, values.best_step, [*values.recent]
     state.validated_step = values.step if values.validated_step is None else values.validated_step
     return state, checkpoint, values.lengths

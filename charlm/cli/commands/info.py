@@ -115,6 +115,8 @@ def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
             yield "validation text", f"{valid.name}, {sizes}, sha256 {valid.sha256}"
     if (training := checkpoint.training) is not None:
         settings = training.config
+        if (first := training.began_with) is not None:
+            yield "began with", f"{first.name}, weights of sha256 {first.sha256}"
         yield (
             "trained",
             f"{thousands(training.step)} steps, {training.epoch:.2f} epochs, "

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from charlm.config import TokenizerConfig
 from charlm.data.dataset import Dataset
+from charlm.files import MODEL_FILE
 from charlm.model.language_model import LanguageModel
 from charlm.ngram.match import BUCKETS
-from charlm.storage.checkpoint import load
+from charlm.storage.checkpoint import load, weights_sha256
+from charlm.storage.provenance import FirstModel
 from charlm.storage.runs import find_model
 from charlm.tokenizers import Tokenizer
 from charlm.tokenizers.char import CharTokenizer
@@ -38,6 +40,12 @@ class StartModel:
     tokenizer: Tokenizer
     reason: str | None = None
     """Why a run begins with it, if charlm chose it."""
+
+    @property
+    def facts(self) -> FirstModel:
+        """Its name and hash, for the models that begin with it."""
+        name = self.path.parent.name if self.path.name == MODEL_FILE else self.path.stem
+        return FirstModel(name=name, sha256=weights_sha256(self.model))
 
 
 def load_start_model(name: str | Path | None) -> StartModel | None:

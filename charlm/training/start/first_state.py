@@ -215,7 +215,9 @@ def first_state(
             inherit_vectors(model, start_model, dataset.tokenizer)
             if not inherits_prior(model, start_model):
                 fit_order_weights(model, dataset.train)
-    return begin(model, config, pick_device(config.device), started, processes)
+    state = begin(model, config, pick_device(config.device), started, processes)
+    state.began_with = None if start_model is None else start_model.facts
+    return state
 
 
 def refit_prior(

@@ -117,7 +117,12 @@ def test_its_settings_are_those_of_fine_tuning(english: StartModel, write) -> No
     config = load(Path("runs/b/model.safetensors")).training.config
     assert (config.optimizer, config.batch_size) == ("adamw", 16)
     assert {summary.run: summary.network for summary in list_runs()}["b"] == "lstm 2x16"
+    assert load(Path("runs/b/model.safetensors")).training.began_with == english.facts
+    assert english.facts.name == "english"
+    api.resume_run("runs/b", lengths={"steps": 2})
+    assert load(Path("runs/b/model.safetensors")).training.began_with == english.facts
     api.train_run(source, run="runs/c", training={"steps": 1})
+    assert load(Path("runs/c/model.safetensors")).training.began_with is None
     assert load(Path("runs/c/model.safetensors")).training.config.optimizer == "muon"
 
 
