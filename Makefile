@@ -82,6 +82,9 @@ benchmarks-quick: .venv/ready
 benchmarks: benchmarks-quick
 	$(PEERS) --minutes 1 --seeds $(SEEDS)
 	$(PEERS) --minutes 5 --seeds $(SEEDS)
+	$(MEASURE)/standard.py tinyshakespeare --splits 90/10/0 --minutes 1 5
+	$(MEASURE)/standard.py tinyshakespeare --splits 85/5/10 --minutes 1 5
+	$(MEASURE)/standard.py wikitext-2 --minutes 5 --networks prior
 	$(MEASURE)/time_to_quality.py tinyshakespeare --minutes 1 5 --dynamic --seeds $(SEEDS)
 	$(MEASURE)/time_to_quality.py $(NAMED_TEXTS) $(TEXTS) --minutes 1 5 --seeds $(SEEDS)
 	$(MEASURE)/time_to_quality.py war-and-peace --minutes 1 5 30 --tokenizer subword

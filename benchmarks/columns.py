@@ -95,6 +95,12 @@ def fewer_bits(record: Record) -> float | None:
     return 1 - figures["nats_per_character"] / figures["ngram_nats"] if "ngram_nats" in figures else None
 
 
+def protocol(record: Record) -> str:
+    """A text, how it was split, and the time limit."""
+    settings = record["settings"]
+    return f"{settings['text']}, {settings['splits']}, {settings['minutes']:g} min"
+
+
 def ngram(record: Record) -> str | None:
     """The loss of the best n-gram model of the same split, and its order."""
     figures = record["figures"]

@@ -14,6 +14,7 @@ from columns import (
     ngram,
     of_both_tokenizers,
     of_characters,
+    protocol,
     titled,
 )
 
@@ -50,6 +51,16 @@ TABLES = {
             Column("seconds", "seconds", ",.1f"),
             Column("parameters", "parameters", ",.0f"),
             Column("command", code("command")),
+        ),
+    ),
+    "standard": Table(
+        results="standard",
+        across="network",
+        columns=(
+            Column("text, splits, time", protocol),
+            Column("bits/char", "bits_per_character", ".4f"),
+            Column("dynamic", "dynamic_bits", ".4f"),
+            Column("perplexity per word", "perplexity_per_word", ".1f"),
         ),
     ),
     "time_to_quality": Table(
