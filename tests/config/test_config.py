@@ -63,6 +63,9 @@ def test_a_value_of_the_wrong_type_is_an_error(values) -> None:
         (lambda: CorpusConfig(separator="x"), "--separator and --documents separator need each other"),
         (lambda: SampleConfig(temperature=-1), "--temperature is -1"),
         (lambda: SampleConfig(stop=("",)), "--stop is empty"),
+        (lambda: SampleConfig(acrostic="a\udcff"), "--acrostic has bytes that are not UTF-8"),
+        (lambda: SampleConfig(must_contain=("a", "\udcff")), "--must-contain has bytes that are not UTF-8"),
+        (lambda: SampleConfig(pattern="\ud800"), "--pattern has bytes that are not UTF-8"),
     ],
 )
 def test_out_of_range_names_value_and_remedy(make, said: str) -> None:

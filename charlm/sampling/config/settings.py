@@ -97,6 +97,17 @@ class SampleConfig:
         check_range("--min-length", self.min_length, 0, 10**12)
         check_range("--no-copy", self.no_copy, 0, 1_000_000)
         check_choice("--unknown", self.unknown, get_args(Unknown))
+        for option, texts in (
+            ("--stop", self.stop),
+            ("--ban", self.ban),
+            ("--words", self.words),
+            ("--must-contain", self.must_contain),
+            ("--acrostic", (self.acrostic,)),
+            ("--pattern", (self.pattern or "",)),
+            ("--json-schema", (self.json_schema or "",)),
+        ):
+            if any("\ud800" <= character <= "\udfff" for text in texts for character in text):
+                raise ConfigError(f"{option} has bytes that are not UTF-8; give text in UTF-8")
         if "" in self.stop:
             raise ConfigError("--stop is empty; give the text to stop at")
         if "" in self.ban:
