@@ -5,7 +5,7 @@
 Every table of `benchmarks/tables.py` stands in one of `PAGES`, between two comments with its name and a hash of its
 results file; a table without results is not shown. There is one for each machine, the newest first. What was measured
 several times, with other seeds or with the same, is one row: the mean, and the range in parentheses. Of what was
-measured in several states of the program with the same number of threads, only the newest state is shown, whatever the
+measured in several states of the program with the same threads and instruction sets, only the newest state is shown, whatever the
 machine; if the rows of a table are of different states, each names its own.
 
 --check writes nothing, and fails if a page or the plot isn't what the results say. --stale lists the tables whose
@@ -64,7 +64,8 @@ def by_machine(records: list[Record]) -> list[list[Group]]:
     """The rows of each machine, in the order of the file; the machine that was used last comes first."""
     measured: dict[str, list[Record]] = {}
     for one in records:
-        measured.setdefault(json.dumps([one["settings"], one["machine"]["threads"]], sort_keys=True), []).append(one)
+        kind = [one["settings"], one["machine"]["threads"], one["machine"]["instructions"]]
+        measured.setdefault(json.dumps(kind, sort_keys=True), []).append(one)
     machines: dict[str, list[Group]] = {}
     for everywhere in measured.values():
         rows: dict[str, Group] = {}
