@@ -5,8 +5,8 @@
 Every table of `benchmarks/tables.py` stands in one of `PAGES`, between two comments with its name and a hash of its
 results file; a table without results is not shown. There is one for each machine, the newest first. What was measured
 several times, with other seeds or with the same, is one row: the mean, and the range in parentheses. Of what was
-measured in several states of the program with the same threads and instruction sets, only the newest state is shown, whatever the
-machine; if the rows of a table are of different states, each names its own.
+measured in several states of the program with the same threads and instruction sets, only the newest state is shown,
+whatever the machine; if the rows of a table are of different states, each names its own.
 
 --check writes nothing, and fails if a page or the plot isn't what the results say. --stale lists the tables whose
 figures are of an older state of the program than the files that are here.
