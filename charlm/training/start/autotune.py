@@ -24,7 +24,7 @@ from charlm.model.device import pick_device
 from charlm.ngram.native_code import native_library
 from charlm.training.start import gpu_budget
 from charlm.training.start.settings import WIDE, AutotunedSettings, settings_for, value_for
-from charlm.training.start.speed import fastest_threads
+from charlm.training.start.speed import fastest_precision, fastest_threads
 
 _LARGE_TEXT = 2_000_000  # tokens
 _HIDDEN_SIZES = (
@@ -138,12 +138,13 @@ def autotune(
             batch_size = max(batch_size, _SEQUENCES_OF_FINE_TUNING)
     window = replace(config, batch_size=batch_size)
     seq_len, tokens_per_step = mean_window(dataset.train, batch_size=batch_size, seq_len=window.seq_len)
-    threads, speed = config.threads, 0.0
+    threads, precision, speed = config.threads, None, 0.0
     if config.minutes is not None:
         optimizer = config.optimizer if "optimizer" in given else "adamw" if fine_tuning else "muon"
         timed = replace(window, batch_size=max(1, round(tokens_per_step / seq_len / processes)), optimizer=optimizer)
         began = time.monotonic()
         threads, speed = fastest_threads(vocab_size, timed, round(seq_len), network=network)
+        precision, speed = fastest_precision(vocab_size, timed, round(seq_len), speed, network=network)
         speed *= processes
         seconds += time.monotonic() - began
     tokens_read = facts.tokens * passes_of(
@@ -188,6 +189,8 @@ def autotune(
     if threads != config.threads:
         used = f"{threads} {'thread was' if threads == 1 else 'threads were'}"
         settings.reasons["threads"] = f"{used} faster than more, because other programs are using the CPU"
+    if precision is not None:
+        settings.reasons["precision"] = f"{precision} is faster than bfloat16 on this processor"
     small = vocab_size <= SMALL_VOCABULARY and not window.softmax_samples
     matches = ngram_order > 0 and small and facts.tokens >= _LONG_DOCUMENT * facts.documents
     if matches and native_library() is None:
@@ -205,7 +208,8 @@ def autotune(
         training={"batch_size": window.batch_size}
         | settings.training
         | {"seq_len": window.seq_len, "softmax_samples": window.softmax_samples}
-        | ({} if threads is None else {"threads": threads}),
+        | ({} if threads is None else {"threads": threads})
+        | ({} if precision is None else {"precision": precision}),
     )
 
 

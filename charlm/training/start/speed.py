@@ -2,21 +2,32 @@
 
 import math
 import time
+from dataclasses import replace
 from statistics import median
 
 import numpy as np
 import torch
 
-from charlm.config import DEFAULT_NETWORK, DEFAULT_SHAPES, ModelConfig, NetworkKind, TrainConfig, default_embedding
+from charlm.config import (
+    DEFAULT_NETWORK,
+    DEFAULT_SHAPES,
+    ModelConfig,
+    NetworkKind,
+    Precision,
+    TrainConfig,
+    default_embedding,
+)
 from charlm.data.windows import Cursor, Window
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
+from charlm.model.layers import has_bfloat16
 from charlm.model.sampled_softmax import TokenSampler
 from charlm.training.optimizers import Optimizers
 
 _BENCHMARK_STEPS = (3, 8)  # warm-up steps and timed steps
 _BENCHMARK_SHARE = 0.01  # of the minutes of a run: the longest that the timing may take
 _GAIN_OF_FEWER_THREADS = 1.2  # in speed, for which fewer threads are chosen
+_GAIN_OF_FLOAT32 = 1.1  # in speed, for which float32 is chosen
 
 
 def fastest_threads(
@@ -39,6 +50,19 @@ def fastest_threads(
         threads, speed = threads // 2, speed * gain
     torch.set_num_threads(threads)
     return (None if threads == available else threads), speed
+
+
+def fastest_precision(
+    vocab_size: int, config: TrainConfig, seq_len: int, speed: float, *, network: NetworkKind = DEFAULT_NETWORK
+) -> tuple[Precision | None, float]:
+    """The precision to train with, and its `tokens_per_second`; None for that of `config`, whose speed is given.
+
+    Some processors have instructions for bfloat16 that are slower than those for float32, which is then chosen.
+    """
+    if config.precision != "auto" or pick_device(config.device).type != "cpu" or not has_bfloat16("lstm"):
+        return None, speed
+    in_float32 = tokens_per_second(vocab_size, replace(config, precision="float32"), seq_len, network=network)
+    return ("float32", in_float32) if in_float32 > _GAIN_OF_FLOAT32 * speed else (None, speed)
 
 
 def tokens_per_second(

@@ -2,7 +2,7 @@ import pytest
 
 from charlm.config import DEFAULT_SHAPES, TrainConfig
 from charlm.training.start import speed as speed_module
-from charlm.training.start.speed import tokens_per_second
+from charlm.training.start.speed import fastest_precision, tokens_per_second
 
 
 def test_the_timing_takes_a_hundredth_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,3 +18,16 @@ def test_the_timing_takes_a_hundredth_of_the_run(monkeypatch: pytest.MonkeyPatch
 def test_the_speed_is_that_of_this_machine() -> None:
     for network in DEFAULT_SHAPES:
         assert 100 < tokens_per_second(20, TrainConfig(steps=1, batch_size=2), 8, network=network) < 1e8
+
+
+@pytest.mark.parametrize(("in_float32", "chosen"), [(60.0, None), (105.0, None), (150.0, "float32")])
+def test_float32_is_chosen_where_it_is_faster(
+    monkeypatch: pytest.MonkeyPatch, in_float32: float, chosen: str | None
+) -> None:
+    monkeypatch.setattr(speed_module, "has_bfloat16", lambda cell: True)
+    monkeypatch.setattr(speed_module, "tokens_per_second", lambda *_, network: in_float32)
+    config = TrainConfig(minutes=1, device="cpu")
+    assert fastest_precision(20, config, 8, 100.0) == (chosen, in_float32 if chosen else 100.0)
+    assert fastest_precision(20, TrainConfig(minutes=1, precision="bfloat16"), 8, 100.0) == (None, 100.0)
+    monkeypatch.setattr(speed_module, "has_bfloat16", lambda cell: False)
+    assert fastest_precision(20, config, 8, 100.0) == (None, 100.0)
