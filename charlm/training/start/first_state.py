@@ -23,9 +23,9 @@ from charlm.data.corpus import open_corpus
 from charlm.data.dataset import Dataset, unsplit
 from charlm.errors import ConfigError, RunError
 from charlm.evaluation.overlap import warn_about_overlap
+from charlm.model.additions.ngram_prior import default_order, fit_prior
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
-from charlm.model.ngram_prior import default_order, fit_prior
 from charlm.processes.processes import Processes
 from charlm.progress import Progress
 from charlm.storage.runs import RunFolder

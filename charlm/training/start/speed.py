@@ -21,6 +21,8 @@ from charlm.data.windows import Cursor, Window
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
 from charlm.model.layers import has_bfloat16
+from charlm.model.loss import window_loss
+from charlm.model.precision import training_precision
 from charlm.model.sampled_softmax import TokenSampler
 from charlm.training.optimizers import Optimizers
 
@@ -99,8 +101,8 @@ def tokens_per_second(
     most = min(most_seconds, _BENCHMARK_SHARE * 60 * (config.minutes or math.inf))
     while len(seconds) < warm_up + timed and (len(seconds) < 2 or sum(seconds) < most):
         started = time.perf_counter()
-        with model.training_precision(config.precision):
-            loss, _ = model.loss(window, None, generator=dropout_generator, sampler=sampler)
+        with training_precision(model, config.precision):
+            loss, _ = window_loss(model, window, None, generator=dropout_generator, sampler=sampler)
         optimizers.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizers.step(config.learning_rate)
