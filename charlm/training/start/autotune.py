@@ -11,12 +11,12 @@ from dataclasses import replace
 from charlm.config import (
     DEFAULT_HIDDEN_SIZE,
     DEFAULT_NETWORK,
-    DEFAULT_SHAPES,
     LEAST_ORDER_OF_CONTEXTS,
     MAX_CONTEXT_VECTORS,
     SMALL_VOCABULARY,
-    NetworkKind,
+    ModelConfig,
     TrainConfig,
+    with_width,
 )
 from charlm.data.dataset import Dataset
 from charlm.data.windows import mean_window
@@ -24,7 +24,7 @@ from charlm.model.device import pick_device
 from charlm.ngram.native_code import native_library
 from charlm.training.start import gpu_budget
 from charlm.training.start.settings import WIDE, AutotunedSettings, settings_for, value_for
-from charlm.training.start.speed import fastest_precision, fastest_threads
+from charlm.training.start.speed import fastest_precision, fastest_threads, tokens_per_second
 
 _LARGE_TEXT = 2_000_000  # tokens
 _HIDDEN_SIZES = (
@@ -35,8 +35,6 @@ _HIDDEN_SIZES = (
 """(smallest training split in tokens, ((most tokens read, hidden_size), ...)), where the tokens read are those that a
 network of 256 units reads in the run. In a short run a narrow network learns more. Wide ones were measured on texts of
 450,000 tokens and more."""
-_RELATIVE_SPEEDS = ((DEFAULT_HIDDEN_SIZE, 1.0), (384, 0.6), (float("inf"), 0.4))
-"""(largest hidden_size, tokens per second relative to 256 units)."""
 _SEQUENCES_OF_FINE_TUNING = 16
 """The fewest per step."""
 _SEQUENCES_OF_PAIRS = 32
@@ -97,9 +95,8 @@ def autotune(
     given: Collection[str],
     *,
     seconds: float,
-    hidden_size: int | None,
-    network: NetworkKind = DEFAULT_NETWORK,
-    cell: str,
+    network: ModelConfig,
+    is_width_given: bool,
     ngram_order: int,
     match: bool | None = None,
     fine_tuning: bool = False,
@@ -112,17 +109,16 @@ def autotune(
         config: the length of the run, and the values of the settings in `given`.
         given: names of the settings that the user has given.
         seconds: how much of the time has passed already.
-        hidden_size: H; None selects it from the text.
-        network: the kind of network.
-        cell: name of the cell.
+        network: the network, without n-gram prior and labels.
+        is_width_given: whether its width is fixed; otherwise H is selected from the text.
         ngram_order: n of the n-gram prior; 0 if there is none.
         match: whether there is a match; None if that is not given.
         fine_tuning: whether the network has learnt from another text.
         processes: how many processes share each batch; all of them measure their speed at the same time.
     """
-    if network != DEFAULT_NETWORK and "seq_len" not in given:
+    if network.network != DEFAULT_NETWORK and "seq_len" not in given:
         config = replace(config, seq_len=_SEQ_LEN_OF_OTHERS)
-    facts, vocab_size = dataset.train.facts, dataset.tokenizer.vocab_size
+    facts, vocab_size = dataset.train.facts, network.vocab_size
     is_pairs = dataset.train.targets is not None
     device = pick_device(config.device)
     text = {"tokens": facts.tokens, "documents": facts.documents}
@@ -143,28 +139,26 @@ def autotune(
         optimizer = config.optimizer if "optimizer" in given else "adamw" if fine_tuning else "muon"
         timed = replace(window, batch_size=max(1, round(tokens_per_step / seq_len / processes)), optimizer=optimizer)
         began = time.monotonic()
-        threads, speed = fastest_threads(vocab_size, timed, round(seq_len), network=network)
-        precision, speed = fastest_precision(vocab_size, timed, round(seq_len), speed, network=network)
-        speed *= processes
+        threads, speed = fastest_threads(network, timed, round(seq_len))
+        precision, speed = fastest_precision(network, timed, round(seq_len), speed)
+        timed = replace(timed, precision=precision or timed.precision)
         seconds += time.monotonic() - began
-    tokens_read = facts.tokens * passes_of(
-        window, tokens=facts.tokens, tokens_per_step=tokens_per_step, seconds=seconds, speed=speed
-    )
-    selected, measured = {}, False
-    if hidden_size is None:
-        hidden_size = DEFAULT_SHAPES[network]["hidden_size"]
-        if network == DEFAULT_NETWORK:
-            hidden_size = hidden_size_for(facts.tokens, tokens_read)
-            memory = gpu_budget.memory_of(device)
-            if memory is not None and config.minutes is not None:
-                left = max(0.0, config.minutes * 60 - seconds) * _SHARE_OF_STEPS
-                text_facts = {"vocab_size": vocab_size, "tokens": facts.tokens}
-                chosen = gpu_budget.wider(
-                    hidden_size, cell, timed, **text_facts, seconds=left * processes, memory=memory
-                )
-                if chosen is not None:
-                    hidden_size, speed, measured = chosen[0], chosen[1] * processes, True
-        selected["hidden_size"] = hidden_size
+    if not is_width_given and network.network == DEFAULT_NETWORK:
+        tokens_read = facts.tokens * passes_of(
+            window, tokens=facts.tokens, tokens_per_step=tokens_per_step, seconds=seconds, speed=speed * processes
+        )
+        width = hidden_size_for(facts.tokens, tokens_read)
+        if width != network.hidden_size:
+            network = with_width(network, width)
+            if config.minutes is not None:
+                speed = tokens_per_second(network, timed, round(seq_len))
+        memory = gpu_budget.memory_of(device)
+        if memory is not None and config.minutes is not None:
+            left = max(0.0, config.minutes * 60 - seconds) * _SHARE_OF_STEPS * processes
+            chosen = gpu_budget.wider(network, timed, tokens=facts.tokens, seconds=left, memory=memory)
+            if chosen is not None:
+                network, speed = chosen
+    hidden_size = network.hidden_size
     if hidden_size >= WIDE:
         if "seq_len" not in given:
             window = replace(window, seq_len=_SEQ_LEN_OF_WIDE)
@@ -173,16 +167,16 @@ def autotune(
         if "batch_size" not in given and long_documents and large and not fine_tuning:
             window = replace(window, batch_size=min(_SEQUENCES[1], 2 * batch_size))
     _, tokens_per_step = mean_window(dataset.train, batch_size=window.batch_size, seq_len=window.seq_len)
-    if not measured:
-        speed *= value_for(hidden_size, _RELATIVE_SPEEDS)
-    passes = passes_of(window, tokens=facts.tokens, tokens_per_step=tokens_per_step, seconds=seconds, speed=speed)
+    passes = passes_of(
+        window, tokens=facts.tokens, tokens_per_step=tokens_per_step, seconds=seconds, speed=speed * processes
+    )
     settings = settings_for(
         tokens=facts.tokens,
         characters=facts.characters,
         passes=passes,
         hidden_size=hidden_size,
-        network=network,
-        cell=cell,
+        network=network.network,
+        cell=network.cell,
         fine_tuning=fine_tuning,
         is_pairs=is_pairs,
     )
@@ -198,7 +192,7 @@ def autotune(
         settings.reasons["match"] = "a match would take too long without a C compiler"
     return replace(
         settings,
-        model=selected
+        model=({} if is_width_given else {"hidden_size": hidden_size})
         | settings.model
         | {
             "context_vectors": context_vectors_for(facts.tokens, ngram_order=ngram_order),
