@@ -211,6 +211,7 @@ class _Mixture(torch.autograd.Function):
         orders: tuple[int, ...],
         tokens: NDArray[np.int64] | None,
     ) -> Tensor:
+        """Mix the log-probabilities of the orders, and keep them if the order weights need a gradient."""
         weights, keep = order_weights.detach().cpu().numpy(), ctx.needs_input_grad[0]
         mixed, log_p = query.mixture(orders, weights, tokens=tokens, keep=keep)
         if log_p is not None:
@@ -219,5 +220,6 @@ class _Mixture(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradient of the order weights: for each order the sum of log p times the gradient of the logits."""
         (log_p,) = ctx.saved_tensors
         return torch.bmm(log_p, upstream[0].unsqueeze(-1)).squeeze(-1), None, None, None
