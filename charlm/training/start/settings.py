@@ -33,7 +33,7 @@ it, which costs most where the new text is small (docs/notes/autotune.md)."""
 _SMALL_TEXT_OF_FINE_TUNING = 400_000  # characters up to which the lowest is used; above, it rises in proportion
 _MOST_DROPOUT_OF_FINE_TUNING = 0.2
 _PASSES_WITHOUT_DROPOUT = 5
-_RATE_OF_LSTM_ALONE = 4
+_RATE_OF_LSTM_ALONE = 5
 """Factor of the learning rate of an LSTM without an n-gram prior, which learns everything itself."""
 
 

@@ -47,7 +47,7 @@ def test_an_lstm_alone_has_a_higher_learning_rate() -> None:
     def rate(**settings: Any) -> float:
         return settings_for(tokens=10**6, passes=2, has_prior=False, **settings).training["learning_rate"]
 
-    assert rate() == 4 * 3e-3
+    assert rate() == 5 * 3e-3
     assert rate(cell="gru") == rate(is_pairs=True) == 3e-3
     assert rate(network="transformer") == 3e-3
     assert rate(fine_tuning=True) == 1.3e-3
