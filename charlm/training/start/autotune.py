@@ -54,6 +54,7 @@ _SEQUENCES = (8, 512)  # fewest and most per step
 _SEQ_LEN_OF_WIDE = 64
 _SEQ_LEN_OF_OTHERS = 64  # of a transformer or convolutions, which read the tokens of a window side by side
 _SHARE_OF_STEPS = 0.8  # of the time of a run; n-grams, validations and files take the rest
+_SECONDS_OF_PRIOR, _SECONDS_OF_MATCH = 4e-6, 4e-6  # what they add to the time of a token, on two cores of 2023
 
 
 def tokens_per_sequence(config: TrainConfig, tokens: int, documents: int) -> int:
@@ -148,6 +149,8 @@ def autotune(
     if network.hidden_size >= WIDE:
         window = _window_for_wide(dataset, window, given, vocab_size=network.vocab_size, fine_tuning=fine_tuning)
     _, tokens_per_step = mean_window(dataset.train, batch_size=window.batch_size, seq_len=window.seq_len)
+    match_helps = ngram_order > 0 and _match_helps(dataset, window, network.vocab_size)
+    matches = match_helps and native_library() is not None
     settings = settings_for(
         tokens=facts.tokens,
         characters=facts.characters,
@@ -156,7 +159,7 @@ def autotune(
             tokens=facts.tokens,
             tokens_per_step=tokens_per_step,
             seconds=seconds,
-            speed=timing.speed * processes,
+            speed=_speed_with(timing.speed, prior=ngram_order > 0, match=matches) * processes,
         ),
         hidden_size=network.hidden_size,
         network=network.network,
@@ -170,9 +173,7 @@ def autotune(
         settings.reasons["threads"] = f"{used} faster than more, because other programs are using the CPU"
     if timing.precision is not None:
         settings.reasons["precision"] = f"{timing.precision} is faster than bfloat16 on this processor"
-    matches = ngram_order > 0 and _match_helps(dataset, window, network.vocab_size)
-    if matches and native_library() is None:
-        matches = False
+    if match_helps and not matches:
         settings.reasons["match"] = "a match would take too long without a C compiler"
     return replace(
         settings,
@@ -211,6 +212,11 @@ def _timing_of(network: ModelConfig, config: TrainConfig, seq_len: int) -> _Timi
     threads, speed = fastest_threads(network, config, seq_len)
     precision, speed = fastest_precision(network, config, seq_len, speed)
     return _Timing(replace(config, precision=precision or config.precision), seq_len, threads, precision, speed)
+
+
+def _speed_with(speed: float, *, prior: bool, match: bool) -> float:
+    """The tokens per second of a network with an n-gram prior and a match; `speed` is that of the network alone."""
+    return speed / (1 + speed * (_SECONDS_OF_PRIOR * prior + _SECONDS_OF_MATCH * match))
 
 
 def _window_for(
