@@ -62,17 +62,19 @@ def run(text: str, minutes: float, seed: int, threads: int) -> dict[str, Any]:
 
 def speeds(threads: int, rounds: int) -> dict[str, float]:
     """Training tokens per second with the logits of all words, and with those of a sample."""
-    from charlm.config import TrainConfig
+    from charlm.config import DEFAULT_NETWORK, DEFAULT_SHAPES, ModelConfig, TrainConfig, default_embedding
     from charlm.training.start.autotune import softmax_samples_for
     from charlm.training.start.speed import tokens_per_second
 
     torch.set_num_threads(threads)
+    shape = DEFAULT_SHAPES[DEFAULT_NETWORK]
+    network = ModelConfig(vocab_size=VOCAB_SIZE, **shape, **default_embedding(VOCAB_SIZE, shape["hidden_size"]))
     samples = softmax_samples_for(VOCAB_SIZE, match=False)
     timed: dict[str, list[float]] = {"full": [], "sampled": []}
     for _ in range(rounds):
         for name, size in (("full", 0), ("sampled", samples)):
             config = TrainConfig(steps=1, batch_size=32, optimizer="muon", softmax_samples=size)
-            timed[name].append(tokens_per_second(VOCAB_SIZE, config, 32))
+            timed[name].append(tokens_per_second(network, config, 32))
     return {f"{name}_softmax": median(values) for name, values in timed.items()}
 
 

@@ -19,8 +19,8 @@ from charlm.cli.app import app
 from charlm.config import CorpusConfig, ModelConfig, TokenizerConfig
 from charlm.data.corpus import Corpus, open_corpus
 from charlm.data.dataset import Dataset, make_dataset
+from charlm.model.additions.ngram_prior import fit_prior
 from charlm.model.language_model import LanguageModel
-from charlm.model.ngram_prior import fit_prior
 from charlm.storage.checkpoint import load
 from charlm.storage.direction import Direction, DirectionFacts
 from charlm.training.start import base

@@ -11,16 +11,16 @@ import torch
 
 import charlm
 from charlm.config import CorpusConfig, TokenizerConfig
-from charlm.data import windows
 from charlm.data.corpus import open_corpus
 from charlm.data.dataset import Dataset, make_dataset
-from charlm.data.windows import block_windows, document_windows, mean_window, sample_windows, training_windows
+from charlm.data.windows import block_windows, document_windows, mean_window, sample_windows, scoring, training_windows
 from charlm.errors import ConfigError
 from charlm.evaluation.dynamic import dynamic_evaluate
 from charlm.evaluation.estimate import SplitSample
 from charlm.evaluation.score import evaluate, token_nats
 from charlm.evaluation.spans.scores import score_spans
 from charlm.model.language_model import LanguageModel
+from charlm.model.loss import window_loss
 from charlm.sampling.pairs.targets import pairs_of, parts_of_pairs
 from charlm.tokenizers import Tokenizer
 
@@ -134,13 +134,13 @@ def test_the_score_is_the_sum_over_the_targets(
             spans = [*score_spans(network, known, parts_of_pairs(pairs, PAIRS), by)]
             assert math.fsum(span.nats + span.end_nats for span in spans) == pytest.approx(whole.nats, abs=1e-5)
             assert "".join(span.text for span in spans) == "".join(target for _, target in pairs)
-        monkeypatch.setattr(windows, "BLOCK_TOKENS", 4)
+        monkeypatch.setattr(scoring, "BLOCK_TOKENS", 4)
 
 
 def test_the_training_loss_ignores_sources(pairs: Dataset, network_for) -> None:
     network = network_for(pairs).double().eval()
     window = next(training_windows(pairs.train, batch_size=8, seq_len=64, seed=1))
-    loss, _ = network.loss(window, None)
+    loss, _ = window_loss(network, window, None)
     nats = list[torch.Tensor]()
     for row in range(window.ids.shape[1]):
         logits, _ = network(window.ids[:, row : row + 1])
@@ -158,7 +158,7 @@ def test_a_window_of_sources_alone_has_no_loss(pairs: Dataset, network_for) -> N
     network = network_for(pairs)
     window = next(iter(document_windows(pairs.train, batch_size=3, seq_len=2)))
     assert window.tokens == 0
-    loss, _ = network.loss(window, None)
+    loss, _ = window_loss(network, window, None)
     assert float(loss.detach()) == 0
     loss.backward()
 

@@ -26,8 +26,8 @@ from charlm.data.sources import FoundText, TextLike, find_sources
 from charlm.data.splits import HeldOutTexts, check_splits
 from charlm.errors import ConfigError
 from charlm.loading import load
+from charlm.model.additions.ngram_prior import default_memory
 from charlm.model.memory import machine_memory, memory_named
-from charlm.model.ngram_prior import default_memory
 from charlm.processes.distributed import joined
 from charlm.processes.processes import Processes
 from charlm.storage.runs import RunFolder, find_run, new_run

@@ -14,8 +14,8 @@ from charlm.kernels.buffers import Buffer
 from charlm.kernels.forward import add_convolution, add_forward, forward_buffers, lookback_of
 from charlm.kernels.program import Function, reads, residual_sum
 from charlm.kernels.symbolic import Symbol
+from charlm.model.additions.match import MOST_STRETCHED, SCALE
 from charlm.model.language_model import LanguageModel
-from charlm.model.match import MOST_STRETCHED, SCALE
 from charlm.model.networks.convolution import Convolution
 from charlm.ngram.match import advance as advance_match
 from charlm.ngram.model import NgramModel

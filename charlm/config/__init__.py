@@ -37,6 +37,7 @@ from charlm.config.model import (
     Skip,
     check_network_options,
     default_embedding,
+    with_width,
 )
 from charlm.config.training import Device, Optimizer, Precision, RunConfig, RunSettings, TrainConfig, TrainOptions
 
@@ -82,4 +83,5 @@ __all__ = [
     "check_network_options",
     "check_range",
     "default_embedding",
+    "with_width",
 ]

@@ -1,7 +1,7 @@
 """Settings of the language model: its shape and its initial weights."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, TypedDict, get_args
 
 from charlm.config.checks import check_choice, check_range
@@ -207,3 +207,9 @@ def default_embedding(vocab_size: int, hidden_size: int, *, tie_weights: bool | 
     large = vocab_size > SMALL_VOCABULARY
     tied = large if tie_weights is None else tie_weights
     return {"tie_weights": tied, "embedding_size": hidden_size if tied else 128 if large else 32}
+
+
+def with_width(network: ModelConfig, hidden_size: int) -> ModelConfig:
+    """The same network with another width, and the default embedding that goes with it."""
+    embedding = default_embedding(network.vocab_size, hidden_size, tie_weights=network.tie_weights)
+    return replace(network, hidden_size=hidden_size, **embedding)

@@ -60,7 +60,7 @@ class TrainConfig(JsonConfig):
     """Precision of matrix products in training: bfloat16 rounds factors to 8 bits; auto uses bfloat16 if the CPU or GPU
     supports it. cuDNN's layers then use float16, with 11 bits. Weights, states and scoring stay in single precision."""
     prior_memory: int | None = None
-    """Bytes of memory for counting the n-grams of the prior; None is 2 GB. See `charlm.model.ngram_prior`."""
+    """Bytes of memory for counting the n-grams of the prior; None is 2 GB. See `charlm.model.additions.ngram_prior`."""
 
     def __post_init__(self) -> None:
         for name, length in (("--minutes", self.minutes), ("--epochs", self.epochs), ("--steps", self.steps)):

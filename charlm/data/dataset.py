@@ -314,6 +314,7 @@ def _cached_tokenizer(corpus: Corpus, config: TokenizerConfig, progress: Progres
     characters = corpus.boundaries()[0]
 
     def training_texts() -> Iterator[list[str]]:
+        """The texts of the training split, with the sources of pairs; the other splits are read but left out."""
         done = 0
         parts = whole_words(corpus.parts(), TOKENIZERS[config.kind])
         for index, part in parts:  # to the end: a text that changed must not reach the cache

@@ -10,8 +10,8 @@ from charlm.export.prior_codec import MIDDLE, STEP
 from charlm.export.rounding import RoundedRows
 from charlm.export.sections import Sections
 from charlm.export.tokenizer_json import tokenizer_values
+from charlm.model.additions.match import MOST_STRETCHED, SCALE
 from charlm.model.language_model import LanguageModel
-from charlm.model.match import MOST_STRETCHED, SCALE
 from charlm.ngram import recent
 from charlm.ngram.match import BUCKETS, MOST_MISSES, VERIFIED, WINDOW
 from charlm.ngram.model import FREQUENT_LENGTHS

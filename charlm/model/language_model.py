@@ -1,8 +1,7 @@
-"""The language model: embedding, network, output layer."""
+"""The language model: embedding, network, output layer. Its training loss is in `charlm.model.loss`."""
 
 import copy
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,24 +10,22 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from charlm.cells import LayerStates, State
-from charlm.config import ModelConfig, NetworkKind, Precision
+from charlm.config import ModelConfig, NetworkKind
 from charlm.data.labels.codes import Codes
-from charlm.data.windows import IGNORE, Window, carry
+from charlm.data.windows import Window, carry
 from charlm.errors import ConfigError
-from charlm.model.device import has_bfloat16_cores
-from charlm.model.label_embedding import LabelEmbedding
+from charlm.model.additions.additions import Added, Additions
+from charlm.model.additions.label_embedding import LabelEmbedding
+from charlm.model.additions.lookups import Lookups
+from charlm.model.additions.match import Match
+from charlm.model.additions.ngram_embedding import NgramEmbedding
+from charlm.model.additions.ngram_prior import CrossFit, NgramPrior
 from charlm.model.layers import Recurrent, embed
-from charlm.model.match import Match
 from charlm.model.networks.base import Network
 from charlm.model.networks.convolution import Convolution
 from charlm.model.networks.transformer import Transformer
-from charlm.model.ngram_embedding import NgramEmbedding
-from charlm.model.ngram_prior import CrossFit, Lookups, NgramPrior
-from charlm.model.sampled_softmax import TokenSampler, sampled_loss
-from charlm.ngram.match import WINDOW as MEMORY
 from charlm.ngram.match import States as Voices
 from charlm.ngram.model import NgramModel
-from charlm.ngram.trie import Nodes
 
 NETWORKS: dict[NetworkKind, type[Network]] = {
     "recurrent": Recurrent,
@@ -90,6 +87,11 @@ class LanguageModel(nn.Module):
             )
         return self.network
 
+    @property
+    def additions(self) -> Additions:
+        """What the model adds to the inputs and logits of its network."""
+        return Additions(self.prior, self.contexts, self.labels, self.match, self._fixed_labels)
+
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, *, zero_tokens: Sequence[int] = ()) -> None:
         """Draw all weights: embeddings from N(0, 1), or N(0, 1/E) with tied weights, the output layer uniformly within
@@ -109,14 +111,7 @@ class LanguageModel(nn.Module):
             bound = self.config.hidden_size**-0.5
             nn.init.uniform_(self.output, -bound, bound, generator=generator)
         nn.init.zeros_(self.output_bias)
-        if self.prior is not None:
-            self.prior.initialise()
-        if self.contexts is not None:
-            self.contexts.initialise(generator)
-        if self.match is not None:
-            self.match.initialise()
-        if self.labels is not None:
-            self.labels.initialise(generator, std=std)
+        self.additions.initialise(generator, std=std)
 
     def build_on(self, ngram: NgramModel, cross_fit: CrossFit | None = None) -> None:
         """Give the prior its n-gram model and, for training, the cross-fitted models."""
@@ -153,17 +148,7 @@ class LanguageModel(nn.Module):
             generator: in training, what decides which labels are left out.
         """
         states = self.network.initial_state(batch, self.embedding)
-        parts = [] if self.prior is None else [self.prior.initial_state(batch)]
-        if self.labels is not None:
-            if self._fixed_labels is not None:
-                parts.append((self._fixed_labels[0].repeat(batch, 1),))
-            elif labels is None:
-                parts.append(self.labels.initial_state(batch))
-            else:
-                parts.append(self.labels.state_of(labels, generator if self.training else None))
-        if self.match is not None:
-            parts.append(self.match.initial_state(batch))
-        return (*states, *parts)
+        return (*states, *self.additions.initial_state(batch, labels, generator if self.training else None))
 
     def carry(
         self, states: LayerStates | None, window: Window, generator: torch.Generator | None = None
@@ -176,21 +161,11 @@ class LanguageModel(nn.Module):
         carried = carry(states, window)
         if carried is not None:
             return carried
-        matched = self.match_before(window)
+        matched = None if self.match is None else self.match.state_before(window)
         if matched is None and window.labels is None:
             return None
         initial = self.initial_state(window.ids.shape[1], window.labels, generator)
         return initial if matched is None else (*initial[:-1], matched)
-
-    def match_before(self, window: Window) -> State | None:
-        """The state of the match after what precedes the rows of a window; None if there is no match, or nothing."""
-        if self.match is None or window.past is None:
-            return None
-        if window.past.state is None:
-            texts = window.past.read(MEMORY)
-            if any(map(len, texts)):
-                window.past.state = self.match.state_after(texts)
-        return window.past.state
 
     def forward(
         self,
@@ -213,50 +188,6 @@ class LanguageModel(nn.Module):
         """
         logits, _, states = self.read(ids, states, generator=generator, starts=starts)
         return logits, states
-
-    def loss(
-        self,
-        window: Window,
-        states: LayerStates | None,
-        *,
-        generator: torch.Generator | None = None,
-        sampler: TokenSampler | None = None,
-        lookups: Lookups | None = None,
-    ) -> tuple[Tensor, LayerStates]:
-        """Cross-entropy of a training window, nats per token, and the state after the window.
-
-        It is the sum over the targets of the window's rows, divided by the number of targets of all rows: a process
-        that reads some of the rows gets their part of the mean.
-
-        Args:
-            window: a window of the training split.
-            states: the state before the window; None is the initial state.
-            generator: the random generator of dropout and of the sampler.
-            sampler: if given, only the logits of a sample of the tokens are computed, and the cross-entropy is an
-                estimate; see `charlm.model.sampled_softmax`. Not for a model with a match.
-            lookups: those of the window, if they have been made already.
-        """
-        device = self.output_bias.device
-        ids = window.ids.to(device, non_blocking=True)
-        targets = window.targets.to(device, non_blocking=True).flatten()
-        if sampler is None:
-            logits, _, states = self.read(ids, states, generator=generator, starts=window.starts, lookups=lookups)
-            nats = F.cross_entropy(logits.flatten(0, 1), targets, ignore_index=IGNORE, reduction="sum")
-            return nats / max(1, window.tokens), states  # a window may have sources only
-        assert self.match is None
-        past, hidden, states = self._read_network(ids, states, generator, lookups)
-        counted = torch.nonzero(targets != IGNORE)[:, 0]
-        if not len(counted):
-            return hidden.sum() * 0, states
-        columns = sampler.draw(targets[counted], generator)
-        weight, bias = self._output_weight[columns.tokens], self.output_bias[columns.tokens]
-        logits = F.linear(hidden.flatten(0, 1)[counted], weight, bias).to(hidden.dtype)  # (N, K)
-        if self.prior is not None:
-            assert past.nodes is not None
-            with torch.autocast(hidden.device.type, enabled=False):
-                some = (counted, columns.tokens)
-                logits = logits + self.prior(past.nodes, hidden, window.starts, some=some)
-        return sampled_loss(logits, columns) * (len(counted) / window.tokens), states
 
     def read(
         self,
@@ -284,33 +215,34 @@ class LanguageModel(nn.Module):
     ) -> tuple[Tensor, Tensor, Voices | None, LayerStates]:
         """Like `read`, but the logits are those without the match, whose predictions (T, B, 1 + K, 2) are the third of
         four results; None if the model has no match."""
-        past, hidden, states = self._read_network(ids, states, generator, lookups)
-        logits = F.linear(hidden, self._output_weight, self.output_bias).to(hidden.dtype)  # (T, B, V)
+        added, hidden, states = self.read_network(ids, states, generator, lookups)
+        logits = F.linear(hidden, self.output_weight, self.output_bias).to(hidden.dtype)  # (T, B, V)
         if self.prior is not None:
-            assert past.nodes is not None
+            assert added.nodes is not None
             with torch.autocast(hidden.device.type, enabled=False):
-                logits = logits + self.prior(past.nodes, hidden, starts, lookups=lookups)
-        return logits, hidden, past.voices, states
+                logits = logits + self.prior(added.nodes, hidden, starts, lookups=lookups)
+        return logits, hidden, added.voices, states
 
     @property
-    def _output_weight(self) -> Tensor:
+    def output_weight(self) -> Tensor:
         """The weights of the output layer, (V, H)."""
         return self.embedding if self.output is None else self.output
 
-    def _read_network(
+    def read_network(
         self,
         ids: Tensor,
         states: LayerStates | None,
         generator: torch.Generator | None,
         lookups: Lookups | None,
-    ) -> tuple["_Past", Tensor, LayerStates]:
-        """What n-grams and match make of the tokens (T, B), the outputs of the last layer, (T, B, H), and the state
+    ) -> tuple[Added, Tensor, LayerStates]:
+        """What the additions make of the tokens (T, B), the outputs of the last layer, (T, B, H), and the state
         after the last token; arguments as in `forward`."""
         if states is None:
             states = self.initial_state(ids.shape[1])
-        past = self._read_past(ids, states, generator, lookups)
-        hidden, after = self.network(ids, self.embedding, self._layer_states(states), generator, past.extra)
-        return past, hidden, (*after, *past.states)
+        layers, others = self._split(states)
+        added = self.additions.read(ids, others, generator, lookups)
+        hidden, after = self.network(ids, self.embedding, layers, generator, added.extra)
+        return added, hidden, (*after, *added.states)
 
     def add_match(self, logits: Tensor, voices: Voices, hidden: Tensor) -> Tensor:
         """The logits (T, B, V) with what the match adds to them; `voices` and `hidden` are from `read_alone`."""
@@ -325,78 +257,21 @@ class LanguageModel(nn.Module):
         """`Recurrent.record_states` for ids (T, B), and the state after the last token; `states` as in `forward`."""
         if states is None:
             states = self.initial_state(ids.shape[1])
-        past = self._read_past(ids, states)
-        recorded, after = self.recurrent.record_states(ids, self.embedding, self._layer_states(states), past.extra)
-        return recorded, (*after, *past.states)
+        layers, others = self._split(states)
+        added = self.additions.read(ids, others)
+        recorded, after = self.recurrent.record_states(ids, self.embedding, layers, added.extra)
+        return recorded, (*after, *added.states)
 
     def inputs(self, ids: Tensor, states: LayerStates) -> tuple[Tensor, LayerStates]:
         """What the first layer reads, (T, B, E), and the states of the n-gram prior, the labels and the match after the
         last token, if there are any; arguments as in `forward`."""
-        past = self._read_past(ids, states)
-        return embed(ids, self.embedding, past.extra), past.states
+        added = self.additions.read(ids, self._split(states)[1])
+        return embed(ids, self.embedding, added.extra), added.states
 
-    def _layer_states(self, states: LayerStates) -> LayerStates:
-        """The states of the layers, without those of the prior, the labels and the match."""
-        return states[: self.config.num_layers]
-
-    def _read_past(
-        self,
-        ids: Tensor,
-        states: LayerStates,
-        generator: torch.Generator | None = None,
-        lookups: Lookups | None = None,
-    ) -> "_Past":
-        """What the n-gram model, the labels and the match make of the tokens (T, B)."""
-        nodes = extra = voices = None
-        after: LayerStates = ()
-        if self.prior is not None:
-            known = None if lookups is None else lookups.nodes
-            nodes = self.prior.advance(ids, states[self.config.num_layers]) if known is None else known
-            if self.contexts is not None:
-                extra = self.contexts(nodes, generator, rows=None if lookups is None else lookups.rows)
-            after = ((torch.from_numpy(nodes[-1]),),)
-        if self.labels is not None:
-            state = states[self.config.num_layers + (self.prior is not None)]
-            with torch.autocast(self.embedding.device.type, enabled=False):
-                added = self.labels(state).expand(len(ids), -1, -1)  # (T, B, E)
-            extra = added if extra is None else extra + added
-            after = (*after, state)
-        if self.match is not None:
-            if lookups is None or lookups.voices is None or lookups.match is None:
-                voices, matches = self.match.advance(ids, states[-1])
-            else:
-                voices, matches = lookups.voices, lookups.match
-            after = (*after, matches)
-        return _Past(nodes, extra, voices, after)
-
-    def training_precision(self, precision: Precision) -> torch.autocast:
-        """The context in which to compute a training loss; `precision` is that of `TrainConfig`."""
-        in_bfloat16 = self.computes_in_bfloat16(precision)
-        return torch.autocast(self.output_bias.device.type, torch.bfloat16, enabled=in_bfloat16)
-
-    def computes_in_bfloat16(self, precision: Precision) -> bool:
-        """Whether training computes products in bfloat16; raises `ConfigError` for a device that can't."""
-        kind = self.output_bias.device.type
-        can = kind == "cpu" or (kind == "cuda" and has_bfloat16_cores())
-        if precision == "bfloat16" and not can:
-            raise ConfigError(f"--precision bfloat16: the device {kind} can't; leave it out, or add --device cpu")
-        return precision == "bfloat16" or (
-            precision == "auto" and can and (kind == "cuda" or self.network.has_bfloat16_kernel)
-        )
+    def _split(self, states: LayerStates) -> tuple[LayerStates, LayerStates]:
+        """The states of the layers, and those of the additions."""
+        return states[: self.config.num_layers], states[self.config.num_layers :]
 
     def num_parameters(self) -> int:
         """The number of weights."""
         return sum(parameter.numel() for parameter in self.parameters())
-
-
-class _Past(NamedTuple):
-    """What is known of a text besides the states of the layers."""
-
-    nodes: Nodes | None
-    """The states of the n-gram model after each token, (T, B, n - 1)."""
-    extra: Tensor | None
-    """The vectors of contexts and labels to add to the embeddings, (T, B, E)."""
-    voices: Voices | None
-    """The predictions of the match after each token, (T, B, 1 + K, 2)."""
-    states: LayerStates
-    """The states of the n-gram model, the labels and the match after the last token."""

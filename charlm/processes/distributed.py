@@ -47,6 +47,7 @@ class DistributedProcesses(Processes):
         self.total()
 
     def use(self, device: torch.device) -> None:
+        """Select this process's GPU; raises `ConfigError` if there are fewer GPUs than processes, or for MPS."""
         if device.type == "cpu":
             return
         if device.type != "cuda":
@@ -59,13 +60,16 @@ class DistributedProcesses(Processes):
         torch.cuda.set_device(self._local_rank)
 
     def clock(self) -> float:
+        """The clock of the first process at the last `total`, in seconds."""
         return self._clock
 
     @property
     def stopping(self) -> bool:
+        """Whether any process had been asked to stop at the last `total`."""
         return self._stopping
 
     def total(self, values: Sequence[float] | NDArray[np.float64] = ()) -> NDArray[np.float64]:
+        """The sums of the values over all processes; also shares the clock and requests to stop."""
         if self._launcher is not None and os.getppid() != self._launcher:  # it was killed
             self.request_stop()
         clock = time.monotonic() if self.is_first else 0.0
@@ -77,17 +81,20 @@ class DistributedProcesses(Processes):
         return totals
 
     def sum_in_place(self, tensor: Tensor) -> Tensor:
+        """The tensor, which becomes the sum of those of all processes."""
         with _naming_loss():
             dist.all_reduce(tensor)
         return tensor
 
     def concatenate(self, tensor: Tensor) -> Tensor:
+        """The tensors of all processes along the first dimension, in the order of their ranks; all have one shape."""
         parts = [torch.empty_like(tensor) for _ in range(self.size)]
         with _naming_loss():
             dist.all_gather(parts, tensor.contiguous())
         return torch.cat(parts)
 
     def sum_gradients(self, parameters: Iterable[Tensor]) -> None:
+        """Replace each gradient by the sum over all processes, in one message; a missing gradient counts as 0."""
         parameters = list(parameters)
         gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in parameters]
         buffer = torch.cat([gradient.flatten() for gradient in gradients])
@@ -98,6 +105,7 @@ class DistributedProcesses(Processes):
 
     @torch.no_grad()
     def copy_from_first(self, tensors: Iterable[Tensor]) -> None:
+        """Overwrite the tensors with those of the first process."""
         for tensor in tensors:
             copy = tensor.contiguous()
             with _naming_loss():
@@ -105,6 +113,7 @@ class DistributedProcesses(Processes):
             tensor.copy_(copy)
 
     def from_first(self, make: Callable[[], _Json]) -> _Json:
+        """What `make` returns in the first process, sent to all as JSON."""
         content = json.dumps(make()).encode() if self.is_first else b""
         size = int(self.total([len(content)])[0])
         data = torch.zeros(size, dtype=torch.uint8)
@@ -115,6 +124,7 @@ class DistributedProcesses(Processes):
         return received
 
     def gather(self, tensor: Tensor) -> list[Tensor]:
+        """The tensors of all processes, in the first; an empty list in the others."""
         own = tensor.contiguous().cpu()
         if own.numel() == 0:
             return [own] * self.size if self.is_first else []
@@ -125,6 +135,7 @@ class DistributedProcesses(Processes):
         return [part.view(own.dtype).view(own.shape) for part in parts or ()]
 
     def require_same(self, facts: dict[str, Any]) -> None:
+        """Raise `ProcessError` in every process if a fact differs from that of the first."""
         first = self.from_first(lambda: facts)
         differs = np.zeros((len(first), self.size))
         for index, (name, value) in enumerate(first.items()):
@@ -139,6 +150,7 @@ class DistributedProcesses(Processes):
 
     @contextlib.contextmanager
     def one_per_machine_first(self) -> Iterator[None]:
+        """Let the first process of each machine run the block before its other processes."""
         if self._local_rank > 0:
             self.total()
         yield
@@ -146,12 +158,14 @@ class DistributedProcesses(Processes):
             self.total()
 
     def is_first_to_fail(self) -> bool:
+        """Whether no other process has failed before, as counted in the store that all share."""
         try:
             return bool(self._store.add("charlm/failed", 1) == 1)
         except RuntimeError:  # the process that kept the store has ended
             return True
 
     def close(self) -> None:
+        """Wait for all processes to get here, and leave the group."""
         self.total()
         dist.destroy_process_group()
 

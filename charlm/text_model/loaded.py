@@ -7,7 +7,7 @@ from typing import Self
 
 from charlm.config import CorpusConfig, Unknown
 from charlm.errors import ConfigError
-from charlm.model.label_embedding import parse_labels
+from charlm.model.additions.label_embedding import parse_labels
 from charlm.model.language_model import LanguageModel
 from charlm.sampling.pairs.source import after_source, require_no_pairs
 from charlm.storage.checkpoint import Checkpoint

@@ -19,7 +19,7 @@ from charlm.evaluation.spans.classification import Classification, calibrate_on,
 from charlm.evaluation.spans.reading import parts_of_strings
 from charlm.evaluation.spans.scores import SpanKind, SpanScore, score_spans
 from charlm.evaluation.words import count_words
-from charlm.model.label_embedding import find_label
+from charlm.model.additions.label_embedding import find_label
 from charlm.processes.processes import Processes
 from charlm.progress import Progress, silent
 from charlm.sampling.freely import written_texts

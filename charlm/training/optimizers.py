@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from charlm.config import TrainConfig
 from charlm.model.language_model import LanguageModel
+from charlm.model.precision import computes_in_bfloat16
 from charlm.processes.processes import Processes
 
 _MUON_RATE = 6.5
@@ -127,7 +128,7 @@ class Optimizers:
             (torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True), 1.0)
         ]
         if inner:
-            dtype = torch.bfloat16 if model.computes_in_bfloat16(config.precision) else torch.float32
+            dtype = torch.bfloat16 if computes_in_bfloat16(model, config.precision) else torch.float32
             self._parts.append(
                 (Muon(inner, weight_decay=config.weight_decay, dtype=dtype, processes=processes), _MUON_RATE)
             )

@@ -13,8 +13,10 @@ from charlm.config import TrainConfig
 from charlm.data.dataset import Dataset, TokenSplit
 from charlm.data.windows import Window, keep_rows, training_windows
 from charlm.errors import TrainingDivergedError
+from charlm.model.additions.lookups import Lookups
 from charlm.model.language_model import LanguageModel
-from charlm.model.ngram_prior import Lookups
+from charlm.model.loss import window_loss
+from charlm.model.precision import training_precision
 from charlm.model.sampled_softmax import TokenSampler
 from charlm.storage.runs import RunFolder
 from charlm.training.divergence import diverged, retry
@@ -140,8 +142,10 @@ def _backpropagate(
         state.states = state.model.initial_state(0)
         return torch.zeros(())
     states = state.model.carry(state.states, window, state.generator)
-    with state.model.training_precision(config.precision):
-        loss, states = state.model.loss(window, states, generator=state.generator, sampler=sampler, lookups=lookups)
+    with training_precision(state.model, config.precision):
+        loss, states = window_loss(
+            state.model, window, states, generator=state.generator, sampler=sampler, lookups=lookups
+        )
     loss.backward()  # type: ignore[no-untyped-call]
     state.states = keep_rows(states, rows)
     return loss.detach()

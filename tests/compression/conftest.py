@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from charlm.data.dataset import Dataset
+from charlm.model.additions.ngram_prior import fit_prior
 from charlm.model.language_model import LanguageModel
-from charlm.model.ngram_prior import fit_prior
 from charlm.storage.checkpoint import Checkpoint
 from charlm.storage.provenance import TextFacts
 from charlm.text_model import TextModel

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from charlm.data.windows import IGNORE, Cursor, Window
+from charlm.model.loss import window_loss
 from charlm.model.sampled_softmax import TokenSampler, inclusion_probabilities
 
 COUNTS = np.array([0, 9, 500, 3, 2, 90, 1, 1, 40, 7, 0])
@@ -52,7 +53,7 @@ def test_a_sample_of_all_tokens_gives_the_cross_entropy_and_its_gradient(
     losses, gradients = [], []
     for used in (None, sampler):
         model.zero_grad()
-        loss, states = model.loss(window, None, sampler=used)
+        loss, states = window_loss(model, window, None, sampler=used)
         loss.backward()
         losses.append(loss.item())
         gradients.append({name: weight.grad for name, weight in model.named_parameters()})
@@ -65,8 +66,10 @@ def test_the_sum_over_all_tokens_is_estimated_without_bias(network, window: Wind
     """With a single target p(y) = exp z_y / Z, and exp(loss) = Z / exp z_y is linear in the estimate."""
     model = network()
     one = replace(window, ids=window.ids[:1, :1], targets=window.targets[:1, :1], tokens=1)
-    exact, _ = model.loss(one, None)
+    exact, _ = window_loss(model, one, None)
     sampler, generator = TokenSampler(COUNTS, 5), torch.Generator().manual_seed(3)
-    estimates = [model.loss(one, None, generator=generator, sampler=sampler)[0].exp().item() for _ in range(600)]
+    estimates = [
+        window_loss(model, one, None, generator=generator, sampler=sampler)[0].exp().item() for _ in range(600)
+    ]
     assert np.std(estimates) > 0
     assert np.mean(estimates) == pytest.approx(exact.exp().item(), abs=4 * np.std(estimates) / 600**0.5)

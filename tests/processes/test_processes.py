@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from charlm.data import windows
+from charlm.data.windows import scoring
 from charlm.errors import ConfigError, ProcessError
 from charlm.evaluation.neural_cache import NeuralCacheConfig
 from charlm.evaluation.score import Evaluation, evaluate, require_groups
@@ -90,7 +90,7 @@ def test_a_matrix_is_orthogonalised_in_shares(together, one_thread, shape: tuple
 def test_an_evaluation_in_shares_is_that_of_one_process(
     together, dataset_of, network_for, sentences: str, monkeypatch, one_thread, size: int, cache
 ) -> None:
-    monkeypatch.setattr(windows, "BLOCK_DOCUMENTS", 20)
+    monkeypatch.setattr(scoring, "BLOCK_DOCUMENTS", 20)
     dataset = dataset_of(sentences, documents="line")
     model = network_for(dataset).eval()
 
@@ -106,8 +106,8 @@ def test_an_evaluation_in_shares_is_that_of_one_process(
 def test_spans_in_shares_have_the_scores_of_one_process(
     together, dataset_of, network_for, sentences: str, monkeypatch, one_thread, by: SpanKind, alone: bool
 ) -> None:
-    monkeypatch.setattr(windows, "BLOCK_DOCUMENTS", 8)
-    monkeypatch.setattr(windows, "BLOCK_TOKENS", 500)
+    monkeypatch.setattr(scoring, "BLOCK_DOCUMENTS", 8)
+    monkeypatch.setattr(scoring, "BLOCK_TOKENS", 500)
     dataset = dataset_of(sentences, documents="line")
     model = network_for(dataset).eval()
     texts = sentences.splitlines()

@@ -79,7 +79,7 @@ def classify(
     from charlm.cli.ui.classes import print_classes, show_confusion
     from charlm.cli.ui.console import Bars, stderr
     from charlm.evaluation.spans.classification import Confusion
-    from charlm.model.label_embedding import find_label
+    from charlm.model.additions.label_embedding import find_label
     from charlm.text_model import require_forward
 
     form = output_form(jsonl=jsonl, csv=csv)

@@ -20,7 +20,7 @@ from charlm.errors import CorpusError
 from charlm.evaluation.spans.choice import Calibration, Choice, calibrate, choose
 from charlm.evaluation.spans.label_ngrams import ngram_nats
 from charlm.evaluation.spans.scores import SpanScore, score_with_all
-from charlm.model.label_embedding import parse_labels
+from charlm.model.additions.label_embedding import parse_labels
 from charlm.model.language_model import LanguageModel
 from charlm.tokenizers import Tokenizer
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from charlm.config import SMALL_VOCABULARY
 from charlm.data.dataset import TokenSplit
+from charlm.model.additions.ngram_prior import most_counted
 from charlm.model.language_model import LanguageModel
-from charlm.model.ngram_prior import most_counted
 from charlm.ngram.kneser_ney import Floats
 from charlm.ngram.model import NgramModel
 from charlm.ngram.score import token_nats
@@ -36,7 +36,7 @@ def fit_label_ngrams(
         split: the training split; of a large one only stretches are counted, spread evenly over it.
         tokenizer: the tokenizer of the split.
         number: how many values all labels have together, N.
-        memory: bytes that the counting may take; see `charlm.model.ngram_prior.fit_prior`.
+        memory: bytes that the counting may take; see `charlm.model.additions.ngram_prior.fit_prior`.
 
     Returns:
         N models; that of a value without documents gives all tokens the same probability.

@@ -15,12 +15,11 @@ import numpy as np
 import torch
 
 from charlm.config import Labels
-from charlm.data import windows
 from charlm.data.dataset import TokenSplit
 from charlm.data.documents import Part, whole_words
 from charlm.data.labels.codes import LabelCodes
 from charlm.data.split_writer import SplitFacts
-from charlm.data.windows import IGNORE, Cursor, Window, block_groups, block_windows
+from charlm.data.windows import IGNORE, Cursor, Window, block_groups, block_windows, scoring
 from charlm.evaluation.score import ROWS, Floats, Share, require_groups, token_nats, window_width, with_nats
 from charlm.evaluation.spans.characters import Characters, CharacterSums, Integers
 from charlm.model.language_model import LanguageModel
@@ -104,17 +103,17 @@ def _blocks(pieces: Iterator[_Piece]) -> Iterator[_Block | Iterator[_Piece]]:
     for piece in pieces:
         document.append(piece)
         tokens += len(piece.before) + len(piece.ids) + piece.ends
-        if block and block_tokens + tokens > windows.BLOCK_TOKENS:
+        if block and block_tokens + tokens > scoring.BLOCK_TOKENS:
             yield block
             block, block_tokens = _Block(), 0
-        if tokens > windows.BLOCK_TOKENS:
+        if tokens > scoring.BLOCK_TOKENS:
             yield chain(document, () if piece.ends else _to_the_end(pieces))
             document, tokens = [], 1
         elif piece.ends:
             block.append(document)
             block_tokens += tokens
             document, tokens = [], 1
-            if len(block) == windows.BLOCK_DOCUMENTS:
+            if len(block) == scoring.BLOCK_DOCUMENTS:
                 yield block
                 block, block_tokens = _Block(), 0
     if block:

@@ -99,6 +99,7 @@ class _Span:
     nats: float = 0.0
 
     def add(self, text: str, nats: float, tokens: int, unknown: int) -> None:
+        """Count the next part of the span; of its text only the first characters are kept."""
         if self.characters < _KEPT:
             self.texts.append(text[: _KEPT - self.characters])
         self.characters += len(text)
@@ -107,6 +108,7 @@ class _Span:
         self.unknown += unknown
 
     def score(self, end_nats: float = 0.0) -> SpanScore:
+        """The score of the whole span; `end_nats` are those of the end of its document, if it is the last one."""
         return SpanScore(
             source=self.source,
             document=self.document,

@@ -1,4 +1,4 @@
-/* What followed an earlier occurrence of the last tokens: charlm/ngram/match.py and charlm/model/match.py. */
+/* What followed an earlier occurrence of the last tokens: charlm/ngram/match.py and charlm/model/additions/match.py. */
 
 class Match {
   constructor(config, gate, weight) {

@@ -19,8 +19,8 @@ from torch import Tensor
 from charlm.cells import State
 from charlm.kernels import compiled
 from charlm.kernels.buffers import Buffer
+from charlm.model.additions.match import SCALE
 from charlm.model.language_model import LanguageModel
-from charlm.model.match import SCALE
 from charlm.native.structures import Estimates, History, Orders, RowBias, Step
 from charlm.ngram.match import match_shape, no_matches
 from charlm.ngram.model import FREQUENT_LENGTHS

@@ -16,8 +16,8 @@ from torch import Tensor
 from charlm.cells import LayerStates, State
 from charlm.data.inputs.ahead import map_ahead, read_ahead
 from charlm.data.windows import Window, keep_rows
+from charlm.model.additions.lookups import Lookups
 from charlm.model.language_model import LanguageModel
-from charlm.model.ngram_prior import Lookups
 
 _MOST_BYTES = 1 << 28
 """Of the log-probabilities of a window. With a larger vocabulary a step mixes them on the CPU, as without look-ups."""
@@ -63,7 +63,7 @@ def _followed(
             nodes = model.prior.advance(window.ids, prior)
             prior = (torch.from_numpy(nodes[-1]),)
         if model.match is not None:
-            before = model.match_before(window) if window.fresh or match is None else _rows(match, count)
+            before = model.match.state_before(window) if window.fresh or match is None else _rows(match, count)
             voices, match = model.match.advance(window.ids, before or model.match.initial_state(count))
         yield window, Lookups(nodes=nodes, voices=voices, match=match)
 

@@ -7,16 +7,20 @@ each token. It is fitted to the measurements in docs/notes/autotune.md.
 import time
 from collections.abc import Collection
 from dataclasses import replace
+from typing import NamedTuple
+
+import torch
 
 from charlm.config import (
     DEFAULT_HIDDEN_SIZE,
     DEFAULT_NETWORK,
-    DEFAULT_SHAPES,
     LEAST_ORDER_OF_CONTEXTS,
     MAX_CONTEXT_VECTORS,
     SMALL_VOCABULARY,
-    NetworkKind,
+    ModelConfig,
+    Precision,
     TrainConfig,
+    with_width,
 )
 from charlm.data.dataset import Dataset
 from charlm.data.windows import mean_window
@@ -24,7 +28,7 @@ from charlm.model.device import pick_device
 from charlm.ngram.native_code import native_library
 from charlm.training.start import gpu_budget
 from charlm.training.start.settings import WIDE, AutotunedSettings, settings_for, value_for
-from charlm.training.start.speed import fastest_precision, fastest_threads
+from charlm.training.start.speed import fastest_precision, fastest_threads, tokens_per_second
 
 _LARGE_TEXT = 2_000_000  # tokens
 _HIDDEN_SIZES = (
@@ -35,8 +39,6 @@ _HIDDEN_SIZES = (
 """(smallest training split in tokens, ((most tokens read, hidden_size), ...)), where the tokens read are those that a
 network of 256 units reads in the run. In a short run a narrow network learns more. Wide ones were measured on texts of
 450,000 tokens and more."""
-_RELATIVE_SPEEDS = ((DEFAULT_HIDDEN_SIZE, 1.0), (384, 0.6), (float("inf"), 0.4))
-"""(largest hidden_size, tokens per second relative to 256 units)."""
 _SEQUENCES_OF_FINE_TUNING = 16
 """The fewest per step."""
 _SEQUENCES_OF_PAIRS = 32
@@ -97,9 +99,8 @@ def autotune(
     given: Collection[str],
     *,
     seconds: float,
-    hidden_size: int | None,
-    network: NetworkKind = DEFAULT_NETWORK,
-    cell: str,
+    network: ModelConfig,
+    is_width_given: bool,
     ngram_order: int,
     match: bool | None = None,
     fine_tuning: bool = False,
@@ -112,93 +113,69 @@ def autotune(
         config: the length of the run, and the values of the settings in `given`.
         given: names of the settings that the user has given.
         seconds: how much of the time has passed already.
-        hidden_size: H; None selects it from the text.
-        network: the kind of network.
-        cell: name of the cell.
+        network: the network, without n-gram prior and labels.
+        is_width_given: whether its width is fixed; otherwise H is selected from the text.
         ngram_order: n of the n-gram prior; 0 if there is none.
         match: whether there is a match; None if that is not given.
         fine_tuning: whether the network has learnt from another text.
         processes: how many processes share each batch; all of them measure their speed at the same time.
     """
-    if network != DEFAULT_NETWORK and "seq_len" not in given:
-        config = replace(config, seq_len=_SEQ_LEN_OF_OTHERS)
-    facts, vocab_size = dataset.train.facts, dataset.tokenizer.vocab_size
+    facts = dataset.train.facts
     is_pairs = dataset.train.targets is not None
     device = pick_device(config.device)
-    text = {"tokens": facts.tokens, "documents": facts.documents}
-    if "softmax_samples" not in given:
-        config = replace(config, softmax_samples=softmax_samples_for(vocab_size, match=match is True))
-    if "batch_size" in given:
-        batch_size = config.batch_size
-    else:
-        batch_size = sequences_per_step(config, **text, vocab_size=vocab_size, on_gpu=device.type == "cuda")
-        if is_pairs:
-            batch_size = _SEQUENCES_OF_PAIRS
-        if fine_tuning:
-            batch_size = max(batch_size, _SEQUENCES_OF_FINE_TUNING)
-    window = replace(config, batch_size=batch_size)
-    seq_len, tokens_per_step = mean_window(dataset.train, batch_size=batch_size, seq_len=window.seq_len)
-    threads, precision, speed = config.threads, None, 0.0
+    window = _window_for(
+        dataset, config, given, network=network, match=match is True, fine_tuning=fine_tuning, device=device
+    )
+    seq_len, tokens_per_step = mean_window(dataset.train, batch_size=window.batch_size, seq_len=window.seq_len)
+    timing = _Timing(window, round(seq_len), config.threads, None, 0.0)
     if config.minutes is not None:
         optimizer = config.optimizer if "optimizer" in given else "adamw" if fine_tuning else "muon"
         timed = replace(window, batch_size=max(1, round(tokens_per_step / seq_len / processes)), optimizer=optimizer)
         began = time.monotonic()
-        threads, speed = fastest_threads(vocab_size, timed, round(seq_len), network=network)
-        precision, speed = fastest_precision(vocab_size, timed, round(seq_len), speed, network=network)
-        speed *= processes
+        timing = _timing_of(network, timed, round(seq_len))
         seconds += time.monotonic() - began
-    tokens_read = facts.tokens * passes_of(
-        window, tokens=facts.tokens, tokens_per_step=tokens_per_step, seconds=seconds, speed=speed
-    )
-    selected, measured = {}, False
-    if hidden_size is None:
-        hidden_size = DEFAULT_SHAPES[network]["hidden_size"]
-        if network == DEFAULT_NETWORK:
-            hidden_size = hidden_size_for(facts.tokens, tokens_read)
-            memory = gpu_budget.memory_of(device)
-            if memory is not None and config.minutes is not None:
-                left = max(0.0, config.minutes * 60 - seconds) * _SHARE_OF_STEPS
-                text_facts = {"vocab_size": vocab_size, "tokens": facts.tokens}
-                chosen = gpu_budget.wider(
-                    hidden_size, cell, timed, **text_facts, seconds=left * processes, memory=memory
-                )
-                if chosen is not None:
-                    hidden_size, speed, measured = chosen[0], chosen[1] * processes, True
-        selected["hidden_size"] = hidden_size
-    if hidden_size >= WIDE:
-        if "seq_len" not in given:
-            window = replace(window, seq_len=_SEQ_LEN_OF_WIDE)
-        long_documents = tokens_per_sequence(window, **text) == window.seq_len
-        large = facts.tokens >= _LARGE_TEXT and vocab_size <= SMALL_VOCABULARY
-        if "batch_size" not in given and long_documents and large and not fine_tuning:
-            window = replace(window, batch_size=min(_SEQUENCES[1], 2 * batch_size))
+    if not is_width_given and network.network == DEFAULT_NETWORK:
+        passes = passes_of(
+            window,
+            tokens=facts.tokens,
+            tokens_per_step=tokens_per_step,
+            seconds=seconds,
+            speed=timing.speed * processes,
+        )
+        network, timing = _with_best_width(
+            network, timing, tokens=facts.tokens, passes=passes, seconds=seconds, processes=processes, device=device
+        )
+    if network.hidden_size >= WIDE:
+        window = _window_for_wide(dataset, window, given, vocab_size=network.vocab_size, fine_tuning=fine_tuning)
     _, tokens_per_step = mean_window(dataset.train, batch_size=window.batch_size, seq_len=window.seq_len)
-    if not measured:
-        speed *= value_for(hidden_size, _RELATIVE_SPEEDS)
-    passes = passes_of(window, tokens=facts.tokens, tokens_per_step=tokens_per_step, seconds=seconds, speed=speed)
     settings = settings_for(
         tokens=facts.tokens,
         characters=facts.characters,
-        passes=passes,
-        hidden_size=hidden_size,
-        network=network,
-        cell=cell,
+        passes=passes_of(
+            window,
+            tokens=facts.tokens,
+            tokens_per_step=tokens_per_step,
+            seconds=seconds,
+            speed=timing.speed * processes,
+        ),
+        hidden_size=network.hidden_size,
+        network=network.network,
+        cell=network.cell,
         fine_tuning=fine_tuning,
         is_pairs=is_pairs,
     )
-    if threads != config.threads:
-        used = f"{threads} {'thread was' if threads == 1 else 'threads were'}"
+    if timing.threads != config.threads:
+        used = f"{timing.threads} {'thread was' if timing.threads == 1 else 'threads were'}"
         settings.reasons["threads"] = f"{used} faster than more, because other programs are using the CPU"
-    if precision is not None:
-        settings.reasons["precision"] = f"{precision} is faster than bfloat16 on this processor"
-    small = vocab_size <= SMALL_VOCABULARY and not window.softmax_samples
-    matches = ngram_order > 0 and small and facts.tokens >= _LONG_DOCUMENT * facts.documents
+    if timing.precision is not None:
+        settings.reasons["precision"] = f"{timing.precision} is faster than bfloat16 on this processor"
+    matches = ngram_order > 0 and _match_helps(dataset, window, network.vocab_size)
     if matches and native_library() is None:
         matches = False
         settings.reasons["match"] = "a match would take too long without a C compiler"
     return replace(
         settings,
-        model=selected
+        model=({} if is_width_given else {"hidden_size": network.hidden_size})
         | settings.model
         | {
             "context_vectors": context_vectors_for(facts.tokens, ngram_order=ngram_order),
@@ -208,9 +185,110 @@ def autotune(
         training={"batch_size": window.batch_size}
         | settings.training
         | {"seq_len": window.seq_len, "softmax_samples": window.softmax_samples}
-        | ({} if threads is None else {"threads": threads})
-        | ({} if precision is None else {"precision": precision}),
+        | ({} if timing.threads is None else {"threads": timing.threads})
+        | ({} if timing.precision is None else {"precision": timing.precision}),
     )
+
+
+class _Timing(NamedTuple):
+    """How fast a network trains on this machine."""
+
+    config: TrainConfig
+    """The settings of the timed steps."""
+    seq_len: int
+    """Tokens in a row of them."""
+    threads: int | None
+    """The threads to train with; None for the number that torch has chosen."""
+    precision: Precision | None
+    """The precision to train in; None for that of the run's settings."""
+    speed: float
+    """Tokens per second of one process; 0 if nothing was timed, since the run has no length in minutes."""
+
+
+def _timing_of(network: ModelConfig, config: TrainConfig, seq_len: int) -> _Timing:
+    """The timing of a network with the threads and the precision that are fastest."""
+    threads, speed = fastest_threads(network, config, seq_len)
+    precision, speed = fastest_precision(network, config, seq_len, speed)
+    return _Timing(replace(config, precision=precision or config.precision), seq_len, threads, precision, speed)
+
+
+def _window_for(
+    dataset: Dataset,
+    config: TrainConfig,
+    given: Collection[str],
+    *,
+    network: ModelConfig,
+    match: bool,
+    fine_tuning: bool,
+    device: torch.device,
+) -> TrainConfig:
+    """The settings with T, B and the number of logits in a step for a text; those in `given` stay."""
+    facts = dataset.train.facts
+    if network.network != DEFAULT_NETWORK and "seq_len" not in given:
+        config = replace(config, seq_len=_SEQ_LEN_OF_OTHERS)
+    if "softmax_samples" not in given:
+        config = replace(config, softmax_samples=softmax_samples_for(network.vocab_size, match=match))
+    if "batch_size" in given:
+        return config
+    batch_size = sequences_per_step(
+        config,
+        tokens=facts.tokens,
+        documents=facts.documents,
+        vocab_size=network.vocab_size,
+        on_gpu=device.type == "cuda",
+    )
+    if dataset.train.targets is not None:
+        batch_size = _SEQUENCES_OF_PAIRS
+    if fine_tuning:
+        batch_size = max(batch_size, _SEQUENCES_OF_FINE_TUNING)
+    return replace(config, batch_size=batch_size)
+
+
+def _window_for_wide(
+    dataset: Dataset, window: TrainConfig, given: Collection[str], *, vocab_size: int, fine_tuning: bool
+) -> TrainConfig:
+    """The settings with T and B for a wide network, from those for any other; those in `given` stay."""
+    facts, batch_size = dataset.train.facts, window.batch_size
+    if "seq_len" not in given:
+        window = replace(window, seq_len=_SEQ_LEN_OF_WIDE)
+    long_documents = tokens_per_sequence(window, facts.tokens, facts.documents) == window.seq_len
+    large = facts.tokens >= _LARGE_TEXT and vocab_size <= SMALL_VOCABULARY
+    if "batch_size" not in given and long_documents and large and not fine_tuning:
+        window = replace(window, batch_size=min(_SEQUENCES[1], 2 * batch_size))
+    return window
+
+
+def _with_best_width(
+    network: ModelConfig,
+    timing: _Timing,
+    *,
+    tokens: int,
+    passes: float,
+    seconds: float,
+    processes: int,
+    device: torch.device,
+) -> tuple[ModelConfig, _Timing]:
+    """The network with H for a training split of `tokens`, which the run reads `passes` times, and its timing."""
+    minutes = timing.config.minutes
+    width = hidden_size_for(tokens, tokens * passes)
+    if width != network.hidden_size:
+        network = with_width(network, width)
+        if minutes is not None:
+            timing = timing._replace(speed=tokens_per_second(network, timing.config, timing.seq_len))
+    memory = gpu_budget.memory_of(device)
+    if memory is not None and minutes is not None:
+        left = max(0.0, minutes * 60 - seconds) * _SHARE_OF_STEPS * processes
+        chosen = gpu_budget.wider(network, timing.config, tokens=tokens, seconds=left, memory=memory)
+        if chosen is not None:
+            network, timing = chosen[0], timing._replace(speed=chosen[1])
+    return network, timing
+
+
+def _match_helps(dataset: Dataset, config: TrainConfig, vocab_size: int) -> bool:
+    """Whether a match lowers the loss for its time: a small vocabulary, and documents long enough to repeat things."""
+    facts = dataset.train.facts
+    small = vocab_size <= SMALL_VOCABULARY and not config.softmax_samples
+    return small and facts.tokens >= _LONG_DOCUMENT * facts.documents
 
 
 def passes_of(config: TrainConfig, *, tokens: int, tokens_per_step: float, seconds: float, speed: float) -> float:

@@ -57,13 +57,7 @@ def _has_gpu(processes: Processes) -> bool:
 def _speed(network: ModelConfig, config: TrainConfig, device: Device) -> float:
     """Tokens per second; 0 if the device fails, as for want of memory or with a driver that is too old."""
     try:
-        return tokens_per_second(
-            network.vocab_size,
-            replace(config, device=device),
-            config.seq_len,
-            model_config=network,
-            most_seconds=_SECONDS,
-        )
+        return tokens_per_second(network, replace(config, device=device), config.seq_len, most_seconds=_SECONDS)
     except RuntimeError as error:
         logger.warning("training on the device %s fails: %s", device, " ".join(str(error).split())[:200])
         return 0.0

@@ -8,7 +8,6 @@ import torch
 
 from charlm.cells import find_cell
 from charlm.config import (
-    DEFAULT_CELL,
     DEFAULT_NETWORK,
     DEFAULT_SHAPES,
     LEAST_ORDER_OF_CONTEXTS,
@@ -24,9 +23,9 @@ from charlm.data.dataset import Dataset, unsplit
 from charlm.errors import ConfigError, RunError
 from charlm.evaluation.overlap import warn_about_overlap
 from charlm.evaluation.spans.label_ngrams import fit_label_ngrams
+from charlm.model.additions.ngram_prior import default_order, fit_prior
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
-from charlm.model.ngram_prior import default_order, fit_prior
 from charlm.processes.processes import Processes
 from charlm.progress import Progress
 from charlm.storage.runs import RunFolder
@@ -73,6 +72,12 @@ def _model_config(options: Mapping[str, Any], start_model: StartModel | None, vo
     return ModelConfig.from_json(options | {"vocab_size": vocab_size})
 
 
+def _network_alone(options: Mapping[str, Any], start_model: StartModel | None, vocab_size: int) -> ModelConfig:
+    """The same without the n-gram prior and labels, whose cost is about the same for all networks."""
+    config = _model_config(options, start_model, vocab_size)
+    return replace(config, ngram_order=0, context_vectors=0, match=False, recent=False, labels=())
+
+
 def _with_start_model(options: Mapping[str, Any], start_model: StartModel | None) -> dict[str, Any]:
     """The options, and for those that are missing the values of the model to start from.
 
@@ -109,8 +114,7 @@ def with_device(
     Raises `ConfigError` for a device that is not available.
     """
     if config.device == "auto":
-        network = _model_config(options, start_model, dataset.tokenizer.vocab_size)
-        network = replace(network, ngram_order=0, context_vectors=0, match=False, recent=False, labels=())
+        network = _network_alone(options, start_model, dataset.tokenizer.vocab_size)
         timed = config
         if "batch_size" not in training_options:
             facts = dataset.train.facts
@@ -152,9 +156,8 @@ def autotuned(
         config,
         training_options,
         seconds=seconds,
-        hidden_size=known.get("hidden_size", known.get("embedding_size") if known.get("tie_weights") else None),
-        network=known.get("network", DEFAULT_NETWORK),
-        cell=known.get("cell", DEFAULT_CELL),
+        network=_network_alone(options, start_model, dataset.tokenizer.vocab_size),
+        is_width_given=known.get("hidden_size") is not None,
         ngram_order=known.get("ngram_order", default_order(dataset.tokenizer.vocab_size)),
         match=known.get("match"),
         fine_tuning=start_model is not None,

@@ -5,7 +5,7 @@ The rules continue those for the CPU (docs/notes/autotune.md) to larger networks
 
 import torch
 
-from charlm.config import ModelConfig, TrainConfig, default_embedding
+from charlm.config import ModelConfig, TrainConfig, with_width
 from charlm.model.language_model import LanguageModel
 from charlm.training.start.speed import tokens_per_second
 
@@ -42,30 +42,27 @@ def rows_that_fit(model: ModelConfig, config: TrainConfig, memory: int) -> int:
 
 
 def wider(
-    narrow: int, cell: str, config: TrainConfig, *, vocab_size: int, tokens: int, seconds: float, memory: int
-) -> tuple[int, float] | None:
+    narrow: ModelConfig, config: TrainConfig, *, tokens: int, seconds: float, memory: int
+) -> tuple[ModelConfig, float] | None:
     """The widest network that fits the memory and the time, and its tokens per second; None to keep `narrow`.
 
     Args:
-        narrow: the width that the rule for the CPU selects.
-        cell: name of the cell.
+        narrow: the network that the rule for the CPU selects.
         config: the settings of training; its batch and window are timed.
-        vocab_size: number of tokens in the vocabulary.
         tokens: number of tokens in the training split.
         seconds: time for training.
         memory: bytes of memory of the GPU.
     """
     chosen = None
     for width in _WIDTHS:
-        embedding = default_embedding(vocab_size, width)
-        model = ModelConfig(vocab_size=vocab_size, cell=cell, hidden_size=width, **embedding)
+        model = with_width(narrow, width)
         fits = rows_that_fit(model, config, memory) >= config.batch_size
-        if width <= narrow or tokens < _TEXT_PER_SQUARE * width**2 or not fits:
+        if width <= narrow.hidden_size or tokens < _TEXT_PER_SQUARE * width**2 or not fits:
             break
-        speed = tokens_per_second(vocab_size, config, config.seq_len, model_config=model, most_seconds=_TIMED_SECONDS)
+        speed = tokens_per_second(model, config, config.seq_len, most_seconds=_TIMED_SECONDS)
         if seconds * speed < _READS_PER_SQUARE * width**2:
             break
-        chosen = (width, speed)
+        chosen = (model, speed)
     return chosen
 
 

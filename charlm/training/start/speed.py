@@ -8,19 +8,13 @@ from statistics import median
 import numpy as np
 import torch
 
-from charlm.config import (
-    DEFAULT_NETWORK,
-    DEFAULT_SHAPES,
-    ModelConfig,
-    NetworkKind,
-    Precision,
-    TrainConfig,
-    default_embedding,
-)
+from charlm.config import ModelConfig, Precision, TrainConfig
 from charlm.data.windows import Cursor, Window
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
 from charlm.model.layers import has_bfloat16
+from charlm.model.loss import window_loss
+from charlm.model.precision import training_precision
 from charlm.model.sampled_softmax import TokenSampler
 from charlm.training.optimizers import Optimizers
 
@@ -30,21 +24,19 @@ _GAIN_OF_FEWER_THREADS = 1.2  # in speed, for which fewer threads are chosen
 _GAIN_OF_FLOAT32 = 1.1  # in speed, for which float32 is chosen
 
 
-def fastest_threads(
-    vocab_size: int, config: TrainConfig, seq_len: int, *, network: NetworkKind = DEFAULT_NETWORK
-) -> tuple[int | None, float]:
+def fastest_threads(network: ModelConfig, config: TrainConfig, seq_len: int) -> tuple[int | None, float]:
     """The number of threads to train with, and its `tokens_per_second`; None for the number that torch has chosen.
 
     Fewer threads are chosen if they are much faster. That happens next to other programs, where every thread waits for
     one that has lost its core.
     """
     available = threads = torch.get_num_threads()
-    speed = tokens_per_second(vocab_size, config, seq_len, network=network)
+    speed = tokens_per_second(network, config, seq_len)
     if config.threads is not None or pick_device(config.device).type != "cpu":
         return config.threads, speed
     while threads > 1:
         torch.set_num_threads(threads // 2)
-        gain = tokens_per_second(vocab_size, config, seq_len, network=network) / speed
+        gain = tokens_per_second(network, config, seq_len) / speed
         if gain < _GAIN_OF_FEWER_THREADS:
             break
         threads, speed = threads // 2, speed * gain
@@ -53,54 +45,50 @@ def fastest_threads(
 
 
 def fastest_precision(
-    vocab_size: int, config: TrainConfig, seq_len: int, speed: float, *, network: NetworkKind = DEFAULT_NETWORK
+    network: ModelConfig, config: TrainConfig, seq_len: int, speed: float
 ) -> tuple[Precision | None, float]:
     """The precision to train with, and its `tokens_per_second`; None for that of `config`, whose speed is given.
 
     Some processors have instructions for bfloat16 that are slower than those for float32, which is then chosen.
     """
-    if config.precision != "auto" or pick_device(config.device).type != "cpu" or not has_bfloat16("lstm"):
+    if config.precision != "auto" or pick_device(config.device).type != "cpu" or not has_bfloat16(network.cell):
         return None, speed
-    in_float32 = tokens_per_second(vocab_size, replace(config, precision="float32"), seq_len, network=network)
+    in_float32 = tokens_per_second(network, replace(config, precision="float32"), seq_len)
     return ("float32", in_float32) if in_float32 > _GAIN_OF_FLOAT32 * speed else (None, speed)
 
 
 def tokens_per_second(
-    vocab_size: int,
-    config: TrainConfig,
-    seq_len: int,
-    *,
-    network: NetworkKind = DEFAULT_NETWORK,
-    model_config: ModelConfig | None = None,
-    most_seconds: float = math.inf,
+    network: ModelConfig, config: TrainConfig, seq_len: int, *, most_seconds: float = math.inf
 ) -> float:
-    """Training speed on this machine of a network of default shape, from a few steps on B sequences of `seq_len` random
-    tokens; recurrent layers are those of an LSTM. B, optimiser, device and precision are those of `config`. On a busy
-    machine there are fewer steps, so that they take a small part of the run's minutes, and at most `most_seconds`.
+    """Training speed on this machine, from a few steps on B sequences of `seq_len` random tokens.
 
-    With a `model_config` the network is that one; it may have neither an n-gram prior nor labels."""
+    Args:
+        network: the model, without n-gram prior and labels.
+        config: B, optimiser, device and precision. On a busy machine there are fewer steps, so that they take a small
+            part of the run's minutes.
+        seq_len: T.
+        most_seconds: how long the steps may take.
+    """
     generator = torch.Generator().manual_seed(0)
-    if model_config is None:
-        shape = DEFAULT_SHAPES[network]
-        embedding = default_embedding(vocab_size, shape["hidden_size"])
-        model_config = ModelConfig(vocab_size=vocab_size, network=network, **shape, **embedding)
-    model = LanguageModel(model_config)
+    model = LanguageModel(network)
     model.initialise(generator)
     device = pick_device(config.device)
     model.to(device)
     optimizers = Optimizers(model, config)
-    ids = torch.randint(vocab_size, (seq_len + 1, config.batch_size), generator=generator)  # (T + 1, B)
+    ids = torch.randint(network.vocab_size, (seq_len + 1, config.batch_size), generator=generator)  # (T + 1, B)
     starts = np.zeros(config.batch_size, np.int64)
     window = Window(ids[:-1], ids[1:], True, ids[1:].numel(), starts, Cursor())
-    sampler = TokenSampler(np.ones(vocab_size, np.int64), config.softmax_samples) if config.softmax_samples else None
+    sampler = (
+        TokenSampler(np.ones(network.vocab_size, np.int64), config.softmax_samples) if config.softmax_samples else None
+    )
     dropout_generator = torch.Generator(device).manual_seed(0)
     warm_up, timed = _BENCHMARK_STEPS
     seconds: list[float] = []
     most = min(most_seconds, _BENCHMARK_SHARE * 60 * (config.minutes or math.inf))
     while len(seconds) < warm_up + timed and (len(seconds) < 2 or sum(seconds) < most):
         started = time.perf_counter()
-        with model.training_precision(config.precision):
-            loss, _ = model.loss(window, None, generator=dropout_generator, sampler=sampler)
+        with training_precision(model, config.precision):
+            loss, _ = window_loss(model, window, None, generator=dropout_generator, sampler=sampler)
         optimizers.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizers.step(config.learning_rate)

@@ -80,7 +80,7 @@ def test_a_long_document_keeps_its_labels(labelled_run, monkeypatch: pytest.Monk
     whole = [
         *score_spans(labelled_run.model, labelled_run.tokenizer, labelled_run.stream(labelled_reviews), "document")
     ]
-    monkeypatch.setattr("charlm.data.windows.BLOCK_TOKENS", 20)
+    monkeypatch.setattr("charlm.data.windows.scoring.BLOCK_TOKENS", 20)
     parts = stream_parts(find_sources(labelled_reviews).sources, config)
     pieces = [*score_spans(labelled_run.model, labelled_run.tokenizer, parts, "document")]
     torch.testing.assert_close([span.nats for span in pieces], [span.nats for span in whole], rtol=1e-5, atol=1e-4)

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from charlm.analysis.strings import surprisal
 from charlm.config import CorpusConfig, TokenizerConfig
-from charlm.data import windows
 from charlm.data.dataset import make_dataset
 from charlm.data.documents import cut_documents
 from charlm.data.reader import stream_parts
+from charlm.data.windows import scoring
 from charlm.evaluation.score import evaluate
 from charlm.evaluation.spans.scores import SpanKind, SpanScore, _unscored, score_spans, spans_of
 
@@ -25,8 +25,8 @@ BOTTLES = "".join(
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of few documents, and documents that are longer than a block."""
-    monkeypatch.setattr(windows, "BLOCK_DOCUMENTS", 8)
-    monkeypatch.setattr(windows, "BLOCK_TOKENS", 500)
+    monkeypatch.setattr(scoring, "BLOCK_DOCUMENTS", 8)
+    monkeypatch.setattr(scoring, "BLOCK_TOKENS", 500)
 
 
 def parts_of(corpus, texts: list[str] | None = None) -> Iterator:

@@ -7,7 +7,7 @@ import torch
 
 from charlm import api
 from charlm.api import Callbacks
-from charlm.config import DEFAULT_SHAPES, TrainConfig
+from charlm.config import DEFAULT_NETWORK, DEFAULT_SHAPES, ModelConfig, TrainConfig
 from charlm.storage.runs import RunFolder, find_run
 from charlm.training.start import autotune as autotune_module
 from charlm.training.start import speed as speed_module
@@ -100,15 +100,23 @@ def planned(
     hidden_size=None,
     ngram_order=12,
     pairs=False,
-    **network,
+    network=DEFAULT_NETWORK,
+    fine_tuning=False,
 ) -> AutotunedSettings:
     """What is planned for a text that there need not be."""
     facts = SimpleNamespace(tokens=tokens, documents=documents, characters=tokens)
     starts = np.linspace(0, tokens + documents, documents + 1).astype(np.int64)
     train = SimpleNamespace(facts=facts, starts=starts, targets=starts[:-1] + 1 if pairs else None)
     dataset = SimpleNamespace(train=train, tokenizer=SimpleNamespace(vocab_size=vocab_size))
-    known = {"hidden_size": hidden_size, "cell": "lstm", "ngram_order": ngram_order}
-    return autotune(dataset, config, given, seconds=0, **known, **network)
+    shape = DEFAULT_SHAPES[network] | ({"hidden_size": hidden_size} if hidden_size else {})
+    alone = ModelConfig(vocab_size=vocab_size, network=network, embedding_size=32, **shape)
+    known = {
+        "fine_tuning": fine_tuning,
+        "network": alone,
+        "is_width_given": hidden_size is not None,
+        "ngram_order": ngram_order,
+    }
+    return autotune(dataset, config, given, seconds=0, **known)
 
 
 def test_a_wide_network_reads_twice_as_many_rows_of_a_large_text() -> None:
@@ -125,7 +133,9 @@ def test_a_wide_network_reads_twice_as_many_rows_of_a_large_text() -> None:
 
 
 def test_what_is_planned_is_for_the_passes_that_the_network_itself_makes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speed_module, "tokens_per_second", lambda vocab_size, config, across, network: 75_000.0)
+    speeds = {256: 75_000.0, 384: 45_000.0, 512: 30_000.0}
+    for module in (speed_module, autotune_module):
+        monkeypatch.setattr(module, "tokens_per_second", lambda network, *_: speeds[network.hidden_size])
     seen = {
         256: "about 6.0 times",  # 500 seconds, of which 0.8 are steps
         384: "about 3.6 times",
@@ -133,7 +143,8 @@ def test_what_is_planned_is_for_the_passes_that_the_network_itself_makes(monkeyp
     }
     for hidden_size, often in seen.items():
         assert often in planned(TrainConfig(minutes=500 / 60), hidden_size=hidden_size, tokens=5 * 10**6).why
-    assert planned(TrainConfig(minutes=500 / 60), tokens=5 * 10**6).model["hidden_size"] == 384
+    selected = planned(TrainConfig(minutes=500 / 60), tokens=5 * 10**6)
+    assert selected.model["hidden_size"] == 384 and "about 3.6 times" in selected.why
     steps = planned(
         TrainConfig(steps=30_000)
     )  # 61 million tokens by the batch of 256 units, by its own four times that
@@ -145,7 +156,7 @@ def test_what_is_planned_is_for_the_passes_that_the_network_itself_makes(monkeyp
 def test_another_network_has_its_own_width_and_window(monkeypatch: pytest.MonkeyPatch, network: str) -> None:
     """As many tokens in a step, in longer rows; nothing that only recurrent layers have; timed as what it is."""
     timed = []
-    monkeypatch.setattr(speed_module, "tokens_per_second", lambda *_, network: timed.append(network) or 75_000.0)
+    monkeypatch.setattr(speed_module, "tokens_per_second", lambda one, *_: timed.append(one.network) or 75_000.0)
     plan = planned(TrainConfig(minutes=500 / 60), tokens=5 * 10**6, network=network)
     assert plan.model["hidden_size"] == DEFAULT_SHAPES[network]["hidden_size"]
     assert "weight_dropout" not in plan.model
@@ -203,7 +214,7 @@ def test_fewer_threads_are_chosen_where_more_wait_for_each_other(
     speeds: dict[int, float], given: int | None, chosen: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.set_num_threads(4)
-    monkeypatch.setattr(speed_module, "tokens_per_second", lambda *_, network: speeds[torch.get_num_threads()])
+    monkeypatch.setattr(speed_module, "tokens_per_second", lambda *_: speeds[torch.get_num_threads()])
     plan = planned(TrainConfig(minutes=1, threads=given))
     assert plan.training.get("threads") == chosen
     assert torch.get_num_threads() == (chosen or 4)

@@ -3,7 +3,6 @@
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -26,10 +25,10 @@ def timed(monkeypatch: pytest.MonkeyPatch):
     def timed(**speeds: float | Exception) -> list[str]:
         devices: list[str] = []
 
-        def time(vocab_size: int, config: TrainConfig, seq_len: int, **settings: Any) -> float:
+        def time(network: ModelConfig, config: TrainConfig, seq_len: int, *, most_seconds: float) -> float:
             devices.append(config.device)
-            assert (vocab_size, config.batch_size, seq_len) == (20, 2, 4)
-            assert settings["model_config"] is NETWORK and settings["most_seconds"] == 1
+            assert (config.batch_size, seq_len, most_seconds) == (2, 4, 1)
+            assert network is NETWORK
             speed = speeds[config.device]
             if isinstance(speed, Exception):
                 raise speed

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from charlm.config import ModelConfig, TrainConfig
+from charlm.config import ModelConfig, TrainConfig, with_width
 from charlm.errors import CharlmError
 from charlm.training import trainer
 from charlm.training.start import gpu_budget
@@ -43,9 +43,9 @@ def test_more_rows_fit_more_memory_and_none_fit_without_room_for_the_weights() -
 def test_the_width_follows_from_text_time_and_memory(
     monkeypatch: pytest.MonkeyPatch, tokens: int, seconds: float, memory: int, expected: int | None
 ) -> None:
-    monkeypatch.setattr(gpu_budget, "tokens_per_second", lambda *_, model_config, **__: 1e9 / model_config.hidden_size)
-    found = wider(512, "lstm", CONFIG, vocab_size=100, tokens=tokens, seconds=seconds, memory=memory)
-    assert found == (None if expected is None else (expected, 1e9 / expected))
+    monkeypatch.setattr(gpu_budget, "tokens_per_second", lambda network, *_, **__: 1e9 / network.hidden_size)
+    found = wider(with_width(MODEL, 512), CONFIG, tokens=tokens, seconds=seconds, memory=memory)
+    assert found == (None if expected is None else (with_width(MODEL, expected), 1e9 / expected))
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import torch
 
 from charlm.data.dataset import Dataset
 from charlm.evaluation.score import evaluate
+from charlm.model.additions.ngram_prior import fit_prior
 from charlm.model.language_model import LanguageModel
-from charlm.model.ngram_prior import fit_prior
 from charlm.training.start.order_weights import fit_order_weights
 
 

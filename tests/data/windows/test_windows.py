@@ -6,9 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charlm.data import windows as windows_module
 from charlm.data.dataset import SplitFacts, TokenSplit
-from charlm.data.windows import IGNORE, document_windows, sample_windows, training_windows
+from charlm.data.windows import IGNORE, document_windows, sample_windows, segments, training_windows
 
 BOS, EOS = 0, 1
 
@@ -146,7 +145,7 @@ def test_epochs_and_seeds_differ() -> None:
 
 
 def test_many_documents_are_planned_in_sections(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(windows_module, "_SECTION", 7)
+    monkeypatch.setattr(segments, "SECTION", 7)
     split = split_of([5, 9, 3] * 12)
     assert pairs(epoch(split)) == all_pairs(split)
     assert pairs(document_windows(split, batch_size=4, seq_len=8)) == all_pairs(split)

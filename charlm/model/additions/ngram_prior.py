@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from charlm.cells import State
 from charlm.config import SMALL_VOCABULARY
 from charlm.data.dataset import TokenSplit
+from charlm.model.additions.lookups import Lookups
 from charlm.ngram.counts import Ints, count_ngrams, fold_of
-from charlm.ngram.match import States as Voices
 from charlm.ngram.mixture import NgramQuery
 from charlm.ngram.model import NgramModel
 from charlm.ngram.trie import Nodes
@@ -55,24 +55,6 @@ class CrossFit:
         inside = places - self.first
         folds = fold_of(np.maximum(inside, 0), self.size, len(self.models))
         return np.where((inside >= 0) & (inside < self.size), folds, -1)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Lookups:
-    """What is known of the T B tokens of a window, for `LanguageModel.loss`."""
-
-    nodes: Nodes | None
-    """The states of the n-gram model after each token, (T, B, n - 1)."""
-    voices: Voices | None
-    """The predictions of the match after each token, (T, B, 1 + K, 2)."""
-    match: State | None
-    """The state of the match after the window."""
-    rows: Tensor | None = None
-    """The rows of the vectors of contexts, (T, B, K)."""
-    known: Tensor | None = None
-    """How many contexts the n-gram model knows after each token, (T B,)."""
-    log_p: Tensor | None = None
-    """Its log-probabilities by order, (T B, J, V); None if they are too large or only some tokens are used."""
 
 
 def default_order(vocab_size: int) -> int:
@@ -236,6 +218,7 @@ class _Mixture(torch.autograd.Function):
         orders: tuple[int, ...],
         tokens: NDArray[np.int64] | None,
     ) -> Tensor:
+        """Mix the log-probabilities of the orders, and keep them if the order weights need a gradient."""
         weights, keep = order_weights.detach().cpu().numpy(), ctx.needs_input_grad[0]
         mixed, log_p = query.mixture(orders, weights, tokens=tokens, keep=keep)
         if log_p is not None:
@@ -244,5 +227,6 @@ class _Mixture(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradient of the order weights: for each order the sum of log p times the gradient of the logits."""
         (log_p,) = ctx.saved_tensors
         return torch.bmm(log_p, upstream[0].unsqueeze(-1)).squeeze(-1), None, None, None

@@ -10,7 +10,7 @@ from charlm.config import ModelConfig
 from charlm.data.windows import document_windows, sample_windows
 from charlm.errors import ConfigError
 from charlm.evaluation.score import evaluate, score
-from charlm.model.match import SCALE, Match
+from charlm.model.additions.match import SCALE, Match
 
 
 def random_gate(module: Match) -> Match:

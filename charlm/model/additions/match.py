@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from charlm.cells import State
-from charlm.ngram.match import States, advance, lengths_for, no_matches
+from charlm.data.windows import Window
+from charlm.ngram.match import WINDOW, States, advance, lengths_for, no_matches
 
 SCALE = 8.0
 """Of the gate, so that a short run can learn it: AdamW moves every weight by about as much."""
@@ -62,6 +63,16 @@ class Match(nn.Module):
         for row, text in enumerate(texts):
             _, after[row : row + 1] = advance(self.lengths, after[row : row + 1], text[:, None])
         return (torch.from_numpy(after),)
+
+    def state_before(self, window: Window) -> State | None:
+        """The state after what precedes the rows of a window in their documents; None if nothing does."""
+        if window.past is None:
+            return None
+        if window.past.state is None:
+            texts = window.past.read(WINDOW)
+            if any(map(len, texts)):
+                window.past.state = self.state_after(texts)
+        return window.past.state
 
     def forward(self, logits: Tensor, voices: States, hidden: Tensor) -> Tensor:
         """The logits (T, B, V) with those of the predicted tokens changed.

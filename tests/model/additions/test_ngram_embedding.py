@@ -12,9 +12,9 @@ from charlm.analysis.units.neurons import find_neurons
 from charlm.data.dataset import Dataset
 from charlm.errors import CharlmError, ConfigError
 from charlm.evaluation.calibration import divide_logits
+from charlm.model.additions.ngram_embedding import NgramEmbedding
+from charlm.model.additions.ngram_prior import fit_prior
 from charlm.model.language_model import LanguageModel
-from charlm.model.ngram_embedding import NgramEmbedding
-from charlm.model.ngram_prior import fit_prior
 from charlm.ngram.model import NgramModel
 from charlm.sampling import SampleConfig
 from charlm.storage.checkpoint import load

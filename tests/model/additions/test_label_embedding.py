@@ -8,7 +8,7 @@ from charlm.cells import CELLS
 from charlm.config import LabelColumn
 from charlm.data.windows import document_windows
 from charlm.errors import ConfigError
-from charlm.model.label_embedding import LEFT_OUT, find_label, parse_labels
+from charlm.model.additions.label_embedding import LEFT_OUT, find_label, parse_labels
 
 STARS = LabelColumn(name="stars", values=("1", "5"), documents=(3, 1))
 WHO = LabelColumn(name="a=b", values=("ann", "x,y", "c:0.5"), documents=(1, 1, 1))

@@ -10,8 +10,8 @@ from charlm import api
 from charlm.config import RunConfig
 from charlm.errors import RunError
 from charlm.evaluation.score import evaluate
-from charlm.model import ngram_prior
-from charlm.model.ngram_prior import default_memory, default_order, fit_prior
+from charlm.model.additions import ngram_prior
+from charlm.model.additions.ngram_prior import default_memory, default_order, fit_prior
 from charlm.ngram.arrays import to_arrays
 from charlm.ngram.counts import fold_of
 from charlm.ngram.mixture import NgramQuery

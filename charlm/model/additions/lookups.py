@@ -1,0 +1,27 @@
+"""The look-ups of a training window: what the additions need that follows from the text alone, made ahead of a step."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from charlm.cells import State
+from charlm.ngram.match import States as Voices
+from charlm.ngram.trie import Nodes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lookups:
+    """What is known of the T B tokens of a window, for `charlm.model.loss.window_loss`."""
+
+    nodes: Nodes | None
+    """The states of the n-gram model after each token, (T, B, n - 1)."""
+    voices: Voices | None
+    """The predictions of the match after each token, (T, B, 1 + K, 2)."""
+    match: State | None
+    """The state of the match after the window."""
+    rows: Tensor | None = None
+    """The rows of the vectors of contexts, (T, B, K)."""
+    known: Tensor | None = None
+    """How many contexts the n-gram model knows after each token, (T B,)."""
+    log_p: Tensor | None = None
+    """Its log-probabilities by order, (T B, J, V); None if they are too large or only some tokens are used."""
