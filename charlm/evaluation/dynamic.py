@@ -30,6 +30,7 @@ from charlm.tokenizers import Tokenizer
 
 _MEAN_DECAY = 0.99  # of the running mean of squared gradients
 _EPSILON = 1e-6
+_RATE, _RATE_WITH_MATCH = 1e-3, 2e-4  # a match learns from what was scored, too, which leaves less to the weights
 
 
 @names_checked
@@ -37,8 +38,8 @@ _EPSILON = 1e-6
 class DynamicConfig(JsonConfig):
     """How a model learns from the text it has scored."""
 
-    rate: float = 1e-3
-    """Step size (for a gradient of typical size)."""
+    rate: float | None = None
+    """Step size (for a gradient of typical size); None is 0.0002 for a model with a match, otherwise 0.001."""
     decay: float = 3e-3
     """Fraction by which weights are pulled back to the trained ones at each step."""
     seq_len: int = 32
@@ -47,7 +48,8 @@ class DynamicConfig(JsonConfig):
     """Maximum number of documents in parallel."""
 
     def __post_init__(self) -> None:
-        check_range("--dynamic-rate", self.rate, 0, 1, exclusive_low=True)
+        if self.rate is not None:
+            check_range("--dynamic-rate", self.rate, 0, 1, exclusive_low=True)
         check_range("the decay of dynamic evaluation", self.decay, 0, 1)
         check_range("the window of dynamic evaluation", self.seq_len, 1, 65_536)
         check_range("the batch of dynamic evaluation", self.batch_size, 1, 65_536)
@@ -123,7 +125,8 @@ class Learner:
     """Moves the weights of a model by their gradients, after each window."""
 
     def __init__(self, model: LanguageModel, config: DynamicConfig) -> None:
-        self._config, self._number = config, 0
+        self._rate = config.rate or (_RATE if model.match is None else _RATE_WITH_MATCH)
+        self._decay, self._number = config.decay, 0
         self._parameters: list[Tensor] = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._trained = [parameter.detach().clone() for parameter in self._parameters]
         self._squares = [torch.zeros_like(parameter) for parameter in self._parameters]
@@ -138,7 +141,7 @@ class Learner:
         scales = torch._foreach_div(self._squares, 1 - _MEAN_DECAY**self._number)
         torch._foreach_sqrt_(scales)
         torch._foreach_add_(scales, _EPSILON)
-        torch._foreach_addcdiv_(self._parameters, gradients, scales, value=-self._config.rate)
-        torch._foreach_lerp_(self._parameters, self._trained, self._config.decay)
+        torch._foreach_addcdiv_(self._parameters, gradients, scales, value=-self._rate)
+        torch._foreach_lerp_(self._parameters, self._trained, self._decay)
         for parameter in self._parameters:
             parameter.grad = None

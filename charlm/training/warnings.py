@@ -162,6 +162,7 @@ class PassesCheck:
             hidden_size=self._model.hidden_size,
             network=self._model.network,
             cell=self._model.cell,
+            has_prior=self._selected.has_prior,
             fine_tuning=self._selected.fine_tuning,
             is_pairs=self._selected.is_pairs,
         )

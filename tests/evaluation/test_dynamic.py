@@ -89,3 +89,13 @@ def test_a_repetitive_text_is_learnt_while_it_is_scored(dataset_of, sentences: s
 def test_settings_out_of_range_are_named() -> None:
     with pytest.raises(ConfigError, match="--dynamic-rate is 0; it must be above 0"):
         DynamicConfig(rate=0)
+
+
+@pytest.mark.parametrize(("match", "rate"), [(False, 1e-3), (True, 2e-4)])
+def test_the_default_rate_is_lower_for_a_model_with_a_match(dataset, network, match: bool, rate: float) -> None:
+    model = network(vocab_size=dataset.tokenizer.vocab_size, match=match)
+
+    def nats(config: DynamicConfig) -> float:
+        return dynamic_evaluate(model, dataset.tokenizer, dataset.valid, config=config).nats
+
+    assert nats(DynamicConfig()) == nats(DynamicConfig(rate=rate)) != nats(DynamicConfig(rate=5e-4))

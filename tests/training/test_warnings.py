@@ -121,7 +121,7 @@ def test_a_forecast_that_holds_needs_no_word(caplog: pytest.LogCaptureFixture) -
     ("expected", "pace", "better"),
     [
         (1.3, 5.5, ""),
-        (7.2, 3, "; for that many passes, the automatic settings would be --dropout 0.1 --averaging 0.05"),
+        (7.2, 3, "; for that many passes, the automatic settings would be --dropout 0 --averaging 0.05"),
         (3, 30, "; for that many passes, the automatic settings would be --dropout 0.2 --averaging 0.2"),
     ],
 )

@@ -63,7 +63,9 @@ def evaluate(
     ] = False,
     dynamic_rate: Annotated[
         float | None,
-        typer.Option(help="Step size of --dynamic.", show_default="0.001", rich_help_panel=_ADAPTATION),
+        typer.Option(
+            help="Step size of --dynamic.", show_default="0.001; 0.0002 with a match", rich_help_panel=_ADAPTATION
+        ),
     ] = None,
     cache: Annotated[
         bool,

@@ -161,6 +161,7 @@ def autotune(
         hidden_size=network.hidden_size,
         network=network.network,
         cell=network.cell,
+        has_prior=ngram_order > 0,
         fine_tuning=fine_tuning,
         is_pairs=is_pairs,
     )

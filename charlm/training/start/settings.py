@@ -32,6 +32,9 @@ _FINE_TUNING_RATES = (5e-4, 1.5e-3)
 it, which costs most where the new text is small (docs/notes/autotune.md)."""
 _SMALL_TEXT_OF_FINE_TUNING = 400_000  # characters up to which the lowest is used; above, it rises in proportion
 _MOST_DROPOUT_OF_FINE_TUNING = 0.2
+_PASSES_WITHOUT_DROPOUT = 5
+_RATE_OF_LSTM_ALONE = 5
+"""Factor of the learning rate of an LSTM without an n-gram prior, which learns everything itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +49,8 @@ class AutotunedSettings:
     """How often the run is expected to read the training split."""
     exposure: str
     """The same as a sentence."""
+    has_prior: bool
+    """Whether the network has an n-gram prior."""
     fine_tuning: bool
     """Whether the network has learnt from another text."""
     is_pairs: bool
@@ -75,6 +80,7 @@ def settings_for(
     hidden_size: int = DEFAULT_HIDDEN_SIZE,
     network: NetworkKind = DEFAULT_NETWORK,
     cell: str = DEFAULT_CELL,
+    has_prior: bool = True,
     fine_tuning: bool = False,
     is_pairs: bool = False,
 ) -> AutotunedSettings:
@@ -87,10 +93,12 @@ def settings_for(
         hidden_size: H, the width of the hidden state.
         network: the kind of network.
         cell: name of the cell. Weight dropout was measured for the LSTM and is used for it only.
+        has_prior: whether the network has an n-gram prior.
         fine_tuning: whether the network has learnt from another text; it then needs less regularisation.
         is_pairs: whether targets are written for sources; dropout hides what a target depends on, so there is none.
     """
-    passes_per_million = passes * 1e6 / tokens if passes > 1 else 0.0
+    least = 1 if fine_tuning else _PASSES_WITHOUT_DROPOUT
+    passes_per_million = passes * 1e6 / tokens if passes > least else 0.0
     dropout, weight_dropout, averaging = value_for(
         passes_per_million, _REGULARISATION_OF_WIDE if hidden_size >= WIDE else _REGULARISATION
     )
@@ -99,6 +107,9 @@ def settings_for(
     if is_pairs:
         dropout, weight_dropout = 0.0, 0.0
     rate, why_this_rate = _learning_rate(characters or tokens, hidden_size, fine_tuning=fine_tuning)
+    if not (has_prior or fine_tuning or is_pairs) and (network, cell) == (DEFAULT_NETWORK, DEFAULT_CELL):
+        rate *= _RATE_OF_LSTM_ALONE
+        why_this_rate = "without an n-gram prior an LSTM learns more with a higher learning rate"
     training = {
         "optimizer": "adamw" if fine_tuning else "muon",
         "averaging": averaging,
@@ -115,6 +126,7 @@ def settings_for(
         training=training,
         passes=passes,
         exposure=f"{tokens:,} tokens will be seen {often}",
+        has_prior=has_prior,
         fine_tuning=fine_tuning,
         is_pairs=is_pairs,
         reasons=reasons,

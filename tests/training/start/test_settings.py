@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from charlm.config import ModelConfig, TrainConfig
@@ -16,7 +18,7 @@ def test_every_plan_is_a_configuration(tokens: int, passes: float) -> None:
 
 @pytest.mark.parametrize(
     ("hidden_size", "wanted"),
-    [(256, [0, 0.1, 0.1, 0.15, 0.2, 0.2, 0.2, 0.4]), (512, [0, 0.1, 0.1, 0.15, 0.2, 0.5, 0.5, 0.5])],
+    [(256, [0, 0, 0, 0.15, 0.2, 0.2, 0.2, 0.4]), (512, [0, 0, 0, 0.15, 0.2, 0.5, 0.5, 0.5])],
 )
 def test_more_passes_need_more_dropout(hidden_size: int, wanted: list[float]) -> None:
     passes = (0.5, 1.2, 2, 8, 20, 50, 100, 200)
@@ -39,6 +41,24 @@ def test_a_learning_rate_goes_with_the_characters_of_a_text() -> None:
         return settings_for(passes=2, **text).training["learning_rate"]
 
     assert rate(tokens=10**6) == 3e-3 < rate(tokens=10**6, characters=14 * 10**5) < rate(tokens=3 * 10**6) == 5e-3
+
+
+def test_an_lstm_alone_has_a_higher_learning_rate() -> None:
+    def rate(**settings: Any) -> float:
+        return settings_for(tokens=10**6, passes=2, has_prior=False, **settings).training["learning_rate"]
+
+    assert rate() == 5 * 3e-3
+    assert rate(cell="gru") == rate(is_pairs=True) == 3e-3
+    assert rate(network="transformer") == 3e-3
+    assert rate(fine_tuning=True) == 1.3e-3
+
+
+def test_five_passes_need_no_dropout_unless_the_network_is_fine_tuned() -> None:
+    def dropout(passes: float, **settings: bool) -> float:
+        return settings_for(tokens=10**5, passes=passes, **settings).model["dropout"]
+
+    assert dropout(5) == 0 < dropout(5.1)
+    assert dropout(5, fine_tuning=True) > 0
 
 
 def test_weights_are_dropped_from_the_lstm_only_and_never_in_one_pass() -> None:
