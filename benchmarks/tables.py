@@ -239,6 +239,18 @@ TABLES = {
             Column("text found", "accuracy", ".1%"),
         ),
     ),
+    "surnames": Table(
+        results="surnames",
+        columns=(
+            Column("method", "method"),
+            Column("minutes", "minutes", "g"),
+            Column("names", "names", ",.0f"),
+            Column("accuracy", "accuracy", ".1%"),
+            Column("mean accuracy of the languages", "macro", ".1%"),
+            Column("nats per name", "nats", ".3f"),
+            Column("chosen on validation", "chosen"),
+        ),
+    ),
     "constraints": Table(
         results="constraints",
         columns=(

@@ -124,6 +124,11 @@ def _texts(write: Callable[..., Path], sentences: str, monkeypatch: pytest.Monke
     for name in ("austen.txt", "melville.txt", "novels/austen/emma.txt", "novels/melville/typee.txt"):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(name + sentences)
+    for language, ending in (("Arabic", "ari"), ("Japanese", "mura"), ("Russian", "nikov")):
+        path = Path("names", f"{language}.txt")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("".join(f"{onset}{ending}\n" for onset in sorted({word[:3] for word in words})))
+    Path("who.txt").write_text("Bini\nNakamura\n")
     for folder in ("notes", "wiki"):
         Path(folder).mkdir()
         (Path(folder) / "one.txt").write_bytes(text.read_bytes())

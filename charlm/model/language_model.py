@@ -64,6 +64,9 @@ class LanguageModel(nn.Module):
         values = sum(len(label.values) for label in config.labels)
         self.labels = LabelEmbedding(values, config.embedding_size) if values else None
         self._fixed_labels: State | None = None
+        self.label_ngrams: tuple[NgramModel, ...] = ()
+        """For each value of the labels an n-gram model of its documents, which only tells values apart; see
+        `charlm.evaluation.spans.label_ngrams`. Empty without a prior, and in older files."""
         self.source: tuple[int, ...] = ()
         """The tokens of the source for which a target is written, with EOS; see `after_source`."""
 

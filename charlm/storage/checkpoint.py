@@ -37,7 +37,7 @@ FORMAT_VERSION = 1
 _KEY = "charlm"
 _KEYS = {"version", "charlm", "model", "tokenizer", "corpus", "training", "resume", *digest.KEYS}
 """The keys that a description may have."""
-_NGRAM = "ngram/"
+_NGRAM, _LABEL_NGRAMS = "ngram/", "label_ngrams/"
 _LARGEST_HEADER = 100_000_000
 
 
@@ -89,8 +89,10 @@ def save(
         if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
             raise CharlmError(f"the model has weights beyond 65,504, the largest in 16 bits; {path} is not written")
     prior = checkpoint.model.prior
-    if prior is not None and prior.ngram is not None:
-        tensors |= {_NGRAM + name: torch.from_numpy(array) for name, array in to_arrays(prior.ngram).items()}
+    ngrams = {} if prior is None or prior.ngram is None else {_NGRAM: prior.ngram}
+    ngrams |= {_of_value(index): ngram for index, ngram in enumerate(checkpoint.model.label_ngrams)}
+    for prefix, ngram in ngrams.items():
+        tensors |= {prefix + name: torch.from_numpy(array) for name, array in to_arrays(ngram).items()}
     description |= more or {}
     tensors |= {name: tensor.detach() for name, tensor in (more_tensors or {}).items()}
     tensors = {name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
@@ -143,6 +145,11 @@ def checkpoint_from(
     model.load_state_dict(weights, assign=True)
     if model.prior is not None:
         model.build_on(_ngram(path, config, tensors))
+        if any(name.startswith(_LABEL_NGRAMS) for name in tensors):
+            values = range(len(config.label_values))
+            model.label_ngrams = tuple(_read_ngram(path, tensors, _of_value(index)) for index in values)
+            if any(ngram.vocab_size != config.vocab_size for ngram in model.label_ngrams):
+                raise _damaged(path, f"an n-gram model of its labels doesn't have {config.vocab_size} tokens")
     for parameter in model.parameters():
         parameter.requires_grad_(True)
     checked = digest.coverage(description)
@@ -152,16 +159,10 @@ def checkpoint_from(
 
 
 def _ngram(path: Path, config: ModelConfig, tensors: Mapping[str, Tensor]) -> NgramModel:
-    """The n-gram model in a file."""
-    parts = {name.removeprefix(_NGRAM): tensor for name, tensor in tensors.items() if name.startswith(_NGRAM)}
-    if config.context_vectors and "frequent" not in parts:
+    """The n-gram model of the prior in a file."""
+    if config.context_vectors and _NGRAM + "frequent" not in tensors:
         raise _damaged(path, "the n-grams of its context vectors are missing")
-    try:
-        ngram = from_arrays({name: tensor.numpy() for name, tensor in parts.items()})
-    except TypeError as error:  # a number type that numpy lacks
-        raise _damaged(path, f"its n-gram model can't be read ({error})") from None
-    except ModelFileError as error:
-        raise ModelFileError(f"{path}: {error}") from None
+    ngram = _read_ngram(path, tensors, _NGRAM)
     if (ngram.order, ngram.vocab_size) != (config.ngram_order, config.vocab_size):
         raise _damaged(
             path,
@@ -169,6 +170,22 @@ def _ngram(path: Path, config: ModelConfig, tensors: Mapping[str, Tensor]) -> Ng
             f"{config.vocab_size} as its description says",
         )
     return ngram
+
+
+def _of_value(index: int) -> str:
+    """What the names of the tensors of the n-gram model of a label's value begin with."""
+    return f"{_LABEL_NGRAMS}{index}/"
+
+
+def _read_ngram(path: Path, tensors: Mapping[str, Tensor], prefix: str) -> NgramModel:
+    """The n-gram model whose tensors have names with a prefix."""
+    parts = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    try:
+        return from_arrays({name: tensor.numpy() for name, tensor in parts.items()})
+    except TypeError as error:  # a number type that numpy lacks
+        raise _damaged(path, f"its n-gram model can't be read ({error})") from None
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from None
 
 
 def read_file(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -6,8 +6,9 @@ in ways that no model knows, so these probabilities are too extreme. Dividing al
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,10 @@ from charlm.evaluation.spans.scores import SpanScore
 _LOWEST, _HIGHEST = 1e-6, 1e3  # of 1 / temperature
 _BISECTIONS = 80
 _SUM_TOLERANCE = 1e-6
+_TOGETHER = 256  # spans that are estimated together
+
+SecondEstimate = Callable[[Sequence[str]], Floats]
+"""The nats of K spans under each of M models, (K, M), from their texts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,6 +32,8 @@ class Choice:
 
     scores: tuple[SpanScore, ...]
     """For each model."""
+    nats: tuple[float, ...]
+    """What the choice is made by: the nats of the scores, or their mean with those of another estimate."""
     posterior: tuple[float, ...]
     """p(model | span) for each model; they sum to 1."""
 
@@ -42,7 +49,11 @@ class Choice:
 
 
 def choose(
-    scores: Sequence[Iterable[SpanScore]], *, prior: Sequence[float] | None = None, temperature: float = 1.0
+    scores: Sequence[Iterable[SpanScore]],
+    *,
+    prior: Sequence[float] | None = None,
+    temperature: float = 1.0,
+    second: SecondEstimate | None = None,
 ) -> Iterator[Choice]:
     """The posterior probabilities of the models for each span of a text.
 
@@ -50,13 +61,19 @@ def choose(
         scores: for each model, its scores of the same spans of the same text.
         prior: p(model), which must sum to 1; None is uniform.
         temperature: what nats are divided by, from `calibrate`.
+        second: estimates the nats of spans once more; the choice is made by the mean of both.
 
     Raises `ConfigError` for an invalid prior.
     """
     log_prior = _log_prior(prior, len(scores))
-    for spans in zip(*scores, strict=True):
-        nats = np.array([span.nats for span in spans])
-        yield Choice(scores=spans, posterior=tuple(_posterior(nats, log_prior, 1 / temperature).tolist()))
+    spans = zip(*scores, strict=True)
+    while together := list(islice(spans, 1 if second is None else _TOGETHER)):
+        nats = np.array([[span.nats for span in row] for row in together])  # (K, M)
+        if second is not None:
+            nats = (nats + second([row[0].text for row in together])) / 2
+        posteriors = _posterior(nats, log_prior, 1 / temperature)
+        for row, own, posterior in zip(together, nats.tolist(), posteriors.tolist(), strict=True):
+            yield Choice(scores=row, nats=tuple(own), posterior=tuple(posterior))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +104,7 @@ def calibrate(choices: Iterable[Choice], truth: Iterable[int], *, prior: Sequenc
 
     Raises `ConfigError` for an invalid prior, or without spans.
     """
-    pairs = [([span.nats for span in choice.scores], model) for choice, model in zip(choices, truth, strict=True)]
+    pairs = [(choice.nats, model) for choice, model in zip(choices, truth, strict=True)]
     if not pairs:
         raise ConfigError("there is no text whose model is known; give one that isn't empty")
     nats, known = np.array([row for row, _ in pairs]), np.array([model for _, model in pairs])  # (N, M), (N,)

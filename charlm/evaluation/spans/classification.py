@@ -1,10 +1,12 @@
 """Which value of a label a text has: p(value | text) by Bayes' theorem, from one model of labelled texts.
 
-The model scores the text once for each value, as if the text had it.
+The model scores the text once for each value, as if the text had it. A model with an n-gram prior also has an n-gram
+model of the documents of each value, and the value is chosen by the mean of both scores.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import repeat
 from typing import Any
 
@@ -16,6 +18,7 @@ from charlm.data.corpus import Corpus
 from charlm.data.documents import Part, cut_documents
 from charlm.errors import CorpusError
 from charlm.evaluation.spans.choice import Calibration, Choice, calibrate, choose
+from charlm.evaluation.spans.label_ngrams import ngram_nats
 from charlm.evaluation.spans.scores import SpanScore, score_with_all
 from charlm.model.additions.label_embedding import parse_labels
 from charlm.model.language_model import LanguageModel
@@ -79,8 +82,11 @@ def classify(
 
     Raises `ConfigError` for an invalid prior.
     """
-    scores = _scores(model, tokenizer, parts, label)
-    for choice in choose(scores, prior=prior or label.shares, temperature=temperature):
+    scores, second = _scores(model, tokenizer, parts, label), None
+    if model.label_ngrams:
+        first = next(code for code, (name, _) in enumerate(model.config.label_values) if name == label.name)
+        second = partial(ngram_nats, model, tokenizer, values=slice(first, first + len(label.values)))
+    for choice in choose(scores, prior=prior or label.shares, temperature=temperature, second=second):
         truth = dict(choice.span.labels).get(label.name)
         known = truth if truth in label.values else None
         yield Classification(choice=choice, values=label.values, truth=known)

@@ -69,6 +69,14 @@ def default_memory(machine: int | None) -> int | None:
     return max(10_000_000, machine // _SHARE_OF_MACHINE)
 
 
+def most_counted(vocab_size: int, memory: int | None) -> tuple[int, int]:
+    """How many tokens are counted, and how many n-grams are kept, in bytes of memory; see `fit_prior`."""
+    large = vocab_size > SMALL_VOCABULARY  # most n-grams are distinct, so they need more memory
+    memory = MEMORY if memory is None else memory
+    most_tokens = min((_MAX_TOKENS // 3 if large else _MAX_TOKENS) * memory // MEMORY, _MOST_TOKENS)
+    return most_tokens, _MAX_NGRAMS * memory // MEMORY
+
+
 def fit_prior(
     split: TokenSplit, tokenizer: Tokenizer, order: int, *, memory: int | None = None, progress: Progress = silent
 ) -> tuple[NgramModel, CrossFit]:
@@ -82,9 +90,8 @@ def fit_prior(
             kept are in proportion to it.
         progress: receives how many n-gram lengths are counted and how many models are estimated.
     """
-    large = tokenizer.vocab_size > SMALL_VOCABULARY  # most n-grams are distinct, so they need more memory
+    most_tokens, most_ngrams = most_counted(tokenizer.vocab_size, memory)
     memory = MEMORY if memory is None else memory
-    most_tokens = min((_MAX_TOKENS // 3 if large else _MAX_TOKENS) * memory // MEMORY, _MOST_TOKENS)
     ids = split.tail(most_tokens)
     counts = count_ngrams(
         ids,
@@ -97,7 +104,7 @@ def fit_prior(
     whole, *models = NgramModel.without_folds(
         counts,
         min(_FOLDS, len(ids)),
-        max_ngrams=_MAX_NGRAMS * memory // MEMORY,
+        max_ngrams=most_ngrams,
         threads=threads,
         progress=progress,
     )

@@ -22,6 +22,7 @@ from charlm.data.corpus import open_corpus
 from charlm.data.dataset import Dataset, unsplit
 from charlm.errors import ConfigError, RunError
 from charlm.evaluation.overlap import warn_about_overlap
+from charlm.evaluation.spans.label_ngrams import fit_label_ngrams
 from charlm.model.additions.ngram_prior import default_order, fit_prior
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
@@ -214,6 +215,9 @@ def first_state(
             progress=progress,
         )
         model.build_on(*prior)
+        if model.labels is not None and dataset.train.targets is None:
+            values = len(model_config.label_values)
+            model.label_ngrams = fit_label_ngrams(dataset.train, dataset.tokenizer, values, memory=config.prior_memory)
         if start_model is not None:
             inherit_vectors(model, start_model, dataset.tokenizer)
             if not inherits_prior(model, start_model):
