@@ -19,6 +19,7 @@ from charlm.config import Labels
 from charlm.data.documents import Part
 from charlm.data.inputs.borders import LINE_START, SENTENCE_START, WORD_START
 from charlm.evaluation.spans.characters import CharacterSums
+from charlm.evaluation.spans.empty import EmptyDocuments
 from charlm.evaluation.spans.reading import ScoredPart, read_parts
 from charlm.model.language_model import LanguageModel
 from charlm.processes.processes import Processes
@@ -135,6 +136,8 @@ def score_spans(
 ) -> Iterator[SpanScore]:
     """Score each span of a text in order, as soon as the model has read it.
 
+    An empty document is not read. It is a span of 0 nats if the spans are documents, and is counted in any case.
+
     Args:
         model: scored in evaluation mode.
         tokenizer: the tokenizer of the model.
@@ -144,7 +147,30 @@ def score_spans(
             its first million characters. A document is alone either way.
         processes: those that score the text together; see `read_parts`.
     """
-    if not alone or by == "document":
+    empty = EmptyDocuments()
+    for span in _score(model, tokenizer, empty.removed(parts), by, alone and by != "document", processes):
+        yield from _empty_spans(empty, span.document, by)
+        yield replace(span, document=span.document + empty.passed) if empty.passed else span
+    yield from _empty_spans(empty, None, by)
+
+
+def _empty_spans(empty: EmptyDocuments, document: int | None, by: SpanKind) -> Iterator[SpanScore]:
+    """The spans of the empty documents before a document."""
+    for source, labels, number in empty.before(document):
+        if by == "document":
+            yield _Span(source, number, 1, 0, labels).score()
+
+
+def _score(
+    model: LanguageModel,
+    tokenizer: Tokenizer,
+    parts: Iterable[tuple[str, Part]],
+    by: SpanKind,
+    alone: bool,
+    processes: Processes | None,
+) -> Iterator[SpanScore]:
+    """`score_spans` of a text without empty documents."""
+    if not alone:
         yield from spans_of(read_parts(model, tokenizer, parts, processes), by)
         return
     spans, texts = tee(spans_of(map(_unscored, parts), by))

@@ -107,3 +107,39 @@ def test_folders_and_files_are_labels(charlm, write, sentences: str, brief: list
     assert "label name    x (2), y (1)" in shown and "label kind    a (2), b (1)" in shown
     found = json.loads(charlm("eval", "r", "--json", "--no-baselines").stdout)
     assert found["documents"] == 3 and found["characters"] == pytest.approx(0.05 * 3 * len(sentences), rel=0.02)
+
+
+def test_empty_lines_keep_their_numbers_and_unknown_characters_are_counted(charlm, films: str) -> None:
+    options = ["--label", "stars", "--documents", "line", "--no-calibrate", "--prior", "1=0.2,3=0.3,5=0.5"]
+    text = "\nA dull film\r\n\nA f€ne film\n".encode()
+    shown = charlm("classify", films, "-", *options, stdin=text)
+    assert [line.split()[0] for line in shown.stdout.splitlines()] == ["document", "1", "2", "3", "4"]
+    assert shown.stdout.splitlines()[3].split() == ["3", "5", "0.500", "3", "0.300", "0", "(empty)"]
+    assert shown.stderr == "4 documents (2 empty), 22 characters; 1 unknown characters\n"
+    records = [
+        json.loads(line) for line in charlm("classify", films, "-", *options, "--jsonl", stdin=text).stdout.splitlines()
+    ]
+    assert [(one["document"], one["characters"], one["unknown_characters"]) for one in records] == [
+        (1, 0, 0),
+        (2, 11, 0),
+        (3, 0, 0),
+        (4, 11, 1),
+    ]
+    assert records[0]["probabilities"] == pytest.approx({"1": 0.2, "3": 0.3, "5": 0.5})
+    rows = [*csv.DictReader(charlm("classify", films, "-", *options, "--csv", stdin=text).stdout.splitlines())]
+    assert [row["unknown_characters"] for row in rows] == ["0", "0", "0", "1"]
+
+
+def test_records_without_a_text_or_a_label_are_rows(charlm, films: str, write) -> None:
+    table = write("text,stars\nA fine film,\n,5\nA dull film,1\n", "few.csv")
+    shown = charlm("classify", films, table, "--label", "stars", "--csv")
+    rows = [*csv.DictReader(shown.stdout.splitlines())]
+    assert [(row["document"], row["truth"]) for row in rows] == [("1", ""), ("2", "5"), ("3", "1")]
+    assert "of 1 document have" in shown.stderr
+    rows = [*csv.DictReader(charlm("score", films, table, "--csv").stdout.splitlines())]
+    assert [(row["document"], row["labels stars"], row["labels author"]) for row in rows] == [
+        ("1", "", ""),
+        ("2", "5", ""),
+        ("3", "1", ""),
+    ]
+    assert [float(row["bits"]) == 0 for row in rows] == [False, True, False]
