@@ -136,7 +136,7 @@ def score(
     from charlm.evaluation.spans.scores import score_with_all
     from charlm.processes.distributed import joined
     from charlm.progress import silent
-    from charlm.sampling.pairs.source import require_no_pairs, require_pairs_alike
+    from charlm.sampling.pairs.source import require_models_alike, require_no_pairs, require_pairs_alike
     from charlm.storage.checkpoint import weights_sha256
     from charlm.text_model import require_forward
 
@@ -157,6 +157,7 @@ def score(
     loaded = [charlm.load(path) for path in named.values()] or [load_model(None)]
     for model in loaded:
         require_forward(model, "charlm score", pairs=True)
+    require_models_alike({model.path: model.corpus_config for model in loaded})
     loaded = [with_labels(model, label, no_labels=no_labels) for model in loaded]
     settings = corpus_options(
         documents,

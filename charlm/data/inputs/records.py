@@ -60,6 +60,8 @@ def _documents(texts: Iterable[str], config: CorpusConfig, name: str) -> Iterato
     columns = [column] if config.source_column is None else [config.source_column, column]
     lines = _lines(texts)
     first = next((line for line in lines if line.strip()), "")
+    if not first:
+        return
     records = _json_records if first.lstrip().startswith("{") else _table_records
     for number, record in records(first, lines, columns, name):
         values = [_value(record, one, name, number, config.errors) for one in columns]

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from charlm import load
+from charlm.training.start import base
+
 
 @pytest.fixture
 def films(charlm, labelled_reviews, brief: list[str], keep_run) -> str:
@@ -143,3 +146,39 @@ def test_records_without_a_text_or_a_label_are_rows(charlm, films: str, write) -
         ("3", "1", ""),
     ]
     assert [float(row["bits"]) == 0 for row in rows] == [False, True, False]
+
+
+def test_a_run_can_begin_with_a_labelled_model(charlm, films: str, labelled_reviews, write, brief: list[str]) -> None:
+    columns = ["--text-column", "text", "--label-column", "stars"]
+    charlm("train", labelled_reviews, *columns, "--init-from", films, "--run", "stars", "--steps", "2")
+    assert load("runs/stars").model.config.labels == load(films).model.config.labels[:1]
+    charlm("train", labelled_reviews, "--text-column", "text", "--init-from", films, "--run", "plain", "--steps", "2")
+    assert load("runs/plain").model.labels is None
+    charlm("train", "--resume", "--run", "stars", "--steps", "4")
+
+
+def test_labels_are_learnt_by_a_run_that_begins_with_the_base(
+    charlm, labelled_reviews, write, brief: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = "\n".join(row["text"] for row in csv.DictReader(labelled_reviews.read_text().splitlines(keepends=True)))
+    charlm("train", write(texts, "texts.txt"), "--run", "stand-in", *brief)
+    for name, value in {"PRETRAINED": Path("runs"), "BASE": "stand-in", "_LEAST": 1, "_MOST_BITS": 100}.items():
+        monkeypatch.setattr(base, name, value)
+    options = ["--text-column", "text", "--label-column", "stars", "--steps", "60", "--learning-rate", "0.02"]
+    shown = charlm("train", labelled_reviews, *options, "--run", "films", "--batch-size", "4", "--seq-len", "16")
+    assert "the model stand-in predicts it with" in shown.stderr
+    assert load("runs/films").model.config.hidden_size == 16
+    with_labels, without = (
+        json.loads(charlm("eval", "films", "--json", "--no-baselines", *options).stdout)["nats"]
+        for options in ([], ["--no-labels"])
+    )
+    assert with_labels < without
+    good, bad = (
+        charlm("sample", "films", "--label", f"stars={stars}", "--temperature", 0, "--length", 12).stdout
+        for stars in (5, 1)
+    )
+    assert any(word in good for word in ("fine", "warm", "good")) and any(
+        word in bad for word in ("dull", "weak", "bad")
+    )
+    found = [json.loads(line) for line in charlm("classify", "films", labelled_reviews, "--jsonl").stdout.splitlines()]
+    assert sum(one["value"] == one["truth"] for one in found) > 200
