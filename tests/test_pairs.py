@@ -274,9 +274,8 @@ def test_what_makes_no_sense_for_pairs_is_an_error(trained: charlm.TextModel) ->
 
 def test_pairs_can_have_labels(run_charlm, write, table_of_pairs: Path) -> None:
     header, *rows = table_of_pairs.read_text().splitlines()
-    table = write(
-        "\n".join([f"{header},kind", *(f"{row},{'low' if row < 'd' else 'high'}" for row in rows)]), "kinds.csv"
-    )
+    labelled_rows = (f"{row},{'low' if row < 'd' else 'high'}" for row in rows)
+    table = write("\n".join([f"{header},kind", *labelled_rows]), "kinds.csv")
     columns = ("--source-column", "word", "--target-column", "written", "--label-column", "kind")
     tiny = ("--hidden", "16", "--batch-size", "4", "--steps", "20", "--learning-rate", "0.01", "--run")
     run_charlm("train", table, *columns, *tiny, "kinds")

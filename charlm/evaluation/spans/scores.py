@@ -40,7 +40,7 @@ class SpanScore:
     source: str
     """The name of the file."""
     document: int
-    """The number of the document, from 1."""
+    """The number of the document, from 1; empty ones count."""
     number: int
     """The number of the span in its document, from 1."""
     start: int

@@ -177,8 +177,6 @@ def test_labels_are_learnt_by_a_run_that_begins_with_the_base(
         charlm("sample", "films", "--label", f"stars={stars}", "--temperature", 0, "--length", 12).stdout
         for stars in (5, 1)
     )
-    assert any(word in good for word in ("fine", "warm", "good")) and any(
-        word in bad for word in ("dull", "weak", "bad")
-    )
+    assert good.split()[1] in ("fine", "warm", "good") and bad.split()[1] in ("dull", "weak", "bad")
     found = [json.loads(line) for line in charlm("classify", "films", labelled_reviews, "--jsonl").stdout.splitlines()]
     assert sum(one["value"] == one["truth"] for one in found) > 200
