@@ -83,10 +83,6 @@ def test_constraints_that_cannot_be_kept_are_named(served) -> None:
 
 
 def test_a_model_of_pairs_is_refused(pairs) -> None:
-    for path, body in (
-        ("/api/write", {"prefix": "A"}),
-        ("/api/alternatives", {"text": "A"}),
-        ("/api/read", {"text": "A"}),
-    ):
+    for path, field in (("/api/write", "prefix"), ("/api/alternatives", "text"), ("/api/read", "text")):
         status, answer = pairs.ask("POST", path, {"model": "pairs", field: "A"})
         assert "this model writes the 'written' of a 'word'" in answer.decode(), (status, answer)
