@@ -132,11 +132,13 @@ def score_spans(
     by: SpanKind,
     *,
     alone: bool = False,
+    reads_empty: bool = False,
     processes: Processes | None = None,
 ) -> Iterator[SpanScore]:
     """Score each span of a text in order, as soon as the model has read it.
 
-    An empty document is not read. It is a span of 0 nats if the spans are documents, and is counted in any case.
+    An empty document is not read, unless `reads_empty`: it is a span of 0 nats if the spans are documents, and it counts
+    in the numbers of documents.
 
     Args:
         model: scored in evaluation mode.
@@ -145,10 +147,12 @@ def score_spans(
         by: what a span is.
         alone: read every span from the initial state instead of after what precedes it in its document, and at most
             its first million characters. A document is alone either way.
+        reads_empty: read empty documents as others; they cost the nats of their end.
         processes: those that score the text together; see `read_parts`.
     """
     empty = EmptyDocuments()
-    for span in _score(model, tokenizer, empty.removed(parts), by, alone and by != "document", processes):
+    read = parts if reads_empty else empty.removed(parts)
+    for span in _score(model, tokenizer, read, by, alone and by != "document", processes):
         yield from _empty_spans(empty, span.document, by)
         yield replace(span, document=span.document + empty.passed) if empty.passed else span
     yield from _empty_spans(empty, None, by)

@@ -14,6 +14,7 @@ from charlm.data.documents import cut_documents
 from charlm.data.reader import stream_parts
 from charlm.data.windows import scoring
 from charlm.evaluation.score import evaluate
+from charlm.evaluation.spans.reading import parts_of_strings
 from charlm.evaluation.spans.scores import SpanKind, SpanScore, _unscored, score_spans, spans_of
 
 KINDS: tuple[SpanKind, ...] = ("document", "line", "sentence", "word")
@@ -115,6 +116,15 @@ def test_spans_are_cut_the_same_wherever_reading_stops(chunks: list[str], by: Sp
     chunks = [*filter(None, chunks)]
     assert cut(chunks, by) == cut(["".join(chunks)] if chunks else [], by)
     assert "".join(cut(chunks, by)) == "".join(chunks)
+
+
+def test_an_empty_string_costs_its_end_and_an_empty_line_nothing(dataset, network_for) -> None:
+    network, tokenizer = network_for(dataset), dataset.tokenizer
+    strings = [*score_spans(network, tokenizer, parts_of_strings(["", "a cat"]), "document", reads_empty=True)]
+    assert [(span.document, span.tokens) for span in strings] == [(1, 1), (2, 6)] and strings[0].nats > 0
+    lines = [*score_spans(network, tokenizer, parts_of_strings(["", "a cat", ""]), "document")]
+    assert [(span.document, span.tokens) for span in lines] == [(1, 0), (2, 6), (3, 0)]
+    assert lines[0].nats == lines[2].nats == 0 and lines[1].nats == pytest.approx(strings[1].nats)
 
 
 def test_the_figures_of_a_span() -> None:
