@@ -137,8 +137,8 @@ def score_spans(
 ) -> Iterator[SpanScore]:
     """Score each span of a text in order, as soon as the model has read it.
 
-    An empty document is not read, unless `reads_empty`: it is a span of 0 nats if the spans are documents, and it counts
-    in the numbers of documents.
+    An empty document is not read, unless `reads_empty`: it is a span of 0 nats if the spans are documents, and it
+    counts in the numbers of documents.
 
     Args:
         model: scored in evaluation mode.
