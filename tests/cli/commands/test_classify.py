@@ -108,6 +108,9 @@ def test_folders_and_files_are_labels(charlm, write, sentences: str, brief: list
     charlm("train", folder, *options, *brief)
     shown = charlm("info", "r").stdout
     assert "label name    x (2), y (1)" in shown and "label kind    a (2), b (1)" in shown
+    table = write(f'text,kind,name\n"{sentences[:300]}",a,x\nA cat.,b,\n', "new.csv")
+    shown = charlm("classify", "r", table, "--text-column", "text", "--label", "kind", "--csv").stdout
+    assert [row["truth"] for row in csv.DictReader(shown.splitlines())] == ["a", "b"]
     found = json.loads(charlm("eval", "r", "--json", "--no-baselines").stdout)
     assert found["documents"] == 3 and found["characters"] == pytest.approx(0.05 * 3 * len(sentences), rel=0.02)
 
