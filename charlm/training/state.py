@@ -10,7 +10,8 @@ from charlm import __version__
 from charlm.cells import LayerStates
 from charlm.config import JsonConfig, TrainConfig, check_amounts
 from charlm.data.corpus import Corpus
-from charlm.data.dataset import Dataset, TokenSplit
+from charlm.data.dataset import Dataset
+from charlm.data.token_split import TokenSplit
 from charlm.data.windows import Cursor
 from charlm.errors import ConfigError, ModelFileError, RunError
 from charlm.model.device import device_to_resume_on

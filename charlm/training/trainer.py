@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from charlm.config import TrainConfig
-from charlm.data.dataset import Dataset, TokenSplit
+from charlm.data.dataset import Dataset
+from charlm.data.token_split import TokenSplit
 from charlm.data.windows import Window, keep_rows, training_windows
 from charlm.errors import TrainingDivergedError
 from charlm.model.additions.lookups import Lookups
