@@ -30,7 +30,7 @@ from charlm.storage import digest
 from charlm.storage.checkpoint import Checkpoint, load, weights_sha256
 from charlm.storage.direction import Direction, DirectionFacts
 from charlm.storage.runs import RunFolder
-from charlm.training.state import restore
+from charlm.training.saved_state import restore
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
