@@ -17,7 +17,7 @@ import platformdirs
 from charlm.errors import CharlmError
 
 CONFIG_FILE = "config.json"
-"""The files of a run folder; `charlm.storage.runs` says what they hold."""
+"""The files of a run folder; `charlm.storage.runs.folder` says what they hold."""
 NEW_CONFIG_FILE = "config.new.json"
 METRICS_FILE = "metrics.jsonl"
 SAMPLES_FILE = "samples.txt"

@@ -11,8 +11,8 @@ import torch
 
 from charlm.cells import LayerStates, find_cell
 from charlm.config import ModelConfig, TrainConfig, check_range
-from charlm.data.dataset import TokenSplit
 from charlm.data.split_writer import SplitFacts
+from charlm.data.token_split import TokenSplit
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent

@@ -26,6 +26,7 @@ from charlm.processes.processes import Processes
 from charlm.progress import Progress
 from charlm.storage.runs import RunFolder, find_run
 from charlm.text_model import TextModel
+from charlm.training.saved_state import restore
 from charlm.training.schedule import require_rest
 from charlm.training.start.agreement import common_start, require_rows, require_same_texts
 from charlm.training.start.fine_tuning import (
@@ -38,7 +39,7 @@ from charlm.training.start.first_state import (
     with_device,
     with_valid_text,
 )
-from charlm.training.state import TrainingState, restore
+from charlm.training.state import TrainingState
 from charlm.training.validation import is_complete
 
 logger = logging.getLogger(__name__)

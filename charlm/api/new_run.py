@@ -12,6 +12,7 @@ from charlm.api.fitting import fit_run, set_threads, with_lengths
 from charlm.config import (
     CorpusConfig,
     CorpusOptions,
+    ModelConfig,
     ModelOptions,
     RunConfig,
     RunSettings,
@@ -21,7 +22,7 @@ from charlm.config import (
 )
 from charlm.config.names import divide_settings
 from charlm.data.corpus import corpus_config, read_corpus
-from charlm.data.dataset import make_dataset
+from charlm.data.dataset import Dataset, make_dataset
 from charlm.data.sources import FoundText, TextLike, find_sources
 from charlm.data.splits import HeldOutTexts, check_splits
 from charlm.errors import ConfigError
@@ -30,8 +31,10 @@ from charlm.model.additions.ngram_prior import default_memory
 from charlm.model.memory import machine_memory, memory_named
 from charlm.processes.distributed import joined
 from charlm.processes.processes import Processes
+from charlm.progress import Progress
 from charlm.storage.runs import RunFolder, find_run, new_run
 from charlm.text_model import TextModel
+from charlm.tokenizers import Tokenizer
 from charlm.training.start.agreement import common_start, require_rows, require_same_texts
 from charlm.training.start.base import AUTO, NONE, load_base, reason_for_base
 from charlm.training.start.fine_tuning import (
@@ -162,20 +165,19 @@ def train_run(
     check_model_options(options, start_model)
     folder = _free_folder(run, sources, processes, overwrite=overwrite)
     tokenizer = tokenizer or TokenizerConfig()
-    with processes.one_per_machine_first():
-        dataset = make_dataset(
-            read_corpus(sources, text_config, progress=callbacks.progress),
-            tokenizer_of_run(start_model, tokenizer),
-            progress=callbacks.progress,
-        )
-        dataset = with_valid_text(dataset, held_out_arguments["valid"], progress=callbacks.progress)
-    require_same_texts(dataset, processes)
+    dataset = _read_dataset(
+        sources,
+        text_config,
+        tokenizer_of_run(start_model, tokenizer),
+        valid=held_out_arguments["valid"],
+        processes=processes,
+        progress=callbacks.progress,
+    )
     if start_model is not None and not knows_the_script(start_model, dataset):
         warn_about_script(start_model, dataset)
         start_model = None
     if auto and init_from == AUTO and not text_config.is_pairs:
-        reason = processes.from_first(partial(reason_for_base, dataset, tokenizer, options))
-        start_model = None if reason is None else load_base(reason)
+        start_model = _base_for(dataset, tokenizer, options, processes)
     config = with_device(dataset, options, start_model, config, training_options, processes=processes)
     settings = None
     if auto:
@@ -193,8 +195,6 @@ def train_run(
     state = first_state(
         dataset, options, start_model, config, started=started, processes=processes, progress=callbacks.progress
     )
-    resolved = _RESOLVED if start_model is None else (*_RESOLVED, *SHAPE)
-    options |= {name: getattr(state.model.config, name) for name in resolved}
     if settings is not None:
         callbacks.on_settings(settings)
         check = PassesCheck(settings, dataset, state.model.config, callbacks.on_event)
@@ -204,7 +204,7 @@ def train_run(
         **held_out_arguments,
         corpus=text_config,
         tokenizer=tokenizer if start_model is None else None,
-        model=options,
+        model=options | _resolved_fields(state.model.config, start_model),
         training=config,
         init_from=None if start_model is None else str(start_model.path.resolve()),
     )
@@ -252,3 +252,34 @@ def _free_folder(run: str | Path | None, sources: FoundText, processes: Processe
         if path in [file.resolve() for file in folder.files]:
             raise ConfigError(f"the run {folder.path} would replace its own text {path}; copy the text first")
     return folder
+
+
+def _read_dataset(
+    sources: FoundText,
+    config: CorpusConfig,
+    tokenizer: Tokenizer | TokenizerConfig,
+    *,
+    valid: tuple[str, ...] | None,
+    processes: Processes,
+    progress: Progress,
+) -> Dataset:
+    """The text as token ids, with the text `valid` as its validation split; the same in all processes."""
+    with processes.one_per_machine_first():
+        corpus = read_corpus(sources, config, progress=progress)
+        dataset = with_valid_text(make_dataset(corpus, tokenizer, progress=progress), valid, progress=progress)
+    require_same_texts(dataset, processes)
+    return dataset
+
+
+def _base_for(
+    dataset: Dataset, tokenizer: TokenizerConfig, options: dict[str, Any], processes: Processes
+) -> StartModel | None:
+    """The bundled model of English to start from; None if a new model is better."""
+    reason = processes.from_first(partial(reason_for_base, dataset, tokenizer, options))
+    return None if reason is None else load_base(reason)
+
+
+def _resolved_fields(config: ModelConfig, start_model: StartModel | None) -> dict[str, Any]:
+    """The fields whose values a run keeps, though nobody gave them: those that depend on the text or `start_model`."""
+    names = _RESOLVED if start_model is None else (*_RESOLVED, *SHAPE)
+    return {name: getattr(config, name) for name in names}

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.data.dataset import TokenSplit
+from charlm.data.token_split import TokenSplit
 from charlm.ngram.counts import NgramCounts, count_ngrams
 from charlm.ngram.model import NgramModel
 from charlm.ngram.score import TokenSequence, total_nats

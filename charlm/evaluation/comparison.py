@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from charlm.config import SplitName
 from charlm.data.corpus import Corpus
-from charlm.data.dataset import TokenSplit, make_dataset
+from charlm.data.dataset import make_dataset
 from charlm.data.documents import Part
+from charlm.data.token_split import TokenSplit
 from charlm.evaluation.score import Floats, token_nats
 from charlm.evaluation.spans.characters import Characters
 from charlm.evaluation.words import count_words

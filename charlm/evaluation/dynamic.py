@@ -20,7 +20,7 @@ from torch import Tensor
 
 from charlm.config import JsonConfig, check_range
 from charlm.config.names import names_checked
-from charlm.data.dataset import TokenSplit
+from charlm.data.token_split import TokenSplit
 from charlm.data.windows import Window, document_windows
 from charlm.evaluation.neural_cache import NeuralCache, NeuralCacheConfig
 from charlm.evaluation.score import Evaluation, nats_of, summed

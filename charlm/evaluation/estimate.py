@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.data.dataset import TokenSplit
+from charlm.data.token_split import TokenSplit
 from charlm.data.windows import IGNORE, Window, sample_windows
 from charlm.evaluation.score import score, total
 from charlm.model.language_model import LanguageModel

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from charlm.data.dataset import TokenSplit
+from charlm.data.token_split import TokenSplit
 from charlm.data.windows import IGNORE, Segments, Window, block_groups, block_windows
 from charlm.errors import ConfigError
 from charlm.evaluation.neural_cache import NeuralCache, NeuralCacheConfig

@@ -9,15 +9,13 @@ from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.sampling.config import SampleConfig
-from charlm.sampling.constraints.build import build_constraint
 from charlm.sampling.controls import Controls
 from charlm.sampling.draws import Uniforms
-from charlm.sampling.edges.opening import Beginnings
 from charlm.sampling.filters import log_probabilities
+from charlm.sampling.prepared import PreparedModel
 from charlm.sampling.steering import Steering
-from charlm.sampling.steppers import LogitRows, make_stepper
+from charlm.sampling.steppers import LogitRows
 from charlm.sampling.text_stream import GeneratedText, TextStream
-from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
 
 _OF_LENGTH = ("length", "min_length", "until_eos", "stop")
@@ -44,6 +42,16 @@ class _Hypothesis:
     score: float
     """Its log-probability under the controls, nats."""
     stream: TextStream
+
+
+@dataclass(frozen=True, slots=True)
+class _Continuation:
+    """A hypothesis with one more token."""
+
+    parent: int
+    """The index of the hypothesis that it continues."""
+    token: int
+    hypothesis: _Hypothesis
 
 
 def beam_search(
@@ -83,53 +91,40 @@ def beam_search(
     """
     config = config or SampleConfig()
     _check(config)
-    vocabulary = Vocabulary(tokenizer)
-    controls = Controls(vocabulary, config)
-    beginnings = Beginnings(
-        model, tokenizer, vocabulary, controls, prefix, config.unknown, steering, opening=opening, progress=progress
+    prepared = PreparedModel.prepare(
+        model, tokenizer, config, prefix=prefix, steering=steering, opening=opening, progress=progress
     )
-    found = beginnings(Uniforms(torch.Generator()), likeliest=True)
-    bias = vocabulary.bias(config.bias)
-    constraint = build_constraint(model, vocabulary, config, beginnings.first, bias)
+    found = prepared.beginnings(Uniforms(torch.Generator()), likeliest=True)
+    constraint = prepared.constraint()
     starts = [start for start in found if start.log_probability > -np.inf]
-    live = [
-        _Hypothesis(start.log_probability, start.stream(vocabulary, config, prefix, constraint)) for start in starts
-    ]
-    stepper = make_stepper(model, [start.states for start in starts], steering=steering)
+    live = [_Hypothesis(start.log_probability, prepared.stream(start, constraint)) for start in starts]
+    stepper = prepared.stepper(starts)
     logits: LogitRows = np.stack([start.logits for start in starts])
     finished: dict[str, _Hypothesis] = {}
     if config.max_length == 0:
         return [live[-1].stream.result()]
-    while live:
-        extended = _best(logits, live, controls, width)
+    while True:
+        extended = _best(logits, live, prepared.controls, width)
         if not extended:
             for hypothesis in live:
                 hypothesis.stream.dead_end()
                 _remember(finished, hypothesis)
             break
-        parents, tokens, after = [], [], []
-        for parent, token, hypothesis in extended:
-            if hypothesis.stream.ended:
-                _remember(finished, hypothesis)
-            else:
-                parents.append(parent)
-                tokens.append(token)
-                after.append(hypothesis)
-        live = after
-        ended = sorted((hypothesis.score for hypothesis in finished.values()), reverse=True)
-        best_score = max((hypothesis.score for hypothesis in live), default=-np.inf)
-        if not live or (len(ended) >= num and ended[num - 1] >= best_score):
+        for continuation in extended:
+            if continuation.hypothesis.stream.ended:
+                _remember(finished, continuation.hypothesis)
+        unfinished = [one for one in extended if not one.hypothesis.stream.ended]
+        live = [continuation.hypothesis for continuation in unfinished]
+        if not live or _is_decided(finished, live, num):
             break
-        stepper.take(parents)
-        logits = stepper.step(tokens)
+        stepper.take([continuation.parent for continuation in unfinished])
+        logits = stepper.step([continuation.token for continuation in unfinished])
     best = sorted(finished.values(), key=lambda hypothesis: -hypothesis.score)[:num]
     return [hypothesis.stream.result() for hypothesis in best]
 
 
-def _best(
-    logits: LogitRows, live: list[_Hypothesis], controls: Controls, width: int
-) -> list[tuple[int, int, _Hypothesis]]:
-    """The `width` best continuations, best first: the index of a hypothesis, a token, and the extended hypothesis."""
+def _best(logits: LogitRows, live: list[_Hypothesis], controls: Controls, width: int) -> list[_Continuation]:
+    """The `width` best continuations, best first."""
     adjusted = controls.allowed(logits, [hypothesis.stream for hypothesis in live])
     adjusted[np.isneginf(adjusted.max(-1))] = np.nan  # no continuation is allowed
     scores = log_probabilities(adjusted) + np.array([hypothesis.score for hypothesis in live])[:, None]
@@ -138,7 +133,7 @@ def _best(
     if live[0].stream.written is not None:
         promise = scores + np.stack([one.stream.chances() for one in live])
     model_log_p = log_probabilities(logits.astype(np.float64))
-    extended: list[tuple[int, int, _Hypothesis]] = []
+    extended: list[_Continuation] = []
     for flat in np.argsort(-promise, axis=None, kind="stable").tolist():
         parent, token = divmod(flat, scores.shape[1])
         if len(extended) == width or promise[parent, token] == -np.inf:
@@ -146,7 +141,7 @@ def _best(
         if live[parent].stream.can_take(token):
             stream = live[parent].stream.copy()
             stream.push(token, float(model_log_p[parent, token]))
-            extended.append((parent, token, _Hypothesis(float(scores[parent, token]), stream)))
+            extended.append(_Continuation(parent, token, _Hypothesis(float(scores[parent, token]), stream)))
     return extended
 
 
@@ -155,6 +150,12 @@ def _remember(finished: dict[str, _Hypothesis], hypothesis: _Hypothesis) -> None
     text = hypothesis.stream.text
     if text not in finished or finished[text].score < hypothesis.score:
         finished[text] = hypothesis
+
+
+def _is_decided(finished: dict[str, _Hypothesis], live: list[_Hypothesis], num: int) -> bool:
+    """Whether `num` texts have ended that no text in the beam can overtake."""
+    ended = sorted((hypothesis.score for hypothesis in finished.values()), reverse=True)
+    return len(ended) >= num and ended[num - 1] >= max(hypothesis.score for hypothesis in live)
 
 
 def _check(config: SampleConfig) -> None:

@@ -11,18 +11,16 @@ from charlm.evaluation.copying import CopyIndex
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.sampling.beam import beam_search
-from charlm.sampling.config import SampleConfig, takes_likeliest
-from charlm.sampling.constraints.build import build_constraint
+from charlm.sampling.config import SampleConfig
 from charlm.sampling.constraints.word_by_word import write_word_by_word
 from charlm.sampling.constraints.writing import PARTICLES, write_constrained
-from charlm.sampling.controls import NO_TOKEN, Controls
+from charlm.sampling.controls import NO_TOKEN
 from charlm.sampling.draws import Uniforms
-from charlm.sampling.edges.opening import Beginnings
 from charlm.sampling.edges.prefix import Start, choose_start
+from charlm.sampling.prepared import PreparedModel
 from charlm.sampling.steering import Steering
-from charlm.sampling.steppers import LogitRows, Stepper, make_stepper
+from charlm.sampling.steppers import LogitRows
 from charlm.sampling.text_stream import GeneratedText, TextStream
-from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
 
 
@@ -181,72 +179,77 @@ def _write(
     chunks: bool = True,
     score: bool = True,
 ) -> Iterator[tuple[int, Chunk | GeneratedText]]:
-    """The sampling loop: draw a token for every row of the batch, then read all of them in one step.
+    """Write texts freely, or under a constraint; at temperature 0, where nothing is drawn, a beam search finds the text
+    that satisfies it.
 
-    With a constraint, `write_constrained` does this for the particles of each text; at temperature 0, where nothing is
-    drawn, a beam search finds the text.
-
-    A row is a place for one text at a time. Yields chunks and, at the end of each text, the whole text, with the number
-    of the text.
+    Yields chunks, if `chunks`, and at the end of each text the whole text, with the number of the text.
     """
     if config.is_constrained and config.temperature == 0 and not config.no_copy:
-        plain = SampleConfig()
-        searched = {name: getattr(plain, name) for name in ("top_k", "top_p", "min_p", "typical")}
-        likeliest_text = beam_search(
+        likeliest = beam_search(
             model,
             tokenizer,
             width=PARTICLES,
             prefix=prefix,
-            config=replace(config, temperature=1.0, **searched),
+            config=_for_search(config),
             steering=steering,
             opening=opening,
             progress=progress,
         )[0]
         for number in range(num):
-            if chunks and (size := likeliest_text.characters):
-                yield number, Chunk(likeliest_text.text[-size:], likeliest_text.log_probabilities if score else ())
-            yield number, likeliest_text
+            if chunks and (size := likeliest.characters):
+                yield number, Chunk(likeliest.text[-size:], likeliest.log_probabilities if score else ())
+            yield number, likeliest
         return
-    vocabulary = Vocabulary(tokenizer)
-    controls = Controls(vocabulary, config, copies)
-    beginnings = Beginnings(
-        model, tokenizer, vocabulary, controls, prefix, config.unknown, steering, opening=opening, progress=progress
+    prepared = PreparedModel.prepare(
+        model, tokenizer, config, prefix=prefix, copies=copies, steering=steering, opening=opening, progress=progress
     )
-    likeliest = takes_likeliest(config)
-    constraint = build_constraint(model, vocabulary, config, beginnings.first, vocabulary.bias(config.bias))
-    if constraint is not None and config.max_length:
-
-        def make(starts: list[Start]) -> Stepper:
-            return make_stepper(model, [start.states for start in starts], steering=steering)
-
-        parts = (constraint, vocabulary, controls, config, beginnings, make, generator_of)
+    constraint = prepared.constraint()
+    if config.max_length == 0:  # nothing is drawn, since every text is complete
+        for number in range(num):
+            yield number, _begin_row(prepared, number, generator_of).stream.result()
+    elif constraint is None:
+        yield from _write_freely(prepared, generator_of, num=num, batch=batch, chunks=chunks, score=score)
+    else:
         if constraint.has_words:
-            writing = write_word_by_word(*parts, model, steering, prefix=prefix, num=num)
+            writing = write_word_by_word(prepared, constraint, generator_of, num=num)
         else:
-            writing = write_constrained(*parts, prefix=prefix, num=num, batch=batch)
+            writing = write_constrained(prepared, constraint, generator_of, num=num, batch=batch)
         for number, stream, emitted in writing:
             end = len(stream.text)
             if chunks and end > emitted:
                 yield number, Chunk(stream.text[emitted:], stream.nats_of(emitted, end) if score else ())
             if stream.ended:
                 yield number, stream.result()
-        return
 
-    def begin_row(number: int) -> _Row:
-        uniforms = Uniforms(generator_of(number))
-        starts = beginnings(uniforms, likeliest=likeliest)
-        start = starts[choose_start([start.log_probability for start in starts], uniforms, likeliest=likeliest)]
-        return _Row(number, start, start.stream(vocabulary, config, prefix), uniforms)
 
+def _for_search(config: SampleConfig) -> SampleConfig:
+    """The settings at temperature 0 without those that shape a random draw, which a search refuses."""
+    default = SampleConfig()
+    shaping = {name: getattr(default, name) for name in ("top_k", "top_p", "min_p", "typical")}
+    return replace(config, temperature=1.0, **shaping)
+
+
+def _write_freely(
+    prepared: PreparedModel,
+    generator_of: Callable[[int], torch.Generator],
+    *,
+    num: int,
+    batch: int,
+    chunks: bool,
+    score: bool,
+) -> Iterator[tuple[int, Chunk | GeneratedText]]:
+    """The sampling loop: draw a token for every row of the batch, then read all of them in one step.
+
+    A row is a place for one text at a time. Yields as `_write`.
+    """
     waiting = iter(range(num))  # the texts that have no row yet
-    if config.max_length == 0:  # nothing is drawn, since every text is complete
-        yield from ((number, begin_row(number).stream.result()) for number in waiting)
-        return
-    rows = [begin_row(number) for number in islice(waiting, batch)]
+    rows = [_begin_row(prepared, number, generator_of) for number in islice(waiting, batch)]
     stepper = None  # made when a token has to be read for the first time; a text may end with the first that is drawn
     logits: LogitRows = np.stack([row.start.logits for row in rows])
     while True:
-        tokens, nats = controls.draw(logits, [row.stream for row in rows], [row.uniforms for row in rows], score=score)
+        tokens, nats = prepared.controls.draw(
+            logits, [row.stream for row in rows], [row.uniforms for row in rows], score=score
+        )
         for row, token, token_nats in zip(rows, tokens, nats, strict=True):
             text = row.stream.dead_end() if token == NO_TOKEN else row.stream.push(token, token_nats)
             if text and chunks:
@@ -257,7 +260,9 @@ def _write(
         for index in ended:
             yield rows[index].number, rows[index].stream.result()
         # A new text takes the row of one that has ended, so that the batch stays full as long as texts are waiting.
-        replacements = {index: begin_row(number) for index, number in zip(ended, waiting, strict=False)}
+        replacements = {
+            index: _begin_row(prepared, number, generator_of) for index, number in zip(ended, waiting, strict=False)
+        }
         # If all rows are new, no text continues, and the step is skipped. The logits are those after the prefix.
         if len(replacements) == len(rows):
             rows = list(replacements.values())
@@ -270,7 +275,7 @@ def _write(
             return
         # The step reads a token in every row. In rows whose text has ended the result is not used, so any token will do
         # there for NO_TOKEN; a new text then overwrites the state and the logits.
-        stepper = stepper or make_stepper(model, [row.start.states for row in rows], steering=steering)
+        stepper = stepper or prepared.stepper([row.start for row in rows])
         logits = stepper.step([max(token, 0) for token in tokens])
         for index, row in replacements.items():
             rows[index] = row
@@ -281,3 +286,12 @@ def _write(
             running = [index for index, row in enumerate(rows) if not row.stream.ended]
             rows, logits = [rows[index] for index in running], logits[running]
             stepper.take(running)
+
+
+def _begin_row(prepared: PreparedModel, number: int, generator_of: Callable[[int], torch.Generator]) -> _Row:
+    """The text of some number, from one of its starts."""
+    uniforms = Uniforms(generator_of(number))
+    starts = prepared.starts(uniforms)
+    shares = [start.log_probability for start in starts]
+    start = starts[choose_start(shares, uniforms, likeliest=prepared.likeliest)]
+    return _Row(number, start, prepared.stream(start), uniforms)

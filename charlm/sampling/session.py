@@ -12,15 +12,14 @@ from charlm.cells import LayerStates
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
-from charlm.sampling.config import SampleConfig, takes_likeliest
-from charlm.sampling.controls import NO_TOKEN, Controls
+from charlm.sampling.config import SampleConfig
+from charlm.sampling.controls import NO_TOKEN
 from charlm.sampling.draws import Uniforms
-from charlm.sampling.edges.opening import Beginnings
 from charlm.sampling.edges.prefix import choose_start
 from charlm.sampling.filters import log_probabilities
+from charlm.sampling.prepared import PreparedModel
 from charlm.sampling.steering import Steered, Steering
 from charlm.sampling.text_stream import TextStream
-from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
 
 
@@ -94,30 +93,14 @@ class Session:
             raise ConfigError(f"a text that a person writes can't have {config.constraints[0]}; leave it out")
         self._model, self._tokenizer, self._unknown = model, tokenizer, config.unknown
         self._steered = Steered(model, steering) if steering else None
-        self._vocabulary = Vocabulary(tokenizer)
-        self._controls = Controls(self._vocabulary, config)
         self._uniforms = Uniforms(generator)
-        self._likeliest = takes_likeliest(config)
-        beginnings = Beginnings(
-            model,
-            tokenizer,
-            self._vocabulary,
-            self._controls,
-            prefix,
-            config.unknown,
-            steering,
-            opening=opening,
-            progress=progress,
+        prepared = PreparedModel.prepare(
+            model, tokenizer, config, prefix=prefix, steering=steering, opening=opening, progress=progress
         )
+        self._vocabulary, self._controls, self._likeliest = prepared.vocabulary, prepared.controls, prepared.likeliest
         branches = tuple(
-            _Branch(
-                start.states,
-                start.logits,
-                start.stream(self._vocabulary, config, prefix),
-                start.rest,
-                start.log_probability,
-            )
-            for start in beginnings(self._uniforms, likeliest=self._likeliest)
+            _Branch(start.states, start.logits, prepared.stream(start), start.rest, start.log_probability)
+            for start in prepared.starts(self._uniforms)
         )
         self._history = [_Snapshot(prefix.encode("utf-8", "surrogatepass"), branches)]
 

@@ -19,7 +19,8 @@ from charlm.storage.runs import RunFolder
 from charlm.training.divergence import diverged, is_sound, largest_loss
 from charlm.training.events import Event, SampleEvent, StepEvent
 from charlm.training.gpu.figures import figures_for
-from charlm.training.state import TrainingState, checkpoint_of, save_resume
+from charlm.training.saved_state import save_resume
+from charlm.training.state import TrainingState, checkpoint_of
 from charlm.training.validation import choose_sample, validate
 from charlm.training.warnings import GradientMonitor
 

@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 
 from charlm.config import TrainConfig
-from charlm.data.dataset import TokenSplit
+from charlm.data.token_split import TokenSplit
 from charlm.errors import RunError
 from charlm.training.state import TrainingState
 

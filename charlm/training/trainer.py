@@ -8,9 +8,11 @@ from itertools import repeat
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import Parameter
 
 from charlm.config import TrainConfig
-from charlm.data.dataset import Dataset, TokenSplit
+from charlm.data.dataset import Dataset
+from charlm.data.token_split import TokenSplit
 from charlm.data.windows import Window, keep_rows, training_windows
 from charlm.errors import TrainingDivergedError
 from charlm.model.additions.lookups import Lookups
@@ -67,36 +69,20 @@ def training_steps(
     `figures`, the events have neither loss nor gradient norm; `Figures.read` completes them and raises the error.
     """
     parameters = list(state.model.parameters())
-    sampler, processes = token_sampler(state.model, split, config), state.processes
+    sampler = token_sampler(state.model, split, config)
     state.model.train()
-    windows = training_windows(
-        split,
-        batch_size=config.batch_size,
-        seq_len=config.seq_len,
-        seed=config.seed,
-        cursor=state.cursor,
-        rows=processes.rows,
-    )
-    prepared: Iterator[tuple[Window, Lookups | None]]
-    if looks_ahead(state.model):
-        prepared = looked_up(state.model, windows, state.states, every_token=sampler is None)
-    else:
-        prepared = zip(windows, repeat(None))
+    windows = _windows(state, split, config, every_token=sampler is None)
     while (progress := progress_of(state, config, split)) < 1 or state.step == 0:
         if state.step == 0:  # the schedule begins here, after the time spent on reading the text
             state.first_progress = progress = min(progress, _LATEST_START)
-        window, lookups = next(prepared)
+        window, lookups = next(windows)
         state.optimizers.zero_grad()
         own_nats = _backpropagate(state, window, config, sampler, lookups)
-        processes.sum_gradients(parameters)
-        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-        if config.clip > 0:
-            torch.nn.utils.clip_grads_with_norm_(parameters, config.clip, norm)
+        state.processes.sum_gradients(parameters)
+        norm = _clip_gradients(parameters, config.clip)
         nats = gradient_norm = math.nan
         if figures is None:
-            (nats,), gradient_norm = processes.total([own_nats.item()]).tolist(), norm.item()
-            if not math.isfinite(nats) or not math.isfinite(gradient_norm):
-                raise TrainingDivergedError(diverged(nats, gradient_norm, state.step + 1, config))
+            nats, gradient_norm = _finite_figures(state, own_nats, norm, config)
         rate = learning_rate(
             (progress - state.first_progress) / (1 - state.first_progress),
             peak=config.learning_rate,
@@ -122,6 +108,42 @@ def training_steps(
         if figures is not None:
             figures.add(event, own_nats, norm)
         yield event
+
+
+def _windows(
+    state: TrainingState, split: TokenSplit, config: TrainConfig, *, every_token: bool
+) -> Iterator[tuple[Window, Lookups | None]]:
+    """The windows of this process from where the training is, with their look-ups if they are made ahead.
+
+    `every_token`: whether a step uses the probabilities of all tokens.
+    """
+    windows = training_windows(
+        split,
+        batch_size=config.batch_size,
+        seq_len=config.seq_len,
+        seed=config.seed,
+        cursor=state.cursor,
+        rows=state.processes.rows,
+    )
+    if looks_ahead(state.model):
+        return looked_up(state.model, windows, state.states, every_token=every_token)
+    return zip(windows, repeat(None))
+
+
+def _clip_gradients(parameters: list[Parameter], longest: float) -> Tensor:
+    """Scale the gradients down to a global norm of `longest`, unless that is 0; returns the norm before, ()."""
+    norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+    if longest > 0:
+        torch.nn.utils.clip_grads_with_norm_(parameters, longest, norm)
+    return norm
+
+
+def _finite_figures(state: TrainingState, own_nats: Tensor, norm: Tensor, config: TrainConfig) -> tuple[float, float]:
+    """The loss of all processes and the gradient norm; raises `TrainingDivergedError` if one of them is not finite."""
+    (nats,), gradient_norm = state.processes.total([own_nats.item()]).tolist(), norm.item()
+    if not math.isfinite(nats) or not math.isfinite(gradient_norm):
+        raise TrainingDivergedError(diverged(nats, gradient_norm, state.step + 1, config))
+    return nats, gradient_norm
 
 
 def token_sampler(model: LanguageModel, split: TokenSplit, config: TrainConfig) -> TokenSampler | None:

@@ -7,7 +7,7 @@ import pytest
 
 from charlm.config import CorpusConfig, TokenizerConfig
 from charlm.data import dataset as dataset_module
-from charlm.data import split_writer
+from charlm.data import split_writer, token_split
 from charlm.data.corpus import open_corpus
 from charlm.data.dataset import make_dataset
 from charlm.errors import CharlmError, CorpusError
@@ -89,7 +89,7 @@ def test_ids_take_two_bytes_where_that_is_enough(dataset_of) -> None:
 
 def test_places_of_many_documents_stay_on_disk(dataset_of, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = dataset_of(LINES, documents="line").train.starts
-    monkeypatch.setattr(dataset_module, "_STARTS_IN_MEMORY", 1)
+    monkeypatch.setattr(token_split, "_STARTS_IN_MEMORY", 1)
     on_disk = dataset_of(LINES, documents="line").train.starts
     assert isinstance(on_disk, np.memmap) and np.array_equal(on_disk, expected)
 

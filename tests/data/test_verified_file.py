@@ -12,8 +12,7 @@ import pytest
 
 from charlm import api
 from charlm.config import CorpusConfig, TokenizerConfig
-from charlm.data import dataset as dataset_module
-from charlm.data import verified_file
+from charlm.data import token_split, verified_file
 from charlm.data.corpus import open_corpus
 from charlm.data.dataset import make_dataset
 from charlm.data.sources import find_sources
@@ -52,7 +51,7 @@ def cached(tmp_path: Path, part: str) -> Path:
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Verify lazily, 64 bytes at a time."""
     monkeypatch.setattr(verified_file, "BLOCK", 64)
-    monkeypatch.setattr(dataset_module, "_VERIFIED_AT_ONCE", 0)
+    monkeypatch.setattr(token_split, "_VERIFIED_AT_ONCE", 0)
 
 
 @pytest.mark.parametrize("change", [zero, flip, cut])
@@ -187,7 +186,7 @@ def test_a_folder_that_cannot_be_removed_is_named(dataset_of, tmp_path: Path, mo
     folder = cached(tmp_path, "tokens")
     damage(folder / "train.ids", zero)
     split = dataset_of(LINES).train
-    monkeypatch.setattr(dataset_module.shutil, "rmtree", lambda *_, **__: None)
+    monkeypatch.setattr(token_split.shutil, "rmtree", lambda *_, **__: None)
     with pytest.raises(CharlmError, match=f"remove {folder} and run the command again"):
         split.read(0, 5)
 

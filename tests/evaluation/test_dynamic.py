@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from charlm.config import TokenizerConfig
-from charlm.data.dataset import TokenSplit
+from charlm.data.token_split import TokenSplit
 from charlm.data.windows import document_windows
 from charlm.errors import ConfigError
 from charlm.evaluation.dynamic import DynamicConfig, adapt, dynamic_evaluate, dynamic_score

@@ -22,7 +22,7 @@ from charlm.analysis.runs.advice import advice_on
 from charlm.analysis.runs.curves import read_curves, read_samples
 from charlm.cli.commands import info
 from charlm.config import CorpusConfig, TokenizerConfig
-from charlm.data import dataset as dataset_module
+from charlm.data import token_split
 from charlm.data.corpus import open_corpus
 from charlm.data.dataset import make_dataset
 from charlm.sampling import SampleConfig
@@ -30,7 +30,7 @@ from charlm.storage import digest
 from charlm.storage.checkpoint import Checkpoint, load, weights_sha256
 from charlm.storage.direction import Direction, DirectionFacts
 from charlm.storage.runs import RunFolder
-from charlm.training.state import restore
+from charlm.training.saved_state import restore
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -165,7 +165,7 @@ def test_values_of_a_direction(sound: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["char", "subword"])
 def test_files_of_the_cache(sound: Path, tmp_path: Path, monkeypatch, at_once: int, kind: str) -> None:
     """What is verified when it is opened is made again; what is verified later is an error once."""
-    monkeypatch.setattr(dataset_module, "_VERIFIED_AT_ONCE", at_once)
+    monkeypatch.setattr(token_split, "_VERIFIED_AT_ONCE", at_once)
     config = CorpusConfig(documents="line")
 
     def read() -> tuple[Any, ...]:

@@ -15,7 +15,8 @@ from charlm import api
 from charlm.errors import CharlmError, ModelFileError, RunError
 from charlm.storage import digest
 from charlm.storage.runs import RunFolder
-from charlm.training.state import ResumeValues, TrainingState, restore
+from charlm.training.saved_state import ResumeValues, restore
+from charlm.training.state import TrainingState
 
 OLD = Path(__file__).parents[1] / "data" / "v0.1"
 Edit = Callable[[dict[str, Any], dict[str, torch.Tensor]], object]

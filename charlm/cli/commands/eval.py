@@ -1,11 +1,13 @@
 """`charlm eval`: how well a model predicts a text, compared with simple predictors."""
 
 import shlex
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from charlm.cli.options.corpus import (
+    SCORED_TEXT,
     LabelOption,
     NoLabelsOption,
     ScoredDocumentsOption,
@@ -20,17 +22,29 @@ from charlm.cli.options.corpus import (
     with_labels,
 )
 from charlm.cli.options.models import load_model, models_and_text
-from charlm.cli.options.shared import JsonOption, OwnThreadsOption, use_threads, without_none
+from charlm.cli.options.scoring import (
+    CacheOption,
+    CacheShareOption,
+    DynamicOption,
+    DynamicRateOption,
+    NoBaselinesOption,
+    adaptation,
+)
+from charlm.cli.options.shared import JsonOption, OwnThreadsOption, given, use_threads
 from charlm.cli.training.processes import ScoringProcessesOption, score_in_processes
 
 if TYPE_CHECKING:
-    from charlm.config import SplitName
+    from charlm.config import CorpusOptions, SplitName
     from charlm.data.dataset import Dataset
     from charlm.evaluation.baselines import Baseline
+    from charlm.evaluation.copying import Copied
+    from charlm.evaluation.dynamic import DynamicConfig
+    from charlm.evaluation.neural_cache import NeuralCacheConfig
+    from charlm.evaluation.score import Evaluation
     from charlm.progress import Progress
+    from charlm.sampling.pairs.targets import ExactMatches
     from charlm.text_model import TextModel
 
-_ADAPTATION = "Adaptation while scoring"
 _FEW = 3  # texts that the headline names
 
 
@@ -52,37 +66,11 @@ def evaluate(
     target_column: ScoredTargetColumnOption = None,
     label: LabelOption = None,
     no_labels: NoLabelsOption = False,
-    dynamic: Annotated[
-        bool,
-        typer.Option(
-            "--dynamic",
-            help="Dynamic evaluation: after every 32 tokens are scored, take a gradient step on them. The model file "
-            "doesn't change.",
-            rich_help_panel=_ADAPTATION,
-        ),
-    ] = False,
-    dynamic_rate: Annotated[
-        float | None,
-        typer.Option(
-            help="Step size of --dynamic.", show_default="0.001; 0.0002 with a match", rich_help_panel=_ADAPTATION
-        ),
-    ] = None,
-    cache: Annotated[
-        bool,
-        typer.Option(
-            "--cache",
-            help="Neural cache: mix in the tokens that followed similar hidden states earlier in the document.",
-            rich_help_panel=_ADAPTATION,
-        ),
-    ] = False,
-    cache_share: Annotated[
-        float | None,
-        typer.Option(help="Weight of the cache in the mixture.", show_default="0.05", rich_help_panel=_ADAPTATION),
-    ] = None,
-    no_baselines: Annotated[
-        bool,
-        typer.Option("--no-baselines", help="Leave out the comparison with simple predictors."),
-    ] = False,
+    dynamic: DynamicOption = False,
+    dynamic_rate: DynamicRateOption = None,
+    cache: CacheOption = False,
+    cache_share: CacheShareOption = None,
+    no_baselines: NoBaselinesOption = False,
     threads: OwnThreadsOption = None,
     processes: ScoringProcessesOption = None,
     json: JsonOption = False,
@@ -101,36 +89,19 @@ def evaluate(
       [bold]charlm eval --split valid --json[/bold]
       [bold]charlm eval --dynamic[/bold]               with dynamic evaluation
     """
-    from charlm.cli.charts.scores import headline, show_bars, show_copying, show_figures, show_matches
-    from charlm.cli.ui.console import Bars, print_json, stderr, stdout
+    from charlm.cli.ui.console import Bars, print_json, stderr
     from charlm.errors import ConfigError
-    from charlm.evaluation.dynamic import DynamicConfig
-    from charlm.evaluation.neural_cache import NeuralCacheConfig
-    from charlm.evaluation.verdict import verdict
-    from charlm.processes.distributed import joined
 
-    if dynamic_rate is not None and not dynamic:
-        raise ConfigError("--dynamic-rate needs --dynamic; pass both")
-    if cache_share is not None and not cache:
-        raise ConfigError("--cache-share needs --cache; pass both")
-    dynamic_config = DynamicConfig(**without_none(rate=dynamic_rate)) if dynamic else None
-    cache_config = NeuralCacheConfig(**without_none(share=cache_share)) if cache else None
+    dynamic_config, cache_config = adaptation(
+        dynamic=dynamic, dynamic_rate=dynamic_rate, cache=cache, cache_share=cache_share
+    )
     use_threads(threads)
     if dynamic and processes is not None and processes > 1:
         raise ConfigError("--dynamic learns from each part of a text before it reads the next; leave out --processes")
     if score_in_processes(context, processes, arguments or [], threads):
         return
     model, names = _model_and_texts(list(arguments or []))
-    settings = corpus_options(
-        documents,
-        separator,
-        None,
-        encoding,
-        errors,
-        text_column=text_column,
-        source_column=source_column,
-        target_column=target_column,
-    )
+    settings = corpus_options(**given(context, SCORED_TEXT))
     loaded = with_labels(load_model(model), label, no_labels=no_labels)
     if model is not None and not names:
         _note_if_a_text(model, loaded)
@@ -141,76 +112,148 @@ def evaluate(
         )
     if not names:
         split = split or loaded.held_out_split()
-    scored: SplitName = split or "train"
     with Bars(stderr()) as progress:
-        with joined() as together:
-            with together.one_per_machine_first():
-                dataset = loaded.read(names or None, split=split, corpus=settings, progress=progress)
-            result = loaded.score(
-                dataset,
-                scored,
-                dynamic=dynamic_config,
-                neural_cache=cache_config,
-                progress=progress,
-                processes=together,
-            )
-        if not together.is_first:
-            return
-        name = " ".join(names) if names else (loaded.checkpoint.corpus or dataset.corpus).name
-        what = name + (f", {split} split" if split else "")
-        is_pairs = loaded.corpus_config.is_pairs
-        matches = loaded.exact_matches(dataset, scored) if is_pairs else None
-        compares = not (no_baselines or is_pairs)
-        baselines = _baselines(loaded, dataset, scored, None if names else dataset, progress) if compares else {}
-        writes = loaded.corpus_config.direction == "forward"
-        copying = loaded.copying(dataset, scored, progress=progress) if baselines and writes else None
-    facts = loaded.checkpoint.training if not names and split == "test" else None
-    sentences = list(
-        verdict(
-            result,
-            baselines,
-            is_own=not names,
-            is_sorted=not names and split != "train" and dataset.corpus.looks_sorted,
-            validation=None if facts is None else facts.validation_nats_per_token,
-            copied=0.0 if copying is None else copying[1].share,
+        measured = _measure(
+            loaded,
+            names,
+            split,
+            settings,
+            dynamic=dynamic_config,
+            neural_cache=cache_config,
+            compares=not no_baselines,
+            progress=progress,
         )
-    )
+    if measured is None:  # another process has the figures
+        return
     if json:
-        values: dict[str, Any] = {
+        described = {
             "model": str(loaded.path),
-            "text": what,
+            "text": measured.text,
             "split": split,
             "dynamic": dynamic,
             "cache": cache,
         }
-        values |= result.to_json()
-        values["baselines"] = {name: baseline.to_json() for name, baseline in baselines.items()}
-        if matches is not None:
-            values["exact_matches"] = matches.to_json()
-        if copying is not None:
-            values["copying"] = dict(zip(("written", "scored"), (one.to_json() for one in copying), strict=True))
-        print_json(values | {"verdict": sentences})
+        print_json(described | measured.to_json())
         return
     adaptations = ["dynamic evaluation"] * dynamic + ["neural cache"] * cache + ["no labels"] * no_labels
-    adaptations += label or []
+    _show(measured, names, split, adaptations + (label or []))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Measured:
+    """The figures of a model on a text."""
+
+    name: str
+    """The name of the text, or the names of several."""
+    text: str
+    """That with the name of the split."""
+    result: "Evaluation"
+    baselines: "dict[str, Baseline]"
+    matches: "ExactMatches | None"
+    copying: "tuple[Copied, Copied] | None"
+    """How much the model copies when it writes, and how much of the text is copied; None if not measured."""
+    verdict: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """All figures by name."""
+        values = self.result.to_json()
+        values["baselines"] = {name: baseline.to_json() for name, baseline in self.baselines.items()}
+        if self.matches is not None:
+            values["exact_matches"] = self.matches.to_json()
+        if self.copying is not None:
+            values["copying"] = dict(zip(("written", "scored"), (one.to_json() for one in self.copying), strict=True))
+        return values | {"verdict": self.verdict}
+
+
+def _measure(
+    loaded: "TextModel",
+    names: list[str],
+    split: "SplitName | None",
+    settings: "CorpusOptions",
+    *,
+    dynamic: "DynamicConfig | None",
+    neural_cache: "NeuralCacheConfig | None",
+    compares: bool,
+    progress: "Progress",
+) -> _Measured | None:
+    """Score a text, alone or together with other processes; None in all of these but the first.
+
+    Args:
+        loaded: the model.
+        names: the texts; none are the model's own text.
+        split: the split to score; None is all of the text.
+        settings: how to read the texts.
+        dynamic: the settings of dynamic evaluation.
+        neural_cache: the settings of the neural cache.
+        compares: whether to score simple predictors, too.
+        progress: called with how much is read and scored.
+    """
+    from charlm.evaluation.verdict import verdict
+    from charlm.processes.distributed import joined
+
+    scored: SplitName = split or "train"
+    with joined() as together:
+        with together.one_per_machine_first():
+            dataset = loaded.read(names or None, split=split, corpus=settings, progress=progress)
+        result = loaded.score(
+            dataset, scored, dynamic=dynamic, neural_cache=neural_cache, progress=progress, processes=together
+        )
+    if not together.is_first:
+        return None
+    config = loaded.corpus_config
+    matches = loaded.exact_matches(dataset, scored) if config.is_pairs else None
+    baselines: dict[str, Baseline] = {}
+    if compares and not config.is_pairs:
+        baselines = _baselines(loaded, dataset, scored, None if names else dataset, progress)
+    writes = config.direction == "forward"
+    copying = loaded.copying(dataset, scored, progress=progress) if baselines and writes else None
+    facts = loaded.checkpoint.training if not names and split == "test" else None
+    name = " ".join(names) if names else (loaded.checkpoint.corpus or dataset.corpus).name
+    return _Measured(
+        name=name,
+        text=name + (f", {split} split" if split else ""),
+        result=result,
+        baselines=baselines,
+        matches=matches,
+        copying=copying,
+        verdict=[
+            *verdict(
+                result,
+                baselines,
+                is_own=not names,
+                is_sorted=not names and split != "train" and dataset.corpus.looks_sorted,
+                validation=None if facts is None else facts.validation_nats_per_token,
+                copied=0.0 if copying is None else copying[1].share,
+            )
+        ],
+    )
+
+
+def _show(measured: _Measured, names: list[str], split: "SplitName | None", adaptations: list[str]) -> None:
+    """Print the figures of a text, which the user gave by `names`, with charts."""
+    from charlm.cli.charts.scores import headline, show_bars, show_copying, show_figures, show_matches
+    from charlm.cli.ui.console import stdout
+
+    name, result = measured.name, measured.result
     if len(names) > _FEW:
         name = f"{len(names)} texts"
     elif name == "-":
         name = "standard input"
-    scored_text = f"the {split} split of {name}" if split else name
-    line = headline(scored_text, result.characters, result.bits_per_character, baselines, adaptations=adaptations)
+    text = f"the {split} split of {name}" if split else name
+    bits = result.bits_per_character
+    line = headline(text, result.characters, bits, measured.baselines, adaptations=adaptations)
     stdout().print(line, style="bold", markup=False)
-    if baselines:
-        show_bars(result.bits_per_character, baselines)
+    if measured.baselines:
+        show_bars(bits, measured.baselines)
     show_figures(result)
-    if matches is not None:
-        show_matches(matches, result)
-    if sentences:
+    if measured.matches is not None:
+        show_matches(measured.matches, result)
+    if measured.verdict:
         stdout().print()
-    for sentence in sentences:
+    for sentence in measured.verdict:
         stdout().print(sentence, markup=False)
-    if copying is not None:
-        show_copying(*copying)
+    if measured.copying is not None:
+        show_copying(*measured.copying)
 
 
 def _model_and_texts(arguments: list[str]) -> tuple[str | None, list[str]]:

@@ -2,12 +2,12 @@
 
 import os
 from collections import deque
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charlm.cli.options.completion import complete_model
 from charlm.cli.options.corpus import (
+    SCORED_TEXT,
     LabelOption,
     NoLabelsOption,
     ScoredDocumentsOption,
@@ -22,7 +22,16 @@ from charlm.cli.options.corpus import (
 )
 from charlm.cli.options.models import models_and_text
 from charlm.cli.options.output import CsvOption, JsonLinesOption, output_form
-from charlm.cli.options.shared import OwnThreadsOption, use_threads
+from charlm.cli.options.scoring import (
+    AloneOption,
+    ByOption,
+    ModelsOption,
+    PriorOption,
+    SortOption,
+    TopOption,
+    TruthOption,
+)
+from charlm.cli.options.shared import OwnThreadsOption, given, use_threads
 from charlm.cli.training.processes import ScoringProcessesOption, score_in_processes
 from charlm.errors import ConfigError
 
@@ -31,8 +40,6 @@ if TYPE_CHECKING:
 
     from charlm.evaluation.spans.scores import SpanScore
     from charlm.processes.processes import Processes
-
-_MODELS = "Several models"
 
 
 def score(
@@ -43,57 +50,13 @@ def score(
             "[MODEL...] [TEXT...]", "Model files, run folders or names of runs (the newest run if none is given)"
         ),
     ] = None,
-    by: Annotated[
-        Literal["document", "line", "sentence", "word"] | None,
-        typer.Option(
-            metavar="KIND",
-            help="What to score: document, line, sentence or word.",
-            show_default="document; line if each document is a file",
-        ),
-    ] = None,
-    alone: Annotated[
-        bool, typer.Option("--alone", help="Read each line, sentence or word without what precedes it in its document.")
-    ] = False,
-    sort: Annotated[
-        Literal["bits", "bits-per-char"] | None,
-        typer.Option(
-            metavar="FIGURE",
-            help="Show the highest bits, or bits-per-char, first; needs memory for all.",
-            show_default="in the order of the text",
-        ),
-    ] = None,
-    top: Annotated[
-        int | None, typer.Option(help="Show only this many, the highest first (by bits-per-char unless --sort is set).")
-    ] = None,
-    models: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--models",
-            metavar="NAME",
-            autocompletion=complete_model,
-            help="A model, or a folder of runs; repeatable. With several models, the likeliest is shown.",
-            rich_help_panel=_MODELS,
-        ),
-    ] = None,
-    prior: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME=P,...",
-            help="Probability of each model before reading, such as A=0.2,B=0.8.",
-            show_default="uniform",
-            rich_help_panel=_MODELS,
-        ),
-    ] = None,
-    truth: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=TEXT",
-            help="A text that no model has read and that is known to be like that of model NAME; repeatable. Or a "
-            "folder with a file NAME.txt for each model. Probabilities are calibrated on these texts, and the mistakes "
-            "are counted. Without TEXT these texts are scored.",
-            rich_help_panel=_MODELS,
-        ),
-    ] = None,
+    by: ByOption = None,
+    alone: AloneOption = False,
+    sort: SortOption = None,
+    top: TopOption = None,
+    models: ModelsOption = None,
+    prior: PriorOption = None,
+    truth: TruthOption = None,
     documents: ScoredDocumentsOption = None,
     separator: SeparatorOption = None,
     encoding: ScoredEncodingOption = None,
@@ -159,16 +122,7 @@ def score(
         require_forward(model, "charlm score", pairs=True)
     require_models_alike({model.path: model.corpus_config for model in loaded})
     loaded = [with_labels(model, label, no_labels=no_labels) for model in loaded]
-    settings = corpus_options(
-        documents,
-        separator,
-        None,
-        encoding,
-        errors,
-        text_column=text_column,
-        source_column=source_column,
-        target_column=target_column,
-    )
+    settings = corpus_options(**given(context, SCORED_TEXT))
     config = loaded[0].corpus_config.changed(settings)
     for model in loaded:
         require_pairs_alike(model.corpus_config, config)

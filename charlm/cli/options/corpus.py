@@ -78,6 +78,8 @@ ScoredEncodingOption = Annotated[str | None, _encoding(_AS_TRAINED)]
 ErrorsOption = Annotated[str | None, _errors("strict")]
 ScoredErrorsOption = Annotated[str | None, _errors(_AS_TRAINED)]
 PAIRS = "Pairs"
+SCORED_TEXT = ("documents", "separator", "encoding", "errors", "text_column", "source_column", "target_column")
+"""The options that say how a text to score is read, as parameters of `corpus_options`."""
 
 
 def _pair_column(name: str, does: str, default: Any) -> Any:

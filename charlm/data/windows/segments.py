@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charlm.data.dataset import TokenSplit
+from charlm.data.token_split import TokenSplit
 from charlm.data.windows.window import IGNORE, Cursor, Past, Window
 
 SECTION = 1 << 20

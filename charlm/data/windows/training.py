@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from charlm.data.dataset import TokenSplit
+from charlm.data.token_split import TokenSplit
 from charlm.data.windows.segments import Segments, cut, documents_of, grouped, sections_of, walk
 from charlm.data.windows.window import Cursor, Window
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from charlm.cells import LayerStates, State
 from charlm.config import JsonConfig
-from charlm.data.dataset import TokenSplit
 from charlm.data.labels.codes import Codes
+from charlm.data.token_split import TokenSplit
 from charlm.errors import RunError
 
 IGNORE = -100

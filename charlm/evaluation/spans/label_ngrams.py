@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.config import SMALL_VOCABULARY
-from charlm.data.dataset import TokenSplit
+from charlm.data.token_split import TokenSplit
 from charlm.model.additions.ngram_prior import most_counted
 from charlm.model.language_model import LanguageModel
 from charlm.ngram.kneser_ney import Floats

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 
 from charlm.config import Labels
-from charlm.data.dataset import TokenSplit
 from charlm.data.documents import Part, whole_words
 from charlm.data.labels.codes import LabelCodes
 from charlm.data.split_writer import SplitFacts
+from charlm.data.token_split import TokenSplit
 from charlm.data.windows import IGNORE, Cursor, Window, block_groups, block_windows, scoring
 from charlm.evaluation.score import ROWS, Floats, Share, require_groups, token_nats, window_width, with_nats
 from charlm.evaluation.spans.characters import Characters, CharacterSums, Integers

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from charlm.cells import State
 from charlm.config import SMALL_VOCABULARY
-from charlm.data.dataset import TokenSplit
+from charlm.data.token_split import TokenSplit
 from charlm.model.additions.lookups import Lookups
 from charlm.ngram.counts import Ints, count_ngrams, fold_of
 from charlm.ngram.mixture import NgramQuery

@@ -19,51 +19,39 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 
-from charlm.model.language_model import LanguageModel
-from charlm.sampling.config import SampleConfig, takes_likeliest
 from charlm.sampling.constraints.automata.words import separators
 from charlm.sampling.constraints.constraint import Constraint
 from charlm.sampling.constraints.particles import Particle, ParticleWriter
 from charlm.sampling.constraints.writing import PARTICLES
-from charlm.sampling.controls import Controls
 from charlm.sampling.draws import Uniforms, draw
-from charlm.sampling.edges.opening import Beginnings
-from charlm.sampling.edges.prefix import Start
-from charlm.sampling.steering import Steered, Steering
+from charlm.sampling.prepared import PreparedModel
+from charlm.sampling.steering import Steered
 from charlm.sampling.steppers import LogitRows, ModelStepper, SteeredStepper, Stepper
 from charlm.sampling.text_stream import TextStream
-from charlm.sampling.vocabulary import Vocabulary
 
 
 def write_word_by_word(
+    prepared: PreparedModel,
     constraint: Constraint,
-    vocabulary: Vocabulary,
-    controls: Controls,
-    config: SampleConfig,
-    beginnings: Beginnings,
-    make_stepper: Callable[[list[Start]], Stepper],
     generator_of: Callable[[int], torch.Generator],
-    model: LanguageModel,
-    steering: Steering,
     *,
-    prefix: str,
     num: int,
 ) -> Iterator[tuple[int, TextStream, int]]:
     """Write texts, one at a time. Yields the number of a text, its stream, and the number of characters emitted before,
     after each word."""
-    writer = ParticleWriter(controls, config)
-    likeliest = takes_likeliest(config)
-    drafts = 1 if likeliest else PARTICLES
+    writer = ParticleWriter(prepared.controls, prepared.config)
+    drafts = 1 if prepared.likeliest else PARTICLES
     for number in range(num):
         uniforms = Uniforms(generator_of(number))
-        found = beginnings(uniforms, likeliest=likeliest)
-        streams = [start.stream(vocabulary, config, prefix, constraint) for start in found]
+        found = prepared.starts(uniforms)
+        streams = [prepared.stream(start, constraint) for start in found]
         (begun, start), *_ = writer.begin(found, streams, 1, uniforms)
         stream, emitted = begun.stream, 0
         logits: LogitRows = start.logits[None]
-        reader = ModelStepper(model, [start.states])
-        reading = SteeredStepper(reader, Steered(model, steering)) if steering else reader
-        stepper = make_stepper([start])
+        reader = ModelStepper(prepared.model, [start.states])
+        steering = prepared.steering
+        reading = SteeredStepper(reader, Steered(prepared.model, steering)) if steering else reader
+        stepper = prepared.stepper([start])
         while not stream.ended:
             stepper.take([0])
             stepper.load(0, reader.states)

@@ -7,16 +7,13 @@ from itertools import islice
 import numpy as np
 import torch
 
-from charlm.sampling.config import SampleConfig, takes_likeliest
 from charlm.sampling.constraints.constraint import Constraint
 from charlm.sampling.constraints.particles import Particle, ParticleWriter
-from charlm.sampling.controls import Controls
 from charlm.sampling.draws import Uniforms
-from charlm.sampling.edges.opening import Beginnings
 from charlm.sampling.edges.prefix import Start
-from charlm.sampling.steppers import LogitRows, Stepper
+from charlm.sampling.prepared import PreparedModel
+from charlm.sampling.steppers import LogitRows
 from charlm.sampling.text_stream import TextStream
-from charlm.sampling.vocabulary import Vocabulary
 
 PARTICLES = 16
 """The number of particles of a text."""
@@ -35,15 +32,10 @@ class _Population:
 
 
 def write_constrained(
+    prepared: PreparedModel,
     constraint: Constraint,
-    vocabulary: Vocabulary,
-    controls: Controls,
-    config: SampleConfig,
-    beginnings: Beginnings,
-    make_stepper: Callable[[list[Start]], Stepper],
     generator_of: Callable[[int], torch.Generator],
     *,
-    prefix: str,
     num: int,
     batch: int,
 ) -> Iterator[tuple[int, TextStream, int]]:
@@ -52,16 +44,15 @@ def write_constrained(
     Yields the number of a text, its stream, and the number of characters emitted before, whenever its next characters
     can no longer change, and when it has ended.
     """
-    writer = ParticleWriter(controls, config)
-    likeliest = takes_likeliest(config)
-    size = 1 if likeliest else _VERSE_PARTICLES if config.syllables else PARTICLES
+    writer = ParticleWriter(prepared.controls, prepared.config)
+    size = 1 if prepared.likeliest else _VERSE_PARTICLES if prepared.config.syllables else PARTICLES
     waiting = iter(range(num))
     while numbers := [*islice(waiting, batch)]:
         populations, starts = [], list[Start]()
         for number in numbers:
             uniforms = Uniforms(generator_of(number))
-            found = beginnings(uniforms, likeliest=likeliest)
-            streams = [start.stream(vocabulary, config, prefix, constraint) for start in found]
+            found = prepared.starts(uniforms)
+            streams = [prepared.stream(start, constraint) for start in found]
             begun = writer.begin(found, streams, size, uniforms)
             for particle, start in begun:
                 particle.row = len(starts)
@@ -79,7 +70,7 @@ def write_constrained(
             populations = [one for one in populations if any(not part.stream.ended for part in one.particles)]
             running = [part for one in populations for part in one.particles if not part.stream.ended]
             if running:
-                stepper = stepper or make_stepper(starts)
+                stepper = stepper or prepared.stepper(starts)
                 if (rows := [particle.row for particle in running]) != [*range(total)]:
                     stepper.take(rows)
                     total = len(rows)

@@ -14,13 +14,10 @@ from charlm.cells import LayerStates
 from charlm.config import Unknown
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
-from charlm.sampling.config import SampleConfig
-from charlm.sampling.constraints.constraint import Constraint
 from charlm.sampling.controls import Controls
 from charlm.sampling.draws import Uniforms, draw
 from charlm.sampling.filters import log_probabilities
 from charlm.sampling.steering import Steered, Steering
-from charlm.sampling.text_stream import TextStream
 from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
 
@@ -40,19 +37,6 @@ class Start:
     """The text of the dropped tokens, with which the next token must begin."""
     log_probability: float = 0.0
     """The log-probability of this start among all starts of the prefix, nats."""
-
-    def stream(
-        self, vocabulary: Vocabulary, config: SampleConfig, prefix: str, constraint: Constraint | None = None
-    ) -> TextStream:
-        """The stream of a text that continues from this start, perhaps with a constraint."""
-        return TextStream(
-            vocabulary,
-            config,
-            prefix=prefix,
-            rest=self.rest,
-            nats=self.log_probability,
-            constraint=constraint,
-        )
 
 
 @torch.inference_mode()

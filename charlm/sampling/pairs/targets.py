@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from charlm.config import CorpusConfig
-from charlm.data.dataset import TokenSplit
 from charlm.data.documents import Part
+from charlm.data.token_split import TokenSplit
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
 from charlm.sampling.config import SampleConfig

@@ -9,7 +9,8 @@ import subprocess
 import sys
 
 from charlm.data.corpus import open_corpus
-from charlm.data.dataset import TokenSplit, make_dataset
+from charlm.data.dataset import make_dataset
+from charlm.data.token_split import TokenSplit
 from charlm.errors import CharlmError
 from charlm.evaluation.baselines import measure_baselines
 from charlm.progress import silent

@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from charlm.config import ModelConfig, TokenizerConfig
-from charlm.data.dataset import Dataset, TokenSplit
+from charlm.data.dataset import Dataset
 from charlm.data.split_writer import SplitFacts
+from charlm.data.token_split import TokenSplit
 from charlm.data.windows import block_windows
 from charlm.evaluation.score import ROWS, score, total, window_width
 from charlm.model.language_model import LanguageModel

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charlm.data.dataset import SplitFacts, TokenSplit
+from charlm.data.split_writer import SplitFacts
+from charlm.data.token_split import TokenSplit
 from charlm.data.windows import IGNORE, document_windows, sample_windows, segments, training_windows
 
 BOS, EOS = 0, 1

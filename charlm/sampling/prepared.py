@@ -1,0 +1,91 @@
+"""What the texts of one call share: the model, the controls, and how a text begins."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from charlm.evaluation.copying import CopyIndex
+from charlm.model.language_model import LanguageModel
+from charlm.progress import Progress, silent
+from charlm.sampling.config import SampleConfig, takes_likeliest
+from charlm.sampling.constraints.build import build_constraint
+from charlm.sampling.constraints.constraint import Constraint
+from charlm.sampling.controls import Controls
+from charlm.sampling.draws import Uniforms
+from charlm.sampling.edges.opening import Beginnings
+from charlm.sampling.edges.prefix import Start
+from charlm.sampling.steering import Steering
+from charlm.sampling.steppers import Stepper, make_stepper
+from charlm.sampling.text_stream import TextStream
+from charlm.sampling.vocabulary import Vocabulary
+from charlm.tokenizers import Tokenizer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PreparedModel:
+    """A model that is ready to write: its controls are made, and it has read the prefix."""
+
+    model: LanguageModel
+    vocabulary: Vocabulary
+    config: SampleConfig
+    controls: Controls
+    prefix: str
+    beginnings: Beginnings
+    steering: Steering
+
+    @classmethod
+    def prepare(
+        cls,
+        model: LanguageModel,
+        tokenizer: Tokenizer,
+        config: SampleConfig,
+        *,
+        prefix: str = "",
+        copies: CopyIndex | None = None,
+        steering: Steering = (),
+        opening: bool = False,
+        progress: Progress = silent,
+    ) -> Self:
+        """Read the prefix; the arguments are those of `charlm.sampling.generate_chunks`, and raise as there."""
+        vocabulary = Vocabulary(tokenizer)
+        controls = Controls(vocabulary, config, copies)
+        beginnings = Beginnings(
+            model, tokenizer, vocabulary, controls, prefix, config.unknown, steering, opening=opening, progress=progress
+        )
+        return cls(
+            model=model,
+            vocabulary=vocabulary,
+            config=config,
+            controls=controls,
+            prefix=prefix,
+            beginnings=beginnings,
+            steering=steering,
+        )
+
+    @property
+    def likeliest(self) -> bool:
+        """Whether a text begins with its most likely token, so that nothing may be drawn before it."""
+        return takes_likeliest(self.config)
+
+    def constraint(self) -> Constraint | None:
+        """The constraint of the configuration; None if it has none. Raises as `build_constraint`."""
+        bias = self.vocabulary.bias(self.config.bias)
+        return build_constraint(self.model, self.vocabulary, self.config, self.beginnings.first, bias)
+
+    def starts(self, uniforms: Uniforms) -> list[Start]:
+        """The ways in which a text may begin; `uniforms` are its random numbers."""
+        return self.beginnings(uniforms, likeliest=self.likeliest)
+
+    def stream(self, start: Start, constraint: Constraint | None = None) -> TextStream:
+        """The stream of a text that continues from a start, perhaps with a constraint."""
+        return TextStream(
+            self.vocabulary,
+            self.config,
+            prefix=self.prefix,
+            rest=start.rest,
+            nats=start.log_probability,
+            constraint=constraint,
+        )
+
+    def stepper(self, starts: list[Start]) -> Stepper:
+        """A stepper with one row for each start."""
+        return make_stepper(self.model, [start.states for start in starts], steering=self.steering)
