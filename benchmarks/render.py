@@ -54,7 +54,7 @@ def block(name: str, folder: Path = FOLDER) -> str:
     newest = state(newest_of(records))
     body = "\n\n".join("\n".join([caption(groups, newest), "", *lines(table, groups)]) for groups in machines)
     if name == "peers" and (drawn := curves(folder)):
-        body += f"\n\n{PICTURE.format(programs=', '.join(one['settings']['program'] for one in drawn))}"
+        body += f"\n\n{PICTURE.format(programs='; '.join(one['settings']['program'] for one in drawn))}"
     return f"<!-- results: {name}, data {digest(path)} -->\n\n{body}\n\n<!-- end of results -->\n"
 
 
