@@ -19,7 +19,18 @@ from results import Results, add_option
 
 from charlm.cells import CELLS
 
-OPTIONS = ("--splits", "90/10/0", "--ngram-order", "0", "--learning-rate", "0.003", "--dropout", "0.1")
+OPTIONS = (
+    "--splits",
+    "90/10/0",
+    "--init-from",
+    "none",
+    "--ngram-order",
+    "0",
+    "--learning-rate",
+    "0.003",
+    "--dropout",
+    "0.1",
+)
 
 
 def run(text: str, cell: str, minutes: float, seed: int, threads: int) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What a table of the docs shows: its columns, and which of the results."""
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +52,21 @@ def where(**settings: Value) -> Callable[[list[Record]], list[Record]]:
         return [one for one in records if settings.items() <= one["settings"].items()]
 
     return select
+
+
+def known_or_on(*machines: str) -> Callable[[list[Record]], list[Record]]:
+    """Select what was measured on a known state of the program, and of the rest only what these machines measured."""
+    return lambda records: [one for one in records if one["code"] or one["machine"]["model"] in machines]
+
+
+def beginning_with(*words: str) -> Callable[[list[Record]], list[Record]]:
+    """Select the records whose setting `what` begins with one of these."""
+    return lambda records: [one for one in records if one["settings"]["what"].startswith(words)]
+
+
+def without_former_kernels(records: list[Record]) -> list[Record]:
+    """All but the products of a former version, which the script can't measure any more."""
+    return [one for one in records if one["settings"]["precision"] != "bfloat16, pairs"]
 
 
 def of_characters(records: list[Record]) -> list[Record]:
@@ -108,20 +124,41 @@ def ngram(record: Record) -> str | None:
 
 
 def interval(record: Record) -> str | None:
-    """A confidence interval."""
-    figures = record["figures"]
-    return f"{figures['low']:.3f} to {figures['high']:.3f}" if "low" in figures else None
+    """The 95% interval of a share: the recorded one, or Wilson's for a share of so many texts."""
+    figures, texts = record["figures"], record["settings"].get("texts")
+    if "low" in figures:
+        return f"{figures['low']:.3f} to {figures['high']:.3f}"
+    return "{:.3f} to {:.3f}".format(*wilson(figures["figure"], texts)) if texts else None
+
+
+def wilson(share: float, count: int) -> tuple[float, float]:
+    """The 95% score interval of a share of `count` independent trials (Wilson 1927)."""
+    z = 1.959964
+    middle, scale = share + z * z / (2 * count), 1 + z * z / count
+    half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return (middle - half) / scale, (middle + half) / scale
 
 
 def titled(record: Record) -> str:
-    """The name of a program, and the order of an n-gram model."""
-    order = record["figures"].get("order")
-    return str(record["settings"]["program"]) + (f", order {order}" if order else "")
+    """The name of a program, the order of an n-gram model, and the commit of nanoGPT."""
+    figures = record["figures"]
+    order, commit = figures.get("order"), figures.get("nanogpt_commit")
+    return str(record["settings"]["program"]) + f", order {order}" * bool(order) + f", `{commit}`" * bool(commit)
+
+
+def text_and_time(record: Record) -> str:
+    """A text and the time limit."""
+    return f"{record['settings']['text']}, {record['settings']['minutes']:g} min"
 
 
 def hits(record: Record) -> float:
     """The share of the gaps whose true text was found."""
     return float(record["figures"]["hits"] / record["settings"]["gaps"])
+
+
+def hits_interval(record: Record) -> str:
+    """Wilson's 95% interval of that share."""
+    return "{:.1%} to {:.1%}".format(*wilson(hits(record), record["settings"]["gaps"]))
 
 
 def code(name: str) -> Callable[[Record], str]:

@@ -2,7 +2,8 @@
 
     python benchmarks/compression.py [TEXT] [--minutes 5] [--seed 1] [--threads 2]
 
-Trains on the first nine tenths of TEXT (tinyshakespeare by default) for some minutes, and compresses the last tenth.
+Trains a new network on the first nine tenths of TEXT (tinyshakespeare by default) for some minutes, and compresses the
+last tenth.
 
 eval                   what `charlm eval` promises, in bytes, and with `--dynamic`
 static, dynamic        the archive of `charlm compress`, and with `--dynamic`
@@ -51,9 +52,8 @@ def main() -> None:
 def measure(text: str, minutes: float, seed: int, threads: int) -> dict[str, Any]:
     """Train in a temporary folder, and compress the held-out tenth."""
     with tempfile.TemporaryDirectory() as folder:
-        model = charlm.train(
-            text, run=Path(folder) / "run", minutes=minutes, seed=seed, threads=threads, splits=(90, 10, 0)
-        )
+        settings: dict[str, Any] = {"minutes": minutes, "seed": seed, "threads": threads, "init_from": "none"}
+        model = charlm.train(text, run=Path(folder) / "run", splits=(90, 10, 0), **settings)
         corpus = model.read().corpus
         train, data = ("".join(corpus.split_texts(split)).encode() for split in ("train", "valid"))
         held_out = Path(folder) / "held-out.txt"

@@ -45,7 +45,7 @@ def train(text: str, tokenizer: str) -> None:
 
 
 def measure(text: Path, tokenizer: str) -> tuple[float, float]:
-    """Seconds to the first step, and peak resident memory in MB."""
+    """Seconds to the first step, and peak resident memory in MiB."""
     with tempfile.TemporaryDirectory(dir=text.parent) as folder:
         done = subprocess.run(
             [sys.executable, str(Path(__file__).resolve()), str(text), "--tokenizer", tokenizer, "--child"],
@@ -92,7 +92,7 @@ def main() -> None:
     results = Results("large_text", arguments.results, threads=2)
     content = b"".join(source.open().read() for source in found.sources)
     print(f"torch {torch.__version__}, 2 threads, {arguments.tokenizer} tokens, {found.name}\n")
-    print("| text | seconds to the first step | peak resident memory, MB |\n| --- | --- | --- |")
+    print("| text | seconds to the first step | peak memory, MiB |\n| --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
         for size in (len(content), round(arguments.gigabytes * 1e9)):
             large = Path(folder) / ("large.txt.gz" if arguments.gzip else "large.txt")

@@ -61,7 +61,7 @@ def run(
         options = ["--network", network, "--hidden", str(hidden_size), "--minutes", str(minutes), "--seed", str(seed)]
         options += ["--splits", "90/10/0" if Path(path).stem == "tinyshakespeare" else "90/5/5"]
         options += ["--threads", str(threads), *(["--documents", documents] if documents else [])]
-        options += [] if prior else ["--ngram-order", "0"]
+        options += ["--init-from", "none", *([] if prior else ["--ngram-order", "0"])]
         trained = subprocess.run(
             [*command, "train", path, *options, "--run", f"{folder}/run", "--json"], check=True, capture_output=True
         )

@@ -159,7 +159,7 @@ def recurrent(make: Callable[[int, int], nn.Module], task: Task) -> Figures:
             )
         return nats / (rows * steps)
 
-    return train_on_the_clock(model, Clock(task), step, score)
+    return train_on_the_clock(model, Clock(task), step, score) | {"width": task.width}
 
 
 def update(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:

@@ -8,11 +8,12 @@ each given what precedes it. The programs, which --only chooses by these names:
 
 charlm       `charlm train TEXT --minutes M --init-from none`, a new network as that of the others
 network      the same without the n-gram prior
-lstm         `nn.LSTM` of the width that charlm chose, embedding 32, 16 sequences of 32, AdamW, cosine, no dropout
+lstm         `nn.LSTM` of the width that charlm chose, embedding 32, 16 sequences of 32, AdamW, a rate of 0.003 that
+             falls to 0 as a cosine, no dropout
 mingru       three blocks of a minGRU and an MLP of the same width (Feng et al. 2024, arXiv 2410.01201, without their
              convolutions), trained in the same way
 nanogpt      train.py of a checkout of karpathy/nanoGPT with the arguments that its README gives for a CPU, 2,000
-             iterations however long they take; its seed can't be set
+             iterations however long they take; its seed is fixed in the file
 transformer  the model of that checkout in the same size, trained for M minutes
 ngram        the best interpolated modified Kneser-Ney model of order 1 to 8
 xz           what the last 10% add to the compressed size
@@ -188,6 +189,13 @@ PROGRAMS = {
 """Every program by the name that --only takes."""
 
 
+def commit_of(folder: Path) -> str | None:
+    """The commit of a checkout; None for a copy without its history, which may lie inside another repository."""
+    if not (folder / ".git").exists():
+        return None
+    return call(["git", "-C", str(folder), "rev-parse", "--short", "HEAD"]).strip()
+
+
 def measure(name: str, arguments: argparse.Namespace, *, seed: int, width: int) -> Figures:
     """Run a program in a fresh process, which prints its figures as its last line."""
     command = [sys.executable, str(Path(__file__).resolve()), arguments.text, "--minutes", f"{arguments.minutes:g}"]
@@ -199,6 +207,8 @@ def measure(name: str, arguments: argparse.Namespace, *, seed: int, width: int) 
     if done.returncode:
         sys.exit(f"{PROGRAMS[name].title} failed")
     figures: Figures = json.loads(done.stdout.splitlines()[-1])
+    if name in ("nanogpt", "transformer") and (commit := commit_of(arguments.nanogpt)):
+        figures["nanogpt_commit"] = commit
     budget = f" --minutes {arguments.minutes:g}" if PROGRAMS[name].timed else ""
     return {"command": f"python benchmarks/peers.py --only {name}{budget}"} | figures
 

@@ -27,6 +27,12 @@ def draw(records: list[Record], digest: str, light: Path, dark: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def label(record: Record) -> str:
+    """The name of a program, with the seed if it has one."""
+    program = str(record["settings"]["program"])
+    return program if record["seed"] is None else f"{program} (seed {record['seed']})"
+
+
 def _draw(records: list[Record], digest: str, path: Path, colours: dict[str, Any]) -> None:
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -41,7 +47,7 @@ def _draw(records: list[Record], digest: str, path: Path, colours: dict[str, Any
         for index, record in enumerate(records):
             seconds, losses = zip(*record["figures"]["curve"], strict=True)
             colour = colours["lines"][index % len(colours["lines"])]
-            axes.plot(seconds, losses, color=colour, label=record["settings"]["program"], marker="o", markersize=3)
+            axes.plot(seconds, losses, color=colour, label=label(record), marker="o", markersize=3)
         final = [record["figures"]["nats_per_character"] for record in records]
         axes.set_facecolor("none")
         axes.set_ylim(min(final) - 0.03, max(final) + 0.5)

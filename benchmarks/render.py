@@ -6,7 +6,8 @@ Every table of `benchmarks/tables.py` stands in one of `PAGES`, between two comm
 results file; a table without results is not shown. There is one for each machine, the newest first. What was measured
 several times, with other seeds or with the same, is one row: the mean, and the range in parentheses. Of what was
 measured in several states of the program with the same threads and instruction sets, only the newest state is shown,
-whatever the machine; if the rows of a table are of different states, each names its own.
+whatever the machine; if the rows of a table are of different states, each names its own. Lines without a hash of the
+code, which were taken from older notes, name the commit that recorded them instead.
 
 --check writes nothing, and fails if a page or the plot isn't what the results say. --stale lists the tables whose
 figures are of an older state of the program than the files that are here.
@@ -31,11 +32,13 @@ BLOCK = re.compile(r"<!-- results: (\w+).*? -->\n(.*?)<!-- end of results -->\n"
 PLOTS = ("docs/peers-light.svg", "docs/peers-dark.svg")
 PICTURE = """<picture>
 <source media="(prefers-color-scheme: dark)" srcset="peers-dark.svg">
-<img src="peers-light.svg" alt="Loss of each program over the seconds since it was started">
+<img src="peers-light.svg" alt="Loss over the seconds since the program was started: {programs}">
 </picture>
 
-The curve of charlm is its own validation during the run and that of nanoGPT's CPU configuration its own estimate from
-random windows; all last points, and the curves of the others, are of the whole held-out part."""
+One run each, with the seed in the legend. The curve of charlm is its own validation during the run, on a sample of the
+held-out part, and that of nanoGPT's CPU configuration its own estimate from random windows. Every last point is the
+whole held-out part, as in the table, so these curves can jump there. The curves of the other programs read the whole
+part, with less context than at their last point."""
 
 Group = list[Record]
 """The records of one row, all of the same state of the program."""
@@ -50,8 +53,8 @@ def block(name: str, folder: Path = FOLDER) -> str:
         return f"<!-- results: {name}, nothing measured -->\n<!-- end of results -->\n"
     newest = state(newest_of(records))
     body = "\n\n".join("\n".join([caption(groups, newest), "", *lines(table, groups)]) for groups in machines)
-    if name == "peers" and curves(folder):
-        body += f"\n\n{PICTURE}"
+    if name == "peers" and (drawn := curves(folder)):
+        body += f"\n\n{PICTURE.format(programs='; '.join(one['settings']['program'] for one in drawn))}"
     return f"<!-- results: {name}, data {digest(path)} -->\n\n{body}\n\n<!-- end of results -->\n"
 
 
@@ -89,8 +92,9 @@ def state(record: Record) -> str:
 
 
 def state_name(record: Record) -> str:
-    """How the docs name a state."""
-    return f"`{record['commit']}`, {record['date'][:10]}" if record["commit"] else str(record["date"][:10])
+    """How the docs name a state, or the commit that first recorded a figure whose state is unknown."""
+    name = f"`{record['commit']}`, {record['date'][:10]}" if record["commit"] else str(record["date"][:10])
+    return name if record["code"] else f"recorded in {name}"
 
 
 def caption(groups: list[Group], newest: str) -> str:
@@ -105,8 +109,11 @@ def caption(groups: list[Group], newest: str) -> str:
     if machine.get("conditions"):
         text += f" {machine['conditions']}"
     if not states_differ(groups):
-        older = "" if state(record) == newest else "An older state of charlm: "
-        text += f" {older}{'commit' if older else 'Commit'} {state_name(newest_of(groups[0]))}."
+        named = state_name(newest_of(groups[0]))
+        if not record["code"]:
+            text += f" {named.capitalize()}, measured on an earlier state that wasn't recorded."
+        else:
+            text += f" Commit {named}." if state(record) == newest else f" An older state of charlm: commit {named}."
     if len(used := seeds(groups)) == 1:
         text += f" Seed {used.pop()}."
     if len(commands := {one["command"] for group in groups for one in group}) == 1:

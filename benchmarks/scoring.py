@@ -25,7 +25,7 @@ from results import Results, add_option
 
 
 def stream(run: str, threads: int) -> None:
-    """Score standard input, and print the seconds, the sum, and the peak memory in MB; runs in a process of its own."""
+    """Score standard input, and print the seconds, the sum, and the peak memory in MiB; runs in its own process."""
     import charlm
 
     torch.set_num_threads(threads)
@@ -36,7 +36,7 @@ def stream(run: str, threads: int) -> None:
 
 
 def peak_memory() -> float:
-    """The most memory of this process so far, MB; getrusage would count what its parent had before it started."""
+    """The most memory of this process so far, MiB; getrusage would count what its parent had before it started."""
     status = Path("/proc/self/status").read_text()
     return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
 
@@ -93,7 +93,7 @@ def main() -> None:
             some = arguments.one_by_one * arguments.length
             speeds["one by one"].append(some / (time.perf_counter() - started))
     figures = {name.replace(" ", "_"): median(values) for name, values in speeds.items()} | {"memory_mb": memory}
-    print("| eval, characters/s | score | one by one | score / eval | score / one by one | memory, MB |")
+    print("| eval, characters/s | score | one by one | score / eval | score / one by one | memory, MiB |")
     print("| --- | --- | --- | --- | --- | --- |")
     shares = figures["score"] / figures["eval"], figures["score"] / figures["one_by_one"]
     speeds_shown = " | ".join(f"{figures[name]:,.0f}" for name in ("eval", "score", "one_by_one"))

@@ -26,7 +26,7 @@ from results import Results, add_option
 PEAK = """
 import resource, subprocess, sys
 done = subprocess.run(sys.argv[1:])
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6)
 sys.exit(done.returncode)
 """
 """Runs a command, then prints its peak resident memory in MB."""

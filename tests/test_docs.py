@@ -121,6 +121,11 @@ def _texts(write: Callable[..., Path], sentences: str, monkeypatch: pytest.Monke
         kinds = (("warm", "positive"), ("dull", "negative"))
         rows = [f"a {word} film {index} times,{mood}\n" for index in range(number) for word, mood in kinds]
         Path(name).write_text("text,mood\n" + "".join(rows))
+    for author in ("austen", "bierce", "tolstoy", "twain", "wodehouse"):
+        path = Path("library") / f"{author}.txt"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"{author} wrote {sentences}".replace("\n", "\n\n"))
+    Path("pages.csv").write_text("text,author\nA cat and a dog.,austen\n,twain\nNo owl.,bierce\n")
     for name in ("austen.txt", "melville.txt", "novels/austen/emma.txt", "novels/melville/typee.txt"):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(name + sentences)

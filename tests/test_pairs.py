@@ -270,3 +270,53 @@ def test_what_makes_no_sense_for_pairs_is_an_error(trained: charlm.TextModel) ->
     ):
         with pytest.raises(ConfigError):
             refused()
+
+
+def test_pairs_can_have_labels(run_charlm, write, table_of_pairs: Path) -> None:
+    header, *rows = table_of_pairs.read_text().splitlines()
+    labelled_rows = (f"{row},{'low' if row < 'd' else 'high'}" for row in rows)
+    table = write("\n".join([f"{header},kind", *labelled_rows]), "kinds.csv")
+    columns = ("--source-column", "word", "--target-column", "written", "--label-column", "kind")
+    tiny = ("--hidden", "16", "--batch-size", "4", "--steps", "20", "--learning-rate", "0.01", "--run")
+    run_charlm("train", table, *columns, *tiny, "kinds")
+    source = ("--source", "abf", "--length", 12, "--seed", 1)
+    labelled = [
+        run_charlm("sample", "kinds", *source, *label).stdout
+        for label in ((), ("--label", "kind=low"), ("--label", "kind=high:2"))
+    ]
+    assert len(set(labelled)) > 1
+    options = ("--label", "kind=low", "--must-contain", "AB", "--num", 2)
+    for more in (("--batch", 2), ("--beam", 3)):
+        shown = run_charlm("sample", "kinds", "--source", "abf", "--length", 12, *options, *more, "--jsonl").stdout
+        assert all("AB" in json.loads(line)["text"] for line in shown.splitlines())
+    scores = [
+        json.loads(run_charlm("eval", "kinds", "--json", *options).stdout)["nats"]
+        for options in ((), ("--no-labels",), ("--label", "kind=low"))
+    ]
+    assert len(set(scores)) == 3
+    assert "of 300 documents have their true kind" in run_charlm("classify", "kinds", table, "--no-calibrate").stderr
+    run_charlm("train", table, *columns, "--init-from", "kinds", "--steps", 2, "--run", "more")
+    assert charlm.load("runs/more").model.config.labels == charlm.load("runs/kinds").model.config.labels
+
+
+def test_what_a_model_of_pairs_lacks_is_one_clear_line(
+    trained: charlm.TextModel, run_charlm, write, table_of_pairs: Path
+) -> None:
+    gaps = write("ab\n\nba\n\n", "gaps.txt")
+    for arguments, message in (
+        (("score", "runs/pairs", "english", table_of_pairs), "only one of runs/pairs/model.safetensors and"),
+        (("score", "english", "runs/pairs", table_of_pairs), "is a model of pairs; compare models alike"),
+        (("compare", "english", "runs/pairs"), "is a model of pairs; compare models alike"),
+        (("heatmap", "runs/pairs", write("AB", "a.txt")), "of a 'word'; give one with --source TEXT"),
+        (("sample", "runs/pairs", "--source-file", gaps), "line 2 is empty, and a target needs a source; remove"),
+        (
+            ("sample", "runs/pairs", "--source-file", write("\n", "b.txt")),
+            "has no sources; give a file with one per line",
+        ),
+        (("score", "runs/pairs", write("", "empty.csv")), "contains no text to score; give a file that isn't empty"),
+    ):
+        error = run_charlm(*arguments, status=1).stderr
+        assert error.count("\n") == 1 and message in error, (arguments, error)
+    whole = write("ab\nba\n\n", "whole.txt")
+    shown = run_charlm("sample", "runs/pairs", "--source-file", whole, "--temperature", 0)
+    assert len(shown.stdout.splitlines()) == 2

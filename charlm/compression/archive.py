@@ -79,7 +79,9 @@ def read_archive(content: bytes) -> tuple[Header, list[Block]]:
     """
     reader = _Reader(content)
     if (magic := reader.take(min(len(MAGIC), len(content)))) != MAGIC:
-        cut = MAGIC.startswith(magic) and len(content) > 0
+        if not content:
+            raise ArchiveError("the file is empty; give a file that `charlm compress` wrote")
+        cut = MAGIC.startswith(magic)
         raise (
             damaged("it is cut short")
             if cut

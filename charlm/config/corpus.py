@@ -103,10 +103,15 @@ class CorpusConfig(JsonConfig):
         return self.is_pairs or bool(self.label_names)
 
     def changed(self, options: "CorpusOptions") -> "CorpusConfig":
-        """The configuration for another text: these options replace those that contradict them."""
+        """The configuration for another text: these options replace those that contradict them.
+
+        In a table the labels of files and folders are those of columns with their names.
+        """
         values: dict[str, Any] = dict(options)
         if values.get("text_column") is not None:
             values = {"documents": "record", "source_column": None, "target_column": None} | values
+            if self.documents != "record" and self.label_names:
+                values = {"label_column": self.label_names, "label_files": None, "label_folders": None} | values
         elif values.get("source_column") is not None or values.get("target_column") is not None:
             values = {"documents": "record", "text_column": None} | values
         if values.get("documents", "record") != "record":

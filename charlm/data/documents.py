@@ -29,36 +29,37 @@ class Part(NamedTuple):
     """The source of each of these documents, if they are the targets of pairs; each then is whole."""
 
 
-def cut_documents(texts: Iterable[str], config: CorpusConfig) -> Iterator[Part]:
+def cut_documents(texts: Iterable[str], config: CorpusConfig, *, keep_empty: bool = False) -> Iterator[Part]:
     """Cut one source into documents at its separators, buffering only what may be part of a separator.
 
-    With documents "record" the source is the text of one record.
+    With documents "record" the source is the text of one record. `keep_empty` keeps empty files, lines and texts
+    between separators; blank lines between paragraphs are no paragraphs.
     """
     if config.documents in ("file", "record"):
         empty = True
         for text in texts:
             empty = False
             yield Part([text], False)
-        if not empty:
+        if keep_empty or not empty:
             yield Part([""], True)
         return
     cut = _cut(config)
-    blanks = " \t" if config.documents == "paragraph" else ""
-    grows = config.documents != "separator"  # a separator at the end of the buffer may continue in the next text
-    longest = len(with_lf(config.separator or "").replace("\n", "\r\n"))  # characters of a separator
+    grows = config.documents == "paragraph"  # a separator at the end of the buffer may continue in the next text
+    keep_empty = keep_empty and not grows
+    separator = "\n" if config.separator is None else with_lf(config.separator)
+    longest = 1 if separator == "\n" else len(separator.replace("\n", "\r\n"))  # characters of a separator
     buffer = ""
     inside = False  # whether a part of the current document was yielded
     for text in with_whole_line_ends(texts):
         buffer += text
         *whole, rest = cut(buffer)
         if whole:
-            if documents := [*whole[:inside], *filter(None, whole[inside:])]:  # empty ones are left out
+            if documents := whole if keep_empty else [*whole[:inside], *filter(None, whole[inside:])]:
                 yield Part(documents, True)
             inside = False
-            if grows and not rest.strip(blanks):
+            if grows and not rest.strip(" \t"):
                 # Keep a shortened separator at the start of the buffer: there it yields no document.
-                short = buffer[-len(rest) - 1] * (1 if config.documents == "line" else 2)
-                rest = short + rest
+                rest = buffer[-len(rest) - 1] * 2 + rest
             buffer = rest
         if len(buffer) > _CHUNK:
             safe = len(buffer.rstrip(" \t\r\n")) if grows else len(buffer) - (longest - 1)
@@ -68,8 +69,6 @@ def cut_documents(texts: Iterable[str], config: CorpusConfig) -> Iterator[Part]:
                 buffer = buffer[safe:]
     if config.documents == "paragraph":
         buffer = buffer.rstrip("\r\n")
-    elif config.documents == "line":
-        buffer = "" if buffer in ("\r", "\n") else buffer
     if buffer or inside:
         yield Part([buffer], True)
 

@@ -111,15 +111,22 @@ class TextReader:
                 self._chunks[index].append(text)
 
 
-def read_documents(reader: TextReader, config: CorpusConfig, progress: Progress = silent) -> Iterator[tuple[str, Part]]:
-    """The documents of all sources with their labels, without empty ones, each part with the name of its source.
+def read_documents(
+    reader: TextReader, config: CorpusConfig, progress: Progress = silent, *, keep_empty: bool = False
+) -> Iterator[tuple[str, Part]]:
+    """The documents of all sources with their labels, each part with the name of its source.
+
+    Empty files, lines and records are no documents, unless `keep_empty`.
 
     Raises as `TextReader.read`, and `CorpusError` for a table without the columns of the configuration.
     """
     for source, texts in zip(reader.sources, reader.read(progress), strict=True):
         of_source = source_labels(source.name, config)
-        is_table = config.documents == "record"
-        for part in read_records(texts, config, source.name) if is_table else cut_documents(texts, config):
+        if config.documents == "record":
+            parts = read_records(texts, config, source.name, keep_empty=keep_empty)
+        else:
+            parts = cut_documents(texts, config, keep_empty=keep_empty)
+        for part in parts:
             yield source.name, part._replace(labels=(*part.labels, *of_source)) if of_source else part
 
 
@@ -128,13 +135,13 @@ def stream_parts(
 ) -> Iterator[tuple[str, Part]]:
     """The documents of all sources as they are read, once and in bounded memory, each part with its source's name.
 
-    The parts are those of a `Corpus` of the same text. Raises as `read_documents` does, and `CorpusError` at the end of
-    a text without documents.
+    The documents are those of a `Corpus` of the same text, with empty ones in their places. Raises as `read_documents`
+    does, and `CorpusError` at the end of a text without characters.
     """
     reader = TextReader(sources, config)
     reader.release()
     is_empty = True
-    for source, part in read_documents(reader, config, progress):
+    for source, part in read_documents(reader, config, progress, keep_empty=True):
         is_empty = is_empty and not any(part.texts)
         yield source, part
     if is_empty:

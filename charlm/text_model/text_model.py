@@ -204,7 +204,8 @@ class TextModel(WritingModel, ReadingModel):
         Raises `ConfigError` for a model that was not trained on pairs, and for an empty source.
         """
         check_choice("by", by, get_args(SpanKind))
-        return score_spans(self.model, self.tokenizer, parts_of_pairs(pairs, self.corpus_config), by)
+        parts = parts_of_pairs(pairs, self.corpus_config)
+        return score_spans(self.model, self.tokenizer, parts, by, reads_empty=True)
 
     def exact_matches(self, dataset: Dataset, split: SplitName, *, most: int = 500) -> ExactMatches:
         """How many of the targets of a split, at most `most` from everywhere in it, greedy decoding writes exactly.
@@ -223,7 +224,8 @@ class TextModel(WritingModel, ReadingModel):
         require_forward(self)
         require_no_pairs(self.corpus_config, "score_texts", "use score_pairs")
         check_choice("by", by, get_args(SpanKind))
-        return score_spans(self.model, self.tokenizer, parts_of_strings(texts), by, alone=alone)
+        parts = parts_of_strings(texts)
+        return score_spans(self.model, self.tokenizer, parts, by, alone=alone, reads_empty=True)
 
     def score(
         self,

@@ -1,6 +1,7 @@
 """The networks that are trained next to charlm are scored on every character, each with what precedes it."""
 
 import math
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from peer_networks import Clock, MinGRU, PlainLSTM, Task, recurrent, sliding_nats
+from peers import commit_of
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -19,6 +21,16 @@ def task(text: Path) -> Task:
     return Task(
         text=str(text), minutes=1e-9, threads=1, seed=1, width=8, nanogpt=None, iterations=0, started=time.time()
     )
+
+
+def test_the_commit_of_a_checkout_is_its_own(tmp_path: Path) -> None:
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    subprocess.run([*git, "commit", "--quiet", "--allow-empty", "--no-gpg-sign", "-m", "One"], check=True)
+    commit = commit_of(tmp_path)
+    assert commit and len(commit) >= 7
+    (tmp_path / "copy").mkdir()
+    assert commit_of(tmp_path / "copy") is None
 
 
 @pytest.mark.parametrize("network", [PlainLSTM, MinGRU])

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import render
-from columns import Column, Table
+from columns import Column, Table, interval, known_or_on, titled, wilson
 from results import FOLDER, ROOT, append, read
 from tables import TABLES
 
@@ -155,6 +155,47 @@ def test_only_the_newest_state_of_a_row_is_shown_and_rows_of_several_states_name
     ]
 
 
+def test_a_row_of_an_unknown_state_names_the_commit_that_recorded_it(add: Add, tmp_path: Path) -> None:
+    add("a", 1.0, code=None)
+    assert (
+        " Recorded in `abc1234`, 2030-01-01, measured on an earlier state that wasn't recorded." in shown(tmp_path)[0]
+    )
+    add("b", 2.0, date="2030-01-02T00:00:00+00:00", code="state2", commit="def5678")
+    assert shown(tmp_path)[1:] == [
+        "| text | loss | commit |",
+        "| --- | --- | --- |",
+        "| a | 1.00 | recorded in `abc1234`, 2030-01-01 |",
+        "| b | 2.00 | `def5678`, 2030-01-02 |",
+    ]
+
+
+def test_unknown_states_are_shown_of_the_named_machines_only(add: Add, tmp_path: Path) -> None:
+    for model, code in (("A", None), ("B", None), ("C", "state1")):
+        add("a", 1.0, model=model, code=code)
+    records = read(tmp_path / "test.jsonl")
+    assert [one["machine"]["model"] for one in known_or_on("B")(records)] == ["B", "C"]
+    assert [one["machine"]["model"] for one in known_or_on()(records)] == ["C"]
+
+
+@pytest.mark.parametrize(
+    ("hits", "count", "low", "high"), [(0, 10, 0.0, 0.2775), (20, 200, 0.0657, 0.1495), (5, 10, 0.2366, 0.7634)]
+)
+def test_the_interval_of_a_share_is_wilsons(hits: int, count: int, low: float, high: float) -> None:
+    assert wilson(hits / count, count) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_a_recorded_interval_is_shown_as_it_is() -> None:
+    record = {"settings": {"texts": 10}, "figures": {"figure": 0.5, "low": 0.1, "high": 0.9}}
+    assert interval(record) == "0.100 to 0.900"
+    assert interval({"settings": {"texts": 10}, "figures": {"figure": 0.5}}) == "0.237 to 0.763"
+    assert interval({"settings": {}, "figures": {"figure": 0.5}}) is None
+
+
+def test_the_commit_of_nanogpt_stands_with_its_name() -> None:
+    record = {"settings": {"program": "nanoGPT"}, "figures": {"nanogpt_commit": "abc1234"}}
+    assert titled(record) == "nanoGPT, `abc1234`"
+
+
 def test_values_of_a_setting_can_be_side_by_side(add: Add, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     columns = (Column("cell", "cell"), Column("loss", "loss", ".1f"))
     monkeypatch.setitem(TABLES, "test", Table(results="test", columns=columns, across="text"))
@@ -189,6 +230,8 @@ def test_the_plot_belongs_to_the_curves(add: Add, tmp_path: Path) -> None:
     plot.draw(found, render.curve_hash(found), *paths)
     assert all(render.plot_is_right(path, tmp_path) for path in paths)
     assert "peers-dark.svg" in render.block("peers", tmp_path)
+    assert "was started: charlm" in render.block("peers", tmp_path)
+    assert [plot.label(one) for one in found] == ["charlm (seed 1)"]
     content = (tmp_path / "peers.jsonl").read_text()
     (tmp_path / "peers.jsonl").write_text(content.replace("[2, 1.4]", "[2, 1.5]"))
     assert not any(render.plot_is_right(path, tmp_path) for path in paths)

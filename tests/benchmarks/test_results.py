@@ -18,11 +18,14 @@ NOT_MEASURING = {
     "peer_networks",
     "plot",
     "pretrain",
+    "quality_tables",
     "render",
     "results",
     "reviews",
     "sampling_programs",
+    "speed_tables",
     "tables",
+    "writing_tables",
 }
 NOT_COUNTED = {"api", "config", "errors", "files", "loading", "storage", "text_model"}
 """Modules of charlm that a script may import though its figures don't depend on them."""

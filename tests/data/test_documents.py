@@ -8,9 +8,9 @@ from charlm.data import documents
 from charlm.data.documents import cut_documents
 
 
-def cut(texts: list[str], **config) -> list[str]:
+def cut(texts: list[str], *, keep_empty: bool = False, **config) -> list[str]:
     found, text = [], ""
-    for piece in cut_documents(texts, CorpusConfig(**config)):
+    for piece in cut_documents(texts, CorpusConfig(**config), keep_empty=keep_empty):
         for index, document in enumerate(piece.texts):
             text += document
             if piece.ends or index < len(piece.texts) - 1:
@@ -32,6 +32,17 @@ def test_lines_are_cut_the_same_wherever_reading_stops(chunks: list[str]) -> Non
 def test_separators_are_found_wherever_reading_stops(chunks: list[str]) -> None:
     found = cut(chunks, documents="separator", separator="%%")
     assert found == [part for part in "".join(chunks).split("%%") if part]
+
+
+@given(CHUNKS)
+def test_empty_documents_are_kept_if_asked_for(chunks: list[str]) -> None:
+    text = "".join(chunks)
+    lines = re.split(r"\r\n|\n|\r", text)
+    assert cut(chunks, documents="line", keep_empty=True) == (lines if lines[-1] else lines[:-1])
+    parts = text.split("%%")
+    kept = cut(chunks, documents="separator", separator="%%", keep_empty=True)
+    assert kept == (parts if parts[-1] else parts[:-1])
+    assert cut(chunks, documents="paragraph", keep_empty=True) == cut(chunks, documents="paragraph")
 
 
 @given(CHUNKS)

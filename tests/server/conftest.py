@@ -107,6 +107,16 @@ def served(trained_run: Callable[..., Path], one_thread: None, serve: Callable[.
 
 
 @pytest.fixture
+def pairs(
+    trained_run: Callable[..., Path], table_of_pairs: Path, one_thread: None, serve: Callable[..., Served]
+) -> Served:
+    """A server with the run "pairs", a small network that writes words in capitals."""
+    columns = {"source_column": "word", "target_column": "written"}
+    trained_run("runs/pairs", source=table_of_pairs, corpus=columns)
+    return serve("pairs")
+
+
+@pytest.fixture
 def stars(
     trained_run: Callable[..., Path], labelled_reviews: Path, one_thread: None, serve: Callable[..., Served]
 ) -> Served:

@@ -1,6 +1,5 @@
 """`charlm classify`: which label each document of a text has."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,7 +19,6 @@ from charlm.errors import CharlmError, ConfigError
 
 if TYPE_CHECKING:
     from charlm.config import CorpusOptions
-    from charlm.evaluation.spans.classification import Classification, Confusion
     from charlm.progress import Progress
     from charlm.text_model import TextModel
 
@@ -67,7 +65,7 @@ def classify(
     The model scores every document once for each value of the label, and Bayes' theorem turns the scores into
     probabilities. They are calibrated on the validation split of the model's own text, if it is still there. If the
     text tells the labels of its documents, the share of right answers is printed and which values are mistaken for
-    which.
+    which. An empty document keeps its number and is as likely to have each value as before reading.
 
     Examples:
       [bold]charlm classify reviews new.csv[/bold]
@@ -76,7 +74,7 @@ def classify(
     """
     from charlm.cli.options.models import leading_models, load_model
     from charlm.cli.options.reader import require_model_first, require_text
-    from charlm.cli.ui.classes import print_classes, show_confusion
+    from charlm.cli.ui.classes import counted, print_classes, show_confusion
     from charlm.cli.ui.console import Bars, stderr
     from charlm.evaluation.spans.classification import Confusion
     from charlm.model.additions.label_embedding import find_label
@@ -99,7 +97,7 @@ def classify(
         temperature = _temperature(loaded, column.name, shares, settings, progress) if calibrated else 1.0
         found = loaded.classify(texts, label=column.name, prior=shares, temperature=temperature, corpus=settings)
         confusion = Confusion(column.values)
-        print_classes(_counted(found, confusion), form)
+        print_classes(counted(found, confusion), form)
     if confusion.documents:
         show_confusion(confusion, column)
 
@@ -124,9 +122,3 @@ def _temperature(
     except CharlmError as error:
         logging.getLogger(__name__).warning("not calibrated: %s", str(error).partition(";")[0])
         return 1.0
-
-
-def _counted(found: "Iterator[Classification]", confusion: "Confusion") -> "Iterator[Classification]":
-    for one in found:
-        confusion.add(one)
-        yield one

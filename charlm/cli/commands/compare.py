@@ -109,13 +109,12 @@ def _check(models: "list[TextModel]", texts: list[str], settings: "CorpusOptions
     """Raise `ConfigError` for models that can't be compared; warn if one may have been trained on the text."""
     import logging
 
+    from charlm.sampling.pairs.source import require_models_alike
+
+    require_models_alike({model.path: model.corpus_config for model in models})
     for model in models:
         if model.corpus_config.direction == "backward":
             raise ConfigError(f"{model.path} reads from right to left; compare models that read from left to right")
-        if model.corpus_config.is_pairs != models[0].corpus_config.is_pairs:
-            raise ConfigError(
-                f"only one of {models[0].path} and {model.path} is a model of pairs; compare models alike"
-            )
     if texts:
         return
     if settings:

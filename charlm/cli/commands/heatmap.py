@@ -65,7 +65,7 @@ def heatmap(
 
     check_open(open_page, page)
     use_threads(threads)
-    loaded, text, title = open_reader(arguments, command="charlm heatmap", source=source)
+    loaded, text, title = open_reader(arguments, command="charlm heatmap", source=source, takes_source=True)
     if page is not None:
         page = output_path(page, "--html", inputs=((arguments or [])[-1], loaded.path), overwrite=overwrite)
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer

@@ -247,14 +247,19 @@ def _generate_many(
 
 
 def _read_sources(sources: list[str], file: str | None) -> list[str]:
-    """The sources of the options, and then those of a file; raises `ConfigError` for an empty file."""
+    """The sources of the options, and then those of a file; raises `ConfigError` for an empty file or line."""
     if file is None:
         return sources
     from charlm.data.encoding import read_utf8
+    from charlm.data.inputs.line_ends import with_lf
 
-    lines = [line for line in read_utf8(file).splitlines() if line]
-    if not lines:
+    lines = with_lf(read_utf8(file)).rstrip("\n").split("\n")
+    if lines == [""]:
         raise ConfigError(f"--source-file {file} has no sources; give a file with one per line")
+    if "" in lines:
+        raise ConfigError(
+            f"--source-file {file}, line {lines.index('') + 1} is empty, and a target needs a source; remove the line"
+        )
     return [*sources, *lines]
 
 

@@ -77,8 +77,8 @@ def score(
     computed unless they are sorted, and - reads standard input of any length in bounded memory. The scores add up to
     that of `charlm eval`. Every character counts once: a line and a sentence include the white space after them, a word
     the white space before it, and a token of several characters counts where it ends. The end of a document is charged
-    to the document; by line, sentence or word it is a figure of its own. Of pairs the targets are scored, each given
-    its source.
+    to the document; by line, sentence or word it is a figure of its own. An empty document has a number, and 0 bits. Of
+    pairs the targets are scored, each given its source.
 
     With several models, p is the probability by Bayes' theorem that the text is from a model, if it is from one of
     them.
@@ -99,7 +99,7 @@ def score(
     from charlm.evaluation.spans.scores import score_with_all
     from charlm.processes.distributed import joined
     from charlm.progress import silent
-    from charlm.sampling.pairs.source import require_no_pairs, require_pairs_alike
+    from charlm.sampling.pairs.source import require_models_alike, require_no_pairs, require_pairs_alike
     from charlm.storage.checkpoint import weights_sha256
     from charlm.text_model import require_forward
 
@@ -120,6 +120,7 @@ def score(
     loaded = [charlm.load(path) for path in named.values()] or [load_model(None)]
     for model in loaded:
         require_forward(model, "charlm score", pairs=True)
+    require_models_alike({model.path: model.corpus_config for model in loaded})
     loaded = [with_labels(model, label, no_labels=no_labels) for model in loaded]
     settings = corpus_options(**given(context, SCORED_TEXT))
     config = loaded[0].corpus_config.changed(settings)
@@ -134,6 +135,7 @@ def score(
         models=tuple(named),
         names_sources=config.documents == "file" and (len(texts) != 1 or os.path.isdir(texts[0])),
         numbers_documents=config.documents != "file",
+        labels=config.label_names,
     )
     networks = [(model.model, model.tokenizer) for model in loaded]
     with Bars(stderr()) as progress, joined() as together:
@@ -153,6 +155,7 @@ def score(
             show_spans(ranked(spans, sort, top, lambda span: span), layout)
             return
         found = [(choice, index) for index, text in known for choice in choose(scores([text]), prior=shares)]
+        found = [(choice, index) for choice, index in found if choice.span.characters]
         calibration = None
         if known:
             calibration = calibrate((one for one, _ in found), (index for _, index in found), prior=shares)

@@ -35,14 +35,16 @@ UnknownOption = Annotated[
 
 
 def open_reader(
-    arguments: list[str] | None, *, command: str, source: str | None = None
+    arguments: list[str] | None, *, command: str, source: str | None = None, takes_source: bool = False
 ) -> "tuple[TextModel, str, str]":
     """The model, with the source of the text if it is a target, the text, and a title that names both.
 
-    Raises `ConfigError` for a model that can't read the text; `command` is for the message.
+    Raises `ConfigError` for a model that can't read the text; `command` is for the message, and `takes_source` says
+    whether it has the option --source.
     """
     import charlm
     from charlm.data.encoding import read_utf8
+    from charlm.sampling.pairs.source import require_source
     from charlm.text_model import require_forward
 
     names = list(arguments or [])
@@ -52,6 +54,8 @@ def open_reader(
     text = read_utf8(names[-1])
     loaded = charlm.load(names[0] if len(names) == 2 else None)
     loaded = loaded if source is None else loaded.with_source(source)
+    if takes_source:
+        require_source(loaded.model, loaded.corpus_config)
     require_forward(loaded, command)
     name = "standard input" if names[-1] == "-" else Path(names[-1]).name
     return loaded, text, f"{name} read by {loaded.path.parent.name}"

@@ -1,16 +1,15 @@
 """Shows which label documents have: as a table, JSON lines or CSV; and which labels are mistaken for which."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 from charlm.cli.ui.console import stderr, stdout, thousands
-from charlm.cli.ui.spans import print_records
+from charlm.cli.ui.spans import empty_among, print_records, shown_text
 
 if TYPE_CHECKING:
     from charlm.config import LabelColumn
     from charlm.evaluation.spans.classification import Classification, Confusion
 
-_SHOWN = 300  # characters of a text
 _LONGEST = 14  # columns of a value
 
 
@@ -24,12 +23,31 @@ def print_classes(found: "Iterable[Classification]", form: Literal["table", "jso
         ranked = sorted(one.probabilities.items(), key=lambda pair: -pair[1])[:2]
         if index == 0:  # no heading before an error
             width = min(_LONGEST, max(5, *map(len, one.values)))
-            heading = f"{'document':>10}  {'value':<{width}} {'p':>5}  {'next':<{width}} {'p':>5}  text"
+            heading = f"{'document':>10}  {'value':<{width}} {'p':>5}  {'next':<{width}} {'p':>5}  {'unknown':>7}  text"
             console.print(heading, style="dim", no_wrap=True, overflow="ellipsis", crop=True)
         cells = "  ".join(f"{value[:width]:<{width}} {share:.3f}" for value, share in ranked)
-        shown = " ".join(one.text[:_SHOWN].split()) + " …" * (len(one.text) > _SHOWN)
-        line = f"{one.choice.span.document:>10}  {cells}  {shown}"
+        span = one.choice.span
+        line = f"{span.document:>10}  {cells}  {thousands(span.unknown_characters):>7}  {shown_text(span)}"
         console.print(line, markup=False, highlight=False, no_wrap=True, overflow="ellipsis", crop=True)
+
+
+def counted(found: "Iterable[Classification]", confusion: "Confusion") -> "Iterator[Classification]":
+    """The same documents, counted; at the end their number is printed on stderr, with what the model couldn't read."""
+    documents = empty = characters = unknown = 0
+    for one in found:
+        confusion.add(one)
+        span = one.choice.span
+        documents += 1
+        empty += not span.characters
+        characters += span.characters
+        unknown += span.unknown_characters
+        yield one
+    if characters:
+        stderr().print(
+            f"{documents:,} document{'s' * (documents != 1)}{empty_among(empty)}, {characters:,} characters; "
+            f"{unknown:,} unknown characters",
+            soft_wrap=True,
+        )
 
 
 def show_confusion(confusion: "Confusion", label: "LabelColumn") -> None:

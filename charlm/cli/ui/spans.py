@@ -32,6 +32,8 @@ class Layout:
     """Whether a place begins with the name of a file."""
     numbers_documents: bool
     """Whether a place begins with the number of a document."""
+    labels: tuple[str, ...]
+    """The names of the labels that documents may have, which are columns of a CSV."""
 
     def place(self, span: "SpanScore") -> str:
         """Where a span is."""
@@ -68,7 +70,11 @@ def ranked(
 def show_spans(scores: "Iterable[SpanScore]", layout: Layout) -> None:
     """Print each score as it arrives."""
     if layout.form != "table":
-        print_records((score.to_json() for score in scores), layout.form)
+        no_labels = dict.fromkeys(layout.labels, "") if layout.form == "csv" else {}
+        records = (score.to_json() for score in scores)
+        if no_labels:
+            records = (record | {"labels": no_labels | record.get("labels", {})} for record in records)
+        print_records(records, layout.form)
         return
 
     def rows() -> "Iterator[tuple[SpanScore, tuple[str, ...]]]":
@@ -129,10 +135,11 @@ def choice_record(choice: "Choice", models: tuple[str, ...]) -> dict[str, Any]:
 
 def counted(scores: "Iterable[SpanScore]", by: str) -> "Iterator[SpanScore]":
     """The same scores; at the end their totals are printed on stderr."""
-    count = characters = unknown = 0
+    count = empty = characters = unknown = 0
     nats = ends = 0.0
     for score in scores:
         count += 1
+        empty += not score.characters
         characters += score.characters
         unknown += score.unknown_characters
         nats += score.nats
@@ -141,10 +148,23 @@ def counted(scores: "Iterable[SpanScore]", by: str) -> "Iterator[SpanScore]":
     if characters:
         end = f", {ends / math.log(2):,.1f} bits for ends of documents" if ends else ""
         stderr().print(
-            f"{count:,} {by}{'s' * (count != 1)}, {characters:,} characters: {nats / math.log(2):,.1f} bits, "
-            f"{nats / math.log(2) / characters:.4f} per character{end}; {unknown:,} unknown characters",
+            f"{count:,} {by}{'s' * (count != 1)}{empty_among(empty)}, {characters:,} characters: "
+            f"{nats / math.log(2):,.1f} bits, {nats / math.log(2) / characters:.4f} per character{end}; "
+            f"{unknown:,} unknown characters",
             soft_wrap=True,
         )
+
+
+def empty_among(number: int) -> str:
+    """How many of several documents are empty, if any is."""
+    return f" ({number:,} empty)" if number else ""
+
+
+def shown_text(span: "SpanScore") -> str:
+    """The text of a span in one line, or its start."""
+    if not span.characters:
+        return "(empty)"
+    return " ".join(span.text[:_SHOWN].split()) + " …" * (span.characters > _SHOWN)
 
 
 def print_records(records: Iterable[dict[str, Any]], form: Literal["jsonl", "csv"]) -> None:
@@ -186,8 +206,7 @@ def _print_table(
     for index, (span, cells) in enumerate(rows):
         if index == 0:  # no heading before an error
             console.print(line(headings, layout.by, "text"), style="dim", no_wrap=True, overflow="ellipsis", crop=True)
-        shown = " ".join(span.text[:_SHOWN].split()) + " …" * (len(span.text) > _SHOWN)
-        console.print(line(cells, layout.place(span), shown), no_wrap=True, overflow="ellipsis", crop=True)
+        console.print(line(cells, layout.place(span), shown_text(span)), no_wrap=True, overflow="ellipsis", crop=True)
 
 
 def _short(figure: float | None) -> str:

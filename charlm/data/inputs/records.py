@@ -24,7 +24,7 @@ _LONGEST_LABEL = 200  # characters
 _TOGETHER = 1024  # texts of a part
 
 
-def read_records(texts: Iterable[str], config: CorpusConfig, name: str) -> Iterator[Part]:
+def read_records(texts: Iterable[str], config: CorpusConfig, name: str, *, keep_empty: bool = False) -> Iterator[Part]:
     """The texts of one source's records, each a document, in parts whose documents have the same labels.
 
     A record whose text is empty is left out, unless it is the target of a source, and an empty label is none.
@@ -33,12 +33,15 @@ def read_records(texts: Iterable[str], config: CorpusConfig, name: str) -> Itera
         texts: the decoded text of the source, in chunks.
         config: the columns.
         name: the name of the source, for messages.
+        keep_empty: keep records without a text, too.
 
     Raises `CorpusError` for a source without the columns of the texts, a line that is no record, or a pair of which one
     text is empty.
     """
     together, sources, labels = list[str](), list[str](), Labels()
     for text, source, own_labels in _documents(texts, config, name):
+        if not (text or keep_empty):
+            continue
         if together and (own_labels != labels or len(together) == _TOGETHER):
             yield Part(together, True, labels, tuple(sources))
             together, sources = [], []
@@ -57,12 +60,12 @@ def _documents(texts: Iterable[str], config: CorpusConfig, name: str) -> Iterato
     columns = [column] if config.source_column is None else [config.source_column, column]
     lines = _lines(texts)
     first = next((line for line in lines if line.strip()), "")
+    if not first:
+        return
     records = _json_records if first.lstrip().startswith("{") else _table_records
     for number, record in records(first, lines, columns, name):
         values = [_value(record, one, name, number, config.errors) for one in columns]
-        if not any(values):
-            continue
-        if not all(values):
+        if any(values) and not all(values):
             empty = columns[values.index("")]
             raise CorpusError(
                 f"{name}, line {number}: {empty!r} is empty; a pair needs a source and a target, so fill it in or "

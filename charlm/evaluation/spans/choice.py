@@ -71,6 +71,7 @@ def choose(
         nats = np.array([[span.nats for span in row] for row in together])  # (K, M)
         if second is not None:
             nats = (nats + second([row[0].text for row in together])) / 2
+            nats[[not row[0].characters for row in together]] = 0  # no model reads an empty document
         posteriors = _posterior(nats, log_prior, 1 / temperature)
         for row, own, posterior in zip(together, nats.tolist(), posteriors.tolist(), strict=True):
             yield Choice(scores=row, nats=tuple(own), posterior=tuple(posterior))

@@ -55,10 +55,11 @@ class Classification:
     def to_json(self) -> dict[str, Any]:
         """All of it by name, with the bits of the document for each value."""
         span = self.choice.span
-        place = {name: getattr(span, name) for name in ("source", "document", "text", "characters")}
+        names = ("source", "document", "text", "characters", "unknown_characters")
+        place = {name: getattr(span, name) for name in names}
         bits = dict(zip(self.values, (score.bits for score in self.choice.scores), strict=True))
-        known = {} if self.truth is None else {"truth": self.truth}
-        return place | {"value": self.value} | known | {"probabilities": self.probabilities, "bits": bits}
+        known = {"value": self.value, "truth": self.truth}
+        return place | known | {"probabilities": self.probabilities, "bits": bits}
 
 
 def classify(
@@ -71,6 +72,8 @@ def classify(
     temperature: float = 1.0,
 ) -> Iterator[Classification]:
     """Classify each document of a text, in order and in bounded memory.
+
+    The probabilities of an empty document are the prior.
 
     Args:
         model: a model that has the label.
@@ -104,7 +107,7 @@ def calibrate_on(
 
     Raises `ConfigError` for an invalid prior, or if no document has a label that the model knows.
     """
-    found = [one for one in classify(model, tokenizer, parts, label, prior=prior) if one.truth is not None]
+    found = [one for one in classify(model, tokenizer, parts, label, prior=prior) if one.truth is not None and one.text]
     truth = (label.values.index(one.truth) for one in found if one.truth is not None)
     return calibrate((one.choice for one in found), truth, prior=prior or label.shares)
 
@@ -147,8 +150,8 @@ class Confusion:
         """How many documents with value i (row) have value j as the likeliest (column)."""
 
     def add(self, classification: Classification) -> None:
-        """Count a document, if its own value is known."""
-        if classification.truth is not None:
+        """Count a document, if its own value is known and it isn't empty."""
+        if classification.truth is not None and classification.text:
             self.counts[self._values.index(classification.truth), classification.choice.likeliest] += 1
 
     @property

@@ -19,6 +19,7 @@ from charlm.config import Labels
 from charlm.data.documents import Part
 from charlm.data.inputs.borders import LINE_START, SENTENCE_START, WORD_START
 from charlm.evaluation.spans.characters import CharacterSums
+from charlm.evaluation.spans.empty import EmptyDocuments
 from charlm.evaluation.spans.reading import ScoredPart, read_parts
 from charlm.model.language_model import LanguageModel
 from charlm.processes.processes import Processes
@@ -39,7 +40,7 @@ class SpanScore:
     source: str
     """The name of the file."""
     document: int
-    """The number of the document, from 1."""
+    """The number of the document, from 1; empty ones count."""
     number: int
     """The number of the span in its document, from 1."""
     start: int
@@ -131,9 +132,13 @@ def score_spans(
     by: SpanKind,
     *,
     alone: bool = False,
+    reads_empty: bool = False,
     processes: Processes | None = None,
 ) -> Iterator[SpanScore]:
     """Score each span of a text in order, as soon as the model has read it.
+
+    An empty document is not read, unless `reads_empty`: it is a span of 0 nats if the spans are documents, and it
+    counts in the numbers of documents.
 
     Args:
         model: scored in evaluation mode.
@@ -142,9 +147,34 @@ def score_spans(
         by: what a span is.
         alone: read every span from the initial state instead of after what precedes it in its document, and at most
             its first million characters. A document is alone either way.
+        reads_empty: read empty documents as others; they cost the nats of their end.
         processes: those that score the text together; see `read_parts`.
     """
-    if not alone or by == "document":
+    empty = EmptyDocuments()
+    read = parts if reads_empty else empty.removed(parts)
+    for span in _score(model, tokenizer, read, by, alone and by != "document", processes):
+        yield from _empty_spans(empty, span.document, by)
+        yield replace(span, document=span.document + empty.passed) if empty.passed else span
+    yield from _empty_spans(empty, None, by)
+
+
+def _empty_spans(empty: EmptyDocuments, document: int | None, by: SpanKind) -> Iterator[SpanScore]:
+    """The spans of the empty documents before a document."""
+    for source, labels, number in empty.before(document):
+        if by == "document":
+            yield _Span(source, number, 1, 0, labels).score()
+
+
+def _score(
+    model: LanguageModel,
+    tokenizer: Tokenizer,
+    parts: Iterable[tuple[str, Part]],
+    by: SpanKind,
+    alone: bool,
+    processes: Processes | None,
+) -> Iterator[SpanScore]:
+    """`score_spans` of a text without empty documents."""
+    if not alone:
         yield from spans_of(read_parts(model, tokenizer, parts, processes), by)
         return
     spans, texts = tee(spans_of(map(_unscored, parts), by))

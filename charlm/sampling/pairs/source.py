@@ -1,5 +1,8 @@
 """The source of a text that a model of pairs writes or reads, and who needs one."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from charlm.config import CorpusConfig, Unknown
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
@@ -55,6 +58,14 @@ def require_no_pairs(config: CorpusConfig, what: str, remedy: str) -> None:
             f"this model writes the {config.target_column!r} of a {config.source_column!r}, and {what} needs a model "
             f"of a text without sources; {remedy}"
         )
+
+
+def require_models_alike(configs: Mapping[Path, CorpusConfig]) -> None:
+    """Raise `ConfigError` if only some models, by their paths, are models of pairs."""
+    (first, own), *others = configs.items()
+    for path, other in others:
+        if own.is_pairs != other.is_pairs:
+            raise ConfigError(f"only one of {first} and {path} is a model of pairs; compare models alike")
 
 
 def require_pairs_alike(own: CorpusConfig, other: CorpusConfig) -> None:

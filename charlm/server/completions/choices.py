@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -35,13 +35,19 @@ class Part:
 
 
 def parts(loaded: Loaded, request: CompletionRequest) -> Iterator[Part]:
-    """Write the texts one after another; with `echo` each begins with its prompt and the log-probabilities of that."""
+    """Write the texts one after another; with `echo` each begins with its prompt and the log-probabilities of that.
+
+    The prompt of a model of pairs is the source, for which the target is written.
+    """
     seed = int.from_bytes(os.urandom(4), "little") if request.seed is None else request.seed
     model, scored = _labelled(loaded.text_model, request.labels), request.logprobs is not None
+    is_source = model.corpus_config.is_pairs
+    if is_source and request.echo:
+        raise RequestError("echo needs a model of texts, but this one writes a target for the prompt", param="echo")
     for index, prompt in enumerate(prompt for prompt in request.prompts for _ in range(request.num)):
-        events = _with_result(
-            model.generate_chunks(prompt, request.config, seed=seed + index % request.num, score=scored)
-        )
+        config = replace(request.config, source=prompt) if is_source else request.config
+        beginning = "" if is_source else prompt
+        events = _with_result(model.generate_chunks(beginning, config, seed=seed + index % request.num, score=scored))
         first = next(events)  # raises an error in the prompt before anything is sent
         follower = _follower(model, prompt, request)
         likely = None if follower is None else follower.read(prompt)
@@ -73,10 +79,11 @@ def _with_result(chunks: Generator[Chunk, None, GeneratedText]) -> Iterator[Chun
 def _follower(model: TextModel, prompt: str, request: CompletionRequest) -> LikelyCharacters | None:
     """What ranks the characters of a text.
 
-    None if no rankings are requested, the tokens of the model are no characters, or it reads a hidden opening first.
+    None if no rankings are requested, the tokens of the model are no characters, or it reads a source or a hidden
+    opening first.
     """
     has_opening = not prompt and needs_opening(model.checkpoint.corpus)
-    if not request.logprobs or model.tokenizer.kind != "char" or has_opening:
+    if not request.logprobs or model.tokenizer.kind != "char" or has_opening or model.corpus_config.is_pairs:
         return None
     return LikelyCharacters(model.model, model.tokenizer, request.logprobs)
 

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from charlm.evaluation.copying import find_copies
 from charlm.sampling.config import SampleConfig, parse_bias, parse_steer, parse_syllables, parse_temperature
+from charlm.sampling.pairs.source import require_no_pairs
 from charlm.sampling.text_stream import GeneratedText
 from charlm.server.answers import EventStream, JsonAnswer
 from charlm.server.bodies import Fields, read_fields, take_labels
@@ -25,6 +26,7 @@ MOST_CONSTRAINED = 5_000
 """Characters of a text under constraints, which are written only when no draft can change them any more."""
 _MOST_SEED = 2**62
 _OFFERS = 8
+_FOR_PAIRS = "use `charlm sample --source TEXT`"
 
 
 async def list_models(request: Request) -> JSONResponse:
@@ -52,6 +54,7 @@ async def write(request: Request) -> ASGIApp:
 
     def work(job: Job) -> None:
         model = site.models.load(name).text_model
+        require_no_pairs(model.corpus_config, "the Write page", _FOR_PAIRS)
         first = int.from_bytes(os.urandom(4), "little") if seed is None else seed
         texts = {index: model.generate_chunks(prefix, config, seed=first + index) for index in range(num)}
         while texts:
@@ -77,7 +80,9 @@ async def alternatives(request: Request) -> ASGIApp:
     fields.require_all_taken()
 
     def work(job: Job) -> list[dict[str, Any]]:
-        session = site.models.load(name).text_model.session(text, config, seed=0, progress=job.progress)
+        model = site.models.load(name).text_model
+        require_no_pairs(model.corpus_config, "the Write page", _FOR_PAIRS)
+        session = model.session(text, config, seed=0, progress=job.progress)
         return [{"text": offer.text, "probability": offer.probability} for offer in session.offers(_OFFERS)]
 
     return JsonAnswer(site.writers, work)

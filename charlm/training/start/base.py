@@ -87,7 +87,7 @@ def _bits(start: StartModel, dataset: Dataset) -> tuple[float, float]:
 
 def _without_voices(config: ModelConfig, tokenizer: Tokenizer) -> ModelConfig:
     """The network alone, for another vocabulary."""
-    return replace(config, vocab_size=tokenizer.vocab_size, ngram_order=0, context_vectors=0, match=False)
+    return replace(config, vocab_size=tokenizer.vocab_size, ngram_order=0, context_vectors=0, match=False, recent=False)
 
 
 def _cut_documents(ids: NDArray[np.integer], tokenizer: Tokenizer) -> TokenSplit:

@@ -81,13 +81,13 @@ def _network_alone(options: Mapping[str, Any], start_model: StartModel | None, v
 def _with_start_model(options: Mapping[str, Any], start_model: StartModel | None) -> dict[str, Any]:
     """The options, and for those that are missing the values of the model to start from.
 
-    A model without an n-gram prior can get one, and its vocabulary is that of the new text.
+    A model without an n-gram prior can get one, and its vocabulary and labels are those of the new text.
     """
     if start_model is None:
         return dict(options)
     given = {name: value for name, value in options.items() if value is not None}
     values = start_model.model.config.to_json()
-    del values["vocab_size"]
+    del values["vocab_size"], values["labels"]
     if not values["ngram_order"]:
         del values["ngram_order"]
     for name in SHAPE:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from charlm import load
+from charlm.training.start import base
+
 
 @pytest.fixture
 def films(charlm, labelled_reviews, brief: list[str], keep_run) -> str:
@@ -105,5 +108,78 @@ def test_folders_and_files_are_labels(charlm, write, sentences: str, brief: list
     charlm("train", folder, *options, *brief)
     shown = charlm("info", "r").stdout
     assert "label name    x (2), y (1)" in shown and "label kind    a (2), b (1)" in shown
+    table = write(f'text,kind,name\n"{sentences[:300]}",a,x\nA cat.,b,\n', "new.csv")
+    shown = charlm("classify", "r", table, "--text-column", "text", "--label", "kind", "--csv").stdout
+    assert [row["truth"] for row in csv.DictReader(shown.splitlines())] == ["a", "b"]
     found = json.loads(charlm("eval", "r", "--json", "--no-baselines").stdout)
     assert found["documents"] == 3 and found["characters"] == pytest.approx(0.05 * 3 * len(sentences), rel=0.02)
+
+
+def test_empty_lines_keep_their_numbers_and_unknown_characters_are_counted(charlm, films: str) -> None:
+    options = ["--label", "stars", "--documents", "line", "--no-calibrate", "--prior", "1=0.2,3=0.3,5=0.5"]
+    text = "\nA dull film\r\n\nA f€ne film\n".encode()
+    shown = charlm("classify", films, "-", *options, stdin=text)
+    assert [line.split()[0] for line in shown.stdout.splitlines()] == ["document", "1", "2", "3", "4"]
+    assert shown.stdout.splitlines()[3].split() == ["3", "5", "0.500", "3", "0.300", "0", "(empty)"]
+    assert shown.stderr == "4 documents (2 empty), 22 characters; 1 unknown characters\n"
+    records = [
+        json.loads(line) for line in charlm("classify", films, "-", *options, "--jsonl", stdin=text).stdout.splitlines()
+    ]
+    assert [(one["document"], one["characters"], one["unknown_characters"]) for one in records] == [
+        (1, 0, 0),
+        (2, 11, 0),
+        (3, 0, 0),
+        (4, 11, 1),
+    ]
+    assert records[0]["probabilities"] == pytest.approx({"1": 0.2, "3": 0.3, "5": 0.5})
+    rows = [*csv.DictReader(charlm("classify", films, "-", *options, "--csv", stdin=text).stdout.splitlines())]
+    assert [row["unknown_characters"] for row in rows] == ["0", "0", "0", "1"]
+
+
+def test_records_without_a_text_or_a_label_are_rows(charlm, films: str, write) -> None:
+    table = write("text,stars\nA fine film,\n,5\nA dull film,1\n", "few.csv")
+    shown = charlm("classify", films, table, "--label", "stars", "--csv")
+    rows = [*csv.DictReader(shown.stdout.splitlines())]
+    assert [(row["document"], row["truth"]) for row in rows] == [("1", ""), ("2", "5"), ("3", "1")]
+    assert "of 1 document have" in shown.stderr
+    rows = [*csv.DictReader(charlm("score", films, table, "--csv").stdout.splitlines())]
+    assert [(row["document"], row["labels stars"], row["labels author"]) for row in rows] == [
+        ("1", "", ""),
+        ("2", "5", ""),
+        ("3", "1", ""),
+    ]
+    assert [float(row["bits"]) == 0 for row in rows] == [False, True, False]
+
+
+def test_a_run_can_begin_with_a_labelled_model(charlm, films: str, labelled_reviews, write, brief: list[str]) -> None:
+    columns = ["--text-column", "text", "--label-column", "stars"]
+    charlm("train", labelled_reviews, *columns, "--init-from", films, "--run", "stars", "--steps", "2")
+    assert load("runs/stars").model.config.labels == load(films).model.config.labels[:1]
+    charlm("train", labelled_reviews, "--text-column", "text", "--init-from", films, "--run", "plain", "--steps", "2")
+    assert load("runs/plain").model.labels is None
+    charlm("train", "--resume", "--run", "stars", "--steps", "4")
+
+
+def test_labels_are_learnt_by_a_run_that_begins_with_the_base(
+    charlm, labelled_reviews, write, brief: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = "\n".join(row["text"] for row in csv.DictReader(labelled_reviews.read_text().splitlines(keepends=True)))
+    charlm("train", write(texts, "texts.txt"), "--run", "stand-in", *brief)
+    for name, value in {"PRETRAINED": Path("runs"), "BASE": "stand-in", "_LEAST": 1, "_MOST_BITS": 100}.items():
+        monkeypatch.setattr(base, name, value)
+    options = ["--text-column", "text", "--label-column", "stars", "--steps", "60", "--learning-rate", "0.02"]
+    shown = charlm("train", labelled_reviews, *options, "--run", "films", "--batch-size", "4", "--seq-len", "16")
+    assert "the model stand-in predicts it with" in shown.stderr
+    assert load("runs/films").model.config.hidden_size == 16
+    with_labels, without = (
+        json.loads(charlm("eval", "films", "--json", "--no-baselines", *options).stdout)["nats"]
+        for options in ([], ["--no-labels"])
+    )
+    assert with_labels < without
+    good, bad = (
+        charlm("sample", "films", "--label", f"stars={stars}", "--temperature", 0, "--length", 12).stdout
+        for stars in (5, 1)
+    )
+    assert good.split()[1] in ("fine", "warm", "good") and bad.split()[1] in ("dull", "weak", "bad")
+    found = [json.loads(line) for line in charlm("classify", "films", labelled_reviews, "--jsonl").stdout.splitlines()]
+    assert sum(one["value"] == one["truth"] for one in found) > 200

@@ -167,3 +167,19 @@ def test_labels_are_an_extension(charlm, stars) -> None:
             with pytest.raises(openai.BadRequestError) as caught:
                 create(label)
             assert caught.value.body["param"] == "label"
+
+
+def test_the_prompt_of_a_model_of_pairs_is_the_source(charlm, pairs) -> None:
+    options = ("--source", "abf", "--source", "bae", "--temperature", 1, "--seed", 4, "--length", 12, "--json")
+    written = [one["text"] for one in json.loads(charlm("sample", "pairs", *options).stdout)]
+    with openai.OpenAI(base_url=f"{pairs.origin}/v1", api_key="any", max_retries=0) as client:
+
+        def create(prompt: object, **options: Any) -> Any:
+            return client.completions.create(model="pairs", prompt=prompt, max_tokens=12, seed=4, logprobs=2, **options)
+
+        choices = create(["abf", "bae"]).choices
+        assert [choice.text for choice in choices] == written
+        assert choices[0].logprobs.top_logprobs is None and len(choices[0].logprobs.token_logprobs) == len(written[0])
+        for refused, said in ((("",), "the source is empty"), (("abf", True), "echo needs a model of texts")):
+            with pytest.raises(openai.BadRequestError, match=said):
+                create(refused[0], echo=len(refused) > 1)

@@ -80,3 +80,9 @@ def test_constraints_that_cannot_be_kept_are_named(served) -> None:
     ):
         status, answer = served.ask("POST", "/api/write", {"model": "a", "seed": 1, **body})
         assert status == 400 and words in answer, answer
+
+
+def test_a_model_of_pairs_is_refused(pairs) -> None:
+    for path, field in (("/api/write", "prefix"), ("/api/alternatives", "text"), ("/api/read", "text")):
+        status, answer = pairs.ask("POST", path, {"model": "pairs", field: "A"})
+        assert "this model writes the 'written' of a 'word'" in answer.decode(), (status, answer)

@@ -29,12 +29,16 @@ def of_words(words: Iterable[str], can_write: Callable[[str], bool]) -> Table:
 
     Raises `ConfigError` if there are too many words, or none that the vocabulary can write.
     """
+    words = list(words)
     spellings = {case for word in words for case in (word, word[:1].upper() + word[1:], word.upper())}
     if len(spellings) > 3 * MOST_WORDS:
         raise ConfigError(f"--words has more than {MOST_WORDS:,} words; give a shorter list")
     written = [spelling for spelling in sorted(spellings) if spelling and can_write(spelling)]
     if not written:
-        raise ConfigError("--words has no word that this model can write; give a list in the script of its text")
+        named = ", ".join(repr(word[:20]) for word in words[:3]) + ", …" * (len(words) > 3)
+        raise ConfigError(
+            f"--words has no word that this model can write: {named}; give a list in the script of its text"
+        )
     rows, whole = _shared_endings(*_trie(written))
     gaps, _ = _trie([character for character in separators() if can_write(character)], leads_back=True)
     base = len(rows)  # of the nodes inside a separator

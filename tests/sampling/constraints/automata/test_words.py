@@ -26,5 +26,5 @@ def test_the_distance_is_to_the_end_of_a_word(read, table) -> None:
 
 def test_words_that_can_t_be_written_are_left_out(read) -> None:
     assert read(of_words(["é", "e"], str.isascii), "é")[0] == DEAD
-    with pytest.raises(ConfigError, match="--words has no word that this model can write"):
-        of_words(["é"], str.isascii)
+    with pytest.raises(ConfigError, match="--words has no word that this model can write: 'é', 'ü', 'ä', …; give"):
+        of_words(["é", "ü", "ä", "ö"], str.isascii)
