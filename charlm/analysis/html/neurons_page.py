@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.analysis.html.template import fill_template
-from charlm.analysis.units.neurons import Finding, Follower, Neurons
+from charlm.analysis.units.findings import Finding, Follower, Neurons
 
 _EXCERPT = 700  # tokens
 _MAX_SHIFT = 150  # tokens by which an excerpt may shift to begin at a line start

@@ -13,7 +13,7 @@ from charlm.errors import ConfigError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from charlm.analysis.units.neurons import Neurons
+    from charlm.analysis.units.findings import Neurons
 
 
 def neurons(
