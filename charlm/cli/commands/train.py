@@ -158,6 +158,7 @@ def train(
         run_in_processes(context, processes, text or [], run, threads, resume=resume)
         return
     if resume:
+        _check_text_is_no_run(text, run)
         with _display(text) as (callbacks, together):
             from charlm import api
             from charlm.storage.runs import newest_resumable
@@ -213,6 +214,17 @@ def _check_tokenizer(fields: dict[str, Any]) -> None:
         raise ConfigError("--subword-algorithm needs --tokenizer subword")
     if fields.keys() & {"min_count", "word_split"} and kind != "word":
         raise ConfigError("--min-count and --word-split need --tokenizer word")
+
+
+def _check_text_is_no_run(text: list[str] | None, run: str | None) -> None:
+    """Raise `ConfigError` for the name of a run in the place of the text."""
+    from charlm.data.sources import names_text
+    from charlm.storage.runs import RunFolder, find_run
+
+    if run is None and text is not None and len(text) == 1 and not names_text(text[0]):
+        folder = find_run(text[0])
+        if RunFolder(folder).config.is_file():
+            raise ConfigError(f"{text[0]} is a run, not a text; continue it with: charlm train --resume --run {folder}")
 
 
 @contextmanager

@@ -105,6 +105,10 @@ def test_resume_and_overwrite(charlm, failed, text: Path, brief: list[str]) -> N
     assert "is not empty; continue it with --resume" in failed("train", text, "--run", "first", *brief)
     assert "40 steps" in charlm("train", text, "--resume", "--run", "first", "--steps", "40").stderr
     assert "--resume continues with the run's own settings" in failed("train", "--resume", "--hidden", "20")
+    assert "first is a run, not a text; continue it with: charlm train --resume --run runs/first" in failed(
+        "train", "--resume", "first"
+    )
+    assert "no file or folder 'second'" in failed("train", "--resume", "second")
     charlm("train", text, "--overwrite", "--run", "first", *brief)
 
 
