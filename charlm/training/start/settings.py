@@ -32,7 +32,7 @@ _FINE_TUNING_RATES = (5e-4, 1.5e-3)
 it, which costs most where the new text is small (docs/notes/autotune.md)."""
 _SMALL_TEXT_OF_FINE_TUNING = 400_000  # characters up to which the lowest is used; above, it rises in proportion
 _MOST_DROPOUT_OF_FINE_TUNING = 0.2
-_PASSES_WITHOUT_DROPOUT = 5
+_PASSES_WITHOUT_DROPOUT, _PASSES_OF_FINE_TUNING_WITHOUT_DROPOUT = 5, 2
 _RATE_OF_LSTM_ALONE = 5
 """Factor of the learning rate of an LSTM without an n-gram prior, which learns everything itself."""
 
@@ -97,7 +97,7 @@ def settings_for(
         fine_tuning: whether the network has learnt from another text; it then needs less regularisation.
         is_pairs: whether targets are written for sources; dropout hides what a target depends on, so there is none.
     """
-    least = 1 if fine_tuning else _PASSES_WITHOUT_DROPOUT
+    least = _PASSES_OF_FINE_TUNING_WITHOUT_DROPOUT if fine_tuning else _PASSES_WITHOUT_DROPOUT
     passes_per_million = passes * 1e6 / tokens if passes > least else 0.0
     dropout, weight_dropout, averaging = value_for(
         passes_per_million, _REGULARISATION_OF_WIDE if hidden_size >= WIDE else _REGULARISATION
