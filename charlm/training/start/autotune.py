@@ -7,6 +7,7 @@ each token. It is fitted to the measurements in docs/notes/autotune.md.
 import time
 from collections.abc import Collection
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -135,14 +136,9 @@ def autotune(
         began = time.monotonic()
         timing = _timing_of(network, timed, round(seq_len))
         seconds += time.monotonic() - began
+    passes_with = partial(passes_of, tokens=facts.tokens, seconds=seconds)
     if not is_width_given and network.network == DEFAULT_NETWORK:
-        passes = passes_of(
-            window,
-            tokens=facts.tokens,
-            tokens_per_step=tokens_per_step,
-            seconds=seconds,
-            speed=timing.speed * processes,
-        )
+        passes = passes_with(window, tokens_per_step=tokens_per_step, speed=timing.speed * processes)
         network, timing = _with_best_width(
             network, timing, tokens=facts.tokens, passes=passes, seconds=seconds, processes=processes, device=device
         )
@@ -151,16 +147,11 @@ def autotune(
     _, tokens_per_step = mean_window(dataset.train, batch_size=window.batch_size, seq_len=window.seq_len)
     match_helps = ngram_order > 0 and _match_helps(dataset, window, network.vocab_size)
     matches = match_helps and native_library() is not None
+    speed = _speed_with(timing.speed, prior=ngram_order > 0, match=matches) * processes
     settings = settings_for(
         tokens=facts.tokens,
         characters=facts.characters,
-        passes=passes_of(
-            window,
-            tokens=facts.tokens,
-            tokens_per_step=tokens_per_step,
-            seconds=seconds,
-            speed=_speed_with(timing.speed, prior=ngram_order > 0, match=matches) * processes,
-        ),
+        passes=passes_with(window, tokens_per_step=tokens_per_step, speed=speed),
         hidden_size=network.hidden_size,
         network=network.network,
         cell=network.cell,
