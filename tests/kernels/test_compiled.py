@@ -126,7 +126,8 @@ def matrix_registers() -> bool:
 def test_matrix_registers_are_asked_for_and_done_without(threads: int, shape: tuple[int, int, int, int]) -> None:
     torch.set_num_threads(threads)
     source = native.write_c((of_tanh,))
-    given, refused = (compilation.shared_library(text) for text in (source, source.replace("0x1023", "0x7fffffff")))
+    refusing = "#define REQUEST_MATRICES 0x7fffffff\n" + source
+    given, refused = (compilation.shared_library(text) for text in (source, refusing))
     assert given is not None and refused is not None
     assert native.Library(given, torch.float32, (of_tanh,)).has_amx
     library = native.Library(refused, torch.float32, (of_tanh,))
