@@ -107,6 +107,8 @@ TABLES = {
             Column("anew, bits/char", "anew", ".4f"),
             Column("from english", "english", ".4f"),
             Column("chosen", "chosen"),
+            Column("the other match", "other_match", ".4f"),
+            Column("lost", "lost", ".1%"),
             Column("best n-gram", "ngram", ".4f"),
             Column("xz", "xz", ".4f"),
         ),
