@@ -59,6 +59,11 @@ def known_or_on(*machines: str) -> Callable[[list[Record]], list[Record]]:
     return lambda records: [one for one in records if one["code"] or one["machine"]["model"] in machines]
 
 
+def in_order_of(*settings: str) -> Callable[[list[Record]], list[Record]]:
+    """All records, sorted by these settings."""
+    return lambda records: sorted(records, key=lambda one: [one["settings"][name] for name in settings])
+
+
 def beginning_with(*words: str) -> Callable[[list[Record]], list[Record]]:
     """Select the records whose setting `what` begins with one of these."""
     return lambda records: [one for one in records if one["settings"]["what"].startswith(words)]
@@ -84,8 +89,7 @@ def of_both_tokenizers(records: list[Record]) -> list[Record]:
     scored = [one for one in records if "bits_per_byte" in one["figures"]]
     kinds = {kind: {compared(one) for one in where(tokenizer=kind)(scored)} for kind in ("char", "subword")}
     both = [one for one in scored if compared(one) in kinds["char"] & kinds["subword"]]
-    settings = ("minutes", "text", "tokenizer")
-    return sorted(both, key=lambda one: [one["settings"][name] for name in settings])
+    return in_order_of("minutes", "text", "tokenizer")(both)
 
 
 def at_the_best_rate(**settings: Value) -> Callable[[list[Record]], list[Record]]:

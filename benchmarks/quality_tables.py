@@ -6,6 +6,7 @@ from columns import (
     at_the_best_rate,
     code,
     fewer_bits,
+    in_order_of,
     known_or_on,
     ngram,
     of_both_tokenizers,
@@ -52,12 +53,13 @@ TABLES = {
     ),
     "standard": Table(
         results="standard",
+        select=in_order_of("text", "splits", "minutes"),
         across="network",
         columns=(
             Column("text, splits, time", protocol),
             Column("bits/char", "bits_per_character", ".4f"),
             Column("dynamic", "dynamic_bits", ".4f"),
-            Column("perplexity per word", "perplexity_per_word", ".1f"),
+            Column("perplexity per word (static)", "perplexity_per_word", ".1f"),
         ),
     ),
     "time_to_quality": Table(

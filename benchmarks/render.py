@@ -7,7 +7,8 @@ results file; a table without results is not shown. There is one for each machin
 several times, with other seeds or with the same, is one row: the mean, and the range in parentheses. Of what was
 measured in several states of the program with the same threads and instruction sets, only the newest state is shown,
 whatever the machine; if the rows of a table are of different states, each names its own. Lines without a hash of the
-code, which were taken from older notes, name the commit that recorded them instead.
+code, which were taken from older notes, name the commit that recorded them instead; once a table has a line of a known
+state, it shows no others.
 
 --check writes nothing, and fails if a page or the plot isn't what the results say. --stale lists the tables whose
 figures are of an older state of the program than the files that are here.
@@ -48,7 +49,7 @@ def block(name: str, folder: Path = FOLDER) -> str:
     """A table with the comments around it; nothing but these if nothing was measured."""
     table = TABLES[name]
     path = folder / f"{table.results}.jsonl"
-    records = table.select(read(path))
+    records = of_known_states(table.select(read(path)))
     if not (machines := by_machine(records)):
         return f"<!-- results: {name}, nothing measured -->\n<!-- end of results -->\n"
     newest = state(newest_of(records))
@@ -56,6 +57,11 @@ def block(name: str, folder: Path = FOLDER) -> str:
     if name == "peers" and (drawn := curves(folder)):
         body += f"\n\n{PICTURE.format(programs='; '.join(one['settings']['program'] for one in drawn))}"
     return f"<!-- results: {name}, data {digest(path)} -->\n\n{body}\n\n<!-- end of results -->\n"
+
+
+def of_known_states(records: list[Record]) -> list[Record]:
+    """The records of known states of the program; all of them if there is none."""
+    return [one for one in records if one["code"]] or records
 
 
 def digest(path: Path) -> str:
@@ -172,10 +178,11 @@ def across(table: Table, groups: list[Group]) -> tuple[list[list[str]], list[str
         [row, *(cell(column, found.get(value, [])) for value in values for column in others)]
         for row, found in by_row.items()
     ]
-    if states_differ(groups):
-        headings.append("commit")
-        for row, found in zip(rows, by_row.values(), strict=True):
-            row.append("; ".join(dict.fromkeys(state_name(newest_of(group)) for group in found.values())))
+    for heading, differ, text in common_columns(groups)[:-1]:
+        if differ:
+            headings.append(heading)
+            for row, found in zip(rows, by_row.values(), strict=True):
+                row.append("; ".join(dict.fromkeys(text(group) for group in found.values())))
     return rows, headings
 
 
@@ -184,8 +191,8 @@ def common_columns(groups: list[Group]) -> list[tuple[str, bool, Callable[[Group
     several = len(seeds(groups)) > 1
     return [
         ("seeds", several, lambda group: ", ".join(str(one["seed"]) for one in group if one["seed"] is not None)),
-        ("runs", not several and any(len(group) > 1 for group in groups), lambda group: str(len(group))),
         ("commit", states_differ(groups), lambda group: state_name(newest_of(group))),
+        ("runs", not several and any(len(group) > 1 for group in groups), lambda group: str(len(group))),
     ]
 
 
@@ -257,7 +264,7 @@ def differences(root: Path = ROOT) -> Iterator[str]:
 def stale() -> Iterator[str]:
     """The tables with figures of an older state of the program, a line each."""
     for name, table in TABLES.items():
-        machines = by_machine(table.select(read(FOLDER / f"{table.results}.jsonl")))
+        machines = by_machine(of_known_states(table.select(read(FOLDER / f"{table.results}.jsonl"))))
         states = [group[0]["code"] for groups in machines for group in groups]
         if old := sum(one != code(table.results) for one in states):
             sources = ", ".join(SOURCES[table.results])

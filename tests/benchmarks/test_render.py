@@ -155,18 +155,24 @@ def test_only_the_newest_state_of_a_row_is_shown_and_rows_of_several_states_name
     ]
 
 
-def test_a_row_of_an_unknown_state_names_the_commit_that_recorded_it(add: Add, tmp_path: Path) -> None:
+def test_rows_of_unknown_states_name_the_commits_that_recorded_them(add: Add, tmp_path: Path) -> None:
     add("a", 1.0, code=None)
     assert (
         " Recorded in `abc1234`, 2030-01-01, measured on an earlier state that wasn't recorded." in shown(tmp_path)[0]
     )
-    add("b", 2.0, date="2030-01-02T00:00:00+00:00", code="state2", commit="def5678")
+    add("b", 2.0, date="2030-01-02T00:00:00+00:00", code=None, commit="def5678")
     assert shown(tmp_path)[1:] == [
         "| text | loss | commit |",
         "| --- | --- | --- |",
         "| a | 1.00 | recorded in `abc1234`, 2030-01-01 |",
-        "| b | 2.00 | `def5678`, 2030-01-02 |",
+        "| b | 2.00 | recorded in `def5678`, 2030-01-02 |",
     ]
+
+
+def test_unknown_states_are_left_out_once_a_known_one_is_measured(add: Add, tmp_path: Path) -> None:
+    add("a", 1.0, code=None, model="B")
+    add("b", 2.0)
+    assert shown(tmp_path)[1:] == ["| text | loss |", "| --- | --- |", "| b | 2.00 |"]
 
 
 def test_unknown_states_are_shown_of_the_named_machines_only(add: Add, tmp_path: Path) -> None:
