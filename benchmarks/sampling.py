@@ -14,7 +14,8 @@ bound              for one text, how often per second one thread can read the we
                    texts, the matrix products of a step alone
 short / long       the speed of a text a quarter as long, with its fixed costs, over that of the full length
 of the speed without prior
-                   charlm with the n-gram prior and embedding over charlm without them, in the same network
+                   charlm with the n-gram prior, the embedding and the match over charlm without them, in the same
+                   network
 
 With --cells there is a row for each of these cells, of one text at 1x256 without a prior; "compiled step" is charlm as
 above, and "ratio" is how many times as fast it is as through the model.
@@ -48,16 +49,20 @@ class Size(NamedTuple):
     """n of the n-gram prior; 0 is none."""
     vectors: int = 0
     """Number of vectors in the n-gram embedding."""
+    match: bool = False
+    """Whether it has a match, with recent contexts."""
 
 
 SIZES = (
     Size(1, 256, 1),
     Size(1, 256, 1, 8),
     Size(1, 256, 1, 8, 5000),
+    Size(1, 256, 1, 12, 5000, match=True),
     Size(2, 512, 1),
     Size(1, 256, 64),
     Size(1, 256, 64, 8),
     Size(1, 256, 64, 8, 5000),
+    Size(1, 256, 64, 12, 5000, match=True),
 )
 SIZE_OF_CELLS = Size(1, 256, 1)
 ROUNDS = 5
@@ -120,8 +125,9 @@ def print_sizes(cell: str, length: int, results: Results) -> None:
     """The table of sizes."""
     from sampling_programs import charlm_writer, make_network, plain_loop, programs_of, timed
 
-    headings = ("size", "texts", "prior", "n-gram vectors", "charlm", "through the model", "plain loop", "bound")
-    print_headings(*headings, "charlm / bound", "short / long", "of the speed without prior")
+    speeds_of = ("charlm", "through the model", "plain loop", "bound")
+    ratios = ("charlm / bound", "short / long", "of the speed without prior")
+    print_headings("size", "texts", "prior", "n-gram vectors", "match", *speeds_of, *ratios)
     for size in SIZES:
         network = make_network(cell, size)
         own_length = length if size.texts == 1 else length // 5
@@ -137,6 +143,7 @@ def print_sizes(cell: str, length: int, results: Results) -> None:
             size.texts,
             size.order or "none",
             size.vectors or "none",
+            "yes" if size.match else "no",
             *(f"{statistics.median(speeds[name]):,.0f}" for name in ("charlm", "through the model", "plain loop")),
             f"{statistics.median(speeds['bound']):,.0f}",
             f"{ratio(speeds, 'charlm', 'bound'):.2f}",
@@ -150,7 +157,8 @@ def print_sizes(cell: str, length: int, results: Results) -> None:
         if size.order:
             figures["of_the_speed_without_prior"] = ratio(speeds, "charlm", "without prior")
         settings = {"cell": cell, "size": f"{size.layers}x{size.hidden_size}", "texts": size.texts}
-        results.add(settings | {"order": size.order, "vectors": size.vectors}, figures, seed=1)
+        settings |= {"order": size.order, "vectors": size.vectors, "match": size.match}
+        results.add(settings, figures, seed=1)
 
 
 def print_cells(cells: Sequence[str], length: int, results: Results) -> None:

@@ -40,6 +40,8 @@ def make_network(cell: str, size: "Size") -> Network:
         hidden_size=size.hidden_size,
         ngram_order=size.order,
         context_vectors=size.vectors,
+        match=size.match,
+        recent=size.match,
     )
     model = LanguageModel(config).eval()
     model.initialise(torch.Generator().manual_seed(1))
@@ -106,7 +108,7 @@ def model_writer(network: Network, texts: int) -> Writer:
     write = charlm_writer(network, texts)
 
     def write_through_model(length: int) -> None:
-        with patch("charlm.sampling.generate.make_stepper", make_stepper):
+        with patch("charlm.sampling.prepared.make_stepper", make_stepper):
             write(length)
 
     return write_through_model

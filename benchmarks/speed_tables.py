@@ -53,6 +53,7 @@ TABLES = {
             Column("texts", "texts", "g"),
             Column("prior", lambda record: record["settings"]["order"] or "none"),
             Column("n-gram vectors", lambda record: record["settings"]["vectors"] or "none"),
+            Column("match", lambda record: "yes" if record["settings"].get("match") else "no"),
             Column("charlm", "charlm", ",.0f"),
             Column("through the model", "through_the_model", ",.0f"),
             Column("plain loop", "plain_loop", ",.0f"),
