@@ -197,7 +197,7 @@ def train_run(
     )
     if settings is not None:
         callbacks.on_settings(settings)
-        check = PassesCheck(settings, dataset, state.model.config, callbacks.on_event)
+        check = PassesCheck(settings, callbacks.on_event)
         callbacks = replace(callbacks, on_event=check)
     run_config = RunConfig(
         text=sources.arguments,

@@ -1,7 +1,7 @@
 """What a run starts from: the configuration of its model, auto-selected settings, and the state at the first step."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -29,7 +29,8 @@ from charlm.model.language_model import LanguageModel
 from charlm.processes.processes import Processes
 from charlm.progress import Progress
 from charlm.storage.runs import RunFolder
-from charlm.training.start.autotune import autotune, sequences_per_step
+from charlm.training.start.autotune import autotune
+from charlm.training.start.batch import sequences_per_step
 from charlm.training.start.fastest_device import fastest_device
 from charlm.training.start.fine_tuning import StartModel, inherit, inherit_vectors, inherits_prior
 from charlm.training.start.order_weights import fit_order_weights
@@ -168,7 +169,7 @@ def autotuned(
     if start_model is not None and start_model.reason is not None:
         settings = replace(settings, reasons={"init_from": start_model.reason} | settings.reasons)
     if processes.size > 1:
-        settings = AutotunedSettings(**processes.from_first(lambda: asdict(settings.without({"threads"}))))
+        settings = AutotunedSettings.from_json(processes.from_first(settings.without({"threads"}).to_json))
     return settings.without({*options, *training_options})
 
 

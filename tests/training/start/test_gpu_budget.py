@@ -7,7 +7,7 @@ from charlm.config import ModelConfig, TrainConfig, with_width
 from charlm.errors import CharlmError
 from charlm.training import trainer
 from charlm.training.start import gpu_budget
-from charlm.training.start.autotune import sequences_per_step
+from charlm.training.start.batch import sequences_per_step
 from charlm.training.start.gpu_budget import out_of_memory, rows_that_fit, wider
 
 GIB = 2**30
