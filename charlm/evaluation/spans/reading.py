@@ -20,7 +20,7 @@ from charlm.data.labels.codes import LabelCodes
 from charlm.data.split_writer import SplitFacts
 from charlm.data.token_split import TokenSplit
 from charlm.data.windows import IGNORE, Cursor, Window, block_groups, block_windows, scoring
-from charlm.evaluation.score import ROWS, Floats, Share, require_groups, token_nats, window_width, with_nats
+from charlm.evaluation.nats import ROWS, Floats, Share, require_groups, token_nats, window_width, with_nats
 from charlm.evaluation.spans.characters import Characters, CharacterSums, Integers
 from charlm.model.language_model import LanguageModel
 from charlm.processes.processes import Processes

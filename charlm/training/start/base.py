@@ -13,7 +13,7 @@ from charlm.data.dataset import Dataset
 from charlm.data.split_writer import SplitFacts
 from charlm.data.token_split import TokenSplit
 from charlm.data.windows import block_windows
-from charlm.evaluation.score import ROWS, score, total, window_width
+from charlm.evaluation.nats import ROWS, exact_sum, window_nats, window_width
 from charlm.model.language_model import LanguageModel
 from charlm.ngram.model import NgramModel
 from charlm.ngram.score import total_nats
@@ -80,7 +80,8 @@ def _bits(start: StartModel, dataset: Dataset) -> tuple[float, float]:
     model = LanguageModel(_without_voices(start.model.config, tokenizer))
     model.initialise(torch.Generator().manual_seed(0))
     inherit(model, start, dataset)
-    nats = sum(map(total, score(model, block_windows(text, batch_size=ROWS, width_for=window_width(tokenizer)))))
+    windows = block_windows(text, batch_size=ROWS, width_for=window_width(tokenizer))
+    nats = sum(map(exact_sum, window_nats(model, windows)))
     bits = math.log(2) * text.facts.tokens
     return nats / bits, total_nats(ngram, text.ids) / bits
 

@@ -21,7 +21,7 @@ from charlm.config import (
 from charlm.data.corpus import open_corpus
 from charlm.data.dataset import Dataset, unsplit
 from charlm.errors import ConfigError, RunError
-from charlm.evaluation.overlap import warn_about_overlap
+from charlm.evaluation.copying import warn_about_overlap
 from charlm.evaluation.spans.label_ngrams import fit_label_ngrams
 from charlm.model.additions.ngram_prior import default_order, fit_prior
 from charlm.model.device import pick_device
