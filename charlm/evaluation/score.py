@@ -177,9 +177,9 @@ def evaluation_of(
         totals.append(exact_sum(nats))
         if tokenizer.splits_words:
             targets = window.targets.numpy()
-            spells = tokenizer.spells(window.ids.numpy(), targets)
-            spelling.append(exact_sum(nats.cpu()[torch.from_numpy(spells)]))
-            spelled_words += int(np.count_nonzero(tokenizer.is_spelling(targets) & ~spells))
+            continues = tokenizer.continues_spelling(window.ids.numpy(), targets)
+            spelling.append(exact_sum(nats.cpu()[torch.from_numpy(continues)]))
+            spelled_words += int(np.count_nonzero(tokenizer.is_spelling(targets) & ~continues))
         done += nats.numel()
         progress("scoring", min(done * processes.size, facts.tokens), facts.tokens)
     (words,) = processes.total([spelled_words]).tolist()
