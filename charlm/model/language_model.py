@@ -20,9 +20,9 @@ from charlm.model.additions.lookups import Lookups
 from charlm.model.additions.match import Match
 from charlm.model.additions.ngram_embedding import NgramEmbedding
 from charlm.model.additions.ngram_prior import CrossFit, NgramPrior
-from charlm.model.layers import Recurrent, embed
-from charlm.model.networks.base import Network
+from charlm.model.networks.base import Network, embed
 from charlm.model.networks.convolution import Convolution
+from charlm.model.networks.recurrent import Recurrent
 from charlm.model.networks.transformer import Transformer
 from charlm.ngram.match import States as Voices
 from charlm.ngram.model import NgramModel

@@ -5,7 +5,7 @@ import pytest
 from charlm.config import CorpusConfig, TokenizerConfig, TrainConfig
 from charlm.data.corpus import open_corpus
 from charlm.data.dataset import make_dataset
-from charlm.model.layers import Recurrent
+from charlm.model.networks.recurrent import Recurrent
 from charlm.training.events import Event, StepEvent
 from charlm.training.start.settings import TrainingTask, settings_for
 from charlm.training.warnings import GradientMonitor, PassesCheck, warn_about_run

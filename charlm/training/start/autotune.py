@@ -159,7 +159,8 @@ def passes_of(config: TrainConfig, split: TokenSplit, *, seconds: float, speed: 
         seconds: how much of the time has passed already.
         speed: tokens per second of all processes; counts for `config.minutes` only.
     """
-    tokens, passes = split.facts.tokens, []
+    tokens = split.facts.tokens
+    passes = []
     if config.epochs is not None:
         passes.append(config.epochs)
     if config.steps is not None:
