@@ -59,7 +59,7 @@ def divide_logits(model: LanguageModel, temperature: float) -> None:
 
     When the embedding is also the output layer, the network's input weights are multiplied to compensate.
     """
-    parts: list[torch.Tensor] = [model.embedding if model.output is None else model.output, model.output_bias]
+    parts: list[torch.Tensor] = [model.output_weight, model.output_bias]
     if model.prior is not None:
         parts += [model.prior.weight, model.prior.bias]
     for part in parts:

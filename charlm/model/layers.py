@@ -11,17 +11,17 @@ from charlm.config import ModelConfig
 from charlm.model.networks.base import dropout, embed
 
 try:
-    from charlm.kernels import KERNELS, LAYERS, STATE_KERNELS, prefers_layer
+    from charlm.kernels import KERNELS, STATE_KERNELS, TORCH_LAYERS, prefers_torch_layer
     from charlm.kernels import has_bfloat16 as has_bfloat16  # also for the timing of a run
 except ModuleNotFoundError as error:  # charlm also works without its kernels, more slowly
     if not (error.name or "").startswith("charlm."):
         raise
-    KERNELS, LAYERS, STATE_KERNELS = {}, {}, {}
+    KERNELS, TORCH_LAYERS, STATE_KERNELS = {}, {}, {}
 
     def has_bfloat16(cell: str) -> bool:
         return False
 
-    def prefers_layer(cell: str, device: str) -> bool:
+    def prefers_torch_layer(cell: str, device: str) -> bool:
         return False
 
 
@@ -73,7 +73,7 @@ class RecurrentLayer(nn.Module):
         """
         weights = self._weights(generator)
         if self._prefers_torch(x):
-            return LAYERS[self.cell.name](x, state, weights)
+            return TORCH_LAYERS[self.cell.name](x, state, weights)
         if kernel := KERNELS.get(self.cell.name):
             return kernel(self.project(x), state, weights)
         return reference_layer(self.cell, x, state, weights)
@@ -117,7 +117,7 @@ class RecurrentLayer(nn.Module):
 
     def _prefers_torch(self, x: Tensor) -> bool:
         """Whether to use torch's own layer."""
-        return self.cell.name in LAYERS and prefers_layer(self.cell.name, x.device.type)
+        return self.cell.name in TORCH_LAYERS and prefers_torch_layer(self.cell.name, x.device.type)
 
     def project(self, x: Tensor) -> Tensor:
         """The input projection V x + b: x (..., I) to (..., G)."""
