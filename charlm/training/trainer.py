@@ -217,7 +217,7 @@ def fit(
     finally:
         log.close()
     best, margin = state.best, None
-    calibrated = None if stopped else calibrate(run, state, config, dataset)
+    calibrated = None if stopped else calibrate(run, state, dataset, config)
     if calibrated is not None:
         best, margin = calibrated.nats_per_token, calibrated.margin
     return Outcome(
