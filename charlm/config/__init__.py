@@ -39,7 +39,16 @@ from charlm.config.model import (
     default_embedding,
     with_width,
 )
-from charlm.config.training import Device, Optimizer, Precision, RunConfig, RunSettings, TrainConfig, TrainOptions
+from charlm.config.training import (
+    MIN_PRIOR_MEMORY,
+    Device,
+    Optimizer,
+    Precision,
+    RunConfig,
+    RunSettings,
+    TrainConfig,
+    TrainOptions,
+)
 
 __all__ = [
     "DEFAULT_CELL",
@@ -50,6 +59,7 @@ __all__ = [
     "LEAST_ORDER_OF_CONTEXTS",
     "MAX_CONTEXT_VECTORS",
     "MAX_LABEL_VALUES",
+    "MIN_PRIOR_MEMORY",
     "MIN_VOCAB_SIZE",
     "SMALL_VOCABULARY",
     "CorpusConfig",

@@ -144,7 +144,7 @@ def _compress(tokenizer: Tokenizer, train: TokenSplit, text: TokenSplit, progres
     if len(ids) < len(text):
         logger.warning("gzip and xz use only the first %s bytes of the text", f"{len(after):,}")
         characters = len(after.decode(errors="replace")) - after.count(_DOCUMENT_END)
-        unknown = 0 if tokenizer.unk is None else int(np.count_nonzero(ids == tokenizer.unk))
+        unknown = tokenizer.count_unknown(ids)
     scores = {}
     for name, compressor in _compressors().items():
         added = _size(compressor(), before + after, name, progress) - _size(compressor(), before, name, progress)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import repeat
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import Parameter
@@ -30,7 +29,6 @@ from charlm.training.schedule import learning_rate, progress_of, reserve_trainin
 from charlm.training.state import TrainingState
 from charlm.training.validation import calibrate
 
-_MOST_COUNTED = 10_000_000  # tokens at the end of the training split
 _LATEST_START = 0.99  # share of the run: even a run whose time is over makes a step
 
 
@@ -151,8 +149,7 @@ def token_sampler(model: LanguageModel, split: TokenSplit, config: TrainConfig) 
     vocab_size = model.config.vocab_size
     if not 0 < config.softmax_samples < vocab_size:
         return None
-    counts = np.bincount(split.tail(_MOST_COUNTED), minlength=vocab_size)
-    return TokenSampler(counts, config.softmax_samples)
+    return TokenSampler(split.token_counts(vocab_size), config.softmax_samples)
 
 
 def _backpropagate(
