@@ -6,7 +6,6 @@ found by the same procedure: selected on one half of the text, measured on the o
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from charlm.analysis.units.activations import follow
 from charlm.analysis.units.properties import Property
 from charlm.analysis.units.ranks import rank_statistics
+from charlm.config import without_additions
 from charlm.model.language_model import LanguageModel
 from charlm.model.unit import Unit
 from charlm.progress import Progress, silent
@@ -57,7 +57,7 @@ def null_baseline(
     stream = torch.from_numpy(ids[places])
     best = np.full(len(properties), -1.0)
     for seed in range(_NETWORKS if properties else 0):
-        network = LanguageModel(replace(model.config, ngram_order=0, context_vectors=0)).eval()
+        network = LanguageModel(without_additions(model.config)).eval()
         network.initialise(torch.Generator().manual_seed(seed))
         layers, _ = follow(network, stream, network.initial_state(count), gates=False)
         selection, held_out = (
