@@ -33,7 +33,7 @@ def best_temperature(model: LanguageModel, windows: Iterable[Window], processes:
     nats = torch.zeros(len(TEMPERATURES), dtype=torch.float64)
     states = None
     for window in windows:
-        logits, hidden, voices, states = model.read_alone(window.ids.to(device), model.carry(states, window))
+        logits, hidden, voices, states = model.read_without_match(window.ids.to(device), model.carry(states, window))
         every = -(-logits.numel() // _LOGITS)
         logits, targets = logits[::every], window.targets.to(device)[::every].flatten()
         for index, temperature in enumerate(TEMPERATURES):

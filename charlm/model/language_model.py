@@ -202,14 +202,14 @@ class LanguageModel(nn.Module):
         lookups: Lookups | None = None,
     ) -> tuple[Tensor, Tensor, LayerStates]:
         """Like `forward`, but also returns the outputs of the last layer, (T, B, H), as the second of three results."""
-        logits, hidden, voices, states = self.read_alone(
+        logits, hidden, voices, states = self.read_without_match(
             ids, states, generator=generator, starts=starts, lookups=lookups
         )
         if voices is not None:
             logits = self.add_match(logits, voices, hidden)
         return logits, hidden, states
 
-    def read_alone(
+    def read_without_match(
         self,
         ids: Tensor,
         states: LayerStates | None = None,
@@ -251,7 +251,7 @@ class LanguageModel(nn.Module):
         return added, hidden, (*after, *added.states)
 
     def add_match(self, logits: Tensor, voices: Voices, hidden: Tensor) -> Tensor:
-        """The logits (T, B, V) with what the match adds; `voices` and `hidden` are from `read_alone`."""
+        """The logits (T, B, V) with what the match adds; `voices` and `hidden` are from `read_without_match`."""
         assert self.match is not None
         with torch.autocast(logits.device.type, enabled=False):
             changed: Tensor = self.match(logits.float(), voices, hidden)
