@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm.ahead import map_ahead
 from charlm.config import JsonConfig, LabelColumn
 from charlm.data.corpus import Corpus
 from charlm.data.documents import Part, whole_words
-from charlm.data.inputs.ahead import map_ahead
 from charlm.data.labels.codes import Codes, LabelCodes
 from charlm.data.splits import SPLITS
 from charlm.data.verified_file import checksums

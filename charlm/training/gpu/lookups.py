@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from charlm.ahead import map_ahead, read_ahead
 from charlm.cells import LayerStates, State
-from charlm.data.inputs.ahead import map_ahead, read_ahead
 from charlm.data.windows import Window, keep_rows
 from charlm.model.additions.additions import AdditionStates
 from charlm.model.additions.lookups import Lookups
