@@ -101,7 +101,7 @@ def fit_prior(
         progress=progress,
     )
     threads = min(torch.get_num_threads(), max(1, _MAX_TOKENS_AT_ONCE // max(1, len(ids))))
-    whole, *models = NgramModel.without_folds(
+    whole, *models = NgramModel.cross_fitted(
         counts,
         min(_FOLDS, len(ids)),
         max_ngrams=most_ngrams,
