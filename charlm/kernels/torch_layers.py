@@ -46,8 +46,8 @@ def torch_gru(x: Tensor, state: State, weights: Weights) -> tuple[Tensor, State]
 
 
 def _parameters(cell: str, weights: Weights) -> list[Tensor]:
-    """The weights as torch orders them. It adds two biases, of which charlm's cells use the first, but for the
-    candidate of a GRU."""
+    """The weights in torch's order. torch has two biases and a cell one: the second is 0, except for the candidate of a
+    GRU."""
     bias = weights["bias"]
     other = torch.zeros_like(bias)
     if cell == "gru-reset-after":

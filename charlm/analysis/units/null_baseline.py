@@ -16,7 +16,7 @@ from charlm.analysis.units.properties import Property
 from charlm.analysis.units.ranks import rank_statistics
 from charlm.config import without_additions
 from charlm.model.language_model import LanguageModel
-from charlm.model.unit import Unit
+from charlm.model.unit import Unit, series_of
 from charlm.progress import Progress, silent
 
 _NETWORKS = 8
@@ -62,7 +62,7 @@ def null_baseline(
         layers, _ = follow(network, stream, network.initial_state(count), gates=False)
         selection, held_out = (
             np.concatenate(
-                [rank_statistics(_values(layers[layer][name]), sampled, half) for layer, name in _series(units)]
+                [rank_statistics(_values(layers[layer][name]), sampled, half) for layer, name in series_of(units)]
             )
             for half in sampled_halves
         )
@@ -70,10 +70,6 @@ def null_baseline(
         best = np.maximum(best, np.sign(selection[selected]) * held_out[selected])
         progress("measuring untrained networks", seed + 1, _NETWORKS)
     return best
-
-
-def _series(units: Sequence[Unit]) -> list[tuple[int, str]]:
-    return list(dict.fromkeys((unit.layer, unit.series) for unit in units))
 
 
 def _values(states: torch.Tensor) -> NDArray[np.float32]:
