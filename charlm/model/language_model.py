@@ -24,7 +24,7 @@ from charlm.model.networks.base import Network, embed
 from charlm.model.networks.convolution import Convolution
 from charlm.model.networks.recurrent import Recurrent
 from charlm.model.networks.transformer import Transformer
-from charlm.ngram.match import States as Voices
+from charlm.ngram.match import Voices
 from charlm.ngram.model import NgramModel
 
 NETWORKS: dict[NetworkKind, type[Network]] = {

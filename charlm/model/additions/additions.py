@@ -13,7 +13,7 @@ from charlm.model.additions.lookups import Lookups
 from charlm.model.additions.match import Match
 from charlm.model.additions.ngram_embedding import NgramEmbedding
 from charlm.model.additions.ngram_prior import NgramPrior
-from charlm.ngram.match import States as Voices
+from charlm.ngram.match import Voices
 from charlm.ngram.trie import Nodes
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from charlm.cells import State
-from charlm.ngram.match import States as Voices
+from charlm.ngram.match import Voices
 from charlm.ngram.trie import Nodes
 
 
