@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 
 import charlm
 from charlm.analysis.probing.features import features, stacked
-from charlm.analysis.probing.labelled import Labelled, read_table
+from charlm.analysis.probing.labelled import Labelled, read_labelled
 from charlm.analysis.probing.probe import Probe, probe
 from charlm.sampling import GeneratedText, SampleConfig
 from charlm.sampling.config import Steer
@@ -104,10 +104,10 @@ def main() -> None:
     results = Results("sentiment", arguments.results, threads=2)
     loaded = charlm.load(arguments.model)
     train, tests = (
-        {source: read_table(arguments.folder / f"{part}-{source}.tsv") for source in SOURCES}
+        {source: read_labelled(arguments.folder / f"{part}-{source}.tsv") for source in SOURCES}
         for part in ("train", "test")
     )
-    for_classifier = read_table(arguments.folder / "classifier.tsv")
+    for_classifier = read_labelled(arguments.folder / "classifier.tsv")
 
     def row(what: str, figure: float, form: str, *, texts: int | None = None, **more: float) -> None:
         count = f" ({texts:,} texts)" if texts else ""

@@ -28,7 +28,8 @@ from charlm.cells import LayerStates, State
 from charlm.config import TrainOptions
 from charlm.data.windows import IGNORE, Window, training_windows
 from charlm.model import layers
-from charlm.model.layers import Recurrent, RecurrentLayer
+from charlm.model.layers import RecurrentLayer
+from charlm.model.networks.recurrent import Recurrent
 from charlm.training import optimizers, trainer
 from charlm.training.optimizers import Muon, Optimizers
 from charlm.training.schedule import learning_rate

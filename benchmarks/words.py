@@ -63,7 +63,7 @@ def run(text: str, minutes: float, seed: int, threads: int) -> dict[str, Any]:
 def speeds(threads: int, rounds: int) -> dict[str, float]:
     """Training tokens per second with the logits of all words, and with those of a sample."""
     from charlm.config import DEFAULT_NETWORK, DEFAULT_SHAPES, ModelConfig, TrainConfig, default_embedding
-    from charlm.training.start.autotune import softmax_samples_for
+    from charlm.training.start.batch import softmax_samples_for
     from charlm.training.start.speed import tokens_per_second
 
     torch.set_num_threads(threads)

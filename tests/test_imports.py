@@ -6,7 +6,7 @@ from pathlib import Path
 import charlm
 
 LEVELS = (
-    ("errors", "progress"),
+    ("errors", "progress", "ahead"),
     ("config", "files", "processes"),
     ("native", "cells", "tokenizers"),
     ("kernels", "ngram", "data"),
@@ -56,6 +56,12 @@ def test_every_package_has_one_level() -> None:
     names = [name for level in LEVELS for name in level]
     assert len(names) == len(set(names))
     assert {package_of(path) for path in sources()} == set(names)
+
+
+def test_the_layers_are_those_of_the_guide() -> None:
+    page = (ROOT.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    shown = page.partition("```text\n")[2].partition("```")[0]
+    assert [line.split() for line in shown.splitlines()] == [list(names) for names in LEVELS[-2::-1]]
 
 
 def test_every_import_points_down() -> None:

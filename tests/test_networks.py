@@ -12,7 +12,7 @@ import charlm as library
 from charlm.config import CorpusConfig
 from charlm.data.corpus import open_corpus
 from charlm.data.dataset import make_dataset
-from charlm.evaluation.score import token_nats
+from charlm.evaluation.nats import token_nats
 from charlm.sampling.steppers import ModelStepper
 
 KINDS = {"transformer": {"attention_span": 12, "heads": 2}, "convolution": {"kernel_size": 2}}

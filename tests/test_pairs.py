@@ -17,7 +17,8 @@ from charlm.data.windows import block_windows, document_windows, mean_window, sa
 from charlm.errors import ConfigError
 from charlm.evaluation.dynamic import dynamic_evaluate
 from charlm.evaluation.estimate import SplitSample
-from charlm.evaluation.score import evaluate, token_nats
+from charlm.evaluation.nats import token_nats
+from charlm.evaluation.score import evaluate
 from charlm.evaluation.spans.scores import score_spans
 from charlm.model.language_model import LanguageModel
 from charlm.model.loss import window_loss

@@ -19,7 +19,7 @@ from charlm.progress import Progress, silent
 from charlm.sampling import distribution
 from charlm.tokenizers.char import CharTokenizer
 from charlm.training.state import begin
-from charlm.training.trainer import training_steps
+from charlm.training.steps import training_steps
 
 BOS, EOS = "<BOS>", "<EOS>"
 _MAX_CHARACTERS = 64

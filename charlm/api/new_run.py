@@ -10,6 +10,7 @@ from typing import Any, Unpack, cast
 from charlm.api.callbacks import Callbacks, Trained
 from charlm.api.fitting import fit_run, set_threads, with_lengths
 from charlm.config import (
+    SHAPE_OPTIONS,
     CorpusConfig,
     CorpusOptions,
     ModelConfig,
@@ -45,7 +46,6 @@ from charlm.training.start.fine_tuning import (
     warn_about_script,
 )
 from charlm.training.start.first_state import (
-    SHAPE,
     autotuned,
     check_model_options,
     first_state,
@@ -197,7 +197,7 @@ def train_run(
     )
     if settings is not None:
         callbacks.on_settings(settings)
-        check = PassesCheck(settings, dataset, state.model.config, callbacks.on_event)
+        check = PassesCheck(settings, callbacks.on_event)
         callbacks = replace(callbacks, on_event=check)
     run_config = RunConfig(
         text=sources.arguments,
@@ -281,5 +281,5 @@ def _base_for(
 
 def _resolved_fields(config: ModelConfig, start_model: StartModel | None) -> dict[str, Any]:
     """The fields whose values a run keeps, though nobody gave them: those that depend on the text or `start_model`."""
-    names = _RESOLVED if start_model is None else (*_RESOLVED, *SHAPE)
+    names = _RESOLVED if start_model is None else (*_RESOLVED, *SHAPE_OPTIONS)
     return {name: getattr(config, name) for name in names}

@@ -135,7 +135,7 @@ class NumpyStepper:
         self._nodes = self._matches = np.zeros((1, 0), np.int32)  # states of the prior and the match, set by `load`
         network = model.network
         self._top = source = self._add_convolutions(network) if isinstance(network, Convolution) else self._add_layers()
-        weight = model.embedding if model.output is None else model.output
+        weight = model.output_weight
         self._logits = torch.zeros(1, len(weight))
         self._biases.append((self._logits, model.output_bias.detach()))
         self._loop.product(source, weight.detach(), Buffer(self._logits), add=True)

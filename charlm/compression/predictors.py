@@ -10,7 +10,7 @@ from torch import Tensor
 
 from charlm.compression.portable import portable_stepper
 from charlm.evaluation.dynamic import DynamicConfig, Learner
-from charlm.evaluation.score import nats_of
+from charlm.evaluation.nats import nats_of
 from charlm.model.language_model import LanguageModel
 from charlm.sampling.steppers import LogitRows, Stepper, make_stepper
 

@@ -25,9 +25,12 @@ from charlm.config.model import (
     DEFAULT_NETWORK,
     DEFAULT_SHAPES,
     DEFAULT_SKIP_STEPS,
+    FINE_TUNING_OPTIONS,
+    FIRST_WEIGHTS_OPTIONS,
     LEAST_ORDER_OF_CONTEXTS,
     MAX_CONTEXT_VECTORS,
     MIN_VOCAB_SIZE,
+    SHAPE_OPTIONS,
     SMALL_VOCABULARY,
     InputInit,
     ModelConfig,
@@ -38,8 +41,18 @@ from charlm.config.model import (
     check_network_options,
     default_embedding,
     with_width,
+    without_additions,
 )
-from charlm.config.training import Device, Optimizer, Precision, RunConfig, RunSettings, TrainConfig, TrainOptions
+from charlm.config.training import (
+    MIN_PRIOR_MEMORY,
+    Device,
+    Optimizer,
+    Precision,
+    RunConfig,
+    RunSettings,
+    TrainConfig,
+    TrainOptions,
+)
 
 __all__ = [
     "DEFAULT_CELL",
@@ -47,10 +60,14 @@ __all__ = [
     "DEFAULT_NETWORK",
     "DEFAULT_SHAPES",
     "DEFAULT_SKIP_STEPS",
+    "FINE_TUNING_OPTIONS",
+    "FIRST_WEIGHTS_OPTIONS",
     "LEAST_ORDER_OF_CONTEXTS",
     "MAX_CONTEXT_VECTORS",
     "MAX_LABEL_VALUES",
+    "MIN_PRIOR_MEMORY",
     "MIN_VOCAB_SIZE",
+    "SHAPE_OPTIONS",
     "SMALL_VOCABULARY",
     "CorpusConfig",
     "CorpusOptions",
@@ -84,4 +101,5 @@ __all__ = [
     "check_range",
     "default_embedding",
     "with_width",
+    "without_additions",
 ]

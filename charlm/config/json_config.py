@@ -22,26 +22,31 @@ class JsonConfig:
         return asdict(self)  # type: ignore[call-overload, no-any-return]
 
     @classmethod
-    def check(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """The annotation of each field; raises `ConfigError` for unknown keys and wrong types."""
+    def check(cls, values: dict[str, Any]) -> None:
+        """Raise `ConfigError` for unknown keys and wrong types."""
         if not isinstance(values, dict):
             raise ConfigError(f"{cls.__name__} must be an object, not {type(values).__name__}")
-        annotations = {field.name: field.type for field in fields(cls)}  # type: ignore[arg-type]
+        annotations = cls._annotations()
         check_names(cls.__name__, values, annotations)
         for key, value in values.items():
             if not _accepts(annotations[key], value):
                 raise ConfigError(f"{cls.__name__}: {key} can't be {_shown(value)}")
-        return annotations
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
         """The inverse of `to_json`; raises `ConfigError` for unknown or missing keys and wrong types."""
-        annotations = cls.check(values)
+        cls.check(values)
+        annotations = cls._annotations()
         converted = {key: _value(annotations[key], value) for key, value in values.items()}
         absent = [field for field in fields(cls) if field.name not in values]  # type: ignore[arg-type]
         if missing := [field.name for field in absent if field.default is field.default_factory is MISSING]:
             raise ConfigError(f"{cls.__name__} lacks {', '.join(missing)}; add what is missing")
         return cls(**converted)
+
+    @classmethod
+    def _annotations(cls) -> dict[str, Any]:
+        """The annotation of each field, by its name."""
+        return {field.name: field.type for field in fields(cls)}  # type: ignore[arg-type]
 
 
 def check_amounts(config: JsonConfig) -> None:

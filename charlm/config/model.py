@@ -164,6 +164,17 @@ OPTIONS_OF: dict[str, NetworkKind] = {
 """The fields of `ModelConfig` that only one kind of network has."""
 
 
+SHAPE_OPTIONS = (
+    *("network", "cell", "num_layers", "hidden_size", "heads", "attention_span", "kernel_size"),
+    *("embedding_size", "tie_weights", "skip", "skip_steps"),
+)
+"""The options that give a network its shape, in which one that has learnt another text stays."""
+FIRST_WEIGHTS_OPTIONS = ("recurrent_init", "input_init", "forget_bias", "update_bias")
+"""The options for the first weights of a network, which one that has learnt already has behind it."""
+FINE_TUNING_OPTIONS = ("dropout", "weight_dropout", "ngram_order", "context_vectors", "match", "recent")
+"""All other options: a network that has learnt another text can have any of them."""
+
+
 def check_network_options(network: NetworkKind, names: Iterable[str]) -> None:
     """Raise `ConfigError` for the first field of `ModelConfig` that a network doesn't have."""
     for name in names:
@@ -207,6 +218,11 @@ def default_embedding(vocab_size: int, hidden_size: int, *, tie_weights: bool | 
     large = vocab_size > SMALL_VOCABULARY
     tied = large if tie_weights is None else tie_weights
     return {"tie_weights": tied, "embedding_size": hidden_size if tied else 128 if large else 32}
+
+
+def without_additions(config: ModelConfig) -> ModelConfig:
+    """The network alone, without n-gram prior, context vectors, match and labels."""
+    return replace(config, ngram_order=0, context_vectors=0, match=False, recent=False, labels=())
 
 
 def with_width(network: ModelConfig, hidden_size: int) -> ModelConfig:

@@ -15,6 +15,9 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 Optimizer = Literal["adamw", "muon"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
+MIN_PRIOR_MEMORY = 10_000_000
+"""The least bytes for counting the n-grams of a prior."""
+
 
 @names_checked
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +90,7 @@ class TrainConfig(JsonConfig):
         check_choice("--device", self.device, get_args(Device))
         check_choice("--precision", self.precision, get_args(Precision))
         if self.prior_memory is not None:
-            check_range("--prior-memory (in bytes)", self.prior_memory, 10_000_000, 1 << 50)
+            check_range("--prior-memory (in bytes)", self.prior_memory, MIN_PRIOR_MEMORY, 1 << 50)
 
 
 class _TrainSettings(TypedDict, total=False):

@@ -5,14 +5,13 @@ boundary cuts becomes two documents, so that each split consists of whole docume
 """
 
 import logging
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from charlm.config import CorpusConfig, LabelColumn
 from charlm.data.documents import Part
-from charlm.data.inputs.line_ends import count_line_ends, has_blank_line
+from charlm.data.inputs.overview import Overview
 from charlm.data.inputs.table import Table, read_table
 from charlm.data.labels.counts import LabelCounts
 from charlm.data.reader import TextReader, read_documents
@@ -23,13 +22,7 @@ from charlm.progress import Progress, silent
 
 logger = logging.getLogger(__name__)
 
-_LIST_LINES = 10  # fewest lines of a document, on average, to look like a list
 _COPIES_SHARE = 0.01  # of the bytes, from which copies of files matter
-_QUOTED_LINE_END = re.compile(r"""(?:[\r\n,;\t|]|\A)"(?:[^"\r\n]|"")*[\r\n]""")
-"""A field of a table (RFC 4180) that begins with a quotation mark and goes on in the next line."""
-_SEARCHED = 1 << 20  # characters of the text, at its start, that are searched for such fields
-_SORT_KEY_LENGTH = 64  # characters of a document's start that decide whether documents are sorted
-_COMPARED = 4096  # documents of a part, at its start, that are compared for that
 _SPREAD = 20  # files of a label, on average, from which each file is in one split
 
 
@@ -165,35 +158,13 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
         if folder.kind == "folder" or len(folder.sources) > 1 or folder.left_out:
             logger.warning("%s", folder.summary())
     reader = TextReader(found.sources, config)
-    characters = documents = newlines = ascending = differing = 0
-    blank_line = quoted_line_end = False
-    tail = previous_key = ""
-    inside = False  # whether a document has begun and not ended
-    labels, lengths = LabelCounts(config), [0]  # characters of each file, if it is a document
-    for texts, ends, own_labels, _ in _documents(reader, config, progress):
-        for start in texts[inside:_COMPARED]:
-            key = start[:_SORT_KEY_LENGTH].casefold()
-            ascending += key > previous_key
-            differing += key != previous_key
-            previous_key = key
-        inside = not ends
-        text = "".join(texts)
-        characters += len(text)
-        documents += len(texts) - inside
-        labels.add(own_labels, len(texts) - inside)
-        if config.documents == "file":
-            lengths[-1] += len(text)
-            lengths += [0] * ends
-        newlines += count_line_ends(text)
-        if not blank_line:
-            joined = tail + text  # a blank line may span two parts
-            blank_line = has_blank_line(joined)
-            tail = text[-2:]
-        if characters <= _SEARCHED and config.documents == "file":
-            quoted_line_end = quoted_line_end or _QUOTED_LINE_END.search(text) is not None
+    overview, labels = Overview(config.documents), LabelCounts(config)
+    for part in _documents(reader, config, progress):
+        overview.add(part)
+        labels.add(part.labels, len(part.texts) - (not part.ends))
     total = sum(source.size for source in found.sources)
     progress("reading", total, total)
-    if characters == 0:
+    if overview.characters == 0:
         names = ", ".join(source.name for source in found.sources[:3])
         if config.documents == "record":
             column = config.target_column or config.text_column
@@ -203,24 +174,23 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
                 f"{names}: contains only document separators (--documents {config.documents}); give a file with text"
             )
         raise CorpusError(f"{names}: contains no text; give a file that isn't empty")
-    short_lines = newlines >= 200 and characters <= 120 * newlines and newlines >= _LIST_LINES * documents
     copies = reader.copies()
     return Corpus(
         name=found.name,
         config=config,
         bytes=reader.bytes,
-        characters=characters,
-        documents=documents,
+        characters=overview.characters,
+        documents=overview.documents,
         sha256=reader.sha256,
-        looks_like_list=config.documents == "file" and short_lines and not (blank_line or quoted_line_end),
-        looks_sorted=differing >= 200 and ascending >= 0.95 * differing and not config.is_spread,
+        looks_like_list=overview.looks_like_list,
+        looks_sorted=overview.looks_sorted and not config.is_spread,
         copies=tuple((copy, first) for copy, first, _ in copies)
         if sum(size for *_, size in copies) >= _COPIES_SHARE * reader.bytes
         else (),
         table=next(filter(None, (read_table(path, config.encoding) for path in found.paths())), None),
         files=len(found.sources),
         _labels=labels,
-        _cut=tuple(lengths[:-1]) if documents < _SPREAD * labels.most_values else (),
+        _cut=overview.file_lengths if overview.documents < _SPREAD * labels.most_values else (),
         _reader=reader,
     )
 

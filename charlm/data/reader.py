@@ -4,10 +4,10 @@ import hashlib
 import sys
 from collections.abc import Iterator
 
+from charlm.ahead import read_ahead
 from charlm.config import CorpusConfig
 from charlm.data.documents import Part, cut_documents
 from charlm.data.encoding import check_encoding, decoded
-from charlm.data.inputs.ahead import read_ahead
 from charlm.data.inputs.records import read_records
 from charlm.data.labels.counts import source_labels
 from charlm.data.registry import Source

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm.ahead import map_ahead
 from charlm.config import JsonConfig, LabelColumn
 from charlm.data.corpus import Corpus
 from charlm.data.documents import Part, whole_words
-from charlm.data.inputs.ahead import map_ahead
 from charlm.data.labels.codes import Codes, LabelCodes
 from charlm.data.splits import SPLITS
 from charlm.data.verified_file import checksums
@@ -84,13 +84,12 @@ def encode_parts(
     marked = np.column_stack((begins, ends)).ravel()
     places = np.repeat(bounds, 2)[1:-1][marked]
     marks = np.tile([tokenizer.bos, tokenizer.eos], len(texts))[marked]
-    text = "".join(texts)
+    documents = int(np.count_nonzero(ends))
     facts = SplitFacts(
-        documents=int(np.count_nonzero(ends)),
-        characters=len(text),
-        bytes=len(text) if text.isascii() else len(text.encode()),
-        tokens=len(ids) + int(np.count_nonzero(ends)),
-        unknown_characters=0 if tokenizer.unk is None else int(np.count_nonzero(ids == tokenizer.unk)),
+        **_text_sizes("".join(texts)),
+        documents=documents,
+        tokens=len(ids) + documents,
+        unknown_characters=tokenizer.count_unknown(ids),
     )
     starts = (places + np.arange(len(places)))[marks == tokenizer.bos]
     labels = None
@@ -114,19 +113,22 @@ def _encode_pairs(
     marks = np.tile([tokenizer.bos, tokenizer.eos, tokenizer.eos], len(texts))
     sizes = lengths.sum(1) + 3
     starts = np.cumsum(sizes) - sizes
-    text = "".join(texts)
     facts = SplitFacts(
+        **_text_sizes("".join(texts)),
         documents=len(texts),
-        characters=len(text),
-        bytes=len(text) if text.isascii() else len(text.encode()),
         tokens=int(lengths[:, 1].sum()) + len(texts),
-        unknown_characters=0 if tokenizer.unk is None else int(np.count_nonzero(ids[is_target] == tokenizer.unk)),
+        unknown_characters=tokenizer.count_unknown(ids[is_target]),
         source_tokens=int(lengths[:, 0].sum()) + len(texts),
     )
     labels = None
     if codes is not None:
         labels = np.repeat([codes(part.labels) for part in parts], [len(part.texts) for part in parts], 0)
     return EncodedParts(np.insert(ids, places, marks).astype(dtype), starts, facts, labels, starts + 2 + lengths[:, 0])
+
+
+def _text_sizes(text: str) -> dict[str, int]:
+    """The characters and bytes of a text, as fields of `SplitFacts`."""
+    return {"characters": len(text), "bytes": len(text) if text.isascii() else len(text.encode())}
 
 
 class SplitWriter:

@@ -18,6 +18,8 @@ from charlm.tokenizers import Tokenizer
 _STARTS_IN_MEMORY = 1 << 23  # documents of a split up to which their places are kept in memory
 _VERIFIED_AT_ONCE = 1 << 24  # tokens of a split up to which it is verified when it is opened: milliseconds
 
+_MOST_COUNTED = 10_000_000  # tokens
+
 
 class TokenSplit:
     """The token ids of one split: its documents in order, each `BOS ... EOS`, or `BOS source EOS target EOS`."""
@@ -97,6 +99,10 @@ class TokenSplit:
         """A copy of the last `count` ids, or of all if there are fewer; raises as `read` does."""
         return self.read(max(0, len(self) - count), len(self))
 
+    def token_counts(self, vocab_size: int) -> NDArray[np.int64]:
+        """How often the last ten million ids have each token, (V,); raises as `read` does."""
+        return np.bincount(self.tail(_MOST_COUNTED), minlength=vocab_size)
+
     def labels_at(self, starts: NDArray[np.int64]) -> Codes | None:
         """The labels of the documents in which some positions are, (B, C); None if there are no labels."""
         if self.labels is None:
@@ -126,7 +132,7 @@ class TokenSplit:
             characters=max(1, len(text)),
             bytes=len(text.encode()),
             tokens=len(ids) - len(starts),
-            unknown_characters=0 if tokenizer.unk is None else int(np.count_nonzero(ids == tokenizer.unk)),
+            unknown_characters=tokenizer.count_unknown(ids),
         )
         return TokenSplit(ids, np.append(starts, len(ids)), facts, self.labels_at(start + starts))
 

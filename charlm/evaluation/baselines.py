@@ -92,20 +92,20 @@ def measure_baselines(
 
 
 def best_ngram(
-    tokenizer: Tokenizer, ids: NDArray[Any], judge: NDArray[Any], *, progress: Progress = silent
+    tokenizer: Tokenizer, ids: NDArray[Any], held_out: NDArray[Any], *, progress: Progress = silent
 ) -> NgramModel:
-    """The n-gram model of `ids` with the order that is best on the start of `judge`.
+    """The n-gram model of `ids` with the order that is best on the start of `held_out`.
 
-    If `judge` is empty, it is the order that is best on the last tenth of `ids` when the model is fitted to the rest.
+    If that is empty, it is the order that is best on the last tenth of `ids` when the model is fitted to the rest.
     """
 
     def count(ids: NDArray[Any]) -> NgramCounts:
         vocab_size, bos = tokenizer.vocab_size, tokenizer.bos
         return count_ngrams(ids, order=MAX_ORDER, vocab_size=vocab_size, bos=bos, progress=progress)
 
-    if len(judge):
-        counts, judge = count(ids), judge[:_SELECTION_TOKENS]
-        return min(_models(counts, progress), key=lambda model: total_nats(model, judge))
+    if len(held_out):
+        counts, held_out = count(ids), held_out[:_SELECTION_TOKENS]
+        return min(_models(counts, progress), key=lambda model: total_nats(model, held_out))
     cut = len(ids) - len(ids) // 10
     order = min(
         _models(count(ids[:cut]), progress), key=lambda model: total_nats(model, ids[cut:][:_SELECTION_TOKENS])
@@ -144,7 +144,7 @@ def _compress(tokenizer: Tokenizer, train: TokenSplit, text: TokenSplit, progres
     if len(ids) < len(text):
         logger.warning("gzip and xz use only the first %s bytes of the text", f"{len(after):,}")
         characters = len(after.decode(errors="replace")) - after.count(_DOCUMENT_END)
-        unknown = 0 if tokenizer.unk is None else int(np.count_nonzero(ids == tokenizer.unk))
+        unknown = tokenizer.count_unknown(ids)
     scores = {}
     for name, compressor in _compressors().items():
         added = _size(compressor(), before + after, name, progress) - _size(compressor(), before, name, progress)

@@ -33,7 +33,7 @@ def best_temperature(model: LanguageModel, windows: Iterable[Window], processes:
     nats = torch.zeros(len(TEMPERATURES), dtype=torch.float64)
     states = None
     for window in windows:
-        logits, hidden, voices, states = model.read_alone(window.ids.to(device), model.carry(states, window))
+        logits, hidden, voices, states = model.read_without_match(window.ids.to(device), model.carry(states, window))
         every = -(-logits.numel() // _LOGITS)
         logits, targets = logits[::every], window.targets.to(device)[::every].flatten()
         for index, temperature in enumerate(TEMPERATURES):
@@ -59,7 +59,7 @@ def divide_logits(model: LanguageModel, temperature: float) -> None:
 
     When the embedding is also the output layer, the network's input weights are multiplied to compensate.
     """
-    parts: list[torch.Tensor] = [model.embedding if model.output is None else model.output, model.output_bias]
+    parts: list[torch.Tensor] = [model.output_weight, model.output_bias]
     if model.prior is not None:
         parts += [model.prior.weight, model.prior.bias]
     for part in parts:

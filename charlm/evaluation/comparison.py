@@ -13,7 +13,7 @@ from charlm.data.corpus import Corpus
 from charlm.data.dataset import make_dataset
 from charlm.data.documents import Part
 from charlm.data.token_split import TokenSplit
-from charlm.evaluation.score import Floats, token_nats
+from charlm.evaluation.nats import Floats, token_nats
 from charlm.evaluation.spans.characters import Characters
 from charlm.evaluation.words import count_words
 from charlm.model.language_model import LanguageModel

@@ -1,4 +1,5 @@
-"""Passages of a text that occur verbatim in another, such as the one that a model was trained on.
+"""Passages of a text that occur verbatim in another, such as the one that a model was trained on; and how much of a
+held-out split also stands in the training split, which makes its score too good.
 
 The other text is kept in memory, with the hash of a substring at every 16th character. The substrings are so short that
 any passage of the minimum length contains one of them, so a passage without a known hash needs no search.
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from charlm.data.corpus import Corpus
 from charlm.errors import ConfigError
 
 logger = logging.getLogger(__name__)
@@ -21,6 +23,9 @@ _DOCUMENT_END = "\0"  # no text contains it, so no passage spans two documents
 _SEARCH_SEPARATOR = "\x01"  # between searched texts; it differs from `_DOCUMENT_END`, so no passage spans two of them
 MOST_CHARACTERS = 50_000_000
 """How many characters of a training text are indexed, which bounds the memory."""
+_NOTICEABLE_OVERLAP = 0.01  # share of a held-out text
+_COMPARED_TRAINING, _COMPARED_HELD_OUT = 20_000_000, 100_000  # characters of the texts in which overlap is searched
+_LEAST_PASSAGE, _LEAST_DOCUMENT = 200, 20  # characters of the shortest passage and document that overlap counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,17 +144,52 @@ def index_training_text(documents: Iterable[str], *, least: int) -> CopyIndex:
 
     `least` is the length of the shortest passage to find, characters. Raises `ConfigError` if it is below 1.
     """
-    return CopyIndex(_first_characters(documents), least=least)
+    return CopyIndex(_first(documents, MOST_CHARACTERS, warns=True), least=least)
 
 
-def _first_characters(documents: Iterable[str]) -> Iterator[str]:
-    """The first `MOST_CHARACTERS` characters of the documents; warns if there are more."""
-    remaining = MOST_CHARACTERS
+def warn_about_overlap(training: Corpus, held_out: Corpus, name: str) -> None:
+    """Warn if a hundredth or more of a held-out text, whose `name` is validation or test, is in the training text."""
+    share = overlap(
+        training.split_documents("train", longest=_COMPARED_TRAINING),
+        held_out.split_documents("train", longest=_COMPARED_HELD_OUT),
+    )
+    if share >= _NOTICEABLE_OVERLAP:
+        logger.warning(
+            "%.0f%% of the %s text also stands in the training text, so its loss is too low", 100 * share, name
+        )
+
+
+def overlap(training: Iterable[str], held_out: Iterable[str]) -> float:
+    """The share of a held-out split's characters that also stand in the training split, 0 to 1.
+
+    A document counts if the same document is in the training split, and otherwise its passages of 200 characters and
+    more that occur there. Of long splits only the first 20,000,000 and 100,000 characters are compared.
+
+    Args:
+        training: the documents of the training split.
+        held_out: the documents of the held-out split.
+    """
+    known = list(_first(training, _COMPARED_TRAINING))
+    whole, index = set(known), CopyIndex(known, least=_LEAST_PASSAGE)
+    characters = shared = 0
+    for document in _first(held_out, _COMPARED_HELD_OUT):
+        characters += len(document)
+        if len(document) >= _LEAST_DOCUMENT and document in whole:
+            shared += len(document)
+        elif len(document) >= _LEAST_PASSAGE:
+            shared += find_copies(document, index).copied
+    return shared / characters if characters else 0.0
+
+
+def _first(documents: Iterable[str], characters: int, *, warns: bool = False) -> Iterator[str]:
+    """The first characters of the documents; with `warns` a warning if there are more."""
+    left = characters
     for document in documents:
-        yield document[:remaining]
-        remaining -= len(document)
-        if remaining < 0:
-            logger.warning(
-                "only the first %s characters of the training text are searched for copies", f"{MOST_CHARACTERS:,}"
-            )
+        yield document[:left]
+        left -= len(document)
+        if left < 0:
+            if warns:
+                logger.warning(
+                    "only the first %s characters of the training text are searched for copies", f"{characters:,}"
+                )
             return

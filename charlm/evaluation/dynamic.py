@@ -22,8 +22,9 @@ from charlm.config import JsonConfig, check_range
 from charlm.config.names import names_checked
 from charlm.data.token_split import TokenSplit
 from charlm.data.windows import Window, document_windows
+from charlm.evaluation.nats import nats_of
 from charlm.evaluation.neural_cache import NeuralCache, NeuralCacheConfig
-from charlm.evaluation.score import Evaluation, nats_of, summed
+from charlm.evaluation.score import Evaluation, evaluation_of
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
@@ -76,7 +77,7 @@ def dynamic_evaluate(
     """
     windows, scored = tee(_windows(split, config := config or DynamicConfig()))
     nats = dynamic_score(model, scored, config, cache)
-    return summed(zip(windows, nats, strict=True), tokenizer, split, progress)
+    return evaluation_of(zip(windows, nats, strict=True), tokenizer, split, progress)
 
 
 def dynamic_score(

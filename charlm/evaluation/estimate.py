@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from charlm.data.token_split import TokenSplit
 from charlm.data.windows import IGNORE, Window, sample_windows
-from charlm.evaluation.score import score, total
+from charlm.evaluation.nats import exact_sum, window_nats
 from charlm.model.language_model import LanguageModel
 from charlm.ngram.model import NgramModel
 from charlm.ngram.score import token_nats
@@ -100,7 +100,7 @@ class SplitSample:
         equation 6.13 (ratio of two sums over clusters), a cluster being a row.
         """
         if self._windows is None:
-            (nats,) = self._processes.total([sum(map(total, score(model, self.windows())))]).tolist()
+            (nats,) = self._processes.total([sum(map(exact_sum, window_nats(model, self.windows())))]).tolist()
             return Estimate(nats_per_token=nats / self.tokens + self._unknown_nats, margin=0.0, tokens=self.tokens)
         differences = _by_row(self._windows, self._row_nats(model, self._windows)) - self._ngram_nats
         mean, rows = float(differences.sum()) / self.tokens, len(differences)
@@ -117,7 +117,7 @@ class SplitSample:
         sums = [np.zeros(len(window.starts)) for window in windows]
         own = [values[self._processes.rows] for values in sums]
         filled = (values for values in own if len(values))
-        for values, nats in zip(filled, score(model, self.windows()), strict=True):
+        for values, nats in zip(filled, window_nats(model, self.windows()), strict=True):
             values[:] = nats.cpu().double().sum(0).numpy()
         totals = self._processes.total(np.concatenate(sums))
         return np.split(totals, np.cumsum([len(values) for values in sums])[:-1])

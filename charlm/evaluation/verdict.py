@@ -130,14 +130,7 @@ def validation_verdict(dataset: Dataset, nats_per_token: float, *, progress: Pro
     train = dataset.train.part(max(0, len(dataset.train) - _TRAIN_TOKENS), len(dataset.train), tokenizer)
     valid = dataset.valid.part(0, min(_VALID_TOKENS, len(dataset.valid)), tokenizer)
     margin = 1.0 if len(valid) == len(dataset.valid) else _MARGIN
-    result = Evaluation(
-        documents=facts.documents,
-        tokens=facts.tokens,
-        characters=facts.characters,
-        bytes=facts.bytes,
-        unknown_characters=facts.unknown_characters,
-        nats=nats_per_token * facts.tokens,
-    )
+    result = Evaluation.of(facts, nats_per_token * facts.tokens)
     baselines = measure_baselines(tokenizer, train=train, valid=valid, text=valid, progress=progress)
     index = CopyIndex([tokenizer.decode(train.ids)], least=_LEAST)
     copied = find_copies(tokenizer.decode(valid.ids)[:_CHECKED], index).share

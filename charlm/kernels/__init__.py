@@ -3,7 +3,7 @@
 The tables below are keyed by cell name. A cell without an entry is computed step by step from its equation.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from charlm.kernels import compiled, gru, lstm, mut, rnn
 from charlm.kernels.autograd import bfloat16_products, fused_layer, fused_states
-from charlm.kernels.program import Program
+from charlm.kernels.program import Program, State, Weights
 from charlm.kernels.torch_layers import cudnn_layer, torch_gru, torch_lstm, torch_rnn
 
 PROGRAMS: dict[str, Program] = {
@@ -32,12 +32,11 @@ PROGRAMS: dict[str, Program] = {
     "mingru": gru.MINGRU,
 }
 
-State = tuple[Tensor, ...]
-Kernel = Callable[[Tensor, State, Mapping[str, Tensor]], tuple[Tensor, State]]
+Kernel = Callable[[Tensor, State, Weights], tuple[Tensor, State]]
 """kernel(x or projected, state, weights) -> (outputs (T, B, H), state after the last step)."""
 
 
-def _mingru(projected: Tensor, state: State, weights: Mapping[str, Tensor]) -> tuple[Tensor, State]:
+def _mingru(projected: Tensor, state: State, weights: Weights) -> tuple[Tensor, State]:
     """A single compiled pass over the window if there is compiled code, else a parallel scan."""
     if projected.device.type == "cpu" and compiled.program_library(gru.MINGRU.functions, projected.dtype) is not None:
         return fused_layer(gru.MINGRU, projected, state, weights)
@@ -49,29 +48,29 @@ KERNELS: dict[str, Kernel] = {name: partial(fused_layer, program) for name, prog
 }
 """Kernels that take the input projection V x + b, (T, B, G), and overwrite it."""
 
-StateKernel = Callable[[Tensor, State, Mapping[str, Tensor]], tuple[dict[str, Tensor], State]]
+StateKernel = Callable[[Tensor, State, Weights], tuple[dict[str, Tensor], State]]
 """kernel(projected, state, weights) -> (h and c after every step, (T, B, H) each; state after the last step)."""
 
 STATE_KERNELS: dict[str, StateKernel] = {name: partial(fused_states, program) for name, program in PROGRAMS.items()}
 """Like `KERNELS`, but they return the states of every step and compute no gradients."""
 
-_CPU_LAYERS: dict[str, Kernel] = {"rnn": torch_rnn, "lstm": torch_lstm, "gru-reset-after": torch_gru}
+_TORCH_LAYERS_ON_CPU: dict[str, Kernel] = {"rnn": torch_rnn, "lstm": torch_lstm, "gru-reset-after": torch_gru}
 
 
-def _torch_layer(cell: str, x: Tensor, state: State, weights: Mapping[str, Tensor]) -> tuple[Tensor, State]:
+def _torch_layer(cell: str, x: Tensor, state: State, weights: Weights) -> tuple[Tensor, State]:
     """Torch's own layer for a cell; on CUDA that of cuDNN, inside `torch.autocast` with products in float16."""
     if x.device.type == "cpu":
-        return _CPU_LAYERS[cell](x, state, weights)
+        return _TORCH_LAYERS_ON_CPU[cell](x, state, weights)
     half = torch.is_autocast_enabled(x.device.type)
     return cudnn_layer(cell, x, state, weights, dtype=torch.float16 if half else weights["input"].dtype)
 
 
-LAYERS: dict[str, Kernel] = {name: partial(_torch_layer, name) for name in _CPU_LAYERS}
+TORCH_LAYERS: dict[str, Kernel] = {name: partial(_torch_layer, name) for name in _TORCH_LAYERS_ON_CPU}
 """Torch's own layers, which take x (T, B, I)."""
 
 
-def prefers_layer(cell: str, device: str) -> bool:
-    """Whether to use torch's own layer for a cell in `LAYERS` instead of charlm's kernel.
+def prefers_torch_layer(cell: str, device: str) -> bool:
+    """Whether to use torch's own layer for a cell in `TORCH_LAYERS` instead of charlm's kernel.
 
     On the CPU charlm's kernels are faster if they are compiled, except for an LSTM without gradients
     (docs/notes/benchmarks.md). On a GPU torch's layers are faster: one launch per window instead of three per step. In
@@ -106,13 +105,13 @@ def _library(cell: str) -> compiled.Library | None:
 
 __all__ = [
     "KERNELS",
-    "LAYERS",
     "PROGRAMS",
     "STATE_KERNELS",
+    "TORCH_LAYERS",
     "Kernel",
     "StateKernel",
     "has_amx",
     "has_bfloat16",
     "is_compiled",
-    "prefers_layer",
+    "prefers_torch_layer",
 ]

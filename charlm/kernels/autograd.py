@@ -13,8 +13,6 @@ from torch.autograd.function import once_differentiable
 
 from charlm.kernels.buffers import Buffer, Buffers
 from charlm.kernels.forward import (
-    State,
-    Weights,
     block,
     forward_buffers,
     joint_buffer,
@@ -24,7 +22,7 @@ from charlm.kernels.forward import (
     matrix_of,
     run_forward,
 )
-from charlm.kernels.program import Program
+from charlm.kernels.program import Program, State, Weights
 
 _GRADIENT = {"h": "dh_before", "past": "d_past"}
 """The buffer in which the gradient of a product's source is accumulated. A saved quantity is the source of one product

@@ -1,17 +1,14 @@
 """The forward pass of a Program: its memory and operations, shared by training, recording of states, and sampling; and
 the operations of a convolution's sampling step."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import Tensor
 
 from charlm.kernels import compiled
 from charlm.kernels.buffers import Buffer, Buffers, StepLoop, TorchLoop
-from charlm.kernels.program import Product, Program, gated_sum
-
-State = tuple[Tensor, ...]
-Weights = Mapping[str, Tensor]
+from charlm.kernels.program import Product, Program, State, Weights, gated_sum
 
 
 def lookback_of(program: Program, state: Sequence[Tensor | str]) -> int:

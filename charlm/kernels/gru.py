@@ -1,12 +1,11 @@
 """The Programs of gru, gru-reset-after and mingru, and mingru as a parallel scan."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from charlm.kernels.program import Product, Program, Stage
+from charlm.kernels.program import Product, Program, Stage, State, Weights
 from charlm.kernels.symbolic import Values, sigmoid, tanh
 
 Q = Any  # a quantity: a tensor or a symbol
@@ -121,9 +120,7 @@ def linear_scan(keep: Tensor, new: Tensor) -> Tensor:
     return new
 
 
-def scan_mingru(
-    projected: Tensor, state: tuple[Tensor, ...], weights: Mapping[str, Tensor]
-) -> tuple[Tensor, tuple[Tensor, ...]]:
+def scan_mingru(projected: Tensor, state: State, weights: Weights) -> tuple[Tensor, State]:
     """`charlm.cells.gru.mingru_step` over a window, given the input projection (T, B, 2H)."""
     (h,) = state
     z, g = projected.chunk(2, dim=-1)

@@ -18,12 +18,18 @@ In the backward pass there are also
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from charlm.kernels.symbolic import Values, sigmoid
 
+State = tuple[Tensor, ...]
+"""The state of a cell, (B, H) each, as in `charlm.cells`."""
+Weights = Mapping[str, Tensor]
+"""The weights of a cell, by name."""
 Function = Callable[..., Values]
 """Takes quantities by name and returns the quantities that it writes, by name."""
 

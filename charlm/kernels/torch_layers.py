@@ -10,14 +10,13 @@ small: gradients are multiplied by a power of two that makes the largest of them
 single precision. As the backward pass is linear, this changes nothing but rounding.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-State = tuple[Tensor, ...]
+from charlm.kernels.program import State, Weights
 
 MODULES: dict[str, type[nn.RNN] | type[nn.LSTM] | type[nn.GRU]] = {
     "rnn": nn.RNN,
@@ -27,73 +26,47 @@ MODULES: dict[str, type[nn.RNN] | type[nn.LSTM] | type[nn.GRU]] = {
 """torch's modules, by the names of the cells."""
 
 
-def torch_rnn(x: Tensor, state: tuple[Tensor, ...], weights: Mapping[str, Tensor]) -> tuple[Tensor, tuple[Tensor, ...]]:
+def torch_rnn(x: Tensor, state: State, weights: Weights) -> tuple[Tensor, State]:
     """`charlm.cells.rnn.rnn_step` over a window."""
-    (h,) = state
-    bias = weights["bias"]
-    outputs, h = torch.rnn_tanh(
-        x,
-        h.unsqueeze(0),
-        [weights["input"], weights["recurrent"], bias, torch.zeros_like(bias)],
-        True,
-        1,
-        0.0,
-        torch.is_grad_enabled(),
-        False,
-        False,
-    )
+    outputs, h = torch.rnn_tanh(x, state[0].unsqueeze(0), _parameters("rnn", weights), *_single_layer())
     return outputs, (h.squeeze(0),)
 
 
-def torch_lstm(
-    x: Tensor, state: tuple[Tensor, ...], weights: Mapping[str, Tensor]
-) -> tuple[Tensor, tuple[Tensor, ...]]:
+def torch_lstm(x: Tensor, state: State, weights: Weights) -> tuple[Tensor, State]:
     """`charlm.cells.lstm.lstm_step` over a window."""
-    bias = weights["bias"]
-    outputs, h, c = torch.lstm(
-        x,
-        [part.unsqueeze(0) for part in state],
-        [weights["input"], weights["recurrent"], bias, torch.zeros_like(bias)],
-        True,
-        1,
-        0.0,
-        torch.is_grad_enabled(),
-        False,
-        False,
-    )
+    before = [part.unsqueeze(0) for part in state]
+    outputs, h, c = torch.lstm(x, before, _parameters("lstm", weights), *_single_layer())
     return outputs, (h.squeeze(0), c.squeeze(0))
 
 
-def torch_gru(x: Tensor, state: tuple[Tensor, ...], weights: Mapping[str, Tensor]) -> tuple[Tensor, tuple[Tensor, ...]]:
+def torch_gru(x: Tensor, state: State, weights: Weights) -> tuple[Tensor, State]:
     """`charlm.cells.gru.gru_reset_after_step` over a window."""
-    (h,) = state
-    bias, candidate = weights["bias"], weights["candidate_bias"]
-    outputs, h = torch.gru(
-        x,
-        h.unsqueeze(0),
-        [
-            weights["input"],
-            weights["recurrent"],
-            bias,
-            torch.cat((torch.zeros_like(bias[len(candidate) :]), candidate)),
-        ],
-        True,
-        1,
-        0.0,
-        torch.is_grad_enabled(),
-        False,
-        False,
-    )
+    outputs, h = torch.gru(x, state[0].unsqueeze(0), _parameters("gru-reset-after", weights), *_single_layer())
     return outputs, (h.squeeze(0),)
 
 
-def cudnn_layer(
-    cell: str, x: Tensor, state: State, weights: Mapping[str, Tensor], *, dtype: torch.dtype
-) -> tuple[Tensor, State]:
+def _parameters(cell: str, weights: Weights) -> list[Tensor]:
+    """The weights in torch's order. torch has two biases and a cell one: the second is 0, except for the candidate of a
+    GRU."""
+    bias = weights["bias"]
+    other = torch.zeros_like(bias)
+    if cell == "gru-reset-after":
+        candidate = weights["candidate_bias"]
+        other = torch.cat((other[len(candidate) :], candidate))
+    return [weights["input"], weights["recurrent"], bias, other]
+
+
+def _single_layer() -> tuple[bool, int, float, bool, bool, bool]:
+    """The last arguments of torch's functions, for one layer that reads (T, B, I) in one direction."""
+    has_biases, num_layers, dropout, bidirectional, batch_first = True, 1, 0.0, False, False
+    return has_biases, num_layers, dropout, torch.is_grad_enabled(), bidirectional, batch_first
+
+
+def cudnn_layer(cell: str, x: Tensor, state: State, weights: Weights, *, dtype: torch.dtype) -> tuple[Tensor, State]:
     """Run a cell over a window; on the CPU the same modules run without cuDNN.
 
     Args:
-        cell: a key of `charlm.kernels.LAYERS`.
+        cell: a key of `charlm.kernels.TORCH_LAYERS`.
         x: the inputs, (T, B, I).
         state: the state before the first step, (B, H) each.
         weights: the weights of the cell, by name.
@@ -146,17 +119,13 @@ class _CudnnLayer(torch.autograd.Function):
         return None, None, None, None, *(part.to(kind) for part, kind in zip(everything, ctx.types, strict=True))
 
 
-def _module(cell: str, weights: Mapping[str, Tensor], dtype: torch.dtype) -> nn.RNNBase:
+def _module(cell: str, weights: Weights, dtype: torch.dtype) -> nn.RNNBase:
     """torch's module with a copy of the weights, in one block of memory on CUDA."""
     matrix = weights["input"]
     hidden_size = weights["recurrent"].shape[1]
     module = MODULES[cell](matrix.shape[1], hidden_size, device="meta", dtype=dtype).to_empty(device=matrix.device)
-    bias = weights["bias"]
-    other = torch.zeros_like(bias)
-    if cell == "gru-reset-after":
-        other[2 * hidden_size :] = weights["candidate_bias"]
     with torch.no_grad():
-        for parameter, value in zip(module.parameters(), (matrix, weights["recurrent"], bias, other), strict=True):
+        for parameter, value in zip(module.parameters(), _parameters(cell, weights), strict=True):
             parameter.copy_(value)
     return module
 

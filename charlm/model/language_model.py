@@ -14,17 +14,17 @@ from charlm.config import ModelConfig, NetworkKind
 from charlm.data.labels.codes import Codes
 from charlm.data.windows import Window, carry
 from charlm.errors import ConfigError
-from charlm.model.additions.additions import Added, Additions
+from charlm.model.additions.additions import Added, Additions, AdditionStates
 from charlm.model.additions.label_embedding import LabelEmbedding
 from charlm.model.additions.lookups import Lookups
 from charlm.model.additions.match import Match
 from charlm.model.additions.ngram_embedding import NgramEmbedding
 from charlm.model.additions.ngram_prior import CrossFit, NgramPrior
-from charlm.model.layers import Recurrent, embed
-from charlm.model.networks.base import Network
+from charlm.model.networks.base import Network, embed
 from charlm.model.networks.convolution import Convolution
+from charlm.model.networks.recurrent import Recurrent
 from charlm.model.networks.transformer import Transformer
-from charlm.ngram.match import States as Voices
+from charlm.ngram.match import Voices
 from charlm.ngram.model import NgramModel
 
 NETWORKS: dict[NetworkKind, type[Network]] = {
@@ -165,7 +165,10 @@ class LanguageModel(nn.Module):
         if matched is None and window.labels is None:
             return None
         initial = self.initial_state(window.ids.shape[1], window.labels, generator)
-        return initial if matched is None else (*initial[:-1], matched)
+        if matched is None:
+            return initial
+        layers, additions = self.split_states(initial)
+        return (*layers, *additions._replace(match=matched).joined())
 
     def forward(
         self,
@@ -199,12 +202,14 @@ class LanguageModel(nn.Module):
         lookups: Lookups | None = None,
     ) -> tuple[Tensor, Tensor, LayerStates]:
         """Like `forward`, but also returns the outputs of the last layer, (T, B, H), as the second of three results."""
-        logits, hidden, voices, states = self.read_alone(
+        logits, hidden, voices, states = self.read_without_match(
             ids, states, generator=generator, starts=starts, lookups=lookups
         )
-        return logits if voices is None else self.add_match(logits, voices, hidden), hidden, states
+        if voices is not None:
+            logits = self.add_match(logits, voices, hidden)
+        return logits, hidden, states
 
-    def read_alone(
+    def read_without_match(
         self,
         ids: Tensor,
         states: LayerStates | None = None,
@@ -213,8 +218,12 @@ class LanguageModel(nn.Module):
         starts: NDArray[np.int64] | None = None,
         lookups: Lookups | None = None,
     ) -> tuple[Tensor, Tensor, Voices | None, LayerStates]:
-        """Like `read`, but the logits are those without the match, whose predictions (T, B, 1 + K, 2) are the third of
-        four results; None if the model has no match."""
+        """Like `read`, but the logits are those without the match.
+
+        Returns:
+            Logits (T, B, V); the outputs of the last layer, (T, B, H); the predictions of the match, (T, B, 1 + K, 2),
+            None if the model has none; and the state after the last token.
+        """
         added, hidden, states = self.read_network(ids, states, generator, lookups)
         logits = F.linear(hidden, self.output_weight, self.output_bias).to(hidden.dtype)  # (T, B, V)
         if self.prior is not None:
@@ -237,15 +246,12 @@ class LanguageModel(nn.Module):
     ) -> tuple[Added, Tensor, LayerStates]:
         """What the additions make of the tokens (T, B), the outputs of the last layer, (T, B, H), and the state
         after the last token; arguments as in `forward`."""
-        if states is None:
-            states = self.initial_state(ids.shape[1])
-        layers, others = self._split(states)
-        added = self.additions.read(ids, others, generator, lookups)
+        added, layers = self._read_additions(ids, states, generator, lookups)
         hidden, after = self.network(ids, self.embedding, layers, generator, added.extra)
         return added, hidden, (*after, *added.states)
 
     def add_match(self, logits: Tensor, voices: Voices, hidden: Tensor) -> Tensor:
-        """The logits (T, B, V) with what the match adds to them; `voices` and `hidden` are from `read_alone`."""
+        """The logits (T, B, V) with what the match adds; `voices` and `hidden` are from `read_without_match`."""
         assert self.match is not None
         with torch.autocast(logits.device.type, enabled=False):
             changed: Tensor = self.match(logits.float(), voices, hidden)
@@ -255,22 +261,31 @@ class LanguageModel(nn.Module):
         self, ids: Tensor, states: LayerStates | None = None
     ) -> tuple[tuple[dict[str, Tensor], ...], LayerStates]:
         """`Recurrent.record_states` for ids (T, B), and the state after the last token; `states` as in `forward`."""
-        if states is None:
-            states = self.initial_state(ids.shape[1])
-        layers, others = self._split(states)
-        added = self.additions.read(ids, others)
+        added, layers = self._read_additions(ids, states)
         recorded, after = self.recurrent.record_states(ids, self.embedding, layers, added.extra)
         return recorded, (*after, *added.states)
 
     def inputs(self, ids: Tensor, states: LayerStates) -> tuple[Tensor, LayerStates]:
-        """What the first layer reads, (T, B, E), and the states of the n-gram prior, the labels and the match after the
-        last token, if there are any; arguments as in `forward`."""
-        added = self.additions.read(ids, self._split(states)[1])
+        """What the first layer reads, (T, B, E), and the states of the additions after the last token; arguments as in
+        `forward`."""
+        added, _ = self._read_additions(ids, states)
         return embed(ids, self.embedding, added.extra), added.states
 
-    def _split(self, states: LayerStates) -> tuple[LayerStates, LayerStates]:
+    def _read_additions(
+        self,
+        ids: Tensor,
+        states: LayerStates | None,
+        generator: torch.Generator | None = None,
+        lookups: Lookups | None = None,
+    ) -> tuple[Added, LayerStates]:
+        """What the additions make of the tokens (T, B), and the states of the layers before them."""
+        layers, additions = self.split_states(self.initial_state(ids.shape[1]) if states is None else states)
+        return self.additions.read(ids, additions, generator, lookups), layers
+
+    def split_states(self, states: LayerStates) -> tuple[LayerStates, AdditionStates]:
         """The states of the layers, and those of the additions."""
-        return states[: self.config.num_layers], states[self.config.num_layers :]
+        layers = self.config.num_layers
+        return states[:layers], self.additions.split(states[layers:])
 
     def num_parameters(self) -> int:
         """The number of weights."""

@@ -1,4 +1,4 @@
-"""The stack of recurrent layers. Each layer runs its cell by a kernel if there is one, else by the cell's equation."""
+"""A recurrent layer: it runs its cell over a window by a kernel if there is one, else by the cell's equation."""
 
 from collections.abc import Mapping
 
@@ -6,42 +6,27 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from charlm.cells import Cell, LayerStates, State, find_cell
+from charlm.cells import Cell, State
 from charlm.config import ModelConfig
-from charlm.model.networks.base import Network
+from charlm.model.networks.base import dropout, embed
 
 try:
-    from charlm.kernels import KERNELS, LAYERS, STATE_KERNELS, prefers_layer
+    from charlm.kernels import KERNELS, STATE_KERNELS, TORCH_LAYERS, prefers_torch_layer
     from charlm.kernels import has_bfloat16 as has_bfloat16  # also for the timing of a run
 except ModuleNotFoundError as error:  # charlm also works without its kernels, more slowly
     if not (error.name or "").startswith("charlm."):
         raise
-    KERNELS, LAYERS, STATE_KERNELS = {}, {}, {}
+    KERNELS, TORCH_LAYERS, STATE_KERNELS = {}, {}, {}
 
     def has_bfloat16(cell: str) -> bool:
         return False
 
-    def prefers_layer(cell: str, device: str) -> bool:
+    def prefers_torch_layer(cell: str, device: str) -> bool:
         return False
 
 
 _LEAKY = 0.9
 """The share of a state that leaky-identity keeps in a step; half the state is left after 6.6 steps."""
-
-
-def dropout(x: Tensor, probability: float, generator: torch.Generator | None) -> Tensor:
-    """Zero each unit of a row with the given probability, and scale the others by 1 / (1 - probability).
-
-    x (T, B, H) has one mask (B, H) for all steps. Source: Gal and Ghahramani 2016 (arXiv 1512.05287).
-    """
-    keep = 1 - probability
-    return x * x.new_empty(x.shape[1:]).bernoulli_(keep, generator=generator).div_(keep)
-
-
-def embed(ids: Tensor, embedding: Tensor, extra: Tensor | None = None) -> Tensor:
-    """The embeddings (V, E) of token ids (T, B), plus the extra vectors (T, B, E)."""
-    x = F.embedding(ids, embedding)
-    return x if extra is None else x + extra
 
 
 def reference_layer(cell: Cell, x: Tensor, state: State, weights: Mapping[str, Tensor]) -> tuple[Tensor, State]:
@@ -88,7 +73,7 @@ class RecurrentLayer(nn.Module):
         """
         weights = self._weights(generator)
         if self._prefers_torch(x):
-            return LAYERS[self.cell.name](x, state, weights)
+            return TORCH_LAYERS[self.cell.name](x, state, weights)
         if kernel := KERNELS.get(self.cell.name):
             return kernel(self.project(x), state, weights)
         return reference_layer(self.cell, x, state, weights)
@@ -132,7 +117,7 @@ class RecurrentLayer(nn.Module):
 
     def _prefers_torch(self, x: Tensor) -> bool:
         """Whether to use torch's own layer."""
-        return self.cell.name in LAYERS and prefers_layer(self.cell.name, x.device.type)
+        return self.cell.name in TORCH_LAYERS and prefers_torch_layer(self.cell.name, x.device.type)
 
     def project(self, x: Tensor) -> Tensor:
         """The input projection V x + b: x (..., I) to (..., G)."""
@@ -177,113 +162,3 @@ class RecurrentLayer(nn.Module):
             block.fill_(biases.get(name, 0.0))
         for name in self.cell.extra_biases:
             weights[name].zero_()
-
-
-class Recurrent(Network):
-    """A stack of L recurrent layers, with dropout after each.
-
-    If bidirectional, each layer has a twin that reads backwards, and the next layer reads the concatenated outputs of
-    both (Schuster and Paliwal 1997). Such a stack can't write text, because its outputs depend on what follows.
-    """
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.cell = find_cell(config.cell, skip_steps=config.skip_steps)
-        self.dropout = config.dropout
-        self.residual = config.skip == "residual"
-        self.hidden_size = config.hidden_size
-        self.output_size = config.hidden_size * (2 if config.bidirectional else 1)
-        sizes = [config.embedding_size] + [self.output_size] * (config.num_layers - 1)
-        shape = (config.hidden_size, config.weight_dropout)
-        self.layers = nn.ModuleList(RecurrentLayer(self.cell, size, *shape) for size in sizes)
-        self.twins = nn.ModuleList(RecurrentLayer(self.cell, size, *shape) for size in sizes if config.bidirectional)
-
-    def initialise(self, config: ModelConfig, generator: torch.Generator) -> None:
-        """Draw the weights of all layers; see `RecurrentLayer.initialise`."""
-        for layer in (*self.layers, *self.twins):
-            layer.initialise(config, generator)
-
-    @property
-    def has_bfloat16_kernel(self) -> bool:
-        """Whether the CPU has bfloat16 instructions and the cell has a kernel that uses them."""
-        return has_bfloat16(self.cell.name)
-
-    @property
-    def input_weights(self) -> nn.Parameter:
-        """See `Network.input_weights`."""
-        return self.layers[0].get_parameter("input")
-
-    def initial_state(self, batch: int, like: Tensor) -> LayerStates:
-        """The state before the first token of a document: zeros, (B, H) for each state of each layer; B is `batch`."""
-        return tuple(tuple(like.new_zeros(batch, self.hidden_size) for _ in self.cell.states) for _ in self.layers)
-
-    def forward(
-        self,
-        ids: Tensor,
-        embedding: Tensor,
-        states: LayerStates,
-        generator: torch.Generator | None = None,
-        extra: Tensor | None = None,
-    ) -> tuple[Tensor, LayerStates]:
-        """See `Network.forward`; bidirectional twins are not used."""
-        after = []
-        x = embedding
-        for index, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
-            if index == 0:
-                x, state = layer.read_tokens(ids, embedding, state, generator, extra)  # type: ignore[operator]
-            else:
-                y, state = layer(x, state, generator)
-                x = x + y if self.residual else y
-            after.append(state)
-            x = self._drop(x, generator)
-        return x, tuple(after)
-
-    def record_states(
-        self, ids: Tensor, embedding: Tensor, states: LayerStates, extra: Tensor | None = None
-    ) -> tuple[tuple[dict[str, Tensor], ...], LayerStates]:
-        """Run the layers over a window and record their states; without gradients; arguments as in `forward`.
-
-        Returns:
-            For each layer h and, if the cell has one, c after every step, (T, B, H) each, by name; and the states after
-            the last step.
-        """
-        recorded, after = [], []
-        x = embedding
-        for index, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
-            if index == 0:
-                layer_record, state = layer.record_token_states(ids, embedding, state, extra)  # type: ignore[operator]
-            else:
-                layer_record, state = layer.record_states(x, state)  # type: ignore[operator]
-            recorded.append(layer_record)
-            after.append(state)
-            x = x + layer_record["h"] if self.residual and index else layer_record["h"]
-        return tuple(recorded), tuple(after)
-
-    def read_both_directions(
-        self, x: Tensor, lengths: Tensor, generator: torch.Generator | None = None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Run the layers in both reading directions; needs a bidirectional configuration.
-
-        Args:
-            x: the input, (T, B, E), short rows padded at the end.
-            lengths: number of steps of each row without padding, at least 1, (B,) int64.
-            generator: the random generator of dropout in training mode.
-
-        Returns:
-            Outputs (T, B, 2H), undefined for padding; and the last output of the top layer in each reading direction,
-            (B, H) each: forwards at the last step, backwards at the first.
-        """
-        steps = torch.arange(len(x), device=x.device).unsqueeze(1)
-        reversed_steps = torch.where(steps < lengths, lengths - 1 - steps, steps).unsqueeze(2)  # (T, B, 1)
-        last = (lengths - 1).view(1, -1, 1)
-        for index, (layer, twin) in enumerate(zip(self.layers, self.twins, strict=True)):
-            state = tuple(x.new_zeros(x.shape[1], self.hidden_size) for _ in self.cell.states)
-            forward, _ = layer(x, state, generator)
-            backward, _ = twin(x.gather(0, reversed_steps.expand_as(x)), state, generator)  # in its order of reading
-            ends = tuple(y.gather(0, last.expand(1, -1, self.hidden_size))[0] for y in (forward, backward))
-            y = torch.cat((forward, backward.gather(0, reversed_steps.expand_as(backward))), dim=2)  # (T, B, 2H)
-            x = self._drop(x + y if self.residual and index else y, generator)
-        return x, ends[0], ends[1]
-
-    def _drop(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        return dropout(x, self.dropout, generator) if self.training and self.dropout > 0 else x

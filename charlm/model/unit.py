@@ -1,6 +1,7 @@
 """Names of the numbers inside a model that can be recorded over a text: a hidden state, a cell state, or a gate."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from charlm.cells.gates import logistic_gates
@@ -76,6 +77,11 @@ class Unit:
                 else f"the cell {config.cell} has no gates; --unit shows its state"
             )
             raise ConfigError(f"{option} names gate {self.gate}; {remedy}")
+
+
+def series_of(units: Iterable[Unit]) -> list[tuple[int, str]]:
+    """The layer and the name of each series that has some of the units, in their order."""
+    return list(dict.fromkeys((unit.layer, unit.series) for unit in units))
 
 
 def names_unit(name: str) -> bool:

@@ -36,6 +36,10 @@ VERIFIED, MOST_MISSES = 32, 3
 _LONGEST_COUNT = 1 << 30
 
 States = NDArray[np.int32]
+"""The states of B texts, (B, S)."""
+Voices = NDArray[np.int32]
+"""What 1 + K voices, that is, the match and the recent contexts, predict after each token: a token, or -1 for none, and
+the bucket of the prediction, (T, B, 1 + K, 2)."""
 
 
 class Lengths(NamedTuple):
@@ -74,7 +78,7 @@ def no_matches(lengths: Lengths, rows: int) -> States:
     return np.zeros((rows, lengths.size), dtype=np.int32)
 
 
-def advance(lengths: Lengths, states: States, ids: NDArray[Any]) -> tuple[States, States]:
+def advance(lengths: Lengths, states: States, ids: NDArray[Any]) -> tuple[Voices, States]:
     """Read tokens.
 
     Args:
@@ -83,9 +87,8 @@ def advance(lengths: Lengths, states: States, ids: NDArray[Any]) -> tuple[States
         ids: token ids, (T, B).
 
     Returns:
-        After each token what each voice predicts, first the match, then the recent contexts: a token, or -1, and the
-        bucket of the prediction, (T, B, 1 + K, 2); and the states after the last token. Raises `ValueError` for states
-        of another shape, or whose position lies outside the text.
+        What each voice predicts after each token, (T, B, 1 + K, 2), and the states after the last token. Raises
+        `ValueError` for states of another shape, or whose position lies outside the text.
     """
     tokens, states = np.ascontiguousarray(ids, dtype=np.int64), check_states(lengths, states).copy()
     if len(states) != tokens.shape[1]:
@@ -183,7 +186,7 @@ def _agreeing(state: memoryview, count: int, position: int) -> int:
 
 
 def _voice(state: memoryview) -> tuple[int, int]:
-    """`match_voice` of native/sources/match.h: the predicted token, or -1, and the bucket."""
+    """The first voice of `match_voices` in native/sources/match.h: the predicted token, or -1, and the bucket."""
     _, pointer, length, misses = state[:_HEAD]
     if length >= 16:
         length = 16 + min(3, length.bit_length() - 5)

@@ -82,10 +82,10 @@ class NgramModel:
 
         Raises `ValueError` for an order that was not counted.
         """
-        return cls.without_folds(counts, 0, order=order, max_ngrams=max_ngrams)[0]
+        return cls.cross_fitted(counts, 0, order=order, max_ngrams=max_ngrams)[0]
 
     @classmethod
-    def without_folds(
+    def cross_fitted(
         cls,
         counts: NgramCounts,
         folds: int,

@@ -12,12 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm.ngram.kneser_ney import Estimates, Singles
 from charlm.ngram.native_code import native_library, structures
 
 Nodes = NDArray[np.int32]
-Singles = NDArray[np.float32]
-Tables = tuple[Singles, Singles, Singles]
-"""The probabilities of single tokens, the weights and the backoffs of a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ class CompiledLookup:
         return after
 
     def known_contexts(
-        self, trie: Trie, states: Nodes, models: Sequence[Tables], which: NDArray[np.int64]
+        self, trie: Trie, states: Nodes, models: Sequence[Estimates], which: NDArray[np.int64]
     ) -> NDArray[np.int64]:
         """See `charlm.ngram.mixture.NgramQuery.known_contexts`; `models` and `which` as in `mixture`."""
         states, which = _checked(trie, states), np.ascontiguousarray(which, dtype=np.int64)
@@ -82,7 +80,7 @@ class CompiledLookup:
     def mixture(
         self,
         trie: Trie,
-        models: Sequence[Tables],
+        models: Sequence[Estimates],
         which: NDArray[np.int64],
         states: Nodes,
         orders: Sequence[int],
@@ -144,7 +142,7 @@ def _checked(trie: Trie, states: Nodes) -> Nodes:
     return states
 
 
-def _addresses(models: Sequence[Tables]) -> NDArray[np.uintp]:
+def _addresses(models: Sequence[Estimates]) -> NDArray[np.uintp]:
     """One argument block `Estimates` for each model, (N, 3)."""
     return np.array([[array.ctypes.data for array in model] for model in models], dtype=np.uintp)
 

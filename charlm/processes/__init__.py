@@ -1,1 +1,1 @@
-"""Processes: training by several of them, what they tell each other, and how threads wait next to other programs."""
+"""Processes: training by several of them, signals, and how threads wait next to other programs."""

@@ -11,7 +11,7 @@ from charlm.data.documents import Part
 from charlm.data.reader import stream_parts
 from charlm.data.sources import TextLike, find_sources
 from charlm.errors import ConfigError
-from charlm.evaluation.overlap import warn_about_overlap
+from charlm.evaluation.copying import warn_about_overlap
 from charlm.progress import Progress, silent
 from charlm.sampling.pairs.source import require_pairs_alike
 from charlm.storage.own_text import held_out_arguments, read_held_out, read_own_text

@@ -79,7 +79,11 @@ class Tokenizer(ABC):
         """Nats that unknown characters cost in addition to `unk`: a uniform code over `unseen_characters`."""
         return characters * math.log(self.unseen_characters) if characters else 0.0
 
-    def spells(self, before: NDArray[np.integer], tokens: NDArray[np.integer]) -> NDArray[np.bool_]:
+    def count_unknown(self, ids: NDArray[np.integer]) -> int:
+        """How many of the tokens are `unk`."""
+        return 0 if self.unk is None else int(np.count_nonzero(ids == self.unk))
+
+    def continues_spelling(self, before: NDArray[np.integer], tokens: NDArray[np.integer]) -> NDArray[np.bool_]:
         """Whether tokens continue the spelling of a word outside a vocabulary of words, given the tokens before them.
 
         Papers on word-level models charge such a word only the cost of its first token.

@@ -107,8 +107,8 @@ class WordTokenizer(Tokenizer):
         """See `Tokenizer.token_bytes`."""
         return self._bytes[token]
 
-    def spells(self, before: NDArray[np.integer], tokens: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """See `Tokenizer.spells`."""
+    def continues_spelling(self, before: NDArray[np.integer], tokens: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """See `Tokenizer.continues_spelling`."""
         continues: NDArray[np.bool_] = self.is_spelling(tokens) & (tokens != _SPACE) & self.is_spelling(before)
         return continues
 

@@ -98,7 +98,7 @@ class RunLog:
             self._report()  # so that the loss shown with a validation is up to date
         better = True
         if self._dataset.valid.facts.tokens:
-            self._sample = self._sample or choose_sample(state, self._config, self._dataset)
+            self._sample = self._sample or choose_sample(state, self._dataset, self._config)
             event = validate(state, self._dataset, self._sample)
             better = event.best
             if better:

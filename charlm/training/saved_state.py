@@ -195,9 +195,10 @@ def _checked_states(model: LanguageModel, tensors: dict[str, Tensor]) -> LayerSt
             if not fits or not part.isfinite().all():
                 raise ValueError(f"state {layer}/{index} is {part.dtype} {tuple(part.shape)}, or not finite")
         states.append(tuple(saved))
+    _, additions = model.split_states(tuple(states))
     ngram = None if model.prior is None else model.prior.ngram
-    if ngram is not None and not ngram.trie.has_states(states[model.config.num_layers][0].numpy()):
+    if ngram is not None and additions.prior is not None and not ngram.trie.has_states(additions.prior[0].numpy()):
         raise ValueError("a state of the n-gram model is outside of it")
-    if model.match is not None:
-        check_states(model.match.lengths, states[-1][0].numpy())
+    if model.match is not None and additions.match is not None:
+        check_states(model.match.lengths, additions.match[0].numpy())
     return tuple(states)

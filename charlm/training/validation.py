@@ -21,7 +21,7 @@ _SHARE_OF_SAMPLED = 0.05  # the same with a sampled softmax, since scoring, whic
 _MIN_CALIBRATION_TOKENS = 1000  # below, the split is too short to calibrate on
 
 
-def choose_sample(state: TrainingState, config: TrainConfig, dataset: Dataset) -> SplitSample:
+def choose_sample(state: TrainingState, dataset: Dataset, config: TrainConfig) -> SplitSample:
     """The sample of the validation split that all validations of this run score; its size follows from the speed of the
     run so far, and is kept in the state."""
     if state.validation_tokens == 0:
@@ -53,7 +53,7 @@ def validate(state: TrainingState, dataset: Dataset, sample: SplitSample) -> Val
     )
 
 
-def calibrate(run: RunFolder, state: TrainingState, config: TrainConfig, dataset: Dataset) -> Estimate | None:
+def calibrate(run: RunFolder, state: TrainingState, dataset: Dataset, config: TrainConfig) -> Estimate | None:
     """Divide the logits of the kept model by the temperature that is best on the validation split, and score it there.
 
     The score is that of the whole split if that takes little of the run's time; see `final_tokens`.
@@ -67,7 +67,7 @@ def calibrate(run: RunFolder, state: TrainingState, config: TrainConfig, dataset
         return None if kept is None else _kept_estimate(kept[1])
     model = deepcopy(state.average).eval() if kept is None else kept[0].model.to(state.model.output_bias.device)
     processes.copy_from_first(model.parameters())
-    sample = choose_sample(state, config, dataset)
+    sample = choose_sample(state, dataset, config)
     temperature = best_temperature(model, sample.windows(), processes)
     divide_logits(model, temperature)
     tokens = max(sample.tokens, final_tokens(dataset.valid.facts.tokens, state.tokens))

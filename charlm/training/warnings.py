@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from itertools import pairwise
 
-from charlm.config import ModelConfig, TrainConfig
+from charlm.config import TrainConfig
 from charlm.data.dataset import Dataset
 from charlm.model.language_model import LanguageModel
 from charlm.training.events import Event, StepEvent
@@ -132,10 +132,8 @@ class PassesCheck:
     far less or far more often than expected.
     """
 
-    def __init__(
-        self, selected: AutotunedSettings, dataset: Dataset, model: ModelConfig, on_event: Callable[[Event], None]
-    ) -> None:
-        self._selected, self._facts, self._model, self._on_event = selected, dataset.train.facts, model, on_event
+    def __init__(self, selected: AutotunedSettings, on_event: Callable[[Event], None]) -> None:
+        self._selected, self._on_event = selected, on_event
         self._first: StepEvent | None = None
         self._checked = False
 
@@ -155,17 +153,7 @@ class PassesCheck:
         if expected / _FAR < passes < expected * _FAR or max(passes, expected) <= 1:
             return  # one pass or a part of it is shown as "less than once", and gets the same settings
         selected = self._selected.model | self._selected.training
-        suited = settings_for(
-            tokens=self._facts.tokens,
-            characters=self._facts.characters,
-            passes=passes,
-            hidden_size=self._model.hidden_size,
-            network=self._model.network,
-            cell=self._model.cell,
-            has_prior=self._selected.has_prior,
-            fine_tuning=self._selected.fine_tuning,
-            is_pairs=self._selected.is_pairs,
-        )
+        suited = settings_for(self._selected.task, passes)
         better = [
             f"--{name.replace('_', '-')} {value:g}"
             for name, value in (suited.model | suited.training).items()

@@ -8,7 +8,7 @@ from torch import nn
 
 from charlm.cells import CELLS, Cell, find_cell
 from charlm.errors import ConfigError
-from charlm.kernels import KERNELS, LAYERS, STATE_KERNELS
+from charlm.kernels import KERNELS, STATE_KERNELS, TORCH_LAYERS
 from charlm.kernels import compiled as native
 from charlm.kernels.torch_layers import cudnn_layer
 from charlm.model.layers import reference_layer, reference_states
@@ -140,16 +140,16 @@ def test_kernel_in_bfloat16_is_the_cell_but_for_rounding(cell: Cell, size: tuple
         assert (found.double() - wanted).norm() <= 0.1 * wanted.norm() + 1e-6
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", TORCH_LAYERS)
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_torchs_layer_equals_cell(name: str, size: tuple[int, int, int]) -> None:
     given = problem(CELLS[name], size)
     expected = everything(lambda *arguments: reference_layer(CELLS[name], *arguments), *given)
-    for found, wanted in zip(everything(LAYERS[name], *given), expected, strict=True):
+    for found, wanted in zip(everything(TORCH_LAYERS[name], *given), expected, strict=True):
         torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", TORCH_LAYERS)
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_the_layer_for_cudnn_equals_cell(name: str, size: tuple[int, int, int]) -> None:
     """Without cuDNN here, through the same modules."""
@@ -162,7 +162,7 @@ def test_the_layer_for_cudnn_equals_cell(name: str, size: tuple[int, int, int]) 
         torch.testing.assert_close(layer(*given)[0], expected[0], rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", TORCH_LAYERS)
 @pytest.mark.parametrize("size_of_loss", [1e-9, 1.0, 1e6])
 def test_the_layer_for_cudnn_in_float16_is_the_cell_but_for_rounding(name: str, size_of_loss: float) -> None:
     """With gradients far below and above the range of float16, whose smallest number is 6e-8; states are float32."""

@@ -1,8 +1,12 @@
 import pytest
 
 from charlm.config import (
+    FINE_TUNING_OPTIONS,
+    FIRST_WEIGHTS_OPTIONS,
+    SHAPE_OPTIONS,
     CorpusConfig,
     ModelConfig,
+    ModelOptions,
     TokenizerConfig,
     TrainConfig,
     default_embedding,
@@ -73,6 +77,12 @@ def test_out_of_range_names_value_and_remedy(make, said: str) -> None:
         make()
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_every_option_of_a_model_is_for_its_shape_its_first_weights_or_neither() -> None:
+    assert sorted((*SHAPE_OPTIONS, *FIRST_WEIGHTS_OPTIONS, *FINE_TUNING_OPTIONS)) == sorted(
+        ModelOptions.__annotations__
+    )
 
 
 def test_embedding_follows_the_vocabulary() -> None:

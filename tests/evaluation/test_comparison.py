@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from charlm.config import TokenizerConfig
 from charlm.data.documents import Part
 from charlm.evaluation.comparison import SEED_DEVIATION, compare, difference
-from charlm.evaluation.score import evaluate, token_nats
+from charlm.evaluation.nats import token_nats
+from charlm.evaluation.score import evaluate
 from charlm.evaluation.words import count_words
 
 BOTTLES = "".join(f"{n} bottles of beer on the wall, {n} böttles — of beer.\n" for n in range(60))

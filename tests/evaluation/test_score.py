@@ -6,7 +6,7 @@ import torch
 
 from charlm.config import TokenizerConfig
 from charlm.data.dataset import Dataset
-from charlm.evaluation.score import evaluate, on_grid, total
+from charlm.evaluation.score import evaluate
 from charlm.model.language_model import LanguageModel
 
 BOTTLES = "".join(f"{n} bottles of beer on the wall, {n} böttles — of beer.\n" for n in range(60))
@@ -103,11 +103,3 @@ def test_it_leaves_the_model_in_its_mode(dataset_of, network_for) -> None:
     first = evaluate(model, dataset.tokenizer, dataset.test)
     assert model.training
     assert evaluate(model.eval(), dataset.tokenizer, dataset.test) == first
-
-
-def test_rounded_nats_add_up_exactly_in_any_order() -> None:
-    nats = torch.rand(100_000, generator=torch.Generator().manual_seed(1), dtype=torch.float64) ** 8 * 20
-    rounded = on_grid(nats)
-    assert (rounded - nats).abs().max() <= 2**-27
-    sums = {float(part.cumsum(0)[-1]) for part in (rounded, rounded.flip(0), rounded.sort().values)}
-    assert sums == {math.fsum(rounded.tolist())} == {total(nats)}

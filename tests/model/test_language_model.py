@@ -27,7 +27,7 @@ def test_without_kernels_a_model_is_slow_and_the_same(network, cell: str, monkey
     ids = torch.randint(11, (6, 3), generator=torch.Generator().manual_seed(2))
     fast, _ = net(ids)
     monkeypatch.setattr(layers, "KERNELS", {})
-    monkeypatch.setattr(layers, "LAYERS", {})
+    monkeypatch.setattr(layers, "TORCH_LAYERS", {})
     slow, _ = net(ids)
     torch.testing.assert_close(slow, fast)
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from charlm.cells import CELLS
-from charlm.model.layers import dropout
+from charlm.model.networks.base import dropout
 
 
 def test_recurrent_weights_are_orthogonal_gate_by_gate(network) -> None:

@@ -34,7 +34,7 @@ def text_of(vocab_size: int, size: int, seed: int = 1) -> np.ndarray:
 def models_of(ids: np.ndarray, order: int, vocab_size: int, folds: int, **settings: int) -> list[NgramModel]:
     """The model of a text, and those without each fold of it."""
     counts = count_ngrams(ids, order=order, vocab_size=vocab_size, bos=BOS)
-    return NgramModel.without_folds(counts, folds, **settings)
+    return NgramModel.cross_fitted(counts, folds, **settings)
 
 
 def expected(model: NgramModel, states: np.ndarray, order: int) -> np.ndarray:

@@ -37,7 +37,7 @@ def along(model: NgramModel, ids: np.ndarray) -> np.ndarray:
 
 def cross_fit(counts: NgramCounts, folds: int, **settings: Any) -> list[NgramModel]:
     """The model of a text, and those without each fold of it."""
-    return NgramModel.without_folds(counts, folds, **settings)
+    return NgramModel.cross_fitted(counts, folds, **settings)
 
 
 def test_folds_are_the_same_however_many_are_estimated_at_once() -> None:

@@ -12,8 +12,9 @@ import torch.distributed as dist
 
 from charlm.data.windows import scoring
 from charlm.errors import ConfigError, ProcessError
+from charlm.evaluation.nats import require_groups
 from charlm.evaluation.neural_cache import NeuralCacheConfig
-from charlm.evaluation.score import Evaluation, evaluate, require_groups
+from charlm.evaluation.score import Evaluation, evaluate
 from charlm.evaluation.spans.reading import parts_of_strings
 from charlm.evaluation.spans.scores import SpanKind, SpanScore, score_spans
 from charlm.processes.environment import in_environment, number_in_environment, rank_in_environment

@@ -90,8 +90,8 @@ def test_what_continues_a_spelling_is_told_apart() -> None:
     tokenizer = fit("a cat\n", min_count=1)
     ids = np.concatenate(([tokenizer.bos], tokenizer.encode("a dog  ox cat")))
     assert b"".join(map(tokenizer.token_bytes, ids)) == b"a dog  ox cat"
-    spells = tokenizer.spells(ids[:-1], ids[1:])
-    assert [bytes((token,)) for token in ids[1:][spells]] == [b"d", b"o", b"g", b"o", b"x"]
+    continues = tokenizer.continues_spelling(ids[:-1], ids[1:])
+    assert [bytes((token,)) for token in ids[1:][continues]] == [b"d", b"o", b"g", b"o", b"x"]
     assert np.count_nonzero(tokenizer.is_spelling(ids)) == 3 + 5
 
 

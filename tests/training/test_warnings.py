@@ -1,14 +1,13 @@
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 
-from charlm.config import CorpusConfig, ModelConfig, TokenizerConfig, TrainConfig
+from charlm.config import CorpusConfig, TokenizerConfig, TrainConfig
 from charlm.data.corpus import open_corpus
 from charlm.data.dataset import make_dataset
-from charlm.model.layers import Recurrent
+from charlm.model.networks.recurrent import Recurrent
 from charlm.training.events import Event, StepEvent
-from charlm.training.start.settings import settings_for
+from charlm.training.start.settings import TrainingTask, settings_for
 from charlm.training.warnings import GradientMonitor, PassesCheck, warn_about_run
 
 
@@ -97,11 +96,9 @@ def test_a_table_earns_a_hint_with_its_columns(caplog, network, write) -> None:
 
 def pace_warnings(expected: float, pace: float, caplog: pytest.LogCaptureFixture, *given: str) -> list[str]:
     """The warnings of a run that reads the text `pace` times per whole progress, from a tenth of its time on."""
-    facts = SimpleNamespace(tokens=10**6, characters=10**6)
-    dataset = SimpleNamespace(train=SimpleNamespace(facts=facts))
-    selected = settings_for(tokens=10**6, passes=expected).without(given)
+    selected = settings_for(TrainingTask(tokens=10**6), expected).without(given)
     seen: list[Event] = []
-    check = PassesCheck(selected, dataset, ModelConfig(vocab_size=9), seen.append)
+    check = PassesCheck(selected, seen.append)
     events = [
         replace(step(1.0), progress=progress, epoch=pace * (progress - 0.1))
         for progress in (0.11, 0.15, 0.25, 0.5, 1.0)

@@ -27,7 +27,7 @@ from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.training.state import begin
-from charlm.training.trainer import training_steps
+from charlm.training.steps import training_steps
 
 _POSITIONS = 16
 _ROWS = 16

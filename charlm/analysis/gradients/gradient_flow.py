@@ -108,12 +108,11 @@ def gradient_norms(
     """
     names = unrolled.layer.cell.states
     columns = {name: names.index(name) for name in MEASURED if name in names}
-    output = model.embedding if model.output is None else model.output
     steps = len(unrolled.states)
     sums = {name: torch.zeros(lags + 1, dtype=torch.float64) for name in columns}
     nats = 0.0
     for position in range(lags, steps):
-        logits = F.linear(unrolled.outputs[position], output, model.output_bias)  # (B, V)
+        logits = F.linear(unrolled.outputs[position], model.output_weight, model.output_bias)  # (B, V)
         loss = F.cross_entropy(logits, targets[position], reduction="sum")  # rows are independent: each has its own L_t
         nats += loss.item()
         nodes = [unrolled.states[position - lag][column] for column in columns.values() for lag in range(lags + 1)]

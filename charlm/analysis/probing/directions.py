@@ -64,7 +64,7 @@ def output_scores(
         The scores (N, H), in nats per unit of h; and over all tokens read, the mean (H,) and variance (H,) of the last
         layer's h.
     """
-    weights = model.embedding if model.output is None else model.output  # (V, H)
+    weights = model.output_weight  # (V, H)
     rows = [torch.from_numpy(ids[:_TOKENS].astype(np.int64)) for ids in tokenizer.encode_all(texts)]
     order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
     scores = np.zeros((len(rows), model.config.hidden_size), np.float32)

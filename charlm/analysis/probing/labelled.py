@@ -93,7 +93,7 @@ def read_pair(positive: Path, negative: Path) -> Labelled:
     return Labelled(texts, labels)
 
 
-def read_table(path: Path) -> Labelled:
+def read_labelled(path: Path) -> Labelled:
     """Read a file with a text, a tab and a label on each line; a header line "text<TAB>label" is skipped.
 
     Raises:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from charlm.storage.run_file import read_run_file
 from charlm.storage.runs import RunFolder
 
 Quantity = Literal["loss", "validation", "gradient norm", "learning rate"]
-QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 """Training loss and validation (on the validation split or a sample of it) are in nats per token; the gradient norm is
 taken before clipping."""
 

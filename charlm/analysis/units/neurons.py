@@ -30,7 +30,7 @@ from charlm.cells.gates import logistic_gates
 from charlm.config import Unknown, check_range
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
-from charlm.model.unit import Unit
+from charlm.model.unit import Unit, series_of
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 
@@ -175,7 +175,7 @@ def _read(
 ) -> tuple[NDArray[np.float32], tuple[GateSaturation, ...]]:
     """The value of each unit after each token, (units, N), and how often each gate is saturated."""
     stream = torch.from_numpy(np.concatenate(([bos], ids)))[:, None]
-    series = list(dict.fromkeys((unit.layer, unit.series) for unit in units))
+    series = series_of(units)
     values = np.empty((len(units), len(ids)), np.float32)
     counts = Saturation(model.config.num_layers, logistic_gates(model.recurrent.cell), model.config.hidden_size)
     _, states = follow(model, stream[:1], model.initial_state(1), gates=False)

@@ -6,7 +6,6 @@ found by the same procedure: selected on one half of the text, measured on the o
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -15,8 +14,9 @@ from numpy.typing import NDArray
 from charlm.analysis.units.activations import follow
 from charlm.analysis.units.properties import Property
 from charlm.analysis.units.ranks import rank_statistics
+from charlm.config import without_additions
 from charlm.model.language_model import LanguageModel
-from charlm.model.unit import Unit
+from charlm.model.unit import Unit, series_of
 from charlm.progress import Progress, silent
 
 _NETWORKS = 8
@@ -57,12 +57,12 @@ def null_baseline(
     stream = torch.from_numpy(ids[places])
     best = np.full(len(properties), -1.0)
     for seed in range(_NETWORKS if properties else 0):
-        network = LanguageModel(replace(model.config, ngram_order=0, context_vectors=0)).eval()
+        network = LanguageModel(without_additions(model.config)).eval()
         network.initialise(torch.Generator().manual_seed(seed))
         layers, _ = follow(network, stream, network.initial_state(count), gates=False)
         selection, held_out = (
             np.concatenate(
-                [rank_statistics(_values(layers[layer][name]), sampled, half) for layer, name in _series(units)]
+                [rank_statistics(_values(layers[layer][name]), sampled, half) for layer, name in series_of(units)]
             )
             for half in sampled_halves
         )
@@ -70,10 +70,6 @@ def null_baseline(
         best = np.maximum(best, np.sign(selection[selected]) * held_out[selected])
         progress("measuring untrained networks", seed + 1, _NETWORKS)
     return best
-
-
-def _series(units: Sequence[Unit]) -> list[tuple[int, str]]:
-    return list(dict.fromkeys((unit.layer, unit.series) for unit in units))
 
 
 def _values(states: torch.Tensor) -> NDArray[np.float32]:

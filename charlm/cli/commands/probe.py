@@ -134,10 +134,10 @@ def probe(
 
 def _read(positive: Path | None, negative: Path | None, labelled: Path | None) -> "Labelled":
     """All labelled texts, except those of --test."""
-    from charlm.analysis.probing.labelled import read_pair, read_table
+    from charlm.analysis.probing.labelled import read_labelled, read_pair
 
     if labelled is not None and positive is None and negative is None:
-        return read_table(labelled)
+        return read_labelled(labelled)
     if labelled is None and positive is not None and negative is not None:
         return read_pair(positive, negative)
     raise ConfigError("give --positive and --negative, with one text per line, or --labelled alone")
@@ -145,13 +145,13 @@ def _read(positive: Path | None, negative: Path | None, labelled: Path | None) -
 
 def _split(texts: "Labelled", test: Path | None, seed: int) -> "tuple[Labelled, Labelled]":
     """The training texts and the test texts."""
-    from charlm.analysis.probing.labelled import distinct, read_table, require_alike, require_enough, split, without
+    from charlm.analysis.probing.labelled import distinct, read_labelled, require_alike, require_enough, split, without
 
     texts = distinct(texts)
     require_enough(texts)
     if test is None:
         return split(texts, _TEST_SHARE, seed)
-    test_texts = without(distinct(read_table(test)), texts)
+    test_texts = without(distinct(read_labelled(test)), texts)
     require_alike(test_texts, texts)
     return texts, test_texts
 

@@ -235,7 +235,7 @@ def _display(text: list[str] | None) -> Iterator[tuple["Callbacks", "Processes"]
     """
     from charlm.cli.training.screen import Screen
     from charlm.cli.ui.console import Bars, stderr
-    from charlm.training.interrupt import Interrupt
+    from charlm.processes.interrupt import Interrupt
 
     if rank_in_environment() > 0:
         with Interrupt() as interrupt:

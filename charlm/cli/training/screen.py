@@ -7,8 +7,8 @@ from rich.console import Console
 from charlm.cli.training.display import TrainingDisplay
 from charlm.cli.ui.console import Bars, thousands
 from charlm.config import TrainConfig
+from charlm.processes.interrupt import Interrupt
 from charlm.training.events import Event
-from charlm.training.interrupt import Interrupt
 
 if TYPE_CHECKING:  # these modules import torch, which takes longer than a first line on the screen should
     from charlm.data.dataset import Dataset

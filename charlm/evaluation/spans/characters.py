@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.evaluation.score import Floats, unknown_nats
+from charlm.evaluation.nats import Floats, unknown_nats
 from charlm.tokenizers import Tokenizer
 
 Integers = NDArray[np.int64]

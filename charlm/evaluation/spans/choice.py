@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.errors import ConfigError
-from charlm.evaluation.score import Floats
+from charlm.evaluation.nats import Floats
 from charlm.evaluation.spans.scores import SpanScore
 
 _LOWEST, _HIGHEST = 1e-6, 1e3  # of 1 / temperature

@@ -9,41 +9,25 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from charlm.config import Labels
-from charlm.data.documents import Part, whole_words
+from charlm.data.documents import Part
 from charlm.data.labels.codes import LabelCodes
 from charlm.data.split_writer import SplitFacts
 from charlm.data.token_split import TokenSplit
-from charlm.data.windows import IGNORE, Cursor, Window, block_groups, block_windows, scoring
-from charlm.evaluation.score import ROWS, Floats, Share, require_groups, token_nats, window_width, with_nats
+from charlm.data.windows import IGNORE, Cursor, Window, block_groups, block_windows
+from charlm.evaluation.nats import ROWS, Floats, Share, require_groups, token_nats, window_width, with_nats
 from charlm.evaluation.spans.characters import Characters, CharacterSums, Integers
+from charlm.evaluation.spans.pieces import Block, Piece, blocks_of, pieces_of
 from charlm.model.language_model import LanguageModel
 from charlm.processes.processes import Processes
 from charlm.tokenizers import Tokenizer
-from charlm.tokenizers.base import Ids, encodable
+from charlm.tokenizers.base import encodable
 
 _TOGETHER = 1024  # strings that are encoded in one call
-
-
-class _Piece(NamedTuple):
-    """A document, or a part of one, and its tokens."""
-
-    source: str
-    text: str
-    ids: Ids
-    ends: bool
-    labels: Labels
-    before: Ids
-    """The tokens between BOS and the text, which are read and not scored: a source with EOS."""
-
-
-_Block = list[list[_Piece]]
-"""Documents that are scored together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +66,8 @@ def read_parts(
     Raises `ConfigError` if the text has too few documents to share, `ProcessError` if it isn't the same everywhere.
     """
     processes = processes or Processes()
-    reader, waiting = _Reader(model, tokenizer, processes), list[_Block]()
-    for block in _blocks(_pieces(parts, tokenizer)):
+    reader, waiting = _Reader(model, tokenizer, processes), list[Block]()
+    for block in blocks_of(pieces_of(parts, tokenizer)):
         if isinstance(block, list):
             waiting.append(block)
         if waiting and (len(waiting) == processes.size or not isinstance(block, list)):
@@ -96,51 +80,11 @@ def read_parts(
     processes.require_same({"text": None})
 
 
-def _blocks(pieces: Iterator[_Piece]) -> Iterator[_Block | Iterator[_Piece]]:
-    """Blocks of whole documents, as in `block_windows`, and the pieces of each document that is longer than a block."""
-    block, block_tokens = _Block(), 0
-    document, tokens = list[_Piece](), 1  # BOS
-    for piece in pieces:
-        document.append(piece)
-        tokens += len(piece.before) + len(piece.ids) + piece.ends
-        if block and block_tokens + tokens > scoring.BLOCK_TOKENS:
-            yield block
-            block, block_tokens = _Block(), 0
-        if tokens > scoring.BLOCK_TOKENS:
-            yield chain(document, () if piece.ends else _to_the_end(pieces))
-            document, tokens = [], 1
-        elif piece.ends:
-            block.append(document)
-            block_tokens += tokens
-            document, tokens = [], 1
-            if len(block) == scoring.BLOCK_DOCUMENTS:
-                yield block
-                block, block_tokens = _Block(), 0
-    if block:
-        yield block
-
-
 def parts_of_strings(texts: Iterable[str]) -> Iterator[tuple[str, Part]]:
     """Each string as a document; lone surrogates become U+FFFD, and pairs of them characters."""
     texts = iter(texts)
     while together := [encodable(text, "replace") for text in islice(texts, _TOGETHER)]:
         yield "", Part(together, True)
-
-
-def _pieces(parts: Iterable[tuple[str, Part]], tokenizer: Tokenizer) -> Iterator[_Piece]:
-    nothing = np.zeros(0, np.int64)
-    for source, (texts, ends, labels, sources) in whole_words(parts, type(tokenizer)):
-        read = [np.append(ids, tokenizer.eos) for ids in tokenizer.encode_all(sources)] or [nothing] * len(texts)
-        for index, (text, ids, before) in enumerate(zip(texts, tokenizer.encode_all(texts), read, strict=True)):
-            yield _Piece(source, text, ids, ends or index < len(texts) - 1, labels, before)
-
-
-def _to_the_end(pieces: Iterator[_Piece]) -> Iterator[_Piece]:
-    """The pieces up to the end of the document, and no more."""
-    for piece in pieces:
-        yield piece
-        if piece.ends:
-            return
 
 
 class _Reader:
@@ -153,7 +97,7 @@ class _Reader:
         self._width_for = window_width(tokenizer)
         self._has_shared = processes.size == 1
 
-    def read_blocks(self, blocks: list[_Block]) -> Iterator[ScoredPart]:
+    def read_blocks(self, blocks: list[Block]) -> Iterator[ScoredPart]:
         """Score blocks of whole documents, one for each process unless the text ends before."""
         if self._processes.size == 1 and len(blocks[0]) == 1:
             pieces, (split,) = deque(blocks[0][0]), map(self._split, blocks)
@@ -172,7 +116,7 @@ class _Reader:
         for block, split, own in zip(blocks, splits, found, strict=True):
             yield self._block(block, split, self._processes.total(own))
 
-    def _split(self, block: _Block) -> TokenSplit:
+    def _split(self, block: Block) -> TokenSplit:
         """The tokens of a block."""
         bos, eos = ([token] for token in (self._tokenizer.bos, self._tokenizer.eos))
         with_ends = ([bos, document[0].before, *(piece.ids for piece in document), eos] for document in block)
@@ -185,7 +129,7 @@ class _Reader:
         facts = SplitFacts(documents=len(block), tokens=int((lengths - before).sum()))
         return TokenSplit(ids, starts, facts, codes, targets)
 
-    def _block(self, block: _Block, split: TokenSplit, nats: Floats) -> ScoredPart:
+    def _block(self, block: Block, split: TokenSplit, nats: Floats) -> ScoredPart:
         """A block, of which all tokens are scored."""
         ids, starts = split.ids, split.starts
         is_text = split.predicted(0, len(ids))
@@ -202,14 +146,14 @@ class _Reader:
             [document[0].labels for document in block],
         )
 
-    def read_long(self, pieces: Iterable[_Piece]) -> Iterator[ScoredPart]:
+    def read_long(self, pieces: Iterable[Piece]) -> Iterator[ScoredPart]:
         """Score one document of any length while it is read; each of several processes scores all of it."""
         if not self._has_shared:
             require_groups(1, 1, self._processes)
-        waiting = deque[_Piece]()
+        waiting = deque[Piece]()
         return self._in_order(waiting, self._long_windows(pieces, waiting))
 
-    def _long_windows(self, pieces: Iterable[_Piece], waiting: deque[_Piece]) -> Iterator[Window]:
+    def _long_windows(self, pieces: Iterable[Piece], waiting: deque[Piece]) -> Iterator[Window]:
         """The windows of one document; its pieces are added to `waiting` as they are read."""
         width, is_first = self._width_for(1), True
         ids = np.array([self._tokenizer.bos], np.int64)
@@ -231,9 +175,9 @@ class _Reader:
                 unscored = max(0, unscored - len(targets))
                 ids, is_first = ids[width:], False
 
-    def _in_order(self, waiting: deque[_Piece], one_row: Iterable[Window]) -> Iterator[ScoredPart]:
+    def _in_order(self, waiting: deque[Piece], one_row: Iterable[Window]) -> Iterator[ScoredPart]:
         """Score one document, of which each window is a part, and emit the characters that are complete."""
-        current: _Piece | None = None
+        current: Piece | None = None
         places = np.zeros(0, np.int64)
         nats: Floats = np.zeros(0)
         done = shown = 0  # tokens and characters of the current piece
@@ -257,7 +201,7 @@ class _Reader:
                 current = None
 
     def _scored(
-        self, piece: _Piece, places: Integers, nats: Floats, *, first: int, characters: tuple[int, int]
+        self, piece: Piece, places: Integers, nats: Floats, *, first: int, characters: tuple[int, int]
     ) -> ScoredPart:
         """Consecutive tokens of a piece, from `first` on, and the characters that they complete."""
         start, stop = characters

@@ -3,7 +3,7 @@
 Every character belongs to one span. A line and a sentence include what follows them: the line end, or the white space.
 A word, which is what lies between white space, includes the white space before it; an ideograph is a word. A token of
 several characters is charged to the span of its last character. The scores add up exactly to that of the whole text;
-see `charlm.evaluation.score`.
+see `charlm.evaluation.nats`.
 """
 
 import math

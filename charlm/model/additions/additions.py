@@ -1,4 +1,4 @@
-"""The additions of a language model, read together: their states follow those of the layers in the model's state."""
+"""The additions of a language model, read together, and their states, which follow those of the layers."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,8 +13,20 @@ from charlm.model.additions.lookups import Lookups
 from charlm.model.additions.match import Match
 from charlm.model.additions.ngram_embedding import NgramEmbedding
 from charlm.model.additions.ngram_prior import NgramPrior
-from charlm.ngram.match import States as Voices
+from charlm.ngram.match import Voices
 from charlm.ngram.trie import Nodes
+
+
+class AdditionStates(NamedTuple):
+    """The states of the additions; None for those that a model doesn't have."""
+
+    prior: State | None = None
+    labels: State | None = None
+    match: State | None = None
+
+    def joined(self) -> LayerStates:
+        """The states that there are, in this order: the end of a model's state, after those of the layers."""
+        return tuple(state for state in self if state is not None)
 
 
 class Added(NamedTuple):
@@ -27,15 +39,12 @@ class Added(NamedTuple):
     voices: Voices | None
     """The predictions of the match after each token, (T, B, 1 + K, 2)."""
     states: LayerStates
-    """The states of the n-gram model, the labels and the match after the last token."""
+    """The states of the additions after the last token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Additions:
-    """The additions of a language model; None for those that it doesn't have.
-
-    A state here is that of the n-gram model, of the labels and of the match, in this order, as far as there are any.
-    """
+    """The additions of a language model; None for those that it doesn't have."""
 
     prior: NgramPrior | None
     contexts: NgramEmbedding | None
@@ -60,48 +69,52 @@ class Additions:
 
         `labels` are those of each row, (B, C); with `generator` some are left out at random.
         """
-        states = [] if self.prior is None else [self.prior.initial_state(batch)]
-        if self.labels is not None:
-            if self.fixed_labels is not None:
-                states.append((self.fixed_labels[0].repeat(batch, 1),))
-            elif labels is None:
-                states.append(self.labels.initial_state(batch))
-            else:
-                states.append(self.labels.state_of(labels, generator))
-        if self.match is not None:
-            states.append(self.match.initial_state(batch))
-        return tuple(states)
+        return AdditionStates(
+            prior=None if self.prior is None else self.prior.initial_state(batch),
+            labels=None if self.labels is None else self._state_of_labels(self.labels, batch, labels, generator),
+            match=None if self.match is None else self.match.initial_state(batch),
+        ).joined()
+
+    def _state_of_labels(
+        self, embedding: LabelEmbedding, batch: int, labels: Codes | None, generator: torch.Generator | None
+    ) -> State:
+        if self.fixed_labels is not None:
+            return (self.fixed_labels[0].repeat(batch, 1),)
+        return embedding.initial_state(batch) if labels is None else embedding.state_of(labels, generator)
+
+    def split(self, states: LayerStates) -> AdditionStates:
+        """The inverse of `AdditionStates.joined`."""
+        following = iter(states)
+        parts = (self.prior, self.labels, self.match)
+        return AdditionStates(*(None if part is None else next(following) for part in parts))
 
     def read(
         self,
         ids: Tensor,
-        states: LayerStates,
+        states: AdditionStates,
         generator: torch.Generator | None = None,
         lookups: Lookups | None = None,
     ) -> Added:
-        """What the additions make of the tokens (T, B), given the state before the first.
+        """What the additions make of the tokens (T, B), given the states before the first.
 
         `generator` is that of dropout in training mode; `lookups` are those of the window, if they have been made
         already.
         """
-        nodes = extra = voices = None
-        after: LayerStates = ()
-        if self.prior is not None:
-            known = None if lookups is None else lookups.nodes
-            nodes = self.prior.advance(ids, states[0]) if known is None else known
+        lookups = lookups or Lookups()
+        nodes = extra = voices = counted = matched = None
+        if self.prior is not None and states.prior is not None:
+            nodes = self.prior.advance(ids, states.prior) if lookups.nodes is None else lookups.nodes
+            counted = (torch.from_numpy(nodes[-1]),)
             if self.contexts is not None:
-                extra = self.contexts(nodes, generator, rows=None if lookups is None else lookups.rows)
-            after = ((torch.from_numpy(nodes[-1]),),)
-        if self.labels is not None:
-            state = states[len(after)]
+                extra = self.contexts(nodes, generator, rows=lookups.rows)
+        if self.labels is not None and states.labels is not None:
             with torch.autocast(self.labels.vectors.device.type, enabled=False):
-                added = self.labels(state).expand(len(ids), -1, -1)  # (T, B, E)
+                added = self.labels(states.labels).expand(len(ids), -1, -1)  # (T, B, E)
             extra = added if extra is None else extra + added
-            after = (*after, state)
-        if self.match is not None:
-            if lookups is None or lookups.voices is None or lookups.match is None:
-                voices, matched = self.match.advance(ids, states[-1])
+        if self.match is not None and states.match is not None:
+            if lookups.voices is None or lookups.match is None:
+                voices, matched = self.match.advance(ids, states.match)
             else:
                 voices, matched = lookups.voices, lookups.match
-            after = (*after, matched)
-        return Added(nodes, extra, voices, after)
+        after = AdditionStates(prior=counted, labels=states.labels, match=matched)
+        return Added(nodes, extra, voices, after.joined())

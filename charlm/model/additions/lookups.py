@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from charlm.cells import State
-from charlm.ngram.match import States as Voices
+from charlm.ngram.match import Voices
 from charlm.ngram.trie import Nodes
 
 
@@ -13,11 +13,11 @@ from charlm.ngram.trie import Nodes
 class Lookups:
     """What is known of the T B tokens of a window, for `charlm.model.loss.window_loss`."""
 
-    nodes: Nodes | None
+    nodes: Nodes | None = None
     """The states of the n-gram model after each token, (T, B, n - 1)."""
-    voices: Voices | None
+    voices: Voices | None = None
     """The predictions of the match after each token, (T, B, 1 + K, 2)."""
-    match: State | None
+    match: State | None = None
     """The state of the match after the window."""
     rows: Tensor | None = None
     """The rows of the vectors of contexts, (T, B, K)."""

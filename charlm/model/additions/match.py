@@ -1,4 +1,4 @@
-"""What followed earlier occurrences in the document as more voices of the network: each raises or lowers one logit."""
+"""What followed earlier occurrences in the document, as predictions that each raise or lower one logit."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from charlm.cells import State
 from charlm.data.windows import Window
-from charlm.ngram.match import WINDOW, States, advance, lengths_for, no_matches
+from charlm.ngram.match import WINDOW, Voices, advance, lengths_for, no_matches
 
 SCALE = 8.0
 """Of the gate, so that a short run can learn it: AdamW moves every weight by about as much."""
@@ -52,7 +52,7 @@ class Match(nn.Module):
         """The state before the first token, with B = `batch`: (B, S)."""
         return (torch.from_numpy(no_matches(self.lengths, batch)),)
 
-    def advance(self, ids: Tensor, state: State) -> tuple[States, State]:
+    def advance(self, ids: Tensor, state: State) -> tuple[Voices, State]:
         """The predictions and buckets after each of the tokens (T, B), (T, B, 1 + K, 2), and the state after them."""
         voices, after = advance(self.lengths, state[0].cpu().numpy(), ids.cpu().numpy())
         return voices, (torch.from_numpy(after),)
@@ -74,7 +74,7 @@ class Match(nn.Module):
                 window.past.state = self.state_after(texts)
         return window.past.state
 
-    def forward(self, logits: Tensor, voices: States, hidden: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, voices: Voices, hidden: Tensor) -> Tensor:
         """The logits (T, B, V) with those of the predicted tokens changed.
 
         Args:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from charlm.cells import State
-from charlm.config import SMALL_VOCABULARY
+from charlm.config import MIN_PRIOR_MEMORY, SMALL_VOCABULARY
 from charlm.data.token_split import TokenSplit
 from charlm.model.additions.lookups import Lookups
 from charlm.ngram.counts import Ints, count_ngrams, fold_of
@@ -66,7 +66,7 @@ def default_memory(machine: int | None) -> int | None:
     """The default of `TrainConfig.prior_memory` on a machine with so many bytes; None if it has enough, or unknown."""
     if machine is None or machine >= _SHARE_OF_MACHINE * MEMORY:
         return None
-    return max(10_000_000, machine // _SHARE_OF_MACHINE)
+    return max(MIN_PRIOR_MEMORY, machine // _SHARE_OF_MACHINE)
 
 
 def most_counted(vocab_size: int, memory: int | None) -> tuple[int, int]:
@@ -101,7 +101,7 @@ def fit_prior(
         progress=progress,
     )
     threads = min(torch.get_num_threads(), max(1, _MAX_TOKENS_AT_ONCE // max(1, len(ids))))
-    whole, *models = NgramModel.without_folds(
+    whole, *models = NgramModel.cross_fitted(
         counts,
         min(_FOLDS, len(ids)),
         max_ngrams=most_ngrams,

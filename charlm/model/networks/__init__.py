@@ -1,1 +1,1 @@
-"""The networks of a language model that are not recurrent, and the interface of all; see also `charlm.model.layers`."""
+"""The networks of a language model, and the interface of all."""

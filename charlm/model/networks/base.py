@@ -1,9 +1,10 @@
-"""The interface of a network: token ids and a state in, outputs and the next state out."""
+"""The interface of a network: token ids and a state in, outputs and the next state out; and what all networks use."""
 
 from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from charlm.cells import LayerStates
 from charlm.config import ModelConfig
@@ -60,3 +61,21 @@ class Network(nn.Module, ABC):
         Returns:
             Outputs of the last layer, (T, B, H), and the states after the last step.
         """
+
+
+def dropout(x: Tensor, probability: float, generator: torch.Generator | None) -> Tensor:
+    """Zero each unit of a row with the given probability, and scale the others by 1 / (1 - probability).
+
+    x (T, B, H) has one mask (B, H) for all steps; with a probability of 0, x is returned and nothing drawn. Source: Gal
+    and Ghahramani 2016 (arXiv 1512.05287).
+    """
+    if probability == 0:
+        return x
+    keep = 1 - probability
+    return x * x.new_empty(x.shape[1:]).bernoulli_(keep, generator=generator).div_(keep)
+
+
+def embed(ids: Tensor, embedding: Tensor, extra: Tensor | None = None) -> Tensor:
+    """The embeddings (V, E) of token ids (T, B), plus the extra vectors (T, B, E)."""
+    x = F.embedding(ids, embedding)
+    return x if extra is None else x + extra

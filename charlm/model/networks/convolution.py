@@ -20,8 +20,7 @@ from torch.nn import functional as F
 
 from charlm.cells import LayerStates, State
 from charlm.config import ModelConfig
-from charlm.model.layers import dropout, embed
-from charlm.model.networks.base import Network
+from charlm.model.networks.base import Network, dropout, embed
 
 
 class ConvolutionLayer(nn.Module):
@@ -48,10 +47,7 @@ class ConvolutionLayer(nn.Module):
         for back, weight in enumerate(self.taps()):
             first = self.span - back * self.dilation
             total = total + F.linear(past[first : first + steps], weight)  # (T, B, 2H)
-        gated = F.glu(total)
-        if drop > 0:
-            gated = dropout(gated, drop, generator)
-        return x + gated, (past[steps:].transpose(0, 1).contiguous(),)
+        return x + dropout(F.glu(total), drop, generator), (past[steps:].transpose(0, 1).contiguous(),)
 
 
 class Convolution(Network):

@@ -20,8 +20,7 @@ from torch.nn import functional as F
 
 from charlm.cells import LayerStates, State
 from charlm.config import ModelConfig
-from charlm.model.layers import dropout, embed
-from charlm.model.networks.base import Network
+from charlm.model.networks.base import Network, dropout, embed
 
 _WIDENING = 4  # of a token's own transformation, relative to H
 _SHORTEST = 64  # tokens of a window that are attended from at a time, to bound memory: these, or C if it is more
@@ -50,10 +49,11 @@ class TransformerLayer(nn.Module):
         A state is keys and values (B, C, H), the last one at the end, and how many of them are those of the document,
         (B, 1) int64. `rotation` is that of C + T positions.
         """
+        drop = self.dropout if self.training else 0.0
         attended, state = self._attend(rms_norm(x, self.attention_norm), state, rotation)
-        x = x + self._drop(F.linear(attended, self.attention_output), generator)
+        x = x + dropout(F.linear(attended, self.attention_output), drop, generator)
         inner = F.gelu(F.linear(rms_norm(x, self.inner_norm), self.inner))
-        return x + self._drop(F.linear(inner, self.inner_output), generator), state
+        return x + dropout(F.linear(inner, self.inner_output), drop, generator), state
 
     def _attend(self, x: Tensor, state: State, rotation: tuple[Tensor, Tensor]) -> tuple[Tensor, State]:
         """softmax(q k' / sqrt(H / heads)) v of all heads, side by side, (T, B, H), and the state after the window."""
@@ -76,9 +76,6 @@ class TransformerLayer(nn.Module):
     def _by_head(self, x: Tensor) -> Tensor:
         """(B, T, H) as (B, heads, T, H / heads)."""
         return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
-
-    def _drop(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        return dropout(x, self.dropout, generator) if self.training and self.dropout > 0 else x
 
 
 class Transformer(Network):

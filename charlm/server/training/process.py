@@ -16,7 +16,7 @@ from charlm.errors import CharlmError
 from charlm.processes.waiting import wait_without_spinning
 
 if TYPE_CHECKING:  # imports torch, before which `wait_without_spinning` must be called
-    from charlm.training.interrupt import Interrupt
+    from charlm.processes.interrupt import Interrupt
     from charlm.training.start.settings import AutotunedSettings
 
 
@@ -38,7 +38,7 @@ class Order(JsonConfig):
 def main(order: Order) -> int:
     """Train, and return the exit status: 1 after a mistake of the user, 130 if the run was stopped early."""
     wait_without_spinning()
-    from charlm.training.interrupt import Interrupt
+    from charlm.processes.interrupt import Interrupt
 
     notes = _Notes(logging.WARNING)
     logging.getLogger("charlm").addHandler(notes)

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from charlm.ahead import map_ahead, read_ahead
 from charlm.cells import LayerStates, State
-from charlm.data.inputs.ahead import map_ahead, read_ahead
 from charlm.data.windows import Window, keep_rows
+from charlm.model.additions.additions import AdditionStates
 from charlm.model.additions.lookups import Lookups
 from charlm.model.language_model import LanguageModel
 
@@ -53,9 +54,8 @@ def _followed(
     model: LanguageModel, windows: Iterator[Window], states: LayerStates | None
 ) -> Iterator[tuple[Window, Lookups]]:
     """The windows with what depends on the windows before them."""
-    layers = model.config.num_layers
-    prior = None if states is None or model.prior is None else states[layers]
-    match = None if states is None or model.match is None else states[-1]
+    before = AdditionStates() if states is None else model.split_states(states)[1]
+    prior, match = before.prior, before.match
     for window in windows:
         count, nodes, voices = window.ids.shape[1], None, None
         if model.prior is not None:
@@ -63,8 +63,8 @@ def _followed(
             nodes = model.prior.advance(window.ids, prior)
             prior = (torch.from_numpy(nodes[-1]),)
         if model.match is not None:
-            before = model.match.state_before(window) if window.fresh or match is None else _rows(match, count)
-            voices, match = model.match.advance(window.ids, before or model.match.initial_state(count))
+            past = model.match.state_before(window) if window.fresh or match is None else _rows(match, count)
+            voices, match = model.match.advance(window.ids, past or model.match.initial_state(count))
         yield window, Lookups(nodes=nodes, voices=voices, match=match)
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charlm.config import ModelConfig, TokenizerConfig
+from charlm.config import FINE_TUNING_OPTIONS, TokenizerConfig, without_additions
 from charlm.data.dataset import Dataset
 from charlm.data.split_writer import SplitFacts
 from charlm.data.token_split import TokenSplit
 from charlm.data.windows import block_windows
-from charlm.evaluation.score import ROWS, score, total, window_width
+from charlm.evaluation.nats import ROWS, exact_sum, window_nats, window_width
 from charlm.model.language_model import LanguageModel
 from charlm.ngram.model import NgramModel
 from charlm.ngram.score import total_nats
@@ -28,8 +28,6 @@ AUTO = "auto"
 NONE = "none"
 """Begin with a new model."""
 
-_OPTIONS = {"dropout", "weight_dropout", "ngram_order", "context_vectors", "match", "recent"}
-"""Options of the model that don't describe a network."""
 _LEAST = 100  # tokens of a training split that can tell what suits it
 _SCORED = 16_384  # tokens at the end of the training split, at most a fifth of it
 _COUNTED = 1_000_000  # tokens before them
@@ -50,7 +48,11 @@ def reason_for_base(dataset: Dataset, tokenizer: TokenizerConfig, options: Colle
         options: names of the options of the model that the user has given; one that describes a network asks for a new
             one.
     """
-    suits = tokenizer.kind == "char" and dataset.corpus.config.direction == "forward" and _OPTIONS.issuperset(options)
+    suits = (
+        tokenizer.kind == "char"
+        and dataset.corpus.config.direction == "forward"
+        and set(FINE_TUNING_OPTIONS).issuperset(options)
+    )
     if not (suits and len(dataset.train) >= _LEAST and (PRETRAINED / BASE).is_dir()):
         return None
     start = load_base()
@@ -77,17 +79,13 @@ def _bits(start: StartModel, dataset: Dataset) -> tuple[float, float]:
     text = _cut_documents(ids[len(ids) - scored :], tokenizer)
     counted = ids[: len(ids) - scored]
     ngram = NgramModel.fit(counted, order=_ORDER, vocab_size=tokenizer.vocab_size, bos=tokenizer.bos)
-    model = LanguageModel(_without_voices(start.model.config, tokenizer))
+    model = LanguageModel(replace(without_additions(start.model.config), vocab_size=tokenizer.vocab_size))
     model.initialise(torch.Generator().manual_seed(0))
     inherit(model, start, dataset)
-    nats = sum(map(total, score(model, block_windows(text, batch_size=ROWS, width_for=window_width(tokenizer)))))
+    windows = block_windows(text, batch_size=ROWS, width_for=window_width(tokenizer))
+    nats = sum(map(exact_sum, window_nats(model, windows)))
     bits = math.log(2) * text.facts.tokens
     return nats / bits, total_nats(ngram, text.ids) / bits
-
-
-def _without_voices(config: ModelConfig, tokenizer: Tokenizer) -> ModelConfig:
-    """The network alone, for another vocabulary."""
-    return replace(config, vocab_size=tokenizer.vocab_size, ngram_order=0, context_vectors=0, match=False, recent=False)
 
 
 def _cut_documents(ids: NDArray[np.integer], tokenizer: Tokenizer) -> TokenSplit:

@@ -25,8 +25,6 @@ logger = logging.getLogger(__name__)
 
 _LEAST_KNOWN = 0.5
 """Of the characters of the training split; spaces and punctuation, which most scripts share, are about a quarter."""
-_MOST_COUNTED = 10_000_000
-"""Tokens at the end of the training split that are counted."""
 
 Sources = dict[int, tuple[int, ...]]
 
@@ -158,7 +156,7 @@ def inherit_vectors(model: LanguageModel, start: StartModel, tokenizer: Tokenize
 
 def _counts(dataset: Dataset) -> NDArray[np.int64]:
     """How often the training split has each token, (V,)."""
-    return np.bincount(dataset.train.tail(_MOST_COUNTED), minlength=dataset.tokenizer.vocab_size)
+    return dataset.train.token_counts(dataset.tokenizer.vocab_size)
 
 
 def _rows(weights: Tensor, sources: Sources, vocab_size: int) -> Tensor:

@@ -1,7 +1,7 @@
 """What a run starts from: the configuration of its model, auto-selected settings, and the state at the first step."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,16 +12,18 @@ from charlm.config import (
     DEFAULT_SHAPES,
     LEAST_ORDER_OF_CONTEXTS,
     MIN_VOCAB_SIZE,
+    SHAPE_OPTIONS,
     ModelConfig,
     TrainConfig,
     check_choice,
     check_network_options,
     default_embedding,
+    without_additions,
 )
 from charlm.data.corpus import open_corpus
 from charlm.data.dataset import Dataset, unsplit
 from charlm.errors import ConfigError, RunError
-from charlm.evaluation.overlap import warn_about_overlap
+from charlm.evaluation.copying import warn_about_overlap
 from charlm.evaluation.spans.label_ngrams import fit_label_ngrams
 from charlm.model.additions.ngram_prior import default_order, fit_prior
 from charlm.model.device import pick_device
@@ -29,18 +31,13 @@ from charlm.model.language_model import LanguageModel
 from charlm.processes.processes import Processes
 from charlm.progress import Progress
 from charlm.storage.runs import RunFolder
-from charlm.training.start.autotune import autotune, sequences_per_step
+from charlm.training.start.autotune import autotune
+from charlm.training.start.batch import sequences_per_step
 from charlm.training.start.fastest_device import fastest_device
 from charlm.training.start.fine_tuning import StartModel, inherit, inherit_vectors, inherits_prior
 from charlm.training.start.order_weights import fit_order_weights
 from charlm.training.start.settings import AutotunedSettings
 from charlm.training.state import TrainingState, begin
-
-SHAPE = (
-    *("network", "cell", "num_layers", "hidden_size", "heads", "attention_span", "kernel_size"),
-    *("embedding_size", "tie_weights", "skip", "skip_steps"),
-)
-"""Fields of `ModelConfig` that are those of the model to start from."""
 
 
 def with_valid_text(dataset: Dataset, arguments: tuple[str, ...] | None, *, progress: Progress) -> Dataset:
@@ -72,12 +69,6 @@ def _model_config(options: Mapping[str, Any], start_model: StartModel | None, vo
     return ModelConfig.from_json(options | {"vocab_size": vocab_size})
 
 
-def _network_alone(options: Mapping[str, Any], start_model: StartModel | None, vocab_size: int) -> ModelConfig:
-    """The same without the n-gram prior and labels, whose cost is about the same for all networks."""
-    config = _model_config(options, start_model, vocab_size)
-    return replace(config, ngram_order=0, context_vectors=0, match=False, recent=False, labels=())
-
-
 def _with_start_model(options: Mapping[str, Any], start_model: StartModel | None) -> dict[str, Any]:
     """The options, and for those that are missing the values of the model to start from.
 
@@ -90,7 +81,7 @@ def _with_start_model(options: Mapping[str, Any], start_model: StartModel | None
     del values["vocab_size"], values["labels"]
     if not values["ngram_order"]:
         del values["ngram_order"]
-    for name in SHAPE:
+    for name in SHAPE_OPTIONS:
         if given.get(name, values[name]) != values[name]:
             raise ConfigError(
                 f"--init-from {start_model.path} has {name} {values[name]!r}, not {given[name]!r}; leave the option out"
@@ -114,7 +105,7 @@ def with_device(
     Raises `ConfigError` for a device that is not available.
     """
     if config.device == "auto":
-        network = _network_alone(options, start_model, dataset.tokenizer.vocab_size)
+        network = without_additions(_model_config(options, start_model, dataset.tokenizer.vocab_size))
         timed = config
         if "batch_size" not in training_options:
             facts = dataset.train.facts
@@ -156,7 +147,7 @@ def autotuned(
         config,
         training_options,
         seconds=seconds,
-        network=_network_alone(options, start_model, dataset.tokenizer.vocab_size),
+        network=without_additions(_model_config(options, start_model, dataset.tokenizer.vocab_size)),
         is_width_given=known.get("hidden_size") is not None,
         ngram_order=known.get("ngram_order", default_order(dataset.tokenizer.vocab_size)),
         match=known.get("match"),
@@ -168,7 +159,7 @@ def autotuned(
     if start_model is not None and start_model.reason is not None:
         settings = replace(settings, reasons={"init_from": start_model.reason} | settings.reasons)
     if processes.size > 1:
-        settings = AutotunedSettings(**processes.from_first(lambda: asdict(settings.without({"threads"}))))
+        settings = AutotunedSettings.from_json(processes.from_first(settings.without({"threads"}).to_json))
     return settings.without({*options, *training_options})
 
 

@@ -56,7 +56,7 @@ def _sample(model: LanguageModel, split: TokenSplit) -> _Sample:
         states, counted = None, None
         for window in sample_windows(split, tokens=tokens, batch_size=_ROWS, seq_len=_WIDTH):
             states = model.carry(states, window)
-            logits, _, _, states = model.read_alone(window.ids, states)
+            logits, _, _, states = model.read_without_match(window.ids, states)
             rows = window.ids.shape[1]
             before = prior.initial_state(rows) if window.fresh or counted is None else (counted[:rows],)
             nodes = prior.advance(window.ids, before)

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from charlm.config import DEFAULT_CELL, DEFAULT_HIDDEN_SIZE, DEFAULT_NETWORK, NetworkKind
+from charlm.config import DEFAULT_CELL, DEFAULT_HIDDEN_SIZE, DEFAULT_NETWORK, JsonConfig, NetworkKind, Optimizer
 
 _Value = TypeVar("_Value")
 
@@ -38,7 +38,26 @@ _RATE_OF_LSTM_ALONE = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class AutotunedSettings:
+class TrainingTask(JsonConfig):
+    """What is trained on what: all that the settings depend on, apart from how often the text is read."""
+
+    tokens: int
+    """Tokens in the training split."""
+    characters: int | None = None
+    """Characters in it; None means one per token."""
+    hidden_size: int = DEFAULT_HIDDEN_SIZE
+    network: NetworkKind = DEFAULT_NETWORK
+    cell: str = DEFAULT_CELL
+    has_prior: bool = True
+    """Whether the network has an n-gram prior."""
+    fine_tuning: bool = False
+    """Whether the network has learnt from another text; it then needs less regularisation."""
+    is_pairs: bool = False
+    """Whether targets are written for sources; dropout hides what a target depends on, so there is none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AutotunedSettings(JsonConfig):
     """Settings selected for a run."""
 
     model: dict[str, Any]
@@ -49,12 +68,8 @@ class AutotunedSettings:
     """How often the run is expected to read the training split."""
     exposure: str
     """The same as a sentence."""
-    has_prior: bool
-    """Whether the network has an n-gram prior."""
-    fine_tuning: bool
-    """Whether the network has learnt from another text."""
-    is_pairs: bool
-    """Whether targets are written for sources."""
+    task: TrainingTask
+    """What they were selected for."""
     reasons: dict[str, str]
     """Explanations, by the name of the setting."""
 
@@ -72,78 +87,72 @@ class AutotunedSettings:
         return replace(self, model=model, training=training, reasons=reasons)
 
 
-def settings_for(
-    *,
-    tokens: int,
-    passes: float,
-    characters: int | None = None,
-    hidden_size: int = DEFAULT_HIDDEN_SIZE,
-    network: NetworkKind = DEFAULT_NETWORK,
-    cell: str = DEFAULT_CELL,
-    has_prior: bool = True,
-    fine_tuning: bool = False,
-    is_pairs: bool = False,
-) -> AutotunedSettings:
+def settings_for(task: TrainingTask, passes: float) -> AutotunedSettings:
     """Regularisation, optimiser and learning rate; they don't depend on the machine.
 
     Args:
-        tokens: number of tokens in the training split.
-        passes: how often the network reads each of them, approximately.
-        characters: number of characters in the training split; None means one per token.
-        hidden_size: H, the width of the hidden state.
-        network: the kind of network.
-        cell: name of the cell. Weight dropout was measured for the LSTM and is used for it only.
-        has_prior: whether the network has an n-gram prior.
-        fine_tuning: whether the network has learnt from another text; it then needs less regularisation.
-        is_pairs: whether targets are written for sources; dropout hides what a target depends on, so there is none.
+        task: what is trained on what.
+        passes: how often the network reads each token of the training split, approximately.
     """
-    least = _PASSES_OF_FINE_TUNING_WITHOUT_DROPOUT if fine_tuning else _PASSES_WITHOUT_DROPOUT
-    passes_per_million = passes * 1e6 / tokens if passes > least else 0.0
-    dropout, weight_dropout, averaging = value_for(
-        passes_per_million, _REGULARISATION_OF_WIDE if hidden_size >= WIDE else _REGULARISATION
-    )
-    if fine_tuning:
-        dropout, weight_dropout = min(dropout, _MOST_DROPOUT_OF_FINE_TUNING), 0.0
-    if is_pairs:
-        dropout, weight_dropout = 0.0, 0.0
-    rate, why_this_rate = _learning_rate(characters or tokens, hidden_size, fine_tuning=fine_tuning)
-    if not (has_prior or fine_tuning or is_pairs) and (network, cell) == (DEFAULT_NETWORK, DEFAULT_CELL):
-        rate *= _RATE_OF_LSTM_ALONE
-        why_this_rate = "without an n-gram prior an LSTM learns more with a higher learning rate"
-    training = {
-        "optimizer": "adamw" if fine_tuning else "muon",
-        "averaging": averaging,
-        "learning_rate": rate,
-        "weight_decay": 0.01 if passes <= 1 else 0.1,
-    }
-    often = "less than once" if passes <= 1 else f"about {passes:.1f} times"
+    rate, why_this_rate = _learning_rate(task)
+    dropout, weight_dropout, averaging = _regularisation(task, passes)
+    weights = {"weight_dropout": weight_dropout} if task.network == "recurrent" else {}
     reasons = {"learning_rate": why_this_rate}
     if dropout:
         reasons["dropout"] = f"dropout of {dropout:g} keeps the text from being memorised"
-    weights = {"weight_dropout": weight_dropout if cell == DEFAULT_CELL else 0.0} if network == "recurrent" else {}
+    often = "less than once" if passes <= 1 else f"about {passes:.1f} times"
     return AutotunedSettings(
         model={"dropout": dropout} | weights,
-        training=training,
+        training={
+            "optimizer": optimizer_for(fine_tuning=task.fine_tuning),
+            "averaging": averaging,
+            "learning_rate": rate,
+            "weight_decay": 0.01 if passes <= 1 else 0.1,
+        },
         passes=passes,
-        exposure=f"{tokens:,} tokens will be seen {often}",
-        has_prior=has_prior,
-        fine_tuning=fine_tuning,
-        is_pairs=is_pairs,
+        exposure=f"{task.tokens:,} tokens will be seen {often}",
+        task=task,
         reasons=reasons,
     )
 
 
-def _learning_rate(characters: int, hidden_size: int, *, fine_tuning: bool) -> tuple[float, str]:
-    """The learning rate for a text of this many characters, and why."""
-    lowest, highest, small = _LOWEST_RATE, value_for(hidden_size, _HIGHEST_RATES), _SMALL_TEXT
-    if fine_tuning:
+def optimizer_for(*, fine_tuning: bool) -> Optimizer:
+    """AdamW for a network that has learnt from another text, otherwise Muon."""
+    return "adamw" if fine_tuning else "muon"
+
+
+def _regularisation(task: TrainingTask, passes: float) -> tuple[float, float, float]:
+    """Dropout, weight dropout, and the share of the steps whose weights are averaged.
+
+    Weight dropout was measured for the LSTM and is used for it only.
+    """
+    least = _PASSES_OF_FINE_TUNING_WITHOUT_DROPOUT if task.fine_tuning else _PASSES_WITHOUT_DROPOUT
+    passes_per_million = passes * 1e6 / task.tokens if passes > least else 0.0
+    dropout, weight_dropout, averaging = value_for(
+        passes_per_million, _REGULARISATION_OF_WIDE if task.hidden_size >= WIDE else _REGULARISATION
+    )
+    if task.fine_tuning:
+        dropout, weight_dropout = min(dropout, _MOST_DROPOUT_OF_FINE_TUNING), 0.0
+    if task.is_pairs:
+        dropout, weight_dropout = 0.0, 0.0
+    return dropout, weight_dropout if task.cell == DEFAULT_CELL else 0.0, averaging
+
+
+def _learning_rate(task: TrainingTask) -> tuple[float, str]:
+    """The learning rate, and why."""
+    characters = task.characters or task.tokens
+    lowest, highest, small = _LOWEST_RATE, value_for(task.hidden_size, _HIGHEST_RATES), _SMALL_TEXT
+    if task.fine_tuning:
         (lowest, highest), small = _FINE_TUNING_RATES, _SMALL_TEXT_OF_FINE_TUNING
     rate = float(f"{min(highest, max(lowest, lowest * characters / small)):.2g}")
+    is_lstm = (task.network, task.cell) == (DEFAULT_NETWORK, DEFAULT_CELL)
+    if is_lstm and not (task.has_prior or task.fine_tuning or task.is_pairs):
+        return rate * _RATE_OF_LSTM_ALONE, "without an n-gram prior an LSTM learns more with a higher learning rate"
     if rate > lowest:
         return rate, "a larger text allows a higher learning rate"
-    if fine_tuning:
+    if task.fine_tuning:
         return rate, "a low learning rate forgets less"
-    if hidden_size >= WIDE:
+    if task.hidden_size >= WIDE:
         return rate, "a wide network needs a low learning rate"
     return rate, "a small text needs a low learning rate"
 

@@ -15,7 +15,7 @@ from charlm.data.dataset import Dataset, make_dataset
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
 from charlm.training.state import begin
-from charlm.training.trainer import training_steps
+from charlm.training.steps import training_steps
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = {"lags": 9, "steps": 5, "hidden_size": 6}

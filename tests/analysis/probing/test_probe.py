@@ -10,8 +10,8 @@ from charlm.analysis.probing.labelled import (
     FEWEST,
     Labelled,
     distinct,
+    read_labelled,
     read_pair,
-    read_table,
     require_alike,
     require_enough,
     split,
@@ -167,7 +167,7 @@ def test_a_text_of_two_labels_is_left_out(caplog: pytest.LogCaptureFixture) -> N
 
 def test_tables_and_pairs_of_files(write) -> None:
     table = write("text\tlabel\nso good\tspam\r\n\nwith\ttab\tham\n", "a.tsv")
-    assert read_table(table) == Labelled(["so good", "with\ttab"], ["spam", "ham"])
+    assert read_labelled(table) == Labelled(["so good", "with\ttab"], ["spam", "ham"])
     pair = read_pair(write("yes\n\nfine\n", "p.txt"), write("no\n", "n.txt"))
     assert pair == Labelled(["yes", "fine", "no"], ["positive", "positive", "negative"])
     assert pair.other("positive") == "negative" and Labelled([], ["a", "b", "c"]).other("a") == "not a"
@@ -181,9 +181,9 @@ def test_mistakes_in_labelled_texts_are_named(write) -> None:
         ("\n\n", "has no text"),
     ):
         with pytest.raises(CorpusError, match=message):
-            read_table(write(content, "a.tsv"))
+            read_labelled(write(content, "a.tsv"))
     with pytest.raises(CorpusError, match="is not valid UTF-8: byte 0xff at byte offset 1"):
-        read_table(write(b"a\xff", "a.tsv"))
+        read_labelled(write(b"a\xff", "a.tsv"))
     with pytest.raises(CorpusError, match="has no text"):
         read_pair(write("a\n", "p.txt"), write("\n \n", "n.txt"))
     with pytest.raises(CorpusError, match="can't be read"):

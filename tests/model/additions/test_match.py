@@ -9,7 +9,8 @@ from charlm.api import load
 from charlm.config import ModelConfig
 from charlm.data.windows import document_windows, sample_windows
 from charlm.errors import ConfigError
-from charlm.evaluation.score import evaluate, score
+from charlm.evaluation.nats import window_nats
+from charlm.evaluation.score import evaluate
 from charlm.model.additions.match import SCALE, Match
 
 
@@ -127,7 +128,9 @@ def test_a_score_does_not_depend_on_the_windows(dataset_of, sentences: str, netw
     expected = evaluate(model, dataset.tokenizer, dataset.valid).nats
     for width in (7, 64):
         windows = document_windows(dataset.valid, batch_size=5, seq_len=width)
-        assert sum(float(nats.double().sum()) for nats in score(model, windows)) == pytest.approx(expected, rel=1e-5)
+        assert sum(float(nats.double().sum()) for nats in window_nats(model, windows)) == pytest.approx(
+            expected, rel=1e-5
+        )
 
 
 def test_a_passage_knows_the_document_before_it(dataset_of, network_with_match) -> None:
@@ -140,7 +143,7 @@ def test_a_passage_knows_the_document_before_it(dataset_of, network_with_match) 
     ids = torch.from_numpy(dataset.valid.ids.astype(np.int64))[:, None]
     with torch.inference_mode():
         whole = torch.nn.functional.cross_entropy(model(ids[:-1])[0][:, 0], ids[1:, 0], reduction="none")
-    for window, nats in zip(windows, score(model, windows), strict=True):
+    for window, nats in zip(windows, window_nats(model, windows), strict=True):
         for row, start in enumerate(window.starts.tolist()):
             counted = window.mask[:, row]
             expected = whole[start : start + len(counted)]

@@ -8,7 +8,7 @@ import pytest
 from charlm import api
 from charlm.config import TokenizerConfig
 from charlm.errors import CorpusError
-from charlm.training import trainer
+from charlm.training import steps
 from charlm.training.gpu.lookups import looked_up
 
 MATCH = {"match": True, "recent": True, "ngram_order": 4, "context_vectors": 50}
@@ -31,8 +31,8 @@ def train(train_run, small_shape, monkeypatch: pytest.MonkeyPatch, one_thread: N
     def train(run: str, settings: dict[str, Any], how: str | None, **more: Any) -> None:
         with monkeypatch.context() as patch:
             if how is not None:
-                patch.setattr(trainer, "looks_ahead", lambda model: True)
-                patch.setattr(trainer, "looked_up", partial(looked_up, ahead=how == "ahead"))
+                patch.setattr(steps, "looks_ahead", lambda model: True)
+                patch.setattr(steps, "looked_up", partial(looked_up, ahead=how == "ahead"))
             train_run(run, **settings | {"model": small_shape | settings.get("model", {})} | {"steps": 25} | more)
 
     return train
@@ -54,7 +54,7 @@ def test_a_run_with_look_ups_is_resumed_exactly(
     settings = {"model": MATCH}
     train("runs/whole", settings, "ahead")
     train("runs/broken", settings, "ahead", callbacks=stop_after(7))
-    monkeypatch.setattr(trainer, "looks_ahead", lambda model: True)
+    monkeypatch.setattr(steps, "looks_ahead", lambda model: True)
     api.resume_run("runs/broken")
     assert same_weights(weights_of("runs/whole"), weights_of("runs/broken"))
 
@@ -63,6 +63,6 @@ def test_an_error_in_another_thread_ends_the_run(train, monkeypatch: pytest.Monk
     def broken() -> None:
         raise CorpusError("the text has changed")
 
-    monkeypatch.setattr(trainer, "training_windows", lambda *_, **settings: (broken() for _ in range(3)))
+    monkeypatch.setattr(steps, "training_windows", lambda *_, **settings: (broken() for _ in range(3)))
     with pytest.raises(CorpusError, match="the text has changed"):
         train("runs/a", {}, "ahead")

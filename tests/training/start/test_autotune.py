@@ -11,8 +11,8 @@ from charlm.config import DEFAULT_NETWORK, DEFAULT_SHAPES, ModelConfig, TrainCon
 from charlm.storage.runs import RunFolder, find_run
 from charlm.training.start import autotune as autotune_module
 from charlm.training.start import speed as speed_module
-from charlm.training.start.autotune import autotune, context_vectors_for, hidden_size_for, passes_of, sequences_per_step
-from charlm.training.start.settings import AutotunedSettings, settings_for
+from charlm.training.start.autotune import autotune, context_vectors_for, hidden_size_for, passes_of
+from charlm.training.start.settings import AutotunedSettings, TrainingTask, settings_for
 
 
 def test_a_wide_network_wants_a_large_text_and_many_tokens_seen() -> None:
@@ -20,7 +20,7 @@ def test_a_wide_network_wants_a_large_text_and_many_tokens_seen() -> None:
     assert {hidden_size_for(3 * 10**6, 21e6), hidden_size_for(10**7, 39e6)} == {384}
     assert {hidden_size_for(5 * 10**5, 160e6), hidden_size_for(3 * 10**6, 41e6), hidden_size_for(10**7, 41e6)} == {512}
     rates = [
-        settings_for(tokens=10**7, passes=9, hidden_size=hidden_size).training["learning_rate"]
+        settings_for(TrainingTask(tokens=10**7, hidden_size=hidden_size), 9).training["learning_rate"]
         for hidden_size in (256, 384, 512)
     ]
     assert rates == [5e-3, 4e-3, 3e-3]
@@ -28,14 +28,14 @@ def test_a_wide_network_wants_a_large_text_and_many_tokens_seen() -> None:
 
 def test_pairs_have_no_dropout_whatever_the_passes() -> None:
     for passes in (0.5, 8, 200):
-        found = settings_for(tokens=10**5, passes=passes, is_pairs=True)
+        found = settings_for(TrainingTask(tokens=10**5, is_pairs=True), passes)
         assert found.model == {"dropout": 0, "weight_dropout": 0}
     assert planned(TrainConfig(epochs=9), documents=10**5, pairs=True).training["batch_size"] == 32
     assert planned(TrainConfig(epochs=9), documents=10**5).training["batch_size"] == 64
 
 
 def test_fine_tuning_on_a_larger_text_has_a_higher_rate() -> None:
-    found = [settings_for(tokens=tokens, passes=1, fine_tuning=True) for tokens in (400_000, 800_000, 10**7)]
+    found = [settings_for(TrainingTask(tokens=tokens, fine_tuning=True), 1) for tokens in (400_000, 800_000, 10**7)]
     assert [one.training["learning_rate"] for one in found] == [5e-4, 1e-3, 1.5e-3]
     assert "forgets less" in found[0].why and "larger text allows" in found[1].why
     window = planned(TrainConfig(epochs=1), hidden_size=512, fine_tuning=True).training
@@ -43,16 +43,15 @@ def test_fine_tuning_on_a_larger_text_has_a_higher_rate() -> None:
 
 
 def test_passes_are_those_of_the_shortest_length() -> None:
-    def passes(tokens_per_step: float = 100, **lengths) -> float:
-        config = TrainConfig(**lengths)
-        return passes_of(config, tokens=5000, tokens_per_step=tokens_per_step, seconds=10.0, speed=1000.0)
+    def passes(**lengths) -> float:
+        config = TrainConfig(batch_size=4, seq_len=25, **lengths)
+        return passes_of(config, split_of(tokens=5000), seconds=10.0, speed=1000.0)
 
     assert passes(epochs=3) == 3
-    assert passes(steps=100) == 2
+    assert passes(steps=100) == pytest.approx(100 / 67)  # a pass is 67 windows of at most 4 x 25 tokens
     assert passes(minutes=1) == pytest.approx(50 * 0.8 * 1000 / 5000)
-    assert passes(minutes=1, epochs=3, steps=100) == 2
+    assert passes(minutes=1, epochs=3, steps=100) == passes(steps=100)
     assert passes(minutes=0.1) == 0
-    assert passes(20, steps=100) == 0.4
 
 
 @pytest.mark.parametrize(
@@ -77,17 +76,11 @@ def test_the_forecast_is_how_often_the_steps_read_the_text(
     assert plans[0].passes == pytest.approx(trained.outcome.epoch, rel=0.1)
 
 
-def test_a_step_has_as_many_rows_as_make_two_thousand_tokens() -> None:
-    def rows(seq_len: int = 32, **text: int) -> int:
-        return sequences_per_step(TrainConfig(steps=1, seq_len=seq_len), **({"documents": 1, "vocab_size": 68} | text))
-
-    assert rows(tokens=10**6) == 64
-    assert rows(tokens=10**6, seq_len=128) == 16
-    assert rows(tokens=210_000, documents=30_000) == 288  # names
-    assert rows(tokens=45_000) == 8  # a hundred steps a pass and more
-    assert rows(tokens=10**6, vocab_size=2000) == 32
-    assert rows(tokens=10**6, vocab_size=50_000) == 8  # 16 million logits at most
-    assert rows(tokens=3) == 8
+def split_of(tokens: int, documents: int = 1, pairs: bool = False) -> SimpleNamespace:
+    """A training split that has no ids."""
+    facts = SimpleNamespace(tokens=tokens, documents=documents, characters=tokens)
+    starts = np.linspace(0, tokens + documents, documents + 1).astype(np.int64)
+    return SimpleNamespace(facts=facts, starts=starts, targets=starts[:-1] + 1 if pairs else None)
 
 
 def planned(
@@ -104,9 +97,7 @@ def planned(
     fine_tuning=False,
 ) -> AutotunedSettings:
     """What is planned for a text that there need not be."""
-    facts = SimpleNamespace(tokens=tokens, documents=documents, characters=tokens)
-    starts = np.linspace(0, tokens + documents, documents + 1).astype(np.int64)
-    train = SimpleNamespace(facts=facts, starts=starts, targets=starts[:-1] + 1 if pairs else None)
+    train = split_of(tokens, documents, pairs)
     dataset = SimpleNamespace(train=train, tokenizer=SimpleNamespace(vocab_size=vocab_size))
     shape = DEFAULT_SHAPES[network] | ({"hidden_size": hidden_size} if hidden_size else {})
     alone = ModelConfig(vocab_size=vocab_size, network=network, embedding_size=32, **shape)

@@ -5,9 +5,9 @@ import torch
 
 from charlm.config import ModelConfig, TrainConfig, with_width
 from charlm.errors import CharlmError
-from charlm.training import trainer
+from charlm.training import steps
 from charlm.training.start import gpu_budget
-from charlm.training.start.autotune import sequences_per_step
+from charlm.training.start.batch import sequences_per_step
 from charlm.training.start.gpu_budget import out_of_memory, rows_that_fit, wider
 
 GIB = 2**30
@@ -68,7 +68,7 @@ def test_a_gpu_out_of_memory_ends_a_run_with_one_line(train_run, monkeypatch: py
     def fail(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has a total capacity of")
 
-    monkeypatch.setattr(trainer, "_backpropagate", fail)
+    monkeypatch.setattr(steps, "_backpropagate", fail)
     with pytest.raises(CharlmError) as error:
         train_run()
     assert str(error.value) == (

@@ -3,11 +3,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from charlm import ahead
+from charlm.ahead import map_ahead, read_ahead
 from charlm.config import TokenizerConfig
 from charlm.data import reader, split_writer
 from charlm.data.dataset import make_dataset
-from charlm.data.inputs import ahead
-from charlm.data.inputs.ahead import map_ahead, read_ahead
 from charlm.errors import CharlmError
 
 LINES = "".join(f"line {number} — of a text\n" for number in range(3000))
