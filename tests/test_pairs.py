@@ -255,7 +255,10 @@ def test_commands_that_need_texts_refuse_pairs(
     ):
         error = run_charlm(*arguments, status=1).stderr
         assert error.count("\n") == 1 and ("source" in error), arguments
-    assert run_charlm("heatmap", "runs/pairs", text, "--source", "ab", "--json").stdout.startswith('[{"text": "A"')
+    bits = [one / math.log(2) for one in trained.with_source("ab").surprisal("AB")]
+    shown = json.loads(run_charlm("heatmap", "runs/pairs", text, "--source", "ab", "--json").stdout)
+    assert [one["bits"] for one in shown] == pytest.approx(bits, abs=1e-3)
+    assert json.loads(run_charlm("neurons", "runs/pairs", text, "--source", "ab", "--json").stdout)["tokens"] == 2
     assert "writes the 'written' of a 'word'" in run_charlm("info", "runs/pairs").stdout
 
 
@@ -303,12 +306,19 @@ def test_pairs_can_have_labels(run_charlm, write, table_of_pairs: Path) -> None:
 def test_what_a_model_of_pairs_lacks_is_one_clear_line(
     trained: charlm.TextModel, run_charlm, write, table_of_pairs: Path
 ) -> None:
-    gaps = write("ab\n\nba\n\n", "gaps.txt")
+    gaps, text = write("ab\n\nba\n\n", "gaps.txt"), write("AB", "a.txt")
     for arguments, message in (
         (("score", "runs/pairs", "english", table_of_pairs), "only one of runs/pairs/model.safetensors and"),
         (("score", "english", "runs/pairs", table_of_pairs), "is a model of pairs; compare models alike"),
         (("compare", "english", "runs/pairs"), "is a model of pairs; compare models alike"),
-        (("heatmap", "runs/pairs", write("AB", "a.txt")), "of a 'word'; give one with --source TEXT"),
+        (("heatmap", "runs/pairs", text), "of a 'word'; give one with --source TEXT"),
+        (("neurons", "runs/pairs", text), "of a 'word'; give one with --source TEXT"),
+        (("heatmap", "runs/pairs", text, "--source", ""), "the source is empty; give a text like those of the column"),
+        (
+            ("neurons", "runs/pairs", text, "--source", "Ж", "--unknown", "error"),
+            "'Ж' (U+0416) at position 0 is not in",
+        ),
+        (("heatmap", "english", text, "--source", "ab"), "was not trained on pairs; leave it out, or train a model"),
         (("sample", "runs/pairs", "--source-file", gaps), "line 2 is empty, and a target needs a source; remove"),
         (
             ("sample", "runs/pairs", "--source-file", write("\n", "b.txt")),
@@ -318,6 +328,7 @@ def test_what_a_model_of_pairs_lacks_is_one_clear_line(
     ):
         error = run_charlm(*arguments, status=1).stderr
         assert error.count("\n") == 1 and message in error, (arguments, error)
+    run_charlm("heatmap", "runs/pairs", text, "--source", "Ж")  # read as <unk>, as such a character of the text is
     whole = write("ab\nba\n\n", "whole.txt")
     shown = run_charlm("sample", "runs/pairs", "--source-file", whole, "--temperature", 0)
     assert len(shown.stdout.splitlines()) == 2

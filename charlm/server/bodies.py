@@ -13,6 +13,7 @@ BODY_BYTES = 1_000_000
 """Largest body of a request, except for uploads."""
 BODY_SECONDS = 20.0
 """Longest time in which a client must have sent a body."""
+_SOURCE_CHARACTERS = 100_000
 _MISSING = object()
 
 
@@ -127,6 +128,11 @@ class Fields:
 def take_labels(fields: Fields) -> tuple[str, ...]:
     """The field `label`: one or several labels such as "mood=positive", as of `charlm sample --label`."""
     return fields.texts("label", number=16, most=1000)
+
+
+def take_source(fields: Fields) -> str | None:
+    """The field `source`, for which a model of pairs writes or reads the text."""
+    return None if fields.take("source") is None else fields.text("source", most=_SOURCE_CHARACTERS)
 
 
 def _checked_text(value: Any, name: str, most: int) -> str:

@@ -41,7 +41,7 @@ class Loaded:
 
     def describe(self) -> dict[str, Any]:
         """What the pages show of the model, as JSON values."""
-        model, facts = self.text_model.model, self.text_model.checkpoint.corpus
+        model, facts, corpus = self.text_model.model, self.text_model.checkpoint.corpus, self.text_model.corpus_config
         config = model.config
         cell = model.recurrent.cell if config.network == "recurrent" else None
         return {
@@ -49,12 +49,13 @@ class Loaded:
             "summary": repr(self.text_model).split("\n")[1:],
             "text": None if facts is None else facts.name,
             "tokenizer": self.text_model.tokenizer.kind,
-            "backward": self.text_model.corpus_config.direction == "backward",
+            "backward": corpus.direction == "backward",
             "layers": config.num_layers,
             "hidden": config.hidden_size,
             "states": list(cell.states) if cell else [],
             "gates": list(logistic_gates(cell)) if cell else [],
             "labels": [{"name": label.name, "values": label.values} for label in config.labels],
+            "pairs": {"source": corpus.source_column, "target": corpus.target_column} if corpus.is_pairs else None,
             "directions": [
                 {"name": path.stem, "negative": direction.facts.negative, "positive": direction.facts.positive}
                 for path in sorted((self.text_model.path.parent / FOLDER).glob("*.safetensors"))

@@ -101,6 +101,47 @@ def test_labels_and_constraints_are_chosen(browser, stars) -> None:
     assert problems == []
 
 
+def test_targets_are_written_and_read_for_a_source(browser, pairs, tmp_path: Path) -> None:
+    model = pairs.site.models.load("pairs").text_model
+    with new_page(browser, pairs.origin) as (page, problems):
+        page.goto(f"{pairs.origin}/?seed=3&length=12&min_length=12&temperature=1&source=abf")
+        page.wait_for_selector("main:not([aria-busy])")
+        assert page.get_by_label("Source (word)").input_value() == "abf"
+        page.fill("#source", "bae")
+        page.press("#source", "Control+Enter")
+        page.wait_for_selector("text=One text written")
+        written = page.locator(".sample .text").text_content()
+        assert written == model.sample(seed=3, length=12, min_length=12, temperature=1.0, source="bae")
+        assert "source=bae" in page.url
+        page.fill("#source", "cdc")  # what was written stays the target of its own source
+        page.focus(".sample .text")
+        with page.expect_request("**/api/alternatives") as asked:
+            page.keyboard.press("Enter")
+        assert asked.value.post_data_json["source"] == "bae"
+        page.locator("#others button:not(:disabled)").nth(1).click()
+        page.wait_for_selector("text=Branch 1")
+        page.wait_for_selector("text=One text written")
+        with page.expect_download() as saved:
+            page.click("#jsonl")
+        saved.value.save_as(tmp_path / "texts.jsonl")
+        records = [json.loads(line) for line in (tmp_path / "texts.jsonl").read_text().splitlines()]
+        assert [record["source"] for record in records] == ["bae", "bae"]
+        assert violations(page) == []
+        page.goto(f"{pairs.origin}/read?source=bae")
+        page.wait_for_selector("main:not([aria-busy])")
+        page.fill("#text", written)
+        page.click("button.main")
+        page.wait_for_selector("#status:has-text('bits per character')")
+        nats = model.with_source("bae").surprisal(written)
+        assert f"{sum(nats) / math.log(2) / len(written):.3f} bits" in page.locator("#status").text_content()
+        assert violations(page) == []
+        page.select_option("#model", "english")
+        page.wait_for_selector("#source", state="hidden")
+        page.click("button.main")
+        page.wait_for_selector("#status:has-text('bits per character')")  # the hidden source is not sent
+    assert problems == []
+
+
 def test_a_text_is_read_and_a_gate_laid_over_it(tab, sentences: str) -> None:
     page = tab.open("/read")
     page.fill("#text", sentences[:600])

@@ -12,7 +12,7 @@ the property holds than at a place where it doesn't. The metric of a number is S
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,7 +54,8 @@ def find_neurons(
     unknown: Unknown = "error",
     progress: Progress = silent,
 ) -> Neurons:
-    """Let a model read a text, starting from BOS, and compare all its units with all properties of the text.
+    """Let a model read a text, starting from BOS and the source, if it has one, and compare all its units with all
+    properties of the text.
 
     Args:
         model: a model in evaluation mode, on the CPU.
@@ -84,7 +85,7 @@ def find_neurons(
     }
     examined = [one for name, one in properties_by_name.items() if name not in left_out]
     untrained = null_baseline(model, ids, units, examined, halves, progress=progress)
-    values, saturation = _read(model, tokenizer.bos, ids, units, progress)
+    values, saturation = _read(model, [tokenizer.bos, *model.source], ids, units, progress)
     selection, held_out = (rank_statistics(values, examined, half, progress) for half in halves)
     comparison = _Comparison(
         units=units, properties=examined, selection=selection, held_out=held_out, untrained=untrained
@@ -168,19 +169,22 @@ def _units(model: LanguageModel) -> list[Unit]:
 @torch.inference_mode()
 def _read(
     model: LanguageModel,
-    bos: int,
+    first: Sequence[int],
     ids: NDArray[np.int64],
     units: list[Unit],
     progress: Progress,
 ) -> tuple[NDArray[np.float32], tuple[GateSaturation, ...]]:
-    """The value of each unit after each token, (units, N), and how often each gate is saturated."""
-    stream = torch.from_numpy(np.concatenate(([bos], ids)))[:, None]
+    """The value of each unit after each token, (units, N), and how often each gate is saturated.
+
+    `first` are the tokens that precede the text.
+    """
+    stream = torch.from_numpy(np.concatenate((first, ids)))[:, None]
     series = series_of(units)
     values = np.empty((len(units), len(ids)), np.float32)
     counts = Saturation(model.config.num_layers, logistic_gates(model.recurrent.cell), model.config.hidden_size)
-    _, states = follow(model, stream[:1], model.initial_state(1), gates=False)
+    _, states = follow(model, stream[: len(first)], model.initial_state(1), gates=False)
     for start in range(0, len(ids), _CHUNK):
-        chunk = stream[start + 1 : start + 1 + _CHUNK]
+        chunk = stream[len(first) + start :][:_CHUNK]
         layers, states = follow(model, chunk, states)
         values[:, start : start + len(chunk)] = torch.cat([layers[layer][name][:, 0].T for layer, name in series])
         for index, layer in enumerate(layers):

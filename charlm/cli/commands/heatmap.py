@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from charlm.cli.options.corpus import LabelOption
 from charlm.cli.options.output import OpenOption, OverwriteOption, check_open, output_path, write_page
-from charlm.cli.options.reader import ModelAndText, UnknownOption, open_reader
+from charlm.cli.options.reader import ModelAndText, ReadSourceOption, UnknownOption, open_reader
 from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
 from charlm.errors import ConfigError
 
@@ -35,13 +36,12 @@ def heatmap(
             help="Colour by a gate of a unit, LAYER:NUMBER:GATE, such as 0:12:f: orange where open, blue where closed."
         ),
     ] = None,
-    source: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="With a model of pairs, the source that TEXT is the target of.")
-    ] = None,
     tokens: Annotated[int, typer.Option(help="Maximum number of tokens to read from the start of the text.")] = 100_000,
     open_page: OpenOption = False,
     overwrite: OverwriteOption = False,
     unknown: UnknownOption = "replace",
+    label: LabelOption = None,
+    source: ReadSourceOption = None,
     threads: ThreadsOption = 1,
     json: JsonOption = False,
 ) -> None:
@@ -56,6 +56,7 @@ def heatmap(
       [bold]charlm heatmap runs/novel letter.txt --html letter.html[/bold]
       [bold]charlm heatmap letter.txt --unit 0:12[/bold]
       [bold]charlm heatmap letter.txt --gate 0:12:f[/bold]
+      [bold]charlm heatmap runs/reviews review.txt --label stars=5[/bold]
     """
     from charlm.analysis.html.heatmap_page import page as page_of
     from charlm.analysis.units.reading import read
@@ -65,7 +66,7 @@ def heatmap(
 
     check_open(open_page, page)
     use_threads(threads)
-    loaded, text, title = open_reader(arguments, command="charlm heatmap", source=source, takes_source=True)
+    loaded, text, title = open_reader(arguments, command="charlm heatmap", label=label, source=source, unknown=unknown)
     if page is not None:
         page = output_path(page, "--html", inputs=((arguments or [])[-1], loaded.path), overwrite=overwrite)
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer

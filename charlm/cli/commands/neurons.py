@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charlm.cli.options.corpus import LabelOption
 from charlm.cli.options.output import OpenOption, OverwriteOption, check_open, output_path, write_page
-from charlm.cli.options.reader import ModelAndText, UnknownOption, open_reader
+from charlm.cli.options.reader import ModelAndText, ReadSourceOption, UnknownOption, open_reader
 from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
 from charlm.errors import ConfigError
 
@@ -42,6 +43,8 @@ def neurons(
     open_page: OpenOption = False,
     overwrite: OverwriteOption = False,
     unknown: UnknownOption = "replace",
+    label: LabelOption = None,
+    source: ReadSourceOption = None,
     threads: ThreadsOption = 1,
     json: JsonOption = False,
 ) -> None:
@@ -71,7 +74,7 @@ def neurons(
     use_threads(threads)
     if plot is not None:
         check_plot(plot)
-    loaded, text, title = open_reader(arguments, command="charlm neurons")
+    loaded, text, title = open_reader(arguments, command="charlm neurons", label=label, source=source, unknown=unknown)
     inputs = (arguments or [])[-1], loaded.path
     if page is not None:
         page = output_path(page, "--html", inputs=inputs, overwrite=overwrite)

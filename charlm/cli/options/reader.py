@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charlm.cli.options.completion import complete_model_or_text
+from charlm.cli.options.corpus import PAIRS
 from charlm.config import Unknown
 from charlm.errors import ConfigError, CorpusError
 from charlm.files import is_safetensors, user_path
@@ -33,14 +34,21 @@ UnknownOption = Annotated[
     ),
 ]
 
+ReadSourceOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT", help="With a model of pairs, the source that TEXT is the target of.", rich_help_panel=PAIRS
+    ),
+]
+
 
 def open_reader(
-    arguments: list[str] | None, *, command: str, source: str | None = None, takes_source: bool = False
+    arguments: list[str] | None, *, command: str, label: list[str] | None, source: str | None, unknown: Unknown
 ) -> "tuple[TextModel, str, str]":
-    """The model, with the source of the text if it is a target, the text, and a title that names both.
+    """The model for a text with the labels and the source of the options, the text, and a title that names both.
 
-    Raises `ConfigError` for a model that can't read the text; `command` is for the message, and `takes_source` says
-    whether it has the option --source.
+    `unknown` says how to treat characters of the source that the model doesn't know. Raises `ConfigError` for a model
+    that can't read the text; `command` is for the message.
     """
     import charlm
     from charlm.data.encoding import read_utf8
@@ -53,12 +61,12 @@ def open_reader(
     require_model_first(names, command)
     text = read_utf8(names[-1])
     loaded = charlm.load(names[0] if len(names) == 2 else None)
-    loaded = loaded if source is None else loaded.with_source(source)
-    if takes_source:
-        require_source(loaded.model, loaded.corpus_config)
+    loaded = loaded.with_labels(*label) if label else loaded
+    loaded = loaded if source is None else loaded.with_source(source, unknown=unknown)
+    require_source(loaded.model, loaded.corpus_config)
     require_forward(loaded, command)
     name = "standard input" if names[-1] == "-" else Path(names[-1]).name
-    return loaded, text, f"{name} read by {loaded.path.parent.name}"
+    return loaded, text, ", ".join([f"{name} read by {loaded.path.parent.name}", *(label or ())])
 
 
 def require_text(texts: list[str]) -> None:

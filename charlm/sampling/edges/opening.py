@@ -32,8 +32,9 @@ _TEMPERATURE = 0.8
 
 
 def needs_opening(corpus: TextFacts | None) -> bool:
-    """Whether a model has seen only few beginnings, given the facts about its text; False if they are unknown."""
-    if corpus is None:
+    """Whether a model has seen only few beginnings, given the facts about its text; False if they are unknown, and for
+    pairs, whose targets are whole."""
+    if corpus is None or corpus.config.is_pairs:
         return False
     return 0 < corpus.documents < _FEW_DOCUMENTS and corpus.characters >= _LONG_DOCUMENT * corpus.documents
 

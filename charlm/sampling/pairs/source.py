@@ -26,8 +26,8 @@ def after_source(
     """
     if not config.is_pairs:
         raise ConfigError(
-            f"--source is {source[:40]!r}, but this model was not trained on pairs; begin its text with --prefix, or "
-            "train a model with --source-column and --target-column"
+            f"--source is {source[:40]!r}, but this model was not trained on pairs; leave it out, or train a "
+            "model with --source-column and --target-column"
         )
     if not source:
         raise ConfigError(f"the source is empty; give a text like those of the column {config.source_column!r}")

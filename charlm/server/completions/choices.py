@@ -44,6 +44,8 @@ def parts(loaded: Loaded, request: CompletionRequest) -> Iterator[Part]:
     is_source = model.corpus_config.is_pairs
     if is_source and request.echo:
         raise RequestError("echo needs a model of texts, but this one writes a target for the prompt", param="echo")
+    if is_source and "" in request.prompts:
+        raise RequestError("the prompt is empty; give the source for which to write a target", param="prompt")
     for index, prompt in enumerate(prompt for prompt in request.prompts for _ in range(request.num)):
         config = replace(request.config, source=prompt) if is_source else request.config
         beginning = "" if is_source else prompt

@@ -104,7 +104,7 @@ class _Usage:
     def add(self, part: Part) -> None:
         """Count a part."""
         if part.written is not None:
-            self._read += len(part.written.prefix)
+            self._read += len(part.written.source or part.written.prefix)
             self._written += part.written.characters
 
     def to_json(self) -> dict[str, int]:

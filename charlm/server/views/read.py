@@ -1,5 +1,6 @@
 """The Read page: how surprising each character of a text is, the values of a unit, and the units that follow it."""
 
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -10,11 +11,12 @@ from charlm.analysis.html.neurons_page import excerpts
 from charlm.analysis.units.neurons import find_neurons
 from charlm.analysis.units.reading import read
 from charlm.model.unit import Unit, names_unit
+from charlm.sampling.pairs.source import require_source
 from charlm.server.answers import JsonAnswer
-from charlm.server.bodies import read_fields, take_labels
+from charlm.server.bodies import Fields, read_fields, take_labels, take_source
 from charlm.server.site import Site
 from charlm.server.workers import Job
-from charlm.text_model import require_forward
+from charlm.text_model import TextModel, require_forward
 
 MOST_CHARACTERS = 200_000
 """Of a text that is read."""
@@ -25,15 +27,13 @@ async def read_text(request: Request) -> ASGIApp:
     """POST /api/read: what `charlm heatmap --html` shows of a text, and its mean bits per character."""
     site: Site = request.app.state.site
     fields = await read_fields(request)
-    name, text = fields.text("model", "", most=200), fields.text("text", most=MOST_CHARACTERS)
-    series, labels = fields.text("unit", "", most=40), take_labels(fields)
+    load, text = _reader(site, fields), fields.text("text", most=MOST_CHARACTERS)
+    series = fields.text("unit", "", most=40)
     fields.require_all_taken()
     unit = (Unit.parse(series) if names_unit(series) else Unit.parse_gate(series)) if series else None
 
     def work(job: Job) -> dict[str, Any]:
-        model = site.models.load(name).text_model
-        require_forward(model, "the Read page")
-        model = model.with_labels(*labels) if labels else model
+        model = load()
         reading = read(model.model, model.tokenizer, text, unit=unit, unknown="replace", progress=job.progress)
         mean = float(reading.bits.sum()) / max(1, len("".join(reading.texts)))
         return {
@@ -49,12 +49,11 @@ async def find_units(request: Request) -> ASGIApp:
     """POST /api/neurons: the units that follow properties of a text, and an excerpt for each confirmed one."""
     site: Site = request.app.state.site
     fields = await read_fields(request)
-    name, text = fields.text("model", "", most=200), fields.text("text", most=MOST_CHARACTERS)
+    load, text = _reader(site, fields), fields.text("text", most=MOST_CHARACTERS)
     fields.require_all_taken()
 
     def work(job: Job) -> dict[str, Any]:
-        model = site.models.load(name).text_model
-        require_forward(model, "the Read page")
+        model = load()
         found = find_neurons(
             model.model, model.tokenizer, text, top=1, tokens=_MOST_TOKENS, unknown="replace", progress=job.progress
         )
@@ -74,3 +73,18 @@ async def find_units(request: Request) -> ASGIApp:
         return {"rows": rows, "excerpts": excerpts(found), "left_out": found.left_out, "tokens": len(found.texts)}
 
     return JsonAnswer(site.analysts, work)
+
+
+def _reader(site: Site, fields: Fields) -> Callable[[], TextModel]:
+    """Take the model and the labels and source of the text; the result loads the model that reads it."""
+    name, labels, source = fields.text("model", "", most=200), take_labels(fields), take_source(fields)
+
+    def load() -> TextModel:
+        model = site.models.load(name).text_model
+        model = model.with_labels(*labels) if labels else model
+        model = model if source is None else model.with_source(source, unknown="replace")
+        require_source(model.model, model.corpus_config)
+        require_forward(model, "the Read page")
+        return model
+
+    return load

@@ -10,10 +10,9 @@ from starlette.types import ASGIApp
 
 from charlm.evaluation.copying import find_copies
 from charlm.sampling.config import SampleConfig, parse_bias, parse_steer, parse_syllables, parse_temperature
-from charlm.sampling.pairs.source import require_no_pairs
 from charlm.sampling.text_stream import GeneratedText
 from charlm.server.answers import EventStream, JsonAnswer
-from charlm.server.bodies import Fields, read_fields, take_labels
+from charlm.server.bodies import Fields, read_fields, take_labels, take_source
 from charlm.server.errors import RequestError
 from charlm.server.models import COPY_LENGTH
 from charlm.server.site import Site
@@ -26,7 +25,6 @@ MOST_CONSTRAINED = 5_000
 """Characters of a text under constraints, which are written only when no draft can change them any more."""
 _MOST_SEED = 2**62
 _OFFERS = 8
-_FOR_PAIRS = "use `charlm sample --source TEXT`"
 
 
 async def list_models(request: Request) -> JSONResponse:
@@ -54,7 +52,6 @@ async def write(request: Request) -> ASGIApp:
 
     def work(job: Job) -> None:
         model = site.models.load(name).text_model
-        require_no_pairs(model.corpus_config, "the Write page", _FOR_PAIRS)
         first = int.from_bytes(os.urandom(4), "little") if seed is None else seed
         texts = {index: model.generate_chunks(prefix, config, seed=first + index) for index in range(num)}
         while texts:
@@ -76,12 +73,13 @@ async def alternatives(request: Request) -> ASGIApp:
     fields = await read_fields(request)
     name, text = fields.text("model", "", most=200), fields.text("text", "", most=2 * MOST_CHARACTERS)
     steer = tuple(map(parse_steer, fields.texts("steer", number=16, most=200)))
-    config = SampleConfig(temperature=1.0, steer=steer, label=take_labels(fields), unknown="replace")
+    config = SampleConfig(
+        temperature=1.0, steer=steer, label=take_labels(fields), source=take_source(fields), unknown="replace"
+    )
     fields.require_all_taken()
 
     def work(job: Job) -> list[dict[str, Any]]:
         model = site.models.load(name).text_model
-        require_no_pairs(model.corpus_config, "the Write page", _FOR_PAIRS)
         session = model.session(text, config, seed=0, progress=job.progress)
         return [{"text": offer.text, "probability": offer.probability} for offer in session.offers(_OFFERS)]
 
@@ -120,6 +118,7 @@ def _config(fields: Fields) -> SampleConfig:
         min_length=fields.whole("min_length", 0, 0, MOST_CHARACTERS),
         steer=tuple(map(parse_steer, fields.texts("steer", number=16, most=200))),
         label=take_labels(fields),
+        source=take_source(fields),
         prefix_in_output=False,
         no_copy=fields.whole("no_copy", 0, 0, 1_000_000),
         unknown=fields.choice("unknown", "error", ("error", "nearest", "skip", "replace")),  # type: ignore[arg-type]

@@ -1,5 +1,5 @@
 /* What else could have stood at a place of a text: a small panel, whose tokens each begin a branch. */
-import { labels } from "/static/labels.js";
+import { conditions } from "/static/conditions.js";
 import { ask, byId, element, guarded, percent, visible } from "/static/page.js";
 import { steering } from "/static/settings.js";
 
@@ -18,7 +18,8 @@ export async function showOthers(sample, place, character, onBranch, { focus }) 
   closeOthers();
   opener = sample.paper;
   request = new AbortController();
-  const body = { model: byId("model").value, text: sample.before(place), steer: steering(), label: labels() };
+  const given = { ...conditions(), source: sample.source };
+  const body = { model: byId("model").value, text: sample.before(place), steer: steering(), ...given };
   const offers = await guarded(() => ask("POST", "/api/alternatives", body, request.signal));
   if (!offers) return;
   const written = sample.before(place + 1).slice(sample.before(place).length);

@@ -1,6 +1,6 @@
 /* The Read page: the heat map of a text, its curve of bits, and the units that follow something. */
 import { drawChart } from "/static/chart.js";
-import { labels, showLabels } from "/static/labels.js";
+import { conditions, showConditions } from "/static/conditions.js";
 import { ask, byId, chooseModel, element, guarded, ready } from "/static/page.js";
 import { closeTip, showExcerpts, showHeatmap } from "/static/shared.js";
 
@@ -41,7 +41,7 @@ function curveOf(data) {
 }
 
 function read() {
-  const body = { model: byId("model").value, text: byId("text").value, unit: series(), label: labels() };
+  const body = { model: byId("model").value, text: byId("text").value, unit: series(), ...conditions() };
   return work("Reading …", "/api/read", body, ({ data, bits_per_character: mean, tokens }) => {
     const map = element("div", { class: "text" });
     byId("scale").replaceChildren();
@@ -67,7 +67,7 @@ function layOver(unit) {
 }
 
 function findUnits() {
-  const body = { model: byId("model").value, text: byId("text").value };
+  const body = { model: byId("model").value, text: byId("text").value, ...conditions() };
   return work(
     "Comparing every unit with every property, and with untrained networks; this takes a while …",
     "/api/neurons",
@@ -125,7 +125,7 @@ byId("text").addEventListener("drop", async (event) => {
   byId("text").value = (await file.slice(0, 800_000).text()).slice(0, 200_000);
 });
 await chooseModel((model) => {
-  showLabels(model);
+  showConditions(model);
   const kinds = { bits: "surprise" };
   if (model.states.includes("h")) kinds.h = "hidden state of a unit";
   if (model.states.includes("c")) kinds.c = "cell state of a unit";

@@ -22,8 +22,9 @@ const ENDED = {
 const shareOf = (nats) => LEVELS.find(([lowest]) => Math.exp(nats) >= lowest)[1];
 
 export class Sample {
-  constructor(title, prefix, { onPlace }) {
+  constructor(title, { prefix, source }, { onPlace }) {
     this.prefix = prefix;
+    this.source = source;
     this.text = "";
     this.nats = [];
     this.end = null;
@@ -163,6 +164,7 @@ export class Sample {
 
   record() {
     return {
+      source: this.source,
       text: this.prefix + this.text,
       prefix: this.prefix,
       ...this.end,

@@ -1,5 +1,5 @@
 /* The settings of the Write page: from the form to a request, and to and from the address of the page. */
-import { labels } from "/static/labels.js";
+import { conditions } from "/static/conditions.js";
 import { byId, element } from "/static/page.js";
 
 const NUMBERS = [
@@ -38,7 +38,7 @@ export function steering() {
 }
 
 export function settings() {
-  const values = { model: byId("model").value, prefix: byId("prefix").value, steer: steering(), label: labels() };
+  const values = { model: byId("model").value, prefix: byId("prefix").value, steer: steering(), ...conditions() };
   for (const name of NUMBERS) if (byId(name).value !== "") values[name] = +byId(name).value;
   for (const name of LISTS) values[name] = lines(byId(name).value);
   for (const name of TEXTS) if (byId(name).value.trim() !== "") values[name] = byId(name).value.trim();
@@ -56,7 +56,9 @@ export function permalink() {
   }
   if (byId("unknown").value === "error") query.delete("unknown");
   if (byId("until_eos").checked) query.set("until_eos", "1");
-  for (const one of labels()) query.append("label", one);
+  const { label, source } = conditions();
+  if (source) query.set("source", source);
+  for (const one of label) query.append("label", one);
   for (const one of steering()) query.append("steer", one);
   return `${location.origin}/?${query}`;
 }

@@ -1,6 +1,6 @@
 /* The Write page: begins and stops texts, and keeps them side by side. */
 import { byId, chooseModel, element, guarded, notice, ready, saveFile, stream } from "/static/page.js";
-import { showLabels } from "/static/labels.js";
+import { showConditions } from "/static/conditions.js";
 import { closeOthers, showOthers } from "/static/others.js";
 import { Sample, underlineCopies } from "/static/sample.js";
 import { permalink, restore, settings, showSteering } from "/static/settings.js";
@@ -10,8 +10,8 @@ const container = byId("samples"),
 let running = null,
   branches = 0;
 
-function begin(title, prefix) {
-  const sample = new Sample(title, prefix, { onPlace });
+function begin(title, request) {
+  const sample = new Sample(title, request, { onPlace });
   sample.coloured = byId("colours").checked;
   samples.push(sample);
   container.append(sample.element);
@@ -45,18 +45,16 @@ async function write() {
   samples.length = 0;
   container.replaceChildren();
   branches = 0;
-  const started = Array.from({ length: num }, (_, index) =>
-    begin(num > 1 ? `Text ${index + 1}` : "Text", request.prefix),
-  );
+  const started = Array.from({ length: num }, (_, index) => begin(num > 1 ? `Text ${index + 1}` : "Text", request));
   await run(request, started);
   if (samples.every((sample) => !sample.text && !sample.end)) container.replaceChildren();
 }
 
 async function branch(sample, place, text) {
   if (running) return;
-  const request = { ...settings(), prefix: sample.before(place) + text, num: 1 };
+  const request = { ...settings(), source: sample.source, prefix: sample.before(place) + text, num: 1 };
   branches += 1;
-  const started = begin(`Branch ${branches}`, request.prefix);
+  const started = begin(`Branch ${branches}`, request);
   started.element.scrollIntoView({ block: "nearest" });
   await run(request, [started]);
 }
@@ -77,9 +75,11 @@ byId("form").addEventListener("submit", (event) => {
   event.preventDefault();
   write();
 });
-byId("prefix").addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) write();
-});
+for (const id of ["source", "prefix"]) {
+  byId(id).addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) write();
+  });
+}
 byId("colours").addEventListener("change", ({ target }) => {
   byId("legend").hidden = !target.checked;
   for (const sample of samples) sample.colour(target.checked);
@@ -99,7 +99,7 @@ byId("jsonl").addEventListener("click", () => {
 });
 restore();
 await chooseModel((model) => {
-  showLabels(model);
+  showConditions(model);
   showSteering(model);
   byId("about").replaceChildren(...model.summary.map((line) => element("span", { class: "hint" }, line.trim(), " ")));
 });

@@ -13,7 +13,7 @@ from charlm.analysis.html.neurons_page import neurons_page
 from charlm.analysis.units import neurons
 from charlm.analysis.units.activations import follow
 from charlm.analysis.units.neurons import find_neurons
-from charlm.config import TokenizerConfig
+from charlm.config import LabelColumn, TokenizerConfig
 from charlm.errors import ConfigError, UnknownCharacterError
 from charlm.model.language_model import LanguageModel
 
@@ -145,6 +145,24 @@ def test_figures_are_those_of_plain_counting(dataset_of, model_of) -> None:
                     rows = [[(x < side).sum() + (x <= side).sum() for side in x] for x in (a, b)]
                     assert figure == pytest.approx(one.sign * np.corrcoef(rows)[0, 1])
             assert one.chosen >= 0.5 or finding.kind == "number"
+
+
+def test_units_are_those_after_the_source_with_the_labels(dataset_of, model_of) -> None:
+    text = noise(4, 600)
+    dataset = dataset_of(text, splits=(100, 0, 0))
+    known = dataset.tokenizer
+    labels = (LabelColumn(name="mood", values=("bad", "good"), documents=(1, 1)),)
+    model = model_of(known.vocab_size, cell="lstm", labels=labels)
+    source = [*known.encode("abc").tolist(), known.eos]
+    changed = model.with_labels(torch.tensor([0.0, 1.0])).after_source(source)
+    found = find_neurons(changed, known, text, top=1)
+    ids = torch.tensor([known.bos, *source, *known.encode(text).tolist()])[:, None]
+    with torch.inference_mode():
+        (layer,), _ = follow(changed, ids, changed.initial_state(1))
+    for unit, values in found.values.items():
+        assert values == pytest.approx(layer[unit.series][1 + len(source) :, 0, unit.number].numpy(), abs=1e-5)
+    plain = find_neurons(model, known, text, top=1)
+    assert found.best != plain.best
 
 
 def test_windows_do_not_show(dataset_of, model_of, monkeypatch: pytest.MonkeyPatch) -> None:

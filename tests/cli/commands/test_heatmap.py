@@ -1,11 +1,14 @@
 """`charlm heatmap` as a user types it."""
 
 import json
+import math
 import re
 from pathlib import Path
 
 import pytest
 from rich.console import Console
+
+import charlm as api
 
 
 @pytest.fixture
@@ -77,3 +80,24 @@ def test_mistakes_are_named(failed, letter: Path, write) -> None:
     assert "no text to read" in failed("heatmap", write(b"", "empty.txt"))
     assert "--unit is 'x'" in failed("heatmap", letter, "--unit", "x")
     assert "there is no folder 'no/such'" in failed("heatmap", letter, "--html", "no/such/folder.html")
+
+
+def test_a_text_is_read_with_its_labels(charlm, failed, trained_run, labelled_reviews: Path, write) -> None:
+    table = {"text_column": "text", "label_column": ("stars", "author")}
+    run = trained_run("runs/stars", source=labelled_reviews, corpus=table)
+    text = "A dull film, and weak."
+    words = ("heatmap", run, write(text, "review.txt"))
+    model = api.load(run)
+    shown = {}
+    for labels in ((), ("stars=1",), ("stars=1", "author=ann:0.5,bob:0.5"), ("stars=5",)):
+        options = [word for label in labels for word in ("--label", label)]
+        shown[labels] = [one["bits"] for one in json.loads(charlm(*words, *options, "--json").stdout)]
+        nats = (model.with_labels(*labels) if labels else model).surprisal(text)
+        assert shown[labels] == pytest.approx([one / math.log(2) for one in nats], abs=1e-3)
+    assert len(set(map(tuple, shown.values()))) == 4
+    charlm(*words, "--label", "stars=5", "--html", "review.html")
+    assert "review.txt read by stars, stars=5" in Path("review.html").read_text()
+    assert "stars=9; its values are 1, 3, 5" in failed(*words, "--label", "stars=9")
+    assert "no label 'mood'; its labels are stars, author" in failed(*words, "--label", "mood=1")
+    trained_run()
+    assert "the model has no labels" in failed("heatmap", "runs/a", *words[2:], "--label", "stars=1")

@@ -74,3 +74,14 @@ def test_mistakes_are_named(
 def test_one_character_is_read(charlm, write) -> None:
     result = charlm("neurons", write("c", "one.txt"))
     assert "1 tokens, " in result.stdout and result.stderr.count("left out") == 11
+
+
+def test_a_text_is_read_with_its_labels(charlm, failed, trained_run, labelled_reviews: Path, write) -> None:
+    table = {"text_column": "text", "label_column": ("stars", "author")}
+    run = trained_run("runs/stars", source=labelled_reviews, corpus=table)
+    words = ("neurons", run, write("A dull film, and weak.\nSo dull!\n" * 30, "review.txt"), "--top", 1)
+    result = charlm(*words, "--label", "stars=1", "--label", "author=bob")
+    assert result.stdout.splitlines()[0] == "review.txt read by stars, stars=1, author=bob"
+    found = [charlm(*words, "--json", *options).stdout for options in ((), ("--label", "stars=1"))]
+    assert found[0] != found[1]
+    assert "stars=9; its values are 1, 3, 5" in failed(*words, "--label", "stars=9")

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from charlm.config import CorpusConfig
@@ -80,6 +82,8 @@ def test_only_a_model_of_few_long_documents_needs_one(documents: int, characters
         boundaries=(0, 0, characters),
     )
     assert needs_opening(facts) is needed
+    pairs = CorpusConfig(documents="record", source_column="a", target_column="b")
+    assert not needs_opening(replace(facts, config=pairs))
     assert not needs_opening(None)
 
 

@@ -177,9 +177,12 @@ def test_the_prompt_of_a_model_of_pairs_is_the_source(charlm, pairs) -> None:
         def create(prompt: object, **options: Any) -> Any:
             return client.completions.create(model="pairs", prompt=prompt, max_tokens=12, seed=4, logprobs=2, **options)
 
-        choices = create(["abf", "bae"]).choices
+        answer = create(["abf", "bae"])
+        choices = answer.choices
+        assert answer.usage.prompt_tokens == len("abf" + "bae")
         assert [choice.text for choice in choices] == written
         assert choices[0].logprobs.top_logprobs is None and len(choices[0].logprobs.token_logprobs) == len(written[0])
-        for refused, said in ((("",), "the source is empty"), (("abf", True), "echo needs a model of texts")):
-            with pytest.raises(openai.BadRequestError, match=said):
-                create(refused[0], echo=len(refused) > 1)
+        for prompt, echo, said in ((["abf", ""], False, "the prompt is empty"), ("abf", True, "echo needs a model of")):
+            with pytest.raises(openai.BadRequestError, match=said) as caught:
+                create(prompt, echo=echo)
+            assert caught.value.body["param"] == ("echo" if echo else "prompt")

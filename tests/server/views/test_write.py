@@ -82,7 +82,32 @@ def test_constraints_that_cannot_be_kept_are_named(served) -> None:
         assert status == 400 and words in answer, answer
 
 
-def test_a_model_of_pairs_is_refused(pairs) -> None:
-    for path, field in (("/api/write", "prefix"), ("/api/alternatives", "text"), ("/api/read", "text")):
-        status, answer = pairs.ask("POST", path, {"model": "pairs", field: "A"})
-        assert "this model writes the 'written' of a 'word'" in answer.decode(), (status, answer)
+def test_a_target_is_that_of_sample(charlm, pairs) -> None:
+    options = ("--source", "abf", "--seed", 3, "--length", 12, "--temperature", 1)
+    expected = json.loads(charlm("sample", "pairs", *options, "--json").stdout)
+    settings = {"model": "pairs", "seed": 3, "length": 12, "temperature": "1"}
+    events = pairs.events("/api/write", settings | {"source": "abf"})
+    assert "".join(part[1] for part in events if isinstance(part, list)) == expected[0]["text"]
+    assert pairs.json("GET", "/api/models/pairs")["pairs"] == {"source": "word", "target": "written"}
+    text = expected[0]["text"][:2]
+    offers = pairs.json("POST", "/api/alternatives", {"model": "pairs", "text": text, "source": "abf"})
+    model = pairs.site.models.load("pairs").text_model
+    session = model.session(text, source="abf", temperature=1.0, seed=0)
+    assert [one["probability"] for one in offers] == [one.probability for one in session.offers(8)]
+
+
+def test_a_source_that_is_missing_or_of_no_use_is_named(pairs) -> None:
+    for path, field in (
+        ("/api/write", "prefix"),
+        ("/api/alternatives", "text"),
+        ("/api/read", "text"),
+        ("/api/neurons", "text"),
+    ):
+        for body, words in (
+            ({"model": "pairs"}, "this model writes the 'written' of a 'word'; give one with --source TEXT"),
+            ({"model": "pairs", "source": ""}, "the source is empty; give a text like those of the column 'word'"),
+            ({"model": "pairs", "source": 417}, "source is 417; give a text"),
+            ({"model": "english", "source": "ab"}, "this model was not trained on pairs; leave it out"),
+        ):
+            status, answer = pairs.ask("POST", path, body | {field: "A"})
+            assert status == 400 and words in answer.decode(), (path, body, answer)
