@@ -1,19 +1,18 @@
 """Beam search for the most probable texts."""
 
 from dataclasses import dataclass, fields
+from typing import Unpack
 
 import numpy as np
 import torch
 
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
-from charlm.progress import Progress, silent
 from charlm.sampling.config import SampleConfig
 from charlm.sampling.controls import Controls
 from charlm.sampling.draws import Uniforms
 from charlm.sampling.filters import log_probabilities
-from charlm.sampling.prepared import PreparedModel
-from charlm.sampling.steering import Steering
+from charlm.sampling.prepared import PreparedModel, WritingOptions
 from charlm.sampling.steppers import LogitRows
 from charlm.sampling.text_stream import GeneratedText, TextStream
 from charlm.tokenizers import Tokenizer
@@ -60,11 +59,7 @@ def beam_search(
     *,
     width: int,
     num: int = 1,
-    prefix: str = "",
-    config: SampleConfig | None = None,
-    steering: Steering = (),
-    opening: bool = False,
-    progress: Progress = silent,
+    **options: Unpack[WritingOptions],
 ) -> list[GeneratedText]:
     """The most probable texts that a beam search finds, best first.
 
@@ -79,21 +74,16 @@ def beam_search(
         tokenizer: the tokenizer of the model.
         width: number of texts in the beam, at least 1.
         num: how many texts to return, at most the width; there may be fewer.
-        prefix: what the texts begin with.
-        config: the settings of the controls; those that shape a random draw must have their defaults.
-        steering: changes of the state from the end of the prefix on; see `config.steer`.
-        opening: as in `charlm.sampling.generate_chunks`; it is the same in every search.
-        progress: called with how much of the prefix is read.
+        options: the prefix, the settings and more; see `WritingOptions`. Settings that shape a random draw must have
+            their defaults. The opening of a text is the same in every search.
 
     Raises: as `charlm.sampling.generate_chunks`, and `ConfigError` for a control that has no meaning in a search.
 
     Source: Lowerre 1976, "The Harpy speech recognition system"; Graves 2012 (arXiv 1211.3711), algorithm 1.
     """
-    config = config or SampleConfig()
+    config = options.get("config") or SampleConfig()
     _check(config)
-    prepared = PreparedModel.prepare(
-        model, tokenizer, config, prefix=prefix, steering=steering, opening=opening, progress=progress
-    )
+    prepared = PreparedModel.prepare(model, tokenizer, **options)
     found = prepared.beginnings(Uniforms(torch.Generator()), likeliest=True)
     constraint = prepared.constraint()
     starts = [start for start in found if start.log_probability > -np.inf]

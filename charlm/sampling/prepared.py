@@ -1,7 +1,7 @@
 """What the texts of one call share: the model, the controls, and how a text begins."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypedDict, Unpack
 
 from charlm.evaluation.copying import CopyIndex
 from charlm.model.language_model import LanguageModel
@@ -20,6 +20,24 @@ from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
 
 
+class WritingOptions(TypedDict, total=False):
+    """How a text is written, whether alone, in a batch, by a search or together with a person."""
+
+    prefix: str
+    """What the text begins with."""
+    config: SampleConfig | None
+    """The settings of the controls."""
+    copies: CopyIndex | None
+    """Index of the training text, needed with `config.no_copy`."""
+    steering: Steering
+    """Changes of the state from the end of the prefix on; see `config.steer`."""
+    opening: bool
+    """Whether a text without a prefix begins inside a document, at the start of a paragraph, sentence or line; see
+    `charlm.sampling.edges.opening`."""
+    progress: Progress
+    """Called with how much of the prefix is read."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PreparedModel:
     """A model that is ready to write: its controls are made, and it has read the prefix."""
@@ -33,23 +51,27 @@ class PreparedModel:
     steering: Steering
 
     @classmethod
-    def prepare(
-        cls,
-        model: LanguageModel,
-        tokenizer: Tokenizer,
-        config: SampleConfig,
-        *,
-        prefix: str = "",
-        copies: CopyIndex | None = None,
-        steering: Steering = (),
-        opening: bool = False,
-        progress: Progress = silent,
-    ) -> Self:
-        """Read the prefix; the arguments are those of `charlm.sampling.generate_chunks`, and raise as there."""
+    def prepare(cls, model: LanguageModel, tokenizer: Tokenizer, **options: Unpack[WritingOptions]) -> Self:
+        """Make the controls and read the prefix.
+
+        Raises:
+            UnknownCharacterError: the prefix has a character outside the vocabulary and `config.unknown` is "error".
+            ConfigError: the vocabulary does not allow a setting, such as a bias for a text that is not one token.
+        """
+        config = options.get("config") or SampleConfig()
+        prefix, steering = options.get("prefix", ""), options.get("steering", ())
         vocabulary = Vocabulary(tokenizer)
-        controls = Controls(vocabulary, config, copies)
+        controls = Controls(vocabulary, config, options.get("copies"))
         beginnings = Beginnings(
-            model, tokenizer, vocabulary, controls, prefix, config.unknown, steering, opening=opening, progress=progress
+            model,
+            tokenizer,
+            vocabulary,
+            controls,
+            prefix,
+            config.unknown,
+            steering,
+            opening=options.get("opening", False),
+            progress=options.get("progress", silent),
         )
         return cls(
             model=model,
