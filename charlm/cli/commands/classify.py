@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 def classify(
+    context: typer.Context,
     arguments: Annotated[
         list[str] | None,
         models_and_text(
@@ -92,7 +93,7 @@ def classify(
     require_forward(loaded, "charlm classify", pairs=True)
     column = find_label(label, loaded.model.config.labels)
     shares = _prior(prior, [*column.values])
-    settings = corpus_options(documents, separator, None, encoding, errors, text_column=text_column)
+    settings = corpus_options(context)
     with Bars(stderr()) as progress:
         temperature = _temperature(loaded, column.name, shares, settings, progress) if calibrated else 1.0
         found = loaded.classify(texts, label=column.name, prior=shares, temperature=temperature, corpus=settings)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 def compare(
+    context: typer.Context,
     arguments: Annotated[
         list[str] | None,
         models_and_text("MODEL MODEL... [TEXT...]", "Two or more model files, run folders or names of runs"),
@@ -77,7 +78,7 @@ def compare(
         page = output_path(page, "--html", inputs=(*texts, *(model.path for model in models)), overwrite=overwrite)
     with Bars(stderr()) as progress:
         first = models[0]
-        settings = corpus_options(documents, separator, None, encoding, errors)
+        settings = corpus_options(context)
         _check(models, texts, settings, split)
         if not texts:
             split = split or first.held_out_split()

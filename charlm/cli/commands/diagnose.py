@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 def diagnose(
+    context: typer.Context,
     text: TextArgument = None,
     cells: Annotated[
         str, typer.Option(autocompletion=complete_cells, help="Recurrent cells to compare, separated by commas.")
@@ -88,7 +89,7 @@ def diagnose(
             forget_bias=forget_bias,
             update_bias=update_bias,
             seed=seed,
-            corpus=corpus_options(documents, separator, None, encoding, errors),
+            corpus=corpus_options(context),
             progress=progress,
         )
     if plot is not None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.cli.options.corpus import (
-    SCORED_TEXT,
     LabelOption,
     NoLabelsOption,
     ScoredDocumentsOption,
@@ -30,7 +29,7 @@ from charlm.cli.options.scoring import (
     NoBaselinesOption,
     adaptation,
 )
-from charlm.cli.options.shared import JsonOption, OwnThreadsOption, given, use_threads
+from charlm.cli.options.shared import JsonOption, OwnThreadsOption, use_threads
 from charlm.cli.training.processes import ScoringProcessesOption, score_in_processes
 
 if TYPE_CHECKING:
@@ -101,7 +100,7 @@ def evaluate(
     if score_in_processes(context, processes, arguments or [], threads):
         return
     model, names = _model_and_texts(list(arguments or []))
-    settings = corpus_options(**given(context, SCORED_TEXT))
+    settings = corpus_options(context)
     loaded = with_labels(load_model(model), label, no_labels=no_labels)
     if model is not None and not names:
         _note_if_a_text(model, loaded)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 def features(
+    context: typer.Context,
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
@@ -68,10 +69,9 @@ def features(
     loaded = charlm.load(names[0] if len(names) == 2 else None)
     out = output_path(out, "--out", inputs=(names[-1], loaded.path), overwrite=overwrite)
     require_forward(loaded, "charlm features")
-    options = corpus_options(documents, separator, encoding=encoding, errors=errors)
     model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
     with Bars(stderr()) as progress:
-        corpus = loaded.open_text([names[-1]], corpus=options, progress=progress)
+        corpus = loaded.open_text([names[-1]], corpus=corpus_options(context), progress=progress)
         vectors = read(model, tokenizer, corpus.split_documents("train"), total=corpus.documents, progress=progress)
         layout = blocks(model)
         shape = corpus.documents, len(layout) * model.config.hidden_size

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charlm.cli.options.corpus import (
-    SCORED_TEXT,
     LabelOption,
     NoLabelsOption,
     ScoredDocumentsOption,
@@ -31,7 +30,7 @@ from charlm.cli.options.scoring import (
     TopOption,
     TruthOption,
 )
-from charlm.cli.options.shared import OwnThreadsOption, given, use_threads
+from charlm.cli.options.shared import OwnThreadsOption, use_threads
 from charlm.cli.training.processes import ScoringProcessesOption, score_in_processes
 from charlm.errors import ConfigError
 
@@ -122,7 +121,7 @@ def score(
         require_forward(model, "charlm score", pairs=True)
     require_models_alike({model.path: model.corpus_config for model in loaded})
     loaded = [with_labels(model, label, no_labels=no_labels) for model in loaded]
-    settings = corpus_options(**given(context, SCORED_TEXT))
+    settings = corpus_options(context)
     config = loaded[0].corpus_config.changed(settings)
     for model in loaded:
         require_pairs_alike(model.corpus_config, config)
