@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from charlm.cli.ui.console import stderr, stdout, thousands
+from charlm.cli.ui.console import note, stderr, stdout, thousands
 
 if TYPE_CHECKING:
     from charlm.analysis.probing.classifiers import Accuracy, Vectors
@@ -48,11 +48,7 @@ def show_probe(loaded: "TextModel", probe: "Probe") -> None:
         f"trained on {thousands(probe.train)} texts, tested on {thousands(probe.full.total)} others", style="dim"
     )
     if not probe.conclusive:
-        console.print(
-            "note: inconclusive: the 95% interval of the probe includes the majority baseline; give more test texts",
-            style="yellow",
-            soft_wrap=True,
-        )
+        note("inconclusive: the 95% interval of the probe includes the majority baseline; give more test texts")
     elif probe.words.share > probe.full.share:
         console.print("on these texts the words alone predict the label better than the model's states", style="dim")
 

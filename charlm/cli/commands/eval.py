@@ -278,16 +278,13 @@ def _model_and_texts(arguments: list[str]) -> tuple[str | None, list[str]]:
 
 def _note_if_a_text(model: str, loaded: "TextModel") -> None:
     """Print a note if the name of a run is that of a text, too, which may be what was meant."""
-    from charlm.cli.ui.console import stderr
+    from charlm.cli.ui.console import note
     from charlm.data.sources import names_text
 
     if not loaded.path.is_relative_to(model) and names_text(model):
-        stderr().print(
-            f"note: {model} is the name of both a run and a text, and was taken as the run; to score a model on the "
-            f"text, use: charlm eval MODEL {shlex.quote(model)}",
-            style="yellow",
-            markup=False,
-            soft_wrap=True,
+        note(
+            f"{model} is the name of both a run and a text, and was taken as the run; to score a model on the text, "
+            f"use: charlm eval MODEL {shlex.quote(model)}"
         )
 
 

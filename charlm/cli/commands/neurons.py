@@ -95,7 +95,7 @@ def neurons(
 
 def _show(result: "Neurons", title: str) -> None:
     """Print a table of properties and units, and how saturated the gates are."""
-    from charlm.cli.ui.console import stderr, stdout
+    from charlm.cli.ui.console import note, stdout
 
     console = stdout()
     console.print(title, style="bold", markup=False)
@@ -114,7 +114,7 @@ def _show(result: "Neurons", title: str) -> None:
         shares = f"closed {gate.shut.mean():.1%} of the time, open {gate.open.mean():.1%}"
         console.print(f"layer {gate.layer}, gate {gate.gate}: {shares}", style="dim")
     for name, reason in result.left_out.items():
-        stderr().print(f"note: left out: {name} ({reason})", style="yellow", markup=False, soft_wrap=True)
+        note(f"left out: {name} ({reason})")
 
 
 def _table(result: "Neurons") -> "Table":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.text import Text
 
-from charlm.cli.ui.console import print_json, stderr, stdout
+from charlm.cli.ui.console import note, print_json, stderr, stdout
 from charlm.cli.ui.heatmaps.shades import Shades, shows_colours
 from charlm.cli.ui.visible import VisibleParts
 
@@ -47,12 +47,7 @@ class Texts:
                 legend.append(" ").append(f" {name} ", self._shades.style(share))
             stderr().print(legend, soft_wrap=True)
         elif show_probs:
-            stderr().print(
-                "note: --show-probs needs a terminal with colours; add --jsonl to get the probabilities as numbers",
-                style="yellow",
-                markup=False,
-                soft_wrap=True,
-            )
+            note("--show-probs needs a terminal with colours; add --jsonl to get the probabilities as numbers")
 
     def begin(self) -> None:
         """Start a text."""
@@ -174,7 +169,7 @@ def arranged(texts: Iterable[Seeded], unique: bool, sort: Literal["seed", "score
         seen.add(text.text)
         yield seed, text
     if again:
-        stderr().print(f"note: left out {again} duplicate texts", style="yellow")
+        note(f"left out {again} duplicate texts")
 
 
 def texts_of(loaded: "TextModel", show_probs: bool) -> Texts:
@@ -222,9 +217,4 @@ def note_if_banned(text: "GeneratedText", seed: int | None) -> None:
     """Print a note if a text ended because every token was banned."""
     if text.ended == "banned":
         which = "a text" if seed is None else f"the text of seed {seed}"
-        stderr().print(
-            f"note: {which} ended because every token was banned; use fewer --ban options or lower --min-length",
-            style="yellow",
-            markup=False,
-            soft_wrap=True,
-        )
+        note(f"{which} ended because every token was banned; use fewer --ban options or lower --min-length")
