@@ -56,7 +56,7 @@ def show_probe(loaded: "TextModel", probe: "Probe") -> None:
 def show_steer_hint(model: str, direction: Path) -> None:
     """Print where the steering direction is and how to use it."""
     hint = f"charlm sample {shlex.quote(model)} --steer {shlex.quote(direction.stem)}=+2"
-    stderr().print(f"steering direction saved to {direction}; use it with: {hint}", markup=False, soft_wrap=True)
+    stderr().print(f"steering direction saved to {direction}; use it with: {hint}", soft_wrap=True)
 
 
 def plot_unit(path: Path, probe: "Probe", vectors: "Vectors", test: "Labelled", loaded: "TextModel") -> None:
@@ -68,4 +68,4 @@ def plot_unit(path: Path, probe: "Probe", vectors: "Vectors", test: "Labelled", 
     name = f"unit {_feature_name(loaded, probe.unit.column)}"
     values_by_label = {probe.positive: values[truth].tolist(), probe.negative: values[~truth].tolist()}
     save_plot(draw_unit(values_by_label, threshold=probe.unit.threshold, name=name), path)
-    stderr().print(f"wrote {path}", markup=False, soft_wrap=True)
+    stderr().print(f"wrote {path}", soft_wrap=True)

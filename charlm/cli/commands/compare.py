@@ -221,11 +221,11 @@ def _show(names: list[str], models: "list[TextModel]", comparison: "Comparison",
         table.add_row(row["model"], *(cell(row) for cell in columns.values()))
     console = stdout()
     facts = f"{thousands(comparison.characters)} characters, {thousands(comparison.words)} words"
-    console.print(f"{what}: {facts}", style="bold", markup=False, soft_wrap=True)
+    console.print(f"{what}: {facts}", style="bold", soft_wrap=True)
     console.print(table)
     console.print()
     for row in rows[1:]:
-        console.print(_sentence(row), markup=False, highlight=False, soft_wrap=True)
+        console.print(_sentence(row), soft_wrap=True)
 
 
 def _sentence(row: dict[str, Any]) -> str:

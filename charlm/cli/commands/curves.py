@@ -58,4 +58,4 @@ def curves(
                 "on one text with: charlm compare MODEL MODEL TEXT"
             )
     if plot is not None:
-        stderr().print(f"wrote {plot}", markup=False, soft_wrap=True)
+        stderr().print(f"wrote {plot}", soft_wrap=True)

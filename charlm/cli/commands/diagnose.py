@@ -99,7 +99,7 @@ def diagnose(
     else:
         _show(result)
     if plot is not None:
-        stderr().print(f"wrote {plot}", markup=False, soft_wrap=True)
+        stderr().print(f"wrote {plot}", soft_wrap=True)
 
 
 def _show(result: "Diagnosis") -> None:
@@ -110,7 +110,7 @@ def _show(result: "Diagnosis") -> None:
 
     console = stdout()
     title = f"{result.text}: gradient of the loss at one step with respect to the state k steps earlier"
-    console.print(title, style="bold", markup=False)
+    console.print(title, style="bold")
     trained = f"trained: {result.steps:,} steps" if result.steps else "not trained"
     console.print(
         f"1 layer, {result.hidden_size} units; {trained}; means over {result.positions} positions in "
@@ -146,8 +146,8 @@ def _show_chart(console: "Console", result: "Diagnosis") -> None:
                 line = Text(f"{cell:{label_width - 12}}", style="bold", no_wrap=True)
                 console.print(line.append(f"  {moment:7} {state} ", "not bold").append_text(decade_line(curve, width)))
                 cell = ""
-    console.print(" " * label_width + axis(result.lags, width), style="dim", highlight=False)
-    console.print(LEGEND, style="dim", highlight=False)
+    console.print(" " * label_width + axis(result.lags, width), style="dim")
+    console.print(LEGEND, style="dim")
 
 
 def _show_numbers(console: "Console", result: "Diagnosis") -> None:
@@ -178,7 +178,6 @@ def _show_numbers(console: "Console", result: "Diagnosis") -> None:
         f"{result.lags} one-step Jacobians; radius: spectral radius of the recurrent weights, the\n"
         "largest of all gates; loss: nats per character",
         style="dim",
-        markup=False,
     )
 
 

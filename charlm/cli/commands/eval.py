@@ -241,7 +241,7 @@ def _show(measured: _Measured, names: list[str], split: "SplitName | None", adap
     text = f"the {split} split of {name}" if split else name
     bits = result.bits_per_character
     line = headline(text, result.characters, bits, measured.baselines, adaptations=adaptations)
-    stdout().print(line, style="bold", markup=False)
+    stdout().print(line, style="bold")
     if measured.baselines:
         show_bars(bits, measured.baselines)
     show_figures(result)
@@ -250,7 +250,7 @@ def _show(measured: _Measured, names: list[str], split: "SplitName | None", adap
     if measured.verdict:
         stdout().print()
     for sentence in measured.verdict:
-        stdout().print(sentence, markup=False)
+        stdout().print(sentence)
     if measured.copying is not None:
         show_copying(*measured.copying)
 

@@ -97,7 +97,5 @@ def _report(layout: "list[Block]", hidden_size: int, shape: tuple[int, int], out
         return
     names = ", ".join(f"{block.moment} {block.state} of layer {block.layer}" for block in layout)
     stderr().print(
-        f"wrote {out}: {thousands(shape[0])} documents x {thousands(shape[1])} features ({names})",
-        markup=False,
-        soft_wrap=True,
+        f"wrote {out}: {thousands(shape[0])} documents x {thousands(shape[1])} features ({names})", soft_wrap=True
     )

@@ -86,7 +86,7 @@ def neurons(
         write_page(page, neurons_page(result, title=title), open_page=open_page)
     if plot is not None:
         save_plot(draw_saturation(result.saturation, title), plot)
-        stderr().print(f"wrote {plot}", markup=False, soft_wrap=True)
+        stderr().print(f"wrote {plot}", soft_wrap=True)
     if json:
         print_json(result.to_json())
     else:
@@ -98,7 +98,7 @@ def _show(result: "Neurons", title: str) -> None:
     from charlm.cli.ui.console import note, stdout
 
     console = stdout()
-    console.print(title, style="bold", markup=False)
+    console.print(title, style="bold")
     console.print(f"{len(result.texts):,} tokens, {len(result.best):,} units", style="dim")
     if result.findings:
         console.print(_table(result))
@@ -108,7 +108,6 @@ def _show(result: "Neurons", title: str) -> None:
             "untrained networks of the same shape. Of all units, each compared with the property it follows\n"
             f"best, {confirmed:,} of {len(result.best):,} are confirmed.",
             style="dim",
-            markup=False,
         )
     for gate in result.saturation:
         shares = f"closed {gate.shut.mean():.1%} of the time, open {gate.open.mean():.1%}"

@@ -109,7 +109,7 @@ def probe(
     loaded = charlm.load(model)
     require_forward(loaded, "a probe")
     if model is None:
-        stderr().print(f"using {loaded.path}", markup=False, soft_wrap=True)
+        stderr().print(f"using {loaded.path}", soft_wrap=True)
     folder = _direction_folder(loaded)
     for label in labels:
         _check_direction_file(folder / f"{name or label}.safetensors", overwrite)

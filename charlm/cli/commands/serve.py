@@ -53,7 +53,7 @@ def serve(
 
     def announce(address: str) -> None:
         print(address, flush=True)
-        stderr().print("serving on this machine alone; Ctrl-C ends it and keeps the runs", markup=False)
+        stderr().print("serving on this machine alone; Ctrl-C ends it and keeps the runs")
         if open_page and not webbrowser.open(address):
             note("found no browser to open; set the environment variable BROWSER to one")
 

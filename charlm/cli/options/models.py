@@ -33,7 +33,7 @@ def load_model(model: str | None) -> "TextModel":
 
     loaded = charlm.load(model)
     if model is None:
-        stderr().print(f"using {loaded.path}", markup=False, soft_wrap=True)
+        stderr().print(f"using {loaded.path}", soft_wrap=True)
     return loaded
 
 

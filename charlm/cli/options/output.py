@@ -84,7 +84,7 @@ def write_page(path: Path, page: str, *, open_page: bool) -> None:
     from charlm.cli.ui.console import note, stderr
 
     atomic_write(path, page.encode())
-    stderr().print(f"wrote {path}", markup=False, soft_wrap=True)
+    stderr().print(f"wrote {path}", soft_wrap=True)
     if open_page and not webbrowser.open(path.resolve().as_uri()):
         note(f"found no browser to open {path}; set the environment variable BROWSER to one")
 

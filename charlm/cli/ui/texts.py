@@ -126,7 +126,7 @@ def tell_copied(texts: "Sequence[tuple[str, Copied]]", least: int) -> None:
     )
     if longest is not None:
         line += f"; the longest passage has {longest[0]:,} characters: {longest[1]!r}"
-    stderr().print(line, markup=False, soft_wrap=True)
+    stderr().print(line, soft_wrap=True)
 
 
 def record(
