@@ -19,8 +19,8 @@ def _feature_name(loaded: "TextModel", column: int) -> str:
     """The name of a feature, such as "0:12:c, mean"."""
     from charlm.analysis.probing.features import blocks
 
-    index, number = divmod(column, loaded.checkpoint.model.config.hidden_size)
-    block = blocks(loaded.checkpoint.model)[index]
+    index, number = divmod(column, loaded.model.config.hidden_size)
+    block = blocks(loaded.model)[index]
     return f"{block.layer}:{number}{':c' if block.state == 'c' else ''}, {block.moment}"
 
 

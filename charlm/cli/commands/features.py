@@ -69,7 +69,7 @@ def features(
     loaded = charlm.load(names[0] if len(names) == 2 else None)
     out = output_path(out, "--out", inputs=(names[-1], loaded.path), overwrite=overwrite)
     require_forward(loaded, "charlm features")
-    model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
+    model, tokenizer = loaded.model, loaded.tokenizer
     with Bars(stderr()) as progress:
         corpus = loaded.open_text([names[-1]], corpus=corpus_options(context), progress=progress)
         vectors = read(model, tokenizer, corpus.split_documents("train"), total=corpus.documents, progress=progress)

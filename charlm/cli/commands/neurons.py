@@ -77,7 +77,7 @@ def neurons(
         page = output_path(page, "--html", inputs=inputs, overwrite=overwrite)
     if plot is not None:
         plot = output_path(plot, "--plot", inputs=inputs, overwrite=overwrite)
-    model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
+    model, tokenizer = loaded.model, loaded.tokenizer
     if plot is not None and not logistic_gates(model.recurrent.cell):
         raise ConfigError(f"--plot shows gates, but the cell {model.config.cell} has none; leave out --plot")
     with Bars(stderr()) as progress:

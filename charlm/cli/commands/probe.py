@@ -175,7 +175,7 @@ def _vectors(loaded: "TextModel", texts: "Labelled") -> "Vectors":
     from charlm.analysis.probing.features import features, stacked
     from charlm.cli.ui.console import Bars, stderr
 
-    model, tokenizer, count = loaded.checkpoint.model, loaded.checkpoint.tokenizer, len(texts.texts)
+    model, tokenizer, count = loaded.model, loaded.tokenizer, len(texts.texts)
     with Bars(stderr()) as progress:
         return stacked(features(model, tokenizer, texts.texts, total=count, progress=progress), count)
 
@@ -196,7 +196,7 @@ def _save_direction(
     from charlm.storage.checkpoint import weights_sha256
     from charlm.storage.direction import Direction, DirectionFacts
 
-    model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
+    model, tokenizer = loaded.model, loaded.tokenizer
     if kind == "unit":
         direction = unit_direction(vectors, labelled.truth(probe.positive), blocks(model))
     else:
