@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, product
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -114,6 +114,7 @@ def sample(
         raise ConfigError("--prefix and --prefix-file both set the beginning of the text; pass one of them")
     if json and jsonl:
         raise ConfigError("--json prints one value and --jsonl one per line; pass one of them")
+    form: Literal["json", "jsonl"] | None = "json" if json else "jsonl" if jsonl else None
     if interactive:
         others = ("--num", "--beam", "--no-copy", "--copy-check", "--show-probs", "--json", "--jsonl")
         _refuse(context, "--interactive writes a single text with you", others)
@@ -129,7 +130,7 @@ def sample(
         raise ConfigError(f"--model {model_option} and MODEL {model} both name the model; pass one of them")
     loaded = _load(model if model_option is None else model_option, threads)
     if checkpoints:
-        _replay(loaded, json=json or jsonl)
+        _replay(loaded, json=form is not None)
         return
     prefix = _read_prefix(prefix, prefix_file)
     sources = _read_sources(source or [], source_file)
@@ -145,7 +146,7 @@ def sample(
         return
     if compare_steer is not None:
         pairs = compare(loaded, prefix, compare_steer, seed=first, num=num, batch=batch, config=config)
-        show_pairs(pairs, json=json, jsonl=jsonl)
+        show_pairs(pairs, form)
         return
     index = loaded.copy_index(copy_length) if copy_check else None
     if config.syllables:
@@ -156,14 +157,14 @@ def sample(
                 text for own in configs for text in loaded.beam(prefix, own, width=beam, num=num, progress=progress)
             ]
         texts: Iterable[Seeded] = ((None, text) for text in found)
-    elif json or jsonl or unique or batch > 1 or sort == "score" or index is not None:
+    elif form is not None or unique or batch > 1 or sort == "score" or index is not None:
         texts = chain.from_iterable(
             enumerate(_generate_many(loaded, prefix, own, seed=first, num=num, batch=batch), first) for own in configs
         )
     else:
         _stream(loaded, prefix, configs, first, num, show_probs=show_probs)
         return
-    show_texts(loaded, arranged(texts, unique, sort), index, json=json, jsonl=jsonl, show_probs=show_probs)
+    show_texts(loaded, arranged(texts, unique, sort), index, form=form, show_probs=show_probs)
 
 
 def _config(context: typer.Context) -> "SampleConfig":

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 from charlm.cli.ui.console import stderr, stdout, thousands
-from charlm.cli.ui.spans import empty_among, print_records, shown_text
+from charlm.cli.ui.records import print_records
+from charlm.cli.ui.spans import empty_among, shown_text
 
 if TYPE_CHECKING:
     from charlm.config import LabelColumn

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.text import Text
 
-from charlm.cli.ui.console import note, print_json, stderr, stdout
+from charlm.cli.ui.console import note, stderr, stdout
 from charlm.cli.ui.heatmaps.shades import Shades, shows_colours
+from charlm.cli.ui.records import print_records
 from charlm.cli.ui.visible import VisibleParts
 
 if TYPE_CHECKING:
@@ -148,16 +149,6 @@ def record(
     return values if copied is None else values | {"copied": copied.to_json()}
 
 
-def print_records(records: Iterable[dict[str, Any]], *, lines: bool) -> None:
-    """Print all records as one JSON list, or with `lines` each on a line as soon as it is ready."""
-    if not lines:
-        print_json(list(records))
-        return
-    for values in records:
-        print_json(values)
-        sys.stdout.flush()
-
-
 def arranged(texts: Iterable[Seeded], unique: bool, sort: Literal["seed", "score"]) -> Iterator[Seeded]:
     """The texts in their order, duplicates left out if `unique`."""
     seen: set[str] = set()
@@ -183,11 +174,10 @@ def show_texts(
     found: Iterable[Seeded],
     index: "CopyIndex | None",
     *,
-    json: bool,
-    jsonl: bool,
+    form: Literal["json", "jsonl"] | None,
     show_probs: bool,
 ) -> None:
-    """Print whole texts, with the passages that `index` finds in the training text."""
+    """Print whole texts, or records of them in some form, with the passages that `index` finds in the training text."""
     from charlm.evaluation.copying import find_copies
 
     def copied_of(text: str) -> "Copied | None":
@@ -198,9 +188,9 @@ def show_texts(
             note_if_banned(text, seed)
             yield seed, text
 
-    if json or jsonl:
+    if form is not None:
         records = (record(text, seed, show_probs=show_probs, copied=copied_of(text.text)) for seed, text in noted())
-        print_records(records, lines=jsonl)
+        print_records(records, form)
         return
     texts = texts_of(loaded, show_probs)
     copies = []
