@@ -73,8 +73,7 @@ def classify(
       [bold]charlm classify authors page.txt --documents paragraph[/bold]
       [bold]echo "What a film!" | charlm classify reviews - --documents line --jsonl[/bold]
     """
-    from charlm.cli.options.models import leading_models, load_model
-    from charlm.cli.options.reader import require_model_first, require_text
+    from charlm.cli.options.models import leading_models, load_model, require_model_first, require_text
     from charlm.cli.ui.classes import counted, print_classes, show_confusion
     from charlm.cli.ui.console import Bars, stderr
     from charlm.evaluation.spans.classification import Confusion

@@ -257,7 +257,7 @@ def _show(measured: _Measured, names: list[str], split: "SplitName | None", adap
 
 def _model_and_texts(arguments: list[str]) -> tuple[str | None, list[str]]:
     """The model, if the first argument names one, and the texts; raises `CorpusError` if it names neither."""
-    from charlm.cli.options.reader import require_model_first
+    from charlm.cli.options.models import require_model_first
     from charlm.data.inputs.mistakes import looks_like
     from charlm.data.sources import names_text, not_found
     from charlm.errors import CorpusError

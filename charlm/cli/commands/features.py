@@ -57,7 +57,7 @@ def features(
     import charlm
     from charlm.analysis.probing.features import blocks, save_features
     from charlm.analysis.probing.features import features as read
-    from charlm.cli.options.reader import require_model_first
+    from charlm.cli.options.models import require_model_first
     from charlm.cli.ui.console import Bars, stderr
     from charlm.text_model import require_forward
 

@@ -89,8 +89,7 @@ def score(
       [bold]charlm score austen melville page.txt --by sentence[/bold]
     """
     import charlm
-    from charlm.cli.options.models import given_models, load_model, parse_prior, parse_truth
-    from charlm.cli.options.reader import require_text
+    from charlm.cli.options.models import given_models, load_model, parse_prior, parse_truth, require_text
     from charlm.cli.ui.console import Bars, stderr
     from charlm.cli.ui.spans import Layout, counted, ranked, show_calibration, show_choices, show_spans
     from charlm.config import check_range

@@ -1,16 +1,14 @@
-"""Arguments of the commands that let a model read one text, and the checks on them."""
+"""The arguments of the commands that let a model read one text: the model and the text."""
 
-import os
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from charlm.cli.options.completion import complete_model_or_text
+from charlm.cli.options.models import require_model_first
 from charlm.config import Unknown
-from charlm.errors import ConfigError, CorpusError
-from charlm.files import is_safetensors, user_path
+from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
     from charlm.text_model import TextModel
@@ -59,21 +57,3 @@ def open_reader(
     require_forward(loaded, command)
     name = "standard input" if names[-1] == "-" else Path(names[-1]).name
     return loaded, text, f"{name} read by {loaded.path.parent.name}"
-
-
-def require_text(texts: list[str]) -> None:
-    """Raise `CorpusError` if no text is given."""
-    if not texts:
-        raise CorpusError("no text given; name a file, a folder, - for standard input, or one of `charlm corpora`")
-
-
-def require_model_first(names: list[str], command: str) -> None:
-    """Raise `ConfigError` if a model comes after the text; `names` are the arguments of `command`."""
-    from charlm.data.sources import names_text
-    from charlm.storage.runs import names_model
-
-    for name in names[1:]:
-        is_text = os.path.isfile(user_path(name)) and not is_safetensors(user_path(name))
-        if names_model(name) and not is_text and names_text(names[0]) and not names_model(names[0]):
-            words = shlex.join([name, *(one for one in names if one != name)])
-            raise ConfigError(f"{name} is a model; the model must come before the text: {command} {words}")
