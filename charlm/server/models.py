@@ -22,7 +22,7 @@ _KEPT = 3  # models in memory
 
 
 @dataclass(kw_only=True)
-class Loaded:
+class ServedModel:
     """A model in memory."""
 
     name: str
@@ -73,7 +73,7 @@ class Models:
             path = find_model(model)
             self._first = (path.parent.name or path.stem if path.name == MODEL_FILE else path.stem, path)
         self._lock = threading.Lock()
-        self._loaded: OrderedDict[Path, Loaded] = OrderedDict()
+        self._loaded: OrderedDict[Path, ServedModel] = OrderedDict()
 
     def paths(self) -> dict[str, Path]:
         """The model files by name, the default first."""
@@ -93,7 +93,7 @@ class Models:
             raise NotFoundError(f"there is no model {found!r}; {choice}", param="model")
         return found, paths[found]
 
-    def load(self, name: str) -> Loaded:
+    def load(self, name: str) -> ServedModel:
         """A model by name, read again if its file has changed. Raises as `find`, and `ModelFileError`."""
         found, path = self.find(name)
         facts = facts_of(found, path)
@@ -101,7 +101,7 @@ class Models:
         with self._lock:
             known = self._loaded.pop(path, None)
             if known is None or known.version != version:
-                known = Loaded(name=found, text_model=load(path), version=version)
+                known = ServedModel(name=found, text_model=load(path), version=version)
             self._loaded[path] = known
             while len(self._loaded) > _KEPT:
                 self._loaded.popitem(last=False)
