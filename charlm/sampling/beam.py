@@ -84,7 +84,7 @@ def beam_search(
     config = options.get("config") or SampleConfig()
     _check(config)
     prepared = PreparedModel.prepare(model, tokenizer, **options)
-    found = prepared.beginnings(Uniforms(torch.Generator()), likeliest=True)
+    found = prepared.start_finder(Uniforms(torch.Generator()), likeliest=True)
     constraint = prepared.constraint()
     starts = [start for start in found if start.log_probability > -np.inf]
     live = [_Hypothesis(start.log_probability, prepared.stream(start, constraint)) for start in starts]

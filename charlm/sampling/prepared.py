@@ -11,7 +11,7 @@ from charlm.sampling.constraints.build import build_constraint
 from charlm.sampling.constraints.constraint import Constraint
 from charlm.sampling.controls import Controls
 from charlm.sampling.draws import Uniforms
-from charlm.sampling.edges.opening import Beginnings
+from charlm.sampling.edges.opening import StartFinder
 from charlm.sampling.edges.prefix import Start
 from charlm.sampling.steering import Steering
 from charlm.sampling.steppers import Stepper, make_stepper
@@ -47,7 +47,7 @@ class PreparedModel:
     config: SampleConfig
     controls: Controls
     prefix: str
-    beginnings: Beginnings
+    start_finder: StartFinder
     steering: Steering
 
     @classmethod
@@ -62,7 +62,7 @@ class PreparedModel:
         prefix, steering = options.get("prefix", ""), options.get("steering", ())
         vocabulary = Vocabulary(tokenizer)
         controls = Controls(vocabulary, config, options.get("copies"))
-        beginnings = Beginnings(
+        start_finder = StartFinder(
             model,
             tokenizer,
             vocabulary,
@@ -79,7 +79,7 @@ class PreparedModel:
             config=config,
             controls=controls,
             prefix=prefix,
-            beginnings=beginnings,
+            start_finder=start_finder,
             steering=steering,
         )
 
@@ -91,11 +91,11 @@ class PreparedModel:
     def constraint(self) -> Constraint | None:
         """The constraint of the configuration; None if it has none. Raises as `build_constraint`."""
         bias = self.vocabulary.bias(self.config.bias)
-        return build_constraint(self.model, self.vocabulary, self.config, self.beginnings.first, bias)
+        return build_constraint(self.model, self.vocabulary, self.config, self.start_finder.first, bias)
 
     def starts(self, uniforms: Uniforms) -> list[Start]:
         """The ways in which a text may begin; `uniforms` are its random numbers."""
-        return self.beginnings(uniforms, likeliest=self.likeliest)
+        return self.start_finder(uniforms, likeliest=self.likeliest)
 
     def stream(self, start: Start, constraint: Constraint | None = None) -> TextStream:
         """The stream of a text that continues from a start, perhaps with a constraint."""

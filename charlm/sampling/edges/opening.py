@@ -38,7 +38,7 @@ def needs_opening(corpus: TextFacts | None) -> bool:
     return 0 < corpus.documents < _FEW_DOCUMENTS and corpus.characters >= _LONG_DOCUMENT * corpus.documents
 
 
-class Beginnings:
+class StartFinder:
     """Finds the starts of each text: those of its prefix or, with `opening`, one after a hidden opening."""
 
     def __init__(
