@@ -74,6 +74,14 @@ def require_model_first(names: list[str], command: str) -> None:
             raise ConfigError(f"{name} is a model; the model must come before the text: {command} {words}")
 
 
+def model_and_text(arguments: list[str], command: str, metavar: str = "TEXT") -> tuple[str | None, str]:
+    """The model, if there are two arguments of `command`, and the text; raises `ConfigError` for another number."""
+    if not 1 <= len(arguments) <= 2:
+        raise ConfigError(f"give a {metavar} to read, or a MODEL and a {metavar}")
+    require_model_first(arguments, command)
+    return (arguments[0] if len(arguments) == 2 else None), arguments[-1]
+
+
 def given_models(arguments: list[str], options: list[str]) -> tuple[dict[str, Path], list[str]]:
     """The model files by the name of their run, and the arguments that name the text.
 

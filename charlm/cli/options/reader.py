@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charlm.cli.options.completion import complete_model_or_text
-from charlm.cli.options.models import require_model_first
+from charlm.cli.options.models import model_and_text
 from charlm.config import Unknown
-from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
     from charlm.text_model import TextModel
@@ -45,15 +44,12 @@ def open_reader(
     from charlm.sampling.pairs.source import require_source
     from charlm.text_model import require_forward
 
-    names = list(arguments or [])
-    if not 1 <= len(names) <= 2:
-        raise ConfigError("give a TEXT to read, or a MODEL and a TEXT")
-    require_model_first(names, command)
-    text = read_utf8(names[-1])
-    loaded = charlm.load(names[0] if len(names) == 2 else None)
+    model, file = model_and_text(arguments or [], command)
+    text = read_utf8(file)
+    loaded = charlm.load(model)
     loaded = loaded if source is None else loaded.with_source(source)
     if takes_source:
         require_source(loaded.model, loaded.corpus_config)
     require_forward(loaded, command)
-    name = "standard input" if names[-1] == "-" else Path(names[-1]).name
+    name = "standard input" if file == "-" else Path(file).name
     return loaded, text, f"{name} read by {loaded.path.parent.name}"
