@@ -12,7 +12,7 @@ from charlm.evaluation.copying import CopyIndex
 from charlm.files import MODEL_FILE
 from charlm.loading import load
 from charlm.server.errors import NotFoundError
-from charlm.storage.direction import FOLDER, Direction
+from charlm.storage.direction import Direction, direction_paths
 from charlm.storage.runs import PRETRAINED, bundled_names, find_model, newest_models
 from charlm.text_model import TextModel
 
@@ -57,7 +57,7 @@ class ServedModel:
             "labels": [{"name": label.name, "values": label.values} for label in config.labels],
             "directions": [
                 {"name": path.stem, "negative": direction.facts.negative, "positive": direction.facts.positive}
-                for path in sorted((self.text_model.path.parent / FOLDER).glob("*.safetensors"))
+                for path in direction_paths(self.text_model.path)
                 for direction in [Direction.load(path)]
             ],
         }

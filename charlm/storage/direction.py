@@ -18,7 +18,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from charlm.config import JsonConfig
-from charlm.errors import ConfigError, ModelFileError
+from charlm.errors import CharlmError, ConfigError, ModelFileError
 from charlm.files import atomic_write, parse_object
 from charlm.model.language_model import LanguageModel
 from charlm.model.unit import names_unit
@@ -147,15 +147,36 @@ def check_name(name: str) -> None:
         raise ConfigError(f"a direction can't be called {name!r}; rename the label, or give another name with --name")
 
 
+def make_direction_folder(model: Path) -> Path:
+    """The folder for the directions of a model file, which is created if needed.
+
+    Raises `CharlmError` if it is a symbolic link or can't be created.
+    """
+    folder = model.parent / FOLDER
+    if folder.is_symlink():
+        raise CharlmError(f"{folder} is a symbolic link, which charlm doesn't follow; remove it")
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise CharlmError(
+            f"can't create {folder}: {error.strerror}; copy the model to a folder that you can write to"
+        ) from None
+    return folder
+
+
+def direction_paths(model: Path) -> list[Path]:
+    """The files with the directions of a model file, by name."""
+    return sorted((model.parent / FOLDER).glob("*.safetensors"))
+
+
 def find_direction(name: str, model: Path) -> Path:
     """The file of a direction, given its path, or its name and the path of its model.
 
     Raises `ConfigError`, which lists the directions of the model, if there is none.
     """
-    folder = model.parent / FOLDER
-    for path in (folder / f"{name}.safetensors", Path(name)):
+    for path in (model.parent / FOLDER / f"{name}.safetensors", Path(name)):
         if os.path.isfile(path):  # False for a name that no file can have
             return path
-    known = sorted(path.stem for path in folder.glob("*.safetensors"))
+    known = [path.stem for path in direction_paths(model)]
     there = f"; there is {', '.join(known)}" if known else "; make one with `charlm probe`"
     raise ConfigError(f"no direction {name!r} for {model}{there}")
