@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def sample(
-    context: typer.Context,
+    context: typer.Context,  # from which `_config` takes the settings that the body does not name
     model: ModelArgument = None,
     model_option: Annotated[
         str | None, typer.Option("--model", help="Same as MODEL.", show_default=False, autocompletion=complete_model)

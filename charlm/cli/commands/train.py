@@ -28,7 +28,7 @@ _OF_A_RESUMED_RUN = {"minutes", "epochs", "steps", "learning_rate", "clip", "dev
 
 
 def train(
-    context: typer.Context,
+    context: typer.Context,  # from which `given` takes the options that the body does not name
     text: text_options.TextArgument = None,
     # --- text
     documents: text_options.DocumentsOption = None,
