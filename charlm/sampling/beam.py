@@ -1,6 +1,6 @@
 """Beam search for the most probable texts."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Unpack
 
 import numpy as np
@@ -11,27 +11,11 @@ from charlm.model.language_model import LanguageModel
 from charlm.sampling.config import SampleConfig
 from charlm.sampling.controls import Controls
 from charlm.sampling.draws import Uniforms
-from charlm.sampling.filters import log_probabilities
+from charlm.sampling.filters import log_probabilities, truncations
 from charlm.sampling.prepared import PreparedModel, WritingOptions
 from charlm.sampling.steppers import LogitRows
 from charlm.sampling.text_stream import GeneratedText, TextStream
 from charlm.tokenizers import Tokenizer
-
-_OF_LENGTH = ("length", "min_length", "until_eos", "stop")
-_CONSTRAINTS = ("pattern", "json_schema", "words", "must_contain", "acrostic", "lines", "syllables", "rhyme")
-_SEARCH_CONTROLS = (
-    *_OF_LENGTH,
-    *_CONSTRAINTS,
-    "bias",
-    "ban",
-    "repetition_penalty",
-    "steer",
-    "label",
-    "source",
-    "unknown",
-    "prefix_in_output",
-)
-"""The controls that a search understands; all others must have their defaults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +134,11 @@ def _is_decided(finished: dict[str, _Hypothesis], live: list[_Hypothesis], num: 
 
 def _check(config: SampleConfig) -> None:
     """Raise `ConfigError` for a control that has no meaning in a search."""
-    default = SampleConfig()
-    names = [field.name for field in fields(config) if field.name not in _SEARCH_CONTROLS]
-    wrong = [name for name in names if getattr(config, name) != getattr(default, name)]
-    if config.temperature == 1 and "temperature" in wrong:  # what a search maximises
-        wrong.remove("temperature")
+    wrong = [*truncations(config)]
+    if config.temperature not in (SampleConfig().temperature, 1):  # a search maximises the probability at temperature 1
+        wrong.insert(0, "temperature")
+    if config.no_copy:
+        wrong.append("no_copy")
     if wrong:
         option = "--" + wrong[0].replace("_", "-")
         raise ConfigError(f"{option} shapes a random draw, but --beam does not draw; leave one of them out")

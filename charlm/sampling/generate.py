@@ -16,6 +16,7 @@ from charlm.sampling.constraints.writing import PARTICLES, write_constrained
 from charlm.sampling.controls import NO_TOKEN
 from charlm.sampling.draws import Uniforms
 from charlm.sampling.edges.prefix import Start, choose_start
+from charlm.sampling.filters import truncations
 from charlm.sampling.prepared import PreparedModel, WritingOptions
 from charlm.sampling.steppers import LogitRows
 from charlm.sampling.text_stream import GeneratedText, TextStream
@@ -164,8 +165,7 @@ def _write(
 def _for_search(config: SampleConfig) -> SampleConfig:
     """The settings at temperature 0 without those that shape a random draw, which a search refuses."""
     default = SampleConfig()
-    shaping = {name: getattr(default, name) for name in ("top_k", "top_p", "min_p", "typical")}
-    return replace(config, temperature=1.0, **shaping)
+    return replace(config, temperature=1.0, **{name: getattr(default, name) for name in truncations(config)})
 
 
 def _write_freely(
