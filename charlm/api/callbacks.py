@@ -4,9 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from charlm.config import (
-    TrainConfig,
-)
+from charlm.config import TrainConfig
 from charlm.config.names import names_checked
 from charlm.data.dataset import Dataset
 from charlm.model.language_model import LanguageModel

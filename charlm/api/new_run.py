@@ -155,14 +155,14 @@ def train_run(
         raise ConfigError("--overwrite replaces the run that --run names; pass --run too")
     training_options = dict(training or {})
     config = _train_config(training_options, processes)
-    options: dict[str, Any] = dict(model or {})
+    model_options: dict[str, Any] = dict(model or {})
     set_threads(config, processes)
     sources = find_sources(text, progress=callbacks.progress, encoding=(corpus or {}).get("encoding", "utf-8"))
     text_config, held_out_arguments = _how_to_read(sources, corpus or {}, HeldOutTexts(valid, test))
     start_model = _named_start_model(init_from, tokenizer)
     if text_config.is_pairs:  # what followed the end of another source misleads (docs/notes/decisions.md)
-        options.setdefault("ngram_order", 0)
-    check_model_options(options, start_model)
+        model_options.setdefault("ngram_order", 0)
+    check_model_options(model_options, start_model)
     folder = _free_folder(run, sources, processes, overwrite=overwrite)
     tokenizer = tokenizer or TokenizerConfig()
     dataset = _read_dataset(
@@ -177,23 +177,23 @@ def train_run(
         warn_about_script(start_model, dataset)
         start_model = None
     if auto and init_from == AUTO and not text_config.is_pairs:
-        start_model = _base_for(dataset, tokenizer, options, processes)
-    config = with_device(dataset, options, start_model, config, training_options, processes=processes)
+        start_model = _base_for(dataset, tokenizer, model_options, processes)
+    config = with_device(dataset, model_options, start_model, config, training_options, processes=processes)
     settings = None
     if auto:
         settings = autotuned(
             dataset,
-            options,
+            model_options,
             start_model,
             config,
             training_options,
             seconds=time.monotonic() - started,
             processes=processes,
         )
-        options, config = settings.model | options, replace(config, **settings.training)
+        model_options, config = settings.model | model_options, replace(config, **settings.training)
     require_rows(dataset, config, processes)
     state = first_state(
-        dataset, options, start_model, config, started=started, processes=processes, progress=callbacks.progress
+        dataset, model_options, start_model, config, started=started, processes=processes, progress=callbacks.progress
     )
     if settings is not None:
         callbacks.on_settings(settings)
@@ -204,7 +204,7 @@ def train_run(
         **held_out_arguments,
         corpus=text_config,
         tokenizer=tokenizer if start_model is None else None,
-        model=options | _resolved_fields(state.model.config, start_model),
+        model=model_options | _resolved_fields(state.model.config, start_model),
         training=config,
         init_from=None if start_model is None else str(start_model.path.resolve()),
     )
@@ -272,10 +272,10 @@ def _read_dataset(
 
 
 def _base_for(
-    dataset: Dataset, tokenizer: TokenizerConfig, options: dict[str, Any], processes: Processes
+    dataset: Dataset, tokenizer: TokenizerConfig, model_options: dict[str, Any], processes: Processes
 ) -> StartModel | None:
     """The bundled model of English to start from; None if a new model is better."""
-    reason = processes.from_first(partial(reason_for_base, dataset, tokenizer, options))
+    reason = processes.from_first(partial(reason_for_base, dataset, tokenizer, model_options))
     return None if reason is None else load_base(reason)
 
 

@@ -20,7 +20,7 @@ def show_state() -> None:
     summaries = list_runs()
     lines = _with_runs(summaries) if summaries else _without_runs()
     for line in [*lines, f"all commands: {_COMMANDS}"]:
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
 
 
 def _without_runs() -> list[str]:

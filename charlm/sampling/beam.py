@@ -1,38 +1,21 @@
 """Beam search for the most probable texts."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 import torch
 
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
-from charlm.progress import Progress, silent
 from charlm.sampling.config import SampleConfig
 from charlm.sampling.controls import Controls
 from charlm.sampling.draws import Uniforms
-from charlm.sampling.filters import log_probabilities
-from charlm.sampling.prepared import PreparedModel
-from charlm.sampling.steering import Steering
+from charlm.sampling.filters import log_probabilities, truncations
+from charlm.sampling.prepared import PreparedModel, WritingOptions
 from charlm.sampling.steppers import LogitRows
 from charlm.sampling.text_stream import GeneratedText, TextStream
 from charlm.tokenizers import Tokenizer
-
-_OF_LENGTH = ("length", "min_length", "until_eos", "stop")
-_CONSTRAINTS = ("pattern", "json_schema", "words", "must_contain", "acrostic", "lines", "syllables", "rhyme")
-_SEARCH_CONTROLS = (
-    *_OF_LENGTH,
-    *_CONSTRAINTS,
-    "bias",
-    "ban",
-    "repetition_penalty",
-    "steer",
-    "label",
-    "source",
-    "unknown",
-    "prefix_in_output",
-)
-"""The controls that a search understands; all others must have their defaults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +43,7 @@ def beam_search(
     *,
     width: int,
     num: int = 1,
-    prefix: str = "",
-    config: SampleConfig | None = None,
-    steering: Steering = (),
-    opening: bool = False,
-    progress: Progress = silent,
+    **options: Unpack[WritingOptions],
 ) -> list[GeneratedText]:
     """The most probable texts that a beam search finds, best first.
 
@@ -79,22 +58,17 @@ def beam_search(
         tokenizer: the tokenizer of the model.
         width: number of texts in the beam, at least 1.
         num: how many texts to return, at most the width; there may be fewer.
-        prefix: what the texts begin with.
-        config: the settings of the controls; those that shape a random draw must have their defaults.
-        steering: changes of the state from the end of the prefix on; see `config.steer`.
-        opening: as in `charlm.sampling.generate_chunks`; it is the same in every search.
-        progress: called with how much of the prefix is read.
+        options: the prefix, the settings and more; see `WritingOptions`. Settings that shape a random draw must have
+            their defaults. The opening of a text is the same in every search.
 
     Raises: as `charlm.sampling.generate_chunks`, and `ConfigError` for a control that has no meaning in a search.
 
     Source: Lowerre 1976, "The Harpy speech recognition system"; Graves 2012 (arXiv 1211.3711), algorithm 1.
     """
-    config = config or SampleConfig()
+    config = options.get("config") or SampleConfig()
     _check(config)
-    prepared = PreparedModel.prepare(
-        model, tokenizer, config, prefix=prefix, steering=steering, opening=opening, progress=progress
-    )
-    found = prepared.beginnings(Uniforms(torch.Generator()), likeliest=True)
+    prepared = PreparedModel.prepare(model, tokenizer, **options)
+    found = prepared.start_finder(Uniforms(torch.Generator()), likeliest=True)
     constraint = prepared.constraint()
     starts = [start for start in found if start.log_probability > -np.inf]
     live = [_Hypothesis(start.log_probability, prepared.stream(start, constraint)) for start in starts]
@@ -160,11 +134,11 @@ def _is_decided(finished: dict[str, _Hypothesis], live: list[_Hypothesis], num: 
 
 def _check(config: SampleConfig) -> None:
     """Raise `ConfigError` for a control that has no meaning in a search."""
-    default = SampleConfig()
-    names = [field.name for field in fields(config) if field.name not in _SEARCH_CONTROLS]
-    wrong = [name for name in names if getattr(config, name) != getattr(default, name)]
-    if config.temperature == 1 and "temperature" in wrong:  # what a search maximises
-        wrong.remove("temperature")
+    wrong = [*truncations(config)]
+    if config.temperature not in (SampleConfig().temperature, 1):  # a search maximises the probability at temperature 1
+        wrong.insert(0, "temperature")
+    if config.no_copy:
+        wrong.append("no_copy")
     if wrong:
         option = "--" + wrong[0].replace("_", "-")
         raise ConfigError(f"{option} shapes a random draw, but --beam does not draw; leave one of them out")

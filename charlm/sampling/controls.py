@@ -41,7 +41,7 @@ class Controls:
         self._vocabulary, self._config = vocabulary, config
         self._bias = vocabulary.bias(config.bias)  # (V,), added to every row
         self._bias[self.banned.always] = -np.inf
-        self._filters = filters.truncations(config)
+        self._filters = [*filters.truncations(config).values()]
         self._compiled: CompiledDraw | None = None
         if self._is_plain() and CompiledDraw.available():
             assert isinstance(config.temperature, int | float)

@@ -145,15 +145,15 @@ def distribution(logits: Tensor, temperature: float) -> Tensor:
     return torch.from_numpy(probabilities(temper(logits.detach().double().cpu().numpy(), temperature)))
 
 
-def truncations(config: SampleConfig) -> list[Callable[[Logits], Logits]]:
-    """The filters that a configuration switches on, in the order in which they are applied."""
-    chosen: list[Callable[[Logits], Logits]] = []
+def truncations(config: SampleConfig) -> dict[str, Callable[[Logits], Logits]]:
+    """The filters that a configuration switches on, by the name of their setting, in the order in which they apply."""
+    chosen: dict[str, Callable[[Logits], Logits]] = {}
     if config.top_k:
-        chosen.append(lambda logits: keep_top_k(logits, config.top_k))
+        chosen["top_k"] = lambda logits: keep_top_k(logits, config.top_k)
     if config.top_p < 1:
-        chosen.append(lambda logits: keep_top_p(logits, config.top_p))
+        chosen["top_p"] = lambda logits: keep_top_p(logits, config.top_p)
     if config.min_p:
-        chosen.append(lambda logits: keep_min_p(logits, config.min_p))
+        chosen["min_p"] = lambda logits: keep_min_p(logits, config.min_p)
     if config.typical < 1:
-        chosen.append(lambda logits: keep_typical(logits, config.typical))
+        chosen["typical"] = lambda logits: keep_typical(logits, config.typical)
     return chosen

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice
+from typing import Unpack
 
 import numpy as np
 import torch
 
-from charlm.evaluation.copying import CopyIndex
 from charlm.model.language_model import LanguageModel
-from charlm.progress import Progress, silent
 from charlm.sampling.beam import beam_search
 from charlm.sampling.config import SampleConfig
 from charlm.sampling.constraints.word_by_word import write_word_by_word
@@ -17,8 +16,8 @@ from charlm.sampling.constraints.writing import PARTICLES, write_constrained
 from charlm.sampling.controls import NO_TOKEN
 from charlm.sampling.draws import Uniforms
 from charlm.sampling.edges.prefix import Start, choose_start
-from charlm.sampling.prepared import PreparedModel
-from charlm.sampling.steering import Steering
+from charlm.sampling.filters import truncations
+from charlm.sampling.prepared import PreparedModel, WritingOptions
 from charlm.sampling.steppers import LogitRows
 from charlm.sampling.text_stream import GeneratedText, TextStream
 from charlm.tokenizers import Tokenizer
@@ -50,13 +49,8 @@ def generate_chunks(
     tokenizer: Tokenizer,
     generator: torch.Generator,
     *,
-    prefix: str = "",
-    config: SampleConfig | None = None,
-    copies: CopyIndex | None = None,
-    steering: Steering = (),
-    opening: bool = False,
-    progress: Progress = silent,
     score: bool = True,
+    **options: Unpack[WritingOptions],
 ) -> Generator[Chunk, None, GeneratedText]:
     """Write a text and yield it in chunks, the prefix first; the generator's return value is the whole text.
 
@@ -67,33 +61,14 @@ def generate_chunks(
         model: a model in evaluation mode.
         tokenizer: the tokenizer of the model.
         generator: the CPU generator of the random numbers.
-        prefix: what the text begins with.
-        config: the settings of the controls.
-        copies: index of the training text, needed with `config.no_copy`.
-        steering: changes of the state from the end of the prefix on; see `config.steer`.
-        opening: whether a text without a prefix begins inside a document, at the start of a paragraph, sentence or
-            line; see `charlm.sampling.edges.opening`.
-        progress: called with how much of the prefix is read.
         score: whether to compute log-probabilities; they are 0 otherwise.
+        options: the prefix, the settings and more; see `WritingOptions`.
 
-    Raises:
-        UnknownCharacterError: the prefix has a character outside the vocabulary and `config.unknown` is "error".
-        ConfigError: the vocabulary does not allow a setting, such as a bias for a text that is not one token.
+    Raises: as `PreparedModel.prepare`, and `ConfigError` for a constraint that no text satisfies.
     """
-    config = config or SampleConfig()
-    events = _write(
-        model,
-        tokenizer,
-        prefix,
-        config,
-        lambda _: generator,
-        copies=copies,
-        steering=steering,
-        opening=opening,
-        progress=progress,
-        score=score,
-    )
+    events = _write(model, tokenizer, lambda _: generator, score=score, **options)
     first = next(events)[1]  # raises an error in the prefix before anything is written
+    prefix, config = options.get("prefix", ""), options.get("config") or SampleConfig()
     if prefix and config.prefix_in_output:
         yield Chunk(prefix, ())
     for event in chain((first,), (event for _, event in events)):
@@ -110,12 +85,7 @@ def generate_many(
     seed: int,
     num: int,
     batch: int = 1,
-    prefix: str = "",
-    config: SampleConfig | None = None,
-    copies: CopyIndex | None = None,
-    steering: Steering = (),
-    opening: bool = False,
-    progress: Progress = silent,
+    **options: Unpack[WritingOptions],
 ) -> Iterator[GeneratedText]:
     """Write many texts, up to `batch` at a time, and yield them in order.
 
@@ -129,33 +99,17 @@ def generate_many(
         seed: the seed of the first text.
         num: how many texts.
         batch: how many texts at a time; when a text ends, the next one takes its row.
-        prefix: what every text begins with.
-        config: the settings of the controls.
-        copies: index of the training text, needed with `config.no_copy`.
-        steering: changes of the state from the end of the prefix on; see `config.steer`.
-        opening: as in `generate_chunks`.
-        progress: called with how much of the prefix is read.
+        options: the prefix, the settings and more; see `WritingOptions`.
 
     Raises: as `generate_chunks`.
     """
-    config = config or SampleConfig()
     ready: dict[int, GeneratedText] = {}
     next_number = 0
-    events = _write(
-        model,
-        tokenizer,
-        prefix,
-        config,
-        lambda number: torch.Generator().manual_seed(seed + number),
-        num=num,
-        batch=batch,
-        copies=copies,
-        steering=steering,
-        opening=opening,
-        progress=progress,
-        chunks=False,
-    )
-    for number, event in events:
+
+    def generator_of(number: int) -> torch.Generator:
+        return torch.Generator().manual_seed(seed + number)
+
+    for number, event in _write(model, tokenizer, generator_of, num=num, batch=batch, chunks=False, **options):
         if isinstance(event, GeneratedText):
             ready[number] = event
         while next_number in ready:
@@ -166,43 +120,29 @@ def generate_many(
 def _write(
     model: LanguageModel,
     tokenizer: Tokenizer,
-    prefix: str,
-    config: SampleConfig,
     generator_of: Callable[[int], torch.Generator],
     *,
     num: int = 1,
     batch: int = 1,
-    copies: CopyIndex | None = None,
-    steering: Steering = (),
-    opening: bool = False,
-    progress: Progress = silent,
     chunks: bool = True,
     score: bool = True,
+    **options: Unpack[WritingOptions],
 ) -> Iterator[tuple[int, Chunk | GeneratedText]]:
     """Write texts freely, or under a constraint; at temperature 0, where nothing is drawn, a beam search finds the text
     that satisfies it.
 
     Yields chunks, if `chunks`, and at the end of each text the whole text, with the number of the text.
     """
+    config = options.get("config") or SampleConfig()
     if config.is_constrained and config.temperature == 0 and not config.no_copy:
-        likeliest = beam_search(
-            model,
-            tokenizer,
-            width=PARTICLES,
-            prefix=prefix,
-            config=_for_search(config),
-            steering=steering,
-            opening=opening,
-            progress=progress,
-        )[0]
+        options["config"] = _for_search(config)
+        likeliest = beam_search(model, tokenizer, width=PARTICLES, **options)[0]
         for number in range(num):
             if chunks and (size := likeliest.characters):
                 yield number, Chunk(likeliest.text[-size:], likeliest.log_probabilities if score else ())
             yield number, likeliest
         return
-    prepared = PreparedModel.prepare(
-        model, tokenizer, config, prefix=prefix, copies=copies, steering=steering, opening=opening, progress=progress
-    )
+    prepared = PreparedModel.prepare(model, tokenizer, **options)
     constraint = prepared.constraint()
     if config.max_length == 0:  # nothing is drawn, since every text is complete
         for number in range(num):
@@ -225,8 +165,7 @@ def _write(
 def _for_search(config: SampleConfig) -> SampleConfig:
     """The settings at temperature 0 without those that shape a random draw, which a search refuses."""
     default = SampleConfig()
-    shaping = {name: getattr(default, name) for name in ("top_k", "top_p", "min_p", "typical")}
-    return replace(config, temperature=1.0, **shaping)
+    return replace(config, temperature=1.0, **{name: getattr(default, name) for name in truncations(config)})
 
 
 def _write_freely(

@@ -1,7 +1,7 @@
 """What the texts of one call share: the model, the controls, and how a text begins."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypedDict, Unpack
 
 from charlm.evaluation.copying import CopyIndex
 from charlm.model.language_model import LanguageModel
@@ -11,13 +11,31 @@ from charlm.sampling.constraints.build import build_constraint
 from charlm.sampling.constraints.constraint import Constraint
 from charlm.sampling.controls import Controls
 from charlm.sampling.draws import Uniforms
-from charlm.sampling.edges.opening import Beginnings
+from charlm.sampling.edges.opening import StartFinder
 from charlm.sampling.edges.prefix import Start
 from charlm.sampling.steering import Steering
 from charlm.sampling.steppers import Stepper, make_stepper
 from charlm.sampling.text_stream import TextStream
 from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import Tokenizer
+
+
+class WritingOptions(TypedDict, total=False):
+    """How a text is written, whether alone, in a batch, by a search or together with a person."""
+
+    prefix: str
+    """What the text begins with."""
+    config: SampleConfig | None
+    """The settings of the controls."""
+    copies: CopyIndex | None
+    """Index of the training text, needed with `config.no_copy`."""
+    steering: Steering
+    """Changes of the state from the end of the prefix on; see `config.steer`."""
+    opening: bool
+    """Whether a text without a prefix begins inside a document, at the start of a paragraph, sentence or line; see
+    `charlm.sampling.edges.opening`."""
+    progress: Progress
+    """Called with how much of the prefix is read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,27 +47,31 @@ class PreparedModel:
     config: SampleConfig
     controls: Controls
     prefix: str
-    beginnings: Beginnings
+    start_finder: StartFinder
     steering: Steering
 
     @classmethod
-    def prepare(
-        cls,
-        model: LanguageModel,
-        tokenizer: Tokenizer,
-        config: SampleConfig,
-        *,
-        prefix: str = "",
-        copies: CopyIndex | None = None,
-        steering: Steering = (),
-        opening: bool = False,
-        progress: Progress = silent,
-    ) -> Self:
-        """Read the prefix; the arguments are those of `charlm.sampling.generate_chunks`, and raise as there."""
+    def prepare(cls, model: LanguageModel, tokenizer: Tokenizer, **options: Unpack[WritingOptions]) -> Self:
+        """Make the controls and read the prefix.
+
+        Raises:
+            UnknownCharacterError: the prefix has a character outside the vocabulary and `config.unknown` is "error".
+            ConfigError: the vocabulary does not allow a setting, such as a bias for a text that is not one token.
+        """
+        config = options.get("config") or SampleConfig()
+        prefix, steering = options.get("prefix", ""), options.get("steering", ())
         vocabulary = Vocabulary(tokenizer)
-        controls = Controls(vocabulary, config, copies)
-        beginnings = Beginnings(
-            model, tokenizer, vocabulary, controls, prefix, config.unknown, steering, opening=opening, progress=progress
+        controls = Controls(vocabulary, config, options.get("copies"))
+        start_finder = StartFinder(
+            model,
+            tokenizer,
+            vocabulary,
+            controls,
+            prefix,
+            config.unknown,
+            steering,
+            opening=options.get("opening", False),
+            progress=options.get("progress", silent),
         )
         return cls(
             model=model,
@@ -57,7 +79,7 @@ class PreparedModel:
             config=config,
             controls=controls,
             prefix=prefix,
-            beginnings=beginnings,
+            start_finder=start_finder,
             steering=steering,
         )
 
@@ -69,11 +91,11 @@ class PreparedModel:
     def constraint(self) -> Constraint | None:
         """The constraint of the configuration; None if it has none. Raises as `build_constraint`."""
         bias = self.vocabulary.bias(self.config.bias)
-        return build_constraint(self.model, self.vocabulary, self.config, self.beginnings.first, bias)
+        return build_constraint(self.model, self.vocabulary, self.config, self.start_finder.first, bias)
 
     def starts(self, uniforms: Uniforms) -> list[Start]:
         """The ways in which a text may begin; `uniforms` are its random numbers."""
-        return self.beginnings(uniforms, likeliest=self.likeliest)
+        return self.start_finder(uniforms, likeliest=self.likeliest)
 
     def stream(self, start: Start, constraint: Constraint | None = None) -> TextStream:
         """The stream of a text that continues from a start, perhaps with a constraint."""

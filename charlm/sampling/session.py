@@ -3,6 +3,7 @@
 import codecs
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 import torch
@@ -11,14 +12,13 @@ from numpy.typing import NDArray
 from charlm.cells import LayerStates
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
-from charlm.progress import Progress, silent
 from charlm.sampling.config import SampleConfig
 from charlm.sampling.controls import NO_TOKEN
 from charlm.sampling.draws import Uniforms
 from charlm.sampling.edges.prefix import choose_start
 from charlm.sampling.filters import log_probabilities
-from charlm.sampling.prepared import PreparedModel
-from charlm.sampling.steering import Steered, Steering
+from charlm.sampling.prepared import PreparedModel, WritingOptions
+from charlm.sampling.steering import Steered
 from charlm.sampling.text_stream import TextStream
 from charlm.tokenizers import Tokenizer
 
@@ -67,12 +67,7 @@ class Session:
         model: LanguageModel,
         tokenizer: Tokenizer,
         generator: torch.Generator,
-        *,
-        prefix: str = "",
-        config: SampleConfig | None = None,
-        steering: Steering = (),
-        opening: bool = False,
-        progress: Progress = silent,
+        **options: Unpack[WritingOptions],
     ) -> None:
         """Begin with a prefix.
 
@@ -80,29 +75,24 @@ class Session:
             model: a model in evaluation mode.
             tokenizer: the tokenizer of the model.
             generator: the generator of the random numbers of `go_on`.
-            prefix: what the text begins with.
-            config: the settings of the controls; the text does not end at their length or stop texts.
-            steering: changes of the state after every step.
-            opening: as in `charlm.sampling.generate_chunks`.
-            progress: called with how much of the prefix is read.
+            options: the prefix, the settings and more; see `WritingOptions`. The text does not end at the length or
+                stop texts of the settings.
 
         Raises: as `charlm.sampling.generate_chunks`.
         """
-        config = config or SampleConfig()
+        config = options.get("config") or SampleConfig()
         if config.is_constrained:
             raise ConfigError(f"a text that a person writes can't have {config.constraints[0]}; leave it out")
         self._model, self._tokenizer, self._unknown = model, tokenizer, config.unknown
-        self._steered = Steered(model, steering) if steering else None
         self._uniforms = Uniforms(generator)
-        prepared = PreparedModel.prepare(
-            model, tokenizer, config, prefix=prefix, steering=steering, opening=opening, progress=progress
-        )
+        prepared = PreparedModel.prepare(model, tokenizer, **options)
+        self._steered = Steered(model, prepared.steering) if prepared.steering else None
         self._vocabulary, self._controls, self._likeliest = prepared.vocabulary, prepared.controls, prepared.likeliest
         branches = tuple(
             _Branch(start.states, start.logits, prepared.stream(start), start.rest, start.log_probability)
             for start in prepared.starts(self._uniforms)
         )
-        self._history = [_Snapshot(prefix.encode("utf-8", "surrogatepass"), branches)]
+        self._history = [_Snapshot(prepared.prefix.encode("utf-8", "surrogatepass"), branches)]
 
     @property
     def text(self) -> str:

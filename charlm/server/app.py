@@ -26,7 +26,7 @@ _COMPUTED = {
     "/api/trace": lecture.trace_word,
     "/api/diagnose": lecture.diagnose_text,
 }
-"""What is posted to be computed, and changes nothing, so that it needs no token."""
+"""Requests that only compute something and change nothing, so that they need no token."""
 
 
 def make_app(site: Site, *, port: int, token: str) -> ASGIApp:
@@ -63,7 +63,7 @@ async def _error(request: Request, error: Exception) -> Response:
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    """Of Starlette: there is no such path, or it has no such method."""
+    """The answer for an error that Starlette raises: there is no such path, or it has no such method."""
     assert isinstance(error, HTTPException)
     answer = error_response(NotFoundError("there is no such page") if error.status_code == 404 else _refused(error))
     answer.status_code = error.status_code

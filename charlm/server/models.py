@@ -12,7 +12,7 @@ from charlm.evaluation.copying import CopyIndex
 from charlm.files import MODEL_FILE
 from charlm.loading import load
 from charlm.server.errors import NotFoundError
-from charlm.storage.direction import FOLDER, Direction
+from charlm.storage.direction import Direction, direction_paths
 from charlm.storage.runs import PRETRAINED, bundled_names, find_model, newest_models
 from charlm.text_model import TextModel
 
@@ -22,7 +22,7 @@ _KEPT = 3  # models in memory
 
 
 @dataclass(kw_only=True)
-class Loaded:
+class ServedModel:
     """A model in memory."""
 
     name: str
@@ -58,7 +58,7 @@ class Loaded:
             "pairs": {"source": corpus.source_column, "target": corpus.target_column} if corpus.is_pairs else None,
             "directions": [
                 {"name": path.stem, "negative": direction.facts.negative, "positive": direction.facts.positive}
-                for path in sorted((self.text_model.path.parent / FOLDER).glob("*.safetensors"))
+                for path in direction_paths(self.text_model.path)
                 for direction in [Direction.load(path)]
             ],
         }
@@ -74,7 +74,7 @@ class Models:
             path = find_model(model)
             self._first = (path.parent.name or path.stem if path.name == MODEL_FILE else path.stem, path)
         self._lock = threading.Lock()
-        self._loaded: OrderedDict[Path, Loaded] = OrderedDict()
+        self._loaded: OrderedDict[Path, ServedModel] = OrderedDict()
 
     def paths(self) -> dict[str, Path]:
         """The model files by name, the default first."""
@@ -94,7 +94,7 @@ class Models:
             raise NotFoundError(f"there is no model {found!r}; {choice}", param="model")
         return found, paths[found]
 
-    def load(self, name: str) -> Loaded:
+    def load(self, name: str) -> ServedModel:
         """A model by name, read again if its file has changed. Raises as `find`, and `ModelFileError`."""
         found, path = self.find(name)
         facts = facts_of(found, path)
@@ -102,7 +102,7 @@ class Models:
         with self._lock:
             known = self._loaded.pop(path, None)
             if known is None or known.version != version:
-                known = Loaded(name=found, text_model=load(path), version=version)
+                known = ServedModel(name=found, text_model=load(path), version=version)
             self._loaded[path] = known
             while len(self._loaded) > _KEPT:
                 self._loaded.popitem(last=False)

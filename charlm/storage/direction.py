@@ -1,5 +1,7 @@
-"""A direction in a model's state that means something, such as the sentiment of a review: found by `charlm probe`, kept
-in a file of its own, and held by `charlm sample --steer`."""
+"""Steering directions: vectors in a model's state that stand for a label, such as the sentiment of a review.
+
+`charlm probe` finds a direction and saves it in a file, and `charlm sample --steer` uses it.
+"""
 
 import hashlib
 import json
@@ -16,14 +18,14 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from charlm.config import JsonConfig
-from charlm.errors import ConfigError, ModelFileError
+from charlm.errors import CharlmError, ConfigError, ModelFileError
 from charlm.files import atomic_write, parse_object
 from charlm.model.language_model import LanguageModel
 from charlm.model.unit import names_unit
 
 FORMAT_VERSION = 1
 FOLDER = "directions"
-"""Of the folder that holds the model."""
+"""The folder with the directions of a model, next to the model file."""
 _KEY, _DIGEST = "charlm-direction", "sha256"
 _LARGEST = 1 << 24  # bytes of a file that is read
 
@@ -32,24 +34,24 @@ StateName = Literal["h", "c"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DirectionFacts(JsonConfig):
-    """What a direction's file says beside its vector."""
+    """The description of a direction in its file."""
 
     name: str
     kind: Literal["unit", "weighted"]
-    """One unit, or all of them, each with its weight."""
+    """A single unit, or a weighted sum of all units."""
     layer: int
-    """From 0, the lowest."""
+    """Counted from 0, the lowest."""
     state: StateName
     mean: float
-    """Of vector . state in the labelled texts."""
+    """The mean of vector . state over the labelled texts."""
     scale: float
-    """What a strength of 1 moves vector . state by, above 0; see `charlm.analysis.probing.directions`."""
+    """How much a strength of 1 changes vector . state, above 0; see `charlm.analysis.probing.directions`."""
     negative: str
-    """The label that low values go with."""
+    """The label of texts in which vector . state is low."""
     positive: str
-    """The label that high values go with."""
+    """The label of texts in which vector . state is high."""
     model_sha256: str
-    """Of the weights that it was found in, as `charlm.storage.checkpoint.weights_sha256` has it."""
+    """The hash of the weights of its model, from `charlm.storage.checkpoint.weights_sha256`."""
 
     def __post_init__(self) -> None:
         if self.layer < 0:
@@ -73,7 +75,10 @@ class Direction:
         return self.facts.mean + strength * self.facts.scale
 
     def require_in(self, model: LanguageModel, sha256: str, path: Path) -> None:
-        """Raise `ConfigError` unless it was found in this model, whose weights have that hash."""
+        """Raise `ConfigError` unless the direction was found in this model, whose weights have that hash.
+
+        Raises `ModelFileError` if the model has no such state.
+        """
         if self.facts.model_sha256 != sha256:
             raise ConfigError(
                 f"the direction in {path} was made for another model; make one for this model with `charlm probe`"
@@ -108,7 +113,7 @@ class Direction:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], NDArray[Any]]:
-    """The description and the vector of a file, which are those that were saved, but may not fit."""
+    """The description and the vector of a file, checked against their hash, but not against each other."""
     try:
         if path.stat().st_size > _LARGEST:
             raise ModelFileError(f"{path} is too large for a direction; name another file")
@@ -127,12 +132,12 @@ def _read(path: Path) -> tuple[dict[str, Any], NDArray[Any]]:
 
 
 def _sha256(description: str, vector: NDArray[Any]) -> str:
-    """The hash of all that a file says."""
+    """The hash of the description and the vector."""
     return hashlib.sha256(description.encode() + vector.tobytes()).hexdigest()
 
 
 def check_name(name: str) -> None:
-    """Raise `ConfigError` for what a direction can't be called, since `--steer` or a file system would not take it."""
+    """Raise `ConfigError` for a name that `--steer` can't parse or that a file can't have."""
     if (
         not name.strip(".")
         or len(name.encode("utf-8", "replace")) > 200
@@ -142,15 +147,36 @@ def check_name(name: str) -> None:
         raise ConfigError(f"a direction can't be called {name!r}; rename the label, or give another name with --name")
 
 
-def find_direction(name: str, beside: Path) -> Path:
-    """The file of a direction: the file named, or that of the name in the folder `directions` beside a model file.
+def make_direction_folder(model: Path) -> Path:
+    """The folder for the directions of a model file, which is created if needed.
 
-    Raises `ConfigError` where there is none, with the names that there are.
+    Raises `CharlmError` if it is a symbolic link or can't be created.
     """
-    folder = beside.parent / FOLDER
-    for path in (folder / f"{name}.safetensors", Path(name)):
+    folder = model.parent / FOLDER
+    if folder.is_symlink():
+        raise CharlmError(f"{folder} is a symbolic link, which charlm doesn't follow; remove it")
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise CharlmError(
+            f"can't create {folder}: {error.strerror}; copy the model to a folder that you can write to"
+        ) from None
+    return folder
+
+
+def direction_paths(model: Path) -> list[Path]:
+    """The files with the directions of a model file, by name."""
+    return sorted((model.parent / FOLDER).glob("*.safetensors"))
+
+
+def find_direction(name: str, model: Path) -> Path:
+    """The file of a direction, given its path, or its name and the path of its model.
+
+    Raises `ConfigError`, which lists the directions of the model, if there is none.
+    """
+    for path in (model.parent / FOLDER / f"{name}.safetensors", Path(name)):
         if os.path.isfile(path):  # False for a name that no file can have
             return path
-    known = sorted(path.stem for path in folder.glob("*.safetensors"))
+    known = [path.stem for path in direction_paths(model)]
     there = f"; there is {', '.join(known)}" if known else "; make one with `charlm probe`"
-    raise ConfigError(f"no direction {name!r} for {beside}{there}")
+    raise ConfigError(f"no direction {name!r} for {model}{there}")

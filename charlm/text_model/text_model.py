@@ -22,7 +22,7 @@ from charlm.evaluation.words import count_words
 from charlm.model.additions.label_embedding import find_label
 from charlm.processes.processes import Processes
 from charlm.progress import Progress, silent
-from charlm.sampling.freely import written_texts
+from charlm.sampling.free_texts import free_texts
 from charlm.sampling.infill.fill import FillConfig, Filling, fill
 from charlm.sampling.pairs.source import require_no_pairs, require_source
 from charlm.sampling.pairs.targets import ExactMatches, exact_matches, parts_of_pairs
@@ -296,7 +296,7 @@ class TextModel(WritingModel, ReadingModel):
         """
         require_forward(self, "writing freely")
         index = self.copy_index(least, progress=progress)
-        generated = written_texts(self.model, self.tokenizer, characters, progress=progress)
+        generated = free_texts(self.model, self.tokenizer, characters, progress=progress)
         corpus, part = dataset.text_of(split)
         return (
             find_copies_in_texts(generated, index, characters=characters),

@@ -13,6 +13,7 @@ from charlm.sampling import Chunk, GeneratedText, SampleConfig, beam_search, gen
 from charlm.sampling.config import SampleSettings, sample_config
 from charlm.sampling.edges.opening import needs_opening
 from charlm.sampling.pairs.source import model_for
+from charlm.sampling.prepared import WritingOptions
 from charlm.sampling.session import Session
 from charlm.sampling.steering import Hold, holds_for
 from charlm.storage.checkpoint import weights_sha256
@@ -82,13 +83,8 @@ class WritingModel(LoadedModel):
             self._labelled(config),
             self.tokenizer,
             generator,
-            prefix=prefix,
-            config=config,
-            copies=self._copies(config),
-            steering=self.steering(config),
-            opening=needs_opening(self.checkpoint.corpus),
-            progress=progress,
             score=score,
+            **self._options(prefix, config, progress, copies=self._copies(config)),
         )
 
     def generate_many(
@@ -114,12 +110,7 @@ class WritingModel(LoadedModel):
             seed=seed,
             num=num,
             batch=batch,
-            prefix=prefix,
-            config=config,
-            copies=self._copies(config),
-            steering=self.steering(config),
-            opening=needs_opening(self.checkpoint.corpus),
-            progress=progress,
+            **self._options(prefix, config, progress, copies=self._copies(config)),
         )
 
     def beam(
@@ -135,18 +126,8 @@ class WritingModel(LoadedModel):
         """The most probable texts that a beam search finds, best first; see `charlm.sampling.beam_search`."""
         require_forward(self)
         config = sample_config(config, settings)
-        steering = self.steering(config)
-        return beam_search(
-            self._labelled(config),
-            self.tokenizer,
-            width=width,
-            num=num,
-            prefix=prefix,
-            config=config,
-            steering=steering,
-            opening=needs_opening(self.checkpoint.corpus),
-            progress=progress,
-        )
+        options = self._options(prefix, config, progress)
+        return beam_search(self._labelled(config), self.tokenizer, width=width, num=num, **options)
 
     def session(
         self,
@@ -160,17 +141,8 @@ class WritingModel(LoadedModel):
         """A text that a person and the model write together; see `charlm.sampling.session`."""
         require_forward(self)
         config, generator = sample_config(config, settings), torch.Generator().manual_seed(seed)
-        steering = self.steering(config)
-        return Session(
-            self._labelled(config),
-            self.tokenizer,
-            generator,
-            prefix=prefix,
-            config=config,
-            steering=steering,
-            opening=needs_opening(self.checkpoint.corpus),
-            progress=progress,
-        )
+        options = self._options(prefix, config, progress)
+        return Session(self._labelled(config), self.tokenizer, generator, **options)
 
     def copy_index(self, least: int, *, progress: Progress = silent) -> CopyIndex:
         """An index that finds passages of at least `least` characters copied from the model's training text.
@@ -193,6 +165,19 @@ class WritingModel(LoadedModel):
     def steering(self, config: SampleConfig) -> list[Hold]:
         """The holds for `config.steer`; raises `ConfigError` for a unit or direction that the model doesn't have."""
         return holds_for(self.model, config.steer, self.direction)
+
+    def _options(
+        self, prefix: str, config: SampleConfig, progress: Progress, *, copies: CopyIndex | None = None
+    ) -> WritingOptions:
+        """The options of every way to write a text with this model."""
+        return {
+            "prefix": prefix,
+            "config": config,
+            "copies": copies,
+            "steering": self.steering(config),
+            "opening": needs_opening(self.checkpoint.corpus),
+            "progress": progress,
+        }
 
     def _labelled(self, config: SampleConfig) -> LanguageModel:
         """The language model for texts with the labels and the source of a configuration."""

@@ -59,6 +59,8 @@ def test_a_search_ends_at_a_stop_text(bigrams, letters) -> None:
         ({"temperature": 0.5}, "--temperature shapes a random draw"),
         ({"top_k": 2}, "--top-k shapes a random draw"),
         ({"min_p": 0.1}, "--min-p shapes"),
+        ({"typical": 0.5}, "--typical shapes"),
+        ({"no_copy": 9}, "--no-copy shapes"),
         ({"until_eos": True}, "--until-eos has no bound"),
     ],
 )

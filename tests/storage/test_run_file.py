@@ -13,6 +13,7 @@ from charlm.analysis.runs.curves import read_curves, read_samples
 from charlm.errors import CharlmError, RunError
 from charlm.files import open_regular
 from charlm.storage.append_log import AppendLog
+from charlm.storage.direction import make_direction_folder
 from charlm.storage.run_file import check_run_file, open_run_file, read_run_file
 from charlm.storage.runs import RunFolder, newest_models
 
@@ -130,9 +131,7 @@ def test_regular_files_are_opened(tmp_path: Path) -> None:
 
 
 def test_directions_are_not_saved_through_a_link(run: Path) -> None:
-    from charlm.cli.commands.probe import _direction_folder
-
     Path("elsewhere").mkdir()
     (run / "directions").symlink_to(Path("elsewhere").absolute())
     with pytest.raises(CharlmError, match="directions is a symbolic link"):
-        _direction_folder(api.load("foreign"))
+        make_direction_folder(api.load("foreign").path)

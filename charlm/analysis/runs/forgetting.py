@@ -8,7 +8,7 @@ from charlm.evaluation.spans.reading import parts_of_strings, read_parts
 from charlm.evaluation.spans.scores import spans_of
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
-from charlm.sampling.freely import written_texts
+from charlm.sampling.free_texts import free_texts
 from charlm.tokenizers import Tokenizer
 
 _CHARACTERS = 8_000
@@ -43,7 +43,7 @@ def measure_forgetting(start: Network, model: Network, *, progress: Progress = s
     That needs none of the text that it has learnt from. Characters that the fine-tuned model doesn't know cost what
     they do in `charlm.evaluation.score`.
     """
-    texts = list(written_texts(*start, _CHARACTERS, progress=progress))
+    texts = list(free_texts(*start, _CHARACTERS, progress=progress))
     before, after = (_bits(network, texts) for network in (start, model))
     characters = sum(map(len, texts))
     return Forgotten(before=before / characters, after=after / characters, characters=characters)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from charlm.cli.ui.console import stderr, stdout, thousands
+from charlm.cli.ui.console import note, stderr, stdout, thousands
 
 if TYPE_CHECKING:
     from charlm.analysis.probing.classifiers import Accuracy, Vectors
@@ -19,8 +19,8 @@ def _feature_name(loaded: "TextModel", column: int) -> str:
     """The name of a feature, such as "0:12:c, mean"."""
     from charlm.analysis.probing.features import blocks
 
-    index, number = divmod(column, loaded.checkpoint.model.config.hidden_size)
-    block = blocks(loaded.checkpoint.model)[index]
+    index, number = divmod(column, loaded.model.config.hidden_size)
+    block = blocks(loaded.model)[index]
     return f"{block.layer}:{number}{':c' if block.state == 'c' else ''}, {block.moment}"
 
 
@@ -48,11 +48,7 @@ def show_probe(loaded: "TextModel", probe: "Probe") -> None:
         f"trained on {thousands(probe.train)} texts, tested on {thousands(probe.full.total)} others", style="dim"
     )
     if not probe.conclusive:
-        console.print(
-            "note: inconclusive: the 95% interval of the probe includes the majority baseline; give more test texts",
-            style="yellow",
-            soft_wrap=True,
-        )
+        note("inconclusive: the 95% interval of the probe includes the majority baseline; give more test texts")
     elif probe.words.share > probe.full.share:
         console.print("on these texts the words alone predict the label better than the model's states", style="dim")
 
@@ -60,7 +56,7 @@ def show_probe(loaded: "TextModel", probe: "Probe") -> None:
 def show_steer_hint(model: str, direction: Path) -> None:
     """Print where the steering direction is and how to use it."""
     hint = f"charlm sample {shlex.quote(model)} --steer {shlex.quote(direction.stem)}=+2"
-    stderr().print(f"steering direction saved to {direction}; use it with: {hint}", markup=False, soft_wrap=True)
+    stderr().print(f"steering direction saved to {direction}; use it with: {hint}", soft_wrap=True)
 
 
 def plot_unit(path: Path, probe: "Probe", vectors: "Vectors", test: "Labelled", loaded: "TextModel") -> None:
@@ -72,4 +68,4 @@ def plot_unit(path: Path, probe: "Probe", vectors: "Vectors", test: "Labelled", 
     name = f"unit {_feature_name(loaded, probe.unit.column)}"
     values_by_label = {probe.positive: values[truth].tolist(), probe.negative: values[~truth].tolist()}
     save_plot(draw_unit(values_by_label, threshold=probe.unit.threshold, name=name), path)
-    stderr().print(f"wrote {path}", markup=False, soft_wrap=True)
+    stderr().print(f"wrote {path}", soft_wrap=True)

@@ -82,11 +82,10 @@ def show_matches(matches: ExactMatches, result: Evaluation) -> None:
     sample = "" if matches.pairs == result.documents else f", a sample of {thousands(result.documents)}"
     console = stdout()
     console.print()
-    console.print("all figures are those of the targets, each given its source", highlight=False)
+    console.print("all figures are those of the targets, each given its source")
     console.print(
         f"exact matches: {matches.share:.1%} of {thousands(matches.pairs)} targets{sample}, with the likeliest token "
         "at each step (--temperature 0)",
-        highlight=False,
         soft_wrap=True,
     )
 
@@ -139,5 +138,5 @@ def show_copying(written: Copied, scored: Copied) -> None:
     console = stdout()
     console.print()
     console.print("copied from the training text", style="bold")
-    console.print(f"{written.characters:,} generated characters: {describe(written)}", highlight=False)
-    console.print(f"first {scored.characters:,} characters of this text: {describe(scored)}", highlight=False)
+    console.print(f"{written.characters:,} generated characters: {describe(written)}")
+    console.print(f"first {scored.characters:,} characters of this text: {describe(scored)}")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 def classify(
+    context: typer.Context,
     arguments: Annotated[
         list[str] | None,
         models_and_text(
@@ -72,8 +73,7 @@ def classify(
       [bold]charlm classify authors page.txt --documents paragraph[/bold]
       [bold]echo "What a film!" | charlm classify reviews - --documents line --jsonl[/bold]
     """
-    from charlm.cli.options.models import leading_models, load_model
-    from charlm.cli.options.reader import require_model_first, require_text
+    from charlm.cli.options.models import leading_models, load_model, require_model_first, require_text
     from charlm.cli.ui.classes import counted, print_classes, show_confusion
     from charlm.cli.ui.console import Bars, stderr
     from charlm.evaluation.spans.classification import Confusion
@@ -92,7 +92,7 @@ def classify(
     require_forward(loaded, "charlm classify", pairs=True)
     column = find_label(label, loaded.model.config.labels)
     shares = _prior(prior, [*column.values])
-    settings = corpus_options(documents, separator, None, encoding, errors, text_column=text_column)
+    settings = corpus_options(context)
     with Bars(stderr()) as progress:
         temperature = _temperature(loaded, column.name, shares, settings, progress) if calibrated else 1.0
         found = loaded.classify(texts, label=column.name, prior=shares, temperature=temperature, corpus=settings)

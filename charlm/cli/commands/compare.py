@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 def compare(
+    context: typer.Context,
     arguments: Annotated[
         list[str] | None,
         models_and_text("MODEL MODEL... [TEXT...]", "Two or more model files, run folders or names of runs"),
@@ -77,7 +78,7 @@ def compare(
         page = output_path(page, "--html", inputs=(*texts, *(model.path for model in models)), overwrite=overwrite)
     with Bars(stderr()) as progress:
         first = models[0]
-        settings = corpus_options(documents, separator, None, encoding, errors)
+        settings = corpus_options(context)
         _check(models, texts, settings, split)
         if not texts:
             split = split or first.held_out_split()
@@ -220,11 +221,11 @@ def _show(names: list[str], models: "list[TextModel]", comparison: "Comparison",
         table.add_row(row["model"], *(cell(row) for cell in columns.values()))
     console = stdout()
     facts = f"{thousands(comparison.characters)} characters, {thousands(comparison.words)} words"
-    console.print(f"{what}: {facts}", style="bold", markup=False, soft_wrap=True)
+    console.print(f"{what}: {facts}", style="bold", soft_wrap=True)
     console.print(table)
     console.print()
     for row in rows[1:]:
-        console.print(_sentence(row), markup=False, highlight=False, soft_wrap=True)
+        console.print(_sentence(row), soft_wrap=True)
 
 
 def _sentence(row: dict[str, Any]) -> str:

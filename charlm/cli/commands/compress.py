@@ -98,7 +98,7 @@ def compress(
     line = f"{thousands(len(data))} -> {thousands(len(archive))} bytes, ratio {len(data) / len(archive):.2f}"
     if characters:
         line += f", {8 * len(archive) / characters:.3f} bits per character, {8 * len(archive) / len(data):.3f} per byte"
-    stderr().print(f"wrote {figures['archive']}: {line}", markup=False, soft_wrap=True)
+    stderr().print(f"wrote {figures['archive']}: {line}", soft_wrap=True)
 
 
 def decompress(
@@ -155,9 +155,7 @@ def decompress(
     if json:
         print_json({"archive": file, "file": name, "compressed_bytes": len(archive), "bytes": len(data)})
     else:
-        stderr().print(
-            f"wrote {name}: {thousands(len(archive))} -> {thousands(len(data))} bytes", markup=False, soft_wrap=True
-        )
+        stderr().print(f"wrote {name}: {thousands(len(archive))} -> {thousands(len(data))} bytes", soft_wrap=True)
 
 
 def _output(

@@ -38,7 +38,7 @@ def curves(
     from charlm.analysis.plots import check_plot, draw_curves, save_plot
     from charlm.analysis.runs.curves import differences, read_curves
     from charlm.cli.charts.runs import show_charts
-    from charlm.cli.ui.console import print_json, stderr
+    from charlm.cli.ui.console import note, print_json, stderr
     from charlm.storage.runs import RunFolder, find_run, newest_run
 
     if plot is not None:
@@ -53,12 +53,9 @@ def curves(
     else:
         show_charts(run_curves, against)
         if different := differences([RunFolder(folder) for folder in folders]):
-            stderr().print(
-                f"note: these losses can't be compared, since the runs differ in {', '.join(different)}; compare the "
-                "models on one text with: charlm compare MODEL MODEL TEXT",
-                markup=False,
-                soft_wrap=True,
-                style="yellow",
+            note(
+                f"these losses can't be compared, since the runs differ in {', '.join(different)}; compare the models "
+                "on one text with: charlm compare MODEL MODEL TEXT"
             )
     if plot is not None:
-        stderr().print(f"wrote {plot}", markup=False, soft_wrap=True)
+        stderr().print(f"wrote {plot}", soft_wrap=True)

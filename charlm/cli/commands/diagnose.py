@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 def diagnose(
+    context: typer.Context,
     text: TextArgument = None,
     cells: Annotated[
         str, typer.Option(autocompletion=complete_cells, help="Recurrent cells to compare, separated by commas.")
@@ -88,7 +89,7 @@ def diagnose(
             forget_bias=forget_bias,
             update_bias=update_bias,
             seed=seed,
-            corpus=corpus_options(documents, separator, None, encoding, errors),
+            corpus=corpus_options(context),
             progress=progress,
         )
     if plot is not None:
@@ -98,7 +99,7 @@ def diagnose(
     else:
         _show(result)
     if plot is not None:
-        stderr().print(f"wrote {plot}", markup=False, soft_wrap=True)
+        stderr().print(f"wrote {plot}", soft_wrap=True)
 
 
 def _show(result: "Diagnosis") -> None:
@@ -109,7 +110,7 @@ def _show(result: "Diagnosis") -> None:
 
     console = stdout()
     title = f"{result.text}: gradient of the loss at one step with respect to the state k steps earlier"
-    console.print(title, style="bold", markup=False)
+    console.print(title, style="bold")
     trained = f"trained: {result.steps:,} steps" if result.steps else "not trained"
     console.print(
         f"1 layer, {result.hidden_size} units; {trained}; means over {result.positions} positions in "
@@ -145,8 +146,8 @@ def _show_chart(console: "Console", result: "Diagnosis") -> None:
                 line = Text(f"{cell:{label_width - 12}}", style="bold", no_wrap=True)
                 console.print(line.append(f"  {moment:7} {state} ", "not bold").append_text(decade_line(curve, width)))
                 cell = ""
-    console.print(" " * label_width + axis(result.lags, width), style="dim", highlight=False)
-    console.print(LEGEND, style="dim", highlight=False)
+    console.print(" " * label_width + axis(result.lags, width), style="dim")
+    console.print(LEGEND, style="dim")
 
 
 def _show_numbers(console: "Console", result: "Diagnosis") -> None:
@@ -177,7 +178,6 @@ def _show_numbers(console: "Console", result: "Diagnosis") -> None:
         f"{result.lags} one-step Jacobians; radius: spectral radius of the recurrent weights, the\n"
         "largest of all gates; loss: nats per character",
         style="dim",
-        markup=False,
     )
 
 

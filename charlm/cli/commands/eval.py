@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charlm.cli.options.corpus import (
-    SCORED_TEXT,
     LabelOption,
     NoLabelsOption,
     ScoredDocumentsOption,
@@ -30,7 +29,7 @@ from charlm.cli.options.scoring import (
     NoBaselinesOption,
     adaptation,
 )
-from charlm.cli.options.shared import JsonOption, OwnThreadsOption, given, use_threads
+from charlm.cli.options.shared import JsonOption, OwnThreadsOption, use_threads
 from charlm.cli.training.processes import ScoringProcessesOption, score_in_processes
 
 if TYPE_CHECKING:
@@ -101,7 +100,7 @@ def evaluate(
     if score_in_processes(context, processes, arguments or [], threads):
         return
     model, names = _model_and_texts(list(arguments or []))
-    settings = corpus_options(**given(context, SCORED_TEXT))
+    settings = corpus_options(context)
     loaded = with_labels(load_model(model), label, no_labels=no_labels)
     if model is not None and not names:
         _note_if_a_text(model, loaded)
@@ -242,7 +241,7 @@ def _show(measured: _Measured, names: list[str], split: "SplitName | None", adap
     text = f"the {split} split of {name}" if split else name
     bits = result.bits_per_character
     line = headline(text, result.characters, bits, measured.baselines, adaptations=adaptations)
-    stdout().print(line, style="bold", markup=False)
+    stdout().print(line, style="bold")
     if measured.baselines:
         show_bars(bits, measured.baselines)
     show_figures(result)
@@ -251,14 +250,14 @@ def _show(measured: _Measured, names: list[str], split: "SplitName | None", adap
     if measured.verdict:
         stdout().print()
     for sentence in measured.verdict:
-        stdout().print(sentence, markup=False)
+        stdout().print(sentence)
     if measured.copying is not None:
         show_copying(*measured.copying)
 
 
 def _model_and_texts(arguments: list[str]) -> tuple[str | None, list[str]]:
     """The model, if the first argument names one, and the texts; raises `CorpusError` if it names neither."""
-    from charlm.cli.options.reader import require_model_first
+    from charlm.cli.options.models import require_model_first
     from charlm.data.inputs.mistakes import looks_like
     from charlm.data.sources import names_text, not_found
     from charlm.errors import CorpusError
@@ -279,16 +278,13 @@ def _model_and_texts(arguments: list[str]) -> tuple[str | None, list[str]]:
 
 def _note_if_a_text(model: str, loaded: "TextModel") -> None:
     """Print a note if the name of a run is that of a text, too, which may be what was meant."""
-    from charlm.cli.ui.console import stderr
+    from charlm.cli.ui.console import note
     from charlm.data.sources import names_text
 
     if not loaded.path.is_relative_to(model) and names_text(model):
-        stderr().print(
-            f"note: {model} is the name of both a run and a text, and was taken as the run; to score a model on the "
-            f"text, use: charlm eval MODEL {shlex.quote(model)}",
-            style="yellow",
-            markup=False,
-            soft_wrap=True,
+        note(
+            f"{model} is the name of both a run and a text, and was taken as the run; to score a model on the text, "
+            f"use: charlm eval MODEL {shlex.quote(model)}"
         )
 
 

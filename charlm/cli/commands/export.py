@@ -65,7 +65,7 @@ def export(
     loaded = charlm.load(model)
     page = output_path(page, "--html", inputs=(loaded.path,), overwrite=overwrite)
     if model is None:
-        stderr().print(f"using {loaded.path}", markup=False, soft_wrap=True)
+        stderr().print(f"using {loaded.path}", soft_wrap=True)
     with Bars(stderr()) as progress:
         exported = export_page(loaded, title=title, bits=cast("Bits", bits), max_size=size, progress=progress)
     write_page(page, exported.page, open_page=open_page)
@@ -98,4 +98,4 @@ def _show(facts: "ExportFacts") -> None:
             f"{facts.bits_per_character_before:.4f} ({facts.loss:+.1%})"
         )
     for line in lines:
-        console.print(line, markup=False, highlight=False)
+        console.print(line)

@@ -15,13 +15,13 @@ from charlm.cli.options.corpus import (
 )
 from charlm.cli.options.output import OverwriteOption, output_path
 from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
-from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
     from charlm.analysis.probing.features import Block
 
 
 def features(
+    context: typer.Context,
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
@@ -56,27 +56,23 @@ def features(
     import charlm
     from charlm.analysis.probing.features import blocks, save_features
     from charlm.analysis.probing.features import features as read
-    from charlm.cli.options.reader import require_model_first
+    from charlm.cli.options.models import model_and_text
     from charlm.cli.ui.console import Bars, stderr
     from charlm.text_model import require_forward
 
     use_threads(threads)
-    names = list(arguments or [])
-    if not 1 <= len(names) <= 2:
-        raise ConfigError("give a FILE to read, or a MODEL and a FILE")
-    require_model_first(names, "charlm features")
-    loaded = charlm.load(names[0] if len(names) == 2 else None)
-    out = output_path(out, "--out", inputs=(names[-1], loaded.path), overwrite=overwrite)
+    model, text = model_and_text(arguments or [], "charlm features", "FILE")
+    loaded = charlm.load(model)
+    out = output_path(out, "--out", inputs=(text, loaded.path), overwrite=overwrite)
     require_forward(loaded, "charlm features")
-    options = corpus_options(documents, separator, encoding=encoding, errors=errors)
-    model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
     with Bars(stderr()) as progress:
-        corpus = loaded.open_text([names[-1]], corpus=options, progress=progress)
-        vectors = read(model, tokenizer, corpus.split_documents("train"), total=corpus.documents, progress=progress)
-        layout = blocks(model)
-        shape = corpus.documents, len(layout) * model.config.hidden_size
+        corpus = loaded.open_text([text], corpus=corpus_options(context), progress=progress)
+        documents_read = corpus.split_documents("train")
+        vectors = read(loaded.model, loaded.tokenizer, documents_read, total=corpus.documents, progress=progress)
+        layout, width = blocks(loaded.model), loaded.model.config.hidden_size
+        shape = corpus.documents, len(layout) * width
         save_features(out, vectors, shape)
-    _report(layout, model.config.hidden_size, shape, out, json=json)
+    _report(layout, width, shape, out, json=json)
 
 
 def _report(layout: "list[Block]", hidden_size: int, shape: tuple[int, int], out: Path, *, json: bool) -> None:
@@ -97,7 +93,5 @@ def _report(layout: "list[Block]", hidden_size: int, shape: tuple[int, int], out
         return
     names = ", ".join(f"{block.moment} {block.state} of layer {block.layer}" for block in layout)
     stderr().print(
-        f"wrote {out}: {thousands(shape[0])} documents x {thousands(shape[1])} features ({names})",
-        markup=False,
-        soft_wrap=True,
+        f"wrote {out}: {thousands(shape[0])} documents x {thousands(shape[1])} features ({names})", soft_wrap=True
     )

@@ -67,7 +67,7 @@ def fill(
     config = FillConfig(length=length, min_length=min_length, beam=beam, candidates=candidates, unknown=unknown)
     forward_model, backward_model = load_infill_models(model, backward)
     if model is None or backward is None:
-        stderr().print(f"using {forward_model.path} and {backward_model.path}", markup=False, soft_wrap=True)
+        stderr().print(f"using {forward_model.path} and {backward_model.path}", soft_wrap=True)
     fillings = forward_model.fill(backward_model, left, right, num=num, config=config)
     if json:
         print_json([filling.to_json() for filling in fillings])

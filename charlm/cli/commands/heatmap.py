@@ -69,7 +69,7 @@ def heatmap(
     loaded, text, title = open_reader(arguments, command="charlm heatmap", label=label, source=source, unknown=unknown)
     if page is not None:
         page = output_path(page, "--html", inputs=((arguments or [])[-1], loaded.path), overwrite=overwrite)
-    model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
+    model, tokenizer = loaded.model, loaded.tokenizer
     if unit is not None and gate is not None:
         raise ConfigError("--unit and --gate both choose what to colour by; give one of them")
     coloured_by = Unit.parse(unit) if unit is not None else None if gate is None else Unit.parse_gate(gate)

@@ -80,7 +80,7 @@ def neurons(
         page = output_path(page, "--html", inputs=inputs, overwrite=overwrite)
     if plot is not None:
         plot = output_path(plot, "--plot", inputs=inputs, overwrite=overwrite)
-    model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
+    model, tokenizer = loaded.model, loaded.tokenizer
     if plot is not None and not logistic_gates(model.recurrent.cell):
         raise ConfigError(f"--plot shows gates, but the cell {model.config.cell} has none; leave out --plot")
     with Bars(stderr()) as progress:
@@ -89,7 +89,7 @@ def neurons(
         write_page(page, neurons_page(result, title=title), open_page=open_page)
     if plot is not None:
         save_plot(draw_saturation(result.saturation, title), plot)
-        stderr().print(f"wrote {plot}", markup=False, soft_wrap=True)
+        stderr().print(f"wrote {plot}", soft_wrap=True)
     if json:
         print_json(result.to_json())
     else:
@@ -98,10 +98,10 @@ def neurons(
 
 def _show(result: "Neurons", title: str) -> None:
     """Print a table of properties and units, and how saturated the gates are."""
-    from charlm.cli.ui.console import stderr, stdout
+    from charlm.cli.ui.console import note, stdout
 
     console = stdout()
-    console.print(title, style="bold", markup=False)
+    console.print(title, style="bold")
     console.print(f"{len(result.texts):,} tokens, {len(result.best):,} units", style="dim")
     if result.findings:
         console.print(_table(result))
@@ -111,13 +111,12 @@ def _show(result: "Neurons", title: str) -> None:
             "untrained networks of the same shape. Of all units, each compared with the property it follows\n"
             f"best, {confirmed:,} of {len(result.best):,} are confirmed.",
             style="dim",
-            markup=False,
         )
     for gate in result.saturation:
         shares = f"closed {gate.shut.mean():.1%} of the time, open {gate.open.mean():.1%}"
         console.print(f"layer {gate.layer}, gate {gate.gate}: {shares}", style="dim")
     for name, reason in result.left_out.items():
-        stderr().print(f"note: left out: {name} ({reason})", style="yellow", markup=False, soft_wrap=True)
+        note(f"left out: {name} ({reason})")
 
 
 def _table(result: "Neurons") -> "Table":

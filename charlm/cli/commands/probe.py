@@ -8,7 +8,7 @@ import typer
 
 from charlm.cli.options.output import OverwriteOption, output_path
 from charlm.cli.options.shared import JsonOption, ModelArgument, ThreadsOption, use_threads
-from charlm.errors import CharlmError, ConfigError, ModelFileError
+from charlm.errors import ConfigError, ModelFileError
 
 if TYPE_CHECKING:
     from charlm.analysis.probing.classifiers import Vectors
@@ -94,6 +94,7 @@ def probe(
     from charlm.cli.charts.probe import plot_unit, show_probe, show_steer_hint
     from charlm.cli.ui.console import Bars, print_json, stderr
     from charlm.config import check_range
+    from charlm.storage.direction import make_direction_folder
     from charlm.text_model import require_forward
 
     use_threads(threads)
@@ -109,8 +110,8 @@ def probe(
     loaded = charlm.load(model)
     require_forward(loaded, "a probe")
     if model is None:
-        stderr().print(f"using {loaded.path}", markup=False, soft_wrap=True)
-    folder = _direction_folder(loaded)
+        stderr().print(f"using {loaded.path}", soft_wrap=True)
+    folder = make_direction_folder(loaded.path)
     for label in labels:
         _check_direction_file(folder / f"{name or label}.safetensors", overwrite)
     train_vectors, test_vectors = _vectors(loaded, train_texts), _vectors(loaded, test_texts)
@@ -175,7 +176,7 @@ def _vectors(loaded: "TextModel", texts: "Labelled") -> "Vectors":
     from charlm.analysis.probing.features import features, stacked
     from charlm.cli.ui.console import Bars, stderr
 
-    model, tokenizer, count = loaded.checkpoint.model, loaded.checkpoint.tokenizer, len(texts.texts)
+    model, tokenizer, count = loaded.model, loaded.tokenizer, len(texts.texts)
     with Bars(stderr()) as progress:
         return stacked(features(model, tokenizer, texts.texts, total=count, progress=progress), count)
 
@@ -196,7 +197,7 @@ def _save_direction(
     from charlm.storage.checkpoint import weights_sha256
     from charlm.storage.direction import Direction, DirectionFacts
 
-    model, tokenizer = loaded.checkpoint.model, loaded.checkpoint.tokenizer
+    model, tokenizer = loaded.model, loaded.tokenizer
     if kind == "unit":
         direction = unit_direction(vectors, labelled.truth(probe.positive), blocks(model))
     else:
@@ -214,22 +215,6 @@ def _save_direction(
         model_sha256=weights_sha256(model),
     )
     Direction(facts, direction.vector).save(path)
-
-
-def _direction_folder(loaded: "TextModel") -> Path:
-    """The folder for steering directions of a model; it is created if needed."""
-    from charlm.storage.direction import FOLDER
-
-    folder = loaded.path.parent / FOLDER
-    if folder.is_symlink():
-        raise CharlmError(f"{folder} is a symbolic link, which charlm doesn't follow; remove it")
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise CharlmError(
-            f"can't create {folder}: {error.strerror}; copy the model to a folder that you can write to"
-        ) from None
-    return folder
 
 
 def _check_direction_file(path: Path, overwrite: bool) -> None:

@@ -43,7 +43,7 @@ def runs(
     elif summaries:
         _show(summaries)
     else:
-        stderr().print("no runs in runs/ here; train one with: charlm train TEXT", markup=False, soft_wrap=True)
+        stderr().print("no runs in runs/ here; train one with: charlm train TEXT", soft_wrap=True)
 
 
 def _show(summaries: "list[RunSummary]") -> None:
@@ -75,4 +75,4 @@ def _show(summaries: "list[RunSummary]") -> None:
     console.print(table)
     for one in summaries:
         if one.problem is not None:
-            console.print(f"{one.run}: {one.problem}", style="dim", markup=False, soft_wrap=True)
+            console.print(f"{one.run}: {one.problem}", style="dim", soft_wrap=True)

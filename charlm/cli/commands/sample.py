@@ -2,10 +2,10 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, product
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -14,7 +14,8 @@ from charlm.cli.options import sample as options
 from charlm.cli.options.completion import complete_model
 from charlm.cli.options.corpus import LabelOption
 from charlm.cli.options.models import load_model
-from charlm.cli.options.shared import JsonOption, ModelArgument, unescape, use_threads
+from charlm.cli.options.shared import JsonOption, ModelArgument, given, unescape, use_threads
+from charlm.cli.training.repeated import given_options
 from charlm.cli.ui.comparison import compare, show_pairs
 from charlm.config import check_range
 from charlm.errors import ConfigError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 
 def sample(
+    context: typer.Context,  # from which `_config` takes the settings that the body does not name
     model: ModelArgument = None,
     model_option: Annotated[
         str | None, typer.Option("--model", help="Same as MODEL.", show_default=False, autocompletion=complete_model)
@@ -101,15 +103,6 @@ def sample(
     """
     from charlm.cli.ui.console import Bars, stderr
     from charlm.cli.ui.texts import arranged, show_texts
-    from charlm.data.encoding import read_utf8
-    from charlm.sampling.config import (
-        SampleConfig,
-        parse_bias,
-        parse_steer,
-        parse_syllables,
-        parse_temperature,
-        read_words,
-    )
 
     check_range("--num", num, 1, 10**9)
     check_range("--batch", batch, 1, 65_536)
@@ -121,76 +114,30 @@ def sample(
         raise ConfigError("--prefix and --prefix-file both set the beginning of the text; pass one of them")
     if json and jsonl:
         raise ConfigError("--json prints one value and --jsonl one per line; pass one of them")
-    is_search, is_sorted = beam is not None, sort == "score"
+    form: Literal["json", "jsonl"] | None = "json" if json else "jsonl" if jsonl else None
     if interactive:
-        _require_alone(
-            "--interactive writes a single text with you",
-            num=num > 1,
-            beam=is_search,
-            no_copy=no_copy,
-            copy_check=copy_check,
-            show_probs=show_probs,
-            json=json,
-            jsonl=jsonl,
-        )
+        others = ("--num", "--beam", "--no-copy", "--copy-check", "--show-probs", "--json", "--jsonl")
+        _refuse(context, "--interactive writes a single text with you", others)
     if compare_steer is not None:
-        _require_alone(
-            "--compare-steer writes pairs of texts",
-            interactive=interactive,
-            beam=is_search,
-            copy_check=copy_check,
-            show_probs=show_probs,
-            checkpoints=checkpoints,
-            unique=unique,
-            sort=is_sorted,
-        )
+        others = ("--interactive", "--beam", "--copy-check", "--show-probs", "--checkpoints", "--unique", "--sort")
+        _refuse(context, "--compare-steer writes pairs of texts", others)
     if until_eos and length is not None:
         raise ConfigError("--until-eos and --length both set where the text ends; pass one of them")
-    config = SampleConfig(
-        temperature=parse_temperature(temperature),
-        top_k=top_k,
-        top_p=top_p,
-        min_p=min_p,
-        typical=typical,
-        repetition_penalty=repetition_penalty,
-        bias=tuple(parse_bias(unescape(text, "--bias")) for text in bias or ()),
-        ban=tuple(unescape(text, "--ban") for text in ban or ()),
-        stop=tuple(unescape(text, "--stop") for text in stop or ()),
-        length=length,
-        until_eos=until_eos,
-        min_length=min_length,
-        prefix_in_output=prefix_in_output,
-        unknown=unknown,
-        no_copy=no_copy,
-        steer=tuple(map(parse_steer, steer or ())),
-        label=tuple(label or ()),
-        pattern=pattern,
-        json_schema=None if json_schema is None else read_utf8(json_schema),
-        words=() if words is None else read_words(words),
-        must_contain=tuple(unescape(text, "--must-contain") for text in must_contain or ()),
-        acrostic=acrostic,
-        lines=lines,
-        syllables=() if syllables is None else parse_syllables(syllables),
-        rhyme=rhyme,
-    )
+    config = _config(context)
     if interactive and config.is_constrained:
         raise ConfigError(f"--interactive can't be combined with {config.constraints[0]}; leave one of them out")
     if model is not None and model_option is not None:
         raise ConfigError(f"--model {model_option} and MODEL {model} both name the model; pass one of them")
     loaded = _load(model if model_option is None else model_option, threads)
     if checkpoints:
-        _replay(loaded, json=json or jsonl)
+        _replay(loaded, json=form is not None)
         return
     prefix = _read_prefix(prefix, prefix_file)
     sources = _read_sources(source or [], source_file)
     configs = [replace(config, source=one) for one in sources] or [config]
     config = configs[0]
     if len(configs) > 1:
-        _require_alone(
-            "several sources are written one after the other",
-            interactive=interactive,
-            compare_steer=compare_steer is not None,
-        )
+        _refuse(context, "several sources are written one after the other", ("--interactive", "--compare-steer"))
     if adapt is not None:
         loaded = _adapted(loaded, adapt)
     first = int.from_bytes(os.urandom(4), "little") if seed is None else seed
@@ -199,7 +146,7 @@ def sample(
         return
     if compare_steer is not None:
         pairs = compare(loaded, prefix, compare_steer, seed=first, num=num, batch=batch, config=config)
-        show_pairs(pairs, json=json, jsonl=jsonl)
+        show_pairs(pairs, form)
         return
     index = loaded.copy_index(copy_length) if copy_check else None
     if config.syllables:
@@ -210,14 +157,47 @@ def sample(
                 text for own in configs for text in loaded.beam(prefix, own, width=beam, num=num, progress=progress)
             ]
         texts: Iterable[Seeded] = ((None, text) for text in found)
-    elif json or jsonl or unique or batch > 1 or is_sorted or index is not None:
+    elif form is not None or unique or batch > 1 or sort == "score" or index is not None:
         texts = chain.from_iterable(
             enumerate(_generate_many(loaded, prefix, own, seed=first, num=num, batch=batch), first) for own in configs
         )
     else:
         _stream(loaded, prefix, configs, first, num, show_probs=show_probs)
         return
-    show_texts(loaded, arranged(texts, unique, sort), index, json=json, jsonl=jsonl, show_probs=show_probs)
+    show_texts(loaded, arranged(texts, unique, sort), index, form=form, show_probs=show_probs)
+
+
+def _config(context: typer.Context) -> "SampleConfig":
+    """The settings that are options of the same name, without a source; raises `ConfigError` for a bad one."""
+    from charlm.data.encoding import read_utf8
+    from charlm.sampling.config import (
+        SampleConfig,
+        SampleSettings,
+        parse_bias,
+        parse_steer,
+        parse_syllables,
+        parse_temperature,
+        read_words,
+    )
+
+    def unescaped(option: str) -> Callable[[Sequence[str]], tuple[str, ...]]:
+        return lambda texts: tuple(unescape(text, option) for text in texts)
+
+    parsers: dict[str, Callable[[Any], Any]] = {
+        "temperature": parse_temperature,
+        "bias": lambda texts: tuple(map(parse_bias, unescaped("--bias")(texts))),
+        "ban": unescaped("--ban"),
+        "stop": unescaped("--stop"),
+        "steer": lambda texts: tuple(map(parse_steer, texts)),
+        "label": tuple,
+        "json_schema": read_utf8,
+        "words": read_words,
+        "must_contain": unescaped("--must-contain"),
+        "syllables": parse_syllables,
+    }
+    settings = given(context, SampleSettings.__annotations__.keys() - {"source"})
+    parsed = {name: parse(settings[name]) for name, parse in parsers.items() if name in settings}
+    return SampleConfig(**settings | parsed)
 
 
 def _stream(
@@ -272,11 +252,11 @@ def _fetch_dictionary() -> None:
         english(progress)
 
 
-def _require_alone(why: str, **others: object) -> None:
-    """Raise `ConfigError` if any of these other options, named as their parameters, was passed."""
-    options = [f"--{name.replace('_', '-')}" for name, value in others.items() if value]
-    if options:
-        raise ConfigError(f"{why} and can't be combined with {' or '.join(options)}")
+def _refuse(context: typer.Context, why: str, others: Sequence[str]) -> None:
+    """Raise `ConfigError` if any of these other options was passed."""
+    passed = {option for option, _ in given_options(context, without=())}
+    if wrong := [option for option in others if option in passed]:
+        raise ConfigError(f"{why} and can't be combined with {' or '.join(wrong)}")
 
 
 def _load(model: str | None, threads: int) -> "TextModel":

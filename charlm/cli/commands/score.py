@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charlm.cli.options.corpus import (
-    SCORED_TEXT,
     LabelOption,
     NoLabelsOption,
     ScoredDocumentsOption,
@@ -31,15 +30,18 @@ from charlm.cli.options.scoring import (
     TopOption,
     TruthOption,
 )
-from charlm.cli.options.shared import OwnThreadsOption, given, use_threads
+from charlm.cli.options.shared import OwnThreadsOption, use_threads
 from charlm.cli.training.processes import ScoringProcessesOption, score_in_processes
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
+    from charlm.evaluation.spans.choice import Calibration, Choice
     from charlm.evaluation.spans.scores import SpanScore
     from charlm.processes.processes import Processes
+    from charlm.text_model import TextModel
 
 
 def score(
@@ -89,19 +91,16 @@ def score(
       [bold]cat app.log | charlm score logs - --jsonl[/bold]
       [bold]charlm score austen melville page.txt --by sentence[/bold]
     """
-    import charlm
-    from charlm.cli.options.models import given_models, load_model, parse_prior, parse_truth
-    from charlm.cli.options.reader import require_text
+    from charlm.cli.options.models import given_models, parse_prior, parse_truth, require_text
     from charlm.cli.ui.console import Bars, stderr
     from charlm.cli.ui.spans import Layout, counted, ranked, show_calibration, show_choices, show_spans
     from charlm.config import check_range
-    from charlm.evaluation.spans.choice import calibrate, choose
+    from charlm.evaluation.spans.choice import choose
     from charlm.evaluation.spans.scores import score_with_all
     from charlm.processes.distributed import joined
     from charlm.progress import silent
-    from charlm.sampling.pairs.source import require_models_alike, require_no_pairs, require_pairs_alike
+    from charlm.sampling.pairs.source import require_no_pairs, require_pairs_alike
     from charlm.storage.checkpoint import weights_sha256
-    from charlm.text_model import require_forward
 
     form = output_form(jsonl=jsonl, csv=csv)
     if top is not None:
@@ -117,12 +116,8 @@ def score(
     known = parse_truth(truth or [], [*named])
     if not known:
         require_text(texts)
-    loaded = [charlm.load(path) for path in named.values()] or [load_model(None)]
-    for model in loaded:
-        require_forward(model, "charlm score", pairs=True)
-    require_models_alike({model.path: model.corpus_config for model in loaded})
-    loaded = [with_labels(model, label, no_labels=no_labels) for model in loaded]
-    settings = corpus_options(**given(context, SCORED_TEXT))
+    loaded = [with_labels(model, label, no_labels=no_labels) for model in _load([*named.values()])]
+    settings = corpus_options(context)
     config = loaded[0].corpus_config.changed(settings)
     for model in loaded:
         require_pairs_alike(model.corpus_config, config)
@@ -154,14 +149,45 @@ def score(
             spans = counted(scores(texts, together)[0], kind)
             show_spans(ranked(spans, sort, top, lambda span: span), layout)
             return
-        found = [(choice, index) for index, text in known for choice in choose(scores([text]), prior=shares)]
-        found = [(choice, index) for choice, index in found if choice.span.characters]
-        calibration = None
-        if known:
-            calibration = calibrate((one for one, _ in found), (index for _, index in found), prior=shares)
-        temperature = 1.0 if calibration is None else calibration.temperature
-        every = scores(texts, together) if texts else [*zip(*(choice.scores for choice, _ in found), strict=True)]
-        choices = choose(every, prior=shares, temperature=temperature)
+        found, calibration = _calibrate(known, scores, shares)
+        every = scores(texts, together) if texts else [*zip(*(choice.scores for choice in found), strict=True)]
+        choices = choose(every, prior=shares, temperature=1.0 if calibration is None else calibration.temperature)
         show_choices(ranked(choices, sort, top, lambda choice: choice.span), layout)
     if calibration is not None:
         show_calibration(calibration, [*named], kind)
+
+
+def _load(paths: "list[Path]") -> "list[TextModel]":
+    """The models, or the newest without any; raises `ConfigError` for models that can't score the same text."""
+    import charlm
+    from charlm.cli.options.models import load_model
+    from charlm.sampling.pairs.source import require_models_alike
+    from charlm.text_model import require_forward
+
+    loaded = [charlm.load(path) for path in paths] or [load_model(None)]
+    for model in loaded:
+        require_forward(model, "charlm score", pairs=True)
+    require_models_alike({model.path: model.corpus_config for model in loaded})
+    return loaded
+
+
+def _calibrate(
+    known: list[tuple[int, str]],
+    scores: "Callable[[list[str]], list[Iterator[SpanScore]]]",
+    prior: list[float] | None,
+) -> "tuple[list[Choice], Calibration | None]":
+    """The choices for texts whose model is known, and the calibration on them; None if there are no such texts.
+
+    Args:
+        known: each text with the index of its model.
+        scores: gives the scores of a text by each model.
+        prior: the probability of each model before reading; None is uniform.
+    """
+    from charlm.evaluation.spans.choice import calibrate, choose
+
+    if not known:
+        return [], None
+    found = [(choice, index) for index, text in known for choice in choose(scores([text]), prior=prior)]
+    found = [(choice, index) for choice, index in found if choice.span.characters]
+    calibration = calibrate((choice for choice, _ in found), (index for _, index in found), prior=prior)
+    return [choice for choice, _ in found], calibration

@@ -38,7 +38,7 @@ def serve(
     """
     import webbrowser
 
-    from charlm.cli.ui.console import stderr
+    from charlm.cli.ui.console import note, stderr
 
     check_range("--port", port, 0, 65_535)
     try:
@@ -53,9 +53,8 @@ def serve(
 
     def announce(address: str) -> None:
         print(address, flush=True)
-        stderr().print("serving on this machine alone; Ctrl-C ends it and keeps the runs", markup=False)
+        stderr().print("serving on this machine alone; Ctrl-C ends it and keeps the runs")
         if open_page and not webbrowser.open(address):
-            note = "note: found no browser to open; set the environment variable BROWSER to one"
-            stderr().print(note, style="yellow", markup=False, soft_wrap=True)
+            note("found no browser to open; set the environment variable BROWSER to one")
 
     run_server(model, port, announce)

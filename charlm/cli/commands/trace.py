@@ -55,7 +55,6 @@ def trace(
         f"{result.cell}, {hidden} hidden units; loss {result.losses[0]:.3f} nats per character at first, "
         f"{result.losses[-1]:.3f} at the end",
         style="dim",
-        markup=False,
         soft_wrap=True,
     )
     if result.learnt:
@@ -63,7 +62,7 @@ def trace(
     else:
         ended = "" if result.generation[-1].says == EOS else " and doesn't stop"
         conclusion = f"not learnt: it writes {result.written!r}{ended}; give more --steps or a larger --hidden"
-    console.print(conclusion, style="bold", markup=False, soft_wrap=True)
+    console.print(conclusion, style="bold", soft_wrap=True)
 
 
 def _table(title: str, steps: "tuple[TracedStep, ...]") -> "Table":

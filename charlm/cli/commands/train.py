@@ -28,7 +28,7 @@ _OF_A_RESUMED_RUN = {"minutes", "epochs", "steps", "learning_rate", "clip", "dev
 
 
 def train(
-    context: typer.Context,
+    context: typer.Context,  # from which `given` takes the options that the body does not name
     text: text_options.TextArgument = None,
     # --- text
     documents: text_options.DocumentsOption = None,
@@ -123,20 +123,7 @@ def train(
     started = time.monotonic()
     from charlm.config import ModelOptions, TokenizerConfig, TrainOptions
 
-    corpus = text_options.corpus_options(
-        documents,
-        separator,
-        splits,
-        encoding,
-        errors,
-        direction,
-        text_column,
-        label_column,
-        label_files,
-        label_folders,
-        source_column=source_column,
-        target_column=target_column,
-    )
+    corpus = text_options.corpus_options(context)
     tokenizer_fields = given(context, TokenizerConfig.__annotations__, kind="tokenizer", algorithm="subword_algorithm")
     model = given(
         context, ModelOptions.__annotations__, num_layers="layers", hidden_size="hidden", embedding_size="embedding"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 
 from charlm.cli.options.completion import complete_text
-from charlm.cli.options.shared import option, unescape, without_none
+from charlm.cli.options.shared import given, option, unescape
 from charlm.config import CorpusOptions, ReadingDirection, SplitName
 from charlm.errors import ConfigError
 
@@ -78,8 +78,6 @@ ScoredEncodingOption = Annotated[str | None, _encoding(_AS_TRAINED)]
 ErrorsOption = Annotated[str | None, _errors("strict")]
 ScoredErrorsOption = Annotated[str | None, _errors(_AS_TRAINED)]
 PAIRS = "Pairs"
-SCORED_TEXT = ("documents", "separator", "encoding", "errors", "text_column", "source_column", "target_column")
-"""The options that say how a text to score is read, as parameters of `corpus_options`."""
 
 
 def _pair_column(name: str, does: str, default: Any) -> Any:
@@ -190,47 +188,28 @@ def parse_splits(text: str) -> tuple[float, ...]:
         raise ConfigError(f"--splits is {text!r}; give three percentages, such as 90/5/5") from None
 
 
-def corpus_options(
-    documents: str | None = None,
-    separator: str | None = None,
-    splits: str | None = None,
-    encoding: str | None = None,
-    errors: str | None = None,
-    direction: str | None = None,
-    text_column: str | None = None,
-    label_column: list[str] | None = None,
-    label_files: str | None = None,
-    label_folders: str | None = None,
-    source_column: str | None = None,
-    target_column: str | None = None,
-) -> CorpusOptions:
-    """The options that were given, as fields of `CorpusConfig`."""
-    values = without_none(
-        documents=documents,
-        encoding=encoding,
-        errors=errors,
-        direction=direction,
-        label_column=None if label_column is None else tuple(label_column),
-        label_files=label_files,
-        label_folders=label_folders,
-    )
-    if text_column is not None:
-        if documents is not None or separator is not None:
-            raise ConfigError(
-                "--text-column makes each record of a table a document; leave out --documents and --separator"
-            )
-        values["text_column"] = text_column
-    pairs = without_none(source_column=source_column, target_column=target_column)
-    if pairs and (documents is not None or separator is not None or text_column is not None):
+def corpus_options(context: typer.Context) -> CorpusOptions:
+    """The options of a command that say how a text is read, as far as the user has given them.
+
+    Raises `ConfigError` for options that contradict each other.
+    """
+    values = given(context, CorpusOptions.__annotations__)
+    if "text_column" in values and values.keys() & {"documents", "separator"}:
+        raise ConfigError(
+            "--text-column makes each record of a table a document; leave out --documents and --separator"
+        )
+    has_pairs = values.keys() & {"source_column", "target_column"}
+    if has_pairs and values.keys() & {"documents", "separator", "text_column"}:
         raise ConfigError(
             "--source-column and --target-column make each record of a table a pair; leave out --documents, "
             "--separator and --text-column"
         )
-    values |= pairs
-    if separator is not None:
-        if documents is not None:
+    if "separator" in values:
+        if "documents" in values:
             raise ConfigError("--separator and --documents both define what a document is; give one of them")
-        values |= {"separator": unescape(separator, "--separator"), "documents": "separator"}
-    if splits is not None:
-        values["splits"] = parse_splits(splits)
+        values |= {"separator": unescape(values["separator"], "--separator"), "documents": "separator"}
+    if "splits" in values:
+        values["splits"] = parse_splits(values["splits"])
+    if "label_column" in values:
+        values["label_column"] = tuple(values["label_column"])
     return cast(CorpusOptions, values)

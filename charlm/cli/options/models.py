@@ -2,6 +2,7 @@
 
 import math
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import typer
 from charlm.cli.options.completion import complete_model_or_text
 from charlm.config.names import closest
 from charlm.errors import ConfigError, CorpusError
-from charlm.files import MODEL_FILE, user_path
+from charlm.files import MODEL_FILE, is_safetensors, user_path
 
 if TYPE_CHECKING:
     from charlm.text_model import TextModel
@@ -33,7 +34,7 @@ def load_model(model: str | None) -> "TextModel":
 
     loaded = charlm.load(model)
     if model is None:
-        stderr().print(f"using {loaded.path}", markup=False, soft_wrap=True)
+        stderr().print(f"using {loaded.path}", soft_wrap=True)
     return loaded
 
 
@@ -55,6 +56,32 @@ def leading_models(arguments: list[str], *, least: int = 1) -> tuple[list[str], 
     return names, texts
 
 
+def require_text(texts: list[str]) -> None:
+    """Raise `CorpusError` if no text is given."""
+    if not texts:
+        raise CorpusError("no text given; name a file, a folder, - for standard input, or one of `charlm corpora`")
+
+
+def require_model_first(names: list[str], command: str) -> None:
+    """Raise `ConfigError` if a model comes after the text; `names` are the arguments of `command`."""
+    from charlm.data.sources import names_text
+    from charlm.storage.runs import names_model
+
+    for name in names[1:]:
+        is_text = os.path.isfile(user_path(name)) and not is_safetensors(user_path(name))
+        if names_model(name) and not is_text and names_text(names[0]) and not names_model(names[0]):
+            words = shlex.join([name, *(one for one in names if one != name)])
+            raise ConfigError(f"{name} is a model; the model must come before the text: {command} {words}")
+
+
+def model_and_text(arguments: list[str], command: str, metavar: str = "TEXT") -> tuple[str | None, str]:
+    """The model, if there are two arguments of `command`, and the text; raises `ConfigError` for another number."""
+    if not 1 <= len(arguments) <= 2:
+        raise ConfigError(f"give a {metavar} to read, or a MODEL and a {metavar}")
+    require_model_first(arguments, command)
+    return (arguments[0] if len(arguments) == 2 else None), arguments[-1]
+
+
 def given_models(arguments: list[str], options: list[str]) -> tuple[dict[str, Path], list[str]]:
     """The model files by the name of their run, and the arguments that name the text.
 
@@ -64,7 +91,6 @@ def given_models(arguments: list[str], options: list[str]) -> tuple[dict[str, Pa
 
     Raises `ConfigError` for two models of one name, or a folder without runs.
     """
-    from charlm.cli.options.reader import require_model_first
     from charlm.storage.runs import find_model
 
     if options:

@@ -81,13 +81,12 @@ def write_page(path: Path, page: str, *, open_page: bool) -> None:
     """Write an HTML page, say so on stderr, and open it in the default browser if `open_page`."""
     import webbrowser
 
-    from charlm.cli.ui.console import stderr
+    from charlm.cli.ui.console import note, stderr
 
     atomic_write(path, page.encode())
-    stderr().print(f"wrote {path}", markup=False, soft_wrap=True)
+    stderr().print(f"wrote {path}", soft_wrap=True)
     if open_page and not webbrowser.open(path.resolve().as_uri()):
-        note = f"note: found no browser to open {path}; set the environment variable BROWSER to one"
-        stderr().print(note, style="yellow", markup=False, soft_wrap=True)
+        note(f"found no browser to open {path}; set the environment variable BROWSER to one")
 
 
 def _holds(source: Path, path: Path) -> bool:

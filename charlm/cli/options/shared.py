@@ -2,16 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from charlm.cli.options.completion import complete_model
 from charlm.config import check_range
 from charlm.errors import ConfigError
-
-if TYPE_CHECKING:
-    pass
 
 
 def option(
@@ -58,14 +55,17 @@ def without_none(**options: Any) -> dict[str, Any]:
 
 
 def given(context: typer.Context, fields: Iterable[str], **options: str) -> dict[str, Any]:
-    """The options that the user has given, as fields of a config.
+    """The options that the user has given, and those with a default, as fields of a config.
+
+    A command that uses it need not name the parameters of these options again.
 
     Args:
         context: the context of the command.
         fields: names of fields.
         options: the name of the option for a field, if it is another than that of the field.
     """
-    return without_none(**{field: context.params.get(options.get(field, field)) for field in fields})
+    values = {field: context.params.get(options.get(field, field)) for field in fields}
+    return {field: value for field, value in values.items() if value not in (None, ())}
 
 
 def unescape(text: str, option: str) -> str:

@@ -47,7 +47,7 @@ class TrainingDisplay:
 
     def __enter__(self) -> Self:
         if self._live is None:
-            self._console.print(self._title, markup=False, soft_wrap=True)
+            self._console.print(self._title, soft_wrap=True)
         else:
             self._live.start(refresh=True)
         return self
@@ -73,12 +73,12 @@ class TrainingDisplay:
             self._validations.append((event.step, event.nats_per_token))
             self._best = event if event.best else self._best
             if self._live is None:
-                self._console.print(self._line(event), markup=False, soft_wrap=True)
+                self._console.print(self._line(event), soft_wrap=True)
         else:
             self._sample = event
             validated = self._validation is not None and self._validation.step == event.step
             if self._live is None and not validated:
-                self._console.print(self._line(event), markup=False, soft_wrap=True)
+                self._console.print(self._line(event), soft_wrap=True)
 
     def _line(self, event: ValidationEvent | SampleEvent) -> str:
         parts = [f"step {thousands(event.step)}"]

@@ -47,7 +47,7 @@ def report(result: "Trained", context: typer.Context, *, json: bool) -> None:
                 f"{forgotten.before:.2f} before"
             )
     for line in _summary(result, suggestion + verdict):
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     if json:
         values = {"run": str(result.run), "model": str(result.run / MODEL_FILE)} | asdict(result.outcome)
         values |= {"advice": None if advice is None else asdict(advice), "verdict": verdict}

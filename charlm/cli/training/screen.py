@@ -42,8 +42,8 @@ class Screen:
             f"{name.replace('_', ' ')} {_setting(value)}"
             for name, value in (selected.model | selected.training).items()
         )
-        self._console.print(f"auto-selected: {settings}", markup=False, soft_wrap=True)
-        self._console.print(f"reason: {selected.why}", markup=False, soft_wrap=True)
+        self._console.print(f"auto-selected: {settings}", soft_wrap=True)
+        self._console.print(f"reason: {selected.why}", soft_wrap=True)
 
     def prepared(self, run: "RunFolder", dataset: "Dataset", model: "LanguageModel", config: TrainConfig) -> None:
         """Remove the bars and begin the display."""

@@ -60,6 +60,5 @@ def report_seeds(results: "Sequence[Trained]") -> None:
         stderr().print(
             f"{len(losses)} seeds: validation loss {statistics.mean(losses):.4f} nats per token, standard deviation "
             f"{statistics.stdev(losses):.4f} ({each})",
-            markup=False,
             soft_wrap=True,
         )

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 from charlm.cli.ui.console import stderr, stdout, thousands
-from charlm.cli.ui.spans import empty_among, print_records, shown_text
+from charlm.cli.ui.records import print_records
+from charlm.cli.ui.spans import empty_among, shown_text
 
 if TYPE_CHECKING:
     from charlm.config import LabelColumn
@@ -28,7 +29,7 @@ def print_classes(found: "Iterable[Classification]", form: Literal["table", "jso
         cells = "  ".join(f"{value[:width]:<{width}} {share:.3f}" for value, share in ranked)
         span = one.choice.span
         line = f"{span.document:>10}  {cells}  {thousands(span.unknown_characters):>7}  {shown_text(span)}"
-        console.print(line, markup=False, highlight=False, no_wrap=True, overflow="ellipsis", crop=True)
+        console.print(line, no_wrap=True, overflow="ellipsis", crop=True)
 
 
 def counted(found: "Iterable[Classification]", confusion: "Confusion") -> "Iterator[Classification]":
@@ -67,6 +68,5 @@ def show_confusion(confusion: "Confusion", label: "LabelColumn") -> None:
     console.print(
         f"{confusion.accuracy:.1%} of {total:,} document{'s' * (total != 1)} have their true {label.name} as the "
         "likeliest",
-        markup=False,
         soft_wrap=True,
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from charlm.errors import ConfigError
 
@@ -67,21 +67,21 @@ def compare(
     return Pairs(seed=seed, sides=shown, texts=zip(*texts, strict=True))
 
 
-def show_pairs(pairs: Pairs, *, json: bool, jsonl: bool) -> None:
-    """Print pairs as a table with one column per side, as one JSON value, or as one JSON value per line."""
+def show_pairs(pairs: Pairs, form: Literal["json", "jsonl"] | None) -> None:
+    """Print pairs as a table with one column per side, or as records in some form."""
     from rich.table import Table
     from rich.text import Text
 
     from charlm.cli.ui.console import stdout
-    from charlm.cli.ui.texts import print_records
+    from charlm.cli.ui.records import print_records
     from charlm.cli.ui.visible import for_stdout
 
-    if json or jsonl:
+    if form is not None:
         records = (
             {"seed": seed, "texts": {label: one.text for label, one in zip(pairs.sides, pair, strict=True)}}
             for seed, pair in enumerate(pairs.texts, pairs.seed)
         )
-        print_records(records, lines=jsonl)
+        print_records(records, form)
         return
     table = Table(show_lines=True, header_style="bold", expand=True)
     for label, steer in pairs.sides.items():

@@ -76,6 +76,11 @@ def _finite(value: Any) -> Any:
     return [_finite(part) for part in value] if isinstance(value, list | tuple) else value
 
 
+def note(text: str, console: Console | None = None) -> None:
+    """Print a note on stderr, or on a console that writes there."""
+    (console or stderr()).print(f"note: {text}", style="yellow", soft_wrap=True)
+
+
 class Notes(logging.Handler):
     """Prints the library's warnings as notes, on stderr or on a console that writes there."""
 
@@ -85,7 +90,7 @@ class Notes(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a warning."""
-        (self._console or stderr()).print(f"note: {record.getMessage()}", style="yellow", markup=False, soft_wrap=True)
+        note(record.getMessage(), self._console)
 
 
 class Bars:

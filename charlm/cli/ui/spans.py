@@ -1,14 +1,13 @@
 """Shows the scores of spans, and which model each is likeliest from: as a table, JSON lines or CSV."""
 
-import csv
 import heapq
 import math
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from charlm.cli.ui.console import print_json, stderr, stdout, thousands
+from charlm.cli.ui.console import stderr, stdout, thousands
+from charlm.cli.ui.records import print_records
 
 if TYPE_CHECKING:
     from charlm.evaluation.spans.choice import Calibration, Choice
@@ -165,24 +164,6 @@ def shown_text(span: "SpanScore") -> str:
     if not span.characters:
         return "(empty)"
     return " ".join(span.text[:_SHOWN].split()) + " …" * (span.characters > _SHOWN)
-
-
-def print_records(records: Iterable[dict[str, Any]], form: Literal["jsonl", "csv"]) -> None:
-    """Print records as they arrive, as JSON lines or as CSV with a header."""
-    if form == "jsonl":
-        for values in records:
-            print_json(values)
-            sys.stdout.flush()
-        return
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    for index, values in enumerate(records):
-        flat = dict[str, Any]()
-        for name, value in values.items():
-            flat |= {f"{name} {key}": one for key, one in value.items()} if isinstance(value, dict) else {name: value}
-        if index == 0:
-            writer.writerow(flat)
-        writer.writerow(flat.values())
-        sys.stdout.flush()
 
 
 def _print_table(

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.text import Text
 
-from charlm.cli.ui.console import print_json, stderr, stdout
+from charlm.cli.ui.console import note, stderr, stdout
 from charlm.cli.ui.heatmaps.shades import Shades, shows_colours
+from charlm.cli.ui.records import print_records
 from charlm.cli.ui.visible import VisibleParts
 
 if TYPE_CHECKING:
@@ -47,12 +48,7 @@ class Texts:
                 legend.append(" ").append(f" {name} ", self._shades.style(share))
             stderr().print(legend, soft_wrap=True)
         elif show_probs:
-            stderr().print(
-                "note: --show-probs needs a terminal with colours; add --jsonl to get the probabilities as numbers",
-                style="yellow",
-                markup=False,
-                soft_wrap=True,
-            )
+            note("--show-probs needs a terminal with colours; add --jsonl to get the probabilities as numbers")
 
     def begin(self) -> None:
         """Start a text."""
@@ -131,7 +127,7 @@ def tell_copied(texts: "Sequence[tuple[str, Copied]]", least: int) -> None:
     )
     if longest is not None:
         line += f"; the longest passage has {longest[0]:,} characters: {longest[1]!r}"
-    stderr().print(line, markup=False, soft_wrap=True)
+    stderr().print(line, soft_wrap=True)
 
 
 def record(
@@ -153,16 +149,6 @@ def record(
     return values if copied is None else values | {"copied": copied.to_json()}
 
 
-def print_records(records: Iterable[dict[str, Any]], *, lines: bool) -> None:
-    """Print all records as one JSON list, or with `lines` each on a line as soon as it is ready."""
-    if not lines:
-        print_json(list(records))
-        return
-    for values in records:
-        print_json(values)
-        sys.stdout.flush()
-
-
 def arranged(texts: Iterable[Seeded], unique: bool, sort: Literal["seed", "score"]) -> Iterator[Seeded]:
     """The texts in their order, duplicates left out if `unique`."""
     seen: set[str] = set()
@@ -174,7 +160,7 @@ def arranged(texts: Iterable[Seeded], unique: bool, sort: Literal["seed", "score
         seen.add(text.text)
         yield seed, text
     if again:
-        stderr().print(f"note: left out {again} duplicate texts", style="yellow")
+        note(f"left out {again} duplicate texts")
 
 
 def texts_of(loaded: "TextModel", show_probs: bool) -> Texts:
@@ -188,11 +174,10 @@ def show_texts(
     found: Iterable[Seeded],
     index: "CopyIndex | None",
     *,
-    json: bool,
-    jsonl: bool,
+    form: Literal["json", "jsonl"] | None,
     show_probs: bool,
 ) -> None:
-    """Print whole texts, with the passages that `index` finds in the training text."""
+    """Print whole texts, or records of them in some form, with the passages that `index` finds in the training text."""
     from charlm.evaluation.copying import find_copies
 
     def copied_of(text: str) -> "Copied | None":
@@ -203,9 +188,9 @@ def show_texts(
             note_if_banned(text, seed)
             yield seed, text
 
-    if json or jsonl:
+    if form is not None:
         records = (record(text, seed, show_probs=show_probs, copied=copied_of(text.text)) for seed, text in noted())
-        print_records(records, lines=jsonl)
+        print_records(records, form)
         return
     texts = texts_of(loaded, show_probs)
     copies = []
@@ -222,9 +207,4 @@ def note_if_banned(text: "GeneratedText", seed: int | None) -> None:
     """Print a note if a text ended because every token was banned."""
     if text.ended == "banned":
         which = "a text" if seed is None else f"the text of seed {seed}"
-        stderr().print(
-            f"note: {which} ended because every token was banned; use fewer --ban options or lower --min-length",
-            style="yellow",
-            markup=False,
-            soft_wrap=True,
-        )
+        note(f"{which} ended because every token was banned; use fewer --ban options or lower --min-length")

@@ -39,7 +39,7 @@ def needs_opening(corpus: TextFacts | None) -> bool:
     return 0 < corpus.documents < _FEW_DOCUMENTS and corpus.characters >= _LONG_DOCUMENT * corpus.documents
 
 
-class Beginnings:
+class StartFinder:
     """Finds the starts of each text: those of its prefix or, with `opening`, one after a hidden opening."""
 
     def __init__(
@@ -55,15 +55,24 @@ class Beginnings:
         opening: bool = False,
         progress: Progress = silent,
     ) -> None:
-        """Read the prefix; the arguments are those of `find_starts`.
+        """Read the prefix.
 
-        `opening`: write a hidden opening for a text without a prefix.
+        With `steering`, each start continues from a steered state; the probabilities of the starts are those without
+        it. `opening`: write a hidden opening for a text without a prefix.
+
+        Raises `UnknownCharacterError` if the prefix has a character outside the vocabulary and `unknown` is "error".
         """
-        self._model, self._vocabulary, self._steering = model, vocabulary, steering
+        self._model, self._vocabulary = model, vocabulary
+        self._steered = Steered(model, steering) if steering else None
         self._bos = tokenizer.bos
         self._opens = opening and not prefix and not model.source
-        own = () if self._opens else steering
-        self._starts = find_starts(model, tokenizer, vocabulary, controls, prefix, unknown, own, progress=progress)
+        before = [tokenizer.bos, *model.source]
+        tokens = tokenizer.encode(tokenizer.equivalent(prefix), unknown=unknown).tolist()
+        self._starts = find_starts(
+            model, vocabulary, controls, [*before, *tokens], before=len(before), progress=progress
+        )
+        if not self._opens:
+            self._starts = [self._with_steering(start) for start in self._starts]
         self._stepper: Stepper | None = None
         self._never = vocabulary.bias(())  # (V,)
         self._never[vocabulary.eos] = -np.inf
@@ -83,8 +92,10 @@ class Beginnings:
         if not self._opens:
             return self._starts
         start = self._after_opening(Uniforms(torch.Generator().manual_seed(1)) if likeliest else uniforms)
-        start = start or self._starts[0]
-        return [apply_steering(start, Steered(self._model, self._steering)) if self._steering else start]
+        return [self._with_steering(start or self._starts[0])]
+
+    def _with_steering(self, start: Start) -> Start:
+        return start if self._steered is None else apply_steering(start, self._steered)
 
     def _after_opening(self, uniforms: Uniforms) -> Start | None:
         """The start after an opening; None if no unit begins in it."""

@@ -11,15 +11,13 @@ import torch
 from numpy.typing import NDArray
 
 from charlm.cells import LayerStates
-from charlm.config import Unknown
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.sampling.controls import Controls
 from charlm.sampling.draws import Uniforms, draw
 from charlm.sampling.filters import log_probabilities
-from charlm.sampling.steering import Steered, Steering
+from charlm.sampling.steering import Steered
 from charlm.sampling.vocabulary import Vocabulary
-from charlm.tokenizers import Tokenizer
 
 _CHUNK = 1024  # prefix tokens read at a time
 _MAX_DROPPED = 8  # tokens
@@ -60,13 +58,11 @@ def read_tokens(
 
 def find_starts(
     model: LanguageModel,
-    tokenizer: Tokenizer,
     vocabulary: Vocabulary,
     controls: Controls,
-    prefix: str,
-    unknown: Unknown,
-    steering: Steering = (),
+    tokens: list[int],
     *,
+    before: int = 1,
     progress: Progress = silent,
 ) -> list[Start]:
     """The ways to continue a prefix, with their probabilities.
@@ -79,33 +75,16 @@ def find_starts(
     follow the model's probabilities, given that they begin with the prefix and are split like it up to the token that
     spans its end.
 
-    With `steering`, each start continues from a steered state. The probabilities of the starts are those without it.
+    Args:
+        model: a model in evaluation mode.
+        vocabulary: the vocabulary of the model.
+        controls: the controls, whose banned texts no next token may complete.
+        tokens: BOS, the source of a model of pairs, and the prefix, in reading order.
+        before: how many of these tokens are before the prefix.
+        progress: called with how much of the prefix is read.
 
     Source: token healing of Lundberg's guidance library (2023), which backs up one token.
-
-    Raises:
-        UnknownCharacterError: the prefix has a character outside the vocabulary and `unknown` is "error".
     """
-    tokens = tokenizer.encode(tokenizer.equivalent(prefix), unknown=unknown).tolist()
-    before = [tokenizer.bos, *model.source]
-    starts = find_starts_after(model, vocabulary, controls, [*before, *tokens], before=len(before), progress=progress)
-    if not steering:
-        return starts
-    steered = Steered(model, steering)
-    return [apply_steering(start, steered) for start in starts]
-
-
-def find_starts_after(
-    model: LanguageModel,
-    vocabulary: Vocabulary,
-    controls: Controls,
-    tokens: list[int],
-    *,
-    before: int = 1,
-    progress: Progress = silent,
-) -> list[Start]:
-    """`find_starts` given BOS and the tokens of a prefix, in reading order; `before` is the number of tokens before
-    the prefix."""
     prefix = tokens[before:]
     longer = _longer_tokens(vocabulary, controls, prefix)
     last = max(longer, default=0)

@@ -13,7 +13,7 @@ from charlm.cells import LayerStates
 from charlm.model.language_model import LanguageModel
 from charlm.sampling.config import SampleConfig
 from charlm.sampling.controls import Controls
-from charlm.sampling.edges.prefix import Start, find_starts_after
+from charlm.sampling.edges.prefix import Start, find_starts
 from charlm.sampling.filters import log_probabilities
 from charlm.sampling.vocabulary import Ids, Vocabulary
 from charlm.tokenizers import Tokenizer
@@ -94,7 +94,7 @@ class _Search:
         self._states: dict[int, LayerStates] = {}  # by length in quarters, as are the candidates
         self._candidates: dict[int, list[_Candidates]] = {}
         tokens = [tokenizer.bos, *context]
-        self._starts = find_starts_after(model, vocabulary, Controls(vocabulary, SampleConfig()), tokens)
+        self._starts = find_starts(model, vocabulary, Controls(vocabulary, SampleConfig()), tokens)
         self._last_token = tokens[-1]
 
     def run(self, width: int, length: int) -> dict[int, Extensions]:

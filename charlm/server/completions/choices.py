@@ -13,7 +13,7 @@ from charlm.sampling.text_stream import GeneratedText
 from charlm.server.completions.likely import LikelyCharacters, Ranking
 from charlm.server.completions.request import CompletionRequest
 from charlm.server.errors import RequestError
-from charlm.server.models import Loaded
+from charlm.server.models import ServedModel
 from charlm.text_model import TextModel
 
 _REASONS = {"eos": "stop", "stop": "stop", "constraint": "stop", "banned": "stop", "length": "length"}
@@ -34,7 +34,7 @@ class Part:
     """The whole text, at its end."""
 
 
-def parts(loaded: Loaded, request: CompletionRequest) -> Iterator[Part]:
+def parts(loaded: ServedModel, request: CompletionRequest) -> Iterator[Part]:
     """Write the texts one after another; with `echo` each begins with its prompt and the log-probabilities of that.
 
     The prompt of a model of pairs is the source, for which the target is written.

@@ -10,7 +10,7 @@ from charlm.server.errors import RequestError
 from charlm.tokenizers import Tokenizer
 
 MOST_CHARACTERS = 100_000
-"""Of a prompt, and of a text."""
+"""The most characters of a prompt, and of a text."""
 _MOST_PROMPTS, _MOST_TEXTS, _MOST_STOPS = 16, 16, 16
 _MOST_LIKELY = 20
 _MOST_SEED = 2**63 - 1 - _MOST_PROMPTS * _MOST_TEXTS
@@ -18,7 +18,7 @@ _LARGEST_BIAS = 100.0
 _UNUSED = ("user", "metadata", "store")
 """Fields that say nothing about the text."""
 _NEUTRAL = {"presence_penalty": 0, "frequency_penalty": 0, "suffix": ""}
-"""Fields that charlm has nothing for, and the value without effect."""
+"""Fields that charlm doesn't support, each with the value that has no effect."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

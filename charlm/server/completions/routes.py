@@ -18,7 +18,7 @@ from charlm.server.bodies import read_fields
 from charlm.server.completions.choices import Part, choice, parts
 from charlm.server.completions.request import CompletionRequest, parse_request
 from charlm.server.errors import NotFoundError
-from charlm.server.models import Loaded, facts_of
+from charlm.server.models import ServedModel, facts_of
 from charlm.server.site import Site
 from charlm.server.workers import Job
 
@@ -113,7 +113,7 @@ class _Usage:
         return {"prompt_tokens": self._read, "completion_tokens": self._written, "total_tokens": total}
 
 
-def _whole(loaded: Loaded, request: CompletionRequest, job: Job) -> dict[str, Any]:
+def _whole(loaded: ServedModel, request: CompletionRequest, job: Job) -> dict[str, Any]:
     """The choices and the usage of an answer that is not streamed."""
     found: dict[int, list[Part]] = {}
     usage = _Usage()

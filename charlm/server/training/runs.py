@@ -8,7 +8,7 @@ from typing import Any
 from charlm.analysis.runs.curves import read_samples
 from charlm.errors import RunError
 from charlm.server.errors import ConflictError, NotFoundError, RequestError
-from charlm.storage.direction import FOLDER
+from charlm.storage.direction import FOLDER, direction_paths
 from charlm.storage.lock import LOCK, require_unlocked
 from charlm.storage.run_file import open_run_file
 from charlm.storage.runs import RUNS, RunFolder, run_names
@@ -78,7 +78,8 @@ def delete_run(run: RunFolder) -> None:
     if is_training(run):
         raise ConflictError(f"{run.path.name} is training; stop it first")
     paths: list[Path] = [*run.files, run.path / LOCK]
-    paths += [path for path in (run.path / FOLDER).glob("*.safetensors") if not (run.path / FOLDER).is_symlink()]
+    if not (run.path / FOLDER).is_symlink():
+        paths += direction_paths(run.model)
     for path in paths:
         path.unlink(missing_ok=True)
     for folder in (run.path / FOLDER, run.path):

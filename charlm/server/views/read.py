@@ -19,7 +19,7 @@ from charlm.server.workers import Job
 from charlm.text_model import TextModel, require_forward
 
 MOST_CHARACTERS = 200_000
-"""Of a text that is read."""
+"""The most characters of a text that is read."""
 _MOST_TOKENS = 20_000  # for which units are searched
 
 

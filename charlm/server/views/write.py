@@ -2,15 +2,16 @@
 
 import os
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp
 
+from charlm.config import Unknown
 from charlm.evaluation.copying import find_copies
+from charlm.sampling import Chunk, GeneratedText
 from charlm.sampling.config import SampleConfig, parse_bias, parse_steer, parse_syllables, parse_temperature
-from charlm.sampling.text_stream import GeneratedText
 from charlm.server.answers import EventStream, JsonAnswer
 from charlm.server.bodies import Fields, read_fields, take_labels, take_source
 from charlm.server.errors import RequestError
@@ -19,10 +20,10 @@ from charlm.server.site import Site
 from charlm.server.workers import Job
 
 MOST_CHARACTERS = 100_000
-"""Of a prefix, and of a text."""
+"""The most characters of a prefix, and of a text."""
 MOST_TEXTS = 8
 MOST_CONSTRAINED = 5_000
-"""Characters of a text under constraints, which are written only when no draft can change them any more."""
+"""The most characters of a text under constraints, which appear only when no draft can change them any more."""
 _MOST_SEED = 2**62
 _OFFERS = 8
 
@@ -60,9 +61,9 @@ async def write(request: Request) -> ASGIApp:
                     chunk = next(chunks)
                 except StopIteration as end:
                     del texts[index]
-                    job.emit((index, first + index, end.value))
+                    job.emit(_end(index, first + index, end.value))
                 else:
-                    job.emit((index, chunk.text, chunk.log_probabilities))
+                    job.emit((index, chunk))
 
     return EventStream(site.writers, work, merge=_merged)
 
@@ -121,7 +122,7 @@ def _config(fields: Fields) -> SampleConfig:
         source=take_source(fields),
         prefix_in_output=False,
         no_copy=fields.whole("no_copy", 0, 0, 1_000_000),
-        unknown=fields.choice("unknown", "error", ("error", "nearest", "skip", "replace")),  # type: ignore[arg-type]
+        unknown=fields.choice("unknown", "error", get_args(Unknown)),  # type: ignore[arg-type]
         must_contain=fields.texts("must_contain", number=20, most=200),
         lines=fields.optional_whole("lines", 1, 1000),
         acrostic=fields.text("acrostic", "", most=100),
@@ -142,20 +143,26 @@ def _config(fields: Fields) -> SampleConfig:
 
 
 def _merged(batch: list[Any]) -> list[Any]:
-    """One event for each text in a batch, and one for each that has ended."""
-    texts: dict[int, tuple[list[str], list[float]]] = {}
+    """One event for each text in a batch of (index, chunk) and of ends, and one for each text that has ended."""
+    texts: dict[int, list[Chunk]] = {}
     ends: list[Any] = []
-    for index, text, nats in batch:
-        if isinstance(nats, GeneratedText):
-            ends.append(_end(index, text, nats))
-            continue
-        parts = texts.setdefault(index, ([], []))
-        parts[0].append(text)
-        parts[1].extend(round(value, 4) for value in nats)
-    return [[index, "".join(text), nats] for index, (text, nats) in texts.items()] + ends
+    for result in batch:
+        if isinstance(result, dict):
+            ends.append(result)
+        else:
+            index, chunk = result
+            texts.setdefault(index, []).append(chunk)
+    return [_part(index, chunks) for index, chunks in texts.items()] + ends
+
+
+def _part(index: int, chunks: list[Chunk]) -> list[Any]:
+    """The event of the next characters of a text."""
+    nats = [round(value, 4) for chunk in chunks for value in chunk.log_probabilities]
+    return [index, "".join(chunk.text for chunk in chunks), nats]
 
 
 def _end(index: int, seed: int, written: GeneratedText) -> dict[str, Any]:
+    """The event of the end of a text."""
     return {
         "index": index,
         "seed": seed,

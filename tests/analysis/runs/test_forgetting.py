@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from charlm.analysis.runs.forgetting import measure_forgetting
-from charlm.sampling.freely import written_texts
+from charlm.sampling.free_texts import free_texts
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_it_is_the_mean_cost_of_what_the_first_writes(trained) -> None:
         other.output_bias.add_(torch.linspace(-1, 1, len(other.output_bias)))
     found = measure_forgetting(trained, (other, tokenizer))
     bits = [0.0, 0.0]
-    texts = list(written_texts(model, tokenizer, found.characters))
+    texts = list(free_texts(model, tokenizer, found.characters))
     for text in texts:
         ids = [tokenizer.bos, *tokenizer.encode(text).tolist()]
         for index, one in enumerate((model, other)):

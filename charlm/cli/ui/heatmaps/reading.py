@@ -15,7 +15,7 @@ def show_reading(reading: Reading, unit: Unit | None) -> None:
     console = stdout()
     if not shows_colours(console):
         figure = "its bits per character" if unit is None else f"the mean of {unit.kind} {unit}"
-        stderr().print(f"in front of each line: {figure}", markup=False, soft_wrap=True)
+        stderr().print(f"in front of each line: {figure}", soft_wrap=True)
         show_lines(reading)
         return
     shades, scale = Shades(console), scale_of(reading, unit)

@@ -12,7 +12,7 @@ _TEXTS = 16
 """Written side by side."""
 
 
-def written_texts(
+def free_texts(
     model: LanguageModel, tokenizer: Tokenizer, characters: int, *, progress: Progress = silent
 ) -> Iterator[str]:
     """Texts of at least `characters` in all, each from the start of a document, since hidden openings would only take
