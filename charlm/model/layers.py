@@ -11,8 +11,7 @@ from charlm.config import ModelConfig
 from charlm.model.networks.base import Network
 
 try:
-    from charlm.kernels import KERNELS, LAYERS, STATE_KERNELS, prefers_layer
-    from charlm.kernels import has_bfloat16 as has_bfloat16  # also for the timing of a run
+    from charlm.kernels import KERNELS, LAYERS, STATE_KERNELS, has_bfloat16, prefers_layer
 except ModuleNotFoundError as error:  # charlm also works without its kernels, more slowly
     if not (error.name or "").startswith("charlm."):
         raise
