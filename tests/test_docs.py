@@ -38,6 +38,11 @@ PAGES = (
 PARSED_PAGES = ("docs/guide/inside.md", "docs/guide/browser.md", "docs/guide/clusters.md", "docs/guide/english.md")
 """Pages whose commands take minutes, need downloads or another network, or start processes: their options are checked,
 but they don't run."""
+OTHER_NETWORKS = [
+    (page, network) for page in ("README.md", "docs/guide/hobbyist.md") for network in ("transformer", "convolution")
+]
+"""Pages that also run with other networks than recurrent ones."""
+LOOKING_INSIDE = ("neurons", "probe", "features", "export")
 TINY_MODEL = ("--hidden", "16")
 TINY_RUN = ("--steps", "40", "--batch-size", "4", "--seq-len", "16", "--validations", "2")
 LENGTHS = ("--minutes", "--epochs", "--steps")
@@ -81,6 +86,12 @@ def tiny(words: list[str]) -> list[str]:
     if "--resume" in arguments:
         return [name, *arguments, "--steps", "60"]
     return [name, *arguments, *TINY_RUN, *(() if "--init-from" in arguments else TINY_MODEL)]
+
+
+def looks_inside(words: list[str]) -> bool:
+    """Whether a command looks at the recurrent units of a model that the page has trained."""
+    steers = not {"--steer", "--compare-steer"}.isdisjoint(words)
+    return words[0] in LOOKING_INSIDE or (steers and "reviews" not in words)
 
 
 def tiny_python(code: str) -> str:
@@ -143,13 +154,10 @@ def _texts(write: Callable[..., Path], sentences: str, monkeypatch: pytest.Monke
 
 
 @pytest.mark.usefixtures("_texts", "one_thread")
-@pytest.mark.parametrize(
-    ("page", "network"),
-    [*((page, None) for page in PAGES), ("README.md", "transformer"), ("README.md", "convolution")],
-)
+@pytest.mark.parametrize(("page", "network"), [*((page, None) for page in PAGES), *OTHER_NETWORKS])
 def test_what_a_page_shows_runs(charlm, page: str, network: str | None) -> None:
-    """With a network, every model that a command of the page trains has it."""
-    own = ("--network", network) if network else ()
+    """With a network, every model that a command of the page trains has it, and commands that look at recurrent units
+    refuse it."""
     variables: dict[str, Any] = {}
     for language, block in blocks(page):
         if language == "python":
@@ -163,8 +171,12 @@ def test_what_a_page_shows_runs(charlm, page: str, network: str | None) -> None:
                 require_valid(words[1:])
             elif "--interactive" in words:
                 assert "needs a terminal" in charlm(*tiny(words[1:]), status=1).stderr
+            elif network and looks_inside(words[1:]):
+                assert "--network recurrent" in charlm(*words[1:], status=1).stderr
+            elif network and words[1] == "train" and "--resume" not in words:
+                charlm(*tiny(words[1:]), "--network", network)
             else:
-                charlm(*tiny(words[1:]), *(own if words[1] == "train" else ()))
+                charlm(*tiny(words[1:]))
 
 
 @pytest.mark.parametrize("page", PARSED_PAGES)

@@ -102,6 +102,8 @@ LOOKING_INSIDE = {
     "heatmap of a unit": ("heatmap", "a", "text.txt", "--unit", "0:1"),
     "heatmap of a gate": ("heatmap", "a", "text.txt", "--gate", "0:1:f"),
     "steering": ("sample", "a", "--steer", "0:1=2"),
+    "steering along a direction": ("sample", "a", "--steer", "mood=2"),
+    "comparing directions": ("sample", "a", "--compare-steer", "mood"),
     "export": ("export", "a", "--html", "page.html"),
 }
 

@@ -144,13 +144,13 @@ class NumpyStepper:
     @staticmethod
     def supports(model: LanguageModel) -> bool:
         """Whether a model has convolutions or a cell with a Program, and its weights are float32 on the CPU."""
-        weights = model.parameters()
-        known = (
-            model.config.network == "recurrent"
-            and model.config.cell in PROGRAMS
+        config = model.config
+        known = config.cell in PROGRAMS if config.network == "recurrent" else config.network == "convolution"
+        return (
+            known
             and type(model).forward is LanguageModel.forward
+            and all(weight.dtype == torch.float32 and weight.device.type == "cpu" for weight in model.parameters())
         )
-        return known and all(weight.dtype == torch.float32 and weight.device.type == "cpu" for weight in weights)
 
     def step(self, tokens: Sequence[int]) -> NDArray[np.floating]:
         """See `Stepper.step`."""

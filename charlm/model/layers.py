@@ -12,7 +12,7 @@ from charlm.model.networks.base import dropout, embed
 
 try:
     from charlm.kernels import KERNELS, STATE_KERNELS, TORCH_LAYERS, prefers_torch_layer
-    from charlm.kernels import has_bfloat16 as has_bfloat16  # also for the timing of a run
+    from charlm.kernels import has_bfloat16 as has_bfloat16  # also for the stack of layers
 except ModuleNotFoundError as error:  # charlm also works without its kernels, more slowly
     if not (error.name or "").startswith("charlm."):
         raise

@@ -155,8 +155,9 @@ class WritingModel(LoadedModel):
     def direction(self, name: str) -> Direction:
         """Load a direction: a file, or the name of one that `charlm probe` saved next to the model.
 
-        Raises `ConfigError` if there is none, or if it was made for another model.
+        Raises `ConfigError` if there is none, if it was made for another model, or for a network that has no units.
         """
+        _ = self.model.recurrent  # first, since `charlm probe` can't make a direction for another network
         path = find_direction(name, self.path)
         direction = Direction.load(path)
         direction.require_in(self.model, self.adapted_from or weights_sha256(self.model), path)

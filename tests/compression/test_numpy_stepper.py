@@ -63,5 +63,6 @@ def test_convolutions_equal_the_portable_compiled_step(model_for, dataset, shape
 def test_a_network_that_it_does_not_know_is_refused(model_for, dataset) -> None:
     model = model_for(dataset).model
     assert NumpyStepper.supports(model)
+    assert NumpyStepper.supports(model_for(dataset, network="convolution").model)
     assert not NumpyStepper.supports(model.double())
     assert not NumpyStepper.supports(model_for(dataset, network="transformer").model)

@@ -65,10 +65,11 @@ def test_any_number_of_threads_writes_the_same_archive(model_for, dataset, every
     assert decompress(before, model) == TEXT
 
 
+@pytest.mark.parametrize("kind", ["recurrent", "convolution"])
 def test_without_compiled_code_the_archive_is_the_same(
-    model_for, dataset, everything, monkeypatch: pytest.MonkeyPatch
+    model_for, dataset, everything, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    model = model_for(dataset, **everything)
+    model = model_for(dataset, network=kind, **everything)
     before = compress(TEXT, model)
     for place in ("compression.coder", "compression.codec", "sampling.steppers.compiled", "ngram.match"):
         monkeypatch.setattr(f"charlm.{place}.native_library", lambda portable=False: None)

@@ -23,7 +23,8 @@ from charlm.config import ModelConfig
 from charlm.model.networks.base import Network, dropout, embed
 
 _WIDENING = 4  # of a token's own transformation, relative to H
-_SHORTEST = 64  # tokens of a window that are attended from at a time, to bound memory: these, or C if it is more
+_FEWEST = 64  # tokens of a window that attend at a time
+_MOST_PAIRS = 1 << 24  # of a token and one that it may attend to, at a time in all rows, to bound memory
 _BASE = 10_000.0  # of the rotation's wavelengths
 
 
@@ -126,7 +127,7 @@ class Transformer(Network):
         inputs = F.linear(embed(ids, embedding, extra), self.input).to(embedding.dtype)  # also if products are bfloat16
         outputs = []
         half = self.hidden_size // self.heads // 2
-        for x in torch.split(inputs, max(self.span, _SHORTEST)):
+        for x in torch.split(inputs, self._attending_at_a_time(ids.shape[1])):
             cosine, sine = rotations(self.span + len(x), half)
             rotation = (cosine.to(embedding), sine.to(embedding))
             after = []
@@ -136,6 +137,11 @@ class Transformer(Network):
             states = tuple(after)
             outputs.append(rms_norm(x, self.norm))
         return torch.cat(outputs), states
+
+    def _attending_at_a_time(self, rows: int) -> int:
+        """How many tokens of a window of B = `rows` attend at a time: C, or fewer if that would take much memory."""
+        most = _MOST_PAIRS // (2 * self.span * max(1, rows))
+        return max(_FEWEST, min(self.span, most))
 
 
 def rms_norm(x: Tensor, gain: Tensor) -> Tensor:

@@ -12,7 +12,6 @@ from charlm.config import ModelConfig, Precision, TrainConfig
 from charlm.data.windows import Cursor, Window
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
-from charlm.model.layers import has_bfloat16
 from charlm.model.loss import window_loss
 from charlm.model.precision import training_precision
 from charlm.model.sampled_softmax import TokenSampler
@@ -49,9 +48,14 @@ def fastest_precision(
 ) -> tuple[Precision | None, float]:
     """The precision to train with, and its `tokens_per_second`; None for that of `config`, whose speed is given.
 
-    Some processors have instructions for bfloat16 that are slower than those for float32, which is then chosen.
+    Some processors have instructions for bfloat16 that are slower than those for float32, which is then chosen. A
+    network without a kernel for bfloat16 computes in float32 anyway.
     """
-    if config.precision != "auto" or pick_device(config.device).type != "cpu" or not has_bfloat16(network.cell):
+    if config.precision != "auto" or pick_device(config.device).type != "cpu":
+        return None, speed
+    with torch.device("meta"):
+        model = LanguageModel(network)
+    if not model.network.has_bfloat16_kernel:
         return None, speed
     in_float32 = tokens_per_second(network, replace(config, precision="float32"), seq_len)
     return ("float32", in_float32) if in_float32 > _GAIN_OF_FLOAT32 * speed else (None, speed)

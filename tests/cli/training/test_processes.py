@@ -15,11 +15,17 @@ ONE_THREAD = ["--threads", "1"]
 SMALL = ["--hidden", "16", "--batch-size", "5", "--seq-len", "16", "--validations", "2", *ONE_THREAD]
 SLOW_START = 200
 """Seconds that new processes may take to import torch on a busy machine."""
-EXACT = ["--dropout", "0", "--weight-dropout", "0", "--precision", "float32"]
 KINDS = {
     "one document": ["--ngram-order", "4", "--context-vectors", "20", "--match", "--averaging", "0.3"],
     "lines": ["--documents", "line", "--ngram-order", "0", "--layers", "2", "--no-match"],
+    "transformer": ["--network", "transformer", "--attention-span", "20", "--ngram-order", "4", "--match"],
 }
+
+
+def exact(kind: str) -> list[str]:
+    """The options of a kind of run, without random numbers in its steps."""
+    weights = [] if kind == "transformer" else ["--weight-dropout", "0"]
+    return [*KINDS[kind], "--dropout", "0", *weights, "--precision", "float32"]
 
 
 def losses(records: list[dict]) -> list[float]:
@@ -27,11 +33,9 @@ def losses(records: list[dict]) -> list[float]:
     return [record.get("loss", record.get("nats_per_token")) for record in records if record["kind"] != "sample"]
 
 
-@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
-def test_two_processes_have_the_losses_of_one(
-    text: Path, charlm, start_together, records_of, options: list[str]
-) -> None:
-    command = ["train", text, "--steps", "50", *SMALL, *EXACT, *options, "--run"]
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_processes_have_the_losses_of_one(text: Path, charlm, start_together, records_of, kind: str) -> None:
+    command = ["train", text, "--steps", "50", *SMALL, *exact(kind), "--run"]
     charlm(*command, "one")
     first, second = start_together([*command, "two"])
     assert (first.wait(), second.wait()) == (0, 0), first.stderr
@@ -43,11 +47,13 @@ def test_two_processes_have_the_losses_of_one(
     ]
 
 
-@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 3)])
+@pytest.mark.parametrize(
+    ("kind", "before", "after"), [("one document", 2, 1), ("one document", 1, 3), ("transformer", 2, 1)]
+)
 def test_a_run_goes_on_with_another_number_of_processes(
-    text: Path, charlm, start_together, records_of, before: int, after: int
+    text: Path, charlm, start_together, records_of, kind: str, before: int, after: int
 ) -> None:
-    begin = ["train", text, "--steps", "20", *SMALL, *EXACT, *KINDS["one document"], "--run"]
+    begin = ["train", text, "--steps", "20", *SMALL, *exact(kind), "--run"]
     resume = ["train", "--resume", "--steps", "50", "--run"]
     charlm(*begin, "one")
     charlm(*resume, "one")

@@ -8,6 +8,7 @@ import torch
 
 from charlm.config import ModelConfig
 from charlm.errors import ConfigError
+from charlm.model.networks import transformer
 from charlm.model.networks.transformer import rotate, rotations
 
 
@@ -70,6 +71,24 @@ def test_each_layer_attends_to_the_span_before_a_token(network) -> None:
     changed[5] = (changed[5] + 1) % 11
     moved = (net(ids)[0] - net(changed)[0]).abs().amax((1, 2)) > 0
     assert moved.nonzero().flatten().tolist() == list(range(5, 5 + 2 * 4 + 1))
+
+
+@pytest.mark.parametrize(("rows", "span"), [(1, 8192), (64, 128), (64, 8192), (512, 1024)])
+def test_memory_is_bounded_for_many_rows_and_a_long_span(
+    network, monkeypatch: pytest.MonkeyPatch, rows: int, span: int
+) -> None:
+    sizes, make_mask = [], transformer.attention_mask
+
+    def attention_mask(steps: int, span: int, length: torch.Tensor) -> torch.Tensor:
+        mask = make_mask(steps, span, length)
+        sizes.append(mask.numel())
+        return mask
+
+    monkeypatch.setattr(transformer, "attention_mask", attention_mask)
+    net = network(network="transformer", attention_span=span, num_layers=1).to("meta")
+    with torch.no_grad():
+        net(torch.zeros(4000, rows, dtype=torch.int64, device="meta"))
+    assert max(sizes) < 1 << 26
 
 
 def test_positions_are_relative() -> None:
