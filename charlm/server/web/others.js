@@ -49,7 +49,7 @@ export async function showOthers(sample, place, character, onBranch, { focus }) 
   const left = Math.max(8, Math.min(spot.left, right - panel.offsetWidth));
   panel.style.left = `${left + scrollX}px`;
   const height = panel.offsetHeight + 6,
-    isAbove = spot.bottom + height > innerHeight && spot.top > height;
+    isAbove = !focus && spot.bottom + height > innerHeight && spot.top > height;
   panel.style.top = `${(isAbove ? spot.top - height : spot.bottom + 6) + scrollY}px`;
   if (!character.classList.contains("here")) {
     marked = character;
