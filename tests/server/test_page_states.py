@@ -124,6 +124,17 @@ def test_a_text_too_short_for_units(tab) -> None:
     assert page.locator("#found").is_hidden()
 
 
+def test_a_unit_that_was_found_is_laid_over_the_text(tab, sentences: str) -> None:
+    page = tab.open("/read")
+    page.fill("#text", sentences[:1500])
+    page.click("#neurons")
+    page.locator("#rows button").first.click()
+    page.wait_for_selector("#status:has-text('bits per character')")
+    assert page.input_value("#series") != "bits"
+    top = page.evaluate("document.getElementById('characters').getBoundingClientRect().top")
+    assert 0 <= top < 200, "the page has moved to the text"
+
+
 def test_gradients_are_measured_on_a_long_text_unless_another_is_chosen(tab) -> None:
     page = tab.open("/lecture")
     assert page.input_value("#corpus") in ("corpus:tinyshakespeare", "corpus:python-docs", "corpus:reviews")

@@ -59,14 +59,14 @@ function read() {
   });
 }
 
-function layOver(unit) {
+async function layOver(unit) {
   const [layer, number, kind = "h"] = unit.split(":");
   byId("series").value = kind;
   byId("layer").value = layer;
   byId("number").value = number;
   enableUnit();
-  byId("reading").scrollIntoView();
-  return read();
+  await read();
+  byId("characters").scrollIntoView();
 }
 
 function findUnits() {
