@@ -61,7 +61,7 @@ def train(page: Any, origin: str) -> None:
     page.locator("#runs input:not(:checked)").first.click()
     page.wait_for_selector("#losses svg .dashed", state="attached")
     page.wait_for_selector("#losses .keys .c1")
-    page.evaluate("document.getElementById('name').scrollIntoView()")
+    page.evaluate("document.getElementById('stop').scrollIntoView()")
 
 
 def lecture(page: Any, origin: str) -> None:

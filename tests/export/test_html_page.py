@@ -55,6 +55,14 @@ def test_it_can_be_used_by_keyboard_alone(page_in_browser: Any) -> None:
     assert page.locator("#read").is_visible() and page.locator("#write").is_hidden()
 
 
+def test_a_wrong_value_in_closed_settings_is_shown(page_in_browser: Any) -> None:
+    page = page_in_browser
+    page.evaluate("document.getElementById('seed').value = '-1'")
+    page.click("#start")
+    page.wait_for_selector("details[open] #seed")
+    assert page.evaluate("document.activeElement.id") == "seed"
+
+
 def test_it_reads_a_text_as_text(page_in_browser: Any) -> None:
     page = page_in_browser
     passage = "cat and the cat, a 3 of cats.\n<img src=x onerror=alert(1)> quite unlike it\n"

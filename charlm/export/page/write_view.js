@@ -6,6 +6,9 @@ class WriteView {
   constructor(network, tokenizer) {
     Object.assign(this, { network, tokenizer, run: 0, writings: [], views: [] });
     byId("write-form").addEventListener("submit", (event) => { event.preventDefault(); this.start(); });
+    // The browser can't point at a wrong value in closed settings.
+    const showWrong = ({ target }) => { if (target.closest("details")) target.closest("details").open = true; };
+    byId("write-form").addEventListener("invalid", showWrong, true);
     byId("prefix").addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("write-form").requestSubmit();
     });

@@ -45,7 +45,7 @@ def keep_upload(title: str, content: bytes) -> str:
     except UnicodeDecodeError:
         raise RequestError("the text is not UTF-8; save it as UTF-8, or train on the file in a terminal") from None
     if is_blank:
-        raise RequestError("the text is empty; paste or drop one")
+        raise RequestError("the text is empty; paste one or choose a file")
     stem = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40].strip("-") or "text"
     name = f"{stem}-{hashlib.sha256(content).hexdigest()[:8]}"
     path = RUNS / _FOLDER / f"{name}.txt"

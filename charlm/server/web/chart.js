@@ -1,11 +1,12 @@
 /* Line charts as SVG: axes, series, and the same figures for screen readers in the label. */
 const SPACE = "http://www.w3.org/2000/svg";
-const WIDTH = 720,
-  HEIGHT = 240,
+const HEIGHT = 240,
+  USUAL_WIDTH = 720, // of a container that isn't shown yet
   LEFT = 52,
   RIGHT = 22,
   TOP = 10,
-  BOTTOM = 28;
+  BOTTOM = 28,
+  LETTER = 7; // the width of a letter, about
 
 function shape(name, attributes, text) {
   const made = document.createElementNS(SPACE, name);
@@ -39,8 +40,21 @@ function thinned(points, most = 600) {
   });
 }
 
-// Draws series of {name, points: [[x, y]...], colour: 0 to 5, kind: "" | "thin" | "dashed"}; a dashed one is a level.
-export function drawChart(container, series, { label, x, log = false }) {
+const drawn = new WeakMap(); // from the container of a chart to what it was drawn with
+const observer = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const { series, options, width } = drawn.get(target);
+    if (target.clientWidth && target.clientWidth !== width) drawChart(target, series, options);
+  }
+});
+
+// Draws series of {name, points: [[x, y]...], colour: 0 to 5, kind: "" | "thin" | "dashed"}, as wide as the container,
+// and again when that changes; a dashed one is a level. The legend has the last values, unless `values` is false.
+export function drawChart(container, series, options) {
+  const { label, x, log = false, values = true } = options,
+    width = container.clientWidth || USUAL_WIDTH;
+  drawn.set(container, { series, options, width });
+  observer.observe(container);
   const shown = series.map((one) => ({ ...one, points: thinned(one.points) })).filter((one) => one.points.length);
   const all = shown.flatMap((one) => one.points).filter(([, y]) => Number.isFinite(y) && (!log || y > 0));
   if (!all.length) return container.replaceChildren();
@@ -56,12 +70,12 @@ export function drawChart(container, series, { label, x, log = false }) {
           ...shown.filter((one) => one.kind === "dashed").map((one) => one.points[0][1]),
         );
   if (high - low < 1e-9) [low, high] = [low - 0.5, high + 0.5];
-  const toX = (value) => LEFT + (WIDTH - LEFT - RIGHT) * (right > left ? (value - left) / (right - left) : 0.5);
+  const toX = (value) => LEFT + (width - LEFT - RIGHT) * (right > left ? (value - left) / (right - left) : 0.5);
   const toY = (value) =>
     TOP + (HEIGHT - TOP - BOTTOM) * (1 - Math.max(-0.02, Math.min(1.02, (scale(value) - low) / (high - low))));
   const last = shown.map((one) => `${one.name} ${short(one.points.at(-1)[1])}`).join(", ");
   const chart = shape("svg", {
-    viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+    viewBox: `0 0 ${width} ${HEIGHT}`,
     class: "chart",
     role: "img",
     "aria-label": `${label}. Last values: ${last}.`,
@@ -71,16 +85,19 @@ export function drawChart(container, series, { label, x, log = false }) {
   const marks = powers.length > 1 ? powers.map((power) => 10 ** power) : plain;
   for (const value of marks) {
     chart.append(
-      shape("line", { class: "axis", x1: LEFT, x2: WIDTH - RIGHT, y1: toY(value), y2: toY(value) }),
+      shape("line", { class: "axis", x1: LEFT, x2: width - RIGHT, y1: toY(value), y2: toY(value) }),
       shape("text", { x: LEFT - 8, y: toY(value) + 4, "text-anchor": "end" }, short(value)),
     );
   }
-  const along = right > left ? ticks(left, right, 6) : [left];
+  const along = right > left ? ticks(left, right, Math.min(6, width / 70)) : [left];
+  const labels = along.map((value, index) => (index + 1 < along.length ? short(value) : `${short(value)} ${x}`));
   along.forEach((value, index) => {
     const isLast = index + 1 === along.length, // which names the axis, too
-      isAtEdge = isLast && toX(value) > WIDTH - RIGHT - 40;
-    const place = { x: isAtEdge ? WIDTH : toX(value), y: HEIGHT - 8, "text-anchor": isAtEdge ? "end" : "middle" };
-    chart.append(shape("text", place, isLast ? `${short(value)} ${x}` : short(value)));
+      isAtEdge = isLast && toX(value) > width - RIGHT - 40;
+    const place = { x: isAtEdge ? width : toX(value), y: HEIGHT - 8, "text-anchor": isAtEdge ? "end" : "middle" };
+    const end = place.x + (LETTER * labels[index].length) / 2,
+      hidden = index + 2 === along.length && end > width - LETTER * labels[index + 1].length;
+    if (!hidden) chart.append(shape("text", place, labels[index]));
   });
   for (const { points, colour, kind = "" } of shown) {
     const ends =
@@ -106,11 +123,11 @@ export function drawChart(container, series, { label, x, log = false }) {
   }
   const keys = document.createElement("ul");
   keys.className = "keys";
-  for (const { name, points, colour } of shown) {
+  for (const { name, points, colour, kind = "" } of shown) {
     const key = document.createElement("li"),
       text = document.createElement("span");
-    key.className = `c${colour % 6}`;
-    text.textContent = `${name} ${short(points.at(-1)[1])}`;
+    key.className = `c${colour % 6} ${kind}`;
+    text.textContent = values ? `${name} ${short(points.at(-1)[1])}` : name;
     key.append(text);
     keys.append(key);
   }

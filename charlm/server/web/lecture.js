@@ -3,7 +3,9 @@ import { drawChart } from "/static/chart.js";
 import { typeset } from "/static/equations.js";
 import { ask, byId, element, guarded, percent, ready, visible } from "/static/page.js";
 
+const LONG = ["tinyshakespeare", "python-docs", "reviews"]; // whose documents have many steps
 let cells = {},
+  running = null,
   traced = null,
   place = 0;
 
@@ -14,15 +16,8 @@ function showEquations() {
   );
 }
 
-function bar(share, sign = 1) {
-  return element("meter", {
-    min: 0,
-    max: 1,
-    value: Math.min(1, Math.abs(share)),
-    class: sign < 0 ? "minus" : "",
-    "aria-hidden": "true",
-  });
-}
+const bar = (share, kind = "") =>
+  element("meter", { min: 0, max: 1, value: Math.max(0, Math.min(1, share)), class: kind, "aria-hidden": "true" });
 
 function showStep() {
   const steps = traced[byId("moment").value];
@@ -34,8 +29,8 @@ function showStep() {
         "tr",
         {},
         element("th", { scope: "row" }, `${name}${unit}`),
-        element("td", {}, bar(value, value)),
-        element("td", { class: "figure" }, value.toFixed(2)),
+        element("td", {}, element("div", { class: "signed" }, bar(-value, "minus"), bar(value))),
+        element("td", { class: "figure" }, value.toFixed(2).replace("-", "−")),
       ),
     ),
   );
@@ -76,6 +71,9 @@ function move(by) {
 }
 
 async function train() {
+  running?.abort();
+  running = new AbortController();
+  const { signal } = running;
   byId("status").textContent = "Training …";
   const body = {
     text: byId("word").value,
@@ -84,7 +82,8 @@ async function train() {
     steps: +byId("steps").value,
     seed: +byId("seed").value,
   };
-  const answer = await guarded(() => ask("POST", "/api/trace", body));
+  const answer = await guarded(() => ask("POST", "/api/trace", body, signal));
+  if (signal.aborted) return;
   byId("status").textContent = "";
   if (!answer) return;
   [traced, place] = [answer, 0];
@@ -101,11 +100,11 @@ async function train() {
 }
 
 async function diagnose() {
-  byId("status").textContent = "Training and measuring three networks …";
+  byId("measuring").textContent = "Training and measuring three networks …";
   const [kind, name] = byId("corpus").value.split(/:(.*)/s);
   const body = { [kind]: name, lags: +byId("lags").value, steps: +byId("training").value };
   const found = await guarded(() => ask("POST", "/api/diagnose", body));
-  byId("status").textContent = "";
+  byId("measuring").textContent = "";
   if (!found) return;
   const moments = found.cells.flatMap((cell, colour) =>
     ["start", "trained"].filter((when) => cell[when]).map((when) => ({ cell, colour, when, flow: cell[when] })),
@@ -152,5 +151,7 @@ await guarded(async () => {
     ...uploads.map((name) => element("option", { value: `upload:${name}` }, name)),
     ...named.filter(({ here }) => here).map(({ name }) => element("option", { value: `corpus:${name}` }, name)),
   );
+  const long = LONG.find((name) => named.some((one) => one.here && one.name === name));
+  if (long) byId("corpus").value = `corpus:${long}`;
 });
 ready();

@@ -5,11 +5,15 @@ import { steering } from "/static/settings.js";
 
 const panel = byId("others");
 let opener = null,
-  request = null;
+  request = null,
+  marked = null, // the character that the panel is about
+  width = innerWidth;
 
 export function closeOthers({ focus = false } = {}) {
   request?.abort();
   panel.hidden = true;
+  marked?.classList.remove("here");
+  marked = null;
   if (focus) opener?.focus();
   opener = null;
 }
@@ -34,7 +38,7 @@ export async function showOthers(sample, place, character, onBranch, { focus }) 
         },
         disabled: text === "",
       },
-      element("span", { class: "token" }, visible(text)),
+      element("span", { class: text === written ? "token written" : "token" }, visible(text)),
       element("meter", { value: probability, max: 1, "aria-hidden": "true" }),
       element("span", { class: "share" }, percent(probability)),
     ),
@@ -45,9 +49,32 @@ export async function showOthers(sample, place, character, onBranch, { focus }) 
   const right = document.body.getBoundingClientRect().right - 8;
   const left = Math.max(8, Math.min(spot.left, right - panel.offsetWidth));
   panel.style.left = `${left + scrollX}px`;
-  panel.style.top = `${spot.bottom + scrollY + 6}px`;
-  if (focus) panel.querySelector("button:not(:disabled)")?.focus({ preventScroll: true });
+  const height = panel.offsetHeight + 6,
+    isAbove = !focus && spot.bottom + height > innerHeight && spot.top > height;
+  panel.style.top = `${(isAbove ? spot.top - height : spot.bottom + 6) + scrollY}px`;
+  if (!character.classList.contains("here")) {
+    marked = character;
+    marked.classList.add("here");
+  }
+  if (!focus) return;
+  panel.querySelector("button:not(:disabled)")?.focus({ preventScroll: true });
+  panel.scrollIntoView({ block: "nearest" });
 }
+
+function moveFocus(event) {
+  const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (by === undefined) return;
+  event.preventDefault();
+  const buttons = [...panel.querySelectorAll("button:not(:disabled)")];
+  buttons.at((buttons.indexOf(document.activeElement) + by) % buttons.length).focus();
+}
+
+panel.addEventListener("keydown", moveFocus);
+addEventListener("resize", () => {
+  if (innerWidth === width) return; // such as when a phone hides its bar
+  width = innerWidth;
+  closeOthers();
+});
 
 document.addEventListener("keydown", (event) => event.key === "Escape" && closeOthers({ focus: true }));
 document.addEventListener("pointerdown", (event) => panel.contains(event.target) || closeOthers());

@@ -72,8 +72,16 @@ export function ready() {
   document.querySelector("main").removeAttribute("aria-busy");
 }
 
+// Names the fields of this page as their labels do: an error may come from what commands use, too, and name an option.
+const asLabelled = (message) =>
+  message.replace(/`[^`]*`|--([a-z][a-z-]*)/g, (whole, option) => {
+    const label = option && document.querySelector(`label[for="${option.replaceAll("-", "_")}"]`);
+    return label ? label.textContent : whole;
+  });
+
 export function notice(message = "") {
-  byId("notice").textContent = message;
+  byId("notice").textContent = asLabelled(message);
+  if (message) byId("notice").scrollIntoView({ block: "nearest" });
 }
 
 // Does some work, and shows its error; what is done in the background keeps the error of what the user did.
@@ -92,7 +100,8 @@ export async function guarded(work, { background = false } = {}) {
 // Fills the list of models, and calls `onChange` with the description of the chosen one.
 export async function chooseModel(onChange) {
   const list = byId("model");
-  const wanted = new URLSearchParams(location.search).get("model") ?? sessionStorage.getItem("model");
+  const fromAddress = new URLSearchParams(location.search).get("model"),
+    wanted = fromAddress ?? sessionStorage.getItem("model");
   const names = await ask("GET", "/api/models");
   for (const name of names) list.append(element("option", { value: name }, name));
   if (names.includes(wanted)) list.value = wanted;
@@ -103,6 +112,7 @@ export async function chooseModel(onChange) {
     });
   list.addEventListener("change", changed);
   await changed();
+  if (fromAddress && !names.includes(fromAddress)) notice(`there is no model ${fromAddress}; ${list.value} was chosen`);
 }
 
 export function saveFile(name, content, type) {

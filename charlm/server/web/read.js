@@ -28,6 +28,8 @@ async function work(message, path, body, show) {
   if (answer) show(answer);
 }
 
+const countOf = (tokens) => `${tokens.toLocaleString()} ${tokens === 1 ? "token" : "tokens"}`;
+
 // Running means of the bits, from the data of the heat map.
 function curveOf(data) {
   const bytes = Uint8Array.from(atob(data.bits), (character) => character.charCodeAt(0));
@@ -48,22 +50,23 @@ function read() {
     byId("map").replaceChildren(map);
     byId("reading").hidden = false;
     showHeatmap(data, map, byId("scale"));
-    drawChart(byId("curve"), [{ name: "bits per token, running mean", points: curveOf(data), colour: 0 }], {
-      label: "Bits along the text",
+    drawChart(byId("curve"), [{ name: "running mean", points: curveOf(data), colour: 0 }], {
+      label: "Bits per token along the text",
       x: "tokens",
+      values: false,
     });
-    byId("status").textContent = `${tokens.toLocaleString()} tokens, ${mean.toFixed(3)} bits per character.`;
+    byId("status").textContent = `${countOf(tokens)}, ${mean.toFixed(3)} bits per character.`;
   });
 }
 
-function layOver(unit) {
+async function layOver(unit) {
   const [layer, number, kind = "h"] = unit.split(":");
   byId("series").value = kind;
   byId("layer").value = layer;
   byId("number").value = number;
   enableUnit();
-  byId("reading").scrollIntoView();
-  return read();
+  await read();
+  byId("characters").scrollIntoView();
 }
 
 function findUnits() {
@@ -73,7 +76,7 @@ function findUnits() {
     "/api/neurons",
     body,
     (found) => {
-      byId("found").hidden = false;
+      byId("found").hidden = !found.rows.length;
       byId("rows").replaceChildren(
         ...found.rows.map((row) =>
           element(
@@ -104,9 +107,9 @@ function findUnits() {
       byId("excerpts").replaceChildren();
       showExcerpts(found.excerpts, byId("excerpts"));
       const confirmed = found.rows.filter((row) => row.confirmed).length;
-      byId("status").textContent =
-        `${confirmed} of ${found.rows.length} properties have a confirmed unit, ` +
-        `in ${found.tokens.toLocaleString()} tokens.`;
+      byId("status").textContent = found.rows.length
+        ? `${confirmed} of ${found.rows.length} properties have a confirmed unit, in ${countOf(found.tokens)}.`
+        : `No property is frequent enough in ${countOf(found.tokens)}. Give a longer text.`;
     },
   );
 }
@@ -133,6 +136,8 @@ await chooseModel((model) => {
   byId("series").replaceChildren(...Object.entries(kinds).map(([value, name]) => element("option", { value }, name)));
   byId("layer").max = model.layers - 1;
   byId("number").max = model.hidden - 1;
+  byId("layer-hint").textContent = model.layers > 1 ? `0 to ${model.layers - 1}` : "only 0";
+  byId("number-hint").textContent = `0 to ${model.hidden - 1}`;
   enableUnit();
 });
 ready();

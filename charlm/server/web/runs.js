@@ -113,6 +113,7 @@ export function showRuns(views, last) {
     ]),
   );
   byId("progress").value = view.steps.at(-1)?.progress ?? 0;
+  byId("progress-box").hidden = !view.state.training;
   byId("stop").disabled = !(view.state.training && last?.run === view.name && last.running);
   byId("resume").disabled = view.state.training;
   byId("delete").disabled = view.state.training;

@@ -2,12 +2,13 @@
 import { ask, element, guarded, saveFile } from "/static/page.js";
 import { setShade } from "/static/shared.js";
 
-const LEVELS = [
-  [0.5, 0],
-  [0.2, 0.25],
-  [0.05, 0.5],
-  [0.01, 0.75],
-  [0, 1],
+// The ranges of probability, as of `sample --show-probs`: its name, the share of the full colour, and the lowest.
+export const LEVELS = [
+  ["50% or more", 0, 0.5],
+  ["20% to 50%", 0.25, 0.2],
+  ["5% to 20%", 0.5, 0.05],
+  ["1% to 5%", 0.75, 0.01],
+  ["below 1%", 1, 0],
 ];
 const REST = 400; // milliseconds
 const ENDED = {
@@ -18,8 +19,8 @@ const ENDED = {
   constraint: "constraints satisfied",
 };
 
-// The share of the full colour of a character with this log-probability; the levels are those of `sample --show-probs`.
-const shareOf = (nats) => LEVELS.find(([lowest]) => Math.exp(nats) >= lowest)[1];
+// The share of the full colour of a character with this log-probability.
+const shareOf = (nats) => LEVELS.find(([, , lowest]) => Math.exp(nats) >= lowest)[1];
 
 export class Sample {
   constructor(title, { prefix, source }, { onPlace }) {
@@ -57,6 +58,7 @@ export class Sample {
     this.paper.append(this.given, this.body);
     this.place = null;
     this.paper.addEventListener("click", (event) => {
+      clearTimeout(this.timer);
       if (event.target.dataset.place !== undefined) return onPlace(this, +event.target.dataset.place, event.target);
       const place = this.placeAt(event.clientX, event.clientY);
       if (place !== null) onPlace(this, place, this.characterAt(place));
@@ -186,11 +188,14 @@ export class Sample {
   }
 }
 
+// Underlines what is copied, and returns what to say about it; undefined after an error.
 export function underlineCopies(samples, model) {
   return guarded(async () => {
     const texts = samples.map((sample) => sample.prefix + sample.text);
-    if (!texts.length) return;
-    const found = await ask("POST", "/api/copies", { model, texts });
-    samples.forEach((sample, index) => sample.underline(found.passages[index]));
+    const { passages, least } = await ask("POST", "/api/copies", { model, texts });
+    samples.forEach((sample, index) => sample.underline(passages[index]));
+    const number = passages.flat().length;
+    const found = number === 0 ? "Nothing" : number === 1 ? "One passage" : `${number} passages`;
+    return `${found} of ${least} characters or more ${number > 1 ? "are" : "is"} copied from the training text.`;
   });
 }

@@ -66,6 +66,7 @@ export function permalink() {
 export function restore() {
   const query = new URLSearchParams(location.search);
   for (const name of ["prefix", ...FIELDS]) if (query.has(name)) byId(name).value = query.get(name);
+  if (!byId("unknown").value) byId("unknown").selectedIndex = 0;
   byId("until_eos").checked = query.has("until_eos");
   for (const part of FOLDED.map(byId)) {
     if ([...part.querySelectorAll("[id]")].some(({ id }) => query.has(id))) part.open = true;

@@ -1,13 +1,16 @@
 /* The Train page: starts a training, and shows the chosen runs while they grow. */
-import { ask, byId, element, guarded, ready } from "/static/page.js";
+import { ask, byId, element, guarded, notice, ready } from "/static/page.js";
 import { RunView, showRuns } from "/static/runs.js";
 
 const LOOK = 1000; // milliseconds between two looks at the runs
 const LIST_EVERY = 5; // looks, since the list covers all runs
 let corpora = { named: [], uploads: [] },
-  views = [],
+  views = [], // the chosen runs, also those that don't exist yet
+  shown = [], // those of them that do
   names = [],
   last = null,
+  begun = "", // the run that was started and doesn't exist yet
+  told = false, // whether the problem of the last training was shown
   listed = "", // the answer that the list shows
   drawn = "", // the names of the runs that are shown
   ticking = false,
@@ -30,6 +33,7 @@ async function listCorpora(chosen) {
 function describe() {
   const name = byId("corpus").value.split(":").slice(1).join(":");
   byId("about").textContent = corpora.named.find((one) => one.name === name)?.description ?? "";
+  byId("forget").disabled = !byId("corpus").value.startsWith("upload:");
 }
 
 async function upload() {
@@ -45,10 +49,10 @@ async function upload() {
 }
 
 async function forget() {
-  const [kind, name] = byId("corpus").value.split(":");
-  if (kind !== "upload") return;
+  const name = byId("corpus").value.replace("upload:", "");
   await ask("DELETE", `/api/uploads/${encodeURIComponent(name)}`);
   await listCorpora();
+  byId("status").textContent = `Deleted ${name}.`;
 }
 
 async function start() {
@@ -61,13 +65,14 @@ async function start() {
   };
   const { run } = await ask("POST", "/api/runs", body);
   byId("run").value = "";
-  byId("status").textContent = `${run} begins …`;
+  begun = run;
+  told = false;
+  byId("status").textContent = `Starting ${run} …`;
   choose([run]);
 }
 
 function choose(chosen) {
   views = chosen.map((name) => views.find((view) => view.name === name) ?? new RunView(name));
-  byId("live").hidden = !views.length;
   looks = 0;
   tick();
 }
@@ -78,13 +83,15 @@ async function tick() {
   await guarded(
     async () => {
       if (looks++ % LIST_EVERY === 0 || views.some(({ name }) => !names.includes(name))) await list();
-      const shown = views.filter(({ name }) => names.includes(name));
+      shown = views.filter(({ name }) => names.includes(name));
+      if (begun && names.includes(begun)) begun = byId("status").textContent = "";
       // A run that rests is looked at with the list: it may be continued in a terminal.
       const isDue = ({ state }) => looks % LIST_EVERY === 1 || !state || state.training || state.own?.running;
       let grown = false;
       for (const view of shown.filter(isDue)) grown = (await view.update()) || grown;
       last = shown[0]?.state.own ?? last;
-      if (last?.problem) byId("notice").textContent = last.problem;
+      tellProblem();
+      byId("live").hidden = !shown.length;
       const key = shown.map(({ name }) => name).join("\n");
       if (grown || key !== drawn) showRuns(shown, last);
       drawn = key;
@@ -92,6 +99,14 @@ async function tick() {
     { background: true },
   );
   ticking = false;
+}
+
+// Once: what the user does next may have an error of its own.
+function tellProblem() {
+  if (!last?.problem || told) return;
+  notice(last.problem);
+  told = true;
+  if (last.run === begun) begun = byId("status").textContent = "";
 }
 
 async function list() {
@@ -136,14 +151,14 @@ function summary({ training, network, progress, bits_per_character: bits, text }
     state,
     network,
     text,
-    progress === null ? null : `${Math.round(100 * progress)}%`,
+    progress === null || progress >= 1 ? null : `${Math.round(100 * progress)}%`,
     bits === null ? null : `${bits.toFixed(3)} bits per character`,
   ]
     .filter(Boolean)
     .join(" · ");
 }
 
-const first = () => encodeURIComponent(views[0].name);
+const first = () => encodeURIComponent(shown[0].name);
 byId("form").addEventListener("submit", (event) => {
   event.preventDefault();
   guarded(start);
@@ -154,6 +169,7 @@ byId("forget").addEventListener("click", () => guarded(forget));
 const change = (how, body) =>
   guarded(async () => {
     await ask("POST", `/api/runs/${first()}/${how}`, body);
+    told = false;
     looks = 0;
     tick();
   });
@@ -162,10 +178,11 @@ byId("resume").addEventListener("click", () =>
   change("resume", byId("more").value ? { minutes: +byId("more").value } : {}),
 );
 byId("delete").addEventListener("click", () => {
-  if (!confirm(`Delete the run ${views[0].name} with its model? This can't be undone.`)) return;
+  if (!confirm(`Delete the run ${shown[0].name} with its model? This can't be undone.`)) return;
   guarded(async () => {
-    await ask("DELETE", `/api/runs/${first()}`);
-    choose(views.slice(1).map(({ name }) => name));
+    const { name } = shown[0];
+    await ask("DELETE", `/api/runs/${encodeURIComponent(name)}`);
+    choose(views.map((view) => view.name).filter((one) => one !== name));
   });
 });
 document.addEventListener("visibilitychange", tick);

@@ -2,8 +2,9 @@
 import { byId, chooseModel, element, guarded, notice, ready, saveFile, stream } from "/static/page.js";
 import { showConditions } from "/static/conditions.js";
 import { closeOthers, showOthers } from "/static/others.js";
-import { Sample, underlineCopies } from "/static/sample.js";
+import { LEVELS, Sample, underlineCopies } from "/static/sample.js";
 import { permalink, restore, settings, showSteering } from "/static/settings.js";
+import { addMark } from "/static/shared.js";
 
 const container = byId("samples"),
   samples = [];
@@ -33,11 +34,10 @@ async function run(request, started) {
   byId("write").textContent = "Write";
   const written = `${started.length === 1 ? "One text" : `${started.length} texts`} written.`;
   byId("status").textContent = done ? written : stopped ? "Stopped." : "";
-  if (done) await underline();
+  if (done) await underline(written);
 }
 
 async function write() {
-  if (running) return running.abort();
   closeOthers();
   const request = settings(),
     num = request.num ?? 1;
@@ -56,6 +56,7 @@ async function branch(sample, place, text) {
   branches += 1;
   const started = begin(`Branch ${branches}`, request);
   started.element.scrollIntoView({ block: "nearest" });
+  started.paper.focus({ preventScroll: true });
   await run(request, [started]);
 }
 
@@ -63,28 +64,41 @@ function onPlace(sample, place, character, { focus = true } = {}) {
   if (!running) showOthers(sample, place, character, branch, { focus });
 }
 
-function underline() {
+async function underline(said = "") {
   if (!byId("copied").checked) {
     for (const sample of samples) sample.underline([]);
-    return undefined;
+  } else if (samples.length) {
+    byId("status").textContent = `${said} Looking for copies …`;
+    byId("status").textContent = `${said} ${(await underlineCopies(samples, byId("model").value)) ?? ""}`;
   }
-  return underlineCopies(samples, byId("model").value);
+}
+
+// A running text can be stopped whatever the fields hold.
+function stopOr(start) {
+  if (running) running.abort();
+  else start();
 }
 
 byId("form").addEventListener("submit", (event) => {
   event.preventDefault();
   write();
 });
+byId("write").addEventListener("click", (event) => {
+  event.preventDefault();
+  stopOr(() => byId("form").requestSubmit());
+});
 for (const id of ["source", "prefix"]) {
   byId(id).addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) write();
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) stopOr(() => byId("form").requestSubmit());
   });
 }
+// The browser can't point at a wrong field in a closed part.
+byId("form").addEventListener("invalid", ({ target }) => target.closest("details")?.setAttribute("open", ""), true);
 byId("colours").addEventListener("change", ({ target }) => {
   byId("legend").hidden = !target.checked;
   for (const sample of samples) sample.colour(target.checked);
 });
-byId("copied").addEventListener("change", underline);
+byId("copied").addEventListener("change", () => underline());
 byId("link").addEventListener("click", async () => {
   await navigator.clipboard.writeText(permalink());
   byId("status").textContent = "Link copied.";
@@ -97,10 +111,11 @@ byId("jsonl").addEventListener("click", () => {
     "application/jsonl",
   );
 });
+for (const [name, share] of LEVELS) addMark(byId("legend"), name, share);
 restore();
 await chooseModel((model) => {
   showConditions(model);
   showSteering(model);
-  byId("about").replaceChildren(...model.summary.map((line) => element("span", { class: "hint" }, line.trim(), " ")));
+  byId("about").replaceChildren(element("span", { class: "hint" }, model.summary.map((line) => line.trim()).join(" · ")));
 });
 ready();
