@@ -1,5 +1,4 @@
-"""Constraints that a text contains another, or doesn't, on the number of its lines and their first letters, and on its
-end."""
+"""Constraints on what a text contains, on the number of its lines and their first letters, and on its end."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
