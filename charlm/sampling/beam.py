@@ -23,7 +23,7 @@ class _Hypothesis:
     """A text in the beam."""
 
     score: float
-    """Its log-probability under the controls, nats."""
+    """Its log-probability under the controls, and the `ending` of a text that the constraint ends, nats."""
     stream: TextStream
 
 
@@ -49,9 +49,10 @@ def beam_search(
 
     With a constraint, texts that are not finished are ranked by their score and the chance that free writing goes on
     to satisfy it. The score of a text is the sum of the log-probabilities of its tokens, EOS included, with bias, bans,
-    minimum length and repetition penalty. It is not corrected for length. At every step the `width` best continuations
-    are kept. Scores only fall, so the search stops when `num` texts have ended that no other text can overtake. With
-    width 1 the result is the text at temperature 0; with a width of V to the power of the length it is exact.
+    minimum length and repetition penalty, and of `Automaton.ending` where the constraint ends it. It is not corrected
+    for length. At every step the `width` best continuations are kept. Scores only fall, so the search stops when `num`
+    texts have ended that no other text can overtake. With width 1 the result is the text at temperature 0; with a width
+    of V to the power of the length it is exact.
 
     Args:
         model: a model in evaluation mode.
@@ -115,7 +116,8 @@ def _best(logits: LogitRows, live: list[_Hypothesis], controls: Controls, width:
         if live[parent].stream.can_take(token):
             stream = live[parent].stream.copy()
             stream.push(token, float(model_log_p[parent, token]))
-            extended.append(_Continuation(parent, token, _Hypothesis(float(scores[parent, token]), stream)))
+            ranked = promise if stream.ended == "constraint" else scores
+            extended.append(_Continuation(parent, token, _Hypothesis(float(ranked[parent, token]), stream)))
     return extended
 
 

@@ -4,6 +4,7 @@ A constraint is an automaton that reads a text byte by byte, so that it works fo
 begins or ends. Lengths are counted in characters: the first byte of a character counts 1 and the others 0.
 """
 
+import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
@@ -21,6 +22,8 @@ FIRST = 2
 """The lowest number of any other state."""
 NEVER = 1 << 40
 """The distance of a state from which no text is accepted, characters."""
+UNFINISHED = math.log(0.02)
+"""Nats of a text whose last sentence is not complete, where the constraint ends it."""
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -46,6 +49,9 @@ class Automaton(Protocol):
     def is_free(self, states: States) -> NDArray[np.bool_]:
         """Whether every continuation that can be written is accepted, (N,)."""
 
+    def ending(self, states: States) -> NDArray[np.float64]:
+        """Nats by which a text that the constraint ends in these states is preferred to others, at most 0, (N,)."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
@@ -66,6 +72,8 @@ class Table:
     """Whether a byte that is not allowed ends an accepted text."""
     settled: NDArray[np.bool_] | None = None
     """For a constraint on each word by itself: whether no word has begun, (S,)."""
+    endings: NDArray[np.float64] | None = None
+    """Nats of a text that the constraint ends in each state, (S,); 0 for all without them."""
 
     def step(self, states: States, data: Bytes) -> States:
         """See `Automaton.step`."""
@@ -83,6 +91,10 @@ class Table:
         """See `Automaton.is_free`."""
         return self.free[states]
 
+    def ending(self, states: States) -> NDArray[np.float64]:
+        """See `Automaton.ending`."""
+        return np.zeros(len(states)) if self.endings is None else self.endings[states]
+
     @property
     def size(self) -> int:
         """S."""
@@ -98,6 +110,7 @@ def make_table(
     classes: NDArray[np.int16] | None = None,
     ends: bool = False,
     settled: NDArray[np.bool_] | None = None,
+    endings: NDArray[np.float64] | None = None,
 ) -> Table:
     """A table from the state after each state and class of bytes, (S, C), or each byte, (S, 256), without `classes`.
 
@@ -125,6 +138,7 @@ def make_table(
         free=free,
         ends=ends,
         settled=settled,
+        endings=endings,
     )
 
 
@@ -134,9 +148,10 @@ def explore(
     accepts: Callable[[Key], bool],
     *,
     ends: bool = False,
+    ending: Callable[[Key], float] | None = None,
 ) -> Table:
     """The table of a small automaton whose states are any hashable values; `step` returns None for a byte that is not
-    allowed."""
+    allowed, and `ending` the nats of `Automaton.ending`."""
     number_of: dict[Key, int] = {start: FIRST}
     waiting = [start]
     rows: list[list[int]] = []
@@ -151,7 +166,8 @@ def explore(
         rows.append(row)
     after = np.array([[DEAD] * 256, [ENDED] * 256, *rows], dtype=np.int32)
     accepting = np.array([False, False, *map(accepts, waiting)])
-    return make_table(FIRST, after, accepting, ends=ends)
+    endings = None if ending is None else np.array([0.0, 0.0, *map(ending, waiting)])
+    return make_table(FIRST, after, accepting, ends=ends, endings=endings)
 
 
 def intersect(first: Table, second: Table, *, most: int) -> Table | None:
@@ -190,6 +206,7 @@ def intersect(first: Table, second: Table, *, most: int) -> Table | None:
     after[is_state] = numbers[np.searchsorted(known, codes_after[is_state])]
     ones, others = np.divmod(np.array(order), second.size)
     nothing = np.zeros(FIRST, dtype=bool)
+    endings = [table.endings[own] for table, own in ((first, ones), (second, others)) if table.endings is not None]
     settled = [table.settled[own] for table, own in ((first, ones), (second, others)) if table.settled is not None]
     accepting = np.concatenate([nothing, first.accepting[ones] & second.accepting[others]])
     sinks = np.array([[DEAD], [ENDED]], dtype=np.int32).repeat(len(pairs), 1)
@@ -200,6 +217,7 @@ def intersect(first: Table, second: Table, *, most: int) -> Table | None:
         free=np.concatenate([nothing, first.free[ones] & second.free[others]]),
         classes=classes.astype(np.int16),
         settled=np.concatenate([nothing, *settled[:1]]) & accepting if settled else None,
+        endings=np.concatenate([np.zeros(FIRST), np.sum(endings, 0)]) if endings else None,
     )
     return replace(product, ends=first.ends or second.ends)
 

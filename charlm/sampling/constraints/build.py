@@ -55,6 +55,8 @@ def build_constraint(
         _require_possible(int(written.distances[written.start]), name, config)
         named.append((name, written))
     tables = [table for _, table in named] + [texts.without(text) for text in config.ban]
+    if not config.syllables and (config.lines is not None or config.acrostic):
+        tables.append(texts.whole_sentences())
     if not config.min_length:
         tables += [texts.without(text, ends=True) for text in config.stop]
     merged = _merged(tables)

@@ -32,6 +32,8 @@ class Continuations:
     """The least characters from the state to the end of a text that begins with each token, (V,)."""
     ended: NDArray[np.bool_]
     """Tokens with which the text ends, EOS among them, (V,)."""
+    ending: NDArray[np.float64]
+    """Nats of a text that the constraint ends with each token, (V,); see `Automaton.ending`."""
 
 
 class Constraint:
@@ -103,7 +105,7 @@ class Constraint:
 
     def chances(self, state: State, room: int, *, may_end: bool, rest: bytes = b"") -> NDArray[np.float64]:
         """Nats of the chance that free writing satisfies the constraint after each token, (V,); -inf for tokens that
-        are not allowed.
+        are not allowed. A text that the constraint ends has its `ending`.
 
         Args:
             state: the state before.
@@ -122,7 +124,7 @@ class Constraint:
         chances = np.zeros(self._size)
         for outlook, states in zip(self._outlooks, following.next, strict=True):
             chances += outlook.log_chance(states, self._lasts, left)
-        chances = np.where(following.ended, 0.0, np.maximum(chances, LOWEST))
+        chances = np.where(following.ended, following.ending, np.maximum(chances, LOWEST))
         if len(self._chances) >= _MOST_KNOWN:
             self._chances.clear()
         known = self._chances[key] = np.where(allowed, chances, -np.inf)
@@ -131,6 +133,7 @@ class Constraint:
     def _follow(self, state: State, spelling: "_Spelling") -> Continuations:
         states = np.array(state)[:, None].repeat(self._size, 1)  # (P, V)
         characters, sizes = np.zeros(self._size, dtype=np.int64), np.zeros(self._size, dtype=np.int64)
+        ending = np.zeros(self._size)
         running = spelling.lengths > 0
         states[:, ~running] = DEAD
         for column in range(spelling.bytes.shape[1]):
@@ -145,6 +148,9 @@ class Constraint:
             after = np.stack([own.step(part, data) for own, part in zip(self._automata, before, strict=True)])
             outcome = combine(after, accepted, np.full(len(tokens), NEVER))
             states[:, tokens] = np.where(outcome == NEVER, after, outcome)
+            if (over := outcome == ENDED).any():
+                parts = zip(self._automata, before[:, over], strict=True)
+                ending[tokens[over]] = np.sum([own.ending(part) for own, part in parts], axis=0)
             going_on = outcome == NEVER
             characters[tokens] += going_on & STARTS_CHARACTER[data]
             sizes[tokens] += going_on
@@ -157,7 +163,7 @@ class Constraint:
         needed[states[0] == DEAD] = NEVER
         needed[self._eos] = 0 if self.accepts(state) else NEVER
         ended[self._eos] = True
-        return Continuations(states, characters, sizes, needed, ended)
+        return Continuations(states, characters, sizes, needed, ended, ending)
 
 
 class _Spelling:

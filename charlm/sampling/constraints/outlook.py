@@ -7,7 +7,8 @@ last byte c satisfies the constraint within n more characters is
     psi_0(s, c) = 1 if s is accepting else 0
     psi_n(s, c) = sum over c' of B(c' | c) psi_{n - w(c')}(s.c', c')
 
-where the state after which a text has ended counts 1, and the end of a document counts 1 in an accepting state.
+where the state after which a text has ended counts 1, or less if it ends inside a sentence (`Automaton.ending`), and
+the end of a document counts 1 in an accepting state.
 
 A constraint on each word by itself has no look-ahead: whole words are drafted and compared
 (`charlm.sampling.constraints.word_by_word`). Bigrams would favour short words: after "k" they hardly see "king".
@@ -75,19 +76,22 @@ class TableOutlook:
         splits = not starts.all()
         columns = np.arange(letters) if self._by_last else np.zeros(letters, dtype=np.int64)
         at_end = table.accepting[:, None] * contexts[None, :, -1]  # (S, A or 1)
-        chance = np.where(table.accepting, _CUT if table.ends else 1.0, 0.0)[:, None].repeat(len(contexts), 1)
+        ending = np.exp(table.ending(np.arange(table.size)))
+        at_most = np.where(table.accepting, _CUT * ending if table.ends else 1.0, 0.0)
+        chance = at_most[:, None].repeat(len(contexts), 1)
         is_one = np.arange(table.size) == ENDED
         chance[is_one] = 1
+        factor = np.where(following == ENDED, ending[:, None], 1.0)  # (S, A)
         self._logs = np.empty((len(kept), table.size, len(contexts)), dtype=np.float32)
         self._place = np.zeros(longest + 1, dtype=np.int64)
         row = 0
         for number in range(longest + 1):
             if number:
-                gathered = chance[following, columns]  # (S, A)
+                gathered = chance[following, columns] * factor  # (S, A)
                 new = gathered @ contexts[:, :-1].T + at_end
                 for _ in range(_MORE_BYTES if splits else 0):
                     new[is_one] = 1
-                    gathered = np.where(starts, gathered, new[following, columns])
+                    gathered = np.where(starts, gathered, new[following, columns] * factor)
                     new = gathered @ contexts[:, :-1].T + at_end
                 chance = new
                 chance[is_one] = 1

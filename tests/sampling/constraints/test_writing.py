@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import torch
 
 from charlm.errors import ConfigError
 from charlm.sampling import SampleConfig, beam_search, generate_chunks, generate_many
@@ -51,8 +52,6 @@ def test_a_batch_changes_nothing_and_chunks_are_the_text(uneven) -> None:
     model = uneven(CHARACTERS)
     alone = [text.text for text in generate_many(model, CHARACTERS, seed=1, num=3, config=config)]
     assert [text.text for text in generate_many(model, CHARACTERS, seed=1, num=3, batch=3, config=config)] == alone
-    import torch
-
     chunks = generate_chunks(model, CHARACTERS, torch.Generator().manual_seed(2), config=config)
     assert "".join(chunk.text for chunk in chunks) == alone[1]
 
@@ -87,3 +86,24 @@ def test_a_pattern_ends_where_the_model_goes_on_otherwise(uneven) -> None:
     assert all(re.fullmatch("[abc]{2,}", text.text) for text in texts)
     assert {text.ended for text in texts} & {"constraint", "eos"}
     assert all(text.log_probability > -100 for text in texts)
+
+
+@pytest.mark.parametrize("settings", [{"lines": 2}, {"acrostic": "ab"}])
+def test_most_texts_of_some_lines_end_with_a_sentence(bigrams, settings) -> None:
+    tokenizer = CharTokenizer("\n .ab")
+    model = bigrams(tokenizer.vocab_size, spread=0.0)  # a quarter of its lines end with a full stop
+    model.table[:, tokenizer.eos] = -20
+    config = SampleConfig(length=100, temperature=1.0, **settings)
+    texts = [text.text for text in generate_many(model, tokenizer, seed=1, num=40, batch=40, config=config)]
+    assert sum(text.rstrip().endswith(".") for text in texts) >= 30
+
+
+def test_a_search_prefers_a_whole_sentence(bigrams) -> None:
+    tokenizer = CharTokenizer("\n .ab")
+    model = bigrams(tokenizer.vocab_size, spread=0.0)
+    dot, newline, *others = (int(tokenizer.encode(letter)[0]) for letter in ".\nab")
+    model.table[:, [tokenizer.eos, tokenizer.bos, dot]] = torch.tensor([-20.0, -20.0, -2.0])
+    model.table[others, newline] = 1.0
+    settings = {"length": 20, "lines": 1, "temperature": 1.0}
+    text = beam_search(model, tokenizer, width=8, config=SampleConfig(**settings))[0].text
+    assert text.endswith(".")

@@ -13,6 +13,10 @@ SEPARATORS = b" \n\t,.;:!?-\"()'"
 """What stands between words."""
 LINE_ENDS = b'\n,.;:!?-")'
 """What may follow the last word of a line."""
+SENTENCE_ENDS = b".!?"
+APOSTROPHE = b"'"
+SHORT = 7
+"""Letters of words that every rhyme must offer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +30,16 @@ class Endings:
     row is that of all other nodes."""
     chances: NDArray[np.float64]
     """The chance that a model finishes such a word, (M + 1, 8)."""
+    counts: NDArray[np.int64]
+    """The number of such words, (M + 1, 8)."""
+
+    def letters_at(self, nodes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The letters of each of N nodes, (N, 8)."""
+        return self.letters[self.rows(nodes)]
+
+    def chances_at(self, nodes: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The chances of each of N nodes, (N, 8)."""
+        return self.chances[self.rows(nodes)]
 
     def rows(self, nodes: NDArray[np.int64]) -> NDArray[np.int64]:
         """The row of each node."""
@@ -33,11 +47,33 @@ class Endings:
         return np.where(self.nodes[places] == nodes, places, len(self.nodes))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class EndingsWithout:
+    """How words of a set are finished that are not in a subset."""
+
+    all: Endings
+    left_out: Endings
+    """The endings of the subset."""
+
+    def letters_at(self, nodes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """See `Endings`: an upper bound where a word of the subset is the shortest."""
+        rows, others = self.all.rows(nodes), self.left_out.rows(nodes)
+        letters, shortest = self.all.letters[rows], self.left_out.letters[others]
+        none = self.all.counts[rows] == self.left_out.counts[others]
+        return np.where(none, NEVER, letters + np.where(letters == shortest, SHORT, 0))
+
+    def chances_at(self, nodes: NDArray[np.int64]) -> NDArray[np.float64]:
+        """See `Endings`."""
+        rows, others = self.all.rows(nodes), self.left_out.rows(nodes)
+        left: NDArray[np.float64] = np.maximum(self.all.chances[rows] - self.left_out.chances[others], 0.0)
+        return np.where(self.all.counts[rows] == self.left_out.counts[others], 0.0, left)
+
+
 def likely_letters(lexicon: Lexicon, bigrams: Bigrams) -> tuple[NDArray[np.float64], ...]:
     """Nats of the letters that lead to each node, and the chances that a word or line ends after each, (N,) each."""
     letters = [np.frombuffer((one + one.upper()).encode(), dtype=np.uint8) for one in LETTERS]
     spelled = [own[np.isin(own, bigrams.bytes)] for own in letters]
-    gaps = [np.frombuffer(own, dtype=np.uint8) for own in (SEPARATORS, LINE_ENDS)]
+    gaps = [np.frombuffer(own, dtype=np.uint8) for own in (SEPARATORS.replace(APOSTROPHE, b""), LINE_ENDS)]
     columns = [bigrams.place(own[np.isin(own, bigrams.bytes)]) for own in gaps]
     rows = np.stack(
         [bigrams.following[bigrams.place(own[:1])[0]] if len(own) else bigrams.frequencies for own in spelled]
@@ -55,6 +91,15 @@ def likely_letters(lexicon: Lexicon, bigrams: Bigrams) -> tuple[NDArray[np.float
     return total, *(rows[:, own].sum(1)[lexicon.letter] for own in columns)
 
 
+def whole_sentences(bigrams: Bigrams) -> float:
+    """The share of the marks that may end a line that end a sentence."""
+    sentences, lines = (
+        bigrams.frequencies[:-1][np.isin(bigrams.bytes, np.frombuffer(own, dtype=np.uint8))].sum()
+        for own in (SENTENCE_ENDS, LINE_ENDS)
+    )
+    return float(sentences / max(lines, 1e-9))
+
+
 def endings(
     lexicon: Lexicon, words: NDArray[np.int64], nats: NDArray[np.float64], ends: NDArray[np.float64]
 ) -> Endings:
@@ -70,8 +115,9 @@ def endings(
     above, index = np.concatenate(sources), np.concatenate(places)
     unique, rows = np.unique(above, return_inverse=True)
     shape = (len(unique) + 1, MOST_SYLLABLES + 1)
-    letters, chances = np.full(shape, NEVER, dtype=np.int64), np.zeros(shape)
+    letters, chances, counts = np.full(shape, NEVER, dtype=np.int64), np.zeros(shape), np.zeros(shape, dtype=np.int64)
     syllables = lexicon.syllables[words][index]
     np.minimum.at(letters, (rows, syllables), lexicon.depth[own[index]].astype(np.int64) - lexicon.depth[above])
     np.add.at(chances, (rows, syllables), np.exp(nats[own[index]] - nats[above]) * ends[own[index]])
-    return Endings(unique, letters, chances)
+    np.add.at(counts, (rows, syllables), 1)
+    return Endings(unique, letters, chances, counts)

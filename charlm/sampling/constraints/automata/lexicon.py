@@ -22,7 +22,7 @@ _URL = "https://raw.githubusercontent.com/cmusphinx/cmudict/0f8072f814306c5ee4fb
 _BYTES = 3_618_488
 _SHA256 = "81917843c7f44ce2b094ac63873c2c7a4cf802040792c455ba3ca406891c3d22"
 _WORD = re.compile(r"'?[a-z]+('[a-z]+)?")
-_LONGEST = 16  # letters
+_SHORTEST, _LONGEST = "aio", 16  # words of one letter, and letters
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,13 +59,14 @@ def english(progress: Progress = silent) -> Lexicon:
 def read_lexicon(path: Path) -> Lexicon:
     """The words of one to seven syllables in a file of lines such as `cat K AE1 T # comment`.
 
-    A further pronunciation, as of `cat(2)`, is ignored.
+    A further pronunciation, as of `cat(2)`, is ignored, and so are letters, such as "d" and "'s".
     """
     entries = []
     for line in path.read_text(encoding="utf-8").splitlines():
         word, *sounds = line.partition("#")[0].split()
         stressed = [place for place, sound in enumerate(sounds) if sound[-1].isdigit()]
-        if 1 <= len(stressed) <= MOST_SYLLABLES and len(word) <= _LONGEST and _WORD.fullmatch(word):
+        is_word = _WORD.fullmatch(word) and (len(word.strip("'")) > 1 or word in _SHORTEST)
+        if is_word and 1 <= len(stressed) <= MOST_SYLLABLES and len(word) <= _LONGEST:
             accents = [place for place in stressed if sounds[place][-1] != "0"] or stressed
             ending = " ".join(sound.rstrip("012") for sound in sounds[accents[-1] :])
             entries.append((word, len(stressed), ending))

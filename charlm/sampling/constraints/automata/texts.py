@@ -1,14 +1,17 @@
-"""Constraints that a text contains another, or doesn't, and on the number of its lines and their first letters."""
+"""Constraints on what a text contains, on the number of its lines and their first letters, and on its end."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from charlm.sampling.constraints.automaton import STARTS_CHARACTER, Table, explore
+from charlm.sampling.constraints.automaton import STARTS_CHARACTER, UNFINISHED, Table, explore
 
 _Line = tuple[int, bytes | None, bool]
 """The number of a line, the first bytes of its letter or None when it is complete, and whether there is more."""
 _PUNCTUATION = b"\xe2\x80"  # the first bytes of quotation marks, dashes and dots
 _NEWLINE, _BLANKS = ord("\n"), frozenset(b" \t\r")
+_MARKS = {mark.encode() for mark in ".!?…。！？"}
+_AFTER_MARKS = {one.encode() for one in " \t\r\n'\"’”»)]」』"}
+_WITHIN = {one[:end] for one in _MARKS | _AFTER_MARKS for end in range(1, len(one))}
 
 
 def containing(text: str) -> Table:
@@ -115,3 +118,15 @@ def acrostic(letters: Iterable[str]) -> Table:
     last = len(expected) - 1
     start: _Line = (0, b"", False)
     return explore(start, step, lambda state: state == (last, None, True), ends=True)
+
+
+def whole_sentences() -> Table:
+    """All texts; those that don't end with a sentence have the ending `UNFINISHED`."""
+
+    def step(state: tuple[bool, bytes], byte: int) -> tuple[bool, bytes]:
+        is_complete, read = state[0], state[1] + bytes((byte,))
+        if read in _WITHIN:
+            return is_complete, read
+        return read in _MARKS or (is_complete and read in _AFTER_MARKS), b""
+
+    return explore((False, b""), step, lambda state: True, ending=lambda state: 0.0 if state[0] else UNFINISHED)

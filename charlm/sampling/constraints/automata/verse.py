@@ -1,25 +1,40 @@
-"""Lines of English verse: each has its number of syllables, and lines with the same letter of a scheme rhyme.
+"""Lines of English verse: each has its number of syllables; lines with the same letter of a scheme rhyme, and others
+don't. There are no blank lines between them.
 
 A state is a line, the syllables that it still needs, a node of the lexicon's tree of letters, and the words that later
-lines must rhyme with.
+lines must rhyme with. One more line stands for the end of a sentence after the last.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.sampling.constraints.automata.endings import LINE_ENDS, SEPARATORS, Endings, endings, likely_letters
+from charlm.sampling.constraints.automata.endings import (
+    APOSTROPHE,
+    LINE_ENDS,
+    SENTENCE_ENDS,
+    SEPARATORS,
+    SHORT,
+    Endings,
+    EndingsWithout,
+    endings,
+    likely_letters,
+    whole_sentences,
+)
 from charlm.sampling.constraints.automata.lexicon import LETTERS, MOST_SYLLABLES, Lexicon
-from charlm.sampling.constraints.automaton import DEAD, ENDED, FIRST, NEVER, Bytes, States
+from charlm.sampling.constraints.automaton import DEAD, ENDED, FIRST, NEVER, UNFINISHED, Bytes, States
 from charlm.sampling.constraints.bigrams import Bigrams
 from charlm.sampling.constraints.outlook import LOWEST
 
 _NEWLINE = ord("\n")
-_SHORT, _FEW = 7, 2  # letters and syllables of words that every rhyme must offer
+_FEW = 2  # syllables of words that every rhyme must offer
 _LETTER = np.full(256, -1)
 for _place, _one in enumerate(LETTERS):
     _LETTER[[ord(_one), ord(_one.upper())]] = _place
+_CUT = math.exp(UNFINISHED)
+_CLOSING = b"\"')"
 _SEPARATES = np.isin(np.arange(256), np.frombuffer(SEPARATORS, dtype=np.uint8))
 
 Bound = tuple[tuple[int, ...], ...]
@@ -30,7 +45,7 @@ Bound = tuple[tuple[int, ...], ...]
 class _Line:
     """What is left of a line, given the rhymes so far."""
 
-    last: Endings
+    last: Endings | EndingsWithout
     """Of the words that may end the line."""
     fewest: NDArray[np.int64]
     """The fewest characters of each number of syllables up to the end of the line, (R + 1,)."""
@@ -56,6 +71,7 @@ class Verse:
         self._number_of = {self._contexts[0]: 0}
         self._lines: dict[tuple[int, int], _Line] = {}
         self._free = self._line(self._endings(words))
+        self._whole = _CUT + (1 - _CUT) * whole_sentences(bigrams)
 
     @property
     def num(self) -> int:
@@ -85,7 +101,7 @@ class Verse:
     def accepts(self, states: States) -> NDArray[np.bool_]:
         """See `Automaton.accepts`."""
         context, line, rest, node = self._parts(states)
-        accepted: NDArray[np.bool_] = (states >= FIRST) & (line == self.num - 1) & (rest == 0) & (node == 0)
+        accepted: NDArray[np.bool_] = (states >= FIRST) & (line >= self.num - 1) & (rest == 0) & (node == 0)
         word = self._lexicon.word[node]
         whole = (states >= FIRST) & (line == self.num - 1) & (word >= 0) & (self._lexicon.syllables[word] == rest)
         for place in np.flatnonzero(whole).tolist():
@@ -96,12 +112,15 @@ class Verse:
         """See `Automaton.distance`: an upper bound where a line still has a choice of rhymes."""
         distances = np.where(states == ENDED, 0, NEVER)
         for places, context, line, rest, node in self._groups(states):
+            if line == self.num:
+                distances[places] = 0
+                continue
             own = self._after(context, line)
             later = sum(1 + self._fewest(context, number) for number in range(line + 1, self.num))
             begun = node != 0
             distances[places[~begun]] = later + own.fewest[rest]
             if begun.any():
-                every, last = self._all.letters[self._all.rows(node)], own.last.letters[own.last.rows(node)]
+                every, last = self._all.letters_at(node), own.last.letters_at(node)
                 least = last[:, rest] if rest <= MOST_SYLLABLES else np.full(len(node), NEVER)
                 for number in range(1, min(rest, MOST_SYLLABLES + 1)):
                     least = np.minimum(least, every[:, number] + 1 + own.fewest[rest - number])
@@ -112,16 +131,24 @@ class Verse:
         """See `Automaton.is_free`."""
         return np.zeros(len(states), dtype=bool)
 
+    def ending(self, states: States) -> NDArray[np.float64]:
+        """See `Automaton.ending`."""
+        return np.where(self._parts(states)[1] == self.num, 0.0, UNFINISHED)
+
     def log_chance(self, states: States, last: States, remaining: States) -> NDArray[np.float64]:
         """See `charlm.sampling.constraints.outlook.Outlook`: the chance of words with these syllables and rhymes."""
         chances = np.where(states == ENDED, 1.0, 0.0)
         for places, context, line, rest, node in self._groups(states):
+            if line == self.num:
+                chances[places] = 1.0
+                continue
             own = self._after(context, line)
-            later = np.prod([self._likely(context, number) for number in range(line + 1, self.num)])
+            later = self._whole * np.prod([self._likely(context, number) for number in range(line + 1, self.num)])
             begun = node != 0
-            chances[places[~begun]] = later * own.likely[rest]
+            is_over = line == self.num - 1 and rest == 0
+            chances[places[~begun]] = _CUT if is_over else later * own.likely[rest]
             if begun.any():
-                every, ending = self._all.chances[self._all.rows(node)], own.last.chances[own.last.rows(node)]
+                every, ending = self._all.chances_at(node), own.last.chances_at(node)
                 chance = ending[:, rest] if rest <= MOST_SYLLABLES else np.zeros(len(node))
                 for number in range(1, min(rest, MOST_SYLLABLES + 1)):
                     chance = chance + every[:, number] * own.likely[rest - number]
@@ -132,6 +159,8 @@ class Verse:
     def _separate(self, context: int, line: int, rest: int, node: int, byte: int) -> int:
         """The state after a separator."""
         if node:
+            if byte == ord(APOSTROPHE):  # what follows would be a part of the word that is not pronounced as counted
+                return DEAD
             word = int(self._lexicon.word[node])
             if word < 0 or (rest := rest - int(self._lexicon.syllables[word])) < 0:
                 return DEAD
@@ -142,14 +171,18 @@ class Verse:
                 context = bound
         if rest == 0 and byte not in LINE_ENDS:
             return DEAD
-        if byte != _NEWLINE or (not node and rest == self._targets[line]):
+        last = self.num - 1
+        if byte != _NEWLINE or (not node and line == 0 and rest == self._targets[0]):
+            if rest == 0 and line >= last:
+                is_whole = byte in SENTENCE_ENDS or (line > last and byte in _CLOSING)
+                line = last + is_whole
             return self._code(context, line, rest, 0)
         if rest:
             return DEAD
-        return ENDED if line == self.num - 1 else self._code(context, line + 1, int(self._targets[line + 1]), 0)
+        return ENDED if line >= last else self._code(context, line + 1, int(self._targets[line + 1]), 0)
 
     def _bind(self, context: int, line: int, word: int) -> int | None:
-        """The context after a word at the end of a line; None if it doesn't rhyme."""
+        """The context after a word at the end of a line; None if it doesn't rhyme, or with another letter."""
         letter = self._letter_of[line]
         if letter is None:
             return context
@@ -157,6 +190,8 @@ class Verse:
         own = bound[letter]
         rhymes = self._lexicon.rhymes
         if (rhymes[own[0]] != rhymes[word] or word in own) if own else not self._viable[letter][word]:
+            return None
+        if not own and rhymes[word] in self._taken(context):
             return None
         new = (*bound[:letter], (*own, word), *bound[letter + 1 :])
         if new not in self._number_of:
@@ -175,17 +210,25 @@ class Verse:
                 words = np.flatnonzero(self._lexicon.rhymes == self._lexicon.rhymes[own[0]])
                 self._lines[key] = self._line(self._endings(words[~np.isin(words, own)]))
             else:
-                self._lines[key] = self._line(self._viable_endings[letter])
+                taken = np.isin(self._lexicon.rhymes, [*self._taken(context)])
+                words, viable = np.flatnonzero(self._viable[letter] & taken), self._viable_endings[letter]
+                last = EndingsWithout(viable, self._endings(words)) if len(words) else viable
+                self._lines[key] = self._line(last)
         return self._lines[key]
 
-    def _line(self, last: Endings) -> _Line:
+    def _taken(self, context: int) -> set[int]:
+        """The rhymes of a context, which no other letter may have."""
+        return {int(self._lexicon.rhymes[words[0]]) for words in self._contexts[context] if words}
+
+    def _line(self, last: Endings | EndingsWithout) -> _Line:
         """The line that these words may end."""
-        root, every = last.rows(np.zeros(1, dtype=np.int64))[0], self._all
+        root, every = np.zeros(1, dtype=np.int64), self._all
+        letters, chances = last.letters_at(root)[0], last.chances_at(root)[0]
         fewest, likely = np.full(self._most, NEVER, dtype=np.int64), np.zeros(self._most)
         fewest[0], likely[0] = 0, 1.0
         for rest in range(1, self._most):
             if rest <= MOST_SYLLABLES:
-                fewest[rest], likely[rest] = last.letters[root, rest], last.chances[root, rest]
+                fewest[rest], likely[rest] = letters[rest], chances[rest]
             for number in range(1, min(rest, MOST_SYLLABLES + 1)):
                 fewest[rest] = min(fewest[rest], every.letters[0, number] + 1 + fewest[rest - number])
                 likely[rest] += every.chances[0, number] * likely[rest - number]
@@ -195,7 +238,7 @@ class Verse:
         """Enough characters for a whole line that has not begun."""
         letter, target = self._letter_of[line], int(self._targets[line])
         if letter is not None and not self._contexts[context][letter]:
-            return 1 + _SHORT + int(self._free.fewest[target - 1])
+            return 1 + SHORT + int(self._free.fewest[target - 1])
         return int(self._after(context, line).fewest[target])
 
     def _likely(self, context: int, line: int) -> float:
@@ -207,7 +250,7 @@ class Verse:
         lines = [line for line, own in enumerate(self._letter_of) if own == letter]
         syllables, rhymes = self._lexicon.syllables, self._lexicon.rhymes
         lengths = self._lexicon.depth[self._lexicon.node]
-        short = (lengths <= _SHORT) & (syllables <= min(_FEW, int(self._targets[lines].min())))
+        short = (lengths <= SHORT) & (syllables <= min(_FEW, int(self._targets[lines].min())))
         counts = np.bincount(rhymes[short], minlength=int(rhymes.max()) + 1)
         enough: NDArray[np.bool_] = (counts > len(lines))[rhymes]
         return enough
@@ -218,13 +261,13 @@ class Verse:
 
     def _code(self, context: int, line: int, rest: int, node: int) -> int:
         """The number of a state."""
-        return FIRST + ((context * self.num + line) * self._most + rest) * self._nodes + node
+        return FIRST + ((context * (self.num + 1) + line) * self._most + rest) * self._nodes + node
 
     def _parts(self, states: States) -> tuple[States, States, States, States]:
         """Context, line, rest and node of states; any for those below `FIRST`."""
         higher, node = np.divmod(np.maximum(states - FIRST, 0), self._nodes)
         higher, rest = np.divmod(higher, self._most)
-        context, line = np.divmod(higher, self.num)
+        context, line = np.divmod(higher, self.num + 1)
         return context, line, rest, node
 
     def _groups(self, states: States) -> list[tuple[States, int, int, int, States]]:

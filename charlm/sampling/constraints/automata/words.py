@@ -10,6 +10,7 @@ from charlm.errors import ConfigError
 from charlm.sampling.constraints.automaton import FIRST, STARTS_CHARACTER, Table, make_table
 
 MOST_WORDS = 150_000
+_APOSTROPHES = "'’"
 
 Row = dict[int, int]
 """The node after each byte."""
@@ -26,6 +27,8 @@ def of_words(words: Iterable[str], can_write: Callable[[str], bool]) -> Table:
     """The texts of these words, with white space or punctuation between them.
 
     A word may also begin with a capital or have only capitals, and it may itself contain punctuation, as in "don't".
+    An apostrophe alone parts two words only after one or two letters, as in "l'amour" or "o'the": a model that wants to
+    write "man's" would otherwise write "man'stand".
 
     Raises `ConfigError` if there are too many words, or none that the vocabulary can write.
     """
@@ -40,16 +43,35 @@ def of_words(words: Iterable[str], can_write: Callable[[str], bool]) -> Table:
             f"--words has no word that this model can write: {named}; give a list in the script of its text"
         )
     rows, whole = _shared_endings(*_trie(written))
-    gaps, _ = _trie([character for character in separators() if can_write(character)], leads_back=True)
-    base = len(rows)  # of the nodes inside a separator
-    gap_rows = [{byte: 0 if node == 0 else base + node for byte, node in row.items()} for row in gaps]
-    return _determinised([*rows, *gap_rows], whole, gap_rows[0])
+    gaps = [character for character in separators() if can_write(character)]
+    joint = len(rows)  # after a word and an apostrophe, where no other word may begin
+    between = _gap_rows(gaps, joint + 1)
+    after = _gap_rows(gaps, joint + 1 + len(between), joint)
+    gap_of = {0: between[0]} | {node: between[0] if is_short else after[0] for node, is_short in whole.items()}
+    return _determinised([*rows, between[0], *between, *after], {**gap_of, joint: {}}, {0, joint})
 
 
-def _trie(texts: Iterable[str], *, leads_back: bool = False) -> tuple[list[Row], set[int]]:
-    """The rows of a trie, whose root is node 0, and the nodes where a text ends; with `leads_back` that is the root."""
+def _gap_rows(characters: Iterable[str], base: int, joint: int = 0) -> list[Row]:
+    """The rows of a trie of separators, whose nodes are numbered from `base`. They lead to node 0, where a word may
+    begin, but apostrophes to `joint`."""
     rows: list[Row] = [{}]
-    whole = set()
+    for character in characters:
+        *beginning, last = character.encode()
+        row = rows[0]
+        for byte in beginning:
+            if byte not in row:
+                row[byte] = base + len(rows)
+                rows.append({})
+            row = rows[row[byte] - base]
+        row[last] = joint if character in _APOSTROPHES else 0
+    return rows
+
+
+def _trie(texts: Iterable[str]) -> tuple[list[Row], dict[int, bool]]:
+    """The rows of a trie, whose root is node 0, and the nodes where a text ends, with whether it has one or two
+    characters."""
+    rows: list[Row] = [{}]
+    whole: dict[int, bool] = {}
     for text in texts:
         *beginning, last = text.encode()
         node = 0
@@ -59,25 +81,21 @@ def _trie(texts: Iterable[str], *, leads_back: bool = False) -> tuple[list[Row],
                 following = rows[node][byte] = len(rows)
                 rows.append({})
             node = following
-        if leads_back:
-            rows[node][last] = 0
-        elif last not in rows[node]:
+        if last not in rows[node]:
             rows[node][last] = len(rows)
-            whole.add(len(rows))
             rows.append({})
-        else:
-            whole.add(rows[node][last])
+        whole[rows[node][last]] = len(text) <= 2
     return rows, whole
 
 
-def _shared_endings(rows: list[Row], whole: set[int]) -> tuple[list[Row], set[int]]:
+def _shared_endings(rows: list[Row], whole: dict[int, bool]) -> tuple[list[Row], dict[int, bool]]:
     """The same trie with equal subtrees merged; its root stays node 0."""
-    merged: dict[tuple[bool, tuple[tuple[int, int], ...]], int] = {}
+    merged: dict[tuple[bool | None, tuple[tuple[int, int], ...]], int] = {}
     kept: list[int] = []
     place = [0] * len(rows)
     for node in range(len(rows) - 1, -1, -1):  # a node comes after its parent
         row = tuple((byte, place[child]) for byte, child in rows[node].items())
-        key = (node in whole, row)
+        key = (whole.get(node), row)
         if key not in merged or node == 0:
             merged[key] = len(kept)
             kept.append(node)
@@ -88,15 +106,15 @@ def _shared_endings(rows: list[Row], whole: set[int]) -> tuple[list[Row], set[in
         return root - place[node]
 
     result = [{byte: number(child) for byte, child in rows[node].items()} for node in reversed(kept)]
-    return result, {number(node) for node in whole}
+    return result, {number(node): is_short for node, is_short in whole.items()}
 
 
-def _determinised(rows: list[Row], whole: set[int], gap: Row) -> Table:
-    """The table of an automaton in which a separator may follow the root and every whole word.
+def _determinised(rows: list[Row], gap_of: dict[int, Row], free: set[int]) -> Table:
+    """The table of an automaton in which separators may follow the nodes of `gap_of`: the root and every whole word. A
+    text may end there, too. In the nodes `free` no word has begun.
 
     A byte may both continue a word and begin a separator, as the apostrophe of "don't". So a state is a set of nodes.
     """
-    may_end = whole | {0}
     number_of: dict[tuple[int, ...], int] = {(0,): FIRST}
     sets: list[tuple[int, ...]] = [(0,)]
     edges: list[tuple[int, int, int]] = []
@@ -104,7 +122,7 @@ def _determinised(rows: list[Row], whole: set[int], gap: Row) -> Table:
         own = number_of[nodes]
         targets: dict[int, tuple[int, ...]] = {}
         for node in nodes:
-            for row in (rows[node], gap) if node in may_end else (rows[node],):
+            for row in (rows[node], gap_of.get(node, {})):
                 for byte, following in row.items():
                     before = targets.get(byte, ())
                     targets[byte] = (following,) if not before else tuple(sorted({*before, following}))
@@ -120,6 +138,6 @@ def _determinised(rows: list[Row], whole: set[int], gap: Row) -> Table:
     classes[used] = np.arange(len(used))
     after = np.zeros((FIRST + len(sets), len(used) + 2), dtype=np.int32)
     after[sources, columns] = states
-    accepting = np.array([False, False, *(not may_end.isdisjoint(nodes) for nodes in sets)])
-    settled = np.array([False, False, *(0 in nodes for nodes in sets)])
+    accepting = np.array([False, False, *(not gap_of.keys().isdisjoint(nodes) for nodes in sets)])
+    settled = np.array([False, False, *(not free.isdisjoint(nodes) for nodes in sets)])
     return make_table(FIRST, after, accepting, classes=classes, settled=settled)

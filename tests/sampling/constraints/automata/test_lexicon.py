@@ -19,6 +19,8 @@ cab K AE1 B # a comment
 dab D AE1 B
 decade D EH1 K EY2 D
 hm HH M
+t T IY1
+'s EH1 S
 """
 
 

@@ -1,7 +1,8 @@
+import numpy as np
 import pytest
 
-from charlm.sampling.constraints.automata.texts import acrostic, containing, lines, without
-from charlm.sampling.constraints.automaton import DEAD, ENDED
+from charlm.sampling.constraints.automata.texts import acrostic, containing, lines, whole_sentences, without
+from charlm.sampling.constraints.automaton import DEAD, ENDED, UNFINISHED, intersect
 
 
 @pytest.mark.parametrize("text", ["aab aab c", "the the king", "é à", "ab"])
@@ -36,3 +37,18 @@ def test_lines_begin_with_the_letters_of_an_acrostic(read, text: str) -> None:
     assert read(acrostic("hé"), text)[1]
     assert read(acrostic("hé"), text + "\n")[0] == ENDED
     assert read(acrostic("hé"), "hi\nx")[0] == DEAD and read(acrostic("hé"), "h\n")[0] == DEAD
+
+
+@pytest.mark.parametrize("text", ["Yes.", "“Yes!”", "Yes? ", "好。」", "a… \n"])
+def test_a_text_may_end_with_a_sentence(read, text: str) -> None:
+    table = whole_sentences()
+    for written, nats in ((text, 0.0), (text + "A", UNFINISHED), (text + ",", UNFINISHED), ("", UNFINISHED)):
+        state, accepted, _ = read(table, written)
+        assert accepted and table.ending(np.array([state]))[0] == nats
+
+
+def test_lines_know_whether_they_end_with_a_sentence(read) -> None:
+    table = intersect(lines(2), whole_sentences(), most=100)
+    ending = {text: table.ending(np.array([read(table, text)[0]]))[0] for text in ("a\nb.", "a.\nb", "a.\nb:")}
+    assert ending == {"a\nb.": 0.0, "a.\nb": UNFINISHED, "a.\nb:": UNFINISHED}
+    assert read(table, "a\nb.\n")[0] == ENDED

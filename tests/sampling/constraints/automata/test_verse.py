@@ -4,10 +4,12 @@ import pytest
 from charlm.sampling.constraints.automata import lexicon
 from charlm.sampling.constraints.automata.lexicon import without_letters
 from charlm.sampling.constraints.automata.verse import Verse
-from charlm.sampling.constraints.automaton import DEAD, ENDED
+from charlm.sampling.constraints.automaton import DEAD, ENDED, NEVER, UNFINISHED
 from charlm.sampling.constraints.bigrams import Bigrams
+from charlm.sampling.constraints.outlook import LOWEST
 
 WORDS = {"cat": (1, 0), "hat": (1, 0), "bat": (1, 0), "habit": (2, 1), "rabbit": (2, 1), "don't": (1, 2), "i": (1, 3)}
+WORDS |= {"dog": (1, 4), "fog": (1, 4), "log": (1, 4)}
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,7 @@ def test_a_word_is_a_path_of_letters(words) -> None:
 
 
 def test_words_with_letters_that_can_t_be_written_are_left_out(words) -> None:
-    assert without_letters(words, "ri").words == ("bat", "cat", "don't", "hat")
+    assert without_letters(words, "ri").words == ("bat", "cat", "dog", "don't", "fog", "hat", "log")
 
 
 @pytest.mark.parametrize("text", ["a", "habit cat i", "cat\n", "habit \n", "Habit,\n hat hat"])
@@ -61,3 +63,29 @@ def test_the_chance_is_that_of_the_words_that_fit(words, bigrams) -> None:
     states = verse.step(np.array([verse.start] * 3), np.frombuffer(b"cir", dtype=np.uint8))
     cat, i, rabbit = verse.log_chance(states, states, states)
     assert rabbit < cat < i
+
+
+def test_verse_may_end_with_a_sentence(read, words, bigrams) -> None:
+    verse = Verse(words, (1, 1), "", bigrams)
+    for text, nats in (("cat.\ni.", 0.0), ('cat\nI!"', 0.0), ("cat.\ni", UNFINISHED), ("cat\ni.,", UNFINISHED)):
+        state, accepted, distance = read(verse, text)
+        assert accepted and distance == 0 and verse.ending(np.array([state]))[0] == nats
+        assert read(verse, text + "\n")[0] == ENDED and read(verse, text + " i")[0] == DEAD
+    assert verse.log_chance(*np.array([[read(verse, "i\ni.")[0], read(verse, "i\ni,")[0]]] * 3)).tolist() == [
+        0.0,
+        pytest.approx(UNFINISHED),
+    ]
+
+
+def test_different_letters_have_different_rhymes(read, words, bigrams) -> None:
+    verse = Verse(words, (1, 1, 1, 1), "ABAB", bigrams)
+    assert read(verse, "cat\ndog\nhat\nfog")[1]
+    assert read(verse, "cat\nhat\n")[0] == DEAD and read(verse, "cat\ndog\nhat\nbat\n")[0] == DEAD
+    states = np.array([read(verse, text)[0] for text in ("cat\nd", "cat\nb")])
+    assert verse.distance(states)[1] >= NEVER > verse.distance(states)[0]
+    assert verse.log_chance(states, states, states)[1] == LOWEST
+
+
+@pytest.mark.parametrize("text", ["cat'i", "cat' i", "cat i\n\nbat"])
+def test_no_apostrophe_adds_to_a_word_and_no_line_is_blank(read, words, bigrams, text: str) -> None:
+    assert read(Verse(words, (2, 1), "", bigrams), text)[0] == DEAD

@@ -20,6 +20,12 @@ def test_other_words_are_not(read, table, text: str) -> None:
     assert read(table, text)[0] == DEAD
 
 
+def test_an_apostrophe_parts_short_words_only(read, table) -> None:
+    assert read(table, "don'cat")[0] == DEAD and read(table, "cat’at")[0] == DEAD
+    assert read(table, "cat' at")[1] and read(table, "cat'")[1:] == (True, 0)
+    assert read(table, "at'cat")[1] and read(table, "At’don't")[1] and read(table, "cat-at")[1]
+
+
 def test_the_distance_is_to_the_end_of_a_word(read, table) -> None:
     assert [read(table, text)[2] for text in ("ca", "don", "na", "cat ")] == [1, 0, 3, 0]
 
