@@ -6,12 +6,15 @@ import sys
 
 import pytest
 
+import charlm
+
 
 def test_without_the_extra_it_says_what_to_install(failed, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] in ("uvicorn", "starlette")]:
         monkeypatch.delitem(sys.modules, name)
     for name in [name for name in sys.modules if name.startswith("charlm.server")]:
         monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr(charlm, "server", raising=False)  # which would stay the package that is imported here
     real = builtins.__import__
 
     def without(name: str, *arguments: object) -> object:
