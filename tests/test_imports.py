@@ -100,5 +100,6 @@ def test_tests_mirror_the_package() -> None:
     for path in tests.rglob("test_*.py"):
         folder, name = path.parent.relative_to(tests), path.stem.removeprefix("test_")
         package = ROOT / folder
-        mirrored = (package / f"{name}.py").exists() or (name == folder.name and (package / "__init__.py").exists())
+        mirrored = any((package / f"{name}{ending}").exists() for ending in (".py", ".js"))
+        mirrored |= name == folder.name and (package / "__init__.py").exists()
         assert mirrored or folder in SPANNING, f"{path} tests no module of its name"

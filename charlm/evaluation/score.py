@@ -55,18 +55,6 @@ class Evaluation:
     spelling_nats: float = 0.0
     """The part of `nats` that spelling them costs, after the first byte of each."""
 
-    @classmethod
-    def of(cls, facts: SplitFacts, nats: float) -> "Evaluation":
-        """The score of a split of that size, which costs `nats` in total."""
-        return cls(
-            documents=facts.documents,
-            tokens=facts.tokens,
-            characters=facts.characters,
-            bytes=facts.bytes,
-            unknown_characters=facts.unknown_characters,
-            nats=nats,
-        )
-
     @property
     def nats_per_token(self) -> float:
         """Cross-entropy per token."""
@@ -118,6 +106,18 @@ class Evaluation:
             "perplexity_with_unk",
         )
         return asdict(self) | {name: getattr(self, name) for name in derived}
+
+
+def split_evaluation(facts: SplitFacts, nats: float) -> Evaluation:
+    """The score of a split that costs `nats` in total."""
+    return Evaluation(
+        documents=facts.documents,
+        tokens=facts.tokens,
+        characters=facts.characters,
+        bytes=facts.bytes,
+        unknown_characters=facts.unknown_characters,
+        nats=nats,
+    )
 
 
 def _perplexity(nats: float) -> float:
@@ -184,7 +184,7 @@ def evaluation_of(
         progress("scoring", min(done * processes.size, facts.tokens), facts.tokens)
     (words,) = processes.total([spelled_words]).tolist()
     return replace(
-        Evaluation.of(facts, _sum_of_all(totals, processes)),
+        split_evaluation(facts, _sum_of_all(totals, processes)),
         spelled_words=int(words),
         spelling_nats=_sum_of_all(spelling, processes),
     )

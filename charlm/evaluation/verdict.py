@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from charlm.data.dataset import Dataset
 from charlm.evaluation.baselines import Baseline, measure_baselines
 from charlm.evaluation.copying import CopyIndex, find_copies
-from charlm.evaluation.score import Evaluation
+from charlm.evaluation.score import Evaluation, split_evaluation
 from charlm.progress import Progress, silent
 
 _TRAIN_TOKENS, _VALID_TOKENS = 200_000, 40_000  # compared at the end of a run: a second of work
@@ -130,7 +130,7 @@ def validation_verdict(dataset: Dataset, nats_per_token: float, *, progress: Pro
     train = dataset.train.part(max(0, len(dataset.train) - _TRAIN_TOKENS), len(dataset.train), tokenizer)
     valid = dataset.valid.part(0, min(_VALID_TOKENS, len(dataset.valid)), tokenizer)
     margin = 1.0 if len(valid) == len(dataset.valid) else _MARGIN
-    result = Evaluation.of(facts, nats_per_token * facts.tokens)
+    result = split_evaluation(facts, nats_per_token * facts.tokens)
     baselines = measure_baselines(tokenizer, train=train, valid=valid, text=valid, progress=progress)
     index = CopyIndex([tokenizer.decode(train.ids)], least=_LEAST)
     copied = find_copies(tokenizer.decode(valid.ids)[:_CHECKED], index).share

@@ -1,7 +1,7 @@
 import pytest
 
 from charlm.config import DEFAULT_SHAPES, ModelConfig, TrainConfig
-from charlm.model import layers
+from charlm.model.networks import recurrent
 from charlm.training.start import speed as speed_module
 from charlm.training.start.speed import fastest_precision, tokens_per_second
 
@@ -28,7 +28,7 @@ def test_the_speed_is_that_of_this_machine() -> None:
 def test_float32_is_chosen_where_it_is_faster(
     monkeypatch: pytest.MonkeyPatch, in_float32: float, chosen: str | None
 ) -> None:
-    monkeypatch.setattr(layers, "has_bfloat16", lambda cell: True)
+    monkeypatch.setattr(recurrent, "has_bfloat16", lambda cell: True)
     monkeypatch.setattr(speed_module, "tokens_per_second", lambda *_: in_float32)
     config = TrainConfig(minutes=1, device="cpu")
     assert fastest_precision(NETWORK, config, 8, 100.0) == (chosen, in_float32 if chosen else 100.0)
@@ -36,5 +36,5 @@ def test_float32_is_chosen_where_it_is_faster(
     for kind in ("transformer", "convolution"):  # which have no kernel for bfloat16, whatever the processor has
         other = ModelConfig(vocab_size=20, network=kind, embedding_size=32, **DEFAULT_SHAPES[kind])
         assert fastest_precision(other, config, 8, 100.0) == (None, 100.0)
-    monkeypatch.setattr(layers, "has_bfloat16", lambda cell: False)
+    monkeypatch.setattr(recurrent, "has_bfloat16", lambda cell: False)
     assert fastest_precision(NETWORK, config, 8, 100.0) == (None, 100.0)

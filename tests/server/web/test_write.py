@@ -1,9 +1,7 @@
-"""The pages in less usual states: wrong values, resized windows, runs that don't exist yet, short texts."""
-
-import json
+"""The Write page with wrong values, copies, and the panel of alternatives."""
 
 import pytest
-from browser import PHONE, WIDE
+from browser import PHONE
 
 
 def test_a_wrong_value_in_a_closed_part_is_shown(tab) -> None:
@@ -87,54 +85,3 @@ def test_the_panel_of_alternatives(tab) -> None:
     page.wait_for_selector("#others:not([hidden])")
     page.set_viewport_size(PHONE)
     page.wait_for_selector("#others", state="hidden")
-
-
-def test_a_chart_is_as_wide_as_the_page(tab) -> None:
-    page = tab.open("/train")
-    page.wait_for_selector("#losses svg")
-    for size in (PHONE, WIDE):
-        page.set_viewport_size(size)
-        width = page.evaluate("document.getElementById('losses').clientWidth")
-        page.wait_for_selector(f"#losses svg[viewBox='0 0 {width} 240']")
-
-
-def test_a_run_that_does_not_exist_yet_hides_the_others(tab) -> None:
-    page = tab.open("/train")
-    page.wait_for_selector("#losses svg")
-    answer = json.dumps({"run": "next"})
-    page.route(
-        "**/api/runs", lambda route: route.fulfill(body=answer) if route.request.method == "POST" else route.fallback()
-    )
-    page.click("#start")
-    page.wait_for_selector("#status:has-text('Starting next …')")
-    page.wait_for_selector("#live", state="hidden")
-    page.locator("#runs input[value=a]").click()
-    page.wait_for_selector("#live", state="visible")
-    page.on("dialog", lambda dialog: dialog.accept())
-    page.click("#delete")
-    page.wait_for_selector("#live", state="hidden")
-    assert page.locator("#runs input").count() == 0
-
-
-def test_a_text_too_short_for_units(tab) -> None:
-    page = tab.open("/read")
-    page.fill("#text", "a")
-    page.click("#neurons")
-    page.wait_for_selector("#status:has-text('No property is frequent enough in 1 token. Give a longer text.')")
-    assert page.locator("#found").is_hidden()
-
-
-def test_a_unit_that_was_found_is_laid_over_the_text(tab, sentences: str) -> None:
-    page = tab.open("/read")
-    page.fill("#text", sentences[:1500])
-    page.click("#neurons")
-    page.locator("#rows button").first.click()
-    page.wait_for_selector("#status:has-text('bits per character')")
-    assert page.input_value("#series") != "bits"
-    top = page.evaluate("document.getElementById('characters').getBoundingClientRect().top")
-    assert 0 <= top < 200, "the page has moved to the text"
-
-
-def test_gradients_are_measured_on_a_long_text_unless_another_is_chosen(tab) -> None:
-    page = tab.open("/lecture")
-    assert page.input_value("#corpus") in ("corpus:tinyshakespeare", "corpus:python-docs", "corpus:reviews")
