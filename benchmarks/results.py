@@ -105,6 +105,7 @@ class Results:
         instruction sets that it may use, if not all that the processor has."""
         self.path = folder / f"{name}.jsonl"
         self._head = {"commit": commit(), "code": code(name)}
+        self._command = command()  # before the script goes to another folder
         self._machine = machine(threads) | ({"instructions": instructions} if instructions else {})
 
     def add(self, settings: Mapping[str, Any], figures: Mapping[str, Any], *, seed: int | None = None) -> None:
@@ -115,7 +116,7 @@ class Results:
             "machine": self._machine,
             "versions": versions(),
             "seed": seed,
-            "command": command(),
+            "command": self._command,
             "settings": dict(settings),
             "figures": _rounded(figures),
         }
