@@ -30,7 +30,7 @@ from charlm.data.windows import IGNORE, Window, training_windows
 from charlm.model import layers
 from charlm.model.layers import RecurrentLayer
 from charlm.model.networks.recurrent import Recurrent
-from charlm.training import optimizers, trainer
+from charlm.training import optimizers, steps
 from charlm.training.optimizers import Muon, Optimizers
 from charlm.training.schedule import learning_rate
 
@@ -114,7 +114,7 @@ def one_cycle(times: float) -> AbstractContextManager[Any]:
     def rate(progress: float, *, peak: float, warmup: float, final: float) -> float:
         return learning_rate(progress, peak=times * peak, warmup=0.3, final=0.0)
 
-    return patch.object(trainer, "learning_rate", rate)
+    return patch.object(steps, "learning_rate", rate)
 
 
 def random_lengths() -> AbstractContextManager[Any]:
@@ -137,7 +137,7 @@ def random_lengths() -> AbstractContextManager[Any]:
                     starts=window.starts + first,
                 )
 
-    return patch.object(trainer, "training_windows", windows)
+    return patch.object(steps, "training_windows", windows)
 
 
 @contextmanager
@@ -167,7 +167,7 @@ def growing_batches(most: int) -> Iterator[None]:
             summed = 0
 
     with (
-        patch.object(trainer, "learning_rate", rate),
+        patch.object(steps, "learning_rate", rate),
         patch.object(Optimizers, "zero_grad", zero_grad),
         patch.object(Optimizers, "step", step_of_several),
     ):

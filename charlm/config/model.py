@@ -168,11 +168,11 @@ SHAPE_OPTIONS = (
     *("network", "cell", "num_layers", "hidden_size", "heads", "attention_span", "kernel_size"),
     *("embedding_size", "tie_weights", "skip", "skip_steps"),
 )
-"""The options that give a network its shape, in which one that has learnt another text stays."""
+"""The options for the shape of a network, which fine-tuning can't change."""
 FIRST_WEIGHTS_OPTIONS = ("recurrent_init", "input_init", "forget_bias", "update_bias")
-"""The options for the first weights of a network, which one that has learnt already has behind it."""
+"""The options for the first weights of a new network, which mean nothing to fine-tuning."""
 FINE_TUNING_OPTIONS = ("dropout", "weight_dropout", "ngram_order", "context_vectors", "match", "recent")
-"""All other options: a network that has learnt another text can have any of them."""
+"""All other options, which fine-tuning may change."""
 
 
 def check_network_options(network: NetworkKind, names: Iterable[str]) -> None:

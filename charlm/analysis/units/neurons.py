@@ -182,7 +182,9 @@ def _read(
     series = series_of(units)
     values = np.empty((len(units), len(ids)), np.float32)
     counts = Saturation(model.config.num_layers, logistic_gates(model.recurrent.cell), model.config.hidden_size)
-    _, states = follow(model, stream[: len(first)], model.initial_state(1), gates=False)
+    states = model.initial_state(1)
+    for start in range(0, len(first), _CHUNK):
+        _, states = follow(model, stream[start : min(start + _CHUNK, len(first))], states, gates=False)
     for start in range(0, len(ids), _CHUNK):
         chunk = stream[len(first) + start :][:_CHUNK]
         layers, states = follow(model, chunk, states)

@@ -85,7 +85,9 @@ def read(
     stream = torch.from_numpy(np.concatenate(([last], ids)))
     count = min(alternatives, tokenizer.vocab_size)
     bits, likeliest, probabilities, values = [], [], [], []
-    states: LayerStates | None = model(torch.tensor(first)[:, None])[1] if first else None
+    states: LayerStates | None = None
+    for start in range(0, len(first), _CHUNK):
+        states = model(torch.tensor(first[start : start + _CHUNK])[:, None], states)[1]
     for start in range(0, len(ids), _CHUNK):
         chunk = stream[start : start + _CHUNK + 1]
         before = states

@@ -62,7 +62,8 @@ RhymeOption = Annotated[
     str,
     typer.Option(
         metavar="SCHEME",
-        help="With --syllables: lines with the same letter rhyme, as in ABAB.",
+        help="With --syllables: lines with the same letter rhyme, and those of letters that recur do with no other, "
+        "as in ABAB.",
         rich_help_panel=PANEL,
     ),
 ]

@@ -27,7 +27,9 @@ ModelAndText = Annotated[
 UnknownOption = Annotated[
     Unknown,
     typer.Option(
-        metavar="ACTION", help="How to treat a character the model doesn't know: error, nearest, skip or replace."
+        metavar="ACTION",
+        help="How to treat a character of the text or the source that the model doesn't know: error, nearest, skip "
+        "or replace.",
     ),
 ]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from charlm.cli.options.completion import complete_model
-from charlm.config import check_range
+from charlm.config import MIN_PRIOR_MEMORY, check_range
 from charlm.errors import ConfigError
 
 
@@ -57,7 +57,7 @@ def without_none(**options: Any) -> dict[str, Any]:
 def given(context: typer.Context, fields: Iterable[str], **options: str) -> dict[str, Any]:
     """The options that the user has given, and those with a default, as fields of a config.
 
-    A command that uses it need not name the parameters of these options again.
+    The body of a command that uses it need not mention the parameters of these options.
 
     Args:
         context: the context of the command.
@@ -87,6 +87,6 @@ def memory_size(option: str, text: str) -> int:
     """The bytes of a size such as 500MB or 2GB, in powers of 1,000; raises `ConfigError` for another text."""
     match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?) ?([MG])i?B?", text.strip(), re.ASCII | re.IGNORECASE)
     size = 0 if match is None else round(float(match[1]) * {"M": 10**6, "G": 10**9}[match[2].upper()])
-    if size < 10_000_000:
+    if size < MIN_PRIOR_MEMORY:
         raise ConfigError(f"{option} is {text!r}; give a size from 10MB up, such as 500MB or 2GB")
     return size

@@ -67,9 +67,10 @@ function onPlace(sample, place, character, { focus = true } = {}) {
 async function underline(said = "") {
   if (!byId("copied").checked) {
     for (const sample of samples) sample.underline([]);
+    byId("status").textContent = said;
   } else if (samples.length) {
-    byId("status").textContent = `${said} Looking for copies …`;
-    byId("status").textContent = `${said} ${(await underlineCopies(samples, byId("model").value)) ?? ""}`;
+    byId("status").textContent = `${said} Looking for copies …`.trim();
+    byId("status").textContent = `${said} ${(await underlineCopies(samples, byId("model").value)) ?? ""}`.trim();
   }
 }
 

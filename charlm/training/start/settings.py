@@ -39,7 +39,7 @@ _RATE_OF_LSTM_ALONE = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingTask(JsonConfig):
-    """What is trained on what: all that the settings depend on, apart from how often the text is read."""
+    """The network and the text of a run: all that the settings depend on but how often the text is read."""
 
     tokens: int
     """Tokens in the training split."""
@@ -91,7 +91,7 @@ def settings_for(task: TrainingTask, passes: float) -> AutotunedSettings:
     """Regularisation, optimiser and learning rate; they don't depend on the machine.
 
     Args:
-        task: what is trained on what.
+        task: the network and the text.
         passes: how often the network reads each token of the training split, approximately.
     """
     rate, why_this_rate = _learning_rate(task)

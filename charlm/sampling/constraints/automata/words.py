@@ -27,8 +27,8 @@ def of_words(words: Iterable[str], can_write: Callable[[str], bool]) -> Table:
     """The texts of these words, with white space or punctuation between them.
 
     A word may also begin with a capital or have only capitals, and it may itself contain punctuation, as in "don't".
-    An apostrophe alone parts two words only after one or two letters, as in "l'amour" or "o'the": a model that wants to
-    write "man's" would otherwise write "man'stand".
+    An apostrophe alone separates two words only after one or two letters, as in "l'amour" or "o'the": a model that
+    wants to write "man's" would otherwise write "man'stand".
 
     Raises `ConfigError` if there are too many words, or none that the vocabulary can write.
     """

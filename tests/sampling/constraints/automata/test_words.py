@@ -20,7 +20,7 @@ def test_other_words_are_not(read, table, text: str) -> None:
     assert read(table, text)[0] == DEAD
 
 
-def test_an_apostrophe_parts_short_words_only(read, table) -> None:
+def test_an_apostrophe_separates_short_words_only(read, table) -> None:
     assert read(table, "don'cat")[0] == DEAD and read(table, "cat’at")[0] == DEAD
     assert read(table, "cat' at")[1] and read(table, "cat'")[1:] == (True, 0)
     assert read(table, "at'cat")[1] and read(table, "At’don't")[1] and read(table, "cat-at")[1]
