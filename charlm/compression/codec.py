@@ -11,7 +11,7 @@ import torch
 
 from charlm.compression.archive import DIGEST, Block, Header, check_hash, damaged, read_archive, write_archive
 from charlm.compression.coder import make_decoder, make_encoder
-from charlm.compression.machine import machine
+from charlm.compression.machine import described, machine
 from charlm.compression.predictors import Predictor, make_predictor
 from charlm.compression.symbols import CODE_POINTS, Alphabet, UnknownSymbolError, has_crlf, separator_of
 from charlm.errors import ArchiveError, ConfigError, ModelFileError
@@ -113,8 +113,8 @@ def decompress(archive: bytes, model: TextModel | None = None, *, progress: Prog
         )
     if header.machine and header.machine != (here := machine()):
         raise ArchiveError(
-            f"the archive is not portable: it was made with {header.machine}, and this is {here}; decompress it there, "
-            "or pass --threads if only these differ"
+            f"the archive is not portable: it was made with {described(header.machine)}, and this is {described(here)}; "
+            "decompress it there, or pass --threads if only these differ"
         )
     predictor = make_predictor(model.model, model.tokenizer.bos, portable=not header.machine, dynamic=header.dynamic)
     if predictor is None:

@@ -130,7 +130,7 @@ def test_the_size_is_what_evaluation_promises(models, write, sentences: str, whi
     promised = scored.nats / math.log(2) / 8
     archive = compress(data, model, dynamic=dynamic)
     spare = len(archive) - promised
-    assert -20 < spare < 64 + (40 if dynamic else 0) + promised / 1000  # the header names the machine
+    assert -20 < spare < 64 + promised / 1000
 
 
 def test_lines_cost_what_evaluation_says(models, write) -> None:
