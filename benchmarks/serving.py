@@ -3,8 +3,10 @@
     python benchmarks/serving.py TEXT [--rounds 8] [--seconds 10] [--threads 1]
 
 Trains in a temporary folder next to `charlm serve`, while the Train page in headless Chromium shows the run in one half
-of each round and nothing in the other half, in turns. Prints the tokens per second of both halves of each round, and
-the median of their ratios. Server and browser run all the time, so what is measured is the page that looks.
+of each round and nothing in the other half, in turns. Prints the tokens per second of both halves of each round and
+what server and browser take of the machine's processor time in each, and the medians of the ratio of speeds and of the
+difference of shares. The speeds also tell what memory and caches cost, but on a noisy machine only the shares are
+precise. Server and browser run all the time, so what is measured is the page that looks. Linux only.
 """
 
 import argparse
@@ -52,36 +54,60 @@ def main() -> None:
                     raise SystemExit("the training has ended; see what `charlm train` says to this text")
                 time.sleep(0.5)
             with chromium() as browser, new_page(browser, address.partition("/train")[0]) as (page, _):
-                ratios = _measure(page, address, arguments.rounds, arguments.seconds)
+                ratios, shares = _measure(page, address, arguments.rounds, arguments.seconds, other_than=training.pid)
                 settings = {"text": Path(arguments.text).stem, "rounds": arguments.rounds, "seconds": arguments.seconds}
-                results.add(settings, {"ratio": median(ratios), "ratios": ratios}, seed=1)
-                print(f"median of the ratios: {median(ratios):.3f}")
+                figures = {"ratio": median(ratios), "ratios": ratios, "share": median(shares), "shares": shares}
+                results.add(settings, figures, seed=1)
+                print(f"median of the ratios: {median(ratios):.3f}, of the shares: {median(shares):.2%}")
         finally:
             for process in (training, server):
                 process.terminate()
                 process.wait()
 
 
-def _measure(page: Any, address: str, rounds: int, seconds: float) -> list[float]:
-    """The speed with the page open relative to that without, of each round."""
+def _measure(
+    page: Any, address: str, rounds: int, seconds: float, *, other_than: int
+) -> tuple[list[float], list[float]]:
+    """The speed with the page open relative to that without, of each round, and how much more of the machine's
+    processor time everything but the process `other_than` takes with the page open."""
     page.goto(address)  # the n-gram model and xz are measured once, at the first look
     while page.locator("#figures div", has_text="n-gram to beat").locator("dd").text_content() == "–":
         page.wait_for_timeout(500)
-    ratios = []
-    print("| round | tokens/s, page closed | page open | ratio |\n| --- | --- | --- | --- |")
+    ratios, more = [], []
+    print("| round | tokens/s, page closed | page open | ratio | processor time, page closed | page open |")
+    print("| --- | --- | --- | --- | --- | --- |")
     for number in range(1, rounds + 1):
-        speeds = {}
+        speeds, shares = {}, {}
         for shown in (False, True) if number % 2 else (True, False):
             page.goto(address if shown else "about:blank")
-            before = _reached()
+            before, started, used = _reached(), time.perf_counter(), _processor_seconds(other_than)
             page.wait_for_timeout(1000 * seconds)
             while _reached() == before:  # the figures of ten steps are written at a time
                 page.wait_for_timeout(100)
-            tokens, elapsed = (after - first for after, first in zip(_reached(), before, strict=True))
-            speeds[shown] = tokens / elapsed
+            used, elapsed = _processor_seconds(other_than) - used, time.perf_counter() - started
+            shares[shown] = used / elapsed / (os.cpu_count() or 1)
+            tokens, trained = (after - first for after, first in zip(_reached(), before, strict=True))
+            speeds[shown] = tokens / trained
         ratios.append(speeds[True] / speeds[False])
-        print(f"| {number} | {speeds[False]:,.0f} | {speeds[True]:,.0f} | {ratios[-1]:.3f} |", flush=True)
-    return ratios
+        more.append(shares[True] - shares[False])
+        figures = f"{speeds[False]:,.0f} | {speeds[True]:,.0f} | {ratios[-1]:.3f}"
+        print(f"| {number} | {figures} | {shares[False]:.2%} | {shares[True]:.2%} |", flush=True)
+    return ratios, more
+
+
+def _processor_seconds(other_than: int) -> float:
+    """Processor time that this process and its descendants have taken so far, without one child."""
+    parents, ticks = {}, {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has ended
+        parents[int(folder.name)], ticks[int(folder.name)] = int(fields[1]), int(fields[11]) + int(fields[12])
+    own = {os.getpid()}
+    while found := {pid for pid, parent in parents.items() if parent in own} - own - {other_than}:
+        own |= found
+    return sum(ticks[pid] for pid in own) / os.sysconf("SC_CLK_TCK")
 
 
 def _reached() -> tuple[float, float]:

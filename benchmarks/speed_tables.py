@@ -103,6 +103,7 @@ TABLES = {
             Column("text", "text"),
             Column("rounds", "rounds", "g"),
             Column("training speed, page open / closed", "ratio", ".3f"),
+            Column("more processor time, page open", "share", ".2%"),
         ),
     ),
     "waiting": Table(
