@@ -113,8 +113,8 @@ def decompress(archive: bytes, model: TextModel | None = None, *, progress: Prog
         )
     if header.machine and header.machine != (here := machine()):
         raise ArchiveError(
-            f"the archive is not portable: it was made with {described(header.machine)}, and this is {described(here)}; "
-            "decompress it there, or pass --threads if only these differ"
+            f"the archive is not portable: it was made with {described(header.machine)}, and this is "
+            f"{described(here)}; decompress it there, or pass --threads if only these differ"
         )
     predictor = make_predictor(model.model, model.tokenizer.bos, portable=not header.machine, dynamic=header.dynamic)
     if predictor is None:
