@@ -42,7 +42,7 @@ def compress(
 ) -> bytes:
     """An archive of any bytes, which `decompress` restores.
 
-    Its size in bytes is about 60 more than the nats of the same text by `TextModel.evaluate`, divided by 8 ln 2.
+    Its size in bytes is about 40 more than the nats of the same text by `TextModel.evaluate`, divided by 8 ln 2.
 
     Args:
         data: the content of a file.
@@ -120,7 +120,7 @@ def decompress(archive: bytes, model: TextModel | None = None, *, progress: Prog
     if predictor is None:
         raise ArchiveError(
             "the archive is portable, but this installation can't compute portable probabilities without charlm's "
-            "kernels; install charlm anew"
+            "kernels; reinstall charlm"
         )
     data = b"".join(_decode(blocks, header, _alphabet(model, header), predictor, model, progress))
     check_hash(archive, data)
