@@ -120,7 +120,7 @@ def decompress(archive: bytes, model: TextModel | None = None, *, progress: Prog
     if predictor is None:
         raise ArchiveError(
             "the archive is portable, but this installation can't compute portable probabilities without charlm's "
-            "kernels; reinstall charlm"
+            "kernels; install charlm anew"
         )
     data = b"".join(_decode(blocks, header, _alphabet(model, header), predictor, model, progress))
     check_hash(archive, data)

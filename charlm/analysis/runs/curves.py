@@ -123,7 +123,7 @@ def read_records(run: RunFolder) -> dict[str, list[dict[str, Any]]]:
             kind = values.pop("kind")
             records[kind].append(_RECORDS[kind].from_json(values).to_json())
         except (KeyError, TypeError):
-            raise RunError(f"{run.metrics} is damaged at line {number}: it has no known kind") from None
+            raise RunError(f"{run.metrics} is damaged at line {number}: it has no kind that is known") from None
         except CharlmError as error:
             raise RunError(f"{run.metrics} is damaged at line {number}: {error}") from None
     if not records["step"]:
@@ -155,7 +155,7 @@ def read_samples(run: RunFolder) -> list[Sample]:
     """
     if not run.config.exists():
         raise RunError(
-            f"{run.path} is not a run folder, which has the samples of its training; name the run, as in "
+            f"{run.path} is no run folder, and samples are kept there; name the run, as in "
             "`charlm sample runs/NAME --checkpoints`"
         )
     try:
@@ -167,7 +167,7 @@ def read_samples(run: RunFolder) -> list[Sample]:
     scores = {one["step"]: (one["nats_per_token"], one["margin"]) for one in read_records(run)["validation"]}
     parts = re.split(r"^--- step ([0-9]{1,18})\n", text, flags=re.MULTILINE)[1:]
     if not parts:
-        raise RunError(f"no samples in {run.path}: the run has not reached its first validation; wait until it has")
+        raise RunError(f"no samples in {run.path}: the run has not reached its first validation")
     samples = []
     for step, written in zip(map(int, parts[::2]), parts[1::2], strict=True):
         nats, margin = scores.get(step, (None, None))
