@@ -178,13 +178,19 @@ def _continue_saved(
     state, checkpoint, log_sizes = restore(folder, config, started, processes)
     processes.require_same({"resume file": [state.step, state.tokens]})
     if checkpoint.corpus is None or corpus.sha256 != checkpoint.corpus.sha256:
-        raise CorpusError(f"the text {corpus.name} is not the one this run began with; --resume needs the same text")
+        raise CorpusError(
+            f"the text {corpus.name} is not the one that this run began with; restore it, or start a new run with "
+            f"`charlm train TEXT --init-from {shlex.quote(str(folder.path))}`"
+        )
     labels = checkpoint.model.config.labels
     dataset = make_dataset(corpus, checkpoint.tokenizer, labels=labels, progress=progress)
     dataset = with_valid_text(dataset, run_config.valid, progress=progress)
     own, facts = dataset.held_out.get("valid"), checkpoint.corpus.valid
     if own is not None and facts is not None and own.sha256 != facts.sha256:
-        raise CorpusError(f"the validation text {own.name} has changed; --resume needs the same text")
+        raise CorpusError(
+            f"the validation text {own.name} has changed since this run began; restore it, or start a new run with "
+            f"`charlm train TEXT --valid FILE --init-from {shlex.quote(str(folder.path))}`"
+        )
     refit_prior(state, dataset, folder, memory=config.prior_memory, progress=progress)
     if state.best_step > 0 and not processes.from_first(folder.model.exists):
         logger.warning("%s is missing; the next validation saves a new model", folder.model)

@@ -42,7 +42,7 @@ def compress(
 ) -> bytes:
     """An archive of any bytes, which `decompress` restores.
 
-    Its size in bytes is about 60 more than the nats of the same text by `TextModel.evaluate`, divided by 8 ln 2.
+    Its size in bytes is about 40 more than the nats of the same text by `TextModel.evaluate`, divided by 8 ln 2.
 
     Args:
         data: the content of a file.

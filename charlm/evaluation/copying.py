@@ -1,5 +1,5 @@
 """Passages of a text that occur verbatim in another, such as the one that a model was trained on; and how much of a
-held-out split also stands in the training split, which makes its score too good.
+held-out split also occurs in the training split, which makes its score too good.
 
 The other text is kept in memory, with the hash of a substring at every 16th character. The substrings are so short that
 any passage of the minimum length contains one of them, so a passage without a known hash needs no search.
@@ -49,7 +49,7 @@ class CopyIndex:
         Raises `ConfigError` for a `least` below 1.
         """
         if least < 1:
-            raise ConfigError(f"the minimum length of a copied stretch is {least}; it must be at least 1")
+            raise ConfigError(f"the minimum length of a copied passage is {least}; it must be at least 1")
         self.least = least
         self._text = _DOCUMENT_END.join(texts)
         self._stride = min(_STRIDE, least)
@@ -155,7 +155,7 @@ def warn_about_overlap(training: Corpus, held_out: Corpus, name: str) -> None:
     )
     if share >= _NOTICEABLE_OVERLAP:
         logger.warning(
-            "%.0f%% of the %s text also stands in the training text, so its loss is too low", 100 * share, name
+            "%.0f%% of the %s text also occurs in the training text, so its loss is too low", 100 * share, name
         )
 
 

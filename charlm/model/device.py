@@ -56,8 +56,8 @@ def device_to_resume_on(name: str, kind: str | None) -> torch.device:
         )
     elif device.type != "cpu":
         logger.warning(
-            "torch doesn't promise the same sums twice on the device %s: the weights can differ in the last bits from "
-            "those of a run that never stopped",
+            "torch doesn't guarantee the same sums twice on the device %s: the weights can differ in rounding from "
+            "those of a run that was never stopped",
             device.type,
         )
     return device

@@ -19,7 +19,9 @@ def computes_in_bfloat16(model: LanguageModel, precision: Precision) -> bool:
     kind = model.output_bias.device.type
     can = kind == "cpu" or (kind == "cuda" and has_bfloat16_cores())
     if precision == "bfloat16" and not can:
-        raise ConfigError(f"--precision bfloat16: the device {kind} can't; leave it out, or add --device cpu")
+        raise ConfigError(
+            f"--precision is bfloat16, which the device {kind} doesn't support; leave it out, or add --device cpu"
+        )
     return precision == "bfloat16" or (
         precision == "auto" and can and (kind == "cuda" or model.network.has_bfloat16_kernel)
     )

@@ -75,7 +75,7 @@ class Steered:
                 if logit_change is not None:
                     logits += state_change[:, None] * logit_change
         if not (logits < np.inf).all():  # -inf rules a token out
-            raise ConfigError("--steer makes the probabilities not finite; give a smaller value")
+            raise ConfigError("--steer is so strong that probabilities are no longer finite; give a smaller value")
 
     def states(self, states: LayerStates, logits: NDArray[np.floating]) -> LayerStates:
         """Copies of states, (B, H) each, with the holds applied; the logits are changed in place as in a call."""

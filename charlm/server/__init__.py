@@ -1,1 +1,1 @@
-"""`charlm serve`: pages to write, read, train and teach with, and the completions API, on this machine alone."""
+"""`charlm serve`: pages to write, read, train and follow the lecture, and the completions API, on one machine."""

@@ -65,7 +65,11 @@ async def _error(request: Request, error: Exception) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     """The answer for an error that Starlette raises: there is no such path, or it has no such method."""
     assert isinstance(error, HTTPException)
-    answer = error_response(NotFoundError("there is no such page") if error.status_code == 404 else _refused(error))
+    answer = error_response(
+        NotFoundError("there is no such page; open the address that charlm serve printed")
+        if error.status_code == 404
+        else _refused(error)
+    )
     answer.status_code = error.status_code
     return answer
 

@@ -35,7 +35,7 @@ async def show_file(request: Request) -> Response:
 def _file(name: str) -> Response:
     files = contents()
     if name not in files:
-        raise NotFoundError("there is no such page")
+        raise NotFoundError("there is no such page; open the address that charlm serve printed")
     return Response(files[name], media_type=_TYPES[name.rpartition(".")[2]])
 
 

@@ -80,10 +80,10 @@ class Guard:
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             raise ForbiddenError("the Host header doesn't name this server; open the address that charlm serve printed")
         if any(origin.lower() != f"http://{hosts[0].lower()}" for origin in origins):
-            raise ForbiddenError("the request comes from another site")
+            raise ForbiddenError("the request comes from another site; open the address that charlm serve printed")
         is_page = scope["method"] in _SAFE_METHODS and headers.get("sec-fetch-mode") == "navigate"
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not is_page:
-            raise ForbiddenError("the request comes from another site")
+            raise ForbiddenError("the request comes from another site; open the address that charlm serve printed")
         if scope["method"] in _SAFE_METHODS or scope["path"] in self._open_paths:
             return
         if not hmac.compare_digest(headers.get(TOKEN_HEADER, "").encode(), self._token.encode()):

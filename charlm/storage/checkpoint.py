@@ -240,7 +240,7 @@ def _check_header(path: Path) -> None:
         with path.open("rb") as file:
             start = file.read(9)
     except FileNotFoundError:
-        raise ModelFileError(f"no model file {path}") from None
+        raise ModelFileError(f"there is no model file {path}; check the name") from None
     except OSError as error:
         raise ModelFileError(f"{path} can't be read: {error.strerror}") from None
     if len(start) < 9 or start[8:] != b"{":

@@ -86,7 +86,9 @@ class Direction:
         config, cell = model.config, model.recurrent.cell
         fits = self.facts.layer < config.num_layers and self.facts.state in cell.states
         if not fits or self.vector.shape != (config.hidden_size,):
-            raise ModelFileError(f"{path} is damaged: the model it names has no such state; make it anew")
+            raise ModelFileError(
+                f"{path} is damaged: the model it names has no such state; make it again with `charlm probe`"
+            )
 
     def save(self, path: Path) -> None:
         """Write a file, replacing an older one atomically; raises `CharlmError` when it can't be written."""
@@ -101,14 +103,17 @@ class Direction:
         version = description.pop("version", None)
         if version != FORMAT_VERSION:
             shown = reprlib.repr(version)
-            raise ModelFileError(f"{path} has format version {shown}, and this charlm knows {FORMAT_VERSION}")
+            raise ModelFileError(
+                f"{path} has format version {shown}, but this charlm reads version {FORMAT_VERSION}; make it again "
+                "with `charlm probe`"
+            )
         try:
             facts = DirectionFacts.from_json(description)
         except ConfigError as error:
-            raise ModelFileError(f"{path} is damaged: {error}") from None
+            raise ModelFileError(f"{path} is damaged: {error}; make it again with `charlm probe`") from None
         usual = vector.ndim == 1 and vector.dtype == np.float32 and bool(np.isfinite(vector).all())
         if not usual or abs(float(np.linalg.norm(vector.astype(np.float64))) - 1) > 1e-3:
-            raise ModelFileError(f"{path} is damaged: its vector is no direction")
+            raise ModelFileError(f"{path} is damaged: its vector is no direction; make it again with `charlm probe`")
         return cls(facts, vector)
 
 
@@ -124,10 +129,12 @@ def _read(path: Path) -> tuple[dict[str, Any], NDArray[Any]]:
     except OSError as error:
         raise ModelFileError(f"{path} can't be read: {error.strerror or error}") from None
     except (KeyError, ValueError, TypeError, AttributeError, safetensors.SafetensorError):
-        raise ModelFileError(f"{path} is no direction of charlm's, or damaged; make one with `charlm probe`") from None
+        raise ModelFileError(f"{path} is not a steering direction, or damaged; make one with `charlm probe`") from None
     saved = metadata.get(_DIGEST, sha256 := _sha256(metadata[_KEY], vector))  # the oldest files have none
     if saved != sha256 or metadata.keys() - {_KEY, _DIGEST}:
-        raise ModelFileError(f"{path} is damaged: its content differs from what was saved; make it anew")
+        raise ModelFileError(
+            f"{path} is damaged: its content differs from what was saved; make it again with `charlm probe`"
+        )
     return description, vector
 
 
@@ -178,5 +185,5 @@ def find_direction(name: str, model: Path) -> Path:
         if os.path.isfile(path):  # False for a name that no file can have
             return path
     known = [path.stem for path in direction_paths(model)]
-    there = f"; there is {', '.join(known)}" if known else "; make one with `charlm probe`"
-    raise ConfigError(f"no direction {name!r} for {model}{there}")
+    hint = f"choose one of {', '.join(known)}" if known else "make one with `charlm probe`"
+    raise ConfigError(f"there is no direction {name!r} for {model}; {hint}")

@@ -40,7 +40,7 @@ def test_a_run_killed_before_its_first_save_begins_again(train_run, stop_after, 
 def test_resume_needs_the_same_text(text: Path, sentences: str, train_run, stop_after, write) -> None:
     train_run(callbacks=stop_after(10))
     text.write_text(sentences.replace("cat", "rat"))
-    with pytest.raises(CorpusError, match="not the one this run began with"):
+    with pytest.raises(CorpusError, match="not the one that this run began with; restore it, or"):
         api.resume_run("runs/a")
     moved = write(sentences, "elsewhere.txt")
     assert api.resume_run("runs/a", text=moved).outcome.finished

@@ -78,7 +78,7 @@ def test_a_model_alone_says_what_it_lacks(failed, trained_run, options: list[str
 def test_mistakes_are_named(charlm, failed, text: Path, trained_run) -> None:
     trained_run()
     assert "--no-copy shapes a random draw" in failed("sample", "--beam", "2", "--no-copy", "5")
-    assert "minimum length of a copied stretch is 0" in failed("sample", "--copy-check", "--copy-length", "0")
+    assert "minimum length of a copied passage is 0" in failed("sample", "--copy-check", "--copy-length", "0")
     text.unlink()
     assert "record its new place with `charlm train NEWPLACE --resume --run runs/a`" in failed(
         "sample", "--no-copy", "5"

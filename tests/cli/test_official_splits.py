@@ -178,10 +178,10 @@ def test_an_overlap_is_named_with_its_size(
     share = round(100 * 2000 / characters(copied))
     with caplog.at_level(logging.WARNING):
         charlm("train", texts["train"], "--valid", copied, "--test", copied, "--run", "a", *brief)
-        assert f"{share}% of the validation text also stands in the training text" in caplog.text
+        assert f"{share}% of the validation text also occurs in the training text" in caplog.text
         assert "test text" not in caplog.text
         charlm("eval", "a")
-    assert f"{share}% of the test text also stands in the training text" in caplog.text
+    assert f"{share}% of the test text also occurs in the training text" in caplog.text
 
 
 def test_texts_of_their_own_do_not_overlap(
@@ -190,4 +190,4 @@ def test_texts_of_their_own_do_not_overlap(
     with caplog.at_level(logging.WARNING):
         charlm("train", texts["train"], "--valid", texts["valid"], "--test", texts["test"], "--run", "a", *brief)
         charlm("eval", "a")
-    assert "also stands" not in caplog.text
+    assert "also occurs" not in caplog.text

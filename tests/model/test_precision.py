@@ -38,7 +38,7 @@ def test_bfloat16_is_for_devices_that_have_it(
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
     model = _OnDevice(kind)
     if expected is None:
-        with pytest.raises(ConfigError, match=f"--precision bfloat16: the device {kind} can't"):
+        with pytest.raises(ConfigError, match=f"--precision is bfloat16, which the device {kind} doesn't support"):
             computes_in_bfloat16(model, precision)
     else:
         assert computes_in_bfloat16(model, precision) == expected

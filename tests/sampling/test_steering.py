@@ -117,7 +117,7 @@ def test_steering_that_leaves_no_numbers_is_named(planted) -> None:
     steered = Steered(model, [hold(1e6, np.full(6, 6**-0.5, np.float32))])
     stepper = SteeredStepper(ModelStepper(model, [model.initial_state(1)]), steered)
     with pytest.raises(
-        ConfigError, match="makes the probabilities not finite"
+        ConfigError, match="probabilities are no longer finite; give a smaller value"
     ):  # all units at 1, and 6 * 2e38 is no float
         stepper.step([3])
 

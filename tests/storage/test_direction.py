@@ -90,7 +90,7 @@ def test_directions_are_found_by_name_or_file(facts, tmp_path: Path) -> None:
     file.parent.mkdir()
     Direction(facts, VECTOR).save(file)
     assert find_direction("mood", model) == find_direction(str(file), model) == file
-    with pytest.raises(ConfigError, match=r"no direction 'joy' for .*; there is mood"):
+    with pytest.raises(ConfigError, match=r"no direction 'joy' for .*; choose one of mood"):
         find_direction("joy", model)
     with pytest.raises(ConfigError, match="no direction"):
         find_direction("x" * 300, model)

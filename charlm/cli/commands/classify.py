@@ -64,9 +64,9 @@ def classify(
     """Say which label each document of a text has, with a model trained on labelled texts.
 
     The model scores every document once for each value of the label, and Bayes' theorem turns the scores into
-    probabilities. They are calibrated on the validation split of the model's own text, if it is still there. If the
-    text tells the labels of its documents, the share of right answers is printed and which values are mistaken for
-    which. An empty document keeps its number and is as likely to have each value as before reading.
+    probabilities. They are calibrated on the validation split of the model's own text, if it is still there. If TEXT
+    has the true labels, the accuracy and a confusion matrix are printed, too. An empty document keeps its number, and
+    its probabilities are those before reading.
 
     Examples:
       [bold]charlm classify reviews new.csv[/bold]

@@ -54,9 +54,9 @@ def compare(
 
     Every character is scored by each model, given everything before it in its document. Without TEXT, the test split of
     the first model's own text is scored. A 95% confidence interval says whether a difference would hold on other texts
-    of the same kind and with other seeds. The part for other texts is found by drawing blocks of the text at random
-    (block bootstrap), since neighbouring characters depend on each other; the part for other seeds
-    assumes that a seed changes the loss by 0.2% (standard deviation), the highest value measured on six of seven texts.
+    of the same kind and with other seeds. Its part for other texts is found by drawing blocks of the text at random
+    (block bootstrap), since neighbouring characters depend on each other. Its part for other seeds assumes that a seed
+    changes the loss by 0.2% (standard deviation).
 
     Examples:
       [bold]charlm compare runs/lstm runs/gru[/bold]

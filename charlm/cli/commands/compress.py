@@ -40,7 +40,8 @@ def compress(
         bool,
         typer.Option(
             "--dynamic",
-            help="Let the model learn from what it has read: smaller, slower, and to be decompressed on this machine.",
+            help="Let the model learn while it compresses: the archive is smaller, takes longer, and can be "
+            "decompressed on this machine only.",
         ),
     ] = False,
     self_contained: Annotated[
@@ -58,10 +59,10 @@ def compress(
     threads: ThreadsOption = 1,
     json: JsonOption = False,
 ) -> None:
-    """Compress a file by a model's predictions, to the size that `charlm eval` promises.
+    """Compress a file with a model's predictions.
 
-    The better the model knows such text, the smaller the file. Any bytes can be compressed, and `charlm decompress`
-    restores them exactly, with the same model.
+    The better the model predicts the text, the smaller the archive: it takes as many bits as `charlm eval` reports.
+    Any file can be compressed, and `charlm decompress` restores it exactly, with the same model.
 
     Examples:
       [bold]charlm compress letter.txt[/bold]                      letter.txt.charlm, by the newest run
@@ -106,7 +107,7 @@ def decompress(
     model: Annotated[
         str | None,
         _model_option(
-            "The model that the archive was made by: model file, run folder or name of a run.",
+            "The model that the archive was made with: model file, run folder or name of a run.",
             "the one in the archive, or else the newest run",
         ),
     ] = None,
@@ -124,7 +125,7 @@ def decompress(
     threads: ThreadsOption = 1,
     json: JsonOption = False,
 ) -> None:
-    """Restore a file that `charlm compress` has made smaller, exactly.
+    """Restore a compressed file exactly.
 
     Every block and the whole file are checked before anything is written.
 

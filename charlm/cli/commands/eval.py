@@ -79,8 +79,10 @@ def evaluate(
     Every token is scored exactly once, given everything before it in its document and the document's labels, if the
     model knows labels. Without TEXT, the test split of the model's own text is scored. For comparison the same text is
     scored by an n-gram model, a unigram model, a uniform distribution, gzip and xz, which are fitted only to the
-    model's training split. Of pairs only the targets are scored, each given its source, without that comparison; up to
-    500 targets are also written, to count those that are exact.
+    model's training split.
+
+    With a model of pairs only the targets are scored, each given its source, without that comparison. charlm also
+    writes up to 500 targets and counts those that are exactly right.
 
     Examples:
       [bold]charlm eval[/bold]                         the newest run, on its test split

@@ -29,8 +29,8 @@ def export(
         str,
         typer.Option(
             metavar="SIZE",
-            help="The largest page, such as 900KB or 3MB. N-grams are left out until it fits, those first whose loss "
-            "costs least.",
+            help="The largest size of the page, such as 900KB or 3MB. N-grams are left out until the page fits, the "
+            "least useful ones first.",
         ),
     ] = "3MB",
     title: Annotated[
@@ -43,11 +43,11 @@ def export(
 ) -> None:
     """Write a model as one HTML page that works offline: anybody can open it and write with the model.
 
-    The page also shows how a text surprises the model, and how the model was made. The text that the model was trained
-    on is not in it, but its n-grams are short passages of that text.
+    The page also shows where a text surprises the model, and how the model was made. The text that the model was
+    trained on is not in the page, but the n-grams in it are short passages of that text.
 
-    The model is made smaller: its weights are rounded, and its n-grams pruned. The bits per character of both are
-    measured on the held-out split.
+    The model in the page is smaller: its weights are rounded, and its n-grams pruned. Both models are scored on the
+    held-out split.
 
     Examples:
       [bold]charlm export --html shakespeare.html[/bold]

@@ -75,18 +75,19 @@ def score(
 ) -> None:
     """Score each document, line, sentence or word of a text, and say which of several models it is likeliest from.
 
-    Each is scored given everything before it in its document; --alone leaves that out. Results appear as they are
-    computed unless they are sorted, and - reads standard input of any length in bounded memory. The scores add up to
-    that of `charlm eval`. Every character counts once: a line and a sentence include the white space after them, a word
-    the white space before it, and a token of several characters counts where it ends. The end of a document is charged
-    to the document; by line, sentence or word it is a figure of its own. An empty document has a number, and 0 bits. Of
-    pairs the targets are scored, each given its source.
+    Each is scored given everything before it in its document, unless --alone is given. Results appear as they are
+    computed, unless they are sorted. With - as TEXT, standard input of any length is read in bounded memory.
 
-    With several models, p is the probability by Bayes' theorem that the text is from a model, if it is from one of
+    The scores add up to that of `charlm eval`. Every character counts once: a line and a sentence include the white
+    space after them, a word the white space before it, and a token of several characters counts where it ends. The
+    score of a document includes its end; by line, sentence or word the ends of documents have a figure of their own. An
+    empty document has a number, and 0 bits. Of pairs the targets are scored, each given its source.
+
+    With several models, p is the probability, by Bayes' theorem, that the text is from this model, if it is from one of
     them.
 
     Examples:
-      [bold]charlm score novel letter.txt --top 20[/bold]              its oddest lines
+      [bold]charlm score novel letter.txt --top 20[/bold]              its most unusual lines
       [bold]charlm score novel letter.txt --by word --sort bits[/bold]
       [bold]cat app.log | charlm score logs - --jsonl[/bold]
       [bold]charlm score austen melville page.txt --by sentence[/bold]

@@ -26,10 +26,10 @@ def serve(
     open_page: Annotated[bool, typer.Option("--open", help="Open the first page in the browser.")] = False,
     threads: ThreadsOption = 1,
 ) -> None:
-    """Write, read, train and teach in the browser, and offer the completions API to other programs.
+    """Write, read and train in the browser, and offer the completions API to other programs.
 
-    The server answers this machine alone, until Ctrl-C. Models are those of the runs in runs/ and the bundled ones.
-    Programs that speak the completions API use http://127.0.0.1:PORT/v1 with any key. Needs the extra
+    The server can be reached from this machine only, and runs until Ctrl-C. It offers the runs in runs/ and the
+    bundled models. The address of the completions API is http://127.0.0.1:PORT/v1, with any key. Needs the extra
     charlm-rnn\\[web].
 
     Examples:
@@ -53,7 +53,7 @@ def serve(
 
     def announce(address: str) -> None:
         print(address, flush=True)
-        stderr().print("serving on this machine alone; Ctrl-C ends it and keeps the runs")
+        stderr().print("only this machine can reach the server; Ctrl-C stops it and saves a run that is training")
         if open_page and not webbrowser.open(address):
             note("found no browser to open; set the environment variable BROWSER to one")
 

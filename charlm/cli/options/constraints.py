@@ -10,7 +10,7 @@ PatternOption = Annotated[
     str | None,
     typer.Option(
         metavar="REGEX",
-        help="The text matches this regular expression from first to last. Needs outlines-core: pip install "
+        help="The whole text matches this regular expression. Needs outlines-core: pip install "
         "'charlm-rnn\\[pattern]'.",
         rich_help_panel=PANEL,
     ),
@@ -28,7 +28,8 @@ WordsOption = Annotated[
     str | None,
     typer.Option(
         metavar="FILE",
-        help="Write only words of this file, which has one word per line; any case, white space and punctuation.",
+        help="Write only words of this file, which has one word per line. The model chooses case, white space and "
+        "punctuation.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -36,7 +37,7 @@ MustContainOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="TEXT",
-        help="Write these words somewhere, where the model finds them likely. Repeatable. "
+        help="Write this text somewhere, as whole words, where the model finds it likely. Repeatable. "
         r"Escapes: \n, \r, \t and \\.",
         rich_help_panel=PANEL,
     ),
@@ -53,8 +54,8 @@ SyllablesOption = Annotated[
     str | None,
     typer.Option(
         metavar="NUMBERS",
-        help="Write lines of so many syllables, 5/7/5 or one number for all lines, in English. Downloads a "
-        "pronouncing dictionary once.",
+        help="The number of syllables of each line, such as 5/7/5, or one number for all lines; English only. The "
+        "first use downloads a pronouncing dictionary.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -62,8 +63,8 @@ RhymeOption = Annotated[
     str,
     typer.Option(
         metavar="SCHEME",
-        help="With --syllables: lines with the same letter rhyme, and those of letters that recur do with no other, "
-        "as in ABAB.",
+        help="With --syllables: a letter for each line, such as ABAB. Lines with the same letter rhyme; lines with "
+        "different letters that are both repeated don't.",
         rich_help_panel=PANEL,
     ),
 ]

@@ -144,8 +144,8 @@ MatchOption = Annotated[
     bool | None,
     typer.Option(
         "--match/--no-match",
-        help="Let the network use what followed the longest earlier occurrence of the last tokens in the document, so "
-        "that it continues repeats.",
+        help="Let the network use a match: the longest earlier passage of the document that ends like the text so far, "
+        "and what followed it, so that it continues repeats.",
         show_default="auto: on with an n-gram model, if documents are long, the vocabulary is small and there is "
         "compiled code",
         rich_help_panel=MODEL,
@@ -155,8 +155,8 @@ RecentOption = Annotated[
     bool | None,
     typer.Option(
         "--recent/--no-recent",
-        help="Let the network also use what last followed the last 1 to 6 tokens in the document, so that it adapts to "
-        "the words and the columns there.",
+        help="Let the network also use what last followed the same 1 to 6 tokens in the document, so that it adapts to "
+        "the document's words and columns.",
         show_default="auto: on with a match",
         rich_help_panel=MODEL,
     ),

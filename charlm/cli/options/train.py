@@ -95,8 +95,8 @@ ThreadsOption = Annotated[
 ProcessesOption = Annotated[
     int | None,
     typer.Option(
-        help="Train with this many processes on this machine, each of which reads its share of the sequences of a step "
-        "and, if there are GPUs, has one of its own.",
+        help="Train with this many processes on this machine, each of which reads its share of the sequences of a "
+        "step. With GPUs, each process uses one.",
         show_default="1",
         rich_help_panel=TRAINING,
     ),
@@ -104,7 +104,8 @@ ProcessesOption = Annotated[
 DeviceOption = Annotated[
     Device | None,
     option(
-        "Where to compute: auto, cpu, cuda or mps; auto times a second of training on cuda and on the CPU.",
+        "Where to compute: auto, cpu, cuda or mps. auto trains for a second on cuda and on the CPU and takes the "
+        "faster.",
         "auto",
         TRAINING,
         metavar="NAME",
@@ -146,8 +147,8 @@ OverwriteOption = Annotated[
 InitFromOption = Annotated[
     str | None,
     option(
-        "Model to fine-tune: a file, a run, english (the bundled model), or none. The run begins with its network; a "
-        "vocabulary of characters is that of the text.",
+        "Model to fine-tune: a file, a run, english (the bundled model), or none. The run begins with its weights; a "
+        "vocabulary of characters is that of the new text.",
         "english if it predicts the text well, otherwise none",
         RUN,
         metavar="MODEL",

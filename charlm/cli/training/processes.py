@@ -37,7 +37,9 @@ def check_processes(processes: int | None, texts: Sequence[str], run: str | None
     if several and seeds is not None:
         raise ConfigError("--seeds trains with a single process; train each --seed in a command of its own")
     if run is None and may_restart():
-        raise ConfigError("torchrun --max-restarts needs --run, by which restarted processes find their run")
+        raise ConfigError(
+            "torchrun --max-restarts needs --run NAME, so that restarted processes find their run; add it"
+        )
 
 
 def _check_number(processes: int | None, texts: Sequence[str]) -> bool:

@@ -43,7 +43,7 @@ def report(result: "Trained", context: typer.Context, *, json: bool) -> None:
             forgotten = _forgotten(result.run, progress)
         if forgotten is not None:
             verdict.append(
-                f"forgotten: text that the model it began with writes costs {forgotten.after:.2f} bits/char now, "
+                f"forgotten: text written by the model it began with costs {forgotten.after:.2f} bits/char now, "
                 f"{forgotten.before:.2f} before"
             )
     for line in _summary(result, suggestion + verdict):

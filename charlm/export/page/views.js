@@ -28,5 +28,5 @@ loadModel(JSON.parse(byId("header").textContent), byId("weights").textContent).t
   new ReadView(network, tokenizer);
   byId("write-status").textContent = "";
 }, () => {
-  byId("write-status").textContent = "This browser can't unpack the model. A version from 2023 or later can.";
+  byId("write-status").textContent = "This browser is too old to load the model. Use a version from 2023 or later.";
 });

@@ -109,7 +109,7 @@ class WriteView {
       byId("write-status").textContent = "Copied.";
     } catch {
       getSelection().selectAllChildren(byId("texts"));
-      byId("write-status").textContent = "The browser did not allow it; the text is selected, press Ctrl+C.";
+      byId("write-status").textContent = "The browser did not allow copying. The text is selected: press Ctrl+C.";
     }
   }
 

@@ -67,7 +67,7 @@ class SampleConfig:
     unknown: Unknown = "error"
     """How to treat characters of the prefix that are not in the vocabulary."""
     pattern: str | None = None
-    """A regular expression that the text after the prefix matches from first to last; needs outlines-core."""
+    """A regular expression that matches the whole text after the prefix; needs outlines-core."""
     json_schema: str | None = None
     """A JSON schema, itself as JSON, that the text after the prefix satisfies; needs outlines-core."""
     words: tuple[str, ...] = ()
@@ -133,7 +133,7 @@ class SampleConfig:
                 f"--rhyme {self.rhyme} has {len(self.rhyme)} lines, but --lines is {self.lines}; leave out --lines"
             )
         if len(self.line_syllables) > 100:
-            raise ConfigError(f"--syllables has {len(self.line_syllables)} lines; it may have 100")
+            raise ConfigError(f"--syllables asks for {len(self.line_syllables)} lines; give at most 100")
         if self.acrostic and not self.acrostic.strip():
             raise ConfigError("--acrostic has no letters; give the first letters of the lines")
         if self.until_eos and isinstance(self.temperature, Ramp):

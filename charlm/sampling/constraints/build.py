@@ -51,7 +51,7 @@ def build_constraint(
     for name, table in _tables(config, spelling):
         written = intersect(table, spelling, most=_MOST_STATES)
         if written is None:
-            raise ConfigError(f"{name} is too complex; make it smaller")
+            raise ConfigError(f"{name} is too complex; give a shorter text, fewer words or a smaller pattern")
         _require_possible(int(written.distances[written.start]), name, config)
         named.append((name, written))
     tables = [table for _, table in named] + [texts.without(text) for text in config.ban]

@@ -70,7 +70,7 @@ const clock = (seconds) => {
 function figuresOf(view) {
   const last = view.steps.at(-1),
     before = view.steps.at(-1 - RECENT) ?? view.steps[0];
-  if (!last) return [["state", view.state.training ? "reading the text" : "not begun"]];
+  if (!last) return [["state", view.state.training ? "reading the text" : "not started"]];
   const speed = (last.tokens - before.tokens) / (last.seconds - before.seconds);
   const best = Math.min(...view.validations.map((record) => record.bits_per_character ?? Infinity));
   const left = last.progress > 0 ? (last.seconds * (1 - last.progress)) / last.progress : NaN;
@@ -95,7 +95,7 @@ function listed(settings) {
 }
 
 function chosen(view, last) {
-  if (last?.run === view.name && last.settings) return `Chosen: ${listed(last.settings)}. Why: ${last.why}.`;
+  if (last?.run === view.name && last.settings) return `Selected: ${listed(last.settings)}. Reason: ${last.why}.`;
   return listed(view.state.settings);
 }
 
@@ -160,6 +160,6 @@ export function showRuns(views, last) {
             element("div", { class: "text" }, sample.text),
           ),
         )
-      : [element("p", { class: "hint" }, "The first comes with the first validation.")]),
+      : [element("p", { class: "hint" }, "The first sample appears with the first validation.")]),
   );
 }

@@ -36,7 +36,7 @@ export class Sample {
       role: "textbox",
       "aria-readonly": "true",
       "aria-multiline": "true",
-      "aria-label": `${title}. Move with the arrow keys and press Enter for what else could have stood there.`,
+      "aria-label": `${title}. Move with the arrow keys and press Enter to see what else the model could have written there.`,
       tabindex: 0,
     });
     this.figures = element("span", { class: "figures" });

@@ -146,7 +146,7 @@ function toggle({ target }) {
 }
 
 function summary({ training, network, progress, bits_per_character: bits, text }) {
-  const state = training ? "training" : progress === null ? "not begun" : progress >= 1 ? "finished" : "stopped";
+  const state = training ? "training" : progress === null ? "not started" : progress >= 1 ? "finished" : "stopped";
   return [
     state,
     network,

@@ -116,7 +116,7 @@ def test_the_command_says_what_was_chosen_and_forgotten(write, charlm) -> None:
     options = ("--steps", 2, "--batch-size", 4, "--run", "runs/a", "--json")
     result = charlm("train", write(ENGLISH), *options)
     assert "the model english predicts it with" in result.stderr
-    assert "forgotten: text that the model it began with writes costs" in result.stderr
+    assert "forgotten: text written by the model it began with costs" in result.stderr
     forgotten = json.loads(result.stdout)["forgotten"]
     assert forgotten["after"] > forgotten["before"] > 1
     result = charlm("train", write(ENGLISH), *options, "--init-from", "none", "--overwrite")

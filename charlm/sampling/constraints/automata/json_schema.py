@@ -160,7 +160,9 @@ def _pattern(pattern: Any, place: str) -> str:
     try:
         table = compiled(inner)
     except EngineError:
-        raise _refused(place, f"is {_shown(pattern)}, which no automaton can match; use a plainer pattern") from None
+        raise _refused(
+            place, f"is {_shown(pattern)}, which is wrong or has a part that isn't supported; use a simpler pattern"
+        ) from None
     live = table.next[FIRST:, table.classes[[*_CONTROLS, _QUOTE, _BACKSLASH]]]
     if bool(np.any((live != DEAD) & (live >= FIRST))):
         raise _refused(

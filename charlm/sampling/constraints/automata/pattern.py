@@ -98,9 +98,9 @@ def compiled(pattern: str, *, is_schema: bool = False) -> Table:
 def _failure(pattern: str, reason: str) -> ConfigError:
     """The error for what the engine said."""
     if "start state" in reason:
-        return ConfigError(f"--pattern is {pattern!r}; it always matches from first to last, so leave out ^ and $")
+        return ConfigError(f"--pattern is {pattern!r}; it always matches the whole text, so leave out ^ and $")
     if "no transitions" in reason:
-        return ConfigError(f"--pattern is {pattern!r}, which matches no text; change it")
+        return ConfigError(f"--pattern is {pattern!r}, which matches no text; give one that matches some text")
     if "word boundar" in reason:
         return ConfigError(f"--pattern is {pattern!r}; \\b isn't supported; write what stands there, such as a space")
     if "building NFA" not in reason:
@@ -110,7 +110,7 @@ def _failure(pattern: str, reason: str) -> ConfigError:
     except re.error as error:
         return ConfigError(f"--pattern is {pattern!r}, which is not a regular expression: {error}")
     return ConfigError(
-        f"--pattern is {pattern!r}, which no automaton can match; leave out look-around such as (?=...) and "
+        f"--pattern is {pattern!r}, which has a part that isn't supported; leave out look-around such as (?=...) and "
         "back-references such as \\1"
     )
 

@@ -69,7 +69,7 @@ def test_every_text_is_json_that_satisfies_the_schema(uneven, name: str) -> None
         ({"$ref": "other.json#/a"}, "is not in this file"),
         ({"$ref": "#/$defs/a"}, "is not in this file"),
         ({"type": "string", "pattern": ".*"}, "allows quotes, backslashes or control characters"),
-        ({"type": "string", "pattern": "a("}, "no automaton can match"),
+        ({"type": "string", "pattern": "a("}, "has a part that isn't supported"),
         ({"type": "string", "pattern": "a", "maxLength": 3}, "leave only one of"),
         ({"type": "string", "format": "email"}, "must be one of date, time"),
         ({"type": "string", "maxLength": -1}, "must be a whole number"),
