@@ -102,8 +102,7 @@ class LanguageModel(nn.Module):
         document has a single BOS, and every sample begins with it. With tied weights the gradients of the output layer
         change such a vector too, but only a little with an n-gram prior, which gives such tokens almost no probability.
         """
-        std = self.config.embedding_size**-0.5 if self.output is None else 1.0
-        nn.init.normal_(self.embedding, std=std, generator=generator)
+        nn.init.normal_(self.embedding, std=self.embedding_std, generator=generator)
         if self.network.reads_zeros:
             self.embedding[list(zero_tokens)] = 0
         self.network.initialise(self.config, generator)
@@ -111,7 +110,7 @@ class LanguageModel(nn.Module):
             bound = self.config.hidden_size**-0.5
             nn.init.uniform_(self.output, -bound, bound, generator=generator)
         nn.init.zeros_(self.output_bias)
-        self.additions.initialise(generator, std=std)
+        self.additions.initialise(generator)
 
     def build_on(self, ngram: NgramModel, cross_fit: CrossFit | None = None) -> None:
         """Give the prior its n-gram model and, for training, the cross-fitted models."""
@@ -231,6 +230,11 @@ class LanguageModel(nn.Module):
             with torch.autocast(hidden.device.type, enabled=False):
                 logits = logits + self.prior(added.nodes, hidden, starts, lookups=lookups)
         return logits, hidden, added.voices, states
+
+    @property
+    def embedding_std(self) -> float:
+        """The standard deviation of the initial embeddings."""
+        return self.config.embedding_size**-0.5 if self.output is None else 1.0
 
     @property
     def output_weight(self) -> Tensor:

@@ -1,6 +1,7 @@
 """The optimisers: Muon for the matrices inside the network, AdamW for all other weights."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,10 @@ from charlm.processes.processes import Processes
 
 _MUON_RATE = 6.5
 """Muon's learning rate divided by AdamW's (docs/notes/experiments.md)."""
+_LABEL_RATE, _MOST_LABEL_RATE = 30.0, 0.09
+"""The same for the vectors of labels, and the highest learning rate that they get, both as shares of the standard
+deviation of an embedding. The vectors begin at 0, and with the rate of the other weights they would stay near it for
+hundreds of steps (docs/notes/experiments.md)."""
 _MOMENTUM = 0.95
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # a, b, c of Jordan's polynomial
 _ITERATIONS = 5
@@ -115,18 +120,22 @@ class Optimizers:
     def __init__(self, model: LanguageModel, config: TrainConfig, processes: Processes | None = None) -> None:
         self._names = {parameter: name for name, parameter in model.named_parameters()}
         matrices = {id(matrix) for matrix in _inner_matrices(model)}
-        inner, decayed, undecayed = list[nn.Parameter](), list[nn.Parameter](), list[nn.Parameter]()
+        inner, decayed, undecayed, labels = (list[nn.Parameter]() for _ in range(4))
         for parameter, name in self._names.items():
             if config.optimizer == "muon" and id(parameter) in matrices:
                 inner.append(parameter)
+            elif name.startswith("labels."):
+                labels.append(parameter)
             elif parameter.ndim > 1 and not name.startswith(_UNDECAYED):
                 decayed.append(parameter)
             else:
                 undecayed.append(parameter)
         groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": undecayed, "weight_decay": 0.0}]
-        self._parts: list[tuple[torch.optim.Optimizer, float]] = [
-            (torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True), 1.0)
-        ]
+        adamw = partial(torch.optim.AdamW, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
+        self._parts: list[tuple[torch.optim.Optimizer, float]] = [(adamw(groups), 1.0)]
+        if labels:
+            factor = model.embedding_std * min(_LABEL_RATE, _MOST_LABEL_RATE / config.learning_rate)
+            self._parts.append((adamw(labels, weight_decay=config.weight_decay), factor))
         if inner:
             dtype = torch.bfloat16 if computes_in_bfloat16(model, config.precision) else torch.float32
             self._parts.append(

@@ -1,11 +1,14 @@
 """What takes the steps."""
 
+import numpy as np
 import pytest
 import torch
 
-from charlm.config import ModelConfig, TrainConfig
+from charlm.config import LabelColumn, ModelConfig, TrainConfig
 from charlm.model.language_model import LanguageModel
 from charlm.training.optimizers import Muon, Optimizers, orthogonal
+
+KIND = LabelColumn(name="kind", values=("three", "five"), documents=(1, 1))
 
 
 def a_model(**settings) -> LanguageModel:
@@ -22,6 +25,18 @@ def learn(model: LanguageModel, optimizers: Optimizers, steps: int = 1, rate: fl
         logits, _ = model(ids)
         optimizers.zero_grad()
         torch.nn.functional.cross_entropy(logits.flatten(0, 1), (ids.flatten() + 1) % 11).backward()
+        optimizers.step(rate)
+
+
+def learn_labels(model: LanguageModel, optimizers: Optimizers, steps: int = 1, rate: float = 0.01) -> None:
+    """Train on texts that repeat the token 3 or 5, as their label says."""
+    codes = np.tile(np.array([[1], [2]], np.uint16), (4, 1))
+    texts = torch.tensor([3, 5] * 4).repeat(6, 1)
+    ids = torch.cat((torch.zeros_like(texts[:1]), texts[1:]))
+    for _ in range(steps):
+        logits, _ = model(ids, model.initial_state(8, codes))
+        optimizers.zero_grad()
+        torch.nn.functional.cross_entropy(logits.flatten(0, 1), texts.flatten()).backward()
         optimizers.step(rate)
 
 
@@ -98,6 +113,30 @@ def test_adamw_alone_is_torchs() -> None:
     learn(theirs, Plain(), steps=3, rate=0.02)  # type: ignore[arg-type]
     for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+@pytest.mark.parametrize(("rate", "label_rate"), [(0.0005, 0.015), (0.015, 0.09)])
+@pytest.mark.parametrize(("shape", "std"), [({}, 1), ({"tie_weights": True, "embedding_size": 24}, 24**-0.5)])
+def test_labels_learn_faster_than_tokens(
+    optimizer: str, rate: float, label_rate: float, shape: dict, std: float
+) -> None:
+    model = a_model(labels=(KIND,), **shape)
+    before = {name: value.clone() for name, value in model.named_parameters()}
+    config = TrainConfig(steps=1, optimizer=optimizer, learning_rate=rate, weight_decay=0.0)
+    learn_labels(model, Optimizers(model, config), rate=rate)
+    for name, expected in (("labels.vectors", label_rate * std), ("embedding", rate)):
+        moves = (model.get_parameter(name) - before[name]).detach().abs()
+        assert moves[moves != 0].median().item() == pytest.approx(expected, rel=0.02), name
+
+
+def test_a_label_is_learnt_within_a_few_steps() -> None:
+    """What it tells is only in the first token of a text, and other weights have hardly moved by then."""
+    model = a_model(labels=(KIND,))
+    learn_labels(model, Optimizers(model, TrainConfig(steps=1, weight_decay=0.0)), steps=40, rate=0.003)
+    first = torch.zeros((1, 2), dtype=torch.long)
+    found = torch.softmax(model(first, model.initial_state(2, np.array([[1], [2]], np.uint16)))[0][0], -1)
+    assert found[0, 3] > 2 * found[0, 5] and found[1, 5] > 2 * found[1, 3]
 
 
 def test_gates_of_an_ngram_prior_and_biases_do_not_decay() -> None:

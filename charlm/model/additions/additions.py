@@ -53,8 +53,8 @@ class Additions:
     fixed_labels: State | None
     """The labels of every text, (1, N), whatever labels the documents have; see `LanguageModel.with_labels`."""
 
-    def initialise(self, generator: torch.Generator, *, std: float) -> None:
-        """Draw the weights; `std` is that of the embeddings of tokens."""
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw the weights."""
         if self.prior is not None:
             self.prior.initialise()
         if self.contexts is not None:
@@ -62,7 +62,7 @@ class Additions:
         if self.match is not None:
             self.match.initialise()
         if self.labels is not None:
-            self.labels.initialise(generator, std=std)
+            self.labels.initialise()
 
     def initial_state(self, batch: int, labels: Codes | None, generator: torch.Generator | None) -> LayerStates:
         """The state before the first token of a document, for B = `batch` rows.

@@ -18,7 +18,6 @@ from charlm.errors import ConfigError
 
 LEFT_OUT = 0.25
 """Share of the rows in training without any label, so that the model also reads and writes without."""
-_STD = 0.3  # of an initial vector, as a share of that of a token
 _LARGEST_FACTOR = 100.0
 _NAMED = 20  # values that a message names
 
@@ -31,11 +30,10 @@ class LabelEmbedding(nn.Module):
         super().__init__()
         self.vectors = nn.Parameter(torch.empty(number, size))  # (N, E)
 
-    @torch.no_grad()
-    def initialise(self, generator: torch.Generator, *, std: float) -> None:
-        """Draw the vectors; `std` is that of the embeddings of tokens. From zeros, labels are learnt more slowly
-        (docs/notes/experiments.md)."""
-        nn.init.normal_(self.vectors, std=_STD * std, generator=generator)
+    def initialise(self) -> None:
+        """Set the vectors to 0, so that training begins as without labels: random vectors would disturb a network that
+        has learnt from another text. They have a learning rate of their own; see `charlm.training.optimizers`."""
+        nn.init.zeros_(self.vectors)
 
     def initial_state(self, batch: int) -> State:
         """The state of B = `batch` texts without labels: factors 0, (B, N)."""

@@ -50,6 +50,14 @@ def test_every_network_reads_the_label_with_every_token(labelled, shape: dict) -
     torch.testing.assert_close(again, model(torch.cat((ids, ids[1:])), model.initial_state(2, codes))[0][3:])
 
 
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.get("cell", shape.get("network")))
+def test_a_label_changes_nothing_before_it_is_learnt(network, shape: dict) -> None:
+    """So a network that has learnt from another text predicts as before."""
+    model, ids = network(labels=(STARS, WHO), **shape).eval(), torch.tensor([[1, 2], [3, 4]])
+    labelled, _ = model(ids, model.initial_state(2, np.array([[1, 0], [2, 3]], np.uint16)))
+    torch.testing.assert_close(labelled, model(ids)[0], rtol=0, atol=0)
+
+
 def test_a_text_without_labels_is_read_as_by_a_model_without(network) -> None:
     ids = torch.tensor([[1], [2]])
     torch.testing.assert_close(network(labels=(STARS,))(ids)[0], network()(ids)[0], rtol=0, atol=0)
