@@ -32,7 +32,7 @@ def _without_runs() -> list[str]:
 
 
 def _with_runs(summaries: "list[RunSummary]") -> list[str]:
-    from charlm.cli.ui.console import ago
+    from charlm.cli.ui.numbers import ago
 
     newest = summaries[0]
     run = shlex.quote(newest.run)

@@ -73,7 +73,7 @@ def _values(loaded: "TextModel") -> dict[str, Any]:
 def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
     """The facts about a model, as names and values for a person."""
     from charlm.cells import CELLS
-    from charlm.cli.ui.console import duration, size, thousands, with_margin
+    from charlm.cli.ui.numbers import duration, size, thousands, with_margin
 
     checkpoint = loaded.checkpoint
     config, tokenizer = checkpoint.model.config, checkpoint.tokenizer

@@ -92,8 +92,8 @@ def score(
       [bold]charlm score austen melville page.txt --by sentence[/bold]
     """
     from charlm.cli.options.models import given_models, parse_prior, parse_truth, require_text
+    from charlm.cli.reports.score import Layout, counted, ranked, show_calibration, show_choices, show_spans
     from charlm.cli.ui.console import Bars, stderr
-    from charlm.cli.ui.spans import Layout, counted, ranked, show_calibration, show_choices, show_spans
     from charlm.config import check_range
     from charlm.evaluation.spans.choice import choose
     from charlm.evaluation.spans.scores import score_with_all

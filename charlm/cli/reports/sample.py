@@ -1,4 +1,4 @@
-"""Shows generated texts: as they are generated, coloured by probability, or as JSON."""
+"""What `charlm sample` prints: texts as they are generated, coloured by probability, or as JSON."""
 
 import math
 import sys
