@@ -179,16 +179,17 @@ class NumpyStepper:
 
     def load(self, row: int, states: LayerStates) -> None:
         """See `Stepper.load`."""
-        for memories, state in zip(self._histories, states, strict=False):
+        layers, additions = self._model.split_states(states)
+        for memories, state in zip(self._histories, layers, strict=True):
             if self._model.config.network == "convolution":
                 memories[0][:-1, 0] = state[0][0]
                 continue
             for memory, past in zip(memories, (state[: len(memories[0]) - 1], state[-1:]), strict=False):
                 memory[:-1] = torch.stack(past[::-1])
-        if self._model.prior is not None:
-            self._nodes = states[len(self._histories)][0].numpy()
-        if self._model.match is not None:
-            self._matches = states[-1][0].numpy()
+        if additions.prior is not None:
+            self._nodes = additions.prior[0].numpy()
+        if additions.match is not None:
+            self._matches = additions.match[0].numpy()
 
     def take(self, rows: Sequence[int]) -> None:
         """See `Stepper.take`; there is a single row."""

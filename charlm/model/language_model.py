@@ -2,10 +2,9 @@
 
 import copy
 from collections.abc import Sequence
+from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -33,6 +32,17 @@ NETWORKS: dict[NetworkKind, type[Network]] = {
     "convolution": Convolution,
 }
 """The networks by the name in a configuration, which is also the first part of the names of their weights."""
+
+
+class NetworkOutputs(NamedTuple):
+    """What a model makes of a window, before its output layer."""
+
+    hidden: Tensor
+    """The outputs of the last layer, (T, B, H)."""
+    added: Added
+    """What the additions make of the tokens."""
+    states: LayerStates
+    """The state after the last token."""
 
 
 class LanguageModel(nn.Module):
@@ -176,7 +186,7 @@ class LanguageModel(nn.Module):
         states: LayerStates | None = None,
         *,
         generator: torch.Generator | None = None,
-        starts: NDArray[np.int64] | None = None,
+        lookups: Lookups | None = None,
     ) -> tuple[Tensor, LayerStates]:
         """Logits of each next token.
 
@@ -184,12 +194,12 @@ class LanguageModel(nn.Module):
             ids: token ids, (T, B) int64, each below V.
             states: the state before the first token; None is the initial state.
             generator: the random generator of dropout in training mode.
-            starts: position in the training text at which each row begins; see `NgramPrior.forward`.
+            lookups: what is known of the tokens already; for training at least `Lookups.starts`.
 
         Returns:
             Logits (T, B, V), in nats up to a constant for each token, and the state after the last token.
         """
-        logits, _, states = self.read(ids, states, generator=generator, starts=starts)
+        logits, _, states = self.read(ids, states, generator=generator, lookups=lookups)
         return logits, states
 
     def read(
@@ -198,60 +208,46 @@ class LanguageModel(nn.Module):
         states: LayerStates | None = None,
         *,
         generator: torch.Generator | None = None,
-        starts: NDArray[np.int64] | None = None,
         lookups: Lookups | None = None,
     ) -> tuple[Tensor, Tensor, LayerStates]:
         """Like `forward`, but also returns the outputs of the last layer, (T, B, H), as the second of three results."""
-        logits, hidden, voices, states = self.read_without_match(
-            ids, states, generator=generator, starts=starts, lookups=lookups
-        )
-        if voices is not None:
-            logits = self.add_match(logits, voices, hidden)
-        return logits, hidden, states
+        outputs = self.read_network(ids, states, generator=generator, lookups=lookups)
+        logits = self.logits_without_match(outputs, lookups)
+        if outputs.added.voices is not None:
+            logits = self.add_match(logits, outputs.added.voices, outputs.hidden)
+        return logits, outputs.hidden, outputs.states
 
-    def read_without_match(
+    def read_network(
         self,
         ids: Tensor,
         states: LayerStates | None = None,
         *,
         generator: torch.Generator | None = None,
-        starts: NDArray[np.int64] | None = None,
         lookups: Lookups | None = None,
-    ) -> tuple[Tensor, Tensor, Voices | None, LayerStates]:
-        """Like `read`, but the logits are those without the match.
-
-        Returns:
-            Logits (T, B, V); the outputs of the last layer, (T, B, H); the predictions of the match, (T, B, 1 + K, 2),
-            None if the model has none; and the state after the last token.
-        """
-        added, hidden, states = self.read_network(ids, states, generator, lookups)
-        logits = F.linear(hidden, self.output_weight, self.output_bias).to(hidden.dtype)  # (T, B, V)
-        if self.prior is not None:
-            assert added.nodes is not None
-            with torch.autocast(hidden.device.type, enabled=False):
-                logits = logits + self.prior(added.nodes, hidden, starts, lookups=lookups)
-        return logits, hidden, added.voices, states
+    ) -> NetworkOutputs:
+        """Run the additions and the network over a window, without the output layer; arguments as in `forward`."""
+        added, layers = self._read_additions(ids, states, generator, lookups)
+        hidden, after = self.network(ids, self.embedding, layers, generator, added.extra)
+        return NetworkOutputs(hidden, added, (*after, *added.states))
 
     @property
     def output_weight(self) -> Tensor:
         """The weights of the output layer, (V, H)."""
         return self.embedding if self.output is None else self.output
 
-    def read_network(
-        self,
-        ids: Tensor,
-        states: LayerStates | None,
-        generator: torch.Generator | None,
-        lookups: Lookups | None,
-    ) -> tuple[Added, Tensor, LayerStates]:
-        """What the additions make of the tokens (T, B), the outputs of the last layer, (T, B, H), and the state
-        after the last token; arguments as in `forward`."""
-        added, layers = self._read_additions(ids, states, generator, lookups)
-        hidden, after = self.network(ids, self.embedding, layers, generator, added.extra)
-        return added, hidden, (*after, *added.states)
+    def logits_without_match(self, outputs: NetworkOutputs, lookups: Lookups | None = None) -> Tensor:
+        """The logits (T, B, V) of the output layer and the n-gram prior."""
+        hidden = outputs.hidden
+        logits: Tensor = F.linear(hidden, self.output_weight, self.output_bias).to(hidden.dtype)  # (T, B, V)
+        if self.prior is None:
+            return logits
+        assert outputs.added.nodes is not None
+        with torch.autocast(hidden.device.type, enabled=False):
+            logits = logits + self.prior(outputs.added.nodes, hidden, lookups)
+        return logits
 
     def add_match(self, logits: Tensor, voices: Voices, hidden: Tensor) -> Tensor:
-        """The logits (T, B, V) with what the match adds; `voices` and `hidden` are from `read_without_match`."""
+        """The logits (T, B, V) with what the match adds, given its predictions and the outputs of the last layer."""
         assert self.match is not None
         with torch.autocast(logits.device.type, enabled=False):
             changed: Tensor = self.match(logits.float(), voices, hidden)

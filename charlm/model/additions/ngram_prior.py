@@ -159,24 +159,22 @@ class NgramPrior(nn.Module):
         self,
         states: Nodes,
         hidden: Tensor,
-        starts: NDArray[np.int64] | None = None,
+        lookups: Lookups | None = None,
         *,
         some: tuple[Tensor, Tensor] | None = None,
-        lookups: Lookups | None = None,
     ) -> Tensor:
         """What to add to the logits, (T, B, V).
 
         Args:
             states: the states after each token, (T, B, n - 1); see `advance`.
             hidden: outputs of the last layer, (T, B, H).
-            starts: position in the training text at which each row begins, (B,). Each token is then predicted by the
-                model that has not counted it. None for any other text.
+            lookups: what is known of the window already; for training at least `starts`.
             some: N places of the window, as indices of its T B steps, and K tokens, to which the result is limited:
                 (N, K).
-            lookups: those of the window, if they have been made already.
         """
         steps, rows, _ = states.shape
-        if some is None and lookups is not None and lookups.known is not None and lookups.log_p is not None:
+        lookups = lookups or Lookups()
+        if some is None and lookups.known is not None and lookups.log_p is not None:
             known, log_p = (part.to(hidden.device, non_blocking=True) for part in (lookups.known, lookups.log_p))
             order_weights = F.linear(hidden.flatten(0, 1), self.weight) + F.embedding(known, self.bias.T)
             return torch.bmm(order_weights.unsqueeze(1), log_p).view(steps, rows, -1)
@@ -184,7 +182,7 @@ class NgramPrior(nn.Module):
         if some is not None:
             places, tokens = some[0].cpu().numpy(), some[1].cpu().numpy()
             flat = flat[some[0]]
-        query = self.query(states, starts, places)
+        query = self.query(states, lookups.starts, places)
         known = torch.from_numpy(query.known_contexts()).to(hidden.device)
         order_weights = F.linear(flat, self.weight) + F.embedding(known, self.bias.T)  # (T B, J)
         logits: Tensor = _Mixture.apply(order_weights, query, self.orders, tokens)  # type: ignore[no-untyped-call]
@@ -193,8 +191,10 @@ class NgramPrior(nn.Module):
     def query(
         self, states: Nodes, starts: NDArray[np.int64] | None = None, places: NDArray[np.int64] | None = None
     ) -> NgramQuery:
-        """The n-gram models' predictions after each of the T B tokens, or after those at `places`; arguments as in
-        `forward`."""
+        """The n-gram models' predictions after each of the T B tokens, or after those at `places`.
+
+        `states` are as in `forward`, `starts` as in `Lookups`.
+        """
         assert self.ngram is not None
         steps, rows, _ = states.shape
         flat = states.reshape(steps * rows, self.order - 1)

@@ -56,7 +56,8 @@ def _sample(model: LanguageModel, split: TokenSplit) -> _Sample:
         states, counted = None, None
         for window in sample_windows(split, tokens=tokens, batch_size=_ROWS, seq_len=_WIDTH):
             states = model.carry(states, window)
-            logits, _, _, states = model.read_without_match(window.ids, states)
+            outputs = model.read_network(window.ids, states)
+            logits, states = model.logits_without_match(outputs), outputs.states
             rows = window.ids.shape[1]
             before = prior.initial_state(rows) if window.fresh or counted is None else (counted[:rows],)
             nodes = prior.advance(window.ids, before)
