@@ -21,7 +21,7 @@ from charlm.data.dataset import Dataset, make_dataset
 from charlm.data.sources import TextLike, find_sources, missing_text
 from charlm.errors import CorpusError
 from charlm.loading import load
-from charlm.model.memory import memory_named
+from charlm.model.memory import naming_memory_errors
 from charlm.processes.distributed import joined
 from charlm.processes.processes import Processes
 from charlm.progress import Progress
@@ -85,7 +85,7 @@ def resume(
     return load(trained.run)
 
 
-@memory_named()
+@naming_memory_errors()
 def resume_run(
     run: str | Path,
     *,

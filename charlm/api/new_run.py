@@ -30,7 +30,7 @@ from charlm.data.splits import HeldOutTexts, check_splits
 from charlm.errors import ConfigError
 from charlm.loading import load
 from charlm.model.additions.ngram_prior import default_memory
-from charlm.model.memory import machine_memory, memory_named
+from charlm.model.memory import machine_memory, naming_memory_errors
 from charlm.processes.distributed import joined
 from charlm.processes.processes import Processes
 from charlm.progress import Progress
@@ -122,7 +122,7 @@ def train(
     return load(trained.run)
 
 
-@memory_named()
+@naming_memory_errors()
 def train_run(
     text: TextLike,
     *,

@@ -128,7 +128,7 @@ class LanguageModel(nn.Module):
         assert self.prior is not None
         self.prior.ngram, self.prior.cross_fit = ngram, cross_fit
         if self.contexts is not None:
-            self.contexts.give(ngram)
+            self.contexts.assign(ngram)
 
     def with_labels(self, factors: Tensor) -> "LanguageModel":
         """The same model, with the same weights, for texts with certain labels, whatever labels their documents have.

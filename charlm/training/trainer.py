@@ -7,7 +7,7 @@ from charlm.config import TrainConfig
 from charlm.data.dataset import Dataset
 from charlm.errors import TrainingDivergedError
 from charlm.storage.runs import RunFolder
-from charlm.training.divergence import retry
+from charlm.training.divergence import how_to_continue
 from charlm.training.events import Event
 from charlm.training.run_log import RunLog
 from charlm.training.schedule import progress_of, reserve_training
@@ -67,7 +67,7 @@ def fit(
     try:
         stopped = _train(log, run, state, dataset, config, should_stop)
     except TrainingDivergedError as error:
-        remedy = retry(
+        remedy = how_to_continue(
             run,
             config,
             first_step=first_step,
