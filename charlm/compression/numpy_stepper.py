@@ -173,8 +173,8 @@ class NumpyStepper:
             for memory in memories:
                 memory[:-1] = memory[1:].clone()
         if model.match is not None:
-            voices, self._matches = advance_match(model.match.lengths, self._matches, ids)
-            self._add_match(logits[0], voices[0, 0], self._top.at(0).numpy()[0])
+            predictions, self._matches = advance_match(model.match.lengths, self._matches, ids)
+            self._add_match(logits[0], predictions[0, 0], self._top.at(0).numpy()[0])
         return logits
 
     def load(self, row: int, states: LayerStates) -> None:
@@ -268,13 +268,15 @@ class NumpyStepper:
         for weight, probabilities in zip(weights, by_order, strict=True):
             logits[:] = logits + weight * float32.log(probabilities)
 
-    def _add_match(self, logits: Singles, voices: NDArray[np.int32], hidden: Singles) -> None:
+    def _add_match(self, logits: Singles, predictions: NDArray[np.int32], hidden: Singles) -> None:
         """Add the match, as `add_match` in step.c."""
         match = self._model.match
         assert match is not None
         gate = (SCALE * match.gate.detach()).numpy()
-        stretched = {token: _stretched(logits, token) for token in voices[:, 0].tolist() if 0 <= token < len(logits)}
-        for index, (token, bucket) in enumerate(voices.tolist()):
+        stretched = {
+            token: _stretched(logits, token) for token in predictions[:, 0].tolist() if 0 <= token < len(logits)
+        }
+        for index, (token, bucket) in enumerate(predictions.tolist()):
             if token not in stretched:
                 continue
             slope, offset = gate[bucket]

@@ -23,7 +23,7 @@ from charlm.model.networks.base import Network, embed
 from charlm.model.networks.convolution import Convolution
 from charlm.model.networks.recurrent import Recurrent
 from charlm.model.networks.transformer import Transformer
-from charlm.ngram.match import Voices
+from charlm.ngram.match import Predictions
 from charlm.ngram.model import NgramModel
 
 NETWORKS: dict[NetworkKind, type[Network]] = {
@@ -213,8 +213,8 @@ class LanguageModel(nn.Module):
         """Like `forward`, but also returns the outputs of the last layer, (T, B, H), as the second of three results."""
         outputs = self.read_network(ids, states, generator=generator, lookups=lookups)
         logits = self.logits_without_match(outputs, lookups)
-        if outputs.added.voices is not None:
-            logits = self.add_match(logits, outputs.added.voices, outputs.hidden)
+        if outputs.added.predictions is not None:
+            logits = self.add_match(logits, outputs.added.predictions, outputs.hidden)
         return logits, outputs.hidden, outputs.states
 
     def read_network(
@@ -246,11 +246,11 @@ class LanguageModel(nn.Module):
             logits = logits + self.prior(outputs.added.nodes, hidden, lookups)
         return logits
 
-    def add_match(self, logits: Tensor, voices: Voices, hidden: Tensor) -> Tensor:
+    def add_match(self, logits: Tensor, predictions: Predictions, hidden: Tensor) -> Tensor:
         """The logits (T, B, V) with what the match adds, given its predictions and the outputs of the last layer."""
         assert self.match is not None
         with torch.autocast(logits.device.type, enabled=False):
-            changed: Tensor = self.match(logits.float(), voices, hidden)
+            changed: Tensor = self.match(logits.float(), predictions, hidden)
         return changed
 
     def record_states(

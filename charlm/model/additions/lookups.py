@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charlm.cells import State
-from charlm.ngram.match import Voices
+from charlm.ngram.match import Predictions
 from charlm.ngram.trie import Nodes
 
 
@@ -20,7 +20,7 @@ class Lookups:
     that has not counted it; None for any other text."""
     nodes: Nodes | None = None
     """The states of the n-gram model after each token, (T, B, n - 1)."""
-    voices: Voices | None = None
+    predictions: Predictions | None = None
     """The predictions of the match after each token, (T, B, 1 + K, 2)."""
     match: State | None = None
     """The state of the match after the window."""
