@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from charlm.config import Device, ModelConfig, Precision, TrainConfig
-from charlm.data.windows import Cursor, Window
+from charlm.data.windows import Window
 from charlm.errors import ConfigError
 from charlm.model.device import is_available, pick_device
 from charlm.model.language_model import LanguageModel
@@ -134,8 +134,13 @@ def tokens_per_second(
     model.to(device)
     optimizers = Optimizers(model, config)
     ids = torch.randint(network.vocab_size, (seq_len + 1, config.batch_size), generator=generator)  # (T + 1, B)
-    starts = np.zeros(config.batch_size, np.int64)
-    window = Window(ids[:-1], ids[1:], True, ids[1:].numel(), starts, Cursor())
+    window = Window(
+        ids=ids[:-1],
+        targets=ids[1:],
+        fresh=True,
+        tokens=ids[1:].numel(),
+        starts=np.zeros(config.batch_size, np.int64),
+    )
     sampler = (
         TokenSampler(np.ones(network.vocab_size, np.int64), config.softmax_samples) if config.softmax_samples else None
     )
