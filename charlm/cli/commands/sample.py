@@ -101,7 +101,7 @@ def sample(
       [bold]charlm sample --checkpoints[/bold]                  how the writing improved during training
       [bold]charlm sample --prefix ROMEO: --min-p 0.05 --stop '\\n\\n'[/bold]
     """
-    from charlm.cli.reports.sample import arranged, show_texts
+    from charlm.cli.reports.sample import arranged, show_checkpoints, show_texts
     from charlm.cli.ui.console import Bars, stderr
 
     check_range("--num", num, 1, 10**9)
@@ -130,7 +130,7 @@ def sample(
         raise ConfigError(f"--model {model_option} and MODEL {model} both name the model; pass one of them")
     loaded = _load(model if model_option is None else model_option, threads)
     if checkpoints:
-        _replay(loaded, json=form is not None)
+        show_checkpoints(loaded, json=form is not None)
         return
     prefix = _read_prefix(prefix, prefix_file)
     sources = _read_sources(source or [], source_file)
@@ -272,26 +272,6 @@ def _load(model: str | None, threads: int) -> "TextModel":
         stderr().print(f"no run in {RUNS}/; using the bundled model of film reviews")
         return charlm.load(PRETRAINED / "reviews" / MODEL_FILE)
     return load_model(model)
-
-
-def _replay(loaded: "TextModel", *, json: bool) -> None:
-    """Show the samples that a run wrote during training."""
-    from charlm.analysis.runs.curves import read_samples
-    from charlm.cli.ui.console import print_json, stdout
-    from charlm.cli.ui.numbers import thousands, with_margin
-    from charlm.cli.ui.visible import for_stdout
-    from charlm.storage.runs import RunFolder
-
-    found = read_samples(RunFolder(loaded.path.parent))
-    if json:
-        print_json([one.to_json() for one in found])
-        return
-    console = stdout()
-    for one in found:
-        nats = one.nats_per_token
-        score = "" if nats is None else f", validation {with_margin(nats, one.margin)} nats per token"
-        console.print(f"step {thousands(one.step)}{score}", style="bold")
-        print(for_stdout(one.text.rstrip("\n")), end="\n\n")
 
 
 def _write_together(loaded: "TextModel", prefix: str, seed: int, config: "SampleConfig") -> None:
