@@ -27,7 +27,7 @@ class Match(nn.Module):
 
         a s + b,   (a, b) = 8 g_k + W h
 
-    where k is the bucket of the prediction: for the match its length and how often it was wrong of late, for a recent
+    where k is the bucket of the prediction: for the match its length and how often it was just wrong, for a recent
     context its length and how often in a row it was right. h is the output of the last layer; each of the 1 + K
     predictions has a W, but only with `recent`. As s grows by what is added, this is logistic mixing (Mahoney 2005,
     "Adaptive Weighing of Context Models for Lossless Data Compression"): with a single prediction

@@ -31,7 +31,7 @@ MEMORY = 2_000_000_000
 _MAX_TOKENS = 10_000_000  # how many of the last training tokens are counted; a third for a large vocabulary
 _MAX_NGRAMS = 5_000_000
 _MOST_TOKENS = (1 << 31) - (1 << 20)  # positions are 32-bit numbers
-_SHARE_OF_MACHINE = 4  # one in so many bytes of the machine's memory is for n-grams by default
+_SHARE_OF_MACHINE = 4  # a quarter of the machine's memory is for n-grams by default
 _FOLDS = 10
 _MAX_TOKENS_AT_ONCE = 20_000_000  # in all folds that are estimated in parallel; limits memory
 _LOWER_ORDERS = (3, 5)  # lower orders that also get a weight
@@ -63,7 +63,7 @@ def default_order(vocab_size: int) -> int:
 
 
 def default_memory(machine: int | None) -> int | None:
-    """The default of `TrainConfig.prior_memory` on a machine with so many bytes; None if it has enough, or unknown."""
+    """The default of `TrainConfig.prior_memory`, from the bytes of the machine; None if it has enough, or unknown."""
     if machine is None or machine >= _SHARE_OF_MACHINE * MEMORY:
         return None
     return max(MIN_PRIOR_MEMORY, machine // _SHARE_OF_MACHINE)

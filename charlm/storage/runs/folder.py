@@ -95,9 +95,9 @@ class RunFolder:
             yield self._read(self.new_config) if self.new_config.exists() else self.read_config()
 
     def can_continue(self) -> bool:
-        """Whether the run has a resume file; without one it begins anew.
+        """Whether the run has a resume file; without one it starts again.
 
-        Raises `RunError` if there is a model, which a run that begins anew would overwrite.
+        Raises `RunError` if there is a model, which a run that starts again would overwrite.
         """
         if self.new_config.exists():  # the resume file and the model are those of the run that is replaced
             return False

@@ -9,7 +9,7 @@ from charlm.data.windows import IGNORE, sample_windows
 from charlm.model.language_model import LanguageModel
 
 _TOKENS = 4_096
-_LOGITS = 1 << 19  # most logits, hence fewer tokens with a large vocabulary
+_LOGITS = 1 << 19  # most logits, so fewer tokens with a large vocabulary
 _ROWS, _WIDTH = 64, 128
 _FIRST_WEIGHT = 0.25
 _RATE, _STEPS = 0.05, 60

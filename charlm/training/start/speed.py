@@ -69,7 +69,7 @@ def _has_gpu(processes: Processes) -> bool:
 
 
 def _speed_on(network: ModelConfig, config: TrainConfig, device: Device) -> float:
-    """Tokens per second; 0 if the device fails, as for want of memory or with a driver that is too old."""
+    """Tokens per second; 0 if the device fails, for example without enough memory or with an old driver."""
     try:
         return tokens_per_second(network, replace(config, device=device), config.seq_len, most_seconds=_DEVICE_SECONDS)
     except RuntimeError as error:

@@ -57,7 +57,7 @@ class Verse:
     """An automaton (see `charlm.sampling.constraints.automaton.Automaton`) and its lookahead."""
 
     def __init__(self, lexicon: Lexicon, syllables: tuple[int, ...], scheme: str, bigrams: Bigrams) -> None:
-        """Lines of so many syllables each; a letter of `scheme` for each line, or "" for lines that need not rhyme."""
+        """Lines of `syllables`; `scheme` has a letter for each line, or is "" for lines that need not rhyme."""
         self._lexicon, self._targets = lexicon, np.array(syllables)
         self._nats, ends_word, self._ends_line = likely_letters(lexicon, bigrams)
         self._nodes, self._most = len(lexicon.child), max(syllables) + 1
