@@ -105,7 +105,7 @@ def _train(
     """The loop of `fit`; returns whether it was stopped before the end."""
     if state.step == 0:
         log.save()
-        run.settle()
+        run.remove_replaced()
         reserve_training(state, config)
     done = progress_of(state, config, dataset.train)
     for event in training_steps(state, dataset.train, config, log.figures):
