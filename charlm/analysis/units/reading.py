@@ -73,14 +73,7 @@ def read(
     """
     if unit is not None:
         unit.require_in(model)
-    if tokens is not None:
-        check_range("--tokens", tokens, 1, 100_000_000)
-    ids = tokenizer.encode(text, unknown=unknown).astype(np.int64)
-    if len(ids) == 0:
-        raise ConfigError("there is no text to read; give a text that isn't empty")
-    if tokens is not None and len(ids) > tokens:
-        logger.warning("reading only the first %s of %s tokens; --tokens sets how many", f"{tokens:,}", f"{len(ids):,}")
-        ids = ids[:tokens]
+    ids = _encoded(tokenizer, text, tokens, unknown)
     *first, last = [tokenizer.bos, *model.source]
     stream = torch.from_numpy(np.concatenate(([last], ids)))
     count = min(alternatives, tokenizer.vocab_size)
@@ -113,6 +106,19 @@ def read(
         probabilities=torch.cat(probabilities).numpy(),
         values=torch.cat(values)[1:].numpy() if unit is not None else None,
     )
+
+
+def _encoded(tokenizer: Tokenizer, text: str, tokens: int | None, unknown: Unknown) -> NDArray[np.int64]:
+    """The tokens of a text, (N,), as `read` describes them."""
+    if tokens is not None:
+        check_range("--tokens", tokens, 1, 100_000_000)
+    ids = tokenizer.encode(text, unknown=unknown).astype(np.int64)
+    if len(ids) == 0:
+        raise ConfigError("there is no text to read; give a text that isn't empty")
+    if tokens is not None and len(ids) > tokens:
+        logger.warning("reading only the first %s of %s tokens; --tokens sets how many", f"{tokens:,}", f"{len(ids):,}")
+        ids = ids[:tokens]
+    return ids
 
 
 def _values(model: LanguageModel, ids: torch.Tensor, states: LayerStates | None, unit: Unit) -> torch.Tensor:
