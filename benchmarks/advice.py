@@ -30,7 +30,7 @@ import numpy as np
 import torch
 
 from charlm.analysis.runs.advice import Advice, advise
-from charlm.analysis.runs.curves import read_records
+from charlm.analysis.runs.metrics import Metrics, StepRecord, ValidationRecord, read_metrics
 from charlm.api import train_run
 from charlm.config import TrainConfig
 from charlm.data.sources import find_sources
@@ -92,31 +92,26 @@ def run(path: Path, documents: str, shape: dict[str, Any], steps: int, threads: 
         )
         seconds = time.perf_counter() - started
         run_folder = RunFolder(trained.run)
-        config, records = run_folder.read_config(), read_records(run_folder)
+        config, metrics = run_folder.read_config(), read_metrics(run_folder)
         model = load(trained.run)
         score = model.score(model.read(), "valid")
         facts = model.checkpoint.corpus
     curve, before = [], 0
-    for validation in records["validation"]:
-        losses = [one["loss"] for one in records["step"] if before < one["step"] <= validation["step"]]
-        if losses:
-            curve.append(
-                [
-                    validation["step"],
-                    round(validation["nats_per_token"], 5),
-                    round(sum(losses) / len(losses), 5),
-                ]
-            )
-            before = validation["step"]
-    last = records["step"][-1]
+    for validation in metrics.validations:
+        losses = [one.loss for one in metrics.steps if before < one.step <= validation.step and one.loss is not None]
+        if losses and validation.nats_per_token is not None:
+            mean_loss = sum(losses) / len(losses)
+            curve.append([validation.step, round(validation.nats_per_token, 5), round(mean_loss, 5)])
+            before = validation.step
+    last = metrics.steps[-1]
     return {
         "hidden": model.model.config.hidden_size,
         "ngram_order": model.model.config.ngram_order,
         "dropout": config.model["dropout"],
-        "characters": facts["characters"],
-        "epochs": round(last["epoch"], 4),
-        "tokens": last["tokens"],
-        "scored": records["validation"][-1]["tokens"],
+        "characters": facts.characters,
+        "epochs": round(last.epoch, 4),
+        "tokens": last.tokens,
+        "scored": metrics.validations[-1].tokens,
         "best": trained.outcome.best,
         "best_step": trained.outcome.best_step,
         "validation_tokens": score.tokens,
@@ -219,20 +214,28 @@ def pairs(lines: list[dict[str, Any]]) -> list[Pair]:
             gain=1 - twice["whole"] / one["whole"],
             wider=None if wider is None else 1 - wider["whole"] / one["whole"],
             advice=advise(
-                {
-                    "step": [
-                        {"step": step, "loss": loss, "epoch": one["epochs"] * step / steps}
-                        for step, _, loss in one["curve"]
-                    ],
-                    "validation": [
-                        {"step": step, "seconds": 0.0, "nats_per_token": nats} for step, nats, _ in one["curve"]
-                    ],
-                },
+                metrics_of(one, steps),
                 hidden_size=one["hidden"],
                 training=TrainConfig(steps=steps),
             ),
         )
     return list(found.values())
+
+
+def metrics_of(result: dict[str, Any], steps: int) -> Metrics:
+    """The records of a run of some steps from its line in the results, as far as advice depends on them."""
+    unused = {"progress": 0.0, "tokens": 0, "seconds": 0.0, "learning_rate": 0.0}
+    none = {"gradient_norm": None, "clipped_norm": None}
+    unscored = {"seconds": 0.0, "bits_per_character": None, "tokens": 0, "best": False}
+    return Metrics(
+        steps=tuple(
+            StepRecord(step=step, loss=loss, epoch=result["epochs"] * step / steps, **unused, **none)
+            for step, _, loss in result["curve"]
+        ),
+        validations=tuple(
+            ValidationRecord(step=step, nats_per_token=nats, **unscored) for step, nats, _ in result["curve"]
+        ),
+    )
 
 
 def line_of(pairs: list[Pair], quantile: float) -> tuple[float, float]:

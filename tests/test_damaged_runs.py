@@ -9,7 +9,8 @@ import pytest
 
 from charlm import api
 from charlm.analysis.runs.advice import advice_on
-from charlm.analysis.runs.curves import StepRecord, ValidationRecord, read_curves, read_records, read_samples
+from charlm.analysis.runs.curves import read_curves, read_samples
+from charlm.analysis.runs.metrics import StepRecord, ValidationRecord, read_metrics
 from charlm.errors import CharlmError, RunError
 from charlm.storage.runs import RunFolder
 from charlm.training.events import StepEvent, ValidationEvent
@@ -79,7 +80,7 @@ def test_null_is_what_was_not_finite(run: RunFolder) -> None:
     lines = run.metrics.read_text().splitlines()
     lines[0] = json.dumps(json.loads(lines[0]) | {"loss": None})
     run.metrics.write_text("\n".join(lines))
-    assert len(read_curves(run).curves["loss"].x) == len(read_records(run)["step"]) - 1
+    assert len(read_curves(run).curves["loss"].x) == len(read_metrics(run).steps) - 1
 
 
 @pytest.mark.parametrize("step", ["1" * 5000, "-1", "٣"])

@@ -98,10 +98,7 @@ def trace(
     Raises:
         CharlmError: the text is too short, too long or not valid Unicode, or a setting is out of range.
     """
-    if not 1 <= len(text) <= _MAX_CHARACTERS:
-        raise ConfigError(f"--text has {len(text)} characters; give 1 to {_MAX_CHARACTERS}, such as hello")
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise ConfigError("--text is not valid Unicode; give a valid text, such as hello")
+    _check_text(text)
     check_range("--steps", steps, 1, 10**9)
     name = find_cell(cell).name
     tokenizer = CharTokenizer("".join(sorted(set(text))))
@@ -115,28 +112,14 @@ def trace(
             dropout=0.0,
         )
     )
-    config = TrainConfig(
-        steps=steps,
-        batch_size=1,
-        seq_len=len(tokens) - 1,
-        learning_rate=_LEARNING_RATE,
-        weight_decay=0.0,
-        seed=seed,
-        device="cpu",
-        precision="float32",
-    )
     model.initialise(torch.Generator().manual_seed(seed))
     before = tuple(read(model, tokenizer, tokens))
-    split = TokenSplit(
-        np.array(tokens),
-        np.array([0, len(tokens)]),
-        SplitFacts(documents=1, characters=len(text), bytes=len(text.encode()), tokens=len(tokens) - 1),
-    )
-    state = begin(model, config, torch.device("cpu"), time.monotonic())
-    losses = list[float]()
-    for record in training_steps(state, split, config):
-        losses.append(record.loss)
-        progress("training", record.step, steps)
+    facts = SplitFacts(documents=1, characters=len(text), bytes=len(text.encode()), tokens=len(tokens) - 1)
+    split = TokenSplit(np.array(tokens), np.array([0, len(tokens)]), facts)
+    losses = []
+    for loss in _losses(model, split, steps=steps, seed=seed):
+        losses.append(loss)
+        progress("training", len(losses), steps)
     return Trace(
         text=text,
         cell=name,
@@ -148,6 +131,31 @@ def trace(
         generation=tuple(write(model, tokenizer, limit=2 * len(text) + 8)),
         losses=tuple(losses),
     )
+
+
+def _check_text(text: str) -> None:
+    """Raise `ConfigError` for a text that can't be traced."""
+    if not 1 <= len(text) <= _MAX_CHARACTERS:
+        raise ConfigError(f"--text has {len(text)} characters; give 1 to {_MAX_CHARACTERS}, such as hello")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ConfigError("--text is not valid Unicode; give a valid text, such as hello")
+
+
+def _losses(model: LanguageModel, split: TokenSplit, *, steps: int, seed: int) -> Iterator[float]:
+    """Train a model on a split of one document, and yield the loss of each step."""
+    config = TrainConfig(
+        steps=steps,
+        batch_size=1,
+        seq_len=len(split) - 1,
+        learning_rate=_LEARNING_RATE,
+        weight_decay=0.0,
+        seed=seed,
+        device="cpu",
+        precision="float32",
+    )
+    state = begin(model, config, torch.device("cpu"), time.monotonic())
+    for event in training_steps(state, split, config):
+        yield event.loss
 
 
 def read(model: LanguageModel, tokenizer: CharTokenizer, tokens: list[int]) -> Iterator[TracedStep]:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from charlm.api.agreement import common_start, require_rows, require_same_texts
 from charlm.api.callbacks import Callbacks, Trained
-from charlm.api.fitting import fit_run, set_threads, with_lengths
+from charlm.api.fitting import fit_run, set_threads, with_lengths, with_valid_text
 from charlm.config import (
     Device,
     RunConfig,
@@ -20,25 +21,20 @@ from charlm.data.dataset import Dataset, make_dataset
 from charlm.data.sources import TextLike, find_sources, missing_text
 from charlm.errors import CorpusError
 from charlm.loading import load
-from charlm.model.memory import memory_named
+from charlm.model.memory import naming_memory_errors
 from charlm.processes.distributed import joined
 from charlm.processes.processes import Processes
 from charlm.progress import Progress
 from charlm.storage.runs import RunFolder, find_run
 from charlm.text_model import TextModel
-from charlm.training.saved_state import restore
+from charlm.training.saved_state import refit_prior, restore
 from charlm.training.schedule import require_rest
-from charlm.training.start.agreement import common_start, require_rows, require_same_texts
 from charlm.training.start.fine_tuning import (
     load_start_model,
     tokenizer_of_run,
 )
-from charlm.training.start.first_state import (
-    first_state,
-    refit_prior,
-    with_device,
-    with_valid_text,
-)
+from charlm.training.start.first_state import first_state
+from charlm.training.start.plan import RunPlan, with_device
 from charlm.training.state import TrainingState
 from charlm.training.validation import is_complete
 
@@ -89,7 +85,7 @@ def resume(
     return load(trained.run)
 
 
-@memory_named()
+@naming_memory_errors()
 def resume_run(
     run: str | Path,
     *,
@@ -206,7 +202,15 @@ def _begin_again(
     own_tokenizer = tokenizer_of_run(start_model, run_config.tokenizer)
     dataset = make_dataset(corpus, own_tokenizer, progress=progress)
     dataset = with_valid_text(dataset, run_config.valid, progress=progress)
-    options, config = run_config.model, run_config.training
-    config = with_device(dataset, options, start_model, config, config.to_json(), processes=processes)
-    state = first_state(dataset, options, start_model, config, started=started, processes=processes, progress=progress)
-    return state, dataset
+    config = run_config.training
+    plan = with_device(
+        RunPlan(
+            dataset=dataset,
+            model=run_config.model,
+            training=config,
+            given=config.to_json().keys(),
+            start_model=start_model,
+            processes=processes,
+        )
+    )
+    return first_state(plan, started=started, progress=progress), dataset

@@ -1,4 +1,5 @@
-"""What a new run and a continued one have in common: the length, the threads, and the training itself."""
+"""What a new run and a continued one have in common: the length, the threads, the validation text, and the training
+itself."""
 
 from typing import cast
 
@@ -6,11 +7,14 @@ import torch
 
 from charlm.api.callbacks import Callbacks, Trained
 from charlm.config import TrainConfig, TrainOptions
-from charlm.data.dataset import Dataset
+from charlm.data.corpus import open_corpus
+from charlm.data.dataset import Dataset, unsplit
 from charlm.errors import CharlmError
+from charlm.evaluation.copying import warn_about_overlap
 from charlm.model.device import pick_device
 from charlm.model.memory import keep_memory
 from charlm.processes.processes import Processes
+from charlm.progress import Progress
 from charlm.storage.runs import RunFolder
 from charlm.training.start.gpu_budget import memory_of, out_of_memory
 from charlm.training.state import TrainingState
@@ -34,6 +38,15 @@ def set_threads(config: TrainConfig, processes: Processes) -> None:
         processes.use(pick_device(config.device))
     if config.threads is not None:
         torch.set_num_threads(config.threads)
+
+
+def with_valid_text(dataset: Dataset, arguments: tuple[str, ...] | None, *, progress: Progress) -> Dataset:
+    """The dataset with a validation text of its own, if there is one; warns if it overlaps the training text."""
+    if arguments is None:
+        return dataset
+    corpus = open_corpus(arguments, unsplit(dataset.corpus.config), progress=progress)
+    warn_about_overlap(dataset.corpus, corpus, "validation")
+    return dataset.with_held_out({"valid": corpus}, progress=progress)
 
 
 def fit_run(

@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Unpack, cast
 
+from charlm.api.agreement import common_start, require_rows, require_same_texts
 from charlm.api.callbacks import Callbacks, Trained
-from charlm.api.fitting import fit_run, set_threads, with_lengths
+from charlm.api.fitting import fit_run, set_threads, with_lengths, with_valid_text
 from charlm.config import (
     SHAPE_OPTIONS,
     CorpusConfig,
@@ -29,14 +30,13 @@ from charlm.data.splits import HeldOutTexts, check_splits
 from charlm.errors import ConfigError
 from charlm.loading import load
 from charlm.model.additions.ngram_prior import default_memory
-from charlm.model.memory import machine_memory, memory_named
+from charlm.model.memory import machine_memory, naming_memory_errors
 from charlm.processes.distributed import joined
 from charlm.processes.processes import Processes
 from charlm.progress import Progress
 from charlm.storage.runs import RunFolder, find_run, new_run
 from charlm.text_model import TextModel
 from charlm.tokenizers import Tokenizer
-from charlm.training.start.agreement import common_start, require_rows, require_same_texts
 from charlm.training.start.base import AUTO, NONE, load_base, reason_for_base
 from charlm.training.start.fine_tuning import (
     StartModel,
@@ -45,13 +45,9 @@ from charlm.training.start.fine_tuning import (
     tokenizer_of_run,
     warn_about_script,
 )
-from charlm.training.start.first_state import (
-    autotuned,
-    check_model_options,
-    first_state,
-    with_device,
-    with_valid_text,
-)
+from charlm.training.start.first_state import first_state
+from charlm.training.start.model_config import check_model_options
+from charlm.training.start.plan import RunPlan, auto_selected, with_device
 from charlm.training.warnings import PassesCheck
 
 DEFAULT_LENGTH: TrainOptions = {"minutes": 5.0, "epochs": 20.0}
@@ -126,7 +122,7 @@ def train(
     return load(trained.run)
 
 
-@memory_named()
+@naming_memory_errors()
 def train_run(
     text: TextLike,
     *,
@@ -178,23 +174,21 @@ def train_run(
         start_model = None
     if auto and init_from == AUTO and not text_config.is_pairs:
         start_model = _base_for(dataset, tokenizer, model_options, processes)
-    config = with_device(dataset, model_options, start_model, config, training_options, processes=processes)
-    settings = None
-    if auto:
-        settings = autotuned(
-            dataset,
-            model_options,
-            start_model,
-            config,
-            training_options,
-            seconds=time.monotonic() - started,
+    plan = with_device(
+        RunPlan(
+            dataset=dataset,
+            model=model_options,
+            training=config,
+            given=training_options.keys(),
+            start_model=start_model,
             processes=processes,
         )
-        model_options, config = settings.model | model_options, replace(config, **settings.training)
-    require_rows(dataset, config, processes)
-    state = first_state(
-        dataset, model_options, start_model, config, started=started, processes=processes, progress=callbacks.progress
     )
+    settings = auto_selected(plan, seconds=time.monotonic() - started) if auto else None
+    if settings is not None:
+        plan = plan.with_settings(settings)
+    require_rows(dataset, plan.training, processes)
+    state = first_state(plan, started=started, progress=callbacks.progress)
     if settings is not None:
         callbacks.on_settings(settings)
         check = PassesCheck(settings, callbacks.on_event)
@@ -204,12 +198,12 @@ def train_run(
         **held_out_arguments,
         corpus=text_config,
         tokenizer=tokenizer if start_model is None else None,
-        model=model_options | _resolved_fields(state.model.config, start_model),
-        training=config,
+        model={**plan.model, **_resolved_fields(state.model.config, start_model)},
+        training=plan.training,
         init_from=None if start_model is None else str(start_model.path.resolve()),
     )
     with folder.begun(run_config, overwrite=overwrite) if processes.is_first else nullcontext():
-        return fit_run(folder, state, dataset, config, callbacks)
+        return fit_run(folder, state, dataset, plan.training, callbacks)
 
 
 def _train_config(options: dict[str, Any], processes: Processes) -> TrainConfig:

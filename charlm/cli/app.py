@@ -29,7 +29,7 @@ from charlm.cli.commands.score import score
 from charlm.cli.commands.serve import serve
 from charlm.cli.commands.trace import trace
 from charlm.cli.commands.train import train
-from charlm.cli.state import show_state
+from charlm.cli.reports.no_command import show_overview
 from charlm.cli.ui.help import Command
 from charlm.cli.ui.streams import discard_stdout, print_error
 from charlm.errors import CharlmError
@@ -64,7 +64,7 @@ def charlm(
     [bold]  charlm eval[/bold]
     """
     if context.invoked_subcommand is None:
-        guarded(show_state)()
+        guarded(show_overview)()
 
 
 def guarded(command: Callable[..., None]) -> Callable[..., None]:

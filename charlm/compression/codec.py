@@ -120,7 +120,7 @@ def decompress(archive: bytes, model: TextModel | None = None, *, progress: Prog
     if predictor is None:
         raise ArchiveError(
             "the archive is portable, but this installation can't compute portable probabilities without charlm's "
-            "kernels; install charlm anew"
+            "kernels; install charlm again"
         )
     data = b"".join(_decode(blocks, header, _alphabet(model, header), predictor, model, progress))
     check_hash(archive, data)

@@ -1,6 +1,6 @@
 """A step of one text in NumPy, with the float32 operations of the portable compiled step in the same order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from charlm.cells import LayerStates
 from charlm.compression import float32
+from charlm.compression.numpy_loop import NumpyLoop, Singles, dot, linear
 from charlm.kernels import PROGRAMS
 from charlm.kernels.buffers import Buffer
 from charlm.kernels.forward import add_convolution, add_forward, forward_buffers, lookback_of
-from charlm.kernels.program import Function, reads, residual_sum
-from charlm.kernels.symbolic import Symbol
+from charlm.kernels.program import residual_sum
 from charlm.model.additions.match import MOST_STRETCHED, SCALE
 from charlm.model.language_model import LanguageModel
 from charlm.model.networks.convolution import Convolution
@@ -22,109 +22,13 @@ from charlm.ngram.model import NgramModel
 from charlm.sampling.steering import Hold
 from charlm.sampling.steppers.recurrent import LARGEST_TABLE
 
-_SUMS = 4  # of a product, `single_row` in loop.h
-_DOT_SUMS = 16  # `dot` in step.c
-Singles = NDArray[np.float32]
-
-
-class _Quantity(Symbol):
-    """A quantity of a stage as float32 numbers."""
-
-    _FUNCTIONS = {"SIGMOID": float32.sigmoid, "TANH": float32.tanh, "RELU": float32.relu}  # noqa: RUF012
-
-    def __init__(self, values: Singles) -> None:
-        self.values = values
-
-    def call(self, function: str) -> "_Quantity":
-        """See `Symbol.call`."""
-        return _Quantity(self._FUNCTIONS[function](self.values))
-
-    def __add__(self, other: "Symbol | int") -> "_Quantity":
-        return _Quantity(self.values + _values(other))
-
-    def __sub__(self, other: "Symbol | int") -> "_Quantity":
-        return _Quantity(self.values - _values(other))
-
-    def __rsub__(self, other: int) -> "_Quantity":
-        return _Quantity(np.float32(other) - self.values)
-
-    def __mul__(self, other: "Symbol | int") -> "_Quantity":
-        return _Quantity(self.values * _values(other))
-
-
-def _values(operand: "Symbol | int") -> Any:
-    return operand.values if isinstance(operand, _Quantity) else np.float32(operand)  # type: ignore[arg-type]
-
-
-class _NumpyLoop:
-    """A `charlm.kernels.buffers.StepLoop` for one row."""
-
-    def __init__(self) -> None:
-        self._operations: list[Callable[[int], None]] = []
-
-    def product(self, source: Buffer, matrix: Any, target: Buffer, *, add: bool) -> None:
-        """See `StepLoop.product`."""
-        packed = np.ascontiguousarray(matrix.numpy().T)  # (K, N)
-
-        def run(step: int) -> None:
-            result = _product(source.at(step).numpy()[0], packed)
-            to = target.at(step).numpy()[0]
-            to[:] = to + result if add else result
-
-        self._operations.append(run)
-
-    def stage(self, function: Function, buffers: dict[str, Buffer]) -> None:
-        """See `StepLoop.stage`."""
-        names = reads(function)
-
-        def run(step: int) -> None:
-            quantities = {name: _Quantity(buffers[name].at(step).numpy().copy()) for name in names}
-            for name, value in function(**quantities).items():
-                buffers[name].at(step).numpy()[:] = value.values
-
-        self._operations.append(run)
-
-    def run(self, first: int, count: int, increment: int) -> None:
-        """See `StepLoop.run`."""
-        for step in range(first, first + increment * count, increment):
-            for operation in self._operations:
-                operation(step)
-
-
-def _product(x: Singles, matrix: Singles) -> Singles:
-    """x (K,) times a matrix (K, N), by `_SUMS` sums, as `single_row` in loop.h."""
-    terms = matrix * x[:, None]
-    whole = len(x) - len(x) % _SUMS
-    first, *others = (float32.ordered_sum(terms[k:whole:_SUMS]) for k in range(_SUMS))
-    for term in terms[whole:]:
-        first = first + term
-    return (first + others[0]) + (others[1] + others[2])
-
-
-def _linear(inputs: Singles, matrix: Singles, bias: Singles) -> Singles:
-    """inputs (R, K) matrix^T (K, N) + bias, (R, N), as `linear` in `charlm.kernels.compiled`."""
-    result = np.zeros((len(inputs), len(matrix)), np.float32)
-    for k in range(inputs.shape[1]):
-        result = result + matrix[None, :, k] * inputs[:, k, None]
-    return bias + result
-
-
-def _dot(matrix: Singles, x: Singles) -> Singles:
-    """matrix (J, K) times x (K,), as `dot` in step.c."""
-    terms = matrix * x
-    whole = len(x) - len(x) % _DOT_SUMS
-    total = float32.ordered_sum(terms[:, whole:], 1)
-    for k in range(_DOT_SUMS):
-        total = total + float32.ordered_sum(terms[:, k:whole:_DOT_SUMS], 1)
-    return total
-
 
 class NumpyStepper:
     """A `charlm.sampling.steppers.Stepper` for one text."""
 
     def __init__(self, model: LanguageModel, states: LayerStates) -> None:
         """Begin with the states of one text, (1, H) each."""
-        self._model, self._loop = model, _NumpyLoop()
+        self._model, self._loop = model, NumpyLoop()
         self._histories: list[tuple[torch.Tensor, ...]] = []  # what each layer remembers, the step's own at the end
         self._biases: list[tuple[torch.Tensor, torch.Tensor]] = []  # memory, and what it is set to before a step
         self._embedding = model.embedding.detach().numpy()
@@ -173,22 +77,23 @@ class NumpyStepper:
             for memory in memories:
                 memory[:-1] = memory[1:].clone()
         if model.match is not None:
-            voices, self._matches = advance_match(model.match.lengths, self._matches, ids)
-            self._add_match(logits[0], voices[0, 0], self._top.at(0).numpy()[0])
+            predictions, self._matches = advance_match(model.match.lengths, self._matches, ids)
+            self._add_match(logits[0], predictions[0, 0], self._top.at(0).numpy()[0])
         return logits
 
     def load(self, row: int, states: LayerStates) -> None:
         """See `Stepper.load`."""
-        for memories, state in zip(self._histories, states, strict=False):
+        layers, additions = self._model.split_states(states)
+        for memories, state in zip(self._histories, layers, strict=True):
             if self._model.config.network == "convolution":
                 memories[0][:-1, 0] = state[0][0]
                 continue
             for memory, past in zip(memories, (state[: len(memories[0]) - 1], state[-1:]), strict=False):
                 memory[:-1] = torch.stack(past[::-1])
-        if self._model.prior is not None:
-            self._nodes = states[len(self._histories)][0].numpy()
-        if self._model.match is not None:
-            self._matches = states[-1][0].numpy()
+        if additions.prior is not None:
+            self._nodes = additions.prior[0].numpy()
+        if additions.match is not None:
+            self._matches = additions.match[0].numpy()
 
     def take(self, rows: Sequence[int]) -> None:
         """See `Stepper.take`; there is a single row."""
@@ -204,7 +109,7 @@ class NumpyStepper:
         vectors = contexts.vectors.detach().numpy()
         if contexts.spread is None:
             return vectors
-        return _linear(vectors, contexts.spread.detach().numpy(), np.zeros(1, np.float32))
+        return linear(vectors, contexts.spread.detach().numpy(), np.zeros(1, np.float32))
 
     def _add_layers(self) -> Buffer:
         """Add the recurrent layers; returns the outputs of the last."""
@@ -215,7 +120,7 @@ class NumpyStepper:
             bias = torch.cat((weights["bias"].new_zeros(len(weights["input"]) - len(weights["bias"])), weights["bias"]))
             gates, hidden_size = torch.zeros(1, len(weights["input"])), self._model.config.hidden_size
             if index == 0 and self._vectors is None and self._embedding.shape[0] * gates.shape[1] <= LARGEST_TABLE:
-                self._table = _linear(self._embedding, weights["input"].numpy(), bias.numpy())
+                self._table = linear(self._embedding, weights["input"].numpy(), bias.numpy())
                 self._first_gates = gates
             else:
                 self._biases.append((gates, bias))
@@ -262,23 +167,25 @@ class NumpyStepper:
         prior = self._model.prior
         assert prior is not None and prior.ngram is not None
         known = _known_contexts(prior.ngram, self._nodes[0])
-        weights = prior.bias.detach().numpy()[:, known] + _dot(prior.weight.detach().numpy(), hidden)
+        weights = prior.bias.detach().numpy()[:, known] + dot(prior.weight.detach().numpy(), hidden)
         by_order = prior.ngram.by_order(self._nodes, prior.orders, np.float32)[0]  # (J, V)
         for weight, probabilities in zip(weights, by_order, strict=True):
             logits[:] = logits + weight * float32.log(probabilities)
 
-    def _add_match(self, logits: Singles, voices: NDArray[np.int32], hidden: Singles) -> None:
+    def _add_match(self, logits: Singles, predictions: NDArray[np.int32], hidden: Singles) -> None:
         """Add the match, as `add_match` in step.c."""
         match = self._model.match
         assert match is not None
         gate = (SCALE * match.gate.detach()).numpy()
-        stretched = {token: _stretched(logits, token) for token in voices[:, 0].tolist() if 0 <= token < len(logits)}
-        for index, (token, bucket) in enumerate(voices.tolist()):
+        stretched = {
+            token: _stretched(logits, token) for token in predictions[:, 0].tolist() if 0 <= token < len(logits)
+        }
+        for index, (token, bucket) in enumerate(predictions.tolist()):
             if token not in stretched:
                 continue
             slope, offset = gate[bucket]
             if match.weight is not None:
-                more_slope, more_offset = _dot(match.weight.detach().numpy()[index], hidden)
+                more_slope, more_offset = dot(match.weight.detach().numpy()[index], hidden)
                 slope, offset = slope + more_slope, offset + more_offset
             logits[token] = logits[token] + (slope * stretched[token] + offset)
 

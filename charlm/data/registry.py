@@ -31,7 +31,7 @@ _EXCLUDED_FOLDERS = {"test", "tests", "idle_test", "site-packages", "dist-packag
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """One file or text of a corpus, opened anew for each reading."""
+    """One file or text of a corpus, opened again for each reading."""
 
     name: str
     size: int

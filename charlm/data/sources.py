@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from charlm.config.names import closest
 from charlm.data.inputs.folder import Folder, is_run, read_folder
@@ -78,63 +78,73 @@ def find_sources(
     arguments = [str(text)] if isinstance(text, str | Path) else [str(part) for part in text]
     if not arguments:
         raise CorpusError("no text given; name a file, a folder, - for standard input, or one of `charlm corpora`")
-    sources: list[Source] = []
-    reusable: list[str] = []
-    folders: list[Folder] = []
-    named: NamedCorpus | None = None
-    for argument in arguments:
-        path = user_path(argument)
-        if not argument:
-            raise CorpusError("'' names no text; name a file, a folder (. is this one), or one of `charlm corpora`")
-        if argument == "-" and not copies_stdin:
-            stream = OneReading(stdin if stdin is not None else _standard_input())
-            sources.append(Source(name="stdin", size=0, open=stream.open))
-            reusable.append(argument)
-        elif argument == "-":
-            path = _copy_to_cache(stdin if stdin is not None else _standard_input())
-            sources += _in_file(path, "stdin", encoding, folders)
-            reusable.append(str(path))
-        elif is_safetensors(path) or is_run(path):
-            raise CorpusError(
-                f"{argument} is a {'run' if path.is_dir() else 'model'}, not a text; the model must come before the "
-                "text, as in `charlm eval MODEL TEXT`, and a run is continued with `charlm train --resume --run NAME`"
-            )
-        elif os.path.isdir(path):
-            folders.append(read_folder(path, encoding))
-            sources += folders[-1].sources
-            reusable.append(str(path.resolve()))
-        elif os.path.exists(path):
-            if not os.access(path, os.R_OK):
-                raise CorpusError(f"{argument} can't be read; check its permissions")
-            _check_copy(path)
-            sources += _in_file(path, path.name, encoding, folders)
-            reusable.append(str(path.resolve()))
-        elif (entry := find_named(argument)) is not None:
-            named = entry
-            sources += named.sources(progress)
-            reusable.append(argument)
-        else:
-            raise CorpusError(not_found(argument))
+    found = [
+        _resolve(argument, stdin=stdin, encoding=encoding, copies_stdin=copies_stdin, progress=progress)
+        for argument in arguments
+    ]
     first = user_path(arguments[0])
     name = "stdin" if arguments[0] == "-" else first.resolve().name
     return FoundText(
         name=name if first.is_dir() else _name_of_text(name),
-        sources=tuple(sources),
-        arguments=tuple(reusable),
-        named=named if len(arguments) == 1 else None,
-        folders=tuple(folders),
+        sources=tuple(source for one in found for source in one.sources),
+        arguments=tuple(one.argument for one in found),
+        named=found[0].named if len(found) == 1 else None,
+        folders=tuple(one.folder for one in found if one.folder is not None),
     )
 
 
-def _in_file(path: Path, name: str, encoding: str, folders: list[Folder]) -> list[Source]:
-    """The text of a file, or those in a zip archive, which is added to `folders`."""
+class _Resolved(NamedTuple):
+    """What one argument names."""
+
+    sources: Sequence[Source]
+    argument: str
+    """The argument made absolute, as in `FoundText.arguments`."""
+    folder: Folder | None = None
+    """The folder or zip archive, if it is one."""
+    named: NamedCorpus | None = None
+
+
+def _resolve(
+    argument: str, *, stdin: BinaryIO | None, encoding: str, copies_stdin: bool, progress: Progress
+) -> _Resolved:
+    """What an argument names; the others are as in `find_sources`."""
+    if not argument:
+        raise CorpusError("'' names no text; name a file, a folder (. is this one), or one of `charlm corpora`")
+    if argument == "-":
+        stream = stdin if stdin is not None else _standard_input()
+        if not copies_stdin:
+            return _Resolved([Source(name="stdin", size=0, open=OneReading(stream).open)], argument)
+        copy = _copy_to_cache(stream)
+        return _in_file(copy, "stdin", str(copy), encoding)
+    path = user_path(argument)
+    if is_safetensors(path) or is_run(path):
+        raise CorpusError(
+            f"{argument} is a {'run' if path.is_dir() else 'model'}, not a text; the model must come before the "
+            "text, as in `charlm eval MODEL TEXT`, and a run is continued with `charlm train --resume --run NAME`"
+        )
+    if os.path.isdir(path):
+        folder = read_folder(path, encoding)
+        return _Resolved(folder.sources, str(path.resolve()), folder)
+    if os.path.exists(path):
+        if not os.access(path, os.R_OK):
+            raise CorpusError(f"{argument} can't be read; check its permissions")
+        _check_copy(path)
+        return _in_file(path, path.name, str(path.resolve()), encoding)
+    named = find_named(argument)
+    if named is None:
+        raise CorpusError(not_found(argument))
+    return _Resolved(named.sources(progress), argument, named=named)
+
+
+def _in_file(path: Path, name: str, argument: str, encoding: str) -> _Resolved:
+    """The text of a file, or those in a zip archive."""
     try:
         if not is_zip(path):
-            return [file_source(path, name)]
+            return _Resolved([file_source(path, name)], argument)
     except OSError as error:
         raise CorpusError(f"{name} can't be read: {error.strerror}") from None
-    folders.append(read_zip(path, encoding))
-    return [*folders[-1].sources]
+    archive = read_zip(path, encoding)
+    return _Resolved(archive.sources, argument, archive)
 
 
 def _name_of_text(name: str) -> str:

@@ -104,7 +104,10 @@ def spread(parts: Iterable[Part], shares: Shares) -> Iterator[tuple[int, Part]]:
 
 
 def cut_each(parts: Iterable[Part], lengths: Iterable[int], shares: Shares) -> Iterator[tuple[int, Part]]:
-    """The parts in order, each with the index of its split; each document, of so many characters, is cut in three."""
+    """The parts in order, each with the index of its split; each document is cut in three.
+
+    `lengths` are the characters of each document.
+    """
     parts = iter(parts)
     for length in lengths:
         yield from _cut_exactly(_to_the_end(parts), boundaries(length, shares))

@@ -33,13 +33,14 @@ def best_temperature(model: LanguageModel, windows: Iterable[Window], processes:
     nats = torch.zeros(len(TEMPERATURES), dtype=torch.float64)
     states = None
     for window in windows:
-        logits, hidden, voices, states = model.read_without_match(window.ids.to(device), model.carry(states, window))
+        outputs = model.read_network(window.ids.to(device), model.carry(states, window))
+        logits, states, predictions = model.logits_without_match(outputs), outputs.states, outputs.added.predictions
         every = -(-logits.numel() // _LOGITS)
         logits, targets = logits[::every], window.targets.to(device)[::every].flatten()
         for index, temperature in enumerate(TEMPERATURES):
             divided = logits / temperature
-            if voices is not None:
-                divided = model.add_match(divided, voices[::every], hidden[::every])
+            if predictions is not None:
+                divided = model.add_match(divided, predictions[::every], outputs.hidden[::every])
             divided = divided.flatten(0, 1)
             nats[index] += F.cross_entropy(divided, targets, ignore_index=IGNORE, reduction="sum").cpu()
     if processes is not None:

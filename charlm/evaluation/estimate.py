@@ -23,10 +23,8 @@ from charlm.processes.processes import Processes
 from charlm.tokenizers import Tokenizer
 
 _ROWS = 64
-_WIDTH = 256
 _LOGITS = 1 << 22  # most logits of one window
-_NGRAM_TOKENS = 400_000  # most tokens that the n-gram model scores, in this many stretches:
-_STRETCHES = 50
+_STRETCHES = 50  # in which the n-gram model scores a large split
 _LEAD = 16  # tokens before a row that the n-gram model reads; more than its order
 
 
@@ -51,6 +49,8 @@ class SplitSample:
         *,
         tokens: int,
         ngram: NgramModel | None,
+        width: int = 256,
+        ngram_tokens: int = 400_000,
         processes: Processes | None = None,
     ) -> None:
         """Choose the sample.
@@ -60,10 +60,12 @@ class SplitSample:
             tokenizer: the tokenizer that encoded the split.
             tokens: about how many targets to score; all of the split, if it has no more.
             ngram: an n-gram model of the training split; None estimates from the sample alone.
+            width: tokens in a row of a window, at most.
+            ngram_tokens: how many tokens of the split the n-gram model scores at most.
             processes: the processes that score together; None scores all in this one.
         """
         self._processes = processes or Processes()
-        facts, width = split.facts, max(1, min(_WIDTH, _LOGITS // (_ROWS * tokenizer.vocab_size)))
+        facts, width = split.facts, max(1, min(width, _LOGITS // (_ROWS * tokenizer.vocab_size)))
         self._read = partial(sample_windows, split, tokens=tokens, batch_size=_ROWS, seq_len=width)
         self._unknown_nats = tokenizer.unknown_nats(facts.unknown_characters) / facts.tokens
         self._all_tokens = self.tokens = facts.tokens
@@ -77,7 +79,7 @@ class SplitSample:
             self._ngram_nats, self._ngram_mean = np.zeros(len(self._targets)), 0.0
             if ngram is not None:
                 self._ngram_nats = _by_row(windows, [_ngram_nats(ngram, split, window) for window in windows])
-                self._ngram_mean = _ngram_mean(ngram, split)
+                self._ngram_mean = _ngram_mean(ngram, split, ngram_tokens)
 
     def windows(self) -> Iterable[Window]:
         """Windows whose targets are the sample, with the rows that this process scores."""
@@ -144,11 +146,11 @@ def _ngram_nats(ngram: NgramModel, split: TokenSplit, window: Window) -> NDArray
     return np.array(sums)
 
 
-def _ngram_mean(ngram: NgramModel, split: TokenSplit) -> float:
-    """The n-gram model's nats per token on a split; of a large one on stretches spread evenly over it."""
+def _ngram_mean(ngram: NgramModel, split: TokenSplit, most_tokens: int) -> float:
+    """The n-gram model's nats per token on a split; of a larger one than `most_tokens` on stretches spread over it."""
     length, stretches = len(split), 1
-    if length > _NGRAM_TOKENS:
-        length, stretches = _NGRAM_TOKENS // _STRETCHES, _STRETCHES
+    if length > most_tokens:
+        length, stretches = most_tokens // _STRETCHES, _STRETCHES
     nats, tokens = 0.0, 0
     for start in np.linspace(0, len(split) - length, stretches).astype(np.int64).tolist():
         ids = split.read(start, start + length)

@@ -63,7 +63,7 @@ class Evaluation:
     @property
     def perplexity(self) -> float:
         """exp(nats per token); infinite above exp(700)."""
-        return _perplexity(self.nats_per_token)
+        return perplexity(self.nats_per_token)
 
     @property
     def nats_per_character(self) -> float:
@@ -85,13 +85,13 @@ class Evaluation:
         """exp(nats per word), for any kind of tokens; infinite above exp(700), None without words."""
         if self.words is None:
             return None
-        return _perplexity(self.nats / self.words)
+        return perplexity(self.nats / self.words)
 
     @property
     def perplexity_with_unk(self) -> float | None:
         """`perplexity_per_word` without `spelling_nats`: as papers define it, whose models read each word outside the
         vocabulary as <unk> and don't pay for its spelling."""
-        return None if self.words is None else _perplexity((self.nats - self.spelling_nats) / self.words)
+        return None if self.words is None else perplexity((self.nats - self.spelling_nats) / self.words)
 
     def _repr_html_(self) -> str:
         rows = {name: value for name, value in self.to_json().items() if value is not None}
@@ -120,7 +120,7 @@ def split_evaluation(facts: SplitFacts, nats: float) -> Evaluation:
     )
 
 
-def _perplexity(nats: float) -> float:
+def perplexity(nats: float) -> float:
     """exp(nats); infinite above exp(700)."""
     return math.exp(nats) if nats < 700 else math.inf
 

@@ -44,36 +44,18 @@ def verdict(
     winners = {name: one for name, one in baselines.items() if one.bits_per_character < margin * bits}
     if winners:
         yield _name_winners(bits, winners)
-    unknown = result.unknown_characters / result.characters
-    is_foreign = (
-        baselines.keys() >= {"unigram", "uniform"}
-        and result.tokens >= _MIN_TOKENS
-        and baselines["unigram"].nats > baselines["uniform"].nats
-    )
-    shuffle = "; if the documents are independent, shuffle them before training" if is_own else ""
+    is_foreign = _is_foreign(result, baselines)
+    repeats = copied >= _COPIED or (_repeats(baselines, winners) and not is_sorted and not is_foreign)
     reasons = []
-    if copied >= _COPIED or (_repeats(baselines, winners) and not is_sorted and not is_foreign):
+    if repeats:
         share = f" ({copied:.0%} of it, verbatim)" if copied >= _COPIED else ""
         reasons.append(
             f"the text repeats passages of the training split or of its own{share}, so the scores don't show how well "
             "a model predicts a new text; leave repeated passages out"
         )
-    if unknown >= _UNKNOWN:
-        reasons.append(
-            f"{result.unknown_characters:,} of its characters ({unknown:.1%}) never occur in the training split, so it "
-            f"is of another kind{shuffle}"
-        )
-    elif is_foreign:
-        reasons.append(
-            "its characters are so unlike those of the training split that guessing beats knowing how frequent they "
-            f"are there, so it is of another kind{shuffle}"
-        )
-    elif validation is not None and result.nats_per_token > _WORSE * validation:
-        reasons.append(
-            f"the network is much worse here than on the validation split ({result.nats_per_token:.3f} against "
-            f"{validation:.3f} nats per token), so the end of the text is of another kind, or the text is sorted by "
-            f"something{shuffle}"
-        )
+    if (reason := _why_of_another_kind(result, is_foreign=is_foreign, validation=validation)) is not None:
+        shuffle = "; if the documents are independent, shuffle them before training" if is_own else ""
+        reasons.append(reason + shuffle)
     if is_sorted:
         reasons.append(
             "the documents are in alphabetical order, so this split begins with other letters than the training split; "
@@ -82,6 +64,37 @@ def verdict(
     yield from (reason[0].upper() + reason[1:] + "." for reason in reasons)
     if winners and not reasons:
         yield _undertrained(winners)
+
+
+def _is_foreign(result: Evaluation, baselines: Mapping[str, Baseline]) -> bool:
+    """Whether guessing predicts the characters better than their frequencies in the training split do."""
+    return (
+        baselines.keys() >= {"unigram", "uniform"}
+        and result.tokens >= _MIN_TOKENS
+        and baselines["unigram"].nats > baselines["uniform"].nats
+    )
+
+
+def _why_of_another_kind(result: Evaluation, *, is_foreign: bool, validation: float | None) -> str | None:
+    """What shows that the text is unlike the training split; None if nothing does. Arguments as in `verdict`."""
+    unknown = result.unknown_characters / result.characters
+    if unknown >= _UNKNOWN:
+        return (
+            f"{result.unknown_characters:,} of its characters ({unknown:.1%}) never occur in the training split, so it "
+            "is of another kind"
+        )
+    if is_foreign:
+        return (
+            "its characters are so unlike those of the training split that guessing beats knowing how frequent they "
+            "are there, so it is of another kind"
+        )
+    if validation is not None and result.nats_per_token > _WORSE * validation:
+        return (
+            f"the network is much worse here than on the validation split ({result.nats_per_token:.3f} against "
+            f"{validation:.3f} nats per token), so the end of the text is of another kind, or the text is sorted by "
+            "something"
+        )
+    return None
 
 
 def _repeats(baselines: Mapping[str, Baseline], winners: Mapping[str, Baseline]) -> bool:

@@ -88,23 +88,11 @@ def export_page(
 
     Raises `ConfigError` for a model that a page can't run, and for a page that is too large without n-grams.
     """
-    require_forward(model, "charlm export")
     if bits not in get_args(Bits):
         raise ConfigError(f"--bits is {bits}; it must be 8 or 16")
     check_range("--max-size", max_size, 1, 1 << 30)
+    _require_exportable(model)
     checkpoint, tokenizer = model.checkpoint, model.tokenizer
-    network = checkpoint.model.config.network
-    if network != "recurrent":
-        raise ConfigError(f"charlm export can't write a page for a {network} yet; use a model with --network recurrent")
-    if checkpoint.model.config.cell not in PROGRAMS:
-        raise ConfigError(
-            f"the cell {checkpoint.model.config.cell} has no compiled form, from which the page's code is made; train "
-            "a model with another --cell"
-        )
-    if tokenizer.kind == "word":
-        raise ConfigError(
-            "charlm export can't write a page for a model of words; train one with --tokenizer char, byte or subword"
-        )
     if title is None:
         title = "A charlm model" if checkpoint.corpus is None else checkpoint.corpus.name
     rounded, matrices = rounded_model(checkpoint.model, bits)
@@ -131,6 +119,25 @@ def export_page(
     facts = _measure(model, exported, bits, progress)
     page = write(fitted.model, _figures(facts))
     return Export(page=page, model=exported, facts=replace(facts, bytes=len(page.encode())))
+
+
+def _require_exportable(model: TextModel) -> None:
+    """Raise `ConfigError` for a model that a page can't run."""
+    require_forward(model, "charlm export")
+    config = model.model.config
+    if config.network != "recurrent":
+        raise ConfigError(
+            f"charlm export can't write a page for a {config.network} yet; use a model with --network recurrent"
+        )
+    if config.cell not in PROGRAMS:
+        raise ConfigError(
+            f"the cell {config.cell} has no compiled form, from which the page's code is made; train a model with "
+            "another --cell"
+        )
+    if model.tokenizer.kind == "word":
+        raise ConfigError(
+            "charlm export can't write a page for a model of words; train one with --tokenizer char, byte or subword"
+        )
 
 
 def _measure(before: TextModel, after: TextModel, bits: Bits, progress: Progress) -> ExportFacts:

@@ -66,4 +66,4 @@ def _sort_context_vectors(model: LanguageModel) -> None:
     order = np.argsort(nodes, kind="stable")
     model.prior.ngram = replace(ngram, frequent=nodes[order])
     vectors[1 : len(order) + 1] = vectors[1 : len(order) + 1][torch.from_numpy(order)]
-    model.contexts.give(model.prior.ngram)
+    model.contexts.assign(model.prior.ngram)

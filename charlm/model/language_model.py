@@ -2,10 +2,9 @@
 
 import copy
 from collections.abc import Sequence
+from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -24,7 +23,7 @@ from charlm.model.networks.base import Network, embed
 from charlm.model.networks.convolution import Convolution
 from charlm.model.networks.recurrent import Recurrent
 from charlm.model.networks.transformer import Transformer
-from charlm.ngram.match import Voices
+from charlm.ngram.match import Predictions
 from charlm.ngram.model import NgramModel
 
 NETWORKS: dict[NetworkKind, type[Network]] = {
@@ -33,6 +32,17 @@ NETWORKS: dict[NetworkKind, type[Network]] = {
     "convolution": Convolution,
 }
 """The networks by the name in a configuration, which is also the first part of the names of their weights."""
+
+
+class NetworkOutputs(NamedTuple):
+    """What a model makes of a window, before its output layer."""
+
+    hidden: Tensor
+    """The outputs of the last layer, (T, B, H)."""
+    added: Added
+    """What the additions make of the tokens."""
+    states: LayerStates
+    """The state after the last token."""
 
 
 class LanguageModel(nn.Module):
@@ -117,7 +127,7 @@ class LanguageModel(nn.Module):
         assert self.prior is not None
         self.prior.ngram, self.prior.cross_fit = ngram, cross_fit
         if self.contexts is not None:
-            self.contexts.give(ngram)
+            self.contexts.assign(ngram)
 
     def with_labels(self, factors: Tensor) -> "LanguageModel":
         """The same model, with the same weights, for texts with certain labels, whatever labels their documents have.
@@ -175,7 +185,7 @@ class LanguageModel(nn.Module):
         states: LayerStates | None = None,
         *,
         generator: torch.Generator | None = None,
-        starts: NDArray[np.int64] | None = None,
+        lookups: Lookups | None = None,
     ) -> tuple[Tensor, LayerStates]:
         """Logits of each next token.
 
@@ -183,12 +193,12 @@ class LanguageModel(nn.Module):
             ids: token ids, (T, B) int64, each below V.
             states: the state before the first token; None is the initial state.
             generator: the random generator of dropout in training mode.
-            starts: position in the training text at which each row begins; see `NgramPrior.forward`.
+            lookups: what is known of the tokens already; for training at least `Lookups.starts`.
 
         Returns:
             Logits (T, B, V), in nats up to a constant for each token, and the state after the last token.
         """
-        logits, _, states = self.read(ids, states, generator=generator, starts=starts)
+        logits, _, states = self.read(ids, states, generator=generator, lookups=lookups)
         return logits, states
 
     def read(
@@ -197,39 +207,27 @@ class LanguageModel(nn.Module):
         states: LayerStates | None = None,
         *,
         generator: torch.Generator | None = None,
-        starts: NDArray[np.int64] | None = None,
         lookups: Lookups | None = None,
     ) -> tuple[Tensor, Tensor, LayerStates]:
         """Like `forward`, but also returns the outputs of the last layer, (T, B, H), as the second of three results."""
-        logits, hidden, voices, states = self.read_without_match(
-            ids, states, generator=generator, starts=starts, lookups=lookups
-        )
-        if voices is not None:
-            logits = self.add_match(logits, voices, hidden)
-        return logits, hidden, states
+        outputs = self.read_network(ids, states, generator=generator, lookups=lookups)
+        logits = self.logits_without_match(outputs, lookups)
+        if outputs.added.predictions is not None:
+            logits = self.add_match(logits, outputs.added.predictions, outputs.hidden)
+        return logits, outputs.hidden, outputs.states
 
-    def read_without_match(
+    def read_network(
         self,
         ids: Tensor,
         states: LayerStates | None = None,
         *,
         generator: torch.Generator | None = None,
-        starts: NDArray[np.int64] | None = None,
         lookups: Lookups | None = None,
-    ) -> tuple[Tensor, Tensor, Voices | None, LayerStates]:
-        """Like `read`, but the logits are those without the match.
-
-        Returns:
-            Logits (T, B, V); the outputs of the last layer, (T, B, H); the predictions of the match, (T, B, 1 + K, 2),
-            None if the model has none; and the state after the last token.
-        """
-        added, hidden, states = self.read_network(ids, states, generator, lookups)
-        logits = F.linear(hidden, self.output_weight, self.output_bias).to(hidden.dtype)  # (T, B, V)
-        if self.prior is not None:
-            assert added.nodes is not None
-            with torch.autocast(hidden.device.type, enabled=False):
-                logits = logits + self.prior(added.nodes, hidden, starts, lookups=lookups)
-        return logits, hidden, added.voices, states
+    ) -> NetworkOutputs:
+        """Run the additions and the network over a window, without the output layer; arguments as in `forward`."""
+        added, layers = self._read_additions(ids, states, generator, lookups)
+        hidden, after = self.network(ids, self.embedding, layers, generator, added.extra)
+        return NetworkOutputs(hidden, added, (*after, *added.states))
 
     @property
     def embedding_std(self) -> float:
@@ -241,24 +239,22 @@ class LanguageModel(nn.Module):
         """The weights of the output layer, (V, H)."""
         return self.embedding if self.output is None else self.output
 
-    def read_network(
-        self,
-        ids: Tensor,
-        states: LayerStates | None,
-        generator: torch.Generator | None,
-        lookups: Lookups | None,
-    ) -> tuple[Added, Tensor, LayerStates]:
-        """What the additions make of the tokens (T, B), the outputs of the last layer, (T, B, H), and the state
-        after the last token; arguments as in `forward`."""
-        added, layers = self._read_additions(ids, states, generator, lookups)
-        hidden, after = self.network(ids, self.embedding, layers, generator, added.extra)
-        return added, hidden, (*after, *added.states)
+    def logits_without_match(self, outputs: NetworkOutputs, lookups: Lookups | None = None) -> Tensor:
+        """The logits (T, B, V) of the output layer and the n-gram prior."""
+        hidden = outputs.hidden
+        logits: Tensor = F.linear(hidden, self.output_weight, self.output_bias).to(hidden.dtype)  # (T, B, V)
+        if self.prior is None:
+            return logits
+        assert outputs.added.nodes is not None
+        with torch.autocast(hidden.device.type, enabled=False):
+            logits = logits + self.prior(outputs.added.nodes, hidden, lookups)
+        return logits
 
-    def add_match(self, logits: Tensor, voices: Voices, hidden: Tensor) -> Tensor:
-        """The logits (T, B, V) with what the match adds; `voices` and `hidden` are from `read_without_match`."""
+    def add_match(self, logits: Tensor, predictions: Predictions, hidden: Tensor) -> Tensor:
+        """The logits (T, B, V) with what the match adds, given its predictions and the outputs of the last layer."""
         assert self.match is not None
         with torch.autocast(logits.device.type, enabled=False):
-            changed: Tensor = self.match(logits.float(), voices, hidden)
+            changed: Tensor = self.match(logits.float(), predictions, hidden)
         return changed
 
     def record_states(

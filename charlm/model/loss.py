@@ -32,17 +32,18 @@ def window_loss(
         generator: the random generator of dropout and of the sampler.
         sampler: if given, only the logits of a sample of the tokens are computed, and the cross-entropy is an
             estimate; see `charlm.model.sampled_softmax`. Not for a model with a match.
-        lookups: those of the window, if they have been made already.
+        lookups: those of the window, if they have been made ahead.
     """
     device = model.output_bias.device
     ids = window.ids.to(device, non_blocking=True)
     targets = window.targets.to(device, non_blocking=True).flatten()
+    lookups = lookups or Lookups(starts=window.starts)
     if sampler is None:
-        logits, _, states = model.read(ids, states, generator=generator, starts=window.starts, lookups=lookups)
+        logits, _, states = model.read(ids, states, generator=generator, lookups=lookups)
         nats = F.cross_entropy(logits.flatten(0, 1), targets, ignore_index=IGNORE, reduction="sum")
         return nats / max(1, window.tokens), states  # a window may have sources only
     assert model.match is None
-    added, hidden, states = model.read_network(ids, states, generator, lookups)
+    hidden, added, states = model.read_network(ids, states, generator=generator, lookups=lookups)
     counted = torch.nonzero(targets != IGNORE)[:, 0]
     if not len(counted):
         return hidden.sum() * 0, states
@@ -53,5 +54,5 @@ def window_loss(
         assert added.nodes is not None
         with torch.autocast(hidden.device.type, enabled=False):
             some = (counted, columns.tokens)
-            logits = logits + model.prior(added.nodes, hidden, window.starts, some=some)
+            logits = logits + model.prior(added.nodes, hidden, lookups, some=some)
     return sampled_loss(logits, columns) * (len(counted) / window.tokens), states

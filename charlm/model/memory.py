@@ -43,7 +43,7 @@ def machine_memory() -> int | None:
 
 
 @contextlib.contextmanager
-def memory_named() -> Iterator[None]:
+def naming_memory_errors() -> Iterator[None]:
     """Turn a failed allocation into a `CharlmError`; torch's errors can only be recognised by their text."""
     try:
         yield

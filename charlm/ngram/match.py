@@ -37,9 +37,9 @@ _LONGEST_COUNT = 1 << 30
 
 States = NDArray[np.int32]
 """The states of B texts, (B, S)."""
-Voices = NDArray[np.int32]
-"""What 1 + K voices, that is, the match and the recent contexts, predict after each token: a token, or -1 for none, and
-the bucket of the prediction, (T, B, 1 + K, 2)."""
+Predictions = NDArray[np.int32]
+"""What the match and K recent contexts predict after each token: a token, or -1 for none, and the bucket of the
+prediction, (T, B, 1 + K, 2)."""
 
 
 class Lengths(NamedTuple):
@@ -51,7 +51,7 @@ class Lengths(NamedTuple):
     """K lengths of recent contexts, ascending."""
 
     @property
-    def voices(self) -> int:
+    def predictions(self) -> int:
         """How many tokens are predicted at most: 1 + K."""
         return 1 + len(self.recent)
 
@@ -78,7 +78,7 @@ def no_matches(lengths: Lengths, rows: int) -> States:
     return np.zeros((rows, lengths.size), dtype=np.int32)
 
 
-def advance(lengths: Lengths, states: States, ids: NDArray[Any]) -> tuple[Voices, States]:
+def advance(lengths: Lengths, states: States, ids: NDArray[Any]) -> tuple[Predictions, States]:
     """Read tokens.
 
     Args:
@@ -87,13 +87,13 @@ def advance(lengths: Lengths, states: States, ids: NDArray[Any]) -> tuple[Voices
         ids: token ids, (T, B).
 
     Returns:
-        What each voice predicts after each token, (T, B, 1 + K, 2), and the states after the last token. Raises
+        The predictions after each token, (T, B, 1 + K, 2), and the states after the last token. Raises
         `ValueError` for states of another shape, or whose position lies outside the text.
     """
     tokens, states = np.ascontiguousarray(ids, dtype=np.int64), check_states(lengths, states).copy()
     if len(states) != tokens.shape[1]:
         raise ValueError(f"there are {len(states)} states for {tokens.shape[1]} rows")
-    voices = np.empty((*tokens.shape, lengths.voices, 2), dtype=np.int32)
+    predictions = np.empty((*tokens.shape, lengths.predictions, 2), dtype=np.int32)
     if code := native_library():
         code.match_advance(
             ctypes.byref(match_shape(lengths)),
@@ -101,19 +101,19 @@ def advance(lengths: Lengths, states: States, ids: NDArray[Any]) -> tuple[Voices
             states.shape[1],
             tokens.ctypes.data,
             *tokens.shape,
-            voices.ctypes.data,
+            predictions.ctypes.data,
         )
-        return voices, states
+        return predictions, states
     for row, state in enumerate(states):
         values = memoryview(state)
         for step, token in enumerate(tokens[:, row].tolist()):
             _read(lengths, values, token)
-            found = [*_voice(values)]
+            found = [*_prediction(values)]
             if lengths.recent:
                 recent.read(lengths.recent, values, _HEAD + 3 * WINDOW, token)
-                found += recent.voices(lengths.recent, values, _HEAD + 3 * WINDOW, BUCKETS)
-            voices[step, row] = np.reshape(found, (-1, 2))
-    return voices, states
+                found += recent.predictions(lengths.recent, values, _HEAD + 3 * WINDOW, BUCKETS)
+            predictions[step, row] = np.reshape(found, (-1, 2))
+    return predictions, states
 
 
 def check_states(lengths: Lengths, states: States) -> States:
@@ -185,8 +185,8 @@ def _agreeing(state: memoryview, count: int, position: int) -> int:
     return k
 
 
-def _voice(state: memoryview) -> tuple[int, int]:
-    """The first voice of `match_voices` in native/sources/match.h: the predicted token, or -1, and the bucket."""
+def _prediction(state: memoryview) -> tuple[int, int]:
+    """The first prediction of `match_predictions` in native/sources/match.h: a token, or -1, and the bucket."""
     _, pointer, length, misses = state[:_HEAD]
     if length >= 16:
         length = 16 + min(3, length.bit_length() - 5)

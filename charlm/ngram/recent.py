@@ -53,10 +53,10 @@ def read(orders: Sequence[int], state: memoryview, begin: int, token: int) -> No
     state[begin] += state[begin] < HISTORY
 
 
-def voices(orders: Sequence[int], state: memoryview, begin: int, first: int) -> list[int]:
+def predictions(orders: Sequence[int], state: memoryview, begin: int, first: int) -> list[int]:
     """The token and the bucket for each order, one after the other; -1 for no token. Buckets begin at `first`.
 
-    `recent_voices` of native/sources/recent.h.
+    `recent_predictions` of native/sources/recent.h.
     """
     found = [number for order in range(len(orders)) for number in (-1, first + order * KINDS)]
     for order, place, check in _entries(orders, state, begin):

@@ -11,8 +11,6 @@ from charlm.ngram.kneser_ney import Floats
 from charlm.ngram.model import NgramModel
 from charlm.progress import Progress, silent
 
-_CHUNK = 1 << 20  # tokens scored at a time
-
 
 class TokenSequence(Protocol):
     """Tokens in an array, or on disk."""
@@ -22,32 +20,33 @@ class TokenSequence(Protocol):
     def __getitem__(self, part: slice, /) -> Any: ...
 
 
-def token_nats(model: NgramModel, ids: NDArray[Any]) -> Floats:
+def token_nats(model: NgramModel, ids: NDArray[Any], *, chunk: int = 1 << 20) -> Floats:
     """Nats of every token given the tokens before it in its document, (N,); 0 for BOS, which is not predicted.
 
     Args:
         model: the n-gram model.
         ids: the tokens of the documents one after the other, each starting with BOS, (N,). If the first starts
             otherwise, the tokens before it are unknown.
+        chunk: tokens scored at a time.
     """
-    return np.concatenate([np.zeros(0), *_chunk_nats(model, ids)])
+    return np.concatenate([np.zeros(0), *_chunk_nats(model, ids, chunk)])
 
 
-def total_nats(model: NgramModel, ids: TokenSequence, *, progress: Progress = silent) -> float:
+def total_nats(model: NgramModel, ids: TokenSequence, *, chunk: int = 1 << 20, progress: Progress = silent) -> float:
     """The sum of `token_nats`, in bounded memory for a text of any length."""
     total, done = 0.0, 0
-    for nats in _chunk_nats(model, ids):
+    for nats in _chunk_nats(model, ids, chunk):
         total += float(nats.sum())
         done += len(nats)
         progress("scoring with n-grams", done, len(ids))
     return total
 
 
-def _chunk_nats(model: NgramModel, ids: TokenSequence) -> Iterator[Floats]:
+def _chunk_nats(model: NgramModel, ids: TokenSequence, chunk: int) -> Iterator[Floats]:
     """`token_nats` in chunks; each is scored with the n - 1 tokens before it."""
-    for start in range(0, len(ids), _CHUNK):
+    for start in range(0, len(ids), chunk):
         lead = min(model.order - 1, start)
-        yield _nats(model, np.asarray(ids[start - lead : start + _CHUNK], dtype=np.int64))[lead:]
+        yield _nats(model, np.asarray(ids[start - lead : start + chunk], dtype=np.int64))[lead:]
 
 
 def _nats(model: NgramModel, tokens: Ints) -> Floats:

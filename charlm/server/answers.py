@@ -31,7 +31,7 @@ class JsonAnswer:
                 response: Response = JSONResponse(await self._workers.run(self._work))
             except CharlmError as error:
                 response = error_response(error)
-            await response(scope, receive, _impatient(send))
+            await response(scope, receive, _with_timeout(send))
 
         await _unless_gone(receive, answer())
 
@@ -50,7 +50,7 @@ class EventStream:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, as an ASGI application; the body of the request must have been read."""
-        await _unless_gone(receive, self._answer(scope, receive, _impatient(send)))
+        await _unless_gone(receive, self._answer(scope, receive, _with_timeout(send)))
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         has_begun = False
@@ -112,7 +112,7 @@ async def _unless_gone(receive: Receive, answer: Coroutine[Any, Any, None]) -> N
         raise ended[0]
 
 
-def _impatient(send: Send) -> Send:
+def _with_timeout(send: Send) -> Send:
     """`send`, with a `TimeoutError` for a client that takes nothing."""
 
     async def send_in_time(message: Message) -> None:

@@ -12,8 +12,8 @@ import uvicorn
 from charlm.errors import CharlmError
 from charlm.server.app import make_app
 from charlm.server.models import Models
-from charlm.server.patience import ImpatientProtocol
 from charlm.server.site import Site
+from charlm.server.timeouts import TimeoutProtocol
 
 HOST = "127.0.0.1"
 _CONNECTIONS = 300  # at a time; more are refused
@@ -45,7 +45,7 @@ class RunningServer:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 make_app(site, port=port, token=self.token),
-                http=ImpatientProtocol,
+                http=TimeoutProtocol,
                 ws="none",
                 lifespan="off",
                 log_level="error",

@@ -126,6 +126,26 @@ def checkpoint_from(
         raise ModelFileError(f"{path} is damaged: {error}") from None
     if tokenizer.vocab_size != config.vocab_size:
         raise _damaged(path, f"its tokenizer has {tokenizer.vocab_size} tokens and its model {config.vocab_size}")
+    model.load_state_dict(_weights(path, model, tensors, device), assign=True)
+    if model.prior is not None:
+        model.build_on(_ngram(path, config, tensors))
+        if any(name.startswith(_LABEL_NGRAMS) for name in tensors):
+            values = range(len(config.label_values))
+            model.label_ngrams = tuple(_read_ngram(path, tensors, _of_value(index)) for index in values)
+            if any(ngram.vocab_size != config.vocab_size for ngram in model.label_ngrams):
+                raise _damaged(path, f"an n-gram model of its labels doesn't have {config.vocab_size} tokens")
+    for parameter in model.parameters():
+        parameter.requires_grad_(True)
+    checked = digest.coverage(description)
+    return Checkpoint(
+        model=model.eval(), tokenizer=tokenizer, corpus=text_facts, training=training_facts, checked=checked
+    )
+
+
+def _weights(
+    path: Path, model: LanguageModel, tensors: Mapping[str, Tensor], device: torch.device | str
+) -> dict[str, Tensor]:
+    """The weights of a model, which is on the device "meta"; raises `ModelFileError` for one that doesn't fit."""
     weights = {}
     for name, expected in model.state_dict().items():
         tensor = tensors.get(name)
@@ -142,20 +162,7 @@ def checkpoint_from(
         weights[name] = tensor.to(device, kind, copy=True)  # aligned, since alignment may affect rounding
     if len({tensor.dtype for tensor in weights.values()}) > 1:
         raise _damaged(path, "its weights have different number types")
-    model.load_state_dict(weights, assign=True)
-    if model.prior is not None:
-        model.build_on(_ngram(path, config, tensors))
-        if any(name.startswith(_LABEL_NGRAMS) for name in tensors):
-            values = range(len(config.label_values))
-            model.label_ngrams = tuple(_read_ngram(path, tensors, _of_value(index)) for index in values)
-            if any(ngram.vocab_size != config.vocab_size for ngram in model.label_ngrams):
-                raise _damaged(path, f"an n-gram model of its labels doesn't have {config.vocab_size} tokens")
-    for parameter in model.parameters():
-        parameter.requires_grad_(True)
-    checked = digest.coverage(description)
-    return Checkpoint(
-        model=model.eval(), tokenizer=tokenizer, corpus=text_facts, training=training_facts, checked=checked
-    )
+    return weights
 
 
 def _ngram(path: Path, config: ModelConfig, tensors: Mapping[str, Tensor]) -> NgramModel:

@@ -20,17 +20,17 @@ def is_sound(loss: float, vocab_size: int) -> bool:
     return loss <= math.log(vocab_size) + 1
 
 
-def diverged(loss: float, norm: float, step: int, config: TrainConfig) -> str:
+def divergence_message(loss: float, norm: float, step: int, config: TrainConfig) -> str:
     """The message for a diverged run, with what may help."""
     what = f"the loss became {loss:.3g} and the gradient norm {norm:.3g} at step {step}"
     clip = " or set --clip 1" if config.clip == 0 else ""
     return f"training diverged: {what}; lower --learning-rate (it is {config.learning_rate:g}){clip}"
 
 
-def retry(
+def how_to_continue(
     run: RunFolder, config: TrainConfig, *, first_step: int, saved_step: int, diverged_step: int, kept_step: int
 ) -> str:
-    """How to continue a diverged run, as the end of the message of `diverged`.
+    """How to continue a diverged run, as the end of the message of `divergence_message`.
 
     Args:
         run: the folder of the run.

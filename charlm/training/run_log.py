@@ -16,7 +16,7 @@ from charlm.sampling.pairs.targets import pairs_of
 from charlm.storage.append_log import AppendLog
 from charlm.storage.checkpoint import Checkpoint, finite, save
 from charlm.storage.runs import RunFolder
-from charlm.training.divergence import diverged, is_sound, largest_loss
+from charlm.training.divergence import divergence_message, is_sound, largest_loss
 from charlm.training.events import Event, SampleEvent, StepEvent
 from charlm.training.gpu.figures import figures_for
 from charlm.training.saved_state import save_resume
@@ -181,7 +181,7 @@ class RunLog:
         self._emit(mean)
         self._state.recent.clear()
         if mean.loss > largest_loss(self._dataset.tokenizer.vocab_size):
-            raise TrainingDivergedError(diverged(mean.loss, mean.gradient_norm, mean.step, self._config))
+            raise TrainingDivergedError(divergence_message(mean.loss, mean.gradient_norm, mean.step, self._config))
 
     def _keep_model(self) -> None:
         state = self._state

@@ -10,10 +10,12 @@ from charlm.config import JsonConfig, TrainConfig, check_amounts
 from charlm.data.dataset import Dataset
 from charlm.data.windows import Cursor
 from charlm.errors import ConfigError, ModelFileError, RunError
+from charlm.model.additions.ngram_prior import fit_prior
 from charlm.model.device import device_to_resume_on
 from charlm.model.language_model import LanguageModel
 from charlm.ngram.match import check_states
 from charlm.processes.processes import Processes, gather_rows
+from charlm.progress import Progress
 from charlm.storage.checkpoint import Checkpoint
 from charlm.storage.resume_file import ResumeState, load_resume_file, save_resume_file
 from charlm.storage.runs import RunFolder
@@ -138,6 +140,28 @@ def restore(
     state.best, state.best_step, state.recent = values.best, values.best_step, [*values.recent]
     state.validated_step = values.step if values.validated_step is None else values.validated_step
     return state, checkpoint, values.lengths
+
+
+def refit_prior(
+    state: TrainingState, dataset: Dataset, folder: RunFolder, *, memory: int | None, progress: Progress
+) -> None:
+    """Fit the n-gram prior of a resumed model again, in the memory that it was fitted in.
+
+    Raises `RunError` if it has other n-grams than before.
+    """
+    prior = state.model.prior
+    if prior is None:
+        return
+    before = prior.ngram
+    ngram, cross_fit = fit_prior(dataset.train, dataset.tokenizer, prior.order, memory=memory, progress=progress)
+    if before is None or not ngram.same_nodes(before):
+        raise RunError(
+            f"run {folder.path} was made by a version of charlm that counts n-grams differently; start a new run with "
+            f"--init-from {folder.model}"
+        )
+    prior.ngram, prior.cross_fit = ngram, cross_fit
+    if state.average.prior is not None:
+        state.average.prior.ngram = ngram
 
 
 def _generator_of(rank: int) -> str:

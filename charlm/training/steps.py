@@ -17,7 +17,7 @@ from charlm.model.language_model import LanguageModel
 from charlm.model.loss import window_loss
 from charlm.model.precision import training_precision
 from charlm.model.sampled_softmax import TokenSampler
-from charlm.training.divergence import diverged
+from charlm.training.divergence import divergence_message
 from charlm.training.events import StepEvent
 from charlm.training.gpu.figures import Figures, clipped
 from charlm.training.gpu.lookups import looked_up, looks_ahead
@@ -116,7 +116,7 @@ def _finite_figures(state: TrainingState, own_nats: Tensor, norm: Tensor, config
     """The loss of all processes and the gradient norm; raises `TrainingDivergedError` if one of them is not finite."""
     (nats,), gradient_norm = state.processes.total([own_nats.item()]).tolist(), norm.item()
     if not math.isfinite(nats) or not math.isfinite(gradient_norm):
-        raise TrainingDivergedError(diverged(nats, gradient_norm, state.step + 1, config))
+        raise TrainingDivergedError(divergence_message(nats, gradient_norm, state.step + 1, config))
     return nats, gradient_norm
 
 

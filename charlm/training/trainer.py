@@ -7,7 +7,7 @@ from charlm.config import TrainConfig
 from charlm.data.dataset import Dataset
 from charlm.errors import TrainingDivergedError
 from charlm.storage.runs import RunFolder
-from charlm.training.divergence import retry
+from charlm.training.divergence import how_to_continue
 from charlm.training.events import Event
 from charlm.training.run_log import RunLog
 from charlm.training.schedule import progress_of, reserve_training
@@ -67,7 +67,7 @@ def fit(
     try:
         stopped = _train(log, run, state, dataset, config, should_stop)
     except TrainingDivergedError as error:
-        remedy = retry(
+        remedy = how_to_continue(
             run,
             config,
             first_step=first_step,
@@ -105,7 +105,7 @@ def _train(
     """The loop of `fit`; returns whether it was stopped before the end."""
     if state.step == 0:
         log.save()
-        run.settle()
+        run.remove_replaced()
         reserve_training(state, config)
     done = progress_of(state, config, dataset.train)
     for event in training_steps(state, dataset.train, config, log.figures):

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from charlm.evaluation import estimate as estimate_module
 from charlm.evaluation.estimate import SplitSample
 from charlm.evaluation.score import evaluate
 
@@ -53,20 +52,18 @@ def test_a_sample_is_close_and_the_n_grams_make_it_closer(
 
 
 def test_a_row_may_span_windows_and_the_n_grams_be_counted_on_stretches(
-    dataset_of, network_with_prior, words: str, monkeypatch: pytest.MonkeyPatch
+    dataset_of, network_with_prior, words: str
 ) -> None:
     dataset = dataset_of(words, splits=(50, 50, 0))
     model = network_with_prior(dataset)
 
-    def estimate() -> float:
-        sample = SplitSample(dataset.valid, dataset.tokenizer, tokens=3000, ngram=model.prior.ngram)
+    def estimate(**sizes: int) -> float:
+        sample = SplitSample(dataset.valid, dataset.tokenizer, tokens=3000, ngram=model.prior.ngram, **sizes)
         return sample.estimate(model).nats_per_token
 
     whole = estimate()
-    monkeypatch.setattr(estimate_module, "_WIDTH", 50)
-    assert estimate() == pytest.approx(whole, abs=1e-5)
-    monkeypatch.setattr(estimate_module, "_NGRAM_TOKENS", 20_000)
-    assert 0 < abs(estimate() - whole) < 0.05
+    assert estimate(width=50) == pytest.approx(whole, abs=1e-5)
+    assert 0 < abs(estimate(width=50, ngram_tokens=20_000) - whole) < 0.05
 
 
 def test_ninety_five_in_a_hundred_intervals_hold_the_score(dataset_of, network_with_prior, words: str) -> None:

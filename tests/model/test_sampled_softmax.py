@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from charlm.data.windows import IGNORE, Cursor, Window
+from charlm.data.windows import IGNORE, Window
 from charlm.model.loss import window_loss
 from charlm.model.sampled_softmax import TokenSampler, inclusion_probabilities
 
@@ -17,7 +17,7 @@ def window() -> Window:
     ids = torch.randint(11, (6, 3), generator=torch.Generator().manual_seed(1))
     targets = ids[1:].clone()
     targets[-1, 2] = IGNORE
-    return Window(ids[:-1], targets, True, 14, np.array([0, 5, 11]), Cursor())
+    return Window(ids=ids[:-1], targets=targets, fresh=True, tokens=14, starts=np.array([0, 5, 11]))
 
 
 def test_frequent_tokens_are_always_in_a_sample_and_every_token_sometimes() -> None:

@@ -12,8 +12,8 @@ CHARACTERS, RECENT = lengths_for(65), lengths_for(65, with_recent=True)
 
 def read(text: list[int], lengths: Lengths = CHARACTERS) -> tuple[list[int], list[int]]:
     """The predictions after each token of a text, and their buckets."""
-    voices, _ = advance(lengths, no_matches(lengths, 1), np.array(text)[:, None])
-    return voices[:, 0, 0, 0].tolist(), voices[:, 0, 0, 1].tolist()
+    predictions, _ = advance(lengths, no_matches(lengths, 1), np.array(text)[:, None])
+    return predictions[:, 0, 0, 0].tolist(), predictions[:, 0, 0, 1].tolist()
 
 
 def test_a_repeat_is_followed_to_its_end_and_a_miss_is_counted() -> None:
@@ -47,28 +47,28 @@ texts = arrays(np.int64, st.tuples(st.integers(1, 80), st.integers(1, 3)), eleme
 @given(texts, st.sampled_from([CHARACTERS, lengths_for(1000), RECENT]), st.integers(0, 80))
 def test_compiled_code_and_python_agree_and_a_text_may_come_in_parts(text, lengths: Lengths, cut: int) -> None:
     begin = no_matches(lengths, text.shape[1])
-    voices, after = advance(lengths, begin, text)
+    predictions, after = advance(lengths, begin, text)
     assert not begin.any()
     first, middle = advance(lengths, begin, text[:cut])
     second, last = advance(lengths, middle, text[cut:])
-    assert np.array_equal(np.concatenate((first, second)), voices) and np.array_equal(last, after)
+    assert np.array_equal(np.concatenate((first, second)), predictions) and np.array_equal(last, after)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(match, "native_library", lambda: None)
         slow, slow_after = advance(lengths, begin, text)
-    assert np.array_equal(slow, voices) and np.array_equal(slow_after, after)
+    assert np.array_equal(slow, predictions) and np.array_equal(slow_after, after)
 
 
 @given(arrays(np.int64, st.integers(1, 200), elements=st.integers(0, 1)))  # of more letters, hashes can collide
 def test_a_prediction_follows_an_earlier_occurrence_of_the_last_tokens(text) -> None:
     state = no_matches(CHARACTERS, 1)
     for step, token in enumerate(text.tolist()):
-        voices, state = advance(CHARACTERS, state, np.array([[token]]))
+        predictions, state = advance(CHARACTERS, state, np.array([[token]]))
         count, position, length, _ = state[0, :4].tolist()
         assert count == step + 1
         if position:
             assert position < count and length >= CHARACTERS.shorter
             assert text[position - length : position].tolist() == text[count - length : count].tolist()
-            assert voices[0, 0, 0, 0] == text[position]
+            assert predictions[0, 0, 0, 0] == text[position]
         elif count > CHARACTERS.shorter:
             last = text[count - CHARACTERS.shorter : count]
             earlier = np.lib.stride_tricks.sliding_window_view(text[: count - 1], CHARACTERS.shorter)
@@ -90,11 +90,11 @@ def test_a_text_of_a_billion_tokens_begins_anew(monkeypatch: pytest.MonkeyPatch)
     _, state = advance(CHARACTERS, no_matches(CHARACTERS, 1), np.arange(10)[:, None])
     state[0, 0] = (1 << 30) - 1
     ids = np.array([3, 4, 5, 6, 7, 8, 9] * 2)[:, None]
-    voices, after = advance(CHARACTERS, state, ids)
-    assert after[0, 0] == 13 and voices[-1, 0, 0, 0] == 3
+    predictions, after = advance(CHARACTERS, state, ids)
+    assert after[0, 0] == 13 and predictions[-1, 0, 0, 0] == 3
     monkeypatch.setattr(match, "native_library", lambda: None)
     slow, slow_after = advance(CHARACTERS, state, ids)
-    assert np.array_equal(slow, voices) and np.array_equal(slow_after, after)
+    assert np.array_equal(slow, predictions) and np.array_equal(slow_after, after)
 
 
 @pytest.mark.parametrize(("place", "value"), [(0, -1), (0, (1 << 30) + 1), (1, -1), (1, 10), (2, -1), (3, -1), (3, 4)])
@@ -129,5 +129,5 @@ def test_tables_of_anything_are_read_safely(lengths: Lengths) -> None:
     state[:, 4:] = rng.integers(-(1 << 31), 1 << 31, state[:, 4:].shape)
     state[:, 0] = rng.integers(0, 1 << 30, 50)
     state[:, 1] = rng.integers(0, state[:, 0])
-    voices, _ = advance(lengths, state, rng.integers(0, 3, (200, 50)))
-    assert voices[..., 1].min() >= 0 and voices[..., 1].max() < lengths.buckets
+    predictions, _ = advance(lengths, state, rng.integers(0, 3, (200, 50)))
+    assert predictions[..., 1].min() >= 0 and predictions[..., 1].max() < lengths.buckets

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from charlm.native.compiler import compiler
 from charlm.ngram import model as ngram
-from charlm.ngram import score as score_module
 from charlm.ngram.arrays import to_arrays
 from charlm.ngram.counts import NgramCounts, count_ngrams, fold_of
 from charlm.ngram.model import NgramModel
@@ -192,14 +191,13 @@ def test_score_is_the_logarithm_of_the_distribution(seen, text, order: int, budg
     assert total_nats(model, ids) == pytest.approx(sum(expected), rel=1e-9)
 
 
-def test_a_long_text_is_scored_in_pieces_that_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_text_is_scored_in_pieces_that_overlap() -> None:
     ids = joined([[BOS, *np.random.default_rng(1).integers(UNK, V, 200), EOS]] * 2)
     model = NgramModel.fit(ids[:300], order=4, vocab_size=V, bos=BOS)
     whole = token_nats(model, ids)
     for size in (1, 2, 7, 403):
-        monkeypatch.setattr(score_module, "_CHUNK", size)
-        assert np.array_equal(token_nats(model, ids), whole)
-        assert total_nats(model, ids) == pytest.approx(whole.sum())
+        assert np.array_equal(token_nats(model, ids, chunk=size), whole)
+        assert total_nats(model, ids, chunk=size) == pytest.approx(whole.sum())
     assert len(token_nats(model, ids[:0])) == 0
 
 

@@ -10,8 +10,8 @@ LENGTHS = lengths_for(65, with_recent=True)
 
 def read(text: list[int]) -> tuple[np.ndarray, np.ndarray]:
     """What each order predicts after each token of a text, (T, K), and the kind of each prediction from 0 on."""
-    voices, _ = advance(LENGTHS, no_matches(LENGTHS, 1), np.array(text)[:, None])
-    predicted, buckets = voices[:, 0, 1:, 0], voices[:, 0, 1:, 1]
+    predictions, _ = advance(LENGTHS, no_matches(LENGTHS, 1), np.array(text)[:, None])
+    predicted, buckets = predictions[:, 0, 1:, 0], predictions[:, 0, 1:, 1]
     return predicted, buckets - BUCKETS - KINDS * np.arange(len(ORDERS))
 
 

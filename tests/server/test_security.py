@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from charlm.server import patience
+from charlm.server import timeouts
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1", "", "127.0.0.1:1", "[::1]:8321"])
@@ -104,7 +104,7 @@ def test_a_client_that_leaves_ends_its_generation(served) -> None:
 
 
 def test_silent_clients_are_closed(served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "REQUEST_SECONDS", 0.1)
+    monkeypatch.setattr(timeouts, "REQUEST_SECONDS", 0.1)
     for beginning in (b"", b"GET / HTTP/1.1\r\nHost: x"):
         with socket.create_connection(("127.0.0.1", served.port)) as client:
             client.sendall(beginning)

@@ -8,15 +8,16 @@ from charlm.cells import Cell, State, Weights
 from charlm.model.layers import RecurrentLayer
 from charlm.progress import Progress, silent
 
-_ELEMENTS = 1 << 20  # elements of Jacobians in memory at a time, 8 MB
 
-
-def jacobian_norms(unrolled: Unrolled, *, rows: int, progress: Progress = silent) -> dict[str, Tensor]:
+def jacobian_norms(
+    unrolled: Unrolled, *, rows: int, elements: int = 1 << 20, progress: Progress = silent
+) -> dict[str, Tensor]:
     """Exact spectral norms of the Jacobians of single steps; autograd builds each Jacobian row by row.
 
     Args:
         unrolled: the S steps that `Unrolled.of` has run.
         rows: R, how many rows of the batch to use.
+        elements: elements of Jacobians in memory at a time; by default 8 MB.
         progress: receives how many Jacobians are done.
 
     Returns:
@@ -32,7 +33,7 @@ def jacobian_norms(unrolled: Unrolled, *, rows: int, progress: Progress = silent
         torch.cat([state[index][:rows] for state in before]).detach() for index in range(len(cell.states))
     )  # (S * R, H)
     norms: dict[str, list[Tensor]] = {}
-    chunk = max(1, _ELEMENTS // (hidden * len(cell.states)) ** 2)
+    chunk = max(1, elements // (hidden * len(cell.states)) ** 2)
     for start in range(0, len(x), chunk):
         part = slice(start, start + chunk)
         jacobians = step_jacobians(cell, x[part], tuple(state[part] for state in states), weights)

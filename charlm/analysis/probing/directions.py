@@ -26,7 +26,6 @@ from charlm.progress import Progress, silent
 from charlm.storage.direction import StateName
 from charlm.tokenizers import Tokenizer
 
-_TEXTS = 2000  # texts with the label, and as many without it, at most
 _TOKENS = 256  # tokens of each text, at most
 _ROWS = 32  # texts at a time
 _RIDGE = 1.0  # in units of the mean variance of a score
@@ -94,6 +93,7 @@ def weighted_direction(
     labelled: Labelled,
     label: str,
     *,
+    most_texts: int = 2000,
     seed: int = 1,
     progress: Progress = silent,
 ) -> FoundDirection:
@@ -105,8 +105,9 @@ def weighted_direction(
     Args:
         model: a model in evaluation mode.
         tokenizer: the tokenizer of the model.
-        labelled: texts with and without the label; at most 2,000 of each are used, drawn at random.
+        labelled: texts with and without the label.
         label: the label of high values.
+        most_texts: how many texts with the label, and without it, are used at most; they are drawn at random.
         seed: the random seed of the draw.
         progress: receives how many texts are read.
 
@@ -114,7 +115,9 @@ def weighted_direction(
         CharlmError: the mean scores with and without the label are the same.
     """
     truth, generator = labelled.truth(label), np.random.default_rng(seed)
-    places = np.concatenate([generator.permutation(np.flatnonzero(truth == side))[:_TEXTS] for side in (True, False)])
+    places = np.concatenate(
+        [generator.permutation(np.flatnonzero(truth == side))[:most_texts] for side in (True, False)]
+    )
     texts = [labelled.texts[place] for place in places.tolist()]
     scores, mean, variance = output_scores(model, tokenizer, texts, progress=progress)
     vector = discriminant(scores, truth[places])

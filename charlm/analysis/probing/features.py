@@ -17,10 +17,6 @@ from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 
-_SORTED = 4096  # documents sorted by length at a time
-_ROWS = 128  # documents per batch
-_CHUNK = 64  # tokens read at a time
-
 Moment = Literal["final", "mean"]
 MOMENTS: tuple[Moment, ...] = ("final", "mean")
 """The state after the last token of a document; and its mean over BOS and all tokens."""
@@ -83,6 +79,9 @@ def features(
     documents: Iterable[str],
     *,
     total: int | None = None,
+    batch_size: int = 128,
+    window: int = 64,
+    sorted_together: int = 4096,
     progress: Progress = silent,
 ) -> Iterator[NDArray[np.float32]]:
     """A vector (D,) for each document, in order; `blocks` gives its layout.
@@ -95,36 +94,39 @@ def features(
         tokenizer: the tokenizer of the model.
         documents: the texts, read lazily, so they needn't fit in memory.
         total: number of documents, for progress.
+        batch_size: documents read side by side.
+        window: tokens read at a time.
+        sorted_together: documents sorted by length at a time.
         progress: receives how many documents are read.
     """
     done = 0
     documents = iter(documents)
-    while texts := list(islice(documents, _SORTED)):
+    while texts := list(islice(documents, sorted_together)):
         rows = [np.concatenate(([tokenizer.bos], ids)) for ids in tokenizer.encode_all(texts)]
         order = sorted(range(len(rows)), key=lambda index: -len(rows[index]))
         vectors = np.empty((len(rows), len(blocks(model)) * model.config.hidden_size), np.float32)
-        for first in range(0, len(order), _ROWS):
-            batch = order[first : first + _ROWS]
-            vectors[batch] = _read(model, [rows[index] for index in batch]).cpu().numpy()
+        for first in range(0, len(order), batch_size):
+            batch = order[first : first + batch_size]
+            vectors[batch] = _read(model, [rows[index] for index in batch], window).cpu().numpy()
             done += len(batch)
             progress("reading documents", done, total)
         yield from vectors
 
 
-def _read(model: LanguageModel, rows: list[NDArray[np.int64]]) -> Tensor:
-    """The vectors (B, D) of token sequences, sorted from the longest to the shortest."""
+def _read(model: LanguageModel, rows: list[NDArray[np.int64]], window: int) -> Tensor:
+    """The vectors (B, D) of token sequences, from the longest to the shortest, read `window` tokens at a time."""
     device = model.output_bias.device
     lengths = torch.tensor([len(row) for row in rows], device=device)
     vectors = model.output_bias.new_zeros((len(rows), len(blocks(model)), model.config.hidden_size))
     states = model.initial_state(len(rows))
-    for start in range(0, len(rows[0]), _CHUNK):
+    for start in range(0, len(rows[0]), window):
         alive = int((lengths > start).sum())
         states = keep_rows(states, alive)
-        chunks = [torch.from_numpy(row[start : start + _CHUNK].astype(np.int64)) for row in rows[:alive]]
+        chunks = [torch.from_numpy(row[start : start + window].astype(np.int64)) for row in rows[:alive]]
         ids = torch.nn.utils.rnn.pad_sequence(chunks).to(device)  # (T, B)
         recorded, states = model.record_states(ids, states)
         remaining = lengths[:alive] - start
-        ended = (remaining <= _CHUNK).nonzero()[:, 0]
+        ended = (remaining <= window).nonzero()[:, 0]
         for index, block in enumerate(blocks(model)):
             values = recorded[block.layer][block.state]  # (T, B, H)
             if block.moment == "final":

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
-from charlm.analysis.runs.curves import read_records
+from charlm.analysis.runs.metrics import Metrics, StepRecord, read_metrics
 from charlm.config import DEFAULT_HIDDEN_SIZE, TrainConfig
 from charlm.errors import RunError
 from charlm.storage.runs import RunFolder
@@ -51,20 +50,18 @@ class _Point:
     training: float
 
 
-def advise(
-    records: dict[str, list[dict[str, Any]]], *, hidden_size: int | None, training: TrainConfig
-) -> Advice | None:
+def advise(metrics: Metrics, *, hidden_size: int | None, training: TrainConfig) -> Advice | None:
     """Read the curves of a run that has ended.
 
     Args:
-        records: the metrics of the run, from `charlm.analysis.runs.curves.read_records`.
+        metrics: the records of the run.
         hidden_size: H of the model; None if it can't be chosen, as in fine-tuning.
         training: how the run was trained, which includes its length; a longer run is suggested in the same unit.
 
     Returns:
         None if the run has fewer than six validations.
     """
-    points = _points(records)
+    points = _points(metrics)
     if len(points) < _MIN_VALIDATIONS:
         return None
     last, best = points[-1], min(points, key=lambda point: point.validation)
@@ -72,7 +69,7 @@ def advise(
     if rise > _AT_LOWEST:
         return _past_lowest(best, last, rise)
     fall = 1 - last.validation / points[len(points) // 2 - 1].validation
-    option, length = _twice(training, records["step"][-1], last.minutes)
+    option, length = _twice(training, metrics.steps[-1], last.minutes)
     longer = f"{option} {length}"
     gain = (_LEAST_GAIN[0] + _LEAST_GAIN[1] * max(0.0, fall), _MOST_GAIN[0] + _MOST_GAIN[1] * max(0.0, fall))
     low, high = (f"{100 * share:.1f}" for share in gain)
@@ -83,7 +80,7 @@ def advise(
     )
     gap = 1 - last.training / last.validation
     close, counted = _CLOSE[0] <= gap <= _CLOSE[1], option != "--minutes"  # wider networks make fewer steps a minute
-    if hidden_size and hidden_size <= _NARROW and counted and close and records["step"][-1]["epoch"] >= 1:
+    if hidden_size and hidden_size <= _NARROW and counted and close and metrics.steps[-1].epoch >= 1:
         return Advice(
             kind="small",
             sentence=f"{sentence}; doubling the width as well would probably lower it further, since the training loss "
@@ -116,30 +113,30 @@ def advice_on(run: Path) -> Advice | None:
     """`advise` for a run folder; None if its files can't be read or there is no advice."""
     folder = RunFolder(run)
     try:
-        records, config = read_records(folder), folder.read_config()
+        metrics, config = read_metrics(folder), folder.read_config()
     except RunError:
         return None
     hidden_size = None if config.init_from is not None else int(config.model.get("hidden_size", DEFAULT_HIDDEN_SIZE))
-    return advise(records, hidden_size=hidden_size, training=config.training)
+    return advise(metrics, hidden_size=hidden_size, training=config.training)
 
 
-def _twice(training: TrainConfig, record: dict[str, Any], minutes: float) -> tuple[str, str]:
+def _twice(training: TrainConfig, record: StepRecord, minutes: float) -> tuple[str, str]:
     """The limit that ended the run (judged by its last record), as an option, and twice its value."""
-    done = {"--steps": record["step"], "--epochs": record["epoch"], "--minutes": minutes}
+    done = {"--steps": record.step, "--epochs": record.epoch, "--minutes": minutes}
     limits = {"--steps": training.steps, "--epochs": training.epochs, "--minutes": training.minutes}
     shares = {option: done[option] / limit for option, limit in limits.items() if limit is not None}
     option = max(shares, key=lambda option: shares[option])
     return option, _format_length(2 * (limits[option] or 0))
 
 
-def _points(records: dict[str, list[dict[str, Any]]]) -> list[_Point]:
+def _points(metrics: Metrics) -> list[_Point]:
     """The validations whose losses are finite."""
     points = []
-    steps = [0, *(record["step"] for record in records["validation"])]
-    for (before, step), record in zip(pairwise(steps), records["validation"], strict=True):
-        losses = [one["loss"] for one in records["step"] if before < one["step"] <= step and one["loss"] is not None]
-        if losses and record["nats_per_token"] is not None:
-            points.append(_Point(step, record["seconds"] / 60, record["nats_per_token"], mean(losses)))
+    steps = [0, *(record.step for record in metrics.validations)]
+    for (before, step), record in zip(pairwise(steps), metrics.validations, strict=True):
+        losses = [one.loss for one in metrics.steps if before < one.step <= step and one.loss is not None]
+        if losses and record.nats_per_token is not None:
+            points.append(_Point(step, record.seconds / 60, record.nats_per_token, mean(losses)))
     return points
 
 

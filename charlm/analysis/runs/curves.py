@@ -7,9 +7,8 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from charlm.config import JsonConfig, check_amounts
-from charlm.errors import CharlmError, RunError
-from charlm.files import parse_object
+from charlm.analysis.runs.metrics import StepRecord, read_metrics
+from charlm.errors import RunError
 from charlm.storage.run_file import read_run_file
 from charlm.storage.runs import RunFolder
 
@@ -19,14 +18,6 @@ taken before clipping."""
 
 Against = Literal["steps", "time", "tokens"]
 """The x axis: optimiser steps, seconds since the run began, or target tokens trained on."""
-
-_KEYS: dict[Quantity, str] = {
-    "loss": "loss",
-    "validation": "nats_per_token",
-    "gradient norm": "gradient_norm",
-    "learning rate": "learning_rate",
-}
-_X_KEYS: dict[Against, str] = {"steps": "step", "time": "seconds", "tokens": "tokens"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,78 +48,6 @@ class RunCurves:
         curves: dict[str, dict[str, Any]] = {name: {"x": curve.x, "y": curve.y} for name, curve in self.curves.items()}
         curves["validation"]["margin"] = self.curves["validation"].margin
         return {"run": self.run} | curves
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StepRecord(JsonConfig):
-    """A `charlm.training.events.StepEvent` in metrics.jsonl; null stands for a value that was not finite."""
-
-    step: int
-    epoch: float
-    progress: float
-    tokens: int
-    seconds: float
-    loss: float | None
-    gradient_norm: float | None
-    clipped_norm: float | None
-    learning_rate: float
-
-    def __post_init__(self) -> None:
-        check_amounts(self)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ValidationRecord(JsonConfig):
-    """A `charlm.training.events.ValidationEvent` in metrics.jsonl; null stands for a value that was not finite."""
-
-    step: int
-    seconds: float
-    nats_per_token: float | None
-    bits_per_character: float | None
-    tokens: int
-    best: bool
-    margin: float | None = None
-    """None in files of charlm 0.1."""
-
-    def __post_init__(self) -> None:
-        check_amounts(self)
-
-
-_RECORDS: dict[str, type[JsonConfig]] = {"step": StepRecord, "validation": ValidationRecord}
-
-
-def read_records(run: RunFolder) -> dict[str, list[dict[str, Any]]]:
-    """The records of a run by kind, "step" and "validation", in the order they were written.
-
-    An incomplete last line is ignored: the run may still be writing it.
-
-    Raises:
-        RunError: the file can't be read, is damaged, or has no step record yet.
-    """
-    try:
-        lines = read_run_file(run.metrics).splitlines()
-    except OSError as error:
-        raise RunError(f"no curves in {run.path}: {run.metrics} can't be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise RunError(f"{run.metrics} is damaged: it is not UTF-8") from None
-    records: dict[str, list[dict[str, Any]]] = {kind: [] for kind in _RECORDS}
-    for number, line in enumerate(lines, start=1):
-        try:
-            values = parse_object(line)
-        except ValueError:
-            if number < len(lines):
-                raise RunError(f"{run.metrics} is damaged at line {number}") from None
-            break
-        try:
-            kind = values.pop("kind")
-            records[kind].append(_RECORDS[kind].from_json(values).to_json())
-        except (KeyError, TypeError):
-            raise RunError(f"{run.metrics} is damaged at line {number}: it has no kind that is known") from None
-        except CharlmError as error:
-            raise RunError(f"{run.metrics} is damaged at line {number}: {error}") from None
-    if not records["step"]:
-        raise RunError(f"no curves in {run.path}: no step has been logged yet; wait until the run has made ten steps")
-    return records
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,7 +83,7 @@ def read_samples(run: RunFolder) -> list[Sample]:
         raise RunError(f"no samples in {run.path}: {run.samples} can't be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise RunError(f"{run.samples} is damaged: it is not UTF-8") from None
-    scores = {one["step"]: (one["nats_per_token"], one["margin"]) for one in read_records(run)["validation"]}
+    scores = {one.step: (one.nats_per_token, one.margin) for one in read_metrics(run).validations}
     parts = re.split(r"^--- step ([0-9]{1,18})\n", text, flags=re.MULTILINE)[1:]
     if not parts:
         raise RunError(f"no samples in {run.path}: the run has not reached its first validation")
@@ -176,22 +95,36 @@ def read_samples(run: RunFolder) -> list[Sample]:
 
 
 def read_curves(run: RunFolder, against: Against = "steps") -> RunCurves:
-    """The curves of a run; raises `RunError` as `read_records` does."""
-    records = read_records(run)
-    xs = {"step": [float(record[_X_KEYS[against]]) for record in records["step"]]}
-    steps = [float(record["step"]) for record in records["step"]]
-    validation_steps = [float(record["step"]) for record in records["validation"]]
-    xs["validation"] = np.interp(validation_steps, steps, xs["step"]).tolist()
-    curves: dict[Quantity, Curve] = {}
-    for quantity, key in _KEYS.items():
-        kind = "validation" if quantity == "validation" else "step"
-        pairs = [(x, record) for x, record in zip(xs[kind], records[kind], strict=True) if record[key] is not None]
-        curves[quantity] = Curve(
-            x=tuple(x for x, _ in pairs),
-            y=tuple(float(record[key]) for _, record in pairs),
-            margin=tuple(record["margin"] for _, record in pairs) if quantity == "validation" else (),
-        )
-    return RunCurves(run=run.path.name, curves=curves)
+    """The curves of a run; raises `RunError` as `read_metrics` does."""
+    metrics = read_metrics(run)
+    steps, validations = metrics.steps, metrics.validations
+    xs = [_x_of(record, against) for record in steps]
+    validation_xs = np.interp([one.step for one in validations], [one.step for one in steps], xs).tolist()
+    scored = [(x, one.nats_per_token, one.margin) for x, one in zip(validation_xs, validations, strict=True)]
+    return RunCurves(
+        run=run.path.name,
+        curves={
+            "loss": _curve(xs, [record.loss for record in steps]),
+            "validation": Curve(
+                x=tuple(x for x, nats, _ in scored if nats is not None),
+                y=tuple(float(nats) for _, nats, _ in scored if nats is not None),
+                margin=tuple(margin for _, nats, margin in scored if nats is not None),
+            ),
+            "gradient norm": _curve(xs, [record.gradient_norm for record in steps]),
+            "learning rate": _curve(xs, [record.learning_rate for record in steps]),
+        },
+    )
+
+
+def _x_of(record: StepRecord, against: Against) -> float:
+    """Where a step is on the x axis."""
+    return float({"steps": record.step, "time": record.seconds, "tokens": record.tokens}[against])
+
+
+def _curve(xs: Sequence[float], ys: Sequence[float | None]) -> Curve:
+    """The points that have a value."""
+    points = [(x, y) for x, y in zip(xs, ys, strict=True) if y is not None]
+    return Curve(x=tuple(x for x, _ in points), y=tuple(float(y) for _, y in points))
 
 
 def differences(runs: Sequence[RunFolder]) -> list[str]:

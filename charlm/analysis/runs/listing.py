@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from charlm.analysis.runs.curves import read_records
+from charlm.analysis.runs.metrics import read_metrics
 from charlm.config import DEFAULT_CELL, DEFAULT_NETWORK, DEFAULT_SHAPES
 from charlm.errors import CharlmError
 from charlm.storage.runs import RUNS, RunFolder
@@ -82,11 +82,16 @@ def _settings(run: RunFolder) -> dict[str, Any]:
 
 
 def _figures(run: RunFolder) -> dict[str, Any]:
-    records = read_records(run)
-    last = records["step"][-1]
-    values = {"progress": last["progress"], "steps": last["step"], "epochs": last["epoch"], "seconds": last["seconds"]}
-    scored = [record for record in records["validation"] if record["nats_per_token"] is not None]
+    metrics = read_metrics(run)
+    last = metrics.steps[-1]
+    values: dict[str, Any] = {
+        "progress": last.progress,
+        "steps": last.step,
+        "epochs": last.epoch,
+        "seconds": last.seconds,
+    }
+    scored = [(one.nats_per_token, one) for one in metrics.validations if one.nats_per_token is not None]
     if scored:
-        best = min(scored, key=lambda record: record["nats_per_token"])
-        values |= {name: best[name] for name in ("nats_per_token", "margin", "bits_per_character")}
+        nats, best = min(scored, key=lambda pair: pair[0])
+        values |= {"nats_per_token": nats, "margin": best.margin, "bits_per_character": best.bits_per_character}
     return values

@@ -38,8 +38,6 @@ logger = logging.getLogger(__name__)
 
 TOKENS = 200_000
 """How many tokens of a text are read by default."""
-_MEMORY = 420_000_000  # bytes for the values of all units, at most
-_CHUNK = 1024  # tokens read at a time
 _BLOCKS = 20
 _MIN_SPANS = 5  # spans of a property in each half
 
@@ -52,6 +50,8 @@ def find_neurons(
     top: int = 2,
     tokens: int = TOKENS,
     unknown: Unknown = "error",
+    memory: int = 420_000_000,
+    window: int = 1024,
     progress: Progress = silent,
 ) -> Neurons:
     """Let a model read a text, starting from BOS and the source, if it has one, and compare all its units with all
@@ -64,6 +64,8 @@ def find_neurons(
         top: how many units to report for each property.
         tokens: how many tokens to read at most, from the beginning of the text.
         unknown: how to treat a character outside the vocabulary.
+        memory: bytes for the values of all units, at most; a longer text is cut.
+        window: tokens read at a time.
         progress: receives how far reading and comparing are.
 
     Raises:
@@ -76,7 +78,7 @@ def find_neurons(
     if len(ids) == 0:
         raise ConfigError("there is no text to read; give a text that isn't empty")
     units = _units(model)
-    ids = _limit(ids, tokens, len(units))
+    ids = _limit(ids, tokens, len(units), memory)
     properties_by_name = {one.name: one for one in _at_tokens(tokenizer, ids)}
     blocks = np.arange(len(ids)) * _BLOCKS // len(ids) % 2
     halves = (blocks == 0, blocks == 1)
@@ -85,7 +87,7 @@ def find_neurons(
     }
     examined = [one for name, one in properties_by_name.items() if name not in left_out]
     untrained = null_baseline(model, ids, units, examined, halves, progress=progress)
-    values, saturation = _read(model, [tokenizer.bos, *model.source], ids, units, progress)
+    values, saturation = _read(model, [tokenizer.bos, *model.source], ids, units, window, progress)
     selection, held_out = (rank_statistics(values, examined, half, progress) for half in halves)
     comparison = _Comparison(
         units=units, properties=examined, selection=selection, held_out=held_out, untrained=untrained
@@ -146,9 +148,10 @@ class _Comparison:
             yield self.properties[column].name, self.follower(row, column)
 
 
-def _limit(ids: NDArray[np.int64], tokens: int, units: int) -> NDArray[np.int64]:
-    """The first `tokens` tokens, or as many as the values of all units fit in memory for; logs if that isn't all."""
-    most = min(tokens, max(1, _MEMORY // (4 * units)))
+def _limit(ids: NDArray[np.int64], tokens: int, units: int, memory: int) -> NDArray[np.int64]:
+    """The first `tokens` tokens, or as many as the values of all units fit in `memory` bytes for; says if that isn't
+    all."""
+    most = min(tokens, max(1, memory // (4 * units)))
     if len(ids) > most:
         reason = "" if most == tokens else f" (the values of {units:,} units at more tokens would take too much memory)"
         logger.warning("reading only the first %s of %s tokens%s", f"{most:,}", f"{len(ids):,}", reason)
@@ -172,26 +175,27 @@ def _read(
     first: Sequence[int],
     ids: NDArray[np.int64],
     units: list[Unit],
+    window: int,
     progress: Progress,
 ) -> tuple[NDArray[np.float32], tuple[GateSaturation, ...]]:
     """The value of each unit after each token, (units, N), and how often each gate is saturated.
 
-    `first` are the tokens that precede the text.
+    `first` are the tokens that precede the text; `window` is how many are read at a time.
     """
     stream = torch.from_numpy(np.concatenate((first, ids)))[:, None]
     series = series_of(units)
     values = np.empty((len(units), len(ids)), np.float32)
     counts = Saturation(model.config.num_layers, logistic_gates(model.recurrent.cell), model.config.hidden_size)
     states = model.initial_state(1)
-    for start in range(0, len(first), _CHUNK):
-        _, states = follow(model, stream[start : min(start + _CHUNK, len(first))], states, gates=False)
-    for start in range(0, len(ids), _CHUNK):
-        chunk = stream[len(first) + start :][:_CHUNK]
+    for start in range(0, len(first), window):
+        _, states = follow(model, stream[start : min(start + window, len(first))], states, gates=False)
+    for start in range(0, len(ids), window):
+        chunk = stream[len(first) + start :][:window]
         layers, states = follow(model, chunk, states)
         values[:, start : start + len(chunk)] = torch.cat([layers[layer][name][:, 0].T for layer, name in series])
         for index, layer in enumerate(layers):
             counts.add(index, layer.gates)
-        progress("reading", min(start + _CHUNK, len(ids)), len(ids))
+        progress("reading", min(start + window, len(ids)), len(ids))
     return values, counts.shares()
 
 

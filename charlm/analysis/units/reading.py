@@ -20,8 +20,6 @@ from charlm.tokenizers import Tokenizer
 
 logger = logging.getLogger(__name__)
 
-_CHUNK = 1024  # tokens read at a time
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
@@ -53,6 +51,7 @@ def read(
     alternatives: int = 5,
     tokens: int | None = None,
     unknown: Unknown = "error",
+    window: int = 1024,
     progress: Progress = silent,
 ) -> Reading:
     """Let a model read a text, starting from BOS and the source, if it has one.
@@ -65,6 +64,7 @@ def read(
         alternatives: K, how many likely tokens to record at each position.
         tokens: how many tokens to read at most, from the beginning of the text; None reads all.
         unknown: how to treat a character outside the vocabulary.
+        window: tokens read at a time.
         progress: receives how many tokens are read.
 
     Raises:
@@ -73,23 +73,16 @@ def read(
     """
     if unit is not None:
         unit.require_in(model)
-    if tokens is not None:
-        check_range("--tokens", tokens, 1, 100_000_000)
-    ids = tokenizer.encode(text, unknown=unknown).astype(np.int64)
-    if len(ids) == 0:
-        raise ConfigError("there is no text to read; give a text that isn't empty")
-    if tokens is not None and len(ids) > tokens:
-        logger.warning("reading only the first %s of %s tokens; --tokens sets how many", f"{tokens:,}", f"{len(ids):,}")
-        ids = ids[:tokens]
+    ids = _encoded(tokenizer, text, tokens, unknown)
     *first, last = [tokenizer.bos, *model.source]
     stream = torch.from_numpy(np.concatenate(([last], ids)))
     count = min(alternatives, tokenizer.vocab_size)
     bits, likeliest, probabilities, values = [], [], [], []
     states: LayerStates | None = None
-    for start in range(0, len(first), _CHUNK):
-        states = model(torch.tensor(first[start : start + _CHUNK])[:, None], states)[1]
-    for start in range(0, len(ids), _CHUNK):
-        chunk = stream[start : start + _CHUNK + 1]
+    for start in range(0, len(first), window):
+        states = model(torch.tensor(first[start : start + window])[:, None], states)[1]
+    for start in range(0, len(ids), window):
+        chunk = stream[start : start + window + 1]
         before = states
         logits, states = model(chunk[:-1, None], states)
         log_p = torch.log_softmax(logits[:, 0], dim=-1)
@@ -102,7 +95,7 @@ def read(
         probabilities.append(best.values.exp())
         if unit is not None:
             values.append(_values(model, chunk[:-1], before, unit))
-        progress("reading", min(start + _CHUNK, len(ids)), len(ids))
+        progress("reading", min(start + window, len(ids)), len(ids))
     if unit is not None:  # values are those after a token, so the last token still has to be read
         values.append(_values(model, stream[-1:], states, unit))
     return Reading(
@@ -113,6 +106,19 @@ def read(
         probabilities=torch.cat(probabilities).numpy(),
         values=torch.cat(values)[1:].numpy() if unit is not None else None,
     )
+
+
+def _encoded(tokenizer: Tokenizer, text: str, tokens: int | None, unknown: Unknown) -> NDArray[np.int64]:
+    """The tokens of a text, (N,), as `read` describes them."""
+    if tokens is not None:
+        check_range("--tokens", tokens, 1, 100_000_000)
+    ids = tokenizer.encode(text, unknown=unknown).astype(np.int64)
+    if len(ids) == 0:
+        raise ConfigError("there is no text to read; give a text that isn't empty")
+    if tokens is not None and len(ids) > tokens:
+        logger.warning("reading only the first %s of %s tokens; --tokens sets how many", f"{tokens:,}", f"{len(ids):,}")
+        ids = ids[:tokens]
+    return ids
 
 
 def _values(model: LanguageModel, ids: torch.Tensor, states: LayerStates | None, unit: Unit) -> torch.Tensor:

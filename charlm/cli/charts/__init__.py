@@ -1,1 +1,1 @@
-"""What commands draw with characters: curves of runs, and bars of scores."""
+"""Charts drawn with characters: curves of runs, and gradients on a log scale."""

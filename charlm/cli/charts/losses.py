@@ -7,7 +7,7 @@ from itertools import pairwise
 from rich.text import Text
 
 from charlm.cli.charts.braille import BrailleCanvas
-from charlm.cli.charts.numbers import number_of
+from charlm.cli.ui.numbers import number_of
 
 Point = tuple[float, float]
 """A step and a loss in nats per token."""

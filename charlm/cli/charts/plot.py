@@ -10,7 +10,7 @@ from charlm.analysis.runs.curves import Curve
 from charlm.analysis.runs.limits import Limits
 from charlm.analysis.runs.ticks import labels, ticks
 from charlm.cli.charts.braille import BrailleCanvas
-from charlm.cli.charts.numbers import number_of
+from charlm.cli.ui.numbers import number_of
 
 _MARKS = "●▲■◆○△□◇" + ascii_lowercase
 _DASHES = ("#", "####..", "##..", "#..", "#####..#..")

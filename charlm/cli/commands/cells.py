@@ -17,7 +17,8 @@ def cells(json: JsonOption = False) -> None:
     from rich.text import Text
 
     from charlm.cells import CELLS
-    from charlm.cli.ui.console import print_json, stdout, thousands
+    from charlm.cli.ui.console import print_json, stdout
+    from charlm.cli.ui.numbers import thousands
 
     if json:
         print_json(

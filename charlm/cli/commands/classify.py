@@ -74,7 +74,7 @@ def classify(
       [bold]echo "What a film!" | charlm classify reviews - --documents line --jsonl[/bold]
     """
     from charlm.cli.options.models import leading_models, load_model, require_model_first, require_text
-    from charlm.cli.ui.classes import counted, print_classes, show_confusion
+    from charlm.cli.reports.classify import counted, print_classes, show_confusion
     from charlm.cli.ui.console import Bars, stderr
     from charlm.evaluation.spans.classification import Confusion
     from charlm.model.additions.label_embedding import find_label

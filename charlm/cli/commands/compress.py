@@ -69,7 +69,8 @@ def compress(
       [bold]charlm compress letter.txt --model novel --dynamic[/bold]
       [bold]charlm compress letter.txt --self-contained -o letter.charlm[/bold]
     """
-    from charlm.cli.ui.console import Bars, print_json, stderr, thousands
+    from charlm.cli.ui.console import Bars, print_json, stderr
+    from charlm.cli.ui.numbers import thousands
     from charlm.compression import compress as compress_bytes
 
     use_threads(threads)
@@ -133,7 +134,8 @@ def decompress(
       [bold]charlm decompress letter.txt.charlm[/bold]
       [bold]charlm decompress letter.txt.charlm --model novel -o -[/bold]
     """
-    from charlm.cli.ui.console import Bars, print_json, stderr, thousands
+    from charlm.cli.ui.console import Bars, print_json, stderr
+    from charlm.cli.ui.numbers import thousands
     from charlm.compression import decompress as decompress_bytes
     from charlm.compression.archive import read_archive
 

@@ -12,7 +12,8 @@ def corpora(json: JsonOption = False) -> None:
     """
     from rich.table import Table
 
-    from charlm.cli.ui.console import print_json, size, stdout
+    from charlm.cli.ui.console import print_json, stdout
+    from charlm.cli.ui.numbers import size
     from charlm.data.registry import registry
 
     entries = registry().values()

@@ -37,7 +37,7 @@ def curves(
     """
     from charlm.analysis.plots import check_plot, draw_curves, save_plot
     from charlm.analysis.runs.curves import differences, read_curves
-    from charlm.cli.charts.runs import show_charts
+    from charlm.cli.reports.curves import show_charts
     from charlm.cli.ui.console import note, print_json, stderr
     from charlm.storage.runs import RunFolder, find_run, newest_run
 

@@ -1,8 +1,7 @@
 """`charlm eval`: how well a model predicts a text, compared with simple predictors."""
 
 import shlex
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -33,18 +32,7 @@ from charlm.cli.options.shared import JsonOption, OwnThreadsOption, use_threads
 from charlm.cli.training.processes import ScoringProcessesOption, score_in_processes
 
 if TYPE_CHECKING:
-    from charlm.config import CorpusOptions, SplitName
-    from charlm.data.dataset import Dataset
-    from charlm.evaluation.baselines import Baseline
-    from charlm.evaluation.copying import Copied
-    from charlm.evaluation.dynamic import DynamicConfig
-    from charlm.evaluation.neural_cache import NeuralCacheConfig
-    from charlm.evaluation.score import Evaluation
-    from charlm.progress import Progress
-    from charlm.sampling.pairs.targets import ExactMatches
     from charlm.text_model import TextModel
-
-_FEW = 3  # texts that the headline names
 
 
 def evaluate(
@@ -90,8 +78,10 @@ def evaluate(
       [bold]charlm eval --split valid --json[/bold]
       [bold]charlm eval --dynamic[/bold]               with dynamic evaluation
     """
+    from charlm.cli.reports.eval import show_evaluation
     from charlm.cli.ui.console import Bars, print_json, stderr
     from charlm.errors import ConfigError
+    from charlm.text_model.measurement import measure
 
     dynamic_config, cache_config = adaptation(
         dynamic=dynamic, dynamic_rate=dynamic_rate, cache=cache, cache_share=cache_share
@@ -111,17 +101,15 @@ def evaluate(
             "--documents, --separator, --encoding, --errors and --text-column apply only when a TEXT is given; "
             "add a TEXT"
         )
-    if not names:
-        split = split or loaded.held_out_split()
     with Bars(stderr()) as progress:
-        measured = _measure(
+        measured = measure(
             loaded,
-            names,
-            split,
-            settings,
+            names or None,
+            split=split,
+            corpus=settings,
             dynamic=dynamic_config,
             neural_cache=cache_config,
-            compares=not no_baselines,
+            with_baselines=not no_baselines,
             progress=progress,
         )
     if measured is None:  # another process has the figures
@@ -130,131 +118,14 @@ def evaluate(
         described = {
             "model": str(loaded.path),
             "text": measured.text,
-            "split": split,
+            "split": measured.split,
             "dynamic": dynamic,
             "cache": cache,
         }
         print_json(described | measured.to_json())
         return
     adaptations = ["dynamic evaluation"] * dynamic + ["neural cache"] * cache + ["no labels"] * no_labels
-    _show(measured, names, split, adaptations + (label or []))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Measured:
-    """The figures of a model on a text."""
-
-    name: str
-    """The name of the text, or the names of several."""
-    text: str
-    """That with the name of the split."""
-    result: "Evaluation"
-    baselines: "dict[str, Baseline]"
-    matches: "ExactMatches | None"
-    copying: "tuple[Copied, Copied] | None"
-    """How much the model copies when it writes, and how much of the text is copied; None if not measured."""
-    verdict: list[str]
-
-    def to_json(self) -> dict[str, Any]:
-        """All figures by name."""
-        values = self.result.to_json()
-        values["baselines"] = {name: baseline.to_json() for name, baseline in self.baselines.items()}
-        if self.matches is not None:
-            values["exact_matches"] = self.matches.to_json()
-        if self.copying is not None:
-            values["copying"] = dict(zip(("written", "scored"), (one.to_json() for one in self.copying), strict=True))
-        return values | {"verdict": self.verdict}
-
-
-def _measure(
-    loaded: "TextModel",
-    names: list[str],
-    split: "SplitName | None",
-    settings: "CorpusOptions",
-    *,
-    dynamic: "DynamicConfig | None",
-    neural_cache: "NeuralCacheConfig | None",
-    compares: bool,
-    progress: "Progress",
-) -> _Measured | None:
-    """Score a text, alone or together with other processes; None in all of these but the first.
-
-    Args:
-        loaded: the model.
-        names: the texts; none are the model's own text.
-        split: the split to score; None is all of the text.
-        settings: how to read the texts.
-        dynamic: the settings of dynamic evaluation.
-        neural_cache: the settings of the neural cache.
-        compares: whether to score simple predictors, too.
-        progress: called with how much is read and scored.
-    """
-    from charlm.evaluation.verdict import verdict
-    from charlm.processes.distributed import joined
-
-    scored: SplitName = split or "train"
-    with joined() as together:
-        with together.one_per_machine_first():
-            dataset = loaded.read(names or None, split=split, corpus=settings, progress=progress)
-        result = loaded.score(
-            dataset, scored, dynamic=dynamic, neural_cache=neural_cache, progress=progress, processes=together
-        )
-    if not together.is_first:
-        return None
-    config = loaded.corpus_config
-    matches = loaded.exact_matches(dataset, scored) if config.is_pairs else None
-    baselines: dict[str, Baseline] = {}
-    if compares and not config.is_pairs:
-        baselines = _baselines(loaded, dataset, scored, None if names else dataset, progress)
-    writes = config.direction == "forward"
-    copying = loaded.copying(dataset, scored, progress=progress) if baselines and writes else None
-    facts = loaded.checkpoint.training if not names and split == "test" else None
-    name = " ".join(names) if names else (loaded.checkpoint.corpus or dataset.corpus).name
-    return _Measured(
-        name=name,
-        text=name + (f", {split} split" if split else ""),
-        result=result,
-        baselines=baselines,
-        matches=matches,
-        copying=copying,
-        verdict=[
-            *verdict(
-                result,
-                baselines,
-                is_own=not names,
-                is_sorted=not names and split != "train" and dataset.corpus.looks_sorted,
-                validation=None if facts is None else facts.validation_nats_per_token,
-                copied=0.0 if copying is None else copying[1].share,
-            )
-        ],
-    )
-
-
-def _show(measured: _Measured, names: list[str], split: "SplitName | None", adaptations: list[str]) -> None:
-    """Print the figures of a text, which the user gave by `names`, with charts."""
-    from charlm.cli.charts.scores import headline, show_bars, show_copying, show_figures, show_matches
-    from charlm.cli.ui.console import stdout
-
-    name, result = measured.name, measured.result
-    if len(names) > _FEW:
-        name = f"{len(names)} texts"
-    elif name == "-":
-        name = "standard input"
-    text = f"the {split} split of {name}" if split else name
-    bits = result.bits_per_character
-    line = headline(text, result.characters, bits, measured.baselines, adaptations=adaptations)
-    stdout().print(line, style="bold")
-    if measured.baselines:
-        show_bars(bits, measured.baselines)
-    show_figures(result)
-    if measured.matches is not None:
-        show_matches(measured.matches, result)
-    if measured.verdict:
-        stdout().print()
-    for sentence in measured.verdict:
-        stdout().print(sentence)
-    if measured.copying is not None:
-        show_copying(*measured.copying)
+    show_evaluation(measured, names, adaptations=adaptations + (label or []))
 
 
 def _model_and_texts(arguments: list[str]) -> tuple[str | None, list[str]]:
@@ -288,18 +159,3 @@ def _note_if_a_text(model: str, loaded: "TextModel") -> None:
             f"{model} is the name of both a run and a text, and was taken as the run; to score a model on the text, "
             f"use: charlm eval MODEL {shlex.quote(model)}"
         )
-
-
-def _baselines(
-    loaded: "TextModel", dataset: "Dataset", split: "SplitName", own: "Dataset | None", progress: "Progress"
-) -> "dict[str, Baseline]":
-    """The baselines; none, and a note, if the training split isn't available or is the text that is scored."""
-    import logging
-
-    from charlm.errors import CharlmError
-
-    try:
-        return loaded.baselines(dataset, split, own=own or loaded.read(progress=progress), progress=progress)
-    except CharlmError as error:
-        logging.getLogger(__name__).warning("no baselines: %s", str(error).partition(";")[0])
-        return {}

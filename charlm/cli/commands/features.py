@@ -77,7 +77,8 @@ def features(
 
 def _report(layout: "list[Block]", hidden_size: int, shape: tuple[int, int], out: Path, *, json: bool) -> None:
     """Print the shape of the written file and the layout of its vectors."""
-    from charlm.cli.ui.console import print_json, stderr, thousands
+    from charlm.cli.ui.console import print_json, stderr
+    from charlm.cli.ui.numbers import thousands
 
     if json:
         print_json(

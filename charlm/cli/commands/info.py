@@ -9,6 +9,8 @@ from charlm.cli.options.completion import complete_model
 from charlm.cli.options.shared import JsonOption
 
 if TYPE_CHECKING:
+    from charlm.config import ModelConfig
+    from charlm.storage.provenance import TextFacts, TrainingFacts
     from charlm.text_model import TextModel
 
 
@@ -72,19 +74,32 @@ def _values(loaded: "TextModel") -> dict[str, Any]:
 
 def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
     """The facts about a model, as names and values for a person."""
-    from charlm.cells import CELLS
-    from charlm.cli.ui.console import duration, size, thousands, with_margin
+    from charlm.cli.ui.numbers import size, thousands
 
-    checkpoint = loaded.checkpoint
-    config, tokenizer = checkpoint.model.config, checkpoint.tokenizer
-    tied = ", tied to the output layer" if config.tie_weights else ""
-    shape = f"{config.layer_kind}, {config.num_layers} x {config.hidden_size}, embedding {config.embedding_size}"
+    checkpoint, tokenizer = loaded.checkpoint, loaded.tokenizer
     yield "file", f"{loaded.path} ({size(loaded.path.stat().st_size)})"
     if checkpoint.checked != "all":
         yield (
             "checksum",
             "older format, covering " + ("only the weights" if checkpoint.checked == "weights" else "nothing"),
         )
+    yield from _model_rows(loaded)
+    yield "parameters", thousands(checkpoint.model.num_parameters())
+    yield "tokenizer", f"{tokenizer.kind}, {thousands(tokenizer.vocab_size)} tokens"
+    if checkpoint.corpus is not None:
+        yield from _text_rows(checkpoint.corpus)
+    if checkpoint.training is not None:
+        yield from _training_rows(checkpoint.training, checkpoint.model.config)
+
+
+def _model_rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
+    """What the model consists of."""
+    from charlm.cells import CELLS
+    from charlm.cli.ui.numbers import thousands
+
+    config, corpus = loaded.model.config, loaded.corpus_config
+    tied = ", tied to the output layer" if config.tie_weights else ""
+    shape = f"{config.layer_kind}, {config.num_layers} x {config.hidden_size}, embedding {config.embedding_size}"
     yield "model", shape + tied
     if config.ngram_order:
         vectors = f", {thousands(config.context_vectors)} context vectors" if config.context_vectors else ""
@@ -92,8 +107,8 @@ def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
     if config.match:
         adapts = ", and uses what last followed the last few tokens" if config.recent else ""
         yield "match", f"continues repeats in a document{adapts}"
-    if (corpus := checkpoint.corpus) is not None and corpus.config.is_pairs:
-        yield "pairs", f"writes the {corpus.config.target_column!r} of a {corpus.config.source_column!r}"
+    if corpus.is_pairs:
+        yield "pairs", f"writes the {corpus.target_column!r} of a {corpus.source_column!r}"
     for label in config.labels:
         counts = (f"{value} ({thousands(count)})" for value, count in zip(label.values, label.documents, strict=True))
         yield f"label {label.name}", ", ".join(counts)
@@ -103,38 +118,46 @@ def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
         yield "attention", f"{config.heads} heads, to the last {config.attention_span} tokens in each layer"
     else:
         yield "reads", f"{config.kernel_size**config.num_layers} tokens, {config.kernel_size} by each layer"
-    yield "parameters", thousands(checkpoint.model.num_parameters())
-    yield "tokenizer", f"{tokenizer.kind}, {thousands(tokenizer.vocab_size)} tokens"
-    if corpus is not None:
-        splits = "/".join(f"{share:g}" for share in corpus.config.splits)
-        yield "text", f"{corpus.name}, {thousands(corpus.characters)} characters, {size(corpus.bytes)}"
-        yield "documents", f"{thousands(corpus.documents)}, by {corpus.config.documents}; splits {splits}"
-        yield "sha256", corpus.sha256
-        if (valid := corpus.valid) is not None:
-            sizes = f"{thousands(valid.characters)} characters, {size(valid.bytes)}"
-            yield "validation text", f"{valid.name}, {sizes}, sha256 {valid.sha256}"
-    if (training := checkpoint.training) is not None:
-        settings = training.config
-        if (first := training.began_with) is not None:
-            yield "began with", f"{first.name}, weights of sha256 {first.sha256}"
-        yield (
-            "trained",
-            f"{thousands(training.step)} steps, {training.epoch:.2f} epochs, "
-            f"{thousands(training.tokens)} tokens, {duration(training.seconds)} on {training.device} "
-            f"with {training.threads} threads",
-        )
-        yield (
-            "settings",
-            f"{settings.optimizer}, batch size {settings.batch_size}, sequence length {settings.seq_len}, "
-            f"learning rate {settings.learning_rate:g}, dropout {config.dropout:g}, clip {settings.clip:g}, "
-            f"seed {settings.seed}",
-        )
-        validation = training.validation_nats_per_token
-        margin = training.validation_margin
-        part = "the whole split" if margin == 0 else "estimated from a sample of the split"
-        figure = "none" if validation is None else f"{with_margin(validation, margin)} nats per token ({part})"
-        yield "validation", figure
-        yield "versions", f"charlm {training.charlm}, torch {training.torch}"
+
+
+def _text_rows(text: "TextFacts") -> Iterator[tuple[str, str]]:
+    """What the model was trained on."""
+    from charlm.cli.ui.numbers import size, thousands
+
+    splits = "/".join(f"{share:g}" for share in text.config.splits)
+    yield "text", f"{text.name}, {thousands(text.characters)} characters, {size(text.bytes)}"
+    yield "documents", f"{thousands(text.documents)}, by {text.config.documents}; splits {splits}"
+    yield "sha256", text.sha256
+    if (valid := text.valid) is not None:
+        sizes = f"{thousands(valid.characters)} characters, {size(valid.bytes)}"
+        yield "validation text", f"{valid.name}, {sizes}, sha256 {valid.sha256}"
+
+
+def _training_rows(training: "TrainingFacts", model: "ModelConfig") -> Iterator[tuple[str, str]]:
+    """How the model was trained."""
+    from charlm.cli.ui.numbers import duration, thousands, with_margin
+
+    settings = training.config
+    if (first := training.began_with) is not None:
+        yield "began with", f"{first.name}, weights of sha256 {first.sha256}"
+    yield (
+        "trained",
+        f"{thousands(training.step)} steps, {training.epoch:.2f} epochs, "
+        f"{thousands(training.tokens)} tokens, {duration(training.seconds)} on {training.device} "
+        f"with {training.threads} threads",
+    )
+    yield (
+        "settings",
+        f"{settings.optimizer}, batch size {settings.batch_size}, sequence length {settings.seq_len}, "
+        f"learning rate {settings.learning_rate:g}, dropout {model.dropout:g}, clip {settings.clip:g}, "
+        f"seed {settings.seed}",
+    )
+    validation = training.validation_nats_per_token
+    margin = training.validation_margin
+    part = "the whole split" if margin == 0 else "estimated from a sample of the split"
+    figure = "none" if validation is None else f"{with_margin(validation, margin)} nats per token ({part})"
+    yield "validation", figure
+    yield "versions", f"charlm {training.charlm}, torch {training.torch}"
 
 
 def _show_system(json: bool) -> None:

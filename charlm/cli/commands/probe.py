@@ -91,7 +91,7 @@ def probe(
     from charlm.analysis.plots import check_plot
     from charlm.analysis.probing.classifiers import require_sklearn
     from charlm.analysis.probing.probe import probe as fit_probe
-    from charlm.cli.charts.probe import plot_unit, show_probe, show_steer_hint
+    from charlm.cli.reports.probe import plot_unit, show_probe, show_steer_hint
     from charlm.cli.ui.console import Bars, print_json, stderr
     from charlm.config import check_range
     from charlm.storage.direction import make_direction_folder

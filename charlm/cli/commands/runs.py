@@ -49,7 +49,8 @@ def runs(
 def _show(summaries: "list[RunSummary]") -> None:
     from rich.table import Table
 
-    from charlm.cli.ui.console import ago, duration, stdout, thousands, with_margin
+    from charlm.cli.ui.console import stdout
+    from charlm.cli.ui.numbers import ago, duration, thousands, with_margin
 
     console = stdout()
     has_room = console.width >= 100  # for the text, which most runs are named after

@@ -15,14 +15,14 @@ from charlm.cli.options.completion import complete_model
 from charlm.cli.options.corpus import LabelOption
 from charlm.cli.options.models import load_model
 from charlm.cli.options.shared import JsonOption, ModelArgument, given, unescape, use_threads
+from charlm.cli.reports.steered_pairs import show_pairs, steered_pairs
 from charlm.cli.training.repeated import given_options
-from charlm.cli.ui.comparison import compare, show_pairs
 from charlm.config import check_range
 from charlm.errors import ConfigError
 from charlm.files import MODEL_FILE
 
 if TYPE_CHECKING:
-    from charlm.cli.ui.texts import Seeded
+    from charlm.cli.reports.sample import Seeded
     from charlm.sampling import GeneratedText, SampleConfig
     from charlm.text_model import TextModel
 
@@ -101,8 +101,8 @@ def sample(
       [bold]charlm sample --checkpoints[/bold]                  how the writing improved during training
       [bold]charlm sample --prefix ROMEO: --min-p 0.05 --stop '\\n\\n'[/bold]
     """
+    from charlm.cli.reports.sample import arranged, show_checkpoints, show_texts
     from charlm.cli.ui.console import Bars, stderr
-    from charlm.cli.ui.texts import arranged, show_texts
 
     check_range("--num", num, 1, 10**9)
     check_range("--batch", batch, 1, 65_536)
@@ -130,7 +130,7 @@ def sample(
         raise ConfigError(f"--model {model_option} and MODEL {model} both name the model; pass one of them")
     loaded = _load(model if model_option is None else model_option, threads)
     if checkpoints:
-        _replay(loaded, json=form is not None)
+        show_checkpoints(loaded, json=form is not None)
         return
     prefix = _read_prefix(prefix, prefix_file)
     sources = _read_sources(source or [], source_file)
@@ -145,7 +145,7 @@ def sample(
         _write_together(loaded, prefix, first, config)
         return
     if compare_steer is not None:
-        pairs = compare(loaded, prefix, compare_steer, seed=first, num=num, batch=batch, config=config)
+        pairs = steered_pairs(loaded, prefix, compare_steer, seed=first, num=num, batch=batch, config=config)
         show_pairs(pairs, form)
         return
     index = loaded.copy_index(copy_length) if copy_check else None
@@ -204,8 +204,8 @@ def _stream(
     loaded: "TextModel", prefix: str, configs: "list[SampleConfig]", seed: int, num: int, *, show_probs: bool
 ) -> None:
     """Print texts as they are written."""
+    from charlm.cli.reports.sample import note_if_banned, texts_of
     from charlm.cli.ui.console import Bars, passing_bar, stderr
-    from charlm.cli.ui.texts import note_if_banned, texts_of
 
     texts = texts_of(loaded, show_probs)
     with Bars(stderr()) as bars:
@@ -272,25 +272,6 @@ def _load(model: str | None, threads: int) -> "TextModel":
         stderr().print(f"no run in {RUNS}/; using the bundled model of film reviews")
         return charlm.load(PRETRAINED / "reviews" / MODEL_FILE)
     return load_model(model)
-
-
-def _replay(loaded: "TextModel", *, json: bool) -> None:
-    """Show the samples that a run wrote during training."""
-    from charlm.analysis.runs.curves import read_samples
-    from charlm.cli.ui.console import print_json, stdout, thousands, with_margin
-    from charlm.cli.ui.visible import for_stdout
-    from charlm.storage.runs import RunFolder
-
-    found = read_samples(RunFolder(loaded.path.parent))
-    if json:
-        print_json([one.to_json() for one in found])
-        return
-    console = stdout()
-    for one in found:
-        nats = one.nats_per_token
-        score = "" if nats is None else f", validation {with_margin(nats, one.margin)} nats per token"
-        console.print(f"step {thousands(one.step)}{score}", style="bold")
-        print(for_stdout(one.text.rstrip("\n")), end="\n\n")
 
 
 def _write_together(loaded: "TextModel", prefix: str, seed: int, config: "SampleConfig") -> None:

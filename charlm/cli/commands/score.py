@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -38,8 +38,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from charlm.cli.reports.score import Layout
+    from charlm.config import CorpusConfig, CorpusOptions
     from charlm.evaluation.spans.choice import Calibration, Choice
-    from charlm.evaluation.spans.scores import SpanScore
+    from charlm.evaluation.spans.scores import SpanKind, SpanScore
     from charlm.processes.processes import Processes
     from charlm.text_model import TextModel
 
@@ -93,14 +95,13 @@ def score(
       [bold]charlm score austen melville page.txt --by sentence[/bold]
     """
     from charlm.cli.options.models import given_models, parse_prior, parse_truth, require_text
+    from charlm.cli.reports.score import counted, ranked, show_calibration, show_choices, show_spans
     from charlm.cli.ui.console import Bars, stderr
-    from charlm.cli.ui.spans import Layout, counted, ranked, show_calibration, show_choices, show_spans
     from charlm.config import check_range
     from charlm.evaluation.spans.choice import choose
     from charlm.evaluation.spans.scores import score_with_all
     from charlm.processes.distributed import joined
     from charlm.progress import silent
-    from charlm.sampling.pairs.source import require_no_pairs, require_pairs_alike
     from charlm.storage.checkpoint import weights_sha256
 
     form = output_form(jsonl=jsonl, csv=csv)
@@ -119,20 +120,9 @@ def score(
         require_text(texts)
     loaded = [with_labels(model, label, no_labels=no_labels) for model in _load([*named.values()])]
     settings = corpus_options(context)
-    config = loaded[0].corpus_config.changed(settings)
-    for model in loaded:
-        require_pairs_alike(model.corpus_config, config)
-    if alone:
-        require_no_pairs(config, "--alone", "leave it out")
-    kind = by or ("line" if config.documents == "file" else "document")
-    layout = Layout(
-        form=form,
-        by=kind,
-        models=tuple(named),
-        names_sources=config.documents == "file" and (len(texts) != 1 or os.path.isdir(texts[0])),
-        numbers_documents=config.documents != "file",
-        labels=config.label_names,
-    )
+    config = _how_to_read(loaded, settings, alone=alone)
+    layout = _layout(config, texts, form=form, by=by, models=[*named])
+    kind = layout.by
     networks = [(model.model, model.tokenizer) for model in loaded]
     with Bars(stderr()) as progress, joined() as together:
 
@@ -170,6 +160,40 @@ def _load(paths: "list[Path]") -> "list[TextModel]":
         require_forward(model, "charlm score", pairs=True)
     require_models_alike({model.path: model.corpus_config for model in loaded})
     return loaded
+
+
+def _how_to_read(models: "list[TextModel]", settings: "CorpusOptions", *, alone: bool) -> "CorpusConfig":
+    """How the text is read; raises `ConfigError` if some of the models can't read it so."""
+    from charlm.sampling.pairs.source import require_no_pairs, require_pairs_alike
+
+    config = models[0].corpus_config.changed(settings)
+    for model in models:
+        require_pairs_alike(model.corpus_config, config)
+    if alone:
+        require_no_pairs(config, "--alone", "leave it out")
+    return config
+
+
+def _layout(
+    config: "CorpusConfig",
+    texts: list[str],
+    *,
+    form: Literal["table", "jsonl", "csv"],
+    by: "SpanKind | None",
+    models: list[str],
+) -> "Layout":
+    """How the scores are shown; without `by`, those of lines if the text is one document, or else of documents."""
+    from charlm.cli.reports.score import Layout
+
+    is_file = config.documents == "file"
+    return Layout(
+        form=form,
+        by=by or ("line" if is_file else "document"),
+        models=tuple(models),
+        names_sources=is_file and (len(texts) != 1 or os.path.isdir(texts[0])),
+        numbers_documents=not is_file,
+        labels=config.label_names,
+    )
 
 
 def _calibrate(

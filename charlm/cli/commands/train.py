@@ -13,9 +13,9 @@ from charlm.cli.options import corpus as text_options
 from charlm.cli.options import network as network_options
 from charlm.cli.options import train as options
 from charlm.cli.options.shared import JsonOption, given, memory_size, without_none
+from charlm.cli.reports.train import report, report_seeds
 from charlm.cli.training.processes import check_processes, run_in_processes, was_begun_before
-from charlm.cli.training.report import report
-from charlm.cli.training.seeds import planned_runs, report_seeds
+from charlm.cli.training.seeds import planned_runs
 from charlm.errors import ConfigError
 from charlm.processes.environment import rank_in_environment
 

@@ -1,1 +1,1 @@
-"""A run of `charlm train` in the terminal: its processes and seeds, its display, and its report."""
+"""A run of `charlm train` in the terminal: its processes, its seeds and its display."""

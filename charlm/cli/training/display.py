@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from charlm.cli.charts.losses import TRAINING, VALIDATION, Point, loss_chart, section_means
-from charlm.cli.ui.console import duration, thousands, with_margin
+from charlm.cli.ui.numbers import duration, thousands, with_margin
 from charlm.cli.ui.visible import visible
 from charlm.training.events import Event, SampleEvent, StepEvent, ValidationEvent
 

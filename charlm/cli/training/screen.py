@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any, Self
 from rich.console import Console
 
 from charlm.cli.training.display import TrainingDisplay
-from charlm.cli.ui.console import Bars, thousands
+from charlm.cli.ui.console import Bars
+from charlm.cli.ui.numbers import thousands
 from charlm.config import TrainConfig
 from charlm.processes.interrupt import Interrupt
 from charlm.training.events import Event

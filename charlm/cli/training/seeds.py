@@ -8,7 +8,7 @@ from charlm.config import check_range
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
-    from charlm.api import Trained
+    pass
 
 
 def planned_runs(
@@ -46,19 +46,3 @@ def _free_name(texts: Sequence[str], seeds: int) -> str:
         if not any(os.path.lexists(RUNS / f"{name}{suffix}-{number}") for number in range(1, seeds + 1)):
             return name + suffix
     raise ConfigError(f"the names {name}, {name}-b, ... {name}-z are all in use in {RUNS}/; choose another with --run")
-
-
-def report_seeds(results: "Sequence[Trained]") -> None:
-    """Print the mean and the spread of the validation loss on stderr."""
-    import statistics
-
-    from charlm.cli.ui.console import stderr
-
-    losses = [result.outcome.best for result in results if result.outcome.best is not None]
-    if len(losses) > 1:
-        each = ", ".join(f"{loss:.4f}" for loss in losses)
-        stderr().print(
-            f"{len(losses)} seeds: validation loss {statistics.mean(losses):.4f} nats per token, standard deviation "
-            f"{statistics.stdev(losses):.4f} ({each})",
-            soft_wrap=True,
-        )

@@ -1,1 +1,1 @@
-"""What the commands show: help pages, consoles, progress bars and texts."""
+"""What all commands show things with: help pages, consoles, progress bars, numbers and records."""

@@ -6,7 +6,6 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TextIO, cast
 
@@ -178,39 +177,3 @@ def passing_bar(bars: Bars) -> Callable[[str, int, int | None], None]:
             bars.finish()
 
     return show
-
-
-def thousands(value: float) -> str:
-    """123456 as "123,456"."""
-    return f"{value:,.0f}"
-
-
-def size(count: int) -> str:
-    """A number of bytes as "466 kB"."""
-    value = float(count)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            break
-        value /= 1000
-    return f"{value:.0f} {unit}" if value >= 100 or unit == "bytes" else f"{value:.1f} {unit}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as "1:05" or "2:03:04"."""
-    minutes, rest = divmod(max(0, round(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def with_margin(nats: float, margin: float | None) -> str:
-    """A loss as "1.2345 ± 0.0061", or "1.2345" without a margin."""
-    return f"{nats:.4f} ± {margin:.4f}" if margin else f"{nats:.4f}"
-
-
-def ago(moment: datetime) -> str:
-    """How long ago a moment was, such as "5 min ago"; after a week its date."""
-    seconds = (datetime.now(UTC) - moment).total_seconds()
-    for unit, length, most in (("s", 1, 60), ("min", 60, 3600), ("h", 3600, 86_400), ("days", 86_400, 7 * 86_400)):
-        if seconds < most:
-            return f"{max(0, seconds) // length:.0f} {unit} ago".replace("1 days", "1 day")
-    return f"{moment:%Y-%m-%d}"

@@ -28,7 +28,7 @@ def has_blank_line(text: str) -> bool:
 
 
 def with_whole_line_ends(texts: Iterable[str]) -> Iterator[str]:
-    """The parts of a text, cut anew so that none ends between CR and LF."""
+    """The parts of a text, cut so that none ends between CR and LF."""
     held_back = ""
     for text in texts:
         text, held_back = held_back + text, ""

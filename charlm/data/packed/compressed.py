@@ -176,7 +176,7 @@ class Unpacker:
         return b"".join(parts)
 
     def seek(self, offset: int) -> int:
-        """Go to a place in the text: forward by unpacking, back by beginning anew."""
+        """Go to a place in the text: forward by unpacking, back by starting again."""
         if offset < self._position:
             self._file.seek(0)
             self.stored, self._position, self._rest = 0, 0, b""

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from charlm.data.token_split import TokenSplit
-from charlm.data.windows.window import IGNORE, Cursor, Past, Window
+from charlm.data.windows.window import IGNORE, Past, Window
 
 SECTION = 1 << 20
 """Documents planned at a time, so that a plan's memory is bounded."""
@@ -115,12 +115,11 @@ def walk(
             places = np.arange(width)
             targets = np.where((unscored[:, None] <= places) & (places < lengths[:, None]), targets, IGNORE)
         yield Window(
-            torch.from_numpy(np.ascontiguousarray(ids[:, :-1].T)),  # (T, B)
-            torch.from_numpy(np.ascontiguousarray(targets.T)),  # (T, B)
-            index == 0,
-            tokens,
-            starts,
-            Cursor(),
-            Past(split, starts),
-            split.labels_at(starts) if index == 0 else None,
+            ids=torch.from_numpy(np.ascontiguousarray(ids[:, :-1].T)),  # (T, B)
+            targets=torch.from_numpy(np.ascontiguousarray(targets.T)),  # (T, B)
+            fresh=index == 0,
+            tokens=tokens,
+            starts=starts,
+            past=Past(split, starts),
+            labels=split.labels_at(starts) if index == 0 else None,
         )

@@ -82,7 +82,7 @@ def _plan(documents: Segments, batch_size: int, seq_len: int, rng: np.random.Gen
     rows = max(1, min(batch_size, total // seq_len))
     rounds = max(1, round(total / (rows * _SEGMENT)))
     long = int(np.count_nonzero(documents.length > total / (rows * rounds)))
-    # A document cut at a random offset yields one more segment, hence `- long`.
+    # A document cut at a random offset yields one more segment, so `- long`.
     longest = max(seq_len, -(-total // max(1, rows * rounds - long)))
     segments = cut(documents, longest, rng) if documents.context is None else documents
     groups = grouped(segments, segments.length * rng.uniform(1 - _JITTER, 1 + _JITTER, len(segments)), batch_size)

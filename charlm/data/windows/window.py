@@ -29,7 +29,7 @@ class Cursor(JsonConfig):
     """Targets seen in this epoch."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Window:
     """The tokens of one step."""
 
@@ -44,8 +44,8 @@ class Window:
     """Targets that count, also in rows that other processes read."""
     starts: NDArray[np.int64]
     """The position in the split at which each row begins, (B,)."""
-    cursor: Cursor
-    """Where the next window begins."""
+    cursor: Cursor = Cursor()
+    """Where the next window begins, in training."""
     past: "Past | None" = None
     """What stands before the rows in their documents."""
     labels: Codes | None = None

@@ -24,7 +24,7 @@ from charlm.model.additions.label_embedding import parse_labels
 from charlm.model.language_model import LanguageModel
 from charlm.tokenizers import Tokenizer
 
-_DOCUMENTS, _CHARACTERS = 1000, 200_000  # most that a calibration reads
+_CHARACTERS = 200_000  # most that a calibration reads
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,8 +112,10 @@ def calibrate_on(
     return calibrate((one.choice for one in found), truth, prior=prior or label.shares)
 
 
-def held_out_parts(corpus: Corpus, split: str, config: CorpusConfig) -> list[tuple[str, Part]]:
-    """Documents of a split with their labels, at most so many as a calibration needs, from everywhere in it.
+def held_out_parts(
+    corpus: Corpus, split: str, config: CorpusConfig, *, most_documents: int = 1000
+) -> list[tuple[str, Part]]:
+    """Documents of a split with their labels, at most as many as a calibration needs, from everywhere in it.
 
     `config` says what a document is, if that is not what it is in the corpus: a file may be cut into its lines.
 
@@ -134,7 +136,7 @@ def held_out_parts(corpus: Corpus, split: str, config: CorpusConfig) -> list[tup
             for text in part.texts
         ]
     length = sum(len(text) for text, *_ in documents) / max(1, len(documents))
-    most = max(1, min(len(documents), _DOCUMENTS, int(_CHARACTERS / max(1, length))))
+    most = max(1, min(len(documents), most_documents, int(_CHARACTERS / max(1, length))))
     if not documents:
         raise CorpusError(f"{corpus.name} has no {split} split to calibrate on; give the run one with --splits")
     chosen = np.linspace(0, len(documents) - 1, most).round().astype(int).tolist()

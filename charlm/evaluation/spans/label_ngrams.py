@@ -77,7 +77,7 @@ def ngram_nats(model: LanguageModel, tokenizer: Tokenizer, texts: Sequence[str],
 
 
 def _by_value(split: TokenSplit, number: int, most_tokens: int) -> list[_Texts]:
-    """The tokens of the documents of each of N = `number` values, at most about so many in all."""
+    """The tokens of the documents of each of N = `number` values, about `most_tokens` in all at most."""
     texts: list[_Texts] = [[] for _ in range(number)]
     if split.labels is None:
         return texts

@@ -18,7 +18,7 @@ from charlm.data.documents import Part
 from charlm.data.labels.codes import LabelCodes
 from charlm.data.split_writer import SplitFacts
 from charlm.data.token_split import TokenSplit
-from charlm.data.windows import IGNORE, Cursor, Window, block_groups, block_windows
+from charlm.data.windows import IGNORE, Window, block_groups, block_windows
 from charlm.evaluation.nats import ROWS, Floats, Share, require_groups, token_nats, window_width, with_nats
 from charlm.evaluation.spans.characters import Characters, CharacterSums, Integers
 from charlm.evaluation.spans.pieces import Block, Piece, blocks_of, pieces_of
@@ -30,7 +30,7 @@ from charlm.tokenizers.base import encodable
 _TOGETHER = 1024  # strings that are encoded in one call
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ScoredPart:
     """Documents that follow each other, scored by characters; see `charlm.data.documents.Part`."""
 
@@ -138,12 +138,12 @@ class _Reader:
         joined = "".join(texts)
         places = self._characters.completed(ids[is_text], joined)
         return ScoredPart(
-            texts,
-            [document[0].source for document in block],
-            True,
-            self._characters.sums(ids[is_text], nats[is_text], places, len(joined)),
-            nats[starts[1:] - 1].tolist(),
-            [document[0].labels for document in block],
+            texts=texts,
+            sources=[document[0].source for document in block],
+            ends=True,
+            sums=self._characters.sums(ids[is_text], nats[is_text], places, len(joined)),
+            end_nats=nats[starts[1:] - 1].tolist(),
+            labels=[document[0].labels for document in block],
         )
 
     def read_long(self, pieces: Iterable[Piece]) -> Iterator[ScoredPart]:
@@ -167,11 +167,17 @@ class _Reader:
             while len(ids) > width or (piece.ends and len(ids) > 1):
                 row = torch.from_numpy(ids[: width + 1, None].copy())
                 codes = self._codes(piece.labels)[None] if is_first and self._codes is not None else None
-                start = np.zeros(1, np.int64)
                 targets = row[1:].clone()
                 targets[:unscored] = IGNORE
                 scored = max(0, len(targets) - unscored)
-                yield Window(row[:-1], targets, is_first, scored, start, Cursor(), labels=codes)
+                yield Window(
+                    ids=row[:-1],
+                    targets=targets,
+                    fresh=is_first,
+                    tokens=scored,
+                    starts=np.zeros(1, np.int64),
+                    labels=codes,
+                )
                 unscored = max(0, unscored - len(targets))
                 ids, is_first = ids[width:], False
 
@@ -206,7 +212,11 @@ class _Reader:
         """Consecutive tokens of a piece, from `first` on, and the characters that they complete."""
         start, stop = characters
         ids = piece.ids[first : first + len(nats)]
-        ends = len(ids) < len(nats)  # with EOS
-        sums = self._characters.sums(ids, nats[: len(ids)], places[: len(ids)] - start, stop - start)
-        end_nats = nats[len(ids) :].tolist()
-        return ScoredPart([piece.text[start:stop]], [piece.source], ends, sums, end_nats, [piece.labels])
+        return ScoredPart(
+            texts=[piece.text[start:stop]],
+            sources=[piece.source],
+            ends=len(ids) < len(nats),  # with EOS
+            sums=self._characters.sums(ids, nats[: len(ids)], places[: len(ids)] - start, stop - start),
+            end_nats=nats[len(ids) :].tolist(),
+            labels=[piece.labels],
+        )

@@ -18,6 +18,7 @@ import numpy as np
 from charlm.config import Labels
 from charlm.data.documents import Part
 from charlm.data.inputs.borders import LINE_START, SENTENCE_START, WORD_START
+from charlm.evaluation.score import perplexity
 from charlm.evaluation.spans.characters import CharacterSums
 from charlm.evaluation.spans.empty import EmptyDocuments
 from charlm.evaluation.spans.reading import ScoredPart, read_parts
@@ -71,10 +72,7 @@ class SpanScore:
     @property
     def perplexity(self) -> float | None:
         """exp(nats per token); infinite above exp(700), None if no token ends in the span."""
-        if not self.tokens:
-            return None
-        per_token = self.nats / self.tokens
-        return math.exp(per_token) if per_token < 700 else math.inf
+        return perplexity(self.nats / self.tokens) if self.tokens else None
 
     def to_json(self) -> dict[str, Any]:
         """All figures by name."""
@@ -254,8 +252,14 @@ def _unscored(part: tuple[str, Part]) -> ScoredPart:
     nothing = np.zeros(sum(map(len, texts)))
     counts = nothing.astype(np.int64)
     ended = len(texts) - (not ends)
-    sums = CharacterSums(nothing, counts, counts)
-    return ScoredPart(texts, [source] * len(texts), ends, sums, [0.0] * ended, [labels] * len(texts))
+    return ScoredPart(
+        texts=texts,
+        sources=[source] * len(texts),
+        ends=ends,
+        sums=CharacterSums(nothing, counts, counts),
+        end_nats=[0.0] * ended,
+        labels=[labels] * len(texts),
+    )
 
 
 def _as_documents(spans: Iterator[SpanScore]) -> Iterator[tuple[str, Part]]:

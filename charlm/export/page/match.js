@@ -61,24 +61,24 @@ class Match {
   }
 
   /* The token that the match predicts, or -1, and its bucket; then the same of the recent contexts. */
-  voices({ pointer, ring, length, misses, recent }) {
+  predictions({ pointer, ring, length, misses, recent }) {
     const token = pointer ? ring[pointer & (this.window - 1)] : -1;
     const kind = length < 16 ? length : 16 + Math.min(3, Math.floor(Math.log2(length)) - 4);
     const own = { token, bucket: kind * (this.mostMisses + 1) + misses };
-    return this.recent ? [own, ...this.recent.voices(recent)] : [own];
+    return this.recent ? [own, ...this.recent.predictions(recent)] : [own];
   }
 
   /* Change the logits of the predicted tokens; `hidden` is the output of the last layer. */
   mix(state, logits, hidden) {
-    const voices = this.voices(state), added = [], size = hidden.length;
-    const odds = this.stretched(logits, [...new Set(voices.map(({ token }) => token))]);
-    voices.forEach(({ token, bucket }, voice) => {
+    const predictions = this.predictions(state), added = [], size = hidden.length;
+    const odds = this.stretched(logits, [...new Set(predictions.map(({ token }) => token))]);
+    predictions.forEach(({ token, bucket }, prediction) => {
       if (!odds.has(token)) return;
       let slope = this.scale * this.gate[2 * bucket], offset = this.scale * this.gate[2 * bucket + 1];
       if (this.weight) {
         for (let k = 0; k < size; k++) {
-          slope += this.weight[2 * voice * size + k] * hidden[k];
-          offset += this.weight[(2 * voice + 1) * size + k] * hidden[k];
+          slope += this.weight[2 * prediction * size + k] * hidden[k];
+          offset += this.weight[(2 * prediction + 1) * size + k] * hidden[k];
         }
       }
       added.push([token, slope * odds.get(token) + offset]);

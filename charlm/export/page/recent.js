@@ -32,7 +32,7 @@ class Recent {
   }
 
   /* The token that each order predicts, and its bucket. */
-  voices(state) {
+  predictions(state) {
     const found = this.orders.map((_, order) => ({ token: -1, bucket: this.first + order * this.kinds }));
     for (const { order, slot, check } of this.entries(state)) {
       const entry = state.tables[order][slot], kind = (entry >>> 8) & 15;

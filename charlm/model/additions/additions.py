@@ -13,7 +13,7 @@ from charlm.model.additions.lookups import Lookups
 from charlm.model.additions.match import Match
 from charlm.model.additions.ngram_embedding import NgramEmbedding
 from charlm.model.additions.ngram_prior import NgramPrior
-from charlm.ngram.match import Voices
+from charlm.ngram.match import Predictions
 from charlm.ngram.trie import Nodes
 
 
@@ -36,7 +36,7 @@ class Added(NamedTuple):
     """The states of the n-gram model after each token, (T, B, n - 1)."""
     extra: Tensor | None
     """The vectors of contexts and labels to add to the embeddings, (T, B, E)."""
-    voices: Voices | None
+    predictions: Predictions | None
     """The predictions of the match after each token, (T, B, 1 + K, 2)."""
     states: LayerStates
     """The states of the additions after the last token."""
@@ -101,7 +101,7 @@ class Additions:
         already.
         """
         lookups = lookups or Lookups()
-        nodes = extra = voices = counted = matched = None
+        nodes = extra = predictions = counted = matched = None
         if self.prior is not None and states.prior is not None:
             nodes = self.prior.advance(ids, states.prior) if lookups.nodes is None else lookups.nodes
             counted = (torch.from_numpy(nodes[-1]),)
@@ -112,9 +112,9 @@ class Additions:
                 added = self.labels(states.labels).expand(len(ids), -1, -1)  # (T, B, E)
             extra = added if extra is None else extra + added
         if self.match is not None and states.match is not None:
-            if lookups.voices is None or lookups.match is None:
-                voices, matched = self.match.advance(ids, states.match)
+            if lookups.predictions is None or lookups.match is None:
+                predictions, matched = self.match.advance(ids, states.match)
             else:
-                voices, matched = lookups.voices, lookups.match
+                predictions, matched = lookups.predictions, lookups.match
         after = AdditionStates(prior=counted, labels=states.labels, match=matched)
-        return Added(nodes, extra, voices, after.joined())
+        return Added(nodes, extra, predictions, after.joined())

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from charlm.cells import State
 from charlm.data.windows import Window
-from charlm.ngram.match import WINDOW, Voices, advance, lengths_for, no_matches
+from charlm.ngram.match import WINDOW, Predictions, advance, lengths_for, no_matches
 
 SCALE = 8.0
 """Of the gate, so that a short run can learn it: AdamW moves every weight by about as much."""
@@ -23,15 +23,15 @@ class Match(nn.Module):
     """Changes the logits of the tokens that followed the longest match and, with `recent`, the recent contexts; see
     `charlm.ngram.match`.
 
-    With p the probability of such a token under the logits z, and s = ln(p / (1 - p)), a voice adds to its logit
+    With p the probability of such a token under the logits z, and s = ln(p / (1 - p)), a prediction adds to its logit
 
         a s + b,   (a, b) = 8 g_k + W h
 
-    where k is the bucket of the voice: for the match its length and how often it was wrong of late, for a recent
-    context its length and how often in a row it was right. h is the output of the last layer; each voice has a W, but
-    only with `recent`. As s grows by what is added, this is logistic mixing (Mahoney 2005, "Adaptive Weighing of
-    Context Models for Lossless Data Compression"): with a single voice ln(p' / (1 - p')) = (1 + a) s + b. The other
-    tokens share the rest as before.
+    where k is the bucket of the prediction: for the match its length and how often it was just wrong, for a recent
+    context its length and how often in a row it was right. h is the output of the last layer; each of the 1 + K
+    predictions has a W, but only with `recent`. As s grows by what is added, this is logistic mixing (Mahoney 2005,
+    "Adaptive Weighing of Context Models for Lossless Data Compression"): with a single prediction
+    ln(p' / (1 - p')) = (1 + a) s + b. The other tokens share the rest as before.
     """
 
     def __init__(self, vocab_size: int, hidden_size: int = 0, *, recent: bool = False) -> None:
@@ -39,7 +39,7 @@ class Match(nn.Module):
         self.vocab_size = vocab_size
         self.lengths = lengths_for(vocab_size, with_recent=recent)
         self.gate = nn.Parameter(torch.empty(self.lengths.buckets, 2))
-        self.weight = nn.Parameter(torch.empty(self.lengths.voices, 2, hidden_size)) if recent else None
+        self.weight = nn.Parameter(torch.empty(self.lengths.predictions, 2, hidden_size)) if recent else None
         """W, (1 + K, 2, H)."""
 
     @torch.no_grad()
@@ -52,10 +52,10 @@ class Match(nn.Module):
         """The state before the first token, with B = `batch`: (B, S)."""
         return (torch.from_numpy(no_matches(self.lengths, batch)),)
 
-    def advance(self, ids: Tensor, state: State) -> tuple[Voices, State]:
+    def advance(self, ids: Tensor, state: State) -> tuple[Predictions, State]:
         """The predictions and buckets after each of the tokens (T, B), (T, B, 1 + K, 2), and the state after them."""
-        voices, after = advance(self.lengths, state[0].cpu().numpy(), ids.cpu().numpy())
-        return voices, (torch.from_numpy(after),)
+        predictions, after = advance(self.lengths, state[0].cpu().numpy(), ids.cpu().numpy())
+        return predictions, (torch.from_numpy(after),)
 
     def state_after(self, texts: Sequence[NDArray[Any]]) -> State:
         """The state after the tokens of a text each, (B, S)."""
@@ -74,17 +74,17 @@ class Match(nn.Module):
                 window.past.state = self.state_after(texts)
         return window.past.state
 
-    def forward(self, logits: Tensor, voices: Voices, hidden: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, predictions: Predictions, hidden: Tensor) -> Tensor:
         """The logits (T, B, V) with those of the predicted tokens changed.
 
         Args:
             logits: the logits of the network, (T, B, V).
-            voices: the predictions, from `advance`, (T, B, 1 + K, 2).
+            predictions: those of `advance`, (T, B, 1 + K, 2).
             hidden: outputs of the last layer, (T, B, H).
         """
         flat = logits.flatten(0, 1)  # (T B, V)
-        predicted = torch.from_numpy(voices[..., 0].astype(np.int64)).flatten(0, 1).to(flat.device)  # (T B, 1 + K)
-        buckets = torch.from_numpy(voices[..., 1].astype(np.int64)).flatten(0, 1).to(flat.device)
+        predicted = torch.from_numpy(predictions[..., 0].astype(np.int64)).flatten(0, 1).to(flat.device)  # (T B, 1 + K)
+        buckets = torch.from_numpy(predictions[..., 1].astype(np.int64)).flatten(0, 1).to(flat.device)
         known = (predicted >= 0) & (predicted < self.vocab_size)
         tokens = torch.where(known, predicted, 0)
         log_p = flat.gather(1, tokens) - flat.logsumexp(-1, keepdim=True)

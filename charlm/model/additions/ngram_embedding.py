@@ -39,7 +39,7 @@ class NgramEmbedding(nn.Module):
             nn.init.normal_(self.spread, std=self.spread.shape[1] ** -0.5, generator=generator)
 
     @torch.no_grad()
-    def give(self, ngram: NgramModel) -> None:
+    def assign(self, ngram: NgramModel) -> None:
         """Assign the vectors to the first R frequent n-grams of `ngram`."""
         self.vectors[0] = 0  # a file may have anything here
         nodes = ngram.frequent[: len(self.vectors) - 1]
@@ -47,13 +47,13 @@ class NgramEmbedding(nn.Module):
         self.rows[nodes] = 1 + np.arange(len(nodes), dtype=np.int32)
 
     @torch.no_grad()
-    def take(
+    def copy_shared(
         self, ngram: NgramModel, other: "NgramEmbedding", others: NgramModel, sources: Mapping[int, tuple[int, ...]]
     ) -> None:
         """Copy the vectors of another embedding for the n-grams that both have.
 
         Args:
-            ngram: the n-gram model whose vectors these are; see `give`.
+            ngram: the n-gram model whose vectors these are; see `assign`.
             other: the embedding to copy from, with vectors of the same size.
             others: its n-gram model.
             sources: for each token the tokens of `others` that stand for it; a token with another number than one has

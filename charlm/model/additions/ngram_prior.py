@@ -31,7 +31,7 @@ MEMORY = 2_000_000_000
 _MAX_TOKENS = 10_000_000  # how many of the last training tokens are counted; a third for a large vocabulary
 _MAX_NGRAMS = 5_000_000
 _MOST_TOKENS = (1 << 31) - (1 << 20)  # positions are 32-bit numbers
-_SHARE_OF_MACHINE = 4  # one in so many bytes of the machine's memory is for n-grams by default
+_SHARE_OF_MACHINE = 4  # a quarter of the machine's memory is for n-grams by default
 _FOLDS = 10
 _MAX_TOKENS_AT_ONCE = 20_000_000  # in all folds that are estimated in parallel; limits memory
 _LOWER_ORDERS = (3, 5)  # lower orders that also get a weight
@@ -63,7 +63,7 @@ def default_order(vocab_size: int) -> int:
 
 
 def default_memory(machine: int | None) -> int | None:
-    """The default of `TrainConfig.prior_memory` on a machine with so many bytes; None if it has enough, or unknown."""
+    """The default of `TrainConfig.prior_memory`, from the bytes of the machine; None if it has enough, or unknown."""
     if machine is None or machine >= _SHARE_OF_MACHINE * MEMORY:
         return None
     return max(MIN_PRIOR_MEMORY, machine // _SHARE_OF_MACHINE)
@@ -159,24 +159,22 @@ class NgramPrior(nn.Module):
         self,
         states: Nodes,
         hidden: Tensor,
-        starts: NDArray[np.int64] | None = None,
+        lookups: Lookups | None = None,
         *,
         some: tuple[Tensor, Tensor] | None = None,
-        lookups: Lookups | None = None,
     ) -> Tensor:
         """What to add to the logits, (T, B, V).
 
         Args:
             states: the states after each token, (T, B, n - 1); see `advance`.
             hidden: outputs of the last layer, (T, B, H).
-            starts: position in the training text at which each row begins, (B,). Each token is then predicted by the
-                model that has not counted it. None for any other text.
+            lookups: what is known of the window already; for training at least `starts`.
             some: N places of the window, as indices of its T B steps, and K tokens, to which the result is limited:
                 (N, K).
-            lookups: those of the window, if they have been made already.
         """
         steps, rows, _ = states.shape
-        if some is None and lookups is not None and lookups.known is not None and lookups.log_p is not None:
+        lookups = lookups or Lookups()
+        if some is None and lookups.known is not None and lookups.log_p is not None:
             known, log_p = (part.to(hidden.device, non_blocking=True) for part in (lookups.known, lookups.log_p))
             order_weights = F.linear(hidden.flatten(0, 1), self.weight) + F.embedding(known, self.bias.T)
             return torch.bmm(order_weights.unsqueeze(1), log_p).view(steps, rows, -1)
@@ -184,7 +182,7 @@ class NgramPrior(nn.Module):
         if some is not None:
             places, tokens = some[0].cpu().numpy(), some[1].cpu().numpy()
             flat = flat[some[0]]
-        query = self.query(states, starts, places)
+        query = self.query(states, lookups.starts, places)
         known = torch.from_numpy(query.known_contexts()).to(hidden.device)
         order_weights = F.linear(flat, self.weight) + F.embedding(known, self.bias.T)  # (T B, J)
         logits: Tensor = _Mixture.apply(order_weights, query, self.orders, tokens)  # type: ignore[no-untyped-call]
@@ -193,8 +191,10 @@ class NgramPrior(nn.Module):
     def query(
         self, states: Nodes, starts: NDArray[np.int64] | None = None, places: NDArray[np.int64] | None = None
     ) -> NgramQuery:
-        """The n-gram models' predictions after each of the T B tokens, or after those at `places`; arguments as in
-        `forward`."""
+        """The n-gram models' predictions after each of the T B tokens, or after those at `places`.
+
+        `states` are as in `forward`, `starts` as in `Lookups`.
+        """
         assert self.ngram is not None
         steps, rows, _ = states.shape
         flat = states.reshape(steps * rows, self.order - 1)

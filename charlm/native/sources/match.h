@@ -74,17 +74,17 @@ INLINE void match_read(const MatchShape *shape, int32_t *state, int64_t token) {
 }
 
 /* The token that the match predicts, or -1, and its bucket: by the length of the match and its last misses. Then the
-   same of the recent contexts: voice (1 + number, 2). */
-INLINE void match_voices(const MatchShape *shape, const int32_t *state, int32_t *voice) {
+   same of the recent contexts: predictions (1 + number, 2). */
+INLINE void match_predictions(const MatchShape *shape, const int32_t *state, int32_t *predictions) {
     int32_t length = state[MATCH_LENGTH];
     if (length >= 16) {
         int32_t doublings = 0;
         while (length >= 32 && doublings < 3) length /= 2, doublings++;
         length = 16 + doublings;
     }
-    voice[0] = state[MATCH_POINTER] ? state[MATCH_HEAD + (state[MATCH_POINTER] & (shape->window - 1))] : -1;
-    voice[1] = length * (MATCH_MOST_MISSES + 1) + state[MATCH_MISSES];
-    recent_voices(&shape->recent, state + MATCH_HEAD + 3 * shape->window, MATCH_BUCKETS, voice + 2);
+    predictions[0] = state[MATCH_POINTER] ? state[MATCH_HEAD + (state[MATCH_POINTER] & (shape->window - 1))] : -1;
+    predictions[1] = length * (MATCH_MOST_MISSES + 1) + state[MATCH_MISSES];
+    recent_predictions(&shape->recent, state + MATCH_HEAD + 3 * shape->window, MATCH_BUCKETS, predictions + 2);
 }
 
 #endif

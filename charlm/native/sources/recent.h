@@ -57,17 +57,17 @@ INLINE void recent_read(const RecentShape *shape, int32_t *state, int64_t token)
     state[0] += state[0] < RECENT_HISTORY;
 }
 
-/* The token and the bucket for each order: voices (number, 2); -1 for no token. Buckets begin at `first`. */
-INLINE void recent_voices(const RecentShape *shape, const int32_t *state, int32_t first, int32_t *voices) {
+/* The token and the bucket for each order: predictions (number, 2); -1 for no token. Buckets begin at `first`. */
+INLINE void recent_predictions(const RecentShape *shape, const int32_t *state, int32_t first, int32_t *predictions) {
     const int32_t *history = state + 1, *table = history + RECENT_HISTORY;
     uint32_t hashes[RECENT_MOST_ORDERS];
     recent_hashes(shape, history, hashes);
-    for (int64_t order = 0; order < shape->number; order++, table += shape->slots, voices += 2) {
+    for (int64_t order = 0; order < shape->number; order++, table += shape->slots, predictions += 2) {
         const uint32_t entry = (uint32_t)table[hashes[order] & (uint32_t)(shape->slots - 1)], kind = entry >> 8 & 15;
         const int known = state[0] >= shape->orders[order] && (entry & 255) == hashes[order] >> 24 && kind
                           && kind <= 2 * RECENT_LONGEST_RUN;
-        voices[0] = known ? (int32_t)(entry >> 12) : -1;
-        voices[1] = first + (int32_t)order * 2 * RECENT_LONGEST_RUN + (known ? (int32_t)kind - 1 : 0);
+        predictions[0] = known ? (int32_t)(entry >> 12) : -1;
+        predictions[1] = first + (int32_t)order * 2 * RECENT_LONGEST_RUN + (known ? (int32_t)kind - 1 : 0);
     }
 }
 

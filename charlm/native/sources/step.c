@@ -57,7 +57,7 @@ typedef struct {
     const MatchShape *match;          /* NULL if there is no match */
     int32_t *match_states;            /* (rows, match_size) */
     int64_t match_size, vocab;
-    const float *match_gate, *match_weight; /* (buckets, 2), and (voices, 2, H) or NULL */
+    const float *match_gate, *match_weight; /* (buckets, 2), and (predictions, 2, H) or NULL */
 } Step;
 
 int64_t sizeof_operation(void) { return sizeof(Operation); }
@@ -137,13 +137,13 @@ INLINE void add_match(const Step *step, int64_t row) {
     const int64_t number = step->match->recent.number + 1, vocab = step->vocab, size = step->hidden_size;
     const float *h = (const float *)(step->top + step->time * step->top_time + row * step->top_row);
     float *logits = step->logits + row * vocab, odds[1 + RECENT_MOST_ORDERS], added[1 + RECENT_MOST_ORDERS];
-    int32_t voices[2 * (1 + RECENT_MOST_ORDERS)];
-    match_voices(step->match, step->match_states + row * step->match_size, voices);
+    int32_t predictions[2 * (1 + RECENT_MOST_ORDERS)];
+    match_predictions(step->match, step->match_states + row * step->match_size, predictions);
     for (int64_t k = 0; k < number; k++) {
-        const int32_t token = voices[2 * k], bucket = voices[2 * k + 1];
+        const int32_t token = predictions[2 * k], bucket = predictions[2 * k + 1];
         if (token < 0 || token >= vocab) continue;
         int64_t same = 0;
-        while (voices[2 * same] != token) same++;
+        while (predictions[2 * same] != token) same++;
         odds[k] = same < k ? odds[same] : stretched(logits, vocab, token);
         float slope = step->match_gate[2 * bucket], offset = step->match_gate[2 * bucket + 1];
         if (step->match_weight) {
@@ -153,7 +153,7 @@ INLINE void add_match(const Step *step, int64_t row) {
         added[k] = slope * odds[k] + offset;
     }
     for (int64_t k = 0; k < number; k++)
-        if (voices[2 * k] >= 0 && voices[2 * k] < vocab) logits[voices[2 * k]] += added[k];
+        if (predictions[2 * k] >= 0 && predictions[2 * k] < vocab) logits[predictions[2 * k]] += added[k];
 }
 
 /* Read one token for each row; the logits of the next tokens are then in `logits`. */

@@ -19,14 +19,14 @@ from charlm.sampling.constraints.automata.words import of_words
 from charlm.sampling.constraints.automaton import NEVER, Automaton, Table, intersect
 from charlm.sampling.constraints.bigrams import measure_bigrams
 from charlm.sampling.constraints.constraint import Constraint
-from charlm.sampling.constraints.outlook import NoOutlook, Outlook, TableOutlook
+from charlm.sampling.constraints.lookahead import Lookahead, NoLookahead, TableLookahead
 from charlm.sampling.constraints.reach import Reach
 from charlm.sampling.edges.prefix import Start
 from charlm.sampling.vocabulary import Vocabulary
 
 _MOST_MERGED = 4000  # states of a product that becomes one table
 _MOST_STATES = 400_000
-_LONGEST_OUTLOOK = 5000  # characters
+_LONGEST_LOOKAHEAD = 5000  # characters
 _COOLEST, _HOTTEST = 0.3, 2.0  # temperatures of the writing that the look-ahead imagines
 
 
@@ -62,23 +62,23 @@ def build_constraint(
     merged = _merged(tables)
     temperature = min(_HOTTEST, max(_COOLEST, temperature_at(config.temperature, 0, 0.0)))
     bigrams = measure_bigrams(model, vocabulary, start.states, start.logits, bias, temperature)
-    longest = min(config.max_length, _LONGEST_OUTLOOK)
+    longest = min(config.max_length, _LONGEST_LOOKAHEAD)
     automata: list[Automaton] = [*merged]
-    outlooks: list[Outlook] = [
-        TableOutlook(table, bigrams, longest) if table.settled is None else NoOutlook() for table in merged
+    lookaheads: list[Lookahead] = [
+        TableLookahead(table, bigrams, longest) if table.settled is None else NoLookahead() for table in merged
     ]
     if config.syllables:
         missing = "".join(letter for letter in LETTERS if not _can_write(spelling, letter))
         verse = Verse(without_letters(english(), missing), config.line_syllables, config.rhyme, bigrams)
         automata.append(verse)
-        outlooks.append(verse)
+        lookaheads.append(verse)
         if not merged:
             _require_possible(int(verse.distance(np.array([verse.start]))[0]), "--syllables", config)
     reach = None
     if len(automata) > 1:
         letters = bigrams.bytes.astype(np.uint8) if config.syllables else _letters(merged, bigrams.bytes)
         reach = Reach(automata, letters)
-    constraint = Constraint(automata, outlooks, vocabulary, reach)
+    constraint = Constraint(automata, lookaheads, vocabulary, reach)
     together = " with ".join(
         dict.fromkeys([*(name for name, _ in named), *(["--syllables"] if config.syllables else [])])
     )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.sampling.constraints.automaton import DEAD, ENDED, NEVER, STARTS_CHARACTER, Automaton, Table, combine
-from charlm.sampling.constraints.outlook import LOWEST, Outlook
+from charlm.sampling.constraints.lookahead import LOWEST, Lookahead
 from charlm.sampling.constraints.reach import Reach
 from charlm.sampling.vocabulary import Vocabulary
 
@@ -40,13 +40,17 @@ class Constraint:
     """The product of P automata, for the tokens of a vocabulary."""
 
     def __init__(
-        self, automata: Sequence[Automaton], outlooks: Sequence[Outlook], vocabulary: Vocabulary, reach: Reach | None
+        self,
+        automata: Sequence[Automaton],
+        lookaheads: Sequence[Lookahead],
+        vocabulary: Vocabulary,
+        reach: Reach | None,
     ) -> None:
-        """A product of automata, each with its outlook.
+        """A product of automata, each with its lookahead.
 
         `reach` finds exact distances in the product; None if there is one automaton, whose distances are exact.
         """
-        self._automata, self._outlooks, self._reach = automata, outlooks, reach
+        self._automata, self._lookaheads, self._reach = automata, lookaheads, reach
         self._of_words = [own.settled if isinstance(own, Table) else None for own in automata]
         self.has_words = any(settled is not None for settled in self._of_words)
         """Whether there is a constraint on each word by itself."""
@@ -122,8 +126,8 @@ class Constraint:
             allowed = goes_on
         left = np.maximum(0, room - following.characters)
         chances = np.zeros(self._size)
-        for outlook, states in zip(self._outlooks, following.next, strict=True):
-            chances += outlook.log_chance(states, self._lasts, left)
+        for lookahead, states in zip(self._lookaheads, following.next, strict=True):
+            chances += lookahead.log_chance(states, self._lasts, left)
         chances = np.where(following.ended, following.ending, np.maximum(chances, LOWEST))
         if len(self._chances) >= _MOST_KNOWN:
             self._chances.clear()

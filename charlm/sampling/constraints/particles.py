@@ -2,11 +2,11 @@
 
 A particle is a text so far. Its next token is drawn by p(token) psi(token), where p is the model's probability under
 all controls and psi the chance that free writing goes on to satisfy the constraint
-(`charlm.sampling.constraints.outlook`). Its weight is multiplied by the sum over tokens of p(token) psi(token), divided
-by psi before. When the weights become uneven, the particles are drawn anew: those that the constraint has led where the
-model would hardly go are dropped, and others are doubled. So the texts follow the distribution of free texts given that
-they satisfy the constraint; with many particles exactly, but that a text gains nothing by having ended early: the
-weights of the others are divided by their mean.
+(`charlm.sampling.constraints.lookahead`). Its weight is multiplied by the sum over tokens of p(token) psi(token) and
+divided by psi before. When the weights become uneven, the particles are drawn again: those that the constraint has led
+where the model would hardly go are dropped, and others are doubled. With many particles the texts follow the
+distribution of free texts given that they satisfy the constraint, exactly but for this: a text gains nothing by having
+ended early, since the weights of the others are divided by their mean.
 
 Source: twisted sequential Monte Carlo: Lew et al. 2023 (arXiv 2306.03081), Zhao et al. 2024 (arXiv 2404.17546).
 """
@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 
 from charlm.sampling import filters
 from charlm.sampling.config import SampleConfig, temperature_at
-from charlm.sampling.constraints.outlook import LOWEST
+from charlm.sampling.constraints.lookahead import LOWEST
 from charlm.sampling.controls import Controls
 from charlm.sampling.draws import Uniforms, draw
 from charlm.sampling.edges.prefix import Start
 from charlm.sampling.filters import Logits
 from charlm.sampling.text_stream import TextStream
 
-_UNEVEN = 0.5  # the share of particles that count (1 / the sum of squared weights) below which they are drawn anew
+_UNEVEN = 0.5  # the share of particles that count (1 / the sum of squared weights) below which they are drawn again
 
 
 @dataclass(slots=True)
@@ -151,7 +151,7 @@ class ParticleWriter:
         return drawn
 
     def _survivors(self, particles: list[Particle], uniforms: Uniforms) -> list[Particle]:
-        """The particles, drawn anew if their weights are uneven, and a single one if nothing else can change them."""
+        """The particles, drawn again if their weights are uneven, and a single one if nothing else can change them."""
         if len(particles) == 1:
             return particles
         nats = np.array([particle.log_weight for particle in particles])

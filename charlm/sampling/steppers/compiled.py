@@ -73,15 +73,16 @@ class CompiledStepper:
 
     def load(self, row: int, states: LayerStates) -> None:
         """See `Stepper.load`."""
-        for layer in range(len(self._layout.histories)):
-            self._layout.load(layer, row, states[layer])
-        if self._layout.prior_states is not None:
-            self._layout.prior_states[row] = states[len(self._layout.histories)][0][0].numpy()
-        if self._layout.added is not None:
-            labels = states[len(self._layout.histories) + (self._layout.prior_states is not None)]
-            self._layout.added[row] = self._weights.added_by_labels(labels)
-        if self._layout.match_states is not None:
-            self._layout.match_states[row] = check_states(self._match_lengths, states[-1][0].numpy())[0]
+        layout = self._layout
+        layers, additions = self._weights.model.split_states(states)
+        for layer, state in enumerate(layers):
+            layout.load(layer, row, state)
+        if layout.prior_states is not None and additions.prior is not None:
+            layout.prior_states[row] = additions.prior[0][0].numpy()
+        if layout.added is not None and additions.labels is not None:
+            layout.added[row] = self._weights.added_by_labels(additions.labels)
+        if layout.match_states is not None and additions.match is not None:
+            layout.match_states[row] = check_states(self._match_lengths, additions.match[0].numpy())[0]
 
     def take(self, rows: Sequence[int]) -> None:
         """See `Stepper.take`."""

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 
+from charlm.api.fitting import with_valid_text
 from charlm.data.corpus import open_corpus
 from charlm.data.dataset import make_dataset
 from charlm.data.token_split import TokenSplit
@@ -18,7 +19,6 @@ from charlm.server.errors import NotFoundError
 from charlm.server.workers import Job
 from charlm.storage.runs import RUNS, RunFolder
 from charlm.training.start.fine_tuning import load_start_model, tokenizer_of_run
-from charlm.training.start.first_state import with_valid_text
 
 _SECONDS = 300.0
 _LOOK_SECONDS = 0.2  # after which the process is looked at again

@@ -41,7 +41,7 @@ def is_training(run: RunFolder) -> bool:
 def figures_since(run: RunFolder, offset: int) -> dict[str, Any]:
     """The records of a run that were written after `offset`, and the offset for the next look.
 
-    If the run was begun anew, all records are given and `restarted` is true.
+    If the run was started again, all records are given and `restarted` is true.
     """
     try:
         with os.fdopen(open_run_file(run.metrics, os.O_RDONLY), "rb") as file:
@@ -58,7 +58,7 @@ def figures_since(run: RunFolder, offset: int) -> dict[str, Any]:
         try:
             records.append(json.loads(line))
         except ValueError:
-            continue  # damaged, or written anew while it was read
+            continue  # damaged, or replaced while it was read
     return {"records": records, "offset": offset + end, "restarted": restarted, "more": offset + end < size}
 
 

@@ -51,7 +51,7 @@ class RunFolder:
     def begun(self, config: RunConfig, *, overwrite: bool) -> Iterator[None]:
         """Create the folder, write its configuration, and lock it for the length of the block.
 
-        A run that is overwritten stays as it is, except for its records and samples, until `settle`.
+        A run that is overwritten stays as it is, except for its records and samples, until `remove_replaced`.
 
         Raises `RunError` when the folder isn't empty and `overwrite` is not set, when another process has locked it, or
         when it can't be written.
@@ -69,7 +69,7 @@ class RunFolder:
             self._write(self.new_config if replaces else self.config, config)
             yield
 
-    def settle(self) -> None:
+    def remove_replaced(self) -> None:
         """Remove what is left of a run that this one replaces; to be called when the resume file is that of step 0.
 
         A process that is killed before leaves the old configuration and model, one that is killed after this leaves the
@@ -95,9 +95,9 @@ class RunFolder:
             yield self._read(self.new_config) if self.new_config.exists() else self.read_config()
 
     def can_continue(self) -> bool:
-        """Whether the run has a resume file; without one it begins anew.
+        """Whether the run has a resume file; without one it starts again.
 
-        Raises `RunError` if there is a model, which a run that begins anew would overwrite.
+        Raises `RunError` if there is a model, which a run that starts again would overwrite.
         """
         if self.new_config.exists():  # the resume file and the model are those of the run that is replaced
             return False

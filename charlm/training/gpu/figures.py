@@ -8,7 +8,7 @@ from torch import Tensor
 
 from charlm.config import TrainConfig
 from charlm.errors import TrainingDivergedError
-from charlm.training.divergence import diverged
+from charlm.training.divergence import divergence_message
 from charlm.training.events import StepEvent
 from charlm.training.state import TrainingState
 
@@ -39,7 +39,7 @@ class Figures:
         complete = []
         for event, (loss, norm) in zip(events, values, strict=True):
             if not math.isfinite(loss) or not math.isfinite(norm):
-                raise TrainingDivergedError(diverged(loss, norm, event.step, self._config))
+                raise TrainingDivergedError(divergence_message(loss, norm, event.step, self._config))
             complete.append(replace(event, loss=loss, gradient_norm=norm, clipped_norm=clipped(norm, self._config)))
         return complete
 

@@ -57,15 +57,15 @@ def _followed(
     before = AdditionStates() if states is None else model.split_states(states)[1]
     prior, match = before.prior, before.match
     for window in windows:
-        count, nodes, voices = window.ids.shape[1], None, None
+        count, nodes, predictions = window.ids.shape[1], None, None
         if model.prior is not None:
             prior = model.prior.initial_state(count) if window.fresh or prior is None else _rows(prior, count)
             nodes = model.prior.advance(window.ids, prior)
             prior = (torch.from_numpy(nodes[-1]),)
         if model.match is not None:
             past = model.match.state_before(window) if window.fresh or match is None else _rows(match, count)
-            voices, match = model.match.advance(window.ids, past or model.match.initial_state(count))
-        yield window, Lookups(nodes=nodes, voices=voices, match=match)
+            predictions, match = model.match.advance(window.ids, past or model.match.initial_state(count))
+        yield window, Lookups(starts=window.starts, nodes=nodes, predictions=predictions, match=match)
 
 
 def _rows(state: State, count: int) -> State:
@@ -84,7 +84,7 @@ def _complete(model: LanguageModel, followed: tuple[Window, Lookups], *, every_t
     if model.prior is None or lookups.nodes is None:
         return window, lookups
     nodes, orders, log_p = lookups.nodes, model.prior.orders, None
-    query = model.prior.query(nodes, window.starts)
+    query = model.prior.query(nodes, lookups.starts)
     number = nodes.shape[0] * nodes.shape[1]
     if every_token and 4 * number * len(orders) * model.config.vocab_size <= _MOST_BYTES:
         _, kept = query.mixture(orders, np.ones((number, len(orders)), np.float32), keep=True)

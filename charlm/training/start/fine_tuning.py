@@ -151,7 +151,7 @@ def inherit_vectors(model: LanguageModel, start: StartModel, tokenizer: Tokenize
     assert base.prior is not None and base.prior.ngram is not None
     sources = sources_of(tokenizer, start.tokenizer)
     if model.contexts.vectors.shape[1] == base.contexts.vectors.shape[1]:
-        model.contexts.take(model.prior.ngram, base.contexts, base.prior.ngram, sources)
+        model.contexts.copy_shared(model.prior.ngram, base.contexts, base.prior.ngram, sources)
 
 
 def _counts(dataset: Dataset) -> NDArray[np.int64]:

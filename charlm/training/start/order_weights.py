@@ -9,7 +9,7 @@ from charlm.data.windows import IGNORE, sample_windows
 from charlm.model.language_model import LanguageModel
 
 _TOKENS = 4_096
-_LOGITS = 1 << 19  # most logits, hence fewer tokens with a large vocabulary
+_LOGITS = 1 << 19  # most logits, so fewer tokens with a large vocabulary
 _ROWS, _WIDTH = 64, 128
 _FIRST_WEIGHT = 0.25
 _RATE, _STEPS = 0.05, 60
@@ -56,7 +56,8 @@ def _sample(model: LanguageModel, split: TokenSplit) -> _Sample:
         states, counted = None, None
         for window in sample_windows(split, tokens=tokens, batch_size=_ROWS, seq_len=_WIDTH):
             states = model.carry(states, window)
-            logits, _, _, states = model.read_without_match(window.ids, states)
+            outputs = model.read_network(window.ids, states)
+            logits, states = model.logits_without_match(outputs), outputs.states
             rows = window.ids.shape[1]
             before = prior.initial_state(rows) if window.fresh or counted is None else (counted[:rows],)
             nodes = prior.advance(window.ids, before)

@@ -1,5 +1,6 @@
-"""How fast this machine trains, and with how many threads: a few timed steps before a run."""
+"""How fast this machine trains, and with which device, threads and precision: a few timed steps before a run."""
 
+import logging
 import math
 import time
 from dataclasses import replace
@@ -8,19 +9,72 @@ from statistics import median
 import numpy as np
 import torch
 
-from charlm.config import ModelConfig, Precision, TrainConfig
-from charlm.data.windows import Cursor, Window
-from charlm.model.device import pick_device
+from charlm.config import Device, ModelConfig, Precision, TrainConfig
+from charlm.data.windows import Window
+from charlm.errors import ConfigError
+from charlm.model.device import is_available, pick_device
 from charlm.model.language_model import LanguageModel
 from charlm.model.loss import window_loss
 from charlm.model.precision import training_precision
 from charlm.model.sampled_softmax import TokenSampler
+from charlm.processes.processes import Processes
 from charlm.training.optimizers import Optimizers
+
+logger = logging.getLogger(__name__)
 
 _BENCHMARK_STEPS = (3, 8)  # warm-up steps and timed steps
 _BENCHMARK_SHARE = 0.01  # of the minutes of a run: the longest that the timing may take
 _GAIN_OF_FEWER_THREADS = 1.2  # in speed, for which fewer threads are chosen
 _GAIN_OF_FLOAT32 = 1.1  # in speed, for which float32 is chosen
+_DEVICE_SECONDS = 1.0  # of training steps on each device; the first step, which prepares the device, may take longer
+_DEVICES: tuple[Device, ...] = ("cuda", "cpu")
+
+
+def fastest_device(network: ModelConfig, config: TrainConfig, processes: Processes) -> Device:
+    """The device of a run whose device is "auto": the CPU or CUDA, whichever trains faster.
+
+    Without CUDA it is "auto", which is the CPU. Each device is timed on a few training steps, and the result is logged.
+    A device that fails in them is not chosen. Of several processes all time at once, and CUDA is chosen only if each of
+    them has a GPU.
+
+    Args:
+        network: the network to time, without n-gram prior and labels, whose cost is about the same on both.
+        config: the settings of training; its batch and window are timed.
+        processes: the processes that train together.
+    """
+    seen, owned = processes.total([is_available("cuda"), _has_gpu(processes)])
+    if owned < processes.size:
+        return "cpu" if seen else "auto"
+    speeds = {device: float(processes.total([_speed_on(network, config, device)])[0]) for device in _DEVICES}
+    fastest: Device = "cuda" if speeds["cuda"] > speeds["cpu"] else "cpu"
+    logger.warning(
+        "--device auto: training on the device %s; in a second of timing each, cuda read %s tokens per second and the "
+        "CPU %s",
+        fastest,
+        f"{speeds['cuda']:,.0f}",
+        f"{speeds['cpu']:,.0f}",
+    )
+    return fastest
+
+
+def _has_gpu(processes: Processes) -> bool:
+    """Whether there is a GPU for this process."""
+    if not is_available("cuda"):
+        return False
+    try:
+        processes.use(torch.device("cuda"))
+    except ConfigError:
+        return False
+    return True
+
+
+def _speed_on(network: ModelConfig, config: TrainConfig, device: Device) -> float:
+    """Tokens per second; 0 if the device fails, for example without enough memory or with an old driver."""
+    try:
+        return tokens_per_second(network, replace(config, device=device), config.seq_len, most_seconds=_DEVICE_SECONDS)
+    except RuntimeError as error:
+        logger.warning("training on the device %s fails: %s", device, " ".join(str(error).split())[:200])
+        return 0.0
 
 
 def fastest_threads(network: ModelConfig, config: TrainConfig, seq_len: int) -> tuple[int | None, float]:
@@ -80,8 +134,13 @@ def tokens_per_second(
     model.to(device)
     optimizers = Optimizers(model, config)
     ids = torch.randint(network.vocab_size, (seq_len + 1, config.batch_size), generator=generator)  # (T + 1, B)
-    starts = np.zeros(config.batch_size, np.int64)
-    window = Window(ids[:-1], ids[1:], True, ids[1:].numel(), starts, Cursor())
+    window = Window(
+        ids=ids[:-1],
+        targets=ids[1:],
+        fresh=True,
+        tokens=ids[1:].numel(),
+        starts=np.zeros(config.batch_size, np.int64),
+    )
     sampler = (
         TokenSampler(np.ones(network.vocab_size, np.int64), config.softmax_samples) if config.softmax_samples else None
     )

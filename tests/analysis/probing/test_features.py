@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 
-from charlm.analysis.probing import features as module
 from charlm.analysis.probing.features import Block, blocks, features
 from charlm.cells import CELLS
 from charlm.model.language_model import LanguageModel
@@ -37,13 +36,10 @@ def by_hand(model: LanguageModel, text: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_document_is_read_as_if_alone(small, cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_CHUNK", 4)
-    monkeypatch.setattr(module, "_ROWS", 3)
-    monkeypatch.setattr(module, "_SORTED", 5)
+def test_a_document_is_read_as_if_alone(small, cell: str) -> None:
     model = small(cell, skip="residual")
     documents = ["abc", "", "fade a bad bed", "a", "dead beef cafe", "a?b", "bad", "abcdabcd"]
-    found = [*features(model, LETTERS, documents)]
+    found = [*features(model, LETTERS, documents, batch_size=3, window=4, sorted_together=5)]
     assert len(found) == len(documents)
     for vector, text in zip(found, documents, strict=True):
         np.testing.assert_allclose(vector, by_hand(model, text), rtol=1e-4, atol=1e-6)

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 
-from charlm.analysis.probing import directions
 from charlm.analysis.probing.classifiers import Accuracy, best_unit
 from charlm.analysis.probing.directions import output_scores, unit_direction, weighted_direction
 from charlm.analysis.probing.features import blocks, features, stacked
@@ -65,7 +64,7 @@ def test_the_best_unit_as_a_direction(labelled, vectors, planted) -> None:
     assert turned.vector[planted.unit] == -1 and turned.mean == pytest.approx(-means.mean())
 
 
-def test_the_direction_that_writes_is_the_one_whose_words_differ(planted, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_direction_that_writes_is_the_one_whose_words_differ(planted) -> None:
     """Texts of the one label have more a, of the other more b; the output layer reads a minus b off unit 3 alone."""
     generator = np.random.default_rng(2)
     kinds = {"many a": 0.7, "many b": 0.3}
@@ -74,12 +73,14 @@ def test_the_direction_that_writes_is_the_one_whose_words_differ(planted, monkey
         for _ in range(100):
             found.texts.append("".join(np.where(generator.random(20) < share, "a", "b")))
             found.labels.append(label)
-    monkeypatch.setattr(directions, "_TEXTS", 60)  # of either, though one stands before the other
-    one = weighted_direction(planted.model(), planted.tokenizer, found, "many a")
+    sample = {"most_texts": 60}  # of either, though one stands before the other
+    one = weighted_direction(planted.model(), planted.tokenizer, found, "many a", **sample)
     assert (one.kind, one.layer, one.state) == ("weighted", 0, "h")
     np.testing.assert_allclose(one.vector, np.eye(6)[planted.unit], atol=1e-3)
     assert (one.mean, one.scale) == (pytest.approx(0, abs=0.2), pytest.approx(0.25, abs=0.2))
-    assert weighted_direction(planted.model(), planted.tokenizer, found, "many b").vector[planted.unit] < -0.99
+    assert (
+        weighted_direction(planted.model(), planted.tokenizer, found, "many b", **sample).vector[planted.unit] < -0.99
+    )
     with pytest.raises(CharlmError, match="scores texts of both labels the same"):
         weighted_direction(planted.model(), planted.tokenizer, Labelled(["ab"] * 4, ["p", "q"] * 2), "p")
 

@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from charlm.analysis.runs.advice import Advice, advise
+from charlm.analysis.runs.metrics import Metrics, StepRecord, ValidationRecord
 from charlm.config import TrainConfig
 
 RESULTS = Path(__file__).parents[3] / "docs/results/advice.jsonl"
@@ -11,25 +13,34 @@ TEN_MINUTES = TrainConfig(minutes=10)
 FALLING = [2.0, 1.9, 1.8, 1.7, 1.6, 1.55, 1.5, 1.48]
 
 
-def records(validations: list[float], training: list[float], epochs: float = 5.0) -> dict[str, list[dict]]:
+def step(number: int, loss: float | None, epoch: float) -> StepRecord:
+    """The record of a step, whose other figures don't matter."""
+    unused = {"progress": 0.0, "tokens": 0, "seconds": 0.0, "learning_rate": 0.0}
+    return StepRecord(step=number, loss=loss, epoch=epoch, gradient_norm=None, clipped_norm=None, **unused)
+
+
+def validation(number: int, nats: float, seconds: float = 1.0) -> ValidationRecord:
+    """The record of a validation."""
+    return ValidationRecord(
+        step=number, seconds=seconds, nats_per_token=nats, bits_per_character=None, tokens=0, best=False
+    )
+
+
+def metrics(validations: list[float], training: list[float], epochs: float = 5.0) -> Metrics:
     """A run of ten minutes whose validations are evenly spaced, ten steps apart."""
     count = max(1, len(validations))
-    return {
-        "step": [
-            {"step": 10 * (index + 1), "loss": loss, "epoch": epochs * (index + 1) / count}
-            for index, loss in enumerate(training)
-        ],
-        "validation": [
-            {"step": 10 * (index + 1), "seconds": 600 * (index + 1) / count, "nats_per_token": nats}
-            for index, nats in enumerate(validations)
-        ],
-    }
+    return Metrics(
+        steps=tuple(step(10 * place, loss, epochs * place / count) for place, loss in enumerate(training, 1)),
+        validations=tuple(
+            validation(10 * place, nats, 600 * place / count) for place, nats in enumerate(validations, 1)
+        ),
+    )
 
 
 def advice(
     validations: list[float], training: list[float], epochs: float = 5.0, length: TrainConfig = TEN_MINUTES
 ) -> Advice | None:
-    return advise(records(validations, training, epochs), hidden_size=64, training=length)
+    return advise(metrics(validations, training, epochs), hidden_size=64, training=length)
 
 
 def test_an_overfitted_run() -> None:
@@ -111,7 +122,7 @@ def test_a_network_that_is_too_small(training: float, epochs: float, length: dic
 
 @pytest.mark.parametrize("hidden_size", [None, 256])
 def test_no_wider_network_is_suggested_where_none_was_measured(hidden_size: int | None) -> None:
-    found = advise(records(FALLING, FALLING), hidden_size=hidden_size, training=TrainConfig(steps=80))
+    found = advise(metrics(FALLING, FALLING), hidden_size=hidden_size, training=TrainConfig(steps=80))
     assert found is not None and found.options == "--steps 160"
 
 
@@ -121,9 +132,12 @@ def test_too_few_validations_tell_nothing(count: int) -> None:
 
 
 def test_what_is_not_finite_is_left_out() -> None:
-    broken = records([2.0, 1.9, 1.8, 1.7, 1.6, 1.5, 1.4], [2.0, 1.9, 1.8, 1.7, 1.6, 1.5, 1.4])
-    broken["validation"][3]["nats_per_token"] = None
-    broken["step"][2]["loss"] = None
+    whole = metrics([2.0, 1.9, 1.8, 1.7, 1.6, 1.5, 1.4], [2.0, 1.9, 1.8, 1.7, 1.6, 1.5, 1.4])
+    steps, validations = [*whole.steps], [*whole.validations]
+    validations[3] = replace(validations[3], nats_per_token=None)
+    steps[2] = replace(steps[2], loss=None)
+    broken = Metrics(steps=tuple(steps), validations=tuple(validations))
+    assert advise(whole, hidden_size=8, training=TEN_MINUTES) is not None
     assert advise(broken, hidden_size=8, training=TEN_MINUTES) is None
 
 
@@ -136,10 +150,10 @@ def measured() -> list[tuple[Advice, float, float | None]]:
         twice, wide = (runs.get((group, name, 2 * steps)) for name in ("none", "wide"))
         if change != "none" or twice is None:
             continue
-        curves: dict[str, list[dict]] = {"step": [], "validation": []}
-        for step, nats, loss in run["curve"]:
-            curves["step"].append({"step": step, "loss": loss, "epoch": run["epochs"] * step / steps})
-            curves["validation"].append({"step": step, "seconds": 1.0, "nats_per_token": nats})
+        curves = Metrics(
+            steps=tuple(step(number, loss, run["epochs"] * number / steps) for number, _, loss in run["curve"]),
+            validations=tuple(validation(number, nats) for number, nats, _ in run["curve"]),
+        )
         given = advise(curves, hidden_size=run["hidden"], training=TrainConfig(steps=steps))
         if given is not None:
             wider = None if wide is None else 1 - wide["whole"] / run["whole"]

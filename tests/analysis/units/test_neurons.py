@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from charlm.analysis.html.neurons_page import neurons_page
-from charlm.analysis.units import neurons
 from charlm.analysis.units.activations import follow
 from charlm.analysis.units.neurons import find_neurons
 from charlm.config import LabelColumn, TokenizerConfig
@@ -165,13 +164,12 @@ def test_units_are_those_after_the_source_with_the_labels(dataset_of, model_of) 
     assert found.best != plain.best
 
 
-def test_windows_do_not_show(dataset_of, model_of, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_windows_do_not_show(dataset_of, model_of) -> None:
     text = prose(4, 40)
     tokenizer = dataset_of(text).tokenizer
     model = model_of(tokenizer.vocab_size, "gru")
     whole = find_neurons(model, tokenizer, text)
-    monkeypatch.setattr(neurons, "_CHUNK", 7)
-    cut = find_neurons(model, tokenizer, text)
+    cut = find_neurons(model, tokenizer, text, window=7)
     assert [one.followers[0].unit for one in cut.findings] == [one.followers[0].unit for one in whole.findings]
     for unit, values in whole.values.items():
         assert cut.values[unit] == pytest.approx(values, abs=1e-5)
@@ -225,17 +223,14 @@ def test_what_can_not_be_read_is_an_error(dataset_of, model_of) -> None:
     assert find_neurons(model, tokenizer, "aé", unknown="replace").texts == ("a", "\ufffd")
 
 
-def test_a_long_text_is_cut_and_that_is_said(
-    dataset_of, model_of, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_long_text_is_cut_and_that_is_said(dataset_of, model_of, caplog: pytest.LogCaptureFixture) -> None:
     text = prose(5, 40)
     tokenizer = dataset_of(text).tokenizer
     model = model_of(tokenizer.vocab_size)
     with caplog.at_level(logging.WARNING):
         assert len(find_neurons(model, tokenizer, text, tokens=300).texts) == 300
         assert f"reading only the first 300 of {len(text):,} tokens" in caplog.text
-        monkeypatch.setattr(neurons, "_MEMORY", 12 * 4 * 200)
-        assert len(find_neurons(model, tokenizer, text).texts) == 200
+        assert len(find_neurons(model, tokenizer, text, memory=12 * 4 * 200).texts) == 200
         assert f"reading only the first 200 of {len(text):,} tokens (the values of 12 units" in caplog.text
 
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from charlm.analysis.html.heatmap_page import page
-from charlm.analysis.units import reading
 from charlm.analysis.units.activations import follow
 from charlm.analysis.units.reading import read
 from charlm.config import TokenizerConfig
@@ -18,14 +17,11 @@ from charlm.model.unit import Unit
 
 @pytest.mark.parametrize("kind", ["char", "byte", "subword", "word"])
 @pytest.mark.parametrize("unit", [Unit(layer=0, number=3), Unit(layer=1, number=5, cell_state=True)])
-def test_it_is_what_a_plain_loop_gives(
-    dataset_of, sentences: str, network_for, kind: str, unit: Unit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reading, "_CHUNK", 7)
+def test_it_is_what_a_plain_loop_gives(dataset_of, sentences: str, network_for, kind: str, unit: Unit) -> None:
     dataset = dataset_of(sentences + "an öwl — ", TokenizerConfig(kind=kind, vocab_size=330), splits=(100, 0, 0))
     model, tokenizer = network_for(dataset).eval(), dataset.tokenizer
     text = "owl and the öwl — a cat"
-    found = read(model, tokenizer, text, unit=unit)
+    found = read(model, tokenizer, text, unit=unit, window=7)
     assert "".join(found.texts) == text
     states, token = None, tokenizer.bos
     for index, following in enumerate(tokenizer.encode(text).tolist()):
@@ -43,14 +39,12 @@ def test_it_is_what_a_plain_loop_gives(
 
 
 @pytest.mark.parametrize(("cell", "gate"), [("lstm", "o"), ("gru", "u"), ("mingru", "z")])
-def test_a_gate_is_followed_over_windows(
-    dataset, network_for, cell: str, gate: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_gate_is_followed_over_windows(dataset, network_for, cell: str, gate: str) -> None:
     model = network_for(dataset, cell=cell).eval()
     unit = Unit.parse_gate(f"1:4:{gate}")
     whole = read(model, dataset.tokenizer, "cat and dog", unit=unit).values
-    monkeypatch.setattr(reading, "_CHUNK", 3)
-    assert read(model, dataset.tokenizer, "cat and dog", unit=unit).values == pytest.approx(whole, abs=1e-5)
+    cut = read(model, dataset.tokenizer, "cat and dog", unit=unit, window=3).values
+    assert cut == pytest.approx(whole, abs=1e-5)
     ids = torch.tensor([dataset.tokenizer.bos, *dataset.tokenizer.encode("cat and dog").tolist()])[:, None]
     with torch.inference_mode():
         expected = follow(model, ids, model.initial_state(1))[0][1].gates[gate][1:, 0, 4]

@@ -2,8 +2,8 @@ import pytest
 
 from charlm.analysis.runs.curves import Curve
 from charlm.analysis.runs.limits import Limits, robust_limits
-from charlm.cli.charts.numbers import number_of
 from charlm.cli.charts.plot import Series, beyond, mark, plot
+from charlm.cli.ui.numbers import number_of
 
 FALLING = Curve(x=tuple(range(101)), y=tuple(100.0 - x for x in range(101)))
 LEVEL = Curve(x=(0, 100), y=(50.0, 50.0))

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from charlm.cli.commands.compare import _sentence
-
 
 @pytest.fixture
 def runs(charlm, text: Path, brief: list[str]) -> list[str]:
@@ -38,26 +36,6 @@ def test_compare_agrees_with_eval_and_names_the_better(charlm, runs: list[str]) 
 
 def test_a_model_does_not_differ_from_itself(charlm, runs: list[str]) -> None:
     assert "no significant difference between long and long" in charlm("compare", "long", "long").stdout
-
-
-@pytest.mark.parametrize(
-    ("clear", "on_the_text", "sentence"),
-    [
-        (True, True, "a is better than b by 0.0100 bits per character (95% interval -0.0100 to +0.0300, for other"),
-        (False, True, "another seed could change the difference by as much"),
-        (
-            False,
-            False,
-            "no significant difference between b and a in bits per character (95% interval -0.0100 to +0.0300, for",
-        ),
-    ],
-)
-def test_the_sentence_says_what_the_interval_does(clear: bool, on_the_text: bool, sentence: str) -> None:
-    interval = {"low": -0.01, "high": 0.03, "text_low": 0.005, "text_high": 0.015}
-    found = {"than": "a", "bits_per_character": 0.01, "clear": clear, "clear_on_the_text": on_the_text, **interval}
-    said = _sentence({"model": "b", "difference": found})
-    assert sentence in said and said.startswith("no significant difference") == (not clear)
-    assert ("(95% interval for other texts: +0.0050 to +0.0150)" in said) == (on_the_text and not clear)
 
 
 def test_another_text_is_scored_by_document(charlm, runs: list[str], write) -> None:

@@ -86,12 +86,11 @@ def test_a_long_document_keeps_its_labels(labelled_run, monkeypatch: pytest.Monk
     torch.testing.assert_close([span.nats for span in pieces], [span.nats for span in whole], rtol=1e-5, atol=1e-4)
 
 
-def test_held_out_text_is_cut_as_asked_and_sampled_evenly(labelled_run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_held_out_text_is_cut_as_asked_and_sampled_evenly(labelled_run) -> None:
     corpus = labelled_run.read().corpus
     lines = held_out_parts(corpus, "train", labelled_run.corpus_config.changed({"documents": "line"}))
     assert len(lines) == 2 * len(held_out_parts(corpus, "train", labelled_run.corpus_config))
-    monkeypatch.setattr("charlm.evaluation.spans.classification._DOCUMENTS", 9)
-    few = held_out_parts(corpus, "train", labelled_run.corpus_config)
+    few = held_out_parts(corpus, "train", labelled_run.corpus_config, most_documents=9)
     assert [dict(part.labels)["stars"] for _, part in few] == ["1"] * 3 + ["3"] * 3 + ["5"] * 3
     assert calibrate_on(labelled_run.model, labelled_run.tokenizer, few, labelled_run.model.config.labels[0])
     assert [*classify(labelled_run.model, labelled_run.tokenizer, few, labelled_run.model.config.labels[1])]

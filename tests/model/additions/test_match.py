@@ -41,15 +41,15 @@ def network_with_match(network):
 def test_the_log_odds_of_the_predicted_token_are_mixed_and_the_others_share_the_rest() -> None:
     module = random_gate(Match(7))
     logits = torch.randn(4, 3, 7, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    voices = np.zeros((4, 3, 1, 2), dtype=np.int32)
-    voices[..., 0, 0] = np.arange(-1, 11).reshape(4, 3)  # -1 is no prediction, and from 7 on there is no such token
-    voices[..., 1] = 37
-    changed = module.double()(logits, voices, torch.zeros(4, 3, 5))
+    predictions = np.zeros((4, 3, 1, 2), dtype=np.int32)
+    predictions[..., 0, 0] = np.arange(-1, 11).reshape(4, 3)  # -1 is none, and from 7 on there is no such token
+    predictions[..., 1] = 37
+    changed = module.double()(logits, predictions, torch.zeros(4, 3, 5))
     before, after = torch.softmax(logits, -1), torch.softmax(changed, -1)
     assert after.sum(-1).tolist() == pytest.approx(np.ones((4, 3)))
     slope, offset = (SCALE * module.gate[37]).tolist()
     for step, row in np.ndindex(4, 3):
-        token = voices[step, row, 0, 0]
+        token = predictions[step, row, 0, 0]
         p, q = before[step, row], after[step, row]
         if not 0 <= token < 7:
             assert torch.equal(logits[step, row], changed[step, row])
@@ -60,19 +60,19 @@ def test_the_log_odds_of_the_predicted_token_are_mixed_and_the_others_share_the_
         torch.testing.assert_close(q[others] / (1 - q[token]), p[others] / (1 - p[token]))
 
 
-def test_each_voice_adds_to_the_logit_of_its_token() -> None:
+def test_each_prediction_adds_to_the_logit_of_its_token() -> None:
     module = random_gate(Match(7, 3, recent=True)).double()
     logits, hidden = torch.randn(2, 1, 1, 7, dtype=torch.float64), torch.randn(1, 1, 3, dtype=torch.float64)
     logits = logits[0]
-    voices = np.array([[[(2, 9), (-1, 80), (4, 95), (2, 110), (7, 122), (2, 140)]]], dtype=np.int32)
-    added = (module(logits, voices, hidden) - logits)[0, 0]
+    predictions = np.array([[[(2, 9), (-1, 80), (4, 95), (2, 110), (7, 122), (2, 140)]]], dtype=np.int32)
+    added = (module(logits, predictions, hidden) - logits)[0, 0]
     assert module.weight is not None
     for token in range(7):
         odds = torch.logit(torch.softmax(logits, -1)[0, 0, token])
         expected = torch.zeros((), dtype=torch.float64)
-        for voice, (predicted, bucket) in enumerate(voices[0, 0].tolist()):
+        for prediction, (predicted, bucket) in enumerate(predictions[0, 0].tolist()):
             if predicted == token:
-                slope, offset = SCALE * module.gate[bucket] + module.weight[voice] @ hidden[0, 0]
+                slope, offset = SCALE * module.gate[bucket] + module.weight[prediction] @ hidden[0, 0]
                 expected = expected + slope * odds + offset
         torch.testing.assert_close(added[token], expected)
 
@@ -84,12 +84,14 @@ def test_gradients_agree_with_finite_differences(recent: bool) -> None:
     logits, hidden = (
         torch.randn(6, 2, size, dtype=torch.float64, generator=generator, requires_grad=True) for size in (5, 4)
     )
-    rng, shape = np.random.default_rng(3), (6, 2, module.lengths.voices)
-    voices = np.stack((rng.integers(-1, 5, shape), rng.integers(0, module.lengths.buckets, shape)), -1).astype(np.int32)
+    rng, shape = np.random.default_rng(3), (6, 2, module.lengths.predictions)
+    predictions = np.stack((rng.integers(-1, 5, shape), rng.integers(0, module.lengths.buckets, shape)), -1).astype(
+        np.int32
+    )
     names = [name for name, _ in module.named_parameters()]
 
     def forward(logits, hidden, *weights):
-        return torch.func.functional_call(module, dict(zip(names, weights, strict=True)), (logits, voices, hidden))
+        return torch.func.functional_call(module, dict(zip(names, weights, strict=True)), (logits, predictions, hidden))
 
     weights = (weight.detach().clone().requires_grad_() for weight in module.parameters())
     assert torch.autograd.gradcheck(forward, (logits, hidden, *weights))
@@ -151,7 +153,7 @@ def test_a_passage_knows_the_document_before_it(dataset_of, network_with_match) 
 
 
 @pytest.mark.parametrize("native", [True, False])
-def test_what_only_the_training_text_says_helps_no_voice(
+def test_what_only_the_training_text_says_helps_no_match(
     dataset_of, network_with_match, native: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A page of the training text in the held-out one is as new as any other, until that says it twice."""

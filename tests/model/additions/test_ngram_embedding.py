@@ -73,7 +73,7 @@ def test_without_an_ngram_there_is_no_vector() -> None:
         contexts.vectors.fill_(1)
     nothing = np.full((1, 1, 3), -1, dtype=np.int32)
     empty = NgramModel.fit(np.zeros(0, dtype=np.int64), order=4, vocab_size=5, bos=0)
-    contexts.give(empty)
+    contexts.assign(empty)
     assert contexts(nothing).tolist() == [[[0, 0]]]
 
 
@@ -163,7 +163,7 @@ def test_vectors_are_copied_for_the_ngrams_that_both_texts_have(dataset, network
     new.build_on(after)
     swapped = {token: (token,) for token in range(before.vocab_size)}
     swapped[ids[1]] = ()  # a token that the other model lacks
-    new.contexts.take(after, old.contexts, before, swapped)
+    new.contexts.copy_shared(after, old.contexts, before, swapped)
     kept = 0
     for row, node in enumerate(after.frequent[:40].tolist(), 1):
         tokens = after.tokens_of(node)

@@ -11,6 +11,7 @@ from charlm.config import RunConfig
 from charlm.errors import RunError
 from charlm.evaluation.score import evaluate
 from charlm.model.additions import ngram_prior
+from charlm.model.additions.lookups import Lookups
 from charlm.model.additions.ngram_prior import default_memory, default_order, fit_prior
 from charlm.ngram.arrays import to_arrays
 from charlm.ngram.counts import fold_of
@@ -46,7 +47,7 @@ def test_in_training_every_place_is_predicted_by_the_model_that_has_not_seen_it(
     ids = dataset.train.ids
     starts = np.array([0, 700, len(ids) - 301])
     text = torch.from_numpy(np.stack([ids[start : start + 301] for start in starts.tolist()], axis=1).astype(np.int64))
-    logits, _ = model(text[:-1], starts=starts)
+    logits, _ = model(text[:-1], lookups=Lookups(starts=starts))
     log_p = torch.log_softmax(logits, dim=-1)
     cross_fit = model.prior.cross_fit
     folds = fold_of(starts + 1 + np.arange(300)[:, None], len(ids), len(cross_fit.models))
@@ -100,7 +101,7 @@ def test_a_gradient_reaches_the_gate(dataset, network_with_prior) -> None:
     starts = np.array([0])
 
     def loss() -> torch.Tensor:
-        logits, _ = model(ids[:-1], starts=starts)
+        logits, _ = model(ids[:-1], lookups=Lookups(starts=starts))
         return torch.nn.functional.cross_entropy(logits[:, 0], ids[1:, 0])
 
     loss().backward()

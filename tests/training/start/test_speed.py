@@ -1,7 +1,10 @@
 import pytest
+import torch
 
 from charlm.config import DEFAULT_SHAPES, ModelConfig, TrainConfig
+from charlm.errors import ConfigError
 from charlm.model.networks import recurrent
+from charlm.processes.processes import Processes
 from charlm.training.start import speed as speed_module
 from charlm.training.start.speed import fastest_precision, tokens_per_second
 
@@ -38,3 +41,69 @@ def test_float32_is_chosen_where_it_is_faster(
         assert fastest_precision(other, config, 8, 100.0) == (None, 100.0)
     monkeypatch.setattr(recurrent, "has_bfloat16", lambda cell: False)
     assert fastest_precision(NETWORK, config, 8, 100.0) == (None, 100.0)
+
+
+SMALL = ModelConfig(vocab_size=20, hidden_size=8, embedding_size=4)
+CONFIG = TrainConfig(steps=1, batch_size=2, seq_len=4)
+
+
+@pytest.fixture
+def timed(monkeypatch: pytest.MonkeyPatch):
+    """Let torch see CUDA, and the timing find these speeds; an error is raised in it."""
+
+    def timed(**speeds: float | Exception) -> list[str]:
+        devices: list[str] = []
+
+        def time(network: ModelConfig, config: TrainConfig, seq_len: int, *, most_seconds: float) -> float:
+            devices.append(config.device)
+            assert (config.batch_size, seq_len, most_seconds) == (2, 4, 1)
+            assert network is SMALL
+            speed = speeds[config.device]
+            if isinstance(speed, Exception):
+                raise speed
+            return speed
+
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(speed_module, "tokens_per_second", time)
+        return devices
+
+    return timed
+
+
+@pytest.mark.parametrize(("cuda", "fastest"), [(5e6, "cuda"), (1e3, "cpu")])
+def test_auto_takes_the_faster_and_says_so_in_a_line(timed, caplog, cuda: float, fastest: str) -> None:
+    devices = timed(cuda=cuda, cpu=2e5)
+    assert speed_module.fastest_device(SMALL, CONFIG, Processes()) == fastest
+    assert devices == ["cuda", "cpu"]
+    (line,) = caplog.messages
+    assert line == (
+        f"--device auto: training on the device {fastest}; in a second of timing each, cuda read {cuda:,.0f} tokens "
+        "per second and the CPU 200,000"
+    )
+
+
+def test_a_device_that_fails_is_not_taken(timed, caplog) -> None:
+    timed(cuda=torch.OutOfMemoryError("CUDA out of memory.\nTried"), cpu=10.0)
+    assert speed_module.fastest_device(SMALL, CONFIG, Processes()) == "cpu"
+    assert caplog.messages[0] == "training on the device cuda fails: CUDA out of memory. Tried"
+
+
+def test_without_cuda_nothing_is_timed_even_with_mps(timed, monkeypatch: pytest.MonkeyPatch) -> None:
+    devices = timed()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert speed_module.fastest_device(SMALL, CONFIG, Processes()) == "auto" and not devices
+
+
+def test_processes_that_lack_a_gpu_train_on_the_cpu(timed, monkeypatch: pytest.MonkeyPatch) -> None:
+    def use(device: torch.device) -> None:
+        raise ConfigError("process 1 of this machine has no GPU of its own")
+
+    devices, processes = timed(), Processes()
+    monkeypatch.setattr(processes, "use", use)
+    assert speed_module.fastest_device(SMALL, CONFIG, processes) == "cpu" and not devices
+
+
+def test_the_real_steps_are_those_of_the_network(one_thread: None) -> None:
+    speed = speed_module._speed_on(SMALL, CONFIG, "cpu")
+    assert 10 < speed < 1e8

@@ -16,7 +16,6 @@ from charlm.errors import ConfigError
 from charlm.sampling.constraints.automaton import FIRST, Table, make_table
 
 MOST_STATES = 20_000
-_SECONDS = 20
 _SCRIPT = """
 import sys
 try:
@@ -50,13 +49,14 @@ np.savez(sys.stdout.buffer, after=after, final=final, start=number[index.get_ini
 """
 
 
-def matching(pattern: str) -> Table:
+def matching(pattern: str, *, seconds: float = 20) -> Table:
     """The texts that a regular expression matches from their first to their last character.
 
-    Raises `ConfigError` if it can't be parsed, nothing matches it, it is too complex, or outlines-core is missing.
+    Raises `ConfigError` if it can't be parsed, nothing matches it, it is too complex to compile in `seconds`, or
+    outlines-core is missing.
     """
     try:
-        return compiled(pattern)
+        return compiled(pattern, seconds=seconds)
     except EngineError as error:
         raise _failure(pattern, str(error)) from None
 
@@ -65,8 +65,8 @@ class EngineError(Exception):
     """What the engine says of a pattern or schema that it can't compile; "" if it took too long."""
 
 
-def compiled(pattern: str, *, is_schema: bool = False) -> Table:
-    """The texts that a regular expression or a JSON schema matches.
+def compiled(pattern: str, *, is_schema: bool = False, seconds: float = 20) -> Table:
+    """The texts that a regular expression or a JSON schema matches; compiling takes `seconds` at most.
 
     Raises `EngineError` if the engine can't compile it, and `ConfigError` if outlines-core is missing.
     """
@@ -80,7 +80,7 @@ def compiled(pattern: str, *, is_schema: bool = False) -> Table:
             [sys.executable, "-I", "-c", _SCRIPT, str(MOST_STATES), "schema" if is_schema else "regex"],
             input=pattern.encode("utf-8", "surrogatepass"),
             capture_output=True,
-            timeout=_SECONDS,
+            timeout=seconds,
         )
     except subprocess.TimeoutExpired:
         raise EngineError from None

@@ -26,7 +26,7 @@ from charlm.sampling.constraints.automata.endings import (
 from charlm.sampling.constraints.automata.lexicon import LETTERS, MOST_SYLLABLES, Lexicon
 from charlm.sampling.constraints.automaton import DEAD, ENDED, FIRST, NEVER, UNFINISHED, Bytes, States
 from charlm.sampling.constraints.bigrams import Bigrams
-from charlm.sampling.constraints.outlook import LOWEST
+from charlm.sampling.constraints.lookahead import LOWEST
 
 _NEWLINE = ord("\n")
 _FEW = 2  # syllables of words that every rhyme must offer
@@ -54,10 +54,10 @@ class _Line:
 
 
 class Verse:
-    """An automaton (see `charlm.sampling.constraints.automaton.Automaton`) and its outlook."""
+    """An automaton (see `charlm.sampling.constraints.automaton.Automaton`) and its lookahead."""
 
     def __init__(self, lexicon: Lexicon, syllables: tuple[int, ...], scheme: str, bigrams: Bigrams) -> None:
-        """Lines of so many syllables each; a letter of `scheme` for each line, or "" for lines that need not rhyme."""
+        """Lines of `syllables`; `scheme` has a letter for each line, or is "" for lines that need not rhyme."""
         self._lexicon, self._targets = lexicon, np.array(syllables)
         self._nats, ends_word, self._ends_line = likely_letters(lexicon, bigrams)
         self._nodes, self._most = len(lexicon.child), max(syllables) + 1
@@ -136,7 +136,7 @@ class Verse:
         return np.where(self._parts(states)[1] == self.num, 0.0, UNFINISHED)
 
     def log_chance(self, states: States, last: States, remaining: States) -> NDArray[np.float64]:
-        """See `charlm.sampling.constraints.outlook.Outlook`: the chance of words with these syllables and rhymes."""
+        """See `Lookahead.log_chance`: the chance of words with these syllables and rhymes."""
         chances = np.where(states == ENDED, 1.0, 0.0)
         for places, context, line, rest, node in self._groups(states):
             if line == self.num:

@@ -6,7 +6,7 @@ from charlm.sampling.constraints.automata.lexicon import without_letters
 from charlm.sampling.constraints.automata.verse import Verse
 from charlm.sampling.constraints.automaton import DEAD, ENDED, NEVER, UNFINISHED
 from charlm.sampling.constraints.bigrams import Bigrams
-from charlm.sampling.constraints.outlook import LOWEST
+from charlm.sampling.constraints.lookahead import LOWEST
 
 WORDS = {"cat": (1, 0), "hat": (1, 0), "bat": (1, 0), "habit": (2, 1), "rabbit": (2, 1), "don't": (1, 2), "i": (1, 3)}
 WORDS |= {"dog": (1, 4), "fog": (1, 4), "log": (1, 4)}

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from charlm.cli.ui.console import note, stderr, stdout, thousands
+from charlm.cli.ui.console import note, stderr, stdout
+from charlm.cli.ui.numbers import thousands
 
 if TYPE_CHECKING:
     from charlm.analysis.probing.classifiers import Accuracy, Vectors

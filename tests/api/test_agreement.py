@@ -2,10 +2,10 @@
 
 import pytest
 
+from charlm.api.agreement import require_rows
 from charlm.config import TrainConfig
 from charlm.errors import ConfigError
 from charlm.processes.processes import Processes
-from charlm.training.start.agreement import require_rows
 
 
 def test_more_processes_than_sequences_of_a_step_are_refused(dataset_of) -> None:

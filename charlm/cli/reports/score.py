@@ -1,4 +1,4 @@
-"""Shows the scores of spans, and which model each is likeliest from: as a table, JSON lines or CSV."""
+"""What `charlm score` prints: the score of each span, and which model it is likeliest from."""
 
 import heapq
 import math
@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from charlm.cli.ui.console import stderr, stdout, thousands
+from charlm.cli.ui.console import stderr, stdout
+from charlm.cli.ui.numbers import thousands
 from charlm.cli.ui.records import print_records
 
 if TYPE_CHECKING:

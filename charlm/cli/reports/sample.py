@@ -1,4 +1,4 @@
-"""Shows generated texts: as they are generated, coloured by probability, or as JSON."""
+"""What `charlm sample` prints: texts as they are generated, coloured by probability, or as JSON."""
 
 import math
 import sys
@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.text import Text
 
-from charlm.cli.ui.console import note, stderr, stdout
+from charlm.cli.ui.console import note, print_json, stderr, stdout
 from charlm.cli.ui.heatmaps.shades import Shades, shows_colours
+from charlm.cli.ui.numbers import thousands, with_margin
 from charlm.cli.ui.records import print_records
-from charlm.cli.ui.visible import VisibleParts
+from charlm.cli.ui.visible import VisibleParts, for_stdout
 
 if TYPE_CHECKING:
     from charlm.evaluation.copying import Copied, CopyIndex
@@ -201,6 +202,23 @@ def show_texts(
             copies.append((text.text, copied))
     if index is not None:
         tell_copied(copies, index.least)
+
+
+def show_checkpoints(loaded: "TextModel", *, json: bool) -> None:
+    """Print the samples that a run wrote during training."""
+    from charlm.analysis.runs.curves import read_samples
+    from charlm.storage.runs import RunFolder
+
+    found = read_samples(RunFolder(loaded.path.parent))
+    if json:
+        print_json([one.to_json() for one in found])
+        return
+    console = stdout()
+    for one in found:
+        nats = one.nats_per_token
+        score = "" if nats is None else f", validation {with_margin(nats, one.margin)} nats per token"
+        console.print(f"step {thousands(one.step)}{score}", style="bold")
+        print(for_stdout(one.text.rstrip("\n")), end="\n\n")
 
 
 def note_if_banned(text: "GeneratedText", seed: int | None) -> None:

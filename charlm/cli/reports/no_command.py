@@ -1,4 +1,4 @@
-"""`charlm` without a command: the runs in runs/, the newest one, and what to do next."""
+"""What `charlm` without a command prints: the runs in runs/, the newest one, and what to do next."""
 
 import shlex
 from typing import TYPE_CHECKING
@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 _COMMANDS = "charlm --help"
 
 
-def show_state() -> None:
-    """Print the state of the working folder on stdout."""
+def show_overview() -> None:
+    """Print which runs are in runs/, and what to do next."""
     from charlm import __version__
     from charlm.analysis.runs.listing import list_runs
     from charlm.cli.ui.console import stdout
@@ -32,7 +32,7 @@ def _without_runs() -> list[str]:
 
 
 def _with_runs(summaries: "list[RunSummary]") -> list[str]:
-    from charlm.cli.ui.console import ago
+    from charlm.cli.ui.numbers import ago
 
     newest = summaries[0]
     run = shlex.quote(newest.run)

@@ -1,10 +1,10 @@
-"""Numbers of tables."""
+"""Numbers as commands show them."""
 
 import math
 
 import pytest
 
-from charlm.cli.charts.numbers import perplexity_of
+from charlm.cli.ui.numbers import perplexity_of
 
 
 @pytest.mark.parametrize(

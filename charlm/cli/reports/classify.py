@@ -1,11 +1,12 @@
-"""Shows which label documents have: as a table, JSON lines or CSV; and which labels are mistaken for which."""
+"""What `charlm classify` prints: the label of each document, and which labels are mistaken for which."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
-from charlm.cli.ui.console import stderr, stdout, thousands
+from charlm.cli.reports.score import empty_among, shown_text
+from charlm.cli.ui.console import stderr, stdout
+from charlm.cli.ui.numbers import thousands
 from charlm.cli.ui.records import print_records
-from charlm.cli.ui.spans import empty_among, shown_text
 
 if TYPE_CHECKING:
     from charlm.config import LabelColumn

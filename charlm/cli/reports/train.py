@@ -1,7 +1,7 @@
-"""How a run of `charlm train` ended: its figures, a verdict, advice, and what to do next."""
+"""What `charlm train` prints at the end: figures, a verdict, advice, and what to do next."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,7 +72,7 @@ def _forgotten(run: Path, progress: "Progress") -> "Forgotten | None":
 
 def _summary(result: "Trained", sentences: list[str]) -> Iterator[str]:
     """The lines that end a run."""
-    from charlm.cli.ui.console import duration, thousands, with_margin
+    from charlm.cli.ui.numbers import duration, thousands, with_margin
 
     outcome = result.outcome
     run = shlex.quote(str(result.run))
@@ -90,3 +90,19 @@ def _summary(result: "Trained", sentences: list[str]) -> Iterator[str]:
     evaluation = f"charlm eval {run}" if held_out else f"charlm eval {run} TEXT"
     source = " --source TEXT" if result.dataset.corpus.config.is_pairs else ""
     yield f"model saved to {result.run / MODEL_FILE}; next: charlm sample {run}{source}, {evaluation}"
+
+
+def report_seeds(results: "Sequence[Trained]") -> None:
+    """Print the mean and the spread of the validation loss on stderr."""
+    import statistics
+
+    from charlm.cli.ui.console import stderr
+
+    losses = [result.outcome.best for result in results if result.outcome.best is not None]
+    if len(losses) > 1:
+        each = ", ".join(f"{loss:.4f}" for loss in losses)
+        stderr().print(
+            f"{len(losses)} seeds: validation loss {statistics.mean(losses):.4f} nats per token, standard deviation "
+            f"{statistics.stdev(losses):.4f} ({each})",
+            soft_wrap=True,
+        )

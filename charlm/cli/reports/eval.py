@@ -6,17 +6,49 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.table import Table
 from rich.text import Text
 
-from charlm.cli.charts.numbers import perplexity_of
-from charlm.cli.ui.console import stdout, thousands
+from charlm.cli.ui.console import stdout
+from charlm.cli.ui.numbers import perplexity_of, thousands
 from charlm.evaluation.baselines import Baseline
 from charlm.evaluation.copying import Copied
 from charlm.evaluation.score import Evaluation
 from charlm.sampling.pairs.targets import ExactMatches
+from charlm.text_model.measurement import Measurement
 
+_FEW = 3  # texts that the headline names
 _MAX_WIDTH = 100
 _MIN_BAR = 10  # columns; in a narrower terminal there are no bars
 _OWN, _OTHER = "█", "░"
 _NAMES = {"unigram": "the unigram model", "uniform": "the uniform distribution"}
+
+
+def show_evaluation(measured: Measurement, texts: Sequence[str], *, adaptations: Sequence[str]) -> None:
+    """Print the figures of a model on a text, with charts.
+
+    Args:
+        measured: the figures.
+        texts: the texts as the user named them; none are the model's own text.
+        adaptations: how the network adapted while it scored.
+    """
+    name, result = measured.name, measured.result
+    if len(texts) > _FEW:
+        name = f"{len(texts)} texts"
+    elif name == "-":
+        name = "standard input"
+    text = f"the {measured.split} split of {name}" if measured.split else name
+    bits, console = result.bits_per_character, stdout()
+    line = headline(text, result.characters, bits, measured.baselines, adaptations=adaptations)
+    console.print(line, style="bold")
+    if measured.baselines:
+        show_bars(bits, measured.baselines)
+    _show_figures(result)
+    if measured.matches is not None:
+        _show_matches(measured.matches, result)
+    if measured.verdict:
+        console.print()
+    for sentence in measured.verdict:
+        console.print(sentence)
+    if measured.copying is not None:
+        _show_copying(*measured.copying)
 
 
 def headline(
@@ -77,7 +109,7 @@ def show_bars(bits: float, baselines: Mapping[str, Baseline]) -> None:
         console.print(line, no_wrap=True)
 
 
-def show_matches(matches: ExactMatches, result: Evaluation) -> None:
+def _show_matches(matches: ExactMatches, result: Evaluation) -> None:
     """How many targets are written exactly."""
     sample = "" if matches.pairs == result.documents else f", a sample of {thousands(result.documents)}"
     console = stdout()
@@ -90,7 +122,7 @@ def show_matches(matches: ExactMatches, result: Evaluation) -> None:
     )
 
 
-def show_figures(result: Evaluation) -> None:
+def _show_figures(result: Evaluation) -> None:
     """A table of all figures."""
     per_word = result.perplexity_per_word
     table = Table(box=None, pad_edge=False, show_header=False)
@@ -127,7 +159,7 @@ def _spelling(result: Evaluation) -> Iterator[tuple[str, str]]:
         yield "words spelled", f"{thousands(result.spelled_words)} ({share:.1f}% of the nats)"
 
 
-def show_copying(written: Copied, scored: Copied) -> None:
+def _show_copying(written: Copied, scored: Copied) -> None:
     """How much generated text is copied from the training text, and how much of the scored text."""
 
     def describe(copied: Copied) -> str:

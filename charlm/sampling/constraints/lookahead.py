@@ -34,7 +34,7 @@ _MEMORY = 6_000_000  # numbers
 _MORE_BYTES = 3  # bytes of a character after its first
 
 
-class Outlook(Protocol):
+class Lookahead(Protocol):
     """The chance that free writing satisfies a constraint."""
 
     def log_chance(self, states: States, last: States, remaining: States) -> NDArray[np.float64]:
@@ -47,15 +47,15 @@ class Outlook(Protocol):
         """
 
 
-class NoOutlook:
-    """The outlook of a constraint on each word by itself: whatever is allowed has the chance 1."""
+class NoLookahead:
+    """The lookahead of a constraint on each word by itself: whatever is allowed has the chance 1."""
 
     def log_chance(self, states: States, last: States, remaining: States) -> NDArray[np.float64]:
-        """See `Outlook.log_chance`."""
+        """See `Lookahead.log_chance`."""
         return np.zeros(len(states))
 
 
-class TableOutlook:
+class TableLookahead:
     """The chances of a table, by the recursion above."""
 
     def __init__(self, table: Table, bigrams: Bigrams, longest: int) -> None:
@@ -102,7 +102,7 @@ class TableOutlook:
             self._place[number] = max(0, row - 1)
 
     def log_chance(self, states: States, last: States, remaining: States) -> NDArray[np.float64]:
-        """See `Outlook.log_chance`."""
+        """See `Lookahead.log_chance`."""
         numbers = self._place[np.clip(remaining, 0, len(self._place) - 1)]
         context = self._bigrams.place(last) if self._by_last else np.zeros(len(states), dtype=np.int64)
         logs: NDArray[np.float64] = self._logs[numbers, states, context].astype(np.float64)

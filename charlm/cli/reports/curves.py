@@ -8,9 +8,9 @@ from rich.text import Text
 
 from charlm.analysis.runs.curves import Against, Curve, RunCurves
 from charlm.analysis.runs.limits import Limits, loss_limits, robust_limits, smoothed, x_unit
-from charlm.cli.charts.numbers import number_of
 from charlm.cli.charts.plot import Series, beyond, mark, plot
-from charlm.cli.ui.console import stdout, with_margin
+from charlm.cli.ui.console import stdout
+from charlm.cli.ui.numbers import number_of, with_margin
 from charlm.cli.ui.visible import for_stdout
 
 _MAX_WIDTH = 100

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from charlm.cli.charts.scores import headline, show_bars
+from charlm.cli.reports.eval import headline, show_bars
 from charlm.evaluation.baselines import Baseline
 
 

@@ -8,7 +8,7 @@ REQUEST_SECONDS = 10.0
 """Longest time in which a client must have sent the headers of a request."""
 
 
-class ImpatientProtocol(H11Protocol):
+class TimeoutProtocol(H11Protocol):
     """uvicorn's protocol, with a limit on the time that the headers of a request may take."""
 
     _deadline: asyncio.TimerHandle | None = None

@@ -1,4 +1,4 @@
-"""Pairs of texts generated from the same seed and steered in opposite directions."""
+"""What `charlm sample --compare-steer` prints: pairs of texts from the same seed, steered in opposite directions."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ class Pairs:
     texts: "Iterator[tuple[GeneratedText, ...]]"
 
 
-def compare(
+def steered_pairs(
     loaded: "TextModel",
     prefix: str,
     direction: str,

@@ -1,0 +1,1 @@
+"""What a command prints, one file per command; a short report is in the command's own file."""
