@@ -74,9 +74,8 @@ def advise(metrics: Metrics, *, hidden_size: int | None, training: TrainConfig) 
     gain = (_LEAST_GAIN[0] + _LEAST_GAIN[1] * max(0.0, fall), _MOST_GAIN[0] + _MOST_GAIN[1] * max(0.0, fall))
     low, high = (f"{100 * share:.1f}" for share in gain)
     sentence = (
-        f"still improving: the validation loss is lowest at the end, {last.validation:.4f}, and fell by "
-        f"{100 * fall:.1f}% in the second half of the run; training twice as long would probably lower it by another "
-        f"{low}% to {high}%"
+        f"still improving: the validation loss is lowest at the end, and fell by {100 * fall:.1f}% in the second "
+        f"half of the run; training twice as long would probably lower it by another {low}% to {high}%"
     )
     gap = 1 - last.training / last.validation
     close, counted = _CLOSE[0] <= gap <= _CLOSE[1], option != "--minutes"  # wider networks make fewer steps a minute

@@ -149,12 +149,12 @@ def _learning_rate(task: TrainingTask) -> tuple[float, str]:
     if is_lstm and not (task.has_prior or task.fine_tuning or task.is_pairs):
         return rate * _RATE_OF_LSTM_ALONE, "without an n-gram prior an LSTM learns more with a higher learning rate"
     if rate > lowest:
-        return rate, "a larger text allows a higher learning rate"
+        return rate, "a text of this size allows a higher learning rate"
     if task.fine_tuning:
         return rate, "a low learning rate forgets less"
     if task.hidden_size >= WIDE:
         return rate, "a wide network needs a low learning rate"
-    return rate, "a small text needs a low learning rate"
+    return rate, "a text of this size needs a low learning rate"
 
 
 def value_for(size: float, values: tuple[tuple[float, _Value], ...]) -> _Value:

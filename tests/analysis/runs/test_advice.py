@@ -74,7 +74,7 @@ def test_a_run_that_ends_at_its_lowest_validation_still_improves() -> None:
     found = advice(FALLING, [2.0, 1.85, 1.75, 1.65, 1.5, 1.4, 1.3, 1.2], 0.4)
     assert found is not None and (found.kind, found.options) == ("improving", "--minutes 20")
     assert found.sentence == (
-        "still improving: the validation loss is lowest at the end, 1.4800, and fell by 12.9% in the second half of "
+        "still improving: the validation loss is lowest at the end, and fell by 12.9% in the second half of "
         "the run; training twice as long would probably lower it by another 1.6% to 30.5%"
     )
     assert found.gain == pytest.approx((0.0159, 0.3051), abs=1e-4)

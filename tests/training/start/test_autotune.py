@@ -37,7 +37,7 @@ def test_pairs_have_no_dropout_whatever_the_passes() -> None:
 def test_fine_tuning_on_a_larger_text_has_a_higher_rate() -> None:
     found = [settings_for(TrainingTask(tokens=tokens, fine_tuning=True), 1) for tokens in (400_000, 800_000, 10**7)]
     assert [one.training["learning_rate"] for one in found] == [5e-4, 1e-3, 1.5e-3]
-    assert "forgets less" in found[0].why and "larger text allows" in found[1].why
+    assert "forgets less" in found[0].why and "text of this size allows" in found[1].why
     window = planned(TrainConfig(epochs=1), hidden_size=512, fine_tuning=True).training
     assert window["batch_size"] == 64, "a wide network that begins anew reads twice as many"
 
