@@ -78,5 +78,5 @@ def test_from_python() -> None:
     )
     assert text.startswith("The ")
     assert model.direction("sentiment").facts.positive == "positive"
-    with pytest.raises(package.errors.ConfigError, match="there is sentiment"):
+    with pytest.raises(package.errors.ConfigError, match="choose one of sentiment"):
         model.direction("length")
