@@ -96,14 +96,15 @@ def _measure(
 
 
 def _processor_seconds(other_than: int) -> float:
-    """Processor time that this process and its descendants have taken so far, without one child."""
+    """Processor time that this process and its descendants have taken so far, without one child; what has ended counts
+    for its parent."""
     parents, ticks = {}, {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue  # it has ended
-        parents[int(folder.name)], ticks[int(folder.name)] = int(fields[1]), int(fields[11]) + int(fields[12])
+        parents[int(folder.name)], ticks[int(folder.name)] = int(fields[1]), sum(map(int, fields[11:15]))
     own = {os.getpid()}
     while found := {pid for pid, parent in parents.items() if parent in own} - own - {other_than}:
         own |= found
