@@ -3,7 +3,7 @@ import { ask, byId, element, guarded, notice, ready } from "/static/page.js";
 import { RunView, showRuns } from "/static/runs.js";
 
 const LOOK = 2000; // milliseconds between two looks at the runs
-const LIST_EVERY = 5; // looks, since the list covers all runs
+const LIST_EVERY = 3; // looks, since the list covers all runs
 let corpora = { named: [], uploads: [] },
   views = [], // the chosen runs, also those that don't exist yet
   shown = [], // those of them that do
