@@ -100,6 +100,7 @@ def export_page(
     opening = needs_opening(checkpoint.corpus)
 
     def write(smaller: LanguageModel, figures: str = _UNKNOWN_FIGURES) -> str:
+        """The page of the model with fewer n-grams; `figures` is what its card says of the score."""
         sections = Sections()
         add_model(sections, smaller, matrices, tokenizer)
         if smaller.prior is not None and smaller.prior.ngram is not None:

@@ -49,8 +49,8 @@ def device_to_resume_on(name: str, kind: str | None) -> torch.device:
     device = pick_device(name)
     if kind is not None and device.type != kind:
         logger.warning(
-            "the run was saved on the device %s and continues on %s: its weights will not be, bit for bit, those of a "
-            "run that stayed there",
+            "the run was saved on the device %s and continues on %s: its weights will differ in rounding from "
+            "those of a run that stayed there",
             kind,
             device.type,
         )

@@ -56,6 +56,7 @@ class EventStream:
         has_begun = False
 
         async def send_part(body: bytes, *, more: bool = True) -> None:
+            """Send a part of the body, the first one after the status and the headers."""
             nonlocal has_begun
             if not has_begun:
                 headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]

@@ -59,6 +59,7 @@ class Guard:
             return
 
         async def send_with_headers(message: Message) -> None:
+            """Send a message, the start of a response with the headers of every answer."""
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():

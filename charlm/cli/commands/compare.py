@@ -11,7 +11,7 @@ from charlm.cli.options.corpus import (
     ScoredErrorsOption,
     SeparatorOption,
     SplitOption,
-    corpus_options,
+    options_of_texts,
 )
 from charlm.cli.options.models import leading_models, models_and_text
 from charlm.cli.options.output import OpenOption, OverwriteOption, check_open, output_path, write_page
@@ -68,11 +68,7 @@ def compare(
     names, texts = _models_and_texts(list(arguments or []))
     if page is not None and len(names) != 2:
         raise ConfigError(f"--html shows the difference between two models; {len(names)} are given")
-    settings = corpus_options(context)
-    if settings and not texts:
-        raise ConfigError(
-            "--documents, --separator, --encoding and --errors apply only when a TEXT is given; add a TEXT"
-        )
+    settings = options_of_texts(context, texts)
     models = [charlm.load(name) for name in names]
     if page is not None:
         page = output_path(page, "--html", inputs=(*texts, *(model.path for model in models)), overwrite=overwrite)

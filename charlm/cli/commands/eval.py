@@ -16,7 +16,7 @@ from charlm.cli.options.corpus import (
     ScoredTextColumnOption,
     SeparatorOption,
     SplitOption,
-    corpus_options,
+    options_of_texts,
     with_labels,
 )
 from charlm.cli.options.models import load_model, models_and_text
@@ -92,15 +92,10 @@ def evaluate(
     if score_in_processes(context, processes, arguments or [], threads):
         return
     model, names = _model_and_texts(list(arguments or []))
-    settings = corpus_options(context)
+    settings = options_of_texts(context, names)
     loaded = with_labels(load_model(model), label, no_labels=no_labels)
     if model is not None and not names:
         _note_if_a_text(model, loaded)
-    if settings and not names:
-        raise ConfigError(
-            "--documents, --separator, --encoding, --errors and --text-column apply only when a TEXT is given; "
-            "add a TEXT"
-        )
     with Bars(stderr()) as progress:
         measured = measure(
             loaded,

@@ -26,6 +26,23 @@ if TYPE_CHECKING:
     from charlm.sampling import GeneratedText, SampleConfig
     from charlm.text_model import TextModel
 
+_ONE_OF = {
+    ("--prefix", "--prefix-file"): "--prefix and --prefix-file both set the beginning of the text",
+    ("--json", "--jsonl"): "--json prints one value and --jsonl one per line",
+    ("--until-eos", "--length"): "--until-eos and --length both set where the text ends",
+}
+_ALONE = {
+    "--interactive": (
+        "writes a single text with you",
+        ("--num", "--beam", "--no-copy", "--copy-check", "--show-probs", "--json", "--jsonl"),
+    ),
+    "--compare-steer": (
+        "writes pairs of texts",
+        ("--interactive", "--beam", "--copy-check", "--show-probs", "--checkpoints", "--unique", "--sort"),
+    ),
+}
+"""What each of these options does, and what it can't be combined with."""
+
 
 def sample(
     context: typer.Context,  # from which `_config` takes the settings that the body does not name
@@ -110,19 +127,8 @@ def sample(
         check_range("--seed", seed, 0, 2**63 - 1 - num)
     if beam is not None:
         check_range("--beam", beam, num, 10_000)
-    if prefix and prefix_file is not None:
-        raise ConfigError("--prefix and --prefix-file both set the beginning of the text; pass one of them")
-    if json and jsonl:
-        raise ConfigError("--json prints one value and --jsonl one per line; pass one of them")
+    _check_combinations(context)
     form: Literal["json", "jsonl"] | None = "json" if json else "jsonl" if jsonl else None
-    if interactive:
-        others = ("--num", "--beam", "--no-copy", "--copy-check", "--show-probs", "--json", "--jsonl")
-        _refuse(context, "--interactive writes a single text with you", others)
-    if compare_steer is not None:
-        others = ("--interactive", "--beam", "--copy-check", "--show-probs", "--checkpoints", "--unique", "--sort")
-        _refuse(context, "--compare-steer writes pairs of texts", others)
-    if until_eos and length is not None:
-        raise ConfigError("--until-eos and --length both set where the text ends; pass one of them")
     config = _config(context)
     if interactive and config.is_constrained:
         raise ConfigError(f"--interactive can't be combined with {config.constraints[0]}; leave one of them out")
@@ -165,6 +171,17 @@ def sample(
         _stream(loaded, prefix, configs, first, num, show_probs=show_probs)
         return
     show_texts(loaded, arranged(texts, unique, sort), index, form=form, show_probs=show_probs)
+
+
+def _check_combinations(context: typer.Context) -> None:
+    """Raise `ConfigError` for options that exclude each other."""
+    passed = {option for option, _ in given_options(context, without=())}
+    for pair, why in _ONE_OF.items():
+        if passed.issuperset(pair):
+            raise ConfigError(f"{why}; pass one of them")
+    for option, (what, others) in _ALONE.items():
+        if option in passed:
+            _refuse(context, f"{option} {what}", others)
 
 
 def _config(context: typer.Context) -> "SampleConfig":

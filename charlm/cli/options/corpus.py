@@ -1,5 +1,6 @@
 """The options that say how a text is read, split and labelled: the help panels Text and Labels."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
@@ -213,3 +214,15 @@ def corpus_options(context: typer.Context) -> CorpusOptions:
     if "label_column" in values:
         values["label_column"] = tuple(values["label_column"])
     return cast(CorpusOptions, values)
+
+
+def options_of_texts(context: typer.Context, texts: Sequence[str]) -> CorpusOptions:
+    """`corpus_options` of a command that scores the model's own text without any other.
+
+    Raises `ConfigError` also for options without a text that they could apply to.
+    """
+    settings = corpus_options(context)
+    if settings and not texts:
+        passed = " and ".join(f"--{name.replace('_', '-')}" for name in given(context, CorpusOptions.__annotations__))
+        raise ConfigError(f"{passed} can only be used with a TEXT; add one")
+    return settings

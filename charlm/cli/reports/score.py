@@ -178,6 +178,7 @@ def _print_table(
     place = _PLACE_OF_FILE if layout.names_sources else _LONGEST_PLACE if layout.numbers_documents else 8
 
     def line(cells: Iterable[str], where: str, text: str) -> str:
+        """A row of the table, or its heading."""
         aligned = (
             cell.ljust(width) if heading in names else cell.rjust(width)
             for cell, width, heading in zip(cells, widths, headings, strict=True)

@@ -72,13 +72,13 @@ class Match {
   mix(state, logits, hidden) {
     const predictions = this.predictions(state), added = [], size = hidden.length;
     const odds = this.stretched(logits, [...new Set(predictions.map(({ token }) => token))]);
-    predictions.forEach(({ token, bucket }, prediction) => {
+    predictions.forEach(({ token, bucket }, index) => {
       if (!odds.has(token)) return;
       let slope = this.scale * this.gate[2 * bucket], offset = this.scale * this.gate[2 * bucket + 1];
       if (this.weight) {
         for (let k = 0; k < size; k++) {
-          slope += this.weight[2 * prediction * size + k] * hidden[k];
-          offset += this.weight[(2 * prediction + 1) * size + k] * hidden[k];
+          slope += this.weight[2 * index * size + k] * hidden[k];
+          offset += this.weight[(2 * index + 1) * size + k] * hidden[k];
         }
       }
       added.push([token, slope * odds.get(token) + offset]);

@@ -39,7 +39,7 @@ class Baselines:
         try:
             key = (run.path.name, run.config.stat().st_mtime_ns)
         except OSError:
-            raise NotFoundError(f"there is no run {run.path.name!r} any more; choose another") from None
+            raise NotFoundError(f"there is no run {run.path.name!r}; choose another") from None
         if key not in self._known:
             command = [sys.executable, "-X", "utf8", "-m", "charlm.server.training.baselines", run.path.name]
             found = _output(command, job)

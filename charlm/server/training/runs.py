@@ -19,7 +19,7 @@ _MOST_BYTES = 2_000_000  # of the figures in one answer
 def find_run_folder(name: str) -> RunFolder:
     """A run by its name; raises `NotFoundError` for what is not the name of one in the runs folder."""
     if name not in run_names() or (RUNS / name).is_symlink():
-        raise NotFoundError(f"there is no run {name!r} any more; choose another")
+        raise NotFoundError(f"there is no run {name!r}; choose another")
     return RunFolder(RUNS / name)
 
 

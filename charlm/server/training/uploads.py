@@ -25,7 +25,7 @@ def upload_path(name: str) -> Path:
     """The file of an upload; raises `NotFoundError` if there is none of that name."""
     path = RUNS / _FOLDER / f"{name}.txt"
     if not _NAME.fullmatch(name) or not path.is_file():
-        raise NotFoundError(f"there is no upload {name!r} any more; choose another text")
+        raise NotFoundError(f"there is no upload {name!r}; choose another text")
     return path
 
 

@@ -63,7 +63,7 @@ def test_the_page_has_the_text_and_both_models(charlm, runs: list[str], write) -
         (["long"], "needs at least two models"),
         (["long", "nonsense"], "no model or run 'nonsense'"),
         (["long", "short", "long", "--html", "page.html"], "--html shows the difference between two models; 3"),
-        (["long", "short", "--documents", "line"], "apply only when a TEXT is given; add a TEXT"),
+        (["long", "short", "--documents", "line"], "--documents can only be used with a TEXT; add one"),
     ],
 )
 def test_what_can_not_be_compared_is_one_line(charlm, runs: list[str], arguments: list[str], message: str) -> None:
