@@ -1,6 +1,6 @@
 """Perplexity per word of models of words on the official test text of WikiText-2, and the speed of their output layer.
 
-    python benchmarks/words.py [TEXT] [--minutes 30] [--seeds 1] [--threads 2] [--speed-only]
+    python benchmarks/words.py [TEXT] [--minutes 30] [--seeds 1] [--threads 2] [--keep FOLDER] [--speed-only]
 
 Makes the rows "words" of docs/results: `charlm train TEXT --tokenizer word --minutes M --threads N`, without any other
 setting, then `charlm eval` of the test text: static, with dynamic evaluation and with a neural cache. TEXT is a named
@@ -33,16 +33,17 @@ def arguments_of(text: str) -> list[str]:
     return [str(folder / "train.txt"), "--valid", str(folder / "valid.txt"), "--test", str(folder / "test.txt")]
 
 
-def run(text: str, minutes: float, seed: int, threads: int) -> dict[str, Any]:
-    """Train, and evaluate in three ways: the figures of a line of the results file."""
+def run(text: str, minutes: float, seed: int, threads: int, keep: str | None = None) -> dict[str, Any]:
+    """Train, and evaluate in three ways: the figures of a line of the results file; the run stays in `keep`."""
     charlm = [sys.executable, "-m", "charlm"]
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = keep or temporary + "/run"
         options = ["--tokenizer", "word", "--minutes", str(minutes), "--threads", str(threads), "--seed", str(seed)]
-        command = [*charlm, "train", *arguments_of(text), *options, "--run", folder + "/run", "--json"]
+        command = [*charlm, "train", *arguments_of(text), *options, "--run", folder, "--json"]
         trained = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
         def evaluate(*options: str) -> dict[str, Any]:
-            command = [*charlm, "eval", folder + "/run", "--split", "test", "--threads", str(threads), "--json"]
+            command = [*charlm, "eval", folder, "--split", "test", "--threads", str(threads), "--json"]
             done = subprocess.run([*command, "--no-baselines", *options], check=True, stdout=subprocess.PIPE)
             values: dict[str, Any] = json.loads(done.stdout)
             return values
@@ -86,6 +87,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--keep", metavar="FOLDER", help="keep the runs, as FOLDER/MINUTES-SEED")
     parser.add_argument("--speed-only", action="store_true", help="time the output layer and train nothing")
     add_option(parser)
     arguments = parser.parse_args()
@@ -101,7 +103,8 @@ def main() -> None:
             settings = {"text": Path(arguments.text).stem, "minutes": minutes}
             one = results.find(settings, seed=seed)
             if one is None:
-                one = speed | run(arguments.text, minutes, seed, arguments.threads)
+                keep = f"{arguments.keep}/{minutes:g}-{seed}" if arguments.keep else None
+                one = speed | run(arguments.text, minutes, seed, arguments.threads, keep)
                 results.add(settings, one, seed=seed)
             figures = f"{one['perplexity']:.2f} | {one['dynamic']:.2f} | {one['cache']:.2f}"
             print(f"| {settings['text']} | {minutes:g} | {seed} | {one['epoch']:.1f} | {figures} |", flush=True)
