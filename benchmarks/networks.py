@@ -1,7 +1,7 @@
 """Recurrent layers, a transformer and convolutions at equal time: the lecture's "the same with CNNs and transformers".
 
     python benchmarks/networks.py TEXT... [--minutes 1] [--seeds 1] [--sizes default equal] [--threads 1]
-        [--networks recurrent transformer convolution]
+        [--networks recurrent transformer convolution] [--prior with without]
 
 Makes the rows of docs/notes/networks.md. Every text is split 90/5/5, tinyshakespeare 90/10/0, as nanoGPT does; the
 score is that of the test split, or else of validation. A TEXT is a file or a registered name; with ":line" appended,
@@ -32,6 +32,7 @@ from charlm.config import DEFAULT_HIDDEN_SIZE, DEFAULT_NETWORK, DEFAULT_SHAPES, 
 from charlm.model.language_model import NETWORKS
 
 WIDTHS = range(16, 1025, 8)
+PRIORS = {"with": True, "without": False}
 LENGTH = 2000  # characters written for the speed
 
 
@@ -98,13 +99,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--sizes", nargs="+", choices=("default", "equal"), default=["default", "equal"])
     parser.add_argument("--networks", nargs="+", choices=tuple(NETWORKS), default=list(NETWORKS))
+    parser.add_argument("--prior", nargs="+", choices=PRIORS, default=list(PRIORS))
     parser.add_argument("--threads", type=int, default=1)
     add_option(parser)
     arguments = parser.parse_args()
     results = Results("networks", arguments.results, threads=arguments.threads)
     print("| text | minutes | prior | size | network | seed | steps | parameters | nats/char | characters/s |")
     print("|" + " --- |" * 10)
-    rows = product(arguments.texts, arguments.minutes, (True, False), arguments.sizes, arguments.networks)
+    priors = [PRIORS[name] for name in arguments.prior]
+    rows = product(arguments.texts, arguments.minutes, priors, arguments.sizes, arguments.networks)
     for text, minutes, prior, size, network in rows:
         hidden_size = width(network, size)
         if size == "equal" and hidden_size == width(network, "default") and "default" in arguments.sizes:
