@@ -13,7 +13,7 @@ import torch
 from hypothesis import HealthCheck, settings
 from typer.testing import CliRunner, Result
 
-from charlm import api
+from charlm import TextModel, api
 from charlm.api import Callbacks, Trained
 from charlm.cli.app import app
 from charlm.config import CorpusConfig, ModelConfig, TokenizerConfig
@@ -110,6 +110,14 @@ def labelled_reviews(write: Callable[..., Path]) -> Path:
             author = ("ann", "bob", "")[number % 3]
             rows.append(f'{len(rows)},{stars},"A {first} film, and {second}.\nSo ""{first}""!",{author}\n')
     return write("id,stars,text,author\n" + "".join(rows), "reviews.csv")
+
+
+@pytest.fixture
+def labelled_run(train_run: Callable[..., Any], small_shape: dict[str, Any], labelled_reviews: Path) -> TextModel:
+    """A model of these reviews with two labels and n-grams of 4 that has hardly seen them."""
+    corpus = {"text_column": "text", "label_column": ("stars", "author")}
+    train_run("runs/reviews", source=labelled_reviews, corpus=corpus, model=small_shape | {"ngram_order": 4}, steps=4)
+    return api.load("runs/reviews")
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def export_page(
     checkpoint, tokenizer = model.checkpoint, model.tokenizer
     if title is None:
         title = "A charlm model" if checkpoint.corpus is None else checkpoint.corpus.name
-    rounded, matrices = rounded_model(checkpoint.model, bits)
+    rounded, matrices = rounded_model(checkpoint.model.with_label_ngrams(0), bits)  # they would take too many bytes
     program = program_script(rounded)
     opening = needs_opening(checkpoint.corpus)
 

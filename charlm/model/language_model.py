@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -15,6 +16,7 @@ from charlm.data.windows import Window, carry
 from charlm.errors import ConfigError
 from charlm.model.additions.additions import Added, Additions, AdditionStates
 from charlm.model.additions.label_embedding import LabelEmbedding
+from charlm.model.additions.label_ngrams import LabelNgrams
 from charlm.model.additions.lookups import Lookups
 from charlm.model.additions.match import Match
 from charlm.model.additions.ngram_embedding import NgramEmbedding
@@ -74,9 +76,9 @@ class LanguageModel(nn.Module):
         values = sum(len(label.values) for label in config.labels)
         self.labels = LabelEmbedding(values, config.embedding_size) if values else None
         self._fixed_labels: State | None = None
-        self.label_ngrams: tuple[NgramModel, ...] = ()
-        """For each value of the labels an n-gram model of its documents, which only tells values apart; see
-        `charlm.evaluation.spans.label_ngrams`. Empty without a prior, and in older files."""
+        self.label_ngrams: LabelNgrams | None = None
+        """An n-gram model of the documents of each value of the labels; None without labels or prior, for pairs, and in
+        older files."""
         self.source: tuple[int, ...] = ()
         """The tokens of the source for which a target is written, with EOS; see `after_source`."""
 
@@ -100,7 +102,8 @@ class LanguageModel(nn.Module):
     @property
     def additions(self) -> Additions:
         """What the model adds to the inputs and logits of its network."""
-        return Additions(self.prior, self.contexts, self.labels, self.match, self._fixed_labels)
+        ngrams = self.label_ngrams if self.label_ngrams is not None and self.label_ngrams.weight else None
+        return Additions(self.prior, self.contexts, self.labels, ngrams, self.match, self._fixed_labels)
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, *, zero_tokens: Sequence[int] = ()) -> None:
@@ -138,6 +141,13 @@ class LanguageModel(nn.Module):
         labelled = copy.copy(self)
         labelled._fixed_labels = (factors.to(self.labels.vectors).unsqueeze(0),)
         return labelled
+
+    def with_label_ngrams(self, weight: float) -> "LanguageModel":
+        """The same model, with the same weights, which adds the n-grams of its labels, if any, with this weight."""
+        weighted = copy.copy(self)
+        if self.label_ngrams is not None:
+            weighted.label_ngrams = replace(self.label_ngrams, weight=weight)
+        return weighted
 
     def after_source(self, source: Sequence[int]) -> "LanguageModel":
         """The same model, with the same weights, to write or read the target of a source, whose tokens it reads after
@@ -240,7 +250,7 @@ class LanguageModel(nn.Module):
         return self.embedding if self.output is None else self.output
 
     def logits_without_match(self, outputs: NetworkOutputs, lookups: Lookups | None = None) -> Tensor:
-        """The logits (T, B, V) of the output layer and the n-gram prior."""
+        """The logits (T, B, V) of the output layer, the n-gram prior, and the n-grams of the labels."""
         hidden = outputs.hidden
         logits: Tensor = F.linear(hidden, self.output_weight, self.output_bias).to(hidden.dtype)  # (T, B, V)
         if self.prior is None:
@@ -248,7 +258,7 @@ class LanguageModel(nn.Module):
         assert outputs.added.nodes is not None
         with torch.autocast(hidden.device.type, enabled=False):
             logits = logits + self.prior(outputs.added.nodes, hidden, lookups)
-        return logits
+        return logits if outputs.added.by_labels is None else logits + outputs.added.by_labels
 
     def add_match(self, logits: Tensor, predictions: Predictions, hidden: Tensor) -> Tensor:
         """The logits (T, B, V) with what the match adds, given its predictions and the outputs of the last layer."""

@@ -24,6 +24,7 @@ from charlm import __version__
 from charlm.config import ModelConfig
 from charlm.errors import CharlmError, ModelFileError
 from charlm.files import atomic_write, parse_object
+from charlm.model.additions.label_ngrams import LabelNgrams
 from charlm.model.language_model import LanguageModel
 from charlm.ngram.arrays import from_arrays, to_arrays
 from charlm.ngram.model import NgramModel
@@ -38,6 +39,7 @@ _KEY = "charlm"
 _KEYS = {"version", "charlm", "model", "tokenizer", "corpus", "training", "resume", *digest.KEYS}
 """The keys that a description may have."""
 _NGRAM, _LABEL_NGRAMS = "ngram/", "label_ngrams/"
+_LABEL_WEIGHT = _LABEL_NGRAMS + "weight"
 _LARGEST_HEADER = 100_000_000
 
 
@@ -90,7 +92,9 @@ def save(
             raise CharlmError(f"the model has weights beyond 65,504, the largest in 16 bits; {path} is not written")
     prior = checkpoint.model.prior
     ngrams = {} if prior is None or prior.ngram is None else {_NGRAM: prior.ngram}
-    ngrams |= {_of_value(index): ngram for index, ngram in enumerate(checkpoint.model.label_ngrams)}
+    if (of_labels := checkpoint.model.label_ngrams) is not None:
+        ngrams |= {_of_value(index): ngram for index, ngram in enumerate(of_labels.models)}
+        tensors[_LABEL_WEIGHT] = torch.tensor(of_labels.weight, dtype=torch.float64)
     for prefix, ngram in ngrams.items():
         tensors |= {prefix + name: torch.from_numpy(array) for name, array in to_arrays(ngram).items()}
     description |= more or {}
@@ -130,10 +134,7 @@ def checkpoint_from(
     if model.prior is not None:
         model.build_on(_ngram(path, config, tensors))
         if any(name.startswith(_LABEL_NGRAMS) for name in tensors):
-            values = range(len(config.label_values))
-            model.label_ngrams = tuple(_read_ngram(path, tensors, _of_value(index)) for index in values)
-            if any(ngram.vocab_size != config.vocab_size for ngram in model.label_ngrams):
-                raise _damaged(path, f"an n-gram model of its labels doesn't have {config.vocab_size} tokens")
+            model.label_ngrams = _read_label_ngrams(path, config, tensors)
     for parameter in model.parameters():
         parameter.requires_grad_(True)
     checked = digest.coverage(description)
@@ -177,6 +178,17 @@ def _ngram(path: Path, config: ModelConfig, tensors: Mapping[str, Tensor]) -> Ng
             f"{config.vocab_size} as its description says",
         )
     return ngram
+
+
+def _read_label_ngrams(path: Path, config: ModelConfig, tensors: Mapping[str, Tensor]) -> LabelNgrams:
+    """The n-gram models of the values of labels in a file; older ones have no weight."""
+    models = tuple(_read_ngram(path, tensors, _of_value(index)) for index in range(len(config.label_values)))
+    if any(ngram.vocab_size != config.vocab_size or ngram.order != models[0].order for ngram in models):
+        raise _damaged(path, f"the n-gram models of its labels don't have one order and {config.vocab_size} tokens")
+    weight = tensors.get(_LABEL_WEIGHT, torch.zeros(()))
+    if weight.shape != () or not weight.is_floating_point() or not 0 <= float(weight) <= 1:
+        raise _damaged(path, f"{_LABEL_WEIGHT!r} is not a number from 0 to 1")
+    return LabelNgrams(models=models, weight=float(weight))
 
 
 def _of_value(index: int) -> str:

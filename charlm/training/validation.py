@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from charlm.config import TrainConfig
 from charlm.data.dataset import Dataset
-from charlm.evaluation.calibration import best_temperature, divide_logits
+from charlm.evaluation.calibration import best_label_weight, best_temperature, divide_logits
 from charlm.evaluation.estimate import Estimate, SplitSample
 from charlm.storage.checkpoint import Checkpoint, load, save
 from charlm.storage.provenance import TrainingFacts
@@ -54,7 +54,8 @@ def validate(state: TrainingState, dataset: Dataset, sample: SplitSample) -> Val
 
 
 def calibrate(run: RunFolder, state: TrainingState, dataset: Dataset, config: TrainConfig) -> Estimate | None:
-    """Divide the logits of the kept model by the temperature that is best on the validation split, and score it there.
+    """Divide the logits of the kept model by the temperature that is best on the validation split, weight the n-grams
+    of its labels there, and score it.
 
     The score is that of the whole split if that takes little of the run's time; see `final_tokens`.
     A model that is calibrated already stays as it is. So does one whose split is too short; then the result is None.
@@ -70,6 +71,9 @@ def calibrate(run: RunFolder, state: TrainingState, dataset: Dataset, config: Tr
     sample = choose_sample(state, dataset, config)
     temperature = best_temperature(model, sample.windows(), processes)
     divide_logits(model, temperature)
+    if model.label_ngrams is not None:
+        weight = best_label_weight(model, sample.windows(), processes)
+        model.label_ngrams = replace(model.label_ngrams, weight=weight)
     tokens = max(sample.tokens, final_tokens(dataset.valid.facts.tokens, state.tokens))
     estimate = _sample(state, dataset, tokens).estimate(model)
     if kept is None:

@@ -86,7 +86,7 @@ def classify(
     Raises `ConfigError` for an invalid prior.
     """
     scores, second = _scores(model, tokenizer, parts, label), None
-    if model.label_ngrams:
+    if model.label_ngrams is not None:
         first = next(code for code, (name, _) in enumerate(model.config.label_values) if name == label.name)
         second = partial(ngram_nats, model, tokenizer, values=slice(first, first + len(label.values)))
     for choice in choose(scores, prior=prior or label.shares, temperature=temperature, second=second):
@@ -172,5 +172,6 @@ def _scores(
 ) -> list[Iterator[SpanScore]]:
     """The scores of the documents for each value of a label."""
     columns = model.config.labels
-    labelled = [model.with_labels(parse_labels([f"{label.name}={value}"], columns)) for value in label.values]
+    alone = model.with_label_ngrams(0)
+    labelled = [alone.with_labels(parse_labels([f"{label.name}={value}"], columns)) for value in label.values]
     return score_with_all([(one, tokenizer) for one in labelled], parts, "document")

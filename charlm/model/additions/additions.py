@@ -9,6 +9,7 @@ from torch import Tensor
 from charlm.cells import LayerStates, State
 from charlm.data.labels.codes import Codes
 from charlm.model.additions.label_embedding import LabelEmbedding
+from charlm.model.additions.label_ngrams import LabelNgrams
 from charlm.model.additions.lookups import Lookups
 from charlm.model.additions.match import Match
 from charlm.model.additions.ngram_embedding import NgramEmbedding
@@ -36,6 +37,8 @@ class Added(NamedTuple):
     """The states of the n-gram model after each token, (T, B, n - 1)."""
     extra: Tensor | None
     """The vectors of contexts and labels to add to the embeddings, (T, B, E)."""
+    by_labels: Tensor | None
+    """What the n-grams of the labels add to the logits, (T, B, V)."""
     predictions: Predictions | None
     """The predictions of the match after each token, (T, B, 1 + K, 2)."""
     states: LayerStates
@@ -49,6 +52,8 @@ class Additions:
     prior: NgramPrior | None
     contexts: NgramEmbedding | None
     labels: LabelEmbedding | None
+    label_ngrams: LabelNgrams | None
+    """Those that add to the logits; none while a model is trained."""
     match: Match | None
     fixed_labels: State | None
     """The labels of every text, (1, N), whatever labels the documents have; see `LanguageModel.with_labels`."""
@@ -79,8 +84,10 @@ class Additions:
         self, embedding: LabelEmbedding, batch: int, labels: Codes | None, generator: torch.Generator | None
     ) -> State:
         if self.fixed_labels is not None:
-            return (self.fixed_labels[0].repeat(batch, 1),)
-        return embedding.initial_state(batch) if labels is None else embedding.state_of(labels, generator)
+            state: State = (self.fixed_labels[0].repeat(batch, 1),)
+        else:
+            state = embedding.initial_state(batch) if labels is None else embedding.state_of(labels, generator)
+        return state if self.label_ngrams is None else (*state, self.label_ngrams.initial_state(batch))
 
     def split(self, states: LayerStates) -> AdditionStates:
         """The inverse of `AdditionStates.joined`."""
@@ -101,20 +108,25 @@ class Additions:
         already.
         """
         lookups = lookups or Lookups()
-        nodes = extra = predictions = counted = matched = None
+        nodes = extra = by_labels = predictions = counted = matched = None
+        labels = states.labels
         if self.prior is not None and states.prior is not None:
             nodes = self.prior.advance(ids, states.prior) if lookups.nodes is None else lookups.nodes
             counted = (torch.from_numpy(nodes[-1]),)
             if self.contexts is not None:
                 extra = self.contexts(nodes, generator, rows=lookups.rows)
-        if self.labels is not None and states.labels is not None:
+        if self.labels is not None and labels is not None:
             with torch.autocast(self.labels.vectors.device.type, enabled=False):
-                added = self.labels(states.labels).expand(len(ids), -1, -1)  # (T, B, E)
+                added = self.labels(labels).expand(len(ids), -1, -1)  # (T, B, E)
             extra = added if extra is None else extra + added
+            if self.label_ngrams is not None and self.prior is not None and self.prior.ngram is not None:
+                factors, before = labels
+                by_labels, before = self.label_ngrams.read(ids, before, factors, self.prior.ngram)
+                labels = (factors, before)
         if self.match is not None and states.match is not None:
             if lookups.predictions is None or lookups.match is None:
                 predictions, matched = self.match.advance(ids, states.match)
             else:
                 predictions, matched = lookups.predictions, lookups.match
-        after = AdditionStates(prior=counted, labels=states.labels, match=matched)
-        return Added(nodes, extra, predictions, after.joined())
+        after = AdditionStates(prior=counted, labels=labels, match=matched)
+        return Added(nodes, extra, by_labels, predictions, after.joined())

@@ -3,7 +3,7 @@
 import torch
 
 from charlm.errors import ConfigError
-from charlm.evaluation.spans.label_ngrams import fit_label_ngrams
+from charlm.model.additions.label_ngrams import fit_label_ngrams
 from charlm.model.additions.ngram_prior import fit_prior
 from charlm.model.device import pick_device
 from charlm.model.language_model import LanguageModel
