@@ -139,6 +139,7 @@ TABLES = {
             Column("perplexity per word", "perplexity", ".2f"),
             Column("dynamic", "dynamic", ".2f"),
             Column("with a cache", "cache", ".2f"),
+            Column("with both", "both", ".2f"),
             Column("tokens/s", "tokens_per_second", ",.0f"),
             Column("full softmax, tokens/s", "full_softmax", ",.0f"),
             Column("sampled", "sampled_softmax", ",.0f"),

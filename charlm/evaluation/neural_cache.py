@@ -15,9 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from charlm.config import JsonConfig, check_range
+from charlm.config import SMALL_VOCABULARY, JsonConfig, check_range
 from charlm.config.names import names_checked
 from charlm.data.windows import IGNORE, Window
+
+_SHARE, _SHARPNESS = 0.05, 0.3
+_SHARE_LARGE, _SHARPNESS_LARGE = 0.15, 0.2  # for a large vocabulary; fitted to words (docs/notes/experiments.md)
 
 
 @names_checked
@@ -27,15 +30,23 @@ class NeuralCacheConfig(JsonConfig):
 
     size: int = 2000
     """Positions in the cache."""
-    share: float = 0.05
-    """Weight of the cache in the mixture."""
-    sharpness: float = 0.3
-    """How strongly the weighting favours similar hidden states."""
+    share: float | None = None
+    """Weight of the cache in the mixture; None is 0.05, with a large vocabulary 0.15."""
+    sharpness: float | None = None
+    """How strongly the weighting favours similar hidden states; None is 0.3, with a large vocabulary 0.2."""
 
     def __post_init__(self) -> None:
         check_range("the size of the neural cache", self.size, 1, 1_000_000)
-        check_range("--cache-share", self.share, 0, 0.999)
-        check_range("the sharpness of the neural cache", self.sharpness, 0, 1000)
+        if self.share is not None:
+            check_range("--cache-share", self.share, 0, 0.999)
+        if self.sharpness is not None:
+            check_range("the sharpness of the neural cache", self.sharpness, 0, 1000)
+
+    def weighting(self, vocab_size: int) -> tuple[float, float]:
+        """The share and the sharpness for a vocabulary."""
+        large = vocab_size > SMALL_VOCABULARY
+        share, sharpness = (_SHARE_LARGE, _SHARPNESS_LARGE) if large else (_SHARE, _SHARPNESS)
+        return share if self.share is None else self.share, sharpness if self.sharpness is None else self.sharpness
 
 
 class NeuralCache:
@@ -55,6 +66,7 @@ class NeuralCache:
             hidden: outputs of the last layer, (T, B, H).
         """
         steps, rows = window.ids.shape
+        share, sharpness = self._config.weighting(logits.shape[-1])
         targets = window.targets.to(hidden.device)
         if window.fresh or self._hidden is None or self._targets is None:
             past, past_targets = hidden[:0], targets[:0]
@@ -62,7 +74,7 @@ class NeuralCache:
             past, past_targets = self._hidden[:, :rows], self._targets[:, :rows]
         hidden, all_targets = torch.cat((past, hidden)), torch.cat((past_targets, targets))  # (C + T, B, ...)
         before = len(past) + torch.arange(steps, device=hidden.device)  # positions before each step
-        similarity = torch.einsum("tbh,cbh->btc", hidden[len(past) :], hidden) * self._config.sharpness
+        similarity = torch.einsum("tbh,cbh->btc", hidden[len(past) :], hidden) * sharpness
         unknown = torch.arange(len(hidden), device=hidden.device) >= before[:, None]  # (T, C + T)
         too_old = torch.arange(len(hidden), device=hidden.device) < before[:, None] - self._config.size
         similarity = similarity.masked_fill(unknown | too_old | (all_targets == IGNORE).T[:, None], -math.inf)
@@ -70,7 +82,6 @@ class NeuralCache:
         same = all_targets.T[:, None, :] == targets.T[:, :, None]  # (B, T, C + T)
         cache_p = torch.nan_to_num((torch.softmax(similarity, dim=2) * same).sum(2)).T  # (T, B)
         log_p = -F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE, reduction="none")
-        share = self._config.share
         mixed = torch.logaddexp(log_p.view(steps, rows) + math.log1p(-share), torch.log(share * cache_p))
         nats = -torch.where(known, mixed, log_p.view(steps, rows)).masked_fill(targets == IGNORE, 0.0)
         self._hidden, self._targets = hidden[-self._config.size :], all_targets[-self._config.size :]

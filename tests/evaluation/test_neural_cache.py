@@ -46,6 +46,18 @@ def test_it_is_what_a_plain_loop_gives(dataset_of, sentences: str, network_for, 
     assert found.nats == pytest.approx(plain(model, dataset, CONFIG), rel=1e-9)
 
 
+@pytest.mark.parametrize(("kind", "share", "sharpness"), [("char", 0.05, 0.3), ("word", 0.15, 0.2)])
+def test_the_default_weighting_follows_from_the_vocabulary(
+    dataset_of, network_for, kind: str, share: float, sharpness: float
+) -> None:
+    words = " ".join(f"w{number * 7919 % 600}" for number in range(1500))
+    dataset = dataset_of(words, TokenizerConfig(kind=kind, min_count=1))
+    model = network_for(dataset).double()
+    found = evaluate(model, dataset.tokenizer, dataset.valid, cache=NeuralCacheConfig(size=30))
+    expected = plain(model, dataset, NeuralCacheConfig(size=30, share=share, sharpness=sharpness))
+    assert found.nats == pytest.approx(expected, rel=1e-9)
+
+
 def test_windows_of_any_width_give_the_same(dataset_of, sentences: str, network_for) -> None:
     dataset = dataset_of(sentences, documents="line")
     model = network_for(dataset).double().eval()

@@ -37,7 +37,11 @@ CacheOption = Annotated[
 ]
 CacheShareOption = Annotated[
     float | None,
-    typer.Option(help="Weight of the cache in the mixture.", show_default="0.05", rich_help_panel=ADAPTATION),
+    typer.Option(
+        help="Weight of the cache in the mixture.",
+        show_default="0.05; 0.15 with a large vocabulary",
+        rich_help_panel=ADAPTATION,
+    ),
 ]
 NoBaselinesOption = Annotated[
     bool,
