@@ -1,6 +1,7 @@
 """Perplexity per word of models of words on the official test text of WikiText-2, and the speed of their output layer.
 
-    python benchmarks/words.py [TEXT] [--minutes 30] [--seeds 1] [--threads 2] [--keep FOLDER] [--speed-only]
+    python benchmarks/words.py [TEXT] [--minutes 30] [--seeds 1] [--threads 2] [--ways dynamic cache both]
+        [--keep FOLDER] [--speed-only]
 
 Makes the rows "words" of docs/results: `charlm train TEXT --tokenizer word --minutes M --threads N`, without any other
 setting, then `charlm eval` of the test text: static, with dynamic evaluation, with a neural cache, and with both. TEXT
@@ -24,6 +25,8 @@ from results import Results, add_option
 
 VOCAB_SIZE = 33_278 + 258
 """That of WikiText-2."""
+WAYS = {"dynamic": ["--dynamic"], "cache": ["--cache"], "both": ["--dynamic", "--cache"]}
+"""The options of `charlm eval` besides those of the static score."""
 
 
 def arguments_of(text: str) -> list[str]:
@@ -34,8 +37,10 @@ def arguments_of(text: str) -> list[str]:
     return [str(folder / "train.txt"), "--valid", str(folder / "valid.txt"), "--test", str(folder / "test.txt")]
 
 
-def run(text: str, minutes: float, seed: int, threads: int, keep: str | None = None) -> dict[str, Any]:
-    """Train, and evaluate in four ways: the figures of a line of the results file; the run stays in `keep`."""
+def run(
+    text: str, minutes: float, seed: int, threads: int, *, ways: list[str], keep: str | None = None
+) -> dict[str, Any]:
+    """Train, and evaluate in some ways: the figures of a line of the results file; the run stays in `keep`."""
     charlm = [sys.executable, "-m", "charlm"]
     with tempfile.TemporaryDirectory() as temporary:
         folder = keep or temporary + "/run"
@@ -59,11 +64,9 @@ def run(text: str, minutes: float, seed: int, threads: int, keep: str | None = N
             "epoch": trained["epoch"],
             "tokens_per_second": trained["tokens"] / trained["seconds"],
             "words": static["words"],
-            "perplexity": static["perplexity_per_word"],
-            "dynamic": evaluate("--dynamic")["perplexity_per_word"],
-            "cache": evaluate("--cache")["perplexity_per_word"],
-            "both": evaluate("--dynamic", "--cache")["perplexity_per_word"],
             "bits_per_character": static["bits_per_character"],
+            "perplexity": static["perplexity_per_word"],
+            **{way: evaluate(*WAYS[way])["perplexity_per_word"] for way in ways},
         }
 
 
@@ -93,6 +96,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--ways", nargs="*", choices=list(WAYS), default=list(WAYS), help="besides static")
     parser.add_argument("--keep", metavar="FOLDER", help="keep the runs, as FOLDER/MINUTES-SEED")
     parser.add_argument("--speed-only", action="store_true", help="time the output layer and train nothing")
     add_option(parser)
@@ -110,9 +114,9 @@ def main() -> None:
             one = results.find(settings, seed=seed)
             if one is None:
                 keep = f"{arguments.keep}/{minutes:g}-{seed}" if arguments.keep else None
-                one = speed | run(arguments.text, minutes, seed, arguments.threads, keep)
+                one = speed | run(arguments.text, minutes, seed, arguments.threads, ways=arguments.ways, keep=keep)
                 results.add(settings, one, seed=seed)
-            figures = f"{one['perplexity']:.2f} | {one['dynamic']:.2f} | {one['cache']:.2f} | {one['both']:.2f}"
+            figures = " | ".join(f"{one[name]:.2f}" if name in one else "" for name in ("perplexity", *WAYS))
             print(f"| {settings['text']} | {minutes:g} | {seed} | {one['epoch']:.1f} | {figures} |", flush=True)
 
 
