@@ -60,11 +60,12 @@ def _values(loaded: "TextModel") -> dict[str, Any]:
 
     from charlm.storage.provenance import facts_json
 
-    checkpoint = loaded.checkpoint
+    checkpoint, ngrams = loaded.checkpoint, loaded.model.label_ngrams
     return {
         "path": str(loaded.path),
         "parameters": checkpoint.model.num_parameters(),
         "model": asdict(checkpoint.model.config),
+        "label_ngrams": None if ngrams is None else {"order": ngrams.order, "weight": ngrams.weight},
         "tokenizer": {"kind": checkpoint.tokenizer.kind, "vocab_size": checkpoint.tokenizer.vocab_size},
         "corpus": facts_json(checkpoint.corpus),
         "training": facts_json(checkpoint.training),
@@ -112,6 +113,8 @@ def _model_rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
     for label in config.labels:
         counts = (f"{value} ({thousands(count)})" for value, count in zip(label.values, label.documents, strict=True))
         yield f"label {label.name}", ", ".join(counts)
+    if (ngrams := loaded.model.label_ngrams) is not None:
+        yield "label n-grams", f"order {ngrams.order}, weight {ngrams.weight:.2f}"
     if config.network == "recurrent":
         yield "equations", CELLS[config.cell].equations
     elif config.network == "transformer":

@@ -98,7 +98,11 @@ def test_a_label_changes_what_is_written_and_scored(charlm, films: str, labelled
         json.loads(spans[-1])["labels"] == {"stars": "5", "author": "bob"}
         or json.loads(spans[-1])["labels"]["stars"] == "5"
     )
-    assert "label stars   1 (80), 3 (80), 5 (80)" in charlm("info", films).stdout
+    shown, model = charlm("info", films).stdout, load(films).model
+    assert "label stars    1 (80), 3 (80), 5 (80)" in shown
+    assert f"label n-grams  order 6, weight {model.label_ngrams.weight:.2f}" in shown
+    expected = {"order": 6, "weight": model.label_ngrams.weight}
+    assert json.loads(charlm("info", films, "--json").stdout)["label_ngrams"] == expected
 
 
 def test_folders_and_files_are_labels(charlm, write, sentences: str, brief: list[str]) -> None:
@@ -107,7 +111,7 @@ def test_folders_and_files_are_labels(charlm, write, sentences: str, brief: list
     options = ["--label-folders", "kind", "--label-files", "name", "--run", "r"]
     charlm("train", folder, *options, *brief)
     shown = charlm("info", "r").stdout
-    assert "label name    x (2), y (1)" in shown and "label kind    a (2), b (1)" in shown
+    assert "label name     x (2), y (1)" in shown and "label kind     a (2), b (1)" in shown
     table = write(f'text,kind,name\n"{sentences[:300]}",a,x\nA cat.,b,\n', "new.csv")
     shown = charlm("classify", "r", table, "--text-column", "text", "--label", "kind", "--csv").stdout
     assert [row["truth"] for row in csv.DictReader(shown.splitlines())] == ["a", "b"]
