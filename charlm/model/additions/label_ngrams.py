@@ -60,31 +60,32 @@ class LabelNgrams:
         """
         steps, rows = ids.shape
         tokens = np.concatenate((before.T.cpu().numpy(), ids.cpu().numpy()))  # (n - 1 + T, B)
-        after = torch.from_numpy(tokens[steps:].T.astype(np.int32))
-        shares = self.weight * factors.cpu().numpy()
+        shares: NDArray[np.float32] = self.weight * factors.cpu().numpy()
         added = np.zeros((rows, steps, of_all.vocab_size), dtype=np.float32)
-        labelled = np.flatnonzero(shares.any(axis=1))
-        if len(labelled):
-            added[labelled] = -shares[labelled].sum(axis=1)[:, None, None] * _log_p(of_all, tokens[:, labelled], self)
+
+        def add(model: NgramModel, share: NDArray[np.floating]) -> None:
+            having = np.flatnonzero(share)
+            if len(having):
+                states = states_after(model, tokens[:, having])[-steps:].swapaxes(0, 1)  # (B, T, n - 1)
+                log_p = self.log_p(model, states.reshape(len(having) * steps, -1))
+                added[having] += share[having, None, None] * log_p.reshape(len(having), steps, -1)
+
+        add(of_all, -shares.sum(axis=1))
         for value in np.flatnonzero(shares.any(axis=0)).tolist():
-            having = np.flatnonzero(shares[:, value])
-            added[having] += shares[having, value, None, None] * _log_p(self.models[value], tokens[:, having], self)
+            add(self.models[value], shares[:, value])
+        after = torch.from_numpy(tokens[steps:].T.astype(np.int32))
         return torch.from_numpy(added).transpose(0, 1).to(factors), after
 
-
-def _log_p(model: NgramModel, tokens: NDArray[np.integer], ngrams: LabelNgrams) -> NDArray[np.float32]:
-    """Log-probabilities of what follows each of the last T of tokens (n - 1 + T, B), (B, T, V)."""
-    states = _states(model, tokens)[ngrams.order - 1 :].swapaxes(0, 1)  # (B, T, n - 1)
-    rows, steps, _ = states.shape
-    number = rows * steps
-    query = NgramQuery(states.reshape(number, -1), (model,), np.zeros(number, dtype=np.int64))
-    orders = (min(ngrams.order, model.order),)
-    log_p, _ = query.mixture(orders, np.ones((number, 1), dtype=np.float32))
-    return log_p.reshape(rows, steps, -1)
+    def log_p(self, model: NgramModel, states: Nodes) -> NDArray[np.float32]:
+        """Log-probabilities by one of the models, or by the model of order n in that of all documents, in each state,
+        (N, V)."""
+        query = NgramQuery(states, (model,), np.zeros(len(states), dtype=np.int64))
+        weights = np.ones((len(states), 1), dtype=np.float32)
+        return query.mixture((min(self.order, model.order),), weights)[0]
 
 
-def _states(model: NgramModel, tokens: NDArray[np.integer]) -> Nodes:
-    """The states after each of the tokens (T, B), (T, B, n - 1), the first of which may be unknown."""
+def states_after(model: NgramModel, tokens: NDArray[np.integer]) -> Nodes:
+    """The states after each of the tokens (T, B), the first of which may be unknown: (T, B, n - 1)."""
     states = model.advance(model.no_context(tokens.shape[1]), np.maximum(tokens, 0))
     known = np.arange(1, len(tokens) + 1)[:, None] - np.sum(tokens == _UNKNOWN, axis=0)  # (T, B)
     states[known[..., None] <= np.arange(model.order - 1)] = -1

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from charlm.cells import LayerStates
+from charlm.model.additions.label_ngrams import states_after
 from charlm.model.language_model import LanguageModel
+from charlm.ngram.trie import Nodes
 from charlm.sampling.steppers.base import LogitRows, Stepper
 
 
@@ -19,34 +20,42 @@ class LabelledStepper:
         self.change = stepper.change
         ngrams = model.additions.label_ngrams
         assert ngrams is not None and model.prior is not None and model.prior.ngram is not None
-        self._ngrams, self._of_all = ngrams, model.prior.ngram
-        loaded = [self._labels(state) for state in states]
-        self._factors = torch.cat([factors for factors, _ in loaded])
-        self._before = torch.cat([before for _, before in loaded])
+        self._ngrams = ngrams
+        self._models = (*ngrams.models, model.prior.ngram)
+        self._shares = np.zeros((len(states), len(self._models)), dtype=np.float32)  # of each model in what is added
+        self._nodes: dict[int, Nodes] = {}  # for the models in use, by their index: (B, n - 1)
+        for row, state in enumerate(states):
+            self._load_labels(row, state)
 
     def step(self, tokens: Sequence[int]) -> LogitRows:
         """See `Stepper.step`."""
-        logits = self._stepper.step(tokens)
-        ids = torch.tensor([[*tokens]])
-        added, self._before = self._ngrams.read(ids, self._before, self._factors, self._of_all)
-        logits += added[0].numpy()
+        logits, ids = self._stepper.step(tokens), np.array([tokens])
+        for index, nodes in self._nodes.items():
+            model = self._models[index]
+            self._nodes[index] = after = model.advance(nodes, ids)[0]
+            logits += self._shares[:, index, None] * self._ngrams.log_p(model, after)
         return logits
 
     def load(self, row: int, states: LayerStates) -> None:
         """See `Stepper.load`."""
         self._stepper.load(row, states)
-        factors, before = self._labels(states)
-        self._factors[row], self._before[row] = factors[0], before[0]
+        self._load_labels(row, states)
 
     def take(self, rows: Sequence[int]) -> None:
         """See `Stepper.take`."""
         self._stepper.take(rows)
         kept = np.array(rows, dtype=np.int64)
-        self._factors, self._before = self._factors[kept], self._before[kept]
+        self._shares = self._shares[kept]
+        self._nodes = {index: nodes[kept] for index, nodes in self._nodes.items()}
 
-    def _labels(self, states: LayerStates) -> tuple[torch.Tensor, torch.Tensor]:
-        """The factors of the values and the last tokens of a text, (1, N) and (1, n - 1)."""
+    def _load_labels(self, row: int, states: LayerStates) -> None:
+        """Replace what is known of the labels of a row."""
         labels = self._split(states)[1].labels
         assert labels is not None
-        factors, before = labels
-        return factors, before
+        factors, before = (part.cpu().numpy() for part in labels)  # (1, N) and (1, n - 1)
+        shares = self._ngrams.weight * factors[0]
+        self._shares[row] = [*shares, -shares.sum()]
+        for index in np.flatnonzero(self._shares[row]).tolist():
+            model = self._models[index]
+            nodes = self._nodes.setdefault(index, model.no_context(len(self._shares)))
+            nodes[row] = states_after(model, before.T)[-1, 0]
