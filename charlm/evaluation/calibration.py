@@ -6,8 +6,7 @@ and Weinberger 2017, "On Calibration of Modern Neural Networks", arXiv 1706.0459
 gets the weight of the n-grams of its labels, without which it was trained.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -34,50 +33,47 @@ def best_temperature(model: LanguageModel, windows: Iterable[Window], processes:
     In a window with many logits the targets of every n-th step count, which is enough to fit one number. A match is
     added to the divided logits.
     """
-    return _best(model, windows, TEMPERATURES, lambda logits, _, temperature: logits / temperature, processes)
+
+    candidates = [(temperature, 0.0) for temperature in TEMPERATURES]
+    return _lowest(TEMPERATURES, _nats(model, windows, candidates, processes))
 
 
 @torch.inference_mode()
 def best_label_weight(model: LanguageModel, windows: Iterable[Window], processes: Processes | None = None) -> float:
     """The weight of the n-grams of the labels with the lowest nats; arguments as in `best_temperature`, after which it
     is chosen."""
-    return _best(
-        model.with_label_ngrams(1),
-        windows,
-        LABEL_WEIGHTS,
-        lambda logits, added, weight: logits if added is None else logits + (weight - 1) * added,
-        processes,
-    )
+    candidates = [(1.0, weight) for weight in LABEL_WEIGHTS]
+    return _lowest(LABEL_WEIGHTS, _nats(model.with_label_ngrams(1), windows, candidates, processes))
 
 
-def _best(
+def _nats(
     model: LanguageModel,
     windows: Iterable[Window],
-    values: Sequence[float],
-    change: Callable[[Tensor, Tensor | None, float], Tensor],
+    candidates: Sequence[tuple[float, float]],
     processes: Processes | None,
-) -> float:
-    """The value with the lowest nats.
-
-    `change` makes the logits (T, B, V) for a value, given those of the model and what its n-grams of labels added.
-    """
+) -> Tensor:
+    """Nats of the targets with each temperature and weight of the n-grams of labels, whose weight in `model` is 1."""
     device = model.output_bias.device
-    nats = torch.zeros(len(values), dtype=torch.float64)
+    nats = torch.zeros(len(candidates), dtype=torch.float64)
     states = None
     for window in windows:
         outputs = model.read_network(window.ids.to(device), model.carry(states, window))
-        logits, states, predictions = model.logits_without_match(outputs), outputs.states, outputs.added.predictions
+        logits, states, added = model.logits_without_match(outputs), outputs.states, outputs.added
         every = -(-logits.numel() // _LOGITS)
         logits, targets = logits[::every], window.targets.to(device)[::every].flatten()
-        added = None if outputs.added.by_labels is None else outputs.added.by_labels[::every]
-        for index, value in enumerate(values):
-            changed = change(logits, added, value)
-            if predictions is not None:
-                changed = model.add_match(changed, predictions[::every], outputs.hidden[::every])
+        for index, (temperature, weight) in enumerate(candidates):
+            changed = logits / temperature
+            if added.predictions is not None:
+                changed = model.add_match(changed, added.predictions[::every], outputs.hidden[::every])
+            if added.by_labels is not None:
+                changed = changed + weight * added.by_labels[::every]
             changed = changed.flatten(0, 1)
             nats[index] += F.cross_entropy(changed, targets, ignore_index=IGNORE, reduction="sum").cpu()
-    if processes is not None:
-        nats = torch.from_numpy(processes.total(nats.numpy()))
+    return nats if processes is None else torch.from_numpy(processes.total(nats.numpy()))
+
+
+def _lowest(values: Sequence[float], nats: Tensor) -> float:
+    """Where a parabola through the value with the lowest nats and its neighbours is lowest."""
     best = int(nats.argmin())
     if best in (0, len(values) - 1):
         return values[best]
@@ -89,7 +85,7 @@ def _best(
 
 @torch.no_grad()
 def divide_logits(model: LanguageModel, temperature: float) -> None:
-    """Divide all logits of a model by a temperature, in its weights; a match is then added as before.
+    """Divide all logits of a model by a temperature, in its weights; what is added to them later stays as it is.
 
     When the embedding is also the output layer, the network's input weights are multiplied to compensate.
     """
@@ -98,8 +94,6 @@ def divide_logits(model: LanguageModel, temperature: float) -> None:
         parts += [model.prior.weight, model.prior.bias]
     for part in parts:
         part.div_(temperature)
-    if model.label_ngrams is not None:
-        model.label_ngrams = replace(model.label_ngrams, weight=model.label_ngrams.weight / temperature)
     if model.output is None:
         for vectors in (model.contexts, model.labels):
             if vectors is not None:

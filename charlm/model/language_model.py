@@ -224,6 +224,8 @@ class LanguageModel(nn.Module):
         logits = self.logits_without_match(outputs, lookups)
         if outputs.added.predictions is not None:
             logits = self.add_match(logits, outputs.added.predictions, outputs.hidden)
+        if outputs.added.by_labels is not None:
+            logits = logits + outputs.added.by_labels
         return logits, outputs.hidden, outputs.states
 
     def read_network(
@@ -250,7 +252,7 @@ class LanguageModel(nn.Module):
         return self.embedding if self.output is None else self.output
 
     def logits_without_match(self, outputs: NetworkOutputs, lookups: Lookups | None = None) -> Tensor:
-        """The logits (T, B, V) of the output layer, the n-gram prior, and the n-grams of the labels."""
+        """The logits (T, B, V) of the output layer and the n-gram prior."""
         hidden = outputs.hidden
         logits: Tensor = F.linear(hidden, self.output_weight, self.output_bias).to(hidden.dtype)  # (T, B, V)
         if self.prior is None:
@@ -258,7 +260,7 @@ class LanguageModel(nn.Module):
         assert outputs.added.nodes is not None
         with torch.autocast(hidden.device.type, enabled=False):
             logits = logits + self.prior(outputs.added.nodes, hidden, lookups)
-        return logits if outputs.added.by_labels is None else logits + outputs.added.by_labels
+        return logits
 
     def add_match(self, logits: Tensor, predictions: Predictions, hidden: Tensor) -> Tensor:
         """The logits (T, B, V) with what the match adds, given its predictions and the outputs of the last layer."""

@@ -60,7 +60,7 @@ class LabelNgrams:
         """
         steps, rows = ids.shape
         tokens = np.concatenate((before.T.cpu().numpy(), ids.cpu().numpy()))  # (n - 1 + T, B)
-        shares: NDArray[np.float32] = self.weight * factors.cpu().numpy()
+        shares = self.weight * factors.cpu().numpy()
         added = np.zeros((rows, steps, of_all.vocab_size), dtype=np.float32)
 
         def add(model: NgramModel, share: NDArray[np.floating]) -> None:

@@ -102,8 +102,11 @@ def test_a_text_may_be_read_in_windows_and_unknown_tokens_precede_the_first(labe
     )
 
 
-@torch.no_grad()
-def test_a_stepper_adds_them_as_the_model_does(weighted) -> None:
+@pytest.mark.parametrize("match", [False, True])
+def test_a_stepper_adds_them_as_the_model_does(train_run, small_shape, labelled_reviews, match: bool) -> None:
+    shape = small_shape | {"ngram_order": 4, "match": match}
+    train_run("runs/reviews", source=labelled_reviews, corpus=COLUMNS, model=shape, steps=40)
+    weighted = load("runs/reviews").model.with_label_ngrams(0.4)
     states = [weighted.initial_state(1, np.array([[code, 0]], np.uint16)) for code in (1, 0, 3)]
     steppers = (make_stepper(weighted, states), ModelStepper(weighted, states))
     if not isinstance(steppers[0], LabelledStepper):
