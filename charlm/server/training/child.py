@@ -36,6 +36,8 @@ class Training:
     """The mistake that ended it."""
     failure: str | None = None
     """The last line of its stderr, once it has ended."""
+    stopping: bool = False
+    """Whether it was asked to save and stop."""
 
     @property
     def running(self) -> bool:
@@ -49,18 +51,25 @@ class Training:
         if self.error is not None or status is None or status in _EXPECTED:
             return self.error
         reason = self.failure or f"its process ended with status {status}"
-        return f"the training of {self.run} broke off ({reason}); Go on continues it from its last save"
+        return f"the training of {self.run} failed ({reason}); press Continue to resume it from its last save"
 
     def to_json(self) -> dict[str, Any]:
         """What the page shows, as JSON values."""
         return {
             "run": self.run,
             "running": self.running,
+            "stopping": self.stopping,
             "settings": self.settings,
             "why": self.why,
             "notes": list(self.notes.copy()),  # `follow` adds to them meanwhile
             "problem": self.problem,
         }
+
+    def ask_to_stop(self) -> None:
+        """Let it save and stop. It is asked once: a second SIGINT would stop it before it has saved."""
+        if not self.stopping:
+            self.stopping = True
+            self.process.send_signal(SIGINT)
 
     def follow(self) -> None:
         """Read the events until the process ends."""
@@ -119,14 +128,14 @@ class Trainings:
         training = self._last
         if training is None or training.run != run or not training.running:
             raise ConflictError(f"{run} is not training here; stop a run of a terminal there, with Ctrl-C")
-        training.process.send_signal(SIGINT)
+        training.ask_to_stop()
 
     def close(self) -> None:
         """Let the training save and end."""
         training = self._last
         if training is None or not training.running:
             return
-        training.process.send_signal(SIGINT)
+        training.ask_to_stop()
         try:
             training.process.wait(_SAVE_SECONDS)
         except subprocess.TimeoutExpired:

@@ -122,7 +122,7 @@ async def stop(request: Request) -> JSONResponse:
 
 
 async def resume(request: Request) -> ASGIApp:
-    """POST /api/runs/NAME/resume: go on, up to a new length in minutes if one is given."""
+    """POST /api/runs/NAME/resume: continue a run, up to a new length in minutes if one is given."""
     site: Site = request.app.state.site
     fields = await read_fields(request)
     minutes = fields.number("minutes", 0, 0, _MOST_MINUTES)

@@ -1,6 +1,7 @@
 """A training in a process of its own."""
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -65,7 +66,7 @@ def test_the_events_of_a_training(write, capsys, monkeypatch: pytest.MonkeyPatch
         ('print(\'{"kind": "error", "message": "the disk is full"}\')', "the disk is full"),
     ],
 )
-def test_a_training_that_breaks_off_says_why(served, code: str, problem: str | None) -> None:
+def test_a_training_that_fails_says_why(served, code: str, problem: str | None) -> None:
     from charlm.server.training.child import Training
 
     with tempfile.TemporaryFile() as messages:
@@ -74,3 +75,30 @@ def test_a_training_that_breaks_off_says_why(served, code: str, problem: str | N
         training.follow()
         shown = training.to_json()["problem"]
     assert shown is None if problem is None else problem in shown
+
+
+def test_what_a_failed_training_advises_is_on_its_page(served) -> None:
+    from charlm.server.training.child import Training
+
+    process = subprocess.Popen([sys.executable, "-c", "raise SystemExit(1)"], stdout=subprocess.PIPE, text=True)
+    with tempfile.TemporaryFile() as messages:
+        training = Training(run="a", process=process, messages=messages)
+        training.follow()
+    button = re.search(r'<button id="resume"[^>]*>([^<]+)<', served.ask("GET", "/train")[1].decode())
+    assert button and training.problem and f"press {button[1]} to resume it" in training.problem
+
+
+def test_a_training_is_asked_to_stop_once() -> None:
+    from charlm.server.training.child import Training
+
+    code = "import signal; signal.signal(2, lambda *_: print('{}', end='', flush=True)); print(flush=True); input()"
+    pipe = subprocess.PIPE
+    with tempfile.TemporaryFile() as messages:
+        process = subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, stderr=messages, text=True)
+        assert process.stdin and process.stdout and process.stdout.readline()
+        training = Training(run="a", process=process, messages=messages)
+        assert not training.to_json()["stopping"]
+        training.ask_to_stop()
+        assert process.stdout.read(2) == "{}"
+        training.ask_to_stop()
+        assert process.communicate("\n")[0] == "" and training.to_json()["stopping"]
