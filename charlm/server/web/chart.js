@@ -15,9 +15,9 @@ function shape(name, attributes, text) {
   return made;
 }
 
-// Round values between two ends, about `count` of them.
-function ticks(low, high, count) {
-  const rough = (high - low) / count,
+// Round values between two ends, about `count` of them and at least `least` apart.
+function ticks(low, high, count, least = 0) {
+  const rough = Math.max(least, (high - low) / count),
     size = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * size).find((one) => one >= rough);
   const values = [];
@@ -49,9 +49,10 @@ const observer = new ResizeObserver((entries) => {
 });
 
 // Draws series of {name, points: [[x, y]...], colour: 0 to 5, kind: "" | "thin" | "dashed"}, as wide as the container,
-// and again when that changes; a dashed one is a level. The legend has the last values, unless `values` is false.
+// and again when that changes; a dashed one is a level. The legend has the last values, unless `values` is false. With
+// `spikes` the highest 2% of the values may lie above the chart.
 export function drawChart(container, series, options) {
-  const { label, x, log = false, values = true } = options,
+  const { label, x, log = false, values = true, spikes = false } = options,
     width = container.clientWidth || USUAL_WIDTH;
   drawn.set(container, { series, options, width });
   observer.observe(container);
@@ -63,12 +64,12 @@ export function drawChart(container, series, options) {
     ys = all.map(([, value]) => scale(value)).sort((one, other) => one - other);
   const [left, right] = [Math.min(...xs), Math.max(...xs)];
   let low = ys[0],
-    high = log
-      ? ys.at(-1)
-      : Math.max(
+    high = spikes
+      ? Math.max(
           ys[Math.floor(0.98 * (ys.length - 1))],
           ...shown.filter((one) => one.kind === "dashed").map((one) => one.points[0][1]),
-        );
+        )
+      : ys.at(-1);
   if (high - low < 1e-9) [low, high] = [low - 0.5, high + 0.5];
   const toX = (value) => LEFT + (width - LEFT - RIGHT) * (right > left ? (value - left) / (right - left) : 0.5);
   const toY = (value) =>
@@ -89,7 +90,7 @@ export function drawChart(container, series, options) {
       shape("text", { x: LEFT - 8, y: toY(value) + 4, "text-anchor": "end" }, short(value)),
     );
   }
-  const along = right > left ? ticks(left, right, Math.min(6, width / 70)) : [left];
+  const along = right > left ? ticks(left, right, Math.min(6, width / 70), 1) : [left];
   const labels = along.map((value, index) => (index + 1 < along.length ? short(value) : `${short(value)} ${x}`));
   along.forEach((value, index) => {
     const isLast = index + 1 === along.length, // which names the axis, too
@@ -110,10 +111,10 @@ export function drawChart(container, series, options) {
     const good = ends.filter(([, y]) => Number.isFinite(y) && (!log || y > 0));
     const places = good.map(([a, b]) => `${toX(a).toFixed(1)},${toY(b).toFixed(1)}`).join(" ");
     chart.append(shape("polyline", { class: `series c${colour % 6} ${kind}`, points: places }));
-    if (kind === "" && good.length === 1)
+    if (kind !== "dashed" && good.length === 1)
       chart.append(
         shape("circle", {
-          class: `c${colour % 6}`,
+          class: `c${colour % 6} ${kind}`,
           cx: toX(good[0][0]),
           cy: toY(good[0][1]),
           r: 3,

@@ -147,6 +147,7 @@ export function showRuns(views, last) {
   drawChart(byId("losses"), series, {
     label: "Bits per character in training and on the validation split",
     x: "steps",
+    spikes: true,
   });
   drawChart(byId("gradients"), norms, { label: "Gradient norm before clipping", x: "steps", log: true });
   const texts = view.samples.slice(-3).reverse();

@@ -1,6 +1,7 @@
 """The charts of the Train page, and runs that don't exist yet."""
 
 import json
+from typing import Any
 
 from browser import PHONE, WIDE
 
@@ -30,3 +31,20 @@ def test_a_run_that_does_not_exist_yet_hides_the_others(tab) -> None:
     page.click("#delete")
     page.wait_for_selector("#live", state="hidden")
     assert page.locator("#runs input").count() == 0
+
+
+def test_charts_of_one_and_of_two_steps(tab) -> None:
+    page, steps = tab.page, [8]
+
+    def answer(route: Any) -> None:
+        found = (response := route.fetch()).json()
+        first = next(record for record in found["records"] if record["kind"] == "step")
+        route.fulfill(response=response, json=found | {"records": [first | {"step": step} for step in steps]})
+
+    page.route("**/api/runs/a?offset=0", answer)
+    tab.open("/train")
+    page.wait_for_selector("#losses svg circle.thin")
+    steps.append(9)
+    page.reload()
+    page.wait_for_selector("#losses svg text:text-is('9 steps')")
+    assert page.locator("#losses svg text[text-anchor=middle]").all_text_contents() == ["8"]
