@@ -11,6 +11,7 @@ export class RunView {
     this.baselines = {};
     this.samples = [];
     this.asked = false;
+    this.continued = false; // from this page, and no figures have come since
     this.shown = null; // the state that was shown last
   }
 
@@ -25,6 +26,11 @@ export class RunView {
       scored = this.validations.length;
     for (let more = true; more;) {
       const answer = await ask("GET", `${path}?offset=${this.offset}`);
+      if (this.continued && answer.records.length) {
+        this.continued = false;
+        this.clear(); // to be given all again, with the settings, which may have changed
+        continue;
+      }
       if (answer.restarted) this.clear();
       grown ||= answer.restarted || answer.records.length > 0;
       for (const record of answer.records) (record.kind === "step" ? this.steps : this.validations).push(record);
@@ -35,7 +41,9 @@ export class RunView {
         );
       }
       const { training, own, settings = this.state?.settings ?? {} } = answer;
-      [this.offset, this.state, more] = [answer.offset, { training, own, settings }, answer.more];
+      // The process of a training ends a little after the training.
+      const ending = Boolean(own?.running && !training && (this.state?.training || this.state?.ending));
+      [this.offset, this.state, more] = [answer.offset, { training, ending, own, settings }, answer.more];
     }
     if (this.validations.length !== scored) this.samples = await ask("GET", `${path}/samples`);
     if (!this.asked && this.steps.length) {
@@ -59,7 +67,7 @@ export class RunView {
   }
 }
 
-const clock = (seconds) => {
+export const clock = (seconds) => {
   const whole = Math.max(0, Math.round(seconds)),
     rest = String(whole % 60).padStart(2, "0");
   return whole < 3600
@@ -67,15 +75,25 @@ const clock = (seconds) => {
     : `${Math.floor(whole / 3600)}:${String(Math.floor(whole / 60) % 60).padStart(2, "0")}:${rest}`;
 };
 
-function figuresOf(view) {
+// `own` is the training of this server, if it is one of this run.
+function stateOf({ steps, state: { training, ending } }, own) {
+  const last = steps.at(-1);
+  if (own?.running && own.stopping) return "stopping";
+  if (training) return last ? "training" : "reading the text";
+  if (own?.running && !ending) return "starting";
+  return !last ? "not started" : last.progress >= 1 ? "finished" : "stopped";
+}
+
+function figuresOf(view, own) {
   const last = view.steps.at(-1),
-    before = view.steps.at(-1 - RECENT) ?? view.steps[0];
-  if (!last) return [["state", view.state.training ? "reading the text" : "not started"]];
+    before = view.steps.at(-1 - RECENT) ?? view.steps[0],
+    state = ["state", stateOf(view, own)];
+  if (!last) return [state];
   const speed = (last.tokens - before.tokens) / (last.seconds - before.seconds);
   const best = Math.min(...view.validations.map((record) => record.bits_per_character ?? Infinity));
   const left = last.progress > 0 ? (last.seconds * (1 - last.progress)) / last.progress : NaN;
   return [
-    ["state", view.state.training ? "training" : last.progress >= 1 ? "finished" : "stopped"],
+    state,
     ["steps", last.step.toLocaleString()],
     ["epochs", last.epoch.toFixed(2)],
     ["time", clock(last.seconds)],
@@ -94,8 +112,8 @@ function listed(settings) {
     .join(", ");
 }
 
-function chosen(view, last) {
-  if (last?.run === view.name && last.settings) return `Selected: ${listed(last.settings)}. Reason: ${last.why}.`;
+function chosen(view, own) {
+  if (own?.settings) return `Selected: ${listed(own.settings)}. Reason: ${own.why}.`;
   return listed(view.state.settings);
 }
 
@@ -103,20 +121,21 @@ function chosen(view, last) {
 export function showRuns(views, last) {
   const [view] = views;
   if (!view) return;
+  const own = last?.run === view.name ? last : null,
+    busy = Boolean(view.state.training || own?.running);
   byId("name").textContent = view.name;
-  byId("chosen").textContent = chosen(view, last);
-  const notes = last?.run === view.name ? last.notes : [];
-  byId("notes").replaceChildren(...notes.map((note) => element("li", {}, note)));
+  byId("chosen").textContent = chosen(view, own);
+  byId("notes").replaceChildren(...(own?.notes ?? []).map((note) => element("li", {}, note)));
   byId("figures").replaceChildren(
-    ...figuresOf(view).flatMap(([name, value]) => [
+    ...figuresOf(view, own).flatMap(([name, value]) => [
       element("div", {}, element("dt", {}, name), element("dd", {}, value)),
     ]),
   );
   byId("progress").value = view.steps.at(-1)?.progress ?? 0;
   byId("progress-box").hidden = !view.state.training;
-  byId("stop").disabled = !(view.state.training && last?.run === view.name && last.running);
-  byId("resume").disabled = view.state.training;
-  byId("delete").disabled = view.state.training;
+  byId("stop").disabled = !own?.running || own.stopping;
+  byId("resume").disabled = busy;
+  byId("delete").disabled = busy;
   const several = views.length > 1,
     series = [],
     norms = [];

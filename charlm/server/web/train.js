@@ -1,6 +1,6 @@
 /* The Train page: starts a training, and shows the chosen runs while they grow. */
 import { ask, byId, element, guarded, notice, ready } from "/static/page.js";
-import { RunView, showRuns } from "/static/runs.js";
+import { RunView, clock, showRuns } from "/static/runs.js";
 
 const LOOK = 2000; // milliseconds between two looks at the runs
 const LIST_EVERY = 3; // looks, since the list covers all runs
@@ -65,10 +65,16 @@ async function start() {
   };
   const { run } = await ask("POST", "/api/runs", body);
   byId("run").value = "";
-  begun = run;
   told = false;
-  byId("status").textContent = `Starting ${run} …`;
+  begin(run);
   choose([run]);
+}
+
+// Says that a run is being started; "" when it exists or has ended.
+function begin(run) {
+  begun = run;
+  byId("status").textContent = run && `Starting ${run} …`;
+  byId("cancel").hidden = !run;
 }
 
 function choose(chosen) {
@@ -84,7 +90,7 @@ async function tick() {
     async () => {
       if (looks++ % LIST_EVERY === 0 || views.some(({ name }) => !names.includes(name))) await list();
       shown = views.filter(({ name }) => names.includes(name));
-      if (begun && names.includes(begun)) begun = byId("status").textContent = "";
+      if (begun && (names.includes(begun) || (last?.run === begun && !last.running))) begin("");
       // A run that rests is looked at with the list: it may be continued in a terminal.
       const isDue = ({ state }) => looks % LIST_EVERY === 1 || !state || state.training || state.own?.running;
       let grown = false;
@@ -106,7 +112,6 @@ function tellProblem() {
   if (!last?.problem || told) return;
   notice(last.problem);
   told = true;
-  if (last.run === begun) begun = byId("status").textContent = "";
 }
 
 async function list() {
@@ -158,7 +163,6 @@ function summary({ training, network, progress, bits_per_character: bits, text }
     .join(" · ");
 }
 
-const first = () => encodeURIComponent(shown[0].name);
 byId("form").addEventListener("submit", (event) => {
   event.preventDefault();
   guarded(start);
@@ -166,17 +170,25 @@ byId("form").addEventListener("submit", (event) => {
 byId("corpus").addEventListener("change", describe);
 byId("upload").addEventListener("click", () => guarded(upload));
 byId("forget").addEventListener("click", () => guarded(forget));
-const change = (how, body) =>
+const change = (how, body, run = shown[0].name) =>
   guarded(async () => {
-    await ask("POST", `/api/runs/${first()}/${how}`, body);
+    await ask("POST", `/api/runs/${encodeURIComponent(run)}/${how}`, body);
     told = false;
     looks = 0;
     tick();
   });
+byId("cancel").addEventListener("click", () => change("stop", {}, begun));
 byId("stop").addEventListener("click", () => change("stop", {}));
-byId("resume").addEventListener("click", () =>
-  change("resume", byId("more").value ? { minutes: +byId("more").value } : {}),
-);
+byId("resume").addEventListener("click", () => {
+  const minutes = +byId("more").value,
+    { progress = 0, seconds = 0 } = shown[0].steps.at(-1) ?? {};
+  if (progress >= 1 && minutes * 60 <= seconds) {
+    notice(`${shown[0].name} finished after ${clock(seconds)}. To train longer, give more minutes in total.`);
+    return;
+  }
+  shown[0].continued = true;
+  change("resume", minutes ? { minutes } : {});
+});
 byId("delete").addEventListener("click", () => {
   if (!confirm(`Delete the run ${shown[0].name} with its model? This can't be undone.`)) return;
   guarded(async () => {
@@ -188,6 +200,8 @@ byId("delete").addEventListener("click", () => {
 document.addEventListener("visibilitychange", tick);
 setInterval(tick, LOOK);
 await guarded(listCorpora);
-const { runs } = (await guarded(() => ask("GET", "/api/runs"))) ?? { runs: [] };
-if (runs.length) choose([(runs.find(({ training }) => training) ?? runs[0]).run]);
+const { runs, last: latest } = (await guarded(() => ask("GET", "/api/runs"))) ?? { runs: [], last: null };
+const isStarting = latest?.running && !runs.some(({ run }) => run === latest.run);
+if (isStarting) begin(latest.run);
+if (isStarting || runs.length) choose([isStarting ? latest.run : (runs.find(({ training }) => training) ?? runs[0]).run]);
 ready();
