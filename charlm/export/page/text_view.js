@@ -48,7 +48,7 @@ class TextView {
 function showScale(element) {
   element.append("Surprise in bits: ");
   for (const bits of [0, 2, 4, STRONGEST]) {
-    addMark(element, bits === STRONGEST ? `${bits} and more` : `${bits}`, bits / STRONGEST);
+    addMark(element, bits === STRONGEST ? `${bits} or more` : `${bits}`, bits / STRONGEST);
   }
 }
 
