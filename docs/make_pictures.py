@@ -41,7 +41,7 @@ def write(page: Any, origin: str) -> None:
     page.wait_for_selector("text=2 texts written")
     page.locator(".sample [data-place='46']").first.click()
     page.wait_for_selector("#others:not([hidden])")
-    page.evaluate("document.getElementById('others').scrollIntoView({ block: 'end' })")
+    page.evaluate("document.getElementById('others').scrollIntoView({ block: 'end' }); scrollBy(0, 8)")
 
 
 def read(page: Any, origin: str) -> None:
@@ -51,7 +51,7 @@ def read(page: Any, origin: str) -> None:
     page.fill("#text", PASSAGE)
     page.click("button.main")
     page.wait_for_selector("#map .warm")
-    page.evaluate("document.getElementById('map').scrollIntoView({ block: 'end' })")
+    page.evaluate("document.getElementById('map').scrollIntoView({ block: 'end' }); scrollBy(0, 24)")
 
 
 def train(page: Any, origin: str) -> None:
@@ -61,7 +61,7 @@ def train(page: Any, origin: str) -> None:
     page.locator("#runs input:not(:checked)").first.click()
     page.wait_for_selector("#losses svg .dashed", state="attached")
     page.wait_for_selector("#losses .keys .c1")
-    page.evaluate("document.getElementById('stop').scrollIntoView()")
+    page.evaluate("document.getElementById('stop').scrollIntoView(); scrollBy(0, -14)")
 
 
 def lecture(page: Any, origin: str) -> None:
@@ -85,6 +85,8 @@ def exported(page: Any, view: str) -> None:
         page.check("#colours")
         page.click("summary")
         page.fill("#seed", "11")
+        if page.viewport_size["width"] < 600:
+            page.click("summary")  # so that the text is in the picture
         page.click("#start")
         page.wait_for_selector("#copy:not(:disabled)")
     else:
