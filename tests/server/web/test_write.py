@@ -85,3 +85,9 @@ def test_the_panel_of_alternatives(tab) -> None:
     page.wait_for_selector("#others:not([hidden])")
     page.set_viewport_size(PHONE)
     page.wait_for_selector("#others", state="hidden")
+
+
+def test_the_buttons_for_all_texts_stay_together_on_a_phone(tab) -> None:
+    page = tab.open("/")
+    page.set_viewport_size(PHONE)
+    assert page.locator("#link").bounding_box()["y"] == page.locator("#jsonl").bounding_box()["y"]
