@@ -9,7 +9,7 @@ the columns; a field may be in quotation marks, with those inside it doubled (RF
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from charlm.config import CorpusConfig, Labels
@@ -59,11 +59,11 @@ def _documents(texts: Iterable[str], config: CorpusConfig, name: str) -> Iterato
     assert column is not None
     columns = [column] if config.source_column is None else [config.source_column, column]
     lines = _lines(texts)
-    first = next((line for line in lines if line.strip()), "")
+    blank, first = next(((blank, line) for blank, line in enumerate(lines) if line.strip()), (0, ""))
     if not first:
         return
-    records = _json_records if first.lstrip().startswith("{") else _table_records
-    for number, record in records(first, lines, columns, name):
+    read = _json_records if first.lstrip().startswith("{") else _table_records
+    for number, record in read(_with_first(first, lines), columns, config.label_columns, name, blank):
         values = [_value(record, one, name, number, config.errors) for one in columns]
         if any(values) and not all(values):
             empty = columns[values.index("")]
@@ -77,8 +77,10 @@ def _documents(texts: Iterable[str], config: CorpusConfig, name: str) -> Iterato
 
 
 def _table_records(
-    header: str, lines: Iterator[str], wanted: list[str], name: str
+    lines: Iterator[str], wanted: Sequence[str], labels: Sequence[str], name: str, blank: int
 ) -> Iterator[tuple[int, Mapping[str, object]]]:
+    """The records of a table, each with the number of its last line; `blank` lines precede the header."""
+    header = next(lines)
     delimiter = max(_DELIMITERS, key=header.count)
     csv.field_size_limit(_LONGEST_FIELD)
     rows = csv.reader(_with_first(header, lines), delimiter=delimiter, strict=True)
@@ -89,24 +91,27 @@ def _table_records(
                 columns = [one.strip() for one in row]
                 for column in (one for one in wanted if one not in columns):
                     raise CorpusError(f"{name} has no column {column!r}; {named_columns(column, columns)}")
+                for column in (one for one in (*wanted, *labels) if columns.count(one) > 1):
+                    raise CorpusError(f"{name} has {columns.count(column)} columns {column!r}; rename all but one")
             elif len(row) == len(columns):
-                yield rows.line_num, dict(zip(columns, row, strict=True))
+                yield blank + rows.line_num, dict(zip(columns, row, strict=True))
             elif row:
                 raise CorpusError(
-                    f"{name}, line {rows.line_num}: {len(row)} fields, but the header has {len(columns)}; put a text "
-                    f"that contains {delimiter!r} or a line end in quotation marks"
+                    f"{name}, line {blank + rows.line_num}: {len(row)} fields, but the header has {len(columns)}; put "
+                    f"a text that contains {delimiter!r} or a line end in quotation marks"
                 )
     except csv.Error as error:
         raise CorpusError(
-            f"{name}, line {rows.line_num}: not a record of a table ({error}); put a text with "
+            f"{name}, line {blank + rows.line_num}: not a record of a table ({error}); put a text with "
             "quotation marks in quotation marks, and double those inside"
         ) from None
 
 
 def _json_records(
-    first: str, lines: Iterator[str], wanted: list[str], name: str
+    lines: Iterator[str], wanted: Sequence[str], labels: Sequence[str], name: str, blank: int
 ) -> Iterator[tuple[int, Mapping[str, object]]]:
-    for number, line in enumerate(_with_first(first, lines), 1):
+    """The records of JSON Lines, each with the number of its line; `blank` lines precede the first."""
+    for number, line in enumerate(lines, 1 + blank):
         if not line.strip():
             continue
         try:
@@ -114,9 +119,9 @@ def _json_records(
         except (ValueError, RecursionError):
             record = None
         if not isinstance(record, dict):
-            raise CorpusError(f"{name}, record {number}: not a JSON object; give one object in each line")
+            raise CorpusError(f"{name}, line {number}: not a JSON object; give one object in each line")
         for column in (one for one in wanted if one not in record):
-            raise CorpusError(f"{name}, record {number}: no {column!r}; {named_columns(column, [*record])}")
+            raise CorpusError(f"{name}, line {number}: no {column!r}; {named_columns(column, [*record])}")
         yield number, record
 
 
@@ -128,13 +133,13 @@ def _value(record: Mapping[str, Any], column: str, name: str, number: int, error
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise CorpusError(f"{name}, record {number}: {column!r} is a JSON {type(value).__name__}; give a string")
+        raise CorpusError(f"{name}, line {number}: {column!r} is a JSON {type(value).__name__}; give a string")
     if value.isascii() and "\0" not in value:
         return value
     clean = value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if clean != value and errors == "strict":
         raise CorpusError(
-            f"{name}, record {number}: {column!r} has a NUL or a lone surrogate; remove it, or pass --errors replace"
+            f"{name}, line {number}: {column!r} has a NUL or a lone surrogate; remove it, or pass --errors replace"
         )
     return clean
 
