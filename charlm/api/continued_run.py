@@ -111,7 +111,9 @@ def resume_run(
             processes.from_first(lambda: {} if opened is None else opened.to_json())
         )
         if text is not None:
-            run_config = replace(run_config, text=find_sources(text, progress=callbacks.progress).arguments)
+            encoding = run_config.corpus.encoding
+            found = find_sources(text, progress=callbacks.progress, encoding=encoding)
+            run_config = replace(run_config, text=found.arguments)
         changes = _changes(lengths, learning_rate=learning_rate, clip=clip, device=device)
         training = TrainConfig.from_json(run_config.training.to_json() | changes)
         run_config = replace(run_config, training=training)
@@ -149,11 +151,16 @@ def _changes(lengths: TrainOptions | None, **settings: float | str | None) -> di
 
 
 def _require_text(config: RunConfig, run: str | Path, folder: RunFolder) -> None:
-    """Raise `CorpusError` if the text of a run is missing; `run` is the name that the user gave."""
+    """Raise `CorpusError` if the text of a run, or its validation text, is missing; `run` is as the user named it."""
     if (lost := missing_text(config.text)) is not None:
         raise CorpusError(
             f"the text {lost} of run {folder.path} is missing; move it back, or name its new place: charlm train "
             f"NEWPLACE --resume --run {shlex.quote(str(run))}"
+        )
+    if config.valid is not None and (lost := missing_text(config.valid)) is not None:
+        raise CorpusError(
+            f"the validation text {lost} of run {folder.path} is missing; move it back, or start a new run with "
+            f"`charlm train TEXT --valid FILE --init-from {shlex.quote(str(folder.path))}`"
         )
 
 

@@ -75,17 +75,13 @@ def find_sources(
         CorpusError: an argument can't be found or read, or a folder contains no text.
         CharlmError: standard input can't be copied to the cache.
     """
-    arguments = [str(text)] if isinstance(text, str | Path) else [str(part) for part in text]
-    if not arguments:
-        raise CorpusError("no text given; name a file, a folder, - for standard input, or one of `charlm corpora`")
+    arguments = _arguments(text)
     found = [
         _resolve(argument, stdin=stdin, encoding=encoding, copies_stdin=copies_stdin, progress=progress)
         for argument in arguments
     ]
-    first = user_path(arguments[0])
-    name = "stdin" if arguments[0] == "-" else first.resolve().name
     return FoundText(
-        name=name if first.is_dir() else _name_of_text(name),
+        name=name_of(arguments),
         sources=tuple(source for one in found for source in one.sources),
         arguments=tuple(one.argument for one in found),
         named=found[0].named if len(found) == 1 else None,
@@ -147,10 +143,26 @@ def _in_file(path: Path, name: str, argument: str, encoding: str) -> _Resolved:
     return _Resolved(archive.sources, argument, archive)
 
 
-def _name_of_text(name: str) -> str:
-    """The name of a file without its suffix, and without that of a compressed file or an archive after it."""
+def name_of(text: TextLike) -> str:
+    """A short name for a text, taken from its first argument, which is not read.
+
+    It is the name of a folder, or of a file without its suffix and that of a compressed file or an archive after it.
+    Raises `CorpusError` if there is no argument.
+    """
+    first = _arguments(text)[0]
+    path = os.path.realpath(user_path(first))
+    name = "stdin" if first == "-" else os.path.basename(path)
+    if os.path.isdir(path):
+        return name
     name = without_suffix(name).removesuffix(".zip") or name
     return name.removesuffix(Path(name).suffix) or name
+
+
+def _arguments(text: TextLike) -> list[str]:
+    arguments = [str(text)] if isinstance(text, str | Path) else [str(part) for part in text]
+    if not arguments:
+        raise CorpusError("no text given; name a file, a folder, - for standard input, or one of `charlm corpora`")
+    return arguments
 
 
 def names_text(argument: str) -> bool:
@@ -169,6 +181,9 @@ def not_found(argument: str) -> str:
     if (mistake := looks_like(argument)) is not None:
         return f"{argument!r} names no text: {mistake}"
     path = Path(argument)
+    if os.path.islink(user_path(argument)):
+        target = os.readlink(user_path(argument))
+        return f"{argument!r} is a symbolic link to {target!r}, which leads to no file; mend the link, or name the file"
     archive = next((parent for parent in user_path(argument).parents if os.path.isfile(parent)), None)
     if archive is not None:
         member = shlex.quote(user_path(argument).relative_to(archive).as_posix())

@@ -23,6 +23,15 @@ def test_a_missing_file_is_an_error_with_a_hint() -> None:
         find_sources(["tinyshakespear"])
 
 
+def test_a_link_to_nothing_is_named(tmp_path) -> None:
+    for target in ("gone.txt", "link.txt"):
+        link = tmp_path / "link.txt"
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+        with pytest.raises(CorpusError, match=rf"link.txt' is a symbolic link to '{target}', which leads to no file"):
+            find_sources([link])
+
+
 def test_nothing_given_is_an_error() -> None:
     with pytest.raises(CorpusError, match="no text given"):
         find_sources([])

@@ -97,12 +97,12 @@ def run_in_processes(
 
     Raises `ProcessError` if one is ended by a signal.
     """
-    from charlm.data.sources import find_sources
+    from charlm.data.sources import name_of
     from charlm.processes.launch import launch
     from charlm.storage.runs import RunFolder, find_run, new_run, newest_resumable
 
     if run is None:
-        run = str(newest_resumable() if resume else new_run(find_sources(texts).name))
+        run = str(newest_resumable() if resume else new_run(name_of(texts)))
     options = given_options(context, without=("processes", "run"))
     words = [word if value is None else f"{word}={value}" for word, value in options]
     try:

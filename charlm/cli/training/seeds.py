@@ -2,13 +2,9 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from charlm.config import check_range
 from charlm.errors import ConfigError
-
-if TYPE_CHECKING:
-    pass
 
 
 def planned_runs(
@@ -28,7 +24,7 @@ def planned_runs(
         raise ConfigError(
             "--seeds reads the text once per run, so it can't use standard input; save the text to a file first"
         )
-    name = run if run is not None else _free_name(texts, seeds)
+    name = str(find_run(run)) if run is not None else _free_name(texts, seeds)
     names = [f"{name}-{number}" for number in range(1, seeds + 1)]
     for own in names:
         RunFolder(find_run(own)).require_room(overwrite=overwrite)
@@ -38,10 +34,10 @@ def planned_runs(
 
 def _free_name(texts: Sequence[str], seeds: int) -> str:
     """The name of the text, or NAME-b, NAME-c and so on, of which no run with a number exists yet."""
-    from charlm.data.sources import find_sources
+    from charlm.data.sources import name_of
     from charlm.storage.runs import RUNS
 
-    name = find_sources(texts).name
+    name = name_of(texts)
     for suffix in ("", *(f"-{letter}" for letter in "bcdefghijklmnopqrstuvwxyz")):
         if not any(os.path.lexists(RUNS / f"{name}{suffix}-{number}") for number in range(1, seeds + 1)):
             return name + suffix

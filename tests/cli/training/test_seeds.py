@@ -30,6 +30,19 @@ def test_nothing_is_trained_if_a_folder_is_taken(charlm, text: Path, brief: list
     assert Path("runs/novel-1/model.safetensors").exists()
 
 
+def test_the_name_of_a_run_may_end_with_a_slash(charlm, text: Path, brief: list[str]) -> None:
+    shown = charlm("train", text, "--run", "runs/novel/", "--seeds", "2", *brief, "--json").stdout
+    assert [json.loads(line)["run"] for line in shown.splitlines()] == ["runs/novel-1", "runs/novel-2"]
+    assert "--run is ''; give a name" in charlm("train", text, "--run", "", "--seeds", "2", status=1).stderr
+
+
+def test_a_folder_in_another_encoding_gives_its_name(charlm, write, sentences: str, brief: list[str]) -> None:
+    folder = write(sentences.encode("utf-16"), "old/a.txt").parent
+    shown = charlm("train", folder, "--encoding", "utf-16", "--seeds", "2", *brief, "--json").stdout
+    assert [json.loads(line)["run"] for line in shown.splitlines()] == ["runs/old-1", "runs/old-2"]
+    charlm("train", folder, "--resume", "--run", "old-1", "--steps", "31")
+
+
 def test_wrong_uses_are_one_line(charlm, text: Path, brief: list[str]) -> None:
     assert "--seeds is 1" in charlm("train", text, "--seeds", "1", *brief, status=1).stderr
     assert "standard input" in charlm("train", "-", "--seeds", "2", *brief, status=1, stdin=b"abc").stderr
