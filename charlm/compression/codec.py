@@ -1,5 +1,6 @@
 """Compress bytes by the probabilities of a model, and decompress them."""
 
+import contextlib
 import hashlib
 import logging
 import tempfile
@@ -14,7 +15,7 @@ from charlm.compression.coder import make_decoder, make_encoder
 from charlm.compression.machine import described, machine
 from charlm.compression.predictors import Predictor, make_predictor
 from charlm.compression.symbols import CODE_POINTS, Alphabet, UnknownSymbolError, has_crlf, separator_of
-from charlm.errors import ArchiveError, ConfigError, ModelFileError
+from charlm.errors import ArchiveError, CharlmError, ConfigError, ModelFileError
 from charlm.files import json_sha256
 from charlm.ngram.arrays import to_arrays
 from charlm.ngram.native_code import native_library
@@ -147,20 +148,30 @@ def _alphabet(model: TextModel, header: Header) -> Alphabet:
 
 
 def _model_bytes(model: TextModel) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "model.safetensors")
+    with _temporary_file() as path:
         model_file.save(path, model.checkpoint)
         return path.read_bytes()
 
 
 def _model_from(content: bytes) -> TextModel:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "model.safetensors")
+    with _temporary_file() as path:
         path.write_bytes(content)
         try:
             return TextModel(path=Path("in the archive"), checkpoint=model_file.load(path))
         except ModelFileError as error:
             raise ArchiveError(str(error).replace(str(path), "the model in the archive")) from None
+
+
+@contextlib.contextmanager
+def _temporary_file() -> Iterator[Path]:
+    """A path for a model file, which is removed after the block; raises `CharlmError` if it can't be written."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder, "model.safetensors")
+    except OSError as error:
+        raise CharlmError(
+            f"can't write a temporary file: {error.strerror}; free some space, or set TMPDIR to another folder"
+        ) from None
 
 
 class _Reading:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,14 @@ def test_with_each_option_a_file_comes_back(charlm, letter: Path, options: list[
         shutil.rmtree("runs")
     assert json.loads(charlm("decompress", "x", "-o", "back", "--json").stdout)["bytes"] == len(DATA)
     assert Path("back").read_bytes() == DATA
+
+
+def test_a_missing_temporary_folder_is_one_line(charlm, failed, letter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    charlm("compress", letter, "--self-contained", "-o", "x")
+    monkeypatch.setattr(tempfile, "tempdir", "nowhere")
+    for command in (["compress", letter, "--self-contained"], ["decompress", "x"]):
+        assert "error: can't write a temporary file: No such file or directory; free" in failed(*command, "-o", "y")
+    assert not Path("y").exists()
 
 
 def test_streams(charlm, letter: Path) -> None:
