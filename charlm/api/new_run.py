@@ -1,5 +1,6 @@
 """Train a model in a new run."""
 
+import os
 import time
 from contextlib import nullcontext
 from dataclasses import replace
@@ -243,7 +244,7 @@ def _free_folder(run: str | Path | None, sources: FoundText, processes: Processe
     if processes.is_first:
         folder.require_room(overwrite=overwrite)
     for path in sources.paths():
-        if path in [file.resolve() for file in folder.files]:
+        if str(path) in map(os.path.realpath, folder.files):
             raise ConfigError(f"the run {folder.path} would replace its own text {path}; copy the text first")
     return folder
 

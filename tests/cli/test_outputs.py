@@ -74,6 +74,13 @@ def test_a_folder_of_texts_is_no_place_for_an_output(failed, letter: Path) -> No
     assert "which is also an input" in said
 
 
+def test_a_loop_of_links_is_no_output(failed, letter: Path) -> None:
+    Path("texts").mkdir()
+    shutil.copy(letter, "texts/a.txt")
+    Path("loop").symlink_to("loop")
+    assert "--out is 'loop', which is a symbolic link" in failed("features", "texts", "--out", "loop")
+
+
 def test_the_home_folder_is_found(charlm, letter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     charlm("heatmap", letter, "--html=~/page.html")

@@ -92,5 +92,7 @@ def write_page(path: Path, page: str, *, open_page: bool) -> None:
 def _holds(source: Path, path: Path) -> bool:
     """Whether an existing file is this input, or lies in this folder."""
     if os.path.isdir(source):
-        return path.resolve().is_relative_to(source.resolve())
+        return Path(os.path.realpath(path)).is_relative_to(
+            os.path.realpath(source)
+        )  # `resolve` refuses a loop of links
     return os.path.exists(source) and os.path.exists(path) and os.path.samefile(source, path)
