@@ -11,6 +11,7 @@ from typing import Any
 
 from charlm.analysis.html.template import read_part
 from charlm.files import MADE_BY
+from charlm.tokenizers.base import encodable
 
 CORE = (
     *("sections.js", "matrix.js", "ngram.js", "recent.js", "match.js", "network.js", "tokenizers.js", "reader.js"),
@@ -49,7 +50,8 @@ def fill_page(*, title: str, about: str, card: Card, header: dict[str, Any], pro
         "CORE": core,
         "INTERFACE": interface,
     }
-    return re.sub(f"@({'|'.join(parts)})@", lambda match: parts[match[1]], _part("page.html"))
+    page = re.sub(f"@({'|'.join(parts)})@", lambda match: parts[match[1]], _part("page.html"))
+    return encodable(page, "replace")  # the name of a file need not be UTF-8
 
 
 def core_script(program: str) -> str:

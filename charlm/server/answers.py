@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from charlm.errors import CharlmError
@@ -28,7 +28,7 @@ class JsonAnswer:
 
         async def answer() -> None:
             try:
-                response: Response = JSONResponse(await self._workers.run(self._work))
+                response = json_response(await self._workers.run(self._work))
             except CharlmError as error:
                 response = error_response(error)
             await response(scope, receive, _with_timeout(send))
@@ -83,6 +83,11 @@ def event(value: Any) -> bytes:
     return b"data: " + _json_bytes(value) + b"\n\n"
 
 
+def json_response(value: Any) -> Response:
+    """The answer for a JSON value."""
+    return Response(_json_bytes(value), media_type="application/json")
+
+
 def error_response(error: CharlmError) -> Response:
     """The answer for an error."""
     headers = {"retry-after": "1"} if status_of(error) == 503 else None
@@ -91,7 +96,8 @@ def error_response(error: CharlmError) -> Response:
 
 
 def _json_bytes(value: Any) -> bytes:
-    """A JSON value in UTF-8; half of a surrogate pair, which a message may quote, becomes a question mark."""
+    """A JSON value in UTF-8; half of a surrogate pair, as in the name of a file that isn't UTF-8, becomes a question
+    mark."""
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
 
 

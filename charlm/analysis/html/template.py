@@ -7,6 +7,7 @@ from importlib import resources
 from typing import Any
 
 from charlm.files import MADE_BY
+from charlm.tokenizers.base import encodable
 
 
 def fill_template(template: str, *, title: str, about: str, data: Any, body: str = "") -> str:
@@ -30,7 +31,8 @@ def fill_template(template: str, *, title: str, about: str, data: Any, body: str
         "BODY": body,
         "DATA": json.dumps(data).replace("<", "\\u003c"),
     }
-    return re.sub(f"@({'|'.join(parts)})@", lambda match: parts[match[1]], read_part(template))
+    page = re.sub(f"@({'|'.join(parts)})@", lambda match: parts[match[1]], read_part(template))
+    return encodable(page, "replace")  # the name of a file need not be UTF-8
 
 
 def read_part(name: str) -> str:

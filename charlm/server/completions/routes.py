@@ -10,10 +10,10 @@ import uuid
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from charlm.server.answers import EventStream, JsonAnswer
+from charlm.server.answers import EventStream, JsonAnswer, json_response
 from charlm.server.bodies import read_fields
 from charlm.server.completions.choices import Part, choice, parts
 from charlm.server.completions.request import CompletionRequest, parse_request
@@ -23,21 +23,21 @@ from charlm.server.site import Site
 from charlm.server.workers import Job
 
 
-async def list_models(request: Request) -> JSONResponse:
+async def list_models(request: Request) -> Response:
     """GET /v1/models."""
     site: Site = request.app.state.site
     data = list[dict[str, Any]]()
     for name, path in site.models.paths().items():
         with contextlib.suppress(NotFoundError):
             data.append(_model_json(name, facts_of(name, path).st_mtime))
-    return JSONResponse({"object": "list", "data": data})
+    return json_response({"object": "list", "data": data})
 
 
-async def show_model(request: Request) -> JSONResponse:
+async def show_model(request: Request) -> Response:
     """GET /v1/models/NAME."""
     site: Site = request.app.state.site
     name, path = site.models.find(request.path_params["name"])
-    return JSONResponse(_model_json(name, facts_of(name, path).st_mtime))
+    return json_response(_model_json(name, facts_of(name, path).st_mtime))
 
 
 async def complete(request: Request) -> ASGIApp:

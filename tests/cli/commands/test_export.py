@@ -1,6 +1,7 @@
 """`charlm export` as a user types it."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,17 @@ def test_it_writes_a_page_and_says_what_it_costs(charlm, trained_run, small_shap
     values = json.loads(charlm("export", "--html", "page.html", "--bits", 16, "--json").stdout)
     assert values["weight_bits"] == 16 and values["bytes"] == Path("page.html").stat().st_size
     assert values["bits_per_character"] == pytest.approx(values["bits_per_character_before"], rel=0.01)
+
+
+def test_a_name_that_is_not_utf8_may_be_in_a_page(charlm, trained_run, write, sentences: str) -> None:
+    text = write(sentences, os.fsdecode(b"caf\xe9.txt"))
+    trained_run()
+    charlm("train", text, "--run", "coffee", "--steps", "3", "--hidden", "4", "--ngram-order", "0")
+    pages = (["export", "coffee"], ["export", "--title", os.fsdecode(b"caf\xe9")], ["heatmap", text])
+    for command in (*pages, ["compare", "a", "coffee", text, "--json"]):
+        Path("page.html").unlink(missing_ok=True)
+        charlm(*command, "--html", "page.html")
+        assert "caf\ufffd" in Path("page.html").read_text(encoding="utf-8")
 
 
 def test_a_model_outside_its_run_folder_is_exported_without_figures(charlm, trained_run) -> None:

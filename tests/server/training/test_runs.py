@@ -1,6 +1,7 @@
 """The runs that the page shows."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,12 @@ def test_figures_come_as_they_are_written(served) -> None:
     assert "settings" not in second  # they are sent once
     metrics.write_text("")
     assert served.json("GET", f"/api/runs/a?offset={second['offset']}")["restarted"]
+
+
+def test_the_name_of_a_text_need_not_be_utf8(served, write, sentences: str, train_run) -> None:
+    train_run("runs/b", source=write(sentences, os.fsdecode(b"caf\xe9.txt")), steps=2)
+    texts = {one["run"]: one["text"] for one in served.json("GET", "/api/runs")["runs"]}
+    assert texts["b"] == "caf?.txt"
 
 
 def test_the_samples_of_a_run(served) -> None:
