@@ -1,5 +1,6 @@
 """The runs in a folder, each with its settings and figures, from the configuration and metrics.jsonl alone."""
 
+import os
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,8 +51,8 @@ def list_runs(folder: Path = RUNS) -> list[RunSummary]:
 
 
 def summarised_files(run: RunFolder) -> list[Path]:
-    """The files of a run that its summary depends on, as far as they exist."""
-    return [file for file in (run.config, run.metrics, run.model, run.resume) if file.is_file()]
+    """The files of a run that its summary depends on, as far as they exist and this user may know of them."""
+    return [file for file in (run.config, run.metrics, run.model, run.resume) if os.path.isfile(file)]
 
 
 def summarise(run: RunFolder) -> RunSummary | None:

@@ -1,5 +1,6 @@
 """`charlm runs` as a user types it."""
 
+import errno
 import json
 import os
 import shutil
@@ -55,3 +56,18 @@ def test_without_runs_it_says_how_to_make_one(charlm) -> None:
     result = charlm("runs")
     assert result.stdout == "" and "charlm train TEXT" in result.stderr
     assert json.loads(charlm("runs", "--json").stdout) == []
+
+
+def test_a_folder_of_another_user_is_no_run(charlm, trained_run, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained_run("runs/mine")
+    trained_run("runs/theirs")
+    real = os.stat
+
+    def refused(path, **settings):
+        if "theirs/" in str(path):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return real(path, **settings)
+
+    monkeypatch.setattr(os, "stat", refused)
+    assert [one["run"] for one in json.loads(charlm("runs", "--json").stdout)] == ["mine"]
+    assert "1 run in runs/" in charlm().stdout
