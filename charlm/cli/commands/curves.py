@@ -46,13 +46,14 @@ def curves(
         plot = output_path(plot, "--plot", overwrite=overwrite)
     folders = [find_run(name) for name in runs] if runs else [newest_run(METRICS_FILE)]
     run_curves = [read_curves(RunFolder(folder), against) for folder in folders]
+    different = [] if json or len(folders) == 1 else differences([RunFolder(folder) for folder in folders])
     if plot is not None:
         save_plot(draw_curves(run_curves, against), plot)
     if json:
         print_json([run.to_json() for run in run_curves])
     else:
         show_charts(run_curves, against)
-        if different := differences([RunFolder(folder) for folder in folders]):
+        if different:
             note(
                 f"these losses can't be compared, since the runs differ in {', '.join(different)}; compare the models "
                 "on one text with: charlm compare MODEL MODEL TEXT"

@@ -65,7 +65,7 @@ class RunFolder:
             self._check_files()
             if held:
                 self._remove_leftovers()
-            replaces = any(path.exists() for path in (self.config, self.model, self.resume))
+            replaces = any(map(os.path.exists, (self.config, self.model, self.resume)))
             self._write(self.new_config if replaces else self.config, config)
             yield
 
@@ -76,7 +76,7 @@ class RunFolder:
         new configuration and no model.
         """
         with naming_write_errors(self.path, "name another folder with --run"):
-            if self.new_config.exists():
+            if os.path.exists(self.new_config):
                 os.replace(self.new_config, self.config)
             self.model.unlink(missing_ok=True)
 
@@ -86,27 +86,27 @@ class RunFolder:
 
         Raises `RunError` as `read_config` does, or when another process has locked the folder.
         """
-        if not self.new_config.exists():
+        if not os.path.exists(self.new_config):
             self._require_run()
         with locked(self.path) as held:
             self._check_files()
             if held:
                 self._remove_leftovers()
-            yield self._read(self.new_config) if self.new_config.exists() else self.read_config()
+            yield self._read(self.new_config) if os.path.exists(self.new_config) else self.read_config()
 
     def can_continue(self) -> bool:
         """Whether the run has a resume file; without one it starts again.
 
         Raises `RunError` if there is a model, which a run that starts again would overwrite.
         """
-        if self.new_config.exists():  # the resume file and the model are those of the run that is replaced
+        if os.path.exists(self.new_config):  # the resume file and the model are those of the run that is replaced
             return False
-        if not self.resume.exists() and self.model.exists():
+        if not os.path.exists(self.resume) and os.path.exists(self.model):
             raise RunError(
                 f"{self.resume} is missing, so run {self.path} can't be continued; restore that file, or start a new "
                 f"run from the model with `charlm train TEXT --init-from {self.path}`"
             )
-        return self.resume.exists()
+        return os.path.exists(self.resume)
 
     def require_room(self, *, overwrite: bool) -> None:
         """Raise `RunError` unless a run may start here: the folder is missing, or empty or to be overwritten and not in
@@ -114,9 +114,9 @@ class RunFolder:
         if not UNDECODED_BYTES.isdisjoint(str(self.path)):
             raise RunError(f"{str(self.path)!r} is not UTF-8; a run needs a UTF-8 name, so name another with --run")
         try:
-            if self.path.exists() and not self.path.is_dir():
+            if os.path.exists(self.path) and not os.path.isdir(self.path):
                 raise RunError(f"{self.path} is a file; name another folder with --run")
-            if not self.path.is_dir():
+            if not os.path.isdir(self.path):
                 return
             require_unlocked(self.path)
             if not overwrite and not self._is_empty():
@@ -136,7 +136,7 @@ class RunFolder:
 
     def write_config(self, config: RunConfig) -> None:
         """Replace the configuration."""
-        self._write(self.new_config if self.new_config.exists() else self.config, config)
+        self._write(self.new_config if os.path.exists(self.new_config) else self.config, config)
 
     def read_config(self) -> RunConfig:
         """The configuration of the run; raises `RunError` when there is no run or the file is damaged."""
@@ -147,12 +147,14 @@ class RunFolder:
         atomic_write(path, json.dumps(config.to_json(), indent=2).encode())  # ASCII, since a path may not be UTF-8
 
     def _read(self, path: Path) -> RunConfig:
+        remedy = f"restore it, or start a new run from the model with `charlm train TEXT --init-from {self.path}`"
         try:
             return RunConfig.from_json(parse_object(read_run_file(path)))
-        except ConfigError as error:
-            raise RunError(f"{path} is damaged: {error}") from None
-        except (OSError, ValueError) as error:
-            raise RunError(f"{path} can't be read: {error}") from None
+        except (ConfigError, ValueError) as error:
+            reason = str(error).partition(";")[0]
+            raise RunError(f"{path} is damaged: {reason}; {remedy}") from None
+        except OSError as error:
+            raise RunError(f"{path} can't be read: {error.strerror}; {remedy}") from None
 
     def _check_files(self) -> None:
         """Raise `RunError` if one of the files is no regular file."""
@@ -173,7 +175,7 @@ class RunFolder:
 
     def _require_run(self) -> None:
         if not os.path.isfile(self.config):
-            if self.resume.exists() and not os.path.lexists(self.config):
+            if os.path.exists(self.resume) and not os.path.lexists(self.config):
                 raise RunError(
                     f"{self.config} is missing; restore it, or start a new run from the model with "
                     f"`charlm train TEXT --init-from {self.path}`"

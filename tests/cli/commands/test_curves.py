@@ -25,6 +25,16 @@ def test_runs_are_laid_over_each_other(charlm, trained_run) -> None:
     assert values[0]["learning rate"]["y"] != values[1]["learning rate"]["y"]
 
 
+def test_a_damaged_configuration_is_named_before_any_chart(charlm, failed, trained_run) -> None:
+    trained_run("runs/first")
+    trained_run("runs/second")
+    Path("runs/second/config.json").write_text("{")
+    said = failed("curves", "first", "second")
+    assert "runs/second/config.json is damaged: Expecting property name" in said
+    assert "restore it, or start a new run from the model with `charlm train TEXT --init-from runs/second`" in said
+    assert "60 steps" in charlm("curves", "second").stdout
+
+
 def test_charts_fit_a_narrow_terminal(charlm, trained_run, monkeypatch: pytest.MonkeyPatch) -> None:
     trained_run("runs/first")
     set_margin("runs/first", 0.0625)
