@@ -1,5 +1,6 @@
 """What `charlm train` prints at the end: figures, a verdict, advice, and what to do next."""
 
+import logging
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ import typer
 
 from charlm.cli.training.processes import option_of_launcher
 from charlm.cli.training.repeated import repeated
+from charlm.errors import CharlmError
 from charlm.files import MODEL_FILE
 from charlm.processes.environment import rank_in_environment
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from charlm.analysis.runs.forgetting import Forgotten
     from charlm.api import Trained
     from charlm.progress import Progress
+
+logger = logging.getLogger(__name__)
 
 
 def report(result: "Trained", context: typer.Context, *, json: bool) -> None:
@@ -40,7 +44,10 @@ def report(result: "Trained", context: typer.Context, *, json: bool) -> None:
         with Bars(console) as progress:
             if result.outcome.best is not None:
                 verdict = validation_verdict(result.dataset, result.outcome.best, progress=progress)
-            forgotten = _forgotten(result.run, progress)
+            try:
+                forgotten = _forgotten(result.run, progress)
+            except CharlmError as error:  # that model may have been removed or replaced
+                logger.warning("the run is not compared with the model that it began with: %s", error)
         if forgotten is not None:
             verdict.append(
                 f"forgotten: text written by the model it began with costs {forgotten.after:.2f} bits/char now, "
@@ -57,16 +64,23 @@ def report(result: "Trained", context: typer.Context, *, json: bool) -> None:
 
 
 def _forgotten(run: Path, progress: "Progress") -> "Forgotten | None":
-    """What the model of a run has forgotten of the model that it began with; None if there is or was none."""
+    """What the model of a run has forgotten of the model that it began with.
+
+    None if there was none or it is no longer there, and for pairs, whose targets are not written without a source.
+    """
     from charlm.analysis.runs.forgetting import measure_forgetting
+    from charlm.loading import load
     from charlm.storage.runs import RunFolder
     from charlm.training.start.fine_tuning import load_start_model
 
-    init_from = RunFolder(run).read_config().init_from
-    if init_from is None or not Path(init_from).exists():
+    config = RunFolder(run).read_config()
+    if config.init_from is None or config.corpus.is_pairs or not Path(config.init_from).exists():
         return None
-    start, model = load_start_model(init_from), load_start_model(run)
-    assert start is not None and model is not None
+    start, model = load_start_model(config.init_from), load(run)
+    assert start is not None and model.checkpoint.training is not None
+    began_with = model.checkpoint.training.began_with
+    if began_with is not None and began_with.sha256 != start.facts.sha256:  # another model took its place
+        return None
     return measure_forgetting((start.model, start.tokenizer), (model.model, model.tokenizer), progress=progress)
 
 

@@ -181,6 +181,17 @@ def test_the_end_of_training_says_which_predictor_wins(charlm, brief: list[str],
     assert "predict this text better than the network" in sentence and sentence in shown.stderr
 
 
+def test_a_finished_run_needs_no_model_to_compare_with(charlm, text: Path, run: str, brief: list[str]) -> None:
+    charlm("train", text, "--init-from", run, "--run", "later", "--steps", "3")
+    (Path(run) / "model.safetensors").write_bytes(b"damaged")
+    shown = charlm("train", "--resume", "--run", "later", "--steps", "6", "--json")
+    values = json.loads(shown.stdout)
+    assert values["finished"] and values["forgotten"] is None
+    assert re.search("note: the run is not compared with the model that it began with: .*runs/first/", shown.stderr)
+    shown = charlm("train", text, "--init-from", "later", "--run", "later", "--overwrite", "--steps", "3", "--json")
+    assert json.loads(shown.stdout)["forgotten"] is None and "forgotten" not in shown.stderr
+
+
 def test_a_small_validation_split_earns_a_note(charlm, text: Path, brief: list[str]) -> None:
     shown = charlm("train", text, *brief, "--splits", "98/1/1").stderr
     assert "note: the validation split has only" in shown
