@@ -65,17 +65,20 @@ def read_held_out(
 ) -> dict[SplitName, Corpus]:
     """Read the splits that are texts of their own; the test split only if `split` names it.
 
-    The arguments are those of `read_own_text`. Raises `CorpusError` if the validation text has changed.
+    The arguments are those of `read_own_text`. Raises `CorpusError` if one is missing, or the validation text changed.
     """
     config = unsplit(CorpusConfig() if facts is None else facts.config)
     texts: dict[SplitName, Corpus] = {}
     for name, arguments in held_out_arguments(model).items():
         if name == "test" and split != "test":
             continue
+        kind = "validation" if name == "valid" else name
+        if (lost := missing_text(arguments)) is not None:
+            raise CorpusError(f"the {kind} text {lost} of {model.parent} is missing; move it back, or name a text")
         texts[name] = corpus = open_corpus(arguments, config, progress=progress)
         valid = facts.valid if name == "valid" and facts is not None else None
         if valid is not None and corpus.sha256 != valid.sha256:
             raise CorpusError(
-                f"the validation text {corpus.name} has changed since the model was trained; restore it, or name a text"
+                f"the {kind} text {corpus.name} has changed since the model was trained; restore it, or name a text"
             )
     return texts

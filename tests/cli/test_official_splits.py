@@ -171,6 +171,15 @@ def test_a_text_that_changed_is_noticed(charlm, texts: dict[str, Path], official
         library.train(texts["train"], steps=1, valid=texts["valid"], corpus={"splits": (90, 5, 5)}, run="b")
 
 
+def test_a_text_that_is_gone_is_named_with_its_run(charlm, texts: dict[str, Path], official: str) -> None:
+    for name, kind in (("test", "test"), ("valid", "validation")):
+        texts[name].unlink()
+        said = charlm("eval", official, "--split", name, status=1).stderr
+        assert f"the {kind} text {texts[name]} of runs/official is missing; move it back, or name a text" in said
+    said = charlm("train", "--resume", "--run", "official", "--steps", "40", status=1).stderr
+    assert f"the validation text {texts['valid']} of run runs/official is missing; move it back, or start" in said
+
+
 def test_an_overlap_is_named_with_its_size(
     charlm, texts: dict[str, Path], write, brief: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
