@@ -13,7 +13,7 @@ from charlm.files import MODEL_FILE
 from charlm.loading import load
 from charlm.server.errors import NotFoundError
 from charlm.storage.direction import Direction, direction_paths
-from charlm.storage.runs import PRETRAINED, bundled_names, find_model, newest_models
+from charlm.storage.runs import PRETRAINED, bundled_names, find_model, model_name, newest_models
 from charlm.text_model import TextModel
 
 COPY_LENGTH = 40
@@ -72,7 +72,7 @@ class Models:
         self._first: tuple[str, Path] | None = None
         if model is not None:
             path = find_model(model)
-            self._first = (path.parent.name or path.stem if path.name == MODEL_FILE else path.stem, path)
+            self._first = (model_name(path), path)
         self._lock = threading.Lock()
         self._loaded: OrderedDict[Path, ServedModel] = OrderedDict()
 

@@ -52,6 +52,7 @@ def open_reader(
     import charlm
     from charlm.data.encoding import read_utf8
     from charlm.sampling.pairs.source import require_source
+    from charlm.storage.runs import model_name
     from charlm.text_model import require_forward
 
     model, file = model_and_text(arguments or [], command)
@@ -62,4 +63,4 @@ def open_reader(
     require_source(loaded.model, loaded.corpus_config)
     require_forward(loaded, command)
     name = "standard input" if file == "-" else Path(file).name
-    return loaded, text, ", ".join([f"{name} read by {loaded.path.parent.name}", *(label or ())])
+    return loaded, text, ", ".join([f"{name} read by {model_name(loaded.path)}", *(label or ())])

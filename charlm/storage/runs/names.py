@@ -146,6 +146,12 @@ def _no_model(name: str) -> str:
     )
 
 
+def model_name(path: Path) -> str:
+    """A short name for a model file: that of its folder, or that of the file if it isn't named as in a run."""
+    folder, name = os.path.split(os.path.abspath(path))
+    return os.path.basename(folder) or path.stem if name == MODEL_FILE else path.stem
+
+
 def nearest_model(name: str) -> str | None:
     """The run or bundled model whose name is most like `name`; None if none is much like it."""
     return closest(name, [*run_names(), *bundled_names()])

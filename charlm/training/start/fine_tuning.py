@@ -11,12 +11,11 @@ from torch import Tensor
 
 from charlm.config import TokenizerConfig
 from charlm.data.dataset import Dataset
-from charlm.files import MODEL_FILE
 from charlm.model.language_model import LanguageModel
 from charlm.ngram.match import BUCKETS
 from charlm.storage.checkpoint import load, weights_sha256
 from charlm.storage.provenance import FirstModel
-from charlm.storage.runs import find_model
+from charlm.storage.runs import find_model, model_name
 from charlm.tokenizers import Tokenizer
 from charlm.tokenizers.char import CharTokenizer
 from charlm.tokenizers.nearest import nearest_text
@@ -42,8 +41,7 @@ class StartModel:
     @property
     def facts(self) -> FirstModel:
         """Its name and hash, for the models that begin with it."""
-        name = self.path.parent.name if self.path.name == MODEL_FILE else self.path.stem
-        return FirstModel(name=name, sha256=weights_sha256(self.model))
+        return FirstModel(name=model_name(self.path), sha256=weights_sha256(self.model))
 
 
 def load_start_model(name: str | Path | None) -> StartModel | None:

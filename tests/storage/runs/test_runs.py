@@ -6,7 +6,7 @@ import pytest
 from charlm import api
 from charlm.errors import ConfigError, CorpusError, ModelFileError, RunError
 from charlm.files import MODEL_FILE
-from charlm.storage.runs import PRETRAINED, find_model, find_run, names_model
+from charlm.storage.runs import PRETRAINED, find_model, find_run, model_name, names_model
 
 
 def test_a_run_folder_is_never_overwritten_unasked(text: Path, train_run, small_shape: dict) -> None:
@@ -45,6 +45,20 @@ def test_a_run_is_named_by_a_folder_of_its_own(text: Path, train_run, monkeypatc
             train_run(name)
     assert train_run("./mine/", steps=2).run == Path("mine")
     assert train_run("mine/", steps=2, overwrite=True).run == Path("mine")
+
+
+def test_a_model_is_named_by_its_folder_or_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "novel"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    for path in (
+        "model.safetensors",
+        "./model.safetensors",
+        "../novel/model.safetensors",
+        folder / "model.safetensors",
+    ):
+        assert model_name(Path(path)) == "novel"
+    assert model_name(Path("copy.safetensors")) == "copy" and model_name(Path("/model.safetensors")) == "model"
 
 
 def test_a_model_is_found_by_path_name_and_age(text: Path, train_run) -> None:
