@@ -1,5 +1,6 @@
 """Texts, arguments and files that can't be used: one line, and nothing is left behind."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,14 @@ def test_a_model_that_is_damaged_is_one_line(failed, run: str) -> None:
 def test_a_wrong_usage_ends_with_status_2(charlm, arguments: list[str]) -> None:
     result = charlm(*arguments, status=2)
     assert result.stdout == "" and result.stderr.startswith("Usage: ") and "Error" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", ["train --resume --run LONG", "train LONG --resume", "score first other --truth LONG"]
+)
+def test_what_is_too_long_for_a_name_is_one_line(failed, run: str, arguments: str) -> None:
+    shutil.copytree(run, "runs/other")
+    assert "x" * 300 in failed(*arguments.replace("LONG", "x" * 300).split())
 
 
 def test_a_line_end_in_an_argument_stays_out_of_the_error(charlm) -> None:

@@ -1,5 +1,6 @@
 """`charlm train`: train a model, or continue a run."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -210,7 +211,7 @@ def _check_text_is_no_run(text: list[str] | None, run: str | None) -> None:
 
     if run is None and text is not None and len(text) == 1 and not names_text(text[0]):
         folder = find_run(text[0])
-        if RunFolder(folder).config.is_file():
+        if os.path.isfile(RunFolder(folder).config):
             raise ConfigError(f"{text[0]} is a run, not a text; continue it with: charlm train --resume --run {folder}")
 
 

@@ -91,10 +91,15 @@ def given_models(arguments: list[str], options: list[str]) -> tuple[dict[str, Pa
 
     Raises `ConfigError` for two models of one name, or a folder without runs.
     """
-    from charlm.storage.runs import find_model
+    from charlm.data.sources import names_text
+    from charlm.storage.runs import find_model, model_name, names_model
 
     if options:
         names, texts = list[str](), arguments
+        if texts and names_model(texts[0]) and not names_text(texts[0]):
+            raise ConfigError(
+                f"{texts[0]} is a model; with --models all models are options, so pass --models {texts[0]}"
+            )
     else:
         require_model_first(arguments, "charlm score")
         names, texts = leading_models(arguments, least=min(1, len(arguments) - 1))
@@ -105,7 +110,7 @@ def given_models(arguments: list[str], options: list[str]) -> tuple[dict[str, Pa
         paths += inside if inside and not (folder / MODEL_FILE).exists() else [find_model(option)]
     found: dict[str, Path] = {}
     for path in paths:
-        name = path.parent.name if path.name == MODEL_FILE else path.stem
+        name = model_name(path)
         if name in found:
             raise ConfigError(f"two models are named {name!r}, {found[name]} and {path}; rename one of them")
         found[name] = path
@@ -121,11 +126,15 @@ def parse_prior(text: str, models: list[str], what: str = "model") -> list[float
     for part in text.split(","):
         name, equals, share = part.rpartition("=")
         try:
-            shares[_known(name.strip(), models, "--prior", what)] = float(share)
+            probability = float(share)
         except ValueError:
             equals = ""
         if not equals:
             raise ConfigError(f"--prior has {part!r}; give NAME=PROBABILITY for each {what}, such as {models[0]}=0.5")
+        known = _known(name.strip(), models, "--prior", what)
+        if known in shares:
+            raise ConfigError(f"--prior has {known} twice; give one probability for each {what}")
+        shares[known] = probability
     if missing := [name for name in models if name not in shares]:
         raise ConfigError(f"--prior has no probability for {', '.join(missing)}; give one for each {what}")
     if not all(0 <= share <= 1 for share in shares.values()):
@@ -144,7 +153,7 @@ def parse_truth(values: list[str], models: list[str]) -> list[tuple[int, str]]:
             known.append((models.index(_known(name, models, "--truth")), text))
             continue
         folder = user_path(value)
-        paths = sorted(folder.glob("*.txt")) if folder.is_dir() else []
+        paths = sorted(folder.glob("*.txt")) if os.path.isdir(folder) else []
         if not paths:
             raise ConfigError(f"--truth is {value!r}; give NAME=TEXT, or a folder with a file NAME.txt for each model")
         known += [(models.index(_known(path.stem, models, "--truth")), str(path)) for path in paths]
