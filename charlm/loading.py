@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from charlm.errors import CharlmError, ConfigError, RunError
+from charlm.errors import CharlmError, RunError
 from charlm.model.device import pick_device
-from charlm.sampling.pairs.source import require_no_pairs
 from charlm.storage.checkpoint import load as load_checkpoint
 from charlm.storage.runs import RUNS, find_model, newest_models
 from charlm.text_model import TextModel
+from charlm.text_model.loaded import require_infill_models
 
 
 def load(model: str | Path | None = None, *, device: str = "cpu") -> TextModel:
@@ -32,15 +32,7 @@ def load_infill_models(
     backward_model = load(backward) if backward is not None else None
     forward_model = forward_model or _newest("forward", backward_model)
     backward_model = backward_model or _newest("backward", forward_model)
-    for model, wanted in ((forward_model, "forward"), (backward_model, "backward")):
-        if model.corpus_config.direction != wanted:
-            raise ConfigError(f"{model.path} reads {model.corpus_config.direction}; name a model that reads {wanted}")
-        require_no_pairs(model.corpus_config, "charlm fill", "name another model")
-    if forward_model.tokenizer.fingerprint() != backward_model.tokenizer.fingerprint():
-        raise ConfigError(
-            f"{forward_model.path} and {backward_model.path} have different tokens; train both on the same text with "
-            "the same tokenizer"
-        )
+    require_infill_models(forward_model, backward_model)
     return forward_model, backward_model
 
 
@@ -55,4 +47,7 @@ def _newest(reading_direction: str, like: TextModel | None) -> TextModel:
         if model.corpus_config.direction == reading_direction and has_same_tokens:
             return model
     option = " --direction backward" if reading_direction == "backward" else ""
-    raise RunError(f"no model in {RUNS}/ reads {reading_direction}; train one with `charlm train TEXT{option}`")
+    tokens, text = ("", "") if like is None else (f" and has the tokens of {like.path}", " on the same text")
+    raise RunError(
+        f"no model in {RUNS}/ reads {reading_direction}{tokens}; train one{text} with `charlm train TEXT{option}`"
+    )

@@ -67,6 +67,19 @@ class LoadedModel:
         return replace(self, checkpoint=replace(self.checkpoint, model=model))
 
 
+def require_infill_models(forward: LoadedModel, backward: LoadedModel) -> None:
+    """Raise `ConfigError` unless two models can fill a gap: they have the same tokens and read in these directions."""
+    for model, wanted in ((forward, "forward"), (backward, "backward")):
+        if model.corpus_config.direction != wanted:
+            raise ConfigError(f"{model.path} reads {model.corpus_config.direction}; name a model that reads {wanted}")
+        require_no_pairs(model.corpus_config, "charlm fill", "name another model")
+    if forward.tokenizer.fingerprint() != backward.tokenizer.fingerprint():
+        raise ConfigError(
+            f"{forward.path} and {backward.path} have different tokens; train both on the same text with the same "
+            "tokenizer"
+        )
+
+
 def require_forward(model: LoadedModel, what: str | None = None, *, pairs: bool = False) -> None:
     """Raise `ConfigError` for a model that reads from right to left, since it would write or read a text backwards.
 

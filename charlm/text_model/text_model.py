@@ -28,7 +28,7 @@ from charlm.sampling.pairs.source import require_no_pairs, require_source
 from charlm.sampling.pairs.targets import ExactMatches, exact_matches, parts_of_pairs
 from charlm.storage.checkpoint import weights_sha256
 from charlm.storage.own_text import read_held_out, read_own_text
-from charlm.text_model.loaded import require_forward
+from charlm.text_model.loaded import require_forward, require_infill_models
 from charlm.text_model.reading import ReadingModel
 from charlm.text_model.writing import WritingModel
 
@@ -89,7 +89,11 @@ class TextModel(WritingModel, ReadingModel):
     def fill(
         self, backward: "TextModel", left: str, right: str, *, num: int = 5, config: FillConfig | None = None
     ) -> list[Filling]:
-        """The likeliest texts between `left` and `right`, best first, with the help of a backward model."""
+        """The likeliest texts between `left` and `right`, best first, with the help of a backward model.
+
+        Raises `ConfigError` unless this model reads forward, and `backward` reads backward and has the same tokens.
+        """
+        require_infill_models(self, backward)
         return fill(self.model, backward.model, self.tokenizer, left=left, right=right, num=num, config=config)
 
     def adapt(self, text: TextLike, *, corpus: CorpusOptions | None = None, progress: Progress = silent) -> "TextModel":
@@ -219,8 +223,11 @@ class TextModel(WritingModel, ReadingModel):
     ) -> Iterator[SpanScore]:
         """Score strings, each of which is a document, in batches; other arguments as in `score_spans`.
 
-        Raises `ConfigError` for a model that reads from right to left, and for one of pairs; see `score_pairs`.
+        Raises `ConfigError` for a single string, whose characters would each be a document, for a model that reads from
+        right to left, and for one of pairs; see `score_pairs`.
         """
+        if isinstance(texts, str):
+            raise ConfigError("score_texts is given a single string; give a list of strings, or use score_text")
         require_forward(self)
         require_no_pairs(self.corpus_config, "score_texts", "use score_pairs")
         check_choice("by", by, get_args(SpanKind))

@@ -54,6 +54,14 @@ def test_settings_are_keywords_too(trained_run) -> None:
         model.sample(config={"temperature": 0.5})  # type: ignore[arg-type]
 
 
+def test_what_a_method_cant_use_is_named(trained_run) -> None:
+    model = api.load(trained_run())
+    with pytest.raises(ConfigError, match="reads forward; name a model that reads backward"):
+        model.fill(model, "cat", "the")
+    with pytest.raises(ConfigError, match="a single string; give a list of strings, or use score_text"):
+        model.score_texts("cat and the cat")
+
+
 def test_a_misspelt_split_is_named(trained_run) -> None:
     model = api.load(trained_run())
     for use in (lambda: model.evaluate(split="tset"), lambda: model.read().split("tset")):

@@ -4,6 +4,7 @@ The model scores the text once for each value, as if the text had it. A model wi
 model of the documents of each value, and the value is chosen by the mean of both scores.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.config import CorpusConfig, LabelColumn, Labels
+from charlm.config import CorpusConfig, LabelColumn, Labels, check_range
 from charlm.data.corpus import Corpus
 from charlm.data.documents import Part, cut_documents
 from charlm.errors import CorpusError
@@ -83,8 +84,9 @@ def classify(
         prior: p(value) before reading; None is the share of each value in the model's own text.
         temperature: what nats are divided by, from `calibrate_on`.
 
-    Raises `ConfigError` for an invalid prior.
+    Raises `ConfigError` for an invalid prior or temperature.
     """
+    check_range("temperature", temperature, 0, math.inf, exclusive_low=True)
     scores, second = _scores(model, tokenizer, parts, label), None
     if model.label_ngrams is not None:
         first = next(code for code, (name, _) in enumerate(model.config.label_values) if name == label.name)

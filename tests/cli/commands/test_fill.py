@@ -26,3 +26,4 @@ def test_without_a_backward_model_it_says_how_to_make_one(failed, trained_run) -
     trained_run()
     said = failed("fill", "--right", "x")
     assert "--direction backward" in said and "no model in runs/ reads forward" not in said
+    assert "no model in runs/ reads backward and has the tokens of runs/a/model.safetensors" in said
