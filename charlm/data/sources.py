@@ -25,6 +25,7 @@ TextLike = str | Path | Sequence[str | Path]
 """How a user names a text: one or several files, folders or registered names, or - for standard input."""
 
 _COPIES = "stdin"  # the folder of the cache for copies of standard input
+_LONGEST_NAME = 4096  # characters; no system allows longer paths
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -178,6 +179,11 @@ def missing_text(arguments: Sequence[str]) -> str | None:
 
 def not_found(argument: str) -> str:
     """The message for an argument that names no text."""
+    if len(argument) > _LONGEST_NAME:
+        return (
+            f"no file or folder {argument[:40]!r}…, which has {len(argument):,} characters; give the name of a file, "
+            "not the text in it"
+        )
     if (mistake := looks_like(argument)) is not None:
         return f"{argument!r} names no text: {mistake}"
     path = Path(argument)

@@ -45,6 +45,14 @@ def test_what_can_be_no_name_is_an_error(name: str) -> None:
         find_sources([name])
 
 
+def test_a_text_in_place_of_its_name_is_not_repeated() -> None:
+    with pytest.raises(
+        CorpusError, match=r"'cat/\\ncat/\\n.*…, which has 50,000 characters; give the name of a file"
+    ) as error:
+        find_sources(["cat/\n" * 10_000])
+    assert len(str(error.value)) < 200
+
+
 def test_a_folder_is_all_its_text_files_in_order(write, tmp_path) -> None:
     write("second", "folder/b.txt")
     write("first", "folder/a/z.md")
