@@ -1,5 +1,6 @@
 """`charlm serve`: pages and the completions API on this machine."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -39,6 +40,7 @@ def serve(
     import webbrowser
 
     from charlm.cli.ui.console import note, stderr
+    from charlm.cli.ui.streams import BestEffortStream
 
     check_range("--port", port, 0, 65_535)
     try:
@@ -52,7 +54,9 @@ def serve(
     use_threads(threads)
 
     def announce(address: str) -> None:
-        print(address, flush=True)
+        stream = BestEffortStream(sys.stdout)  # the server answers even if nobody reads its address
+        stream.write(f"{address}\n")
+        stream.flush()
         stderr().print("only this machine can reach the server; Ctrl-C stops it and saves a run that is training")
         if open_page and not webbrowser.open(address):
             note("found no browser to open; set the environment variable BROWSER to one")

@@ -1,12 +1,14 @@
 """`charlm serve`: what it says when it can't begin; tests/server/ has the server."""
 
 import builtins
+import os
 import socket
 import sys
 
 import pytest
 
 import charlm
+from charlm.cli.commands.serve import serve
 
 
 def test_without_the_extra_it_says_what_to_install(failed, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,6 +26,17 @@ def test_without_the_extra_it_says_what_to_install(failed, monkeypatch: pytest.M
 
     monkeypatch.setattr(builtins, "__import__", without)
     assert "pip install 'charlm-rnn[web]'" in failed("serve")
+
+
+def test_nobody_need_read_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    launch = pytest.importorskip("charlm.server.launch")
+    monkeypatch.setattr(launch, "run_server", lambda model, port, announce: announce("http://127.0.0.1"))
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        serve()
+        assert os.fstat(writing).st_rdev == os.stat(os.devnull).st_rdev
 
 
 def test_mistakes_are_named(failed, run: str) -> None:
