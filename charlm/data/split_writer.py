@@ -178,7 +178,10 @@ def encode_corpus(
     Raises `CharlmError` when the files can't be written, and `CorpusError` when the text changed since it was first
     read.
     """
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".encoding-"))
+    try:
+        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".encoding-"))
+    except OSError as error:
+        raise _not_written(folder, error) from None
     dtype = np.dtype(np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.uint32)
     codes = LabelCodes(labels) if labels else None
     pairs = corpus.config.is_pairs
@@ -210,10 +213,7 @@ def encode_corpus(
         os.replace(temporary, folder)
     except OSError as error:
         if not folder.exists():  # another process may have written it meanwhile
-            raise CharlmError(
-                f"can't write the encoded text to {folder.parent}: {error.strerror}; free some space, or set "
-                "CHARLM_CACHE to a folder on another disk"
-            ) from None
+            raise _not_written(folder, error) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     if codes is not None and codes.unknown:
@@ -224,6 +224,14 @@ def encode_corpus(
             ", …" * (len(codes.unknown) > _NAMED),
             corpus.name,
         )
+
+
+def _not_written(folder: Path, error: OSError) -> CharlmError:
+    reason = error.strerror or "the disk is full"  # numpy gives no reason when it can't write all of an array
+    return CharlmError(
+        f"can't write the encoded text to {folder.parent}: {reason}; free some space, or set CHARLM_CACHE to another "
+        "folder that you can write to"
+    )
 
 
 def _reverse(folder: Path, name: str, dtype: np.dtype[Any], tokenizer: Tokenizer) -> None:

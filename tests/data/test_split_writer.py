@@ -20,6 +20,7 @@ from charlm.data.labels.codes import LabelCodes
 from charlm.data.sources import find_sources
 from charlm.data.split_writer import encode_corpus
 from charlm.data.splits import SPLITS, boundaries
+from charlm.errors import CharlmError
 from charlm.tokenizers import Tokenizer, fit_tokenizer
 
 SEPARATORS = {"line": r"\r\n|\n|\r", "paragraph": r"(?>\r\n|\n|\r)(?:[ \t]*(?>\r\n|\n|\r))+", "separator": "%%"}
@@ -91,6 +92,20 @@ def test_a_document_in_several_parts_is_one(tmp_path: Path, monkeypatch: pytest.
     encode_corpus(corpus, TOKENIZERS["byte"], tmp_path / "ids")
     starts = np.fromfile(tmp_path / "ids" / "train.starts", dtype=np.int64)
     assert np.diff(starts).tolist() == [13, 3, 19, 3]
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = corpus_of(tmp_path / "text", "a text\n" * 99, CorpusConfig())
+    with pytest.raises(CharlmError, match=r"can't write the encoded text to .*: No such file or directory; free some"):
+        encode_corpus(corpus, TOKENIZERS["byte"], tmp_path / "missing" / "ids")
+
+    def write(*_: object) -> None:
+        raise OSError("1000 requested and 0 written")  # as numpy does when the disk is full
+
+    monkeypatch.setattr(split_writer.SplitWriter, "write", write)
+    with pytest.raises(CharlmError, match=r"can't write the encoded text to .*: the disk is full; free some space, or"):
+        encode_corpus(corpus, TOKENIZERS["byte"], tmp_path / "ids")
+    assert not [*tmp_path.glob(".encoding-*"), *tmp_path.glob("ids")]
 
 
 @pytest.mark.parametrize("kind", ["char", "subword", "word"])
