@@ -1,5 +1,6 @@
 """`charlm runs`: the runs in runs/, with their metrics."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -9,6 +10,9 @@ from charlm.cli.options.shared import JsonOption
 if TYPE_CHECKING:
     from charlm.analysis.runs.listing import RunSummary
 
+_ROOM = {"text": 100, "network": 50, "done": 70, "steps": 70, "time": 70, "saved": 36}
+"""Columns of the terminal from which those of the table are shown; the names and losses of runs always are."""
+_LEAST_NAME = 8
 _FIGURES = {"loss": "bits_per_character", "time": "seconds", "steps": "steps"}
 
 
@@ -52,27 +56,30 @@ def _show(summaries: "list[RunSummary]") -> None:
     from charlm.cli.ui.console import stdout
     from charlm.cli.ui.numbers import ago, duration, thousands, with_margin
 
-    console = stdout()
-    has_room = console.width >= 100  # for the text, which most runs are named after
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("run", overflow="fold")
-    if has_room:
-        table.add_column("text", overflow="fold")
-    table.add_column("network", no_wrap=True)
-    for heading in ("done", "steps", "time", "bits/char", "saved"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for one in summaries:
+    def loss(one: "RunSummary") -> str:
         bits = one.bits_per_character
-        table.add_row(
-            one.run,
-            *([one.text or ""] if has_room else []),
-            one.network or "",
-            "" if one.progress is None else f"{one.progress:.0%}",
-            "" if one.steps is None else thousands(one.steps),
-            "" if one.seconds is None else duration(one.seconds),
-            "" if bits is None else with_margin(bits, (one.margin or 0) * bits / (one.nats_per_token or 1)),
-            ago(one.saved),
-        )
+        return "" if bits is None else with_margin(bits, (one.margin or 0) * bits / (one.nats_per_token or 1))
+
+    cells: dict[str, Callable[[RunSummary], str]] = {
+        "run": lambda one: one.run,
+        "text": lambda one: one.text or "",
+        "network": lambda one: one.network or "",
+        "done": lambda one: "" if one.progress is None else f"{one.progress:.0%}",
+        "steps": lambda one: "" if one.steps is None else thousands(one.steps),
+        "time": lambda one: "" if one.seconds is None else duration(one.seconds),
+        "bits/char": loss,
+        "saved": lambda one: ago(one.saved),
+    }
+    console = stdout()
+    shown = [heading for heading in cells if console.width >= _ROOM.get(heading, 0)]
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in shown:
+        if heading in ("run", "text"):
+            table.add_column(heading, overflow="fold", min_width=_LEAST_NAME)
+        else:
+            table.add_column(heading, justify="left" if heading == "network" else "right", no_wrap=True)
+    for one in summaries:
+        table.add_row(*(cells[heading](one) for heading in shown))
     console.print(table)
     for one in summaries:
         if one.problem is not None:

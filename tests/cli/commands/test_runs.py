@@ -47,7 +47,7 @@ def test_a_damaged_run_is_listed_with_what_is_wrong(charlm, three: None) -> None
     Path("runs/a/config.json").write_text("{")
     Path("runs/b/metrics.jsonl").unlink()
     values = {value["run"]: value for value in json.loads(charlm("runs", "--json").stdout)}
-    assert "can't be read" in values["a"]["problem"] and values["a"]["seed"] is None
+    assert "is damaged" in values["a"]["problem"] and values["a"]["seed"] is None
     assert "metrics.jsonl" in values["b"]["problem"] and values["b"]["seed"] == 7
     assert "a/config.json" in "".join(charlm("runs").stdout.split())
 
@@ -56,6 +56,21 @@ def test_without_runs_it_says_how_to_make_one(charlm) -> None:
     result = charlm("runs")
     assert result.stdout == "" and "charlm train TEXT" in result.stderr
     assert json.loads(charlm("runs", "--json").stdout) == []
+
+
+@pytest.mark.parametrize("width", [100, 80, 60, 40, 26])
+def test_the_names_and_losses_fit_any_terminal(
+    charlm, three: None, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    Path("runs/a").rename("runs/a-convolution")
+    monkeypatch.setattr("charlm.cli.ui.console._WIDE", width)
+    shown = charlm("runs").stdout
+    assert all(len(line) <= width for line in shown.splitlines())
+    names = "".join(line[:17].rstrip() for line in shown.splitlines())
+    for name in ("a-convolution", "b", "c"):
+        assert name in names if width > 26 else name[:8] in names
+    for one in json.loads(charlm("runs", "--json").stdout):
+        assert f"{one['bits_per_character']:.4f}" in shown
 
 
 def test_a_folder_of_another_user_is_no_run(charlm, trained_run, monkeypatch: pytest.MonkeyPatch) -> None:
