@@ -184,6 +184,8 @@ def unseal(values: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def is_safetensors(path: Path) -> bool:
     """Whether a file starts like safetensors: the header's length in eight bytes, then a JSON object."""
+    if not os.path.isfile(path):  # what is read from a pipe is lost to its reader
+        return False
     try:
         with path.open("rb") as file:
             start = file.read(9)

@@ -48,7 +48,7 @@ def read_utf8(name: str, stream: BinaryIO | None = None) -> str:
         if stream is not None:
             file: BinaryIO = io.BytesIO(stream.read())
         elif name != "-":
-            file = user_path(name).open("rb")
+            file = io.BytesIO(user_path(name).read_bytes())  # a pipe can't be read from its start again
         elif sys.stdin is None:
             raise CorpusError("standard input is closed; name a file instead of -")
         else:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shlex
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -111,9 +112,13 @@ def _resolve(
         stream = stdin if stdin is not None else _standard_input()
         if not copies_stdin:
             return _Resolved([Source(name="stdin", size=0, open=OneReading(stream).open)], argument)
-        copy = _copy_to_cache(stream)
+        copy = _copy_to_cache(stream, "standard input")
         return _in_file(copy, "stdin", str(copy), encoding)
     path = user_path(argument)
+    if is_stream(argument):
+        with _opened(path) as stream:
+            copy = _copy_to_cache(stream, argument)
+        return _in_file(copy, argument, str(copy), encoding)
     if is_safetensors(path) or is_run(path):
         raise CorpusError(
             f"{argument} is a {'run' if path.is_dir() else 'model'}, not a text; the model must come before the "
@@ -151,7 +156,7 @@ def name_of(text: TextLike) -> str:
     Raises `CorpusError` if there is no argument.
     """
     first = _arguments(text)[0]
-    path = os.path.realpath(user_path(first))
+    path = str(user_path(first)) if is_stream(first) else os.path.realpath(user_path(first))
     name = "stdin" if first == "-" else os.path.basename(path)
     if os.path.isdir(path):
         return name
@@ -164,6 +169,14 @@ def _arguments(text: TextLike) -> list[str]:
     if not arguments:
         raise CorpusError("no text given; name a file, a folder, - for standard input, or one of `charlm corpora`")
     return arguments
+
+
+def is_stream(argument: str) -> bool:
+    """Whether an argument can be read only once: - for standard input, or a pipe, such as <(command) in a shell."""
+    try:
+        return argument == "-" or stat.S_ISFIFO(os.stat(user_path(argument)).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def names_text(argument: str) -> bool:
@@ -209,6 +222,13 @@ def not_found(argument: str) -> str:
     return f"no file or folder {argument!r}{hint}"
 
 
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise CorpusError(f"{path} can't be read: {error.strerror}; check its permissions") from None
+
+
 def _standard_input() -> BinaryIO:
     if sys.stdin is None:
         raise CorpusError("- is standard input, and it is closed; pipe a text into charlm, or name a file")
@@ -227,8 +247,11 @@ def _check_copy(path: Path) -> None:
             )
 
 
-def _copy_to_cache(stream: BinaryIO) -> Path:
-    """Copy a stream to the cache, named by its hash: a corpus may be read more than once, a pipe can't be."""
+def _copy_to_cache(stream: BinaryIO, name: str) -> Path:
+    """Copy a stream to the cache, named by its hash: a corpus may be read more than once, a pipe can't be.
+
+    `name` is that of the stream, for the message.
+    """
     folder = cache_folder(_COPIES)
     digest = hashlib.sha256()
     try:
@@ -242,6 +265,6 @@ def _copy_to_cache(stream: BinaryIO) -> Path:
             return copy.replace(folder / f"{digest.hexdigest()}.txt")
     except OSError as error:
         raise CharlmError(
-            f"can't keep standard input in {folder}: {error.strerror}; free some space, set CHARLM_CACHE to a folder "
+            f"can't keep {name} in {folder}: {error.strerror}; free some space, set CHARLM_CACHE to a folder "
             "on another disk, or name a file"
         ) from None

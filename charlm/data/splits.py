@@ -13,7 +13,7 @@ import numpy as np
 from charlm.config import CorpusConfig
 from charlm.data.documents import Part
 from charlm.data.registry import NamedCorpus
-from charlm.data.sources import TextLike, names_text, not_found
+from charlm.data.sources import TextLike, is_stream, names_text, not_found
 from charlm.errors import ConfigError, CorpusError
 
 SPLITS = ("train", "valid", "test")
@@ -155,8 +155,8 @@ def _absolute(text: TextLike, *, option: str) -> tuple[str, ...]:
     """The arguments of a text, with absolute paths."""
     arguments = [str(text)] if isinstance(text, str | Path) else [str(part) for part in text]
     for argument in arguments:
-        if argument == "-":
-            raise ConfigError(f"{option} can't be standard input; name a file")
+        if is_stream(argument):
+            raise ConfigError(f"{option} can't be standard input or a pipe, which are read once; name a file")
         if not names_text(argument):
             raise CorpusError(f"{option}: {not_found(argument)}")
     return tuple(str(Path(name).resolve()) if os.path.exists(name) else name for name in arguments)

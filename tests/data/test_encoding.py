@@ -1,4 +1,6 @@
 import io
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -104,6 +106,15 @@ def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"piped")))
     assert read_utf8("-") == "piped"
     assert read_utf8("-", io.BytesIO(b"another stream")) == "another stream"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_a_text(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(b"piped",))
+    writer.start()
+    assert read_utf8(str(tmp_path / "pipe")) == "piped"
+    writer.join()
 
 
 def test_a_closed_standard_input_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,14 +1,16 @@
+import gzip
 import io
 import os
 import sys
+import threading
 
 import pytest
 
 from charlm.config import CorpusConfig
 from charlm.data.corpus import read_corpus
-from charlm.data.sources import FoundText, find_sources
+from charlm.data.sources import FoundText, find_sources, is_stream
 from charlm.errors import CharlmError, CorpusError
-from charlm.files import cache_folder
+from charlm.files import cache_folder, is_safetensors
 
 
 def content(found: FoundText) -> bytes:
@@ -43,6 +45,22 @@ def test_nothing_given_is_an_error() -> None:
 def test_what_can_be_no_name_is_an_error(name: str) -> None:
     with pytest.raises(CorpusError, match="no file or folder"):
         find_sources([name])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+@pytest.mark.parametrize("content", [b"a text of a pipe\n" * 9, gzip.compress(b"a text of a pipe\n" * 9)])
+def test_a_pipe_is_read_once_and_kept(tmp_path, content: bytes) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert is_stream(str(pipe)) and is_stream("-") and not is_stream(str(tmp_path)) and not is_stream("nowhere")
+    writer = threading.Thread(target=pipe.write_bytes, args=(content,))
+    writer.start()
+    assert not is_safetensors(pipe)  # without a byte of it being read
+    found = find_sources([pipe])
+    writer.join()
+    corpus = read_corpus(found, CorpusConfig())
+    assert corpus.characters == 9 * len("a text of a pipe\n") and found.name == "pipe"
+    assert read_corpus(find_sources(found.arguments), CorpusConfig()).sha256 == corpus.sha256
 
 
 def test_a_text_in_place_of_its_name_is_not_repeated() -> None:

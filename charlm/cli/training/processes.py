@@ -50,8 +50,11 @@ def _check_number(processes: int | None, texts: Sequence[str]) -> bool:
         if several:
             raise ConfigError("--processes starts processes itself; leave it out in a command that torchrun starts")
         several = processes > 1
-    if several and "-" in texts:
-        raise ConfigError("several processes can't read standard input; save the text to a file first")
+    if several:
+        from charlm.data.sources import is_stream
+
+        if any(map(is_stream, texts)):
+            raise ConfigError("several processes can't read standard input or a pipe; save the text to a file first")
     return several
 
 
@@ -97,12 +100,13 @@ def run_in_processes(
 
     Raises `ProcessError` if one is ended by a signal.
     """
-    from charlm.data.sources import name_of
+    from charlm.data.sources import find_sources
     from charlm.processes.launch import launch
     from charlm.storage.runs import RunFolder, find_run, new_run, newest_resumable
 
     if run is None:
-        run = str(newest_resumable() if resume else new_run(name_of(texts)))
+        encoding = context.params.get("encoding") or "utf-8"
+        run = str(newest_resumable() if resume else new_run(find_sources(texts, encoding=encoding).name))
     options = given_options(context, without=("processes", "run"))
     words = [word if value is None else f"{word}={value}" for word, value in options]
     try:

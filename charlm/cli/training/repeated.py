@@ -11,10 +11,12 @@ _OF_THE_RUN = {"run", "overwrite", "resume", "json"}  # a changed run is another
 def repeated(context: typer.Context, options: str) -> str | None:
     """The `charlm train` of this context as a new run, with `options` added or replaced.
 
-    None if it can't be repeated, because it continued a run or read standard input.
+    None if it can't be repeated, because it continued a run, or read standard input or a pipe.
     """
+    from charlm.data.sources import is_stream
+
     texts = context.params.get("text") or []
-    if context.params.get("resume") or "-" in texts:
+    if context.params.get("resume") or any(map(is_stream, texts)):
         return None
     words = ["charlm", "train", *texts]
     changed = {word for word in shlex.split(options) if word.startswith("--")}

@@ -17,12 +17,14 @@ def planned_runs(
     if seeds is None:
         yield run, {}
         return
+    from charlm.data.sources import is_stream
     from charlm.storage.runs import RunFolder, find_run
 
     check_range("--seeds", seeds, 2, 1000)
-    if "-" in texts:
+    if any(map(is_stream, texts)):
         raise ConfigError(
-            "--seeds reads the text once per run, so it can't use standard input; save the text to a file first"
+            "--seeds reads the text once per run, so it can't use standard input or a pipe; save the text to a file "
+            "first"
         )
     name = str(find_run(run)) if run is not None else _free_name(texts, seeds)
     names = [f"{name}-{number}" for number in range(1, seeds + 1)]
