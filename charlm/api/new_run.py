@@ -170,11 +170,10 @@ def train_run(
         processes=processes,
         progress=callbacks.progress,
     )
-    if start_model is not None and not knows_the_script(start_model, dataset):
-        warn_about_script(start_model, dataset)
-        start_model = None
     if auto and init_from == AUTO and not text_config.is_pairs:
         start_model = _base_for(dataset, tokenizer, model_options, processes)
+    elif start_model is not None:
+        start_model = _if_it_fits(start_model, dataset)
     plan = with_device(
         RunPlan(
             dataset=dataset,
@@ -264,6 +263,14 @@ def _read_dataset(
         dataset = with_valid_text(make_dataset(corpus, tokenizer, progress=progress), valid, progress=progress)
     require_same_texts(dataset, processes)
     return dataset
+
+
+def _if_it_fits(start_model: StartModel, dataset: Dataset) -> StartModel | None:
+    """The model to start from; None, with a warning, if it doesn't know the script of the text."""
+    if knows_the_script(start_model, dataset):
+        return start_model
+    warn_about_script(start_model, dataset)
+    return None
 
 
 def _base_for(

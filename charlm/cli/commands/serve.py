@@ -54,6 +54,7 @@ def serve(
     use_threads(threads)
 
     def announce(address: str) -> None:
+        """Print the address for programs, say how to stop, and open a browser if asked to."""
         stream = BestEffortStream(sys.stdout)  # the server answers even if nobody reads its address
         stream.write(f"{address}\n")
         stream.flush()

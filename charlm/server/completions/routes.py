@@ -50,12 +50,14 @@ async def complete(request: Request) -> ASGIApp:
     if not stream:
 
         def answer(job: Job) -> dict[str, Any]:
+            """All texts as one JSON object; runs in a writer's thread."""
             loaded = site.models.load(name)
             return head | _whole(loaded, parse_request(fields, loaded.text_model.tokenizer), job)
 
         return JsonAnswer(site.writers, answer)
 
     def work(job: Job) -> None:
+        """Emit the parts of the texts as they are written, and at the end how many tokens they have, if asked for."""
         loaded = site.models.load(name)
         parsed = parse_request(fields, loaded.text_model.tokenizer)
         usage = _Usage()

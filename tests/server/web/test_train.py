@@ -12,7 +12,7 @@ def test_a_chart_is_as_wide_as_the_page(tab) -> None:
     for size in (PHONE, WIDE):
         page.set_viewport_size(size)
         width = page.evaluate("document.getElementById('losses').clientWidth")
-        page.wait_for_selector(f"#losses svg[viewBox='0 0 {width} 240']")
+        assert page.wait_for_selector(f"#losses svg[viewBox='0 0 {width} 240']")
 
 
 def test_a_run_that_does_not_exist_yet_hides_the_others(tab) -> None:

@@ -34,7 +34,7 @@ def test_a_text_is_stopped_whatever_the_fields_hold(tab) -> None:
     page.wait_for_selector("#write:text-is('Stop')")
     page.fill("#length", "-1")
     page.click("#write")
-    page.wait_for_selector("#status:has-text('Stopped.')")
+    assert page.wait_for_selector("#status:has-text('Stopped.')")
 
 
 def test_an_address_with_unknown_choices(tab) -> None:
@@ -49,10 +49,12 @@ def test_what_is_copied_is_said(tab, sentences: str) -> None:
     page.click("#write")
     page.wait_for_selector("text=One text written")
     page.check("#copied")
-    page.wait_for_selector("#status:has-text('One passage of 40 characters or more is copied from the training text.')")
+    assert page.wait_for_selector(
+        "#status:has-text('One passage of 40 characters or more is copied from the training text.')"
+    )
     page.fill("#prefix", "")
     page.click("#write")
-    page.wait_for_selector("#status:has-text('One text written. Nothing of 40 characters or more is copied')")
+    assert page.wait_for_selector("#status:has-text('One text written. Nothing of 40 characters or more is copied')")
 
 
 def test_the_panel_of_alternatives(tab) -> None:
