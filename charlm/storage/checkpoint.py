@@ -183,8 +183,11 @@ def _ngram(path: Path, config: ModelConfig, tensors: Mapping[str, Tensor]) -> Ng
 def _read_label_ngrams(path: Path, config: ModelConfig, tensors: Mapping[str, Tensor]) -> LabelNgrams:
     """The n-gram models of the values of labels in a file; older ones have no weight."""
     models = tuple(_read_ngram(path, tensors, _of_value(index)) for index in range(len(config.label_values)))
-    if any(ngram.vocab_size != config.vocab_size or ngram.order != models[0].order for ngram in models):
-        raise _damaged(path, f"the n-gram models of its labels don't have one order and {config.vocab_size} tokens")
+    order = models[0].order
+    if order < 2 or any((ngram.order, ngram.vocab_size) != (order, config.vocab_size) for ngram in models):
+        raise _damaged(
+            path, f"the n-gram models of its labels don't have one order above 1 and {config.vocab_size} tokens"
+        )
     weight = tensors.get(_LABEL_WEIGHT, torch.zeros(()))
     if weight.shape != () or not weight.is_floating_point() or not 0 <= float(weight) <= 1:
         raise _damaged(path, f"{_LABEL_WEIGHT!r} is not a number from 0 to 1")

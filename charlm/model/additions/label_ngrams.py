@@ -60,21 +60,23 @@ class LabelNgrams:
         """
         steps, rows = ids.shape
         tokens = np.concatenate((before.T.cpu().numpy(), ids.cpu().numpy()))  # (n - 1 + T, B)
-        shares = self.weight * factors.cpu().numpy()
+        shares, models = self.shares(factors), (*self.models, of_all)
         added = np.zeros((rows, steps, of_all.vocab_size), dtype=np.float32)
-
-        def add(model: NgramModel, share: NDArray[np.floating]) -> None:
-            having = np.flatnonzero(share)
-            if len(having):
-                states = states_after(model, tokens[:, having])[-steps:].swapaxes(0, 1)  # (B, T, n - 1)
-                log_p = self.log_p(model, states.reshape(len(having) * steps, -1))
-                added[having] += share[having, None, None] * log_p.reshape(len(having), steps, -1)
-
-        add(of_all, -shares.sum(axis=1))
-        for value in np.flatnonzero(shares.any(axis=0)).tolist():
-            add(self.models[value], shares[:, value])
+        for index in np.flatnonzero(shares.any(axis=0)).tolist():
+            having = np.flatnonzero(shares[:, index])
+            states = states_after(models[index], tokens[:, having])[-steps:].swapaxes(0, 1)  # (B, T, n - 1)
+            log_p = self.log_p(models[index], states.reshape(len(having) * steps, -1))
+            added[having] += shares[having, index, None, None] * log_p.reshape(len(having), steps, -1)
         after = torch.from_numpy(tokens[steps:].T.astype(np.int32))
         return torch.from_numpy(added).transpose(0, 1).to(factors), after
+
+    def shares(self, factors: Tensor) -> NDArray[np.float32]:
+        """What the log-probabilities of each model, and then of that of all documents, are multiplied by, (B, N + 1).
+
+        `factors` are f_v, (B, N).
+        """
+        of_values = self.weight * factors.cpu().numpy()
+        return np.column_stack((of_values, -of_values.sum(axis=1))).astype(np.float32)
 
     def log_p(self, model: NgramModel, states: Nodes) -> NDArray[np.float32]:
         """Log-probabilities by one of the models, or by the model of order n in that of all documents, in each state,

@@ -52,10 +52,9 @@ class LabelledStepper:
         """Replace what is known of the labels of a row."""
         labels = self._split(states)[1].labels
         assert labels is not None
-        factors, before = (part.cpu().numpy() for part in labels)  # (1, N) and (1, n - 1)
-        shares = self._ngrams.weight * factors[0]
-        self._shares[row] = [*shares, -shares.sum()]
+        factors, before = labels  # (1, N) and (1, n - 1)
+        self._shares[row] = self._ngrams.shares(factors)[0]
         for index in np.flatnonzero(self._shares[row]).tolist():
             model = self._models[index]
             nodes = self._nodes.setdefault(index, model.no_context(len(self._shares)))
-            nodes[row] = states_after(model, before.T)[-1, 0]
+            nodes[row] = states_after(model, before.T.cpu().numpy())[-1, 0]

@@ -103,22 +103,27 @@ def test_a_text_may_be_read_in_windows_and_unknown_tokens_precede_the_first(labe
 
 
 @pytest.mark.parametrize("match", [False, True])
+@torch.no_grad()
 def test_a_stepper_adds_them_as_the_model_does(train_run, small_shape, labelled_reviews, match: bool) -> None:
     shape = small_shape | {"ngram_order": 4, "match": match}
-    train_run("runs/reviews", source=labelled_reviews, corpus=COLUMNS, model=shape, steps=40)
+    with torch.enable_grad():
+        train_run("runs/reviews", source=labelled_reviews, corpus=COLUMNS, model=shape, steps=4)
     weighted = load("runs/reviews").model.with_label_ngrams(0.4)
+    if match:
+        weighted.match.gate.fill_(0.1)  # so that it matters what the match is added to
     states = [weighted.initial_state(1, np.array([[code, 0]], np.uint16)) for code in (1, 0, 3)]
     steppers = (make_stepper(weighted, states), ModelStepper(weighted, states))
     if not isinstance(steppers[0], LabelledStepper):
         pytest.skip("no C compiler")
     other = weighted.initial_state(1, np.array([[2, 5]], np.uint16))
-    for step in range(6):
-        found, expected = (stepper.step([step + 3 + row for row in range(3)]) for stepper in steppers)
-        np.testing.assert_allclose(found, expected, atol=2e-4)
+    for step in range(30):
+        tokens = [3 + (step + row) % 8 for row in range(3)]  # repeats, for the match
+        found, expected = (stepper.step(tokens) for stepper in steppers)
+        np.testing.assert_allclose(found, expected, atol=5e-4)
         for stepper in steppers:
-            if step == 2:
+            if step == 5:
                 stepper.load(1, other)
-            if step == 4:
+            if step == 24:
                 stepper.take([2, 0, 0])
 
 
@@ -157,10 +162,16 @@ def test_a_file_and_a_resumed_run_keep_them(labelled_run, train_run, small_shape
     assert load("older.safetensors").model.label_ngrams is None
 
 
+def one_token_model(whole: LabelNgrams) -> NgramModel:
+    """A model of single tokens, which needs no tokens before."""
+    return NgramModel.fit(np.arange(2, 9), order=1, vocab_size=whole.models[0].vocab_size, bos=0)
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
         (lambda whole: replace(whole, models=whole.models[:-1]), "the n-gram model is damaged"),
+        (lambda whole: replace(whole, models=(one_token_model(whole),) * 5), "don't have one order above 1"),
         (lambda whole: replace(whole, weight=float("nan")), "'label_ngrams/weight' is not a number from 0 to 1"),
     ],
 )
