@@ -106,6 +106,17 @@ TABLES = {
             Column("more processor time, page open", "share", ".2%"),
         ),
     ),
+    "write_page": Table(
+        results="write_page",
+        columns=(
+            Column("text", "text"),
+            Column("length", "length", ",.0f"),
+            Column("characters", "characters"),
+            Column("first character, ms", "first", ".0f"),
+            Column("characters/s", "speed", ",.0f"),
+            Column("longest frame, ms", "longest", ".0f"),
+        ),
+    ),
     "waiting": Table(
         results="waiting",
         columns=(Column("busy programs", "busy", "g"), Column("tokens/s", "tokens_per_second", ",.0f")),

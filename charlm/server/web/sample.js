@@ -27,6 +27,7 @@ export class Sample {
     this.prefix = prefix;
     this.source = source;
     this.text = "";
+    this.length = 0; // characters of the text
     this.nats = [];
     this.end = null;
     this.passages = [];
@@ -76,19 +77,23 @@ export class Sample {
   }
 
   add(text, nats) {
+    const characters = [...text],
+      first = this.length;
     this.text += text;
+    this.length += characters.length;
     this.nats.push(...nats);
-    if (this.coloured) this.draw();
-    else if (this.body.lastChild?.nodeType === Node.TEXT_NODE) this.body.lastChild.appendData(text);
+    if (this.coloured || this.body.firstElementChild)
+      this.body.append(...characters.map((character, index) => this.part(character, first + index)));
+    else if (this.body.lastChild) this.body.lastChild.appendData(text);
     else this.body.append(text);
-    this.figures.textContent = `${[...this.text].length.toLocaleString()} characters`;
+    this.figures.textContent = `${this.length.toLocaleString()} characters`;
   }
 
   finish(end) {
     this.end = end;
     const bits = end.bits_per_character.toFixed(2);
     this.figures.textContent =
-      `seed ${end.seed} · ${[...this.text].length.toLocaleString()} characters · ` +
+      `seed ${end.seed} · ${this.length.toLocaleString()} characters · ` +
       `${bits} bits each · ${ENDED[end.ended]}`;
   }
 
@@ -101,13 +106,16 @@ export class Sample {
     const copied = new Set(),
       offset = [...this.prefix].length;
     for (const [start, length] of this.passages) for (let k = 0; k < length; k++) copied.add(start + k - offset);
-    const parts = [...this.text].map((character, place) => {
-      const part = element("span", { "data-place": place, class: copied.has(place) ? "copied" : "" }, character);
-      if (this.coloured && character !== "\n" && this.nats[place] !== undefined)
-        setShade(part, shareOf(this.nats[place]));
-      return part;
-    });
-    this.body.replaceChildren(...parts);
+    this.body.replaceChildren(
+      ...[...this.text].map((character, place) => this.part(character, place, { isCopied: copied.has(place) })),
+    );
+  }
+
+  part(character, place, { isCopied = false } = {}) {
+    const part = element("span", { "data-place": place, class: isCopied ? "copied" : "" }, character);
+    if (this.coloured && character !== "\n" && this.nats[place] !== undefined)
+      setShade(part, shareOf(this.nats[place]));
+    return part;
   }
 
   colour(on) {
@@ -135,11 +143,11 @@ export class Sample {
     const node = spot?.offsetNode ?? range?.startContainer,
       offset = spot?.offset ?? range?.startOffset;
     if (!node || !this.body.contains(node) || node.nodeType !== Node.TEXT_NODE) return null;
-    return Math.min([...this.text].length - 1, [...node.data.slice(0, offset)].length);
+    return Math.min(this.length - 1, [...node.data.slice(0, offset)].length);
   }
 
   move(event, onPlace) {
-    const last = [...this.text].length - 1;
+    const last = this.length - 1;
     const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 40, ArrowUp: -40, Home: -Infinity, End: Infinity };
     if (last < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key in steps) {

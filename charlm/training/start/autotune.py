@@ -48,7 +48,7 @@ _HIDDEN_SIZES = (
 """(smallest training split in tokens, ((most tokens read, hidden_size), ...)), where the tokens read are those that a
 network of 256 units reads in the run. In a short run a narrow network learns more. Wide ones were measured on texts of
 450,000 tokens and more."""
-_LONG_DOCUMENT = 200  # tokens; in shorter ones little is repeated, and with a large vocabulary a match takes too long
+_TOKENS_TO_REPEAT = 25  # of a document on average; in shorter ones, such as names, hardly anything is repeated
 _TOKENS_PER_CONTEXT_VECTOR = 200  # tokens of the training split
 _SHARE_OF_STEPS = 0.8  # of the time of a run; n-grams, validations and files take the rest
 _SECONDS_OF_PRIOR, _SECONDS_OF_MATCH = 4e-6, 4e-6  # what they add to the time of a token, on two cores of 2023
@@ -240,7 +240,8 @@ def _with_best_width(
 
 
 def _match_helps(dataset: Dataset, config: TrainConfig, vocab_size: int) -> bool:
-    """Whether a match lowers the loss for its time: a small vocabulary, and documents long enough to repeat things."""
+    """Whether a match lowers the loss for its time: documents are long enough to repeat things, and the vocabulary is
+    small, since a match needs the logits of all tokens."""
     facts = dataset.train.facts
     small = vocab_size <= SMALL_VOCABULARY and not config.softmax_samples
-    return small and facts.tokens >= _LONG_DOCUMENT * facts.documents
+    return small and facts.tokens >= _TOKENS_TO_REPEAT * facts.documents

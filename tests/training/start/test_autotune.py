@@ -171,7 +171,7 @@ def test_a_network_without_n_grams_is_alone() -> None:
 
 @pytest.mark.parametrize(
     ("documents", "vocab_size", "match"),
-    [(1, 68, True), (15_000, 68, True), (15_001, 68, False), (1, 512, True), (1, 513, False)],
+    [(1, 68, True), (120_000, 68, True), (120_001, 68, False), (1, 512, True), (1, 513, False)],
 )
 def test_long_documents_of_a_small_vocabulary_have_a_match(
     monkeypatch: pytest.MonkeyPatch, documents: int, vocab_size: int, match: bool
