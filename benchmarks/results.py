@@ -54,6 +54,7 @@ SOURCES = {
     "labels": _TRAINING,
     "large_text": _TRAINING,
     "match": _TRAINING,
+    "minute": (*_TRAINING, "cli"),
     "networks": (*_TRAINING, "sampling"),
     "ngram": ("data", "native", "ngram", "tokenizers"),
     "peers": _TRAINING,

@@ -106,6 +106,19 @@ TABLES = {
             Column("more processor time, page open", "share", ".2%"),
         ),
     ),
+    "minute": Table(
+        results="minute",
+        columns=(
+            Column("text", "text"),
+            Column("steps", "steps", ",.0f"),
+            Column("start, s", "start", ".1f"),
+            Column("steps, s", "steps_seconds", ".1f"),
+            Column("between, s", "between", ".1f"),
+            Column("end, s", "end", ".1f"),
+            Column("products, s", "products", ".1f"),
+            Column("share of the run", "share", ".2f"),
+        ),
+    ),
     "write_page": Table(
         results="write_page",
         columns=(
