@@ -29,14 +29,14 @@ class PrebuiltHook(BuildHookInterface):  # type: ignore[type-arg]
         sys.path.insert(0, self.root)
         from charlm.kernels import PROGRAMS
         from charlm.kernels.compiled import write_c
-        from charlm.kernels.program import CONVOLUTION
+        from charlm.kernels.program import CONVOLUTION, TRANSFORMER
         from charlm.native import library
         from charlm.native.compiler import build_libraries
         from charlm.native.prebuilt import FOLDER, PORTABLE, VARIANTS
 
         if platform.system() != "Linux" or platform.machine() not in VARIANTS:
             raise SystemExit(f"wheels with compiled code are built on Linux on {' or '.join(VARIANTS)}, not here")
-        functions = [*(program.functions for program in PROGRAMS.values()), CONVOLUTION]
+        functions = [*(program.functions for program in PROGRAMS.values()), CONVOLUTION, TRANSFORMER]
         fast = [library.SOURCE, *map(write_c, functions)]
         sources = dict.fromkeys([*fast, *(PORTABLE + source for source in fast)])
         self._folder = tempfile.TemporaryDirectory()

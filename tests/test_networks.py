@@ -13,6 +13,7 @@ from charlm.config import CorpusConfig
 from charlm.data.corpus import open_corpus
 from charlm.data.dataset import make_dataset
 from charlm.evaluation.nats import token_nats
+from charlm.sampling import steppers
 from charlm.sampling.steppers import ModelStepper
 
 KINDS = {"transformer": {"attention_span": 12, "heads": 2}, "convolution": {"kernel_size": 2}}
@@ -49,6 +50,18 @@ def test_commands_that_read_and_write(charlm, trained, text: Path, kind: str) ->
     assert charlm("sample", "a", "--beam", "3", "--length", "20").stdout
     assert charlm("score", "a", text).stdout
     assert charlm("heatmap", "a", text, "--html", "page.html").stderr and Path("page.html").stat().st_size > 1000
+
+
+@kinds
+def test_compiled_code_writes_what_the_model_does(trained, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same text, longer than the span, alone and in a batch."""
+    trained(kind)
+    model, length, written = library.load("a"), {"length": 60, "min_length": 40}, []
+    for stepper in (steppers.CompiledStepper, None):
+        monkeypatch.setattr(steppers, "CompiledStepper", stepper)
+        batch = model.generate_many("the ", seed=3, num=3, batch=2, **length)
+        written.append([model.sample("cat ", seed=3, **length), *(text.text for text in batch)])
+    assert written[0] == written[1] and min(map(len, written[0])) > 40
 
 
 @kinds

@@ -30,9 +30,10 @@ _BEGIN_TYPE = """
 #define NAME(x) x##_{real}
 #define SIGMOID sigmoid_{real}
 #define TANH tanh_{real}
+#define GELU gelu_{real}
 #include "loop.h"
 """
-_END_TYPE = "".join(f"#undef {name}\n" for name in ("REAL", "NAME", "SIGMOID", "TANH"))
+_END_TYPE = "".join(f"#undef {name}\n" for name in ("REAL", "NAME", "SIGMOID", "TANH", "GELU"))
 _STAGE = """
 void NAME({name})(const int64_t *table, long t, long rows, long from, long to) {{
     for (long row = 0; row < rows; row++) {{
@@ -167,6 +168,11 @@ class CompiledLoop:
         self._operations.append(
             Operation(kind=Operation.STAGE, stage=self._library.stages[function], table=ctypes.addressof(table))
         )
+
+    def row_stage(self, function: int, arguments: ctypes.Structure) -> None:
+        """Append a handwritten stage that reads whole rows (`ROW_STAGE` in `functions.h`), by its address."""
+        self._references.append(arguments)
+        self._operations.append(Operation(kind=Operation.ROW_STAGE, stage=function, table=ctypes.addressof(arguments)))
 
     def operations(self) -> "ctypes.Array[Operation]":
         """All operations as one array, which is valid as long as this loop exists."""

@@ -24,7 +24,7 @@ from typing import Any
 
 from torch import Tensor
 
-from charlm.kernels.symbolic import Values, sigmoid
+from charlm.kernels.symbolic import Values, gelu, sigmoid
 
 State = tuple[Tensor, ...]
 """The state of a cell, (B, H) each, as in `charlm.cells`."""
@@ -46,6 +46,15 @@ def gated_sum(value: Any, gate: Any, layer_input: Any) -> Values:
 
 CONVOLUTION: tuple[Function, ...] = (gated_sum,)
 """All functions to compile for a network of convolutions."""
+
+
+def gelu_of(inner: Any) -> Values:
+    """What a transformer's layer makes of each unit of a token's own transformation."""
+    return {"inner": gelu(inner)}
+
+
+TRANSFORMER: tuple[Function, ...] = (gelu_of,)
+"""All functions to compile for a transformer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

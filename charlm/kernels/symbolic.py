@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 Values = Mapping[str, Any]
 """Quantities by name: tensors of one shape, or symbols."""
@@ -73,6 +74,7 @@ def _pointwise(torch_function: Callable[[Tensor], Tensor], name: str) -> Callabl
 sigmoid = _pointwise(torch.sigmoid, "SIGMOID")
 tanh = _pointwise(torch.tanh, "TANH")
 relu = _pointwise(torch.relu, "RELU")
+gelu = _pointwise(F.gelu, "GELU")
 positive = _pointwise(lambda x: (x > 0).to(x.dtype), "POSITIVE")
 """1 where x > 0, else 0: the derivative of relu."""
 

@@ -1,6 +1,7 @@
 """The structures that C code takes as arguments, with the layout of their C definitions.
 
-`charlm.native.library` checks the sizes of `Operation`, `Step`, `Draw` and `Coder`, and where the fields of `Step` are.
+`charlm.native.library` checks the sizes of `Operation`, `Step`, `Norm`, `Attention`, `Draw` and `Coder`, and where the
+fields of `Step` are.
 """
 
 import ctypes
@@ -10,9 +11,9 @@ from typing import ClassVar
 
 
 class Operation(ctypes.Structure):
-    """A point-wise stage or a matrix product of a step (`functions.h`)."""
+    """A stage or a matrix product of a step (`functions.h`)."""
 
-    STAGE, PRODUCT, BFLOAT16_PRODUCT = range(3)
+    STAGE, PRODUCT, BFLOAT16_PRODUCT, ROW_STAGE = range(4)
     _fields_: ClassVar = [
         ("kind", int64),
         ("source", int64),
@@ -123,6 +124,31 @@ class Step(ctypes.Structure):
         ("vocab", int64),
         ("match_gate", pointer),
         ("match_weight", pointer),
+    ]
+
+
+class Norm(ctypes.Structure):
+    """The norm of rows (`attention.c`)."""
+
+    _fields_: ClassVar = [("x", pointer), ("gain", pointer), ("normed", pointer), ("width", int64)]
+
+
+class Attention(ctypes.Structure):
+    """The memory of a transformer's layer (`attention.c`)."""
+
+    _fields_: ClassVar = [
+        ("heads", int64),
+        ("half", int64),
+        ("span", int64),
+        ("inputs", pointer),
+        ("keys", pointer),
+        ("values", pointer),
+        ("lengths", pointer),
+        ("cosine", pointer),
+        ("sine", pointer),
+        ("turned", pointer),
+        ("scores", pointer),
+        ("attended", pointer),
     ]
 
 

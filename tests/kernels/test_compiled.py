@@ -13,6 +13,7 @@ import torch
 from charlm.kernels import compiled as native
 from charlm.kernels.buffers import Buffer
 from charlm.kernels.gru import linear_scan
+from charlm.kernels.program import gelu_of
 from charlm.kernels.symbolic import positive, relu, sigmoid, tanh
 from charlm.native import compiler as compilation
 from charlm.native.compiler import compiler
@@ -162,6 +163,20 @@ def test_functions_are_those_of_torch(function, exact) -> None:
     torch.testing.assert_close(
         apply(function, RANGE, torch.float32).double(), exact(single.double()), rtol=4e-7, atol=1e-37
     )
+
+
+@compiled
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-6), (torch.float64, 1e-14)])
+def test_gelu_is_that_of_torch(dtype: torch.dtype, tolerance: float) -> None:
+    special = torch.tensor([float("nan"), float("inf"), 0.0], dtype=torch.float64)
+    inner = torch.cat((RANGE, special)).to(dtype).unsqueeze(0)
+    exact = torch.nn.functional.gelu(inner.double())
+    library = native.program_library((gelu_of,), dtype)
+    assert library is not None
+    loop = native.CompiledLoop(library, *inner.shape)
+    loop.stage(gelu_of, {"inner": Buffer(inner)})
+    loop.run(0, 1, 1)
+    torch.testing.assert_close(inner.double(), exact, rtol=tolerance, atol=tolerance, equal_nan=True)
 
 
 @compiled

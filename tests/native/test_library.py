@@ -1,4 +1,4 @@
-"""No token outside the vocabulary, and no state outside a trie, reaches the compiled code."""
+"""No token outside the vocabulary, and no state outside a trie or of other keys, reaches the compiled code."""
 
 import numpy as np
 import pytest
@@ -53,3 +53,26 @@ def test_a_state_outside_the_trie_is_not_asked(node: int) -> None:
     ):
         with pytest.raises(ValueError, match="does not belong to this n-gram model"):
             ask()
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        lambda keys, values, length: (keys, values, length - 1),
+        lambda keys, values, length: (keys, values, length + 5),
+        lambda keys, values, length: (keys, values, length + 2**40),
+        lambda keys, values, length: (keys, values, length.repeat(1, 2)),
+        lambda keys, values, length: (keys[:, 1:], values, length),
+        lambda keys, values, length: (keys, values[..., :1], length),
+    ],
+)
+def test_a_state_that_is_not_of_the_transformer_is_not_loaded(damaged) -> None:
+    shape = {"network": "transformer", "attention_span": 4, "heads": 2, "num_layers": 2}
+    model = LanguageModel(ModelConfig(vocab_size=V, hidden_size=8, embedding_size=5, **shape)).eval()
+    model.initialise(torch.Generator().manual_seed(1))
+    sound = model.initial_state(1)
+    stepper = CompiledStepper(model, [sound])
+    with pytest.raises(ValueError, match="does not belong to this transformer"):
+        stepper.load(0, (sound[0], damaged(*sound[1])))
+    for _ in range(9):
+        assert np.isfinite(stepper.step([3])).all()

@@ -31,9 +31,9 @@ enum { BYTES = 16, TILE = 6, VECTORS = 2 };
 #define INDEPENDENT _Pragma("GCC ivdep")
 #endif
 
-/* An operation of every step: a point-wise stage or a matrix product. Strides are in bytes. The layout is that of
-   charlm.native.structures.Operation. */
-enum { STAGE, PRODUCT, BFLOAT16_PRODUCT };
+/* An operation of every step: a point-wise stage, a matrix product, or a stage that reads whole rows. Strides are in
+   bytes. The layout is that of charlm.native.structures.Operation. */
+enum { STAGE, PRODUCT, BFLOAT16_PRODUCT, ROW_STAGE };
 
 typedef struct {
     int64_t kind;
@@ -42,7 +42,8 @@ typedef struct {
     int64_t weights, depth; /* packed weights; elements of the source in a row */
     int64_t blocks, width;  /* the target has `blocks` blocks of `width` columns */
     int64_t add;            /* whether to add the product to the target or to assign it */
-    int64_t stage, table;   /* of a stage: function; address, time stride and row stride of each operand */
+    int64_t stage, table;   /* of a stage: function; address, time stride and row stride of each operand, or, if it reads
+                               whole rows, its own arguments */
 } Operation;
 
 /* exp(x) with x = n ln 2 + r: a polynomial in r, times 2^n (Cephes). NaN stays NaN. Without calls and branches, so that
@@ -99,8 +100,29 @@ INLINE float tanh_float(float x) {
     return z < 0.625f ? near : far;
 }
 
+/* x times the normal distribution function of x, whose distance from 0 or 1 is a polynomial in t times exp(-x^2 / 2)
+   (Abramowitz and Stegun 1964, equation 7.1.26). */
+INLINE float gelu_float(float x) {
+    const float z = fabsf(x) * 0.707106781f, t = 1.0f / (1.0f + 0.3275911f * z);
+    const float p = ((((1.061405429f * t - 1.453152027f) * t + 1.421413741f) * t - 0.284496736f) * t + 0.254829592f) * t;
+    const float tail = 0.5f * p * exp_float(-z * z);
+    return x * (x < 0 ? tail : 1.0f - tail);
+}
+
+INLINE float dot(const float *a, const float *b, int64_t count) {
+    enum { SUMS = 16 };
+    float sum[SUMS] = {0}, total = 0;
+    int64_t k = 0;
+    for (; k + SUMS <= count; k += SUMS)
+        for (int s = 0; s < SUMS; s++) sum[s] += a[k + s] * b[k + s];
+    for (; k < count; k++) total += a[k] * b[k];
+    for (int s = 0; s < SUMS; s++) total += sum[s];
+    return total;
+}
+
 INLINE double sigmoid_double(double x) { return 1.0 / (1.0 + exp(-x)); }
 INLINE double tanh_double(double x) { return tanh(x); }
+INLINE double gelu_double(double x) { return 0.5 * x * erfc(-x * 0.70710678118654752); }
 
 #define RELU(x) ((x) > 0 ? (x) : ((x) != (x) ? (x) : (REAL)0))
 #define POSITIVE(x) ((REAL)((x) > 0))

@@ -2,8 +2,8 @@
    bfloat16.h.
 
    Columns are divided among the threads in panels, in the same way for products and stages, so that a thread finds its
-   results in its cache. The threads synchronise only before a product, which reads all columns. The weights of a
-   product are packed once: panel by panel, and within a panel the columns for one k are adjacent. */
+   results in its cache. The threads synchronise only before what reads all columns: a product, or a row stage. The
+   weights of a product are packed once: panel by panel, and within a panel the columns for one k are adjacent. */
 
 typedef REAL NAME(vector) __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_alias));
 #define LANES ((long)(BYTES / sizeof(REAL)))
@@ -114,7 +114,12 @@ void NAME(run)(const Operation *operations, long number, long first, long count,
         for (long n = 0, t = first; n < count; n++, t += increment) {
             int written = 1;
             for (const Operation *o = operations; o < operations + number; o++) {
-                if (o->kind == STAGE) {
+#ifdef _OPENMP
+                if (o->kind == ROW_STAGE && all > 1) {
+#pragma omp barrier
+                }
+#endif
+                if (o->kind == STAGE || o->kind == ROW_STAGE) {
                     if (from < to) ((NAME(stage))o->stage)((const int64_t *)o->table, t, rows, from, to);
                     written = 1;
                     continue;

@@ -74,17 +74,6 @@ void step_offsets(int64_t *offsets) {
     memcpy(offsets, own, sizeof own);
 }
 
-INLINE float dot(const float *a, const float *b, int64_t count) {
-    enum { SUMS = 16 };
-    float sum[SUMS] = {0}, total = 0;
-    int64_t k = 0;
-    for (; k + SUMS <= count; k += SUMS)
-        for (int s = 0; s < SUMS; s++) sum[s] += a[k + s] * b[k + s];
-    for (; k < count; k++) total += a[k] * b[k];
-    for (int s = 0; s < SUMS; s++) total += sum[s];
-    return total;
-}
-
 /* Add what the labels of a row add to its gates or inputs, `size` numbers. */
 INLINE void add_labels(const Step *step, int64_t row, int64_t size, float *to) {
     if (!step->added) return;

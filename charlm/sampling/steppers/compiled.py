@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from charlm.cells import LayerStates
 from charlm.kernels import PROGRAMS, compiled
-from charlm.kernels.program import CONVOLUTION, Function
+from charlm.kernels.program import CONVOLUTION, TRANSFORMER, Function
 from charlm.model.language_model import LanguageModel
 from charlm.native.library import native_library
 from charlm.ngram.match import check_states, lengths_for
@@ -17,6 +17,7 @@ from charlm.sampling.steering import Hold
 from charlm.sampling.steppers.convolution import ConvolutionLayout
 from charlm.sampling.steppers.layout import StepLayout, StepWeights
 from charlm.sampling.steppers.recurrent import RecurrentLayout, RecurrentWeights
+from charlm.sampling.steppers.transformer import TransformerLayout
 
 
 class CompiledStepper:
@@ -44,9 +45,11 @@ class CompiledStepper:
     def supports(model: LanguageModel, *, portable: bool = False) -> bool:
         """Whether there is compiled code for a model; `portable` as in the constructor.
 
-        It must have convolutions or a cell with a Program, its weights must be float32, on the CPU, and none other than
-        those that a step uses, and there must be a C compiler.
+        It must have convolutions, a cell with a Program, or, unless `portable`, be a transformer; its weights must be
+        float32, on the CPU, and none other than those that a step uses, and there must be a C compiler.
         """
+        if portable and model.config.network == "transformer":  # its sums have no form in NumPy
+            return False
         if (functions := _functions(model)) is None:
             return False
         code, sampler = _libraries(functions, portable=portable)
@@ -90,11 +93,12 @@ class CompiledStepper:
         if len(kept) > old.rows:
             self._set_layout(self._new_layout(len(kept)))
             self._layout.block.time = old.block.time
-        new = self._layout
+        new, time, period = self._layout, old.block.time, old.block.period
         for old_history, new_history in zip(old.histories, new.histories, strict=True):
             for before, after in zip(old_history, new_history, strict=True):
                 if before is not None and after is not None:
-                    after[:, : len(kept)] = before[:, kept]
+                    past = slice(time, time + len(before) - period)  # what the next step reads
+                    after[past, : len(kept)] = before[past, kept]
         for own, others in ((old.prior_states, new.prior_states), (old.match_states, new.match_states)):
             if own is not None and others is not None:
                 others[: len(kept)] = own[kept]
@@ -110,6 +114,8 @@ class CompiledStepper:
         """New memory for a batch of texts."""
         if isinstance(self._weights, RecurrentWeights):
             return RecurrentLayout(self._weights, rows)
+        if self._weights.model.config.network == "transformer":
+            return TransformerLayout(self._weights, rows)
         return ConvolutionLayout(self._weights, rows)
 
     def _set_layout(self, layout: StepLayout) -> None:
@@ -124,20 +130,31 @@ class CompiledStepper:
         self._arguments = (ctypes.addressof(layout.block), ctypes.addressof(self._tokens))
 
 
+_LAYER_WEIGHTS = {
+    "convolution": ("weight", "bias"),
+    "transformer": (
+        *("attention_norm", "query_key_value", "attention_output"),
+        *("inner_norm", "inner", "inner_output"),
+    ),
+}
+"""The weights of each layer that a step uses."""
+
+
 def _functions(model: LanguageModel) -> tuple[Function, ...] | None:
     """The functions to compile for the layers of a model; None if there are none."""
     if model.config.network == "recurrent":
         program = PROGRAMS.get(model.config.cell)
         return None if program is None else program.functions
-    return CONVOLUTION if model.config.network == "convolution" else None
+    return {"convolution": CONVOLUTION, "transformer": TRANSFORMER}.get(model.config.network)
 
 
 def _network_weights(model: LanguageModel) -> set[str]:
     """The names of the weights of the layers that a step uses."""
-    recurrent, layers = model.config.network == "recurrent", range(model.config.num_layers)
-    names = model.recurrent.cell.shapes(1, 1) if recurrent else ("weight", "bias")
-    of_layers = {f"{model.config.network}.layers.{index}.{name}" for index in layers for name in names}
-    return of_layers if recurrent else of_layers | {"convolution.input"}
+    network = model.config.network
+    names = model.recurrent.cell.shapes(1, 1) if network == "recurrent" else _LAYER_WEIGHTS[network]
+    of_layers = {f"layers.{index}.{name}" for index in range(model.config.num_layers) for name in names}
+    others = {"recurrent": (), "convolution": ("input",), "transformer": ("input", "norm")}[network]
+    return {f"{network}.{name}" for name in (*of_layers, *others)}
 
 
 def _libraries(

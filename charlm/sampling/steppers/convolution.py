@@ -1,10 +1,8 @@
 """The convolutions of a compiled sampling step: products with past inputs, and the inputs they remember."""
 
 import torch
-from torch import Tensor
 
 from charlm.cells import State
-from charlm.errors import ConfigError
 from charlm.kernels.buffers import Buffer
 from charlm.kernels.forward import add_convolution
 from charlm.model.networks.convolution import Convolution
@@ -26,10 +24,6 @@ class ConvolutionLayout(StepLayout):
         assert inputs is not None
         time = self.block.time
         inputs[time : time + self._network.spans[layer], row] = state[0][0]
-
-    def state(self, layer: int, part: int) -> Tensor:
-        """See `StepLayout.state`; raises `ConfigError`, since a convolution has no such state."""
-        raise ConfigError("a convolution has no recurrent state to change")
 
     def _add_layers(self) -> Buffer:
         """See `StepLayout._add_layers`."""

@@ -4,7 +4,7 @@
 The block contains a list of operations, the products and stages of all layers and of the output layer, which the step
 runs with the loop of `loop.h`. It also points to the embedding, the n-gram prior and the match, which `step.c` computes
 itself.
-The layers are those of a subclass: `charlm.sampling.steppers.recurrent` and `charlm.sampling.steppers.convolution`.
+The layers are those of a subclass in `charlm.sampling.steppers`: `recurrent`, `convolution` or `transformer`.
 """
 
 import ctypes
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charlm.cells import State
+from charlm.errors import ConfigError
 from charlm.kernels import compiled
 from charlm.kernels.buffers import Buffer
 from charlm.model.additions.match import SCALE
@@ -99,9 +100,12 @@ class StepLayout(ABC):
     def load(self, layer: int, row: int, state: State) -> None:
         """Set what a layer remembers in a row to a state of one text, (1, ...) each."""
 
-    @abstractmethod
     def state(self, layer: int, part: int) -> Tensor:
-        """The h (part 0) or c (part -1) of a recurrent layer after the last step, (B, H), in the memory of the step."""
+        """The h (part 0) or c (part -1) of a recurrent layer after the last step, (B, H), in the memory of the step.
+
+        Raises `ConfigError` for a network without recurrent layers.
+        """
+        raise ConfigError(f"a {self._model.config.network} has no recurrent state to change")
 
     @abstractmethod
     def _add_layers(self) -> Buffer:

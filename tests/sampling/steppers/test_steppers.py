@@ -1,13 +1,18 @@
 """What every stepper does alike, and which one is taken."""
 
+import numpy as np
 import pytest
 import torch
 
 from charlm.cells import CELLS
+from charlm.config import LabelColumn
+from charlm.errors import ConfigError
 from charlm.native.compiler import compiler
 from charlm.sampling import steppers
 from charlm.sampling.steppers import CompiledStepper, ModelStepper, make_stepper
 
+SHAPES = {"convolution": {}, "transformer": {"attention_span": 6}}
+compiled = pytest.mark.skipif(compiler() is None, reason="no C compiler here")
 STEPPERS = [ModelStepper] if compiler() is None else [CompiledStepper, ModelStepper]
 
 
@@ -57,12 +62,48 @@ def test_a_step_leaves_the_states_it_was_given(uneven, letters, states_of) -> No
     assert all(torch.equal(*pair) for pair in zip(before, (p for one in states for s in one for p in s), strict=True))
 
 
-@pytest.mark.skipif(compiler() is None, reason="no C compiler here")
+@compiled
 @pytest.mark.parametrize("batch", [1, 64])
 @pytest.mark.parametrize("cell", [*CELLS])
 def test_every_cell_is_stepped_by_compiled_code(uneven, letters, states_of, cell: str, batch: int) -> None:
     model = uneven(letters, cell, skip="residual", num_layers=2)
     assert isinstance(make_stepper(model, states_of(model, batch)), CompiledStepper)
+
+
+@compiled
+@pytest.mark.parametrize("more", [{}, {"ngram_order": 4, "context_vectors": 30, "match": True}])
+@pytest.mark.parametrize("kind", SHAPES)
+def test_each_text_of_another_network_has_its_own_labels(random_network, check_steps, kind: str, more: dict) -> None:
+    labels = (LabelColumn(name="stars", values=("1", "5"), documents=(1, 1)),)
+    model = random_network(kind, labels=labels, **SHAPES[kind], **more)
+    factors = torch.tensor([[1.0, 0.0], [0.5, -2.0], [0.0, 0.0]])
+    check_steps(model, [model.with_labels(row).initial_state(1) for row in factors])
+
+
+@compiled
+@pytest.mark.parametrize("kind", SHAPES)
+def test_texts_of_another_network_are_rearranged_and_added(random_network, states_of, kind: str) -> None:
+    model = random_network(kind, **SHAPES[kind])
+    states = states_of(model, 3)
+    steppers = CompiledStepper(model, states), ModelStepper(model, states)
+    for _ in range(5):
+        for rows in ([0, 1, 2], [2, 0], [1, 1, 0, 0]):
+            tokens = [3 + row for row in rows]
+            for stepper in steppers:
+                stepper.take(rows)
+            one, other = (stepper.step(tokens) for stepper in steppers)
+            np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+
+
+@compiled
+@pytest.mark.parametrize("kind", SHAPES)
+def test_other_networks_are_stepped_by_compiled_code(random_network, kind: str) -> None:
+    model = random_network(kind)
+    stepper = make_stepper(model, [model.initial_state(1)])
+    assert isinstance(stepper, CompiledStepper)
+    with pytest.raises(ConfigError, match=f"a {kind} has no recurrent state to change"):
+        stepper.change(0, 0, lambda states: states)
+    assert not CompiledStepper.supports(model.double())
 
 
 def test_what_it_does_not_know_goes_through_the_model(bigrams) -> None:
