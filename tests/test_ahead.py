@@ -6,8 +6,9 @@ import pytest
 from charlm import ahead
 from charlm.ahead import map_ahead, read_ahead
 from charlm.config import TokenizerConfig
-from charlm.data import reader, split_writer
+from charlm.data import reader
 from charlm.data.dataset import make_dataset
+from charlm.data.encoded import split_writer
 from charlm.errors import CharlmError
 
 LINES = "".join(f"line {number} — of a text\n" for number in range(3000))

@@ -8,7 +8,7 @@ import numpy as np
 from charlm.analysis.units.reading import read
 from charlm.config import CorpusConfig
 from charlm.data.documents import cut_documents
-from charlm.data.split_writer import encode_parts
+from charlm.data.encoded.parts import encode_parts
 from charlm.data.token_split import TokenSplit
 from charlm.errors import ConfigError
 from charlm.evaluation.score import Evaluation, evaluate

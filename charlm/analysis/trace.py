@@ -11,7 +11,7 @@ import torch
 
 from charlm.cells import LayerStates, find_cell
 from charlm.config import ModelConfig, TrainConfig, check_range
-from charlm.data.split_writer import SplitFacts
+from charlm.data.encoded.parts import SplitFacts
 from charlm.data.token_split import TokenSplit
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel

@@ -13,7 +13,7 @@ from charlm.config import CorpusConfig, LabelColumn
 from charlm.data.documents import Part
 from charlm.data.inputs.overview import Overview
 from charlm.data.inputs.table import Table, read_table
-from charlm.data.labels.counts import LabelCounts
+from charlm.data.labels import LabelCounts
 from charlm.data.reader import TextReader, read_documents
 from charlm.data.sources import FoundText, TextLike, find_sources
 from charlm.data.splits import SPLITS, assign_splits, boundaries, cut_each, spread

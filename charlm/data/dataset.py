@@ -18,7 +18,7 @@ from typing import Any
 from charlm.config import CorpusConfig, LabelColumn, SplitName, TokenizerConfig, check_choice
 from charlm.data.corpus import Corpus
 from charlm.data.documents import whole_words
-from charlm.data.split_writer import encode_corpus
+from charlm.data.encoded.split_writer import encode_corpus
 from charlm.data.splits import SPLITS
 from charlm.data.token_split import TokenSplit
 from charlm.data.verified_file import DamagedFileError

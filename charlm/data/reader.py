@@ -9,7 +9,7 @@ from charlm.config import CorpusConfig
 from charlm.data.documents import Part, cut_documents
 from charlm.data.encoding import check_encoding, decoded
 from charlm.data.inputs.records import read_records
-from charlm.data.labels.counts import source_labels
+from charlm.data.labels import source_labels
 from charlm.data.registry import Source
 from charlm.errors import CorpusError
 from charlm.progress import Progress, silent

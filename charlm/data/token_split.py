@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.config import LabelColumn
-from charlm.data.labels.codes import Codes
-from charlm.data.split_writer import SplitFacts
+from charlm.data.encoded.label_codes import Codes
+from charlm.data.encoded.parts import SplitFacts
 from charlm.data.verified_file import DamagedFileError, VerifiedFile
 from charlm.errors import CharlmError
 from charlm.tokenizers import Tokenizer

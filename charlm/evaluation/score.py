@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from charlm.data.split_writer import SplitFacts
+from charlm.data.encoded.parts import SplitFacts
 from charlm.data.token_split import TokenSplit
 from charlm.data.windows import Window, block_groups, block_windows
 from charlm.evaluation.nats import (

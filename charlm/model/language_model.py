@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from charlm.cells import LayerStates, State
 from charlm.config import ModelConfig, NetworkKind
-from charlm.data.labels.codes import Codes
+from charlm.data.encoded.label_codes import Codes
 from charlm.data.windows import Window, carry
 from charlm.errors import ConfigError
 from charlm.model.additions.additions import Added, Additions, AdditionStates

@@ -7,9 +7,10 @@ import pytest
 
 from charlm.config import CorpusConfig, TokenizerConfig
 from charlm.data import dataset as dataset_module
-from charlm.data import split_writer, token_split
+from charlm.data import token_split
 from charlm.data.corpus import open_corpus
 from charlm.data.dataset import make_dataset
+from charlm.data.encoded import split_writer
 from charlm.errors import CharlmError, CorpusError
 
 

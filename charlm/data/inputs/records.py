@@ -15,7 +15,7 @@ from typing import Any
 from charlm.config import CorpusConfig, Labels
 from charlm.data.documents import Part
 from charlm.data.inputs.line_ends import with_whole_line_ends
-from charlm.data.labels.counts import named_columns
+from charlm.data.labels import named_columns
 from charlm.errors import CorpusError
 
 _DELIMITERS = ",;\t|"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from charlm.cells import LayerStates, State
 from charlm.config import JsonConfig
-from charlm.data.labels.codes import Codes
+from charlm.data.encoded.label_codes import Codes
 from charlm.data.token_split import TokenSplit
 from charlm.errors import RunError
 

@@ -15,8 +15,8 @@ import torch
 
 from charlm.config import Labels
 from charlm.data.documents import Part
-from charlm.data.labels.codes import LabelCodes
-from charlm.data.split_writer import SplitFacts
+from charlm.data.encoded.label_codes import LabelCodes
+from charlm.data.encoded.parts import SplitFacts
 from charlm.data.token_split import TokenSplit
 from charlm.data.windows import IGNORE, Window, block_groups, block_windows
 from charlm.evaluation.nats import ROWS, Floats, Share, require_groups, token_nats, window_width, with_nats

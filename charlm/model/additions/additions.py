@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from charlm.cells import LayerStates, State
-from charlm.data.labels.codes import Codes
+from charlm.data.encoded.label_codes import Codes
 from charlm.model.additions.label_embedding import LabelEmbedding
 from charlm.model.additions.label_ngrams import LabelNgrams
 from charlm.model.additions.lookups import Lookups

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from charlm.cells import State
 from charlm.config import LabelColumn
 from charlm.config.names import closest
-from charlm.data.labels.codes import Codes
+from charlm.data.encoded.label_codes import Codes
 from charlm.errors import ConfigError
 
 LEFT_OUT = 0.25

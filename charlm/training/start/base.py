@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from charlm.config import FINE_TUNING_OPTIONS, TokenizerConfig, without_additions
 from charlm.data.dataset import Dataset
-from charlm.data.split_writer import SplitFacts
+from charlm.data.encoded.parts import SplitFacts
 from charlm.data.token_split import TokenSplit
 from charlm.data.windows import block_windows
 from charlm.evaluation.nats import ROWS, exact_sum, window_nats, window_width

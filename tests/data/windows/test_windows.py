@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charlm.data.split_writer import SplitFacts
+from charlm.data.encoded.parts import SplitFacts
 from charlm.data.token_split import TokenSplit
 from charlm.data.windows import IGNORE, document_windows, sample_windows, segments, training_windows
 

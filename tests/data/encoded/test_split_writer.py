@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from charlm.config import CorpusConfig, TokenizerConfig
 from charlm.data import documents as documents_module
-from charlm.data import encoding, split_writer
+from charlm.data import encoding
 from charlm.data.corpus import Corpus, read_corpus
 from charlm.data.dataset import make_dataset
-from charlm.data.labels.codes import LabelCodes
+from charlm.data.encoded import split_writer
+from charlm.data.encoded.label_codes import LabelCodes
+from charlm.data.encoded.split_writer import encode_corpus
 from charlm.data.sources import find_sources
-from charlm.data.split_writer import encode_corpus
 from charlm.data.splits import SPLITS, boundaries
 from charlm.errors import CharlmError
 from charlm.tokenizers import Tokenizer, fit_tokenizer

@@ -3,7 +3,7 @@
 import pytest
 
 from charlm.config import MAX_LABEL_VALUES, CorpusConfig, LabelColumn
-from charlm.data.labels.counts import LabelCounts, source_labels
+from charlm.data.labels import LabelCounts, source_labels
 from charlm.errors import CorpusError
 
 CONFIG = CorpusConfig(documents="record", text_column="text", label_column="n", label_files="file")

@@ -1,5 +1,5 @@
 from charlm.config import LabelColumn
-from charlm.data.labels.codes import LabelCodes
+from charlm.data.encoded.label_codes import LabelCodes
 
 
 def test_every_value_has_a_code() -> None:
