@@ -21,6 +21,10 @@ class LabelCodes:
         self.unknown: set[tuple[str, str]] = set()
         """Values of known labels that were met and that the model doesn't know; their documents have code 0."""
 
+    def __len__(self) -> int:
+        """The number of labels that the model knows."""
+        return len(self._names)
+
     def __call__(self, labels: Labels) -> Codes:
         """The codes of a document with these labels, one for each label of the model, (C,)."""
         codes = np.zeros(len(self._names), np.uint16)

@@ -80,35 +80,13 @@ def encode_corpus(
     Raises `CharlmError` when the files can't be written, and `CorpusError` when the text changed since it was first
     read.
     """
+    codes = LabelCodes(labels) if labels else None
     try:
         temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".encoding-"))
     except OSError as error:
         raise _not_written(folder, error) from None
-    dtype = np.dtype(np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.uint32)
-    codes = LabelCodes(labels) if labels else None
-    pairs = corpus.config.is_pairs
-    kinds = ("ids", "starts", *["labels"] * bool(labels), *["targets"] * pairs)
     try:
-        with contextlib.ExitStack() as stack:
-            writers = [
-                stack.enter_context(SplitWriter(temporary, name, labels=bool(labels), pairs=pairs)) for name in SPLITS
-            ]
-            done = 0
-            batches = _batches(whole_words(corpus.parts(), type(tokenizer)))
-            for index, encoded in map_ahead(lambda batch: batch.encode(tokenizer, dtype, codes), batches):
-                writers[index].write(encoded)
-                done += encoded.facts.characters
-                progress("encoding", done, corpus.characters)
-        if corpus.config.direction == "backward":
-            for name in SPLITS:
-                _reverse(temporary, name, dtype, tokenizer)
-                if labels:
-                    in_order = np.fromfile(temporary / f"{name}.labels", np.uint16).reshape(-1, len(labels))
-                    in_order[::-1].tofile(temporary / f"{name}.labels")
-        facts = {name: asdict(writer.facts) for name, writer in zip(SPLITS, writers, strict=True)}
-        sums = {name: {kind: checksums(temporary / f"{name}.{kind}") for kind in kinds} for name in SPLITS}
-        description = {"dtype": dtype.name, "splits": facts, "checksums": sums}
-        (temporary / "facts.json").write_text(json.dumps(seal(description)), encoding="utf-8")
+        _write_splits(temporary, corpus, tokenizer, codes, progress)
         flush_folder(temporary)
         if folder.exists():
             shutil.rmtree(folder)
@@ -128,6 +106,32 @@ def encode_corpus(
         )
 
 
+def _write_splits(
+    folder: Path, corpus: Corpus, tokenizer: Tokenizer, codes: LabelCodes | None, progress: Progress
+) -> None:
+    """Write the files of all splits, and their sizes and checksums, to a folder."""
+    dtype = np.dtype(np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.uint32)
+    labels, pairs = codes is not None, corpus.config.is_pairs
+    with contextlib.ExitStack() as stack:
+        writers = [stack.enter_context(SplitWriter(folder, name, labels=labels, pairs=pairs)) for name in SPLITS]
+        done = 0
+        batches = _batches(whole_words(corpus.parts(), type(tokenizer)))
+        for index, encoded in map_ahead(lambda batch: batch.encode(tokenizer, dtype, codes), batches):
+            writers[index].write(encoded)
+            done += encoded.facts.characters
+            progress("encoding", done, corpus.characters)
+    if corpus.config.direction == "backward":
+        for name in SPLITS:
+            _reverse(folder, name, dtype, tokenizer)
+            if codes is not None:
+                _reverse_labels(folder / f"{name}.labels", len(codes))
+    kinds = ("ids", "starts", *["labels"] * labels, *["targets"] * pairs)
+    facts = {name: asdict(writer.facts) for name, writer in zip(SPLITS, writers, strict=True)}
+    sums = {name: {kind: checksums(folder / f"{name}.{kind}") for kind in kinds} for name in SPLITS}
+    description = {"dtype": dtype.name, "splits": facts, "checksums": sums}
+    (folder / "facts.json").write_text(json.dumps(seal(description)), encoding="utf-8")
+
+
 def _not_written(folder: Path, error: OSError) -> CharlmError:
     reason = error.strerror or "the disk is full"  # numpy gives no reason when it can't write all of an array
     return CharlmError(
@@ -137,7 +141,7 @@ def _not_written(folder: Path, error: OSError) -> CharlmError:
 
 
 def _reverse(folder: Path, name: str, dtype: np.dtype[Any], tokenizer: Tokenizer) -> None:
-    """Reverse a split's files for reading from right to left: the last document comes first, BOS swaps with EOS."""
+    """Reverse a split's ids for reading from right to left: the last document comes first, BOS swaps with EOS."""
     path, reversed_path = folder / f"{name}.ids", folder / f"{name}.reversed"
     length = path.stat().st_size // dtype.itemsize
     with path.open("rb") as source, reversed_path.open("wb") as target:
@@ -150,6 +154,12 @@ def _reverse(folder: Path, name: str, dtype: np.dtype[Any], tokenizer: Tokenizer
     os.replace(reversed_path, path)
     starts = np.fromfile(folder / f"{name}.starts", dtype=np.int64)
     (length - starts[::-1]).tofile(folder / f"{name}.starts")
+
+
+def _reverse_labels(path: Path, number: int) -> None:
+    """Reverse the labels of a split's documents; each document has a `number` of them."""
+    in_order = np.fromfile(path, np.uint16).reshape(-1, number)
+    in_order[::-1].tofile(path)
 
 
 class _Batch(NamedTuple):
