@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Unpack, cast
 
-from charlm.api.agreement import common_start, require_rows, require_same_texts
+from charlm.api.agreement import common_start, require_rows
 from charlm.api.callbacks import Callbacks, Trained
-from charlm.api.fitting import fit_run, set_threads, with_lengths, with_valid_text
+from charlm.api.fitting import fit_run, set_threads, with_lengths
+from charlm.api.run_texts import RunTexts, find_texts, read_dataset
 from charlm.config import (
     SHAPE_OPTIONS,
-    CorpusConfig,
     CorpusOptions,
     ModelConfig,
     ModelOptions,
@@ -24,20 +24,16 @@ from charlm.config import (
     TrainOptions,
 )
 from charlm.config.names import divide_settings
-from charlm.data.corpus import corpus_config, read_corpus
-from charlm.data.dataset import Dataset, make_dataset
-from charlm.data.sources import FoundText, TextLike, find_sources
-from charlm.data.splits import HeldOutTexts, check_splits
+from charlm.data.dataset import Dataset
+from charlm.data.sources import FoundText, TextLike
 from charlm.errors import ConfigError
 from charlm.loading import load
 from charlm.model.additions.ngram_prior import default_memory
 from charlm.model.memory import machine_memory, naming_memory_errors
 from charlm.processes.distributed import joined
 from charlm.processes.processes import Processes
-from charlm.progress import Progress
 from charlm.storage.runs import RunFolder, find_run, new_run
 from charlm.text_model import TextModel
-from charlm.tokenizers import Tokenizer
 from charlm.training.start.base import AUTO, NONE, load_base, reason_for_base
 from charlm.training.start.fine_tuning import (
     StartModel,
@@ -150,40 +146,30 @@ def train_run(
     started = common_start(started, processes)
     if overwrite and run is None:
         raise ConfigError("--overwrite replaces the run that --run names; pass --run too")
-    training_options = dict(training or {})
+    training_options, model_options = dict(training or {}), dict[str, Any](model or {})
     config = _train_config(training_options, processes)
-    model_options: dict[str, Any] = dict(model or {})
     set_threads(config, processes)
-    sources = find_sources(text, progress=callbacks.progress, encoding=(corpus or {}).get("encoding", "utf-8"))
-    text_config, held_out_arguments = _how_to_read(sources, corpus or {}, HeldOutTexts(valid, test))
+    texts = find_texts(text, corpus or {}, valid=valid, test=test, progress=callbacks.progress)
     start_model = _named_start_model(init_from, tokenizer)
-    if text_config.is_pairs:  # what followed the end of another source misleads (docs/notes/decisions.md)
+    if texts.config.is_pairs:  # what followed the end of another source misleads (docs/notes/decisions.md)
         model_options.setdefault("ngram_order", 0)
     check_model_options(model_options, start_model)
-    folder = _free_folder(run, sources, processes, overwrite=overwrite)
+    folder = _free_folder(run, texts.found, processes, overwrite=overwrite)
     tokenizer = tokenizer or TokenizerConfig()
-    dataset = _read_dataset(
-        sources,
-        text_config,
-        tokenizer_of_run(start_model, tokenizer),
-        valid=held_out_arguments["valid"],
-        processes=processes,
-        progress=callbacks.progress,
-    )
-    if auto and init_from == AUTO and not text_config.is_pairs:
+    dataset = read_dataset(texts, tokenizer_of_run(start_model, tokenizer), processes, callbacks.progress)
+    if auto and init_from == AUTO and not texts.config.is_pairs:
         start_model = _base_for(dataset, tokenizer, model_options, processes)
     elif start_model is not None:
         start_model = _if_it_fits(start_model, dataset)
-    plan = with_device(
-        RunPlan(
-            dataset=dataset,
-            model=model_options,
-            training=config,
-            given=training_options.keys(),
-            start_model=start_model,
-            processes=processes,
-        )
+    plan = RunPlan(
+        dataset=dataset,
+        model=model_options,
+        training=config,
+        given=training_options.keys(),
+        start_model=start_model,
+        processes=processes,
     )
+    plan = with_device(plan)
     settings = auto_selected(plan, seconds=time.monotonic() - started) if auto else None
     if settings is not None:
         plan = plan.with_settings(settings)
@@ -191,17 +177,8 @@ def train_run(
     state = first_state(plan, started=started, progress=callbacks.progress)
     if settings is not None:
         callbacks.on_settings(settings)
-        check = PassesCheck(settings, callbacks.on_event)
-        callbacks = replace(callbacks, on_event=check)
-    run_config = RunConfig(
-        text=sources.arguments,
-        **held_out_arguments,
-        corpus=text_config,
-        tokenizer=tokenizer if start_model is None else None,
-        model={**plan.model, **_resolved_fields(state.model.config, start_model)},
-        training=plan.training,
-        init_from=None if start_model is None else str(start_model.path.resolve()),
-    )
+        callbacks = replace(callbacks, on_event=PassesCheck(settings, callbacks.on_event))
+    run_config = _run_config(texts, tokenizer, plan, state.model.config)
     with folder.begun(run_config, overwrite=overwrite) if processes.is_first else nullcontext():
         return fit_run(folder, state, dataset, plan.training, callbacks)
 
@@ -214,17 +191,6 @@ def _train_config(options: dict[str, Any], processes: Processes) -> TrainConfig:
     if config.prior_memory is None:  # kept in the run, which can then be continued on another machine
         config = replace(config, prior_memory=processes.from_first(lambda: default_memory(machine_memory())))
     return config
-
-
-def _how_to_read(
-    sources: FoundText, options: CorpusOptions, held_out: HeldOutTexts
-) -> tuple[CorpusConfig, dict[str, tuple[str, ...] | None]]:
-    """How to read and split the text, and the arguments that name the texts of other splits."""
-    named = None if "splits" in options else sources.named  # splits that are given replace the official ones
-    held_out = held_out.or_official(named)
-    text_config = corpus_config(sources, options, default_splits=held_out.default_splits)
-    check_splits(text_config.splits, valid=held_out.valid is not None, test=held_out.test is not None)
-    return text_config, held_out.arguments()
 
 
 def _named_start_model(init_from: str | Path | None, tokenizer: TokenizerConfig | None) -> StartModel | None:
@@ -248,23 +214,6 @@ def _free_folder(run: str | Path | None, sources: FoundText, processes: Processe
     return folder
 
 
-def _read_dataset(
-    sources: FoundText,
-    config: CorpusConfig,
-    tokenizer: Tokenizer | TokenizerConfig,
-    *,
-    valid: tuple[str, ...] | None,
-    processes: Processes,
-    progress: Progress,
-) -> Dataset:
-    """The text as token ids, with the text `valid` as its validation split; the same in all processes."""
-    with processes.one_per_machine_first():
-        corpus = read_corpus(sources, config, progress=progress)
-        dataset = with_valid_text(make_dataset(corpus, tokenizer, progress=progress), valid, progress=progress)
-    require_same_texts(dataset, processes)
-    return dataset
-
-
 def _if_it_fits(start_model: StartModel, dataset: Dataset) -> StartModel | None:
     """The model to start from; None, with a warning, if it doesn't know the script of the text."""
     if knows_the_script(start_model, dataset):
@@ -281,7 +230,21 @@ def _base_for(
     return None if reason is None else load_base(reason)
 
 
-def _resolved_fields(config: ModelConfig, start_model: StartModel | None) -> dict[str, Any]:
-    """The fields whose values a run keeps, though nobody gave them: those that depend on the text or `start_model`."""
-    names = _RESOLVED if start_model is None else (*_RESOLVED, *SHAPE_OPTIONS)
-    return {name: getattr(config, name) for name in names}
+def _run_config(texts: RunTexts, tokenizer: TokenizerConfig, plan: RunPlan, network: ModelConfig) -> RunConfig:
+    """The configuration to save in the run folder.
+
+    Of the model it keeps what is given or auto-selected, and the values of `network` that depend on the text or on the
+    model to start from.
+    """
+    start_model = plan.start_model
+    resolved = _RESOLVED if start_model is None else (*_RESOLVED, *SHAPE_OPTIONS)
+    return RunConfig(
+        text=texts.found.arguments,
+        valid=texts.valid,
+        test=texts.test,
+        corpus=texts.config,
+        tokenizer=tokenizer if start_model is None else None,
+        model={**plan.model, **{name: getattr(network, name) for name in resolved}},
+        training=plan.training,
+        init_from=None if start_model is None else str(start_model.path.resolve()),
+    )

@@ -1,20 +1,13 @@
-"""The training, validation and test splits: where they end in a text, which documents belong to which, and splits that
-are texts of their own, as the official splits of a benchmark are."""
+"""The training, validation and test splits: where they end in a text, and which documents belong to which."""
 
 import math
-import os
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from charlm.config import CorpusConfig
 from charlm.data.documents import Part
-from charlm.data.registry import NamedCorpus
-from charlm.data.sources import TextLike, is_stream, names_text, not_found
-from charlm.errors import ConfigError, CorpusError
 
 SPLITS = ("train", "valid", "test")
 _GOLDEN = (math.sqrt(5) - 1) / 2
@@ -120,54 +113,3 @@ def _to_the_end(parts: Iterator[Part]) -> Iterator[Part]:
         yield part
         if part.ends:
             return
-
-
-class HeldOutTexts(NamedTuple):
-    """The texts that are a whole validation and test split."""
-
-    valid: TextLike | None = None
-    test: TextLike | None = None
-
-    def or_official(self, named: NamedCorpus | None) -> "HeldOutTexts":
-        """These texts, or if there are none, the official splits of a named corpus."""
-        if any(self) or named is None:
-            return self
-        return HeldOutTexts(*(part.name if (part := named.held_out.get(name)) else None for name in ("valid", "test")))
-
-    @property
-    def default_splits(self) -> Shares | None:
-        """The default shares of the training text; None for those of a text without held-out texts."""
-        if self.valid is not None:
-            return (100.0, 0.0, 0.0)
-        return None if self.test is None else (95.0, 5.0, 0.0)
-
-    def arguments(self) -> dict[str, tuple[str, ...] | None]:
-        """For each, the arguments with which it is found from any folder; nothing is read.
-
-        Raises `CorpusError` for a text that isn't there, `ConfigError` for standard input.
-        """
-        return {
-            name: None if text is None else _absolute(text, option=f"--{name}") for name, text in self._asdict().items()
-        }
-
-
-def _absolute(text: TextLike, *, option: str) -> tuple[str, ...]:
-    """The arguments of a text, with absolute paths."""
-    arguments = [str(text)] if isinstance(text, str | Path) else [str(part) for part in text]
-    for argument in arguments:
-        if is_stream(argument):
-            raise ConfigError(f"{option} can't be standard input or a pipe, which are read once; name a file")
-        if not names_text(argument):
-            raise CorpusError(f"{option}: {not_found(argument)}")
-    return tuple(str(Path(name).resolve()) if os.path.exists(name) else name for name in arguments)
-
-
-def check_splits(splits: Shares, *, valid: bool, test: bool) -> None:
-    """Raise `ConfigError` if the training text would give a share to a split that is a text of its own."""
-    for option, given, share in (("--valid", valid, splits[1]), ("--test", test, splits[2])):
-        if given and share > 0:
-            text = "/".join(f"{part:g}" for part in splits)
-            raise ConfigError(
-                f"{option} names the whole split, but --splits {text} also takes one from the training text; leave out "
-                "--splits"
-            )
