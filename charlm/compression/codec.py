@@ -3,33 +3,29 @@
 import contextlib
 import hashlib
 import logging
+import platform
 import tempfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
-from charlm.compression.archive import DIGEST, Block, Header, check_hash, damaged, read_archive, write_archive
-from charlm.compression.coder import make_decoder, make_encoder
-from charlm.compression.machine import described, machine
+from charlm import __version__
+from charlm.compression.archive import DIGEST, Header, check_hash, read_archive, write_archive
+from charlm.compression.blocks import decode_blocks, encode_blocks
 from charlm.compression.predictors import Predictor, make_predictor
-from charlm.compression.symbols import CODE_POINTS, Alphabet, UnknownSymbolError, has_crlf, separator_of
+from charlm.compression.symbols import Alphabet, has_crlf, separator_of
 from charlm.errors import ArchiveError, CharlmError, ConfigError, ModelFileError
 from charlm.files import json_sha256
 from charlm.ngram.arrays import to_arrays
 from charlm.ngram.native_code import native_library
 from charlm.progress import Progress, silent
-from charlm.sampling.steppers import LogitRows
 from charlm.storage import checkpoint as model_file
 from charlm.storage.checkpoint import weights_sha256
 from charlm.storage.digest import tensors_sha256
 from charlm.text_model import TextModel, require_forward
 
 logger = logging.getLogger(__name__)
-
-_BLOCK = 1 << 17  # tokens of a block
-_REPORTED = 1 << 10  # tokens between two reports of progress
 
 
 def compress(
@@ -60,34 +56,17 @@ def compress(
     require_forward(model, "compression")
     if portable and dynamic:
         raise ConfigError("--portable and --dynamic exclude each other; leave out one of them")
-    predictor = None
-    if portable is not False and not dynamic:
-        predictor = make_predictor(model.model, model.tokenizer.bos, portable=True, dynamic=False)
-        if predictor is None and portable:
-            raise ConfigError(
-                f"--portable needs convolutions or a cell with a compiled form, weights in 32 bits on the CPU, and "
-                f"charlm's kernels, which {model.path} or this installation lacks; pass --no-portable"
-            )
-        if native_library() is None and predictor is not None:
-            logger.warning("without a C compiler 1,000 characters take about 3 s; --no-portable is faster")
-        if predictor is None:
-            logger.warning(
-                "%s has no portable form here, so the archive can be decompressed only on a machine like this one",
-                model.path,
-            )
-    is_portable = predictor is not None
-    if predictor is None:
-        predictor = make_predictor(model.model, model.tokenizer.bos, portable=False, dynamic=dynamic)
-    assert predictor is not None
+    predictor, is_portable = _choose_predictor(model, portable=portable, dynamic=dynamic)
     header = Header(
         model=model_digest(model),
         length=len(data),
         dynamic=dynamic,
         crlf=has_crlf(data),
-        machine="" if is_portable else machine(),
+        machine="" if is_portable else _machine(),
         own_model=_model_bytes(model) if self_contained else None,
     )
-    blocks = list(_encode(data, _alphabet(model, header), predictor, model, dynamic, progress))
+    alphabet = _alphabet(model, header)
+    blocks = list(encode_blocks(data, alphabet, predictor, model.tokenizer, dynamic=dynamic, progress=progress))
     return write_archive(header, blocks, hashlib.sha256(data).digest())
 
 
@@ -112,10 +91,10 @@ def decompress(archive: bytes, model: TextModel | None = None, *, progress: Prog
             f"the archive was not made by the model {model.path}, which has digest {model_digest(model).hex()}; "
             f"give the one with digest {header.model.hex()}"
         )
-    if header.machine and header.machine != (here := machine()):
+    if header.machine and header.machine != (here := _machine()):
         raise ArchiveError(
-            f"the archive is not portable: it was made with {described(header.machine)}, and this is "
-            f"{described(here)}; decompress it there, or pass --threads if only these differ"
+            f"the archive is not portable: it was made with {_described(header.machine)}, and this is "
+            f"{_described(here)}; decompress it there, or pass --threads if only these differ"
         )
     predictor = make_predictor(model.model, model.tokenizer.bos, portable=not header.machine, dynamic=header.dynamic)
     if predictor is None:
@@ -123,9 +102,36 @@ def decompress(archive: bytes, model: TextModel | None = None, *, progress: Prog
             "the archive is portable, but this installation can't compute portable probabilities without charlm's "
             "kernels; install charlm again"
         )
-    data = b"".join(_decode(blocks, header, _alphabet(model, header), predictor, model, progress))
+    parts = decode_blocks(blocks, header.length, _alphabet(model, header), predictor, model.tokenizer, progress)
+    data = b"".join(parts)
     check_hash(archive, data)
     return data
+
+
+def _choose_predictor(model: TextModel, *, portable: bool | None, dynamic: bool) -> tuple[Predictor, bool]:
+    """What predicts the tokens, and whether it does so on any machine; arguments as in `compress`.
+
+    Raises `ConfigError` if `portable` is True and can't be.
+    """
+    network, bos = model.model, model.tokenizer.bos
+    if portable is not False and not dynamic:
+        predictor = make_predictor(network, bos, portable=True, dynamic=False)
+        if predictor is not None:
+            if native_library() is None:
+                logger.warning("without a C compiler 1,000 characters take about 3 s; --no-portable is faster")
+            return predictor, True
+        if portable:
+            raise ConfigError(
+                f"--portable needs convolutions or a cell with a compiled form, weights in 32 bits on the CPU, and "
+                f"charlm's kernels, which {model.path} or this installation lacks; pass --no-portable"
+            )
+        logger.warning(
+            "%s has no portable form here, so the archive can be decompressed only on a machine like this one",
+            model.path,
+        )
+    predictor = make_predictor(network, bos, portable=False, dynamic=dynamic)
+    assert predictor is not None
+    return predictor, False
 
 
 def model_digest(model: TextModel) -> bytes:
@@ -140,6 +146,26 @@ def model_digest(model: TextModel) -> bytes:
         "ngrams": tensors_sha256({name: torch.from_numpy(array) for name, array in ngrams.items()}),
     }
     return bytes.fromhex(json_sha256(facts))[:DIGEST]
+
+
+def _machine() -> str:
+    """What the probabilities of a model depend on when they are not portable, in four words: instruction set, version
+    of torch, a hash of the processor's family, all versions and the compiled code, and threads. They are short, since
+    they take their bytes in an archive."""
+    code = native_library()
+    programs = (platform.machine(), __version__, torch.__version__, "" if code is None else Path(code._name).name)
+    name = hashlib.sha256("\0".join(programs).encode()).hexdigest()[:6]
+    version, capability = torch.__version__.partition("+")[0], torch.backends.cpu.get_cpu_capability()
+    return f"{capability.replace(' ', '-')} {version} {name} {torch.get_num_threads()}"
+
+
+def _described(machine: str) -> str:
+    """The words of `_machine`, with what they mean; older archives have other words, which are shown as they are."""
+    try:
+        capability, version, name, threads = machine.split(" ")
+    except ValueError:
+        return machine
+    return f"{capability}, torch {version}, code {name}, threads {threads}"
 
 
 def _alphabet(model: TextModel, header: Header) -> Alphabet:
@@ -172,96 +198,3 @@ def _temporary_file() -> Iterator[Path]:
         raise CharlmError(
             f"can't write a temporary file: {error.strerror}; free some space, or set TMPDIR to another folder"
         ) from None
-
-
-class _Reading:
-    """The text so far, which encoder and decoder read in the same way."""
-
-    def __init__(self, predictor: Predictor, model: TextModel) -> None:
-        self._predictor, self._eos = predictor, model.tokenizer.eos
-        self.forget()
-
-    def forget(self) -> None:
-        """Let the next token start a document."""
-        self._logits: LogitRows | None = None
-        self._unread: int | None = None  # the last token, which is read when the next is predicted
-
-    def read(self, token: int) -> None:
-        """Read the next token."""
-        self._unread = token
-
-    @property
-    def logits(self) -> LogitRows:
-        """The logits of the next token, (V,)."""
-        token, self._unread = self._unread, None
-        if token is not None and token != self._eos:
-            self._logits = self._predictor.read(token)
-        elif token is not None or self._logits is None:
-            self._logits = self._predictor.begin()
-        return self._logits
-
-
-def _encode(
-    data: bytes, alphabet: Alphabet, predictor: Predictor, model: TextModel, dynamic: bool, progress: Progress
-) -> Iterator[Block]:
-    """The blocks of a file."""
-    symbols, reading, done = alphabet.encode(data), _Reading(predictor, model), 0
-    escapes = iter(symbols.escapes.tolist())
-    size = alphabet.tokens_of_block(_BLOCK)
-    for first in range(0, len(symbols.ids), size):
-        ids, ends = symbols.ids[first : first + size].tolist(), symbols.ends[first : first + size]
-        encoder = make_encoder(model.tokenizer.vocab_size)
-        for index, token in enumerate(ids):
-            encoder.token(reading.logits, token)
-            if token == model.tokenizer.unk:
-                encoder.uniform(next(escapes), CODE_POINTS)
-            reading.read(token)
-            if index % _REPORTED == 0:
-                progress("compressing", int(ends[index]), len(data))
-        begin, done = done, int(ends[-1])
-        part, payload = data[begin:done], encoder.finish()
-        stored = len(payload) >= len(part) and not dynamic  # a model that has learnt from it can't forget it
-        if stored:
-            reading.forget()
-        yield Block(len(part), stored, part if stored else payload, zlib.crc32(part))
-    progress("compressing", len(data), len(data))
-
-
-def _decode(
-    blocks: list[Block], header: Header, alphabet: Alphabet, predictor: Predictor, model: TextModel, progress: Progress
-) -> Iterator[bytes]:
-    """The parts of a file, each of which has the checksum of its block."""
-    reading, done = _Reading(predictor, model), 0
-    for block in blocks:
-        if block.stored:
-            part = block.payload
-            reading.forget()
-        else:
-            part = b""
-            for part in _decode_block(block, reading, alphabet, model):
-                progress("decompressing", done + len(part), header.length)
-        if zlib.crc32(part) != block.crc:
-            raise damaged("the checksum of what a block holds differs")
-        done += len(part)
-        yield part
-    progress("decompressing", done, header.length)
-
-
-def _decode_block(block: Block, reading: _Reading, alphabet: Alphabet, model: TextModel) -> Iterator[bytes]:
-    """The part of the file decoded so far, every `_REPORTED` tokens, and at last the whole block."""
-    decoder, unk = make_decoder(block.payload, model.tokenizer.vocab_size), model.tokenizer.unk
-    part, tokens = bytearray(), 0
-    while len(part) < block.length:
-        token = decoder.token(reading.logits)
-        reading.read(token)
-        try:
-            own = alphabet.bytes_of_escape(decoder.uniform(CODE_POINTS)) if token == unk else alphabet.bytes_of[token]
-        except UnknownSymbolError as error:
-            raise damaged(f"it holds {error}, which stands for nothing") from None
-        if not own:
-            raise damaged(f"it holds the token {token}, which no text has")
-        part += own
-        tokens += 1
-        if tokens % _REPORTED == 0:
-            yield bytes(part)
-    yield bytes(part)
