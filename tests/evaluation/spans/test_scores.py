@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charlm.analysis.strings import surprisal
 from charlm.config import CorpusConfig, TokenizerConfig
 from charlm.data.dataset import make_dataset
 from charlm.data.documents import cut_documents
@@ -16,6 +15,7 @@ from charlm.data.windows import scoring
 from charlm.evaluation.score import evaluate
 from charlm.evaluation.spans.reading import parts_of_strings
 from charlm.evaluation.spans.scores import SpanKind, SpanScore, _unscored, score_spans, spans_of
+from charlm.text_model.strings import surprisal
 
 KINDS: tuple[SpanKind, ...] = ("document", "line", "sentence", "word")
 BOTTLES = "".join(

@@ -1,4 +1,4 @@
-"""How a model predicts a text that is a string in memory, which leaves nothing in the cache."""
+"""The score of a text that is a string in memory, which leaves nothing in the cache."""
 
 import math
 from dataclasses import replace

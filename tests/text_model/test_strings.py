@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from charlm.analysis.strings import score_text, surprisal
 from charlm.config import CorpusConfig, TokenizerConfig
 from charlm.data.dataset import Dataset, make_dataset
 from charlm.errors import ConfigError
 from charlm.evaluation.score import evaluate
 from charlm.evaluation.words import count_words
 from charlm.model.language_model import LanguageModel
+from charlm.text_model.strings import score_text, surprisal
 
 TEXT = "cat and the cat,\n\na 3 of cats.\r\nowl é"
 
