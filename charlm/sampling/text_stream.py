@@ -2,7 +2,6 @@
 
 import copy
 import math
-import re
 from codecs import utf_8_decode
 from collections import deque
 from dataclasses import dataclass
@@ -11,11 +10,11 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.data.inputs.line_ends import any_line_end, with_lf
 from charlm.sampling.config import USUAL_LENGTH, SampleConfig
 from charlm.sampling.constraints.constraint import Constraint
 from charlm.sampling.constraints.written import Written
 from charlm.sampling.edges.boundary import WORD, unit_of
+from charlm.sampling.edges.stop_texts import StopTexts
 from charlm.sampling.vocabulary import Vocabulary
 
 _LAST_WORD = 40  # characters before the maximum length
@@ -49,29 +48,6 @@ class GeneratedText:
     def bits_per_character(self) -> float:
         """-log2 p / max(1, number of characters); EOS is included in p."""
         return -self.log_probability / math.log(2) / max(1, self.characters)
-
-
-class StopTexts:
-    """Searches a text for the stop texts, before which it ends; a line end in them stands for any line end."""
-
-    def __init__(self, texts: tuple[str, ...]) -> None:
-        self._texts = tuple(map(with_lf, texts))
-        self._patterns = [re.compile(any_line_end(text)) for text in texts]
-        self._longest = max((len(text) + text.count("\n") for text in self._texts), default=1) - 1
-
-    def __bool__(self) -> bool:
-        return bool(self._texts)
-
-    def find(self, text: str, start: int) -> int | None:
-        """The position of the first stop text at or after `start`; None if there is none."""
-        return min((match.start() for stop in self._patterns if (match := stop.search(text, start))), default=None)
-
-    def unfinished(self, text: str) -> int:
-        """The length of the longest end of `text` that a stop text begins with."""
-        for length in range(min(len(text), self._longest), 0, -1):
-            if any(stop.startswith(with_lf(text[-length:])) for stop in self._texts):
-                return length
-        return 0
 
 
 class TextStream:
