@@ -105,7 +105,7 @@ def _best(logits: LogitRows, live: list[_Hypothesis], controls: Controls, width:
     scores = log_probabilities(adjusted) + np.array([hypothesis.score for hypothesis in live])[:, None]
     scores = np.nan_to_num(scores, nan=-np.inf, neginf=-np.inf)
     promise = scores
-    if live[0].stream.written is not None:
+    if live[0].stream.constraint_state is not None:
         promise = scores + np.stack([one.stream.chances() for one in live])
     model_log_p = log_probabilities(logits.astype(np.float64))
     extended: list[_Continuation] = []

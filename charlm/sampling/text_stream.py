@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from charlm.sampling.config import USUAL_LENGTH, SampleConfig
 from charlm.sampling.constraints.constraint import Constraint
-from charlm.sampling.constraints.written import Written
+from charlm.sampling.constraints.constraint_state import ConstraintState
 from charlm.sampling.edges.boundary import WORD, unit_of
 from charlm.sampling.edges.stop_texts import StopTexts
 from charlm.sampling.vocabulary import Vocabulary
@@ -73,8 +73,8 @@ class TextStream:
             nats: log-probability that is charged to the first character.
             constraint: what the text after the prefix must satisfy.
         """
-        self.written = None if constraint is None else Written(constraint, rest)
-        """How far the text has got with its constraint."""
+        self.constraint_state = None if constraint is None else ConstraintState(constraint, rest)
+        """The state of the constraint; None without one."""
         self._vocabulary, self._config, self._prefix = vocabulary, config, prefix
         self.last_characters = prefix[-config.no_copy :] if config.no_copy else ""
         """The last `no_copy` characters of the text."""
@@ -103,7 +103,7 @@ class TextStream:
         other = copy.copy(self)
         other.recent = self.recent.copy()
         other._parts, other._nats = self._parts.copy(), self._nats.copy()
-        other.written = None if self.written is None else self.written.copy()
+        other.constraint_state = None if self.constraint_state is None else self.constraint_state.copy()
         return other
 
     @property
@@ -124,20 +124,20 @@ class TextStream:
     @property
     def is_free(self) -> bool:
         """Whether the constraint is satisfied, whatever follows."""
-        return self.written is None or self.written.is_free
+        return self.constraint_state is None or self.constraint_state.is_free
 
     def chances(self) -> NDArray[np.float64]:
         """Nats of the chance to satisfy the constraint after each token, (V,): see `Constraint.chances`."""
-        assert self.written is not None
-        return self.written.chances(self.room, may_end=self.may_end)
+        assert self.constraint_state is not None
+        return self.constraint_state.chances(self.room, may_end=self.may_end)
 
     def can_take(self, token: int) -> bool:
         """Whether the constraint can be satisfied after a token whose chance is above -inf."""
-        if self.written is None:
+        if self.constraint_state is None:
             return True
-        if not self.written.reaches(token, self.room):
+        if not self.constraint_state.reaches(token, self.room):
             return False
-        if not (self._stops and self.written.following.ended[token]):
+        if not (self._stops and self.constraint_state.following.ended[token]):
             return True
         trial = self.copy()  # a stop text ends it further back
         trial.push(token)
@@ -160,7 +160,7 @@ class TextStream:
         self._uncharged += log_probability
         if token == self._vocabulary.eos:
             return self._end_document()
-        if self.written is not None and (size := self.written.push(token)) is not None:
+        if self.constraint_state is not None and (size := self.constraint_state.push(token)) is not None:
             return self._end_inside(token, size)
         text = self._vocabulary.texts[token]
         if self._simple and text is not None and len(text) == 1 and not (self._pending or self._skip):
@@ -237,7 +237,8 @@ class TextStream:
 
     def _is_accepted(self, text: str) -> bool:
         """Whether the constraint allows the text after the prefix to be this one."""
-        return self.written is None or self.written.constraint.accepts_text(text.encode("utf-8", "replace"))
+        state = self.constraint_state
+        return state is None or state.constraint.accepts_text(text.encode("utf-8", "replace"))
 
     def _add(self, text: str) -> str:
         """Add decoded characters, charge them the nats since the last ones, and emit what can no longer change."""

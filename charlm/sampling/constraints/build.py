@@ -19,8 +19,8 @@ from charlm.sampling.constraints.automata.words import of_words
 from charlm.sampling.constraints.automaton import NEVER, Automaton, Table, intersect
 from charlm.sampling.constraints.bigrams import measure_bigrams
 from charlm.sampling.constraints.constraint import Constraint
+from charlm.sampling.constraints.distance_search import DistanceSearch
 from charlm.sampling.constraints.lookahead import Lookahead, NoLookahead, TableLookahead
-from charlm.sampling.constraints.reach import Reach
 from charlm.sampling.edges.prefix import Start
 from charlm.sampling.vocabulary import Vocabulary
 
@@ -74,11 +74,11 @@ def build_constraint(
         lookaheads.append(verse)
         if not merged:
             _require_possible(int(verse.distance(np.array([verse.start]))[0]), "--syllables", config)
-    reach = None
+    search = None
     if len(automata) > 1:
         letters = bigrams.bytes.astype(np.uint8) if config.syllables else _letters(merged, bigrams.bytes)
-        reach = Reach(automata, letters)
-    constraint = Constraint(automata, lookaheads, vocabulary, reach)
+        search = DistanceSearch(automata, letters)
+    constraint = Constraint(automata, lookaheads, vocabulary, search)
     together = " with ".join(
         dict.fromkeys([*(name for name, _ in named), *(["--syllables"] if config.syllables else [])])
     )

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.sampling.constraints.automaton import DEAD, ENDED, NEVER, STARTS_CHARACTER, Automaton, Table, combine
+from charlm.sampling.constraints.distance_search import DistanceSearch
 from charlm.sampling.constraints.lookahead import LOWEST, Lookahead
-from charlm.sampling.constraints.reach import Reach
 from charlm.sampling.vocabulary import Vocabulary
 
 State = tuple[int, ...]
@@ -44,13 +44,13 @@ class Constraint:
         automata: Sequence[Automaton],
         lookaheads: Sequence[Lookahead],
         vocabulary: Vocabulary,
-        reach: Reach | None,
+        search: DistanceSearch | None,
     ) -> None:
         """A product of automata, each with its lookahead.
 
-        `reach` finds exact distances in the product; None if there is one automaton, whose distances are exact.
+        `search` finds exact distances in the product; None if there is one automaton, whose distances are exact.
         """
-        self._automata, self._lookaheads, self._reach = automata, lookaheads, reach
+        self._automata, self._lookaheads, self._search = automata, lookaheads, search
         self._of_words = [own.settled if isinstance(own, Table) else None for own in automata]
         self.has_words = any(settled is not None for settled in self._of_words)
         """Whether there is a constraint on each word by itself."""
@@ -78,8 +78,8 @@ class Constraint:
 
     def distance(self, state: State) -> int:
         """The least number of characters after which the text may end; `NEVER` if there is no such text."""
-        if self._reach is not None:
-            return self._reach.distance(state)
+        if self._search is not None:
+            return self._search.distance(state)
         return int(self._automata[0].distance(np.array(state))[0])
 
     def accepts_text(self, data: bytes) -> bool:
@@ -91,7 +91,7 @@ class Constraint:
 
     def reaches(self, state: State, most: int) -> bool:
         """Whether the text may end after at most `most` characters. Exact, unlike `Continuations.needed`."""
-        return self._reach is None or self._reach.distance(state) <= most
+        return self._search is None or self._search.distance(state) <= most
 
     def continuations(self, state: State, rest: bytes = b"") -> Continuations:
         """What each token leads to; `rest` is what a token must begin with and doesn't count."""

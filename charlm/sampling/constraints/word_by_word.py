@@ -103,5 +103,5 @@ def _has_word(stream: TextStream, before: int) -> bool:
     """Whether a text has ended, or has a whole word after its first `before` characters and none that has begun."""
     if stream.ended:
         return True
-    assert stream.written is not None
-    return stream.written.is_between_words and any(one not in separators() for one in stream.text[before:])
+    assert stream.constraint_state is not None
+    return stream.constraint_state.is_between_words and any(one not in separators() for one in stream.text[before:])

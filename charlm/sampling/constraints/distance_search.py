@@ -13,7 +13,7 @@ _MOST_EXPANDED = 20_000
 _MOST_KNOWN = 200_000
 
 
-class Reach:
+class DistanceSearch:
     """Finds how many characters a state of a product is from acceptance, and remembers it.
 
     The search is A* (Hart, Nilsson and Raphael 1968), whose lower bound is the largest distance of the single automata.

@@ -1,4 +1,4 @@
-"""How far a text has got with its constraint."""
+"""The state of a constraint while a text is written."""
 
 from typing import Self
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from charlm.sampling.constraints.constraint import Constraint, Continuations, State
 
 
-class Written:
+class ConstraintState:
     """The state of a constraint after the tokens of a text."""
 
     def __init__(self, constraint: Constraint, rest: bytes = b"") -> None:
