@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from charlm.server.models import Models
 from charlm.server.training.baselines import Baselines
-from charlm.server.training.child import Trainings
 from charlm.server.training.summaries import Summaries
+from charlm.server.training.trainings import Trainings
 from charlm.server.workers import Workers
 
 WRITERS, ANALYSTS, MEASURERS = 2, 1, 2

@@ -21,8 +21,8 @@ if TYPE_CHECKING:  # imports torch, before which `wait_without_spinning` must be
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Order(JsonConfig):
-    """What to train."""
+class TrainingRequest(JsonConfig):
+    """What a page asks to train."""
 
     run: str
     """The run folder."""
@@ -35,7 +35,7 @@ class Order(JsonConfig):
     steps: int | None = None
 
 
-def main(order: Order) -> int:
+def main(request: TrainingRequest) -> int:
     """Train, and return the exit status: 1 after a mistake of the user, 130 if the run was stopped early."""
     wait_without_spinning()
     from charlm.processes.interrupt import Interrupt
@@ -44,7 +44,7 @@ def main(order: Order) -> int:
     logging.getLogger("charlm").addHandler(notes)
     with Interrupt() as interrupt:
         try:
-            return 0 if _train(order, interrupt) else 130
+            return 0 if _train(request, interrupt) else 130
         except CharlmError as error:
             _tell(kind="error", message=str(error))
             return 1
@@ -54,20 +54,22 @@ def main(order: Order) -> int:
             logging.getLogger("charlm").removeHandler(notes)
 
 
-def _train(order: Order, interrupt: "Interrupt") -> bool:
+def _train(request: TrainingRequest, interrupt: "Interrupt") -> bool:
     """Whether the run came to its end."""
     from charlm.api import Callbacks, resume_run, train_run
 
     callbacks = Callbacks(on_settings=_tell_settings, on_start=interrupt.arm, should_stop=interrupt)
     lengths = TrainOptions()
-    if order.minutes is not None:
-        lengths["minutes"] = order.minutes
-    if order.steps is not None:
-        lengths["steps"] = order.steps
-    if order.text is None:
-        return resume_run(order.run, lengths=lengths, callbacks=callbacks).outcome.finished
-    corpus = CorpusOptions() if order.documents == "auto" else CorpusOptions(documents=order.documents)
-    return train_run(order.text, run=order.run, corpus=corpus, training=lengths, callbacks=callbacks).outcome.finished
+    if request.minutes is not None:
+        lengths["minutes"] = request.minutes
+    if request.steps is not None:
+        lengths["steps"] = request.steps
+    if request.text is None:
+        trained = resume_run(request.run, lengths=lengths, callbacks=callbacks)
+    else:
+        corpus = CorpusOptions() if request.documents == "auto" else CorpusOptions(documents=request.documents)
+        trained = train_run(request.text, run=request.run, corpus=corpus, training=lengths, callbacks=callbacks)
+    return trained.outcome.finished
 
 
 def _tell_settings(selected: "AutotunedSettings") -> None:
@@ -89,4 +91,4 @@ class _Notes(logging.Handler):
 
 
 if __name__ == "__main__":
-    sys.exit(main(Order.from_json(json.loads(sys.argv[1]))))
+    sys.exit(main(TrainingRequest.from_json(json.loads(sys.argv[1]))))

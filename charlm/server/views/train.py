@@ -13,8 +13,9 @@ from charlm.server.bodies import read_body, read_fields
 from charlm.server.errors import ConflictError, NotFoundError, RequestError
 from charlm.server.site import Site
 from charlm.server.training import runs
-from charlm.server.training.process import Order
+from charlm.server.training.process import TrainingRequest
 from charlm.server.training.uploads import MOST_BYTES, keep_upload, upload_names, upload_path, upload_title
+from charlm.server.workers import Job
 from charlm.storage.runs import RUNS, RunFolder, new_run
 
 _UPLOAD_SECONDS = 120.0
@@ -44,7 +45,7 @@ async def list_all(request: Request) -> ASGIApp:
     """GET /api/runs: all runs, the newest first, and the training of this server."""
     site: Site = request.app.state.site
 
-    def work(job: Any) -> dict[str, Any]:
+    def work(job: Job) -> dict[str, Any]:
         found = site.summaries.listed()
         listed = [one.to_json() | {"training": runs.is_training(RunFolder(RUNS / one.run))} for one in found]
         last = site.trainings.last
@@ -60,7 +61,7 @@ async def show(request: Request) -> ASGIApp:
     if not (offset.isascii() and offset.isdecimal() and len(offset) < 16):
         raise RequestError("offset must be a number of bytes", param="offset")
 
-    def work(job: Any) -> dict[str, Any]:
+    def work(job: Job) -> dict[str, Any]:
         run = runs.find_run_folder(name)
         last = site.trainings.last
         own = last.to_json() if last is not None and last.run == name else None
@@ -104,14 +105,14 @@ async def start(request: Request) -> ASGIApp:
     runs.check_new_name(name)
     if (RUNS / name).exists():
         raise ConflictError(f"there is a run {name!r}; choose another name, or delete it first")
-    order = Order(
+    wanted = TrainingRequest(
         run=str(RUNS / name),
         text=text,
         documents=documents,  # type: ignore[arg-type]
         minutes=minutes,
         steps=steps,
     )
-    return JsonAnswer(site.writers, lambda job: site.trainings.start(name, order).to_json())
+    return JsonAnswer(site.writers, lambda job: site.trainings.start(name, wanted).to_json())
 
 
 async def stop(request: Request) -> JSONResponse:
@@ -129,8 +130,8 @@ async def resume(request: Request) -> ASGIApp:
     fields.require_all_taken()
     name = request.path_params["name"]
     runs.find_run_folder(name)
-    order = Order(run=str(RUNS / name), minutes=minutes or None)
-    return JsonAnswer(site.writers, lambda job: site.trainings.start(name, order).to_json())
+    wanted = TrainingRequest(run=str(RUNS / name), minutes=minutes or None)
+    return JsonAnswer(site.writers, lambda job: site.trainings.start(name, wanted).to_json())
 
 
 async def delete(request: Request) -> ASGIApp:
@@ -138,7 +139,7 @@ async def delete(request: Request) -> ASGIApp:
     site: Site = request.app.state.site
     name = request.path_params["name"]
 
-    def work(job: Any) -> dict[str, Any]:
+    def work(job: Job) -> dict[str, Any]:
         runs.delete_run(runs.find_run_folder(name))
         return {}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from charlm.server.training.process import Order, main
+from charlm.server.training.process import TrainingRequest, main
 
 
 def wait_for(condition) -> None:
@@ -43,16 +43,16 @@ def test_a_training_is_started_stopped_and_continued(served, sentences: str) -> 
 
 
 def test_the_events_of_a_training(write, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
-    def events(order: Order, status: int) -> list[dict]:
-        assert main(order) == status
+    def events(request: TrainingRequest, status: int) -> list[dict]:
+        assert main(request) == status
         return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
     monkeypatch.setenv("OMP_WAIT_POLICY", "passive")  # so that the environment stays as it is
     text = write("".join(f"name{number}\n" for number in range(999)), "error: names.txt")
-    found = events(Order(text=str(text), run="runs/a", steps=2), 0)
+    found = events(TrainingRequest(text=str(text), run="runs/a", steps=2), 0)
     assert {event["kind"] for event in found} == {"settings", "note"}
     assert any(event.get("message", "").startswith("error: names looks like a list of short lines") for event in found)
-    (error,) = events(Order(run="runs/a"), 1)
+    (error,) = events(TrainingRequest(run="runs/a"), 1)
     assert error["kind"] == "error" and "is finished (2 of 2 steps)" in error["message"]
 
 
@@ -67,7 +67,7 @@ def test_the_events_of_a_training(write, capsys, monkeypatch: pytest.MonkeyPatch
     ],
 )
 def test_a_training_that_fails_says_why(served, code: str, problem: str | None) -> None:
-    from charlm.server.training.child import Training
+    from charlm.server.training.trainings import Training
 
     with tempfile.TemporaryFile() as messages:
         process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=messages, text=True)
@@ -78,7 +78,7 @@ def test_a_training_that_fails_says_why(served, code: str, problem: str | None) 
 
 
 def test_what_a_failed_training_advises_is_on_its_page(served) -> None:
-    from charlm.server.training.child import Training
+    from charlm.server.training.trainings import Training
 
     process = subprocess.Popen([sys.executable, "-c", "raise SystemExit(1)"], stdout=subprocess.PIPE, text=True)
     with tempfile.TemporaryFile() as messages:
@@ -89,7 +89,7 @@ def test_what_a_failed_training_advises_is_on_its_page(served) -> None:
 
 
 def test_a_training_is_asked_to_stop_once() -> None:
-    from charlm.server.training.child import Training
+    from charlm.server.training.trainings import Training
 
     code = "import signal; signal.signal(2, lambda *_: print('{}', end='', flush=True)); print(flush=True); input()"
     pipe = subprocess.PIPE

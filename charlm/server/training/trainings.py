@@ -1,4 +1,4 @@
-"""The one training that a server runs at a time: a process of its own, which survives the pages."""
+"""The trainings that a server starts, one at a time: each is a process, which survives the pages that show it."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ from signal import SIGINT
 from typing import IO, Any
 
 from charlm.server.errors import ConflictError
-from charlm.server.training.process import Order
+from charlm.server.training.process import TrainingRequest
 
 _NOTES = 20  # last warnings of a training that are kept
 _SAVE_SECONDS = 60.0  # that a training may take to save when the server ends
@@ -104,7 +104,7 @@ class Trainings:
         """The training that was started last."""
         return self._last
 
-    def start(self, name: str, order: Order) -> Training:
+    def start(self, name: str, request: TrainingRequest) -> Training:
         """Start a training for the run of that name; raises `ConflictError` while another training runs."""
         with self._lock:
             if self._last is not None and self._last.running:
@@ -112,7 +112,7 @@ class Trainings:
             module = "charlm.server.training.process"
             messages = tempfile.TemporaryFile()  # noqa: SIM115 - `follow` closes it
             process = subprocess.Popen(
-                [sys.executable, "-X", "utf8", "-m", module, json.dumps(order.to_json())],
+                [sys.executable, "-X", "utf8", "-m", module, json.dumps(request.to_json())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=messages,
