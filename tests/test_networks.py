@@ -194,7 +194,7 @@ def test_fine_tuning_keeps_the_network(charlm, trained, text: Path, kind: str) -
     config = library.load("b").model.config
     assert (config.network, config.num_layers, config.hidden_size) == (kind, 2, 16)
     said = charlm("train", text, "--run", "c", "--init-from", "a", "--network", "recurrent", *more, status=1).stderr
-    assert f"has network '{kind}', not 'recurrent'; leave the option out" in said
+    assert f"has --network {kind}; leave out --network recurrent" in said
 
 
 @kinds

@@ -43,6 +43,7 @@ from charlm.config.model import (
     with_width,
     without_additions,
 )
+from charlm.config.names import option_of, parameter_of
 from charlm.config.training import (
     MIN_PRIOR_MEMORY,
     Device,
@@ -100,6 +101,8 @@ __all__ = [
     "check_network_options",
     "check_range",
     "default_embedding",
+    "option_of",
+    "parameter_of",
     "with_width",
     "without_additions",
 ]

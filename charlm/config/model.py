@@ -7,7 +7,7 @@ from typing import Any, Literal, TypedDict, get_args
 from charlm.config.checks import check_choice, check_range
 from charlm.config.json_config import JsonConfig
 from charlm.config.labels import LabelColumn, check_labels
-from charlm.config.names import names_checked
+from charlm.config.names import names_checked, option_of
 from charlm.errors import ConfigError
 
 RecurrentInit = Literal["auto", "orthogonal", "identity", "leaky-identity", "xavier", "uniform"]
@@ -179,8 +179,7 @@ def check_network_options(network: NetworkKind, names: Iterable[str]) -> None:
     """Raise `ConfigError` for the first field of `ModelConfig` that a network doesn't have."""
     for name in names:
         if (owner := OPTIONS_OF.get(name, network)) != network:
-            option = f"--{name.replace('_', '-')}"
-            raise ConfigError(f"{option} is for --network {owner}, not {network}; leave it out")
+            raise ConfigError(f"{option_of(name)} is for --network {owner}, not {network}; leave it out")
 
 
 class ModelOptions(TypedDict, total=False):

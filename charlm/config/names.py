@@ -13,6 +13,28 @@ from charlm.errors import ConfigError
 
 Settings = TypeVar("Settings")
 
+_OPTIONS = {
+    "num_layers": "layers",
+    "hidden_size": "hidden",
+    "embedding_size": "embedding",
+    "kind": "tokenizer",
+    "algorithm": "subword_algorithm",
+}
+"""The fields whose command-line option has another name."""
+
+
+def parameter_of(field: str) -> str:
+    """The name of the parameter that a command has for a field of a configuration."""
+    return _OPTIONS.get(field, field)
+
+
+def option_of(field: str, value: object = None) -> str:
+    """The command-line option for a field of a configuration, such as "--hidden"; with its value, if one is given."""
+    option = parameter_of(field).replace("_", "-")
+    if isinstance(value, bool):
+        return f"--{option}" if value else f"--no-{option}"
+    return f"--{option}" if value is None else f"--{option} {value}"
+
 
 def closest(name: str, known: Iterable[str]) -> str | None:
     """The known name that is most like `name`, whatever the case of their letters; None if none is much like it."""

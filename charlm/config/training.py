@@ -76,7 +76,7 @@ class TrainConfig(JsonConfig):
         check_range("--batch-size", self.batch_size, 1, 65_536)
         check_range("--seq-len", self.seq_len, 1, 65_536)
         check_range("--learning-rate", self.learning_rate, 0, 10, exclusive_low=True)
-        check_range("--warmup", self.warmup, 0, 1)
+        check_range("the warmup", self.warmup, 0, 1)
         check_range("the final learning rate", self.final_learning_rate, 0, 1)
         check_range("--weight-decay", self.weight_decay, 0, 10)
         check_range("--averaging", self.averaging, 0, 1)

@@ -6,6 +6,7 @@ from typing import Unpack
 import numpy as np
 import torch
 
+from charlm.config import option_of
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
 from charlm.sampling.config import SampleConfig
@@ -142,7 +143,8 @@ def _check(config: SampleConfig) -> None:
     if config.no_copy:
         wrong.append("no_copy")
     if wrong:
-        option = "--" + wrong[0].replace("_", "-")
-        raise ConfigError(f"{option} shapes a random draw, but --beam does not draw; leave one of them out")
+        raise ConfigError(
+            f"{option_of(wrong[0])} shapes a random draw, but --beam does not draw; leave one of them out"
+        )
     if config.until_eos:
         raise ConfigError("--until-eos has no bound, which --beam needs; give --length instead")

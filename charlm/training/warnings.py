@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from itertools import pairwise
 
-from charlm.config import TrainConfig
+from charlm.config import TrainConfig, option_of
 from charlm.data.dataset import Dataset
 from charlm.model.language_model import LanguageModel
 from charlm.training.events import Event, StepEvent
@@ -155,7 +155,7 @@ class PassesCheck:
         selected = self._selected.model | self._selected.training
         suited = settings_for(self._selected.task, passes)
         better = [
-            f"--{name.replace('_', '-')} {value:g}"
+            option_of(name, f"{value:g}")
             for name, value in (suited.model | suited.training).items()
             if name in _REGULARISATION and name in selected and value != selected[name]
         ]

@@ -125,10 +125,8 @@ def train(
     from charlm.config import ModelOptions, TokenizerConfig, TrainOptions
 
     corpus = text_options.corpus_options(context)
-    tokenizer_fields = given(context, TokenizerConfig.__annotations__, kind="tokenizer", algorithm="subword_algorithm")
-    model = given(
-        context, ModelOptions.__annotations__, num_layers="layers", hidden_size="hidden", embedding_size="embedding"
-    )
+    tokenizer_fields = given(context, TokenizerConfig.__annotations__)
+    model = given(context, ModelOptions.__annotations__)
     training = given(context, TrainOptions.__annotations__)
     if prior_memory is not None:
         training["prior_memory"] = memory_size("--prior-memory", prior_memory)

@@ -7,7 +7,7 @@ import typer
 
 from charlm.cli.options.completion import complete_text
 from charlm.cli.options.shared import given, option, unescape
-from charlm.config import CorpusOptions, ReadingDirection, SplitName
+from charlm.config import CorpusOptions, ReadingDirection, SplitName, option_of
 from charlm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -223,6 +223,6 @@ def options_of_texts(context: typer.Context, texts: Sequence[str]) -> CorpusOpti
     """
     settings = corpus_options(context)
     if settings and not texts:
-        passed = " and ".join(f"--{name.replace('_', '-')}" for name in given(context, CorpusOptions.__annotations__))
+        passed = " and ".join(map(option_of, given(context, CorpusOptions.__annotations__)))
         raise ConfigError(f"{passed} can only be used with a TEXT; add one")
     return settings

@@ -7,8 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from charlm.cli.options.completion import complete_model
-from charlm.config import MIN_PRIOR_MEMORY, check_range
+from charlm.config import MIN_PRIOR_MEMORY, check_range, option_of, parameter_of
 from charlm.errors import ConfigError
+
+_LARGEST = 2**63 - 1
 
 
 def option(
@@ -54,7 +56,7 @@ def without_none(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def given(context: typer.Context, fields: Iterable[str], **options: str) -> dict[str, Any]:
+def given(context: typer.Context, fields: Iterable[str]) -> dict[str, Any]:
     """The options that the user has given, and those with a default, as fields of a config.
 
     The body of a command that uses it need not mention the parameters of these options.
@@ -62,9 +64,13 @@ def given(context: typer.Context, fields: Iterable[str], **options: str) -> dict
     Args:
         context: the context of the command.
         fields: names of fields.
-        options: the name of the option for a field, if it is another than that of the field.
+
+    Raises `ConfigError` for a whole number that doesn't fit into 64 bits.
     """
-    values = {field: context.params.get(options.get(field, field)) for field in fields}
+    values = {field: context.params.get(parameter_of(field)) for field in fields}
+    for field, value in values.items():
+        if isinstance(value, int) and abs(value) > _LARGEST:
+            raise ConfigError(f"{option_of(field, value)} doesn't fit into 64 bits; give a smaller number")
     return {field: value for field, value in values.items() if value not in (None, ())}
 
 

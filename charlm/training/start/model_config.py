@@ -14,6 +14,7 @@ from charlm.config import (
     check_choice,
     check_network_options,
     default_embedding,
+    option_of,
 )
 from charlm.errors import ConfigError
 from charlm.model.additions.ngram_prior import default_order
@@ -63,7 +64,8 @@ def with_start_model(options: Mapping[str, Any], start_model: StartModel | None)
     for name in SHAPE_OPTIONS:
         if given.get(name, values[name]) != values[name]:
             raise ConfigError(
-                f"--init-from {start_model.path} has {name} {values[name]!r}, not {given[name]!r}; leave the option out"
+                f"the model of --init-from, {start_model.path}, has {option_of(name, values[name])}; leave out "
+                f"{option_of(name, given[name])}"
             )
     if given.get("ngram_order", values.get("ngram_order", LEAST_ORDER_OF_CONTEXTS)) < LEAST_ORDER_OF_CONTEXTS:
         del values["context_vectors"]  # the n-grams that they stand for are left out

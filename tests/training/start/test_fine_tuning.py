@@ -9,10 +9,12 @@ import torch
 
 from charlm import api
 from charlm.analysis.runs.listing import list_runs
+from charlm.errors import ConfigError
 from charlm.ngram.match import BUCKETS
 from charlm.storage.checkpoint import load
 from charlm.tokenizers.char import CharTokenizer
 from charlm.training.start.fine_tuning import StartModel, inherit, knows_the_script, load_start_model, sources_of
+from charlm.training.start.model_config import with_start_model
 
 ENGLISH = "The cat sat on the mat, and the dog ran to the door. " * 60
 FRENCH = "L\u2019été, la forêt dormait ; le chat aussi. " * 60
@@ -133,3 +135,22 @@ def test_context_vectors_are_left_out_with_the_ngrams_they_stand_for(write, orde
     api.train_run(source, run="runs/b", init_from="runs/english", model={"ngram_order": order}, training=TINY)
     config = load(Path("runs/b/model.safetensors")).model.config
     assert (config.ngram_order, config.context_vectors) == (order, 0)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "had"),
+    [
+        ("hidden_size", 17, "--hidden 16"),
+        ("num_layers", 1, "--layers 2"),
+        ("embedding_size", 9, "--embedding 8"),
+        ("tie_weights", True, "--no-tie-weights"),
+    ],
+)
+def test_a_changed_shape_is_refused_by_the_name_of_its_option(
+    field: str, value: object, had: str, network, tmp_path: Path
+) -> None:
+    shape = {"hidden_size": 16, "num_layers": 2, "embedding_size": 8}
+    start = StartModel(path=tmp_path, model=network(**shape), tokenizer=CharTokenizer("abc"))
+    given = "--tie-weights" if value is True else f"--{had.split()[0].strip('-')} {value}"
+    with pytest.raises(ConfigError, match=f"^the model of --init-from, {tmp_path}, has {had}; leave out {given}$"):
+        with_start_model({field: value}, start)
