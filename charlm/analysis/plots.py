@@ -38,7 +38,7 @@ def check_plot(path: Path) -> None:
     except ImportError:
         raise CharlmError("--plot needs matplotlib; install it with: pip install 'charlm-rnn[plots]'") from None
     if path.suffix.lower() not in _SUFFIXES:
-        raise ConfigError(f"--plot is {str(path)!r}; its name must end in {', '.join(_SUFFIXES)}")
+        raise ConfigError(f"--plot is {str(path)!r}; give a name that ends in .png, .svg or .pdf, such as plot.png")
 
 
 def save_plot(figure: "Figure", path: Path) -> None:

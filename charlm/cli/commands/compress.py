@@ -140,7 +140,9 @@ def decompress(
     from charlm.compression.archive import read_archive
 
     default = file.removesuffix(SUFFIX)
-    if out is None and default == file != "-":
+    if out is None and os.path.basename(file) == SUFFIX:
+        raise ConfigError(f"{file} is only the suffix {SUFFIX}, so its result has no name; give one with -o")
+    if out is None and default == file not in ("", "-"):
         raise ConfigError(f"{file} doesn't end with {SUFFIX}, so its result has no name; give one with -o")
     use_threads(threads)
     archive = _read(file)
@@ -173,7 +175,8 @@ def _output(
         if sys.stdout.isatty():
             raise ConfigError("the result is binary, and standard output is a terminal; give a file with -o")
         return None
-    path = output_path(Path(name), "--out", inputs=inputs, overwrite=True)
+    option = "without -o, the result" if out is None else "--out"
+    path = output_path(Path(name), option, inputs=inputs, overwrite=True)
     if os.path.lexists(path) and not overwrite:
         raise ConfigError(f"{name} already exists; choose another file with -o, or replace it with --overwrite")
     return path
@@ -184,8 +187,13 @@ def _read(file: str) -> bytes:
         if sys.stdin is None:
             raise CorpusError("standard input is closed; name a file instead of -")
         return sys.stdin.buffer.read()
+    path = user_path(file)
+    if not file:
+        raise CorpusError("the name of the file is empty; give the name of one")
+    if os.path.isdir(path):
+        raise CorpusError(f"{file} is a folder; name a file, such as an archive of the folder made with tar")
     try:
-        return user_path(file).read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         raise CorpusError(f"there is no file {file!r}; check the name") from None
     except OSError as error:

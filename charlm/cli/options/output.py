@@ -26,6 +26,10 @@ CsvOption = Annotated[bool, typer.Option("--csv", help="Print a CSV table with a
 OpenOption = Annotated[bool, typer.Option("--open", help="Open the page of --html in the browser.")]
 
 
+_SUFFIXES = (".html", ".npy", ".charlm")
+"""Of the files that commands write; `check_plot` knows those of plots."""
+
+
 def output_form(*, jsonl: bool, csv: bool) -> Literal["table", "jsonl", "csv"]:
     """The format of the results; raises `ConfigError` if two are given."""
     if jsonl and csv:
@@ -52,6 +56,10 @@ def output_path(path: Path, option: str, *, inputs: Iterable[str | Path | None] 
     or a device, a pipe or a symbolic link.
     """
     path = user_path(path)
+    if path == Path():
+        raise ConfigError(f"{option} is empty, or '.', the current folder; give a file name")
+    if path.name.lower() in _SUFFIXES:
+        raise ConfigError(f"{option} is {str(path)!r}, which is only a suffix; give a name before it")
     if os.path.isdir(path):
         raise ConfigError(f"{option} is {str(path)!r}, which is a folder; give a file name")
     if not os.path.isdir(path.parent):

@@ -78,7 +78,13 @@ def test_every_mistake_is_one_line(charlm, failed, letter: Path, trained_run) ->
     trained_run("runs/b", seed=2)
     cases = {
         ("compress", "nofile"): "there is no file 'nofile'; check the name",
-        ("compress", "runs"): "runs can't be read: Is a directory",
+        ("compress", "runs"): "runs is a folder; name a file, such as an archive of the folder made with tar",
+        ("compress", ""): "the name of the file is empty",
+        ("compress", letter, "-o", ".charlm"): "--out is '.charlm', which is only a suffix; give a name before it",
+        ("decompress", ""): "the name of the file is empty",
+        ("decompress", "runs.charlm"): "without -o, the result is 'runs', which is a folder; give a file name",
+        ("decompress", ".charlm"): ".charlm is only the suffix .charlm, so its result has no name; give one with -o",
+        ("decompress", "runs/.charlm"): "runs/.charlm is only the suffix .charlm, so its result has no name",
         ("compress", letter, "--portable", "--dynamic", "-o", "y"): "exclude each other",
         ("compress", letter, "-o", "-", "--json"): "--json and the result both go to standard output",
         ("decompress", letter): "doesn't end with .charlm",
@@ -87,6 +93,8 @@ def test_every_mistake_is_one_line(charlm, failed, letter: Path, trained_run) ->
         ("decompress", "cut.charlm"): "cut.charlm: the archive is damaged: it is cut short",
         ("decompress", "new.charlm"): "format version 9",
     }
+    for name in (".charlm", "runs/.charlm", "runs.charlm"):
+        Path(name).write_bytes(archive)
     Path("cut.charlm").write_bytes(archive[:-20])
     Path("new.charlm").write_bytes(archive[:4] + b"\x09" + archive[5:])
     before = sorted(Path().rglob("*"))
@@ -96,5 +104,5 @@ def test_every_mistake_is_one_line(charlm, failed, letter: Path, trained_run) ->
 
 
 def test_an_empty_name_is_no_default(failed, letter: Path) -> None:
-    assert "--out is '.', which is a folder" in failed("compress", letter, "-o", "")
+    assert "--out is empty, or '.', the current folder; give a file name" in failed("compress", letter, "-o", "")
     assert not Path("letter.bin.charlm").exists()

@@ -102,7 +102,7 @@ def test_the_newest_run_is_shown_and_a_picture_drawn(charlm, trained_run) -> Non
     [
         (["nothing"], "no curves in runs/nothing"),
         ([], "no trained run in runs/"),
-        (["--plot", "x.bmp"], "its name must end in .png"),
+        (["--plot", "x.bmp"], "give a name that ends in .png, .svg or .pdf, such as plot.png"),
     ],
 )
 def test_mistakes_are_named(failed, arguments: list[str], message: str) -> None:

@@ -79,7 +79,7 @@ BAD = {
     "threads": ("TEXT --threads 0", "--threads is 0"),
     "seed": ("TEXT --seed -1", "--seed is -1"),
     "no folder": ("TEXT --plot nowhere/out.png", "there is no folder 'nowhere'"),
-    "no format": ("TEXT --plot out.bmp", "its name must end in .png"),
+    "no format": ("TEXT --plot out.bmp", "give a name that ends in .png"),
 }
 
 

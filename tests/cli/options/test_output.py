@@ -43,6 +43,21 @@ def test_a_name_that_is_too_long_is_an_error(failed, options: list[str], name: s
 
 
 @pytest.mark.usefixtures("letter")
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        *((command, ".html") for command in ("heatmap letter.txt --html", "export --html")),
+        ("features letter.txt --out", ".npy"),
+        ("curves --plot", ".png"),
+    ],
+)
+def test_a_name_that_is_only_a_suffix_is_an_error(failed, command: str, name: str) -> None:
+    said = failed(*command.split(), name)
+    assert f"{command.split()[-1]} is '{name}'" in said and "give a name" in said
+    assert not Path(name).exists()
+
+
+@pytest.mark.usefixtures("letter")
 @pytest.mark.parametrize("command", PAGES.values(), ids=PAGES)
 def test_a_page_is_opened_only_on_request(charlm, failed, opened: list[str], command: list[str]) -> None:
     said = failed(*command, "--open")
