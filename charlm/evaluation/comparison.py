@@ -20,9 +20,12 @@ from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 
+LEAST_CHARACTERS = 1000
+"""The shortest text that can tell two models apart: a tenth of it, a block of the bootstrap, is a sentence or two."""
+
 _RESAMPLES = 2000
 _BLOCK = 1000  # characters of a block of the bootstrap, unless that makes too few or too many blocks:
-_BLOCKS = (100, 5000)
+_BLOCKS = (10, 5000)
 _TWO_SIDED = 1.96  # standard deviations of a normal distribution that 95% lies within
 
 SEED_DEVIATION = 0.002
@@ -61,7 +64,7 @@ def character_nats(
 class Difference:
     """The mean difference between two models, nats per character; positive if the first needs more.
 
-    Each interval is a 95% confidence interval.
+    Each interval is a 95% confidence interval; it is infinite for a text with fewer than `LEAST_CHARACTERS`.
     """
 
     mean: float
@@ -87,9 +90,11 @@ def difference(first: Floats, second: Floats, *, seed: int = 1) -> Difference:
     """The mean of `first - second`, with intervals for other texts of the same kind and length, and for other seeds.
 
     Neighbouring characters are not independent, so whole blocks of the text are drawn, with the ends joined: the
-    circular block bootstrap with 2,000 resamples (Politis and Romano 1992; percentile interval of Efron 1979). How much
-    another seed would change the loss can't be known from one run of each; `SEED_DEVIATION` is what it was on other
-    texts. The two parts are independent, so their distances from the mean are added as squares (Zou and Donner 2008).
+    circular block bootstrap with 2,000 resamples (Politis and Romano 1992; percentile interval of Efron 1979). It is
+    too narrow for the few blocks of a short text, and is widened for their number (to the same end as the expanded
+    percentile interval of Hesterberg 2015, arXiv 1411.5279). How much another seed would change the loss can't be known
+    from one run of each; `SEED_DEVIATION` is what it was on other texts. The two parts are independent, so their
+    distances from the mean are added as squares (Zou and Donner 2008).
 
     Args:
         first: nats of each character under one model, (C,).
@@ -98,13 +103,15 @@ def difference(first: Floats, second: Floats, *, seed: int = 1) -> Difference:
     """
     differences = first - second
     count, mean = len(differences), float(differences.mean())
+    if count < LEAST_CHARACTERS:
+        return Difference(mean=mean, text_low=-math.inf, text_high=math.inf, low=-math.inf, high=math.inf)
     fewest, most = _BLOCKS
-    block = max(1, min(_BLOCK, count // fewest), count // most)
+    block = max(min(_BLOCK, count // fewest), count // most)
     blocks = -(-count // block)
     sums = np.concatenate(([0.0], np.cumsum(np.concatenate((differences, differences[:block])))))
     starts = np.random.default_rng(seed).integers(0, count, (_RESAMPLES, blocks))
     means = (sums[starts + block] - sums[starts]).sum(1) / (blocks * block)
-    low, high = np.quantile(means, (0.025, 0.975)).tolist()
+    low, high = (mean + _widening(blocks) * (np.quantile(means, (0.025, 0.975)) - mean)).tolist()
     training = _TWO_SIDED * SEED_DEVIATION * math.hypot(float(first.mean()), float(second.mean()))
     return Difference(
         mean=mean,
@@ -113,6 +120,16 @@ def difference(first: Floats, second: Floats, *, seed: int = 1) -> Difference:
         low=mean - math.hypot(mean - low, training),
         high=mean + math.hypot(high - mean, training),
     )
+
+
+def _widening(blocks: int) -> float:
+    """How much wider a 95% interval of the mean of some independent values is than their bootstrap says.
+
+    The quantile of Student's t is that of Abramowitz and Stegun 1964, equation 26.7.5, to two terms.
+    """
+    z, freedom = _TWO_SIDED, blocks - 1
+    quantile = z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
+    return quantile / z * math.sqrt(blocks / freedom)
 
 
 def document_nats(nats: Floats, lengths: NDArray[np.int64]) -> Floats:

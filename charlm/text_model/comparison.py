@@ -44,7 +44,10 @@ class ModelScore:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GapToBest:
-    """How many more bits per character a model needs than the best; the intervals are 95% confidence intervals."""
+    """How many more bits per character a model needs than the best.
+
+    The intervals are 95% confidence intervals; they are infinite for a text that is too short to tell.
+    """
 
     than: str
     """The name of the best model."""

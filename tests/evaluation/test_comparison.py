@@ -75,12 +75,30 @@ def test_a_difference_that_another_seed_can_make_is_clear_on_the_text_alone() ->
     assert small.high - small.low == pytest.approx(2 * 1.96 * usual, rel=0.02)
 
 
-def test_ninety_five_in_a_hundred_intervals_hold_the_mean() -> None:
+@pytest.mark.parametrize("passages", [40, 400])
+def test_ninety_five_in_a_hundred_intervals_hold_the_mean(passages: int) -> None:
     rng, held = np.random.default_rng(2), 0
     for _ in range(100):
-        passages = np.repeat(rng.normal(0.05, 0.3, 400), 50)
-        held += (found := difference(passages, np.zeros(20_000))).text_low <= 0.05 <= found.text_high
+        nats = np.repeat(rng.normal(0.05, 0.3, passages), 50)
+        held += (found := difference(nats, np.zeros(len(nats)))).text_low <= 0.05 <= found.text_high
     assert 88 <= held <= 99
+
+
+@pytest.mark.parametrize("characters", [1, 2, 999])
+def test_a_text_that_is_too_short_tells_nothing(characters: int) -> None:
+    found = difference(np.full(characters, 3.0), np.full(characters, 1.0))
+    assert found.mean == 2 and not found.is_clear and not found.is_clear_on_the_text
+    assert found.low == found.text_low == -math.inf and found.high == found.text_high == math.inf
+    assert difference(np.full(1000, 3.0), np.full(1000, 1.0)).is_clear
+
+
+def test_ten_blocks_give_the_interval_of_students_t() -> None:
+    """It is 2.262 standard deviations of the mean to either side, on average, and 1.96 with many blocks."""
+    rng = np.random.default_rng(3)
+    for characters, quantile in ((1000, 2.262), (100_000, 1.96)):
+        found = [difference(rng.normal(0, 0.3, characters), np.zeros(characters)) for _ in range(60)]
+        width = np.mean([one.text_high - one.text_low for one in found])
+        assert width / (2 * 0.3 / math.sqrt(characters)) == pytest.approx(quantile, rel=0.05)
 
 
 def test_words_are_those_of_the_papers() -> None:

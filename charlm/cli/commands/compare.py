@@ -50,7 +50,7 @@ def compare(
     the first model's own text is scored. A 95% confidence interval says whether a difference would hold on other texts
     of the same kind and with other seeds. Its part for other texts is found by drawing blocks of the text at random
     (block bootstrap), since neighbouring characters depend on each other. Its part for other seeds assumes that a seed
-    changes the loss by 0.2% (standard deviation).
+    changes the loss by 0.2% (standard deviation). A text of fewer than 1,000 characters is too short to tell.
 
     Examples:
       [bold]charlm compare runs/lstm runs/gru[/bold]

@@ -1,5 +1,6 @@
 """What `charlm compare` prints: a table of the models, and how each compares with the best."""
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ def show_comparison(found: "ComparedModels") -> None:
     console.print()
     for score in scores:
         if score.difference is not None:
-            console.print(sentence(score.model, score.difference), soft_wrap=True)
+            console.print(sentence(score.model, score.difference, comparison.characters), soft_wrap=True)
 
 
 def _table(scores: "list[ModelScore]", *, one_document: bool) -> Table:
@@ -48,8 +49,15 @@ def _table(scores: "list[ModelScore]", *, one_document: bool) -> Table:
     return table
 
 
-def sentence(model: str, gap: "GapToBest") -> str:
-    """How a model compares with the best one."""
+def sentence(model: str, gap: "GapToBest", characters: int) -> str:
+    """How a model compares with the best one on a text of so many characters."""
+    if math.isinf(gap.high):
+        from charlm.evaluation.comparison import LEAST_CHARACTERS
+
+        return (
+            f"too little text to tell whether {gap.than} is better than {model}: {characters:,} of at least "
+            f"{LEAST_CHARACTERS:,} characters; give a longer text"
+        )
     amount = f"{gap.bits_per_character:.4f}"
     interval = f"95% interval {gap.low:+.4f} to {gap.high:+.4f}, for other texts and seeds"
     if gap.clear:

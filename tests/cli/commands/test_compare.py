@@ -11,7 +11,7 @@ import pytest
 def runs(charlm, text: Path, brief: list[str]) -> list[str]:
     """A network that was trained for longer, and one that was not."""
     for run, options in (("long", []), ("short", ["--steps", "3", "--ngram-order", "0"])):
-        charlm("train", text, "--run", run, *brief, *options)
+        charlm("train", text, "--run", run, "--splits", "50/20/30", *brief, *options)
     return ["long", "short"]
 
 
@@ -36,6 +36,15 @@ def test_compare_agrees_with_eval_and_names_the_better(charlm, runs: list[str]) 
 
 def test_a_model_does_not_differ_from_itself(charlm, runs: list[str]) -> None:
     assert "no significant difference between long and long" in charlm("compare", "long", "long").stdout
+
+
+def test_a_text_that_is_too_short_is_no_verdict(charlm, runs: list[str], write) -> None:
+    short = write("Z", "short.txt")
+    said = charlm("compare", *runs, short).stdout
+    assert "is better than" in said and "too little text to tell whether" in said and "interval" not in said
+    values = json.loads(charlm("compare", *runs, short, "--json").stdout)
+    (gap,) = filter(None, (row["difference"] for row in values["models"]))
+    assert gap["low"] is gap["high"] is gap["text_low"] is None and not gap["clear"]
 
 
 def test_another_text_is_scored_by_document(charlm, runs: list[str], write) -> None:
