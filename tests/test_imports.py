@@ -6,7 +6,7 @@ from pathlib import Path
 import charlm
 
 LEVELS = (
-    ("errors", "progress", "ahead"),
+    ("errors", "progress", "nouns", "ahead"),
     ("config", "files", "processes"),
     ("native", "cells", "tokenizers"),
     ("kernels", "ngram", "data"),

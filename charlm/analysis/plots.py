@@ -13,6 +13,7 @@ from charlm.analysis.runs.ticks import labels, ticks
 from charlm.analysis.units.saturation import OPEN, SHUT, GateSaturation
 from charlm.errors import CharlmError, ConfigError
 from charlm.files import MADE_BY
+from charlm.nouns import count_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,7 +59,7 @@ def draw_gradients(diagnosis: Diagnosis) -> "Figure":
     """
     from matplotlib.figure import Figure
 
-    moments = {"start": "at the start", "trained": f"after {diagnosis.steps:,} training steps"}
+    moments = {"start": "at the start", "trained": f"after {count_of(diagnosis.steps, 'training step')}"}
     if diagnosis.steps == 0:
         del moments["trained"]
     figure = Figure(figsize=(5.2 * len(moments) + 0.8, 4.8), layout="constrained")
@@ -77,7 +78,7 @@ def draw_gradients(diagnosis: Diagnosis) -> "Figure":
     panels[0].set_ylim(_FLOOR, highest)  # the dotted lines may leave the panel
     panels[0].set_ylabel("share of the gradient left", fontsize=12)
     figure.suptitle(
-        f"How far back the gradient reaches  ({diagnosis.text}, {diagnosis.hidden_size} units)", fontsize=15
+        f"How far back the gradient reaches  ({diagnosis.text}, {count_of(diagnosis.hidden_size, 'unit')})", fontsize=15
     )
     figure.supxlabel("steps back, k        solid: gradient    dotted: product of the Jacobian norms", fontsize=11)
     return figure

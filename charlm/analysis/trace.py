@@ -15,6 +15,7 @@ from charlm.data.encoded.parts import SplitFacts
 from charlm.data.token_split import TokenSplit
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
+from charlm.nouns import count_of
 from charlm.progress import Progress, silent
 from charlm.sampling import distribution
 from charlm.tokenizers.char import CharTokenizer
@@ -136,7 +137,7 @@ def trace(
 def _check_text(text: str) -> None:
     """Raise `ConfigError` for a text that can't be traced."""
     if not 1 <= len(text) <= _MAX_CHARACTERS:
-        raise ConfigError(f"--text has {len(text)} characters; give 1 to {_MAX_CHARACTERS}, such as hello")
+        raise ConfigError(f"--text has {count_of(len(text), 'character')}; give 1 to {_MAX_CHARACTERS}, such as hello")
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise ConfigError("--text is not valid Unicode; give a valid text, such as hello")
 

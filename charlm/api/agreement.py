@@ -6,6 +6,7 @@ from charlm.config import TrainConfig
 from charlm.data.dataset import Dataset
 from charlm.data.windows import most_rows
 from charlm.errors import ConfigError
+from charlm.nouns import count_of
 from charlm.processes.processes import Processes
 
 
@@ -32,12 +33,12 @@ def require_rows(dataset: Dataset, config: TrainConfig, processes: Processes) ->
         return
     if processes.size > config.batch_size:
         raise ConfigError(
-            f"{processes.size} processes can't share a step of --batch-size {config.batch_size} sequences; start at "
+            f"{processes.size} processes can't share a step of --batch-size {config.batch_size}; start at "
             f"most {config.batch_size}, or raise --batch-size"
         )
     rows = most_rows(dataset.train, batch_size=config.batch_size, seq_len=config.seq_len)
     if processes.size > rows:
         raise ConfigError(
-            f"{processes.size} processes can't share a step, since {dataset.corpus.name} fills only {rows} sequences "
-            f"of --seq-len {config.seq_len}; start at most {rows} {'process' if rows == 1 else 'processes'}"
+            f"{processes.size} processes can't share a step, since {dataset.corpus.name} fills only "
+            f"{count_of(rows, 'sequence')} of --seq-len {config.seq_len}; start at most {count_of(rows, 'process')}"
         )

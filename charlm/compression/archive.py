@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from charlm.errors import ArchiveError
+from charlm.nouns import count_of, form_for
 
 MAGIC = b"\x8bclm"
 VERSION = 1
@@ -101,12 +102,12 @@ def read_archive(content: bytes) -> tuple[Header, list[Block]]:
     while left:
         block = _read_block(reader)
         if not 0 < block.length <= min(left, LARGEST_BLOCK):
-            raise damaged(f"a block says that it holds {block.length:,} bytes")
+            raise damaged(f"a block says that it holds {count_of(block.length, 'byte')}")
         left -= block.length
         blocks.append(block)
     reader.take(_HASH)
     if reader.left:
-        raise damaged(f"{reader.left:,} bytes follow its end")
+        raise damaged(f"{count_of(reader.left, 'byte')} {form_for(reader.left, 'follows', 'follow')} its end")
     return header, blocks
 
 
@@ -142,14 +143,14 @@ def _read_header(reader: "_Reader", flags: int) -> Header:
 
 def _unpacked(packed: bytes, size: int) -> bytes:
     if size > _LARGEST_MODEL:
-        raise damaged(f"it says that its model has {size:,} bytes; at most {_LARGEST_MODEL:,} are allowed")
+        raise damaged(f"it says that its model has {count_of(size, 'byte')}; at most {_LARGEST_MODEL:,} are allowed")
     try:
         unpacker = lzma.LZMADecompressor(memlimit=_UNPACKER_MEMORY)
         model = unpacker.decompress(packed, size + 1)
     except lzma.LZMAError as error:
         raise damaged(f"its model can't be unpacked ({error})") from None
     if len(model) != size or not unpacker.eof:
-        raise damaged(f"its model has not {size:,} bytes")
+        raise damaged(f"its model has not {count_of(size, 'byte')}")
     return model
 
 
@@ -177,7 +178,10 @@ class _Reader:
     def take(self, size: int) -> bytes:
         """The next bytes; raises `ArchiveError` if there are fewer."""
         if size > self.left:
-            raise damaged(f"it is cut short: {size:,} more bytes should follow, but there are {self.left:,}")
+            raise damaged(
+                f"it is cut short: {count_of(size, 'more byte')} should follow, but there "
+                f"{form_for(self.left, 'is', 'are')} {self.left:,}"
+            )
         self.place += size
         return self._content[self.place - size : self.place]
 

@@ -9,6 +9,7 @@ from charlm.config.json_config import JsonConfig
 from charlm.config.labels import LabelColumn, check_labels
 from charlm.config.names import names_checked, option_of
 from charlm.errors import ConfigError
+from charlm.nouns import count_of
 
 RecurrentInit = Literal["auto", "orthogonal", "identity", "leaky-identity", "xavier", "uniform"]
 InputInit = Literal["xavier", "uniform"]
@@ -133,7 +134,8 @@ class ModelConfig(JsonConfig):
         if self.network == "convolution" and self.kernel_size**self.num_layers > MAX_CONVOLVED:
             raise ConfigError(
                 f"--kernel-size is {self.kernel_size} and --layers {self.num_layers}, so the convolutions would read "
-                f"{self.kernel_size**self.num_layers:,} tokens; lower one, since {MAX_CONVOLVED:,} is the most"
+                f"{count_of(self.kernel_size**self.num_layers, 'token')}; lower one, since "
+                f"{MAX_CONVOLVED:,} is the most"
             )
         if self.network == "transformer" and self.hidden_size % (2 * self.heads):
             raise ConfigError(

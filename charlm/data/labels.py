@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from charlm.config import MAX_LABEL_VALUES, CorpusConfig, LabelColumn, Labels
 from charlm.config.names import closest
 from charlm.errors import CorpusError
+from charlm.nouns import count_of
 
 _MANY = 20  # values, from which each should have several documents
 _FEWEST = 2  # documents of a value, on average
@@ -66,8 +67,8 @@ class LabelCounts:
             if len(counts) > MAX_LABEL_VALUES or (rare and self._is_column(name)):
                 number = f"more than {MAX_LABEL_VALUES:,}" if len(counts) > MAX_LABEL_VALUES else f"{len(counts):,}"
                 raise CorpusError(
-                    f"{option} has {number} different values in {documents:,} documents; a label is a value that many "
-                    "documents share, so group its values (such as numbers into ranges) or leave it out"
+                    f"{option} has {number} different values in {count_of(documents, 'document')}; a label is a value "
+                    "that many documents share, so group its values (such as numbers into ranges) or leave it out"
                 )
             values = sorted(counts, key=_order)
             found.append(LabelColumn(name=name, values=tuple(values), documents=tuple(counts[one] for one in values)))

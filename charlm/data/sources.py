@@ -20,6 +20,7 @@ from charlm.data.packed.zip_archive import is_zip, read_zip
 from charlm.data.registry import NamedCorpus, Source, file_source, find_named, registry
 from charlm.errors import CharlmError, CorpusError
 from charlm.files import cache_folder, cache_path, flush, is_safetensors, user_path
+from charlm.nouns import count_of
 from charlm.progress import Progress, silent
 
 TextLike = str | Path | Sequence[str | Path]
@@ -194,8 +195,8 @@ def not_found(argument: str) -> str:
     """The message for an argument that names no text."""
     if len(argument) > _LONGEST_NAME:
         return (
-            f"no file or folder {argument[:40]!r}…, which has {len(argument):,} characters; give the name of a file, "
-            "not the text in it"
+            f"no file or folder {argument[:40]!r}…, which has {count_of(len(argument), 'character')}; give the name "
+            "of a file, not the text in it"
         )
     if (mistake := looks_like(argument)) is not None:
         return f"{argument!r} names no text: {mistake}"

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm.nouns import count_of
+
 BLOCK = 1 << 20
 """Bytes that share a checksum."""
 _BINARY = getattr(os, "O_BINARY", 0)  # of Windows
@@ -49,7 +51,7 @@ class VerifiedFile:
         weakref.finalize(self, os.close, self._descriptor)
         size = os.fstat(self._descriptor).st_size
         if size != length * dtype.itemsize or len(sums) != -(-size // BLOCK):
-            raise DamagedFileError(f"{path} has {size:,} bytes, not {length * dtype.itemsize:,}")
+            raise DamagedFileError(f"{path} has {count_of(size, 'byte')}, not {length * dtype.itemsize:,}")
         self.path = path
         self._dtype, self._length, self._sums, self._limit = dtype, length, sums, limit
         self._unverified = set(range(len(sums)))

@@ -18,6 +18,7 @@ from charlm.data.token_split import TokenSplit
 from charlm.ngram.counts import NgramCounts, count_ngrams
 from charlm.ngram.model import NgramModel
 from charlm.ngram.score import TokenSequence, total_nats
+from charlm.nouns import count_of
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 
@@ -77,7 +78,7 @@ def measure_baselines(
     facts = text.facts
     known = train.tail(MAX_TOKENS)
     if len(known) < len(train):
-        logger.warning("n-gram and unigram use only the last %s tokens of the training split", f"{len(known):,}")
+        logger.warning("n-gram and unigram use only the last %s of the training split", count_of(len(known), "token"))
     unknown = tokenizer.unknown_nats(facts.unknown_characters)
     model = best_ngram(tokenizer, known, valid[:_SELECTION_TOKENS], progress=progress)
     counts, seen = _token_counts(text, tokenizer), _token_counts(known, tokenizer)
@@ -142,7 +143,7 @@ def _compress(tokenizer: Tokenizer, train: TokenSplit, text: TokenSplit, progres
     after = text_of(ids)
     characters, unknown = text.facts.characters, text.facts.unknown_characters
     if len(ids) < len(text):
-        logger.warning("gzip and xz use only the first %s bytes of the text", f"{len(after):,}")
+        logger.warning("gzip and xz use only the first %s of the text", count_of(len(after), "byte"))
         characters = len(after.decode(errors="replace")) - after.count(_DOCUMENT_END)
         unknown = tokenizer.count_unknown(ids)
     scores = {}

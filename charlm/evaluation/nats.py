@@ -18,6 +18,7 @@ from charlm.data.windows import IGNORE, Segments, Window, block_windows
 from charlm.errors import ConfigError
 from charlm.evaluation.neural_cache import NeuralCache, NeuralCacheConfig
 from charlm.model.language_model import LanguageModel
+from charlm.nouns import count_of
 from charlm.processes.processes import Processes
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
@@ -53,9 +54,8 @@ def require_groups(groups: int, documents: int, processes: Processes) -> None:
             "process, or cut the text with --documents or --separator"
         )
     raise ConfigError(
-        f"{processes.size} processes can't share {documents:,} documents, which are scored in "
-        f"{groups} {'group' if groups == 1 else 'groups'} of at most {ROWS}; start at most {groups} "
-        f"{'process' if groups == 1 else 'processes'}"
+        f"{processes.size} processes can't share {count_of(documents, 'document')}, which are scored in "
+        f"{count_of(groups, 'group')} of at most {ROWS}; start at most {count_of(groups, 'process')}"
     )
 
 

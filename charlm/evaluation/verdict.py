@@ -7,6 +7,7 @@ from charlm.data.dataset import Dataset
 from charlm.evaluation.baselines import Baseline, measure_baselines
 from charlm.evaluation.copying import CopyIndex, find_copies
 from charlm.evaluation.score import Evaluation, split_evaluation
+from charlm.nouns import form_for
 from charlm.progress import Progress, silent
 
 _TRAIN_TOKENS, _VALID_TOKENS = 200_000, 40_000  # compared at the end of a run: a second of work
@@ -80,7 +81,8 @@ def _why_of_another_kind(result: Evaluation, *, is_foreign: bool, validation: fl
     unknown = result.unknown_characters / result.characters
     if unknown >= _UNKNOWN:
         return (
-            f"{result.unknown_characters:,} of its characters ({unknown:.1%}) never occur in the training split, so it "
+            f"{result.unknown_characters:,} of its characters ({unknown:.1%}) never "
+            f"{form_for(result.unknown_characters, 'occurs', 'occur')} in the training split, so it "
             "is of another kind"
         )
     if is_foreign:
@@ -108,7 +110,7 @@ def _name_winners(bits: float, winners: Mapping[str, Baseline]) -> str:
     ordered = sorted(winners.items(), key=lambda item: item[1].bits_per_character)
     shown = [f"{names.get(name, name)} ({one.bits_per_character:.3f})" for name, one in ordered]
     listed = shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
-    verb = "predicts" if len(shown) == 1 else "predict"
+    verb = form_for(len(shown), "predicts", "predict")
     listed = re.sub("^the", "The", listed)
     return f"{listed} {verb} this text better than the network ({bits:.3f} bits per character)."
 

@@ -16,6 +16,7 @@ from charlm.export.rounding import Bits, rounded_model
 from charlm.export.sections import Sections
 from charlm.kernels import PROGRAMS
 from charlm.model.language_model import LanguageModel
+from charlm.nouns import count_of
 from charlm.progress import Progress, silent
 from charlm.sampling.edges.opening import needs_opening
 from charlm.text_model import TextModel, require_forward
@@ -167,7 +168,7 @@ def _figures(facts: ExportFacts) -> str:
     if facts.bits_per_character is None or facts.bits_per_character_before is None:
         return "not measured"
     return (
-        f"{facts.bits_per_character:.3f} bits per character on {facts.characters:,} held-out characters; "
+        f"{facts.bits_per_character:.3f} bits per character on {count_of(facts.characters, 'held-out character')}; "
         f"{facts.bits_per_character_before:.3f} before it was made smaller for this page"
     )
 

@@ -11,6 +11,7 @@ from charlm.export.prior_codec import rounded_ngrams
 from charlm.export.pruning import pruned, pruning_costs
 from charlm.model.language_model import LanguageModel
 from charlm.ngram.model import NgramModel
+from charlm.nouns import count_of
 from charlm.progress import Progress
 
 _FIRST_GUESS = 2.0  # bytes of an n-gram
@@ -88,6 +89,6 @@ def with_ngrams(model: LanguageModel, ngram: NgramModel) -> LanguageModel:
 def _check_size(text: str, max_size: int) -> None:
     if (size := len(text.encode())) > max_size:
         raise ConfigError(
-            f"--max-size is {max_size:,} bytes, but the page takes {size:,} without n-grams; give --max-size "
+            f"--max-size is {count_of(max_size, 'byte')}, but without n-grams the page takes {size:,}; give --max-size "
             f"{np.ceil(size / 1e5) / 10:g}MB or more"
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from charlm.errors import CharlmError
+from charlm.nouns import count_of
 
 _FAILED = re.compile(r"(can't allocate|not enough|out of) memory|std::bad_alloc", re.IGNORECASE)
 _BYTES = re.compile(r"allocate (\d+) bytes")
@@ -51,7 +52,7 @@ def naming_memory_errors() -> Iterator[None]:
         if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not _FAILED.search(str(error)):
             raise
         requested = _BYTES.search(str(error))
-        amount = f" (for another {int(requested[1]):,} bytes)" if requested else ""
+        amount = f" (for another {count_of(int(requested[1]), 'byte')})" if requested else ""
         raise CharlmError(
             f"there is not enough memory{amount}; lower --hidden, --layers, --batch-size or --seq-len"
         ) from None

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from charlm.config import SMALL_VOCABULARY
 from charlm.ngram import recent
 from charlm.ngram.native_code import native_library, structures
+from charlm.nouns import count_of
 
 WINDOW = 1 << 13
 """M, the tokens that are remembered."""
@@ -92,7 +93,7 @@ def advance(lengths: Lengths, states: States, ids: NDArray[Any]) -> tuple[Predic
     """
     tokens, states = np.ascontiguousarray(ids, dtype=np.int64), check_states(lengths, states).copy()
     if len(states) != tokens.shape[1]:
-        raise ValueError(f"there are {len(states)} states for {tokens.shape[1]} rows")
+        raise ValueError(f"there are states for {len(states)} of {count_of(tokens.shape[1], 'row')}")
     predictions = np.empty((*tokens.shape, lengths.predictions, 2), dtype=np.int32)
     if code := native_library():
         code.match_advance(

@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
+from charlm.nouns import count_of
 from charlm.server.errors import RequestError, TooLargeError
 
 BODY_BYTES = 1_000_000
@@ -55,7 +56,7 @@ async def read_fields(request: Request) -> "Fields":
 
 
 def _too_large(size: int, most: int) -> str:
-    return f"the request has {size:,} bytes; at most {most:,} are allowed"
+    return f"the request has {count_of(size, 'byte')}; at most {most:,} are allowed"
 
 
 class Fields:
@@ -139,7 +140,7 @@ def _checked_text(value: Any, name: str, most: int) -> str:
     if not isinstance(value, str):
         raise RequestError(f"{name} is {_shown(value)}; give a text", param=name)
     if len(value) > most:
-        raise RequestError(f"{name} has {len(value):,} characters; give at most {most:,}", param=name)
+        raise RequestError(f"{name} has {count_of(len(value), 'character')}; give at most {most:,}", param=name)
     if any("\ud800" <= character <= "\udfff" for character in value):
         raise RequestError(f"{name} is not valid Unicode; it has half of a surrogate pair", param=name)
     return value

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+from charlm.nouns import count_of, form_for
 from charlm.progress import Progress
 from charlm.server.errors import BusyError, RequestError
 
@@ -56,7 +57,8 @@ class Job:
             self.require_wanted()
             if time.monotonic() > end:
                 raise RequestError(
-                    f"the computation took longer than {seconds:g} seconds; ask for fewer steps or units"
+                    f"the computation took longer than {seconds:g} {form_for(seconds, 'second')}; ask for "
+                    "fewer steps or units"
                 )
 
         return progress
@@ -106,7 +108,10 @@ class Workers:
         Raises `BusyError` if too much work is waiting, and what the work raises.
         """
         if len(self._jobs) >= self._most:
-            raise BusyError(f"{self._most} requests are being answered; try again in a moment")
+            raise BusyError(
+                f"{count_of(self._most, 'request')} {form_for(self._most, 'is', 'are')} being answered; try again "
+                "in a moment"
+            )
         job = Job(asyncio.get_running_loop())
         self._jobs.add(job)
         future = self._pool.submit(self._run, work, job)

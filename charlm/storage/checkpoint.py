@@ -28,6 +28,7 @@ from charlm.model.additions.label_ngrams import LabelNgrams
 from charlm.model.language_model import LanguageModel
 from charlm.ngram.arrays import from_arrays, to_arrays
 from charlm.ngram.model import NgramModel
+from charlm.nouns import count_of
 from charlm.storage import digest
 from charlm.storage.provenance import TextFacts, TrainingFacts, facts_json
 from charlm.tokenizers import Tokenizer, tokenizer_from_json
@@ -129,7 +130,9 @@ def checkpoint_from(
     except CharlmError as error:
         raise ModelFileError(f"{path} is damaged: {error}") from None
     if tokenizer.vocab_size != config.vocab_size:
-        raise _damaged(path, f"its tokenizer has {tokenizer.vocab_size} tokens and its model {config.vocab_size}")
+        raise _damaged(
+            path, f"its tokenizer has {count_of(tokenizer.vocab_size, 'token')} and its model {config.vocab_size}"
+        )
     model.load_state_dict(_weights(path, model, tensors, device), assign=True)
     if model.prior is not None:
         model.build_on(_ngram(path, config, tensors))
@@ -272,8 +275,8 @@ def _check_header(path: Path) -> None:
     (header,) = struct.unpack("<Q", start[:8])
     if header > min(size - 8, _LARGEST_HEADER):
         raise ModelFileError(
-            f"{path} is damaged or cut short: its header should take {header:,} bytes, but the file has {size:,}; "
-            "use another copy of it"
+            f"{path} is damaged or cut short: its header should take {count_of(header, 'byte')}, but the file has "
+            f"{size:,}; use another copy of it"
         )
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from charlm.model.language_model import LanguageModel
+from charlm.nouns import count_of
 from charlm.storage.checkpoint import Checkpoint
 from charlm.tokenizers import Tokenizer
 
@@ -18,7 +19,7 @@ def _shape(model: LanguageModel, tokenizer: Tokenizer) -> str:
     config = model.config
     vocabulary = f"{tokenizer.vocab_size:,} {_TOKENS.get(tokenizer.kind, 'tokens')}"
     ngrams = f", n-grams up to {config.ngram_order}" if config.ngram_order else ""
-    weights = f"{model.num_parameters():,} parameters"
+    weights = count_of(model.num_parameters(), "parameter")
     return f"{config.layer_kind}, {config.num_layers} x {config.hidden_size}, {vocabulary}, {weights}{ngrams}"
 
 
@@ -26,7 +27,7 @@ def _training(checkpoint: Checkpoint) -> str:
     corpus, training = checkpoint.corpus, checkpoint.training
     if corpus is None:
         return "trained on an unknown text"
-    text = f"trained on {corpus.name} ({corpus.characters:,} characters)"
+    text = f"trained on {corpus.name} ({count_of(corpus.characters, 'character')})"
     if training is None:
         return text
     minutes, seconds = divmod(round(training.seconds), 60)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from charlm.config import TokenizerConfig, Unknown, WordSplit
 from charlm.errors import TokenizerError
+from charlm.nouns import count_of
 from charlm.tokenizers.base import Ids, Tokenizer, encodable, lengths
 from charlm.tokenizers.word_split import pattern_of
 
@@ -65,13 +66,14 @@ class WordTokenizer(Tokenizer):
         ranked = sorted(frequent, key=lambda pair: (-pair[1], pair[0]))
         if not ranked:
             raise TokenizerError(
-                f"no word of the text occurs {least} times; give a longer text, --min-count 1 or --tokenizer char"
+                f"no word of the text occurs {count_of(least, 'time')}; give a longer text, --min-count 1 or "
+                "--tokenizer char"
             )
         kept = [word for word, _ in ranked[:most]]
         total = sum(counts.values())
         logger.info(
-            "%s words by %s; others are spelled: %.1f%% of the text's words",
-            f"{len(kept):,}",
+            "%s by %s; others are spelled: %.1f%% of the text's words",
+            count_of(len(kept), "word"),
             "white space" if split == "whitespace" else "Unicode word boundaries",
             100 * (1 - sum(count for _, count in ranked[:most]) / total),
         )

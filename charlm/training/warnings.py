@@ -7,6 +7,7 @@ from itertools import pairwise
 from charlm.config import TrainConfig, option_of
 from charlm.data.dataset import Dataset
 from charlm.model.language_model import LanguageModel
+from charlm.nouns import count_of, form_for
 from charlm.training.events import Event, StepEvent
 from charlm.training.start.settings import AutotunedSettings, settings_for
 
@@ -21,8 +22,8 @@ def warn_about_run(dataset: Dataset, model: LanguageModel, config: TrainConfig) 
     corpus, tokens = dataset.corpus, dataset.train.facts.tokens
     if tokens < config.seq_len:
         logger.warning(
-            "the training split has %d tokens, fewer than --seq-len %d; shorter sequences are used",
-            tokens,
+            "the training split has %s, fewer than --seq-len %d; shorter sequences are used",
+            count_of(tokens, "token"),
             config.seq_len,
         )
     if corpus.copies:
@@ -53,14 +54,15 @@ def warn_about_run(dataset: Dataset, model: LanguageModel, config: TrainConfig) 
         logger.warning("there is no validation split, so the latest model is kept instead of the best")
     elif dataset.valid.facts.tokens < _MIN_VALIDATION_TOKENS:
         logger.warning(
-            "the validation split has only %d tokens, so the validation loss and the choice of the best model are "
+            "the validation split has only %s, so the validation loss and the choice of the best model are "
             "unreliable; give it a larger share with --splits",
-            dataset.valid.facts.tokens,
+            count_of(dataset.valid.facts.tokens, "token"),
         )
     if unknown := dataset.train.facts.unknown_characters:
         logger.warning(
-            "%s characters of the training split are not in the vocabulary and become <unk> (%s)",
-            f"{unknown:,}",
+            "%s of the training split %s <unk> (%s)",
+            count_of(unknown, "character"),
+            form_for(unknown, "is not in the vocabulary and becomes", "are not in the vocabulary and become"),
             dataset.unknown_in("train"),
         )
     on_cpu = model.output_bias.device.type == "cpu"

@@ -108,7 +108,7 @@ def test_it_is_written_in_the_format_of_its_name(diagnosis: Diagnosis, name: str
 
 
 def test_an_unknown_format_is_refused_beforehand() -> None:
-    with pytest.raises(ConfigError, match=r"must end in .png, .svg, .pdf"):
+    with pytest.raises(ConfigError, match=r"give a name that ends in .png, .svg or .pdf"):
         check_plot(Path("g.jpeg2"))
 
 

@@ -47,7 +47,7 @@ def test_every_cut_is_noticed_and_so_is_what_follows() -> None:
     for size in range(len(archive)):
         with pytest.raises(ArchiveError, match="is empty" if size == 0 else "cut short"):
             read_archive(archive[:size])
-    with pytest.raises(ArchiveError, match="1 bytes follow"):
+    with pytest.raises(ArchiveError, match="1 byte follows"):
         read_archive(archive + b"x")
 
 

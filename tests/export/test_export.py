@@ -146,7 +146,7 @@ def test_n_grams_are_pruned_until_the_page_fits(exported: Exported) -> None:
     smaller = exported(max_size=whole.facts.bytes - 300)
     assert whole.facts.ngrams == whole.facts.ngrams_before > smaller.facts.ngrams > 0
     assert smaller.facts.bytes == len(smaller.page.encode()) <= whole.facts.bytes - 300
-    with pytest.raises(ConfigError, match=r"--max-size is 9,000 bytes, but the page takes \d+,\d+ without n-grams"):
+    with pytest.raises(ConfigError, match=r"--max-size is 9,000 bytes, but without n-grams the page takes \d+,\d+;"):
         exported(max_size=9000)
 
 

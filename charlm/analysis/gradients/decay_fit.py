@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from charlm.nouns import count_of
+
 _NEGLIGIBLE = 1e-6
 """A gradient smaller by this factor no longer changes a float32 sum of gradients, so the fit ignores it."""
 _CARRIED = (0.01, 10.0)
@@ -38,12 +40,12 @@ def fit_decay(norms: Sequence[float]) -> DecayFit:
     """
     lags = len(norms) - 1
     if lags < 1:
-        raise ValueError(f"the curve has {len(norms)} values; it needs at least the lags 0 and 1")
+        raise ValueError(f"the curve has {count_of(len(norms), 'value')}; it needs at least the lags 0 and 1")
     if norms[0] == 0:
         return DecayFit(kind="absent", steps=None, left=0.0, sentence="no gradient reaches the state at all")
     left = norms[-1] / norms[0]
     if _CARRIED[0] <= left <= _CARRIED[1]:
-        sentence = f"carried: after {lags} steps {percent(left)} of the gradient is left"
+        sentence = f"carried: after {count_of(lags, 'step')} {percent(left)} of the gradient is left"
         return DecayFit(kind="carried", steps=None, left=left, sentence=sentence)
     logs = [_clamped_log2(norm / norms[0]) for norm in norms]
     rate = _slope(logs)

@@ -25,6 +25,7 @@ from charlm.data.dataset import Dataset, make_dataset, unsplit
 from charlm.data.sources import TextLike, find_sources
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
+from charlm.nouns import count_of
 from charlm.progress import Progress, silent
 from charlm.training.state import begin
 from charlm.training.steps import training_steps
@@ -201,7 +202,8 @@ def stretches(dataset: Dataset, *, lags: int, positions: int, rows: int) -> Tens
     longest = int(lengths.max())
     if longest < lags + 1:
         raise ConfigError(
-            f"--lags is {lags}; the longest document of {dataset.corpus.name} has {longest} tokens to predict; "
+            f"--lags is {lags}; the longest document of {dataset.corpus.name} has "
+            f"{count_of(longest, 'token')} to predict; "
             + (f"--lags can be at most {longest - 1}" if longest > 1 else "give a longer text")
         )
     size = min(lags + positions, longest)

@@ -8,6 +8,7 @@ import numpy as np
 
 from charlm.analysis.html.template import fill_template
 from charlm.evaluation.comparison import Comparison
+from charlm.nouns import count_of
 
 _MOST_CHARACTERS = 300_000
 _WORD = re.compile(r"\s+|\S+")
@@ -39,7 +40,7 @@ def comparison_page(comparison: Comparison, *, names: tuple[str, str], title: st
     }
     mean = [float(bits[len(text)]) / max(1, len(text)) for bits in (first, second)]
     about = (
-        f"{len(text):,} of {comparison.characters:,} characters. Orange: {names[0]} predicts the word better "
+        f"{len(text):,} of {count_of(comparison.characters, 'character')}. Orange: {names[0]} predicts the word better "
         f"({mean[0]:.3f} bits per character); blue: {names[1]} does ({mean[1]:.3f})."
     )
     return fill_template("comparison.html", title=title, about=about, data=data)

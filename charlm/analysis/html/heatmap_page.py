@@ -10,6 +10,7 @@ from charlm.analysis.html.template import fill_template
 from charlm.analysis.units.reading import Reading
 from charlm.analysis.units.scale import scale_of
 from charlm.model.unit import Unit
+from charlm.nouns import count_of
 from charlm.tokenizers import Tokenizer
 
 _BITS_SCALE = 1000  # bits are stored in thousandths
@@ -26,7 +27,7 @@ def page(reading: Reading, tokenizer: Tokenizer, *, title: str, unit: Unit | Non
         unit: the unit or gate whose values are in the reading, if any; a gate's values lie between 0 and 1.
     """
     mean = float(reading.bits.sum()) / max(1, len("".join(reading.texts)))
-    about = f"{len(reading.ids):,} tokens, {mean:.3f} bits per character"
+    about = f"{count_of(len(reading.ids), 'token')}, {mean:.3f} bits per character"
     if unit is not None:
         about += f"; coloured by {unit.kind} {unit}"
     return fill_template("heatmap.html", title=title, about=about, data=reading_data(reading, tokenizer, unit=unit))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from charlm.analysis.html.template import fill_template
 from charlm.analysis.units.findings import Finding, Follower, Neurons
+from charlm.nouns import count_of, form_for
 
 _EXCERPT = 700  # tokens
 _MAX_SHIFT = 150  # tokens by which an excerpt may shift to begin at a line start
@@ -21,7 +22,8 @@ def neurons_page(neurons: Neurons, *, title: str) -> str:
     """
     data = excerpts(neurons)
     about = (
-        f"{len(neurons.texts):,} tokens; {len(data)} of {len(neurons.findings)} properties have a confirmed unit. "
+        f"{count_of(len(neurons.texts), 'token')}; {len(data)} of {count_of(len(neurons.findings), 'property')} "
+        f"{form_for(len(data), 'has', 'have')} a confirmed unit. "
         "Orange: above the unit's mean. Blue: below it. Underlined: the property holds."
     )
     return fill_template("neurons.html", title=title, about=about, data=data, body=_table(neurons))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from charlm.data.encoding import read_utf8
 from charlm.data.inputs.line_ends import with_lf
 from charlm.errors import CorpusError
+from charlm.nouns import count_of, form_for
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,12 @@ def distinct(labelled: Labelled) -> Labelled:
         labels.setdefault(text, set()).add(label)
     kept = {text: next(iter(text_labels)) for text, text_labels in labels.items() if len(text_labels) == 1}
     if len(kept) < len(labels):
-        logger.warning("%d texts have more than one label and are left out", len(labels) - len(kept))
+        number = len(labels) - len(kept)
+        logger.warning(
+            "%s more than one label and %s left out",
+            f"{count_of(number, 'text')} {form_for(number, 'has', 'have')}",
+            form_for(number, "is", "are"),
+        )
     return Labelled(list(kept), list(kept.values()))
 
 
@@ -128,7 +134,8 @@ def require_enough(labelled: Labelled) -> None:
     label, count = min(counts.items(), key=lambda pair: pair[1])
     if count < FEWEST:
         raise CorpusError(
-            f"only {count} distinct texts have the label {label!r}; a probe needs {FEWEST} per label, better 1,000"
+            f"only {count_of(count, 'distinct text')} {form_for(count, 'has', 'have')} the label {label!r}; a "
+            f"probe needs {FEWEST} per label, better 1,000"
         )
 
 

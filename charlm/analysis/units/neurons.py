@@ -31,6 +31,7 @@ from charlm.config import Unknown, check_range
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
 from charlm.model.unit import Unit, series_of
+from charlm.nouns import count_of
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 
@@ -153,8 +154,12 @@ def _limit(ids: NDArray[np.int64], tokens: int, units: int, memory: int) -> NDAr
     all."""
     most = min(tokens, max(1, memory // (4 * units)))
     if len(ids) > most:
-        reason = "" if most == tokens else f" (the values of {units:,} units at more tokens would take too much memory)"
-        logger.warning("reading only the first %s of %s tokens%s", f"{most:,}", f"{len(ids):,}", reason)
+        reason = (
+            ""
+            if most == tokens
+            else f" (the values of {count_of(units, 'unit')} at more tokens would take too much memory)"
+        )
+        logger.warning("reading only the first %s of %s%s", f"{most:,}", count_of(len(ids), "token"), reason)
     return ids[:most]
 
 

@@ -15,6 +15,7 @@ from charlm.config import Unknown, check_range
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
 from charlm.model.unit import Unit
+from charlm.nouns import count_of
 from charlm.progress import Progress, silent
 from charlm.tokenizers import Tokenizer
 
@@ -116,7 +117,9 @@ def _encoded(tokenizer: Tokenizer, text: str, tokens: int | None, unknown: Unkno
     if len(ids) == 0:
         raise ConfigError("there is no text to read; give a text that isn't empty")
     if tokens is not None and len(ids) > tokens:
-        logger.warning("reading only the first %s of %s tokens; --tokens sets how many", f"{tokens:,}", f"{len(ids):,}")
+        logger.warning(
+            "reading only the first %s of %s; --tokens sets how many", f"{tokens:,}", count_of(len(ids), "token")
+        )
         ids = ids[:tokens]
     return ids
 

@@ -14,6 +14,7 @@ from charlm.cli.options.output import output_path
 from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
 from charlm.errors import ArchiveError, ConfigError, CorpusError
 from charlm.files import atomic_write, user_path
+from charlm.nouns import count_of
 
 SUFFIX = ".charlm"
 """The end of the name of an archive."""
@@ -97,7 +98,7 @@ def compress(
     if json:
         print_json(figures)
         return
-    line = f"{thousands(len(data))} -> {thousands(len(archive))} bytes, ratio {len(data) / len(archive):.2f}"
+    line = f"{thousands(len(data))} -> {count_of(len(archive), 'byte')}, ratio {len(data) / len(archive):.2f}"
     if characters:
         line += f", {8 * len(archive) / characters:.3f} bits per character, {8 * len(archive) / len(data):.3f} per byte"
     stderr().print(f"wrote {figures['archive']}: {line}", soft_wrap=True)
@@ -160,7 +161,7 @@ def decompress(
     if json:
         print_json({"archive": file, "file": name, "compressed_bytes": len(archive), "bytes": len(data)})
     else:
-        stderr().print(f"wrote {name}: {thousands(len(archive))} -> {thousands(len(data))} bytes", soft_wrap=True)
+        stderr().print(f"wrote {name}: {thousands(len(archive))} -> {count_of(len(data), 'byte')}", soft_wrap=True)
 
 
 def _output(

@@ -16,6 +16,7 @@ from charlm.cli.options.corpus import (
 from charlm.cli.options.output import CurvesPlotOption, OverwriteOption, output_path
 from charlm.cli.options.shared import JsonOption, use_threads
 from charlm.config import RecurrentInit
+from charlm.nouns import count_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -111,10 +112,10 @@ def _show(result: "Diagnosis") -> None:
     console = stdout()
     title = f"{result.text}: gradient of the loss at one step with respect to the state k steps earlier"
     console.print(title, style="bold")
-    trained = f"trained: {result.steps:,} steps" if result.steps else "not trained"
+    trained = f"trained: {count_of(result.steps, 'step')}" if result.steps else "not trained"
     console.print(
-        f"1 layer, {result.hidden_size} units; {trained}; means over {result.positions} positions in "
-        f"{result.rows} rows",
+        f"1 layer, {count_of(result.hidden_size, 'unit')}; {trained}; means over "
+        f"{count_of(result.positions, 'position')} in {count_of(result.rows, 'row')}",
         style="dim",
     )
     console.print()
@@ -175,7 +176,7 @@ def _show_numbers(console: "Console", result: "Diagnosis") -> None:
     console.print(table)
     console.print(
         "k: share of the gradient left after k steps; prod J: product of the norms of\n"
-        f"{result.lags} one-step Jacobians; radius: spectral radius of the recurrent weights, the\n"
+        f"{count_of(result.lags, 'one-step Jacobian')}; radius: spectral radius of the recurrent weights, the\n"
         "largest of all gates; loss: nats per character",
         style="dim",
     )

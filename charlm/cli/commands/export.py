@@ -9,6 +9,7 @@ import typer
 from charlm.cli.options.output import OpenOption, OverwriteOption, check_open, output_path, write_page
 from charlm.cli.options.shared import JsonOption, ModelArgument, ThreadsOption, use_threads
 from charlm.errors import ConfigError
+from charlm.nouns import count_of
 
 if TYPE_CHECKING:
     from charlm.export.export import ExportFacts
@@ -88,10 +89,10 @@ def _show(facts: "ExportFacts") -> None:
     from charlm.cli.ui.console import stdout
 
     console = stdout()
-    lines = [f"{facts.bytes:,} bytes, weights in {facts.weight_bits} bits"]
+    lines = [f"{count_of(facts.bytes, 'byte')}, weights in {facts.weight_bits} bits"]
     if facts.ngrams_before:
         share = facts.ngrams / facts.ngrams_before
-        lines.append(f"{facts.ngrams:,} of {facts.ngrams_before:,} n-grams ({share:.0%})")
+        lines.append(f"{facts.ngrams:,} of {count_of(facts.ngrams_before, 'n-gram')} ({share:.0%})")
     if facts.bits_per_character is not None and facts.bits_per_character_before is not None:
         lines.append(
             f"{facts.bits_per_character:.4f} bits per character on the {facts.split} split; the model itself "

@@ -15,6 +15,7 @@ from charlm.cli.options.corpus import (
 )
 from charlm.cli.options.output import OverwriteOption, output_path
 from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
+from charlm.nouns import count_of
 
 if TYPE_CHECKING:
     from charlm.analysis.probing.features import Block
@@ -78,7 +79,6 @@ def features(
 def _report(layout: "list[Block]", hidden_size: int, shape: tuple[int, int], out: Path, *, json: bool) -> None:
     """Print the shape of the written file and the layout of its vectors."""
     from charlm.cli.ui.console import print_json, stderr
-    from charlm.cli.ui.numbers import thousands
 
     if json:
         print_json(
@@ -94,5 +94,5 @@ def _report(layout: "list[Block]", hidden_size: int, shape: tuple[int, int], out
         return
     names = ", ".join(f"{block.moment} {block.state} of layer {block.layer}" for block in layout)
     stderr().print(
-        f"wrote {out}: {thousands(shape[0])} documents x {thousands(shape[1])} features ({names})", soft_wrap=True
+        f"wrote {out}: {count_of(shape[0], 'document')} x {count_of(shape[1], 'feature')} ({names})", soft_wrap=True
     )

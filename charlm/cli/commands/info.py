@@ -7,6 +7,7 @@ import typer
 
 from charlm.cli.options.completion import complete_model
 from charlm.cli.options.shared import JsonOption
+from charlm.nouns import count_of
 
 if TYPE_CHECKING:
     from charlm.config import ModelConfig
@@ -86,7 +87,7 @@ def _rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
         )
     yield from _model_rows(loaded)
     yield "parameters", thousands(checkpoint.model.num_parameters())
-    yield "tokenizer", f"{tokenizer.kind}, {thousands(tokenizer.vocab_size)} tokens"
+    yield "tokenizer", f"{tokenizer.kind}, {count_of(tokenizer.vocab_size, 'token')}"
     if checkpoint.corpus is not None:
         yield from _text_rows(checkpoint.corpus)
     if checkpoint.training is not None:
@@ -103,7 +104,7 @@ def _model_rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
     shape = f"{config.layer_kind}, {config.num_layers} x {config.hidden_size}, embedding {config.embedding_size}"
     yield "model", shape + tied
     if config.ngram_order:
-        vectors = f", {thousands(config.context_vectors)} context vectors" if config.context_vectors else ""
+        vectors = f", {count_of(config.context_vectors, 'context vector')}" if config.context_vectors else ""
         yield "n-gram prior", f"order {config.ngram_order}{vectors}"
     if config.match:
         adapts = ", and uses what last followed the last few tokens" if config.recent else ""
@@ -118,9 +119,12 @@ def _model_rows(loaded: "TextModel") -> Iterator[tuple[str, str]]:
     if config.network == "recurrent":
         yield "equations", CELLS[config.cell].equations
     elif config.network == "transformer":
-        yield "attention", f"{config.heads} heads, to the last {config.attention_span} tokens in each layer"
+        yield (
+            "attention",
+            f"{count_of(config.heads, 'head')}, to the last {count_of(config.attention_span, 'token')} in each layer",
+        )
     else:
-        yield "reads", f"{config.kernel_size**config.num_layers} tokens, {config.kernel_size} by each layer"
+        yield "reads", f"{count_of(config.kernel_size**config.num_layers, 'token')}, {config.kernel_size} by each layer"
 
 
 def _text_rows(text: "TextFacts") -> Iterator[tuple[str, str]]:
@@ -128,26 +132,26 @@ def _text_rows(text: "TextFacts") -> Iterator[tuple[str, str]]:
     from charlm.cli.ui.numbers import size, thousands
 
     splits = "/".join(f"{share:g}" for share in text.config.splits)
-    yield "text", f"{text.name}, {thousands(text.characters)} characters, {size(text.bytes)}"
+    yield "text", f"{text.name}, {count_of(text.characters, 'character')}, {size(text.bytes)}"
     yield "documents", f"{thousands(text.documents)}, by {text.config.documents}; splits {splits}"
     yield "sha256", text.sha256
     if (valid := text.valid) is not None:
-        sizes = f"{thousands(valid.characters)} characters, {size(valid.bytes)}"
+        sizes = f"{count_of(valid.characters, 'character')}, {size(valid.bytes)}"
         yield "validation text", f"{valid.name}, {sizes}, sha256 {valid.sha256}"
 
 
 def _training_rows(training: "TrainingFacts", model: "ModelConfig") -> Iterator[tuple[str, str]]:
     """How the model was trained."""
-    from charlm.cli.ui.numbers import duration, thousands, with_margin
+    from charlm.cli.ui.numbers import duration, with_margin
 
     settings = training.config
     if (first := training.began_with) is not None:
         yield "began with", f"{first.name}, weights of sha256 {first.sha256}"
     yield (
         "trained",
-        f"{thousands(training.step)} steps, {training.epoch:.2f} epochs, "
-        f"{thousands(training.tokens)} tokens, {duration(training.seconds)} on {training.device} "
-        f"with {training.threads} threads",
+        f"{count_of(training.step, 'step')}, {training.epoch:.2f} epochs, "
+        f"{count_of(training.tokens, 'token')}, {duration(training.seconds)} on {training.device} "
+        f"with {count_of(training.threads, 'thread')}",
     )
     yield (
         "settings",

@@ -10,6 +10,7 @@ from charlm.cli.options.output import OpenOption, OverwriteOption, check_open, o
 from charlm.cli.options.reader import ModelAndText, ReadSourceOption, UnknownOption, open_reader
 from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
 from charlm.errors import ConfigError
+from charlm.nouns import count_of, form_for
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -102,14 +103,14 @@ def _show(result: "Neurons", title: str) -> None:
 
     console = stdout()
     console.print(title, style="bold")
-    console.print(f"{len(result.texts):,} tokens, {len(result.best):,} units", style="dim")
+    console.print(f"{count_of(len(result.texts), 'token')}, {count_of(len(result.best), 'unit')}", style="dim")
     if result.findings:
         console.print(_table(result))
         confirmed = sum(follower.confirmed for _, follower in result.best)
         console.print(
             "held-out: on the half of the text not used to select units; untrained: the best unit of eight\n"
             "untrained networks of the same shape. Of all units, each compared with the property it follows\n"
-            f"best, {confirmed:,} of {len(result.best):,} are confirmed.",
+            f"best, {confirmed:,} of {len(result.best):,} {form_for(confirmed, 'is', 'are')} confirmed.",
             style="dim",
         )
     for gate in result.saturation:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
+from charlm.nouns import count_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -47,12 +48,12 @@ def trace(
     console = stdout()
     console.print(_table("before training", result.before))
     console.print()
-    console.print(_table(f"after {steps:,} steps, reading the word", result.after))
+    console.print(_table(f"after {count_of(steps, 'step')}, reading the word", result.after))
     console.print()
     console.print(_table("writing: each step reads the previous output", result.generation))
     console.print()
     console.print(
-        f"{result.cell}, {hidden} hidden units; loss {result.losses[0]:.3f} nats per character at first, "
+        f"{result.cell}, {count_of(hidden, 'hidden unit')}; loss {result.losses[0]:.3f} nats per character at first, "
         f"{result.losses[-1]:.3f} at the end",
         style="dim",
         soft_wrap=True,

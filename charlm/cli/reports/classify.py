@@ -7,6 +7,7 @@ from charlm.cli.reports.score import empty_among, shown_text
 from charlm.cli.ui.console import stderr, stdout
 from charlm.cli.ui.numbers import thousands
 from charlm.cli.ui.records import print_records
+from charlm.nouns import count_of, form_for
 
 if TYPE_CHECKING:
     from charlm.config import LabelColumn
@@ -46,8 +47,8 @@ def counted(found: "Iterable[Classification]", confusion: "Confusion") -> "Itera
         yield one
     if characters:
         stderr().print(
-            f"{documents:,} document{'s' * (documents != 1)}{empty_among(empty)}, {characters:,} characters; "
-            f"{unknown:,} unknown characters",
+            f"{count_of(documents, 'document')}{empty_among(empty)}, {count_of(characters, 'character')}; "
+            f"{count_of(unknown, 'unknown character')}",
             soft_wrap=True,
         )
 
@@ -67,7 +68,7 @@ def show_confusion(confusion: "Confusion", label: "LabelColumn") -> None:
     console.print(table)
     total = confusion.documents
     console.print(
-        f"{confusion.accuracy:.1%} of {total:,} document{'s' * (total != 1)} have their true {label.name} as the "
-        "likeliest",
+        f"{confusion.accuracy:.1%} of {count_of(total, 'document')} {form_for(total, 'has', 'have')} their true "
+        f"{label.name} as the likeliest",
         soft_wrap=True,
     )

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from charlm.cli.ui.console import stdout
 from charlm.cli.ui.numbers import duration, perplexity_of, size, thousands
+from charlm.nouns import count_of
 
 if TYPE_CHECKING:
     from charlm.text_model.comparison import ComparedModels, GapToBest, ModelScore
@@ -17,7 +18,7 @@ def show_comparison(found: "ComparedModels") -> None:
     """Print a table, the best model first, and a sentence for each of the others."""
     comparison, console = found.comparison, stdout()
     scores = sorted(found.scores, key=lambda score: score.nats)
-    facts = f"{thousands(comparison.characters)} characters, {thousands(comparison.words)} words"
+    facts = f"{count_of(comparison.characters, 'character')}, {count_of(comparison.words, 'word')}"
     console.print(f"{found.text}: {facts}", style="bold", soft_wrap=True)
     console.print(_table(scores, one_document=len(comparison.lengths) == 1))
     console.print()

@@ -11,6 +11,7 @@ from charlm.cli.ui.numbers import perplexity_of, thousands
 from charlm.evaluation.baselines import Baseline
 from charlm.evaluation.copying import Copied
 from charlm.evaluation.score import Evaluation
+from charlm.nouns import count_of
 from charlm.sampling.pairs.targets import ExactMatches
 from charlm.text_model.measurement import Measurement
 
@@ -31,7 +32,7 @@ def show_evaluation(measured: Measurement, texts: Sequence[str], *, adaptations:
     """
     name, result = measured.name, measured.result
     if len(texts) > _FEW:
-        name = f"{len(texts)} texts"
+        name = count_of(len(texts), "text")
     elif name == "-":
         name = "standard input"
     text = f"the {measured.split} split of {name}" if measured.split else name
@@ -63,7 +64,7 @@ def headline(
         baselines: the scores of simple predictors on the text; may be empty.
         adaptations: how the network adapted while it scored.
     """
-    count = f"{characters:,} character{'s' * (characters != 1)}"
+    count = count_of(characters, "character")
     adapting = f" with {' and '.join(adaptations)}" if adaptations else ""
     sentence = f"{bits:.4f} bits per character on {text} ({count}){adapting}"
     if not baselines:
@@ -116,7 +117,7 @@ def _show_matches(matches: ExactMatches, result: Evaluation) -> None:
     console.print()
     console.print("all figures are those of the targets, each given its source")
     console.print(
-        f"exact matches: {matches.share:.1%} of {thousands(matches.pairs)} targets{sample}, with the likeliest token "
+        f"exact matches: {matches.share:.1%} of {count_of(matches.pairs, 'target')}{sample}, with the likeliest token "
         "at each step (--temperature 0)",
         soft_wrap=True,
     )
@@ -165,10 +166,10 @@ def _show_copying(written: Copied, scored: Copied) -> None:
     def describe(copied: Copied) -> str:
         if not copied.passages:
             return "no passage of 40 characters or more"
-        return f"{copied.share:.1%}, longest passage {copied.longest} characters"
+        return f"{copied.share:.1%}, longest passage {count_of(copied.longest, 'character')}"
 
     console = stdout()
     console.print()
     console.print("copied from the training text", style="bold")
-    console.print(f"{written.characters:,} generated characters: {describe(written)}")
-    console.print(f"first {scored.characters:,} characters of this text: {describe(scored)}")
+    console.print(f"{count_of(written.characters, 'generated character')}: {describe(written)}")
+    console.print(f"first {count_of(scored.characters, 'character')} of this text: {describe(scored)}")

@@ -3,6 +3,8 @@
 import shlex
 from typing import TYPE_CHECKING
 
+from charlm.nouns import count_of
+
 if TYPE_CHECKING:
     from charlm.analysis.runs.listing import RunSummary
 
@@ -36,7 +38,7 @@ def _with_runs(summaries: "list[RunSummary]") -> list[str]:
 
     newest = summaries[0]
     run = shlex.quote(newest.run)
-    count = "1 run" if len(summaries) == 1 else f"{len(summaries):,} runs"
+    count = count_of(len(summaries), "run")
     others = "" if len(summaries) == 1 else "; charlm runs lists them"
     lines = [f"{count} in runs/{others}", f"newest: {newest.run}, {_figures(newest)}saved {ago(newest.saved)}"]
     if newest.problem is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from charlm.cli.ui.console import note, stderr, stdout
-from charlm.cli.ui.numbers import thousands
+from charlm.nouns import count_of
 
 if TYPE_CHECKING:
     from charlm.analysis.probing.classifiers import Accuracy, Vectors
@@ -34,7 +34,7 @@ def show_probe(loaded: "TextModel", probe: "Probe") -> None:
     table.add_column("accuracy", justify="right")
     table.add_column("95% interval", justify="right")
     rows: dict[str, Accuracy] = {
-        f"all states ({thousands(probe.used)} features used)": probe.full,
+        f"all states ({count_of(probe.used, 'feature')} used)": probe.full,
         f"the {TOP_FEATURES} best features": probe.best,
         f"best single unit ({_feature_name(loaded, probe.unit.column)})": probe.unit.accuracy,
         "words only, without the model": probe.words,
@@ -46,7 +46,7 @@ def show_probe(loaded: "TextModel", probe: "Probe") -> None:
     stdout().print(table)
     console = stderr()
     console.print(
-        f"trained on {thousands(probe.train)} texts, tested on {thousands(probe.full.total)} others", style="dim"
+        f"trained on {count_of(probe.train, 'text')}, tested on {count_of(probe.full.total, 'other')}", style="dim"
     )
     if not probe.conclusive:
         note("inconclusive: the 95% interval of the probe includes the majority baseline; give more test texts")

@@ -12,6 +12,7 @@ from charlm.cli.ui.heatmaps.shades import Shades, shows_colours
 from charlm.cli.ui.numbers import thousands, with_margin
 from charlm.cli.ui.records import print_records
 from charlm.cli.ui.visible import VisibleParts, for_stdout
+from charlm.nouns import count_of, form_for
 
 if TYPE_CHECKING:
     from charlm.evaluation.copying import Copied, CopyIndex
@@ -117,7 +118,10 @@ def tell_copied(texts: "Sequence[tuple[str, Copied]]", least: int) -> None:
     """Print the share of the texts that is copied and the longest copied passage, on stderr."""
     characters = sum(copied.characters for _, copied in texts)
     share = sum(copied.copied for _, copied in texts) / max(1, characters)
-    line = f"{share:.1%} of {characters:,} characters are copied, in passages of at least {least} characters"
+    line = (
+        f"{share:.1%} of {count_of(characters, 'character')} {form_for(characters, 'is', 'are')} copied, in passages "
+        f"of at least {count_of(least, 'character')}"
+    )
     longest = max(
         (
             (passage.length, text[passage.start : passage.start + passage.length])
@@ -127,7 +131,7 @@ def tell_copied(texts: "Sequence[tuple[str, Copied]]", least: int) -> None:
         default=None,
     )
     if longest is not None:
-        line += f"; the longest passage has {longest[0]:,} characters: {longest[1]!r}"
+        line += f"; the longest passage has {count_of(longest[0], 'character')}: {longest[1]!r}"
     stderr().print(line, soft_wrap=True)
 
 
@@ -161,7 +165,7 @@ def arranged(texts: Iterable[Seeded], unique: bool, sort: Literal["seed", "score
         seen.add(text.text)
         yield seed, text
     if again:
-        note(f"left out {again} duplicate texts")
+        note(f"left out {count_of(again, 'duplicate text')}")
 
 
 def texts_of(loaded: "TextModel", show_probs: bool) -> Texts:

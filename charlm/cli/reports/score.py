@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from charlm.cli.ui.console import stderr, stdout
 from charlm.cli.ui.numbers import thousands
 from charlm.cli.ui.records import print_records
+from charlm.nouns import count_of, form_for
 
 if TYPE_CHECKING:
     from charlm.evaluation.spans.choice import Calibration, Choice
@@ -115,9 +116,9 @@ def show_calibration(calibration: "Calibration", models: list[str], by: str) -> 
     console.print(table)
     total = int(calibration.confusion.sum())
     console.print(
-        f"{calibration.accuracy:.1%} of {total:,} {by}s have the true model as the likeliest; temperature "
-        f"{calibration.temperature:.3g}: {calibration.calibrated_bits:.3f} bits per {by} for the true model, "
-        f"{calibration.bits:.3f} without it",
+        f"{calibration.accuracy:.1%} of {count_of(total, by)} {form_for(total, 'has', 'have')} the true model as the "
+        f"likeliest; temperature {calibration.temperature:.3g}: {calibration.calibrated_bits:.3f} bits per {by} "
+        f"for the true model, {calibration.bits:.3f} without it",
         soft_wrap=True,
     )
 
@@ -148,9 +149,9 @@ def counted(scores: "Iterable[SpanScore]", by: str) -> "Iterator[SpanScore]":
     if characters:
         end = f", {ends / math.log(2):,.1f} bits for ends of documents" if ends else ""
         stderr().print(
-            f"{count:,} {by}{'s' * (count != 1)}{empty_among(empty)}, {characters:,} characters: "
+            f"{count_of(count, by)}{empty_among(empty)}, {count_of(characters, 'character')}: "
             f"{nats / math.log(2):,.1f} bits, {nats / math.log(2) / characters:.4f} per character{end}; "
-            f"{unknown:,} unknown characters",
+            f"{count_of(unknown, 'unknown character')}",
             soft_wrap=True,
         )
 

@@ -12,6 +12,7 @@ from charlm.cli.training.processes import option_of_launcher
 from charlm.cli.training.repeated import repeated
 from charlm.errors import CharlmError
 from charlm.files import MODEL_FILE
+from charlm.nouns import count_of
 from charlm.processes.environment import rank_in_environment
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def _summary(result: "Trained", sentences: list[str]) -> Iterator[str]:
         command = f"charlm train --resume --run {run}{option_of_launcher()}"
         yield f"saved at step {thousands(outcome.step)}; continue with: {command}"
         return
-    yield f"{thousands(outcome.step)} steps, {outcome.epoch:.2f} epochs, {duration(outcome.seconds)}"
+    yield f"{count_of(outcome.step, 'step')}, {outcome.epoch:.2f} epochs, {duration(outcome.seconds)}"
     if outcome.best is not None:
         whole = ", over the whole split" if outcome.margin == 0 else ""
         figure = f"{with_margin(outcome.best, outcome.margin)} nats per token{whole}"

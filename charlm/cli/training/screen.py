@@ -8,6 +8,7 @@ from charlm.cli.training.display import TrainingDisplay
 from charlm.cli.ui.console import Bars
 from charlm.cli.ui.numbers import thousands
 from charlm.config import TrainConfig
+from charlm.nouns import count_of
 from charlm.processes.interrupt import Interrupt
 from charlm.training.events import Event
 
@@ -55,11 +56,11 @@ class Screen:
         self._display = TrainingDisplay(
             self._console,
             f"{run.path}: {shape.layer_kind} {shape.num_layers}x{shape.hidden_size}, "
-            f"{thousands(model.num_parameters())} parameters, "
+            f"{count_of(model.num_parameters(), 'parameter')}, "
             + (f"n-gram prior of order {shape.ngram_order}, " if shape.ngram_order else "")
             + f"{dataset.tokenizer.kind} vocabulary of {thousands(shape.vocab_size)}, "
-            f"{thousands(dataset.train.facts.tokens)} training tokens, "
-            f"{threads} {'thread' if threads == 1 else 'threads'}",
+            f"{count_of(dataset.train.facts.tokens, 'training token')}, "
+            f"{count_of(threads, 'thread')}",
         )
         self._display.__enter__()
         self._interrupt.arm()

@@ -3,6 +3,8 @@
 import math
 from datetime import UTC, datetime
 
+from charlm.nouns import count_of
+
 
 def number_of(value: float | None) -> str:
     """A number in at most eight characters; empty for None."""
@@ -27,12 +29,11 @@ def thousands(value: float) -> str:
 
 def size(count: int) -> str:
     """A number of bytes as "466 kB"."""
-    value = float(count)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            break
-        value /= 1000
-    return f"{value:.0f} {unit}" if value >= 100 or unit == "bytes" else f"{value:.1f} {unit}"
+    if count < 1000:
+        return count_of(count, "byte")
+    power = 1 if count < 1e6 else 2 if count < 1e9 else 3
+    value, unit = count / 1000**power, ("kB", "MB", "GB")[power - 1]
+    return f"{value:.0f} {unit}" if value >= 100 else f"{value:.1f} {unit}"
 
 
 def duration(seconds: float) -> str:
@@ -50,7 +51,7 @@ def with_margin(nats: float, margin: float | None) -> str:
 def ago(moment: datetime) -> str:
     """How long ago a moment was, such as "5 min ago"; after a week its date."""
     seconds = (datetime.now(UTC) - moment).total_seconds()
-    for unit, length, most in (("s", 1, 60), ("min", 60, 3600), ("h", 3600, 86_400), ("days", 86_400, 7 * 86_400)):
+    for unit, length, most in (("s", 1, 60), ("min", 60, 3600), ("h", 3600, 86_400)):
         if seconds < most:
-            return f"{max(0, seconds) // length:.0f} {unit} ago".replace("1 days", "1 day")
-    return f"{moment:%Y-%m-%d}"
+            return f"{max(0, seconds) // length:.0f} {unit} ago"
+    return f"{count_of(int(seconds // 86_400), 'day')} ago" if seconds < 7 * 86_400 else f"{moment:%Y-%m-%d}"

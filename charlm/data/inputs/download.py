@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from charlm.errors import DownloadError
+from charlm.nouns import count_of
 from charlm.progress import Progress
 
 _SCHEMES = ("https",)
@@ -74,8 +75,9 @@ class Downloader:
                 done += len(chunk)
                 if done > self._size:
                     raise DownloadError(
-                        f"the download of {self._what} from {answer.url} is larger than the {self._size:,} bytes "
-                        f"in the registry and was stopped; try again, or save the right file as {self._path}"
+                        f"the download of {self._what} from {answer.url} is larger than the "
+                        f"{count_of(self._size, 'byte')} in the registry and was stopped; try again, "
+                        f"or save the right file as {self._path}"
                     )
                 file.write(chunk)
                 self._progress(activity, done, self._size)

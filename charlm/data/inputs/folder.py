@@ -12,6 +12,7 @@ from charlm.data.packed.compressed import ZSTD_EXTRA, ZstdMissingError, unpacked
 from charlm.data.registry import Source, file_source
 from charlm.errors import CorpusError
 from charlm.files import CONFIG_FILE, METRICS_FILE
+from charlm.nouns import count_of
 
 Reason = Literal[
     "not text",
@@ -45,8 +46,8 @@ class Folder:
         kinds = Counter(_suffix(source.name) or "without suffix" for source in self.sources)
         shown = [f"{count:,} {kind}" for kind, count in kinds.most_common(_NAMED)]
         if (others := len(self.sources) - sum(count for _, count in kinds.most_common(_NAMED))) > 0:
-            shown.append(f"{others:,} others")
-        count = f"{len(self.sources):,} file{'s' * (len(self.sources) != 1)}"
+            shown.append(count_of(others, "other"))
+        count = count_of(len(self.sources), "file")
         left_out = f"; left out: {self.why_left_out()}" if self.left_out else ""
         return f"{self.kind} {self.path}: reading {count} ({', '.join(shown)}){left_out}"
 

@@ -17,6 +17,7 @@ from charlm.data.documents import Part
 from charlm.data.inputs.line_ends import with_whole_line_ends
 from charlm.data.labels import named_columns
 from charlm.errors import CorpusError
+from charlm.nouns import count_of
 
 _DELIMITERS = ",;\t|"
 _LONGEST_FIELD = 1 << 26  # characters
@@ -97,8 +98,8 @@ def _table_records(
                 yield blank + rows.line_num, dict(zip(columns, row, strict=True))
             elif row:
                 raise CorpusError(
-                    f"{name}, line {blank + rows.line_num}: {len(row)} fields, but the header has {len(columns)}; put "
-                    f"a text that contains {delimiter!r} or a line end in quotation marks"
+                    f"{name}, line {blank + rows.line_num}: {count_of(len(row), 'field')}, but the header has "
+                    f"{len(columns)}; put a text that contains {delimiter!r} or a line end in quotation marks"
                 )
     except csv.Error as error:
         raise CorpusError(
@@ -148,8 +149,8 @@ def _label(record: Mapping[str, Any], column: str, name: str, number: int, error
     value = " ".join(_value(record, column, name, number, errors).split())
     if len(value) > _LONGEST_LABEL:
         raise CorpusError(
-            f"{name}, line {number}: the label {column!r} has {len(value):,} characters; at most {_LONGEST_LABEL} are "
-            "possible, so give another column"
+            f"{name}, line {number}: the label {column!r} has {count_of(len(value), 'character')}; at most "
+            f"{_LONGEST_LABEL} are possible, so give another column"
         )
     return value
 

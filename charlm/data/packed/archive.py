@@ -7,6 +7,7 @@ from pathlib import Path
 
 from charlm.errors import DownloadError
 from charlm.files import replacing
+from charlm.nouns import count_of
 from charlm.progress import Progress
 
 _CHUNK = 1 << 20
@@ -47,7 +48,7 @@ def _contents(archive: Path, member: str, part: tuple[int, int] | None, what: st
             while done < last:
                 content = file.read(min(_CHUNK, last - done))
                 if not content:
-                    raise EOFError(f"it has {done:,} bytes, and {what} needs {last:,}")
+                    raise EOFError(f"it has {count_of(done, 'byte')}, and {what} needs {last:,}")
                 done += len(content)
                 yield content, done - first, last - first
             end = file.read(3)

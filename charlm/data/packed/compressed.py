@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
 from charlm.errors import CorpusError
+from charlm.nouns import count_of, form_for
 
 LARGEST_RATIO = 500
 """How many times its size a compressed file may grow; deflate's limit is 1,032, and of ordinary text it reaches 10."""
@@ -204,14 +205,17 @@ class Unpacker:
                 text = self._decompressor.decompress(data, most)
             except Exception as error:  # of several modules: their errors have no common class
                 reason = str(error).partition("\n")[0][:80]
-                raise self._damaged(f"it can't be unpacked ({reason}), in its first {self.stored:,} bytes") from None
+                raise self._damaged(
+                    f"it can't be unpacked ({reason}), in its first {count_of(self.stored, 'byte')}"
+                ) from None
             if text:
                 self._position += len(text)
                 self._check_ratio()
                 return text
             if not data and self._decompressor.needs_input and not self._decompressor.eof:
                 raise CorpusError(
-                    f"{self._name} is cut short: its {self.stored:,} bytes end in the middle of {self.compression.name}"
+                    f"{self._name} is cut short: its {count_of(self.stored, 'byte')} "
+                    f"{form_for(self.stored, 'ends', 'end')} in the middle of {self.compression.name}"
                     " data; copy or download it again"
                 )
         return b""

@@ -9,6 +9,7 @@ from charlm.data.inputs.formats import is_plain_zip, unzip_command
 from charlm.data.packed.compressed import LARGEST_RATIO, SMALL, compression_of
 from charlm.data.registry import Source
 from charlm.errors import CorpusError
+from charlm.nouns import count_of
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others of zipfile don't bound the memory
 _ENCRYPTED = 0x1
@@ -44,8 +45,9 @@ def read_zip(path: Path, encoding: str) -> Folder:
     total = sum(member.file_size for member in members)
     if total > max(SMALL, LARGEST_RATIO * path.stat().st_size):
         raise CorpusError(
-            f"{path.name} would grow to {total:,} bytes, more than {LARGEST_RATIO} times its size, as a decompression "
-            f"bomb does, so charlm doesn't read it; if it holds texts, unpack it first: {unzip_command(path)}"
+            f"{path.name} would grow to {count_of(total, 'byte')}, more than {LARGEST_RATIO} times its size, as a "
+            f"decompression bomb does, so charlm doesn't read it; if it holds texts, unpack it "
+            f"first: {unzip_command(path)}"
         )
     sources: list[Source] = []
     left_out: list[tuple[Reason, str]] = []

@@ -12,6 +12,7 @@ from charlm.config import JsonConfig
 from charlm.data.encoded.label_codes import Codes
 from charlm.data.token_split import TokenSplit
 from charlm.errors import RunError
+from charlm.nouns import count_of
 
 IGNORE = -100
 """The target of a padded position: torch's cross-entropy ignores it."""
@@ -96,7 +97,9 @@ def carry(states: LayerStates | None, window: Window) -> LayerStates | None:
         return None
     rows, saved = window.ids.shape[1], len(states[0][0])
     if saved < rows:
-        raise RunError(f"the run was saved with {saved} sequences per step, but {rows} continue; start a new run")
+        raise RunError(
+            f"the run was saved with {count_of(saved, 'sequence')} per step, but {rows} continue; start a new run"
+        )
     return keep_rows(states, rows)
 
 

@@ -39,7 +39,7 @@ class ReadView {
     const characters = this.view.units.reduce((sum, unit) => sum + [...unit.text].length, 0);
     const mean = (total / Math.max(1, characters)).toFixed(2);
     const cut = text.length < whole.length ? ` The first ${count(LONGEST_READ)} were read.` : "";
-    byId("read-status").textContent = `${count(characters)} characters, ${mean} bits each.` + cut +
+    byId("read-status").textContent = `${countOf(characters, "character")}, ${mean} bits each.` + cut +
       unknownNote(this.tokenizer, text);
     byId("read-scale").hidden = false;
     if (characters > 20) this.showCurve(bits);

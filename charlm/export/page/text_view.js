@@ -64,6 +64,7 @@ async function workInFrames(step, show, isCancelled) {
 
 const byId = (id) => document.getElementById(id);
 const count = (number) => number.toLocaleString("en");
+const countOf = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 
 /* Characters outside the vocabulary, as a sentence; "" if there are none. */
 function unknownNote(tokenizer, text) {

@@ -43,7 +43,7 @@ class WriteView {
     if (this.writings.length && this.views[0].run !== run) return; // a new run has taken over
     const characters = this.writings.reduce((sum, writing) => sum + writing.characters, 0);
     const seconds = (performance.now() - began) / 1000;
-    const figures = `${count(characters)} characters in ${seconds.toFixed(1)} s, seed ${settings.seed}.`;
+    const figures = `${countOf(characters, "character")} in ${seconds.toFixed(1)} s, seed ${settings.seed}.`;
     byId("write-status").textContent = figures + unknownNote(this.tokenizer, settings.prefix);
     byId("cancel").disabled = true;
     byId("copy").disabled = byId("save").disabled = false;
@@ -90,7 +90,8 @@ class WriteView {
       if (!writing.ended) return;
       const nats = writing.units.reduce((sum, unit) => sum + unit.nats, 0), ending = ENDINGS[writing.ended];
       const bits = (nats / Math.LN2 / Math.max(1, writing.characters)).toFixed(2);
-      view.figures.textContent = `${count(writing.characters)} characters, ${bits} bits each${ending && `; ${ending}`}`;
+      const figures = `${countOf(writing.characters, "character")}, ${bits} bits each`;
+      view.figures.textContent = figures + (ending && `; ${ending}`);
     });
   }
 

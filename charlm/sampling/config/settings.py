@@ -7,6 +7,7 @@ from typing import TypedDict, get_args
 from charlm.config import Unknown, check_choice, check_range
 from charlm.config.names import check_names, names_checked
 from charlm.errors import ConfigError
+from charlm.nouns import count_of
 from charlm.sampling.config.options import Bias, Steer
 from charlm.sampling.config.temperature import DEFAULT_TEMPERATURE, Ramp, Temperature, temperature_at
 
@@ -130,10 +131,11 @@ class SampleConfig:
             raise ConfigError(f"--rhyme {self.rhyme} needs --syllables, such as --syllables 8 for lines of 8 each")
         if self.rhyme and self.lines not in (None, len(self.rhyme)):
             raise ConfigError(
-                f"--rhyme {self.rhyme} has {len(self.rhyme)} lines, but --lines is {self.lines}; leave out --lines"
+                f"--rhyme {self.rhyme} has {count_of(len(self.rhyme), 'line')}, but --lines is {self.lines}; leave "
+                "out --lines"
             )
         if len(self.line_syllables) > 100:
-            raise ConfigError(f"--syllables asks for {len(self.line_syllables)} lines; give at most 100")
+            raise ConfigError(f"--syllables asks for {count_of(len(self.line_syllables), 'line')}; give at most 100")
         if self.acrostic and not self.acrostic.strip():
             raise ConfigError("--acrostic has no letters; give the first letters of the lines")
         if self.until_eos and isinstance(self.temperature, Ramp):

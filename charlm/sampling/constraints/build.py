@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from charlm.errors import ConfigError
 from charlm.model.language_model import LanguageModel
+from charlm.nouns import count_of
 from charlm.sampling.config import SampleConfig, temperature_at
 from charlm.sampling.constraints.automata import texts
 from charlm.sampling.constraints.automata.json_schema import satisfying
@@ -120,7 +121,8 @@ def _require_possible(least: int, name: str, config: SampleConfig) -> None:
         raise ConfigError(f"no text that this model can write satisfies {name}; change it, or use another model")
     if least > config.max_length:
         raise ConfigError(
-            f"{name} needs at least {least:,} characters, but the text may have {config.max_length:,}; raise --length"
+            f"{name} needs at least {count_of(least, 'character')}, but the text may have "
+            f"{config.max_length:,}; raise --length"
         )
 
 

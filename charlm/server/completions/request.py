@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from charlm.config import Unknown
+from charlm.nouns import count_of
 from charlm.sampling.config import Bias, SampleConfig
 from charlm.server.bodies import Fields, take_labels
 from charlm.server.errors import RequestError
@@ -93,7 +94,7 @@ def _prompts(value: Any, tokenizer: Tokenizer) -> tuple[str, ...]:
     """One or several texts; a text may be a list of token ids."""
     values = value if isinstance(value, list) and value and not isinstance(value[0], int) else [value]
     if len(values) > _MOST_PROMPTS:
-        raise RequestError(f"prompt has {len(values)} texts; give at most {_MOST_PROMPTS}", param="prompt")
+        raise RequestError(f"prompt has {count_of(len(values), 'text')}; give at most {_MOST_PROMPTS}", param="prompt")
     return tuple(_prompt(one, tokenizer) for one in values)
 
 

@@ -10,6 +10,10 @@ if (fragment.has("token")) {
 
 export class RequestFailed extends Error {}
 
+// A number with the form of its noun: "1 token", "1,234 tokens".
+export const countOf = (number, noun, plural = `${noun}s`) =>
+  `${number.toLocaleString()} ${number === 1 ? noun : plural}`;
+
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {

@@ -1,7 +1,7 @@
 /* The Read page: the heat map of a text, its curve of bits, and the units that follow something. */
 import { drawChart } from "/static/chart.js";
 import { conditions, showConditions } from "/static/conditions.js";
-import { ask, byId, chooseModel, element, guarded, ready } from "/static/page.js";
+import { ask, byId, chooseModel, countOf, element, guarded, ready } from "/static/page.js";
 import { closeTip, showExcerpts, showHeatmap } from "/static/shared.js";
 
 const WINDOW = 0.02; // of the text, over which the curve is averaged
@@ -28,8 +28,6 @@ async function work(message, path, body, show) {
   if (answer) show(answer);
 }
 
-const countOf = (tokens) => `${tokens.toLocaleString()} ${tokens === 1 ? "token" : "tokens"}`;
-
 // Running means of the bits, from the data of the heat map.
 function curveOf(data) {
   const bytes = Uint8Array.from(atob(data.bits), (character) => character.charCodeAt(0));
@@ -55,7 +53,7 @@ function read() {
       x: "tokens",
       values: false,
     });
-    byId("status").textContent = `${countOf(tokens)}, ${mean.toFixed(3)} bits per character.`;
+    byId("status").textContent = `${countOf(tokens, "token")}, ${mean.toFixed(3)} bits per character.`;
   });
 }
 
@@ -108,8 +106,9 @@ function findUnits() {
       showExcerpts(found.excerpts, byId("excerpts"));
       const confirmed = found.rows.filter((row) => row.confirmed).length;
       byId("status").textContent = found.rows.length
-        ? `${confirmed} of ${found.rows.length} properties have a confirmed unit, in ${countOf(found.tokens)}.`
-        : `No property is frequent enough in ${countOf(found.tokens)}. Give a longer text.`;
+        ? `${confirmed} of ${countOf(found.rows.length, "property", "properties")} ${confirmed === 1 ? "has" : "have"} ` +
+          `a confirmed unit, in ${countOf(found.tokens, "token")}.`
+        : `No property is frequent enough in ${countOf(found.tokens, "token")}. Give a longer text.`;
     },
   );
 }

@@ -1,5 +1,5 @@
 /* One text on the Write page: its characters as they arrive, their colours, copied passages, and its buttons. */
-import { ask, element, guarded, saveFile } from "/static/page.js";
+import { ask, countOf, element, guarded, saveFile } from "/static/page.js";
 import { setShade } from "/static/shared.js";
 
 // The ranges of probability, as of `sample --show-probs`: its name, the share of the full colour, and the lowest.
@@ -86,14 +86,14 @@ export class Sample {
       this.body.append(...characters.map((character, index) => this.part(character, first + index)));
     else if (this.body.lastChild) this.body.lastChild.appendData(text);
     else this.body.append(text);
-    this.figures.textContent = `${this.length.toLocaleString()} characters`;
+    this.figures.textContent = countOf(this.length, "character");
   }
 
   finish(end) {
     this.end = end;
     const bits = end.bits_per_character.toFixed(2);
     this.figures.textContent =
-      `seed ${end.seed} · ${this.length.toLocaleString()} characters · ` +
+      `seed ${end.seed} · ${countOf(this.length, "character")} · ` +
       `${bits} bits each · ${ENDED[end.ended]}`;
   }
 

@@ -17,6 +17,7 @@ from charlm.files import (
     is_safetensors,
     user_path,
 )
+from charlm.nouns import count_of
 from charlm.storage.run_file import check_run_file, open_run_file
 
 logger = logging.getLogger(__name__)
@@ -115,9 +116,9 @@ def _warn_if_brief(newest: Path) -> None:
     steps, (most, longest) = _steps(newest), max((_steps(path.parent), path.parent) for path in newest_models())
     if steps * _BRIEF < most:
         logger.warning(
-            "the newest run, %s, has only %s steps; %s has %s, so name it if you mean that one",
+            "the newest run, %s, has only %s; %s has %s, so name it if you mean that one",
             newest,
-            f"{steps:,}",
+            count_of(steps, "step"),
             longest,
             f"{most:,}",
         )

@@ -28,6 +28,7 @@ from charlm.data.token_split import TokenSplit
 from charlm.data.windows import mean_window
 from charlm.model.device import pick_device
 from charlm.ngram.native_code import native_library
+from charlm.nouns import count_of, form_for
 from charlm.training.start import gpu_budget
 from charlm.training.start.batch import LARGE_TEXT, with_batch, with_batch_of_wide
 from charlm.training.start.settings import (
@@ -189,7 +190,7 @@ class _Timing(NamedTuple):
         """Why the threads and the precision are not those of `config`, by the name of the setting."""
         reasons = {}
         if self.threads != config.threads:
-            used = f"{self.threads} {'thread was' if self.threads == 1 else 'threads were'}"
+            used = f"{count_of(self.threads, 'thread')} {form_for(self.threads, 'was', 'were')}"
             reasons["threads"] = f"{used} faster than more, because other programs are using the CPU"
         if self.precision is not None:
             reasons["precision"] = f"{self.precision} is faster than bfloat16 on this processor"

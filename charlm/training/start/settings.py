@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from charlm.config import DEFAULT_CELL, DEFAULT_HIDDEN_SIZE, DEFAULT_NETWORK, JsonConfig, NetworkKind, Optimizer
+from charlm.nouns import count_of
 
 _Value = TypeVar("_Value")
 
@@ -110,7 +111,7 @@ def settings_for(task: TrainingTask, passes: float) -> AutotunedSettings:
             "weight_decay": 0.01 if passes <= 1 else 0.1,
         },
         passes=passes,
-        exposure=f"{task.tokens:,} tokens will be seen {often}",
+        exposure=f"{count_of(task.tokens, 'token')} will be seen {often}",
         task=task,
         reasons=reasons,
     )

@@ -33,7 +33,7 @@ def test_a_flat_curve_is_carried() -> None:
     decay = fit_decay(exponential(math.log2(0.87) / 200))
     assert (decay.kind, decay.steps) == ("carried", None)
     assert decay.sentence == "carried: after 200 steps 87% of the gradient is left"
-    assert fit_decay([1.0, 0.034]).sentence == "carried: after 1 steps 3.4% of the gradient is left"
+    assert fit_decay([1.0, 0.034]).sentence == "carried: after 1 step 3.4% of the gradient is left"
 
 
 def test_the_fit_looks_no_further_than_a_millionth() -> None:

@@ -163,7 +163,7 @@ def test_a_split_keeps_labels_apart_and_texts_once() -> None:
 def test_a_text_of_two_labels_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
     found = distinct(Labelled(["x", "y", "x", "z", "x"], ["a", "a", "b", "b", "a"]))
     assert found == Labelled(["y", "z"], ["a", "b"])
-    assert "1 texts have more than one label" in caplog.text
+    assert "1 text has more than one label and is left out" in caplog.text
 
 
 def test_tables_and_pairs_of_files(write) -> None:

@@ -50,7 +50,7 @@ def test_mistakes_are_one_line(failed, trained_run, write) -> None:
     assert "--html is missing" in failed("export")
     assert "--bits is 4; it must be 8 or 16" in failed("export", "--html", "a.html", "--bits", 4)
     assert "--max-size is 'huge'; give a size such as" in failed("export", "--html", "a.html", "--max-size", "huge")
-    assert "without n-grams; give --max-size 0.1MB or more" in failed("export", "--html", "a.html", "--max-size", "5KB")
+    assert "; give --max-size 0.1MB or more" in failed("export", "--html", "a.html", "--max-size", "5KB")
     assert "which is a folder" in failed("export", "--html", "runs")
     assert "there is no folder" in failed("export", "--html", "none/a.html")
     assert "already exists" in failed("export", "--html", own)

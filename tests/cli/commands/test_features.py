@@ -16,4 +16,4 @@ def test_features_go_to_a_file(charlm, failed, planted, reviews: dict[str, Path]
     assert np.array_equal(np.load("features.npy"), values)
     assert "give a FILE to read" in failed("features")
     assert "there is no folder 'no/such'" in failed("features", reviews["good"], "--out", "no/such/f.npy")
-    assert "which is a folder; give a file name" in failed("features", reviews["good"], "--out", ".")
+    assert "the current folder; give a file name" in failed("features", reviews["good"], "--out", ".")

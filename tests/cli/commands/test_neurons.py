@@ -60,7 +60,7 @@ def test_mistakes_are_named(
     assert "give a TEXT to read" in failed("neurons")
     assert "no text to read" in failed("neurons", write("", "empty.txt"))
     assert "--top" in failed("neurons", letter, "--top", "0")
-    assert "must end in" in failed("neurons", letter, "--plot", "gates.doc")
+    assert "a name that ends in .png" in failed("neurons", letter, "--plot", "gates.doc")
     assert "there is no folder 'no/such'" in failed("neurons", letter, "--html", "no/such/folder.html")
     charlm("train", text, "--run", "back", "--direction", "backward", *brief)
     assert "reads from right to left" in failed("neurons", "runs/back", letter)
@@ -73,7 +73,7 @@ def test_mistakes_are_named(
 @pytest.mark.usefixtures("letter")
 def test_one_character_is_read(charlm, write) -> None:
     result = charlm("neurons", write("c", "one.txt"))
-    assert "1 tokens, " in result.stdout and result.stderr.count("left out") == 11
+    assert "1 token, " in result.stdout and result.stderr.count("left out") == 11
 
 
 def test_a_text_is_read_with_its_labels(charlm, failed, trained_run, labelled_reviews: Path, write) -> None:

@@ -69,7 +69,7 @@ def test_documents_that_share_labels_come_together() -> None:
         ('{"text": "\\u0000"}\n', "x, line 1: 'text' has a NUL or a lone surrogate"),
         ("stars,text,text\n1,a,b\n", "x has 2 columns 'text'; rename all but one"),
         ("text,stars, stars\na,1,2\n", "x has 2 columns 'stars'; rename all but one"),
-        ("\n\ntext,stars\na\n", "x, line 4: 1 fields, but the header has 2"),
+        ("\n\ntext,stars\na\n", "x, line 4: 1 field, but the header has 2"),
         ('\n{"text": "a"}\n\n[1]\n', "x, line 4: not a JSON object"),
         ("text,stars\na," + "1" * 201, "x, line 2: the label 'stars' has 201 characters; at most 200"),
     ],

@@ -157,7 +157,7 @@ def test_a_folder_of_compressed_texts_is_that_of_the_texts(write) -> None:
         write(compress(content), f"packed/{number}.txt{['.gz', '.bz2', '.xz', ''][number]}")
     write(gzip.compress(bytes(1000)), "packed/data.bin.gz")
     folder = read_folder(write("", "packed/empty").parent, "utf-8")
-    kinds, left_out = "1 .txt.gz, 1 .txt.bz2, 1 .txt.xz, 1 others", "1 not text (data.bin.gz), 1 empty (empty)"
+    kinds, left_out = "1 .txt.gz, 1 .txt.bz2, 1 .txt.xz, 1 other", "1 not text (data.bin.gz), 1 empty (empty)"
     assert folder.summary().endswith(f": reading 4 files ({kinds}); left out: {left_out}")
     plain, packed = (open_corpus(folder.path.parent / name, CorpusConfig()) for name in ("plain", "packed"))
     assert plain.sha256 == packed.sha256 and plain.bytes == packed.bytes
