@@ -14,7 +14,7 @@ from charlm.server.errors import ConflictError, NotFoundError, RequestError
 from charlm.server.site import Site
 from charlm.server.training import runs
 from charlm.server.training.process import TrainingRequest
-from charlm.server.training.uploads import MOST_BYTES, keep_upload, upload_names, upload_path, upload_title
+from charlm.server.training.uploads import MOST_BYTES, keep_upload, upload_names, upload_path
 from charlm.server.workers import Job
 from charlm.storage.runs import RUNS, RunFolder, new_run
 
@@ -96,7 +96,7 @@ async def start(request: Request) -> ASGIApp:
     name = fields.text("run", "", most=100)
     fields.require_all_taken()
     if own:
-        text, stem = str(upload_path(own).resolve()), upload_title(own)
+        text, stem = str(upload_path(own).resolve()), own
     elif corpus in registry():
         text, stem = corpus, corpus
     else:

@@ -1,24 +1,54 @@
 """Texts that the page uploads."""
 
 import http.client
+import json
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from charlm.server.training import uploads
 
 
-def test_an_upload_is_kept_under_a_name_of_letters(served) -> None:
-    status, answer = served.ask("POST", "/api/uploads?title=../../My%20B%C3%B6%C3%B6k.txt", b"some text")
+def add(served, title: str, content: bytes = b"some text") -> str:
+    """Upload a text, and return its name."""
+    status, answer = served.ask("POST", f"/api/uploads?title={quote(title)}", content)
     assert status == 200
-    (name,) = served.json("GET", "/api/corpora")["uploads"]
-    assert name.startswith("my-b-k-txt-") and name.encode() in answer
+    return json.loads(answer)["name"]
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("My Böök, no. 2", "My Böök, no. 2"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("..", "text"),
+        ("a\0b\n\tc:d", "a-b--c-d"),
+        ("Bo\u0308o\u0308k", "Böök"),
+        ("ö" * 200, "ö" * 40),
+        ("", "text"),
+    ],
+)
+def test_an_upload_has_the_title_that_the_user_gave(served, title: str, name: str) -> None:
+    assert add(served, title) == name
+    assert served.json("GET", "/api/corpora")["uploads"] == [name]
     assert [path.name for path in Path("runs/.uploads").iterdir()] == [f"{name}.txt"]
-    assert served.json("DELETE", f"/api/uploads/{name}") == {}
+    assert served.json("DELETE", f"/api/uploads/{quote(name)}") == {}
     assert served.json("GET", "/api/corpora")["uploads"] == []
 
 
-@pytest.mark.parametrize("name", ["..%2fa%2fconfig", "%2e%2e", "a", "my-00000000", "/etc/passwd"])
+def test_two_texts_of_one_title_are_told_apart(served) -> None:
+    """Also where a file system takes two names that differ in case for the same."""
+    assert [add(served, title, title.encode()) for title in ("notes", "Notes", "notes (2)", "notes")] == [
+        "notes",
+        "Notes (2)",
+        "notes (2) (2)",
+        "notes",
+    ]
+    assert Path("runs/.uploads/notes.txt").read_bytes() == b"notes"
+
+
+@pytest.mark.parametrize("name", ["..%2fa%2fconfig", "%2e%2e", "a", ".a", "..%2fa%2fconfig.json", "/etc/passwd"])
 def test_only_uploads_are_deleted(served, name: str) -> None:
     assert served.ask("DELETE", f"/api/uploads/{name}")[0] == 404
     assert Path("runs/a/config.json").exists()
