@@ -8,7 +8,12 @@ if (fragment.has("token")) {
   history.replaceState(null, "", location.pathname + location.search);
 }
 
-export class RequestFailed extends Error {}
+export class RequestFailed extends Error {
+  constructor(message, param = null) {
+    super(message);
+    this.param = param; // the field of the request that is wrong, if one is
+  }
+}
 
 // A number with the form of its noun: "1 token", "1,234 tokens".
 export const countOf = (number, noun, plural = `${noun}s`) =>
@@ -40,7 +45,7 @@ async function answerTo(method, path, body, signal, headers = {}) {
   }
   if (response.ok) return response;
   const answer = await response.json().catch(() => null);
-  throw new RequestFailed(answer?.error?.message ?? `The server answered ${response.status}.`);
+  throw new RequestFailed(answer?.error?.message ?? `The server answered ${response.status}.`, answer?.error?.param);
 }
 
 export async function ask(method, path, body, signal, headers) {
@@ -61,7 +66,7 @@ export async function stream(path, body, signal, onEvent) {
       const data = part.slice(6);
       if (data === "[DONE]") return true;
       const event = JSON.parse(data);
-      if (event.error) throw new RequestFailed(event.error.message);
+      if (event.error) throw new RequestFailed(event.error.message, event.error.param);
       onEvent(event);
     }
   }
@@ -76,15 +81,32 @@ export function ready() {
   document.querySelector("main").removeAttribute("aria-busy");
 }
 
-// Names the fields of this page as their labels do: an error may come from what commands use, too, and name an option.
-const asLabelled = (message) =>
-  message.replace(/`[^`]*`|--([a-z][a-z-]*)/g, (whole, option) => {
-    const label = option && document.querySelector(`label[for="${option.replaceAll("-", "_")}"]`);
-    return label ? label.textContent : whole;
-  });
+const labelOf = (name) => document.querySelector(`label[for="${name}"], label[data-option="${name}"]`);
 
-export function notice(message = "") {
-  byId("notice").textContent = asLabelled(message);
+// Names the fields and choices of this page as they are labelled: a message may come from what commands use, too, and
+// name options. Those that this page lacks are said to belong to a command.
+export function inWordsOfPage(message) {
+  const lacking = new Set();
+  const said = message.replace(/`[^`]*`|--([a-z][a-z-]*)(?: ([a-z]+)\b)?/g, (whole, option, value) => {
+    if (!option) return whole;
+    const name = option.replaceAll("-", "_"),
+      label = labelOf(name);
+    if (!label) {
+      lacking.add(`--${option}`);
+      return whole;
+    }
+    const choice = [...(byId(name)?.options ?? [])].find((one) => one.value === value);
+    if (choice) return `“${label.textContent}: ${choice.textContent}”`;
+    return value ? `${label.textContent} ${value}` : label.textContent;
+  });
+  if (!lacking.size) return said;
+  const are = lacking.size === 1 ? "is an option" : "are options";
+  return `${said} (${[...lacking].join(", ")} ${are} of ${document.querySelector("main").dataset.command})`;
+}
+
+export function notice(message = "", param = null) {
+  const label = param && message.startsWith(`${param} `) && labelOf(param);
+  byId("notice").textContent = inWordsOfPage(label ? label.textContent + message.slice(param.length) : message);
   if (message) byId("notice").scrollIntoView({ block: "nearest" });
 }
 
@@ -96,7 +118,7 @@ export async function guarded(work, { background = false } = {}) {
   } catch (error) {
     if (error.name === "AbortError") return undefined;
     if (!(error instanceof RequestFailed)) throw error;
-    notice(error.message);
+    notice(error.message, error.param);
     return undefined;
   }
 }

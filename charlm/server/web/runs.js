@@ -1,6 +1,6 @@
 /* One run as it grows, from the figures since the last look, and the charts of one or several. */
 import { drawChart } from "/static/chart.js";
-import { ask, byId, element } from "/static/page.js";
+import { ask, byId, element, inWordsOfPage } from "/static/page.js";
 
 const RECENT = 5; // records over which the speed is taken
 
@@ -113,7 +113,7 @@ function listed(settings) {
 }
 
 function chosen(view, own) {
-  if (own?.settings) return `Selected: ${listed(own.settings)}. Reason: ${own.why}.`;
+  if (own?.settings) return `Selected: ${listed(own.settings)}. Reason: ${inWordsOfPage(own.why)}.`;
   return listed(view.state.settings);
 }
 
@@ -125,7 +125,7 @@ export function showRuns(views, last) {
     busy = Boolean(view.state.training || own?.running);
   byId("name").textContent = view.name;
   byId("chosen").textContent = chosen(view, own);
-  byId("notes").replaceChildren(...(own?.notes ?? []).map((note) => element("li", {}, note)));
+  byId("notes").replaceChildren(...(own?.notes ?? []).map((note) => element("li", {}, inWordsOfPage(note))));
   byId("figures").replaceChildren(
     ...figuresOf(view, own).flatMap(([name, value]) => [
       element("div", {}, element("dt", {}, name), element("dd", {}, value)),

@@ -15,6 +15,30 @@ def test_a_chart_is_as_wide_as_the_page(tab) -> None:
         assert page.wait_for_selector(f"#losses svg[viewBox='0 0 {width} 240']")
 
 
+def test_notes_are_in_the_words_of_the_page(tab) -> None:
+    """The training says them as `charlm train` does; what that has and the page lacks is said to be its option."""
+    page, own = tab.page, _own("a")
+    own["notes"] = [
+        "my list looks like a list of short lines; use --documents line to treat each line as a document",
+        "give the validation split a larger share with --splits, or lower --seq-len; see `charlm train --help`",
+        "training gets only 3 seconds of --minutes 1",
+    ]
+
+    def answer(route: Any) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, json=response.json() | {"own": own})
+
+    page.route("**/api/runs/a?*", answer)
+    tab.open("/train")
+    page.wait_for_selector("#notes li:nth-child(3)")
+    assert page.locator("#notes li").all_text_contents() == [
+        "my list looks like a list of short lines; use “Documents: each line is one” to treat each line as a document",
+        "give the validation split a larger share with --splits, or lower --seq-len; see `charlm train --help` "
+        "(--splits, --seq-len are options of charlm train)",
+        "training gets only 3 seconds of Minutes 1",
+    ]
+
+
 def test_a_run_that_does_not_exist_yet_hides_the_others(tab) -> None:
     page = tab.open("/train")
     page.wait_for_selector("#losses svg")

@@ -16,6 +16,7 @@ def test_a_wrong_value_in_a_closed_part_is_shown(tab) -> None:
     ("field", "value", "message"),
     [
         ("temperature", "-1", "Temperature is -1; it must be at least 0"),
+        ("acrostic", "x" * 101, "Acrostic has 101 characters; give at most 100"),
         ("rhyme", "AA", "Rhyme AA needs Syllables, such as Syllables 8 for lines of 8 each"),
     ],
 )
