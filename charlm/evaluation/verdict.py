@@ -7,7 +7,7 @@ from charlm.data.dataset import Dataset
 from charlm.evaluation.baselines import Baseline, measure_baselines
 from charlm.evaluation.copying import CopyIndex, find_copies
 from charlm.evaluation.score import Evaluation, split_evaluation
-from charlm.nouns import form_for
+from charlm.nouns import count_of, form_for
 from charlm.progress import Progress, silent
 
 _TRAIN_TOKENS, _VALID_TOKENS = 200_000, 40_000  # compared at the end of a run: a second of work
@@ -16,7 +16,7 @@ _MARGIN = 0.98  # of the network's bits, below which a baseline wins on a sample
 _REPEATS = 0.95  # of the n-gram model's bits; xz is below that on texts with long repeats only
 _COPIED = 0.1  # share of a text in copied passages, from which it repeats the training text
 _UNKNOWN = 0.005  # share of unknown characters, from which a text is of another kind
-_MIN_TOKENS = 200  # below, the frequencies of characters are too uncertain to compare
+_MIN_CHARACTERS = 200  # below, the frequencies of characters are too uncertain to compare
 _WORSE = 1.2  # times the validation loss, from which the test split is of another kind
 
 
@@ -32,6 +32,8 @@ def verdict(
 ) -> Iterator[str]:
     """Which baselines beat the network, and what the figures say about the text, in sentences; none if all is well.
 
+    Of a text with fewer than 200 characters, the figures say nothing else.
+
     Args:
         result: the network's score of the text.
         baselines: the scores of simple predictors on the text; may be empty.
@@ -45,7 +47,11 @@ def verdict(
     winners = {name: one for name, one in baselines.items() if one.bits_per_character < margin * bits}
     if winners:
         yield _name_winners(bits, winners)
-    is_foreign = _is_foreign(result, baselines)
+    if result.characters < _MIN_CHARACTERS:
+        if winners:
+            yield f"The text has only {count_of(result.characters, 'character')}, too few to judge the network by."
+        return
+    is_foreign = _is_foreign(baselines)
     repeats = copied >= _COPIED or (_repeats(baselines, winners) and not is_sorted and not is_foreign)
     reasons = []
     if repeats:
@@ -67,13 +73,9 @@ def verdict(
         yield _undertrained(winners)
 
 
-def _is_foreign(result: Evaluation, baselines: Mapping[str, Baseline]) -> bool:
+def _is_foreign(baselines: Mapping[str, Baseline]) -> bool:
     """Whether guessing predicts the characters better than their frequencies in the training split do."""
-    return (
-        baselines.keys() >= {"unigram", "uniform"}
-        and result.tokens >= _MIN_TOKENS
-        and baselines["unigram"].nats > baselines["uniform"].nats
-    )
+    return baselines.keys() >= {"unigram", "uniform"} and baselines["unigram"].nats > baselines["uniform"].nats
 
 
 def _why_of_another_kind(result: Evaluation, *, is_foreign: bool, validation: float | None) -> str | None:

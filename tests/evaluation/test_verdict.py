@@ -10,21 +10,21 @@ from charlm.evaluation.verdict import validation_verdict, verdict
 CHARACTERS = 1000
 
 
-def score(bits: float, unknown: int = 0) -> Evaluation:
+def score(bits: float, unknown: int = 0, characters: int = CHARACTERS) -> Evaluation:
     return Evaluation(
         documents=1,
-        tokens=CHARACTERS,
-        characters=CHARACTERS,
-        bytes=CHARACTERS,
+        tokens=characters,
+        characters=characters,
+        bytes=characters,
         unknown_characters=unknown,
-        nats=bits * CHARACTERS * math.log(2),
+        nats=bits * characters * math.log(2),
     )
 
 
-def baselines(**bits: float) -> dict[str, Baseline]:
+def baselines(characters: int = CHARACTERS, **bits: float) -> dict[str, Baseline]:
     usual = {"ngram": 2.3, "unigram": 4.5, "uniform": 6.0, "gzip": 3.4, "xz": 3.2} | bits
     return {
-        name: Baseline(nats=value * CHARACTERS * math.log(2), characters=CHARACTERS) for name, value in usual.items()
+        name: Baseline(nats=value * characters * math.log(2), characters=characters) for name, value in usual.items()
     }
 
 
@@ -62,6 +62,14 @@ def test_unknown_characters_are_another_kind_of_text() -> None:
     assert sentence.startswith(
         "60 of its characters (6.0%) never occur in the training split, so it is of another kind"
     )
+
+
+def test_hardly_any_text_judges_no_network() -> None:
+    first, second = verdict(score(7.0, 1, characters=1), baselines(characters=1), copied=1.0)
+    assert first.startswith("The n-gram model (2.300)") and "predict this text better than the network" in first
+    assert second == "The text has only 1 character, too few to judge the network by."
+    assert list(verdict(score(2.0, 1, characters=1), baselines(characters=1))) == []
+    assert "worse than guessing" in [*verdict(score(7.0, characters=200), baselines(characters=200))][1]
 
 
 def test_a_split_that_repeats_the_training_split_is_recognised(dataset_of) -> None:
