@@ -97,6 +97,8 @@ def _tables(config: SampleConfig, spelling: Table) -> Iterator[tuple[str, Table]
         yield "--words", of_words(config.words, partial(_can_write, spelling))
     for text in config.must_contain:
         name = f"--must-contain {text!r}"
+        if (lacking := next((one for one in text if not _can_write(spelling, one)), None)) is not None:
+            raise ConfigError(f"{name} has {lacking!r}, which this model can't write; change it, or use another model")
         _require_possible(len(text) if _can_write(spelling, text) else NEVER, name, config)
         yield name, texts.containing(text)
     if config.acrostic:

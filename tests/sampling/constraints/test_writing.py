@@ -60,7 +60,10 @@ def test_a_batch_changes_nothing_and_chunks_are_the_text(uneven) -> None:
     ("settings", "message"),
     [
         ({"must_contain": ("bad",), "length": 2}, "needs at least 3 characters, but the text may have 2"),
-        ({"must_contain": ("x",)}, "no text that this model can write satisfies --must-contain 'x'"),
+        (
+            {"must_contain": ("x",)},
+            "--must-contain 'x' has 'x', which this model can't write; change it, or use another model",
+        ),
         ({"must_contain": ("ab",), "words": ("bad",)}, "satisfies --words with --must-contain 'ab'"),
         ({"must_contain": ("ab",), "ban": ("b",)}, "satisfies --must-contain 'ab'"),
         ({"lines": 400}, "needs at least 799 characters"),
