@@ -98,6 +98,15 @@ class SampleConfig:
         check_range("--min-length", self.min_length, 0, 10**12)
         check_range("--no-copy", self.no_copy, 0, 1_000_000)
         check_choice("--unknown", self.unknown, get_args(Unknown))
+        self._check_texts()
+        if self.min_length > self.max_length:
+            raise ConfigError(f"--min-length is {self.min_length}; it must be at most the length, {self.max_length}")
+        self._check_constraints()
+        if self.until_eos and isinstance(self.temperature, Ramp):
+            raise ConfigError("a --temperature ramp runs over --length; give --length instead of --until-eos")
+
+    def _check_texts(self) -> None:
+        """Raise `ConfigError` for texts that are not UTF-8, and for texts that can't end a text or be banned."""
         for option, texts in (
             ("--stop", self.stop),
             ("--ban", self.ban),
@@ -117,8 +126,9 @@ class SampleConfig:
             raise ConfigError(
                 "--ban contains U+FFFD, which stands for undecodable bytes and can't be banned; leave it out"
             )
-        if self.min_length > self.max_length:
-            raise ConfigError(f"--min-length is {self.min_length}; it must be at most the length, {self.max_length}")
+
+    def _check_constraints(self) -> None:
+        """Raise `ConfigError` for constraints that are empty, out of range or contradict each other."""
         if "" in self.must_contain:
             raise ConfigError("--must-contain is empty; give the text that must be written")
         if self.lines is not None:
@@ -138,8 +148,6 @@ class SampleConfig:
             raise ConfigError(f"--syllables asks for {count_of(len(self.line_syllables), 'line')}; give at most 100")
         if self.acrostic and not self.acrostic.strip():
             raise ConfigError("--acrostic has no letters; give the first letters of the lines")
-        if self.until_eos and isinstance(self.temperature, Ramp):
-            raise ConfigError("a --temperature ramp runs over --length; give --length instead of --until-eos")
 
     @property
     def is_constrained(self) -> bool:
