@@ -17,8 +17,8 @@ from typing import Any, BinaryIO, Literal
 
 from charlm.config import DocumentKind
 from charlm.data.inputs.download import download
-from charlm.data.packed.archive import extract
 from charlm.data.packed.compressed import unpacked
+from charlm.data.packed.zip_member import extract
 from charlm.errors import CorpusError
 from charlm.files import cache_folder, cache_path
 from charlm.progress import Progress, silent

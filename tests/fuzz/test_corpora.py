@@ -13,8 +13,8 @@ from texts import COMPRESS, ENCODINGS, SUFFIXES, encoded, file_bytes, text_of, w
 from charlm.config import CorpusConfig, TokenizerConfig
 from charlm.data.corpus import Corpus, open_corpus
 from charlm.data.dataset import make_dataset
-from charlm.data.packed.archive import extract
 from charlm.data.packed.compressed import compression_of
+from charlm.data.packed.zip_member import extract
 from charlm.data.registry import file_source
 from charlm.data.sources import find_sources
 from charlm.data.splits import SPLITS

@@ -1,4 +1,4 @@
-"""Texts in zip archives, which are downloaded as one file."""
+"""One text of a zip archive that was downloaded, or a part of it, as a file of its own."""
 
 import zipfile
 from collections.abc import Iterator

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from charlm.data.packed.archive import extract
+from charlm.data.packed.zip_member import extract
 from charlm.errors import DownloadError
 from charlm.progress import silent
 
