@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-_HOMES = {
+_PUBLIC_NAMES = {
     "api": ("Callbacks", "resume", "train"),
     "compression": ("compress", "decompress"),
     "loading": ("load", "load_infill_models"),
@@ -37,7 +37,7 @@ _HOMES = {
     "sampling.config": ("Bias", "Cycle", "Ramp", "SampleConfig", "Steer"),
     "sampling.infill.fill": ("FillConfig", "Filling"),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_MODULE_OF = {name: module for module, names in _PUBLIC_NAMES.items() for name in names}
 
 __all__ = [
     "Bias",
@@ -92,8 +92,8 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME_OF:  # imported when needed: torch takes a second or two
-        return getattr(import_module(f"charlm.{_HOME_OF[name]}"), name)
+    if name in _MODULE_OF:  # imported when needed: torch takes a second or two
+        return getattr(import_module(f"charlm.{_MODULE_OF[name]}"), name)
     own = sys.modules[__name__]  # from which Python finds the nearest name
     raise AttributeError(f"module 'charlm' has no attribute {name!r}", name=name, obj=own)
 
