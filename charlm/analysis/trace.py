@@ -183,6 +183,7 @@ def write(model: LanguageModel, tokenizer: CharTokenizer, *, limit: int) -> Iter
 def _step(
     model: LanguageModel, tokenizer: CharTokenizer, token: int, states: LayerStates | None, *, target: str | None
 ) -> tuple[TracedStep, LayerStates]:
+    """Read a token; returns what the model makes of it, and the states after it. `target` is what the text has next."""
     model.eval()
     logits, states = model(torch.tensor([[token]]), states)
     logits = logits[0, 0]

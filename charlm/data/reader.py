@@ -78,6 +78,11 @@ class TextReader:
         self._chunks = None
 
     def _read_source(self, index: int, progress: Progress) -> Iterator[str]:
+        """The text of a source in parts.
+
+        The first reading hashes and counts it, and keeps it while it fits in memory. Raises `CorpusError` if it can't
+        be read, or at a later reading has changed.
+        """
         source, digest = self.sources[index], hashlib.sha256()
         first_reading = index == len(self._digests)
         size = stored = 0

@@ -150,6 +150,10 @@ class PassesCheck:
         self._on_event(event)
 
     def _check(self, first: StepEvent, event: StepEvent) -> None:
+        """Log a warning if the pace between two steps is far from what was expected, with the settings that would suit.
+
+        The pace says how often the run will read the text.
+        """
         pace = (event.epoch - first.epoch) / (event.progress - first.progress)
         passes, expected = event.epoch + (1 - event.progress) * pace, self._selected.passes
         if expected / _FAR < passes < expected * _FAR or max(passes, expected) <= 1:

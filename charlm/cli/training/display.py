@@ -110,6 +110,7 @@ class TrainingDisplay:
         return (1 - progress) * (end - start) / (progress - progress_before) if progress > progress_before else None
 
     def _render(self) -> RenderableType:
+        """What fits on the screen: progress and figures, then the chart of losses, then a sample."""
         self._clear_if_resized()
         parts: list[RenderableType] = [Text(visible(self._title), style="bold", overflow="ellipsis", no_wrap=True)]
         if self._step is None:

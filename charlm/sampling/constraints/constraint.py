@@ -135,6 +135,10 @@ class Constraint:
         return known
 
     def _follow(self, state: State, spelling: "_Spelling") -> Continuations:
+        """Run the automata over the bytes of all tokens, one column of bytes at a time.
+
+        Of a token in which the text ends only the bytes before the end count.
+        """
         states = np.array(state)[:, None].repeat(self._size, 1)  # (P, V)
         characters, sizes = np.zeros(self._size, dtype=np.int64), np.zeros(self._size, dtype=np.int64)
         ending = np.zeros(self._size)

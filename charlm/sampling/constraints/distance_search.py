@@ -37,6 +37,11 @@ class DistanceSearch:
         return self._known[state]
 
     def _search(self, start: State) -> None:
+        """Find the distance of a state, which must not be known, and remember it.
+
+        Among states of the same bound the one furthest from the start comes first. A known distance replaces the bound,
+        and ends the search when its state is reached.
+        """
         parents: dict[State, tuple[State, int]] = {}
         costs = {start: 0}
         bound = int(self._bounds(np.array(start)[:, None])[0])
