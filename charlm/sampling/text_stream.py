@@ -10,10 +10,10 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from charlm.data.inputs.borders import WORD, unit_of
 from charlm.sampling.config import USUAL_LENGTH, SampleConfig
 from charlm.sampling.constraints.constraint import Constraint
 from charlm.sampling.constraints.constraint_state import ConstraintState
-from charlm.sampling.edges.boundary import WORD, unit_of
 from charlm.sampling.edges.stop_texts import StopTexts
 from charlm.sampling.vocabulary import Vocabulary
 

@@ -1,1 +1,1 @@
-"""Where a text begins and where it may end."""
+"""Where a text begins, and the stop texts before which it ends."""

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from charlm.config import Unknown
+from charlm.data.inputs.borders import last_paragraph_start, unit_of
 from charlm.model.language_model import LanguageModel
 from charlm.progress import Progress, silent
 from charlm.sampling.controls import Controls
 from charlm.sampling.draws import Uniforms, draw
-from charlm.sampling.edges.boundary import last_paragraph_start, unit_of
 from charlm.sampling.edges.prefix import Start, apply_steering, find_starts, read_tokens
 from charlm.sampling.filters import temper
 from charlm.sampling.steering import Steered, Steering

@@ -1,6 +1,6 @@
 import pytest
 
-from charlm.sampling.edges.boundary import LINE, SENTENCE, WORD, Unit, last_paragraph_start, unit_of
+from charlm.data.inputs.borders import LINE, SENTENCE, WORD, TextUnit, last_paragraph_start, unit_of
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from charlm.sampling.edges.boundary import LINE, SENTENCE, WORD, Unit, last_para
         ("", None),
     ],
 )
-def test_the_unit_is_the_one_that_the_text_has(text: str, unit: Unit | None) -> None:
+def test_the_unit_is_the_one_that_the_text_has(text: str, unit: TextUnit | None) -> None:
     assert unit_of(text) is unit
 
 
