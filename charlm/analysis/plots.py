@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from charlm.analysis.gradients.decay_fit import DecayFit, percent
 from charlm.analysis.gradients.diagnosis import Diagnosis
+from charlm.analysis.runs.axes import Limits, loss_limits, robust_limits, smoothed, tick_labels, ticks, x_unit
 from charlm.analysis.runs.curves import Against, Curve, RunCurves
-from charlm.analysis.runs.limits import Limits, loss_limits, robust_limits, smoothed, x_unit
-from charlm.analysis.runs.ticks import labels, ticks
 from charlm.analysis.units.saturation import OPEN, SHUT, GateSaturation
 from charlm.errors import CharlmError, ConfigError
 from charlm.files import MADE_BY
@@ -87,7 +86,7 @@ def draw_gradients(diagnosis: Diagnosis) -> "Figure":
 def draw_curves(runs: Sequence[RunCurves], against: Against) -> "Figure":
     """Overlay the curves of several runs: loss and validation in one panel, gradient norm and learning rate in two.
 
-    Training losses are smoothed. Limits are those of `charlm.analysis.runs.limits`; an arrow at the edge of a panel
+    Training losses are smoothed. Limits are those of `charlm.analysis.runs.axes`; an arrow at the edge of a panel
     marks a value beyond them.
     """
     from matplotlib.figure import Figure
@@ -125,11 +124,11 @@ def draw_curves(runs: Sequence[RunCurves], against: Against) -> "Figure":
             values = ticks(limits, 8)
             axes.set_yscale("log" if limits.log else "linear")
             axes.set_ylim(*limits.padded(0.08))
-            axes.set_yticks(values, labels(values))
+            axes.set_yticks(values, tick_labels(values))
             axes.set_yticks([], minor=True)
     for quantity, axes in panels.items():
         values = ticks(Limits(low=0.0, high=right / size), 8 if quantity == "loss" else 5)
-        axes.set_xticks(values, labels(values))
+        axes.set_xticks(values, tick_labels(values))
         axes.set_xlim(left=0)
     panels["loss"].set_ylabel("nats per token")
     panels["learning rate"].set_ylim(bottom=0)

@@ -6,9 +6,8 @@ from string import ascii_lowercase
 
 from rich.text import Text
 
+from charlm.analysis.runs.axes import Limits, tick_labels, ticks
 from charlm.analysis.runs.curves import Curve
-from charlm.analysis.runs.limits import Limits
-from charlm.analysis.runs.ticks import labels, ticks
 from charlm.cli.charts.braille import BrailleCanvas
 from charlm.cli.ui.numbers import number_of
 
@@ -54,7 +53,7 @@ def plot(series: Sequence[Series], limits: Limits, *, right: float, unit: str, w
         height: rows of the chart, without the x axis.
     """
     values = ticks(limits, max(2, (height + 1) // 2))
-    texts = labels(values)
+    texts = tick_labels(values)
     margin = max(map(len, texts), default=0) + 2
     columns = max(_MIN_COLUMNS, width - margin - (2 if len(series) > 1 else 0))
     chart = _Chart(BrailleCanvas(columns, height), limits, right)
@@ -145,7 +144,7 @@ def _x_axis(right: float, unit: str, columns: int, margin: int) -> str:
     """A line with ticks, and their values below it, the last with the unit. Values without room are left out."""
     line, below = ["─"] * columns, [" "] * columns
     values = ticks(Limits(low=0.0, high=right), max(2, columns // 10))
-    texts = labels(values)
+    texts = tick_labels(values)
     free = columns
     for value, text in zip(reversed(values), reversed(texts), strict=True):
         column = round(value / right * (columns - 1)) if right else 0

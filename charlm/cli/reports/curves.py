@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from charlm.analysis.runs.axes import Limits, loss_limits, robust_limits, smoothed, x_unit
 from charlm.analysis.runs.curves import Against, Curve, RunCurves
-from charlm.analysis.runs.limits import Limits, loss_limits, robust_limits, smoothed, x_unit
 from charlm.cli.charts.plot import Series, beyond, mark, plot
 from charlm.cli.ui.console import stdout
 from charlm.cli.ui.numbers import number_of, with_margin

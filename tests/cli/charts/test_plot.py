@@ -1,7 +1,7 @@
 import pytest
 
+from charlm.analysis.runs.axes import Limits, robust_limits
 from charlm.analysis.runs.curves import Curve
-from charlm.analysis.runs.limits import Limits, robust_limits
 from charlm.cli.charts.plot import Series, beyond, mark, plot
 from charlm.cli.ui.numbers import number_of
 
