@@ -105,6 +105,16 @@ class LanguageModel(nn.Module):
         ngrams = self.label_ngrams if self.label_ngrams is not None and self.label_ngrams.weight else None
         return Additions(self.prior, self.contexts, self.labels, ngrams, self.match, self._fixed_labels)
 
+    @property
+    def embedding_std(self) -> float:
+        """The standard deviation of the initial embeddings."""
+        return self.config.embedding_size**-0.5 if self.output is None else 1.0
+
+    @property
+    def output_weight(self) -> Tensor:
+        """The weights of the output layer, (V, H)."""
+        return self.embedding if self.output is None else self.output
+
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, *, zero_tokens: Sequence[int] = ()) -> None:
         """Draw all weights: embeddings from N(0, 1), or N(0, 1/E) with tied weights, the output layer uniformly within
@@ -172,10 +182,11 @@ class LanguageModel(nn.Module):
     def carry(
         self, states: LayerStates | None, window: Window, generator: torch.Generator | None = None
     ) -> LayerStates | None:
-        """The states with which a window starts: those after the last window (see `charlm.data.windows.carry`), or the
-        initial state, in which the match has read what precedes the rows of the window in their documents.
+        """The states with which a window starts; None for the initial state without a match and without labels.
 
-        `generator` is as in `initial_state`.
+        They are those after the last window, as `charlm.data.windows.carry` gives them. If none are carried, they are
+        the initial state, in which the match has read what precedes the window's rows in their documents. `generator`
+        is as in `initial_state`.
         """
         carried = carry(states, window)
         if carried is not None:
@@ -219,7 +230,8 @@ class LanguageModel(nn.Module):
         generator: torch.Generator | None = None,
         lookups: Lookups | None = None,
     ) -> tuple[Tensor, Tensor, LayerStates]:
-        """Like `forward`, but also returns the outputs of the last layer, (T, B, H), as the second of three results."""
+        """The logits, the outputs of the last layer (T, B, H), and the state after the last token; all else as in
+        `forward`."""
         outputs = self.read_network(ids, states, generator=generator, lookups=lookups)
         logits = self.logits_without_match(outputs, lookups)
         if outputs.added.predictions is not None:
@@ -240,16 +252,6 @@ class LanguageModel(nn.Module):
         added, layers = self._read_additions(ids, states, generator, lookups)
         hidden, after = self.network(ids, self.embedding, layers, generator, added.extra)
         return NetworkOutputs(hidden, added, (*after, *added.states))
-
-    @property
-    def embedding_std(self) -> float:
-        """The standard deviation of the initial embeddings."""
-        return self.config.embedding_size**-0.5 if self.output is None else 1.0
-
-    @property
-    def output_weight(self) -> Tensor:
-        """The weights of the output layer, (V, H)."""
-        return self.embedding if self.output is None else self.output
 
     def logits_without_match(self, outputs: NetworkOutputs, lookups: Lookups | None = None) -> Tensor:
         """The logits (T, B, V) of the output layer and the n-gram prior."""
