@@ -13,7 +13,7 @@ from charlm.cli.options.corpus import (
     SplitOption,
     options_of_texts,
 )
-from charlm.cli.options.models import leading_models, models_and_text
+from charlm.cli.options.models import leading_models, models_and_text, require_model_first
 from charlm.cli.options.output import OpenOption, OverwriteOption, check_open, output_path, write_page
 from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
 from charlm.errors import ConfigError
@@ -85,10 +85,12 @@ def compare(
 
 def _models_and_texts(arguments: list[str]) -> tuple[list[str], list[str]]:
     """The leading arguments that name models, at least two, and the others, which name the text."""
+    require_model_first(arguments, "charlm compare")
     names, texts = leading_models(arguments, least=2)
     if len(names) < 2:
+        given = f"{names[0]} is the only one" if names else "none is given"
         raise ConfigError(
-            f"charlm compare needs at least two models, then a TEXT; {len(names)} of the arguments name a model, as "
-            "in: charlm compare runs/a runs/b"
+            f"charlm compare needs at least two models, then a TEXT, and {given}; name them, as in: charlm compare "
+            "runs/a runs/b"
         )
     return names, texts

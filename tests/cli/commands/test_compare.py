@@ -69,13 +69,15 @@ def test_the_page_has_the_text_and_both_models(charlm, runs: list[str], write) -
     ("arguments", "message"),
     [
         ([], "needs at least two models"),
-        (["long"], "needs at least two models"),
+        (["long"], "needs at least two models, then a TEXT, and long is the only one"),
+        (["text.txt", "long"], "long is a model; the model must come before the text: charlm compare long text.txt"),
         (["long", "nonsense"], "no model or run 'nonsense'"),
         (["long", "short", "long", "--html", "page.html"], "--html shows the difference between two models; 3"),
         (["long", "short", "--documents", "line"], "--documents can only be used with a TEXT; add one"),
     ],
 )
 def test_what_can_not_be_compared_is_one_line(charlm, runs: list[str], arguments: list[str], message: str) -> None:
+    Path("text.txt").write_text("a text\n")
     result = charlm("compare", *arguments, status=1)
     assert message in result.stderr and not Path("page.html").exists()
 
