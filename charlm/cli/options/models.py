@@ -96,7 +96,8 @@ def given_models(arguments: list[str], options: list[str]) -> tuple[dict[str, Pa
 
     if options:
         names, texts = list[str](), arguments
-        if texts and names_model(texts[0]) and not names_text(texts[0]):
+        is_run = bool(texts) and os.path.isfile(user_path(texts[0]) / MODEL_FILE)
+        if is_run or (texts and names_model(texts[0]) and not names_text(texts[0])):
             raise ConfigError(
                 f"{texts[0]} is a model; with --models all models are options, so pass --models {texts[0]}"
             )

@@ -67,6 +67,10 @@ def test_mistakes_are_counted_where_the_truth_is_known(charlm, two: list[str], w
         (("{text}", "--models", "nothing"), "no model 'nothing'"),
         (("{text}", "--models", "first", "--models", "runs/first"), "two models are named 'first'"),
         (("first", "{text}", "--models", "numbers"), "first is a model; with --models all models are options"),
+        (
+            ("runs/first", "{text}", "--models", "numbers"),
+            "runs/first is a model; with --models all models are options",
+        ),
         (("{text}", "--prior", "first=1"), "need several models"),
         (("first", "numbers", "{text}", "--prior", "first=0.5,numbers=0.6"), "sums to 1.1"),
         (("first", "numbers", "{text}", "--prior", "first=1e400,numbers=-1e400"), "must be from 0 to 1"),
