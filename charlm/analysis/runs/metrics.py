@@ -61,6 +61,11 @@ def read_metrics(run: RunFolder) -> Metrics:
     """
     try:
         lines = read_run_file(run.metrics).splitlines()
+    except FileNotFoundError:
+        if run.path.is_dir():
+            reason = f"it has no {run.metrics.name}, which a run writes with its first steps"
+            raise RunError(f"no curves in {run.path}: {reason}") from None
+        raise RunError(f"no curves in {run.path}: there is no such run; `charlm runs` lists those in runs/") from None
     except OSError as error:
         raise RunError(f"no curves in {run.path}: {run.metrics} can't be read: {error.strerror}") from None
     except UnicodeDecodeError:

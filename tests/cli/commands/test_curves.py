@@ -100,7 +100,7 @@ def test_the_newest_run_is_shown_and_a_picture_drawn(charlm, trained_run) -> Non
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nothing"], "no curves in runs/nothing"),
+        (["nothing"], "no curves in runs/nothing: there is no such run; `charlm runs` lists those in runs/"),
         ([], "no trained run in runs/"),
         (["--plot", "x.bmp"], "give a name that ends in .png, .svg or .pdf, such as plot.png"),
     ],
