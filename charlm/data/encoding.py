@@ -56,6 +56,8 @@ def read_utf8(name: str, stream: BinaryIO | None = None) -> str:
         with unpacked(file, shown) as text_file:
             require_text_format(text_file, shown, name)
             data = text_file.read()
+    except IsADirectoryError:
+        raise CorpusError(f"{shown} is a folder; name a file") from None
     except (OSError, ValueError) as error:  # ValueError for a name with a NUL
         raise CorpusError(f"{shown} can't be read: {getattr(error, 'strerror', error)}") from None
     try:

@@ -10,6 +10,7 @@ from charlm.cli.options.output import OpenOption, OverwriteOption, check_open, o
 from charlm.cli.options.reader import ModelAndText, ReadSourceOption, UnknownOption, open_reader
 from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
 from charlm.errors import ConfigError
+from charlm.nouns import count_of, form_for
 
 
 def heatmap(
@@ -60,7 +61,7 @@ def heatmap(
     """
     from charlm.analysis.html.heatmap_page import page as page_of
     from charlm.analysis.units.reading import read
-    from charlm.cli.ui.console import Bars, print_json, stderr
+    from charlm.cli.ui.console import Bars, note, print_json, stderr
     from charlm.cli.ui.heatmaps.reading import show_reading
     from charlm.model.unit import Unit
 
@@ -75,6 +76,9 @@ def heatmap(
     coloured_by = Unit.parse(unit) if unit is not None else None if gate is None else Unit.parse_gate(gate)
     with Bars(stderr()) as progress:
         reading = read(model, tokenizer, text, unit=coloured_by, tokens=tokens, unknown=unknown, progress=progress)
+    if unknown_characters := tokenizer.count_unknown(reading.ids):
+        number = count_of(unknown_characters, "character")
+        note(f"{number} of the text {form_for(unknown_characters, 'is', 'are')} unknown to the model, shown as �")
     if page is not None:
         write_page(page, page_of(reading, tokenizer, title=title, unit=coloured_by), open_page=open_page)
     if json:

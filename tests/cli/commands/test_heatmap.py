@@ -76,10 +76,17 @@ def test_a_text_of_any_length_is_bounded(charlm, letter: Path, write) -> None:
 def test_mistakes_are_named(failed, letter: Path, write) -> None:
     assert "give a TEXT to read" in failed("heatmap")
     assert "can't be read" in failed("heatmap", "nothing.txt")
+    assert failed("heatmap", "runs") == "error: runs is a folder; name a file"
     assert "is not valid UTF-8: byte 0xff at byte offset 1" in failed("heatmap", write(b"a\xff", "odd.txt"))
     assert "no text to read" in failed("heatmap", write(b"", "empty.txt"))
     assert "--unit is 'x'" in failed("heatmap", letter, "--unit", "x")
     assert "there is no folder 'no/such'" in failed("heatmap", letter, "--html", "no/such/folder.html")
+
+
+def test_unknown_characters_are_said(charlm, run: str, write) -> None:
+    assert "1 character of the text is unknown to the model, shown as �" in charlm("heatmap", write("cat Ж\n")).stderr
+    assert "unknown" not in charlm("heatmap", write("cat Ж\n"), "--unknown", "skip").stderr
+    assert "unknown" not in charlm("heatmap", write("cat\n")).stderr
 
 
 def test_a_text_is_read_with_its_labels(charlm, failed, trained_run, labelled_reviews: Path, write) -> None:
