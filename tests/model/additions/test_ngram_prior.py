@@ -59,9 +59,8 @@ def test_in_training_every_place_is_predicted_by_the_model_that_has_not_seen_it(
             assert log_p[t, row].exp().tolist() == pytest.approx(expected.tolist(), rel=1e-4, abs=1e-9)
 
 
-def test_outside_of_what_was_counted_the_whole_model_is_asked(dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ngram_prior, "_MAX_TOKENS", 1000)
-    _, cross_fit = fit_prior(dataset.train, dataset.tokenizer, 3)
+def test_outside_of_what_was_counted_the_whole_model_is_asked(dataset) -> None:
+    _, cross_fit = fit_prior(dataset.train, dataset.tokenizer, 3, memory=ngram_prior.MEMORY // 10_000)
     size = len(dataset.train.ids)
     folds = cross_fit.fold_of(np.arange(size))
     assert (folds[: size - 1000] == -1).all()
