@@ -165,7 +165,7 @@ def _measure(before: TextModel, after: TextModel, bits: Bits, progress: Progress
 
 
 def _figures(facts: ExportFacts) -> str:
-    if facts.bits_per_character is None or facts.bits_per_character_before is None:
+    if facts.bits_per_character is None or facts.bits_per_character_before is None or facts.characters is None:
         return "not measured"
     return (
         f"{facts.bits_per_character:.3f} bits per character on {count_of(facts.characters, 'held-out character')}; "

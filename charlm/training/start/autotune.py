@@ -189,7 +189,7 @@ class _Timing(NamedTuple):
     def reasons(self, config: TrainConfig) -> dict[str, str]:
         """Why the threads and the precision are not those of `config`, by the name of the setting."""
         reasons = {}
-        if self.threads != config.threads:
+        if self.threads is not None and self.threads != config.threads:
             used = f"{count_of(self.threads, 'thread')} {form_for(self.threads, 'was', 'were')}"
             reasons["threads"] = f"{used} faster than more, because other programs are using the CPU"
         if self.precision is not None:
