@@ -43,12 +43,13 @@ _STEP_FIELDS = [
     "table",
     "embedding",
     "logits",
-    "trie",
+    "prior",
     "states",
     "prior_bias",
     "vector_of",
     "top",
     "match",
+    "label_ngrams",
 ]
 _RETURN_NUMBERS = {
     *("trie_mixture", "max_order", "max_mixed_orders", "coder_frequencies", "coder_encode", "coder_encode_token"),

@@ -44,6 +44,12 @@ class Estimates(ctypes.Structure):
     _fields_: ClassVar = [("unigrams", pointer), ("weights", pointer), ("backoffs", pointer)]
 
 
+class Ngrams(ctypes.Structure):
+    """One n-gram model (`trie.h`)."""
+
+    _fields_: ClassVar = [("trie", Trie), ("estimates", Estimates)]
+
+
 class Orders(ctypes.Structure):
     """The n-gram orders whose log-probabilities are mixed (`trie.h`)."""
 
@@ -104,8 +110,7 @@ class Step(ctypes.Structure):
         ("embedding_size", int64),
         ("added", pointer),
         ("logits", pointer),
-        ("trie", Trie),
-        ("estimates", Estimates),
+        ("prior", Ngrams),
         ("orders", Orders),
         ("states", pointer),
         ("probabilities", pointer),
@@ -124,6 +129,10 @@ class Step(ctypes.Structure):
         ("vocab", int64),
         ("match_gate", pointer),
         ("match_weight", pointer),
+        ("label_ngrams", pointer),
+        ("num_label_ngrams", int64),
+        ("label_states", pointer),
+        ("label_shares", pointer),
     ]
 
 

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from charlm.config import MAX_CONTEXT_VECTORS
 from charlm.ngram.counts import Ints, NgramCounts, Stream, count_ngrams
 from charlm.ngram.kneser_ney import Estimates, Floats, estimate, keep_frequent, most_frequent, trie_keys
+from charlm.ngram.native_code import structures
 from charlm.ngram.trie import Nodes, Trie, compiled_lookup
 from charlm.progress import Progress, silent
 
@@ -153,6 +154,12 @@ class NgramModel:
     def nbytes(self) -> int:
         """Bytes of memory."""
         return sum(array.nbytes for array in (self.trie.keys, self.trie.first, *self.estimates, self.frequent))
+
+    def block(self) -> "structures.Ngrams":
+        """The argument block of the compiled code; it is valid as long as this object."""
+        return structures.Ngrams(
+            self.trie.block(), structures.Estimates(*(table.ctypes.data for table in self.estimates))
+        )
 
     def no_context(self, rows: int) -> Nodes:
         """The state when no token is known, (B, n - 1)."""

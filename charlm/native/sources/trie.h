@@ -19,6 +19,12 @@ typedef struct {
     const float *unigrams, *weights, *backoffs;
 } Estimates;
 
+/* One model. */
+typedef struct {
+    Trie trie;
+    Estimates estimates;
+} Ngrams;
+
 /* The orders whose log-probabilities are mixed, in ascending order. */
 typedef struct {
     const int64_t *orders;

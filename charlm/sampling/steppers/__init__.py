@@ -7,7 +7,6 @@ from charlm.model.language_model import LanguageModel
 from charlm.sampling.steering import Steered, Steering
 from charlm.sampling.steppers.base import LogitRows, Stepper
 from charlm.sampling.steppers.by_model import ModelStepper
-from charlm.sampling.steppers.labelled import LabelledStepper
 
 try:
     from charlm.sampling.steppers.compiled import CompiledStepper
@@ -36,8 +35,7 @@ def make_stepper(model: LanguageModel, states: Sequence[LayerStates], *, steerin
     if steering:
         return SteeredStepper(make_stepper(model, states), Steered(model, steering))
     if CompiledStepper is not None and CompiledStepper.supports(model):
-        stepper = CompiledStepper(model, states)
-        return stepper if model.additions.label_ngrams is None else LabelledStepper(stepper, model, states)
+        return CompiledStepper(model, states)
     return ModelStepper(model, states)
 
 

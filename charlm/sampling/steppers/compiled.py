@@ -1,4 +1,5 @@
-"""A step for a batch of texts in one call of compiled code: all layers, the n-gram prior and the match."""
+"""A step for a batch of texts in one call of compiled code: all layers, the n-gram prior, the match and the n-grams of
+labels."""
 
 import ctypes
 from collections.abc import Sequence
@@ -58,12 +59,13 @@ class CompiledStepper:
         weights = dict(model.named_parameters())
         shared = {"embedding", "output", "output_bias", "prior.weight", "prior.bias"}
         shared |= {"contexts.vectors", "contexts.spread", "match.gate", "match.weight", "labels.vectors"}
-        prior = model.prior
+        prior, of_labels = model.prior, model.additions.label_ngrams
         max_order, max_mixed_orders = int(sampler.max_order()), int(sampler.max_mixed_orders())
         return (
             _network_weights(model) == set(weights) - shared
             and all(weight.dtype == torch.float32 and weight.device.type == "cpu" for weight in weights.values())
             and (prior is None or (prior.order <= max_order and len(prior.orders) <= max_mixed_orders))
+            and (of_labels is None or of_labels.order <= max_order)
         )
 
     def step(self, tokens: Sequence[int]) -> NDArray[np.floating]:
@@ -82,8 +84,8 @@ class CompiledStepper:
             layout.load(layer, row, state)
         if layout.prior_states is not None and additions.prior is not None:
             layout.prior_states[row] = additions.prior[0][0].numpy()
-        if layout.added is not None and additions.labels is not None:
-            layout.added[row] = self._weights.added_by_labels(additions.labels)
+        if additions.labels is not None:
+            layout.load_labels(row, additions.labels)
         if layout.match_states is not None and additions.match is not None:
             layout.match_states[row] = check_states(self._match_lengths, additions.match[0].numpy())[0]
 
@@ -99,11 +101,8 @@ class CompiledStepper:
                 if before is not None and after is not None:
                     past = slice(time, time + len(before) - period)  # what the next step reads
                     after[past, : len(kept)] = before[past, kept]
-        for own, others in ((old.prior_states, new.prior_states), (old.match_states, new.match_states)):
-            if own is not None and others is not None:
-                others[: len(kept)] = own[kept]
-        if old.added is not None and new.added is not None:
-            new.added[: len(kept)] = old.added[kept]
+        for own, others in zip(old.addition_rows(), new.addition_rows(), strict=True):
+            others[: len(kept)] = own[kept]
         self._set_rows(len(kept))
 
     def change(self, layer: int, part: int, hold: Hold) -> NDArray[np.floating]:

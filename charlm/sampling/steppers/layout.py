@@ -2,8 +2,8 @@
 `native/sources/step.c`.
 
 The block contains a list of operations, the products and stages of all layers and of the output layer, which the step
-runs with the loop of `loop.h`. It also points to the embedding, the n-gram prior and the match, which `step.c` computes
-itself.
+runs with the loop of `loop.h`. It also points to the embedding, the n-gram prior, the match and the n-grams of labels,
+which `step.c` computes itself.
 The layers are those of a subclass in `charlm.sampling.steppers`: `recurrent`, `convolution` or `transformer`.
 """
 
@@ -22,9 +22,10 @@ from charlm.kernels import compiled
 from charlm.kernels.buffers import Buffer
 from charlm.model.additions.match import SCALE
 from charlm.model.language_model import LanguageModel
-from charlm.native.structures import Estimates, History, Orders, RowBias, Step
+from charlm.native.structures import History, Orders, RowBias, Step
 from charlm.ngram.match import match_shape, no_matches
 from charlm.ngram.model import FREQUENT_LENGTHS
+from charlm.sampling.steppers.label_ngrams import LabelNgramRows
 
 
 class StepWeights:
@@ -91,6 +92,7 @@ class StepLayout(ABC):
         """The states of the n-gram prior, (B, n - 1); None if there is no prior."""
         self.match_states = self._add_match()
         """The states of the match, (B, S); None if there is no match."""
+        self._label_ngrams = self._add_label_ngrams()
         blocks = self._history_blocks()
         self._point_to("operations", self._loop.operations())
         self._point_to("row_biases", (RowBias * len(self._row_biases))(*self._row_biases))
@@ -99,6 +101,18 @@ class StepLayout(ABC):
     @abstractmethod
     def load(self, layer: int, row: int, state: State) -> None:
         """Set what a layer remembers in a row to a state of one text, (1, ...) each."""
+
+    def load_labels(self, row: int, state: State) -> None:
+        """Set what the labels add in a row to that of the label state of one text, (1, ...) each."""
+        assert self.added is not None
+        self.added[row] = self._packing.added_by_labels(state)
+        if self._label_ngrams is not None:
+            self._label_ngrams.load(row, state)
+
+    def addition_rows(self) -> list[Tensor | NDArray[Any]]:
+        """What the additions keep for each text, (B, ...) each."""
+        parts = [part for part in (self.added, self.prior_states, self.match_states) if part is not None]
+        return parts if self._label_ngrams is None else [*parts, self._label_ngrams.shares, self._label_ngrams.states]
 
     def state(self, layer: int, part: int) -> Tensor:
         """The h (part 0) or c (part -1) of a recurrent layer after the last step, (B, H), in the memory of the step.
@@ -141,16 +155,15 @@ class StepLayout(ABC):
         if prior is None:
             return None
         assert prior.ngram is not None
-        trie, tables = prior.ngram.trie, prior.ngram.estimates
+        trie = prior.ngram.trie
         orders = np.array(prior.orders, dtype=np.int64)
         states = np.full((self.rows, trie.order - 1), -1, np.int32)
         probabilities = np.zeros((self.rows, trie.vocab_size), np.float32)
-        block.trie, block.estimates = trie.block(), Estimates(*(table.ctypes.data for table in tables))
-        block.orders = Orders(orders.ctypes.data, len(orders))
+        block.prior, block.orders = prior.ngram.block(), Orders(orders.ctypes.data, len(orders))
         block.states, block.probabilities = states.ctypes.data, probabilities.ctypes.data
         block.prior_weight = self._address(prior.weight.detach().contiguous())
         block.prior_bias = self._address(prior.bias.detach().contiguous())
-        self._references.append((trie, tables, orders, probabilities))
+        self._references.append((prior.ngram, orders, probabilities))
         if contexts is not None:
             block.ngram_vectors = self._address(self._packing.context_vectors())
             block.vector_of, block.last_node = contexts.rows.ctypes.data, len(contexts.rows) - 1
@@ -171,6 +184,16 @@ class StepLayout(ABC):
             block.match_weight = self._address(match.weight.detach().contiguous())
         self._references.append(shape)
         return states
+
+    def _add_label_ngrams(self) -> LabelNgramRows | None:
+        """Add the n-grams of labels, if the model adds any; returns what they keep for each text."""
+        ngrams = self._model.additions.label_ngrams
+        if ngrams is None or self.prior_states is None:
+            return None
+        rows = LabelNgramRows(ngrams, self.rows)
+        self._point_to("label_ngrams", rows.models)
+        self.block.label_shares, self.block.label_states = rows.shares.ctypes.data, rows.states.ctypes.data
+        return rows
 
     def _add_row_bias(self, bias: Tensor, rows: Tensor) -> None:
         """Set every row to a bias at the beginning of a step."""

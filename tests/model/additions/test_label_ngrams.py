@@ -17,7 +17,7 @@ from charlm.model.language_model import LanguageModel
 from charlm.ngram.arrays import to_arrays
 from charlm.ngram.model import NgramModel
 from charlm.ngram.score import total_nats
-from charlm.sampling.steppers import LabelledStepper, ModelStepper, make_stepper
+from charlm.sampling.steppers import CompiledStepper, ModelStepper, make_stepper
 from charlm.storage.checkpoint import save
 
 COLUMNS = {"text_column": "text", "label_column": ("stars", "author")}
@@ -113,7 +113,7 @@ def test_a_stepper_adds_them_as_the_model_does(train_run, small_shape, labelled_
         weighted.match.gate.fill_(0.1)  # so that it matters what the match is added to
     states = [weighted.initial_state(1, np.array([[code, 0]], np.uint16)) for code in (1, 0, 3)]
     steppers = (make_stepper(weighted, states), ModelStepper(weighted, states))
-    if not isinstance(steppers[0], LabelledStepper):
+    if not isinstance(steppers[0], CompiledStepper):
         pytest.skip("no C compiler")
     other = weighted.initial_state(1, np.array([[2, 5]], np.uint16))
     for step in range(30):
