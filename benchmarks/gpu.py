@@ -90,7 +90,8 @@ def quality(text: str, minutes: float, device: Device) -> dict[str, Any]:
 
 def sample_of(text: str, folder: str) -> Path:
     """A file with the first million bytes of a text, of a file or a registered name."""
-    data = next(iter(find_sources(text).paths())).read_bytes()[:_SAMPLE]
+    with find_sources(text).sources[0].open() as file:
+        data = file.read(_SAMPLE)
     path = Path(folder) / "sample.txt"
     path.write_text(data.decode("utf-8", "ignore"), encoding="utf-8")
     return path

@@ -18,3 +18,7 @@ def test_it_runs_on_the_cpu_and_keeps_no_figures(
     ]
     assert "nats per token on the validation split" in lines[-1]
     assert not results.exists()
+
+
+def test_a_text_may_be_a_named_corpus(tmp_path: Path) -> None:
+    assert gpu.sample_of("dishes", str(tmp_path)).read_text(encoding="utf-8").count("\n") > 10
