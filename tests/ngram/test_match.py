@@ -118,7 +118,7 @@ def test_a_state_that_can_not_be_one_is_refused(place: int, value: int) -> None:
 def test_a_state_of_another_shape_or_type_is_refused(state) -> None:
     with pytest.raises(ValueError, match="not the state of a match"):
         check_states(CHARACTERS, state)
-    with pytest.raises(ValueError, match="1 states for 2 rows"):
+    with pytest.raises(ValueError, match="states for 1 of 2 rows"):
         advance(CHARACTERS, no_matches(CHARACTERS, 1), np.zeros((3, 2)))
 
 

@@ -138,7 +138,7 @@ def test_states_of_fewer_sequences_than_continue_are_an_error(run: RunFolder) ->
             tensors[name] = tensors[name][:1].clone()
 
     change(run.resume, fewer)
-    with pytest.raises(RunError, match=r"the run was saved with 1 sequences per step, but \d continue"):
+    with pytest.raises(RunError, match=r"the run was saved with 1 sequence per step, but \d continue"):
         api.resume_run(run.path, text=OLD / "text.txt")
 
 

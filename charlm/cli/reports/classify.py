@@ -68,7 +68,7 @@ def show_confusion(confusion: "Confusion", label: "LabelColumn") -> None:
     console.print(table)
     total = confusion.documents
     console.print(
-        f"{confusion.accuracy:.1%} of {count_of(total, 'document')} {form_for(total, 'has', 'have')} their true "
+        f"{confusion.accuracy:.1%} of {count_of(total, 'document')} {form_for(total, 'has its', 'have their')} true "
         f"{label.name} as the likeliest",
         soft_wrap=True,
     )

@@ -187,7 +187,7 @@ def test_mistakes_in_labelled_texts_are_named(write) -> None:
         read_labelled(write(b"a\xff", "a.tsv"))
     with pytest.raises(CorpusError, match="has no text"):
         read_pair(write("a\n", "p.txt"), write("\n \n", "n.txt"))
-    with pytest.raises(CorpusError, match="can't be read"):
+    with pytest.raises(CorpusError, match="is a folder; name a file"):
         read_pair(write("a\n", "p.txt"), write("a", "x.txt").parent)
 
 

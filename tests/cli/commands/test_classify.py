@@ -125,7 +125,7 @@ def test_empty_lines_keep_their_numbers_and_unknown_characters_are_counted(charl
     shown = charlm("classify", films, "-", *options, stdin=text)
     assert [line.split()[0] for line in shown.stdout.splitlines()] == ["document", "1", "2", "3", "4"]
     assert shown.stdout.splitlines()[3].split() == ["3", "5", "0.500", "3", "0.300", "0", "(empty)"]
-    assert shown.stderr == "4 documents (2 empty), 22 characters; 1 unknown characters\n"
+    assert shown.stderr == "4 documents (2 empty), 22 characters; 1 unknown character\n"
     records = [
         json.loads(line) for line in charlm("classify", films, "-", *options, "--jsonl", stdin=text).stdout.splitlines()
     ]
@@ -145,7 +145,7 @@ def test_records_without_a_text_or_a_label_are_rows(charlm, films: str, write) -
     shown = charlm("classify", films, table, "--label", "stars", "--csv")
     rows = [*csv.DictReader(shown.stdout.splitlines())]
     assert [(row["document"], row["truth"]) for row in rows] == [("1", ""), ("2", "5"), ("3", "1")]
-    assert "of 1 document have" in shown.stderr
+    assert "of 1 document has" in shown.stderr
     rows = [*csv.DictReader(charlm("score", films, table, "--csv").stdout.splitlines())]
     assert [(row["document"], row["labels stars"], row["labels author"]) for row in rows] == [
         ("1", "", ""),

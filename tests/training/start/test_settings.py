@@ -13,7 +13,7 @@ def test_every_plan_is_a_configuration(tokens: int, passes: float) -> None:
     found = settings_for(TrainingTask(tokens=tokens), passes)
     ModelConfig(vocab_size=68, **found.model)
     config = TrainConfig(minutes=1, **found.training)
-    assert f"{tokens:,} tokens" in found.why and "\n" not in found.why
+    assert found.why.startswith("1 token will" if tokens == 1 else f"{tokens:,} tokens will") and "\n" not in found.why
     assert 3e-3 <= config.learning_rate <= 5e-3
 
 
