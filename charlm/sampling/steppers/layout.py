@@ -109,10 +109,17 @@ class StepLayout(ABC):
         if self._label_ngrams is not None:
             self._label_ngrams.load(row, state)
 
-    def addition_rows(self) -> list[Tensor | NDArray[Any]]:
-        """What the additions keep for each text, (B, ...) each."""
-        parts = [part for part in (self.added, self.prior_states, self.match_states) if part is not None]
-        return parts if self._label_ngrams is None else [*parts, self._label_ngrams.shares, self._label_ngrams.states]
+    def addition_rows(self) -> list[NDArray[Any]]:
+        """What the additions keep for each text, (B, ...) each, in the memory of the step."""
+        ngrams = self._label_ngrams
+        parts = (
+            None if self.added is None else self.added.numpy(),
+            self.prior_states,
+            self.match_states,
+            None if ngrams is None else ngrams.shares,
+            None if ngrams is None else ngrams.states,
+        )
+        return [part for part in parts if part is not None]
 
     def state(self, layer: int, part: int) -> Tensor:
         """The h (part 0) or c (part -1) of a recurrent layer after the last step, (B, H), in the memory of the step.

@@ -119,6 +119,18 @@ def test_texts_are_rearranged_and_added(labelled, match: bool) -> None:
             np.testing.assert_allclose(*(stepper.step(tokens) for stepper in made), rtol=1e-4, atol=1e-4)
 
 
+def test_texts_that_begin_alike_are_loaded_again_after_steps(labelled) -> None:
+    model = labelled()
+    one, other = states_with(model, FACTORS[:3:2])
+    made = CompiledStepper(model, [one, one, other]), ModelStepper(model, [one, one, other])
+    for row, state in ((1, one), (2, one), (0, other), (2, other)):
+        for tokens in ([3, 4, 5], [6, 6, 6]):
+            np.testing.assert_allclose(*(stepper.step(tokens) for stepper in made), rtol=1e-4, atol=1e-4)
+        for stepper in made:
+            stepper.load(row, state)
+    np.testing.assert_allclose(*(stepper.step([3, 4, 5]) for stepper in made), rtol=1e-4, atol=1e-4)
+
+
 def test_without_a_prior_or_a_weight_they_are_not_added(labelled) -> None:
     model = labelled(prior=0)
     check(model, states_with(model, FACTORS[:3]))
