@@ -66,8 +66,8 @@ def main() -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
-            address = server.stdout.readline().strip().replace("/#", "/write#")
-            with chromium() as browser, new_page(browser, address.partition("/write")[0]) as (page, _):
+            address = server.stdout.readline().strip()
+            with chromium() as browser, new_page(browser, address.partition("/#")[0]) as (page, _):
                 page.goto(address)
                 page.wait_for_selector("main:not([aria-busy])")
                 for coloured in (False, True):
