@@ -1,6 +1,6 @@
 """How likely a model finds the texts that it writes under a constraint, next to its free texts.
 
-    python benchmarks/constraints.py [TEXT] [--texts 1000] [--length 300] [--minutes 1] [--run RUN]
+    python benchmarks/constraints.py [TEXT] [--texts 1000] [--length 300] [--minutes 1] [--run RUN] [--only NAME]
 
 A model of TEXT (tinyshakespeare by default) is trained for a minute, or RUN is loaded. For each constraint it writes
 `--texts` texts at temperature 1, which are all checked by other code than the sampler's, and their bits per character
@@ -127,6 +127,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=1)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--run", help="a model, instead of training one")
+    parser.add_argument("--only", default="", help="only the constraints with this in their name, and free text")
     add_option(parser)
     arguments = parser.parse_args()
     import charlm
@@ -143,6 +144,8 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- |")
     free = 0.0
     for name, (settings, holds) in CONSTRAINTS.items():
+        if name != "free" and arguments.only not in name:
+            continue
         started = time.perf_counter()
         texts = [
             *model.generate_many(
