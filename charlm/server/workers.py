@@ -54,6 +54,7 @@ class Job:
         end = time.monotonic() + seconds
 
         def progress(what: str, done: int, total: int | None) -> None:
+            """End the work here, if nobody waits for it or its time is over."""
             self.require_wanted()
             if time.monotonic() > end:
                 raise RequestError(
