@@ -107,16 +107,9 @@ def test_a_text_may_begin_in_the_middle(labelled) -> None:
 
 
 @pytest.mark.parametrize("match", [False, True])
-def test_texts_are_rearranged_and_added(labelled, match: bool) -> None:
+def test_texts_are_rearranged_and_added(labelled, check_rearranged, match: bool) -> None:
     model = labelled(match=match)
-    states = states_with(model, FACTORS[:3])
-    made = CompiledStepper(model, states), ModelStepper(model, states)
-    for _ in range(5):
-        for rows in ([0, 1, 2], [2, 0], [1, 1, 0, 0]):
-            tokens = [3 + row for row in rows]
-            for stepper in made:
-                stepper.take(rows)
-            np.testing.assert_allclose(*(stepper.step(tokens) for stepper in made), rtol=1e-4, atol=1e-4)
+    check_rearranged(model, states_with(model, FACTORS[:3]))
 
 
 def test_texts_that_begin_alike_are_loaded_again_after_steps(labelled) -> None:

@@ -1,6 +1,5 @@
 """What every stepper does alike, and which one is taken."""
 
-import numpy as np
 import pytest
 import torch
 
@@ -82,17 +81,11 @@ def test_each_text_of_another_network_has_its_own_labels(random_network, check_s
 
 @compiled
 @pytest.mark.parametrize("kind", SHAPES)
-def test_texts_of_another_network_are_rearranged_and_added(random_network, states_of, kind: str) -> None:
+def test_texts_of_another_network_are_rearranged_and_added(
+    random_network, states_of, check_rearranged, kind: str
+) -> None:
     model = random_network(kind, **SHAPES[kind])
-    states = states_of(model, 3)
-    steppers = CompiledStepper(model, states), ModelStepper(model, states)
-    for _ in range(5):
-        for rows in ([0, 1, 2], [2, 0], [1, 1, 0, 0]):
-            tokens = [3 + row for row in rows]
-            for stepper in steppers:
-                stepper.take(rows)
-            one, other = (stepper.step(tokens) for stepper in steppers)
-            np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+    check_rearranged(model, states_of(model, 3))
 
 
 @compiled
