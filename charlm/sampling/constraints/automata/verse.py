@@ -1,5 +1,5 @@
 """Lines of English verse: each has its number of syllables; lines with the same letter of a scheme rhyme, and others
-don't. There are no blank lines between them.
+don't. There are no blank lines between them, and none before them has anything else than white space.
 
 A state is a line, the syllables that it still needs, a node of the lexicon's tree of letters, and the words that later
 lines must rhyme with. One more line stands for the end of a sentence after the last.
@@ -33,6 +33,7 @@ _FEW = 2  # syllables of words that every rhyme must offer
 _LETTER = np.full(256, -1)
 for _place, _one in enumerate(LETTERS):
     _LETTER[[ord(_one), ord(_one.upper())]] = _place
+_BLANK, _BEGUN = 0, 1  # contexts without rhymes: of white space alone, and after that
 _CUT = math.exp(UNFINISHED)
 _CLOSING = b"\"')"
 _SEPARATES = np.isin(np.arange(256), np.frombuffer(SEPARATORS, dtype=np.uint8))
@@ -67,8 +68,9 @@ class Verse:
         self._all = endings(lexicon, words, self._nats, ends_word)
         self._viable = [self._rhyming(number) for number in range(len(repeated))]
         self._viable_endings = [self._endings(np.flatnonzero(words)) for words in self._viable]
-        self._contexts: list[Bound] = [((),) * len(repeated)]
-        self._number_of = {self._contexts[0]: 0}
+        unbound: Bound = ((),) * len(repeated)
+        self._contexts = [unbound, unbound]
+        self._number_of = {unbound: _BEGUN}
         self._lines: dict[tuple[int, int], _Line] = {}
         self._free = self._line(self._endings(words))
         self._whole = _CUT + (1 - _CUT) * whole_sentences(bigrams)
@@ -81,7 +83,7 @@ class Verse:
     @property
     def start(self) -> int:
         """See `Automaton.start`."""
-        return self._code(0, 0, int(self._targets[0]), 0)
+        return self._code(_BLANK, 0, int(self._targets[0]), 0)
 
     def step(self, states: States, data: Bytes) -> States:
         """See `Automaton.step`."""
@@ -172,7 +174,10 @@ class Verse:
         if rest == 0 and byte not in LINE_ENDS:
             return DEAD
         last = self.num - 1
-        if byte != _NEWLINE or (not node and line == 0 and rest == self._targets[0]):
+        if context == _BLANK and not node and bytes([byte]).isspace():
+            return self.start
+        context = max(context, _BEGUN)
+        if byte != _NEWLINE:
             if rest == 0 and line >= last:
                 is_whole = byte in SENTENCE_ENDS or (line > last and byte in _CLOSING)
                 line = last + is_whole

@@ -89,3 +89,12 @@ def test_different_letters_have_different_rhymes(read, words, bigrams) -> None:
 @pytest.mark.parametrize("text", ["cat'i", "cat' i", "cat i\n\nbat"])
 def test_no_apostrophe_adds_to_a_word_and_no_line_is_blank(read, words, bigrams, text: str) -> None:
     assert read(Verse(words, (2, 1), "", bigrams), text)[0] == DEAD
+
+
+@pytest.mark.parametrize("scheme", ["", "AB"])
+def test_only_white_space_may_be_above_the_first_line(read, words, bigrams, scheme: str) -> None:
+    verse = Verse(words, (2, 1), scheme, bigrams)
+    for text in ("\n \nrabbit\ncat", '"Rabbit\ncat', "- \t(rabbit)\ncat"):
+        assert read(verse, text)[1]
+    for text in (".\n", '"\n', "\n- \n"):
+        assert read(verse, text)[0] == DEAD
