@@ -15,7 +15,7 @@ from charlm.sampling.draws import Uniforms
 from charlm.sampling.filters import log_probabilities, truncations
 from charlm.sampling.prepared import PreparedModel, WritingOptions
 from charlm.sampling.steppers import LogitRows
-from charlm.sampling.text_stream import GeneratedText, TextStream
+from charlm.sampling.text_stream import GeneratedText, TextStream, chances
 from charlm.tokenizers import Tokenizer
 
 
@@ -107,7 +107,7 @@ def _best(logits: LogitRows, live: list[_Hypothesis], controls: Controls, width:
     scores = np.nan_to_num(scores, nan=-np.inf, neginf=-np.inf)
     promise = scores
     if live[0].stream.constraint_state is not None:
-        promise = scores + np.stack([one.stream.chances() for one in live])
+        promise = scores + chances([hypothesis.stream for hypothesis in live])
     model_log_p = log_probabilities(logits.astype(np.float64))
     extended: list[_Continuation] = []
     for flat in np.argsort(-promise, axis=None, kind="stable").tolist():

@@ -4,6 +4,7 @@ import copy
 import math
 from codecs import utf_8_decode
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -125,11 +126,6 @@ class TextStream:
     def is_free(self) -> bool:
         """Whether the constraint is satisfied, whatever follows."""
         return self.constraint_state is None or self.constraint_state.is_free
-
-    def chances(self) -> NDArray[np.float64]:
-        """Nats of the chance to satisfy the constraint after each token, (V,): see `Constraint.chances`."""
-        assert self.constraint_state is not None
-        return self.constraint_state.chances(self.room, may_end=self.may_end)
 
     def can_take(self, token: int) -> bool:
         """Whether the constraint can be satisfied after a token whose chance is above -inf."""
@@ -280,3 +276,16 @@ class TextStream:
         self._parts.append(text)
         self._length += len(text)
         return text
+
+
+def chances(streams: Sequence[TextStream]) -> NDArray[np.float64]:
+    """Nats of the chance to satisfy the constraint that N texts share after each token, (N, V): see
+    `Constraint.chances`."""
+    states = [stream.constraint_state for stream in streams]
+    positions = [
+        state.position(stream.room, may_end=stream.may_end)
+        for state, stream in zip(states, streams, strict=True)
+        if state is not None
+    ]
+    assert states[0] is not None
+    return states[0].constraint.chances(positions)

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,20 @@ State = tuple[int, ...]
 """The state of each automaton of a product."""
 _CACHE_BYTES = 64_000_000
 _MOST_KNOWN = 512  # chances of all tokens
+_AT_ONCE = 65_536  # tokens that are followed together
+
+
+class Position(NamedTuple):
+    """Where a text is in a constraint."""
+
+    state: State
+    """The state after the text."""
+    room: int
+    """How many more characters there may be."""
+    may_end: bool
+    """Whether the text may end now. One that can only end may end in any case."""
+    rest: bytes = b""
+    """What the next token must begin with; it doesn't count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +74,13 @@ class Constraint:
         self._spelling = _Spelling(vocabulary.bytes, vocabulary)
         self._vocabulary = vocabulary
         self._lasts = np.array([data[-1] if data else 0 for data in vocabulary.bytes])
-        self._chances: dict[tuple[State, int, bool, bytes], NDArray[np.float64]] = {}
+        self._chances: dict[Position, NDArray[np.float64]] = {}
         self._cache: OrderedDict[State, Continuations] = OrderedDict()
         self._most = max(16, _CACHE_BYTES // (vocabulary.size * (8 * len(automata) + 25)))
 
     def accepts(self, state: State) -> bool:
         """Whether the text may end in a state."""
-        return all(bool(own.accepts(np.array([one]))[0]) for own, one in zip(self._automata, state, strict=True))
+        return bool(self._accept(np.array(state)[:, None])[0])
 
     def is_free(self, state: State) -> bool:
         """Whether every continuation is accepted."""
@@ -95,64 +110,81 @@ class Constraint:
 
     def continuations(self, state: State, rest: bytes = b"") -> Continuations:
         """What each token leads to; `rest` is what a token must begin with and doesn't count."""
-        if rest:
-            spelled = [data[len(rest) :] if data.startswith(rest) else b"" for data in self._vocabulary.bytes]
-            return self._follow(state, _Spelling(spelled, self._vocabulary))
-        found = self._cache.get(state)
-        if found is None:
-            found = self._cache[state] = self._follow(state, self._spelling)
-            if len(self._cache) > self._most:
-                self._cache.popitem(last=False)
-        else:
-            self._cache.move_to_end(state)
-        return found
+        return self._continuations([(state, rest)])[0]
 
-    def chances(self, state: State, room: int, *, may_end: bool, rest: bytes = b"") -> NDArray[np.float64]:
-        """Nats of the chance that free writing satisfies the constraint after each token, (V,); -inf for tokens that
-        are not allowed. A text that the constraint ends has its `ending`.
+    def chances(self, positions: Sequence[Position]) -> NDArray[np.float64]:
+        """Nats of the chance that free writing satisfies the constraint after each token, for N positions, (N, V); -inf
+        for tokens that are not allowed. A text that the constraint ends has its `ending`."""
+        found = {position: self._chances[position] for position in positions if position in self._chances}
+        unknown = [position for position in dict.fromkeys(positions) if position not in found]
+        if unknown:
+            new = dict(zip(unknown, self._new_chances(unknown), strict=True))
+            if len(self._chances) + len(new) > _MOST_KNOWN:
+                self._chances.clear()
+            self._chances |= new
+            found |= new
+        return np.stack([found[position] for position in positions])
 
-        Args:
-            state: the state before.
-            room: how many more characters there may be.
-            may_end: whether the text may end now. One that can only end may end in any case.
-            rest: as in `continuations`.
-        """
-        key = (state, room, may_end, rest)
-        if (known := self._chances.get(key)) is not None:
-            return known
-        following = self.continuations(state, rest)
-        allowed = following.needed <= room
-        if not may_end and (goes_on := allowed & ~following.ended).any():
-            allowed = goes_on
-        left = np.maximum(0, room - following.characters)
-        chances = np.zeros(self._size)
-        for lookahead, states in zip(self._lookaheads, following.next, strict=True):
-            chances += lookahead.log_chance(states, self._lasts, left)
-        chances = np.where(following.ended, following.ending, np.maximum(chances, LOWEST))
-        if len(self._chances) >= _MOST_KNOWN:
-            self._chances.clear()
-        known = self._chances[key] = np.where(allowed, chances, -np.inf)
-        return known
+    def _new_chances(self, positions: Sequence[Position]) -> NDArray[np.float64]:
+        """`chances`, computed."""
+        following = self._continuations([(position.state, position.rest) for position in positions])
+        shape = (len(positions), self._size)
+        ended = np.stack([one.ended for one in following])
+        room = np.array([position.room for position in positions])[:, None]
+        allowed = np.stack([one.needed for one in following]) <= room
+        goes_on = allowed & ~ended
+        only_ends = np.array([position.may_end for position in positions]) | ~goes_on.any(1)
+        allowed = np.where(only_ends[:, None], allowed, goes_on)
+        left = np.maximum(0, room - np.stack([one.characters for one in following])).ravel()
+        lasts = np.tile(self._lasts, len(positions))
+        chances = np.zeros(shape)
+        for number, lookahead in enumerate(self._lookaheads):
+            states = np.concatenate([one.next[number] for one in following])
+            chances += lookahead.log_chance(states, lasts, left).reshape(shape)
+        ending = np.stack([one.ending for one in following])
+        return np.where(allowed, np.where(ended, ending, np.maximum(chances, LOWEST)), -np.inf)
 
-    def _follow(self, state: State, spelling: "_Spelling") -> Continuations:
-        """Run the automata over the bytes of all tokens, one column of bytes at a time.
+    def _continuations(self, places: Sequence[tuple[State, bytes]]) -> list[Continuations]:
+        """`continuations` of several states, each with its rest."""
+        found, new = dict[tuple[State, bytes], Continuations](), list[State]()
+        for state, rest in dict.fromkeys(places):
+            if rest:
+                spelled = [data[len(rest) :] if data.startswith(rest) else b"" for data in self._vocabulary.bytes]
+                (found[state, rest],) = self._follow([state], _Spelling(spelled, self._vocabulary))
+            elif (known := self._cache.get(state)) is not None:
+                self._cache.move_to_end(state)
+                found[state, rest] = known
+            else:
+                new.append(state)
+        number = max(1, _AT_ONCE // self._size)
+        for first in range(0, len(new), number):
+            some = new[first : first + number]
+            for state, followed in zip(some, self._follow(some, self._spelling), strict=True):
+                found[state, b""] = self._cache[state] = followed
+        while len(self._cache) > self._most:
+            self._cache.popitem(last=False)
+        return [found[place] for place in places]
+
+    def _follow(self, starts: Sequence[State], spelling: "_Spelling") -> list[Continuations]:
+        """Run the automata from S states over the bytes of all tokens, one column of bytes at a time.
 
         Of a token in which the text ends only the bytes before the end count.
         """
-        states = np.array(state)[:, None].repeat(self._size, 1)  # (P, V)
-        characters, sizes = np.zeros(self._size, dtype=np.int64), np.zeros(self._size, dtype=np.int64)
-        ending = np.zeros(self._size)
-        running = spelling.lengths > 0
+        shape = (len(starts), self._size)
+        begun = np.array(starts).T  # (P, S)
+        states = begun.repeat(self._size, 1)  # (P, S V)
+        characters, sizes = np.zeros(states.shape[1], dtype=np.int64), np.zeros(states.shape[1], dtype=np.int64)
+        ending = np.zeros(states.shape[1])
+        lengths = np.tile(spelling.lengths, len(starts))
+        running = lengths > 0
         states[:, ~running] = DEAD
         for column in range(spelling.bytes.shape[1]):
-            tokens = np.flatnonzero(running & (spelling.lengths > column))
+            tokens = np.flatnonzero(running & (lengths > column))
             if not len(tokens):
                 break
-            data = spelling.bytes[tokens, column]
+            data = spelling.bytes[tokens % self._size, column]
             before = states[:, tokens]
-            accepted = np.logical_and.reduce(
-                [own.accepts(part) for own, part in zip(self._automata, before, strict=True)]
-            )
+            accepted = self._accept(before)
             after = np.stack([own.step(part, data) for own, part in zip(self._automata, before, strict=True)])
             outcome = combine(after, accepted, np.full(len(tokens), NEVER))
             states[:, tokens] = np.where(outcome == NEVER, after, outcome)
@@ -169,9 +201,21 @@ class Constraint:
         )
         needed = np.where(ended, characters, characters + distances)
         needed[states[0] == DEAD] = NEVER
-        needed[self._eos] = 0 if self.accepts(state) else NEVER
-        ended[self._eos] = True
-        return Continuations(states, characters, sizes, needed, ended, ending)
+        needed, ended = needed.reshape(shape), ended.reshape(shape)
+        needed[:, self._eos] = np.where(self._accept(begun), 0, NEVER)
+        ended[:, self._eos] = True
+        parts = (characters.reshape(shape), sizes.reshape(shape), needed, ended, ending.reshape(shape))
+        return [
+            Continuations(states[:, row * self._size : (row + 1) * self._size], *(part[row] for part in parts))
+            for row in range(len(starts))
+        ]
+
+    def _accept(self, states: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether the text may end in each of N states, (P, N)."""
+        accepted: NDArray[np.bool_] = np.logical_and.reduce(
+            [own.accepts(part) for own, part in zip(self._automata, states, strict=True)]
+        )
+        return accepted
 
 
 class _Spelling:

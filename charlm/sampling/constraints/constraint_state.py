@@ -2,10 +2,7 @@
 
 from typing import Self
 
-import numpy as np
-from numpy.typing import NDArray
-
-from charlm.sampling.constraints.constraint import Constraint, Continuations, State
+from charlm.sampling.constraints.constraint import Constraint, Continuations, Position, State
 
 
 class ConstraintState:
@@ -42,9 +39,9 @@ class ConstraintState:
         """See `Constraint.is_between_words`."""
         return not self.rest and self.constraint.is_between_words(self.state)
 
-    def chances(self, room: int, *, may_end: bool) -> NDArray[np.float64]:
-        """See `Constraint.chances`."""
-        return self.constraint.chances(self.state, room, may_end=may_end, rest=self.rest)
+    def position(self, room: int, *, may_end: bool) -> Position:
+        """Where the text is; see `Position`."""
+        return Position(self.state, room, may_end, self.rest)
 
     def reaches(self, token: int, room: int) -> bool:
         """Whether the text can be finished after an allowed token. Exact, unlike `chances`."""

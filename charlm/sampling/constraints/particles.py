@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from charlm.sampling import filters
+from charlm.sampling import filters, text_stream
 from charlm.sampling.config import SampleConfig, temperature_at
 from charlm.sampling.constraints.lookahead import LOWEST
 from charlm.sampling.controls import Controls
@@ -120,7 +120,7 @@ class ParticleWriter:
     def _propose(self, logits: NDArray[np.floating], streams: Sequence[TextStream]) -> _Proposal:
         """The proposals for N texts, given the model's logits, (N, V)."""
         adjusted = self._controls.allowed(logits, streams)
-        chances = np.stack([stream.chances() for stream in streams])
+        chances = text_stream.chances(streams)
         setting = self._config.temperature
         temperatures = [temperature_at(setting, stream.tokens, stream.progress) for stream in streams]
         scale = np.array([one if 0 < one < math.inf else 1.0 for one in temperatures])[:, None]

@@ -1,6 +1,6 @@
 """Writes texts that satisfy a constraint: one, chunk by chunk, or many in a batch."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -71,9 +71,23 @@ def write_constrained(
             running = [part for one in populations for part in one.particles if not part.stream.ended]
             if running:
                 stepper = stepper or prepared.stepper(starts)
+                running = _in_rows(running)
                 if (rows := [particle.row for particle in running]) != [*range(total)]:
                     stepper.take(rows)
                     total = len(rows)
                 logits = stepper.step([particle.token for particle in running])
                 for row, particle in enumerate(running):
                     particle.row = row
+
+
+def _in_rows(particles: Sequence[Particle]) -> list[Particle]:
+    """The particles, with as many as possible at the place of their row, so that few states have to be copied."""
+    placed: list[Particle | None] = [None] * len(particles)
+    others = []
+    for particle in particles:
+        if particle.row < len(placed) and placed[particle.row] is None:
+            placed[particle.row] = particle
+        else:
+            others.append(particle)
+    waiting = iter(others)
+    return [next(waiting) if particle is None else particle for particle in placed]

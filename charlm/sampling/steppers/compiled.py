@@ -91,18 +91,21 @@ class CompiledStepper:
 
     def take(self, rows: Sequence[int]) -> None:
         """See `Stepper.take`."""
-        kept, old = [*rows], self._layout
+        old, kept = self._layout, np.array(rows)
+        places = np.flatnonzero(kept != np.arange(len(kept)))  # the state of a text can be large
         if len(kept) > old.rows:
             self._set_layout(self._new_layout(len(kept)))
             self._layout.block.time = old.block.time
+            places = np.arange(len(kept))
+        sources = kept[places]
         new, time, period = self._layout, old.block.time, old.block.period
         for old_history, new_history in zip(old.histories, new.histories, strict=True):
             for before, after in zip(old_history, new_history, strict=True):
                 if before is not None and after is not None:
                     past = slice(time, time + len(before) - period)  # what the next step reads
-                    after[past, : len(kept)] = before[past, kept]
+                    after[past, places] = before[past, sources]
         for own, others in zip(old.addition_rows(), new.addition_rows(), strict=True):
-            others[: len(kept)] = own[kept]
+            others[places] = own[sources]
         self._set_rows(len(kept))
 
     def change(self, layer: int, part: int, hold: Hold) -> NDArray[np.floating]:

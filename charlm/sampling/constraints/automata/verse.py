@@ -71,7 +71,7 @@ class Verse:
         unbound: Bound = ((),) * len(repeated)
         self._contexts = [unbound, unbound]
         self._number_of = {unbound: _BEGUN}
-        self._lines: dict[tuple[int, int], _Line] = {}
+        self._lines: dict[tuple[int, tuple[int, ...] | frozenset[int]], _Line] = {}
         self._free = self._line(self._endings(words))
         self._whole = _CUT + (1 - _CUT) * whole_sentences(bigrams)
 
@@ -206,24 +206,27 @@ class Verse:
 
     def _after(self, context: int, line: int) -> _Line:
         """The line in a context."""
-        key = (context, line)
-        if key not in self._lines:
-            letter = self._letter_of[line]
-            if letter is None:
-                self._lines[key] = self._free
-            elif own := self._contexts[context][letter]:
-                words = np.flatnonzero(self._lexicon.rhymes == self._lexicon.rhymes[own[0]])
-                self._lines[key] = self._line(self._endings(words[~np.isin(words, own)]))
-            else:
-                taken = np.isin(self._lexicon.rhymes, [*self._taken(context)])
-                words, viable = np.flatnonzero(self._viable[letter] & taken), self._viable_endings[letter]
-                last = EndingsWithout(viable, self._endings(words)) if len(words) else viable
-                self._lines[key] = self._line(last)
-        return self._lines[key]
+        if (letter := self._letter_of[line]) is None:
+            return self._free
+        bound = self._contexts[context]
+        key = (letter, bound[letter] or self._taken(context))
+        if (known := self._lines.get(key)) is None:
+            known = self._lines[key] = self._line(self._last_words(*key))
+        return known
 
-    def _taken(self, context: int) -> set[int]:
+    def _last_words(self, letter: int, bound: tuple[int, ...] | frozenset[int]) -> Endings | EndingsWithout:
+        """The words that may end a line, given the words at the ends of its letter's lines so far, or, if there are
+        none, the rhymes of other letters."""
+        rhymes = self._lexicon.rhymes
+        if isinstance(bound, tuple):
+            words = np.flatnonzero(rhymes == rhymes[bound[0]])
+            return self._endings(words[~np.isin(words, bound)])
+        words, viable = np.flatnonzero(self._viable[letter] & np.isin(rhymes, [*bound])), self._viable_endings[letter]
+        return EndingsWithout(viable, self._endings(words)) if len(words) else viable
+
+    def _taken(self, context: int) -> frozenset[int]:
         """The rhymes of a context, which no other letter may have."""
-        return {int(self._lexicon.rhymes[words[0]]) for words in self._contexts[context] if words}
+        return frozenset(int(self._lexicon.rhymes[words[0]]) for words in self._contexts[context] if words)
 
     def _line(self, last: Endings | EndingsWithout) -> _Line:
         """The line that these words may end."""
