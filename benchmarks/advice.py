@@ -1,6 +1,6 @@
 """Runs of T, 2T and 4T steps over texts of many kinds and sizes: what the advice of `charlm train` is fitted to.
 
-    python benchmarks/advice.py [TEXT...] [--groups 66] [--results docs/results/advice.jsonl]
+    python benchmarks/advice.py [TEXT...] [--groups 66] [--threads 1] [--results docs/results/advice.jsonl]
 
 Prints the tables of docs/notes/advice.md: how often each statement of `charlm.analysis.runs.advice` came true, and all
 pairs of T and 2T. The interval of the gain is fitted to nine of ten texts at a time and checked on the tenth.
@@ -18,7 +18,6 @@ import argparse
 import json
 import logging
 import platform
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,12 +27,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from results import FOLDER, commit
+from runs import content_of, start
 
 from charlm.analysis.runs.advice import Advice, advise
 from charlm.analysis.runs.metrics import Metrics, StepRecord, ValidationRecord, read_metrics
 from charlm.api import train_run
 from charlm.config import TrainConfig
-from charlm.data.sources import find_sources
 from charlm.loading import load
 from charlm.storage.runs import RunFolder
 
@@ -73,7 +73,7 @@ class Pair:
 
 def piece(text: str, size: int) -> str:
     """About `size` bytes from the middle of a text."""
-    raw = b"".join(source.open().read() for source in find_sources(text).sources)
+    raw = content_of(text)
     start = max(0, (len(raw) - size) // 2)
     return raw[start : start + size].decode("utf-8", "ignore").lstrip("\ufffd")
 
@@ -156,9 +156,8 @@ def groups(texts: list[str], count: int) -> list[dict[str, Any]]:
 def measure(texts: list[str], count: int, threads: int, results: Path) -> None:
     """Append the runs that the results file lacks."""
     done = {(one["group"], one["change"], one["steps"]): one for one in read_lines(results)}
-    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
     machine = {
-        "commit": head.stdout.strip(),
+        "commit": commit(),
         "machine": platform.machine(),
         "python": platform.python_version(),
         "torch": torch.__version__,
@@ -300,7 +299,7 @@ def main() -> None:
     parser.add_argument("texts", nargs="*", help="without any, only the tables are printed")
     parser.add_argument("--groups", type=int, default=66)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--results", type=Path, default=Path("docs/results/advice.jsonl"))
+    parser.add_argument("--results", type=Path, default=FOLDER / "advice.jsonl")
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
     if arguments.texts:
@@ -309,4 +308,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -22,6 +22,7 @@ from typing import Any
 
 import torch
 from results import Results, add_option
+from runs import divided, name_of, start
 
 import charlm
 from charlm.config import TokenizerConfig
@@ -48,22 +49,20 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for text in arguments.texts:
         for seed in arguments.seeds:
-            name = Path(text.partition(":")[0]).stem
-            settings = {"text": name, "minutes": arguments.minutes}
+            settings = {"text": name_of(text), "minutes": arguments.minutes}
             figures = results.find(settings, seed=seed)
             if figures is None:
                 figures = measure(text, arguments.minutes, seed, arguments.threads)
                 results.add(settings, figures, seed=seed)
             tried = [f"{figures[key]:.4f}" for key in ("anew", "english", "other_match")]
             others = [f"{figures[key]:.4f}" for key in ("ngram", "xz")]
-            cells = [name, str(seed), *tried, figures["chosen"], f"{figures['lost']:.1%}", *others]
+            cells = [settings["text"], str(seed), *tried, figures["chosen"], f"{figures['lost']:.1%}", *others]
             print(f"| {' | '.join(cells)} |", flush=True)
 
 
 def measure(text: str, minutes: float, seed: int, threads: int) -> dict[str, Any]:
     """Train in each way in a temporary folder, and score the test split."""
-    path, _, documents = text.partition(":")
-    options: dict[str, Any] = {"documents": documents} if documents else {}
+    path, options = divided(text)
     settings = {"minutes": minutes, "seed": seed, "threads": threads, "splits": SPLITS, **options}
     begun = chosen(path, options)
     bits: dict[str, float] = {}
@@ -97,4 +96,4 @@ def chosen(path: str, options: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

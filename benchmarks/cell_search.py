@@ -1,6 +1,6 @@
 """All cells at equal model size and equal budget, each with its own learning rate.
 
-    python benchmarks/cell_search.py TEXT... [--tokens 400000 | --seconds 20]
+    python benchmarks/cell_search.py TEXT... [--tokens 400000 | --seconds 20] [--threads 2]
 
 Makes the rows of docs/notes/cell_search.md. TEXT is a file or a registered name. Every cell gets the width that brings
 its model closest to the size of an LSTM of 128 units. The learning rate is the one of a small grid that does best on
@@ -15,16 +15,15 @@ import argparse
 import statistics
 import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 import torch
 from results import Results, add_option
+from runs import content_of, name_of, start
 
 from charlm.api import train_run
 from charlm.cells import CELLS, find_cell
 from charlm.config import SplitName, TrainOptions
-from charlm.data.sources import find_sources
 from charlm.errors import TrainingDivergedError
 from charlm.loading import load
 
@@ -47,11 +46,7 @@ def equal_hidden_size(cell: str, vocab_size: int) -> int:
 
 def num_characters(text: str) -> int:
     """Distinct characters of a text."""
-    characters: set[str] = set()
-    for source in find_sources(text).sources:
-        with source.open() as file:
-            characters |= set(file.read().decode())
-    return len(characters)
+    return len(set(content_of(text).decode()))
 
 
 def run(text: str, cell: str, rate: float, seed: int, budget: dict[str, float], threads: int) -> dict[str, Any]:
@@ -100,7 +95,7 @@ def search(texts: list[str], budget: dict[str, float], results: Results, threads
     """The runs that the tables show; those that are not in the results file are made."""
 
     def get(text: str, cell: str, rate: float, seed: int) -> dict[str, Any]:
-        settings = {"text": Path(text).stem, "cell": cell, "rate": rate, **budget}
+        settings = {"text": name_of(text), "cell": cell, "rate": rate, **budget}
         figures = results.find(settings, seed=seed)
         if figures is None:
             one = run(text, cell, rate, seed, budget, threads)
@@ -122,7 +117,7 @@ def search(texts: list[str], budget: dict[str, float], results: Results, threads
 def show(runs: list[dict[str, Any]]) -> None:
     """Print a table for each text, best cell first."""
     for text in dict.fromkeys(one["text"] for one in runs):
-        print(f"\n{Path(text).stem}\n\n| cell | H | parameters | learning rate | test, nats/char | spread |")
+        print(f"\n{text}\n\n| cell | H | parameters | learning rate | test, nats/char | spread |")
         print("| --- | --- | --- | --- | --- | --- |")
         rows = []
         for cell in dict.fromkeys(one["cell"] for one in runs):
@@ -153,4 +148,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

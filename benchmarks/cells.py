@@ -9,13 +9,11 @@ program is not repeated.
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
-from pathlib import Path
 from typing import Any
 
 from results import Results, add_option
+from runs import name_of, run_charlm, start
 
 from charlm.cells import CELLS
 
@@ -35,13 +33,10 @@ OPTIONS = (
 
 def run(text: str, cell: str, minutes: float, seed: int, threads: int) -> dict[str, Any]:
     """Train once and score."""
-    charlm = [sys.executable, "-m", "charlm"]
     with tempfile.TemporaryDirectory() as folder:
-        options = [*OPTIONS, "--minutes", str(minutes), "--seed", str(seed), "--threads", str(threads), "--cell", cell]
-        command = [*charlm, "train", text, *options, "--run", f"{folder}/run", "--json"]
-        outcome = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-        command = [*charlm, "eval", f"{folder}/run", "--no-baselines", "--json"]
-        score = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+        options = [*OPTIONS, "--minutes", minutes, "--seed", seed, "--threads", threads, "--cell", cell]
+        outcome = json.loads(run_charlm("train", text, *options, "--run", f"{folder}/run", "--json"))
+        score = json.loads(run_charlm("eval", f"{folder}/run", "--no-baselines", "--json"))
     return {"steps": outcome["step"], "nats_per_character": score["nats_per_character"]}
 
 
@@ -58,7 +53,7 @@ def main() -> None:
     results = Results("cells", arguments.results, threads=arguments.threads)
     print("| cell | seed | steps | nats/char |\n| --- | --- | --- | --- |")
     for cell in arguments.cells.split(","):
-        settings = {"text": Path(arguments.text).stem, "minutes": arguments.minutes, "cell": cell}
+        settings = {"text": name_of(arguments.text), "minutes": arguments.minutes, "cell": cell}
         for seed in arguments.seeds:
             one = results.find(settings, seed=seed)
             if one is None:
@@ -68,4 +63,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

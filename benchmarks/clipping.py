@@ -10,10 +10,10 @@ with --clip 0. The table shows validation in nats per token, or how the run ende
 import argparse
 import logging
 import tempfile
-from pathlib import Path
 
 import torch
 from results import Results, add_option
+from runs import name_of, start
 
 from charlm.api import train_run
 from charlm.errors import TrainingDivergedError
@@ -60,9 +60,9 @@ def main() -> None:
         ends = {clip: run(arguments.text, clip, seed, arguments.steps, arguments.learning_rate) for clip in (1.0, 0.0)}
         print(f"| {seed} | {ends[1.0]} | {ends[0.0]} |", flush=True)
         for clip, end in ends.items():
-            settings = {"text": Path(arguments.text).stem, "clip": clip, "steps": arguments.steps}
+            settings = {"text": name_of(arguments.text), "clip": clip, "steps": arguments.steps}
             results.add(settings | {"learning_rate": arguments.learning_rate}, {"end": end}, seed=seed)
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

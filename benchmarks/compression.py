@@ -23,6 +23,7 @@ from typing import Any
 
 import torch
 from results import Results, add_option
+from runs import name_of, start
 
 import charlm
 
@@ -41,7 +42,7 @@ def main() -> None:
     results = Results("compression", arguments.results, threads=arguments.threads)
     figures = measure(arguments.text, arguments.minutes, arguments.seed, arguments.threads)
     results.add(
-        {"text": Path(arguments.text).stem, "minutes": arguments.minutes, "cell": "lstm"}, figures, seed=arguments.seed
+        {"text": name_of(arguments.text), "minutes": arguments.minutes, "cell": "lstm"}, figures, seed=arguments.seed
     )
     print(f"torch {torch.__version__}, {arguments.minutes:g} minutes on {arguments.threads} threads\n")
     print("| what | value |\n| --- | --- |")
@@ -87,4 +88,4 @@ def timed(call: Callable[[], bytes], rounds: int) -> tuple[list[bytes], float]:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -1,6 +1,7 @@
 """How likely a model finds the texts that it writes under a constraint, next to its free texts.
 
-    python benchmarks/constraints.py [TEXT] [--texts 1000] [--length 300] [--minutes 1] [--run RUN] [--only NAME]
+    python benchmarks/constraints.py [TEXT] [--texts 1000] [--length 300] [--minutes 1] [--run RUN]
+        [--only NAME] [--batch 8]
 
 A model of TEXT (tinyshakespeare by default) is trained for a minute, or RUN is loaded. For each constraint it writes
 `--texts` texts at temperature 1, which are all checked by other code than the sampler's, and their bits per character
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import torch
 from results import Results, add_option
+from runs import start
 
 from charlm.files import cache_path
 
@@ -171,4 +173,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

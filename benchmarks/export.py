@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import median
 
 from results import ROOT, Results, add_option
+from runs import start, text_of
 
 from charlm.export import Export, export_page
 from charlm.loading import load
@@ -46,12 +47,11 @@ def main() -> None:
     print("|" + " --- |" * 10)
     for name in arguments.models:
         model = load(name)
-        corpus = model.checkpoint.corpus
         for max_size in arguments.max_sizes:
             export = export_page(model, max_size=int(max_size * 1_000_000))
             speeds = characters_per_second(export, arguments.rounds)
             settings = {
-                "text": "unknown" if corpus is None else corpus.name,
+                "text": text_of(model),
                 "tokens": model.tokenizer.kind,
                 "vocabulary": model.tokenizer.vocab_size,
                 "hidden": model.model.config.hidden_size,
@@ -80,4 +80,4 @@ def characters_per_second(export: Export, rounds: int) -> list[float]:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

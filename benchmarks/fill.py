@@ -20,6 +20,7 @@ from collections.abc import Callable
 
 import torch
 from results import Results, add_option
+from runs import start
 
 from charlm.loading import load_infill_models
 from charlm.sampling import SampleConfig, generate_many
@@ -119,4 +120,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

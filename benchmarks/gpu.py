@@ -19,25 +19,19 @@ from typing import Any
 
 import torch
 from results import Results, add_option
+from runs import name_of, start, training_speed
 
-from charlm.api import Callbacks, train_run
+from charlm.api import train_run
 from charlm.config import Device
 from charlm.data.sources import find_sources
 from charlm.kernels.torch_layers import MODULES
-from charlm.training.events import Event, StepEvent
 
 _SAMPLE = 1_000_000  # bytes of the text on which speeds are measured
 _CPU_ROWS = 16
 
 
-def training_speed(text: Path, cell: str, hidden: int, device: Device, *, rows: int, length: int, steps: int) -> float:
-    """Tokens per second of the steps of a run, without the first tenth."""
-    events: list[StepEvent] = []
-
-    def on_event(event: Event) -> None:
-        if isinstance(event, StepEvent):
-            events.append(event)
-
+def charlm_speed(text: Path, cell: str, hidden: int, device: Device, *, rows: int, length: int, steps: int) -> float:
+    """Tokens per second of the steps of a run, without the first ten."""
     with tempfile.TemporaryDirectory() as folder:
         train_run(
             text,
@@ -52,10 +46,8 @@ def training_speed(text: Path, cell: str, hidden: int, device: Device, *, rows: 
                 "optimizer": "muon",
             },
             auto=False,
-            callbacks=Callbacks(on_event=on_event),
         )
-    first, last = events[0], events[-2]  # each is the mean of ten steps, and the last includes the validation
-    return (last.tokens - first.tokens) / (last.seconds - first.seconds)
+        return training_speed(Path(folder) / "run")
 
 
 def layer_speed(cell: str, hidden: int, device: str, *, rows: int, length: int, steps: int) -> float:
@@ -119,11 +111,11 @@ def main(words: Sequence[str] | None = None) -> None:
         sample = sample_of(arguments.text, folder)
         for cell in arguments.cells:
             for width in hidden:
-                speed = training_speed(sample, cell, width, arguments.device, rows=rows, length=length, steps=steps)
+                speed = charlm_speed(sample, cell, width, arguments.device, rows=rows, length=length, steps=steps)
                 alone = None
                 if cell in MODULES:
                     alone = layer_speed(cell, width, arguments.device, rows=rows, length=length, steps=steps // 2)
-                cpu = training_speed(sample, cell, width, "cpu", rows=min(rows, _CPU_ROWS), length=16, steps=30)
+                cpu = charlm_speed(sample, cell, width, "cpu", rows=min(rows, _CPU_ROWS), length=16, steps=30)
                 share = "none" if alone is None else f"{speed / alone:.2f}"
                 layer = "none" if alone is None else f"{alone:,.0f}"
                 print(f"| `{cell}` | {width} | {speed:,.0f} | {layer} | {share} | {cpu:,.0f} |", flush=True)
@@ -133,13 +125,13 @@ def main(words: Sequence[str] | None = None) -> None:
                     kept.add(settings, figures, seed=1)
     reached = quality(arguments.text, minutes, arguments.device)
     print(
-        f"\n{minutes:g} minutes on {Path(arguments.text).stem}: {reached['nats_per_token']:.4f} nats per token on the "
+        f"\n{minutes:g} minutes on {name_of(arguments.text)}: {reached['nats_per_token']:.4f} nats per token on the "
         f"validation split, {reached['tokens']:,} tokens read"
     )
     if kept is not None:
-        settings = {"text": Path(arguments.text).stem, "minutes": minutes, "device": name}
+        settings = {"text": name_of(arguments.text), "minutes": minutes, "device": name}
         kept.add(settings, reached, seed=1)
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -21,6 +21,7 @@ from collections.abc import Callable
 
 import torch
 from results import Results, add_option
+from runs import start
 from torch import Tensor, nn
 
 from charlm.cells import CELLS, Cell
@@ -183,4 +184,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 from results import Results, add_option
+from runs import start
 
 SPLITS = ("train", "valid", "test")
 
@@ -94,4 +95,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -23,6 +23,7 @@ from typing import IO
 
 import torch
 from results import Results, add_option
+from runs import content_of, name_of, start
 
 
 def train(text: str, tokenizer: str) -> None:
@@ -86,12 +87,9 @@ def main() -> None:
     if arguments.child:
         train(arguments.text, arguments.tokenizer)
         return
-    from charlm.data.sources import find_sources
-
-    found = find_sources(arguments.text)
+    content, name = content_of(arguments.text), name_of(arguments.text)
     results = Results("large_text", arguments.results, threads=2)
-    content = b"".join(source.open().read() for source in found.sources)
-    print(f"torch {torch.__version__}, 2 threads, {arguments.tokenizer} tokens, {found.name}\n")
+    print(f"torch {torch.__version__}, 2 threads, {arguments.tokenizer} tokens, {name}\n")
     print("| text | seconds to the first step | peak memory, MiB |\n| --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
         for size in (len(content), round(arguments.gigabytes * 1e9)):
@@ -102,9 +100,9 @@ def main() -> None:
             megabytes = round(size / 1e6, 1)
             print(f"| {megabytes:,.1f} MB | {seconds:.1f} | {memory:,.0f} |", flush=True)
             figures = {"seconds": seconds, "memory_mb": memory}
-            name = f"{found.name}, shuffled" + ", gzip" * arguments.gzip
-            results.add({"text": name, "tokenizer": arguments.tokenizer, "megabytes": megabytes}, figures)
+            shown = f"{name}, shuffled" + ", gzip" * arguments.gzip
+            results.add({"text": shown, "tokenizer": arguments.tokenizer, "megabytes": megabytes}, figures)
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -2,8 +2,8 @@
 
     python benchmarks/match.py TEXT... [--minutes 1] [--seeds 1] [--threads 2]
 
-Makes the rows of docs/benchmarks.md, section "Repeats". Each run is `charlm train TEXT --minutes M --match` or
-`--no-match`. TEXT is a file or a registered name; with ":line" appended, each line is a document.
+Makes the rows of docs/benchmarks.md, section "Repeats". Each run is `charlm train TEXT --minutes M --init-from none
+--match` or `--no-match`. TEXT is a file or a registered name; with ":line" appended, each line is a document.
 
 with, without   bits per character of the test split
 n-grams, xz     the same of the best n-gram model, and of xz after the training split, as `charlm eval` gives them
@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from results import Results, add_option
+from runs import divided, name_of, start
 
 import charlm
 
@@ -35,7 +36,7 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for text in arguments.texts:
         for seed in arguments.seeds:
-            name = Path(text.partition(":")[0]).stem
+            name = name_of(text)
             figures = measure(text, arguments.minutes, seed, arguments.threads)
             results.add({"text": name, "minutes": arguments.minutes}, figures, seed=seed)
             shown = [f"{figures[key]:.4f}" for key in ("with", "without", "ngram", "xz")]
@@ -44,8 +45,7 @@ def main() -> None:
 
 def measure(text: str, minutes: float, seed: int, threads: int) -> dict[str, Any]:
     """Train with and without a match in a temporary folder, and score the test split."""
-    path, _, documents = text.partition(":")
-    options: dict[str, Any] = {"documents": documents} if documents else {}
+    path, options = divided(text)
     bits, baselines = {}, {}
     with tempfile.TemporaryDirectory() as folder:
         for name, match in (("with", True), ("without", False)):
@@ -59,4 +59,4 @@ def measure(text: str, minutes: float, seed: int, threads: int) -> dict[str, Any
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

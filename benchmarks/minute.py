@@ -15,8 +15,6 @@ products   seconds that `torch.mm(out=)` takes for the products of all steps: th
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -27,6 +25,7 @@ from typing import Any
 
 import torch
 from results import Results, add_option
+from runs import name_of, records_of, run_charlm, start
 
 import charlm
 from charlm.config import ModelConfig, TrainConfig
@@ -50,7 +49,7 @@ def main() -> None:
     print("|" + " --- |" * 9)
     for seed in arguments.seeds:
         figures = measure(arguments.text, arguments.minutes, seed, arguments.threads)
-        settings = {"text": Path(arguments.text).stem, "minutes": arguments.minutes}
+        settings = {"text": name_of(arguments.text), "minutes": arguments.minutes}
         results.add(settings, figures, seed=seed)
         shown = " | ".join(f"{figures[name]:.1f}" for name in names)
         print(f"| {settings['text']} | {seed} | {figures['steps']:,} | {shown} | {figures['share']:.2f} |", flush=True)
@@ -62,13 +61,11 @@ def measure(text: str, minutes: float, seed: int, threads: int) -> dict[str, Any
         run = Path(folder, "run")
         options = ["--minutes", minutes, "--seed", seed, "--threads", threads, "--init-from", "none"]
         began = time.perf_counter()
-        command = [sys.executable, "-m", "charlm", "train", text, "--run", run, *options]
-        subprocess.run([*map(str, command)], check=True, capture_output=True)
+        run_charlm("train", text, "--run", run, *options)
         total = time.perf_counter() - began
-        lines = (run / "metrics.jsonl").read_text().splitlines()
+        records = records_of(run)
         training = TrainConfig.from_json(json.loads((run / "config.json").read_text())["training"])
         model = charlm.load(run).model
-    records = [record for record in map(json.loads, lines) if record["kind"] == "step"]
     first, last = records[0], records[-1]
     step = median(
         (after["seconds"] - before["seconds"]) / (after["step"] - before["step"]) for before, after in pairwise(records)
@@ -130,4 +127,4 @@ def seconds_of(run: Callable[[], None]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -15,17 +15,15 @@ on the same cores. A run that this machine has made in this state of the program
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from itertools import product
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
 from results import Results, add_option
+from runs import divided, name_of, run_charlm, start
 
 import charlm
 from charlm.config import DEFAULT_HIDDEN_SIZE, DEFAULT_NETWORK, DEFAULT_SHAPES, ModelConfig, NetworkKind
@@ -56,20 +54,14 @@ def run(
     text: str, network: NetworkKind, hidden_size: int, minutes: float, seed: int, threads: int, *, prior: bool
 ) -> dict[str, Any]:
     """Train once, score, and write: the figures of a line of the results file."""
-    path, _, documents = text.partition(":")
-    command = [sys.executable, "-m", "charlm"]
+    path, corpus = divided(text)
     with tempfile.TemporaryDirectory() as folder:
         options = ["--network", network, "--hidden", str(hidden_size), "--minutes", str(minutes), "--seed", str(seed)]
-        options += ["--splits", "90/10/0" if Path(path).stem == "tinyshakespeare" else "90/5/5"]
-        options += ["--threads", str(threads), *(["--documents", documents] if documents else [])]
+        options += ["--splits", "90/10/0" if name_of(text) == "tinyshakespeare" else "90/5/5"]
+        options += ["--threads", str(threads), *(["--documents", *corpus.values()] if corpus else [])]
         options += ["--init-from", "none", *([] if prior else ["--ngram-order", "0"])]
-        trained = subprocess.run(
-            [*command, "train", path, *options, "--run", f"{folder}/run", "--json"], check=True, capture_output=True
-        )
-        scored = subprocess.run(
-            [*command, "eval", f"{folder}/run", "--no-baselines", "--json"], check=True, capture_output=True
-        )
-        outcome, score = json.loads(trained.stdout), json.loads(scored.stdout)
+        outcome = json.loads(run_charlm("train", path, *options, "--run", f"{folder}/run", "--json"))
+        score = json.loads(run_charlm("eval", f"{folder}/run", "--no-baselines", "--json"))
         model = charlm.load(f"{folder}/run")
         return {
             "steps": outcome["step"],
@@ -112,7 +104,7 @@ def main() -> None:
         hidden_size = width(network, size)
         if size == "equal" and hidden_size == width(network, "default") and "default" in arguments.sizes:
             continue  # it has a row already
-        settings = {"text": Path(text.partition(":")[0]).stem, "minutes": minutes, "prior": prior, "network": network}
+        settings = {"text": name_of(text), "minutes": minutes, "prior": prior, "network": network}
         settings |= {"size": size, "hidden": hidden_size}
         for seed in arguments.seeds:
             one = results.find(settings, seed=seed)
@@ -128,4 +120,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

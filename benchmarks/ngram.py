@@ -15,6 +15,7 @@ import tracemalloc
 
 import numpy as np
 from results import Results, add_option
+from runs import start
 
 from charlm.config import CorpusConfig, TokenizerConfig
 from charlm.data.corpus import open_corpus
@@ -66,4 +67,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

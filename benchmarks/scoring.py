@@ -1,6 +1,7 @@
 """Speed and memory of scoring short lines, next to the evaluation of the same text.
 
     python benchmarks/scoring.py [TEXT] [--lines 100000] [--length 50] [--rounds 3] [--threads 2] [--seconds 20]
+        [--one-by-one 500]
 
 A character model of TEXT (tinyshakespeare by default) is trained for some seconds. TEXT, over and over, is cut into
 lines of equal length, and each line is a document. In every round, `evaluate` scores them all and `score_spans`
@@ -22,6 +23,7 @@ from statistics import median
 
 import torch
 from results import Results, add_option
+from runs import content_of, name_of, start
 
 
 def stream(run: str, threads: int) -> None:
@@ -58,12 +60,9 @@ def main() -> None:
         stream(arguments.child, arguments.threads)
         return
     import charlm
-    from charlm.data.sources import find_sources
 
     torch.set_num_threads(arguments.threads)
-    found = find_sources(arguments.text)
-    content = b"".join(source.open().read() for source in found.sources).decode()
-    characters = " ".join(content.split())
+    characters = " ".join(content_of(arguments.text).decode().split())
     needed = arguments.lines * arguments.length
     characters = (characters * (needed // len(characters) + 1))[:needed]
     lines = [characters[at : at + arguments.length] for at in range(0, needed, arguments.length)]
@@ -99,9 +98,9 @@ def main() -> None:
     speeds_shown = " | ".join(f"{figures[name]:,.0f}" for name in ("eval", "score", "one_by_one"))
     print(f"| {speeds_shown} | {shares[0]:.2f} | {shares[1]:.1f} | {memory:,.0f} |")
     results = Results("scoring", arguments.results, threads=arguments.threads)
-    what = {"text": found.name, "lines": arguments.lines, "length": arguments.length}
+    what = {"text": name_of(arguments.text), "lines": arguments.lines, "length": arguments.length}
     results.add(what, figures, seed=1)
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -3,8 +3,9 @@
     python benchmarks/seeds.py TEXT... [--steps 400] [--seeds 5] [--threads 1]
 
 Makes the rows of docs/notes/experiments.md, section "Chance in training". Each run is
-`charlm train TEXT --steps STEPS --seed SEED`. TEXT is a file or a registered name; with ":line" appended, each line is
-a document. The number of steps is fixed instead of the minutes, so that other programs change nothing.
+`charlm train TEXT --steps STEPS --init-from none --seed SEED`. TEXT is a file or a registered name; with ":line"
+appended, each line is a document. The number of steps is fixed instead of the minutes, so that other programs change
+nothing.
 
 loss            of the test split, nats per token: the mean of the seeds
 SD              standard deviation between seeds, as a fraction of the loss
@@ -21,6 +22,7 @@ from typing import Any
 
 import torch
 from results import Results, add_option
+from runs import divided, name_of, start
 
 import charlm
 from charlm.evaluation.comparison import compare, difference
@@ -31,16 +33,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("texts", nargs="+", metavar="TEXT")
     parser.add_argument("--steps", type=int, default=400)
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=5, help="how many")
     parser.add_argument("--threads", type=int, default=1)
     add_option(parser)
     arguments = parser.parse_args()
+    if arguments.seeds < 2:
+        parser.error("--seeds needs 2 and more, to compare them")
     results = Results("seeds", arguments.results, threads=arguments.threads)
     print(f"torch {torch.__version__}, threads: {arguments.threads}, {arguments.steps} steps\n")
     print("| text | loss by seed | SD | pairs | clear, text | clear |")
     print("| --- | --- | --- | --- | --- | --- |")
     for text in arguments.texts:
-        name = Path(text.partition(":")[0]).stem
+        name = name_of(text)
         settings = {"text": name, "steps": arguments.steps, "seeds": arguments.seeds}
         figures = results.find(settings)
         if figures is None:
@@ -53,9 +57,8 @@ def main() -> None:
 
 def measure(text: str, steps: int, seeds: int, threads: int) -> dict[str, Any]:
     """Train with each seed in a temporary folder, score the test split, and compare each pair of models."""
-    path, _, documents = text.partition(":")
-    settings: dict[str, Any] = {"steps": steps, "threads": threads, "init_from": None}
-    settings |= {"documents": documents} if documents else {}
+    path, options = divided(text)
+    settings: dict[str, Any] = {"steps": steps, "threads": threads, "init_from": None} | options
     with tempfile.TemporaryDirectory() as folder:
         models = [
             charlm.train(path, run=Path(folder) / f"seed-{seed}", seed=seed, **settings) for seed in range(1, seeds + 1)
@@ -75,4 +78,4 @@ def measure(text: str, steps: int, seeds: int, threads: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from results import Results, add_option
+from runs import start
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -152,4 +153,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

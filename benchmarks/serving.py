@@ -21,6 +21,7 @@ from statistics import median
 from typing import Any
 
 from results import ROOT, Results, add_option
+from runs import name_of, start
 
 sys.path.append(str(ROOT / "tests"))
 
@@ -55,7 +56,7 @@ def main() -> None:
                 time.sleep(0.5)
             with chromium() as browser, new_page(browser, address.partition("/train")[0]) as (page, _):
                 ratios, shares = _measure(page, address, arguments.rounds, arguments.seconds, other_than=training.pid)
-                settings = {"text": Path(arguments.text).stem, "rounds": arguments.rounds, "seconds": arguments.seconds}
+                settings = {"text": name_of(arguments.text), "rounds": arguments.rounds, "seconds": arguments.seconds}
                 figures = {"ratio": median(ratios), "ratios": ratios, "share": median(shares), "shares": shares}
                 results.add(settings, figures, seed=1)
                 print(f"median of the ratios: {median(ratios):.3f}, of the shares: {median(shares):.2%}")
@@ -119,4 +120,4 @@ def _reached() -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

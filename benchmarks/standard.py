@@ -1,6 +1,7 @@
 """What charlm reaches on the texts and splits that papers use: network alone and with its prior, static and dynamic.
 
-    python benchmarks/standard.py TEXT... [--minutes 1 5] [--seeds 1 2 3] [--splits 90/10/0] [--networks prior alone]
+    python benchmarks/standard.py TEXT... [--minutes 1 5] [--seeds 1 2 3] [--splits 90/10/0]
+        [--networks prior alone] [--threads 2]
 
 TEXT is a file or a named corpus, which `--splits` divides; a named corpus with official splits; or a folder with
 train.txt, valid.txt and test.txt. Each run is `charlm train TEXT --minutes M --threads N --init-from none`, without any
@@ -13,33 +14,29 @@ A run that this machine has made in this state of the program is not repeated.
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
-from pathlib import Path
 from typing import Any
 
 from results import Results, add_option
+from runs import name_of, run_charlm, start
 from words import arguments_of
 
 NETWORKS = {"with prior": (), "alone": ("--ngram-order", "0")}
 """The options of each row's network."""
-_CHARLM = (sys.executable, "-m", "charlm")
 
 
 def run(text: str, options: list[str], *, threads: int) -> dict[str, Any]:
     """Train with these options, and evaluate twice: the figures of a line of the results file."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [*_CHARLM, "train", *arguments_of(text), *options, "--run", f"{folder}/run", "--json"]
-        trained = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+        trained = json.loads(run_charlm("train", *arguments_of(text), *options, "--run", f"{folder}/run", "--json"))
 
         def evaluate(*more: str) -> dict[str, Any]:
-            command = [*_CHARLM, "eval", f"{folder}/run", "--threads", str(threads), "--json", "--no-baselines", *more]
-            values: dict[str, Any] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+            options = ("--threads", threads, "--json", "--no-baselines", *more)
+            values: dict[str, Any] = json.loads(run_charlm("eval", f"{folder}/run", *options))
             return values
 
         static, dynamic = evaluate(), evaluate("--dynamic")
-        info = json.loads(subprocess.run([*_CHARLM, "info", f"{folder}/run", "--json"], stdout=subprocess.PIPE).stdout)
+        info = json.loads(run_charlm("info", f"{folder}/run", "--json"))
     return {
         "steps": trained["step"],
         "epoch": trained["epoch"],
@@ -71,7 +68,7 @@ def main() -> None:
         for text in arguments.texts:
             for name in (network for network in NETWORKS if network.split()[-1] in arguments.networks):
                 for seed in arguments.seeds:
-                    settings = {"text": Path(text).stem, "splits": arguments.splits or "official"}
+                    settings = {"text": name_of(text), "splits": arguments.splits or "official"}
                     settings |= {"minutes": minutes, "network": name}
                     one = results.find(settings, seed=seed)
                     if one is None:
@@ -86,4 +83,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

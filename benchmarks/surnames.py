@@ -23,6 +23,7 @@ from pathlib import Path
 
 import torch
 from results import Results, add_option
+from runs import start
 
 SHARES = {"test": 0.2, "valid": 0.1}  # the rest is trained on
 REGULARISATIONS = (1.0, 10.0, 100.0)
@@ -140,4 +141,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -1,6 +1,7 @@
 """What `charlm train --minutes` reaches on texts of all kinds, and the best n-gram model of the same split.
 
     python benchmarks/time_to_quality.py TEXT... [--minutes 1 5] [--seeds 1] [--tokenizer char] [--threads 2]
+        [--dynamic] [--runs FOLDER]
 
 Makes the rows of docs/benchmarks.md, section "Time to quality". Each run is
 `charlm train TEXT --minutes M --threads N --init-from none` without any other setting, so that the network learns from
@@ -22,6 +23,7 @@ from typing import Any
 
 import torch
 from results import Results, add_option
+from runs import divided, name_of, run_charlm, start
 
 PEAK = """
 import resource, subprocess, sys
@@ -36,10 +38,7 @@ def run(
     text: str, minutes: float, seed: int, tokenizer: str, folder: str, *, threads: int, dynamic: bool
 ) -> dict[str, Any]:
     """Train in a folder, and evaluate: the figures of a line of the results file."""
-    path, _, documents = text.partition(":")
-    name = Path(path).stem
-    small = name == "tinyshakespeare"
-    charlm = [sys.executable, "-m", "charlm"]
+    path, corpus = divided(text)
     options = [
         "--minutes",
         str(minutes),
@@ -52,16 +51,15 @@ def run(
         "--run",
         folder,
     ]
-    options += ["--splits", "90/10/0" if small else "90/5/5", "--tokenizer", tokenizer]
-    options += ["--documents", documents] if documents else []
-    command = [sys.executable, "-c", PEAK, *charlm, "train", path, *options, "--json"]
+    options += ["--splits", "90/10/0" if name_of(text) == "tinyshakespeare" else "90/5/5", "--tokenizer", tokenizer]
+    options += ["--documents", *corpus.values()] if corpus else []
+    command = [sys.executable, "-c", PEAK, sys.executable, "-m", "charlm", "train", path, *options, "--json"]
     trained = subprocess.run(command, capture_output=True)
     if trained.returncode:
         sys.exit(f"{' '.join(command[3:])} failed:\n{trained.stderr.decode()}")
 
     def evaluate(*options: str) -> dict[str, Any]:
-        done = subprocess.run([*charlm, "eval", folder, "--json", *options], check=True, stdout=subprocess.PIPE)
-        values: dict[str, Any] = json.loads(done.stdout)
+        values: dict[str, Any] = json.loads(run_charlm("eval", folder, "--json", *options))
         return values
 
     lines = trained.stdout.decode().splitlines()
@@ -102,7 +100,7 @@ def main() -> None:
     for minutes in arguments.minutes:
         for text in arguments.texts:
             for seed in arguments.seeds:
-                settings = {"text": Path(text.partition(":")[0]).stem, "tokenizer": arguments.tokenizer}
+                settings = {"text": name_of(text), "tokenizer": arguments.tokenizer}
                 settings |= {"minutes": minutes}
                 one = results.find(settings, seed=seed)
                 if one is None or (arguments.dynamic and "dynamic" not in one):
@@ -120,4 +118,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -2,8 +2,9 @@
 
     python benchmarks/validation.py TEXT... [--minutes 1] [--threads 2] [--seed 1]
 
-Makes the rows of docs/notes/experiments.md, section "In-run validation". Each run is `charlm train TEXT --minutes M`
-without any other setting. TEXT is a file or a registered name; with ":line" appended, each line is a document.
+Makes the rows of docs/notes/experiments.md, section "In-run validation". Each run is `charlm train TEXT --minutes M
+--init-from none` without any other setting. TEXT is a file or a registered name; with ":line" appended, each line is a
+document.
 
 in the run  what the run said of the model that it kept, at the step that it kept, before calibration
 at the end  what the last line of training says of it, calibrated
@@ -11,12 +12,12 @@ whole       the same two models, every token of the split scored once, as `charl
 """
 
 import argparse
-import json
 import tempfile
 from pathlib import Path
 
 import torch
 from results import Results, add_option
+from runs import divided, name_of, records_of, start
 
 import charlm
 from charlm.evaluation.calibration import divide_logits
@@ -46,24 +47,22 @@ def main() -> None:
 
 def row(text: str, minutes: float, threads: int, seed: int, results: Results) -> str:
     """Train in a temporary folder, compare, and keep the result."""
-    path, _, documents = text.partition(":")
+    path, corpus = divided(text)
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         model = charlm.train(
             path,
             minutes=minutes,
             run=run,
-            corpus={"documents": documents} if documents else None,  # type: ignore[typeddict-item]
+            corpus=corpus,  # type: ignore[arg-type]
             training={"threads": threads, "seed": seed},
             init_from=None,
         )
         facts, split = model.checkpoint.training, model.read().valid
-        records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    kept = next(record for record in records if record["kind"] == "validation" and record["step"] == facts.step)
+        kept = next(record for record in records_of(run, "validation") if record["step"] == facts.step)
     calibrated = evaluate(model.model, model.tokenizer, split).nats_per_token
     divide_logits(model.model, 1 / (facts.temperature or 1.0))
     before = evaluate(model.model, model.tokenizer, split).nats_per_token
-    name = Path(path).stem
     in_run = (kept["tokens"], kept["nats_per_token"], kept["margin"], before)
     at_end = (
         facts.validation_tokens or kept["tokens"],
@@ -75,8 +74,8 @@ def row(text: str, minutes: float, threads: int, seed: int, results: Results) ->
     for moment, values in (("in_run", in_run), ("at_end", at_end)):
         named = zip(("scored", "nats_per_token", "margin", "whole"), values, strict=True)
         figures |= {f"{moment}_{what}": value for what, value in named}
-    results.add({"text": name, "minutes": minutes}, figures, seed=seed)
-    return f"| {' | '.join([name, f'{split.facts.tokens:,}', *compared(*in_run), *compared(*at_end)])} |"
+    results.add({"text": name_of(text), "minutes": minutes}, figures, seed=seed)
+    return f"| {' | '.join([name_of(text), f'{split.facts.tokens:,}', *compared(*in_run), *compared(*at_end)])} |"
 
 
 def compared(tokens: int, nats: float, margin: float, exact: float) -> tuple[str, str, str, str]:
@@ -85,4 +84,4 @@ def compared(tokens: int, nats: float, margin: float, exact: float) -> tuple[str
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

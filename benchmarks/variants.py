@@ -21,6 +21,7 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from results import Results, add_option
+from runs import name_of, start
 from torch import Tensor
 
 from charlm.api import train_run
@@ -270,7 +271,7 @@ def main() -> None:
     for name in arguments.variants:
         losses = [run(arguments.text, name, seed, arguments.steps, arguments.threads) for seed in arguments.seeds]
         for seed, nats in zip(arguments.seeds, losses, strict=True):
-            settings = {"text": Path(arguments.text).stem, "variant": name, "steps": arguments.steps}
+            settings = {"text": name_of(arguments.text), "variant": name, "steps": arguments.steps}
             results.add(settings, {"nats_per_token": nats}, seed=seed)
         rule = mean(losses) if name == "rule" else rule
         difference = "" if rule is None or name == "rule" else f"{mean(losses) / rule - 1:+.2%}"
@@ -281,4 +282,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

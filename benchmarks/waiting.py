@@ -12,7 +12,6 @@ charlm          two threads, as charlm chooses at the start
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from pathlib import Path
 from statistics import median
 
 from results import Results, add_option
+from runs import name_of, run_charlm, start, training_speed
 
 SETTINGS = {
     "one thread": (1, {}),
@@ -57,7 +57,7 @@ def main() -> None:
         medians = {name: median(found) for name, found in speeds.items()}
         print(f"| {busy} | {' | '.join(f'{medians[name]:,.0f}' for name in SETTINGS)} |", flush=True)
         for name, found in medians.items():
-            settings = {"text": Path(arguments.text).stem, "busy": busy, "waiting": name, "steps": arguments.steps}
+            settings = {"text": name_of(arguments.text), "busy": busy, "waiting": name, "steps": arguments.steps}
             results.add(settings, {"tokens_per_second": found}, seed=1)
 
 
@@ -67,15 +67,10 @@ def speed(text: str, name: str, steps: int) -> float:
     environment = {key: value for key, value in os.environ.items() if key not in VARIABLES} | variables
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder, "run")
-        command = ("train", text, "--run", run, "--steps", steps, "--threads", threads, *SHAPE)
-        subprocess.run(
-            [sys.executable, "-m", "charlm", *map(str, command)], env=environment, check=True, capture_output=True
-        )
-        lines = (run / "metrics.jsonl").read_text().splitlines()
-    steps_made = [record for record in map(json.loads, lines) if record["kind"] == "step"]
-    first, last = steps_made[0], steps_made[-1]
-    return float((last["tokens"] - first["tokens"]) / (last["seconds"] - first["seconds"]))
+        words = ("train", text, "--run", run, "--steps", steps, "--threads", threads, *SHAPE)
+        run_charlm(*words, environment=environment)
+        return training_speed(run)
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

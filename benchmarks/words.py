@@ -1,7 +1,7 @@
 """Perplexity per word of models of words on the official test text of WikiText-2, and the speed of their output layer.
 
     python benchmarks/words.py [TEXT] [--minutes 30] [--seeds 1] [--threads 2] [--ways dynamic cache both]
-        [--keep FOLDER] [--speed-only]
+        [--keep FOLDER] [--speed-only] [--rounds 3]
 
 Makes the rows "words" of docs/results: `charlm train TEXT --tokenizer word --minutes M --threads N`, without any other
 setting, then `charlm eval` of the test text: static, with dynamic evaluation, with a neural cache, and with both. TEXT
@@ -13,8 +13,6 @@ should run on the same cores.
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from statistics import median
@@ -22,6 +20,7 @@ from typing import Any
 
 import torch
 from results import Results, add_option
+from runs import name_of, run_charlm, start
 
 VOCAB_SIZE = 33_278 + 258
 """That of WikiText-2."""
@@ -41,21 +40,17 @@ def run(
     text: str, minutes: float, seed: int, threads: int, *, ways: list[str], keep: str | None = None
 ) -> dict[str, Any]:
     """Train, and evaluate in some ways: the figures of a line of the results file; the run stays in `keep`."""
-    charlm = [sys.executable, "-m", "charlm"]
     with tempfile.TemporaryDirectory() as temporary:
         folder = keep or temporary + "/run"
-        options = ["--tokenizer", "word", "--minutes", str(minutes), "--threads", str(threads), "--seed", str(seed)]
-        command = [*charlm, "train", *arguments_of(text), *options, "--run", folder, "--json"]
+        options = ["--tokenizer", "word", "--minutes", minutes, "--threads", threads, "--seed", seed]
         outcome = Path(folder) / "outcome.json"
         if not outcome.exists():
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
-            outcome.write_bytes(done.stdout)
-        trained = json.loads(outcome.read_bytes())
+            outcome.write_text(run_charlm("train", *arguments_of(text), *options, "--run", folder, "--json"))
+        trained = json.loads(outcome.read_text())
 
         def evaluate(*options: str) -> dict[str, Any]:
-            command = [*charlm, "eval", folder, "--split", "test", "--threads", str(threads), "--json"]
-            done = subprocess.run([*command, "--no-baselines", *options], check=True, stdout=subprocess.PIPE)
-            values: dict[str, Any] = json.loads(done.stdout)
+            scored = ("--split", "test", "--threads", threads, "--json", "--no-baselines", *options)
+            values: dict[str, Any] = json.loads(run_charlm("eval", folder, *scored))
             return values
 
         static = evaluate()
@@ -110,7 +105,7 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for minutes in arguments.minutes:
         for seed in arguments.seeds:
-            settings = {"text": Path(arguments.text).stem, "minutes": minutes}
+            settings = {"text": name_of(arguments.text), "minutes": minutes}
             one = results.find(settings, seed=seed)
             if one is None:
                 keep = f"{arguments.keep}/{minutes:g}-{seed}" if arguments.keep else None
@@ -121,4 +116,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -16,6 +16,7 @@ from statistics import median
 from typing import Any
 
 from results import ROOT, Results, add_option
+from runs import start, text_of
 
 import charlm
 
@@ -58,8 +59,7 @@ def main() -> None:
     add_option(parser)
     arguments = parser.parse_args()
     results = Results("write_page", arguments.results.resolve(), threads=2)
-    corpus = charlm.load(arguments.model).checkpoint.corpus
-    settings = {"text": "unknown" if corpus is None else corpus.name, "length": arguments.length}
+    settings = {"text": text_of(charlm.load(arguments.model)), "length": arguments.length}
     print("| characters | first character, ms | characters/s | longest frame, ms |")
     print("| --- | --- | --- | --- |")
     command = [sys.executable, "-m", "charlm", "serve", str(Path(arguments.model).resolve()), "--port", "0"]
@@ -90,4 +90,4 @@ def measure(page: Any, rounds: int, length: int, *, coloured: bool) -> dict[str,
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -22,6 +22,7 @@ NOT_MEASURING = {
     "render",
     "results",
     "reviews",
+    "runs",
     "sampling_programs",
     "speed_tables",
     "tables",
