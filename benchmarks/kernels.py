@@ -1,14 +1,14 @@
 """Forward and backward of every cell against the GEMM floor, and against torch's own layer if there is one.
 
-    python benchmarks/kernels.py [--cells rnn,lstm] [--rounds 15] [--sizes 0,1,2] [--memory]
+    python benchmarks/kernels.py [--cells rnn,lstm] [--rounds 15] [--sizes 0 1 2] [--memory]
 
 Makes the rows of docs/benchmarks.md, section "Kernels".
 
 The floor of a layer is the time of the matrix products that it can't avoid, with `torch.mm(out=)`: per step (B,H)x(H,R)
 forward and (B,R)x(R,H) backward, where R is the rows of recurrent weights; over the window the input projection, its
 gradient, and the gradients of both weights as single products. Everything is timed in turn, round after round, in this
-process. A figure is the median over the rounds of floor / time, 1.0 at best. --memory measures instead by how much one
-window, forward and backward, raises the peak of resident memory; every measurement has a fresh process.
+process. A figure is the median over the rounds of floor / time, about 1 at best. --memory measures instead by how much
+one window, forward and backward, raises the peak of resident memory; every measurement has a fresh process.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from results import Results, add_option
 from runs import start
 from torch import Tensor, nn
 
-from charlm.cells import CELLS, Cell
+from charlm.cells import CELLS, Cell, find_cell
 from charlm.kernels import KERNELS
 from charlm.model.layers import RecurrentLayer
 from charlm.native.compiler import compiler
@@ -110,7 +110,7 @@ def measure(programs: dict[str, Callable[[], None]], rounds: int) -> dict[str, l
 
 
 def peak(cell: str, size: int, program: str) -> float:
-    """MB by which one window raises the peak of resident memory of this process, which must be fresh."""
+    """MiB by which one window raises the peak of resident memory of this process, which must be fresh."""
     hidden_size, batch, steps, layers = SIZES[size]
     torch.set_num_threads(2)
     make = kernel if program == "charlm" else torch_layer
@@ -125,7 +125,7 @@ def peak(cell: str, size: int, program: str) -> float:
 
 def show_memory(results: Results) -> None:
     """Print the table of peaks, for the cells that torch has too."""
-    print("| cell | H | B | T | layers | charlm, MB | torch, MB | ratio |")
+    print("| cell | H | B | T | layers | charlm, MiB | torch, MiB | ratio |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for size, (hidden_size, batch, steps, layers) in enumerate(SIZES):
         for cell in TORCH:
@@ -147,7 +147,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cells", default=",".join(CELLS))
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--sizes", default="0,1,2", help="indices of the sizes to measure")
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", choices=range(len(SIZES)), default=[0, 1, 2], help="which sizes"
+    )
     parser.add_argument("--memory", action="store_true", help="measure memory instead of time")
     add_option(parser)
     parser.add_argument("--peak", nargs=3, help=argparse.SUPPRESS)
@@ -161,11 +163,11 @@ def main() -> None:
     torch.set_num_threads(2)
     results = Results("kernels", arguments.results, threads=2)
     print(f"torch {torch.__version__}, 2 threads, kernels compiled by {compiler()}")
-    for hidden_size, batch, steps, layers in [SIZES[int(index)] for index in arguments.sizes.split(",")]:
+    for hidden_size, batch, steps, layers in [SIZES[index] for index in arguments.sizes]:
         print(f"\nH={hidden_size} B={batch} T={steps}, layers: {layers}\n")
         print("| cell | floor, ms | charlm | torch |\n| --- | --- | --- | --- |")
         for name in arguments.cells.split(","):
-            cell = CELLS[name]
+            cell = find_cell(name)
             size = (hidden_size, batch, steps, layers)
             programs = {"floor": floor(cell, *size), "charlm": kernel(cell, *size)}
             if name in TORCH:
