@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 from results import Results, add_option
-from runs import start
+from runs import start, text_of
 
 from charlm.files import cache_path
 
@@ -168,7 +168,7 @@ def main() -> None:
         print(f"| {name} | {satisfied:,} of {len(texts):,} | {bits:.3f} | {share:+.1%} | {mean:.0f} | {seconds:.2f} |")
         sys.stdout.flush()
         figures = {"satisfied": satisfied, "bits_per_character": bits, "characters": mean, "seconds": seconds}
-        what = {"text": arguments.text, "constraint": name, "texts": len(texts), "length": arguments.length}
+        what = {"text": text_of(model), "constraint": name, "texts": len(texts), "length": arguments.length}
         results.add(what, figures, seed=1)
 
 
