@@ -14,6 +14,7 @@ lengths.
 
 import argparse
 import random
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -45,6 +46,8 @@ def gaps(text: str, number: int, size: int, *, varied: bool = False) -> list[tup
             end = text.find("\n", at + len(line))
             possible.append((text[start - 200 : start], text[start : start + length], text[start + length : end]))
         at += len(line)
+    if not possible:
+        sys.exit(f"no line of the validation split has more than {3 * size} characters and 200 before it")
     return random.Random(1).sample(possible, min(number, len(possible)))
 
 
@@ -98,7 +101,7 @@ def main() -> None:
         f"search from both sides, {arguments.candidates} scored": by_search(forward, backward, arguments.candidates)
     }
     methods |= {f"forward model, {samples} samples": by_sampling(forward, samples) for samples in arguments.samples}
-    print(f"torch {torch.__version__}; one thread; {arguments.lines} gaps\n")
+    print(f"torch {torch.__version__}; one thread; at most {arguments.lines} gaps\n")
     print("| length | candidates | ranked by | true text among five | seconds per gap |")
     print("| --- | --- | --- | --- | --- |")
     for least, most in ((arguments.gap, arguments.gap), (1, 2 * arguments.gap)):
