@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 from results import Results, add_option
-from runs import start
+from runs import name_of, start
 
 SPLITS = ("train", "valid", "test")
 
@@ -84,13 +84,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     add_option(parser)
     arguments = parser.parse_args()
+    if len({*map(name_of, arguments.texts)}) < len(arguments.texts):
+        parser.error("two texts have the same name, which is their label")
     with tempfile.TemporaryDirectory() as folder:
         figures = measure(arguments.texts, arguments.minutes, arguments.threads, arguments.seed, Path(folder))
     print("| models of each text | labels | labels left out | without labels | paragraphs found |")
     print("| --- | --- | --- | --- | --- |")
     shown = [f"{figures[name]:.4f}" for name in ("apart", "labelled", "labelled_without", "plain")]
     print(f"| {' | '.join(shown)} | {figures['accuracy']:.1%} of {figures['paragraphs']:,} |")
-    what = {"texts": [Path(text).stem for text in arguments.texts], "minutes": arguments.minutes}
+    what = {"texts": [*map(name_of, arguments.texts)], "minutes": arguments.minutes}
     Results("labels", arguments.results, threads=arguments.threads).add(what, figures, seed=arguments.seed)
 
 

@@ -128,6 +128,8 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     splits = split_names(arguments.folder, arguments.seed)
+    if not splits["train"]:
+        parser.error(f"{arguments.folder} has no files LANGUAGE.txt with a surname on each line")
     print(", ".join(f"{split}: {len(names):,} names" for split, names in splits.items()), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         own = labelled(splits, arguments.minutes, arguments.seed, arguments.threads, Path(folder))
