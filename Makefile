@@ -63,6 +63,7 @@ benchmarks-quick: .venv/ready
 	$(PEERS) --minutes 1
 	$(MEASURE)/time_to_quality.py tinyshakespeare --minutes 1 --dynamic
 	$(MEASURE)/time_to_quality.py $(NAMED_TEXTS) --minutes 1
+	$(MEASURE)/minute.py tinyshakespeare
 	$(MEASURE)/precision.py tinyshakespeare --threads 1 --steps 120
 	$(MEASURE)/kernels.py --rounds 5
 	$(MEASURE)/kernels.py --memory
