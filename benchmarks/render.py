@@ -19,7 +19,7 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -73,7 +73,7 @@ def by_machine(records: list[Record]) -> list[list[Group]]:
     """The rows of each machine, in the order of the file; the machine that was used last comes first."""
     measured: dict[str, list[Record]] = {}
     for one in records:
-        kind = [one["settings"], one["machine"]["threads"], one["machine"]["instructions"]]
+        kind = [one["settings"] | whole(one["settings"]), one["machine"]["threads"], one["machine"]["instructions"]]
         measured.setdefault(json.dumps(kind, sort_keys=True), []).append(one)
     machines: dict[str, list[Group]] = {}
     for everywhere in measured.values():
@@ -84,6 +84,11 @@ def by_machine(records: list[Record]) -> list[list[Group]]:
         for machine, row in rows.items():
             machines.setdefault(machine, []).append(row)
     return sorted(machines.values(), key=lambda groups: max(newest_of(row)["date"] for row in groups), reverse=True)
+
+
+def whole(settings: Mapping[str, Any]) -> dict[str, int]:
+    """The settings that are whole numbers: a minute is a default 1 in one line and the 1.0 of an option in another."""
+    return {name: int(value) for name, value in settings.items() if isinstance(value, float) and value.is_integer()}
 
 
 def of_newest_state(records: list[Record]) -> Group:
@@ -139,7 +144,12 @@ def states_differ(groups: list[Group]) -> bool:
 
 def seeds(groups: list[Group]) -> set[int]:
     """The seeds of a table."""
-    return {one["seed"] for group in groups for one in group if one["seed"] is not None}
+    return {seed for group in groups for seed in seeds_of(group)}
+
+
+def seeds_of(group: Group) -> list[int]:
+    """The seeds of a row, in order; a seed with which a row was measured twice stands twice."""
+    return sorted(one["seed"] for one in group if one["seed"] is not None)
 
 
 def lines(table: Table, groups: list[Group]) -> Iterator[str]:
@@ -190,7 +200,7 @@ def common_columns(groups: list[Group]) -> list[tuple[str, bool, Callable[[Group
     """The columns that any table may have: heading, whether the rows differ in it, and the text of a row."""
     several = len(seeds(groups)) > 1
     return [
-        ("seeds", several, lambda group: ", ".join(str(one["seed"]) for one in group if one["seed"] is not None)),
+        ("seeds", several, lambda group: ", ".join(map(str, seeds_of(group)))),
         ("commit", states_differ(groups), lambda group: state_name(newest_of(group))),
         ("runs", not several and any(len(group) > 1 for group in groups), lambda group: str(len(group))),
     ]

@@ -43,7 +43,7 @@ TABLES = {
             Column("of", "ngrams_before", ",.0f"),
             Column("bits per character", "bits_per_character", ".4f"),
             Column("of the model", "bits_per_character_before", ".4f"),
-            Column("loss", "loss", ".1%"),
+            Column("loss", "loss", "z.1%"),
             Column("characters/s", "characters_per_second", ",.0f"),
         ),
     ),

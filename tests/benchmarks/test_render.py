@@ -110,6 +110,19 @@ def test_seeds_become_a_mean_and_a_range(add: Add, tmp_path: Path) -> None:
     ]
 
 
+def test_seeds_stand_in_order(add: Add, tmp_path: Path) -> None:
+    for seed in (3, 1, 2):
+        add("poem", 2.0, seed=seed)
+    assert shown(tmp_path)[-1] == "| poem | 2.00 | 1, 2, 3 |"
+
+
+def test_a_default_of_1_and_an_option_of_1_are_one_row(add: Add, tmp_path: Path) -> None:
+    add("poem", 3.0, settings={"text": "poem", "minutes": 1}, code="state0", date="2029-01-01T00:00:00+00:00")
+    add("poem", 2.0, settings={"text": "poem", "minutes": 1.0})
+    add("poem", 1.0, settings={"text": "poem", "minutes": 1.5})
+    assert shown(tmp_path)[-2:] == ["| poem | 2.00 |", "| poem | 1.00 |"]
+
+
 def test_a_run_that_diverged_is_counted(add: Add, tmp_path: Path) -> None:
     add("a", 1.0, seed=1)
     add("a", None, seed=2)
