@@ -44,7 +44,7 @@ SOURCES = {
     "cell_search": _TRAINING,
     "cells": _TRAINING,
     "clipping": _TRAINING,
-    "compression": (*_NETWORK, "compression", "evaluation", "sampling"),
+    "compression": (*_TRAINING, "compression", "sampling"),
     "constraints": (*_NETWORK, "sampling"),
     "export": (*_NETWORK, "analysis/html", "evaluation", "export", "sampling"),
     "fill": (*_NETWORK, "sampling"),
