@@ -15,6 +15,7 @@ products   seconds that `torch.mm(out=)` takes for the products of all steps: th
 
 import argparse
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -66,6 +67,8 @@ def measure(text: str, minutes: float, seed: int, threads: int) -> dict[str, Any
         records = records_of(run)
         training = TrainConfig.from_json(json.loads((run / "config.json").read_text())["training"])
         model = charlm.load(run).model
+    if len(records) < 2:
+        sys.exit(f"a run of {records[-1]['step']} steps is too short to time; pass a longer --minutes")
     first, last = records[0], records[-1]
     step = median(
         (after["seconds"] - before["seconds"]) / (after["step"] - before["step"]) for before, after in pairwise(records)
