@@ -32,6 +32,7 @@ def stream(run: str, threads: int) -> None:
 
     torch.set_num_threads(threads)
     model = charlm.load(run)
+    list(model.score_texts(["a"]))  # loads compiled code, as training has done in the other process
     started = time.perf_counter()
     nats = math.fsum(span.nats for span in model.score_spans("-", by="document", corpus={"documents": "line"}))
     print(time.perf_counter() - started, nats.hex(), peak_memory())
