@@ -17,6 +17,7 @@ A text that this machine has measured in this state of the program is not measur
 
 import argparse
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,8 @@ def main() -> None:
     for text in arguments.texts:
         for seed in arguments.seeds:
             settings = {"text": name_of(text), "minutes": arguments.minutes}
-            figures = results.find(settings, seed=seed)
-            if figures is None:
-                figures = measure(text, arguments.minutes, seed, arguments.threads)
-                results.add(settings, figures, seed=seed)
+            measured = partial(measure, text, arguments.minutes, seed, arguments.threads)
+            figures = results.get(settings, measured, seed=seed)
             tried = [f"{figures[key]:.4f}" for key in ("anew", "english", "other_match")]
             others = [f"{figures[key]:.4f}" for key in ("ngram", "xz")]
             cells = [settings["text"], str(seed), *tried, figures["chosen"], f"{figures['lost']:.1%}", *others]

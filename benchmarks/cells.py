@@ -10,6 +10,7 @@ program is not repeated.
 import argparse
 import json
 import tempfile
+from functools import partial
 from typing import Any
 
 from results import Results, add_option
@@ -55,10 +56,8 @@ def main() -> None:
     for cell in arguments.cells.split(","):
         settings = {"text": name_of(arguments.text), "minutes": arguments.minutes, "cell": cell}
         for seed in arguments.seeds:
-            one = results.find(settings, seed=seed)
-            if one is None:
-                one = run(arguments.text, cell, arguments.minutes, seed, arguments.threads)
-                results.add(settings, one, seed=seed)
+            measured = partial(run, arguments.text, cell, arguments.minutes, seed, arguments.threads)
+            one = results.get(settings, measured, seed=seed)
             print(f"| `{cell}` | {seed} | {one['steps']:,} | {one['nats_per_character']:.4f} |", flush=True)
 
 

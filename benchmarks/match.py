@@ -7,10 +7,13 @@ Makes the rows of docs/benchmarks.md, section "Repeats". Each run is `charlm tra
 
 with, without   bits per character of the test split
 n-grams, xz     the same of the best n-gram model, and of xz after the training split, as `charlm eval` gives them
+
+A text that this machine has measured in this state of the program is not measured again.
 """
 
 import argparse
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +40,8 @@ def main() -> None:
     for text in arguments.texts:
         for seed in arguments.seeds:
             name = name_of(text)
-            figures = measure(text, arguments.minutes, seed, arguments.threads)
-            results.add({"text": name, "minutes": arguments.minutes}, figures, seed=seed)
+            measured = partial(measure, text, arguments.minutes, seed, arguments.threads)
+            figures = results.get({"text": name, "minutes": arguments.minutes}, measured, seed=seed)
             shown = [f"{figures[key]:.4f}" for key in ("with", "without", "ngram", "xz")]
             print(f"| {' | '.join([name, str(seed), *shown, format(figures['gain'], '.1%')])} |", flush=True)
 

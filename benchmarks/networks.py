@@ -17,6 +17,7 @@ import argparse
 import json
 import tempfile
 import time
+from functools import partial
 from itertools import product
 from statistics import median
 from typing import Any
@@ -107,10 +108,8 @@ def main() -> None:
         settings = {"text": name_of(text), "minutes": minutes, "prior": prior, "network": network}
         settings |= {"size": size, "hidden": hidden_size}
         for seed in arguments.seeds:
-            one = results.find(settings, seed=seed)
-            if one is None:
-                one = run(text, network, hidden_size, minutes, seed, arguments.threads, prior=prior)
-                results.add(settings, one, seed=seed)
+            measured = partial(run, text, network, hidden_size, minutes, seed, arguments.threads, prior=prior)
+            one = results.get(settings, measured, seed=seed)
             print(
                 f"| {settings['text']} | {minutes:g} | {'yes' if prior else 'no'} | {size} | {network} | {seed} | "
                 f"{one['steps']:,} | {one['parameters']:,} | {one['nats_per_character']:.4f} | "

@@ -39,6 +39,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -241,10 +242,8 @@ def main() -> None:
         settings = {"program": program.title, "text": name_of(arguments.text)}
         settings |= {"minutes": arguments.minutes} if program.timed else {}
         for seed in arguments.seeds if program.seeded else (None,):
-            figures = results.find(settings, seed=seed)
-            if figures is None:
-                figures = measure(name, arguments, seed=seed or 0, width=width)
-                results.add(settings, figures, seed=seed)
+            measured = partial(measure, name, arguments, seed=seed or 0, width=width)
+            figures = results.get(settings, measured, seed=seed)
             width = figures.get("width", width)
             dynamic = f"{figures['dynamic']:.4f}" if "dynamic" in figures else ""
             loss, seconds = f"{figures['nats_per_character']:.4f}", f"{figures['seconds']:.1f}"

@@ -27,7 +27,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -123,6 +123,16 @@ class Results:
             "figures": _rounded(figures),
         }
         append(self.path, record)
+
+    def get(
+        self, settings: Mapping[str, Any], measure: Callable[[], dict[str, Any]], *, seed: int | None = None
+    ) -> dict[str, Any]:
+        """The figures of a measurement: those that are here already, or else new ones, which are added."""
+        figures = self.find(settings, seed=seed)
+        if figures is None:
+            figures = measure()
+            self.add(settings, figures, seed=seed)
+        return figures
 
     def find(self, settings: Mapping[str, Any], *, seed: int | None = None) -> dict[str, Any] | None:
         """The figures of the last measurement of the same thing, on this machine and in this state of the program."""

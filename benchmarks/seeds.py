@@ -15,6 +15,7 @@ clear           the same with the interval that it uses, which also covers chanc
 
 import argparse
 import tempfile
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from statistics import mean, stdev
@@ -46,10 +47,7 @@ def main() -> None:
     for text in arguments.texts:
         name = name_of(text)
         settings = {"text": name, "steps": arguments.steps, "seeds": arguments.seeds}
-        figures = results.find(settings)
-        if figures is None:
-            figures = measure(text, arguments.steps, arguments.seeds, arguments.threads)
-            results.add(settings, figures)
+        figures = results.get(settings, partial(measure, text, arguments.steps, arguments.seeds, arguments.threads))
         losses = ", ".join(f"{loss:.4f}" for loss in figures["losses"])
         print(f"| {name} | {losses} | {figures['deviation']:.2%} | {figures['pairs']} ", end="")
         print(f"| {figures['clear_on_the_text']} | {figures['clear']} |", flush=True)

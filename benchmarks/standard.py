@@ -15,6 +15,7 @@ A run that this machine has made in this state of the program is not repeated.
 import argparse
 import json
 import tempfile
+from functools import partial
 from typing import Any
 
 from results import Results, add_option
@@ -70,13 +71,11 @@ def main() -> None:
                 for seed in arguments.seeds:
                     settings = {"text": name_of(text), "splits": arguments.splits or "official"}
                     settings |= {"minutes": minutes, "network": name}
-                    one = results.find(settings, seed=seed)
-                    if one is None:
-                        options = ["--minutes", f"{minutes:g}", "--threads", str(arguments.threads)]
-                        options += ["--init-from", "none", "--seed", str(seed), *NETWORKS[name]]
-                        options += ["--splits", arguments.splits] if arguments.splits else []
-                        one = run(text, options, threads=arguments.threads)
-                        results.add(settings, one, seed=seed)
+                    options = ["--minutes", f"{minutes:g}", "--threads", str(arguments.threads)]
+                    options += ["--init-from", "none", "--seed", str(seed), *NETWORKS[name]]
+                    options += ["--splits", arguments.splits] if arguments.splits else []
+                    measured = partial(run, text, options, threads=arguments.threads)
+                    one = results.get(settings, measured, seed=seed)
                     figures = f"{one['bits_per_character']:.4f} | {one['dynamic_bits']:.4f}"
                     figures += f" | {one['perplexity_per_word']:.1f} | {one['dynamic_perplexity_per_word']:.1f}"
                     print(f"| {' | '.join(map(str, settings.values()))} | {seed} | {figures} |", flush=True)

@@ -71,6 +71,14 @@ def test_a_measurement_is_found_only_in_the_state_in_which_it_was_made(
     assert Results("ngram", tmp_path, threads=1).find({"order": 5}, seed=1) is None
 
 
+def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
+    kept, losses = Results("ngram", tmp_path, threads=1), iter((2.0, 3.0))
+    for settings in ({"order": 5}, {"order": 5}, {"order": 6}):
+        kept.get(settings, lambda: {"loss": next(losses)}, seed=1)
+    assert [line["figures"]["loss"] for line in read(tmp_path / "ngram.jsonl")] == [2.0, 3.0]
+    assert kept.get({"order": 5}, dict, seed=1) == {"loss": 2.0}
+
+
 def test_the_hash_changes_only_with_the_sources_of_a_benchmark(tmp_path: Path) -> None:
     for name in ("ngram/model.py", "native/loop.h", "cli/app.py", "ngram/__pycache__/model.pyc"):
         (tmp_path / "charlm" / name).parent.mkdir(parents=True, exist_ok=True)
