@@ -19,7 +19,7 @@ from charlm.model.language_model import LanguageModel
 from charlm.model.networks.convolution import Convolution
 from charlm.ngram.match import advance as advance_match
 from charlm.ngram.model import NgramModel
-from charlm.sampling.steering import Hold
+from charlm.sampling.steering import FixedComponent
 from charlm.sampling.steppers.recurrent import LARGEST_TABLE
 
 
@@ -98,9 +98,9 @@ class NumpyStepper:
     def take(self, rows: Sequence[int]) -> None:
         """See `Stepper.take`; there is a single row."""
 
-    def change(self, layer: int, part: int, hold: Hold) -> NDArray[np.floating]:
+    def change(self, layer: int, part: int, component: FixedComponent) -> NDArray[np.floating]:
         """See `Stepper.change`."""
-        return hold(self._histories[layer][part][-2].numpy())
+        return component(self._histories[layer][part][-2].numpy())
 
     def _context_vectors(self) -> Singles | None:
         contexts = self._model.contexts

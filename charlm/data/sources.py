@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 from charlm.config.names import closest
 from charlm.data.inputs.folder import Folder, is_run, read_folder
 from charlm.data.inputs.mistakes import looks_like
-from charlm.data.inputs.standard_input import OneReading
+from charlm.data.inputs.standard_input import SinglePassInput
 from charlm.data.packed.compressed import without_suffix
 from charlm.data.packed.zip_archive import is_zip, read_zip
 from charlm.data.registry import NamedCorpus, Source, file_source, find_named, registry
@@ -112,7 +112,7 @@ def _resolve(
     if argument == "-":
         stream = stdin if stdin is not None else _standard_input()
         if not copies_stdin:
-            return _Resolved([Source(name="stdin", size=0, open=OneReading(stream).open)], argument)
+            return _Resolved([Source(name="stdin", size=0, open=SinglePassInput(stream).open)], argument)
         copy = _copy_to_cache(stream, "standard input")
         return _in_file(copy, "stdin", str(copy), encoding)
     path = user_path(argument)

@@ -21,8 +21,8 @@ from charlm.storage.direction import Direction
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Hold:
-    """A direction in a layer's state, and the value to which the component along it is set.
+class FixedComponent:
+    """A component of a layer's state that is set to a value: the direction along which it lies, and the value.
 
     What is orthogonal to the direction does not change.
 
@@ -45,45 +45,46 @@ class Hold:
         return change
 
 
-Steering = Sequence[Hold]
-"""Holds, applied in order."""
+Steering = Sequence[FixedComponent]
+"""What is fixed, in this order."""
 
-Change = Callable[[int, int, Hold], NDArray[np.floating]]
-"""change(layer, part, hold) applies a hold to a state, wherever it is stored, and returns the hold's result, (B,)."""
+Change = Callable[[int, int, FixedComponent], NDArray[np.floating]]
+"""change(layer, part, component) fixes a component of a state, wherever it is stored; returns what it returns, (B,)."""
 
 
 class Steered:
-    """Applies holds to the states and logits of a model."""
+    """Fixes components of the states of a model, and changes its logits accordingly."""
 
     def __init__(self, model: LanguageModel, steering: Steering) -> None:
-        """Prepare the holds, which must fit the model."""
+        """Prepare the components, which must fit the model."""
         weights = (model.embedding if model.output is None else model.output).detach().cpu().numpy()  # (V, H)
         last = model.config.num_layers - 1
         with np.errstate(over="ignore", invalid="ignore"):  # checked in the logits
-            self._holds = [
-                (hold, weights @ hold.vector if (hold.layer, hold.part) == (last, 0) else None) for hold in steering
+            self._components = [
+                (component, weights @ component.vector if (component.layer, component.part) == (last, 0) else None)
+                for component in steering
             ]
 
     def __call__(self, change: Change, logits: NDArray[np.floating]) -> None:
-        """Apply the holds to the states by `change`, and to the logits (B, V) in place.
+        """Fix the components of the states by `change`, and change the logits (B, V) in place.
 
         Raises `ConfigError` if a logit becomes infinite or NaN.
         """
         with np.errstate(over="ignore", invalid="ignore"):
-            for hold, logit_change in self._holds:  # (V,) for a change of 1
-                state_change = change(hold.layer, hold.part, hold)
+            for component, logit_change in self._components:  # (V,) for a change of 1
+                state_change = change(component.layer, component.part, component)
                 if logit_change is not None:
                     logits += state_change[:, None] * logit_change
         if not (logits < np.inf).all():  # -inf rules a token out
             raise ConfigError("--steer is so strong that probabilities are no longer finite; give a smaller value")
 
     def states(self, states: LayerStates, logits: NDArray[np.floating]) -> LayerStates:
-        """Copies of states, (B, H) each, with the holds applied; the logits are changed in place as in a call."""
+        """Copies of states, (B, H) each, with the components fixed; the logits are changed in place as in a call."""
         copies = tuple(tuple(part.clone() for part in state) for state in states)
 
-        def change(layer: int, part: int, hold: Hold) -> NDArray[np.floating]:
+        def change(layer: int, part: int, component: FixedComponent) -> NDArray[np.floating]:
             values = copies[layer][part].cpu().numpy()
-            moved = hold(values)
+            moved = component(values)
             copies[layer][part].copy_(torch.from_numpy(values))
             return moved
 
@@ -91,8 +92,10 @@ class Steered:
         return copies
 
 
-def holds_for(model: LanguageModel, steer: Sequence[Steer], find: Callable[[str], Direction]) -> list[Hold]:
-    """The holds for the settings of `--steer`.
+def fixed_components(
+    model: LanguageModel, steer: Sequence[Steer], find: Callable[[str], Direction]
+) -> list[FixedComponent]:
+    """What the settings of `--steer` fix.
 
     Args:
         model: the model to steer.
@@ -101,17 +104,21 @@ def holds_for(model: LanguageModel, steer: Sequence[Steer], find: Callable[[str]
 
     Raises `ConfigError` for a unit that the model doesn't have, and what `find` raises.
     """
-    holds = []
+    components = []
     for setting in steer:
         if names_unit(setting.name):
             unit = Unit.parse(setting.name, "--steer")
             unit.require_in(model, "--steer")
             vector = np.zeros(model.config.hidden_size, np.float32)
             vector[unit.number] = 1
-            holds.append(Hold(layer=unit.layer, part=-1 if unit.cell_state else 0, vector=vector, value=setting.value))
+            components.append(
+                FixedComponent(layer=unit.layer, part=-1 if unit.cell_state else 0, vector=vector, value=setting.value)
+            )
         else:
             direction = find(setting.name)
             part = -1 if direction.facts.state == "c" else 0
             value = direction.value(setting.value)
-            holds.append(Hold(layer=direction.facts.layer, part=part, vector=direction.vector, value=value))
-    return holds
+            components.append(
+                FixedComponent(layer=direction.facts.layer, part=part, vector=direction.vector, value=value)
+            )
+    return components

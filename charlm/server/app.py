@@ -12,8 +12,8 @@ from charlm.server.answers import error_response
 from charlm.server.completions import routes as completions
 from charlm.server.errors import NotFoundError, RequestError
 from charlm.server.pages import PAGES, show_file, show_page
+from charlm.server.resources import ServerResources
 from charlm.server.security import Guard
-from charlm.server.site import Site
 from charlm.server.views import lecture, read, train, write
 
 _COMPUTED = {
@@ -29,7 +29,7 @@ _COMPUTED = {
 """Requests that only compute something and change nothing, so that they need no token."""
 
 
-def make_app(site: Site, *, port: int, token: str) -> ASGIApp:
+def make_app(resources: ServerResources, *, port: int, token: str) -> ASGIApp:
     """The application of a server on a port of this machine; `token` is needed for what changes anything."""
     routes: list[BaseRoute] = [Route(path, show_page, methods=["GET"]) for path in PAGES]
     routes += [Route(path, answer, methods=["POST"]) for path, answer in _COMPUTED.items()]
@@ -53,7 +53,7 @@ def make_app(site: Site, *, port: int, token: str) -> ASGIApp:
         Route("/api/runs/{name}/resume", train.resume, methods=["POST"]),
     ]
     app = Starlette(routes=routes, exception_handlers={CharlmError: _error, HTTPException: _http_error})
-    app.state.site = site
+    app.state.resources = resources
     return Guard(app, port=port, token=token, open_paths=_COMPUTED)
 
 

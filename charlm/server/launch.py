@@ -12,7 +12,7 @@ import uvicorn
 from charlm.errors import CharlmError
 from charlm.server.app import make_app
 from charlm.server.models import Models
-from charlm.server.site import Site
+from charlm.server.resources import ServerResources
 from charlm.server.timeouts import TimeoutProtocol
 
 HOST = "127.0.0.1"
@@ -36,15 +36,15 @@ def bound(port: int) -> Iterator[socket.socket]:
 class RunningServer:
     """A server on a socket; `address` opens its first page with the token."""
 
-    def __init__(self, listening: socket.socket, site: Site) -> None:
+    def __init__(self, listening: socket.socket, resources: ServerResources) -> None:
         port = listening.getsockname()[1]
         self.token = secrets.token_urlsafe(24)
         self.origin = f"http://{HOST}:{port}"
         self.address = f"{self.origin}/#token={self.token}"
-        self._site, self._socket = site, listening
+        self._resources, self._socket = resources, listening
         self._server = uvicorn.Server(
             uvicorn.Config(
-                make_app(site, port=port, token=self.token),
+                make_app(resources, port=port, token=self.token),
                 http=TimeoutProtocol,
                 ws="none",
                 lifespan="off",
@@ -68,7 +68,7 @@ class RunningServer:
             pass  # uvicorn raises the signal again once it has ended
         finally:
             sys.setswitchinterval(previous)
-            self._site.close()
+            self._resources.close()
 
     def stop(self) -> None:
         """Let `run` end."""
@@ -87,7 +87,7 @@ def run_server(model: str | None, port: int, on_start: Callable[[str], None]) ->
 
     Raises `RunError` if there is no such model, and `CharlmError` if the port is taken.
     """
-    site = Site(models=Models(model))
+    resources = ServerResources(models=Models(model))
     with bound(port) as listening:
-        server = RunningServer(listening, site)
+        server = RunningServer(listening, resources)
         server.run(lambda: on_start(server.address))

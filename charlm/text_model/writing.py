@@ -15,7 +15,7 @@ from charlm.sampling.edges.opening import needs_opening
 from charlm.sampling.pairs.source import model_for
 from charlm.sampling.prepared import WritingOptions
 from charlm.sampling.session import Session
-from charlm.sampling.steering import Hold, holds_for
+from charlm.sampling.steering import FixedComponent, fixed_components
 from charlm.storage.checkpoint import weights_sha256
 from charlm.storage.direction import Direction, find_direction
 from charlm.storage.own_text import read_own_text
@@ -163,9 +163,9 @@ class WritingModel(LoadedModel):
         direction.require_in(self.model, self.adapted_from or weights_sha256(self.model), path)
         return direction
 
-    def steering(self, config: SampleConfig) -> list[Hold]:
-        """The holds for `config.steer`; raises `ConfigError` for a unit or direction that the model doesn't have."""
-        return holds_for(self.model, config.steer, self.direction)
+    def steering(self, config: SampleConfig) -> list[FixedComponent]:
+        """What `config.steer` fixes; raises `ConfigError` for a unit or direction that the model doesn't have."""
+        return fixed_components(self.model, config.steer, self.direction)
 
     def _options(
         self, prefix: str, config: SampleConfig, progress: Progress, *, copies: CopyIndex | None = None

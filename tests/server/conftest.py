@@ -18,7 +18,7 @@ from browser import new_page
 
 from charlm.server.launch import RunningServer, bound
 from charlm.server.models import Models
-from charlm.server.site import Site
+from charlm.server.resources import ServerResources
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class Served:
     """A server that answers."""
 
     running: RunningServer
-    site: Site
+    resources: ServerResources
 
     @property
     def origin(self) -> str:
@@ -78,9 +78,9 @@ def serve() -> Iterator[Callable[..., Served]]:
     ends: list[Callable[[], None]] = []
 
     def serve(model: str | None = None) -> Served:
-        site, ready = Site(models=Models(model)), threading.Event()
+        resources, ready = ServerResources(models=Models(model)), threading.Event()
         sockets = bound(0)
-        running = RunningServer(sockets.__enter__(), site)
+        running = RunningServer(sockets.__enter__(), resources)
         thread = threading.Thread(target=running.run, args=(ready.set,), daemon=True)
         thread.start()
 
@@ -92,7 +92,7 @@ def serve() -> Iterator[Callable[..., Served]]:
 
         ends.append(end)
         assert ready.wait(30)
-        return Served(running=running, site=site)
+        return Served(running=running, resources=resources)
 
     yield serve
     for end in ends:

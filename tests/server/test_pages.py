@@ -20,7 +20,7 @@ def test_a_text_is_written_coloured_and_branched(tab) -> None:
     page.check("#colours")
     page.click("#write")
     page.wait_for_selector("text=2 texts written")
-    expected = tab.served.site.models.load("a").text_model.sample("cat and", seed=3, length=60)
+    expected = tab.served.resources.models.load("a").text_model.sample("cat and", seed=3, length=60)
     assert page.locator(".sample .text").first.text_content() == expected
     assert page.locator(".sample .warm").count() > 0
     page.locator(".sample [data-place='9']").first.hover()
@@ -77,7 +77,7 @@ def test_copies_are_underlined_and_mistakes_are_shown(tab, sentences: str) -> No
 
 
 def test_labels_and_constraints_are_chosen(browser, stars) -> None:
-    model = stars.site.models.load("stars").text_model
+    model = stars.resources.models.load("stars").text_model
     with new_page(browser, stars.origin) as (page, problems):
         page.goto(f"{stars.origin}/?seed=3&length=60&lines=2&label=stars%3D1")
         page.wait_for_selector("main:not([aria-busy])")
@@ -102,7 +102,7 @@ def test_labels_and_constraints_are_chosen(browser, stars) -> None:
 
 
 def test_targets_are_written_and_read_for_a_source(browser, pairs, tmp_path: Path) -> None:
-    model = pairs.site.models.load("pairs").text_model
+    model = pairs.resources.models.load("pairs").text_model
     with new_page(browser, pairs.origin) as (page, problems):
         page.goto(f"{pairs.origin}/?seed=3&length=12&min_length=12&temperature=1&source=abf")
         page.wait_for_selector("main:not([aria-busy])")
@@ -250,7 +250,7 @@ def test_a_run_that_grows_elsewhere_appears_live(tab) -> None:
 
 
 def test_nothing_is_drawn_again_while_nothing_changes(tab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tab.served.site.baselines, "of", lambda run, job: {"ngram": 2.0})
+    monkeypatch.setattr(tab.served.resources.baselines, "of", lambda run, job: {"ngram": 2.0})
     metrics = Path("runs/a/metrics.jsonl")
     lines = metrics.read_text().splitlines(keepends=True)
     metrics.write_text("".join(lines[:-1]))

@@ -84,7 +84,7 @@ def test_of_many_requests_some_wait_and_the_others_are_refused(served) -> None:
 def wait_until_idle(served) -> None:
     """Wait until no worker has anything to do."""
     for _ in range(1000):
-        if served.site.writers.busy == 0:
+        if served.resources.writers.busy == 0:
             return
         time.sleep(0.01)
     raise AssertionError("the work goes on")
@@ -99,7 +99,7 @@ def test_a_client_that_leaves_ends_its_generation(served) -> None:
             + body
         )
         assert b"200 OK" in client.recv(100)
-        assert served.site.writers.busy == 1
+        assert served.resources.writers.busy == 1
     wait_until_idle(served)
 
 

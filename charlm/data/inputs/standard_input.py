@@ -8,7 +8,7 @@ from charlm.data.packed.compressed import unpacked
 _START = 1 << 16  # bytes at the start that can be read again
 
 
-class OneReading:
+class SinglePassInput:
     """Opens a stream once, unpacked if it is compressed.
 
     A second opening finds its first bytes only, from which its encoding can be guessed.

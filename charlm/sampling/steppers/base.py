@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charlm.cells import LayerStates
-from charlm.sampling.steering import Hold
+from charlm.sampling.steering import FixedComponent
 
 LogitRows = NDArray[np.floating]
 """(B, V), nats up to a constant for each row; valid until the next step."""
@@ -25,5 +25,5 @@ class Stepper(Protocol):
     def take(self, rows: Sequence[int]) -> None:
         """Rearrange the rows: row j becomes the old row `rows[j]`, and B becomes len(rows)."""
 
-    def change(self, layer: int, part: int, hold: Hold) -> NDArray[np.floating]:
-        """Apply a hold to a layer's h (part 0) or c (part -1), and return the hold's result, (B,)."""
+    def change(self, layer: int, part: int, component: FixedComponent) -> NDArray[np.floating]:
+        """Fix a component of a layer's h (part 0) or c (part -1), and return the change of each state, (B,)."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from charlm.cells import LayerStates
 from charlm.model.language_model import LanguageModel
-from charlm.sampling.steering import Hold
+from charlm.sampling.steering import FixedComponent
 from charlm.sampling.steppers.base import LogitRows
 
 
@@ -50,10 +50,10 @@ class ModelStepper:
         self._states = tuple(tuple(part[index.to(part.device)] for part in state) for state in self._states)
 
     @torch.inference_mode()
-    def change(self, layer: int, part: int, hold: Hold) -> NDArray[np.floating]:
+    def change(self, layer: int, part: int, component: FixedComponent) -> NDArray[np.floating]:
         """See `Stepper.change`."""
         values = self._states[layer][part].cpu().numpy()  # on the CPU this shares the memory of the state
-        change = hold(values)
+        change = component(values)
         if self._device.type != "cpu":
             self._states[layer][part].copy_(torch.from_numpy(values))
         return change

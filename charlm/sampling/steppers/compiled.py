@@ -14,7 +14,7 @@ from charlm.kernels.program import CONVOLUTION, TRANSFORMER, Function
 from charlm.model.language_model import LanguageModel
 from charlm.native.library import native_library
 from charlm.ngram.match import check_states, lengths_for
-from charlm.sampling.steering import Hold
+from charlm.sampling.steering import FixedComponent
 from charlm.sampling.steppers.convolution import ConvolutionLayout
 from charlm.sampling.steppers.layout import StepLayout, StepWeights
 from charlm.sampling.steppers.recurrent import RecurrentLayout, RecurrentWeights
@@ -108,9 +108,9 @@ class CompiledStepper:
             others[places] = own[sources]
         self._set_rows(len(kept))
 
-    def change(self, layer: int, part: int, hold: Hold) -> NDArray[np.floating]:
+    def change(self, layer: int, part: int, component: FixedComponent) -> NDArray[np.floating]:
         """See `Stepper.change`."""
-        return hold(self._layout.state(layer, part).numpy())
+        return component(self._layout.state(layer, part).numpy())
 
     def _new_layout(self, rows: int) -> StepLayout:
         """New memory for a batch of texts."""

@@ -19,15 +19,15 @@ from charlm.server.completions.choices import Part, choice, parts
 from charlm.server.completions.request import CompletionRequest, parse_request
 from charlm.server.errors import NotFoundError
 from charlm.server.models import ServedModel, facts_of
-from charlm.server.site import Site
+from charlm.server.resources import ServerResources
 from charlm.server.workers import Job
 
 
 async def list_models(request: Request) -> Response:
     """GET /v1/models."""
-    site: Site = request.app.state.site
+    resources: ServerResources = request.app.state.resources
     data = list[dict[str, Any]]()
-    for name, path in site.models.paths().items():
+    for name, path in resources.models.paths().items():
         with contextlib.suppress(NotFoundError):
             data.append(_model_json(name, facts_of(name, path).st_mtime))
     return json_response({"object": "list", "data": data})
@@ -35,30 +35,30 @@ async def list_models(request: Request) -> Response:
 
 async def show_model(request: Request) -> Response:
     """GET /v1/models/NAME."""
-    site: Site = request.app.state.site
-    name, path = site.models.find(request.path_params["name"])
+    resources: ServerResources = request.app.state.resources
+    name, path = resources.models.find(request.path_params["name"])
     return json_response(_model_json(name, facts_of(name, path).st_mtime))
 
 
 async def complete(request: Request) -> ASGIApp:
     """POST /v1/completions."""
-    site: Site = request.app.state.site
+    resources: ServerResources = request.app.state.resources
     fields = await read_fields(request)
-    name, _ = site.models.find(fields.text("model", "", most=200))
+    name, _ = resources.models.find(fields.text("model", "", most=200))
     stream = fields.flag("stream")
     head = {"id": f"cmpl-{uuid.uuid4().hex}", "object": "text_completion", "created": int(time.time()), "model": name}
     if not stream:
 
         def answer(job: Job) -> dict[str, Any]:
             """All texts as one JSON object; runs in a writer's thread."""
-            loaded = site.models.load(name)
+            loaded = resources.models.load(name)
             return head | _whole(loaded, parse_request(fields, loaded.text_model.tokenizer), job)
 
-        return JsonAnswer(site.writers, answer)
+        return JsonAnswer(resources.writers, answer)
 
     def work(job: Job) -> None:
         """Emit the parts of the texts as they are written, and at the end how many tokens they have, if asked for."""
-        loaded = site.models.load(name)
+        loaded = resources.models.load(name)
         parsed = parse_request(fields, loaded.text_model.tokenizer)
         usage = _Usage()
         for part in parts(loaded, parsed):
@@ -67,7 +67,7 @@ async def complete(request: Request) -> ASGIApp:
         if parsed.usage:
             job.emit(usage.to_json())
 
-    return EventStream(site.writers, work, merge=_Events(head))
+    return EventStream(resources.writers, work, merge=_Events(head))
 
 
 class _Events:

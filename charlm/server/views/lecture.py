@@ -13,7 +13,7 @@ from charlm.data.registry import registry
 from charlm.server.answers import JsonAnswer
 from charlm.server.bodies import read_fields
 from charlm.server.errors import NotFoundError
-from charlm.server.site import Site
+from charlm.server.resources import ServerResources
 from charlm.server.training.uploads import upload_path
 from charlm.server.workers import Job
 
@@ -32,7 +32,7 @@ async def list_cells(request: Request) -> JSONResponse:
 
 async def trace_word(request: Request) -> ASGIApp:
     """POST /api/trace: what `charlm trace --json` shows."""
-    site: Site = request.app.state.site
+    resources: ServerResources = request.app.state.resources
     fields = await read_fields(request)
     text = fields.text("text", most=64)
     cell = fields.choice("cell", "rnn", tuple(CELLS))
@@ -44,12 +44,12 @@ async def trace_word(request: Request) -> ASGIApp:
         progress = job.progress_within(TRACE_SECONDS)
         return trace(text, cell=cell, hidden_size=hidden, steps=steps, seed=seed, progress=progress).to_json()
 
-    return JsonAnswer(site.analysts, work)
+    return JsonAnswer(resources.analysts, work)
 
 
 async def diagnose_text(request: Request) -> ASGIApp:
     """POST /api/diagnose: what `charlm diagnose --json` shows, for a named corpus or an upload."""
-    site: Site = request.app.state.site
+    resources: ServerResources = request.app.state.resources
     fields = await read_fields(request)
     corpus, own = fields.text("corpus", "", most=100), fields.text("upload", "", most=100)
     cells = fields.texts("cells", number=4, most=40) or ("rnn", "lstm", "gru")
@@ -64,4 +64,4 @@ async def diagnose_text(request: Request) -> ASGIApp:
         progress = job.progress_within(DIAGNOSE_SECONDS)
         return diagnose(text, cells=cells, lags=lags, steps=steps, hidden_size=hidden, progress=progress).to_json()
 
-    return JsonAnswer(site.analysts, work)
+    return JsonAnswer(resources.analysts, work)

@@ -14,7 +14,7 @@ from charlm.model.unit import Unit, names_unit
 from charlm.sampling.pairs.source import require_source
 from charlm.server.answers import JsonAnswer
 from charlm.server.bodies import Fields, read_fields, take_labels, take_source
-from charlm.server.site import Site
+from charlm.server.resources import ServerResources
 from charlm.server.workers import Job
 from charlm.text_model import TextModel, require_forward
 
@@ -25,9 +25,9 @@ _MOST_TOKENS = 20_000  # for which units are searched
 
 async def read_text(request: Request) -> ASGIApp:
     """POST /api/read: what `charlm heatmap --html` shows of a text, and its mean bits per character."""
-    site: Site = request.app.state.site
+    resources: ServerResources = request.app.state.resources
     fields = await read_fields(request)
-    load, text = _reader(site, fields), fields.text("text", most=MOST_CHARACTERS)
+    load, text = _reader(resources, fields), fields.text("text", most=MOST_CHARACTERS)
     series = fields.text("unit", "", most=40)
     fields.require_all_taken()
     unit = (Unit.parse(series) if names_unit(series) else Unit.parse_gate(series)) if series else None
@@ -42,14 +42,14 @@ async def read_text(request: Request) -> ASGIApp:
             "tokens": len(reading.ids),
         }
 
-    return JsonAnswer(site.writers, work)
+    return JsonAnswer(resources.writers, work)
 
 
 async def find_units(request: Request) -> ASGIApp:
     """POST /api/neurons: the units that follow properties of a text, and an excerpt for each confirmed one."""
-    site: Site = request.app.state.site
+    resources: ServerResources = request.app.state.resources
     fields = await read_fields(request)
-    load, text = _reader(site, fields), fields.text("text", most=MOST_CHARACTERS)
+    load, text = _reader(resources, fields), fields.text("text", most=MOST_CHARACTERS)
     fields.require_all_taken()
 
     def work(job: Job) -> dict[str, Any]:
@@ -72,15 +72,15 @@ async def find_units(request: Request) -> ASGIApp:
         ]
         return {"rows": rows, "excerpts": excerpts(found), "left_out": found.left_out, "tokens": len(found.texts)}
 
-    return JsonAnswer(site.analysts, work)
+    return JsonAnswer(resources.analysts, work)
 
 
-def _reader(site: Site, fields: Fields) -> Callable[[], TextModel]:
+def _reader(resources: ServerResources, fields: Fields) -> Callable[[], TextModel]:
     """Take the model and the labels and source of the text; the result loads the model that reads it."""
     name, labels, source = fields.text("model", "", most=200), take_labels(fields), take_source(fields)
 
     def load() -> TextModel:
-        model = site.models.load(name).text_model
+        model = resources.models.load(name).text_model
         model = model.with_labels(*labels) if labels else model
         model = model if source is None else model.with_source(source, unknown="replace")
         require_source(model.model, model.corpus_config)

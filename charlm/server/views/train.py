@@ -11,7 +11,7 @@ from charlm.errors import CharlmError
 from charlm.server.answers import JsonAnswer
 from charlm.server.bodies import read_body, read_fields
 from charlm.server.errors import ConflictError, NotFoundError, RequestError
-from charlm.server.site import Site
+from charlm.server.resources import ServerResources
 from charlm.server.training import runs
 from charlm.server.training.process import TrainingRequest
 from charlm.server.training.uploads import MOST_BYTES, keep_upload, upload_names, upload_path
@@ -43,51 +43,51 @@ async def delete_upload(request: Request) -> JSONResponse:
 
 async def list_all(request: Request) -> ASGIApp:
     """GET /api/runs: all runs, the newest first, and the training of this server."""
-    site: Site = request.app.state.site
+    resources: ServerResources = request.app.state.resources
 
     def work(job: Job) -> dict[str, Any]:
-        found = site.summaries.listed()
+        found = resources.summaries.listed()
         listed = [one.to_json() | {"training": runs.is_training(RunFolder(RUNS / one.run))} for one in found]
-        last = site.trainings.last
+        last = resources.trainings.last
         return {"runs": listed, "last": None if last is None else last.to_json()}
 
-    return JsonAnswer(site.writers, work)
+    return JsonAnswer(resources.writers, work)
 
 
 async def show(request: Request) -> ASGIApp:
     """GET /api/runs/NAME?offset=N: the figures since an offset, and the state of a run; from 0 on also its settings."""
-    site: Site = request.app.state.site
+    resources: ServerResources = request.app.state.resources
     name, offset = request.path_params["name"], request.query_params.get("offset", "0")
     if not (offset.isascii() and offset.isdecimal() and len(offset) < 16):
         raise RequestError("offset must be a number of bytes", param="offset")
 
     def work(job: Job) -> dict[str, Any]:
         run = runs.find_run_folder(name)
-        last = site.trainings.last
+        last = resources.trainings.last
         own = last.to_json() if last is not None and last.run == name else None
         found = runs.figures_since(run, int(offset)) | {"training": runs.is_training(run), "own": own}
         return found if int(offset) and not found["restarted"] else found | {"settings": _settings(run)}
 
-    return JsonAnswer(site.writers, work)
+    return JsonAnswer(resources.writers, work)
 
 
 async def show_samples(request: Request) -> ASGIApp:
     """GET /api/runs/NAME/samples."""
-    site: Site = request.app.state.site
+    resources: ServerResources = request.app.state.resources
     name = request.path_params["name"]
-    return JsonAnswer(site.writers, lambda job: runs.samples_of(runs.find_run_folder(name)))
+    return JsonAnswer(resources.writers, lambda job: runs.samples_of(runs.find_run_folder(name)))
 
 
 async def show_baselines(request: Request) -> ASGIApp:
     """GET /api/runs/NAME/baselines: what the n-gram model and xz need, in bits per character."""
-    site: Site = request.app.state.site
+    resources: ServerResources = request.app.state.resources
     name = request.path_params["name"]
-    return JsonAnswer(site.measurers, lambda job: site.baselines.of(runs.find_run_folder(name), job))
+    return JsonAnswer(resources.measurers, lambda job: resources.baselines.of(runs.find_run_folder(name), job))
 
 
 async def start(request: Request) -> ASGIApp:
     """POST /api/runs: train on a named corpus or an upload for some minutes."""
-    site: Site = request.app.state.site
+    resources: ServerResources = request.app.state.resources
     fields = await read_fields(request)
     corpus, own = fields.text("corpus", "", most=100), fields.text("upload", "", most=100)
     minutes = fields.number("minutes", 5, 0.05, _MOST_MINUTES)
@@ -112,38 +112,38 @@ async def start(request: Request) -> ASGIApp:
         minutes=minutes,
         steps=steps,
     )
-    return JsonAnswer(site.writers, lambda job: site.trainings.start(name, wanted).to_json())
+    return JsonAnswer(resources.writers, lambda job: resources.trainings.start(name, wanted).to_json())
 
 
 async def stop(request: Request) -> JSONResponse:
     """POST /api/runs/NAME/stop: let the training save and stop."""
-    site: Site = request.app.state.site
-    site.trainings.stop(request.path_params["name"])
+    resources: ServerResources = request.app.state.resources
+    resources.trainings.stop(request.path_params["name"])
     return JSONResponse({})
 
 
 async def resume(request: Request) -> ASGIApp:
     """POST /api/runs/NAME/resume: continue a run, up to a new length in minutes if one is given."""
-    site: Site = request.app.state.site
+    resources: ServerResources = request.app.state.resources
     fields = await read_fields(request)
     minutes = fields.number("minutes", 0, 0, _MOST_MINUTES)
     fields.require_all_taken()
     name = request.path_params["name"]
     runs.find_run_folder(name)
     wanted = TrainingRequest(run=str(RUNS / name), minutes=minutes or None)
-    return JsonAnswer(site.writers, lambda job: site.trainings.start(name, wanted).to_json())
+    return JsonAnswer(resources.writers, lambda job: resources.trainings.start(name, wanted).to_json())
 
 
 async def delete(request: Request) -> ASGIApp:
     """DELETE /api/runs/NAME."""
-    site: Site = request.app.state.site
+    resources: ServerResources = request.app.state.resources
     name = request.path_params["name"]
 
     def work(job: Job) -> dict[str, Any]:
         runs.delete_run(runs.find_run_folder(name))
         return {}
 
-    return JsonAnswer(site.writers, work)
+    return JsonAnswer(resources.writers, work)
 
 
 def _settings(run: RunFolder) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from charlm.server.answers import EventStream, JsonAnswer
 from charlm.server.bodies import Fields, read_fields, take_labels, take_source
 from charlm.server.errors import RequestError
 from charlm.server.models import COPY_LENGTH
-from charlm.server.site import Site
+from charlm.server.resources import ServerResources
 from charlm.server.workers import Job
 
 MOST_CHARACTERS = 100_000
@@ -30,20 +30,20 @@ _OFFERS = 8
 
 async def list_models(request: Request) -> JSONResponse:
     """GET /api/models: the names, the default first."""
-    site: Site = request.app.state.site
-    return JSONResponse(list(site.models.paths()))
+    resources: ServerResources = request.app.state.resources
+    return JSONResponse(list(resources.models.paths()))
 
 
 async def show_model(request: Request) -> ASGIApp:
     """GET /api/models/NAME."""
-    site: Site = request.app.state.site
+    resources: ServerResources = request.app.state.resources
     name = request.path_params["name"]
-    return JsonAnswer(site.writers, lambda job: site.models.load(name).describe())
+    return JsonAnswer(resources.writers, lambda job: resources.models.load(name).describe())
 
 
 async def write(request: Request) -> ASGIApp:
     """POST /api/write: several texts side by side, as events of [index, text, nats] or {index, ended, ...}."""
-    site: Site = request.app.state.site
+    resources: ServerResources = request.app.state.resources
     fields = await read_fields(request)
     name, prefix = fields.text("model", "", most=200), fields.text("prefix", "", most=MOST_CHARACTERS)
     config = _config(fields)
@@ -52,7 +52,7 @@ async def write(request: Request) -> ASGIApp:
     fields.require_all_taken()
 
     def work(job: Job) -> None:
-        model = site.models.load(name).text_model
+        model = resources.models.load(name).text_model
         first = int.from_bytes(os.urandom(4), "little") if seed is None else seed
         texts = {index: model.generate_chunks(prefix, config, seed=first + index) for index in range(num)}
         while texts:
@@ -65,12 +65,12 @@ async def write(request: Request) -> ASGIApp:
                 else:
                     job.emit((index, chunk))
 
-    return EventStream(site.writers, work, merge=_merged)
+    return EventStream(resources.writers, work, merge=_merged)
 
 
 async def alternatives(request: Request) -> ASGIApp:
     """POST /api/alternatives: the likeliest next tokens after a text, by the model alone or as it is steered."""
-    site: Site = request.app.state.site
+    resources: ServerResources = request.app.state.resources
     fields = await read_fields(request)
     name, text = fields.text("model", "", most=200), fields.text("text", "", most=2 * MOST_CHARACTERS)
     steer = tuple(map(parse_steer, fields.texts("steer", number=16, most=200)))
@@ -80,27 +80,27 @@ async def alternatives(request: Request) -> ASGIApp:
     fields.require_all_taken()
 
     def work(job: Job) -> list[dict[str, Any]]:
-        model = site.models.load(name).text_model
+        model = resources.models.load(name).text_model
         session = model.session(text, config, seed=0, progress=job.progress)
         return [{"text": offer.text, "probability": offer.probability} for offer in session.offers(_OFFERS)]
 
-    return JsonAnswer(site.writers, work)
+    return JsonAnswer(resources.writers, work)
 
 
 async def copies(request: Request) -> ASGIApp:
     """POST /api/copies: the passages of texts that are copied from the training text, as [start, length]."""
-    site: Site = request.app.state.site
+    resources: ServerResources = request.app.state.resources
     fields = await read_fields(request)
     name = fields.text("model", "", most=200)
     texts = fields.texts("texts", number=MOST_TEXTS * 4, most=2 * MOST_CHARACTERS)
     fields.require_all_taken()
 
     def work(job: Job) -> dict[str, Any]:
-        index = site.models.load(name).copies()
+        index = resources.models.load(name).copies()
         found = [find_copies(text, index).passages for text in texts]
         return {"least": COPY_LENGTH, "passages": [[[one.start, one.length] for one in text] for text in found]}
 
-    return JsonAnswer(site.analysts, work)
+    return JsonAnswer(resources.analysts, work)
 
 
 def _config(fields: Fields) -> SampleConfig:

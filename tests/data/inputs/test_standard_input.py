@@ -1,11 +1,11 @@
 import io
 
-from charlm.data.inputs.standard_input import OneReading
+from charlm.data.inputs.standard_input import SinglePassInput
 
 
 def test_a_stream_is_read_once_and_its_start_again() -> None:
     content = bytes(range(256)) * 1000
-    reading = OneReading(io.BytesIO(content))
+    reading = SinglePassInput(io.BytesIO(content))
     with reading.open() as stream:
         assert stream.read(16) == content[:16]
         stream.seek(0)

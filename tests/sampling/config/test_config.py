@@ -15,7 +15,7 @@ from charlm.model.language_model import LanguageModel
 from charlm.ngram.model import NgramModel
 from charlm.sampling import beam_search, generate_many
 from charlm.sampling.config import Cycle, Ramp, parse_temperature
-from charlm.sampling.steering import Hold
+from charlm.sampling.steering import FixedComponent
 from charlm.tokenizers import ByteTokenizer, CharTokenizer, SubwordTokenizer, Tokenizer
 
 
@@ -42,8 +42,8 @@ COPIED = "a bab aéb abba baa b éab babab a"
 TOO_LONG = {most: {COPIED[start : start + most + 1] for start in range(len(COPIED) - most)} for most in range(1, 7)}
 """The stretches of `COPIED` of one character more than each `no_copy` allows."""
 HELD = (
-    Hold(layer=0, part=0, vector=np.full(12, 12**-0.5, np.float32), value=3.0),
-    Hold(layer=0, part=-1, vector=np.eye(12, dtype=np.float32)[4], value=-1e4),
+    FixedComponent(layer=0, part=0, vector=np.full(12, 12**-0.5, np.float32), value=3.0),
+    FixedComponent(layer=0, part=-1, vector=np.eye(12, dtype=np.float32)[4], value=-1e4),
 )
 TEXTS = st.text("abé \n", min_size=1, max_size=3)
 CONFIGS = st.fixed_dictionaries(
@@ -75,7 +75,14 @@ CONFIGS = st.fixed_dictionaries(
     st.sampled_from([(), HELD[:1], HELD]),
 )
 def test_no_options_crash_hang_or_break_their_promise(
-    kinds, sample_config, kind: str, prefix: str, options: dict, batch: int, seed: int, steering: Sequence[Hold]
+    kinds,
+    sample_config,
+    kind: str,
+    prefix: str,
+    options: dict,
+    batch: int,
+    seed: int,
+    steering: Sequence[FixedComponent],
 ) -> None:
     options["min_length"] = min(options.get("min_length", 0), options["length"])
     config = sample_config(**options)

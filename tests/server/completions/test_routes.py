@@ -56,7 +56,7 @@ def test_a_stream_gives_the_same_text_and_ends(client) -> None:
 def test_stop_texts_and_biases(client, served) -> None:
     text = client.completions.create(model="a", prompt="cat", max_tokens=200, seed=1, stop="\n").choices[0]
     assert "\n" not in text.text and text.finish_reason == "stop"
-    tokenizer = served.site.models.load("a").text_model.tokenizer
+    tokenizer = served.resources.models.load("a").text_model.tokenizer
     token = str(tokenizer.encode("o").item())
     always = client.completions.create(model="a", prompt="c", max_tokens=5, logit_bias={token: 100})
     assert always.choices[0].text == "ooooo"
@@ -73,7 +73,7 @@ def test_echo_and_likely_characters(client, served) -> None:
     assert "".join(event.text for event in events) == choice.text
     streamed = [likely for event in events for likely in event.logprobs.top_logprobs or []]
     assert streamed == [pytest.approx(likely, abs=1e-4) for likely in choice.logprobs.top_logprobs]
-    surprisal = served.site.models.load("a").text_model.surprisal("owl")
+    surprisal = served.resources.models.load("a").text_model.surprisal("owl")
     assert choice.logprobs.token_logprobs[:3] == pytest.approx([-value for value in surprisal], abs=1e-5)
     for character, nats, likely in zip(
         choice.logprobs.tokens, choice.logprobs.token_logprobs, choice.logprobs.top_logprobs, strict=True
@@ -101,7 +101,7 @@ def test_without_a_length_a_text_is_as_long_as_that_of_sample(charlm, client) ->
 
 def test_a_model_that_was_deleted_is_not_found(client, served, trained_run) -> None:
     paths = {"a": Path("runs/a/model.safetensors"), "gone": Path("runs/gone/model.safetensors")}
-    served.site.models.paths = lambda: paths  # as if it had been deleted just now
+    served.resources.models.paths = lambda: paths  # as if it had been deleted just now
     assert [model.id for model in client.models.list()] == ["a"]
     for call in (client.models.retrieve, lambda name: client.completions.create(model=name, prompt="cat")):
         with pytest.raises(openai.NotFoundError, match="'gone' was deleted"):

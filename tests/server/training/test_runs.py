@@ -54,7 +54,7 @@ def test_a_run_is_deleted_but_for_what_is_not_its_own(served, trained_run: Calla
 @pytest.mark.parametrize("name", ["../b", "a/b", ".hidden", "-x", "", "a"])
 def test_a_new_run_is_named_within_the_folder(served, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[str] = []
-    monkeypatch.setattr(served.site.trainings, "start", lambda run, arguments: started.append(run) or _Started())
+    monkeypatch.setattr(served.resources.trainings, "start", lambda run, arguments: started.append(run) or _Started())
     status, _ = served.ask("POST", "/api/runs", {"corpus": "python-docs", "run": name})
     assert (status, started) == ((200, ["python-docs"]) if name == "" else (409 if name == "a" else 400, []))
 

@@ -37,7 +37,7 @@ def test_a_training_is_started_stopped_and_continued(served, sentences: str) -> 
     assert served.json("GET", "/api/runs/cats")["own"]["problem"] is None
     assert Path("runs/cats/resume.safetensors").exists()
     served.json("POST", "/api/runs/cats/resume", {"minutes": 9})
-    served.site.trainings.close()  # as Ctrl-C does
+    served.resources.trainings.close()  # as Ctrl-C does
     assert not served.json("GET", "/api/runs/cats")["training"]
     assert Path("runs/cats/resume.safetensors").exists()
 

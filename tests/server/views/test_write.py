@@ -91,7 +91,7 @@ def test_a_target_is_that_of_sample(charlm, pairs) -> None:
     assert pairs.json("GET", "/api/models/pairs")["pairs"] == {"source": "word", "target": "written"}
     text = expected[0]["text"][:2]
     offers = pairs.json("POST", "/api/alternatives", {"model": "pairs", "text": text, "source": "abf"})
-    model = pairs.site.models.load("pairs").text_model
+    model = pairs.resources.models.load("pairs").text_model
     session = model.session(text, source="abf", temperature=1.0, seed=0)
     assert [one["probability"] for one in offers] == [one.probability for one in session.offers(8)]
 

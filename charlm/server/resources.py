@@ -14,8 +14,8 @@ WAITING = 24
 
 
 @dataclass(frozen=True, kw_only=True)
-class Site:
-    """The state of a server."""
+class ServerResources:
+    """The models, threads, trainings and run summaries of a server."""
 
     models: Models
     writers: Workers = field(default_factory=lambda: Workers(WRITERS, WAITING, "write"))
