@@ -87,10 +87,12 @@ def decompress(archive: bytes, model: TextModel | None = None, *, progress: Prog
             raise ArchiveError("the archive has no model in it; name the model that it was compressed by with --model")
         model = _model_from(header.own_model)
     if model_digest(model) != header.model:
-        raise ArchiveError(
-            f"the archive was not made by the model {model.path}, which has digest {model_digest(model).hex()}; "
-            f"give the one with digest {header.model.hex()}"
+        remedy = (
+            "pass --model with the one that made it, which must not have been trained since"
+            if header.own_model is None
+            else "leave out --model, since the archive has its model in it"
         )
+        raise ArchiveError(f"the archive was made with another model than {model.path}; {remedy}")
     if header.machine and header.machine != (here := _machine()):
         raise ArchiveError(
             f"the archive is not portable: it was made with {_described(header.machine)}, and this is "

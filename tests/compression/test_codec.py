@@ -155,8 +155,10 @@ def test_another_model_is_refused(models) -> None:
     archive = compress(b"owl", models[0])
     digests = {model_digest(model) for model in models}
     assert len(digests) == len(models)
-    with pytest.raises(ArchiveError, match=r"was not made by the model model\.safetensors, which has digest"):
+    with pytest.raises(ArchiveError, match=r"made with another model than model\.safetensors; pass --model"):
         decompress(archive, models[1])
+    with pytest.raises(ArchiveError, match=r"than model\.safetensors; leave out --model"):
+        decompress(compress(b"owl", models[0], self_contained=True), models[1])
 
 
 def test_another_machine_is_refused(models) -> None:

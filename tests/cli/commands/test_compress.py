@@ -89,7 +89,9 @@ def test_every_mistake_is_one_line(charlm, failed, letter: Path, trained_run) ->
         ("compress", letter, "-o", "-", "--json"): "--json and the result both go to standard output",
         ("decompress", letter): "doesn't end with .charlm",
         ("decompress", letter, "-o", "y"): "letter.bin: this is not a charlm archive",
-        ("decompress", "letter.bin.charlm", "-m", "b", "-o", "y"): "was not made by the model",
+        ("decompress", "letter.bin.charlm", "-m", "b", "-o", "y"): (
+            "letter.bin.charlm: the archive was made with another model than runs/b/model.safetensors; pass --model"
+        ),
         ("decompress", "cut.charlm"): "cut.charlm: the archive is damaged: it is cut short",
         ("decompress", "new.charlm"): "format version 9",
     }
