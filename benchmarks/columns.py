@@ -28,6 +28,14 @@ class Column:
             return self.value(record)
         return (record["settings"] | record["figures"]).get(self.value)
 
+    def shown(self, number: float) -> str:
+        """A number in the form of the column; what rounds to zero has no sign.
+
+        This is `charlm.nouns.rounded`, which `render.py` does without: it needs no package but this folder.
+        """
+        text = format(number, self.form)
+        return text if any(digit in text for digit in "123456789") else text.lstrip("+-")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Table:

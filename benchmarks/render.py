@@ -213,7 +213,7 @@ def cell(column: Column, group: Group) -> str:
         return ""
     if any(isinstance(value, str) for value in values):
         return "; ".join(dict.fromkeys(map(str, values)))
-    shown = [format(value, column.form) for value in (mean(values), min(values), max(values))]
+    shown = [column.shown(value) for value in (mean(values), min(values), max(values))]
     diverged = f", {len(group) - len(values)} of {len(group)} diverged" if len(values) < len(group) else ""
     return (shown[0] if shown[1] == shown[2] else f"{shown[0]} ({shown[1]} to {shown[2]})") + diverged
 

@@ -1,4 +1,4 @@
-"""Counted nouns: a number with the form of the noun, or of the verb, that goes with it."""
+"""Numbers in words: with the form of the noun, or of the verb, that goes with them, and zero without a sign."""
 
 
 def count_of(number: int, noun: str) -> str:
@@ -17,3 +17,9 @@ def _plural(noun: str) -> str:
     if noun.endswith(("s", "x", "ch", "sh")):
         return f"{noun}es"
     return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
+
+
+def rounded(value: float, form: str) -> str:
+    """A number in a format without a width, such as "+.1%"; what rounds to zero has no sign."""
+    text = format(value, form)
+    return text.lstrip("+-") if "0" in text and not any(digit in text for digit in "123456789") else text

@@ -1,6 +1,7 @@
 """Counted nouns, and that every message uses them."""
 
 import ast
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import charlm
-from charlm.nouns import count_of, form_for
+from charlm.nouns import count_of, form_for, rounded
 
 COUNTED = (
     *(
@@ -47,6 +48,25 @@ def test_a_noun_has_the_form_of_its_number(number: int, noun: str, expected: str
 
 def test_a_verb_has_the_form_of_its_number() -> None:
     assert [form_for(number, "is", "are") for number in (0, 1, 1.0, 1.5, 2)] == ["are", "is", "is", "are", "are"]
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "expected"),
+    [
+        (-0.0004, ".1%", "0.0%"),
+        (0.0004, "+.1%", "0.0%"),
+        (-0.0006, "+.1%", "-0.1%"),
+        (0.0006, "+.1%", "+0.1%"),
+        (-0.0, ".4g", "0"),
+        (-0.0, ",.1f", "0.0"),
+        (-1000.0, ",.1f", "-1,000.0"),
+        (-0.0, ".0e", "0e+00"),
+        (-math.inf, ".2f", "-inf"),
+        (-0.0, "", "0.0"),
+    ],
+)
+def test_what_rounds_to_zero_has_no_sign(value: float, form: str, expected: str) -> None:
+    assert rounded(value, form) == expected
 
 
 def plurals_after_a_number(source: str) -> Iterator[str]:

@@ -123,6 +123,12 @@ def test_a_default_of_1_and_an_option_of_1_are_one_row(add: Add, tmp_path: Path)
     assert shown(tmp_path)[-2:] == ["| poem | 2.00 |", "| poem | 1.00 |"]
 
 
+def test_a_figure_that_rounds_to_zero_has_no_sign(add: Add, tmp_path: Path) -> None:
+    for text, loss in (("a", -0.004), ("b", -0.006), ("c", 0.0)):
+        add(text, loss)
+    assert [line.split(" | ")[1] for line in shown(tmp_path)[3:]] == ["0.00 |", "-0.01 |", "0.00 |"]
+
+
 def test_a_run_that_diverged_is_counted(add: Add, tmp_path: Path) -> None:
     add("a", 1.0, seed=1)
     add("a", None, seed=2)

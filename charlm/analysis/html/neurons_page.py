@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from charlm.analysis.html.template import fill_template
 from charlm.analysis.units.findings import Finding, Follower, Neurons
-from charlm.nouns import count_of, form_for
+from charlm.nouns import count_of, form_for, rounded
 
 _EXCERPT = 700  # tokens
 _MAX_SHIFT = 150  # tokens by which an excerpt may shift to begin at a line start
@@ -47,7 +47,7 @@ def _table(neurons: Neurons) -> str:
         if follower.confirmed:
             name, section = f'<a href="#property-{section}">{name}</a>', section + 1
         cells = [name, str(follower.unit), finding.response(follower), finding.metric]
-        cells += [f"{value:.3f}" for value in (follower.found, follower.chosen, finding.untrained)]
+        cells += [rounded(value, ".3f") for value in (follower.found, follower.chosen, finding.untrained)]
         cells.append("yes" if follower.confirmed else "no")
         labelled = (f'<td data-name="{name}">{cell}</td>' for name, cell in zip(_COLUMNS, cells, strict=True))
         rows.append(f"<tr>{''.join(labelled)}</tr>")
@@ -70,8 +70,8 @@ def _excerpt(neurons: Neurons, finding: Finding, follower: Follower) -> dict[str
     return {
         "property": finding.name,
         "about": f"unit {follower.unit}: {finding.response(follower)} {condition}; "
-        f"{finding.metric} {follower.found:.3f} held-out, {follower.chosen:.3f} selection, "
-        f"{finding.untrained:.3f} untrained",
+        f"{finding.metric} {rounded(follower.found, '.3f')} held-out, {rounded(follower.chosen, '.3f')} selection, "
+        f"{rounded(finding.untrained, '.3f')} untrained",
         "yes": finding.kind == "yes or no",
         "texts": neurons.texts[excerpt],
         "held": [int(value) for value in property_values[excerpt].tolist()],

@@ -9,7 +9,7 @@ import typer
 from charlm.cli.options.output import OpenOption, OverwriteOption, check_open, output_path, write_page
 from charlm.cli.options.shared import JsonOption, ModelArgument, ThreadsOption, use_threads
 from charlm.errors import ConfigError
-from charlm.nouns import count_of
+from charlm.nouns import count_of, rounded
 
 if TYPE_CHECKING:
     from charlm.export.export import ExportFacts
@@ -96,7 +96,7 @@ def _show(facts: "ExportFacts") -> None:
     if facts.bits_per_character is not None and facts.bits_per_character_before is not None:
         lines.append(
             f"{facts.bits_per_character:.4f} bits per character on the {facts.split} split; the model itself "
-            f"{facts.bits_per_character_before:.4f} ({facts.loss:+.1%})"
+            f"{facts.bits_per_character_before:.4f} ({rounded(facts.loss, '+.1%')})"
         )
     for line in lines:
         console.print(line)

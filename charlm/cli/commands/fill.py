@@ -8,6 +8,7 @@ import typer
 from charlm.cli.options.completion import complete_model
 from charlm.cli.options.shared import JsonOption, ModelArgument, ThreadsOption, use_threads
 from charlm.config import Unknown
+from charlm.nouns import rounded
 
 if TYPE_CHECKING:
     from charlm.sampling.infill.fill import Filling
@@ -89,5 +90,6 @@ def _show(fillings: "list[Filling]", left: str, right: str) -> None:
     table.add_column("text", overflow="fold")
     for filling in fillings:
         text = for_stdout(f"{left}[{filling.text}]{right}".replace("\n", "⏎"))
-        table.add_row(f"{filling.score:.2f}", f"{filling.forward:.2f}", f"{filling.backward:.2f}", Text(text))
+        scores = (filling.score, filling.forward, filling.backward)
+        table.add_row(*(rounded(nats, ".2f") for nats in scores), Text(text))
     stdout().print(table)

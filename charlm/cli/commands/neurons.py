@@ -10,7 +10,7 @@ from charlm.cli.options.output import OpenOption, OverwriteOption, check_open, o
 from charlm.cli.options.reader import ModelAndText, ReadSourceOption, UnknownOption, open_reader
 from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
 from charlm.errors import ConfigError
-from charlm.nouns import count_of, form_for
+from charlm.nouns import count_of, form_for, rounded
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -130,7 +130,7 @@ def _table(result: "Neurons") -> "Table":
         is_number = name in ("mean", "held-out", "selection", "untrained")
         table.add_column(name, justify="right" if is_number else "left")
     for finding in result.findings:
-        mean = f"{finding.mean:.1%}" if finding.kind == "yes or no" else f"{finding.mean:.2f}"
+        mean = f"{finding.mean:.1%}" if finding.kind == "yes or no" else rounded(finding.mean, ".2f")
         for rank, follower in enumerate(finding.followers):
             table.add_row(
                 finding.name if rank == 0 else "",
@@ -138,9 +138,9 @@ def _table(result: "Neurons") -> "Table":
                 str(follower.unit),
                 finding.response(follower),
                 finding.metric,
-                Text(f"{follower.found:.3f}", style="bold" if follower.confirmed else ""),
-                f"{follower.chosen:.3f}",
-                f"{finding.untrained:.3f}" if rank == 0 else "",
+                Text(rounded(follower.found, ".3f"), style="bold" if follower.confirmed else ""),
+                rounded(follower.chosen, ".3f"),
+                rounded(finding.untrained, ".3f") if rank == 0 else "",
                 "" if follower.confirmed else "not confirmed",
                 style=None if follower.confirmed else "dim",
             )

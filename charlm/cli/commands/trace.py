@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
-from charlm.nouns import count_of
+from charlm.nouns import count_of, rounded
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -92,7 +92,7 @@ def _table(title: str, steps: "tuple[TracedStep, ...]") -> "Table":
         style = "bold green" if right or not reading else "bold red"
         cells = [
             Text(_visible(step.reads)),
-            Text(" ".join(f"{value:+.2f}" for value in step.states["h"][:num_shown]) + more),
+            Text(" ".join(f"{rounded(value, '+.2f'):>5}" for value in step.states["h"][:num_shown]) + more),
         ]
         if column_per_character:
             cells += [

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from charlm.cli.ui.console import stdout
 from charlm.cli.ui.numbers import duration, perplexity_of, size, thousands
-from charlm.nouns import count_of
+from charlm.nouns import count_of, rounded
 
 if TYPE_CHECKING:
     from charlm.text_model.comparison import ComparedModels, GapToBest, ModelScore
@@ -60,7 +60,7 @@ def sentence(model: str, gap: "GapToBest", characters: int) -> str:
             f"{LEAST_CHARACTERS:,} characters; give a longer text"
         )
     amount = f"{gap.bits_per_character:.4f}"
-    interval = f"95% interval {gap.low:+.4f} to {gap.high:+.4f}, for other texts and seeds"
+    interval = f"95% interval {rounded(gap.low, '+.4f')} to {rounded(gap.high, '+.4f')}, for other texts and seeds"
     if gap.clear:
         return f"{gap.than} is better than {model} by {amount} bits per character ({interval})"
     unclear = f"no significant difference between {model} and {gap.than} in bits per character ({interval})"
@@ -68,6 +68,6 @@ def sentence(model: str, gap: "GapToBest", characters: int) -> str:
         return unclear
     return (
         f"{unclear}; of these two models {gap.than} is better, by {amount} (95% interval for other texts: "
-        f"{gap.text_low:+.4f} to {gap.text_high:+.4f}), but training with another seed could change the difference by "
-        "as much"
+        f"{rounded(gap.text_low, '+.4f')} to {rounded(gap.text_high, '+.4f')}), but training with another seed could "
+        "change the difference by as much"
     )

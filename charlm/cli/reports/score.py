@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from charlm.cli.ui.console import stderr, stdout
 from charlm.cli.ui.numbers import thousands
 from charlm.cli.ui.records import print_records
-from charlm.nouns import count_of, form_for
+from charlm.nouns import count_of, form_for, rounded
 
 if TYPE_CHECKING:
     from charlm.evaluation.spans.choice import Calibration, Choice
@@ -81,7 +81,7 @@ def show_spans(scores: "Iterable[SpanScore]", layout: Layout) -> None:
     def rows() -> "Iterator[tuple[SpanScore, tuple[str, ...]]]":
         for score in scores:
             figures = (_short(score.bits_per_character), _short(score.perplexity))
-            yield score, (f"{score.bits:,.1f}", *figures, thousands(score.unknown_characters))
+            yield score, (rounded(score.bits, ",.1f"), *figures, thousands(score.unknown_characters))
 
     _print_table(("bits", "bits/char", "perplexity", "unknown"), rows(), layout)
 
@@ -194,4 +194,4 @@ def _print_table(
 
 
 def _short(figure: float | None) -> str:
-    return "–" if figure is None else f"{figure:,.2f}" if figure < 1e6 else f"{figure:.1e}"
+    return "–" if figure is None else rounded(figure, ",.2f") if figure < 1e6 else f"{figure:.1e}"

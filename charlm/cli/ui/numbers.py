@@ -3,7 +3,7 @@
 import math
 from datetime import UTC, datetime
 
-from charlm.nouns import count_of
+from charlm.nouns import count_of, rounded
 
 
 def number_of(value: float | None) -> str:
@@ -11,7 +11,7 @@ def number_of(value: float | None) -> str:
     if value is None:
         return ""
     if value == 0 or 0.001 <= abs(value) < 100:
-        return f"{value:.4g}"
+        return rounded(value, ".4g")
     return f"{value:,.0f}" if 100 <= abs(value) < 1e6 else f"{value:.2g}"
 
 

@@ -28,6 +28,12 @@ def test_the_sentence_says_what_the_interval_does(clear: bool, on_the_text: bool
     assert ("(95% interval for other texts: +0.0050 to +0.0150)" in said) == (on_the_text and not clear)
 
 
+def test_a_bound_that_rounds_to_zero_has_no_sign() -> None:
+    interval = {"low": -0.00001, "high": 0.00004, "text_low": 0.0, "text_high": 0.0}
+    gap = GapToBest(than="a", bits_per_character=0.0, clear=False, clear_on_the_text=False, **interval)
+    assert "(95% interval 0.0000 to 0.0000, for" in sentence("b", gap, 5000)
+
+
 def test_a_text_that_is_too_short_is_no_verdict() -> None:
     interval = {"low": -math.inf, "high": math.inf, "text_low": -math.inf, "text_high": math.inf}
     gap = GapToBest(than="a", bits_per_character=3.0, clear=False, clear_on_the_text=False, **interval)
