@@ -1,6 +1,7 @@
 """`charlm fill`: texts for a gap."""
 
 import os
+import reprlib
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,6 +9,8 @@ import typer
 from charlm.cli.options.completion import complete_model
 from charlm.cli.options.shared import JsonOption, ModelArgument, ThreadsOption, use_threads
 from charlm.config import Unknown
+from charlm.errors import ConfigError
+from charlm.files import user_path
 from charlm.nouns import rounded
 
 if TYPE_CHECKING:
@@ -65,6 +68,7 @@ def fill(
     from charlm.sampling.infill.fill import FillConfig
 
     use_threads(threads)
+    _require_no_text(model)
     config = FillConfig(length=length, min_length=min_length, beam=beam, candidates=candidates, unknown=unknown)
     forward_model, backward_model = load_infill_models(model, backward)
     if model is None or backward is None:
@@ -74,6 +78,19 @@ def fill(
         print_json([filling.to_json() for filling in fillings])
     else:
         _show(fillings, left, right)
+
+
+def _require_no_text(model: str | None) -> None:
+    """Raise `ConfigError` for a text, or the name of its file, in the place of the model."""
+    from charlm.storage.runs import names_model
+
+    if model is None or names_model(model):
+        return
+    if (is_file := os.path.isfile(user_path(model))) or len(model.split()) > 1:
+        raise ConfigError(
+            f"{model if is_file else reprlib.repr(model)} is no model, and the text around a gap is given in "
+            "two parts: what stands before it with --left, and what stands after it with --right"
+        )
 
 
 def _show(fillings: "list[Filling]", left: str, right: str) -> None:

@@ -27,3 +27,13 @@ def test_without_a_backward_model_it_says_how_to_make_one(failed, trained_run) -
     said = failed("fill", "--right", "x")
     assert "--direction backward" in said and "no model in runs/ reads forward" not in said
     assert "no model in runs/ reads backward and has the tokens of runs/a/model.safetensors" in said
+
+
+def test_a_text_in_the_place_of_the_model_points_to_left_and_right(failed, trained_run, write) -> None:
+    trained_run("runs/my run")
+    gap = "cat and the c___, a 3 of cats."
+    for given, shown in ((write(gap), "text.txt"), (gap, "'cat and the ... a 3 of cats.'")):
+        said = failed("fill", given)
+        assert f"{shown} is no model" in said and "with --left" in said and "with --right" in said
+    for given in ("my run", "reviews", "nothing", "nothing.safetensors"):
+        assert "--left" not in failed("fill", given, "--right", "x")
