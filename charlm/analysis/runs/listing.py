@@ -1,6 +1,7 @@
 """The runs in a folder, each with its settings and figures, from the configuration and metrics.jsonl alone."""
 
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,14 +56,19 @@ def summarised_files(run: RunFolder) -> list[Path]:
     return [file for file in (run.config, run.metrics, run.model, run.resume) if os.path.isfile(file)]
 
 
-def summarise(run: RunFolder) -> RunSummary | None:
-    """The summary of a run; None if the folder has none of its files."""
+def file_name(argument: str) -> str:
+    """The name of a text, without its folder."""
+    return Path(argument).name
+
+
+def summarise(run: RunFolder, text_name: Callable[[str], str] = file_name) -> RunSummary | None:
+    """The summary of a run, in which `text_name` names a text; None if the folder has none of its files."""
     files = summarised_files(run)
     if not files:
         return None
     values: dict[str, Any] = {}
     try:
-        values = _settings(run)
+        values = _settings(run, text_name)
         values |= _figures(run)
     except CharlmError as error:
         values["problem"] = str(error)
@@ -70,13 +76,13 @@ def summarise(run: RunFolder) -> RunSummary | None:
     return RunSummary(run=run.path.name, saved=datetime.fromtimestamp(saved, UTC), **values)
 
 
-def _settings(run: RunFolder) -> dict[str, Any]:
+def _settings(run: RunFolder, text_name: Callable[[str], str]) -> dict[str, Any]:
     config = run.read_config()
     network = config.model.get("network", DEFAULT_NETWORK)
     model = {"cell": DEFAULT_CELL} | DEFAULT_SHAPES[network] | config.model
     kind = model["cell"] if network == DEFAULT_NETWORK else network
     return {
-        "text": " ".join(Path(argument).name for argument in config.text),
+        "text": " ".join(map(text_name, config.text)),
         "network": f"{kind} {model['num_layers']}x{model['hidden_size']}",
         "seed": config.training.seed,
     }

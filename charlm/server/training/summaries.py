@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from charlm.analysis.runs.listing import RunSummary, summarise, summarised_files
+from charlm.server.training.uploads import text_name
 from charlm.storage.runs import RUNS, RunFolder
 
 _LARGEST_SHARE = 0.005
@@ -38,7 +39,10 @@ class Summaries:
         self._known: dict[Path, _Known] = {}
 
     def listed(self) -> list[RunSummary]:
-        """As `charlm.analysis.runs.listing.list_runs`; the figures of a run that grows may be some seconds old."""
+        """As `charlm.analysis.runs.listing.list_runs`, with the titles of uploads instead of the names of their files.
+
+        The figures of a run that grows may be some seconds old.
+        """
         with self._lock:
             self._known = {path: self._look(path) for path in RUNS.glob("*/")}
             found = [known.summary for known in self._known.values() if known.summary is not None]
@@ -49,7 +53,7 @@ class Summaries:
         stamp = [(file.name, facts.st_size, facts.st_mtime_ns) for file, facts in _facts_of(run)]
         if known is not None and (known.stamp == stamp or began < known.next_look):
             return known
-        summary, ended = summarise(run), self._clock()
+        summary, ended = summarise(run, text_name), self._clock()
         return _Known(summary, stamp, ended + (ended - began) / _LARGEST_SHARE)
 
 

@@ -4,6 +4,7 @@ import unicodedata
 from itertools import count
 from pathlib import Path
 
+from charlm.analysis.runs.listing import file_name
 from charlm.files import atomic_write
 from charlm.server.errors import ConflictError, NotFoundError, RequestError
 from charlm.storage.runs import RUNS
@@ -27,6 +28,12 @@ def upload_path(name: str) -> Path:
     if name not in upload_names():
         raise NotFoundError(f"there is no upload {name!r}; choose another text")
     return _path(name)
+
+
+def text_name(argument: str) -> str:
+    """The name of a text that a run was trained on: the title of an upload, or else the name of the file."""
+    path = Path(argument)
+    return path.stem if path.parent.name == _FOLDER else file_name(argument)
 
 
 def keep_upload(title: str, content: bytes) -> str:

@@ -1,5 +1,7 @@
 """The list of runs reads a run only when its files have changed, and a run that grows not too often."""
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,9 +25,9 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
 
-    def slow(run):
+    def slow(*arguments):
         clock.seconds += 1
-        return summarise(run)
+        return summarise(*arguments)
 
     monkeypatch.setattr(summaries, "summarise", slow)
     return clock
@@ -53,3 +55,13 @@ def test_a_run_that_grows_is_read_for_a_small_share_of_the_time(trained_run: Cal
     assert found.listed() == [before]
     clock.seconds += 1
     assert found.listed() == list_runs() != [before]
+
+
+def test_an_upload_is_named_by_its_title(trained_run: Callable[..., Path]) -> None:
+    """A text of a terminal keeps the name of its file."""
+    config = trained_run("runs/a") / "config.json"
+    content = json.loads(config.read_text())
+    shutil.copytree("runs/a", "runs/b")
+    for run, text in (("a", str(Path("runs/.uploads/My notes, v1.2.txt").resolve())), ("b", "notes.txt")):
+        Path("runs", run, "config.json").write_text(json.dumps(content | {"text": [text]}))
+    assert {one.run: one.text for one in Summaries().listed()} == {"a": "My notes, v1.2", "b": "notes.txt"}
