@@ -14,7 +14,7 @@ from charlm.data.documents import Part
 from charlm.data.inputs.overview import Overview
 from charlm.data.inputs.table import Table, read_table
 from charlm.data.labels import LabelCounts
-from charlm.data.reader import TextReader, read_documents
+from charlm.data.reader import TextReader, names_of, read_documents
 from charlm.data.sources import FoundText, TextLike, find_sources
 from charlm.data.splits import SPLITS, assign_splits, boundaries, cut_each, spread
 from charlm.errors import CorpusError
@@ -152,7 +152,8 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
 
     Decoded text of up to 64 MiB stays in memory until `Corpus.release_text`.
 
-    Raises `CorpusError` when the text is empty, or has undecodable bytes or NUL characters with errors "strict".
+    Raises `CorpusError` when the text is empty or white space alone, or has undecodable bytes or NUL characters with
+    errors "strict".
     """
     for folder in found.folders:
         if folder.kind == "folder" or len(folder.sources) > 1 or folder.left_out:
@@ -165,8 +166,8 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
     total = sum(source.size for source in found.sources)
     progress("reading", total, total)
     if overview.characters == 0:
-        names = ", ".join(source.name for source in found.sources[:3])
-        if config.documents == "record":
+        names = names_of(found.sources)
+        if config.documents == "record" and reader.bytes > 0:
             column = config.target_column or config.text_column
             raise CorpusError(f"{names}: no record has a text in the column {column!r}; give another column")
         if reader.bytes > 0 and config.documents != "file":
@@ -174,6 +175,10 @@ def read_corpus(found: FoundText, config: CorpusConfig, *, progress: Progress = 
                 f"{names}: contains only document separators (--documents {config.documents}); give a file with text"
             )
         raise CorpusError(f"{names}: contains no text; give a file that isn't empty")
+    if overview.is_blank:
+        raise CorpusError(f"{names_of(found.sources)}: contains only white space; give a file with text")
+    if empty := reader.empty():
+        logger.warning("left out: %s empty (%s)", f"{len(empty):,}", names_of(empty))
     copies = reader.copies()
     return Corpus(
         name=found.name,

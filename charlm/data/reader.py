@@ -1,8 +1,9 @@
 """Reading the sources of a corpus: decoded once while the text fits in memory, and hashed at every reading."""
 
 import hashlib
+import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from charlm.ahead import read_ahead
 from charlm.config import CorpusConfig
@@ -12,9 +13,13 @@ from charlm.data.inputs.records import read_records
 from charlm.data.labels import source_labels
 from charlm.data.registry import Source
 from charlm.errors import CorpusError
+from charlm.nouns import count_of
 from charlm.progress import Progress, silent
 
+logger = logging.getLogger(__name__)
+
 _MAX_KEPT_BYTES = 64 << 20  # memory for decoded text
+_NAMED = 3  # sources in a message
 _LARGE = 8 << 20  # bytes of a file from which another thread reads ahead
 
 
@@ -61,6 +66,10 @@ class TextReader:
         else:
             for index in range(len(self.sources)):
                 yield self._read_source(index, progress)
+
+    def empty(self) -> list[Source]:
+        """The sources without a byte; needs the first reading."""
+        return [source for source, size in zip(self.sources, self._sizes, strict=True) if not size]
 
     def copies(self) -> list[tuple[str, str, int]]:
         """Sources with the same bytes as an earlier one: the names of both and the bytes; needs the first reading."""
@@ -116,6 +125,12 @@ class TextReader:
                 self._chunks[index].append(text)
 
 
+def names_of(sources: Sequence[Source]) -> str:
+    """The names of the first sources, and how many more there are."""
+    names, more = ", ".join(source.name for source in sources[:_NAMED]), len(sources) - _NAMED
+    return f"{names} and {count_of(more, 'more file')}" if more > 0 else names
+
+
 def read_documents(
     reader: TextReader, config: CorpusConfig, progress: Progress = silent, *, keep_empty: bool = False
 ) -> Iterator[tuple[str, Part]]:
@@ -141,14 +156,16 @@ def stream_parts(
     """The documents of all sources as they are read, once and in bounded memory, each part with its source's name.
 
     The documents are those of a `Corpus` of the same text, with empty ones in their places. Raises as `read_documents`
-    does, and `CorpusError` at the end of a text without characters.
+    does, and `CorpusError` at the end of a text without characters. A text of white space alone is logged.
     """
     reader = TextReader(sources, config)
     reader.release()
-    is_empty = True
+    is_empty = is_blank = True
     for source, part in read_documents(reader, config, progress, keep_empty=True):
         is_empty = is_empty and not any(part.texts)
+        is_blank = is_blank and not any(text.strip() for text in part.texts)
         yield source, part
     if is_empty:
-        names = ", ".join(source.name for source in sources[:3])
-        raise CorpusError(f"{names}: contains no text to score; give a file that isn't empty")
+        raise CorpusError(f"{names_of(sources)}: contains no text to score; give a file that isn't empty")
+    if is_blank:
+        logger.warning("%s: contains only white space", names_of(sources))

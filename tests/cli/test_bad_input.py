@@ -7,6 +7,7 @@ import pytest
 
 BAD_TEXTS = {
     "empty": (b"", "contains no text; give a file that isn't empty"),
+    "white space": (b" \n\t\r\n" * 50, "bad.txt: contains only white space; give a file with text"),
     "one character": (
         b"x",
         "the train split of bad is empty (documents: 1, characters: 1); give a longer text",

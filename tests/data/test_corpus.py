@@ -2,7 +2,8 @@ import hashlib
 
 import pytest
 
-from charlm.data.corpus import Corpus
+from charlm.config import CorpusConfig
+from charlm.data.corpus import Corpus, open_corpus
 from charlm.data.splits import SPLITS
 from charlm.errors import CorpusError
 
@@ -55,6 +56,25 @@ def test_every_line_end_ends_a_line(corpus_of, content: str) -> None:
 def test_an_empty_file_is_an_error(corpus_of, content: bytes) -> None:
     with pytest.raises(CorpusError, match="contains no text"):
         corpus_of(content)
+
+
+@pytest.mark.parametrize("kind", ["file", "line", "paragraph"])
+def test_white_space_alone_is_an_error(corpus_of, kind: str) -> None:
+    with pytest.raises(CorpusError, match=r"contains only white space; give a file with text"):
+        corpus_of(" \n\t \u3000\n \n", documents=kind)
+
+
+def test_empty_files_among_others_are_named(write, caplog: pytest.LogCaptureFixture) -> None:
+    names = [write(content, name) for name, content in (("a.txt", "text"), ("b.txt", ""), ("c.txt", ""))]
+    open_corpus(names, CorpusConfig())
+    assert "left out: 2 empty (b.txt, c.txt)" in caplog.messages
+    with pytest.raises(CorpusError, match=r"^b\.txt, b\.txt, b\.txt and 2 more files: contains no text"):
+        open_corpus(names[1:2] * 5, CorpusConfig())
+
+
+def test_an_empty_table_is_not_blamed_on_its_column(write) -> None:
+    with pytest.raises(CorpusError, match=r"^table\.tsv: contains no text; give a file that isn't empty"):
+        open_corpus(write("", "table.tsv"), CorpusConfig(documents="record", text_column="text"))
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def compress(
       [bold]charlm compress letter.txt --model novel --dynamic[/bold]
       [bold]charlm compress letter.txt --self-contained -o letter.charlm[/bold]
     """
-    from charlm.cli.ui.console import Bars, print_json, stderr
+    from charlm.cli.ui.console import Bars, note, print_json, stderr
     from charlm.cli.ui.numbers import thousands
     from charlm.compression import compress as compress_bytes
 
@@ -83,6 +83,8 @@ def compress(
             data, loaded, portable=portable, dynamic=dynamic, self_contained=self_contained, progress=progress
         )
     _write(archive, path)
+    if not data:
+        note(f"{'standard input' if file == '-' else file} is empty")
     characters = len(data.decode("utf-8", "replace"))
     figures = {
         "file": file,

@@ -9,6 +9,7 @@ from charlm.cli.options.completion import complete_model_or_text
 from charlm.cli.options.corpus import PAIRS
 from charlm.cli.options.models import model_and_text
 from charlm.config import Unknown
+from charlm.errors import CorpusError
 
 if TYPE_CHECKING:
     from charlm.text_model import TextModel
@@ -46,8 +47,8 @@ def open_reader(
 ) -> "tuple[TextModel, str, str]":
     """The model for a text with the labels and the source of the options, the text, and a title that names both.
 
-    `unknown` says how to treat characters of the source that the model doesn't know. Raises `ConfigError` for a model
-    that can't read the text; `command` is for the message.
+    `unknown` says how to treat characters of the source that the model doesn't know. Raises `CorpusError` for an empty
+    text, and `ConfigError` for a model that can't read the text; `command` is for the message.
     """
     import charlm
     from charlm.data.encoding import read_utf8
@@ -56,11 +57,12 @@ def open_reader(
     from charlm.text_model import require_forward
 
     model, file = model_and_text(arguments or [], command)
-    text = read_utf8(file)
+    text, name = read_utf8(file), "standard input" if file == "-" else Path(file).name
+    if not text:
+        raise CorpusError(f"{name}: there is no text to read; give a file that isn't empty")
     loaded = charlm.load(model)
     loaded = loaded.with_labels(*label) if label else loaded
     loaded = loaded if source is None else loaded.with_source(source, unknown=unknown)
     require_source(loaded.model, loaded.corpus_config)
     require_forward(loaded, command)
-    name = "standard input" if file == "-" else Path(file).name
     return loaded, text, ", ".join([f"{name} read by {model_name(loaded.path)}", *(label or ())])

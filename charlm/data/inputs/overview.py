@@ -23,6 +23,8 @@ class Overview:
     def __init__(self, kind: DocumentKind) -> None:
         self.characters = 0
         """Of all documents, without the separators between them."""
+        self.is_blank = True
+        """Whether no character is anything but white space."""
         self.documents = 0
         self._is_files = kind == "file"
         self._inside = False  # whether a document has begun and not ended
@@ -39,6 +41,7 @@ class Overview:
         self._inside = not part.ends
         text = "".join(part.texts)
         self.characters += len(text)
+        self.is_blank = self.is_blank and not text.strip()
         self.documents += len(part.texts) - self._inside
         self._lines += count_line_ends(text)
         if not self._has_blank_line:

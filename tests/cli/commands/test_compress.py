@@ -55,7 +55,8 @@ def test_streams(charlm, letter: Path) -> None:
 
 def test_an_empty_file(charlm, letter: Path) -> None:
     letter.write_bytes(b"")
-    assert json.loads(charlm("compress", letter, "--json").stdout)["bits_per_byte"] is None
+    shown = charlm("compress", letter, "--json")
+    assert json.loads(shown.stdout)["bits_per_byte"] is None and "note: letter.bin is empty\n" in shown.stderr
     charlm("decompress", "letter.bin.charlm", "-o", "back")
     assert Path("back").read_bytes() == b""
 

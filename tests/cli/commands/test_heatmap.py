@@ -78,7 +78,7 @@ def test_mistakes_are_named(failed, letter: Path, write) -> None:
     assert "can't be read" in failed("heatmap", "nothing.txt")
     assert failed("heatmap", "runs") == "error: runs is a folder; name a file"
     assert "is not valid UTF-8: byte 0xff at byte offset 1" in failed("heatmap", write(b"a\xff", "odd.txt"))
-    assert "no text to read" in failed("heatmap", write(b"", "empty.txt"))
+    assert "empty.txt: there is no text to read; give a file" in failed("heatmap", write(b"", "empty.txt"))
     assert "--unit is 'x'" in failed("heatmap", letter, "--unit", "x")
     assert "there is no folder 'no/such'" in failed("heatmap", letter, "--html", "no/such/folder.html")
 

@@ -58,7 +58,7 @@ def test_mistakes_are_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert "give a TEXT to read" in failed("neurons")
-    assert "no text to read" in failed("neurons", write("", "empty.txt"))
+    assert "empty.txt: there is no text to read; give a file" in failed("neurons", write("", "empty.txt"))
     assert "--top" in failed("neurons", letter, "--top", "0")
     assert "a name that ends in .png" in failed("neurons", letter, "--plot", "gates.doc")
     assert "there is no folder 'no/such'" in failed("neurons", letter, "--html", "no/such/folder.html")

@@ -96,3 +96,8 @@ def test_bad_input_is_one_line(failed, two: list[str], text: Path, write, argume
 def test_invalid_bytes_of_standard_input_are_named(charlm, run: str) -> None:
     result = charlm("score", run, "-", status=1, stdin="café au lait\n".encode("latin-1") * 20)
     assert "byte 0xe9 at byte offset 3 is not valid utf-8" in result.stderr
+
+
+def test_white_space_alone_is_scored_and_named(charlm, run: str, write) -> None:
+    shown = charlm("score", run, write(" \n\n \n", "blank.txt"))
+    assert "note: blank.txt: contains only white space" in shown.stderr.splitlines()
