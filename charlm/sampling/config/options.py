@@ -2,9 +2,9 @@
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 from charlm.config import check_range
+from charlm.data.encoding import read_utf8
 from charlm.errors import ConfigError
 
 _LARGEST_STEER = 1e6
@@ -72,13 +72,8 @@ def parse_syllables(text: str) -> tuple[int, ...]:
 
 
 def read_words(path: str) -> tuple[str, ...]:
-    """The words of a file, one per line; raises `ConfigError` if it has none or can't be read."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ConfigError(f"--words {path} can't be read: {reason}; give a file of one word per line") from None
-    words = tuple(word for line in text.splitlines() if (word := line.strip()))
+    """The words of a file, one per line; raises `CorpusError` if it can't be read, and `ConfigError` if it has none."""
+    words = tuple(word for line in read_utf8(path).splitlines() if (word := line.strip()))
     if not words:
         raise ConfigError(f"--words {path} has no words; give a file of one word per line")
     return words

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charlm.config import TokenizerConfig
-from charlm.errors import ConfigError
+from charlm.errors import ConfigError, CorpusError
 from charlm.evaluation.copying import CopyIndex
 from charlm.model.language_model import LanguageModel
 from charlm.ngram.model import NgramModel
 from charlm.sampling import beam_search, generate_many
-from charlm.sampling.config import Cycle, Ramp, parse_temperature
+from charlm.sampling.config import Cycle, Ramp, parse_temperature, read_words
 from charlm.sampling.steering import FixedComponent
 from charlm.tokenizers import ByteTokenizer, CharTokenizer, SubwordTokenizer, Tokenizer
 
@@ -139,3 +139,13 @@ def test_a_comma_in_a_ramp_is_a_decimal_comma() -> None:
     assert parse_temperature("2.0,0") == Cycle((2.0, 0.0))
     with pytest.raises(ConfigError, match=r"--temperature is '1, 2'; for a number write a point, 1.2, .* 1.0,2.0$"):
         parse_temperature("1, 2")
+
+
+def test_a_list_of_words_is_read_like_any_other_text(write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write("\ufeffthe\r\n\n the cat \n".encode(), "words.txt")
+    monkeypatch.setenv("HOME", str(path.parent))
+    assert read_words(str(path)) == read_words("~/words.txt") == ("the", "the cat")
+    with pytest.raises(CorpusError, match=r"nowhere\.txt can't be read: No such file"):
+        read_words("nowhere.txt")
+    with pytest.raises(ConfigError, match=r"blank\.txt has no words; give a file of one word per line"):
+        read_words(str(write("\n \n", "blank.txt")))
