@@ -85,7 +85,8 @@ class RunningServer:
 def run_server(model: str | None, port: int, on_start: Callable[[str], None]) -> None:
     """Serve until Ctrl-C; `on_start` gets the address, with the token.
 
-    Raises `RunError` if there is no such model, and `CharlmError` if the port is taken.
+    Raises `RunError` if there is no such model, `ModelFileError` if it can't be loaded, and `CharlmError` if the port
+    is taken.
     """
     resources = ServerResources(models=Models(model))
     with bound(port) as listening:

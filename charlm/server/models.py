@@ -68,13 +68,18 @@ class Models:
     """The models by name; the last few that were used stay in memory."""
 
     def __init__(self, model: str | None = None) -> None:
-        """Offer `model`, an argument as of `charlm sample`, first; raises `RunError` if there is no such model."""
+        """Offer `model`, an argument as of `charlm sample`, first.
+
+        Raises `RunError` if there is no such model, and `ModelFileError` if it can't be loaded.
+        """
         self._first: tuple[str, Path] | None = None
         if model is not None:
             path = find_model(model)
             self._first = (model_name(path), path)
         self._lock = threading.Lock()
         self._loaded: OrderedDict[Path, ServedModel] = OrderedDict()
+        if self._first is not None:
+            self.load(self._first[0])
 
     def paths(self) -> dict[str, Path]:
         """The model files by name, the default first."""

@@ -4,6 +4,7 @@ import builtins
 import os
 import socket
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +43,8 @@ def test_nobody_need_read_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_mistakes_are_named(failed, run: str) -> None:
     pytest.importorskip("uvicorn")
     assert "no model 'nothing'" in failed("serve", "nothing")
+    Path("letter.txt").write_text("cat and the cat")
+    assert "letter.txt is not a model file" in failed("serve", "letter.txt", "--port", 0)
     assert "--port is 70000" in failed("serve", "--port", 70_000)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert "choose another with --port" in failed("serve", "--port", taken.getsockname()[1])
