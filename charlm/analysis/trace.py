@@ -101,6 +101,7 @@ def trace(
     """
     _check_text(text)
     check_range("--steps", steps, 1, 10**9)
+    check_range("--seed", seed, 0, 2**63 - 1)
     name = find_cell(cell).name
     tokenizer = CharTokenizer("".join(sorted(set(text))))
     tokens = [tokenizer.bos, *tokenizer.encode(text).tolist(), tokenizer.eos]

@@ -44,7 +44,7 @@ def curves(
     if plot is not None:
         check_plot(plot)
         plot = output_path(plot, "--plot", overwrite=overwrite)
-    folders = [find_run(name) for name in runs] if runs else [newest_run(METRICS_FILE)]
+    folders = [find_run(name, "RUN") for name in runs] if runs else [newest_run(METRICS_FILE)]
     run_curves = [read_curves(RunFolder(folder), against) for folder in folders]
     different = [] if json or len(folders) == 1 else differences([RunFolder(folder) for folder in folders])
     if plot is not None:

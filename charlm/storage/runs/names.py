@@ -42,14 +42,15 @@ def new_run(name: str) -> Path:
     return path
 
 
-def find_run(name: str) -> Path:
+def find_run(name: str, option: str = "--run") -> Path:
     """A run folder by path or by name; a name without a slash is a run in runs/.
 
-    Raises `RunError` for an empty name, the working folder, and folders above it.
+    `option` is what gives the name, for messages. Raises `RunError` for an empty name, the working folder, and folders
+    above it.
     """
     path = user_path(name)
     if path.name in ("", ".."):
-        raise RunError(f"--run is {name!r}; give a name, such as first, or a separate folder, such as {RUNS}/first")
+        raise RunError(f"{option} is {name!r}; give a name, such as first, or a separate folder, such as {RUNS}/first")
     return path if path != Path(name) or _is_path(name) or os.path.isfile(path / CONFIG_FILE) else RUNS / name
 
 

@@ -101,6 +101,7 @@ def test_the_newest_run_is_shown_and_a_picture_drawn(charlm, trained_run) -> Non
     ("arguments", "message"),
     [
         (["nothing"], "no curves in runs/nothing: there is no such run; `charlm runs` lists those in runs/"),
+        ([""], "RUN is ''; give a name, such as first"),
         ([], "no trained run in runs/"),
         (["--plot", "x.bmp"], "give a name that ends in .png, .svg or .pdf, such as plot.png"),
     ],

@@ -59,6 +59,7 @@ def test_what_is_not_learnt_is_said(charlm) -> None:
         (["--steps", "0"], "--steps is 0"),
         (["--hidden", "0"], "--hidden is 0"),
         (["--seed", "-1"], "--seed is -1"),
+        (["--seed", "9" * 20], "--seed is 99999999999999999999; it must be at least 0 and at most 9223372036854775807"),
     ],
 )
 def test_a_mistake_is_one_line(failed, arguments: list[str], said: str) -> None:
