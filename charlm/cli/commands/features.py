@@ -64,7 +64,7 @@ def features(
     use_threads(threads)
     model, text = model_and_text(arguments or [], "charlm features", "FILE")
     loaded = charlm.load(model)
-    out = output_path(out, "--out", inputs=(text, loaded.path), overwrite=overwrite)
+    out = output_path(out, "--out", inputs=(text, loaded.path), overwrite=overwrite, has_mark=False)
     require_forward(loaded, "charlm features")
     with Bars(stderr()) as progress:
         corpus = loaded.open_text([text], corpus=corpus_options(context), progress=progress)

@@ -43,7 +43,14 @@ def check_open(open_page: bool, page: Path | None) -> None:
         raise ConfigError("--open opens the page that --html writes, and --html is missing; add --html FILE")
 
 
-def output_path(path: Path, option: str, *, inputs: Iterable[str | Path | None] = (), overwrite: bool = False) -> Path:
+def output_path(
+    path: Path,
+    option: str,
+    *,
+    inputs: Iterable[str | Path | None] = (),
+    overwrite: bool = False,
+    has_mark: bool = True,
+) -> Path:
     """The path of a file to write, with ~ expanded.
 
     Args:
@@ -51,6 +58,7 @@ def output_path(path: Path, option: str, *, inputs: Iterable[str | Path | None] 
         option: the option that gives it, for messages.
         inputs: files and folders that the command reads; names of nothing on disk are ignored.
         overwrite: allow replacing a file that charlm did not write.
+        has_mark: whether charlm marks files of this kind as its own; without a mark, none is replaced.
 
     Raises `ConfigError` if there is no folder to write to, or if the file would replace one that it may not replace,
     or a device, a pipe or a symbolic link.
@@ -58,6 +66,8 @@ def output_path(path: Path, option: str, *, inputs: Iterable[str | Path | None] 
     path = user_path(path)
     if path == Path():
         raise ConfigError(f"{option} is empty, or '.', the current folder; give a file name")
+    if path == Path("-"):
+        raise ConfigError(f"{option} is '-', and this file can't go to standard output; give a file name")
     if path.name.lower() in _SUFFIXES:
         raise ConfigError(f"{option} is {str(path)!r}, which is only a suffix; give a name before it")
     if os.path.isdir(path):
@@ -77,10 +87,11 @@ def output_path(path: Path, option: str, *, inputs: Iterable[str | Path | None] 
         require_regular(path)  # writing renames a file to this path, which would remove a device, a pipe or a link
     except IrregularFileError as error:
         raise ConfigError(f"{option} is {str(path)!r}, which {error.strerror}; give another file name") from None
-    if not overwrite and not is_made_by_charlm(path):
+    if not overwrite and not (has_mark and is_made_by_charlm(path)):
+        foreign = " and doesn't appear to have been written by charlm" if has_mark else ""
         raise ConfigError(
-            f"{option} is {str(path)!r}, which already exists and doesn't appear to have been written by charlm; "
-            "choose another file, or replace it with --overwrite"
+            f"{option} is {str(path)!r}, which already exists{foreign}; choose another file, or replace it with "
+            "--overwrite"
         )
     return path
 

@@ -58,6 +58,14 @@ def test_a_name_that_is_only_a_suffix_is_an_error(failed, command: str, name: st
 
 
 @pytest.mark.usefixtures("letter")
+@pytest.mark.parametrize("command", ["heatmap letter.txt --html", "features letter.txt --out"])
+def test_a_dash_is_no_file_name(failed, command: str) -> None:
+    option = command.split()[-1]
+    assert f"{option} is '-', and this file can't go to standard output" in failed(*command.split(), "-")
+    assert not Path("-").exists()
+
+
+@pytest.mark.usefixtures("letter")
 @pytest.mark.parametrize("command", PAGES.values(), ids=PAGES)
 def test_a_page_is_opened_only_on_request(charlm, failed, opened: list[str], command: list[str]) -> None:
     said = failed(*command, "--open")
