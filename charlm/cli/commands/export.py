@@ -93,7 +93,7 @@ def _show(facts: "ExportFacts") -> None:
     if facts.ngrams_before:
         share = facts.ngrams / facts.ngrams_before
         lines.append(f"{facts.ngrams:,} of {count_of(facts.ngrams_before, 'n-gram')} ({share:.0%})")
-    if facts.bits_per_character is not None and facts.bits_per_character_before is not None:
+    if facts.loss is not None:
         lines.append(
             f"{facts.bits_per_character:.4f} bits per character on the {facts.split} split; the model itself "
             f"{facts.bits_per_character_before:.4f} ({rounded(facts.loss, '+.1%')})"
