@@ -1,3 +1,4 @@
+import io
 import threading
 from collections.abc import Iterator
 
@@ -5,10 +6,13 @@ import pytest
 
 from charlm import ahead
 from charlm.ahead import map_ahead, read_ahead
-from charlm.config import TokenizerConfig
-from charlm.data import reader
+from charlm.config import CorpusConfig, TokenizerConfig
+from charlm.data import encoding
+from charlm.data.corpus import read_corpus
 from charlm.data.dataset import make_dataset
 from charlm.data.encoded import split_writer
+from charlm.data.registry import Source
+from charlm.data.sources import FoundText
 from charlm.errors import CharlmError
 
 LINES = "".join(f"line {number} — of a text\n" for number in range(3000))
@@ -51,17 +55,23 @@ def test_no_thread_is_left_by_a_reading_that_is_given_up() -> None:
 
 @pytest.mark.parametrize("kind", ["char", "byte", "subword"])
 @pytest.mark.parametrize("documents", ["file", "line"])
-def test_the_tokens_do_not_depend_on_the_threads(
-    corpus_of, tmp_path, monkeypatch: pytest.MonkeyPatch, kind, documents
-) -> None:
-    monkeypatch.setattr(split_writer, "_BATCH", 100)
-    monkeypatch.setattr("charlm.data.encoding._CHUNK", 70)
-    files = []
-    for processors, large in ((1, 1 << 30), (4, 0)):
+def test_the_tokens_do_not_depend_on_the_threads(tmp_path, monkeypatch: pytest.MonkeyPatch, kind, documents) -> None:
+    """A source that says it is large is read by another thread."""
+    monkeypatch.setattr(split_writer, "BATCH", 100)
+    monkeypatch.setattr(encoding, "CHUNK", 70)
+    files, readers = [], set[int]()
+
+    def opened() -> io.BytesIO:
+        readers.add(threading.get_ident())
+        return io.BytesIO(LINES.encode())
+
+    for processors, size in ((1, 0), (4, 1 << 30)):
         monkeypatch.setenv("CHARLM_CACHE", str(tmp_path / f"cache{processors}"))
         monkeypatch.setattr(ahead, "processors", lambda processors=processors: processors)
-        monkeypatch.setattr(reader, "_LARGE", large)
-        make_dataset(corpus_of(LINES, documents=documents), TokenizerConfig(kind=kind, vocab_size=300))
+        text = FoundText(name="text", sources=(Source(name="text", size=size, open=opened),), arguments=(), named=None)
+        corpus = read_corpus(text, CorpusConfig(documents=documents))
+        assert (readers == {threading.get_ident()}) == (processors == 1)
+        make_dataset(corpus, TokenizerConfig(kind=kind, vocab_size=300))
         (folder,) = (tmp_path / f"cache{processors}" / "tokens").iterdir()
         files.append({path.name: path.read_bytes() for path in folder.iterdir()})
     assert files[0] == files[1] and len(files[0]) == 7

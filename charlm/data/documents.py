@@ -11,7 +11,9 @@ from charlm.tokenizers.word_split import last_border
 
 _Key = TypeVar("_Key")
 
-_CHUNK = 1 << 20  # most characters of a document that are buffered
+MOST_BUFFERED = 1 << 20
+"""Characters of a document that are kept in memory until its end is found; a longer one goes out in several parts."""
+
 _LONGEST = 1 << 16  # characters that are moved to the next part, so that it begins with a whole word
 _BLANK_LINES = re.compile(rf"{LINE_END}(?:[ \t]*{LINE_END})+")
 
@@ -61,7 +63,7 @@ def cut_documents(texts: Iterable[str], config: CorpusConfig, *, keep_empty: boo
                 # Keep a shortened separator at the start of the buffer: there it yields no document.
                 rest = buffer[-len(rest) - 1] * 2 + rest
             buffer = rest
-        if len(buffer) > _CHUNK:
+        if len(buffer) > MOST_BUFFERED:
             safe = len(buffer.rstrip(" \t\r\n")) if grows else len(buffer) - (longest - 1)
             if safe > 0:
                 yield Part([buffer[:safe]], False)

@@ -18,7 +18,9 @@ from charlm.files import user_path
 if TYPE_CHECKING:
     import hashlib
 
-_CHUNK = 1 << 20  # bytes read at a time
+CHUNK = 1 << 20
+"""Bytes of a source that are read at a time."""
+
 _REMEDY = "name another with --encoding, or pass --errors replace"
 
 
@@ -101,7 +103,7 @@ def decoded(source: Source, config: CorpusConfig, digest: "hashlib._Hash") -> It
         require_text_format(file, source.name)
         final = False
         while not final:
-            chunk = file.read(_CHUNK)
+            chunk = file.read(CHUNK)
             final = not chunk
             digest.update(chunk)
             pending = len(decoder.getstate()[0])

@@ -18,7 +18,9 @@ from charlm.progress import Progress, silent
 
 logger = logging.getLogger(__name__)
 
-_MAX_KEPT_BYTES = 64 << 20  # memory for decoded text
+KEPT_BYTES = 64 << 20
+"""Bytes of memory that decoded text may take to be kept for later readings."""
+
 _NAMED = 3  # sources in a message
 _LARGE = 8 << 20  # bytes of a file from which another thread reads ahead
 
@@ -27,8 +29,8 @@ class TextReader:
     """Reads the text of a corpus as often as needed.
 
     The first reading must run to the end: it sets `bytes` and `sha256`. It also keeps the decoded text in memory, up to
-    64 MiB, so that later readings need not open the sources. A longer text, or one that was released, is read from its
-    sources again; a source whose bytes have changed since the first reading is then an error.
+    `KEPT_BYTES`, so that later readings need not open the sources. A longer text, or one that was released, is read
+    from its sources again; a source whose bytes have changed since the first reading is then an error.
     """
 
     def __init__(self, sources: tuple[Source, ...], config: CorpusConfig) -> None:
@@ -119,7 +121,7 @@ class TextReader:
     def _keep(self, index: int, text: str) -> None:
         if self._chunks is not None:
             self._kept_bytes += sys.getsizeof(text)
-            if self._kept_bytes > _MAX_KEPT_BYTES:
+            if self._kept_bytes > KEPT_BYTES:
                 self._chunks = None
             else:
                 self._chunks[index].append(text)

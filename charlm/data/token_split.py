@@ -15,8 +15,10 @@ from charlm.data.verified_file import DamagedFileError, VerifiedFile
 from charlm.errors import CharlmError
 from charlm.tokenizers import Tokenizer
 
-_STARTS_IN_MEMORY = 1 << 23  # documents of a split up to which their places are kept in memory
-_VERIFIED_AT_ONCE = 1 << 24  # tokens of a split up to which it is verified when it is opened: milliseconds
+STARTS_IN_MEMORY = 1 << 23
+"""Documents of a split up to which their places are kept in memory; those of more are read from disk."""
+VERIFIED_AT_ONCE = 1 << 24
+"""Tokens of a split up to which all of it is verified when it is opened; of a longer one, each part when it is read."""
 
 _MOST_COUNTED = 10_000_000  # tokens
 
@@ -64,9 +66,9 @@ class TokenSplit:
         )
         starts.verify(0, len(starts))
         ids = VerifiedFile(folder / f"{name}.ids", dtype, length, sums["ids"], vocab_size)
-        if length <= _VERIFIED_AT_ONCE:
+        if length <= VERIFIED_AT_ONCE:
             ids.verify(0, length)
-        is_large = len(starts) > _STARTS_IN_MEMORY
+        is_large = len(starts) > STARTS_IN_MEMORY
         places = np.memmap(starts.path, np.int64, "r") if is_large else starts.read(0, len(starts))
         labels = None
         if label_columns:

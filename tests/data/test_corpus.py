@@ -122,8 +122,8 @@ def test_a_list_in_alphabetical_order_looks_sorted(corpus_of) -> None:
 
 
 def test_long_documents_can_be_read_in_part(corpus_of, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charlm.data.encoding._CHUNK", 10)
-    monkeypatch.setattr("charlm.data.documents._CHUNK", 10)
+    monkeypatch.setattr("charlm.data.encoding.CHUNK", 10)
+    monkeypatch.setattr("charlm.data.documents.MOST_BUFFERED", 10)
     content = "a first document of a text\nb\nthe third document\n"
     for kind, whole in (("line", content.splitlines()), ("file", [content])):
         corpus = corpus_of(content, documents=kind, splits=(100, 0, 0))

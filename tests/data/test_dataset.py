@@ -10,7 +10,6 @@ from charlm.data import dataset as dataset_module
 from charlm.data import token_split
 from charlm.data.corpus import open_corpus
 from charlm.data.dataset import make_dataset
-from charlm.data.encoded import split_writer
 from charlm.errors import CharlmError, CorpusError
 
 
@@ -42,16 +41,6 @@ def test_ids_are_the_documents_of_each_split(dataset_of, kind: str, documents: s
         assert facts.tokens == len(dataset.split(name).ids) - facts.documents
 
 
-@KINDS
-def test_pieces_make_no_difference(dataset_of, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = dataset_of(LINES, TokenizerConfig(kind=kind, vocab_size=320), documents="line")
-    ids = whole.train.ids.copy()
-    monkeypatch.setattr(split_writer, "_BATCH", 50)
-    monkeypatch.setattr(dataset_module, "_FORMAT", 999)
-    pieces = dataset_of(LINES, TokenizerConfig(kind=kind, vocab_size=320), documents="line")
-    np.testing.assert_array_equal(pieces.train.ids, ids)
-
-
 def test_the_cache_is_used_and_follows_the_text(dataset_of, monkeypatch: pytest.MonkeyPatch) -> None:
     first = dataset_of(LINES)
     calls = []
@@ -67,13 +56,11 @@ def test_the_cache_is_used_and_follows_the_text(dataset_of, monkeypatch: pytest.
     assert calls == [1, 1, 1]
 
 
-@pytest.mark.parametrize("damage", ["cut", "facts", "gone"])
+@pytest.mark.parametrize("damage", ["facts", "gone"])
 def test_a_damaged_cache_is_made_again(dataset_of, tmp_path: Path, damage: str) -> None:
     expected = dataset_of(LINES).train.ids.copy()
     (folder,) = (tmp_path / "cache" / "tokens").iterdir()
-    if damage == "cut":
-        (folder / "train.ids").write_bytes((folder / "train.ids").read_bytes()[:-2])
-    elif damage == "facts":
+    if damage == "facts":
         (folder / "facts.json").write_text("{")
     else:
         (folder / "train.starts").unlink()
@@ -90,7 +77,7 @@ def test_ids_take_two_bytes_where_that_is_enough(dataset_of) -> None:
 
 def test_places_of_many_documents_stay_on_disk(dataset_of, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = dataset_of(LINES, documents="line").train.starts
-    monkeypatch.setattr(token_split, "_STARTS_IN_MEMORY", 1)
+    monkeypatch.setattr(token_split, "STARTS_IN_MEMORY", 1)
     on_disk = dataset_of(LINES, documents="line").train.starts
     assert isinstance(on_disk, np.memmap) and np.array_equal(on_disk, expected)
 

@@ -1,5 +1,6 @@
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,12 +79,10 @@ def test_separators_with_line_ends_are_found_wherever_reading_stops(chunks: list
 
 @given(CHUNKS)
 def test_a_long_document_goes_out_in_pieces(chunks: list[str]) -> None:
-    before, documents._CHUNK = documents._CHUNK, 2
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(documents, "MOST_BUFFERED", 2)
         found = {kind: cut(chunks, documents=kind) for kind in ("line", "paragraph")}
         separated = cut(chunks, documents="separator", separator="%%")
-    finally:
-        documents._CHUNK = before
     assert found["line"] == cut(chunks, documents="line")
     assert found["paragraph"] == cut(chunks, documents="paragraph")
     assert separated == cut(chunks, documents="separator", separator="%%")

@@ -18,7 +18,7 @@ def test_a_byte_order_mark_is_dropped(corpus_of) -> None:
 
 @pytest.mark.parametrize("chunk", [1, 3, 1 << 20])
 def test_invalid_utf8_is_named_with_its_offset(corpus_of, monkeypatch, chunk: int) -> None:
-    monkeypatch.setattr(encoding, "_CHUNK", chunk)
+    monkeypatch.setattr(encoding, "CHUNK", chunk)
     with pytest.raises(CorpusError, match=r"byte 0xff at byte offset 7 is not valid utf-8; .*--errors replace"):
         corpus_of("héllo ".encode() + b"\xffx")
     with pytest.raises(CorpusError, match="byte offset 5"):

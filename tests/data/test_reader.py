@@ -47,7 +47,7 @@ def corpus_of(sources: Iterable[RecordedSource], config: CorpusConfig = CONFIG) 
 @pytest.fixture
 def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """No text fits in memory."""
-    monkeypatch.setattr(reader_module, "_MAX_KEPT_BYTES", 0)
+    monkeypatch.setattr(reader_module, "KEPT_BYTES", 0)
 
 
 @pytest.mark.parametrize("kind", ["char", "byte", "subword", "word"])
@@ -89,7 +89,7 @@ def test_memory_makes_no_difference(documents: str, monkeypatch: pytest.MonkeyPa
     text = LINES.replace("7,", "7\n\n")
     config = CorpusConfig(documents=documents)
     corpus = RecordedSource(text).corpus(config)
-    monkeypatch.setattr(reader_module, "_MAX_KEPT_BYTES", 0)
+    monkeypatch.setattr(reader_module, "KEPT_BYTES", 0)
     reread = RecordedSource(text).corpus(config)
     assert list(corpus.parts()) == list(reread.parts())
     assert corpus == reread
@@ -97,7 +97,7 @@ def test_memory_makes_no_difference(documents: str, monkeypatch: pytest.MonkeyPa
 
 
 def test_memory_is_bounded_by_what_the_text_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader_module, "_MAX_KEPT_BYTES", 3000)
+    monkeypatch.setattr(reader_module, "KEPT_BYTES", 3000)
     for text, opened in (("a" * 2500, 1), ("a" * 3500, 2), ("я" * 2500, 2)):  # one byte a character, and two
         source = RecordedSource(text)
         list(source.corpus().parts())

@@ -16,7 +16,7 @@ from charlm.data.sources import find_sources
 from charlm.errors import DownloadError
 from charlm.progress import silent
 
-SCHEMES = download._SCHEMES
+SCHEMES = download.SCHEMES
 CONTENT = b"To be, or not to be.\n" * 5000
 
 
@@ -37,7 +37,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
     /redirect/N leads to text.txt by N redirects, /to?ADDRESS to an address.
     """
-    monkeypatch.setattr(download, "_SCHEMES", ("http",))
+    monkeypatch.setattr(download, "SCHEMES", ("http",))
     root = tmp_path / "served"
     root.mkdir()
     (root / "text.txt").write_bytes(CONTENT)
@@ -201,7 +201,7 @@ def test_redirects_are_followed_within_reason(server: str) -> None:
 def test_only_secure_addresses_are_read(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DownloadError, match=r"leads to 'file:///etc/passwd', which is not an https address"):
         corpus(f"{server}/to?file:///etc/passwd").sources()
-    monkeypatch.setattr(download, "_SCHEMES", SCHEMES)
+    monkeypatch.setattr(download, "SCHEMES", SCHEMES)
     with pytest.raises(DownloadError, match=rf"leads to '{server}/text.txt', which is not an https address"):
         corpus(f"{server}/text.txt").sources()
 

@@ -51,7 +51,7 @@ def cached(tmp_path: Path, part: str) -> Path:
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Verify lazily, 64 bytes at a time."""
     monkeypatch.setattr(verified_file, "BLOCK", 64)
-    monkeypatch.setattr(token_split, "_VERIFIED_AT_ONCE", 0)
+    monkeypatch.setattr(token_split, "VERIFIED_AT_ONCE", 0)
 
 
 @pytest.mark.parametrize("change", [zero, flip, cut])

@@ -57,7 +57,8 @@ def test_values_of_a_model_file(sound: Path, tmp_path: Path) -> None:
 
     def use() -> None:
         model = api.load(path)
-        assert [*info._rows(model)] and info._values(model)
+        info.info(str(path))
+        info.info(str(path), json=True)
         model.evaluate(sound / "text.txt", split="valid")
         model.sample("the", SampleConfig(length=5), seed=1)
 
@@ -165,7 +166,7 @@ def test_values_of_a_direction(sound: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["char", "subword"])
 def test_files_of_the_cache(sound: Path, tmp_path: Path, monkeypatch, at_once: int, kind: str) -> None:
     """What is verified when it is opened is made again; what is verified later is an error once."""
-    monkeypatch.setattr(token_split, "_VERIFIED_AT_ONCE", at_once)
+    monkeypatch.setattr(token_split, "VERIFIED_AT_ONCE", at_once)
     config = CorpusConfig(documents="line")
 
     def read() -> tuple[Any, ...]:

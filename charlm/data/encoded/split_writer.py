@@ -29,7 +29,9 @@ from charlm.tokenizers import Tokenizer
 
 logger = logging.getLogger(__name__)
 
-_BATCH = 1 << 20  # characters encoded at a time
+BATCH = 1 << 20
+"""Characters that are encoded at a time, and ids that are reversed at a time."""
+
 _NAMED = 8  # unknown labels that a warning names
 
 
@@ -145,8 +147,8 @@ def _reverse(folder: Path, name: str, dtype: np.dtype[Any], tokenizer: Tokenizer
     path, reversed_path = folder / f"{name}.ids", folder / f"{name}.reversed"
     length = path.stat().st_size // dtype.itemsize
     with path.open("rb") as source, reversed_path.open("wb") as target:
-        for end in range(length, 0, -_BATCH):
-            start = max(0, end - _BATCH)
+        for end in range(length, 0, -BATCH):
+            start = max(0, end - BATCH)
             source.seek(start * dtype.itemsize)
             ids = np.fromfile(source, dtype=dtype, count=end - start)[::-1]
             swapped = np.where(ids == tokenizer.bos, tokenizer.eos, np.where(ids == tokenizer.eos, tokenizer.bos, ids))
@@ -183,7 +185,7 @@ def _batches(parts: Iterable[tuple[int, Part]]) -> Iterator[_Batch]:
         batch = batches[index]
         batch.parts.append(part)
         sizes[index] += sum(map(len, part.texts))
-        if sizes[index] >= _BATCH:
+        if sizes[index] >= BATCH:
             yield batch
             batches[index], sizes[index] = _Batch(index, [], not part.ends), 0
     yield from (batch for batch in batches if batch.parts)

@@ -8,7 +8,9 @@ from charlm.errors import DownloadError
 from charlm.nouns import count_of
 from charlm.progress import Progress
 
-_SCHEMES = ("https",)
+SCHEMES = ("https",)
+"""The schemes of the addresses from which files are downloaded."""
+
 _MOST_REDIRECTS = 5
 _TIMEOUT = 30  # seconds without an answer, or without data
 _CHUNK = 1 << 16
@@ -60,7 +62,7 @@ class Downloader:
     def _secure(self, base: str, location: str) -> str:
         """The address of a location that an answer from `base` names; raises `DownloadError` unless it is https."""
         url = urljoin(base, location)
-        if urlsplit(url).scheme not in _SCHEMES:
+        if urlsplit(url).scheme not in SCHEMES:
             raise DownloadError(
                 f"the download of {self._what} leads to {url[:200]!r}, which is not an https address; save the file "
                 f"yourself as {self._path}"

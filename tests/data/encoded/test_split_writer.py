@@ -70,7 +70,8 @@ def test_each_document_is_encoded_as_by_itself(tmp_path_factory, kind: str, docu
     folder, tokenizer = tmp_path_factory.mktemp("ids"), TOKENIZERS[kind]
     with pytest.MonkeyPatch.context() as patch:
         if documents != "file":  # where a long file is read in parts, subwords end
-            patch.setattr(encoding, "_CHUNK", data.draw(st.sampled_from([3, 10, 1 << 20])))
+            patch.setattr(encoding, "CHUNK", data.draw(st.sampled_from([3, 10, 1 << 20])))
+        patch.setattr(split_writer, "BATCH", data.draw(st.sampled_from([1, 10, 1 << 20])))
         encode_corpus(corpus_of(folder / "text", text, config), tokenizer, folder / "ids")
     for name, wanted in zip(SPLITS, plainly(text, config), strict=True):
         ids = np.fromfile(folder / "ids" / f"{name}.ids", dtype=np.uint16)
@@ -84,8 +85,8 @@ def test_each_document_is_encoded_as_by_itself(tmp_path_factory, kind: str, docu
 
 
 def test_a_document_in_several_parts_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoding, "_CHUNK", 4)
-    monkeypatch.setattr(documents_module, "_CHUNK", 3)
+    monkeypatch.setattr(encoding, "CHUNK", 4)
+    monkeypatch.setattr(documents_module, "MOST_BUFFERED", 3)
     text = "a long line\nb\n\nanother long line\nc"
     corpus = corpus_of(tmp_path / "text", text, CorpusConfig(documents="line", splits=(100, 0, 0)))
     assert [*corpus.split_documents("train")] == ["a long line", "b", "another long line", "c"]
@@ -115,7 +116,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch
 def test_each_document_has_its_labels_in_every_split(
     labelled_reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, batch: int, direction: str
 ) -> None:
-    monkeypatch.setattr(split_writer, "_BATCH", batch)
+    monkeypatch.setattr(split_writer, "BATCH", batch)
     columns = ("stars", "author")
     config = CorpusConfig(documents="record", text_column="text", label_column=columns, direction=direction)
     corpus = read_corpus(find_sources(labelled_reviews), config)
