@@ -98,7 +98,7 @@ def test_the_next_start_removes_what_a_killed_save_left(train_run, stop_after, m
     for name in left + others:
         Path("runs/a", name).write_text("x")
     with monkeypatch.context() as patch:
-        patch.setattr(lock, "_lock", lambda *_: False)  # a file system without locks: another process may be writing
+        patch.setattr(lock, "fcntl", None)  # a system without locks: another process may be writing
         api.resume_run("runs/a", callbacks=stop_after(5))
     assert all(Path("runs/a", name).exists() for name in left + others)
     api.resume_run("runs/a", callbacks=stop_after(5))
@@ -206,8 +206,8 @@ def test_a_run_that_diverges_is_not_saved_once_its_loss_is_bad(
     train_run, small_shape: dict, monkeypatch: pytest.MonkeyPatch, warmup: float, earliest: int, latest: int
 ) -> None:
     """Otherwise it would diverge again at any rate."""
-    monkeypatch.setattr("charlm.training.run_log._SAVE_EVERY", 0.0)
-    monkeypatch.setattr("charlm.training.run_log._SAVE_SPACING", 0.0)
+    monkeypatch.setattr("charlm.training.run_log.SAVE_EVERY", 0.0)
+    monkeypatch.setattr("charlm.training.run_log.SAVE_SPACING", 0.0)
     message = diverge(train_run, small_shape, warmup=warmup)
     saved = int(re.search(r"continues from step (\d+)", message)[1])
     assert load_resume_file(RESUME)[1].values["step"] == saved and earliest <= saved <= latest

@@ -27,11 +27,15 @@ from charlm.training.warnings import GradientMonitor
 logger = logging.getLogger(__name__)
 
 _LOG_EVERY = 10  # steps per record of metrics.jsonl
-_SAVE_EVERY = 30.0  # seconds between saves, apart from those after validations
-_SAVE_SPACING = 30  # the next save waits this many times as long as the last one took
 _FINAL_VALIDATIONS, _FINAL_SAVES = 3, 2  # of the work after the last step: calibration takes two validations
 _SAMPLE_CHARACTERS, _SAMPLE_TEXTS = 240, 10  # of short documents; the first that is reached ends a sample
-_SAMPLE = SampleConfig(temperature=0.8, length=_SAMPLE_CHARACTERS)
+
+SAVE_EVERY = 30.0
+"""Seconds between saves, apart from those after validations."""
+SAVE_SPACING = 30.0
+"""The next save waits this many times as long as the last one took."""
+SAMPLE = SampleConfig(temperature=0.8, length=_SAMPLE_CHARACTERS)
+"""How the samples of a run are written."""
 
 
 class RunLog:
@@ -112,7 +116,7 @@ class RunLog:
         if better:
             self._keep_model()
         state.validated_step, self._unsaved_validation = state.step, True
-        if self._is_sound() and self._processes.clock() - self._saved_at >= _SAVE_SPACING * self._save_seconds:
+        if self._is_sound() and self._processes.clock() - self._saved_at >= SAVE_SPACING * self._save_seconds:
             self.save()
 
     def interrupt(self) -> None:
@@ -139,7 +143,7 @@ class RunLog:
 
     def save_if_due(self) -> None:
         """Save, if the last save is long enough ago and the run doesn't diverge."""
-        due = self._processes.clock() - self._saved_at > max(_SAVE_EVERY, _SAVE_SPACING * self._save_seconds)
+        due = self._processes.clock() - self._saved_at > max(SAVE_EVERY, SAVE_SPACING * self._save_seconds)
         if due:
             self._read_figures()
         if due and self._is_sound():
@@ -209,7 +213,7 @@ class RunLog:
         try:
             if facts.source_tokens:
                 return self._sample_targets(seed)
-            for written in generate_many(state.average, self._dataset.tokenizer, seed=seed, num=num, config=_SAMPLE):
+            for written in generate_many(state.average, self._dataset.tokenizer, seed=seed, num=num, config=SAMPLE):
                 texts.append(written.text[::-1] if backward else written.text)
                 characters += written.characters
                 if characters >= _SAMPLE_CHARACTERS:
@@ -225,7 +229,7 @@ class RunLog:
         model, tokenizer = self._state.average, self._dataset.tokenizer
         for source, _ in pairs_of(split, _SAMPLE_TEXTS):
             after = model.after_source(source.tolist())
-            (written,) = generate_many(after, tokenizer, seed=seed, num=1, config=_SAMPLE)
+            (written,) = generate_many(after, tokenizer, seed=seed, num=1, config=SAMPLE)
             texts.append(f"{tokenizer.decode(source[:-1])} → {written.text}")
             characters += written.characters
             if characters >= _SAMPLE_CHARACTERS:

@@ -8,7 +8,6 @@ from charlm.data.windows import document_windows
 from charlm.evaluation.calibration import best_temperature, divide_logits
 from charlm.evaluation.score import evaluate
 from charlm.storage.checkpoint import load
-from charlm.training import validation
 
 
 def windows_of(dataset):
@@ -41,10 +40,9 @@ def test_a_model_that_is_too_sure_is_cooled(dataset, network_with_prior) -> None
 
 
 def test_the_model_that_is_kept_is_calibrated_and_its_file_says_so(
-    train_run, records_of, monkeypatch: pytest.MonkeyPatch
+    train_run, records_of, write, sentences: str
 ) -> None:
-    monkeypatch.setattr(validation, "_MIN_CALIBRATION_TOKENS", 100)
-    result = train_run(steps=150)
+    result = train_run(steps=150, source=write(4 * sentences, "long.txt"), corpus={"splits": (80, 10, 10)})
     kept = load(Path("runs/a/model.safetensors"))
     raw = min(record["nats_per_token"] for record in records_of("runs/a", "validation"))
     assert result.outcome.best < raw

@@ -102,9 +102,9 @@ def saving(kind: Kind) -> Iterator[None]:
     """Save after every step or seldom, whatever the time, and write short samples."""
     spacing = 0.0 if kind.saves_each_step else 1e9
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_log, "_SAVE_EVERY", spacing)
-        patch.setattr(run_log, "_SAVE_SPACING", spacing)
-        patch.setattr(run_log, "_SAMPLE", replace(run_log._SAMPLE, length=20))
+        patch.setattr(run_log, "SAVE_EVERY", spacing)
+        patch.setattr(run_log, "SAVE_SPACING", spacing)
+        patch.setattr(run_log, "SAMPLE", replace(run_log.SAMPLE, length=20))
         yield
 
 

@@ -24,7 +24,7 @@ def test_what_a_killed_process_wrote_after_its_last_save_is_cut_off(train_run, s
 def test_a_loss_that_explodes_ends_the_run_and_keeps_the_best(
     train_run, small_shape: dict, weights_of, sparing: float, monkeypatch
 ) -> None:
-    monkeypatch.setattr(run_log, "_SAVE_SPACING", sparing)  # whether the best has been written before
+    monkeypatch.setattr(run_log, "SAVE_SPACING", sparing)  # whether the best has been written before
     with pytest.raises(TrainingDivergedError) as error:
         train_run(learning_rate=10.0, clip=0, steps=400, validations=100, model=small_shape | {"cell": "rnn"})
     assert "training diverged: the loss became" in str(error.value)
@@ -42,11 +42,11 @@ def test_files_that_are_slow_to_write_are_written_seldom(
     train_run("runs/often")
     plain_save = run_log.save
     monkeypatch.setattr(run_log, "save", lambda path, checkpoint: (written.append(path), plain_save(path, checkpoint)))
-    monkeypatch.setattr(run_log, "_SAVE_SPACING", 0)
+    monkeypatch.setattr(run_log, "SAVE_SPACING", 0)
     train_run("runs/each")
     assert len(written) > 2
     written.clear()
-    monkeypatch.setattr(run_log, "_SAVE_SPACING", 1e9)
+    monkeypatch.setattr(run_log, "SAVE_SPACING", 1e9)
     train_run("runs/seldom")
     assert len(written) == 1
     for name in ("model.safetensors", "resume.safetensors"):
@@ -107,8 +107,10 @@ def test_a_sample_of_short_documents_is_ten_of_them_and_of_a_long_one_one(
     seen.clear()
     train_run("runs/sentences", callbacks=callbacks)
     assert [len(event.texts) for event in seen] == [1] * 5
-    monkeypatch.setattr(run_log.RunLog, "_sample_texts", lambda _: ())
-    train_run("runs/silent", **names)
+    seen.clear()
+    monkeypatch.setattr(run_log, "generate_many", lambda *_, **__: ())
+    train_run("runs/silent", callbacks=callbacks, **names)
+    assert [event.texts for event in seen] == [()] * 5
     assert same_weights(*(weights_of(run) for run in ("runs/silent", "runs/names")))
 
 

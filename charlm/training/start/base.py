@@ -27,14 +27,14 @@ AUTO = "auto"
 """Begin with the base if it helps."""
 NONE = "none"
 """Begin with a new model."""
+MOST_BITS = 1.3
+"""How many times the n-gram model's bits the base may need to be of help (docs/notes/autotune.md)."""
 
 _LEAST = 100  # tokens of a training split that can tell what suits it
 _SCORED = 16_384  # tokens at the end of the training split, at most a fifth of it
 _COUNTED = 1_000_000  # tokens before them
 _ORDER = 6
 _LONGEST = 512  # tokens of a document; longer ones are cut, to be scored side by side
-_MOST_BITS = 1.3
-"""Of the n-gram model's bits, up to which the base helps (docs/notes/autotune.md)."""
 
 
 def reason_for_base(dataset: Dataset, tokenizer: TokenizerConfig, options: Collection[str]) -> str | None:
@@ -59,7 +59,7 @@ def reason_for_base(dataset: Dataset, tokenizer: TokenizerConfig, options: Colle
     if not knows_the_script(start, dataset):
         return None
     base, ngram = _bits(start, dataset)
-    if base > _MOST_BITS * ngram:
+    if base > MOST_BITS * ngram:
         return None
     return f"the model {BASE} predicts it with {base:.2f} bits per token and an n-gram model of it with {ngram:.2f}"
 

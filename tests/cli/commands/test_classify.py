@@ -169,7 +169,7 @@ def test_labels_are_learnt_by_a_run_that_begins_with_the_base(
 ) -> None:
     texts = "\n".join(row["text"] for row in csv.DictReader(labelled_reviews.read_text().splitlines(keepends=True)))
     charlm("train", write(texts, "texts.txt"), "--run", "stand-in", *brief)
-    for name, value in {"PRETRAINED": Path("runs"), "BASE": "stand-in", "_LEAST": 1, "_MOST_BITS": 100}.items():
+    for name, value in {"PRETRAINED": Path("runs"), "BASE": "stand-in", "MOST_BITS": 100}.items():
         monkeypatch.setattr(base, name, value)
     options = ["--text-column", "text", "--label-column", "stars", "--steps", "60", "--learning-rate", "0.02"]
     shown = charlm("train", labelled_reviews, *options, "--run", "films", "--batch-size", "4", "--seq-len", "16")

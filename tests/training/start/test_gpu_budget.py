@@ -65,10 +65,10 @@ def test_the_message_names_a_setting_that_fits(batch_size: int, memory: int | No
 
 
 def test_a_gpu_out_of_memory_ends_a_run_with_one_line(train_run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has a total capacity of")
 
-    monkeypatch.setattr(steps, "_backpropagate", fail)
+    monkeypatch.setattr(steps, "window_loss", fail)
     with pytest.raises(CharlmError) as error:
         train_run()
     assert str(error.value) == (
