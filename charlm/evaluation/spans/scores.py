@@ -175,7 +175,7 @@ def _score(
     if not alone:
         yield from spans_of(read_parts(model, tokenizer, parts, processes), by)
         return
-    spans, texts = tee(spans_of(map(_unscored, parts), by))
+    spans, texts = tee(spans_of(map(unscored, parts), by))
     found = spans_of(read_parts(model, tokenizer, _as_documents(texts), processes), "document", with_ends=False)
     for span, score in zip(spans, found, strict=True):
         yield replace(score, document=span.document, number=span.number, start=span.start)
@@ -246,7 +246,7 @@ def _cuts(pattern: re.Pattern[str] | None, context: str, text: str) -> list[int]
     return [0, *(start for start in starts if least <= start < len(text)), len(text)]
 
 
-def _unscored(part: tuple[str, Part]) -> ScoredPart:
+def unscored(part: tuple[str, Part]) -> ScoredPart:
     """A part as if it cost nothing, to find its spans."""
     source, (texts, ends, labels, _) = part
     nothing = np.zeros(sum(map(len, texts)))

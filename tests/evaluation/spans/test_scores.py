@@ -1,20 +1,23 @@
 """Spans partition a text, and their scores add up to that of the whole text, to the last bit."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from charlm.config import CorpusConfig, TokenizerConfig
+from charlm.data.corpus import Corpus
 from charlm.data.dataset import make_dataset
-from charlm.data.documents import cut_documents
+from charlm.data.documents import Part, cut_documents
 from charlm.data.reader import stream_parts
+from charlm.data.sources import find_sources
 from charlm.data.windows import scoring
 from charlm.evaluation.score import evaluate
 from charlm.evaluation.spans.reading import parts_of_strings
-from charlm.evaluation.spans.scores import SpanKind, SpanScore, _unscored, score_spans, spans_of
+from charlm.evaluation.spans.scores import SpanKind, SpanScore, score_spans, spans_of, unscored
 from charlm.text_model.strings import surprisal
 
 KINDS: tuple[SpanKind, ...] = ("document", "line", "sentence", "word")
@@ -30,17 +33,17 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "BLOCK_TOKENS", 500)
 
 
-def parts_of(corpus, texts: list[str] | None = None) -> Iterator:
-    if texts is None:
-        return stream_parts(corpus._reader.sources, corpus.config)
-    return (("stdin", part) for part in cut_documents(texts, corpus.config))
+@pytest.fixture
+def parts_of(tmp_path: Path) -> Callable[[Corpus], Iterator[tuple[str, Part]]]:
+    """The parts of a corpus that was read from text.txt, as they are read from that file."""
+    return lambda corpus: stream_parts(find_sources(tmp_path / "text.txt").sources, corpus.config)
 
 
 @pytest.mark.parametrize("tokenizer", ["char", "byte", "subword", "word"])
 @pytest.mark.parametrize("documents", ["file", "line", "paragraph"])
 @pytest.mark.parametrize("blocks", ["small", "usual"])
 def test_the_spans_of_every_kind_add_up_to_the_score_of_the_text(
-    request, dataset_of, network_for, tokenizer: str, documents: str, blocks: str
+    request, dataset_of, network_for, parts_of, tokenizer: str, documents: str, blocks: str
 ) -> None:
     if blocks == "small":
         request.getfixturevalue("small_blocks")
@@ -65,7 +68,7 @@ def test_the_spans_of_every_kind_add_up_to_the_score_of_the_text(
 
 @pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("documents", ["file", "line"])
-def test_a_span_is_scored_given_what_precedes_it(dataset_of, network_for, documents: str) -> None:
+def test_a_span_is_scored_given_what_precedes_it(dataset_of, network_for, parts_of, documents: str) -> None:
     """The longest document read in one go gives the same nats as in windows."""
     dataset = dataset_of(BOTTLES, documents=documents, splits=(100, 0, 0))
     network = network_for(dataset).double().eval()
@@ -77,7 +80,7 @@ def test_a_span_is_scored_given_what_precedes_it(dataset_of, network_for, docume
 
 
 @pytest.mark.parametrize("by", KINDS)
-def test_alone_each_span_is_read_from_the_initial_state(dataset_of, network_for, by: SpanKind) -> None:
+def test_alone_each_span_is_read_from_the_initial_state(dataset_of, network_for, parts_of, by: SpanKind) -> None:
     dataset = dataset_of(BOTTLES, documents="paragraph", splits=(100, 0, 0))
     network = network_for(dataset).double().eval()
     given_past = list(score_spans(network, dataset.tokenizer, parts_of(dataset.corpus), by))
@@ -94,7 +97,7 @@ def test_alone_each_span_is_read_from_the_initial_state(dataset_of, network_for,
 
 def cut(texts: list[str], by: SpanKind) -> list[str]:
     parts = (("", part) for part in cut_documents(texts, CorpusConfig()))
-    return [span.text for span in spans_of(map(_unscored, parts), by)]
+    return [span.text for span in spans_of(map(unscored, parts), by)]
 
 
 @pytest.mark.parametrize(

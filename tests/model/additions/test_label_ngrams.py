@@ -11,8 +11,8 @@ import torch
 from charlm import api, load
 from charlm.config import LabelColumn
 from charlm.errors import ModelFileError
-from charlm.model.additions import label_ngrams
 from charlm.model.additions.label_ngrams import LabelNgrams, fit_label_ngrams
+from charlm.model.additions.ngram_prior import MEMORY
 from charlm.model.language_model import LanguageModel
 from charlm.ngram.arrays import to_arrays
 from charlm.ngram.model import NgramModel
@@ -54,16 +54,14 @@ def test_each_value_has_the_ngrams_of_its_documents(labelled_run) -> None:
     assert same_ngrams(labelled_run.model.label_ngrams, LabelNgrams(models=tuple(expected)))
 
 
-def test_a_large_text_is_counted_in_stretches_that_have_all_values(labelled_run, monkeypatch) -> None:
+def test_a_large_text_is_counted_in_stretches_that_have_all_values(labelled_run) -> None:
+    """10,000,000 tokens are counted in 2 GB."""
     train, tokenizer = labelled_run.read().train, labelled_run.tokenizer
-    monkeypatch.setattr(label_ngrams, "_STRETCHES", 20)
-    monkeypatch.setattr(label_ngrams, "most_counted", lambda *_: (len(train) // 2, 1000))
     number = len(labelled_run.model.config.label_values)
-    counted = fit_label_ngrams(train, tokenizer, number)
+    counted = fit_label_ngrams(train, tokenizer, number, memory=len(train) // 2 * MEMORY // 10_000_000)
     for code, (ngram, of_all) in enumerate(zip(counted.models, labelled_run.model.label_ngrams.models, strict=True), 1):
         own = documents_of(train, code)
-        assert 0 < ngram.num_ngrams < of_all.num_ngrams
-        assert total_nats(ngram, own) < 0.9 * len(own) * math.log(tokenizer.vocab_size)
+        assert total_nats(of_all, own) < total_nats(ngram, own) < 0.9 * len(own) * math.log(tokenizer.vocab_size)
 
 
 @torch.no_grad()

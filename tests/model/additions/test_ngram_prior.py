@@ -10,9 +10,8 @@ from charlm import api
 from charlm.config import RunConfig
 from charlm.errors import RunError
 from charlm.evaluation.score import evaluate
-from charlm.model.additions import ngram_prior
 from charlm.model.additions.lookups import Lookups
-from charlm.model.additions.ngram_prior import default_memory, default_order, fit_prior
+from charlm.model.additions.ngram_prior import MEMORY, default_memory, default_order, fit_prior
 from charlm.ngram.arrays import to_arrays
 from charlm.ngram.counts import fold_of
 from charlm.ngram.mixture import NgramQuery
@@ -60,7 +59,7 @@ def test_in_training_every_place_is_predicted_by_the_model_that_has_not_seen_it(
 
 
 def test_outside_of_what_was_counted_the_whole_model_is_asked(dataset) -> None:
-    _, cross_fit = fit_prior(dataset.train, dataset.tokenizer, 3, memory=ngram_prior.MEMORY // 10_000)
+    _, cross_fit = fit_prior(dataset.train, dataset.tokenizer, 3, memory=MEMORY // 10_000)
     size = len(dataset.train.ids)
     folds = cross_fit.fold_of(np.arange(size))
     assert (folds[: size - 1000] == -1).all()
@@ -148,18 +147,17 @@ def test_the_gradient_of_the_gates_is_that_of_their_logarithms(
     assert model.prior.weight.grad.numpy() == pytest.approx(expected, rel=1e-4, abs=1e-3)
 
 
-def test_the_prior_counts_as_much_as_its_memory_allows_and_says_so(
-    dataset, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ngram_prior, "_MAX_TOKENS", 4000)
-    monkeypatch.setattr(ngram_prior, "_MAX_NGRAMS", 2000)
+def test_the_prior_counts_as_much_as_its_memory_allows_and_says_so(dataset, caplog: pytest.LogCaptureFixture) -> None:
+    """2 GB are enough for 10 million tokens and 5 million n-grams, and less memory for proportionally fewer."""
     size = len(dataset.train)
-    whole, cross_fit = fit_prior(dataset.train, dataset.tokenizer, 6, memory=2 * ngram_prior.MEMORY)
-    assert cross_fit.size == size < 8000 and not caplog.messages
-    part, cross_fit = fit_prior(dataset.train, dataset.tokenizer, 6, memory=ngram_prior.MEMORY // 4)
+    whole, cross_fit = fit_prior(dataset.train, dataset.tokenizer, 6, memory=2 * MEMORY)
+    assert cross_fit.size == size and not caplog.messages
+    part, cross_fit = fit_prior(dataset.train, dataset.tokenizer, 6, memory=200_000)
     assert cross_fit.size == 1000 and cross_fit.first == size - 1000 and part.num_ngrams <= 500 < whole.num_ngrams
     assert caplog.messages[0].startswith(f"the n-gram prior counts the last 1,000 of {size:,} training tokens and ")
-    assert caplog.messages[0].endswith(" n-grams (--prior-memory 500MB)")
+    fit_prior(dataset.train, dataset.tokenizer, 6, memory=MEMORY // 4)
+    assert caplog.messages[1].startswith(f"the n-gram prior counts the last {size:,} of {size:,} training tokens and ")
+    assert caplog.messages[1].endswith(" n-grams (--prior-memory 500MB)")
 
 
 def test_a_machine_with_little_memory_has_a_smaller_default() -> None:
