@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from charlm.native.compiler import compiler
 from charlm.sampling import SampleConfig
 from charlm.sampling.controls import NO_TOKEN, Controls
+from charlm.sampling.draws import CompiledDraw
 from charlm.sampling.text_stream import TextStream
 from charlm.sampling.vocabulary import Vocabulary
 from charlm.tokenizers import CharTokenizer
@@ -28,13 +29,14 @@ def both(vocabulary: Vocabulary):
     def both(config: SampleConfig, logits: np.ndarray, numbers: list[float]) -> list[tuple]:
         streams = [TextStream(vocabulary, config) for _ in numbers]
         drawn = []
-        for compiled in (True, False):
-            controls = Controls(vocabulary, config)
-            assert controls._compiled is not None
-            if not compiled:
-                controls._compiled = None
-            numbers_of = [iter([number]).__next__ for number in numbers]
-            drawn.append(controls.draw(logits, streams, numbers_of, score=True))
+        for unused in ("draw", "CompiledDraw.__call__"):
+            with pytest.MonkeyPatch.context() as patch:
+                if unused != "draw":
+                    patch.setattr("charlm.sampling.draws.native_library", lambda: None)
+                controls = Controls(vocabulary, config)
+                patch.setattr(f"charlm.sampling.controls.{unused}", lambda *_, **__: pytest.fail("the other path"))
+                numbers_of = [iter([number]).__next__ for number in numbers]
+                drawn.append(controls.draw(logits, streams, numbers_of, score=True))
         return drawn
 
     return both
@@ -80,10 +82,15 @@ def test_where_nothing_may_be_written_there_is_no_token(both, letters) -> None:
     assert tokens == wanted == [NO_TOKEN]
 
 
-def test_other_controls_take_the_other_path(sample_config, vocabulary) -> None:
+def test_other_controls_take_the_other_path(sample_config, vocabulary, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    monkeypatch.setattr(CompiledDraw, "__init__", lambda *arguments: made.append(arguments))
     for settings in ({"top_k": 3}, {"temperature": 0}, {"temperature": "0.5..1"}, {"ban": ("ab",)}, {"typical": 0.5}):
-        assert Controls(vocabulary, sample_config(**settings))._compiled is None
-    assert Controls(vocabulary, SampleConfig(repetition_penalty=2))._compiled is None
+        Controls(vocabulary, sample_config(**settings))
+    Controls(vocabulary, SampleConfig(repetition_penalty=2))
+    assert not made
+    Controls(vocabulary, SampleConfig())
+    assert len(made) == 1
 
 
 def test_texts_and_scores_are_the_same(letters, uneven, write_texts, monkeypatch: pytest.MonkeyPatch) -> None:

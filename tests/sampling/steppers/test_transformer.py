@@ -4,8 +4,11 @@ import pytest
 import torch
 
 from charlm.compression.portable import portable_stepper
+from charlm.kernels import compiled
+from charlm.kernels.program import TRANSFORMER
 from charlm.native.compiler import compiler
 from charlm.sampling.steppers.compiled import CompiledStepper
+from charlm.sampling.steppers.layout import StepWeights
 from charlm.sampling.steppers.transformer import TransformerLayout
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="no C compiler here")
@@ -46,8 +49,9 @@ def test_threads_share_the_heads(random_network, check_steps, heads: int) -> Non
 
 def test_its_memory_has_a_constant_size(random_network) -> None:
     model = random_network("transformer", attention_span=6)
-    layout = CompiledStepper(model, [model.initial_state(1)])._layout
-    assert isinstance(layout, TransformerLayout)
+    code = compiled.program_library(TRANSFORMER, torch.float32)
+    assert code is not None
+    layout = TransformerLayout(StepWeights(model, code, portable=False), rows=1)
     assert [[tuple(part.shape) for part in layer] for layer in layout.histories] == [[(12, 1, 8)] * 2 + [(7, 1)]] * 2
 
 

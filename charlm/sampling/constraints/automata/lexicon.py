@@ -18,9 +18,14 @@ from charlm.progress import Progress, silent
 
 MOST_SYLLABLES = 7
 LETTERS = "abcdefghijklmnopqrstuvwxyz'"
-_URL = "https://raw.githubusercontent.com/cmusphinx/cmudict/0f8072f814306c5ee4fbf992ed853601b12c01f9/cmudict.dict"
-_BYTES = 3_618_488
-_SHA256 = "81917843c7f44ce2b094ac63873c2c7a4cf802040792c455ba3ca406891c3d22"
+
+URL = "https://raw.githubusercontent.com/cmusphinx/cmudict/0f8072f814306c5ee4fbf992ed853601b12c01f9/cmudict.dict"
+"""Where the dictionary is downloaded from."""
+BYTES = 3_618_488
+"""Its size."""
+SHA256 = "81917843c7f44ce2b094ac63873c2c7a4cf802040792c455ba3ca406891c3d22"
+"""Its checksum."""
+
 _WORD = re.compile(r"'?[a-z]+('[a-z]+)?")
 _SHORTEST, _LONGEST = "aio", 16  # words of one letter, and letters
 
@@ -51,7 +56,7 @@ class Lexicon:
 def english(progress: Progress = silent) -> Lexicon:
     """The words of the dictionary, which is downloaded first if necessary; raises `DownloadError` when that fails."""
     path = cache_folder("lexicons") / "cmudict.dict"
-    download(_URL, path, what="the CMU Pronouncing Dictionary", size=_BYTES, sha256=_SHA256, progress=progress)
+    download(URL, path, what="the CMU Pronouncing Dictionary", size=BYTES, sha256=SHA256, progress=progress)
     return read_lexicon(path)
 
 
@@ -72,7 +77,7 @@ def read_lexicon(path: Path) -> Lexicon:
             entries.append((word, len(stressed), ending))
     entries.sort()
     endings = {ending: number for number, ending in enumerate(sorted({ending for _, _, ending in entries}))}
-    return _tree(
+    return lexicon_of(
         tuple(word for word, _, _ in entries),
         np.array([syllables for _, syllables, _ in entries]),
         np.array([endings[ending] for _, _, ending in entries]),
@@ -87,11 +92,14 @@ def without_letters(lexicon: Lexicon, letters: str) -> Lexicon:
     if not kept.any():
         raise ConfigError("--syllables needs a model that writes English words; use another model")
     words = tuple(word for word, keep in zip(lexicon.words, kept, strict=True) if keep)
-    return _tree(words, lexicon.syllables[kept], lexicon.rhymes[kept])
+    return lexicon_of(words, lexicon.syllables[kept], lexicon.rhymes[kept])
 
 
-def _tree(words: tuple[str, ...], syllables: NDArray[np.int64], rhymes: NDArray[np.int64]) -> Lexicon:
-    """The lexicon of sorted words: at each depth, a new node begins where a word's beginning is a new one."""
+def lexicon_of(words: tuple[str, ...], syllables: NDArray[np.int64], rhymes: NDArray[np.int64]) -> Lexicon:
+    """The lexicon of sorted words, with the syllables of each and the number of its rhyme.
+
+    At each depth, a new node begins where a word's beginning is a new one.
+    """
     code = {letter: number for number, letter in enumerate(LETTERS)}
     lengths = np.array([len(word) for word in words])
     width = int(lengths.max())

@@ -1,5 +1,6 @@
 """The pronouncing dictionary: how it is read, and where it comes from. The lines here are written for the tests."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def test_the_first_pronunciation_of_plain_words_is_read(dictionary: Path) -> Non
 
 def test_without_a_network_the_error_says_where_the_file_belongs(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("CHARLM_CACHE", str(tmp_path))
-    monkeypatch.setattr(lexicon, "_URL", "https://127.0.0.1:9/cmudict.dict")
+    monkeypatch.setattr(lexicon, "URL", "https://127.0.0.1:9/cmudict.dict")
     path = tmp_path / "lexicons" / "cmudict.dict"
     with pytest.raises(
         DownloadError, match=r"download the CMU Pronouncing Dictionary from https://127\.0\.0\.1"
@@ -51,11 +52,9 @@ def test_without_a_network_the_error_says_where_the_file_belongs(tmp_path: Path,
 
 
 def test_the_dictionary_is_checked_and_read_from_the_cache(dictionary: Path, tmp_path: Path, monkeypatch) -> None:
-    import hashlib
-
     monkeypatch.setenv("CHARLM_CACHE", str(tmp_path))
-    monkeypatch.setattr(lexicon, "_URL", "https://127.0.0.1:9/cmudict.dict")
-    monkeypatch.setattr(lexicon, "_SHA256", hashlib.sha256(LINES.encode()).hexdigest())
+    monkeypatch.setattr(lexicon, "URL", "https://127.0.0.1:9/cmudict.dict")
+    monkeypatch.setattr(lexicon, "SHA256", hashlib.sha256(LINES.encode()).hexdigest())
     kept = tmp_path / "lexicons" / "cmudict.dict"
     kept.parent.mkdir()
     kept.write_text(LINES)

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from charlm.sampling.constraints.automata import lexicon
-from charlm.sampling.constraints.automata.lexicon import without_letters
+from charlm.sampling.constraints.automata.lexicon import LETTERS, lexicon_of, without_letters
 from charlm.sampling.constraints.automata.verse import Verse
 from charlm.sampling.constraints.automaton import DEAD, ENDED, NEVER, UNFINISHED
 from charlm.sampling.constraints.bigrams import Bigrams
@@ -15,7 +14,7 @@ WORDS |= {"dog": (1, 4), "fog": (1, 4), "log": (1, 4)}
 @pytest.fixture(scope="module")
 def words():
     names = tuple(sorted(WORDS))
-    return lexicon._tree(names, *(np.array([WORDS[name][part] for name in names]) for part in (0, 1)))
+    return lexicon_of(names, *(np.array([WORDS[name][part] for name in names]) for part in (0, 1)))
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +28,7 @@ def test_a_word_is_a_path_of_letters(words) -> None:
     for number, word in enumerate(words.words):
         node = 0
         for letter in word:
-            node = words.child[node, lexicon.LETTERS.index(letter)]
+            node = words.child[node, LETTERS.index(letter)]
         assert words.word[node] == number and words.depth[node] == len(word)
 
 
