@@ -11,7 +11,9 @@ from charlm.progress import Progress, silent
 from charlm.sampling.steppers import LogitRows
 from charlm.tokenizers import Tokenizer
 
-_BLOCK = 1 << 17  # tokens of a block
+BLOCK = 1 << 17
+"""Most tokens of a block."""
+
 _REPORTED = 1 << 10  # tokens between two reports of progress
 
 
@@ -63,7 +65,7 @@ def encode_blocks(
     """
     symbols, reading, done = alphabet.encode(data), _Reading(predictor, tokenizer.eos), 0
     escapes = iter(symbols.escapes.tolist())
-    size = alphabet.tokens_of_block(_BLOCK)
+    size = alphabet.tokens_of_block(BLOCK)
     for first in range(0, len(symbols.ids), size):
         ids, ends = symbols.ids[first : first + size].tolist(), symbols.ends[first : first + size]
         encoder = make_encoder(tokenizer.vocab_size)

@@ -110,7 +110,7 @@ def test_every_file_of_a_folder_comes_back(models, binaries, which: int) -> None
 
 
 def test_blocks_carry_the_text_on(models, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charlm.compression.blocks._BLOCK", 16)
+    monkeypatch.setattr("charlm.compression.blocks.BLOCK", 16)
     noise = random.Random(1).randbytes(40)
     data = b"owl and the owl, a 3 of owls.\n" * 4 + noise + b"owl and the owl, a 3 of owls.\n" * 2
     for model in models:

@@ -1,6 +1,7 @@
 """Portable probabilities: other instruction sets, other numbers of threads, and no compiler give the same archive."""
 
 import platform
+from pathlib import Path
 
 import pytest
 import torch
@@ -22,11 +23,15 @@ pytestmark = pytest.mark.skipif(compiler() is None, reason="no C compiler here")
 
 
 @pytest.fixture
-def compile_with(monkeypatch: pytest.MonkeyPatch):
-    """Compile all code with other flags from now on."""
+def compile_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Compile all code with other flags from now on, which come after those of charlm."""
 
     def compile_with(flags: str) -> None:
-        monkeypatch.setattr(compilation, "_FLAGS", (*compilation._FLAGS, *flags.split()))
+        script = tmp_path / "compiler"
+        script.write_text(f'#!/bin/sh\nexec {compiler()} "$@" {flags}\n')
+        script.chmod(0o755)
+        monkeypatch.setenv("CC", str(script))
+        monkeypatch.setattr(compilation, "compiler", compiler.__wrapped__)
         monkeypatch.setattr(compiled, "shared_library", shared := compilation.shared_library.__wrapped__)
         monkeypatch.setattr(library, "shared_library", shared)
         forget()

@@ -71,7 +71,8 @@ def test_products_are_those_of_torch(dtype: torch.dtype, threads: int, shape: tu
 def test_narrower_vectors_give_the_same(monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype, narrower: str) -> None:
     if platform.machine() not in ("x86_64", "AMD64"):
         pytest.skip("no such flags here")
-    monkeypatch.setattr(compilation, "_FLAGS", (*compilation._FLAGS, narrower))
+    monkeypatch.setenv("CC", f"{compiler()} {narrower}")
+    monkeypatch.setattr(compilation, "compiler", compiler.__wrapped__)
     code = compilation.shared_library.__wrapped__(native.write_c((of_tanh,)))
     assert code is not None
     library = native.Library(code, dtype, (of_tanh,))

@@ -1,5 +1,6 @@
 """Compiled code is loaded only as it was compiled, and no compiler can hold a command up, whatever it does."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -10,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from charlm.errors import CharlmError
 from charlm.native import compiler as module
 
 compiled = pytest.mark.skipif(module.compiler() is None, reason="no C compiler here")
@@ -20,10 +20,11 @@ SOURCE = "int answer(void) { return 42; }"
 
 @pytest.fixture(autouse=True)
 def _new_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Caches and clocks as in a new process, before and after, and an own folder for libraries."""
+    """What the module remembers is as in a new process, before and after, and libraries have an own folder."""
     monkeypatch.setenv("CHARLM_CACHE", str(tmp_path / "own-cache"))
-    for function in (module.compiler, module.shared_library, module._clock, module._trusted):
-        monkeypatch.setattr(module, function.__name__, module.cache(function.__wrapped__))
+    for name, function in [*vars(module).items()]:
+        if hasattr(function, "cache_clear"):
+            monkeypatch.setattr(module, name, module.cache(function.__wrapped__))
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_a_library_is_kept_with_its_size_and_hash(tmp_path: Path, monkeypatch: p
     facts = json.loads(library.with_suffix(".json").read_text())
     assert facts["size"] == library.stat().st_size and len(facts["sha256"]) == 64
     assert not library.stat().st_mode & 0o022 and not library.parent.stat().st_mode & 0o077
-    monkeypatch.setattr(module, "_run", lambda *_: pytest.fail("it was compiled again"))
+    monkeypatch.setattr(module.subprocess, "Popen", lambda *_, **__: pytest.fail("it was compiled again"))
     assert load() == 42
 
 
@@ -167,29 +168,30 @@ def test_a_folder_that_others_can_write_to_is_not_used(tmp_path: Path, caplog, m
 @compiled
 def test_a_folder_of_another_user_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog) -> None:
     folder = tmp_path / "own-cache" / "native"
-    folder.mkdir(parents=True)
-    other = module._trusted(folder.parent)  # made by this user
+    folder.mkdir(parents=True)  # by this user
     monkeypatch.setattr(module.os, "geteuid", lambda: os.getuid() + 1)
-    assert other == folder.parent and module._trusted(folder) != folder
+    assert load() == 42
+    assert [*folder.iterdir()] == []
     assert f"other users can write to {folder}" in caplog.text
 
 
 @posix
 @compiled
-def test_the_folder_of_a_process_goes_with_it(tmp_path: Path) -> None:
-    folder = tmp_path / "own-cache" / "native"
+def test_the_folder_of_a_process_goes_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, temporary = tmp_path / "own-cache" / "native", tmp_path / "temporary"
     folder.mkdir(parents=True)
     folder.chmod(0o777)
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
     code = (
         "import os; from charlm.native import compiler\n"
         f"assert compiler.shared_library({SOURCE!r}).answer() == 42\n"
-        f"other = compiler._trusted(compiler.Path({str(folder)!r}))\n"
         "if os.fork() == 0: raise SystemExit\n"
-        "os.wait(); print(other, other.exists())\n"
+        f"os.wait(); print(*os.listdir({str(temporary)!r}))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    other, existed = done.stdout.split()
-    assert existed == "True" and not os.path.exists(other)
+    (other,) = done.stdout.split()
+    assert other.startswith("charlm-native-") and [*temporary.iterdir()] == []
     assert done.stderr.count("other users can write to") == 1
 
 
@@ -200,11 +202,15 @@ def test_a_folder_that_cannot_be_made_means_no_compiled_code(tmp_path: Path, mon
 
 
 @posix
-def test_no_time_left_is_an_error(tmp_path: Path) -> None:
-    module._run(["true"], tmp_path / "messages")
-    assert module._clock().seconds == 0  # only failures count
-    module._run(["false"], tmp_path / "messages")
-    assert module._clock().seconds > 0
-    module._clock().seconds = module.COMPILE_SECONDS
-    with pytest.raises(CharlmError, match="no time is left"):
-        module._run(["true"], tmp_path / "messages")
+@compiled
+def test_only_compilations_that_fail_use_up_the_time(fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each seems to take 7 of the 20 seconds. A failed one is tried again without threads."""
+    real, broken, attempts = module.compiler(), tmp_path / "broken", tmp_path / "attempts"
+    module.compiler.cache_clear()
+    fake(f"echo >> '{attempts}'; [ -e '{broken}' ] && exit 1; exec {real} \"$@\"")
+    seconds = itertools.count(0, 7)
+    monkeypatch.setattr(module.time, "monotonic", lambda: float(next(seconds)))
+    assert all(module.shared_library(f"int f{index};") is not None for index in range(4))
+    broken.touch()
+    assert all(module.shared_library(f"int g{index};") is None for index in range(4))
+    assert attempts.stat().st_size == 4 + 3

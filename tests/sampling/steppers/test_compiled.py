@@ -135,7 +135,8 @@ def test_narrower_vectors_give_the_same(
 ) -> None:
     if platform.machine() not in ("x86_64", "AMD64"):
         pytest.skip("no such flags here")
-    monkeypatch.setattr(compilation, "_FLAGS", (*compilation._FLAGS, narrower))
+    monkeypatch.setenv("CC", f"{compiler()} {narrower}")
+    monkeypatch.setattr(compilation, "compiler", compiler.__wrapped__)
     functions = PROGRAMS["lstm"].functions
     code = compilation.shared_library.__wrapped__(compiled.write_c(functions))
     assert code is not None
