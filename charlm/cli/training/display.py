@@ -40,7 +40,7 @@ class TrainingDisplay:
         self._validations: list[Point] = []
         self._recent: deque[tuple[float, int, float]] = deque()  # (time, tokens, progress) of the last seconds
         self._live = (
-            Live(console=console, get_renderable=self._render, refresh_per_second=4, transient=False)
+            Live(console=console, get_renderable=self.__rich__, refresh_per_second=4, transient=False)
             if console.is_terminal
             else None
         )
@@ -109,7 +109,7 @@ class TrainingDisplay:
         (start, _, progress_before), (end, _, progress) = self._recent[0], self._recent[-1]
         return (1 - progress) * (end - start) / (progress - progress_before) if progress > progress_before else None
 
-    def _render(self) -> RenderableType:
+    def __rich__(self) -> RenderableType:
         """What fits on the screen: progress and figures, then the chart of losses, then a sample."""
         self._clear_if_resized()
         parts: list[RenderableType] = [Text(visible(self._title), style="bold", overflow="ellipsis", no_wrap=True)]

@@ -20,7 +20,9 @@ from charlm.cli.ui.streams import BestEffortStream, TrimmedStream
 from charlm.cli.ui.visible import visible
 from charlm.processes.environment import rank_in_environment
 
-_WIDE = 10_000  # columns where stdout is not a terminal
+WIDE = 10_000
+"""Columns of stdout where it is not a terminal."""
+
 _BAR_DELAY = 0.5  # seconds of work before a bar appears
 _THEME = Theme({"bar.complete": "cyan", "bar.pulse": "cyan", "bar.finished": "green"})  # Rich's own are red, as errors
 
@@ -58,7 +60,7 @@ def stdout() -> Console:
     """A console for data. Without a terminal, lines are not wrapped and have no trailing blanks."""
     console = VisibleConsole()
     if not console.is_terminal:
-        console = VisibleConsole(file=cast(TextIO, TrimmedStream(sys.stdout)), width=_WIDE)
+        console = VisibleConsole(file=cast(TextIO, TrimmedStream(sys.stdout)), width=WIDE)
     return console
 
 

@@ -89,7 +89,7 @@ def pick(session: Session) -> None:
             elif key in _BACK:
                 note = "" if session.back() else "nothing to undo"
             elif key == "\t":
-                note = _write_word(session)
+                note = write_word(session)
             elif key.isprintable():
                 try:
                     session.type(key)
@@ -98,7 +98,7 @@ def pick(session: Session) -> None:
             chosen = 0
 
 
-def _write_word(session: Session) -> str:
+def write_word(session: Session) -> str:
     """Let the model write to the end of a word; returns a note for the user, or an empty string.
 
     The word ends with a blank, or before a token that adds a blank and more: a subword has its blank in front.

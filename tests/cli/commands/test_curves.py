@@ -38,7 +38,7 @@ def test_a_damaged_configuration_is_named_before_any_chart(charlm, failed, train
 def test_charts_fit_a_narrow_terminal(charlm, trained_run, monkeypatch: pytest.MonkeyPatch) -> None:
     trained_run("runs/first")
     set_margin("runs/first", 0.0625)
-    monkeypatch.setattr("charlm.cli.ui.console._WIDE", 40)
+    monkeypatch.setattr("charlm.cli.ui.console.WIDE", 40)
     lines = charlm("curves", "first", "first").stdout.splitlines()
     assert max(map(len, lines)) <= 40
     assert "gradient norm (log scale)" in lines and "learning rate" in lines

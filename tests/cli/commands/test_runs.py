@@ -63,7 +63,7 @@ def test_the_names_and_losses_fit_any_terminal(
     charlm, three: None, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
     Path("runs/a").rename("runs/a-convolution")
-    monkeypatch.setattr("charlm.cli.ui.console._WIDE", width)
+    monkeypatch.setattr("charlm.cli.ui.console.WIDE", width)
     shown = charlm("runs").stdout
     assert all(len(line) <= width for line in shown.splitlines())
     names = "".join(line[:17].rstrip() for line in shown.splitlines())

@@ -42,7 +42,7 @@ def test_the_headline_names_a_baseline_of_any_kind_or_none() -> None:
 def test_bars_fit_the_terminal_and_tell_the_network_without_colour(
     columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("charlm.cli.ui.console._WIDE", columns)
+    monkeypatch.setattr("charlm.cli.ui.console.WIDE", columns)
     show_bars(2.5, {"ngram": baseline(2.0, order=5), "unigram": baseline(5.0), "xz": baseline(math.inf)})
     lines = capsys.readouterr().out.splitlines()[-4:]
     assert [line.split("  ")[0] for line in lines] == ["n-gram, order 5", "this network", "unigram", "xz"]

@@ -35,7 +35,7 @@ def frame(width: int, *samples: str, height: int = 40) -> list[str]:
     for record in (STEP, *VALIDATIONS, SampleEvent(step=12000, texts=samples or ("a line\nanother",))):
         display(record)
     with console.capture() as captured:
-        console.print(display._render())
+        console.print(display)
     return [line.rstrip() for line in captured.get().splitlines()]
 
 
@@ -73,13 +73,17 @@ def test_a_frame_fits_the_terminal_with_the_chart_before_the_sample(width: int, 
     assert any("name 9" in line for line in shown) == (height >= 24)
 
 
-def test_the_losses_of_a_long_run_are_kept_as_means() -> None:
-    display = TrainingDisplay(Console(file=io.StringIO(), force_terminal=True, width=80, height=24), "runs/a")
+def test_the_losses_of_a_long_run_are_drawn_as_means(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[float, float]] = []
+    monkeypatch.setattr("charlm.cli.training.display.loss_chart", lambda losses, *_, **__: drawn.extend(losses) or "")
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, height=24)
+    display = TrainingDisplay(console, "runs/a")
     for step in range(1, 10_002):
         display(replace(STEP, step=step, loss=float(step)))
-    assert len(display._losses) < 4000
-    assert display._losses[-1] == (10_001, 10_001.0)
-    assert all(step == loss for step, loss in display._losses)
+    console.print(display)
+    assert 2000 <= len(drawn) < 4000
+    assert drawn[-1] == (10_001, 10_001.0)
+    assert all(step == loss for step, loss in drawn)
 
 
 def test_bars_are_not_red() -> None:
@@ -115,9 +119,9 @@ def test_a_change_of_size_clears_the_screen_once() -> None:
     console = Console(file=file, force_terminal=True, width=80, height=24)
     with TrainingDisplay(console, "runs/a") as display:
         display(STEP)
-        display._live.refresh()
+        console.print(display)
         assert "\x1b[2J" not in file.getvalue()
         console.width = 50
-        display._live.refresh()
-        display._live.refresh()
+    assert file.getvalue().count("\x1b[2J\x1b[H") == 1  # the last frame is drawn at the end
+    console.print(display)
     assert file.getvalue().count("\x1b[2J\x1b[H") == 1

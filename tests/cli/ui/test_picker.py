@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from charlm.api import load
-from charlm.cli.ui import picker
+from charlm.cli.ui.picker import write_word
 from charlm.config import TokenizerConfig
 
 pty = pytest.importorskip("pty")
@@ -110,5 +110,5 @@ def test_a_generated_word_is_one_word(kind: str, trained_run) -> None:
     session = model.session("the cat", seed=1, temperature=0.8, min_length=10_000)
     for _ in range(5):
         before = len(session.text)
-        picker._write_word(session)
+        write_word(session)
         assert len(session.text[before:].split()) == 1
