@@ -50,14 +50,14 @@ def launch(arguments: Sequence[str], *, processes: int, threads: int | None) -> 
         except SignalException:  # Ctrl-C or SIGTERM, which all processes have received
             return 130
         except ChildFailedError as error:
-            return _status({rank: failure.exitcode for rank, failure in error.failures.items()}, processes)
+            return exit_status({rank: failure.exitcode for rank, failure in error.failures.items()}, processes)
         except (RuntimeError, OSError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ProcessError(f"can't start {processes} processes: {reason}; use a single one") from None
     return 0
 
 
-def _status(exit_codes: Mapping[int, int], processes: int) -> int:
+def exit_status(exit_codes: Mapping[int, int], processes: int) -> int:
     """The exit status for those of failed processes; raises `ProcessError` if one was ended by a signal.
 
     Once one has failed, torch's agent ends the others by SIGTERM.

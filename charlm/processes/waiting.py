@@ -5,7 +5,9 @@ import time
 from pathlib import Path
 from statistics import median
 
-_LOAD = Path("/proc/loadavg")
+LOAD = Path("/proc/loadavg")
+"""Where Linux says how many threads run at the moment."""
+
 _SPIN_BRIEFLY = {"GOMP_SPINCOUNT": "3000", "KMP_BLOCKTIME": "1"}
 """For GNU's OpenMP rounds of a loop, some 100 microseconds; for LLVM's and Intel's a millisecond."""
 _SET_BY_USER = {"OMP_WAIT_POLICY", *_SPIN_BRIEFLY}
@@ -31,7 +33,7 @@ def programs_running() -> float:
         if look:
             time.sleep(_PAUSE)
         try:
-            running = _LOAD.read_text().split()[3].partition("/")[0]
+            running = LOAD.read_text().split()[3].partition("/")[0]
             found.append(int(running) - 1)  # without this process
         except (OSError, IndexError, ValueError):
             return 0

@@ -18,7 +18,7 @@ from charlm.evaluation.score import Evaluation, evaluate
 from charlm.evaluation.spans.reading import parts_of_strings
 from charlm.evaluation.spans.scores import SpanKind, SpanScore, score_spans
 from charlm.processes.environment import in_environment, number_in_environment, rank_in_environment
-from charlm.processes.launch import _status
+from charlm.processes.launch import exit_status
 from charlm.processes.processes import Processes, gather_rows
 from charlm.training.optimizers import orthogonal, orthogonal_in_shares
 
@@ -150,14 +150,14 @@ def test_the_environment_of_a_launcher(monkeypatch) -> None:
     ("codes", "status"), [({0: 1, 1: -signal.SIGTERM}, 1), ({0: 141, 1: 1}, 141), ({0: -signal.SIGTERM, 1: 1}, 1)]
 )
 def test_the_status_is_that_of_the_processes_that_failed_first(codes: dict[int, int], status: int) -> None:
-    assert _status(codes, 2) == status
+    assert exit_status(codes, 2) == status
 
 
 def test_a_process_that_a_signal_has_ended_is_named() -> None:
     with pytest.raises(ProcessError, match="process 1 of 2 was ended by SIGKILL, as happens when"):
-        _status({0: -signal.SIGTERM, 1: -signal.SIGKILL}, 2)
+        exit_status({0: -signal.SIGTERM, 1: -signal.SIGKILL}, 2)
     with pytest.raises(ProcessError, match="process 0 of 2 was ended by SIGTERM"):
-        _status({0: -signal.SIGTERM}, 2)
+        exit_status({0: -signal.SIGTERM}, 2)
 
 
 def test_a_single_process_needs_no_connection() -> None:

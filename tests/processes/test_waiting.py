@@ -17,7 +17,7 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     def load(text: str) -> None:
         (tmp_path / "loadavg").write_text(text)
-        monkeypatch.setattr(waiting, "_LOAD", tmp_path / "loadavg")
+        monkeypatch.setattr(waiting, "LOAD", tmp_path / "loadavg")
 
     return load
 
