@@ -73,7 +73,7 @@ SOURCES = {
     "variants": _TRAINING,
     "waiting": ("api", "data", "kernels", "model", "native", "training"),
     "words": _TRAINING,
-    "write_page": (*_NETWORK, "sampling", "server"),
+    "write_page": (*_NETWORK, "analysis/html", "sampling", "server"),
 }
 """The files and folders of charlm/ that the figures of each benchmark depend on. If one of them changes, the figures
 are those of an older state of the program."""

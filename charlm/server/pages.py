@@ -19,7 +19,7 @@ _TYPES = {
 }
 _SHARED_STYLE, _SHARED_SCRIPT = "shared.css", "shared.js"
 """The colours and the heat maps of the pages that `--html` writes, as a style and as a module."""
-_SHARED_NAMES = ("addMark", "closeTip", "explore", "setShade", "showExcerpts", "showHeatmap")
+_SHARED_NAMES = ("addMark", "appendTokens", "closeTip", "explore", "setShade", "showExcerpts", "showHeatmap")
 
 
 async def show_page(request: Request) -> Response:

@@ -1,4 +1,4 @@
-/* What the tokens of all pages do: their shades, and their descriptions on hover, on tap and by the arrow keys. */
+/* What the tokens of all pages do: their shades, their blocks, and their descriptions on hover, on tap and by keys. */
   function setShade(element, share) {
     if (Math.abs(share) < 0.005) return;
     element.classList.add(share > 0 ? "warm" : "cool");
@@ -11,6 +11,21 @@
     mark.className = "mark";
     setShade(mark, share);
     parent.append(mark, " ");
+  }
+
+  // Appends tokens to a text in blocks, one for each line: when a token is added, the browser lays out the tokens of
+  // the last block alone. With all tokens in one block it would lay out all of them again. The style makes them
+  // inline blocks, because others would add line ends to what a screen reader reads.
+  function appendTokens(text, tokens) {
+    let block = text.lastElementChild;
+    for (const token of tokens) {
+      if (!block || block.lastElementChild.textContent.endsWith("\n")) {
+        block = document.createElement("div");
+        block.className = "line";
+        text.append(block);
+      }
+      block.append(token);
+    }
   }
 
   const tip = document.getElementById("tip"), cursor = document.getElementById("cursor");

@@ -22,17 +22,16 @@ class TextView {
   }
 
   append(units) {
-    const added = document.createDocumentFragment();
+    const first = this.units.length;
     for (const unit of units) {
       const span = document.createElement("span");
       span.textContent = unit.text;
       span.dataset.index = this.units.length;
       setShade(span, unit.nats / Math.LN2 / STRONGEST);
-      added.append(span);
       this.units.push(unit);
       this.spans.push(span);
     }
-    this.element.append(added);
+    appendTokens(this.element, this.spans.slice(first));
   }
 
   describe(index) {

@@ -65,7 +65,7 @@ class WriteView {
       article.append(text, figures);
       byId("texts").append(article);
       const view = new TextView(text, this.tokenizer);
-      text.append(prefix);
+      appendTokens(text, [prefix]);
       this.views.push(Object.assign(view, { figures, run: this.run }));
       this.writings.push(new Writing(this.network, this.tokenizer, { ...settings, seed: settings.seed + k }));
     }

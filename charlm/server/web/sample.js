@@ -1,6 +1,6 @@
 /* One text on the Write page: its characters as they arrive, their colours, copied passages, and its buttons. */
 import { ask, countOf, element, guarded, saveFile } from "/static/page.js";
-import { setShade } from "/static/shared.js";
+import { appendTokens, setShade } from "/static/shared.js";
 
 // The ranges of probability, as of `sample --show-probs`: its name, the share of the full colour, and the lowest.
 export const LEVELS = [
@@ -55,9 +55,10 @@ export class Sample {
       ),
     );
     this.given = element("span", { class: "given" }, prefix);
-    this.body = element("span");
-    this.paper.append(this.given, this.body);
+    this.plain = document.createTextNode(""); // the text without elements
+    this.parts = []; // or the elements of its characters
     this.place = null;
+    this.draw();
     this.paper.addEventListener("click", (event) => {
       clearTimeout(this.timer);
       if (event.target.dataset.place !== undefined) return onPlace(this, +event.target.dataset.place, event.target);
@@ -82,10 +83,8 @@ export class Sample {
     this.text += text;
     this.length += characters.length;
     this.nats.push(...nats);
-    if (this.coloured || this.body.firstElementChild)
-      this.body.append(...characters.map((character, index) => this.part(character, first + index)));
-    else if (this.body.lastChild) this.body.lastChild.appendData(text);
-    else this.body.append(text);
+    if (this.isPlain) this.plain.appendData(text);
+    else this.append(characters.map((character, index) => this.part(character, first + index)));
     this.figures.textContent = countOf(this.length, "character");
   }
 
@@ -97,18 +96,29 @@ export class Sample {
       `${bits} bits each · ${ENDED[end.ended]}`;
   }
 
+  get isPlain() {
+    return !this.coloured && !this.passages.length && this.place === null;
+  }
+
   // One element for each character, coloured and underlined as chosen; without either, one text node.
   draw() {
-    if (!this.coloured && !this.passages.length && this.place === null) {
-      this.body.replaceChildren(this.text);
+    this.parts = [];
+    if (this.isPlain) {
+      this.plain.data = this.text;
+      this.paper.replaceChildren(this.given, this.plain);
       return;
     }
     const copied = new Set(),
       offset = [...this.prefix].length;
     for (const [start, length] of this.passages) for (let k = 0; k < length; k++) copied.add(start + k - offset);
-    this.body.replaceChildren(
-      ...[...this.text].map((character, place) => this.part(character, place, { isCopied: copied.has(place) })),
-    );
+    this.paper.replaceChildren();
+    appendTokens(this.paper, [this.given]);
+    this.append([...this.text].map((character, place) => this.part(character, place, { isCopied: copied.has(place) })));
+  }
+
+  append(parts) {
+    for (const part of parts) this.parts.push(part);
+    appendTokens(this.paper, parts);
   }
 
   part(character, place, { isCopied = false } = {}) {
@@ -129,21 +139,22 @@ export class Sample {
   }
 
   characterAt(place) {
-    if (!this.body.firstElementChild) {
+    if (this.isPlain) {
       this.place = place;
       this.draw();
     }
-    return this.body.children[place];
+    return this.parts[place];
   }
 
-  // The number of the character at a point of the window, of the text without elements; null outside of it.
+  // The number of the character at a point of the window that hits no element of one; null outside of the text.
   placeAt(x, y) {
     const spot = document.caretPositionFromPoint ? document.caretPositionFromPoint(x, y) : null;
     const range = spot ? null : document.caretRangeFromPoint?.(x, y);
     const node = spot?.offsetNode ?? range?.startContainer,
       offset = spot?.offset ?? range?.startOffset;
-    if (!node || !this.body.contains(node) || node.nodeType !== Node.TEXT_NODE) return null;
-    return Math.min(this.length - 1, [...node.data.slice(0, offset)].length);
+    const first = node === this.plain ? 0 : node?.parentElement?.dataset.place;
+    if (first === undefined || !this.paper.contains(node)) return null;
+    return Math.min(this.length - 1, +first + [...node.data.slice(0, offset)].length);
   }
 
   move(event, onPlace) {
@@ -161,11 +172,11 @@ export class Sample {
   }
 
   mark(place) {
-    this.body.querySelector(".here")?.classList.remove("here");
+    this.paper.querySelector(".here")?.classList.remove("here");
+    const character = this.characterAt(place);
     this.place = place;
-    if (!this.body.firstElementChild) this.draw();
-    this.body.children[place].classList.add("here");
-    this.body.children[place].scrollIntoView({ block: "nearest" });
+    character.classList.add("here");
+    character.scrollIntoView({ block: "nearest" });
   }
 
   before(place) {

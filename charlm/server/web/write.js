@@ -13,7 +13,7 @@ let running = null,
 
 function begin(title, request) {
   const sample = new Sample(title, request, { onPlace });
-  sample.coloured = byId("colours").checked;
+  sample.colour(byId("colours").checked);
   samples.push(sample);
   container.append(sample.element);
   return sample;
