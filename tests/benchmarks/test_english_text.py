@@ -1,0 +1,59 @@
+"""The text of the bundled model of English: what each reader takes of a file, and what is left out."""
+
+import json
+
+import english_text
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("reader", "content", "expected"),
+    [
+        (
+            "markdown",
+            "---\ntitle: T\n---\n# Head\n\nA [link](u) and `code`.\n\n```\nx = 1\n```\n",
+            "Head\n\nA link and `code`.",
+        ),
+        ("book", "# Title: T\n\n## Year: 1895\n\n-------\n\n## I\n\nHe *went*.\n", "I\n\nHe went."),
+        (
+            "page",
+            "<head><title>T</title></head><p>One\n two.<a epub:type='noteref'>1</a></p><p>a<br/>b &amp; c</p>",
+            "One two.\n\na\nb & c",
+        ),
+        (
+            "treebank",
+            "# newdoc id = 1\n# newpar\n# text = One.\n1\tOne\n# text = Two.\n\n# newpar\n# text = Three.\n",
+            "One. Two.\n\nThree.",
+        ),
+        ("split_sentences", 'x\tHe said , "no" .\nx\tIt \'s here , <::::> there .\n', "It's here, there."),
+        ("transcript", "[00:01:02:03]\n_page : 1\nCDR: Well.\n", "CDR: Well."),
+        ("first_column", "Hi.\tSalut.\nHi.\tCoucou.\n", "Hi."),
+        (
+            "dialogue",
+            json.dumps(
+                [
+                    {"turns": [{"speaker": "USER", "utterance": "Hi."}]},
+                    {"utterances": [{"speaker": "assistant", "text": "Yes?"}]},
+                ]
+            ),
+            "User: Hi.\n\nAssistant: Yes?",
+        ),
+    ],
+)
+def test_a_reader_takes_the_prose(reader: str, content: str, expected: str) -> None:
+    assert english_text.clean(english_text.READERS[reader](content.encode())).strip() == expected
+
+
+def test_only_known_characters_stay() -> None:
+    text = english_text.clean("Dvořák\u00a0 ate ﬁve œufs…\r\n\n\n\nπ ⸺ naïve\t“x”  \n")
+    assert text == "Dvorak  ate five oeufs…\n\n —— naïve    “x”\n"
+    assert set(text) <= english_text.KNOWN
+
+
+def test_a_passage_of_48_letters_is_found_wherever_it_stands() -> None:
+    measured = "It was a bright cold day in April, and the clocks were striking thirteen while the rain fell."
+    passages = english_text.Passages([measured])
+    letters = english_text.letters(measured)
+    for start in range(len(letters) - english_text.SHARED + 1):
+        assert passages.shared("and then, 'THE " + letters[start : start + english_text.SHARED].upper() + "'?")
+    assert not passages.shared("It was a bright cold day in May, and the clock was striking three while the snow fell.")
