@@ -27,6 +27,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+from runs import start
+
 from charlm.storage.runs import PRETRAINED
 
 SOURCES = PRETRAINED / "english" / "sources.tsv"
@@ -281,4 +283,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -15,6 +15,7 @@ MEASURING = [path for path in SCRIPTS if re.search(r"\bResults\(", path.read_tex
 NOT_MEASURING = {
     "columns",
     "advice",  # its file, which is not rendered, has runs that the advice is fitted to
+    "english_text",
     "peer_networks",
     "plot",
     "pretrain",
