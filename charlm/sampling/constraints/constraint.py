@@ -204,9 +204,10 @@ class Constraint:
         needed, ended = needed.reshape(shape), ended.reshape(shape)
         needed[:, self._eos] = np.where(self._accept(begun), 0, NEVER)
         ended[:, self._eos] = True
-        parts = (characters.reshape(shape), sizes.reshape(shape), needed, ended, ending.reshape(shape))
+        states = states.reshape(len(states), *shape)
+        characters, sizes, ending = characters.reshape(shape), sizes.reshape(shape), ending.reshape(shape)
         return [
-            Continuations(states[:, row * self._size : (row + 1) * self._size], *(part[row] for part in parts))
+            Continuations(states[:, row], characters[row], sizes[row], needed[row], ended[row], ending[row])
             for row in range(len(starts))
         ]
 
