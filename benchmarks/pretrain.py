@@ -1,13 +1,12 @@
 """Make the bundled models again; each replaces the one in charlm/pretrained.
 
     python benchmarks/pretrain.py reviews FOLDER [--minutes 70 33] [--threads 1 2]
-    python benchmarks/pretrain.py english FOLDER [--steps 5600] [--threads 1]
+    python benchmarks/pretrain.py english FOLDER [--steps 9000] [--threads 1]
 
 reviews    Fetches the reviews into FOLDER (see `benchmarks/reviews.py`), trains on `train.txt`, and finds the direction
            of sentiment with the labels of `train.tsv`. Training has a leg for each number of minutes, and each leg
            begins with the weights of the one before.
-english    Trains on the texts in FOLDER/train and validates on those in FOLDER/valid. The card of the model lists the
-           texts, their licences and hashes.
+english    Trains on the texts in FOLDER/train and validates on those in FOLDER/valid, which `english_text.py` writes.
 
 The weights are saved in 16 bits. If a command is repeated, a run that was interrupted is resumed, and one that has
 ended is kept.
@@ -35,7 +34,7 @@ TRAIN = shlex.split("""
 """)
 LATER = shlex.split("--documents line --splits 98/2/0 --batch-size 32 --seq-len 128 --weight-decay 0.01")
 ENGLISH = shlex.split("""
-    --documents file --splits 100/0/0 --init-from none --hidden 512 --embedding 64 --ngram-order 0 --context-vectors 0
+    --documents file --splits 100/0/0 --init-from none --hidden 768 --embedding 64 --ngram-order 0 --context-vectors 0
     --no-match --dropout 0 --weight-dropout 0 --batch-size 64 --seq-len 128 --optimizer muon --learning-rate 0.003
     --weight-decay 0.01 --averaging 0.1 --validations 60 --seed 1
 """)
@@ -99,7 +98,7 @@ def main() -> None:
     parser.add_argument("name", choices=["reviews", "english"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--minutes", nargs="+", default=["70", "33"], help="of each leg of reviews")
-    parser.add_argument("--steps", type=int, default=5600, help="of english")
+    parser.add_argument("--steps", type=int, default=9000, help="of english")
     parser.add_argument("--threads", nargs="+", default=["1", "2"], help="of each leg; english has one")
     arguments = parser.parse_args()
     if arguments.name == "reviews":
