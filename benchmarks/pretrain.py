@@ -1,7 +1,7 @@
 """Make the bundled models again; each replaces the one in charlm/pretrained.
 
     python benchmarks/pretrain.py reviews FOLDER [--minutes 70 33] [--threads 1 2]
-    python benchmarks/pretrain.py english FOLDER [--steps 9000] [--threads 1]
+    python benchmarks/pretrain.py english FOLDER [--steps 8000] [--threads 1]
 
 reviews    Fetches the reviews into FOLDER (see `benchmarks/reviews.py`), trains on `train.txt`, and finds the direction
            of sentiment with the labels of `train.tsv`. Training has a leg for each number of minutes, and each leg
@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("name", choices=["reviews", "english"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--minutes", nargs="+", default=["70", "33"], help="of each leg of reviews")
-    parser.add_argument("--steps", type=int, default=9000, help="of english")
+    parser.add_argument("--steps", type=int, default=8000, help="of english")
     parser.add_argument("--threads", nargs="+", default=["1", "2"], help="of each leg; english has one")
     arguments = parser.parse_args()
     if arguments.name == "reviews":
