@@ -49,8 +49,8 @@ def test_english_begins_with_the_base(start_of) -> None:
     start, reason = start_of(ENGLISH)
     assert start == str(PRETRAINED / "english" / "model.safetensors")
     assert "the model english predicts it with" in reason
-    config = load(Path("runs/a/model.safetensors")).model.config
-    assert (config.hidden_size, config.ngram_order) == (512, 12)
+    config, base = (load(Path(model)).model.config for model in ("runs/a/model.safetensors", start))
+    assert (config.hidden_size, config.ngram_order) == (base.hidden_size, 12)
 
 
 @pytest.mark.parametrize(
