@@ -21,6 +21,7 @@ import json
 import random
 import re
 import subprocess
+import sys
 import unicodedata
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -199,7 +200,7 @@ def origin_files(clones: Path, origin: str) -> Iterator[bytes]:
     git = ["git", "--git-dir", str(clones / repository.replace("/", "+"))]
 
     def run(*words: str) -> bytes:
-        return subprocess.run([*git, *words], check=True, capture_output=True).stdout
+        return subprocess.run([*git, *words], check=True, stdout=subprocess.PIPE).stdout
 
     names = run("ls-tree", "-r", "-z", "--name-only", commit).decode().split("\0")
     if pattern.startswith("{"):
@@ -245,7 +246,10 @@ def make(source: Source, clones: Path, passages: Passages) -> str:
     """The text of a source."""
     reader, texts = READERS[source.reader], []
     for origin in re.split(r"; (?=[\w-]+/[\w.-]+@|Debian )", source.origin):
-        for data in origin_files(clones, origin):
+        found = [*origin_files(clones, origin)]
+        if not found:
+            sys.exit(f"{clones} has no file of {origin}")
+        for data in found:
             text = clean(reader(data))
             if source.most and len(text) > source.most:
                 text = text[: text.rfind("\n\n", 0, source.most)]

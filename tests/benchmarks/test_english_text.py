@@ -1,6 +1,7 @@
 """The text of the bundled model of English: what each reader takes of a file, and what is left out."""
 
 import json
+from pathlib import Path
 
 import english_text
 import pytest
@@ -57,3 +58,10 @@ def test_a_passage_of_48_letters_is_found_wherever_it_stands() -> None:
     for start in range(len(letters) - english_text.SHARED + 1):
         assert passages.shared("and then, 'THE " + letters[start : start + english_text.SHARED].upper() + "'?")
     assert not passages.shared("It was a bright cold day in May, and the clock was striking three while the snow fell.")
+
+
+def test_an_origin_without_files_is_named(tmp_path: Path) -> None:
+    origin = "Debian jargon-text==4.4.7-4.1:jargon"
+    source = english_text.Source("a.txt", "A", "public domain", "plain", 0, origin, 0, "")
+    with pytest.raises(SystemExit, match=f"has no file of {origin}"):
+        english_text.make(source, tmp_path, english_text.Passages([]))
