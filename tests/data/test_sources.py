@@ -48,7 +48,9 @@ def test_what_can_be_no_name_is_an_error(name: str) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-@pytest.mark.parametrize("content", [b"a text of a pipe\n" * 9, gzip.compress(b"a text of a pipe\n" * 9)])
+@pytest.mark.parametrize(
+    "content", [b"a text of a pipe\n" * 9, gzip.compress(b"a text of a pipe\n" * 9)], ids=["plain", "gzip"]
+)
 def test_a_pipe_is_read_once_and_kept(tmp_path, content: bytes) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
