@@ -22,6 +22,7 @@ import random
 import re
 import subprocess
 import sys
+import textwrap
 import unicodedata
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -157,6 +158,35 @@ def transcript(data: bytes) -> str:
     return re.sub(r"^(\[[\d:-]+\]|_\w+ ?:.*)\n", "", plain(data), flags=re.MULTILINE)
 
 
+def gutenberg(data: bytes) -> str:
+    """A text of Project Gutenberg without its notices; paragraphs are as far to the left as they go."""
+    text = data.decode("utf-8", "replace").replace("\r\n", "\n")
+    start = re.search(r"^\*\*\* ?START OF.*\n", text, flags=re.MULTILINE)
+    end = re.search(r"^(\*\*\* ?END OF|End of (the )?Project Gutenberg)", text, flags=re.MULTILINE)
+    text = text[start.end() if start else 0 : end.start() if end else len(text)]
+    return "\n\n".join(map(textwrap.dedent, text.replace("_", "").split("\n\n")))
+
+
+def irc(data: bytes) -> str:
+    """What people say in a log of IRC: without times, notices and bots, in paragraphs of a minute."""
+    said: dict[str, list[str]] = {}
+    for time, line in re.findall(r"^\[(\d\d:\d\d)\] ((?:<|\* ).+)", plain(data), flags=re.MULTILINE):
+        if not re.match(r"<\w*(bot|ubotu)\w*>", line, flags=re.IGNORECASE):
+            said.setdefault(time, []).append(line)
+    return "\n\n".join("\n".join(lines) for lines in said.values())
+
+
+def gitter(data: bytes) -> str:
+    """What people say in a room of Gitter, as in IRC: without code and addresses, in paragraphs of an hour."""
+    said: dict[str, list[str]] = {}
+    rows = [row for row in csv.reader(plain(data).splitlines(keepends=True), delimiter="\t") if len(row) == 7]
+    for _, _, sent, _, name, _, text in sorted(rows, key=lambda row: row[2]):
+        words = " ".join(re.sub(r"```.*?(```|$)", "", text, flags=re.DOTALL).split())
+        if words and name != "camperbot" and not re.search(r"\S@\S", words):
+            said.setdefault(sent[:13], []).append(f"<{name}> {words}")
+    return "\n\n".join("\n".join(lines) for lines in said.values())
+
+
 def contexts(data: bytes) -> str:
     """The paragraphs of a data set of questions in the format of SQuAD."""
     return "\n\n".join(part["context"] for article in json.loads(data)["data"] for part in article["paragraphs"])
@@ -181,6 +211,9 @@ READERS: dict[str, Callable[[bytes], str]] = {
         split_sentences,
         first_column,
         transcript,
+        gutenberg,
+        irc,
+        gitter,
         contexts,
         archive,
     )

@@ -1,12 +1,13 @@
 """Make the bundled models again; each replaces the one in charlm/pretrained.
 
     python benchmarks/pretrain.py reviews FOLDER [--minutes 70 33] [--threads 1 2]
-    python benchmarks/pretrain.py english FOLDER [--steps 8000] [--threads 1]
+    python benchmarks/pretrain.py english FOLDER [--steps 8000 9200] [--threads 1 2]
 
 reviews    Fetches the reviews into FOLDER (see `benchmarks/reviews.py`), trains on `train.txt`, and finds the direction
-           of sentiment with the labels of `train.tsv`. Training has a leg for each number of minutes, and each leg
-           begins with the weights of the one before.
+           of sentiment with the labels of `train.tsv`.
 english    Trains on the texts in FOLDER/train and validates on those in FOLDER/valid, which `english_text.py` writes.
+
+Training has a leg for each length, and each leg begins with the weights of the one before.
 
 The weights are saved in 16 bits. If a command is repeated, a run that was interrupted is resumed, and one that has
 ended is kept.
@@ -18,6 +19,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import reviews
@@ -27,17 +29,17 @@ from charlm.files import MODEL_FILE
 from charlm.storage.checkpoint import load, save
 from charlm.storage.runs import PRETRAINED
 
-TRAIN = shlex.split("""
+REVIEWS = shlex.split("""
     --documents line --splits 98/2/0 --tokenizer subword --vocab-size 2300
     --cell mlstm --hidden 512 --embedding 512 --tie-weights --ngram-order 0
     --batch-size 32 --seq-len 128 --dropout 0.1
 """)
-LATER = shlex.split("--documents line --splits 98/2/0 --batch-size 32 --seq-len 128 --weight-decay 0.01")
-ENGLISH = shlex.split("""
-    --documents file --splits 100/0/0 --init-from none --hidden 768 --embedding 64 --ngram-order 0 --context-vectors 0
-    --no-match --dropout 0 --weight-dropout 0 --batch-size 64 --seq-len 128 --optimizer muon --learning-rate 0.003
-    --weight-decay 0.01 --averaging 0.1 --validations 60 --seed 1
+REVIEWS_LATER = shlex.split("--documents line --splits 98/2/0 --batch-size 32 --seq-len 128 --weight-decay 0.01")
+ENGLISH_LATER = shlex.split("""
+    --documents file --splits 100/0/0 --ngram-order 0 --context-vectors 0 --no-match --dropout 0 --weight-dropout 0
+    --batch-size 64 --seq-len 128 --optimizer muon --weight-decay 0.01 --averaging 0.1 --validations 40 --seed 2
 """)
+ENGLISH = [*ENGLISH_LATER, *shlex.split("--init-from none --hidden 768 --embedding 64 --validations 60 --seed 1")]
 RATES = ("0.003", "0.002")
 """Learning rate of the first leg, and of those after it."""
 
@@ -69,26 +71,32 @@ def bundle(run: Path, name: str) -> Path:
     return bundled / MODEL_FILE
 
 
-def make_reviews(folder: Path, minutes: list[str], threads: list[str]) -> None:
+def train_legs(
+    folder: Path, first: list[str], later: list[str], lengths: Iterable[list[str]], *text: str | Path
+) -> Path:
+    """Train each leg on a text to its end, with the options of the first or of later ones; the run of the last."""
+    run = None
+    for leg, length in enumerate(lengths):
+        before, run = run, folder / f"leg-{leg + 1}"
+        options = first if before is None else [*later, "--init-from", str(before)]
+        train(run, *text, *options, "--learning-rate", RATES[min(leg, 1)], *length)
+    assert run is not None
+    return run
+
+
+def make_reviews(folder: Path, lengths: list[list[str]]) -> None:
     """Train the model of film reviews, and find the direction of sentiment."""
     if not (folder / "test.txt").exists():
         reviews.write(folder)
-    run = None
-    for leg, (own_minutes, own_threads) in enumerate(zip(minutes, threads, strict=True)):
-        before, run = run, folder / f"leg-{leg + 1}"
-        options = TRAIN if before is None else (*LATER, "--init-from", before)
-        length = ("--learning-rate", RATES[min(leg, 1)], "--minutes", own_minutes, "--threads", own_threads)
-        train(run, folder / "train.txt", *options, *length)
-    assert run is not None
+    run = train_legs(folder, REVIEWS, REVIEWS_LATER, lengths, folder / "train.txt")
     shutil.rmtree(PRETRAINED / "reviews" / "directions", ignore_errors=True)
     model = bundle(run, "reviews")
     charlm("probe", model, "--labelled", folder / "train.tsv", "--test", folder / "test.tsv", "--name", "sentiment")
 
 
-def make_english(folder: Path, steps: int, threads: str) -> None:
+def make_english(folder: Path, lengths: list[list[str]]) -> None:
     """Train the model of English."""
-    run, length = folder / "run", ("--steps", str(steps), "--threads", threads)
-    train(run, folder / "train", "--valid", folder / "valid", *ENGLISH, *length)
+    run = train_legs(folder, ENGLISH, ENGLISH_LATER, lengths, folder / "train", "--valid", folder / "valid")
     bundle(run, "english")
 
 
@@ -98,13 +106,12 @@ def main() -> None:
     parser.add_argument("name", choices=["reviews", "english"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--minutes", nargs="+", default=["70", "33"], help="of each leg of reviews")
-    parser.add_argument("--steps", type=int, default=8000, help="of english")
-    parser.add_argument("--threads", nargs="+", default=["1", "2"], help="of each leg; english has one")
+    parser.add_argument("--steps", nargs="+", default=["8000", "9200"], help="of each leg of english")
+    parser.add_argument("--threads", nargs="+", default=["1", "2"], help="of each leg")
     arguments = parser.parse_args()
-    if arguments.name == "reviews":
-        make_reviews(arguments.folder, arguments.minutes, arguments.threads)
-    else:
-        make_english(arguments.folder, arguments.steps, arguments.threads[0])
+    option, make = ("steps", make_english) if arguments.name == "english" else ("minutes", make_reviews)
+    legs = zip(getattr(arguments, option), arguments.threads, strict=True)
+    make(arguments.folder, [[f"--{option}", length, "--threads", threads] for length, threads in legs])
 
 
 if __name__ == "__main__":

@@ -28,6 +28,23 @@ import pytest
         ),
         ("split_sentences", 'x\tHe said , "no" .\nx\tIt \'s here , <::::> there .\n', "It's here, there."),
         ("transcript", "[00:01:02:03]\n_page : 1\nCDR: Well.\n", "CDR: Well."),
+        (
+            "gutenberg",
+            "An EBook\n*** START OF THIS EBOOK ***\n\n  A\n    _b_\n\nC\nEnd of Project Gutenberg's X\n",
+            "A\n  b\n\nC",
+        ),
+        (
+            "irc",
+            "=== a is now known as b\n[10:01] <b> hi\n[10:01] <ubotu> I am a bot\n[10:02] * c waves\n[10:02] <b> ?\n",
+            "<b> hi\n\n* c waves\n<b> ?",
+        ),
+        (
+            "gitter",
+            "1\troom\t2016-06-12T18:00\t2\tann\t9\tWrite to a@b.org\n"
+            '1\troom\t2016-06-12T17:56\t2\tbob\t8\t"So:\n```\nx = 1\n``` ok"\n'
+            "1\troom\t2016-06-12T17:55\t2\tann\t7\tHi!\n1\troom\t2016-06-12T17:57\t2\tcamperbot\t6\tHello\n",
+            "<ann> Hi!\n<bob> So: ok",
+        ),
         ("first_column", "Hi.\tSalut.\nHi.\tCoucou.\n", "Hi."),
         (
             "dialogue",
