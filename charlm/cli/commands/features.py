@@ -15,6 +15,7 @@ from charlm.cli.options.corpus import (
 )
 from charlm.cli.options.output import OverwriteOption, output_path
 from charlm.cli.options.shared import JsonOption, ThreadsOption, use_threads
+from charlm.errors import ConfigError
 from charlm.nouns import count_of
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def features(
     from charlm.cli.ui.console import Bars, stderr
     from charlm.text_model import require_forward
 
+    if out.suffix not in ("", ".npy"):
+        raise ConfigError(f"--out is {str(out)!r}, and charlm features writes a NumPy file; end its name with .npy")
     use_threads(threads)
     model, text = model_and_text(arguments or [], "charlm features", "FILE")
     loaded = charlm.load(model)

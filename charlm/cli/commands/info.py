@@ -7,6 +7,7 @@ import typer
 
 from charlm.cli.options.completion import complete_model
 from charlm.cli.options.shared import JsonOption
+from charlm.errors import ConfigError
 from charlm.nouns import count_of
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def info(
       [bold]charlm info --system[/bold]
     """
     if system:
+        if model is not None:
+            raise ConfigError(f"--system is about this machine, not about a model; leave out {model}, or --system")
         _show_system(json)
         return
     from rich.table import Table

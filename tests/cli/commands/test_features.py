@@ -17,3 +17,5 @@ def test_features_go_to_a_file(charlm, failed, planted, reviews: dict[str, Path]
     assert "give a FILE to read" in failed("features")
     assert "there is no folder 'no/such'" in failed("features", reviews["good"], "--out", "no/such/f.npy")
     assert "the current folder; give a file name" in failed("features", reviews["good"], "--out", ".")
+    assert "end its name with .npy" in failed("features", reviews["good"], "--out", "f.csv")
+    assert not Path("f.csv").exists()

@@ -38,3 +38,7 @@ def test_info_tells_what_charlm_computes_with(charlm, monkeypatch: pytest.Monkey
     assert (values["pointwise"], values["bfloat16"]) == ("torch", "none")
     shown = dict(line.rsplit(maxsplit=1) for line in charlm("info", "--system").stdout.splitlines())
     assert (shown["pointwise"], shown["torch"]) == ("torch", torch.__version__)
+
+
+def test_a_model_and_the_machine_are_two_questions(failed, run: str) -> None:
+    assert f"leave out {run}, or --system" in failed("info", run, "--system")
