@@ -1,7 +1,7 @@
 """Make the bundled models again; each replaces the one in charlm/pretrained.
 
     python benchmarks/pretrain.py reviews FOLDER [--minutes 70 33] [--threads 1 2]
-    python benchmarks/pretrain.py english FOLDER [--steps 8000 9200] [--threads 1 2]
+    python benchmarks/pretrain.py english FOLDER [--steps 8000 7400] [--threads 1 2]
 
 reviews    Fetches the reviews into FOLDER (see `benchmarks/reviews.py`), trains on `train.txt`, and finds the direction
            of sentiment with the labels of `train.tsv`.
@@ -106,7 +106,7 @@ def main() -> None:
     parser.add_argument("name", choices=["reviews", "english"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--minutes", nargs="+", default=["70", "33"], help="of each leg of reviews")
-    parser.add_argument("--steps", nargs="+", default=["8000", "9200"], help="of each leg of english")
+    parser.add_argument("--steps", nargs="+", default=["8000", "7400"], help="of each leg of english")
     parser.add_argument("--threads", nargs="+", default=["1", "2"], help="of each leg")
     arguments = parser.parse_args()
     option, make = ("steps", make_english) if arguments.name == "english" else ("minutes", make_reviews)
