@@ -62,13 +62,13 @@ def features(
     from charlm.cli.ui.console import Bars, stderr
     from charlm.text_model import require_forward
 
-    if out.suffix not in ("", ".npy"):
-        raise ConfigError(f"--out is {str(out)!r}, and charlm features writes a NumPy file; end its name with .npy")
     use_threads(threads)
     model, text = model_and_text(arguments or [], "charlm features", "FILE")
     loaded = charlm.load(model)
     out = output_path(out, "--out", inputs=(text, loaded.path), overwrite=overwrite, has_mark=False)
     require_forward(loaded, "charlm features")
+    if out.suffix not in ("", ".npy"):
+        raise ConfigError(f"--out is {str(out)!r}, and charlm features writes a NumPy file; end its name with .npy")
     with Bars(stderr()) as progress:
         corpus = loaded.open_text([text], corpus=corpus_options(context), progress=progress)
         documents_read = corpus.split_documents("train")
