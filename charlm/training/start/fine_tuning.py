@@ -168,7 +168,8 @@ def _rows(weights: Tensor, sources: Sources, vocab_size: int) -> Tensor:
 def _log_shares(sources: Sources, counts: NDArray[np.int64]) -> NDArray[np.float32]:
     """The logarithm of each token's share of the counts of all tokens with the same sources, (V,).
 
-    A token without sources gets that of its share of all counts times V, since its row is that of a mean token.
+    A token made from several, as ß from ss, shares with their mean. One without sources gets that of its share of all
+    counts times V, since its row is that of a mean token.
     """
     smoothed = counts + 0.5
     totals: dict[tuple[int, ...], float] = {}
@@ -176,6 +177,7 @@ def _log_shares(sources: Sources, counts: NDArray[np.int64]) -> NDArray[np.float
         totals[parts] = totals.get(parts, 0.0) + smoothed[token]
     shares = smoothed / smoothed.sum() * len(counts)
     for token, parts in sources.items():
-        shares[token] = smoothed[token] / totals[parts]
+        others = 0.0 if len(parts) == 1 else sum(totals.get((part,), 0.0) for part in parts) / len(parts)
+        shares[token] = smoothed[token] / (totals[parts] + others)
     log_shares: NDArray[np.float32] = np.log(shares).astype(np.float32)
     return log_shares

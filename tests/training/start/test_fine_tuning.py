@@ -42,6 +42,18 @@ def test_a_new_character_is_made_from_the_nearest_text() -> None:
     assert tokens(tokenizer, "ж")[0] not in sources
 
 
+def test_a_rare_character_made_from_two_is_as_rare_at_first(english: StartModel, dataset_of, network) -> None:
+    """ß, which is made from tt here, is not written in place of t."""
+    new = dataset_of("The cat sat on the mat, and the dog sat on the maß. " + ENGLISH)
+    model = network(**english.model.config.to_json() | {"vocab_size": new.tokenizer.vocab_size})
+    english.model.prior = model.prior = english.model.match = model.match = None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("charlm.training.start.fine_tuning.nearest_text", lambda character, known: "tt")
+        inherit(model, english, new)
+    rare, common = tokens(new.tokenizer, "ßt")
+    assert model.output_bias[rare] < model.output_bias[common] - 4
+
+
 def test_the_same_characters_are_predicted_as_before(english: StartModel, dataset_of, network) -> None:
     """Characters that share a source also share its probability, and the others keep theirs."""
     new = dataset_of("The cät sat on the mat, and the dog ran to the dööör. " * 60)
