@@ -171,7 +171,7 @@ def irc(data: bytes) -> str:
     """What people say in a log of IRC: without times, notices and bots, in paragraphs of a minute."""
     said: dict[str, list[str]] = {}
     for time, line in re.findall(r"^\[(\d\d:\d\d)\] ((?:<|\* ).+)", plain(data), flags=re.MULTILINE):
-        if not re.match(r"<\w*(bot|ubotu)\w*>", line, flags=re.IGNORECASE):
+        if not re.match(r"<\w*bot\w*>", line, flags=re.IGNORECASE):
             said.setdefault(time, []).append(line)
     return "\n\n".join("\n".join(lines) for lines in said.values())
 

@@ -19,7 +19,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import reviews
@@ -35,11 +34,12 @@ REVIEWS = shlex.split("""
     --batch-size 32 --seq-len 128 --dropout 0.1
 """)
 REVIEWS_LATER = shlex.split("--documents line --splits 98/2/0 --batch-size 32 --seq-len 128 --weight-decay 0.01")
-ENGLISH_LATER = shlex.split("""
+ENGLISH_ALWAYS = shlex.split("""
     --documents file --splits 100/0/0 --ngram-order 0 --context-vectors 0 --no-match --dropout 0 --weight-dropout 0
-    --batch-size 64 --seq-len 128 --optimizer muon --weight-decay 0.01 --averaging 0.1 --validations 40 --seed 2
+    --batch-size 64 --seq-len 128 --optimizer muon --weight-decay 0.01 --averaging 0.1
 """)
-ENGLISH = [*ENGLISH_LATER, *shlex.split("--init-from none --hidden 768 --embedding 64 --validations 60 --seed 1")]
+ENGLISH = [*ENGLISH_ALWAYS, *shlex.split("--init-from none --hidden 768 --embedding 64 --validations 60 --seed 1")]
+ENGLISH_LATER = [*ENGLISH_ALWAYS, *shlex.split("--validations 40 --seed 2")]
 RATES = ("0.003", "0.002")
 """Learning rate of the first leg, and of those after it."""
 
@@ -71,9 +71,7 @@ def bundle(run: Path, name: str) -> Path:
     return bundled / MODEL_FILE
 
 
-def train_legs(
-    folder: Path, first: list[str], later: list[str], lengths: Iterable[list[str]], *text: str | Path
-) -> Path:
+def train_legs(folder: Path, first: list[str], later: list[str], lengths: list[list[str]], *text: str | Path) -> Path:
     """Train each leg on a text to its end, with the options of the first or of later ones; the run of the last."""
     run = None
     for leg, length in enumerate(lengths):
